@@ -133,6 +133,12 @@ impl FieldError {
     pub const fn at_path(pointer: String, violation: Violation) -> Self {
         Self { pointer: Cow::Owned(pointer), violation }
     }
+
+    /// The field's name as code would write it: `email`, `user_metadata.plan`.
+    pub fn field(&self) -> String {
+        let path = self.pointer.strip_prefix('/').unwrap_or(&self.pointer);
+        path.replace('/', ".").replace("~1", "/").replace("~0", "~")
+    }
 }
 
 impl Violation {

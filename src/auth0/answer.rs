@@ -1,0 +1,111 @@
+//! What the tenant's answers to create-user mean: decided by status and `errorCode` first, then by
+//! the fixed beginning of `message`. Anything unknown is opaque.
+//!
+//! Source: Auth0's Management API document and live answers; `docs/auth0.md` lists them.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::error::{Error, ErrorCode, Misconfiguration, Transport};
+use crate::domain::PasswordRule;
+
+/// The wait when a 429 tells none: the buckets of all plans refill within a second.
+const DEFAULT_WAIT: Duration = Duration::from_secs(1);
+
+/// Auth0's error envelope. Every member may be absent, or the body may be something else.
+#[derive(Debug, Default, Deserialize)]
+struct Envelope<'a> {
+    #[serde(rename = "errorCode", borrow, default)]
+    error_code: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    message: Option<Cow<'a, str>>,
+}
+
+/// The meaning of an answer to create-user that is not a success.
+///
+/// `now` is the wall clock, for a reset given as an absolute time.
+pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Refusal {
+    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let code = envelope.error_code.as_deref();
+    let message = envelope.message.as_deref().unwrap_or_default();
+    let unknown =
+        || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
+    let error = match (status, code) {
+        (401, _) | (400, Some("Bearer")) => return Refusal::Token,
+        (400, Some("invalid_body")) => Error::InvalidBody,
+        (400, Some("inexistent_connection")) => {
+            Misconfiguration::Connection { problem: "does not exist" }.into()
+        }
+        (400, _) => bad_request(message).unwrap_or_else(unknown),
+        (403, Some("insufficient_scope")) => Misconfiguration::Scope.into(),
+        (403, _) => Misconfiguration::Plan { code: ErrorCode::new(code) }.into(),
+        (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
+        (409, Some("auth0_idp_error")) => Error::UserExists,
+        (409, None) if message.starts_with("The user already exists") => Error::UserExists,
+        (429, _) => Error::RateLimited { retry_after: retry_after(headers, now) },
+        // 408: the tenant's edge gave up waiting; 1xx to 3xx: nothing that a create answers with.
+        (408 | 500.., _) => Error::Unclear(Arc::new(Transport::Status(status))),
+        (_, _) => unknown(),
+    };
+    Refusal::Final(error)
+}
+
+/// A refusal, apart from the one that a fresh token may mend.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The token was refused; nothing was done.
+    Token,
+    /// Anything else.
+    Final(Error),
+}
+
+fn bad_request(message: &str) -> Option<Error> {
+    const PASSWORD: [(&str, PasswordRule); 5] = [
+        ("PasswordStrengthError", PasswordRule::TooWeak),
+        ("PasswordDictionaryError", PasswordRule::TooCommon),
+        ("PasswordNoUserInfoError", PasswordRule::ContainsUserInfo { fields: Vec::new() }),
+        ("PasswordBreachedError", PasswordRule::Breached),
+        ("PasswordHistoryError", PasswordRule::UsedBefore),
+    ];
+    const CONNECTION: [(&str, &str); 2] = [
+        ("The connection does not exist", "does not exist"),
+        ("The connection is disabled", "is disabled"),
+    ];
+    let rule = PASSWORD.into_iter().find(|(prefix, _)| message.starts_with(prefix));
+    if let Some((_, rule)) = rule {
+        return Some(Error::PasswordRefused(rule));
+    }
+    if message.starts_with("The username provided is in use already") {
+        return Some(Error::UsernameExists);
+    }
+    let problem = CONNECTION.into_iter().find(|(prefix, _)| message.starts_with(prefix));
+    problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
+}
+
+/// How long a 429 asks to wait: `Retry-After`, else until `x-ratelimit-reset`. At least a second.
+///
+/// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
+pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
+    let number = |name: &str| -> Option<u64> {
+        headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    };
+    let wait = number("retry-after").map(Duration::from_secs).or_else(|| {
+        let reset = Duration::from_secs(number("x-ratelimit-reset")?);
+        Some(reset.saturating_sub(date(headers).unwrap_or(now)))
+    });
+    wait.map_or(DEFAULT_WAIT, |wait| wait.max(DEFAULT_WAIT))
+}
+
+/// The `Date` of an answer, since the Unix epoch.
+fn date(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(http::header::DATE)?.to_str().ok()?;
+    let date = time::OffsetDateTime::parse(
+        &text.replace("GMT", "+0000"),
+        &time::format_description::well_known::Rfc2822,
+    );
+    u64::try_from(date.ok()?.unix_timestamp()).ok().map(Duration::from_secs)
+}

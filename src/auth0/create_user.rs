@@ -1,0 +1,111 @@
+//! The create-user call: what goes out and the user that comes back.
+//!
+//! The only place that exposes a password.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::config::VerifyEmail;
+use crate::domain::NewUser;
+use crate::domain::metadata::MetadataValue;
+
+/// The body of `POST /api/v2/users`: the root attributes given, and nothing blank, since Auth0
+/// refuses empty strings and nulls.
+#[derive(Serialize)]
+struct Body<'a> {
+    connection: &'a str,
+    email: &'a str,
+    password: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    given_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nickname: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picture: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phone_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    user_metadata: &'a BTreeMap<String, MetadataValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_email: Option<bool>,
+}
+
+/// The bytes of the call for this user.
+///
+/// # Errors
+/// Never in practice: every member is text, a number or a truth value.
+pub(super) fn body(
+    connection: &str,
+    verify_email: VerifyEmail,
+    user: &NewUser,
+) -> Result<Bytes, serde_json::Error> {
+    let body = Body {
+        connection,
+        email: user.email.as_ref(),
+        password: user.password.expose(),
+        given_name: user.given_name.as_ref().map(AsRef::as_ref),
+        family_name: user.family_name.as_ref().map(AsRef::as_ref),
+        name: user.name.as_ref().map(AsRef::as_ref),
+        nickname: user.nickname.as_ref().map(AsRef::as_ref),
+        picture: user.picture.as_ref().map(AsRef::as_ref),
+        username: user.username.as_ref().map(AsRef::as_ref),
+        phone_number: user.phone_number.as_ref().map(AsRef::as_ref),
+        user_metadata: &user.user_metadata,
+        verify_email: match verify_email {
+            VerifyEmail::Tenant => None,
+            VerifyEmail::On => Some(true),
+            VerifyEmail::Off => Some(false),
+        },
+    };
+    serde_json::to_vec(&body).map(Bytes::from)
+}
+
+/// A user as the tenant answered, with the root attributes that a caller is shown.
+///
+/// The answer holds more and may hold anything; unknown members are ignored.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct User {
+    /// `auth0|` and the id within the connection.
+    pub user_id: Box<str>,
+    /// The e-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Box<str>>,
+    /// Whether the address is verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email_verified: Option<bool>,
+    /// `name`, the tenant's default included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Box<str>>,
+    /// `given_name`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<Box<str>>,
+    /// `family_name`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<Box<str>>,
+    /// `nickname`, the tenant's default included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nickname: Option<Box<str>>,
+    /// `picture`, the tenant's default included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Box<str>>,
+    /// `username`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<Box<str>>,
+    /// `phone_number`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone_number: Option<Box<str>>,
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
+}

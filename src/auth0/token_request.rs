@@ -1,0 +1,128 @@
+//! One client credentials request to `/oauth/token` (RFC 6749, 4.4) and what its answer means.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::answer::retry_after;
+use super::client::read_body;
+use super::error::{ErrorCode, Misconfiguration, Transport, transport};
+use super::{BuildError, Error};
+use crate::clock::Clock;
+use crate::config::Auth0Settings;
+
+/// A token as it was granted.
+#[derive(Debug)]
+pub(super) struct Grant {
+    /// `Bearer …`, marked sensitive.
+    pub(super) authorization: HeaderValue,
+    /// How long it is good for, from the moment of the request.
+    pub(super) lifetime: Duration,
+}
+
+/// The request, made once.
+#[derive(Debug)]
+pub(super) struct TokenRequest {
+    http: reqwest::Client,
+    url: url::Url,
+    client_id: String,
+    client_secret: SecretString,
+    audience: String,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Deserialize)]
+struct Granted<'a> {
+    #[serde(borrow)]
+    access_token: Cow<'a, str>,
+    expires_in: u64,
+}
+
+#[derive(Default, Deserialize)]
+struct Denied<'a> {
+    #[serde(borrow, default)]
+    error: Option<Cow<'a, str>>,
+}
+
+impl TokenRequest {
+    pub(super) fn new(
+        http: reqwest::Client,
+        settings: &Auth0Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
+        Ok(Self {
+            http,
+            url: format!("{}/oauth/token", settings.base).parse()?,
+            client_id: settings.client_id.clone(),
+            client_secret: settings.client_secret.clone(),
+            audience: settings.audience.clone(),
+            clock,
+        })
+    }
+
+    /// Asks for a token.
+    ///
+    /// # Errors
+    /// Never about a user: [`Error::Misconfigured`], [`Error::RateLimited`] or
+    /// [`Error::NotSent`], since a sign-up without a token is surely not sent.
+    pub(super) async fn send(&self) -> Result<Grant, Error> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "client_credentials")
+            .append_pair("client_id", &self.client_id)
+            .append_pair("client_secret", self.client_secret.expose_secret())
+            .append_pair("audience", &self.audience)
+            .finish();
+        let request = self.http.post(self.url.clone());
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = request.body(form).send().await.map_err(not_sent)?;
+        let status = answer.status().as_u16();
+        let headers = answer.headers().clone();
+        let body = read_body(answer).await.map_err(not_sent)?;
+        match status {
+            200 => grant(&body).ok_or_else(|| without_token(Transport::Unreadable(200))),
+            429 => {
+                Err(Error::RateLimited { retry_after: retry_after(&headers, self.clock.now()) })
+            }
+            400..=499 => Err(denied(status, &body).into()),
+            _ => Err(without_token(Transport::Status(status))),
+        }
+    }
+}
+
+fn grant(body: &Bytes) -> Option<Grant> {
+    let granted: Granted<'_> = serde_json::from_slice(body).ok()?;
+    if granted.access_token.is_empty() {
+        return None;
+    }
+    let mut authorization =
+        HeaderValue::from_str(&format!("Bearer {}", granted.access_token)).ok()?;
+    authorization.set_sensitive(true);
+    Some(Grant { authorization, lifetime: Duration::from_secs(granted.expires_in) })
+}
+
+fn denied(status: u16, body: &Bytes) -> Misconfiguration {
+    let denied: Denied<'_> = serde_json::from_slice(body).unwrap_or_default();
+    match (status, denied.error.as_deref()) {
+        (401, _) => Misconfiguration::Credentials,
+        (403, Some("unauthorized_client")) => Misconfiguration::Grant,
+        (403, Some("access_denied")) => Misconfiguration::Audience,
+        (_, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
+    }
+}
+
+fn not_sent(error: reqwest::Error) -> Error {
+    match transport(error) {
+        Error::Unclear(source) => Error::NotSent(source),
+        other => other,
+    }
+}
+
+fn without_token(reason: Transport) -> Error {
+    Error::NotSent(Arc::new(reason))
+}

@@ -1,0 +1,57 @@
+//! `[fields]`, with the sections that make up the rest of the [`Rules`].
+
+use std::collections::BTreeMap;
+
+use super::reader::Reader;
+use super::{metadata, password};
+use crate::domain::rules::{NameOrder, Presence};
+use crate::domain::submission::Control;
+use crate::domain::{Field, PictureSchemes, Rules};
+
+const CHOICES: [(&str, Presence); 3] = [
+    ("required", Presence::Required),
+    ("optional", Presence::Optional),
+    ("off", Presence::Off),
+];
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
+    let mut presence = BTreeMap::new();
+    for field in Field::ALL {
+        if !matches!(field, Field::Email | Field::Password) {
+            let choice = reader.choice(&format!("fields.{field}"), &CHOICES);
+            presence.insert(field, choice.unwrap_or(Presence::Off));
+        }
+    }
+    let orders =
+        [("given_first", NameOrder::GivenFirst), ("family_first", NameOrder::FamilyFirst)];
+    let order = reader.choice("fields.name_order", &orders);
+    let compose_name = if reader.flag("fields.compose_name") { order } else { None };
+    let schemes = [("web", PictureSchemes::Web), ("any", PictureSchemes::Any)];
+    let picture =
+        reader.choice("fields.picture_schemes", &schemes).unwrap_or(PictureSchemes::Web);
+
+    let shortest = reader.count("fields.username_min_length", 1..=128);
+    let longest = reader.count("fields.username_max_length", 1..=128);
+    if shortest > longest {
+        reader.fault("fields.username_max_length", "no less than fields.username_min_length");
+    }
+    let ignored = reader.list("fields.ignore");
+    for name in &ignored {
+        let taken = Field::from_name(name).is_some()
+            || Control::ALL.iter().any(|control| control.name() == name);
+        if taken {
+            reader.fault("fields.ignore", "names that mean nothing else here");
+        }
+    }
+    let metadata = metadata::read(reader);
+    let password = password::read(reader)?;
+    Some(Rules {
+        presence,
+        compose_name,
+        picture,
+        username: shortest..=longest,
+        metadata,
+        ignored: ignored.into_iter().collect(),
+        password,
+    })
+}

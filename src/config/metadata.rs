@@ -1,0 +1,94 @@
+//! `[user_metadata]`: the keys that are taken.
+
+use config::{Map, Value};
+
+use super::reader::{Reader, strings, whole_number};
+use crate::domain::metadata::{MAX_TEXT, MetadataKind, MetadataRule, MetadataRules};
+
+const KEYS: &str = "user_metadata.keys";
+
+/// What a table of a key may hold.
+const MEMBERS: [&str; 5] = ["type", "values", "min", "max", "required"];
+
+pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
+    let allowed = reader.list("user_metadata.allow");
+    let mut rules: MetadataRules =
+        allowed.into_iter().map(|key| (key, MetadataRule::text())).collect();
+    for (key, value) in reader.table(KEYS) {
+        let at = format!("{KEYS}.{key}");
+        match value.clone().into_table() {
+            Ok(table) => {
+                let rule = Key { at, table, reader }.read();
+                rules.insert(key, rule);
+            }
+            Err(_) => reader.fault_at(&at, &value, "a table"),
+        }
+    }
+    rules
+}
+
+/// The table of one key.
+struct Key<'k, 'l> {
+    at: String,
+    table: Map<String, Value>,
+    reader: &'k mut Reader<'l>,
+}
+
+impl Key<'_, '_> {
+    fn read(mut self) -> MetadataRule {
+        let unknown: Vec<_> =
+            self.table.keys().filter(|name| !MEMBERS.contains(&name.as_str())).cloned().collect();
+        for name in unknown {
+            self.fault(&name, MEMBERS.join(" | "));
+        }
+        let required = self.member("required", "true or false", |value| value.into_bool().ok());
+        MetadataRule { kind: self.kind(), required: required.unwrap_or(false) }
+    }
+
+    fn kind(&mut self) -> MetadataKind {
+        let values = self.member("values", "a list of strings", strings);
+        let name = self.member("type", "string | integer | boolean", |value| {
+            let name = value.into_string().ok()?;
+            ["string", "integer", "boolean"].into_iter().find(|known| *known == name)
+        });
+        match (name.unwrap_or("string"), values) {
+            ("boolean", _) => MetadataKind::Boolean,
+            ("integer", _) => {
+                let min = self.member("min", "a whole number", |value| value.into_int().ok());
+                let max = self.member("max", "a whole number", |value| value.into_int().ok());
+                MetadataKind::Integer(min.unwrap_or(i64::MIN)..=max.unwrap_or(i64::MAX))
+            }
+            (_, Some(values)) => MetadataKind::OneOf(values),
+            (_, None) => {
+                let range = 1..=MAX_TEXT;
+                let expected = whole_number(&range);
+                let length = |value: Value| {
+                    let length = usize::try_from(value.into_uint().ok()?).ok()?;
+                    range.contains(&length).then_some(length)
+                };
+                let min = self.member("min", &expected, length);
+                let max = self.member("max", &expected, length);
+                MetadataKind::Text { length: min.unwrap_or(1)..=max.unwrap_or(MAX_TEXT) }
+            }
+        }
+    }
+
+    fn member<T>(
+        &mut self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(Value) -> Option<T>,
+    ) -> Option<T> {
+        let read = read(self.table.get(name)?.clone());
+        if read.is_none() {
+            self.fault(name, expected);
+        }
+        read
+    }
+
+    fn fault(&mut self, name: &str, expected: impl std::fmt::Display) {
+        if let Some(value) = self.table.get(name) {
+            self.reader.fault_at(&format!("{}.{name}", self.at), value, expected);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Settings: layers in, one validated [`Settings`] out, or every fault at once.
+//!
+//! A leaf: knows the domain's vocabulary and nothing of HTTP, Auth0 or storage. Each section is a
+//! file of its own; `config/default.toml` lists every key with its default and why.
+
+mod auth0;
+mod fault;
+mod fields;
+mod http;
+mod layers;
+mod log;
+mod metadata;
+mod password;
+mod reader;
+mod show;
+
+use std::ffi::OsString;
+use std::path::Path;
+
+pub use auth0::{Auth0Settings, VerifyEmail};
+pub use fault::{Fault, Faults};
+pub use http::{AdminSettings, HttpSettings};
+pub use layers::{DEFAULTS, Layers};
+pub use log::{LogFormat, LogSettings};
+pub use show::show;
+
+use crate::domain::Rules;
+use reader::Reader;
+
+/// Every setting, validated.
+#[derive(Debug)]
+pub struct Settings {
+    /// The tenant and the client that calls it.
+    pub auth0: Auth0Settings,
+    /// The public listener and what it takes.
+    pub http: HttpSettings,
+    /// The listener for probes and metrics.
+    pub admin: AdminSettings,
+    /// What a form may carry.
+    pub rules: Rules,
+    /// What is logged, and how.
+    pub log: LogSettings,
+}
+
+/// Reads the settings from the defaults, the file and the environment.
+///
+/// # Errors
+/// All faults, each with its key, where it came from and what is expected.
+pub fn load(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Settings, Faults> {
+    let mut faults = Faults::default();
+    match Layers::read(file, environment, &mut faults) {
+        Ok(layers) => Settings::read(&layers, faults),
+        Err(_) => {
+            faults.push(Fault::new("settings", "all layers", "tables where keys have members"));
+            Err(faults)
+        }
+    }
+}
+
+impl Settings {
+    /// Reads every section; `faults` are those found so far.
+    ///
+    /// # Errors
+    /// All faults.
+    pub fn read(layers: &Layers, faults: Faults) -> Result<Self, Faults> {
+        let mut reader = Reader::new(layers, faults);
+        let auth0 = auth0::read(&mut reader);
+        let http = http::read(&mut reader);
+        let admin = http::read_admin(&mut reader);
+        let rules = fields::read(&mut reader);
+        let log = log::read(&mut reader);
+        match (auth0, rules) {
+            (Some(auth0), Some(rules)) => {
+                reader.finish(Self { auth0, http, admin, rules, log })
+            }
+            _ => Err(reader.into_faults()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_with(variables: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
+        let needed = [
+            ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
+            ("AUTH0_CLIENT_ID", "id"),
+            ("AUTH0_CLIENT_SECRET", "canary-secret"),
+        ];
+        let given = needed.iter().filter(|(name, _)| !variables.iter().any(|(n, _)| n == name));
+        let all = given.chain(variables).map(|(name, value)| (name.into(), value.into()));
+        load(None, all.collect::<Vec<_>>())
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn three_variables_are_enough() {
+        let settings = load_with(&[]).unwrap();
+        assert_eq!(settings.auth0.base.as_str(), "https://tenant.eu.auth0.com");
+        assert_eq!(settings.auth0.audience, "https://tenant.eu.auth0.com/api/v2/");
+    }
+
+    #[test]
+    fn all_faults_are_told_at_once_and_no_secret_is() {
+        let faults = load_with(&[
+            ("AUTH0_DOMAIN", "http://tenant.eu.auth0.com/x"),
+            ("AUTH0_CLIENT_ID", ""),
+            ("PORT", "hunter2"),
+            ("SIGNUP__AUTH0__CLIENT_SECERT", "canary-secret"),
+            ("SIGNUP__PASSWORD__POLICY", "strong"),
+            ("SIGNUP__FIELDS__NICKNAME", "maybe"),
+        ])
+        .unwrap_err();
+        let text = faults.join("\n");
+        for key in [
+            "auth0.domain",
+            "auth0.client_id",
+            "http.port",
+            "auth0.client_secert",
+            "password.policy",
+            "fields.nickname",
+        ] {
+            assert!(text.contains(key), "{key} in {text}");
+        }
+        assert!(!text.contains("canary-secret") && !text.contains("hunter2"), "{text}");
+    }
+
+    #[test]
+    fn a_custom_domain_needs_an_audience() {
+        let custom = ("AUTH0_DOMAIN", "login.example.com");
+        let faults = load_with(&[custom]).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("auth0.audience"), "{faults:?}");
+        let audience = ("AUTH0_AUDIENCE", "https://tenant.eu.auth0.com/api/v2/");
+        assert_eq!(load_with(&[custom, audience]).unwrap().auth0.audience, audience.1);
+    }
+
+    #[test]
+    fn lookalikes_of_auth0_are_custom_domains() {
+        for domain in ["evilauth0.com", "auth0.com.example.org"] {
+            assert!(load_with(&[("AUTH0_DOMAIN", domain)]).is_err(), "{domain}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        assert!(load_with(&[("AUTH0_DOMAIN", "http://tenant.eu.auth0.com")]).is_err());
+        for domain in ["http://127.0.0.1:4010", "http://localhost:4010/", "http://[::1]:1"] {
+            assert!(load_with(&[("AUTH0_DOMAIN", domain)]).is_ok(), "{domain}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_never_in_the_debug_output() {
+        let settings = load_with(&[]).unwrap();
+        assert!(!format!("{settings:?}").contains("canary-secret"));
+    }
+}

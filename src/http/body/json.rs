@@ -1,0 +1,31 @@
+//! `application/json`: one object.
+
+use super::malformed;
+use crate::domain::value::{Members, Value};
+use crate::http::problem::Problem;
+
+/// The members of the object.
+///
+/// # Errors
+/// 400 when the bytes are not JSON in UTF-8, or not an object.
+pub(super) fn members(bytes: &[u8]) -> Result<Members<'_>, Problem> {
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) | Err(_) => Err(malformed()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_object_is_read() {
+        assert!(members(br#" {"email":"a"} "#).is_ok());
+        let deep = "[".repeat(60_000);
+        for body in ["", "[]", "\"x\"", "1", "null", "{} {}", "{\"a\":}", "{'a':1}", &deep] {
+            assert!(members(body.as_bytes()).is_err(), "{body:.20}");
+        }
+        assert!(members(b"{\"a\":\"\xff\"}").is_err());
+    }
+}

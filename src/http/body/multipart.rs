@@ -1,0 +1,94 @@
+//! `multipart/form-data` (RFC 7578): what `fetch` sends for `new FormData(form)`.
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use bytes::Bytes;
+use futures_util::stream;
+use multer::Multipart;
+
+use super::malformed;
+use super::media_type::is_utf8;
+use crate::domain::submission::members_of_form;
+use crate::domain::value::{Members, Value};
+use crate::http::problem::{Problem, ProblemCode};
+
+/// The most parts of a form.
+const MAX_PARTS: usize = 64;
+
+/// The parts of the form, gathered like a JSON object.
+///
+/// A file without content is what a browser sends for an empty file input: it is left out.
+///
+/// # Errors
+/// 400 when the parts cannot be told apart, have no name or are not UTF-8; 413 for more than 64;
+/// 415 for a part in another charset.
+pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<Members<'static>, Problem> {
+    let body = stream::iter([Ok::<_, Infallible>(bytes)]);
+    let mut parts = Multipart::new(body, boundary);
+    let mut pairs: Vec<(Cow<'static, str>, Value<'static>)> = Vec::new();
+    let mut count = 0;
+    while let Some(part) = parts.next_field().await.map_err(|_| malformed())? {
+        count += 1;
+        if count > MAX_PARTS {
+            return Err(Problem::new(ProblemCode::BodyTooLarge));
+        }
+        let charset = part.content_type().and_then(|mime| mime.get_param("charset"));
+        if charset.is_some_and(|charset| !is_utf8(charset.as_str())) {
+            return Err(Problem::new(ProblemCode::UnsupportedMediaType));
+        }
+        let name = part.name().ok_or_else(malformed)?.to_owned();
+        let is_file = part.file_name().is_some();
+        let content = part.bytes().await.map_err(|_| malformed())?;
+        let value = if !is_file {
+            Value::Text(Cow::Owned(String::from_utf8(content.into()).map_err(|_| malformed())?))
+        } else if content.is_empty() {
+            continue;
+        } else {
+            Value::File
+        };
+        pairs.push((name.into(), value));
+    }
+    Ok(members_of_form(pairs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(parts: &[(&str, &[u8])]) -> Bytes {
+        let mut body = Vec::new();
+        for (disposition, content) in parts {
+            let head = format!("--X\r\nContent-Disposition: form-data; {disposition}\r\n\r\n");
+            body.extend_from_slice(head.as_bytes());
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--X--\r\n");
+        body.into()
+    }
+
+    #[tokio::test]
+    async fn text_is_taken_as_it_is_and_files_only_when_empty() {
+        let file = "name=\"picture\"; filename=\"me.png\"";
+        let empty = "name=\"cv\"; filename=\"\"";
+        let bytes = body(&[("name=\"name\"", "Zoë\r\nX".as_bytes()), (file, b"PNG"), (empty, b"")]);
+        let members = members(bytes, "X").await.unwrap();
+        assert_eq!(members.len(), 2);
+        assert!(matches!(&members[0], (name, Value::Text(text)) if name == "name" && text == "Zoë\r\nX"));
+        assert!(matches!(&members[1], (name, Value::File) if name == "picture"));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_refused() {
+        let code = |problem: Problem| problem.code();
+        let not_utf8 = members(body(&[("name=\"a\"", b"\xff")]), "X").await;
+        assert_eq!(not_utf8.map_err(code).err(), Some(ProblemCode::MalformedBody));
+        let no_name = members(body(&[("x=\"a\"", b"1")]), "X").await;
+        assert_eq!(no_name.map_err(code).err(), Some(ProblemCode::MalformedBody));
+        let cut = members(Bytes::from_static(b"--X\r\nContent-Disp"), "X").await;
+        assert_eq!(cut.map_err(code).err(), Some(ProblemCode::MalformedBody));
+        let many = members(body(&[("name=\"a\"", b"1"); 65]), "X").await;
+        assert_eq!(many.map_err(code).err(), Some(ProblemCode::BodyTooLarge));
+    }
+}

@@ -1,0 +1,66 @@
+//! `application/x-www-form-urlencoded`, as the WHATWG URL standard parses it, save that bytes
+//! which are not UTF-8 are refused instead of replaced.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use super::malformed;
+use crate::domain::submission::members_of_form;
+use crate::domain::value::{Members, Value};
+use crate::http::problem::Problem;
+
+/// The pairs of the form, gathered like a JSON object.
+///
+/// # Errors
+/// 400 when a name or value is not UTF-8.
+pub(super) fn members(bytes: &[u8]) -> Result<Members<'_>, Problem> {
+    let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    let pairs = pairs.map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let name = decode(halves.next().unwrap_or_default())?;
+        let value = decode(halves.next().unwrap_or_default())?;
+        Some((name, Value::Text(value)))
+    });
+    let pairs: Option<Vec<_>> = pairs.collect();
+    pairs.map(members_of_form).ok_or_else(malformed)
+}
+
+fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    if !bytes.contains(&b'+') {
+        return percent_decode(bytes).decode_utf8().ok();
+    }
+    let spaced: Vec<u8> =
+        bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let text = percent_decode(&spaced).decode_utf8().ok()?;
+    Some(Cow::Owned(text.into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(body: &str) -> Vec<(String, String)> {
+        let members = members(body.as_bytes()).unwrap();
+        let text = |value| match value {
+            Value::Text(text) => text.into_owned(),
+            other => panic!("{other:?}"),
+        };
+        members.into_iter().map(|(name, value)| (name.into_owned(), text(value))).collect()
+    }
+
+    #[test]
+    fn pairs_are_decoded_as_browsers_encode_them() {
+        let expected = [("a b", "c+d=e"), ("empty", ""), ("bare", ""), ("100%", "%zz")];
+        let found = pairs("a+b=c%2Bd%3De&&empty=&bare&100%25=%zz");
+        let found: Vec<_> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_refused() {
+        assert!(members(b"email=%ff").is_err());
+        assert!(members(b"\xe9=1").is_err());
+        assert!(members("email=%C3%A9".as_bytes()).is_ok());
+    }
+}

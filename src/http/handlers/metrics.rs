@@ -1,0 +1,18 @@
+//! `GET /metrics`, on the admin listener only.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+use super::super::observe::Quiet;
+use crate::telemetry::Metrics;
+
+/// The metrics in OpenMetrics text.
+pub(in super::super) async fn metrics(State(metrics): State<Arc<Metrics>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let mut response = ([(CONTENT_TYPE, kind)], metrics.encode()).into_response();
+    response.extensions_mut().insert(Quiet);
+    response
+}

@@ -1,0 +1,11 @@
+//! One thin handler a route.
+
+mod metrics;
+mod probes;
+mod signup;
+
+pub(super) use metrics::metrics;
+pub use probes::Readiness;
+pub(super) use probes::{livez, readyz};
+pub use signup::SignupRoute;
+pub(super) use signup::signup;

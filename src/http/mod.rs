@@ -1,0 +1,19 @@
+//! The surface: routes and their layers, bodies in, answers and problems out.
+//!
+//! The one place that knows HTTP. [`Problem`] is the only way an error becomes an answer.
+
+mod body;
+mod cors;
+mod handlers;
+mod head_limits;
+mod observe;
+mod problem;
+mod request_id;
+mod router;
+pub mod server;
+mod texts;
+
+pub use handlers::SignupRoute;
+pub use problem::{Problem, ProblemCode};
+pub use request_id::RequestId;
+pub use router::{Parts, admin, public};

@@ -1,0 +1,261 @@
+//! Errors as callers see them: problem documents (RFC 9457). Made and rendered here alone.
+//!
+//! A [`Problem`] travels in the extensions of its response until the outermost layer, which knows
+//! the request's id, renders it and logs its cause.
+
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::request_id::RequestId;
+use super::texts;
+use crate::domain::FieldError;
+
+/// What went wrong, as a front end decides on it.
+///
+/// `docs/api.md` says when each is used; a test holds it to that page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProblemCode {
+    /// Not JSON, not a form, not UTF-8, not an object, no body.
+    MalformedBody,
+    /// No such route.
+    NotFound,
+    /// The route takes other methods.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The e-mail address belongs to a user.
+    EmailTaken,
+    /// The username belongs to a user.
+    UsernameTaken,
+    /// The body is larger than 64 KiB, or has more than 64 parts.
+    BodyTooLarge,
+    /// Not a media type or charset that is read here, or a content coding.
+    UnsupportedMediaType,
+    /// Fields break their rules.
+    InvalidFields,
+    /// The head of the request is too large.
+    HeadersTooLarge,
+    /// A fault of this service.
+    Internal,
+    /// The tenant refused for a reason that is the operator's.
+    UpstreamRejected,
+    /// The tenant's rate limit is reached.
+    UpstreamBusy,
+    /// The service takes no sign-ups now; nothing was sent to the tenant.
+    Unavailable,
+    /// The tenant cannot be reached; surely nothing was created.
+    UpstreamUnavailable,
+    /// The user may or may not exist now.
+    OutcomeUnknown,
+}
+
+impl ProblemCode {
+    /// Every code.
+    pub const ALL: [Self; 16] = [
+        Self::MalformedBody,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::EmailTaken,
+        Self::UsernameTaken,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::InvalidFields,
+        Self::HeadersTooLarge,
+        Self::Internal,
+        Self::UpstreamRejected,
+        Self::UpstreamBusy,
+        Self::Unavailable,
+        Self::UpstreamUnavailable,
+        Self::OutcomeUnknown,
+    ];
+
+    /// The code on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MalformedBody => "malformed_body",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::RequestTimeout => "request_timeout",
+            Self::EmailTaken => "email_taken",
+            Self::UsernameTaken => "username_taken",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::InvalidFields => "invalid_fields",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::Internal => "internal",
+            Self::UpstreamRejected => "upstream_rejected",
+            Self::UpstreamBusy => "upstream_busy",
+            Self::Unavailable => "unavailable",
+            Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
+        }
+    }
+
+    /// The status of the answer.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::MalformedBody => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::EmailTaken | Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InvalidFields => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::UpstreamRejected => StatusCode::BAD_GATEWAY,
+            Self::UpstreamBusy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamUnavailable | Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+}
+
+/// An error on its way to the caller, with its cause for the log.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    code: ProblemCode,
+    errors: Vec<FieldError>,
+    retry_after: Option<Duration>,
+    cause: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem that speaks for itself.
+    pub const fn new(code: ProblemCode) -> Self {
+        Self { code, errors: Vec::new(), retry_after: None, cause: None }
+    }
+
+    /// Fields that break their rules.
+    pub const fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(ProblemCode::InvalidFields) }
+    }
+
+    /// Says when to come back.
+    #[must_use]
+    pub const fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// Notes the cause, for the log alone.
+    #[must_use]
+    pub fn caused_by(mut self, cause: Option<Arc<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = cause;
+        self
+    }
+
+    /// What went wrong.
+    pub const fn code(&self) -> ProblemCode {
+        self.code
+    }
+
+    /// Why, for the log.
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
+        self.cause.as_deref()
+    }
+
+    /// The whole seconds of `Retry-After`, rounded up.
+    fn retry_after_s(&self) -> Option<u64> {
+        let wait = self.retry_after?;
+        Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+    }
+
+    /// The document.
+    fn document(&self, id: RequestId) -> Document<'_> {
+        let code = self.code.name();
+        Document {
+            r#type: format!("urn:auth0-signup:problem:{code}"),
+            title: texts::title(self.code),
+            status: self.code.status().as_u16(),
+            detail: texts::detail(self.code),
+            code,
+            request_id: id.to_string(),
+            retry_after: self.retry_after_s(),
+            errors: self.errors.iter().map(FieldDocument::from).collect(),
+        }
+    }
+}
+
+/// Puts the document into the answer of a problem and hands the problem on; leaves other answers.
+pub(super) fn render(response: &mut Response, id: RequestId) -> Option<Arc<Problem>> {
+    let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
+    if let Ok(bytes) = serde_json::to_vec(&problem.document(id)) {
+        *response.body_mut() = Body::from(bytes);
+    }
+    Some(problem)
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_s() {
+            headers.insert(RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+    code: &'static str,
+    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct FieldDocument<'a> {
+    pointer: &'a str,
+    field: String,
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    params: Map<String, Value>,
+}
+
+impl<'a> From<&'a FieldError> for FieldDocument<'a> {
+    fn from(error: &'a FieldError) -> Self {
+        Self {
+            pointer: &error.pointer,
+            field: error.field(),
+            code: error.violation.code(),
+            message: texts::message(&error.violation),
+            params: texts::params(&error.violation),
+        }
+    }
+}
+
+/// The answer to a method that the route does not take; `Allow` is the router's.
+pub(super) async fn method_not_allowed() -> Problem {
+    Problem::new(ProblemCode::MethodNotAllowed)
+}
+
+/// The answer to a path that is no route.
+pub(super) async fn not_found() -> Problem {
+    Problem::new(ProblemCode::NotFound)
+}
+
+/// The answer when a handler panicked. The payload may quote anything, so nobody is shown it.
+#[expect(clippy::needless_pass_by_value, reason = "the signature of tower-http's handler")]
+pub(super) fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::new(ProblemCode::Internal).into_response()
+}

@@ -1,0 +1,70 @@
+//! Every route and every layer, in one place.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use http::HeaderValue;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::handlers::{self, Readiness, SignupRoute};
+use super::observe::{Observer, observe};
+use super::problem::{method_not_allowed, not_found, panicked};
+use super::{cors, head_limits};
+use crate::clock::Clock;
+use crate::telemetry::Metrics;
+
+/// What the routes are made of.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The sign-up itself.
+    pub signup: Arc<SignupRoute>,
+    /// What readyz looks at.
+    pub readiness: Readiness,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The public listener.
+pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
+    let routes = Router::new()
+        .route("/signup", post(handlers::signup))
+        .with_state(Arc::clone(&parts.signup))
+        .merge(probes(parts));
+    // Read from the last line up: a request meets the observer first, then CORS, so that every
+    // refusal below it can be read by the page, then the panic guard.
+    finish(routes)
+        .layer(from_fn(head_limits::check))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(cors::layer(allowed_origins))
+        .layer(from_fn_with_state(observer(parts), observe))
+}
+
+/// The listener for probes and metrics.
+pub fn admin(parts: &Parts) -> Router {
+    let routes = Router::new()
+        .route("/metrics", get(handlers::metrics))
+        .with_state(Arc::clone(&parts.metrics))
+        .merge(probes(parts));
+    finish(routes)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(observer(parts), observe))
+}
+
+fn probes(parts: &Parts) -> Router {
+    Router::new()
+        .route("/livez", get(handlers::livez))
+        .route("/readyz", get(handlers::readyz))
+        .with_state(parts.readiness.clone())
+}
+
+fn finish(routes: Router) -> Router {
+    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+}
+
+fn observer(parts: &Parts) -> Observer {
+    Observer { clock: Arc::clone(&parts.clock), metrics: Arc::clone(&parts.metrics) }
+}

@@ -1,0 +1,94 @@
+//! The accept loop: HTTP/1.1 on hyper, with a bound on connections and on how long one may stay
+//! silent.
+//!
+//! `axum::serve` 0.8 has neither. HTTP/1.1 only, since the protocol sniffing of hyper-util's `auto`
+//! builder leaves a silent connection open for ever; a proxy in front brings HTTP/2.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
+
+/// The widest head hyper reads; the tighter bound that answers with a problem is in `head_limits`.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The most header fields hyper reads.
+const MAX_HEAD_FIELDS: usize = 256;
+
+/// The pause after a failed accept: file descriptors run out, most often.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// One listener and its bounds.
+#[derive(Debug)]
+pub struct Server {
+    /// Where connections come in.
+    pub listener: TcpListener,
+    /// Connections held at once; further ones wait in the kernel's queue.
+    pub max_connections: usize,
+    /// How long a connection may take to send a whole head, silence and idling included.
+    pub idle_timeout: Duration,
+}
+
+impl Server {
+    /// Serves until `stop` resolves, then closes idle connections and waits for the others.
+    pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
+        let Self { listener, max_connections, idle_timeout } = self;
+        let permits = Arc::new(Semaphore::new(max_connections));
+        let graceful = GracefulShutdown::new();
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(idle_timeout)
+            .max_headers(MAX_HEAD_FIELDS)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .pipeline_flush(true);
+        let accept = async {
+            loop {
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+                let stream = accept(&listener).await;
+                let service = TowerToHyperService::new(router.clone());
+                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let connection = graceful.watch(connection);
+                spawn_connection(async move {
+                    if let Err(error) = connection.await {
+                        tracing::debug!(error = &error as &dyn std::error::Error, "connection");
+                    }
+                    drop(permit);
+                });
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = stop => {}
+        }
+        drop(listener);
+        graceful.shutdown().await;
+    }
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _peer)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "TCP_NODELAY");
+                }
+                return stream;
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "accept: {error}");
+                sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "connections are tracked by the graceful watcher")]
+fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(connection);
+}

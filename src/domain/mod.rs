@@ -5,8 +5,22 @@
 //! Must not know HTTP, Auth0's wire format, storage or settings files: it is pure, takes `&str`
 //! and returns values. Nothing in here formats, logs or repeats a rejected value.
 
+pub mod email;
 pub mod field;
+mod host;
+pub mod password;
+mod personal;
+pub mod phone;
+pub mod picture;
+pub mod text;
+pub mod username;
 pub mod violation;
 
+pub use email::EmailAddress;
 pub use field::Field;
+pub use password::{Password, PasswordPolicy, Profile};
+pub use phone::PhoneNumber;
+pub use picture::{PictureSchemes, PictureUrl};
+pub use text::PersonalName;
+pub use username::Username;
 pub use violation::{FieldError, PasswordRule, Violation};

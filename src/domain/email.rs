@@ -1,0 +1,192 @@
+//! The e-mail address: what Auth0's `email` format takes, in lower case.
+//!
+//! Owns validator.js 13.15 `isEmail` as z-schema calls it (a top-level domain is required, no
+//! display name, no address literal). Must not know which domains an operator takes: that is a
+//! setting, judged with [`EmailAddress::domain`].
+
+use super::Violation;
+use super::host::{is_domain_name, is_plain_unicode};
+use super::personal::personal_text;
+
+/// The most UTF-16 units in the whole address (validator.js `isEmail`, RFC 3696 erratum 1690).
+const MAX_UNITS: usize = 254;
+
+/// The most bytes of UTF-8 before the `@` (RFC 5321, section 4.5.3.1.1).
+const MAX_LOCAL_PART_BYTES: usize = 64;
+
+/// The most bytes of UTF-8 behind the `@`.
+const MAX_DOMAIN_BYTES: usize = 254;
+
+/// An e-mail address that Auth0 takes, in lower case as Auth0 stores it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct EmailAddress(String);
+
+personal_text!(EmailAddress);
+
+impl EmailAddress {
+    /// Lowers the case of `text` and judges the result.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Malformed`] where Auth0's `email` format would refuse it.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        let address = text.to_lowercase();
+        if is_address(&address) {
+            Ok(Self(address))
+        } else {
+            Err(Violation::Malformed)
+        }
+    }
+
+    /// What stands before the last `@`, quotes included.
+    pub fn local_part(&self) -> &str {
+        self.parts().0
+    }
+
+    /// What stands behind the last `@`, as written: Unicode or Punycode.
+    pub fn domain(&self) -> &str {
+        self.parts().1
+    }
+
+    /// Both sides of the last `@`.
+    #[expect(clippy::expect_used, reason = "an address without an @ is never made")]
+    fn parts(&self) -> (&str, &str) {
+        self.0.rsplit_once('@').expect("an address has an @")
+    }
+}
+
+/// validator.js `isEmail` with its default options.
+fn is_address(text: &str) -> bool {
+    text.encode_utf16().count() <= MAX_UNITS
+        && text.rsplit_once('@').is_some_and(|(local_part, domain)| {
+            local_part.len() <= MAX_LOCAL_PART_BYTES
+                && domain.len() <= MAX_DOMAIN_BYTES
+                && is_domain_name(domain)
+                && is_local_part(local_part)
+        })
+}
+
+/// A quoted string, or words with single dots between them.
+fn is_local_part(text: &str) -> bool {
+    // validator.js takes a lone quotation mark for both quotes of an empty string.
+    if text == "\"" {
+        return true;
+    }
+    match text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+    {
+        Some(quoted) => is_quoted_content(quoted),
+        None => text.split('.').all(is_word),
+    }
+}
+
+/// One or more of the characters of an RFC 5322 atom, or of those above ASCII.
+fn is_word(text: &str) -> bool {
+    !text.is_empty()
+        && text.chars().all(|character| {
+            character.is_ascii_alphanumeric()
+                || "!#$%&'*+-/=?^_`{|}~".contains(character)
+                || is_plain_unicode(character, '\u{a1}')
+        })
+}
+
+/// What may stand between quotes: a quotation mark or a backslash only behind a backslash.
+fn is_quoted_content(text: &str) -> bool {
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let accepted = match character {
+            '"' => false,
+            // The pattern has the line feed among spaces but not among escaped characters.
+            '\\' => characters
+                .next()
+                .is_some_and(|escaped| escaped != '\n' && is_quotable(escaped)),
+            _ => is_quotable(character),
+        };
+        if !accepted {
+            return false;
+        }
+    }
+    true
+}
+
+/// ASCII without NUL, and the characters above it that validator.js lists for quoted strings
+/// (unlike those of a word, they include the no-break space).
+const fn is_quotable(character: char) -> bool {
+    matches!(character, '\u{1}'..='\u{7f}') || is_plain_unicode(character, '\u{a0}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn is_accepted(text: &str) -> bool {
+        EmailAddress::parse(text).is_ok()
+    }
+
+    #[test]
+    fn is_kept_in_lower_case_and_in_two_parts() {
+        let address = EmailAddress::parse("Ada.Lovelace+News@Bücher.EXAMPLE").unwrap();
+        assert_eq!(address.as_ref(), "ada.lovelace+news@bücher.example");
+        assert_eq!(address.local_part(), "ada.lovelace+news");
+        assert_eq!(address.domain(), "bücher.example");
+    }
+
+    #[test]
+    fn a_quoted_local_part_may_hold_an_at_sign() {
+        let address = EmailAddress::parse(r#""a@b \"c\" "@example.com"#).unwrap();
+        assert_eq!(address.domain(), "example.com");
+        assert!(!is_accepted(r#""a"b"@example.com"#));
+        assert!(!is_accepted(r#""a\"@example.com"#));
+    }
+
+    #[test]
+    fn dots_stand_alone_and_inside() {
+        assert!(is_accepted("a.b@example.com"));
+        for text in [
+            ".a@example.com",
+            "a.@example.com",
+            "a..b@example.com",
+            "@example.com",
+        ] {
+            assert!(!is_accepted(text));
+        }
+    }
+
+    #[test]
+    fn display_names_and_address_literals_are_refused() {
+        assert!(!is_accepted("Ada <ada@example.com>"));
+        assert!(!is_accepted("ada@[127.0.0.1]"));
+        assert!(!is_accepted("ada@127.0.0.1"));
+    }
+
+    #[test]
+    fn a_local_part_is_counted_in_bytes() {
+        assert!(is_accepted(&format!("{}@example.com", "a".repeat(64))));
+        assert!(!is_accepted(&format!("{}@example.com", "a".repeat(65))));
+        assert!(is_accepted(&format!("{}@example.com", "é".repeat(32))));
+        assert!(!is_accepted(&format!("{}@example.com", "é".repeat(33))));
+    }
+
+    #[test]
+    fn its_debug_form_hides_it() {
+        let address = EmailAddress::parse("ada@example.com").unwrap();
+        assert_eq!(format!("{address:?}"), "EmailAddress(_)");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_kept_in_lower_case_and_accepted_again(
+            text in r#"(\PC{0,40}|[\PC"\\.]{1,12}@[\PC.]{1,12}\.[a-zA-Zé]{1,5})"#,
+        ) {
+            if let Ok(address) = EmailAddress::parse(&text) {
+                prop_assert_eq!(address.as_ref(), text.to_lowercase());
+                prop_assert_eq!(EmailAddress::parse(address.as_ref()), Ok(address.clone()));
+                let parts = format!("{}@{}", address.local_part(), address.domain());
+                prop_assert_eq!(address.as_ref(), parts);
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Passwords that too many people use: Auth0's default dictionary and the operator's own words.
+//!
+//! Owns the list (see the README beside it for its source) and the comparison: the whole
+//! password, whatever its case. Must not know who asks.
+//!
+//! The list is one sorted text inside the binary, searched by bisection. It needs no index, so it
+//! costs neither memory nor start-up time, and its pages are not even read where no policy asks.
+
+use std::cmp::Ordering;
+
+use super::folded;
+use super::settings::{DictionarySettings, DictionarySize, PolicyFault};
+
+/// `en_10k`: distinct words in lower case, sorted by byte, one a line.
+const COMMON: &str = include_str!("common-10k.txt");
+
+/// The most words of an operator's own (`password_options.dictionary.custom`).
+const MAX_WORDS: usize = 200;
+
+/// The most characters of such a word.
+const MAX_WORD_LENGTH: usize = 50;
+
+/// The words that no password may be.
+#[derive(Debug)]
+pub(super) struct Dictionary {
+    /// The operator's own words, folded and sorted.
+    words: Vec<String>,
+}
+
+impl Dictionary {
+    /// The dictionary of these settings, which the caller has found to be active.
+    pub(super) fn new(settings: &DictionarySettings) -> Result<Self, PolicyFault> {
+        if settings.size == DictionarySize::En100k {
+            return Err(PolicyFault::DictionaryUnavailable);
+        }
+        if settings.custom.len() > MAX_WORDS {
+            return Err(PolicyFault::TooManyWords);
+        }
+        let fits = |word: &String| (1..=MAX_WORD_LENGTH).contains(&word.chars().count());
+        if let Some(index) = settings.custom.iter().position(|word| !fits(word)) {
+            return Err(PolicyFault::WordLength {
+                position: index + 1,
+            });
+        }
+        let mut words: Vec<String> = settings
+            .custom
+            .iter()
+            .map(|word| folded(word).collect())
+            .collect();
+        words.sort_unstable();
+        Ok(Self { words })
+    }
+
+    /// Whether the password is one of the words.
+    pub(super) fn contains(&self, password: &str) -> bool {
+        is_common(password)
+            || self
+                .words
+                .binary_search_by(|word| compare(word, password))
+                .is_ok()
+    }
+}
+
+/// Whether the password is in Auth0's default dictionary.
+fn is_common(password: &str) -> bool {
+    let mut list = COMMON;
+    while !list.is_empty() {
+        let (before_middle, _) = list.split_at(list.len() / 2);
+        let line_start = before_middle.rfind('\n').map_or(0, |line_end| line_end + 1);
+        let (smaller, rest) = list.split_at(line_start);
+        let (word, greater) = rest.split_once('\n').unwrap_or((rest, ""));
+        list = match compare(word, password) {
+            Ordering::Less => greater,
+            Ordering::Equal => return true,
+            Ordering::Greater => smaller,
+        };
+    }
+    false
+}
+
+/// Where a folded word stands beside a password of any case.
+fn compare(word: &str, password: &str) -> Ordering {
+    word.chars().cmp(folded(password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_is_what_bisection_needs() {
+        assert!(
+            COMMON
+                .bytes()
+                .all(|byte| byte == b'\n' || byte.is_ascii_graphic())
+        );
+        assert!(!COMMON.bytes().any(|byte| byte.is_ascii_uppercase()));
+        let words: Vec<_> = COMMON.lines().collect();
+        assert_eq!(words.len(), 10_000);
+        assert!(words.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn every_word_is_found_and_nothing_beside_it() {
+        for word in COMMON.lines() {
+            assert!(is_common(word));
+            assert!(is_common(&word.to_uppercase()));
+            assert!(!is_common(&format!("{word}\n")));
+            assert!(!is_common(&format!(" {word}")));
+        }
+        assert!(!is_common(""));
+        assert!(!is_common("\u{10ffff}"));
+    }
+
+    #[test]
+    fn own_words_are_compared_whole_and_in_any_case() {
+        let settings = DictionarySettings {
+            active: true,
+            custom: vec!["Zürich".to_owned(), "acme".to_owned()],
+            ..DictionarySettings::default()
+        };
+        let dictionary = Dictionary::new(&settings).unwrap();
+        assert!(dictionary.contains("ZÜRICH"));
+        assert!(dictionary.contains("Acme"));
+        assert!(!dictionary.contains("acme1"));
+    }
+}

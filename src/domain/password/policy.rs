@@ -1,0 +1,308 @@
+//! The policy as a whole: which rules are in force, which of them a password fails, and what a
+//! front end may be told of them beforehand.
+//!
+//! Owns the order of judgement and the refusal of settings that Auth0 would refuse. Must not know
+//! how any single rule decides.
+
+use std::ops::RangeInclusive;
+
+use super::MAX_BYTES;
+use super::complexity::ComplexityRules;
+use super::dictionary::Dictionary;
+use super::profile::{BlockedFields, Profile};
+use super::settings::{CharacterTypeRule, PolicyFault, PolicySettings};
+use crate::domain::violation::{CharacterType, PasswordRule};
+
+/// Auth0's bounds of a minimum length.
+const MIN_LENGTHS: RangeInclusive<usize> = 1..=72;
+
+/// The rules of the tenant's connection, ready to judge.
+#[derive(Debug)]
+pub struct PasswordPolicy {
+    /// The name of the level, or `flexible`.
+    name: &'static str,
+    /// The rules about the password alone.
+    complexity: ComplexityRules,
+    /// Where the dictionary is on.
+    dictionary: Option<Dictionary>,
+    /// Where personal information is refused.
+    blocked_fields: Option<BlockedFields>,
+}
+
+impl PasswordPolicy {
+    /// Builds the policy of these settings.
+    ///
+    /// # Errors
+    ///
+    /// The first [`PolicyFault`] found: what Auth0 would not take either, or a dictionary that is
+    /// not public.
+    pub fn new(settings: &PolicySettings) -> Result<Self, PolicyFault> {
+        let (name, mut complexity) = match &settings.complexity {
+            Some(complexity) => ("flexible", ComplexityRules::flexible(complexity)?),
+            None => (
+                settings.level.name(),
+                ComplexityRules::of_level(settings.level),
+            ),
+        };
+        if let Some(min_length) = settings.min_length {
+            if !MIN_LENGTHS.contains(&min_length) {
+                return Err(PolicyFault::MinLength);
+            }
+            complexity.min_length = min_length;
+        }
+        let dictionary = &settings.dictionary;
+        let profile_data = &settings.profile_data;
+        Ok(Self {
+            name,
+            complexity,
+            dictionary: dictionary
+                .active
+                .then(|| Dictionary::new(dictionary))
+                .transpose()?,
+            blocked_fields: profile_data
+                .active
+                .then(|| BlockedFields::new(profile_data))
+                .transpose()?,
+        })
+    }
+
+    /// Every rule that the password does not meet; none, and no allocation, when it is fine.
+    ///
+    /// Beyond [`MAX_BYTES`] no personal information is looked for: the time for that grows with
+    /// the length, and the password is refused already.
+    pub fn check(&self, password: &str, profile: &Profile<'_>) -> Vec<PasswordRule> {
+        let mut unmet = Vec::new();
+        self.complexity.judge(password, &mut unmet);
+        if self
+            .dictionary
+            .as_ref()
+            .is_some_and(|dictionary| dictionary.contains(password))
+        {
+            unmet.push(PasswordRule::TooCommon);
+        }
+        if let Some(blocked_fields) = &self.blocked_fields
+            && password.len() <= MAX_BYTES
+        {
+            let fields = blocked_fields.contained_in(password, profile);
+            if !fields.is_empty() {
+                unmet.push(PasswordRule::ContainsUserInfo { fields });
+            }
+        }
+        unmet
+    }
+
+    /// The name of the level, or `flexible`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The fewest UTF-16 units.
+    pub const fn min_length(&self) -> usize {
+        self.complexity.min_length
+    }
+
+    /// The most bytes of UTF-8.
+    pub const fn max_bytes(&self) -> usize {
+        MAX_BYTES
+    }
+
+    /// The character types that count; none where none is asked for.
+    pub fn character_types(&self) -> &[CharacterType] {
+        &self.complexity.types
+    }
+
+    /// How many of the character types are needed.
+    pub const fn character_type_rule(&self) -> CharacterTypeRule {
+        self.complexity.type_rule
+    }
+
+    /// Whether one character may not stand thrice in a row.
+    pub const fn blocks_identical_characters(&self) -> bool {
+        self.complexity.blocks_identical
+    }
+
+    /// Whether three neighbouring characters (`abc`, `321`) may not stand in a row.
+    pub const fn blocks_sequential_characters(&self) -> bool {
+        self.complexity.blocks_sequential
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::settings::{
+        Complexity, DictionarySettings, DictionarySize, Level, ProfileDataSettings,
+    };
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn fault(settings: &PolicySettings) -> PolicyFault {
+        PasswordPolicy::new(settings).unwrap_err()
+    }
+
+    #[test]
+    fn every_unmet_rule_is_named_with_its_numbers() {
+        let policy = PasswordPolicy::new(&PolicySettings {
+            level: Level::Excellent,
+            dictionary: DictionarySettings {
+                active: true,
+                ..DictionarySettings::default()
+            },
+            profile_data: ProfileDataSettings {
+                active: true,
+                blocked_fields: None,
+            },
+            ..PolicySettings::default()
+        })
+        .unwrap();
+        let profile = Profile {
+            email: "aaaa@example.com",
+            ..Profile::default()
+        };
+        let types = policy.character_types().to_vec();
+        assert_eq!(
+            policy.check("aaaaaa", &profile),
+            [
+                PasswordRule::TooShort { min_length: 10 },
+                PasswordRule::CharacterTypes {
+                    required: 3,
+                    missing: types[1..].to_vec(),
+                    types
+                },
+                PasswordRule::RepeatedCharacters { max: 2 },
+                PasswordRule::TooCommon,
+                PasswordRule::ContainsUserInfo {
+                    fields: vec!["email".into()]
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn more_than_72_bytes_are_refused_at_every_level() {
+        for level in Level::ALL {
+            let settings = PolicySettings {
+                level,
+                ..PolicySettings::default()
+            };
+            let policy = PasswordPolicy::new(&settings).unwrap();
+            let fine = "Aa1é".repeat(14);
+            assert!(policy.check(&fine, &Profile::default()).is_empty());
+            let long = "Aa1é".repeat(15);
+            assert_eq!(
+                policy.check(&long, &Profile::default()),
+                [PasswordRule::TooLong { max_bytes: 72 }]
+            );
+        }
+    }
+
+    #[test]
+    fn settings_that_auth0_refuses_are_named() {
+        let with_min_length = |length| PolicySettings {
+            min_length: Some(length),
+            ..PolicySettings::default()
+        };
+        assert_eq!(fault(&with_min_length(0)), PolicyFault::MinLength);
+        assert_eq!(fault(&with_min_length(73)), PolicyFault::MinLength);
+
+        let three_of_four = Complexity {
+            character_types: vec![CharacterType::Lowercase],
+            character_type_rule: CharacterTypeRule::ThreeOfFour,
+            ..Complexity::default()
+        };
+        assert_eq!(
+            fault(&PolicySettings {
+                complexity: Some(three_of_four),
+                ..Default::default()
+            }),
+            PolicyFault::ThreeOfFour
+        );
+
+        let with_dictionary = |size, custom| PolicySettings {
+            dictionary: DictionarySettings {
+                active: true,
+                size,
+                custom,
+            },
+            ..PolicySettings::default()
+        };
+        assert_eq!(
+            fault(&with_dictionary(DictionarySize::En100k, Vec::new())),
+            PolicyFault::DictionaryUnavailable
+        );
+        assert_eq!(
+            fault(&with_dictionary(
+                DictionarySize::En10k,
+                vec!["x".to_owned(); 201]
+            )),
+            PolicyFault::TooManyWords
+        );
+        assert_eq!(
+            fault(&with_dictionary(
+                DictionarySize::En10k,
+                vec!["é".repeat(50), "é".repeat(51)]
+            )),
+            PolicyFault::WordLength { position: 2 }
+        );
+
+        let profile_data = ProfileDataSettings {
+            active: true,
+            blocked_fields: Some(vec!["name".to_owned(); 13]),
+        };
+        assert_eq!(
+            fault(&PolicySettings {
+                profile_data,
+                ..PolicySettings::default()
+            }),
+            PolicyFault::TooManyBlockedFields
+        );
+    }
+
+    /// Any settings that make a policy.
+    fn settings() -> impl Strategy<Value = PolicySettings> {
+        let level = proptest::sample::select(&Level::ALL);
+        let types = proptest::sample::subsequence(&CharacterType::ALL, 0..=4);
+        let complexity = (types, any::<bool>(), any::<bool>()).prop_map(
+            |(character_types, identical, sequential)| Complexity {
+                character_types,
+                block_identical_characters: identical,
+                block_sequential_characters: sequential,
+                ..Complexity::default()
+            },
+        );
+        (
+            level,
+            proptest::option::of(1..=72_usize),
+            proptest::option::of(complexity),
+            any::<bool>(),
+        )
+            .prop_map(|(level, min_length, complexity, active)| PolicySettings {
+                level,
+                min_length,
+                complexity,
+                dictionary: DictionarySettings {
+                    active,
+                    ..DictionarySettings::default()
+                },
+                profile_data: ProfileDataSettings {
+                    active,
+                    blocked_fields: None,
+                },
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn any_password_is_judged_and_no_rule_is_named_twice(
+            settings in settings(),
+            password in any::<String>(),
+            email in any::<String>(),
+        ) {
+            let profile = Profile { email: &email, name: Some(&email), ..Profile::default() };
+            let unmet = PasswordPolicy::new(&settings).unwrap().check(&password, &profile);
+            let codes: std::collections::HashSet<_> =
+                unmet.iter().map(PasswordRule::code).collect();
+            prop_assert_eq!(codes.len(), unmet.len());
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The phone number: what Auth0's pattern `^\+[0-9]{1,15}$` takes.
+//!
+//! Owns that pattern. Must not know numbering plans: Auth0 asks for the shape of E.164 only.
+
+use super::Violation;
+use super::personal::personal_text;
+
+/// The most digits behind the plus sign (ITU-T E.164).
+const MAX_DIGITS: usize = 15;
+
+/// A phone number with its country code.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PhoneNumber(String);
+
+personal_text!(PhoneNumber);
+
+impl PhoneNumber {
+    /// Takes a plus sign and 1 to 15 ASCII digits, with nothing between them.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Malformed`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, Violation> {
+        let is_number = text.strip_prefix('+').is_some_and(|digits| {
+            (1..=MAX_DIGITS).contains(&digits.len())
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        if is_number {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Violation::Malformed)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn takes_a_plus_and_up_to_fifteen_digits() {
+        for text in ["+1", "+442079460000", "+123456789012345"] {
+            assert_eq!(PhoneNumber::parse(text).unwrap().as_ref(), text);
+        }
+        for text in [
+            "",
+            "+",
+            "442079460000",
+            "+1234567890123456",
+            "+44 20",
+            "+٤٤",
+        ] {
+            assert_eq!(PhoneNumber::parse(text), Err(Violation::Malformed));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_kept(text in r"\+?[0-9\PC]{0,17}") {
+            if let Ok(number) = PhoneNumber::parse(&text) {
+                prop_assert_eq!(number.as_ref(), text);
+            }
+        }
+    }
+}

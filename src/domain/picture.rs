@@ -1,0 +1,247 @@
+//! The picture: a URL that Auth0's `strict-uri` format takes.
+//!
+//! Owns validator.js 13.15 `isURL` with its default options, which is all that z-schema registers
+//! under that name, and this project's narrower choice of schemes. Must not fetch anything.
+//!
+//! The rule is looser and odder than a URL standard: the scheme may be missing, an empty port is
+//! fine, and nothing behind the host is looked at but for spaces and angle brackets. It is kept
+//! as it is, since what counts is what Auth0 answers.
+
+use super::Violation;
+use super::host::{is_domain_name, is_ipv4, is_ipv6, is_script_space};
+use super::personal::personal_text;
+
+/// The most UTF-16 units in a URL (validator.js `isURL`, option `max_allowed_length`).
+const MAX_UNITS: usize = 2084;
+
+/// Which schemes a picture may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureSchemes {
+    /// `http://` or `https://`, written out: what a page can show.
+    Web,
+    /// All that Auth0 takes: those, `ftp`, and no scheme at all.
+    Any,
+}
+
+/// The address of a person's picture, as given.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PictureUrl(String);
+
+personal_text!(PictureUrl);
+
+impl PictureUrl {
+    /// Judges `text` by Auth0's rule, then by `schemes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Malformed`] where Auth0 would refuse it, [`Violation::NotAllowed`] where only
+    /// `schemes` does.
+    pub fn parse(text: &str, schemes: PictureSchemes) -> Result<Self, Violation> {
+        if !is_strict_uri(text) {
+            return Err(Violation::Malformed);
+        }
+        match schemes {
+            PictureSchemes::Web if !has_web_scheme(text) => Err(Violation::NotAllowed),
+            PictureSchemes::Web | PictureSchemes::Any => Ok(Self(text.to_owned())),
+        }
+    }
+}
+
+/// Whether the URL starts with a scheme that browsers load pictures from, and two slashes.
+fn has_web_scheme(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
+    })
+}
+
+/// validator.js `isURL` with its default options.
+fn is_strict_uri(text: &str) -> bool {
+    let is_readable = !text.contains(|c: char| is_script_space(c) || matches!(c, '<' | '>'))
+        && !text.starts_with("mailto:")
+        && text.encode_utf16().count() <= MAX_UNITS;
+    is_readable
+        && text
+            .split(['#', '?'])
+            .next()
+            .and_then(without_scheme)
+            .is_some_and(|rest| rest.split('/').next().is_some_and(is_authority))
+}
+
+/// What follows the scheme and the slashes, or nothing where either is not taken.
+fn without_scheme(url: &str) -> Option<&str> {
+    let (scheme, rest) = match split_scheme(url) {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, url),
+    };
+    if scheme.is_some_and(|scheme| !is_known_scheme(scheme)) {
+        return None;
+    }
+    match rest.strip_prefix("//") {
+        // Slashes without a scheme would borrow that of the page.
+        Some(authority) => scheme.map(|_| authority),
+        None => Some(rest),
+    }
+}
+
+/// The default `protocols` of `isURL`.
+fn is_known_scheme(scheme: &str) -> bool {
+    ["http", "https", "ftp"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// The scheme and what follows its colon, unless the colon belongs to a port or to credentials.
+fn split_scheme(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once(':')?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if !is_scheme || (!rest.starts_with("//") && belongs_to_authority(rest)) {
+        return None;
+    }
+    Some((scheme, rest))
+}
+
+/// Whether the text behind the first colon is the rest of `user:password@host` or of `host:port`.
+fn belongs_to_authority(rest: &str) -> bool {
+    let before_slash = rest.split('/').next().unwrap_or_default();
+    match before_slash.split_once('@') {
+        Some((credentials, _)) => {
+            // Percent-encoded text behind `javascript:` is a script, not a password.
+            !has_percent_encoding(credentials)
+                && credentials
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.%:".contains(&byte))
+        }
+        None => rest.starts_with(|c: char| c.is_ascii_digit()),
+    }
+}
+
+/// Whether a percent sign and two hexadecimal digits stand anywhere in the text.
+fn has_percent_encoding(text: &str) -> bool {
+    text.as_bytes().windows(3).any(
+        |window| matches!(window, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit)),
+    )
+}
+
+/// Optional credentials, a host, an optional port.
+fn is_authority(text: &str) -> bool {
+    match text.split_once('@') {
+        Some((credentials, address)) => is_credentials(credentials) && is_address(address),
+        None => is_address(text),
+    }
+}
+
+/// `user` or `user:password`; either side of the colon may be empty, but not both.
+fn is_credentials(text: &str) -> bool {
+    !text.is_empty() && text != ":" && text.bytes().filter(|byte| *byte == b':').count() < 2
+}
+
+/// A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+fn is_address(text: &str) -> bool {
+    if let Some((address, port)) = split_brackets(text) {
+        return is_ipv6(address) && port.is_none_or(is_port);
+    }
+    let (host, port) = text.split_once(':').unwrap_or((text, ""));
+    (port.is_empty() || is_port(port)) && (is_ipv4(host) || is_domain_name(host))
+}
+
+/// The inside of `[…]` and the digits behind `]:`, where the text has that shape and no other.
+fn split_brackets(text: &str) -> Option<(&str, Option<&str>)> {
+    let (address, rest) = text.strip_prefix('[')?.split_once(']')?;
+    match rest.strip_prefix(':') {
+        Some(port) => Some((address, Some(port))),
+        None => rest.is_empty().then_some((address, None)),
+    }
+}
+
+/// A number from 1 to 65,535 in ASCII digits; zeros may lead.
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+        && text.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn judge(text: &str, schemes: PictureSchemes) -> Result<(), Violation> {
+        PictureUrl::parse(text, schemes).map(|_| ())
+    }
+
+    #[test]
+    fn auth0_takes_more_schemes_than_a_page_can_show() {
+        for text in [
+            "example.com/a.png",
+            "ftp://example.com/a.png",
+            "http:example.com",
+        ] {
+            assert_eq!(judge(text, PictureSchemes::Any), Ok(()));
+            assert_eq!(judge(text, PictureSchemes::Web), Err(Violation::NotAllowed));
+        }
+        assert_eq!(
+            judge("HTTPS://example.com/a.png", PictureSchemes::Web),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn scripts_data_and_files_are_refused() {
+        for text in [
+            "javascript:alert(1)",
+            "javascript:%61%6c%65%72%74%28%31%29@example.com",
+            "data:image/png;base64,AAAA",
+            "file:///etc/passwd",
+            "mailto:ada@example.com",
+            "//example.com/a.png",
+        ] {
+            assert_eq!(judge(text, PictureSchemes::Any), Err(Violation::Malformed));
+        }
+    }
+
+    #[test]
+    fn a_host_has_a_top_level_domain_or_is_an_address() {
+        for text in [
+            "http://127.0.0.1/a",
+            "http://[::1]:8080/a",
+            "http://user@example.com:80",
+        ] {
+            assert_eq!(judge(text, PictureSchemes::Web), Ok(()));
+        }
+        for text in [
+            "http://localhost/a",
+            "http://::1/a",
+            "http://example.com:65536",
+        ] {
+            assert_eq!(judge(text, PictureSchemes::Web), Err(Violation::Malformed));
+        }
+    }
+
+    #[test]
+    fn counts_utf16_units() {
+        let url = |length: usize| format!("http://example.com/{}", "a".repeat(length - 19));
+        assert_eq!(judge(&url(2084), PictureSchemes::Web), Ok(()));
+        assert_eq!(
+            judge(&url(2085), PictureSchemes::Web),
+            Err(Violation::Malformed)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_kept_and_the_web_is_part_of_any(
+            text in r"(\PC{0,40}|(https?:)?(//)?[\PC:@]{0,9}[a-z.]{1,9}\.[a-z]{2,3}(:[0-9]{1,6})?[\PC/?#]{0,9})",
+        ) {
+            let any = PictureUrl::parse(&text, PictureSchemes::Any);
+            if let Ok(picture) = &any {
+                prop_assert_eq!(picture.as_ref(), &text);
+            }
+            if let Ok(picture) = PictureUrl::parse(&text, PictureSchemes::Web) {
+                prop_assert_eq!(any, Ok(picture));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The names of a person: any text of the length that Auth0's schema allows.
+//!
+//! Owns the two bounds of `CreateUserRequestContent` in Auth0's Management API document. Must not
+//! know how a full name is composed of its parts, nor add a rule about what a name may be.
+
+use validator::ValidateLength;
+
+use super::Violation;
+use super::personal::personal_text;
+
+/// A name, as the person wrote it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct PersonalName(String);
+
+personal_text!(PersonalName);
+
+impl PersonalName {
+    /// The most code points of `given_name` and of `family_name`.
+    pub const MAX_GIVEN_OR_FAMILY: usize = 150;
+
+    /// The most code points of `name` and of `nickname`. The schema's number; a page of Auth0's
+    /// documentation gives others, which the validator does not know.
+    pub const MAX_NAME_OR_NICKNAME: usize = 300;
+
+    /// Takes 1 to `max` code points, which is what z-schema counts.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Required`] for an empty text, [`Violation::TooLong`] for more than `max`.
+    pub fn parse(text: &str, max: usize) -> Result<Self, Violation> {
+        if text.is_empty() {
+            return Err(Violation::Required);
+        }
+        if !text.validate_length(None, u64::try_from(max).ok(), None) {
+            return Err(Violation::TooLong { max });
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn counts_code_points() {
+        assert!(PersonalName::parse(&"😀".repeat(150), 150).is_ok());
+        assert_eq!(
+            PersonalName::parse(&"a".repeat(151), 150),
+            Err(Violation::TooLong { max: 150 })
+        );
+        assert_eq!(PersonalName::parse("", 150), Err(Violation::Required));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_kept(text in any::<String>(), max in 0..40_usize) {
+            let name = PersonalName::parse(&text, max);
+            prop_assert_eq!(name.is_ok(), (1..=max).contains(&text.chars().count()));
+            if let Ok(name) = name {
+                prop_assert_eq!(name.as_ref(), text);
+            }
+        }
+    }
+}

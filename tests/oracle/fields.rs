@@ -1,0 +1,101 @@
+//! E-mail, picture, phone number and lengths against z-schema.
+
+use auth0_signup::domain::{
+    EmailAddress, PersonalName, PhoneNumber, PictureSchemes, PictureUrl, Username, Violation,
+};
+use serde::Deserialize;
+
+use crate::{load, require_agreement};
+
+/// A text and the packages' answer to it.
+#[derive(Deserialize)]
+struct TextVector {
+    input: String,
+    accepted: bool,
+    /// What is sent in its place, where that is not the input itself.
+    kept: Option<String>,
+}
+
+impl TextVector {
+    /// Says how our answer differs, if it does.
+    fn differs_from<T: AsRef<str>>(&self, ours: Result<T, Violation>) -> Option<String> {
+        let expected = self
+            .accepted
+            .then(|| self.kept.as_deref().unwrap_or(&self.input).to_owned());
+        let ours = ours.ok().map(|value| value.as_ref().to_owned());
+        (ours != expected).then(|| format!("{:?}: {ours:?}, not {expected:?}", self.input))
+    }
+}
+
+/// A text of `count` times `unit`, for a field that has a length.
+#[derive(Deserialize)]
+struct LengthVector {
+    field: String,
+    unit: String,
+    count: usize,
+    accepted: bool,
+}
+
+#[test]
+fn email_agrees() {
+    let vectors: Vec<TextVector> = load("email.json");
+    require_agreement("email", &vectors, |vector| {
+        vector.differs_from(EmailAddress::parse(&vector.input))
+    });
+}
+
+#[test]
+fn strict_uri_agrees() {
+    let vectors: Vec<TextVector> = load("strict_uri.json");
+    require_agreement("strict_uri", &vectors, |vector| {
+        vector.differs_from(PictureUrl::parse(&vector.input, PictureSchemes::Any))
+    });
+}
+
+#[test]
+fn web_pictures_are_the_strict_uris_with_a_web_scheme() {
+    let vectors: Vec<TextVector> = load("strict_uri.json");
+    require_agreement("web pictures", &vectors, |vector| {
+        let lower = vector.input.to_ascii_lowercase();
+        let is_web = lower.starts_with("http://") || lower.starts_with("https://");
+        let expected = match (vector.accepted, is_web) {
+            (true, true) => None,
+            (true, false) => Some(Violation::NotAllowed),
+            (false, _) => Some(Violation::Malformed),
+        };
+        let ours = PictureUrl::parse(&vector.input, PictureSchemes::Web).err();
+        (ours != expected).then(|| format!("{:?}: {ours:?}, not {expected:?}", vector.input))
+    });
+}
+
+#[test]
+fn phone_agrees() {
+    let vectors: Vec<TextVector> = load("phone.json");
+    require_agreement("phone", &vectors, |vector| {
+        vector.differs_from(PhoneNumber::parse(&vector.input))
+    });
+}
+
+#[test]
+fn lengths_agree() {
+    let vectors: Vec<LengthVector> = load("lengths.json");
+    require_agreement("lengths", &vectors, |vector| {
+        let text = vector.unit.repeat(vector.count);
+        let accepted = match vector.field.as_str() {
+            "given_name" | "family_name" => {
+                PersonalName::parse(&text, PersonalName::MAX_GIVEN_OR_FAMILY).is_ok()
+            }
+            "name" | "nickname" => {
+                PersonalName::parse(&text, PersonalName::MAX_NAME_OR_NICKNAME).is_ok()
+            }
+            "username" => Username::parse(&text, Username::WIDEST).is_ok(),
+            other => panic!("no rule for {other}"),
+        };
+        (accepted != vector.accepted).then(|| {
+            format!(
+                "{} of {:?} times {}",
+                vector.field, vector.unit, vector.count
+            )
+        })
+    });
+}

@@ -1,0 +1,40 @@
+//! Our rules against the packages that Auth0 validates with: every vector of `tests/vectors` must
+//! be answered alike (see the README there).
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says how many vectors agree, and stops at a file that it cannot read"
+)]
+
+mod fields;
+mod password;
+
+use std::fs;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+/// Reads a file of vectors.
+fn load<T: DeserializeOwned>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/vectors")
+        .join(name);
+    let text = fs::read_to_string(&path).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Judges every vector, prints how many agree and fails with those that do not.
+fn require_agreement<T>(name: &str, vectors: &[T], disagreement: impl Fn(&T) -> Option<String>) {
+    let disagreements: Vec<_> = vectors.iter().filter_map(disagreement).collect();
+    println!(
+        "{name}: {} of {} agree",
+        vectors.len() - disagreements.len(),
+        vectors.len()
+    );
+    assert!(
+        disagreements.is_empty(),
+        "{name} disagrees:\n{}",
+        disagreements.join("\n")
+    );
+}

@@ -1,3 +1,22 @@
 //! auth0-signup: the sign-up backend for Auth0 tenants.
+//!
+//! One `POST /signup` becomes exactly one create-user call with every root attribute set. The
+//! modules depend on one another in one direction:
+//!
+//! ```text
+//! cli -> app -> http -> signup -> auth0 -> domain
+//! ```
+//!
+//! [`config`] and [`telemetry`] are leaves whose values [`app`] hands to the others, [`lifecycle`]
+//! and [`clock`] are what they all share. `docs/architecture.md` walks one request through them.
 
+pub mod app;
+pub mod auth0;
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod lifecycle;
+pub mod signup;
+pub mod telemetry;

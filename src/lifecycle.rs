@@ -53,6 +53,11 @@ impl Lifecycle {
         self.draining.is_cancelled()
     }
 
+    /// Waits until a stop has begun.
+    pub async fn draining(&self) {
+        self.draining.cancelled().await;
+    }
+
     /// Waits until all work is done; takes no more.
     pub async fn drained(&self) {
         self.work.close();
@@ -62,10 +67,5 @@ impl Lifecycle {
     /// Ends the background tasks.
     pub fn stop(&self) {
         self.stopped.cancel();
-    }
-
-    /// Waits for [`Lifecycle::stop`].
-    pub async fn stopped(&self) {
-        self.stopped.cancelled().await;
     }
 }

@@ -1,2 +1,7 @@
 //! The `auth0-signup` binary: a shim over [`auth0_signup::cli`].
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    auth0_signup::cli::main()
+}

@@ -32,8 +32,7 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
     let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
     let code = envelope.error_code.as_deref();
     let message = envelope.message.as_deref().unwrap_or_default();
-    let unknown =
-        || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
+    let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     let error = match (status, code) {
         (401, _) | (400, Some("Bearer")) => return Refusal::Token,
         (400, Some("invalid_body")) => Error::InvalidBody,
@@ -90,9 +89,8 @@ fn bad_request(message: &str) -> Option<Error> {
 ///
 /// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
-    let number = |name: &str| -> Option<u64> {
-        headers.get(name)?.to_str().ok()?.trim().parse().ok()
-    };
+    let number =
+        |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
     let wait = number("retry-after").map(Duration::from_secs).or_else(|| {
         let reset = Duration::from_secs(number("x-ratelimit-reset")?);
         Some(reset.saturating_sub(date(headers).unwrap_or(now)))

@@ -63,8 +63,7 @@ impl Client {
         lifecycle.spawn_background(keeper.run());
 
         let json = HeaderValue::from_static("application/json");
-        let mut headers =
-            HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
+        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
         if settings.telemetry {
             headers.insert(telemetry_header::NAME, telemetry_header::value()?);
         }
@@ -143,7 +142,8 @@ impl Client {
         let status = answer.status().as_u16();
         if status == 201 {
             token.prove();
-            let unreadable = || Refusal::Final(Error::Unclear(Arc::new(Transport::Unreadable(201))));
+            let unreadable =
+                || Refusal::Final(Error::Unclear(Arc::new(Transport::Unreadable(201))));
             let body = read_body(answer).await.map_err(|_| unreadable())?;
             return serde_json::from_slice(&body).map_err(|_| unreadable());
         }

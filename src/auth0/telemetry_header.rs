@@ -10,7 +10,6 @@ pub(super) const NAME: HeaderName = HeaderName::from_static("auth0-client");
 
 /// The name and version of this service as base64 of JSON.
 pub(super) fn value() -> Result<HeaderValue, InvalidHeaderValue> {
-    let json =
-        concat!(r#"{"name":"auth0-signup","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+    let json = concat!(r#"{"name":"auth0-signup","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
     HeaderValue::from_str(&STANDARD.encode(json))
 }

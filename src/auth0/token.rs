@@ -17,7 +17,7 @@ use super::Error;
 use super::error::{Misconfiguration, Transport};
 use super::token_request::{Grant, TokenRequest};
 use crate::clock::Clock;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, Operation};
 
 /// How long a sign-up waits for a token that is being fetched.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -199,7 +199,10 @@ impl Keeper {
         let mut backoff = backoff();
         loop {
             let asked_at = Instant::now();
-            match self.request.send().await {
+            let asked = self.request.send().await;
+            let label = asked.as_ref().map_or_else(Error::label, |_| "granted");
+            self.metrics.auth0_request(Operation::Token, label, asked_at.elapsed());
+            match asked {
                 Ok(grant) => {
                     let token = self.publish(grant, asked_at);
                     if self.hold(&token, asked_at).await {
@@ -263,21 +266,20 @@ impl Keeper {
     }
 
     async fn fail(&self, error: Error, wait: Duration) {
-        match &error {
-            Error::Misconfigured(_) => tracing::error!(
-                error = &error as &dyn std::error::Error,
-                retry_in_ms = wait.as_millis(),
-                "cannot fetch a Management API token: {error}"
-            ),
-            _ => tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                retry_in_ms = wait.as_millis(),
-                "cannot fetch a Management API token: {error}"
-            ),
-        }
+        log_failure(&error, wait);
         let failure = TokenFailure { error, next_try: Instant::now() + wait };
         self.tokens.state.send_modify(|state| state.failure = Some(failure));
         sleep(wait).await;
+    }
+}
+
+/// An error when the operator must act, a warning when waiting is all there is to do.
+fn log_failure(error: &Error, wait: Duration) {
+    let (cause, retry_in_ms): (&dyn std::error::Error, _) = (error, wait.as_millis());
+    if matches!(error, Error::Misconfigured(_)) {
+        tracing::error!(error = cause, retry_in_ms, "cannot fetch a Management API token: {error}");
+    } else {
+        tracing::warn!(error = cause, retry_in_ms, "cannot fetch a Management API token: {error}");
     }
 }
 

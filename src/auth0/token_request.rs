@@ -86,9 +86,7 @@ impl TokenRequest {
         let body = read_body(answer).await.map_err(not_sent)?;
         match status {
             200 => grant(&body).ok_or_else(|| without_token(Transport::Unreadable(200))),
-            429 => {
-                Err(Error::RateLimited { retry_after: retry_after(&headers, self.clock.now()) })
-            }
+            429 => Err(Error::RateLimited { retry_after: retry_after(&headers, self.clock.now()) }),
             400..=499 => Err(denied(status, &body).into()),
             _ => Err(without_token(Transport::Status(status))),
         }

@@ -8,11 +8,8 @@ use crate::domain::rules::{NameOrder, Presence};
 use crate::domain::submission::Control;
 use crate::domain::{Field, PictureSchemes, Rules};
 
-const CHOICES: [(&str, Presence); 3] = [
-    ("required", Presence::Required),
-    ("optional", Presence::Optional),
-    ("off", Presence::Off),
-];
+const CHOICES: [(&str, Presence); 3] =
+    [("required", Presence::Required), ("optional", Presence::Optional), ("off", Presence::Off)];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
     let mut presence = BTreeMap::new();
@@ -22,13 +19,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
             presence.insert(field, choice.unwrap_or(Presence::Off));
         }
     }
-    let orders =
-        [("given_first", NameOrder::GivenFirst), ("family_first", NameOrder::FamilyFirst)];
+    let orders = [("given_first", NameOrder::GivenFirst), ("family_first", NameOrder::FamilyFirst)];
     let order = reader.choice("fields.name_order", &orders);
     let compose_name = if reader.flag("fields.compose_name") { order } else { None };
     let schemes = [("web", PictureSchemes::Web), ("any", PictureSchemes::Any)];
-    let picture =
-        reader.choice("fields.picture_schemes", &schemes).unwrap_or(PictureSchemes::Web);
+    let picture = reader.choice("fields.picture_schemes", &schemes).unwrap_or(PictureSchemes::Web);
 
     let shortest = reader.count("fields.username_min_length", 1..=128);
     let longest = reader.count("fields.username_max_length", 1..=128);

@@ -24,7 +24,7 @@ const ALIASES: [(&str, &str); 7] = [
 ];
 
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
-pub const SECRETS: [&str; 1] = ["auth0.client_secret"];
+pub(super) const SECRETS: [&str; 1] = ["auth0.client_secret"];
 
 /// Tables whose members the operator names.
 const OPEN_TABLES: [&str; 1] = ["user_metadata.keys"];
@@ -93,7 +93,7 @@ impl Layers {
 }
 
 /// The variables that set a key, as an operator would write them.
-pub fn variables(key: &str) -> Vec<String> {
+pub(super) fn variables(key: &str) -> Vec<String> {
     let aliases = ALIASES.iter().filter(|(_, aliased)| *aliased == key);
     let own = format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
     aliases.map(|(name, _)| (*name).to_owned()).chain([own]).collect()
@@ -101,7 +101,7 @@ pub fn variables(key: &str) -> Vec<String> {
 
 fn is_known(known: &BTreeSet<String>, key: &str) -> bool {
     let open = |table: &&str| key.strip_prefix(*table).is_some_and(|rest| rest.starts_with('.'));
-    known.contains(key) || OPEN_TABLES.iter().any(|table| open(&table))
+    known.contains(key) || OPEN_TABLES.iter().any(open)
 }
 
 /// Calls `each` with every leaf below `value` and its dotted key.
@@ -195,9 +195,9 @@ impl Source for Environment {
 fn key_of(name: &str) -> Option<(String, bool)> {
     let plain = |name: &str| {
         let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
-        alias.map(|(_, key)| (*key).to_owned()).or_else(|| {
-            Some(name.strip_prefix(PREFIX)?.to_lowercase().replace("__", "."))
-        })
+        alias
+            .map(|(_, key)| (*key).to_owned())
+            .or_else(|| Some(name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".")))
     };
     let secret = name.strip_suffix("_FILE").and_then(plain);
     match secret.filter(|key| SECRETS.contains(&key.as_str())) {
@@ -230,7 +230,8 @@ mod tests {
     #[test]
     fn variables_of_others_are_left_alone() {
         // Kubernetes injects these for a Service named "signup".
-        let (_, faults) = read(&[("SIGNUP_PORT", "tcp://10.0.0.1:80"), ("SIGNUP_SERVICE_HOST", "x")]);
+        let (_, faults) =
+            read(&[("SIGNUP_PORT", "tcp://10.0.0.1:80"), ("SIGNUP_SERVICE_HOST", "x")]);
         assert!(faults.is_empty(), "{faults:?}");
     }
 

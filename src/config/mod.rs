@@ -51,13 +51,11 @@ pub fn load(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, Faults> {
     let mut faults = Faults::default();
-    match Layers::read(file, environment, &mut faults) {
-        Ok(layers) => Settings::read(&layers, faults),
-        Err(_) => {
-            faults.push(Fault::new("settings", "all layers", "tables where keys have members"));
-            Err(faults)
-        }
+    if let Ok(layers) = Layers::read(file, environment, &mut faults) {
+        return Settings::read(&layers, faults);
     }
+    faults.push(Fault::new("settings", "all layers", "tables where keys have members"));
+    Err(faults)
 }
 
 impl Settings {
@@ -73,9 +71,7 @@ impl Settings {
         let rules = fields::read(&mut reader);
         let log = log::read(&mut reader);
         match (auth0, rules) {
-            (Some(auth0), Some(rules)) => {
-                reader.finish(Self { auth0, http, admin, rules, log })
-            }
+            (Some(auth0), Some(rules)) => reader.finish(Self { auth0, http, admin, rules, log }),
             _ => Err(reader.into_faults()),
         }
     }

@@ -31,11 +31,7 @@ impl EmailAddress {
     /// [`Violation::Malformed`] where Auth0's `email` format would refuse it.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let address = text.to_lowercase();
-        if is_address(&address) {
-            Ok(Self(address))
-        } else {
-            Err(Violation::Malformed)
-        }
+        if is_address(&address) { Ok(Self(address)) } else { Err(Violation::Malformed) }
     }
 
     /// What stands before the last `@`, quotes included.
@@ -72,10 +68,7 @@ fn is_local_part(text: &str) -> bool {
     if text == "\"" {
         return true;
     }
-    match text
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-    {
+    match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(quoted) => is_quoted_content(quoted),
         None => text.split('.').all(is_word),
     }
@@ -98,9 +91,9 @@ fn is_quoted_content(text: &str) -> bool {
         let accepted = match character {
             '"' => false,
             // The pattern has the line feed among spaces but not among escaped characters.
-            '\\' => characters
-                .next()
-                .is_some_and(|escaped| escaped != '\n' && is_quotable(escaped)),
+            '\\' => {
+                characters.next().is_some_and(|escaped| escaped != '\n' && is_quotable(escaped))
+            }
             _ => is_quotable(character),
         };
         if !accepted {
@@ -145,12 +138,7 @@ mod tests {
     #[test]
     fn dots_stand_alone_and_inside() {
         assert!(is_accepted("a.b@example.com"));
-        for text in [
-            ".a@example.com",
-            "a.@example.com",
-            "a..b@example.com",
-            "@example.com",
-        ] {
+        for text in [".a@example.com", "a.@example.com", "a..b@example.com", "@example.com"] {
             assert!(!is_accepted(text));
         }
     }

@@ -13,8 +13,7 @@ const MAX_LABEL_UNITS: usize = 63;
 
 /// Whether `text` is a dotted name with a top-level domain (validator.js `isFQDN`).
 pub(super) fn is_domain_name(text: &str) -> bool {
-    text.rsplit_once('.')
-        .is_some_and(|(_, top_level)| is_top_level_domain(top_level))
+    text.rsplit_once('.').is_some_and(|(_, top_level)| is_top_level_domain(top_level))
         && text.split('.').all(is_label)
 }
 
@@ -65,9 +64,7 @@ fn is_punycode(text: &str) -> bool {
     text.split_at_checked(2).is_some_and(|(prefix, rest)| {
         prefix.eq_ignore_ascii_case("xn")
             && rest.len() >= 2
-            && rest
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     })
 }
 
@@ -92,10 +89,7 @@ const fn is_full_width(character: char) -> bool {
 
 /// The part of an IPv6 address behind the percent sign.
 fn is_zone(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }
 
 #[cfg(test)]

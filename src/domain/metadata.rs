@@ -57,6 +57,16 @@ pub enum MetadataValue {
     Boolean(bool),
 }
 
+impl MetadataValue {
+    /// The string, where it is one.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Integer(_) | Self::Boolean(_) => None,
+        }
+    }
+}
+
 impl MetadataRule {
     /// A string of at most [`MAX_TEXT`] code points that may be left out: what a key takes that
     /// is listed by name alone.

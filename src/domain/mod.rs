@@ -8,19 +8,26 @@
 pub mod email;
 pub mod field;
 mod host;
+pub mod metadata;
+pub mod new_user;
 pub mod password;
 mod personal;
 pub mod phone;
 pub mod picture;
+pub mod rules;
+pub mod submission;
 pub mod text;
 pub mod username;
+pub mod value;
 pub mod violation;
 
 pub use email::EmailAddress;
 pub use field::Field;
+pub use new_user::NewUser;
 pub use password::{Password, PasswordPolicy, Profile};
 pub use phone::PhoneNumber;
 pub use picture::{PictureSchemes, PictureUrl};
+pub use rules::Rules;
 pub use text::PersonalName;
 pub use username::Username;
 pub use violation::{FieldError, PasswordRule, Violation};

@@ -82,8 +82,12 @@ impl Rules {
         reading.unknown_names();
 
         if let Some(password) = &password {
+            let user_metadata: Vec<_> = user_metadata
+                .iter()
+                .filter_map(|(key, value)| Some((key.as_str(), value.text()?)))
+                .collect();
             let profile = Profile {
-                email: email.as_ref(),
+                email: email.as_ref().map_or("", AsRef::as_ref),
                 given_name: given_name.as_ref().map(AsRef::as_ref),
                 family_name: family_name.as_ref().map(AsRef::as_ref),
                 name: name.as_ref().map(AsRef::as_ref),

@@ -90,6 +90,16 @@ pub enum Slot<'a> {
     Faulty,
 }
 
+impl fmt::Debug for Slot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Text(_) => "Text",
+            Self::Faulty => "Faulty",
+        })
+    }
+}
+
 impl Slot<'_> {
     /// The text without surrounding white space, if there is any.
     pub fn trimmed(&self) -> Option<&str> {
@@ -138,11 +148,13 @@ impl<'a> Submission<'a> {
                 }
             } else if let Some(slot) = form.slot(&name) {
                 let terms = name == Control::Terms.name();
-                let put = if again { Ok(Slot::Faulty) } else { slot_of(value, terms) };
-                *slot = put.unwrap_or_else(|violation| {
-                    form.faults.push(FieldError::at_path(pointer([name.as_ref()]), violation));
-                    Slot::Faulty
-                });
+                match if again { Ok(Slot::Faulty) } else { slot_of(value, terms) } {
+                    Ok(given) => *slot = given,
+                    Err(violation) => {
+                        *slot = Slot::Faulty;
+                        form.faults.push(FieldError::at_path(pointer([name.as_ref()]), violation));
+                    }
+                }
             } else if form.others.len() < MAX_FAULTS && !(again && form.others.contains(&name)) {
                 form.others.push(name);
             }

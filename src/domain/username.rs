@@ -46,14 +46,8 @@ mod tests {
     #[test]
     fn names_the_bound_that_is_not_met() {
         assert!(Username::parse("ada", 3..=3).is_ok());
-        assert_eq!(
-            Username::parse("ab", 3..=15),
-            Err(Violation::TooShort { min: 3 })
-        );
-        assert_eq!(
-            Username::parse("abcd", 1..=3),
-            Err(Violation::TooLong { max: 3 })
-        );
+        assert_eq!(Username::parse("ab", 3..=15), Err(Violation::TooShort { min: 3 }));
+        assert_eq!(Username::parse("abcd", 1..=3), Err(Violation::TooLong { max: 3 }));
     }
 
     #[test]

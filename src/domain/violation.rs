@@ -113,12 +113,7 @@ pub enum CharacterType {
 
 impl CharacterType {
     /// Every type, in the order in which Auth0's engine reports them.
-    pub const ALL: [Self; 4] = [
-        Self::Lowercase,
-        Self::Uppercase,
-        Self::Number,
-        Self::Special,
-    ];
+    pub const ALL: [Self; 4] = [Self::Lowercase, Self::Uppercase, Self::Number, Self::Special];
 
     /// The name, as in Auth0's `password_options.complexity.character_types`.
     pub const fn name(self) -> &'static str {
@@ -139,18 +134,12 @@ impl CharacterType {
 impl FieldError {
     /// A fault of a field whose pointer is known at compile time.
     pub const fn at(pointer: &'static str, violation: Violation) -> Self {
-        Self {
-            pointer: Cow::Borrowed(pointer),
-            violation,
-        }
+        Self { pointer: Cow::Borrowed(pointer), violation }
     }
 
     /// A fault of a member whose name came from the caller.
     pub const fn at_path(pointer: String, violation: Violation) -> Self {
-        Self {
-            pointer: Cow::Owned(pointer),
-            violation,
-        }
+        Self { pointer: Cow::Owned(pointer), violation }
     }
 
     /// The field's name as code would write it: `email`, `user_metadata.plan`.

@@ -9,7 +9,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::request_id::X_REQUEST_ID;
 
 /// How long a browser may keep the answer to a preflight. Chromium caps it at two hours.
-const MAX_AGE: Duration = Duration::from_secs(7200);
+const MAX_AGE: Duration = Duration::from_hours(2);
 
 /// The layer for these origins. No credentials: nothing here reads a cookie.
 pub(super) fn layer(allowed_origins: &[HeaderValue]) -> CorsLayer {

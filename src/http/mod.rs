@@ -13,7 +13,7 @@ mod router;
 pub mod server;
 mod texts;
 
-pub use handlers::SignupRoute;
+pub use handlers::{Readiness, SignupRoute};
 pub use problem::{Problem, ProblemCode};
 pub use request_id::RequestId;
 pub use router::{Parts, admin, public};

@@ -1,7 +1,6 @@
 //! The outermost layer: gives each request its id, renders problems, writes the one log event and
 //! counts the outcome.
 
-use std::error::Error as StdError;
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -103,7 +102,7 @@ struct Answered<'a> {
 macro_rules! answered {
     ($level:ident, $answered:expr) => {{
         let Answered { id, method, route, outcome, problem, status, started, .. } = $answered;
-        let cause = problem.and_then(Problem::cause).map(|cause| cause as &dyn StdError);
+        let cause = problem.and_then(Problem::cause);
         tracing::$level!(
             name: "http.server.response",
             request_id = %id,

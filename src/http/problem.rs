@@ -137,7 +137,7 @@ impl Problem {
 
     /// Fields that break their rules.
     pub const fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(ProblemCode::InvalidFields) }
+        Self { code: ProblemCode::InvalidFields, errors, retry_after: None, cause: None }
     }
 
     /// Says when to come back.
@@ -160,8 +160,9 @@ impl Problem {
     }
 
     /// Why, for the log.
-    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
-        self.cause.as_deref()
+    pub fn cause(&self) -> Option<&(dyn StdError + 'static)> {
+        let cause: &(dyn StdError + 'static) = self.cause.as_deref()?;
+        Some(cause)
     }
 
     /// The whole seconds of `Retry-After`, rounded up.
@@ -255,7 +256,6 @@ pub(super) async fn not_found() -> Problem {
 }
 
 /// The answer when a handler panicked. The payload may quote anything, so nobody is shown it.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of tower-http's handler")]
 pub(super) fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
     Problem::new(ProblemCode::Internal).into_response()
 }

@@ -56,7 +56,7 @@ impl Server {
                 let connection = graceful.watch(connection);
                 spawn_connection(async move {
                     if let Err(error) = connection.await {
-                        tracing::debug!(error = &error as &dyn std::error::Error, "connection");
+                        tracing::debug!("a connection ended early: {error}");
                     }
                     drop(permit);
                 });
@@ -76,12 +76,12 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "TCP_NODELAY");
+                    tracing::debug!("TCP_NODELAY cannot be set: {error}");
                 }
                 return stream;
             }
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "accept: {error}");
+                tracing::warn!("cannot accept connections: {error}");
                 sleep(ACCEPT_PAUSE).await;
             }
         }

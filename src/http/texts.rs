@@ -51,8 +51,9 @@ pub(super) const fn detail(code: ProblemCode) -> &'static str {
             "The account could not be created for a reason that trying again does not mend."
         }
         ProblemCode::UpstreamBusy => "Nothing was created. Try again after the time given.",
-        ProblemCode::Unavailable => "Nothing was created. Try again in a moment.",
-        ProblemCode::UpstreamUnavailable => "Nothing was created. Try again in a moment.",
+        ProblemCode::Unavailable | ProblemCode::UpstreamUnavailable => {
+            "Nothing was created. Try again in a moment."
+        }
         ProblemCode::OutcomeUnknown => {
             "The account may have been created. Look for the confirmation mail, or try to log in."
         }
@@ -117,11 +118,13 @@ fn words(types: &[CharacterType]) -> String {
 
 /// The numbers and names behind a message, so that a front end can word it in any language.
 pub(super) fn params(violation: &Violation) -> Map<String, Value> {
-    let names = |types: &[CharacterType]| -> Vec<_> {
-        types.iter().map(|kind| kind.name()).collect()
-    };
+    let names =
+        |types: &[CharacterType]| -> Vec<_> { types.iter().map(|kind| kind.name()).collect() };
     let params = match violation {
-        Violation::TooLong { max } => json!({ "max": max }),
+        Violation::TooLong { max }
+        | Violation::Password(
+            PasswordRule::RepeatedCharacters { max } | PasswordRule::SequentialCharacters { max },
+        ) => json!({ "max": max }),
         Violation::TooShort { min } => json!({ "min": min }),
         Violation::WrongType { expected } => json!({ "expected": expected }),
         Violation::Password(PasswordRule::TooShort { min_length }) => {
@@ -133,9 +136,6 @@ pub(super) fn params(violation: &Violation) -> Map<String, Value> {
         Violation::Password(PasswordRule::CharacterTypes { required, types, missing }) => {
             json!({ "required": required, "types": names(types), "missing": names(missing) })
         }
-        Violation::Password(
-            PasswordRule::RepeatedCharacters { max } | PasswordRule::SequentialCharacters { max },
-        ) => json!({ "max": max }),
         Violation::Password(PasswordRule::ContainsUserInfo { fields }) if !fields.is_empty() => {
             json!({ "fields": fields })
         }

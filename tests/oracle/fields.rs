@@ -19,9 +19,8 @@ struct TextVector {
 impl TextVector {
     /// Says how our answer differs, if it does.
     fn differs_from<T: AsRef<str>>(&self, ours: Result<T, Violation>) -> Option<String> {
-        let expected = self
-            .accepted
-            .then(|| self.kept.as_deref().unwrap_or(&self.input).to_owned());
+        let expected =
+            self.accepted.then(|| self.kept.as_deref().unwrap_or(&self.input).to_owned());
         let ours = ours.ok().map(|value| value.as_ref().to_owned());
         (ours != expected).then(|| format!("{:?}: {ours:?}, not {expected:?}", self.input))
     }
@@ -91,11 +90,7 @@ fn lengths_agree() {
             "username" => Username::parse(&text, Username::WIDEST).is_ok(),
             other => panic!("no rule for {other}"),
         };
-        (accepted != vector.accepted).then(|| {
-            format!(
-                "{} of {:?} times {}",
-                vector.field, vector.unit, vector.count
-            )
-        })
+        (accepted != vector.accepted)
+            .then(|| format!("{} of {:?} times {}", vector.field, vector.unit, vector.count))
     });
 }

@@ -17,9 +17,7 @@ use serde::de::DeserializeOwned;
 
 /// Reads a file of vectors.
 fn load<T: DeserializeOwned>(name: &str) -> T {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
     let text = fs::read_to_string(&path).unwrap();
     serde_json::from_str(&text).unwrap()
 }
@@ -27,14 +25,6 @@ fn load<T: DeserializeOwned>(name: &str) -> T {
 /// Judges every vector, prints how many agree and fails with those that do not.
 fn require_agreement<T>(name: &str, vectors: &[T], disagreement: impl Fn(&T) -> Option<String>) {
     let disagreements: Vec<_> = vectors.iter().filter_map(disagreement).collect();
-    println!(
-        "{name}: {} of {} agree",
-        vectors.len() - disagreements.len(),
-        vectors.len()
-    );
-    assert!(
-        disagreements.is_empty(),
-        "{name} disagrees:\n{}",
-        disagreements.join("\n")
-    );
+    println!("{name}: {} of {} agree", vectors.len() - disagreements.len(), vectors.len());
+    assert!(disagreements.is_empty(), "{name} disagrees:\n{}", disagreements.join("\n"));
 }

@@ -129,11 +129,7 @@ fn written(rule: &PasswordRule) -> Value {
     match rule {
         PasswordRule::TooShort { min_length } => json!({"code": code, "min_length": min_length}),
         PasswordRule::TooLong { max_bytes } => json!({"code": code, "max_bytes": max_bytes}),
-        PasswordRule::CharacterTypes {
-            required,
-            types,
-            missing,
-        } => json!({
+        PasswordRule::CharacterTypes { required, types, missing } => json!({
             "code": code,
             "required": required,
             "types": names(types),
@@ -156,11 +152,8 @@ fn written(rule: &PasswordRule) -> Value {
 #[test]
 fn password_policy_agrees() {
     let file: PasswordFile = load("password.json");
-    let policies: BTreeMap<_, _> = file
-        .policies
-        .iter()
-        .map(|(name, policy)| (name.as_str(), policy.build()))
-        .collect();
+    let policies: BTreeMap<_, _> =
+        file.policies.iter().map(|(name, policy)| (name.as_str(), policy.build())).collect();
     let user_metadata: Vec<_> = file
         .profile
         .user_metadata
@@ -181,10 +174,7 @@ fn password_policy_agrees() {
         let unmet = policies[vector.policy.as_str()].check(&vector.password, &profile);
         let ours = Value::Array(unmet.iter().map(written).collect());
         (ours != vector.failed).then(|| {
-            format!(
-                "{} {:?}: {ours}, not {}",
-                vector.policy, vector.password, vector.failed
-            )
+            format!("{} {:?}: {ours}, not {}", vector.policy, vector.password, vector.failed)
         })
     });
 }

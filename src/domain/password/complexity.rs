@@ -37,11 +37,7 @@ impl ComplexityRules {
             Level::Low => (6, &[], CharacterTypeRule::All),
             Level::Fair => (
                 8,
-                &[
-                    CharacterType::Lowercase,
-                    CharacterType::Uppercase,
-                    CharacterType::Number,
-                ],
+                &[CharacterType::Lowercase, CharacterType::Uppercase, CharacterType::Number],
                 CharacterTypeRule::All,
             ),
             Level::Good => (8, &CharacterType::ALL, CharacterTypeRule::ThreeOfFour),
@@ -87,15 +83,9 @@ impl ComplexityRules {
     /// Adds every rule that `password` does not meet, in the engine's order.
     pub(super) fn judge(&self, password: &str, unmet: &mut Vec<PasswordRule>) {
         if password.encode_utf16().count() < self.min_length {
-            unmet.push(PasswordRule::TooShort {
-                min_length: self.min_length,
-            });
+            unmet.push(PasswordRule::TooShort { min_length: self.min_length });
         }
-        let met = self
-            .types
-            .iter()
-            .filter(|kind| holds(password, **kind))
-            .count();
+        let met = self.types.iter().filter(|kind| holds(password, **kind)).count();
         if met < self.required_types() {
             unmet.push(PasswordRule::CharacterTypes {
                 required: self.required_types(),
@@ -115,9 +105,7 @@ impl ComplexityRules {
             unmet.push(PasswordRule::SequentialCharacters { max: MAX_RUN });
         }
         if password.len() > MAX_BYTES {
-            unmet.push(PasswordRule::TooLong {
-                max_bytes: MAX_BYTES,
-            });
+            unmet.push(PasswordRule::TooLong { max_bytes: MAX_BYTES });
         }
     }
 }
@@ -197,10 +185,6 @@ mod tests {
     #[test]
     fn a_space_is_a_special_character_and_an_umlaut_is_of_no_type() {
         assert!(holds("a b", CharacterType::Special));
-        assert!(
-            CharacterType::ALL
-                .into_iter()
-                .all(|kind| !holds("üÜ٣", kind))
-        );
+        assert!(CharacterType::ALL.into_iter().all(|kind| !holds("üÜ٣", kind)));
     }
 }

@@ -38,26 +38,17 @@ impl Dictionary {
         }
         let fits = |word: &String| (1..=MAX_WORD_LENGTH).contains(&word.chars().count());
         if let Some(index) = settings.custom.iter().position(|word| !fits(word)) {
-            return Err(PolicyFault::WordLength {
-                position: index + 1,
-            });
+            return Err(PolicyFault::WordLength { position: index + 1 });
         }
-        let mut words: Vec<String> = settings
-            .custom
-            .iter()
-            .map(|word| folded(word).collect())
-            .collect();
+        let mut words: Vec<String> =
+            settings.custom.iter().map(|word| folded(word).collect()).collect();
         words.sort_unstable();
         Ok(Self { words })
     }
 
     /// Whether the password is one of the words.
     pub(super) fn contains(&self, password: &str) -> bool {
-        is_common(password)
-            || self
-                .words
-                .binary_search_by(|word| compare(word, password))
-                .is_ok()
+        is_common(password) || self.words.binary_search_by(|word| compare(word, password)).is_ok()
     }
 }
 
@@ -89,11 +80,7 @@ mod tests {
 
     #[test]
     fn the_list_is_what_bisection_needs() {
-        assert!(
-            COMMON
-                .bytes()
-                .all(|byte| byte == b'\n' || byte.is_ascii_graphic())
-        );
+        assert!(COMMON.bytes().all(|byte| byte == b'\n' || byte.is_ascii_graphic()));
         assert!(!COMMON.bytes().any(|byte| byte.is_ascii_uppercase()));
         let words: Vec<_> = COMMON.lines().collect();
         assert_eq!(words.len(), 10_000);

@@ -39,10 +39,7 @@ impl PasswordPolicy {
     pub fn new(settings: &PolicySettings) -> Result<Self, PolicyFault> {
         let (name, mut complexity) = match &settings.complexity {
             Some(complexity) => ("flexible", ComplexityRules::flexible(complexity)?),
-            None => (
-                settings.level.name(),
-                ComplexityRules::of_level(settings.level),
-            ),
+            None => (settings.level.name(), ComplexityRules::of_level(settings.level)),
         };
         if let Some(min_length) = settings.min_length {
             if !MIN_LENGTHS.contains(&min_length) {
@@ -55,10 +52,7 @@ impl PasswordPolicy {
         Ok(Self {
             name,
             complexity,
-            dictionary: dictionary
-                .active
-                .then(|| Dictionary::new(dictionary))
-                .transpose()?,
+            dictionary: dictionary.active.then(|| Dictionary::new(dictionary)).transpose()?,
             blocked_fields: profile_data
                 .active
                 .then(|| BlockedFields::new(profile_data))
@@ -73,11 +67,7 @@ impl PasswordPolicy {
     pub fn check(&self, password: &str, profile: &Profile<'_>) -> Vec<PasswordRule> {
         let mut unmet = Vec::new();
         self.complexity.judge(password, &mut unmet);
-        if self
-            .dictionary
-            .as_ref()
-            .is_some_and(|dictionary| dictionary.contains(password))
-        {
+        if self.dictionary.as_ref().is_some_and(|dictionary| dictionary.contains(password)) {
             unmet.push(PasswordRule::TooCommon);
         }
         if let Some(blocked_fields) = &self.blocked_fields
@@ -144,36 +134,21 @@ mod tests {
     fn every_unmet_rule_is_named_with_its_numbers() {
         let policy = PasswordPolicy::new(&PolicySettings {
             level: Level::Excellent,
-            dictionary: DictionarySettings {
-                active: true,
-                ..DictionarySettings::default()
-            },
-            profile_data: ProfileDataSettings {
-                active: true,
-                blocked_fields: None,
-            },
+            dictionary: DictionarySettings { active: true, ..DictionarySettings::default() },
+            profile_data: ProfileDataSettings { active: true, blocked_fields: None },
             ..PolicySettings::default()
         })
         .unwrap();
-        let profile = Profile {
-            email: "aaaa@example.com",
-            ..Profile::default()
-        };
+        let profile = Profile { email: "aaaa@example.com", ..Profile::default() };
         let types = policy.character_types().to_vec();
         assert_eq!(
             policy.check("aaaaaa", &profile),
             [
                 PasswordRule::TooShort { min_length: 10 },
-                PasswordRule::CharacterTypes {
-                    required: 3,
-                    missing: types[1..].to_vec(),
-                    types
-                },
+                PasswordRule::CharacterTypes { required: 3, missing: types[1..].to_vec(), types },
                 PasswordRule::RepeatedCharacters { max: 2 },
                 PasswordRule::TooCommon,
-                PasswordRule::ContainsUserInfo {
-                    fields: vec!["email".into()]
-                },
+                PasswordRule::ContainsUserInfo { fields: vec!["email".into()] },
             ]
         );
     }
@@ -181,10 +156,7 @@ mod tests {
     #[test]
     fn more_than_72_bytes_are_refused_at_every_level() {
         for level in Level::ALL {
-            let settings = PolicySettings {
-                level,
-                ..PolicySettings::default()
-            };
+            let settings = PolicySettings { level, ..PolicySettings::default() };
             let policy = PasswordPolicy::new(&settings).unwrap();
             let fine = "Aa1é".repeat(14);
             assert!(policy.check(&fine, &Profile::default()).is_empty());
@@ -198,10 +170,8 @@ mod tests {
 
     #[test]
     fn settings_that_auth0_refuses_are_named() {
-        let with_min_length = |length| PolicySettings {
-            min_length: Some(length),
-            ..PolicySettings::default()
-        };
+        let with_min_length =
+            |length| PolicySettings { min_length: Some(length), ..PolicySettings::default() };
         assert_eq!(fault(&with_min_length(0)), PolicyFault::MinLength);
         assert_eq!(fault(&with_min_length(73)), PolicyFault::MinLength);
 
@@ -211,19 +181,12 @@ mod tests {
             ..Complexity::default()
         };
         assert_eq!(
-            fault(&PolicySettings {
-                complexity: Some(three_of_four),
-                ..Default::default()
-            }),
+            fault(&PolicySettings { complexity: Some(three_of_four), ..Default::default() }),
             PolicyFault::ThreeOfFour
         );
 
         let with_dictionary = |size, custom| PolicySettings {
-            dictionary: DictionarySettings {
-                active: true,
-                size,
-                custom,
-            },
+            dictionary: DictionarySettings { active: true, size, custom },
             ..PolicySettings::default()
         };
         assert_eq!(
@@ -231,29 +194,18 @@ mod tests {
             PolicyFault::DictionaryUnavailable
         );
         assert_eq!(
-            fault(&with_dictionary(
-                DictionarySize::En10k,
-                vec!["x".to_owned(); 201]
-            )),
+            fault(&with_dictionary(DictionarySize::En10k, vec!["x".to_owned(); 201])),
             PolicyFault::TooManyWords
         );
         assert_eq!(
-            fault(&with_dictionary(
-                DictionarySize::En10k,
-                vec!["é".repeat(50), "é".repeat(51)]
-            )),
+            fault(&with_dictionary(DictionarySize::En10k, vec!["é".repeat(50), "é".repeat(51)])),
             PolicyFault::WordLength { position: 2 }
         );
 
-        let profile_data = ProfileDataSettings {
-            active: true,
-            blocked_fields: Some(vec!["name".to_owned(); 13]),
-        };
+        let profile_data =
+            ProfileDataSettings { active: true, blocked_fields: Some(vec!["name".to_owned(); 13]) };
         assert_eq!(
-            fault(&PolicySettings {
-                profile_data,
-                ..PolicySettings::default()
-            }),
+            fault(&PolicySettings { profile_data, ..PolicySettings::default() }),
             PolicyFault::TooManyBlockedFields
         );
     }
@@ -270,24 +222,13 @@ mod tests {
                 ..Complexity::default()
             },
         );
-        (
-            level,
-            proptest::option::of(1..=72_usize),
-            proptest::option::of(complexity),
-            any::<bool>(),
-        )
+        (level, proptest::option::of(1..=72_usize), proptest::option::of(complexity), any::<bool>())
             .prop_map(|(level, min_length, complexity, active)| PolicySettings {
                 level,
                 min_length,
                 complexity,
-                dictionary: DictionarySettings {
-                    active,
-                    ..DictionarySettings::default()
-                },
-                profile_data: ProfileDataSettings {
-                    active,
-                    blocked_fields: None,
-                },
+                dictionary: DictionarySettings { active, ..DictionarySettings::default() },
+                profile_data: ProfileDataSettings { active, blocked_fields: None },
             })
     }
 

@@ -57,10 +57,7 @@ impl<'a> Profile<'a> {
     /// The text that stands for the field of that name, where there is one.
     fn value(&self, field: &str) -> Option<&'a str> {
         let value = match field {
-            "email" => self
-                .email
-                .rsplit_once('@')
-                .map(|(local_part, _)| local_part),
+            "email" => self.email.rsplit_once('@').map(|(local_part, _)| local_part),
             "name" => self.name,
             "nickname" => self.nickname,
             "username" => self.username,
@@ -69,10 +66,7 @@ impl<'a> Profile<'a> {
             "phone_number" => self.phone_number,
             _ => {
                 let key = field.strip_prefix("user_metadata.")?;
-                self.user_metadata
-                    .iter()
-                    .find(|(name, _)| *name == key)
-                    .map(|(_, value)| *value)
+                self.user_metadata.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
             }
         };
         value.filter(|value| !value.is_empty())
@@ -104,9 +98,7 @@ impl BlockedFields {
         self.0
             .iter()
             .filter(|field| {
-                profile
-                    .value(field)
-                    .is_some_and(|value| contains_folded(password, value))
+                profile.value(field).is_some_and(|value| contains_folded(password, value))
             })
             .cloned()
             .collect()
@@ -145,9 +137,7 @@ mod tests {
             user_metadata: &[("first", "Zoë"), ("plan", "gold")],
             ..Profile::default()
         };
-        BlockedFields::new(&settings)
-            .unwrap()
-            .contained_in(password, &profile)
+        BlockedFields::new(&settings).unwrap().contained_in(password, &profile)
     }
 
     #[test]
@@ -168,10 +158,7 @@ mod tests {
 
     #[test]
     fn its_debug_form_hides_it() {
-        let profile = Profile {
-            email: "ada@example.com",
-            ..Profile::default()
-        };
+        let profile = Profile { email: "ada@example.com", ..Profile::default() };
         assert_eq!(format!("{profile:?}"), "Profile(_)");
     }
 

@@ -24,13 +24,7 @@ pub enum Level {
 
 impl Level {
     /// Every level, the weakest first.
-    pub const ALL: [Self; 5] = [
-        Self::None,
-        Self::Low,
-        Self::Fair,
-        Self::Good,
-        Self::Excellent,
-    ];
+    pub const ALL: [Self; 5] = [Self::None, Self::Low, Self::Fair, Self::Good, Self::Excellent];
 
     /// The name in Auth0's connection options.
     pub const fn name(self) -> &'static str {
@@ -71,9 +65,7 @@ impl CharacterTypeRule {
 
     /// The rule of that exact name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::All, Self::ThreeOfFour]
-            .into_iter()
-            .find(|rule| rule.name() == name)
+        [Self::All, Self::ThreeOfFour].into_iter().find(|rule| rule.name() == name)
     }
 }
 
@@ -114,9 +106,7 @@ impl DictionarySize {
 
     /// The dictionary of that exact name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::En10k, Self::En100k]
-            .into_iter()
-            .find(|size| size.name() == name)
+        [Self::En10k, Self::En100k].into_iter().find(|size| size.name() == name)
     }
 }
 

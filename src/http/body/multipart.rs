@@ -75,7 +75,9 @@ mod tests {
         let bytes = body(&[("name=\"name\"", "Zoë\r\nX".as_bytes()), (file, b"PNG"), (empty, b"")]);
         let members = members(bytes, "X").await.unwrap();
         assert_eq!(members.len(), 2);
-        assert!(matches!(&members[0], (name, Value::Text(text)) if name == "name" && text == "Zoë\r\nX"));
+        assert!(
+            matches!(&members[0], (name, Value::Text(text)) if name == "name" && text == "Zoë\r\nX")
+        );
         assert!(matches!(&members[1], (name, Value::File) if name == "picture"));
     }
 

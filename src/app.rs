@@ -1,0 +1,146 @@
+//! The only wiring: settings in, a listening app out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::auth0::{BuildError, Client};
+use crate::clock::Clock;
+use crate::config::{HttpSettings, Settings};
+use crate::http::server::Server;
+use crate::http::{self, Parts, Readiness, SignupRoute};
+use crate::lifecycle::Lifecycle;
+use crate::signup::Signups;
+use crate::telemetry::Metrics;
+
+/// The most connections of the admin listener: probes and a scraper.
+const ADMIN_CONNECTIONS: usize = 64;
+
+/// An app whose two listeners are bound and whose token is being fetched.
+#[derive(Debug)]
+pub struct App {
+    public: (TcpListener, Router),
+    admin: (TcpListener, Router),
+    http: HttpSettings,
+    lifecycle: Lifecycle,
+}
+
+/// Why an app cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A listener's address is taken or not of this machine.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tenant's client cannot be built.
+    #[error(transparent)]
+    Auth0(#[from] BuildError),
+}
+
+impl App {
+    /// Binds both listeners and starts the background tasks.
+    ///
+    /// # Errors
+    /// When an address cannot be bound or TLS cannot be set up; not when the tenant is down.
+    pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let Settings { auth0, http, admin, rules, log: _ } = settings;
+        let public = bind(http.address).await?;
+        let admin = bind(admin.address).await?;
+        let lifecycle = Lifecycle::new();
+        let metrics = Arc::new(Metrics::new());
+        let client = Client::start(&auth0, Arc::clone(&clock), Arc::clone(&metrics), &lifecycle)?;
+        let client = Arc::new(client);
+        let parts = Parts {
+            signup: Arc::new(SignupRoute {
+                rules,
+                signups: Signups::new(Arc::clone(&client), lifecycle.clone()),
+                body_timeout: http.body_timeout,
+                request_timeout: http.request_timeout,
+            }),
+            readiness: Readiness { lifecycle: lifecycle.clone(), auth0: client },
+            metrics,
+            clock,
+        };
+        Ok(Self {
+            public: (public, http::public(&parts, &http.allowed_origins)),
+            admin: (admin, http::admin(&parts)),
+            http,
+            lifecycle,
+        })
+    }
+
+    /// Where the public listener is, the port resolved.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn public_address(&self) -> std::io::Result<SocketAddr> {
+        self.public.0.local_addr()
+    }
+
+    /// Where the admin listener is, the port resolved.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
+        self.admin.0.local_addr()
+    }
+
+    /// Serves until `stop` resolves, then drains: unready at once, then no new connections, then
+    /// the requests and sign-ups under way, then the end; at the latest after
+    /// `http.shutdown_timeout_ms`.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let Self { public, admin, http, lifecycle } = self;
+        let server = |(listener, router): (TcpListener, Router), max_connections| {
+            let server = Server { listener, max_connections, idle_timeout: http.idle_timeout };
+            (server, router)
+        };
+        let (public, router) = server(public, http.max_connections);
+        let (admin, admin_router) = server(admin, ADMIN_CONNECTIONS);
+
+        let ending = lifecycle.clone();
+        lifecycle.spawn_background(async move {
+            // The probes go on telling that the process drains until it has ended.
+            admin.run(admin_router, std::future::pending()).await;
+        });
+        let delay = http.shutdown_delay;
+        let serving = public.run(router, async {
+            stop.await;
+            tracing::info!("stopping: unready from now on");
+            ending.begin_draining();
+            sleep(delay).await;
+        });
+        let drain = async {
+            serving.await;
+            lifecycle.drained().await;
+        };
+        if !within(drain, &lifecycle, delay + http.shutdown_timeout).await {
+            tracing::warn!("stopping: some requests were still under way at the deadline");
+        }
+        lifecycle.stop();
+    }
+}
+
+/// Runs `serving` to its end, or until `limit` after draining has begun; `false` at the limit.
+async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle, limit: Duration) -> bool {
+    tokio::select! {
+        () = serving => true,
+        () = async {
+            lifecycle.draining().await;
+            sleep(limit).await;
+        } => false,
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| StartError::Listen { address, source })
+}

@@ -1,0 +1,41 @@
+//! `auth0-signup config check|show`
+
+use clap::Subcommand;
+
+use super::{Layered, environment};
+use crate::config::{self, Faults, Layers};
+
+/// Check or show the settings.
+#[derive(Debug, Subcommand)]
+pub(super) enum Config {
+    /// Read the settings and tell all that is wrong with them
+    Check(Layered),
+    /// Print every key, its value and where it comes from; secrets are redacted
+    Show(Layered),
+}
+
+impl Config {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Check(layered) => {
+                config::load(layered.config.as_deref(), environment())?;
+                print("the settings are complete and valid\n");
+            }
+            Self::Show(layered) => {
+                let mut faults = Faults::default();
+                let file = layered.config.as_deref();
+                let layers = Layers::read(file, environment(), &mut faults)?;
+                print(&config::show(&layers));
+                if !faults.is_empty() {
+                    return Err(faults.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "what the command is asked for")]
+fn print(text: &str) {
+    print!("{text}");
+}

@@ -1,0 +1,2 @@
+//! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
+fn placeholder() {}

@@ -14,7 +14,7 @@ const LOCAL_PARTS = [
 
 const DOMAINS = [
   "example.com", "EXAMPLE.Com", "a.co", "a.b.c.d.example", "xn--bcher-kva.example", "bücher.example", "例え.テスト",
-  "пример.рф", "example.xn--p1ai", "example.xn", "example.xn-", "example.xn--", "example.xna", "example.XN--P1AI",
+  "пример.рф", "example.xn--p1ai", "example.xn", "example.xn-", "example.xn--", "example.xna", "example.xn1", "example.xn12", "example.xn-1", "example.XN--P1AI",
   "example.c", "example.c1", "example.1c", "example.123", "example.co-m", "example.com.", ".example.com", "example..com",
   "example", "localhost", "", ".", "-example.com", "example-.com", "ex-ample.com", "ex--ample.com", "ex_ample.com",
   "_a.com", "1.2.3.4", "[1.2.3.4]", "[::1]", "[IPv6:::1]", "::1", "123.com", "1.com", "example.com:80", "example.com/",

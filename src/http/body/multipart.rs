@@ -90,7 +90,8 @@ mod tests {
         assert_eq!(no_name.map_err(code).err(), Some(ProblemCode::MalformedBody));
         let cut = members(Bytes::from_static(b"--X\r\nContent-Disp"), "X").await;
         assert_eq!(cut.map_err(code).err(), Some(ProblemCode::MalformedBody));
-        let many = members(body(&[("name=\"a\"", b"1"); 65]), "X").await;
+        let part: (&str, &[u8]) = ("name=\"a\"", b"1");
+        let many = members(body(&[part; 65]), "X").await;
         assert_eq!(many.map_err(code).err(), Some(ProblemCode::BodyTooLarge));
     }
 }

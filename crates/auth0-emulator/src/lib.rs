@@ -1,1 +1,53 @@
 //! An Auth0 tenant on loopback that keeps users and answers as the real one does.
+//!
+//! ```
+//! use auth0_emulator::{Emulator, Fault, Policy, Route};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let auth0 = Emulator::builder().tenant(|t| t.policy = Policy::Low).start().await?;
+//! auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
+//! println!("the tenant is at {}", auth0.url());
+//! assert!(auth0.calls(Route::CreateUser).is_empty());
+//! auth0.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod api;
+mod body;
+mod builder;
+mod clock;
+mod control;
+mod defaults;
+mod emulator;
+mod fault;
+mod guarded;
+mod ids;
+mod journal;
+mod latency;
+mod password;
+mod rate;
+mod register;
+mod route;
+mod schema;
+mod server;
+mod tasks;
+mod tenant;
+mod token;
+mod users;
+mod world;
+
+pub use crate::builder::Builder;
+pub use crate::emulator::Emulator;
+pub use crate::fault::Fault;
+pub use crate::journal::Entry;
+pub use crate::latency::Latency;
+pub use crate::password::{
+    CharacterType, CharacterTypeRule, Complexity, Dictionary, Flexible, MaxLengthExceeded, Policy,
+    ProfileData, Switch,
+};
+pub use crate::rate::{Plan, TokenQuota};
+pub use crate::route::Route;
+pub use crate::tenant::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, Tenant};

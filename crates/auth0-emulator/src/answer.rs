@@ -1,0 +1,100 @@
+//! What the tenant answers, before any fault has got at it.
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// A whole answer: status, headers and body.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The status line's number.
+    pub(crate) status: StatusCode,
+    /// The headers, without those the connection adds.
+    pub(crate) headers: HeaderMap,
+    /// The body.
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    /// An answer without a body.
+    pub(crate) fn empty(status: StatusCode) -> Self {
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+        }
+    }
+
+    /// An answer with `body` of the given media type.
+    pub(crate) fn text(
+        status: StatusCode,
+        media_type: &'static str,
+        body: impl Into<Bytes>,
+    ) -> Self {
+        let answer = Self {
+            status,
+            headers: HeaderMap::new(),
+            body: body.into(),
+        };
+        answer.with(CONTENT_TYPE, HeaderValue::from_static(media_type))
+    }
+
+    /// A JSON answer as the tenant labels it.
+    pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        // Every body is built from strings, numbers and maps with string keys.
+        let bytes = serde_json::to_vec(body).unwrap_or_default();
+        Self::text(status, "application/json; charset=utf-8", bytes)
+    }
+
+    /// An error of the Management API. Some errors of the real one have no `errorCode`.
+    pub(crate) fn problem(
+        status: StatusCode,
+        message: impl Into<String>,
+        code: Option<&str>,
+    ) -> Self {
+        let mut body = json!({
+            "statusCode": status.as_u16(),
+            "error": status.canonical_reason().unwrap_or_default(),
+            "message": message.into(),
+        });
+        if let (Some(code), Some(members)) = (code, body.as_object_mut()) {
+            members.insert("errorCode".to_owned(), Value::from(code));
+        }
+        Self::json(status, &body)
+    }
+
+    /// An error of the Authentication API in the grammar of OAuth 2.0.
+    pub(crate) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Self {
+        let body = json!({ "error": error, "error_description": description });
+        Self::json(status, &body).no_store()
+    }
+
+    /// The same answer with one header more.
+    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.insert(name, value.into());
+        self
+    }
+
+    /// The same answer, never to be kept by a cache.
+    pub(crate) fn no_store(self) -> Self {
+        let value = "private, no-store, no-cache, must-revalidate, post-check=0, pre-check=0";
+        self.with(CACHE_CONTROL, HeaderValue::from_static(value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_without_a_code_has_no_such_member() {
+        let answer = Answer::problem(StatusCode::BAD_REQUEST, "no", None);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(
+            body,
+            json!({"statusCode": 400, "error": "Bad Request", "message": "no"})
+        );
+    }
+}

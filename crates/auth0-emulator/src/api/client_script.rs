@@ -1,0 +1,45 @@
+//! `GET /client/{id}.js`, by which Lock learns what the connection asks for.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::route::client_id_in;
+use crate::world::Call;
+
+/// The script of the tenant's one application.
+pub(super) fn answer(call: &Call<'_>) -> Answer {
+    let tenant = &call.tenant;
+    if client_id_in(&call.entry.path) != Some(&tenant.client_id) {
+        return Answer::text(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            "Not found",
+        );
+    }
+    let mut connection = json!({
+        "name": tenant.connection,
+        "passwordPolicy": tenant.policy.name(),
+        "showSignup": tenant.public_signup,
+        "showForgot": true,
+        "requires_username": tenant.requires_username,
+        "validation": {
+            "username": { "min": tenant.username_min, "max": tenant.username_max },
+        },
+    });
+    if let (Some(length), Some(members)) = (tenant.min_length, connection.as_object_mut()) {
+        let value = json!({ "min_length": length });
+        members.insert("password_complexity_options".to_owned(), value);
+    }
+    let client = json!({
+        "id": tenant.client_id,
+        "tenant": "emulator",
+        "strategies": [{ "name": "auth0", "connections": [connection] }],
+    });
+    let script = format!("Auth0.setClient({client});");
+    Answer::text(
+        StatusCode::OK,
+        "application/javascript; charset=utf-8",
+        script,
+    )
+}

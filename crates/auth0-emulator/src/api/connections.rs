@@ -1,0 +1,65 @@
+//! `GET /api/v2/connections`
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::tenant::Tenant;
+use crate::world::Call;
+
+/// The one connection, unless the query asks for another.
+pub(super) fn list(call: &Call<'_>) -> Answer {
+    let asks_for = |name: &str, own: &str| {
+        call.entry
+            .query_value(name)
+            .is_none_or(|value| value.split(',').any(|one| one == own))
+    };
+    let wanted = asks_for("name", &call.tenant.connection) && asks_for("strategy", "auth0");
+    let found: Vec<Value> = if wanted {
+        vec![described(&call.tenant)]
+    } else {
+        Vec::new()
+    };
+    Answer::json(StatusCode::OK, &found)
+}
+
+/// The connection as the API shows it.
+fn described(tenant: &Tenant) -> Value {
+    let mut options = json!({
+        "passwordPolicy": tenant.policy.name(),
+        "requires_username": tenant.requires_username,
+        "disable_signup": !tenant.public_signup,
+        "brute_force_protection": true,
+        "validation": {
+            "username": { "min": tenant.username_min, "max": tenant.username_max },
+        },
+        "password_dictionary": {
+            "enable": tenant.dictionary.active,
+            "dictionary": tenant.dictionary.custom,
+        },
+        "password_no_personal_info": { "enable": tenant.no_personal_info },
+    });
+    if let Some(members) = options.as_object_mut() {
+        if let Some(length) = tenant.min_length {
+            let value = json!({ "min_length": length });
+            members.insert("password_complexity_options".to_owned(), value);
+        }
+        if let Some(flexible) = &tenant.password_options {
+            members.insert("password_options".to_owned(), json!(flexible));
+        }
+    }
+    let enabled: Vec<&str> = tenant
+        .connection_enabled
+        .then_some(tenant.client_id.as_str())
+        .into_iter()
+        .collect();
+    json!({
+        "id": "con_0000000000000001",
+        "name": tenant.connection,
+        "strategy": "auth0",
+        "options": options,
+        "is_domain_connection": false,
+        "realms": [tenant.connection],
+        "enabled_clients": enabled,
+    })
+}

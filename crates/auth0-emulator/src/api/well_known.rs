@@ -1,0 +1,28 @@
+//! What the tenant publishes about itself.
+
+use http::StatusCode;
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::token;
+use crate::world::Call;
+
+/// `GET /.well-known/jwks.json`
+pub(super) fn keys(call: &Call<'_>) -> Answer {
+    Answer::json(StatusCode::OK, &token::published(call.world.generation()))
+}
+
+/// `GET /.well-known/openid-configuration`
+pub(super) fn discovery(call: &Call<'_>) -> Answer {
+    let base = call.base;
+    let document = json!({
+        "issuer": format!("{base}/"),
+        "token_endpoint": format!("{base}/oauth/token"),
+        "jwks_uri": format!("{base}/.well-known/jwks.json"),
+        "token_endpoint_auth_methods_supported":
+            ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "PS256"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+    });
+    Answer::json(StatusCode::OK, &document)
+}

@@ -1,0 +1,92 @@
+//! The emulator's own clock: the machine's, moved by an offset.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use time::format_description::StaticFormatDescription;
+use time::macros::format_description;
+
+/// RFC 3339 in UTC with milliseconds, as the tenant writes it.
+const MILLISECONDS: StaticFormatDescription =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+
+/// The time of one emulator.
+#[derive(Debug, Default)]
+pub(crate) struct Clock {
+    /// How far this clock is ahead of the machine's; negative when it is behind.
+    offset_ms: AtomicI64,
+}
+
+impl Clock {
+    /// The present moment on this clock.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        let offset = self.offset_ms.load(Ordering::Relaxed);
+        Self::machine()
+            .checked_add(time::Duration::milliseconds(offset))
+            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+    }
+
+    /// The present moment on the machine's clock.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the machine's clock"
+    )]
+    pub(crate) fn machine() -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    /// The present moment in whole seconds since 1970.
+    pub(crate) fn unix_seconds(&self) -> i64 {
+        self.now().unix_timestamp()
+    }
+
+    /// The present moment in seconds since 1970, with its fraction.
+    pub(crate) fn unix_seconds_f64(&self) -> f64 {
+        (self.now() - OffsetDateTime::UNIX_EPOCH).as_seconds_f64()
+    }
+
+    /// The present moment as the tenant writes timestamps.
+    pub(crate) fn timestamp(&self) -> String {
+        // Formatting fails only for years outside four digits.
+        self.now().format(&MILLISECONDS).unwrap_or_default()
+    }
+
+    /// Moves the clock ahead.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.shift_ms(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
+    }
+
+    /// Moves the clock by a number of milliseconds of either sign.
+    pub(crate) fn shift_ms(&self, by: i64) {
+        let shifted = self.offset_ms.load(Ordering::Relaxed).saturating_add(by);
+        self.offset_ms.store(shifted, Ordering::Relaxed);
+    }
+
+    /// Puts the clock back on the machine's time.
+    pub(crate) fn reset(&self) {
+        self.offset_ms.store(0, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moving_the_clock_moves_its_seconds() {
+        let clock = Clock::default();
+        let before = clock.unix_seconds();
+        clock.advance(Duration::from_secs(3600));
+        assert!((3600..=3601).contains(&(clock.unix_seconds() - before)));
+        clock.reset();
+        assert!((0..=1).contains(&(clock.unix_seconds() - before)));
+    }
+
+    #[test]
+    fn a_timestamp_has_milliseconds_and_a_z() {
+        let text = Clock::default().timestamp();
+        assert_eq!(text.len(), "2023-05-12T16:00:11.236Z".len());
+        assert!(text.ends_with('Z') && text.as_bytes()[19] == b'.');
+    }
+}

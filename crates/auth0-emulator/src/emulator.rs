@@ -1,0 +1,224 @@
+//! A running emulator, as a test holds it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use crate::builder::Builder;
+use crate::control;
+use crate::fault::Fault;
+use crate::guarded::Guarded;
+use crate::journal::Entry;
+use crate::password::Plain;
+use crate::route::Route;
+use crate::server::{Identity, Server};
+use crate::tasks::Tasks;
+use crate::tenant::Tenant;
+use crate::world::World;
+
+/// One port the emulator listens on.
+#[derive(Clone, Debug)]
+pub(crate) struct Port {
+    /// Its address.
+    pub(crate) address: SocketAddr,
+    /// How a client writes it.
+    pub(crate) url: String,
+    /// Whether it speaks TLS.
+    pub(crate) tls: bool,
+}
+
+/// A tenant on loopback. It stops when it is dropped.
+pub struct Emulator {
+    /// What it knows.
+    world: Arc<World>,
+    /// Where it listens.
+    ports: Vec<Port>,
+    /// Its certificate, if it speaks TLS.
+    identity: Option<Identity>,
+    /// Its tasks; none after it was stopped.
+    tasks: Guarded<Option<Tasks>>,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("url", &self.url())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        if let Some(tasks) = self.tasks.with(Option::take) {
+            tasks.cancel();
+        }
+    }
+}
+
+impl Emulator {
+    /// An emulator with the usual settings, to be changed and started.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// An emulator that does not serve yet.
+    pub(crate) fn new(world: Arc<World>, ports: Vec<Port>, identity: Option<Identity>) -> Self {
+        world
+            .bases
+            .get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
+        Self {
+            world,
+            ports,
+            identity,
+            tasks: Guarded::new(None),
+        }
+    }
+
+    /// Serves on listeners for its ports, in their order.
+    pub(crate) fn serve(&self, listeners: Vec<TcpListener>) {
+        let tasks = Tasks::default();
+        for (listener, port) in listeners.into_iter().zip(&self.ports) {
+            let tls = self.identity.as_ref().filter(|_| port.tls);
+            let server = Server {
+                world: Arc::clone(&self.world),
+                tasks: tasks.clone(),
+                tls: tls.map(|identity| identity.acceptor.clone()),
+            };
+            drop(tasks.spawn(server.run(listener)));
+        }
+        self.tasks.with(|running| *running = Some(tasks));
+    }
+
+    /// Its address, without a slash at the end.
+    pub fn url(&self) -> &str {
+        self.ports
+            .first()
+            .map(|port| port.url.as_str())
+            .unwrap_or_default()
+    }
+
+    /// The address of the port that speaks TLS, if there is one.
+    pub fn tls_url(&self) -> Option<&str> {
+        self.ports
+            .iter()
+            .find(|port| port.tls)
+            .map(|port| port.url.as_str())
+    }
+
+    /// The Management API's audience.
+    pub fn audience(&self) -> String {
+        let own = self.world.tenant().audience.clone();
+        own.unwrap_or_else(|| format!("{}/api/v2/", self.url()))
+    }
+
+    /// The certificate of its authority in PEM, if it speaks TLS.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.identity
+            .as_ref()
+            .map(|identity| identity.ca_pem.as_str())
+    }
+
+    /// Every request so far, oldest first.
+    pub fn journal(&self) -> Vec<Entry> {
+        self.world.journal.entries(|_| true)
+    }
+
+    /// The requests for one operation, oldest first.
+    pub fn calls(&self, route: Route) -> Vec<Entry> {
+        self.world
+            .journal
+            .entries(|entry| route.covers(entry.route()))
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_journal(&self) {
+        self.world.journal.clear();
+    }
+
+    /// Lets calls for one operation go wrong: the next one, unless the fault says how many.
+    pub fn fault(&self, route: Route, fault: Fault) {
+        self.world.faults.add(route, fault);
+    }
+
+    /// Forgets the faults that have not come yet.
+    pub fn clear_faults(&self) {
+        self.world.faults.clear();
+    }
+
+    /// Changes the tenant's settings.
+    pub fn tenant<R>(&self, change: impl FnOnce(&mut Tenant) -> R) -> R {
+        self.world.change(change)
+    }
+
+    /// Every user as the Management API shows it, oldest first.
+    pub fn users(&self) -> Vec<Value> {
+        control::users(&self.world)
+    }
+
+    /// Whether a user, by id or e-mail, has this password.
+    pub fn has_password(&self, user: &str, password: &str) -> bool {
+        let password = Plain::new(password);
+        self.world.users.with(|users| {
+            let by_email = users.of_email(user);
+            users
+                .get(user)
+                .into_iter()
+                .chain(by_email)
+                .any(|stored| stored.password == password)
+        })
+    }
+
+    /// Makes every token issued so far useless.
+    pub fn revoke_tokens(&self) {
+        self.world.revoke_tokens();
+    }
+
+    /// Gives the application another secret. Tokens stay good.
+    pub fn rotate_secret(&self, secret: &str) {
+        self.tenant(|tenant| secret.clone_into(&mut tenant.client_secret));
+    }
+
+    /// Moves its clock ahead: tokens age, and rate limits recover.
+    pub fn advance_clock(&self, by: Duration) {
+        self.world.clock.advance(by);
+    }
+
+    /// Puts users, journal, faults, clock and settings back to what they were at the start.
+    pub fn reset(&self) {
+        self.world.reset();
+    }
+
+    /// Stops: every connection ends and the ports are free when this returns. Users and journal
+    /// stay, for [`Emulator::start_again`].
+    pub async fn stop(&self) {
+        if let Some(tasks) = self.tasks.with(Option::take) {
+            tasks.cancel();
+            tasks.ended().await;
+        }
+    }
+
+    /// Serves again on the same ports, with the same users, tokens and certificate.
+    ///
+    /// # Errors
+    ///
+    /// When another process has taken a port.
+    pub async fn start_again(&self) -> io::Result<()> {
+        self.stop().await;
+        let mut listeners = Vec::new();
+        for port in &self.ports {
+            listeners.push(TcpListener::bind(port.address).await?);
+        }
+        self.serve(listeners);
+        Ok(())
+    }
+
+    /// Stops for good.
+    pub async fn shutdown(self) {
+        self.stop().await;
+    }
+}

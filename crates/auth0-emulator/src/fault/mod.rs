@@ -1,0 +1,241 @@
+//! Faults: what goes wrong with a call, scripted by a test.
+
+mod queue;
+mod script;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+pub(crate) use self::queue::Faults;
+pub(crate) use self::script::Script;
+
+/// What goes wrong with one call, or with several.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// How long nothing happens at all.
+    pub(crate) delay: Duration,
+    /// Whether and when the tenant does what it is asked.
+    pub(crate) act: Act,
+    /// What the client gets to see.
+    pub(crate) reply: Reply,
+    /// For how many calls more; `None` is without end.
+    pub(crate) times: Option<u32>,
+}
+
+/// Whether and when the tenant does what it is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// Not at all.
+    Never,
+    /// Before it answers.
+    First,
+    /// So long after, whether the client is still there or not.
+    Later(Duration),
+}
+
+/// What the client gets to see.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Reply {
+    /// The answer there is; for a call that is not acted on, nothing, as with [`Reply::Hang`].
+    Usual,
+    /// This answer instead.
+    Canned(StatusCode, HeaderMap, Bytes),
+    /// Half the usual body under the length of the whole, and then the end of the connection.
+    Truncated,
+    /// The usual body, so many bytes at a time with a pause after each.
+    Slow(usize, Duration),
+    /// Nothing, on an open connection.
+    Hang,
+    /// Nothing, and the connection is closed.
+    Close,
+    /// Nothing, and the connection is reset.
+    Reset,
+    /// `GOAWAY` with this error code, naming no stream as processed. A close on HTTP/1.1.
+    GoAway(u32),
+    /// `RST_STREAM` with this error code. A close on HTTP/1.1.
+    StreamReset(u32),
+    /// The connection stays open and says nothing any more, not even to a ping.
+    BlackHole,
+}
+
+/// `ENHANCE_YOUR_CALM`, `REFUSED_STREAM` and their kin are numbers in RFC 9113; these are the usual.
+const NO_ERROR: u32 = 0;
+const INTERNAL_ERROR: u32 = 2;
+
+impl Fault {
+    /// A fault for the next call that is not acted on.
+    fn unacted(reply: Reply) -> Self {
+        Self {
+            delay: Duration::ZERO,
+            act: Act::Never,
+            reply,
+            times: Some(1),
+        }
+    }
+
+    /// This answer, without doing what was asked. An unknown status becomes 500.
+    pub fn answer(status: u16) -> Self {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self::unacted(Reply::Canned(status, HeaderMap::new(), Bytes::new()))
+    }
+
+    /// A page of HTML with this status, as the network in front of the tenant sends it.
+    pub fn html(status: u16) -> Self {
+        Self::answer(status)
+            .header("content-type", "text/html; charset=UTF-8")
+            .header("server", "cloudflare")
+            .body(format!(
+                "<!DOCTYPE html>\n<html><head><title>{status}</title></head>\
+                 <body><h1>Error {status}</h1><p>cloudflare</p></body></html>\n"
+            ))
+    }
+
+    /// The usual answer, that much later.
+    pub fn delay(by: Duration) -> Self {
+        Self {
+            act: Act::First,
+            ..Self::unacted(Reply::Usual)
+        }
+        .delayed(by)
+    }
+
+    /// No answer on an open connection, without doing what was asked.
+    pub fn hang() -> Self {
+        Self::unacted(Reply::Hang)
+    }
+
+    /// No answer on an open connection, after doing what was asked.
+    pub fn hang_after_acting() -> Self {
+        Self::hang().after_acting()
+    }
+
+    /// The connection is closed, without doing what was asked.
+    pub fn close() -> Self {
+        Self::unacted(Reply::Close)
+    }
+
+    /// The connection is closed, after doing what was asked.
+    pub fn close_after_acting() -> Self {
+        Self::close().after_acting()
+    }
+
+    /// The connection is reset, without doing what was asked.
+    pub fn reset() -> Self {
+        Self::unacted(Reply::Reset)
+    }
+
+    /// The connection is reset, after doing what was asked.
+    pub fn reset_after_acting() -> Self {
+        Self::reset().after_acting()
+    }
+
+    /// What was asked is done that much later, whether the client is still there or not; it gets
+    /// no answer on an open connection. Followed by [`Fault::closing`], the connection is closed.
+    pub fn act_later(after: Duration) -> Self {
+        Self {
+            act: Act::Later(after),
+            ..Self::unacted(Reply::Hang)
+        }
+    }
+
+    /// The usual answer, cut in half under the length of the whole.
+    pub fn truncated() -> Self {
+        Self::unacted(Reply::Truncated).after_acting()
+    }
+
+    /// The usual answer, so many bytes at a time with a pause after each.
+    pub fn slow(bytes: usize, pause: Duration) -> Self {
+        Self::unacted(Reply::Slow(bytes.max(1), pause)).after_acting()
+    }
+
+    /// `GOAWAY` before the call is processed; the connection ends.
+    pub fn goaway() -> Self {
+        Self::unacted(Reply::GoAway(NO_ERROR))
+    }
+
+    /// `RST_STREAM` for the call; the connection goes on.
+    pub fn stream_reset() -> Self {
+        Self::unacted(Reply::StreamReset(INTERNAL_ERROR))
+    }
+
+    /// The connection says nothing any more, to this call and any other, not even to a ping.
+    pub fn black_hole() -> Self {
+        Self::unacted(Reply::BlackHole)
+    }
+
+    /// The same, after doing what was asked.
+    #[must_use]
+    pub fn after_acting(self) -> Self {
+        Self {
+            act: Act::First,
+            ..self
+        }
+    }
+
+    /// The same, that much later; what is done is done later as well.
+    #[must_use]
+    pub fn delayed(self, by: Duration) -> Self {
+        Self { delay: by, ..self }
+    }
+
+    /// The same, but the connection is closed at once.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        Self {
+            reply: Reply::Close,
+            ..self
+        }
+    }
+
+    /// The same with another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
+    #[must_use]
+    pub fn code(mut self, code: u32) -> Self {
+        if let Reply::GoAway(known) | Reply::StreamReset(known) = &mut self.reply {
+            *known = code;
+        }
+        self
+    }
+
+    /// The same with this body, for [`Fault::answer`]. It is JSON unless a header says otherwise.
+    #[must_use]
+    pub fn body(mut self, text: impl Into<Bytes>) -> Self {
+        if let Reply::Canned(_, headers, body) = &mut self.reply {
+            *body = text.into();
+            let json = HeaderValue::from_static("application/json; charset=utf-8");
+            headers.entry(CONTENT_TYPE).or_insert(json);
+        }
+        self
+    }
+
+    /// The same with this header, for [`Fault::answer`]. One that is no valid header is left out.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        if let Reply::Canned(_, headers, _) = &mut self.reply
+            && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse())
+        {
+            headers.insert(name, value);
+        }
+        self
+    }
+
+    /// The same for the next `calls` calls.
+    #[must_use]
+    pub fn times(self, calls: u32) -> Self {
+        Self {
+            times: Some(calls),
+            ..self
+        }
+    }
+
+    /// The same for every call until the faults are cleared.
+    #[must_use]
+    pub fn always(self) -> Self {
+        Self {
+            times: None,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! A value behind a lock that is held for one closure and never across an `await`.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+/// A mutex whose content is only reached inside a closure.
+pub(crate) struct Guarded<T>(Mutex<T>);
+
+impl<T> Guarded<T> {
+    /// Wraps `value`.
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+
+    /// Runs `f` on the value. A panic in an earlier holder does not spread: the emulator serves
+    /// tests, and one that failed must not take the others down.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<T> fmt::Debug for Guarded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guarded").finish_non_exhaustive()
+    }
+}

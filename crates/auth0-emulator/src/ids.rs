@@ -1,0 +1,47 @@
+//! New ids in the manner of MongoDB's, which is where the tenant's come from.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Makes ids of 24 hexadecimal digits: the second, this maker's own number, and a counter.
+#[derive(Debug)]
+pub(crate) struct Ids {
+    /// Tells one maker from another.
+    maker: [u8; 5],
+    /// How many ids it has made.
+    made: AtomicU32,
+}
+
+impl Ids {
+    /// A maker of its own.
+    pub(crate) fn new() -> Self {
+        let mut maker = [0; 5];
+        // Without randomness the ids of two emulators may be the same, which harms neither.
+        aws_lc_rs::rand::fill(&mut maker).unwrap_or_default();
+        Self {
+            maker,
+            made: AtomicU32::new(0),
+        }
+    }
+
+    /// The next id at that second since 1970.
+    pub(crate) fn next(&self, seconds: i64) -> String {
+        let [a, b, c, d, e] = self.maker;
+        let count = self.made.fetch_add(1, Ordering::Relaxed) & 0x00ff_ffff;
+        let seconds = seconds & 0xffff_ffff;
+        format!("{seconds:08x}{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{count:06x}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_24_digits_and_differ() {
+        let ids = Ids::new();
+        let (first, second) = (ids.next(1_700_000_000), ids.next(1_700_000_000));
+        assert_eq!(first.len(), 24);
+        assert!(first.starts_with("6553f100") && first.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_ne!(first, second);
+    }
+}

@@ -1,0 +1,3 @@
+//! `auth0-emulator`: an Auth0 tenant on loopback as a program of its own.
+
+fn main() {}

@@ -1,0 +1,154 @@
+//! A policy in words, as the public sign-up endpoint explains it.
+
+use serde_json::{Value, json};
+
+use super::rules::{Rule, Set};
+
+impl Set {
+    /// The kind's words and code.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Lower => ("lower case letters (a-z)", "lowerCase"),
+            Self::Upper => ("upper case letters (A-Z)", "upperCase"),
+            Self::Digits => ("numbers (i.e. 0-9)", "numbers"),
+            Self::Special => ("special characters (e.g. !@#$%^&*)", "specialCharacters"),
+        }
+    }
+}
+
+impl Rule {
+    /// The rule's sentence with `%d` and `%s` for its numbers, its code, and those numbers.
+    fn words(&self) -> (&'static str, &'static str, Vec<Value>) {
+        match self {
+            Self::Length(1) => ("Non-empty password required", "nonEmpty", vec![]),
+            Self::Length(least) => (
+                "At least %d characters in length",
+                "lengthAtLeast",
+                vec![json!(least)],
+            ),
+            Self::Contains(_) => ("Should contain:", "shouldContain", vec![]),
+            Self::ContainsAtLeast(least, sets) => (
+                "Contain at least %d of the following %d types of characters:",
+                "containsAtLeast",
+                vec![json!(least), json!(sets.len())],
+            ),
+            Self::IdenticalChars => (
+                "No more than %d identical characters in a row (e.g., \"%s\" not allowed)",
+                "identicalChars",
+                vec![json!(2), json!("aaa")],
+            ),
+            Self::SequentialChars => (
+                "No more than %d sequential alphanumeric characters (e.g., \"%s\" not allowed)",
+                "sequentialChars",
+                vec![json!(2), json!("abc")],
+            ),
+            Self::MaxBytes(most) => (
+                "Maximum password length exceeded",
+                "maxLength",
+                vec![json!(most)],
+            ),
+        }
+    }
+
+    /// The kinds the rule lists.
+    fn sets(&self) -> &[Set] {
+        match self {
+            Self::Contains(sets) | Self::ContainsAtLeast(_, sets) => sets,
+            Self::Length(_) | Self::IdenticalChars | Self::SequentialChars | Self::MaxBytes(_) => {
+                &[]
+            }
+        }
+    }
+
+    /// The rule as an object that says whether `password` keeps it.
+    fn described(&self, password: &str) -> Value {
+        let (message, code, format) = self.words();
+        let mut object = json!({ "message": message, "code": code });
+        if let Some(members) = object.as_object_mut() {
+            if !format.is_empty() {
+                members.insert("format".to_owned(), Value::from(format));
+            }
+            if !self.sets().is_empty() {
+                let item = |set: &Set| {
+                    let (message, code) = set.words();
+                    json!({ "message": message, "code": code, "verified": set.is_in(password) })
+                };
+                members.insert("items".to_owned(), self.sets().iter().map(item).collect());
+            }
+            members.insert("verified".to_owned(), Value::from(self.holds(password)));
+        }
+        object
+    }
+}
+
+/// The member `description` of a `PasswordStrengthError`.
+pub(crate) fn description(rules: &[Rule], password: &str) -> Value {
+    let described: Vec<Value> = rules.iter().map(|rule| rule.described(password)).collect();
+    json!({ "rules": described, "verified": rules.iter().all(|rule| rule.holds(password)) })
+}
+
+/// The member `policy` of a `PasswordStrengthError`: the rules as a list in Markdown.
+pub(crate) fn markdown(rules: &[Rule]) -> String {
+    let mut lines = Vec::new();
+    for rule in rules {
+        let (message, code, format) = rule.words();
+        let mut line = message.to_owned();
+        // npm's `format` appends the values that no placeholder took.
+        for value in format {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            match line.find("%d").or_else(|| line.find("%s")) {
+                Some(at) => line.replace_range(at..at + 2, &text),
+                None => line = format!("{line} {text}"),
+            }
+        }
+        debug_assert!(!code.is_empty());
+        lines.push(format!("* {line}"));
+        lines.extend(
+            rule.sets()
+                .iter()
+                .map(|set| format!(" * {}", set.words().0)),
+        );
+    }
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fair_policy_in_markdown() {
+        let rules = [
+            Rule::Length(8),
+            Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits]),
+        ];
+        assert_eq!(
+            markdown(&rules),
+            "* At least 8 characters in length\n* Should contain:\n * lower case letters (a-z)\n \
+             * upper case letters (A-Z)\n * numbers (i.e. 0-9)"
+        );
+    }
+
+    #[test]
+    fn a_rule_says_which_of_its_items_hold() {
+        let rules = [Rule::ContainsAtLeast(2, vec![Set::Lower, Set::Digits])];
+        assert_eq!(
+            description(&rules, "abc"),
+            json!({
+                "rules": [{
+                    "message": "Contain at least %d of the following %d types of characters:",
+                    "code": "containsAtLeast",
+                    "format": [2, 2],
+                    "items": [
+                        {"message": "lower case letters (a-z)", "code": "lowerCase", "verified": true},
+                        {"message": "numbers (i.e. 0-9)", "code": "numbers", "verified": false},
+                    ],
+                    "verified": false,
+                }],
+                "verified": false,
+            })
+        );
+    }
+}

@@ -1,0 +1,81 @@
+//! Whether the connection takes a password, and why not.
+
+mod breached;
+mod dictionary;
+mod explain;
+mod personal;
+mod policy;
+mod rules;
+mod text;
+
+use serde_json::Value;
+
+pub use self::dictionary::Dictionary;
+pub(crate) use self::explain::{description, markdown};
+pub use self::policy::{CharacterType, Complexity, Flexible, Policy, ProfileData, Switch};
+pub use self::policy::{CharacterTypeRule, MaxLengthExceeded};
+pub(crate) use self::rules::Rule;
+pub(crate) use self::text::Plain;
+
+use crate::tenant::Tenant;
+
+/// Why a password is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The policy's rules, at least one of which it does not keep.
+    Weak(Vec<Rule>),
+    /// It is a common word.
+    Common,
+    /// It contains something about the person.
+    Personal,
+    /// It is known from a breach.
+    Breached,
+}
+
+impl Refusal {
+    /// The error's name, as both APIs write it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Weak(_) => "PasswordStrengthError",
+            Self::Common => "PasswordDictionaryError",
+            Self::Personal => "PasswordNoUserInfoError",
+            Self::Breached => "PasswordBreachedError",
+        }
+    }
+
+    /// The error's text.
+    pub(crate) fn text(&self) -> &'static str {
+        match self {
+            Self::Weak(_) => "Password is too weak",
+            Self::Common => "Password is too common",
+            Self::Personal => "Password contains user information",
+            Self::Breached => "Password is part of a known breached credential dataset",
+        }
+    }
+}
+
+/// Checks `password` for the person that `profile` describes, as the tenant's connection does.
+///
+/// # Errors
+///
+/// The first of the connection's checks that fails.
+pub(crate) fn check(
+    tenant: &Tenant,
+    password: &str,
+    profile: &serde_json::Map<String, Value>,
+) -> Result<(), Refusal> {
+    let rules = policy::rules(tenant);
+    if !rules.iter().all(|rule| rule.holds(password)) {
+        return Err(Refusal::Weak(rules));
+    }
+    if policy::dictionary(tenant).refuses(password) {
+        return Err(Refusal::Common);
+    }
+    if personal::refuses(tenant, password, profile) {
+        return Err(Refusal::Personal);
+    }
+    if breached::refuses(tenant, password) {
+        return Err(Refusal::Breached);
+    }
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! The rules a policy is made of, as npm `password-sheriff` checks them.
+
+/// The longest run that the rules about runs let pass.
+const LONGEST_RUN: usize = 2;
+
+/// A kind of character.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Set {
+    /// `a` to `z`.
+    Lower,
+    /// `A` to `Z`.
+    Upper,
+    /// `0` to `9`.
+    Digits,
+    /// A space, or one of the 32 marks of ASCII.
+    Special,
+}
+
+impl Set {
+    /// Whether `password` has a character of this kind.
+    pub(super) fn is_in(self, password: &str) -> bool {
+        password.chars().any(|c| match self {
+            Self::Lower => c.is_ascii_lowercase(),
+            Self::Upper => c.is_ascii_uppercase(),
+            Self::Digits => c.is_ascii_digit(),
+            Self::Special => c == ' ' || c.is_ascii_punctuation(),
+        })
+    }
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    /// At least so many UTF-16 units.
+    Length(usize),
+    /// A character of each kind.
+    Contains(Vec<Set>),
+    /// Characters of at least so many of these kinds.
+    ContainsAtLeast(usize, Vec<Set>),
+    /// No character more than twice in a row.
+    IdenticalChars,
+    /// No more than two letters or digits in a row that follow one another.
+    SequentialChars,
+    /// At most so many bytes.
+    MaxBytes(usize),
+}
+
+impl Rule {
+    /// Whether `password` keeps the rule.
+    pub(crate) fn holds(&self, password: &str) -> bool {
+        if password.is_empty() {
+            return false;
+        }
+        match self {
+            Self::Length(least) => password.encode_utf16().count() >= *least,
+            Self::Contains(sets) => sets.iter().all(|set| set.is_in(password)),
+            Self::ContainsAtLeast(least, sets) => {
+                sets.iter().filter(|set| set.is_in(password)).count() >= *least
+            }
+            Self::IdenticalChars => longest_repeat(password) <= LONGEST_RUN,
+            Self::SequentialChars => longest_sequence(password) <= LONGEST_RUN,
+            Self::MaxBytes(most) => password.len() <= *most,
+        }
+    }
+}
+
+/// How often a UTF-16 unit stands in a row, at most.
+fn longest_repeat(password: &str) -> usize {
+    let mut longest = 0;
+    let mut run = 0;
+    let mut before = None;
+    for unit in password.encode_utf16() {
+        run = if before == Some(unit) { run + 1 } else { 1 };
+        before = Some(unit);
+        longest = longest.max(run);
+    }
+    longest
+}
+
+/// How many letters or digits follow one another, up or down, at most.
+fn longest_sequence(password: &str) -> usize {
+    let mut longest = 0;
+    let mut run = 0;
+    let mut direction = 0;
+    let mut before: Option<u16> = None;
+    for unit in password.encode_utf16() {
+        let step = match before {
+            Some(before) if is_alphanumeric(before) && is_alphanumeric(unit) => {
+                i32::from(unit) - i32::from(before)
+            }
+            _ => 0,
+        };
+        if step.abs() != 1 {
+            (run, direction) = (1, 0);
+        } else if step == direction {
+            run += 1;
+        } else {
+            (run, direction) = (2, step);
+        }
+        before = Some(unit);
+        longest = longest.max(run);
+    }
+    longest
+}
+
+/// Whether a UTF-16 unit is a letter or a digit of ASCII.
+fn is_alphanumeric(unit: u16) -> bool {
+    u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_counts_utf16_units() {
+        assert!(Rule::Length(2).holds("😀"));
+        assert!(!Rule::Length(3).holds("😀"));
+    }
+
+    #[test]
+    fn only_ascii_counts_as_a_kind() {
+        assert!(!Set::Upper.is_in("Ä") && !Set::Lower.is_in("ä") && !Set::Special.is_in("§"));
+        assert!(Set::Special.is_in(" ") && Set::Special.is_in("~") && Set::Digits.is_in("a7"));
+        assert!(!Set::Digits.is_in("٣"));
+    }
+
+    #[test]
+    fn a_third_in_a_row_breaks_the_rule() {
+        assert!(Rule::IdenticalChars.holds("aabbaa"));
+        assert!(!Rule::IdenticalChars.holds("baaab"));
+    }
+
+    #[test]
+    fn sequences_run_up_and_down_and_turn() {
+        for (password, allowed) in [
+            ("ab1", true),
+            ("abc", false),
+            ("x321", false),
+            ("aba", true),
+            ("abab21", true),
+            ("a-b-c", true),
+            ("yzA", true),
+            ("89a", true),
+        ] {
+            assert_eq!(Rule::SequentialChars.holds(password), allowed, "{password}");
+        }
+    }
+
+    #[test]
+    fn the_greatest_length_is_in_bytes() {
+        assert!(Rule::MaxBytes(72).holds(&"ä".repeat(36)));
+        assert!(!Rule::MaxBytes(72).holds(&"ä".repeat(37)));
+    }
+}

@@ -1,0 +1,112 @@
+//! How a connection takes a new user: its checks, then what it fills in.
+
+use serde_json::{Map, Value};
+
+use crate::body::Members;
+use crate::defaults;
+use crate::password::{self, Plain, Refusal};
+use crate::users::{Conflict, Identity, Stored, User};
+use crate::world::Call;
+
+/// Why the connection refuses a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// A member the connection needs is not there.
+    Missing(&'static str),
+    /// A username for a connection without usernames.
+    UsernameUnwanted,
+    /// A username of a length the connection does not take: the least and the greatest.
+    UsernameLength(usize, usize),
+    /// The password, and why.
+    Password(Refusal),
+    /// An older user has the same.
+    Conflict(Conflict),
+}
+
+/// Checks and keeps a user of these members, which the schema has passed.
+///
+/// # Errors
+///
+/// When the connection refuses it.
+pub(crate) fn register(call: &Call<'_>, members: &Members) -> Result<User, Denied> {
+    let stored = prepare(call, members)?;
+    let user = stored.user.clone();
+    call.world
+        .users
+        .with(|users| users.insert(stored, call.tenant.unique_email))
+        .map_err(Denied::Conflict)?;
+    Ok(user)
+}
+
+/// The connection's checks that need no other user, and the user that passes them.
+fn prepare(call: &Call<'_>, members: &Members) -> Result<Stored, Denied> {
+    let tenant = &call.tenant;
+    let email = members.text("email").map(str::to_lowercase);
+    if email.is_none() && tenant.email_required {
+        return Err(Denied::Missing("email"));
+    }
+    match members.text("username") {
+        None if tenant.requires_username => return Err(Denied::Missing("username")),
+        Some(_) if !tenant.requires_username => return Err(Denied::UsernameUnwanted),
+        Some(name)
+            if !(tenant.username_min..=tenant.username_max).contains(&name.chars().count()) =>
+        {
+            return Err(Denied::UsernameLength(
+                tenant.username_min,
+                tenant.username_max,
+            ));
+        }
+        _ => {}
+    }
+    let password = members
+        .text("password")
+        .ok_or(Denied::Missing("password"))?;
+    password::check(tenant, password, &members.to_map()).map_err(Denied::Password)?;
+    Ok(Stored {
+        user: fill_in(call, members, email),
+        password: Plain::new(password),
+    })
+}
+
+/// The user of these members, with what the tenant adds.
+fn fill_in(call: &Call<'_>, members: &Members, email: Option<String>) -> User {
+    let text = |name: &str| members.text(name).map(str::to_owned);
+    let object = |name: &str| members.get(name).and_then(Value::as_object).cloned();
+    let clock = &call.world.clock;
+    let own_id = || call.world.ids.next(clock.unix_seconds());
+    let id = match members.text("user_id") {
+        Some(chosen) if !chosen.is_empty() && !call.tenant.ignores_user_id => chosen.to_owned(),
+        _ => own_id(),
+    };
+    // A user without an e-mail is known by the username.
+    let known_as = email
+        .clone()
+        .or_else(|| text("username"))
+        .unwrap_or_default();
+    let now = clock.timestamp();
+    User {
+        user_id: format!("auth0|{id}"),
+        created_at: now.clone(),
+        updated_at: now,
+        email_verified: members.flag("email_verified").unwrap_or(false),
+        username: text("username"),
+        phone_number: text("phone_number"),
+        phone_verified: members.flag("phone_verified"),
+        given_name: text("given_name"),
+        family_name: text("family_name"),
+        nickname: text("nickname").unwrap_or_else(|| defaults::nickname(&known_as).to_owned()),
+        picture: text("picture")
+            .unwrap_or_else(|| defaults::picture(&known_as, members.text("name"))),
+        name: text("name").unwrap_or(known_as),
+        blocked: members.flag("blocked"),
+        identities: [Identity {
+            connection: call.tenant.connection.clone(),
+            user_id: id,
+            provider: "auth0",
+            is_social: false,
+        }],
+        user_metadata: object("user_metadata"),
+        app_metadata: object("app_metadata").filter(|metadata: &Map<_, _>| !metadata.is_empty()),
+        email,
+    }
+}

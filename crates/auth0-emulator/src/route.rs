@@ -1,0 +1,121 @@
+//! The operations the emulator knows, and which of them a request asks for.
+
+use http::Method;
+use serde::{Deserialize, Serialize};
+
+/// One operation of the tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    /// `POST /oauth/token`
+    Token,
+    /// `GET /.well-known/jwks.json`
+    Keys,
+    /// `GET /.well-known/openid-configuration`
+    Discovery,
+    /// `POST /api/v2/users`
+    CreateUser,
+    /// `GET /api/v2/users/{id}`
+    GetUser,
+    /// `DELETE /api/v2/users/{id}`
+    DeleteUser,
+    /// `GET /api/v2/users-by-email`
+    UsersByEmail,
+    /// `GET /api/v2/connections`
+    Connections,
+    /// `POST /dbconnections/signup`
+    Signup,
+    /// `POST /dbconnections/change_password`
+    ChangePassword,
+    /// `GET /client/{id}.js`
+    ClientScript,
+    /// A CORS preflight on any path.
+    Preflight,
+    /// Anything the emulator does not have.
+    Unknown,
+    /// Every operation; only to choose calls and faults, never what a request is.
+    Any,
+}
+
+impl Route {
+    /// The operation that `method` on `path` asks for.
+    pub fn of(method: &Method, path: &str) -> Self {
+        if method == Method::OPTIONS {
+            return Self::Preflight;
+        }
+        match (method.as_str(), path) {
+            ("POST", "/oauth/token") => Self::Token,
+            ("GET", "/.well-known/jwks.json") => Self::Keys,
+            ("GET", "/.well-known/openid-configuration") => Self::Discovery,
+            ("POST", "/api/v2/users") => Self::CreateUser,
+            ("GET", "/api/v2/users-by-email") => Self::UsersByEmail,
+            ("GET", "/api/v2/connections") => Self::Connections,
+            ("POST", "/dbconnections/signup") => Self::Signup,
+            ("POST", "/dbconnections/change_password") => Self::ChangePassword,
+            (verb, path) if user_id_in(path).is_some() => match verb {
+                "GET" => Self::GetUser,
+                "DELETE" => Self::DeleteUser,
+                _ => Self::Unknown,
+            },
+            ("GET", path) if client_id_in(path).is_some() => Self::ClientScript,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether a fault or a question for `self` covers a request for `asked`.
+    pub(crate) fn covers(self, asked: Self) -> bool {
+        self == Self::Any || self == asked
+    }
+
+    /// Whether the operation belongs to the Management API.
+    pub(crate) fn is_management(self) -> bool {
+        matches!(
+            self,
+            Self::CreateUser
+                | Self::GetUser
+                | Self::DeleteUser
+                | Self::UsersByEmail
+                | Self::Connections
+        )
+    }
+
+    /// Whether a browser on another page may call the operation.
+    pub(crate) fn is_public(self) -> bool {
+        matches!(
+            self,
+            Self::Token | Self::Keys | Self::Discovery | Self::Signup | Self::ChangePassword
+        )
+    }
+}
+
+/// The still percent-encoded user id in a path, if it has one.
+pub(crate) fn user_id_in(path: &str) -> Option<&str> {
+    let id = path.strip_prefix("/api/v2/users/")?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
+}
+
+/// The client id in the path of a client script, if it is one.
+pub(crate) fn client_id_in(path: &str) -> Option<&str> {
+    path.strip_prefix("/client/")?.strip_suffix(".js")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoded_id_is_a_user_and_a_deeper_path_is_not() {
+        let of = |path| Route::of(&Method::GET, path);
+        assert_eq!(of("/api/v2/users/auth0%7Cabc"), Route::GetUser);
+        assert_eq!(of("/api/v2/users/auth0%7Cabc/roles"), Route::Unknown);
+        assert_eq!(of("/api/v2/users/"), Route::Unknown);
+        assert_eq!(of("/client/demo.js"), Route::ClientScript);
+    }
+
+    #[test]
+    fn any_covers_everything_and_a_route_only_itself() {
+        assert!(Route::Any.covers(Route::Token));
+        assert!(Route::Token.covers(Route::Token));
+        assert!(!Route::Token.covers(Route::CreateUser));
+    }
+}

@@ -1,0 +1,101 @@
+//! The format `email`: npm `validator`'s `isEmail` with a top-level domain required.
+
+use super::host::{is_fqdn, is_js_space};
+
+/// The longest local part, in bytes.
+const LOCAL_BYTES: usize = 64;
+/// The longest domain, in bytes.
+const DOMAIN_BYTES: usize = 254;
+
+/// Whether the tenant takes `text` for an e-mail address.
+pub(super) fn is_email(text: &str) -> bool {
+    let (local, domain) = text.rsplit_once('@').unwrap_or(("", text));
+    if local.len() > LOCAL_BYTES || domain.len() > DOMAIN_BYTES || !is_fqdn(domain) {
+        return false;
+    }
+    match local.strip_prefix('"') {
+        // The validator cuts the last character off without looking whether it is the quote.
+        Some(rest) => {
+            let mut inner = rest.chars();
+            inner.next_back();
+            is_quoted(inner)
+        }
+        None => local
+            .split('.')
+            .all(|part| !part.is_empty() && part.chars().all(is_atom)),
+    }
+}
+
+/// Whether a local part may have the character without quotes.
+fn is_atom(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8(c)
+}
+
+/// Whether the text between two quotes is what a quoted local part may have.
+fn is_quoted(mut inner: std::str::Chars<'_>) -> bool {
+    while let Some(c) = inner.next() {
+        let passes = match c {
+            '\\' => inner.next().is_some_and(|escaped| {
+                matches!(escaped, '\u{1}'..='\u{9}' | '\u{b}'..='\u{7f}') || is_utf8(escaped)
+            }),
+            '"' => false,
+            _ => is_js_space(c) || matches!(c, '\u{1}'..='\u{7f}') || is_utf8(c),
+        };
+        if !passes {
+            return false;
+        }
+    }
+    true
+}
+
+/// Whether the character is one of those beyond ASCII that a local part may have: the first plane,
+/// less a few blocks.
+fn is_utf8(c: char) -> bool {
+    matches!(
+        c,
+        '\u{a0}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_is_where_the_validator_draws_it() {
+        for (text, passes) in [
+            ("a@b.co", true),
+            ("a+tag@b.co", true),
+            ("o'neil/x%y}z@b.co", true),
+            ("ü@bücher.de", true),
+            ("\"a b\"@b.co", true),
+            ("\"a\\\"b\"@b.co", true),
+            ("\"a\"b\"@b.co", false),
+            ("\"unclosed@b.co", true),
+            ("\"@b.co", true),
+            ("a@b@c.co", false),
+            ("a@localhost", false),
+            ("a@1.2.3.4", false),
+            ("a@[1.2.3.4]", false),
+            ("Bob <a@b.co>", false),
+            (" a@b.co", false),
+            ("a@b.co ", false),
+            (".a@b.co", false),
+            ("a.@b.co", false),
+            ("a..b@b.co", false),
+            ("😀@b.co", false),
+            ("@b.co", false),
+            ("b.co", false),
+            ("", false),
+        ] {
+            assert_eq!(is_email(text), passes, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_local_part_has_64_bytes() {
+        assert!(is_email(&format!("{}@b.co", "a".repeat(64))));
+        assert!(!is_email(&format!("{}@b.co", "a".repeat(65))));
+        assert!(!is_email(&format!("{}@b.co", "ü".repeat(33))));
+    }
+}

@@ -1,0 +1,258 @@
+//! The members of a create-user body, with limits and descriptions as in Auth0's OpenAPI document.
+
+use serde_json::Value;
+
+use super::{email, kind, uri};
+
+/// One member.
+#[derive(Debug)]
+pub(super) struct Field {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Its description, without the last full stop.
+    pub(super) description: &'static str,
+    /// What its value must be.
+    rule: Rule,
+}
+
+/// What a value must be.
+#[derive(Debug)]
+enum Rule {
+    /// Text of so many code points.
+    Text(usize, usize),
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Phone,
+    /// An address of a page or picture.
+    Uri,
+    /// Text of at most 255 code points without white space.
+    Id,
+    /// `true` or `false`.
+    Flag,
+    /// An object with any members.
+    Object,
+}
+
+/// Every member the schema knows.
+pub(super) const FIELDS: &[Field] = &[
+    of("email", Rule::Email, "The user's email"),
+    of(
+        "phone_number",
+        Rule::Phone,
+        "The user's phone number (following the E.164 recommendation)",
+    ),
+    of(
+        "user_metadata",
+        Rule::Object,
+        "Data related to the user that does not affect the application's core functionality",
+    ),
+    of(
+        "blocked",
+        Rule::Flag,
+        "Whether this user was blocked by an administrator (true) or not (false)",
+    ),
+    of(
+        "email_verified",
+        Rule::Flag,
+        "Whether this email address is verified (true) or unverified (false). User will receive a \
+         verification email after creation if `email_verified` is false or not specified",
+    ),
+    of(
+        "phone_verified",
+        Rule::Flag,
+        "Whether this phone number has been verified (true) or not (false)",
+    ),
+    of(
+        "app_metadata",
+        Rule::Object,
+        "Data related to the user that does affect the application's core functionality",
+    ),
+    of("given_name", Rule::Text(1, 150), "The user's given name(s)"),
+    of(
+        "family_name",
+        Rule::Text(1, 150),
+        "The user's family name(s)",
+    ),
+    of("name", Rule::Text(1, 300), "The user's full name"),
+    of("nickname", Rule::Text(1, 300), "The user's nickname"),
+    of("picture", Rule::Uri, "A URI pointing to the user's picture"),
+    of(
+        "user_id",
+        Rule::Id,
+        "The external user's id provided by the identity provider",
+    ),
+    of(
+        "connection",
+        Rule::Text(1, usize::MAX),
+        "Name of the connection this user should be created in",
+    ),
+    of(
+        "password",
+        Rule::Text(1, usize::MAX),
+        "Initial password for this user. Only valid for auth0 connection strategy",
+    ),
+    of(
+        "verify_email",
+        Rule::Flag,
+        "Whether the user will receive a verification email after creation (true) or no email \
+         (false). Overrides behavior of `email_verified` parameter",
+    ),
+    of(
+        "username",
+        Rule::Text(1, 128),
+        "The user's username. Only valid if the connection requires a username",
+    ),
+];
+
+/// A field; a function only to keep the table readable.
+const fn of(name: &'static str, rule: Rule, description: &'static str) -> Field {
+    Field {
+        name,
+        description,
+        rule,
+    }
+}
+
+impl Field {
+    /// Whether the value is a switch.
+    pub(super) fn is_flag(&self) -> bool {
+        matches!(self.rule, Rule::Flag)
+    }
+
+    /// What is wrong with `value`, without the frame of the message.
+    pub(super) fn errors(&self, value: &Value) -> Vec<String> {
+        let expected = match self.rule {
+            Rule::Flag => "boolean",
+            Rule::Object => "object",
+            _ => "string",
+        };
+        let found = kind::name(value);
+        if found != expected {
+            return vec![format!("Expected type {expected} but found type {found}")];
+        }
+        let Some(text) = value.as_str() else {
+            return Vec::new();
+        };
+        match self.rule {
+            Rule::Text(least, most) => length_error(text, least, most).into_iter().collect(),
+            Rule::Email => format_error(text, "email", email::is_email(text)),
+            Rule::Uri => format_error(text, "strict-uri", uri::is_url(text)),
+            Rule::Phone => pattern_error(text, r"^\+[0-9]{1,15}$", is_phone(text)),
+            Rule::Id => {
+                let mut errors: Vec<String> = length_error(text, 0, 255).into_iter().collect();
+                let solid = !text.contains(super::host::is_js_space);
+                errors.extend(pattern_error(text, r"^\S*$", solid));
+                errors
+            }
+            Rule::Flag | Rule::Object => Vec::new(),
+        }
+    }
+}
+
+/// The error of a text that is too short or too long. Its length is judged in code points and told
+/// in UTF-16 units: the validator does both.
+fn length_error(text: &str, least: usize, most: usize) -> Option<String> {
+    let units = text.encode_utf16().count();
+    match text.chars().count() {
+        points if points < least => Some(format!(
+            "String is too short ({units} chars), minimum {least}"
+        )),
+        points if points > most => Some(format!(
+            "String is too long ({units} chars), maximum {most}"
+        )),
+        _ => None,
+    }
+}
+
+/// The error of a text that is not of a format.
+fn format_error(text: &str, format: &str, passes: bool) -> Vec<String> {
+    let error = || format!("Object didn't pass validation for format {format}: {text}");
+    if passes { Vec::new() } else { vec![error()] }
+}
+
+/// The error of a text that does not match a pattern.
+fn pattern_error(text: &str, pattern: &str, passes: bool) -> Vec<String> {
+    let error = || format!("String does not match pattern {pattern}: {text}");
+    if passes { Vec::new() } else { vec![error()] }
+}
+
+/// Whether `text` is a plus sign and one to fifteen digits.
+fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn errors(name: &str, value: &Value) -> Vec<String> {
+        FIELDS
+            .iter()
+            .find(|field| field.name == name)
+            .unwrap()
+            .errors(value)
+    }
+
+    #[test]
+    fn length_is_judged_in_code_points_and_told_in_utf16() {
+        assert!(errors("given_name", &json!("😀".repeat(150))).is_empty());
+        assert_eq!(
+            errors("given_name", &json!("😀".repeat(151))),
+            ["String is too long (302 chars), maximum 150"]
+        );
+        assert!(errors("name", &json!("x".repeat(300))).is_empty());
+    }
+
+    #[test]
+    fn an_id_may_be_wrong_twice() {
+        let id = "a b".repeat(100);
+        assert_eq!(
+            errors("user_id", &json!(id)),
+            [
+                "String is too long (300 chars), maximum 255".to_owned(),
+                format!(r"String does not match pattern ^\S*$: {id}"),
+            ]
+        );
+        assert!(errors("user_id", &json!("")).is_empty());
+    }
+
+    #[test]
+    fn kinds_are_named_as_javascript_sees_them() {
+        assert_eq!(
+            errors("name", &json!(1.0)),
+            ["Expected type string but found type integer"]
+        );
+        assert_eq!(
+            errors("name", &json!(1.5)),
+            ["Expected type string but found type number"]
+        );
+        assert_eq!(
+            errors("blocked", &json!("true")),
+            ["Expected type boolean but found type string"]
+        );
+        assert_eq!(
+            errors("user_metadata", &json!([])),
+            ["Expected type object but found type array"]
+        );
+    }
+
+    #[test]
+    fn a_phone_number_is_a_plus_and_up_to_fifteen_digits() {
+        for (text, passes) in [
+            ("+1", true),
+            ("+123456789012345", true),
+            ("+1234567890123456", false),
+            ("+", false),
+            ("1234", false),
+            ("+12 34", false),
+            ("+12\n", false),
+        ] {
+            assert_eq!(is_phone(text), passes, "{text:?}");
+        }
+    }
+}

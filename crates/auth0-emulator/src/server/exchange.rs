@@ -1,0 +1,132 @@
+//! One call from its arrival to what the client is to see, with whatever fault waits for it.
+//!
+//! It runs in a task of its own: the tenant goes on with a call whose client has gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::api;
+use crate::fault::{Act, Fault, Reply};
+use crate::journal::Entry;
+use crate::tasks::Tasks;
+use crate::world::{Call, World};
+
+/// What the client is to see.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// An answer.
+    Answer(Answer),
+    /// Half an answer.
+    Truncated(Answer),
+    /// An answer, so many bytes at a time with a pause after each.
+    Slow(Answer, usize, Duration),
+    /// Nothing.
+    Hang,
+    /// The end of the connection.
+    Close,
+    /// The end of the connection, by reset.
+    Reset,
+    /// `GOAWAY` with this code.
+    GoAway(u32),
+    /// `RST_STREAM` with this code.
+    StreamReset(u32),
+    /// Silence, on the whole connection.
+    BlackHole,
+}
+
+impl Outcome {
+    /// The status the client sees, if it sees one.
+    pub(super) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Answer(answer) | Self::Truncated(answer) | Self::Slow(answer, ..) => {
+                Some(answer.status.as_u16())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A call that has arrived.
+#[derive(Debug)]
+pub(super) struct Arrived {
+    /// The emulator.
+    pub(super) world: Arc<World>,
+    /// Its tasks.
+    pub(super) tasks: Tasks,
+    /// The request.
+    pub(super) entry: Entry,
+    /// The address that was asked.
+    pub(super) base: String,
+}
+
+impl Arrived {
+    /// Goes through with the call.
+    pub(super) async fn outcome(self) -> Outcome {
+        let route = self.entry.route();
+        let fault = self.world.faults.take(route);
+        let mut wait = self.world.dice.delay(self.world.tenant().latency, route);
+        let Some(Fault {
+            delay, act, reply, ..
+        }) = fault
+        else {
+            pause(wait).await;
+            return Outcome::Answer(self.act());
+        };
+        wait += delay;
+        pause(wait).await;
+        let usual = match act {
+            Act::Never => None,
+            Act::First => Some(self.act()),
+            Act::Later(after) => {
+                let tasks = self.tasks.clone();
+                drop(tasks.spawn(async move {
+                    pause(after).await;
+                    self.act();
+                }));
+                None
+            }
+        };
+        seen(reply, usual)
+    }
+
+    /// Does what is asked.
+    fn act(&self) -> Answer {
+        let call = Call {
+            world: &self.world,
+            tenant: self.world.tenant(),
+            entry: &self.entry,
+            base: &self.base,
+        };
+        api::answer(&call)
+    }
+}
+
+/// Waits, unless there is nothing to wait for.
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// What the client sees of `usual`, the answer there is if the call was acted on.
+fn seen(reply: Reply, usual: Option<Answer>) -> Outcome {
+    match (reply, usual) {
+        (Reply::Usual, Some(answer)) => Outcome::Answer(answer),
+        (Reply::Truncated, Some(answer)) => Outcome::Truncated(answer),
+        (Reply::Slow(bytes, pause), Some(answer)) => Outcome::Slow(answer, bytes, pause),
+        (Reply::Canned(status, headers, body), _) => Outcome::Answer(Answer {
+            status,
+            headers,
+            body,
+        }),
+        (Reply::Close, _) => Outcome::Close,
+        (Reply::Reset, _) => Outcome::Reset,
+        (Reply::GoAway(code), _) => Outcome::GoAway(code),
+        (Reply::StreamReset(code), _) => Outcome::StreamReset(code),
+        (Reply::BlackHole, _) => Outcome::BlackHole,
+        (Reply::Hang, _) | (Reply::Usual | Reply::Truncated | Reply::Slow(..), None) => {
+            Outcome::Hang
+        }
+    }
+}

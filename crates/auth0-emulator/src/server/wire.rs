@@ -1,0 +1,214 @@
+//! A connection that can be broken on purpose, below HTTP and above TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::guarded::Guarded;
+
+/// What a connection runs on.
+pub(super) enum Stream {
+    /// TCP alone.
+    Plain(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// What is wrong with a connection.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    /// Nothing.
+    #[default]
+    Open,
+    /// It is to be closed.
+    Closed,
+    /// It is to be reset.
+    Reset,
+    /// It stays open and says nothing any more.
+    Silent,
+    /// These bytes are the last it says.
+    LastWords(Vec<u8>),
+}
+
+/// Breaks a connection from a task that is not its own.
+#[derive(Debug)]
+pub(super) struct Control(Guarded<(Mode, Option<Waker>)>);
+
+impl Default for Control {
+    fn default() -> Self {
+        Self(Guarded::new((Mode::Open, None)))
+    }
+}
+
+impl Control {
+    /// Closes the connection.
+    pub(super) fn close(&self) {
+        self.set(Mode::Closed);
+    }
+
+    /// Resets the connection.
+    pub(super) fn reset(&self) {
+        self.set(Mode::Reset);
+    }
+
+    /// Leaves the connection open and silent.
+    pub(super) fn silence(&self) {
+        self.set(Mode::Silent);
+    }
+
+    /// Writes an h2 `GOAWAY` that names no stream as processed, and closes the connection.
+    pub(super) fn go_away(&self, code: u32) {
+        // Length 8, type 7, no flags, stream 0; then the last stream and the code (RFC 9113, 6.8).
+        let mut frame = vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        frame.extend(code.to_be_bytes());
+        self.set(Mode::LastWords(frame));
+    }
+
+    /// Changes the mode and wakes the connection to see it.
+    fn set(&self, mode: Mode) {
+        let waker = self.0.with(|(known, waker)| {
+            *known = mode;
+            waker.take()
+        });
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The present mode; `context` is woken when it changes.
+    fn mode(&self, context: &Context<'_>) -> Mode {
+        self.0.with(|(mode, waker)| {
+            if waker
+                .as_ref()
+                .is_none_or(|known| !known.will_wake(context.waker()))
+            {
+                *waker = Some(context.waker().clone());
+            }
+            mode.clone()
+        })
+    }
+}
+
+/// A connection under a [`Control`].
+pub(super) struct Wire {
+    /// The connection.
+    stream: Stream,
+    /// What may break it.
+    control: Arc<Control>,
+}
+
+impl Wire {
+    /// Puts `stream` under `control`.
+    pub(super) fn new(stream: Stream, control: Arc<Control>) -> Self {
+        Self { stream, control }
+    }
+
+    /// The connection's stream, whichever it is.
+    fn stream(&mut self) -> Pin<&mut dyn Duplex> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()),
+        }
+    }
+
+    /// Does what a broken connection does instead of what HTTP asks of it; `None` if it is whole.
+    fn broken(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
+        match self.control.mode(context) {
+            Mode::Open => None,
+            Mode::Closed | Mode::Reset => {
+                Some(Poll::Ready(io::ErrorKind::ConnectionAborted.into()))
+            }
+            Mode::Silent => Some(Poll::Pending),
+            Mode::LastWords(words) => Some(self.say(&words, context)),
+        }
+    }
+
+    /// Writes the last words and ends the connection.
+    fn say(&mut self, words: &[u8], context: &mut Context<'_>) -> Poll<io::Error> {
+        let mut words = words;
+        while !words.is_empty() {
+            match self.stream().poll_write(context, words) {
+                Poll::Ready(Ok(written)) if written > 0 => {
+                    words = words.get(written..).unwrap_or_default();
+                }
+                Poll::Ready(Ok(_)) => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(error),
+                Poll::Pending => {
+                    self.control
+                        .0
+                        .with(|(mode, _)| *mode = Mode::LastWords(words.to_vec()));
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.control
+            .0
+            .with(|(mode, _)| *mode = Mode::LastWords(Vec::new()));
+        // The client must be able to read the words, so the end is an orderly one.
+        drop(ready!(self.stream().poll_shutdown(context)));
+        self.control.0.with(|(mode, _)| *mode = Mode::Closed);
+        Poll::Ready(io::ErrorKind::ConnectionAborted.into())
+    }
+}
+
+/// Both directions of a stream.
+trait Duplex: AsyncRead + AsyncWrite + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.broken(context) {
+            Some(error) => error.map(Err),
+            None => self.stream().poll_read(context, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.broken(context) {
+            Some(error) => error.map(Err),
+            None => self.stream().poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.broken(context) {
+            Some(error) => error.map(Err),
+            None => self.stream().poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.broken(context) {
+            Some(error) => error.map(Err),
+            None => self.stream().poll_shutdown(context),
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.control.0.with(|(mode, _)| *mode == Mode::Reset) {
+            let tcp = match &self.stream {
+                Stream::Plain(tcp) => tcp,
+                Stream::Tls(stream) => stream.get_ref().0,
+            };
+            // With no time to linger the kernel ends the connection by RST rather than FIN.
+            drop(tcp.set_zero_linger());
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! Every task of one emulator, so that stopping it leaves nothing behind.
+
+use std::future::Future;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The running tasks of one emulator.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tasks {
+    /// Counts the tasks still running.
+    tracker: TaskTracker,
+    /// Ends them.
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Runs `future` until it ends or the emulator stops; then its output is `None`.
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<Option<F::Output>>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tracker
+            .spawn(async move { stop.run_until_cancelled(future).await })
+    }
+
+    /// Tells every task to end.
+    pub(crate) fn cancel(&self) {
+        self.stop.cancel();
+        self.tracker.close();
+    }
+
+    /// Waits until every task has ended.
+    pub(crate) async fn ended(&self) {
+        self.tracker.wait().await;
+    }
+}
+
+impl<F> hyper::rt::Executor<F> for Tasks
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        // hyper runs one future for each h2 stream; it ends with its connection at the latest.
+        drop(self.spawn(future));
+    }
+}

@@ -1,0 +1,13 @@
+//! Access tokens: how they are signed, drawn, counted and checked.
+
+mod assertion;
+mod bearer;
+mod jwt;
+mod keys;
+mod quota;
+
+pub(crate) use self::assertion::check as check_assertion;
+pub(crate) use self::bearer::check as check_bearer;
+pub(crate) use self::jwt::sign;
+pub(crate) use self::keys::{key_id, published};
+pub(crate) use self::quota::QuotaCounter;

@@ -1,0 +1,273 @@
+//! The users the tenant keeps.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::password::Plain;
+
+/// A user as the Management API shows it. The members stand in the order it writes them.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct User {
+    /// `auth0|` and the connection's id.
+    pub(crate) user_id: String,
+    /// When it was created.
+    pub(crate) created_at: String,
+    /// When it was changed last.
+    pub(crate) updated_at: String,
+    /// The e-mail in lower case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
+    /// Whether the e-mail is verified.
+    pub(crate) email_verified: bool,
+    /// The username.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) username: Option<String>,
+    /// The phone number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phone_number: Option<String>,
+    /// Whether the phone number is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) phone_verified: Option<bool>,
+    /// The given name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) given_name: Option<String>,
+    /// The family name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) family_name: Option<String>,
+    /// The full name.
+    pub(crate) name: String,
+    /// The nickname.
+    pub(crate) nickname: String,
+    /// The picture's address.
+    pub(crate) picture: String,
+    /// Whether it is blocked; shown when it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) blocked: Option<bool>,
+    /// Where it can log in.
+    pub(crate) identities: [Identity; 1],
+    /// What was sent, even if empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user_metadata: Option<Map<String, Value>>,
+    /// What was sent, unless empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) app_metadata: Option<Map<String, Value>>,
+}
+
+/// One place where a user can log in.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Identity {
+    /// The connection's name.
+    pub(crate) connection: String,
+    /// The connection's id of the user.
+    #[serde(rename = "user_id")]
+    pub(crate) user_id: String,
+    /// `auth0`, since the emulator has database connections only.
+    pub(crate) provider: &'static str,
+    /// `false`, for the same reason.
+    pub(crate) is_social: bool,
+}
+
+/// A user and what is never shown of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored {
+    /// What is shown.
+    pub(crate) user: User,
+    /// The password.
+    pub(crate) password: Plain,
+}
+
+/// What a new user has in common with an older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// The id.
+    UserId,
+    /// The e-mail.
+    Email,
+    /// The username.
+    Username,
+}
+
+/// All users of one tenant, in order of creation.
+#[derive(Debug, Default)]
+pub(crate) struct Users {
+    /// The users by their serial number.
+    by_number: BTreeMap<u64, Stored>,
+    /// Serial numbers by user id.
+    by_id: HashMap<String, u64>,
+    /// Serial numbers by e-mail.
+    by_email: HashMap<String, Vec<u64>>,
+    /// Serial numbers by username.
+    by_username: HashMap<String, u64>,
+    /// The next serial number.
+    next: u64,
+}
+
+impl Users {
+    /// Keeps a user.
+    ///
+    /// # Errors
+    ///
+    /// When it has something in common with another user that it may not.
+    pub(crate) fn insert(&mut self, stored: Stored, unique_email: bool) -> Result<(), Conflict> {
+        let user = &stored.user;
+        if self.by_id.contains_key(&user.user_id) {
+            return Err(Conflict::UserId);
+        }
+        if user
+            .username
+            .as_ref()
+            .is_some_and(|name| self.by_username.contains_key(name))
+        {
+            return Err(Conflict::Username);
+        }
+        if unique_email
+            && user
+                .email
+                .as_ref()
+                .is_some_and(|email| self.by_email.contains_key(email))
+        {
+            return Err(Conflict::Email);
+        }
+        let number = self.next;
+        self.next += 1;
+        self.by_id.insert(user.user_id.clone(), number);
+        if let Some(email) = &user.email {
+            self.by_email.entry(email.clone()).or_default().push(number);
+        }
+        if let Some(username) = &user.username {
+            self.by_username.insert(username.clone(), number);
+        }
+        self.by_number.insert(number, stored);
+        Ok(())
+    }
+
+    /// The user of that id.
+    pub(crate) fn get(&self, user_id: &str) -> Option<&Stored> {
+        self.by_number.get(self.by_id.get(user_id)?)
+    }
+
+    /// The users of that e-mail, oldest first.
+    pub(crate) fn of_email<'a>(&'a self, email: &str) -> impl Iterator<Item = &'a Stored> {
+        let numbers = self
+            .by_email
+            .get(email)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        numbers
+            .iter()
+            .filter_map(|number| self.by_number.get(number))
+    }
+
+    /// Every user, oldest first.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Stored> {
+        self.by_number.values()
+    }
+
+    /// Forgets the user of that id, if there is one.
+    pub(crate) fn remove(&mut self, user_id: &str) {
+        let Some(number) = self.by_id.remove(user_id) else {
+            return;
+        };
+        let Some(stored) = self.by_number.remove(&number) else {
+            return;
+        };
+        if let Some(email) = stored.user.email
+            && let Some(numbers) = self.by_email.get_mut(&email)
+        {
+            numbers.retain(|other| *other != number);
+            if numbers.is_empty() {
+                self.by_email.remove(&email);
+            }
+        }
+        if let Some(username) = stored.user.username {
+            self.by_username.remove(&username);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(id: &str, email: &str, username: Option<&str>) -> Stored {
+        let identity = Identity {
+            connection: "c".to_owned(),
+            user_id: id.to_owned(),
+            provider: "auth0",
+            is_social: false,
+        };
+        let user = User {
+            user_id: format!("auth0|{id}"),
+            created_at: String::new(),
+            updated_at: String::new(),
+            email: Some(email.to_owned()),
+            email_verified: false,
+            username: username.map(str::to_owned),
+            phone_number: None,
+            phone_verified: None,
+            given_name: None,
+            family_name: None,
+            name: String::new(),
+            nickname: String::new(),
+            picture: String::new(),
+            blocked: None,
+            identities: [identity],
+            user_metadata: None,
+            app_metadata: None,
+        };
+        Stored {
+            user,
+            password: Plain::new("p"),
+        }
+    }
+
+    #[test]
+    fn each_kind_of_duplicate_is_told_apart() {
+        let mut users = Users::default();
+        users
+            .insert(stored("1", "a@b.co", Some("ada")), true)
+            .unwrap();
+        assert_eq!(
+            users.insert(stored("1", "x@b.co", None), true),
+            Err(Conflict::UserId)
+        );
+        assert_eq!(
+            users.insert(stored("2", "a@b.co", None), true),
+            Err(Conflict::Email)
+        );
+        assert_eq!(
+            users.insert(stored("2", "x@b.co", Some("ada")), true),
+            Err(Conflict::Username)
+        );
+        assert_eq!(users.all().count(), 1);
+    }
+
+    #[test]
+    fn an_email_may_be_shared_where_that_is_allowed() {
+        let mut users = Users::default();
+        users.insert(stored("1", "a@b.co", None), false).unwrap();
+        users.insert(stored("2", "a@b.co", None), false).unwrap();
+        users.remove("auth0|1");
+        let left: Vec<_> = users
+            .of_email("a@b.co")
+            .map(|s| s.user.user_id.as_str())
+            .collect();
+        assert_eq!(left, ["auth0|2"]);
+    }
+
+    #[test]
+    fn a_removed_user_leaves_its_identifiers_free() {
+        let mut users = Users::default();
+        users
+            .insert(stored("1", "a@b.co", Some("ada")), true)
+            .unwrap();
+        users.remove("auth0|1");
+        users
+            .insert(stored("1", "a@b.co", Some("ada")), true)
+            .unwrap();
+        assert!(users.get("auth0|1").is_some());
+    }
+}

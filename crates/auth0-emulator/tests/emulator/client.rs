@@ -1,0 +1,137 @@
+//! A client for the tests: the calls they all make.
+
+use std::time::Duration;
+
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, Emulator};
+use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// A password that the usual policy takes.
+pub(crate) const PASSWORD: &str = "Correct7Horse!";
+
+/// A client of one emulator.
+pub(crate) struct Client {
+    /// Sends the requests.
+    pub(crate) http: reqwest::Client,
+    /// The emulator's address.
+    url: String,
+    /// The emulator's audience.
+    audience: String,
+}
+
+/// An answer, read in full.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status.
+    pub(crate) status: StatusCode,
+    /// The headers.
+    pub(crate) headers: reqwest::header::HeaderMap,
+    /// The body as JSON; `null` if it is none.
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// Reads a response.
+    pub(crate) async fn read(response: Response) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
+    /// The text of a header; empty if there is none.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+            .unwrap_or_default()
+    }
+
+    /// The member `message` of the body.
+    pub(crate) fn message(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+}
+
+impl Client {
+    /// A client for `auth0`, whichever protocol it speaks.
+    pub(crate) fn of(auth0: &Emulator) -> Self {
+        let mut builder = reqwest::Client::builder()
+            .timeout(Duration::from_secs(10))
+            .retry(reqwest::retry::never())
+            .no_proxy();
+        if let Some(pem) = auth0.ca_pem() {
+            let ca = Certificate::from_pem(pem.as_bytes()).unwrap();
+            builder = builder.tls_certs_only([ca]);
+        }
+        Self {
+            http: builder.build().unwrap(),
+            url: auth0.url().to_owned(),
+            audience: auth0.audience(),
+        }
+    }
+
+    /// A request to a path.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// The body of a token request that succeeds.
+    pub(crate) fn grant(&self) -> Value {
+        json!({
+            "grant_type": "client_credentials",
+            "client_id": DEFAULT_CLIENT_ID,
+            "client_secret": DEFAULT_CLIENT_SECRET,
+            "audience": self.audience,
+        })
+    }
+
+    /// The answer to a token request.
+    pub(crate) async fn token_answer(&self, grant: &Value) -> Answer {
+        let request = self.request(Method::POST, "/oauth/token").json(grant);
+        Answer::read(request.send().await.unwrap()).await
+    }
+
+    /// A token.
+    pub(crate) async fn token(&self) -> String {
+        let answer = self.token_answer(&self.grant()).await;
+        answer.body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// A create-user request with a good token.
+    pub(crate) async fn creating(&self, body: &Value) -> RequestBuilder {
+        let token = self.token().await;
+        self.request(Method::POST, "/api/v2/users")
+            .bearer_auth(token)
+            .json(body)
+    }
+
+    /// The answer to a create-user call with a good token.
+    pub(crate) async fn create(&self, body: &Value) -> Answer {
+        Answer::read(self.creating(body).await.send().await.unwrap()).await
+    }
+
+    /// The answer to a `GET` with a good token.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        let token = self.token().await;
+        let request = self.request(Method::GET, path).bearer_auth(token);
+        Answer::read(request.send().await.unwrap()).await
+    }
+}
+
+/// The body of a create-user call for this e-mail that succeeds.
+pub(crate) fn user(email: &str) -> Value {
+    json!({ "connection": DEFAULT_CONNECTION, "email": email, "password": PASSWORD })
+}
+
+/// `base` with the members of `more`.
+pub(crate) fn with(mut base: Value, more: Value) -> Value {
+    let Value::Object(more) = more else {
+        panic!("not an object")
+    };
+    base.as_object_mut().unwrap().extend(more);
+    base
+}

@@ -1,0 +1,424 @@
+//! `POST /api/v2/users`: what the tenant takes and what it makes of it.
+
+use auth0_emulator::{Emulator, Latency, Plan, Policy, Route};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Client, PASSWORD, user, with};
+
+#[tokio::test]
+async fn a_user_gets_the_defaults_of_the_tenant() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let answer = client.create(&user("Ada.L+x@Example.com")).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(
+        answer.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+    let id = answer.body["identities"][0]["user_id"].as_str().unwrap();
+    assert!(
+        id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        "{id}"
+    );
+    let created_at = answer.body["created_at"].as_str().unwrap();
+    assert_eq!(
+        answer.body,
+        json!({
+            "user_id": format!("auth0|{id}"),
+            "created_at": created_at,
+            "updated_at": created_at,
+            "email": "ada.l+x@example.com",
+            "email_verified": false,
+            "identities": [{"connection": "Username-Password-Authentication", "user_id": id,
+                "provider": "auth0", "isSocial": false}],
+            "name": "ada.l+x@example.com",
+            "nickname": "ada.l+x",
+            "picture": "https://s.gravatar.com/avatar/e4c32384a0468e9aaa254a81fe467ee8?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fad.png",
+        })
+    );
+    assert_eq!(auth0.users(), [answer.body]);
+    assert!(auth0.has_password("ada.l+x@example.com", PASSWORD));
+    assert!(!auth0.has_password("ada.l+x@example.com", "other"));
+}
+
+#[tokio::test]
+async fn root_attributes_come_back_as_they_were_sent() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| t.requires_username = true)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    let sent = json!({
+        "username": "ada", "given_name": "Ada", "family_name": "Lovelace", "name": "Ada L",
+        "nickname": "Countess", "picture": "https://example.com/a.png", "phone_number": "+4412",
+        "phone_verified": false, "blocked": false, "email_verified": true,
+        "user_metadata": {},
+    });
+    let more = json!({"app_metadata": {}, "verify_email": false, "user_id": "chosen"});
+    let answer = client
+        .create(&with(with(user("a@b.co"), sent.clone()), more))
+        .await;
+    for (name, value) in sent.as_object().unwrap() {
+        assert_eq!(&answer.body[name], value, "{name}");
+    }
+    assert_eq!(answer.body["user_id"], "auth0|chosen");
+    for absent in ["app_metadata", "verify_email", "password", "connection"] {
+        assert_eq!(answer.body.get(absent), None, "{absent}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_schema_refuses_is_told_in_its_grammar() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    // The text itself, since the order of its members is that of the errors.
+    let body =
+        r#"{"connection":"Username-Password-Authentication","given_name":"","nickname":null}"#;
+    let token = client.token().await;
+    let request = client
+        .request(Method::POST, "/api/v2/users")
+        .bearer_auth(token)
+        .header("content-type", "application/json")
+        .body(body);
+    let answer = Answer::read(request.send().await.unwrap()).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        answer.body,
+        json!({
+            "statusCode": 400, "error": "Bad Request", "errorCode": "invalid_body",
+            "message": "Payload validation error: 'Expected type string but found type null' on \
+                property nickname (The user's nickname). (also) Payload validation error: 'String \
+                is too short (0 chars), minimum 1' on property given_name (The user's given \
+                name(s)).",
+        })
+    );
+}
+
+#[tokio::test]
+async fn each_refusal_of_the_connection_has_its_own_body() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| {
+            t.dictionary.active = true;
+            t.no_personal_info = true;
+            t.breached_passwords = vec!["Leaked2019!".to_owned()];
+        })
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    client
+        .create(&with(user("taken@b.co"), json!({"user_id": "taken"})))
+        .await;
+    let bad =
+        |message: &str| json!({"statusCode": 400, "error": "Bad Request", "message": message});
+    let password = |password: &str| with(user("ada.l@b.co"), json!({ "password": password }));
+    for (body, expected) in [
+        (
+            password("weak"),
+            bad("PasswordStrengthError: Password is too weak"),
+        ),
+        (
+            password("Password1!"),
+            bad("PasswordDictionaryError: Password is too common"),
+        ),
+        (
+            password("xAda.L99"),
+            bad("PasswordNoUserInfoError: Password contains user information"),
+        ),
+        (
+            password("Leaked2019!"),
+            bad("PasswordBreachedError: Password is part of a known breached credential dataset"),
+        ),
+        (
+            with(user("a@b.co"), json!({"username": "ada"})),
+            bad("Cannot set username for connection without requires_username."),
+        ),
+        (
+            with(user("a@b.co"), json!({"connection": "other"})),
+            with(
+                bad("The connection does not exist."),
+                json!({"errorCode": "inexistent_connection"}),
+            ),
+        ),
+        (
+            json!({"connection": "Username-Password-Authentication", "password": PASSWORD}),
+            with(
+                bad("Payload validation error: 'Missing required property: email'."),
+                json!({"errorCode": "invalid_body"}),
+            ),
+        ),
+        (
+            user("TAKEN@b.co"),
+            json!({"statusCode": 409, "error": "Conflict", "errorCode": "auth0_idp_error",
+                "message": "The user already exists."}),
+        ),
+        (
+            with(user("new@b.co"), json!({"user_id": "taken"})),
+            json!({"statusCode": 409, "error": "Conflict", "errorCode": "auth0_idp_error",
+                "message": "The user already exists."}),
+        ),
+    ] {
+        let answer = client.create(&body).await;
+        assert_eq!(answer.body, expected, "{body}");
+        assert_eq!(u64::from(answer.status.as_u16()), expected["statusCode"]);
+    }
+    assert_eq!(auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| t.requires_username = true)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    let create = async |email: &str, username: Value| {
+        let answer = client
+            .create(&with(user(email), json!({ "username": username })))
+            .await;
+        (answer.status.as_u16(), answer.message().to_owned())
+    };
+    assert_eq!(create("a@b.co", json!("ada")).await.0, 201);
+    assert_eq!(
+        create("b@b.co", json!("ada")).await,
+        (400, "The username provided is in use already.".to_owned())
+    );
+    assert_eq!(create("b@b.co", json!("a".repeat(16))).await.0, 400);
+    let answer = client.create(&user("b@b.co")).await;
+    assert_eq!(
+        answer.message(),
+        "Payload validation error: 'Missing required property: username'."
+    );
+}
+
+#[tokio::test]
+async fn the_other_409_is_about_custom_domains() {
+    let domains = vec!["a.example.com".to_owned(), "b.example.com".to_owned()];
+    let auth0 = Emulator::builder()
+        .tenant(|t| t.custom_domains = domains)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    let answer = client.create(&user("a@b.co")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.body),
+        (
+            409,
+            json!({"statusCode": 409, "error": "Conflict", "errorCode": "custom_domain_conflict",
+                "message": "The tenant has multiple verified custom domains."})
+        )
+    );
+    let named = |domain: &'static str| {
+        let client = &client;
+        async move {
+            let request = client.creating(&user("a@b.co")).await;
+            request
+                .header("auth0-custom-domain", domain)
+                .send()
+                .await
+                .unwrap()
+                .status()
+        }
+    };
+    assert_eq!(named("c.example.com").await, StatusCode::BAD_REQUEST);
+    assert_eq!(named("b.example.com").await, StatusCode::CREATED);
+    auth0.tenant(|t| t.default_custom_domain = Some("a.example.com".to_owned()));
+    assert_eq!(
+        client.create(&user("c@b.co")).await.status,
+        StatusCode::CREATED
+    );
+}
+
+#[tokio::test]
+async fn switches_of_the_tenant_refuse_a_create() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    auth0.tenant(|t| t.connection_enabled = false);
+    assert_eq!(
+        client.create(&user("a@b.co")).await.message(),
+        "The connection is disabled."
+    );
+    auth0.tenant(|t| t.plan_error = Some("feature_not_enabled".to_owned()));
+    let answer = client.create(&user("a@b.co")).await;
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["errorCode"]),
+        (403, &json!("feature_not_enabled"))
+    );
+}
+
+#[tokio::test]
+async fn a_custom_database_ignores_the_chosen_id_and_emails_may_be_shared() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| {
+            t.ignores_user_id = true;
+            t.unique_email = false;
+        })
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    let body = with(user("a@b.co"), json!({"user_id": "chosen"}));
+    let (first, second) = (client.create(&body).await, client.create(&body).await);
+    assert_eq!(
+        (first.status, second.status),
+        (StatusCode::CREATED, StatusCode::CREATED)
+    );
+    assert_ne!(first.body["user_id"], "auth0|chosen");
+    let found = client.get("/api/v2/users-by-email?email=a%40b.co").await;
+    assert_eq!(found.body, json!([first.body, second.body]));
+}
+
+#[tokio::test]
+async fn a_form_is_read_as_json_is() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let token = client.token().await;
+    let form = with(
+        user("a@b.co"),
+        json!({"email_verified": "true", "given_name": "Ada"}),
+    );
+    let request = client
+        .request(Method::POST, "/api/v2/users")
+        .bearer_auth(token)
+        .form(&form);
+    let answer = Answer::read(request.send().await.unwrap()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+    assert_eq!(answer.body["email_verified"], true);
+}
+
+#[tokio::test]
+async fn other_media_types_broken_json_and_too_much_are_refused() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let token = client.token().await;
+    let send = async |media_type: &str, body: String| {
+        let request = client
+            .request(Method::POST, "/api/v2/users")
+            .bearer_auth(&token)
+            .header("content-type", media_type)
+            .body(body);
+        Answer::read(request.send().await.unwrap()).await
+    };
+    assert_eq!(
+        send("text/plain", "x".to_owned()).await.status.as_u16(),
+        415
+    );
+    let broken = send("application/json", "{".to_owned()).await;
+    assert_eq!(broken.message(), "Invalid request payload JSON format");
+    let padded = |size: usize| {
+        let body = user("a@b.co").to_string();
+        " ".repeat(size - body.len()) + &body
+    };
+    assert_eq!(
+        send("application/json", padded(1_048_577))
+            .await
+            .status
+            .as_u16(),
+        413
+    );
+    assert_eq!(
+        send("application/json", padded(1_048_576))
+            .await
+            .status
+            .as_u16(),
+        201
+    );
+}
+
+#[tokio::test]
+async fn the_policy_may_change_while_it_runs() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| t.policy = Policy::Low)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    let weak = |email: &str| with(user(email), json!({"password": "aaaaaa"}));
+    assert_eq!(
+        client.create(&weak("a@b.co")).await.status,
+        StatusCode::CREATED
+    );
+    auth0.tenant(|t| t.policy = Policy::Excellent);
+    assert_eq!(
+        client.create(&weak("b@b.co")).await.status,
+        StatusCode::BAD_REQUEST
+    );
+}
+
+#[tokio::test]
+async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| t.plan = Plan::Free)
+        .start()
+        .await
+        .unwrap();
+    let client = Client::of(&auth0);
+    let token = client.token().await;
+    let create = async |email: &str| {
+        let request = client
+            .request(Method::POST, "/api/v2/users")
+            .bearer_auth(&token)
+            .json(&user(email));
+        Answer::read(request.send().await.unwrap()).await
+    };
+    let first = create("a@b.co").await;
+    assert_eq!(
+        (
+            first.header("x-ratelimit-limit"),
+            first.header("x-ratelimit-remaining")
+        ),
+        ("2", "1")
+    );
+    create("b@b.co").await;
+    auth0.tenant(|t| t.retry_after = true);
+    let third = create("c@b.co").await;
+    assert_eq!(
+        (third.status.as_u16(), &third.body),
+        (
+            429,
+            &json!({"statusCode": 429, "error": "Too Many Requests",
+                "errorCode": "too_many_requests", "message": "Global limit has been reached"})
+        )
+    );
+    // The next permit is half a second away; both ends are rounded to whole seconds.
+    assert!(["1", "2"].contains(&third.header("retry-after")));
+    let reset: i64 = third.header("x-ratelimit-reset").parse().unwrap();
+    assert!(reset > 1_700_000_000);
+    auth0.tenant(|t| t.rate_limit_headers = false);
+    assert_eq!(create("d@b.co").await.header("x-ratelimit-limit"), "");
+    assert_eq!(auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn the_journal_keeps_what_came_and_what_was_answered() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client
+        .creating(&user("a@b.co"))
+        .await
+        .header("x-correlation-id", "try-1");
+    request.send().await.unwrap();
+    let calls = auth0.calls(Route::CreateUser);
+    assert_eq!(calls.len(), 1);
+    assert_eq!(calls[0].json(), user("a@b.co"));
+    assert_eq!(calls[0].header("x-correlation-id"), Some("try-1"));
+    assert_eq!(calls[0].status, Some(201));
+    assert_eq!(calls[0].connection, auth0.calls(Route::Token)[0].connection);
+    assert_eq!(auth0.journal().len(), 2);
+}
+
+#[tokio::test]
+async fn a_latency_holds_the_answer_back() {
+    let auth0 = Emulator::builder()
+        .tenant(|t| t.latency = Latency::FixedMs(80))
+        .start()
+        .await
+        .unwrap();
+    let started = std::time::Instant::now();
+    Client::of(&auth0).token().await;
+    assert!(started.elapsed().as_millis() >= 80);
+}

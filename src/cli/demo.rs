@@ -1,2 +1,73 @@
 //! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
-fn placeholder() {}
+//!
+//! Reads no environment and no file, so that it does the same on every machine.
+
+use std::ffi::OsString;
+
+use anyhow::Context as _;
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
+use clap::Args;
+
+use super::serve::serve;
+use crate::config;
+use crate::telemetry;
+
+/// Try it without a tenant.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// The port of the service on 127.0.0.1
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+}
+
+impl Demo {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        tokio::runtime::Runtime::new()
+            .context("the runtime cannot be started")?
+            .block_on(self.serve())
+    }
+
+    async fn serve(&self) -> anyhow::Result<()> {
+        let auth0 = Emulator::builder().start().await.context("the emulator cannot be started")?;
+        let settings = config::load(None, self.variables(auth0.url()))?;
+        let _log = telemetry::init(&settings.log);
+        self.tell(auth0.url());
+        let served = serve(settings)
+            .await
+            .with_context(|| format!("if port {} is taken, choose another with --port", self.port));
+        auth0.shutdown().await;
+        served
+    }
+
+    fn variables(&self, tenant: &str) -> Vec<(OsString, OsString)> {
+        let port = self.port.to_string();
+        let variables = [
+            ("AUTH0_DOMAIN", tenant),
+            ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("PORT", &port),
+            ("SIGNUP__ADMIN__PORT", "0"),
+        ];
+        variables.map(|(name, value)| (name.into(), value.into())).into()
+    }
+
+    #[expect(clippy::print_stdout, reason = "the command's whole purpose is to be read")]
+    fn tell(&self, tenant: &str) {
+        let port = self.port;
+        println!(
+            "An emulated Auth0 tenant runs on {tenant}; it forgets its users when this ends.\n\
+             \n\
+             Sign somebody up:\n\
+             \n\
+             curl -s http://127.0.0.1:{port}/signup \\\n  \
+             -H 'Content-Type: application/json' \\\n  \
+             -d '{{\"email\":\"ada@example.com\",\"password\":\"Difference-Engine-1843\",\
+             \"given_name\":\"Ada\",\"family_name\":\"Lovelace\"}}'\n\
+             \n\
+             What the tenant keeps, and every call it got:\n\
+             \n\
+             curl -s {tenant}/_emulator/users\n\
+             curl -s {tenant}/_emulator/journal\n"
+        );
+    }
+}

@@ -11,11 +11,6 @@ use super::{
     PictureUrl, Username, Violation,
 };
 
-/// The longest `given_name` and `family_name`, in code points (Auth0's create-user schema).
-pub const MAX_PART: usize = 150;
-/// The longest `name` and `nickname`, in code points (Auth0's create-user schema).
-pub const MAX_NAME: usize = 300;
-
 /// Whether a field may, must or must not be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -66,8 +61,8 @@ impl Rules {
 
         let email = reading.text(Field::Email, EmailAddress::parse);
         let password = reading.password();
-        let part = |text: &str| PersonalName::parse(text, MAX_PART);
-        let whole = |text: &str| PersonalName::parse(text, MAX_NAME);
+        let part = |text: &str| PersonalName::parse(text, PersonalName::MAX_GIVEN_OR_FAMILY);
+        let whole = |text: &str| PersonalName::parse(text, PersonalName::MAX_NAME_OR_NICKNAME);
         let given_name = reading.text(Field::GivenName, part);
         let family_name = reading.text(Field::FamilyName, part);
         let name = reading
@@ -147,7 +142,7 @@ impl Rules {
             (Some(only), None) | (None, Some(only)) => only.as_ref().to_owned(),
             (None, None) => return None,
         };
-        PersonalName::parse(&composed, MAX_NAME).ok()
+        PersonalName::parse(&composed, PersonalName::MAX_NAME_OR_NICKNAME).ok()
     }
 }
 

@@ -20,11 +20,7 @@ pub(crate) struct Answer {
 impl Answer {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self {
-            status,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-        }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
     /// An answer with `body` of the given media type.
@@ -33,11 +29,7 @@ impl Answer {
         media_type: &'static str,
         body: impl Into<Bytes>,
     ) -> Self {
-        let answer = Self {
-            status,
-            headers: HeaderMap::new(),
-            body: body.into(),
-        };
+        let answer = Self { status, headers: HeaderMap::new(), body: body.into() };
         answer.with(CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
@@ -92,9 +84,6 @@ mod tests {
     fn a_problem_without_a_code_has_no_such_member() {
         let answer = Answer::problem(StatusCode::BAD_REQUEST, "no", None);
         let body: Value = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!(
-            body,
-            json!({"statusCode": 400, "error": "Bad Request", "message": "no"})
-        );
+        assert_eq!(body, json!({"statusCode": 400, "error": "Bad Request", "message": "no"}));
     }
 }

@@ -41,10 +41,7 @@ impl Members {
 
     /// The value of a member.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
-        self.0
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value)
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// The text of a member, if it is text.
@@ -64,22 +61,12 @@ impl Members {
 
     /// The members with other values under the same names.
     pub(crate) fn map(self, f: impl Fn(&str, Value) -> Value) -> Self {
-        Self(
-            self.0
-                .into_iter()
-                .map(|(name, value)| (name.clone(), f(&name, value)))
-                .collect(),
-        )
+        Self(self.0.into_iter().map(|(name, value)| (name.clone(), f(&name, value))).collect())
     }
 
     /// The members of those names alone.
     pub(crate) fn only(self, names: &[&str]) -> Self {
-        Self(
-            self.0
-                .into_iter()
-                .filter(|(name, _)| names.contains(&name.as_str()))
-                .collect(),
-        )
+        Self(self.0.into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect())
     }
 
     /// The members as a map, without their order.
@@ -96,12 +83,7 @@ impl Body {
     /// When the media type is another, or the JSON is none.
     pub(crate) fn read(entry: &Entry) -> Result<Self, Unreadable> {
         let media_type = entry.header("content-type").unwrap_or_default();
-        let essence = media_type
-            .split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase();
+        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
             "application/json" => serde_json::from_slice(&entry.body).map_err(|_| Unreadable::Json),
             "application/x-www-form-urlencoded" => {
@@ -189,24 +171,13 @@ mod tests {
     fn members_keep_their_order_and_the_later_of_two_values() {
         let body: Body = serde_json::from_str(r#"{"z":1,"a":2,"z":3}"#).unwrap();
         let members = body.into_members();
-        let names: Vec<_> = members
-            .iter()
-            .map(|(name, value)| (name, value.as_i64()))
-            .collect();
+        let names: Vec<_> = members.iter().map(|(name, value)| (name, value.as_i64())).collect();
         assert_eq!(names, [("z", Some(3)), ("a", Some(2))]);
     }
 
     #[test]
     fn other_values_are_kept_as_they_are() {
-        for text in [
-            "null",
-            "true",
-            "3",
-            "-1",
-            "1.5",
-            "\"x\"",
-            "[1,{\"a\":null}]",
-        ] {
+        for text in ["null", "true", "3", "-1", "1.5", "\"x\"", "[1,{\"a\":null}]"] {
             let body: Body = serde_json::from_str(text).unwrap();
             assert_eq!(body, Body::Other(serde_json::from_str(text).unwrap()));
         }

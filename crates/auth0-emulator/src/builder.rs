@@ -76,19 +76,13 @@ impl Builder {
     /// Listens on a second port that speaks TLS.
     #[must_use]
     pub fn tls_port(self, port: u16) -> Self {
-        Self {
-            tls_port: Some(port),
-            ..self
-        }
+        Self { tls_port: Some(port), ..self }
     }
 
     /// Keeps so many of the latest requests; 100,000 unless told otherwise.
     #[must_use]
     pub fn journal_limit(self, entries: usize) -> Self {
-        Self {
-            journal_limit: entries,
-            ..self
-        }
+        Self { journal_limit: entries, ..self }
     }
 
     /// Draws recorded latencies from this seed. The same seed gives the same latencies.
@@ -108,20 +102,13 @@ impl Builder {
         } else {
             None
         };
-        let wanted = [
-            Some((self.port, self.tls)),
-            self.tls_port.map(|port| (port, true)),
-        ];
+        let wanted = [Some((self.port, self.tls)), self.tls_port.map(|port| (port, true))];
         let mut ports = Vec::new();
         let mut listeners = Vec::new();
         for (port, tls) in wanted.into_iter().flatten() {
             let listener = TcpListener::bind((self.host, port)).await?;
             let address = listener.local_addr()?;
-            ports.push(Port {
-                address,
-                url: url(address, tls),
-                tls,
-            });
+            ports.push(Port { address, url: url(address, tls), tls });
             listeners.push(listener);
         }
         let world = Arc::new(World::new(self.tenant, self.journal_limit, self.seed));

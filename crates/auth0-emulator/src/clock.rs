@@ -28,10 +28,7 @@ impl Clock {
     }
 
     /// The present moment on the machine's clock.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub(crate) fn machine() -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }

@@ -76,21 +76,14 @@ pub(crate) fn answer(world: &World, path: &str, entry: &Entry) -> Answer {
             world.reset();
             done()
         }
-        _ => Answer::problem(
-            StatusCode::NOT_FOUND,
-            "the emulator has no such operation",
-            None,
-        ),
+        _ => Answer::problem(StatusCode::NOT_FOUND, "the emulator has no such operation", None),
     }
 }
 
 /// Every user, without their passwords.
 pub(crate) fn users(world: &World) -> Vec<Value> {
     world.users.with(|users| {
-        users
-            .all()
-            .filter_map(|stored| serde_json::to_value(&stored.user).ok())
-            .collect()
+        users.all().filter_map(|stored| serde_json::to_value(&stored.user).ok()).collect()
     })
 }
 

@@ -22,10 +22,7 @@ pub(crate) fn nickname(email: &str) -> &str {
 /// The picture of a user: the e-mail's Gravatar, with an avatar of the initials to fall back on.
 pub(crate) fn picture(email: &str, name: Option<&str>) -> String {
     let digest = md5::compute(email.to_lowercase());
-    let fallback = format!(
-        "https://cdn.auth0.com/avatars/{}.png",
-        initials(name.unwrap_or(email))
-    );
+    let fallback = format!("https://cdn.auth0.com/avatars/{}.png", initials(name.unwrap_or(email)));
     let fallback = utf8_percent_encode(&fallback, COMPONENT);
     format!("https://s.gravatar.com/avatar/{digest:x}?s=480&r=pg&d={fallback}")
 }
@@ -34,11 +31,7 @@ pub(crate) fn picture(email: &str, name: Option<&str>) -> String {
 fn initials(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
     let letters: String = match words.as_slice() {
-        [first, second, ..] => first
-            .chars()
-            .take(1)
-            .chain(second.chars().take(1))
-            .collect(),
+        [first, second, ..] => first.chars().take(1).chain(second.chars().take(1)).collect(),
         [only] => only.chars().take(2).collect(),
         [] => String::new(),
     };

@@ -46,9 +46,7 @@ pub struct Emulator {
 
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emulator")
-            .field("url", &self.url())
-            .finish_non_exhaustive()
+        f.debug_struct("Emulator").field("url", &self.url()).finish_non_exhaustive()
     }
 }
 
@@ -68,15 +66,8 @@ impl Emulator {
 
     /// An emulator that does not serve yet.
     pub(crate) fn new(world: Arc<World>, ports: Vec<Port>, identity: Option<Identity>) -> Self {
-        world
-            .bases
-            .get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
-        Self {
-            world,
-            ports,
-            identity,
-            tasks: Guarded::new(None),
-        }
+        world.bases.get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
+        Self { world, ports, identity, tasks: Guarded::new(None) }
     }
 
     /// Serves on listeners for its ports, in their order.
@@ -96,18 +87,12 @@ impl Emulator {
 
     /// Its address, without a slash at the end.
     pub fn url(&self) -> &str {
-        self.ports
-            .first()
-            .map(|port| port.url.as_str())
-            .unwrap_or_default()
+        self.ports.first().map(|port| port.url.as_str()).unwrap_or_default()
     }
 
     /// The address of the port that speaks TLS, if there is one.
     pub fn tls_url(&self) -> Option<&str> {
-        self.ports
-            .iter()
-            .find(|port| port.tls)
-            .map(|port| port.url.as_str())
+        self.ports.iter().find(|port| port.tls).map(|port| port.url.as_str())
     }
 
     /// The Management API's audience.
@@ -118,9 +103,7 @@ impl Emulator {
 
     /// The certificate of its authority in PEM, if it speaks TLS.
     pub fn ca_pem(&self) -> Option<&str> {
-        self.identity
-            .as_ref()
-            .map(|identity| identity.ca_pem.as_str())
+        self.identity.as_ref().map(|identity| identity.ca_pem.as_str())
     }
 
     /// Every request so far, oldest first.
@@ -130,9 +113,7 @@ impl Emulator {
 
     /// The requests for one operation, oldest first.
     pub fn calls(&self, route: Route) -> Vec<Entry> {
-        self.world
-            .journal
-            .entries(|entry| route.covers(entry.route()))
+        self.world.journal.entries(|entry| route.covers(entry.route()))
     }
 
     /// Forgets the requests so far.
@@ -165,11 +146,7 @@ impl Emulator {
         let password = Plain::new(password);
         self.world.users.with(|users| {
             let by_email = users.of_email(user);
-            users
-                .get(user)
-                .into_iter()
-                .chain(by_email)
-                .any(|stored| stored.password == password)
+            users.get(user).into_iter().chain(by_email).any(|stored| stored.password == password)
         })
     }
 

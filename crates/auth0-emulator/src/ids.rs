@@ -17,10 +17,7 @@ impl Ids {
         let mut maker = [0; 5];
         // Without randomness the ids of two emulators may be the same, which harms neither.
         aws_lc_rs::rand::fill(&mut maker).unwrap_or_default();
-        Self {
-            maker,
-            made: AtomicU32::new(0),
-        }
+        Self { maker, made: AtomicU32::new(0) }
     }
 
     /// The next id at that second since 1970.

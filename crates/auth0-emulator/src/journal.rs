@@ -74,10 +74,7 @@ impl Entry {
             .iter()
             .map(|(name, value)| json!([name.as_str(), String::from_utf8_lossy(value.as_bytes())]))
             .collect();
-        let at = self
-            .at
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let at = self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         json!({
             "method": self.method.as_str(),
             "path": self.path,
@@ -112,13 +109,7 @@ struct Kept {
 impl Journal {
     /// An empty journal of at most `limit` entries.
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            kept: Guarded::new(Kept {
-                first: 0,
-                entries: VecDeque::new(),
-                limit,
-            }),
-        }
+        Self { kept: Guarded::new(Kept { first: 0, entries: VecDeque::new(), limit }) }
     }
 
     /// Adds an entry and returns its number.
@@ -136,9 +127,7 @@ impl Journal {
     /// Notes the status that the entry of that number was answered with.
     pub(crate) fn answered(&self, number: u64, status: u16) {
         self.kept.with(|kept| {
-            let index = number
-                .checked_sub(kept.first)
-                .and_then(|i| usize::try_from(i).ok());
+            let index = number.checked_sub(kept.first).and_then(|i| usize::try_from(i).ok());
             if let Some(entry) = index.and_then(|index| kept.entries.get_mut(index)) {
                 entry.status = Some(status);
             }
@@ -147,8 +136,7 @@ impl Journal {
 
     /// The entries for which `wanted` holds, oldest first.
     pub(crate) fn entries(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        self.kept
-            .with(|kept| kept.entries.iter().filter(|e| wanted(e)).cloned().collect())
+        self.kept.with(|kept| kept.entries.iter().filter(|e| wanted(e)).cloned().collect())
     }
 
     /// Forgets every entry.
@@ -181,21 +169,13 @@ mod tests {
     #[test]
     fn the_oldest_entry_goes_first_and_statuses_still_find_their_own() {
         let journal = Journal::new(2);
-        let numbers: Vec<u64> = ["/a", "/b", "/c"]
-            .iter()
-            .map(|p| journal.record(entry(p)))
-            .collect();
+        let numbers: Vec<u64> =
+            ["/a", "/b", "/c"].iter().map(|p| journal.record(entry(p))).collect();
         journal.answered(numbers[0], 500);
         journal.answered(numbers[2], 200);
-        let seen: Vec<_> = journal
-            .entries(|_| true)
-            .into_iter()
-            .map(|e| (e.path, e.status))
-            .collect();
-        assert_eq!(
-            seen,
-            [("/b".to_owned(), None), ("/c".to_owned(), Some(200))]
-        );
+        let seen: Vec<_> =
+            journal.entries(|_| true).into_iter().map(|e| (e.path, e.status)).collect();
+        assert_eq!(seen, [("/b".to_owned(), None), ("/c".to_owned(), Some(200))]);
     }
 
     #[test]

@@ -24,13 +24,8 @@ pub enum Latency {
 type Quantile = (f64, f64);
 
 /// `POST /api/v2/users`, 268 recordings.
-const CREATE: &[Quantile] = &[
-    (0.0, 140.0),
-    (0.5, 289.0),
-    (0.9, 587.0),
-    (0.99, 3800.0),
-    (1.0, 5200.0),
-];
+const CREATE: &[Quantile] =
+    &[(0.0, 140.0), (0.5, 289.0), (0.9, 587.0), (0.99, 3800.0), (1.0, 5200.0)];
 /// `GET` of a user, 2,838 recordings.
 const READ: &[Quantile] = &[(0.0, 70.0), (0.5, 120.0), (0.99, 660.0), (1.0, 900.0)];
 /// `POST /oauth/token`, 53 recordings.
@@ -48,9 +43,7 @@ pub(crate) struct Dice {
 impl Dice {
     /// Dice that start from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            state: Guarded::new(seed),
-        }
+        Self { state: Guarded::new(seed) }
     }
 
     /// How long the next answer on `route` is held back.
@@ -90,11 +83,7 @@ fn at_quantile(curve: &[Quantile], share: f64) -> f64 {
     for &point in curve {
         if share <= point.0 {
             let width = point.0 - below.0;
-            let part = if width > 0.0 {
-                (share - below.0) / width
-            } else {
-                1.0
-            };
+            let part = if width > 0.0 { (share - below.0) / width } else { 1.0 };
             return below.1 + part * (point.1 - below.1);
         }
         below = point;
@@ -113,21 +102,9 @@ mod tests {
             .map(|_| dice.delay(Latency::Recorded, Route::CreateUser).as_millis())
             .collect();
         drawn.sort_unstable();
-        assert!(
-            (270..310).contains(&drawn[5_000]),
-            "p50 is {}",
-            drawn[5_000]
-        );
-        assert!(
-            (550..700).contains(&drawn[9_000]),
-            "p90 is {}",
-            drawn[9_000]
-        );
-        assert!(
-            (3_400..4_200).contains(&drawn[9_900]),
-            "p99 is {}",
-            drawn[9_900]
-        );
+        assert!((270..310).contains(&drawn[5_000]), "p50 is {}", drawn[5_000]);
+        assert!((550..700).contains(&drawn[9_000]), "p90 is {}", drawn[9_000]);
+        assert!((3_400..4_200).contains(&drawn[9_900]), "p99 is {}", drawn[9_900]);
     }
 
     #[test]

@@ -140,10 +140,7 @@ impl Buckets {
         let unlimited = plan == Plan::Unlimited;
         self.0.with(|buckets| {
             let full = f64::from(limit.burst);
-            let bucket = buckets.entry(group).or_insert(Bucket {
-                permits: full,
-                at: now,
-            });
+            let bucket = buckets.entry(group).or_insert(Bucket { permits: full, at: now });
             let came_back = (now - bucket.at).max(0.0) * limit.per_second;
             bucket.permits = (bucket.permits + came_back).min(full);
             bucket.at = now;
@@ -185,9 +182,7 @@ mod tests {
     const START: f64 = 1_700_000_000.0;
 
     fn allowed(buckets: &Buckets, plan: Plan, route: Route, at: f64, tries: usize) -> usize {
-        (0..tries)
-            .filter(|_| buckets.take(plan, route, at).allowed)
-            .count()
+        (0..tries).filter(|_| buckets.take(plan, route, at).allowed).count()
     }
 
     #[test]
@@ -199,22 +194,10 @@ mod tests {
             (Plan::EnterpriseTest, 10, 120),
         ] {
             let buckets = Buckets::default();
-            assert_eq!(
-                allowed(&buckets, plan, Route::CreateUser, START, 100),
-                burst,
-                "{plan:?}"
-            );
+            assert_eq!(allowed(&buckets, plan, Route::CreateUser, START, 100), burst, "{plan:?}");
             // A second and a quarter at a time, so that no bucket overflows.
             let later = (1..=240)
-                .map(|i| {
-                    allowed(
-                        &buckets,
-                        plan,
-                        Route::CreateUser,
-                        START + f64::from(i) / 4.0,
-                        50,
-                    )
-                })
+                .map(|i| allowed(&buckets, plan, Route::CreateUser, START + f64::from(i) / 4.0, 50))
                 .sum::<usize>();
             assert!(later.abs_diff(in_a_minute) <= 1, "{plan:?}: {later}");
         }
@@ -223,10 +206,7 @@ mod tests {
     #[test]
     fn reset_is_the_second_of_the_next_permit() {
         let buckets = Buckets::default();
-        let plan = Plan::Custom {
-            burst: 1,
-            per_second: 0.25,
-        };
+        let plan = Plan::Custom { burst: 1, per_second: 0.25 };
         let first = buckets.take(plan, Route::CreateUser, START);
         assert_eq!((first.allowed, first.remaining, first.limit), (true, 0, 1));
         assert_eq!(first.reset, 1_700_000_004);
@@ -239,11 +219,7 @@ mod tests {
     fn reads_and_writes_are_apart_only_where_the_plan_says_so() {
         let buckets = Buckets::default();
         allowed(&buckets, Plan::Essentials, Route::CreateUser, START, 20);
-        assert!(
-            buckets
-                .take(Plan::Essentials, Route::GetUser, START)
-                .allowed
-        );
+        assert!(buckets.take(Plan::Essentials, Route::GetUser, START).allowed);
         let buckets = Buckets::default();
         allowed(&buckets, Plan::Free, Route::CreateUser, START, 2);
         assert!(!buckets.take(Plan::Free, Route::GetUser, START).allowed);
@@ -253,13 +229,7 @@ mod tests {
     #[test]
     fn the_unlimited_plan_refuses_nothing() {
         assert_eq!(
-            allowed(
-                &Buckets::default(),
-                Plan::Unlimited,
-                Route::CreateUser,
-                START,
-                6_000
-            ),
+            allowed(&Buckets::default(), Plan::Unlimited, Route::CreateUser, START, 6_000),
             6_000
         );
     }

@@ -51,21 +51,13 @@ fn prepare(call: &Call<'_>, members: &Members) -> Result<Stored, Denied> {
         Some(name)
             if !(tenant.username_min..=tenant.username_max).contains(&name.chars().count()) =>
         {
-            return Err(Denied::UsernameLength(
-                tenant.username_min,
-                tenant.username_max,
-            ));
+            return Err(Denied::UsernameLength(tenant.username_min, tenant.username_max));
         }
         _ => {}
     }
-    let password = members
-        .text("password")
-        .ok_or(Denied::Missing("password"))?;
+    let password = members.text("password").ok_or(Denied::Missing("password"))?;
     password::check(tenant, password, &members.to_map()).map_err(Denied::Password)?;
-    Ok(Stored {
-        user: fill_in(call, members, email),
-        password: Plain::new(password),
-    })
+    Ok(Stored { user: fill_in(call, members, email), password: Plain::new(password) })
 }
 
 /// The user of these members, with what the tenant adds.
@@ -79,10 +71,7 @@ fn fill_in(call: &Call<'_>, members: &Members, email: Option<String>) -> User {
         _ => own_id(),
     };
     // A user without an e-mail is known by the username.
-    let known_as = email
-        .clone()
-        .or_else(|| text("username"))
-        .unwrap_or_default();
+    let known_as = email.clone().or_else(|| text("username")).unwrap_or_default();
     let now = clock.timestamp();
     User {
         user_id: format!("auth0|{id}"),

@@ -23,8 +23,7 @@ impl Tasks {
         F::Output: Send + 'static,
     {
         let stop = self.stop.clone();
-        self.tracker
-            .spawn(async move { stop.run_until_cancelled(future).await })
+        self.tracker.spawn(async move { stop.run_until_cancelled(future).await })
     }
 
     /// Tells every task to end.

@@ -17,10 +17,7 @@ pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
 /// One tenant: an application, a database connection and their limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of the tenant's dashboard"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the tenant's dashboard")]
 pub struct Tenant {
     /// The application's id.
     pub client_id: String,
@@ -154,13 +151,8 @@ mod tests {
 
     #[test]
     fn a_change_leaves_the_rest_alone() {
-        let tenant = Tenant {
-            token_lifetime_s: 60,
-            ..Tenant::default()
-        };
-        let changed = tenant
-            .patched(json!({"policy": "low", "plan": "free"}))
-            .unwrap();
+        let tenant = Tenant { token_lifetime_s: 60, ..Tenant::default() };
+        let changed = tenant.patched(json!({"policy": "low", "plan": "free"})).unwrap();
         assert_eq!(
             changed,
             Tenant {
@@ -174,9 +166,7 @@ mod tests {
 
     #[test]
     fn an_unknown_member_is_named() {
-        let refusal = Tenant::default()
-            .patched(json!({"polycy": "low"}))
-            .unwrap_err();
+        let refusal = Tenant::default().patched(json!({"polycy": "low"})).unwrap_err();
         assert!(refusal.contains("polycy"), "{refusal}");
     }
 }

@@ -116,18 +116,11 @@ impl Users {
         if self.by_id.contains_key(&user.user_id) {
             return Err(Conflict::UserId);
         }
-        if user
-            .username
-            .as_ref()
-            .is_some_and(|name| self.by_username.contains_key(name))
-        {
+        if user.username.as_ref().is_some_and(|name| self.by_username.contains_key(name)) {
             return Err(Conflict::Username);
         }
         if unique_email
-            && user
-                .email
-                .as_ref()
-                .is_some_and(|email| self.by_email.contains_key(email))
+            && user.email.as_ref().is_some_and(|email| self.by_email.contains_key(email))
         {
             return Err(Conflict::Email);
         }
@@ -151,14 +144,8 @@ impl Users {
 
     /// The users of that e-mail, oldest first.
     pub(crate) fn of_email<'a>(&'a self, email: &str) -> impl Iterator<Item = &'a Stored> {
-        let numbers = self
-            .by_email
-            .get(email)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        numbers
-            .iter()
-            .filter_map(|number| self.by_number.get(number))
+        let numbers = self.by_email.get(email).map(Vec::as_slice).unwrap_or_default();
+        numbers.iter().filter_map(|number| self.by_number.get(number))
     }
 
     /// Every user, oldest first.
@@ -218,30 +205,16 @@ mod tests {
             user_metadata: None,
             app_metadata: None,
         };
-        Stored {
-            user,
-            password: Plain::new("p"),
-        }
+        Stored { user, password: Plain::new("p") }
     }
 
     #[test]
     fn each_kind_of_duplicate_is_told_apart() {
         let mut users = Users::default();
-        users
-            .insert(stored("1", "a@b.co", Some("ada")), true)
-            .unwrap();
-        assert_eq!(
-            users.insert(stored("1", "x@b.co", None), true),
-            Err(Conflict::UserId)
-        );
-        assert_eq!(
-            users.insert(stored("2", "a@b.co", None), true),
-            Err(Conflict::Email)
-        );
-        assert_eq!(
-            users.insert(stored("2", "x@b.co", Some("ada")), true),
-            Err(Conflict::Username)
-        );
+        users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
+        assert_eq!(users.insert(stored("1", "x@b.co", None), true), Err(Conflict::UserId));
+        assert_eq!(users.insert(stored("2", "a@b.co", None), true), Err(Conflict::Email));
+        assert_eq!(users.insert(stored("2", "x@b.co", Some("ada")), true), Err(Conflict::Username));
         assert_eq!(users.all().count(), 1);
     }
 
@@ -251,23 +224,16 @@ mod tests {
         users.insert(stored("1", "a@b.co", None), false).unwrap();
         users.insert(stored("2", "a@b.co", None), false).unwrap();
         users.remove("auth0|1");
-        let left: Vec<_> = users
-            .of_email("a@b.co")
-            .map(|s| s.user.user_id.as_str())
-            .collect();
+        let left: Vec<_> = users.of_email("a@b.co").map(|s| s.user.user_id.as_str()).collect();
         assert_eq!(left, ["auth0|2"]);
     }
 
     #[test]
     fn a_removed_user_leaves_its_identifiers_free() {
         let mut users = Users::default();
-        users
-            .insert(stored("1", "a@b.co", Some("ada")), true)
-            .unwrap();
+        users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
         users.remove("auth0|1");
-        users
-            .insert(stored("1", "a@b.co", Some("ada")), true)
-            .unwrap();
+        users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
         assert!(users.get("auth0|1").is_some());
     }
 }

@@ -135,11 +135,7 @@ impl Call<'_> {
             Some(own) => own == audience,
             None => {
                 base == self.base
-                    || self
-                        .world
-                        .bases
-                        .get()
-                        .is_some_and(|own| own.iter().any(|b| b == base))
+                    || self.world.bases.get().is_some_and(|own| own.iter().any(|b| b == base))
             }
         }
     }

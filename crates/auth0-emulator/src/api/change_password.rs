@@ -9,9 +9,7 @@ use crate::world::Call;
 
 /// The same answer whether there is such a user or not.
 pub(super) fn answer(call: &Call<'_>) -> Answer {
-    let members = Body::read(call.entry)
-        .map(Body::into_members)
-        .unwrap_or_default();
+    let members = Body::read(call.entry).map(Body::into_members).unwrap_or_default();
     for name in ["email", "connection"] {
         if members.text(name).unwrap_or_default().is_empty() {
             let body = json!({ "error": format!("{name} is required") });

@@ -11,11 +11,7 @@ use crate::world::Call;
 pub(super) fn answer(call: &Call<'_>) -> Answer {
     let tenant = &call.tenant;
     if client_id_in(&call.entry.path) != Some(&tenant.client_id) {
-        return Answer::text(
-            StatusCode::NOT_FOUND,
-            "text/plain; charset=utf-8",
-            "Not found",
-        );
+        return Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "Not found");
     }
     let mut connection = json!({
         "name": tenant.connection,
@@ -37,9 +33,5 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         "strategies": [{ "name": "auth0", "connections": [connection] }],
     });
     let script = format!("Auth0.setClient({client});");
-    Answer::text(
-        StatusCode::OK,
-        "application/javascript; charset=utf-8",
-        script,
-    )
+    Answer::text(StatusCode::OK, "application/javascript; charset=utf-8", script)
 }

@@ -10,16 +10,10 @@ use crate::world::Call;
 /// The one connection, unless the query asks for another.
 pub(super) fn list(call: &Call<'_>) -> Answer {
     let asks_for = |name: &str, own: &str| {
-        call.entry
-            .query_value(name)
-            .is_none_or(|value| value.split(',').any(|one| one == own))
+        call.entry.query_value(name).is_none_or(|value| value.split(',').any(|one| one == own))
     };
     let wanted = asks_for("name", &call.tenant.connection) && asks_for("strategy", "auth0");
-    let found: Vec<Value> = if wanted {
-        vec![described(&call.tenant)]
-    } else {
-        Vec::new()
-    };
+    let found: Vec<Value> = if wanted { vec![described(&call.tenant)] } else { Vec::new() };
     Answer::json(StatusCode::OK, &found)
 }
 
@@ -48,11 +42,8 @@ fn described(tenant: &Tenant) -> Value {
             members.insert("password_options".to_owned(), json!(flexible));
         }
     }
-    let enabled: Vec<&str> = tenant
-        .connection_enabled
-        .then_some(tenant.client_id.as_str())
-        .into_iter()
-        .collect();
+    let enabled: Vec<&str> =
+        tenant.connection_enabled.then_some(tenant.client_id.as_str()).into_iter().collect();
     json!({
         "id": "con_0000000000000001",
         "name": tenant.connection,

@@ -34,10 +34,7 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         return refusal;
     }
     if members.text("connection") != Some(&call.tenant.connection) {
-        return bad(
-            "The connection does not exist.",
-            Some("inexistent_connection"),
-        );
+        return bad("The connection does not exist.", Some("inexistent_connection"));
     }
     if !call.tenant.connection_enabled {
         return bad("The connection is disabled.", None);
@@ -83,14 +80,12 @@ fn custom_domain_refusal(call: &Call<'_>) -> Option<Answer> {
 fn refusal(denied: &Denied) -> Answer {
     match denied {
         Denied::Missing(name) => bad(schema::missing(name), Some("invalid_body")),
-        Denied::UsernameUnwanted => bad(
-            "Cannot set username for connection without requires_username.",
-            None,
-        ),
-        Denied::UsernameLength(least, most) => bad(
-            format!("Username must be between {least} and {most} characters long."),
-            None,
-        ),
+        Denied::UsernameUnwanted => {
+            bad("Cannot set username for connection without requires_username.", None)
+        }
+        Denied::UsernameLength(least, most) => {
+            bad(format!("Username must be between {least} and {most} characters long."), None)
+        }
         Denied::Password(refusal) => bad(format!("{}: {}", refusal.name(), refusal.text()), None),
         Denied::Conflict(Conflict::Username) => {
             bad("The username provided is in use already.", None)

@@ -14,10 +14,7 @@ pub(super) fn guarded(
     operation: fn(&Call<'_>) -> Answer,
 ) -> Answer {
     let now = call.world.clock.unix_seconds_f64();
-    let verdict = call
-        .world
-        .buckets
-        .take(call.tenant.plan, call.entry.route(), now);
+    let verdict = call.world.buckets.take(call.tenant.plan, call.entry.route(), now);
     let mut answer = if verdict.allowed {
         match token::check_bearer(call, scope) {
             Ok(()) => operation(call),

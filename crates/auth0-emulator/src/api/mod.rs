@@ -48,9 +48,5 @@ pub(crate) fn answer(call: &Call<'_>) -> Answer {
             }
         }
     };
-    if route.is_public() {
-        cors::open(answer)
-    } else {
-        answer
-    }
+    if route.is_public() { cors::open(answer) } else { answer }
 }

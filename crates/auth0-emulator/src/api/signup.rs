@@ -27,19 +27,12 @@ const KEPT: [&str; 10] = [
 /// Signs a user up.
 pub(super) fn answer(call: &Call<'_>) -> Answer {
     let now = call.world.clock.unix_seconds_f64();
-    let verdict = call
-        .world
-        .buckets
-        .take(call.tenant.plan, call.entry.route(), now);
+    let verdict = call.world.buckets.take(call.tenant.plan, call.entry.route(), now);
     let answer = if verdict.allowed {
         sign_up(call)
     } else {
         let status = StatusCode::TOO_MANY_REQUESTS;
-        Answer::problem(
-            status,
-            "Global limit has been reached",
-            Some("too_many_requests"),
-        )
+        Answer::problem(status, "Global limit has been reached", Some("too_many_requests"))
     };
     let mut answer = answer.no_store();
     if call.tenant.rate_limit_headers {
@@ -50,9 +43,7 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
 
 /// The answer of a call that the rate limit lets through.
 fn sign_up(call: &Call<'_>) -> Answer {
-    let members = Body::read(call.entry)
-        .map(Body::into_members)
-        .unwrap_or_default();
+    let members = Body::read(call.entry).map(Body::into_members).unwrap_or_default();
     if !call.tenant.public_signup {
         return plain("public signup is disabled");
     }
@@ -125,10 +116,7 @@ fn password_error(refusal: &Refusal, password: &str) -> Answer {
         "statusCode": 400,
     });
     if let (Refusal::Weak(rules), Some(members)) = (refusal, body.as_object_mut()) {
-        members.insert(
-            "description".to_owned(),
-            password::description(rules, password),
-        );
+        members.insert("description".to_owned(), password::description(rules, password));
         members.insert("policy".to_owned(), Value::from(password::markdown(rules)));
     }
     Answer::json(StatusCode::BAD_REQUEST, &body)
@@ -139,10 +127,7 @@ fn shown(user: &User, members: &Members) -> Map<String, Value> {
     let mut shown = Map::new();
     let id = user.user_id.strip_prefix("auth0|").unwrap_or(&user.user_id);
     shown.insert("_id".to_owned(), Value::from(id));
-    shown.insert(
-        "email_verified".to_owned(),
-        Value::from(user.email_verified),
-    );
+    shown.insert("email_verified".to_owned(), Value::from(user.email_verified));
     shown.extend(
         members
             .iter()

@@ -21,10 +21,7 @@ const QUOTA: HeaderName = HeaderName::from_static("auth0-client-quota-limit");
 /// Answers a token request.
 pub(super) fn answer(call: &Call<'_>) -> Answer {
     let now = call.world.clock.unix_seconds_f64();
-    let verdict = call
-        .world
-        .buckets
-        .take(call.tenant.plan, call.entry.route(), now);
+    let verdict = call.world.buckets.take(call.tenant.plan, call.entry.route(), now);
     let mut answer = if verdict.allowed {
         grant(call).unwrap_or_else(|refusal| refusal)
     } else {
@@ -38,11 +35,7 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
 
 /// A refusal with status 429.
 fn refused_for_rate(description: &str) -> Answer {
-    Answer::oauth_error(
-        StatusCode::TOO_MANY_REQUESTS,
-        "too_many_requests",
-        description,
-    )
+    Answer::oauth_error(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", description)
 }
 
 /// A refusal with status 400.
@@ -52,13 +45,9 @@ fn invalid(description: &str) -> Answer {
 
 /// The answer of a request that the rate limit lets through; a refusal is the error.
 fn grant(call: &Call<'_>) -> Result<Answer, Answer> {
-    let members = Body::read(call.entry)
-        .map(Body::into_members)
-        .unwrap_or_default();
+    let members = Body::read(call.entry).map(Body::into_members).unwrap_or_default();
     let missing = |name: &str| invalid(&format!("Missing required parameter: {name}"));
-    let grant_type = members
-        .text("grant_type")
-        .ok_or_else(|| missing("grant_type"))?;
+    let grant_type = members.text("grant_type").ok_or_else(|| missing("grant_type"))?;
     let basic = basic_credentials(call);
     authenticate(call, &members, basic)?;
     if grant_type != GRANT || !call.tenant.grant_types.iter().any(|own| own == GRANT) {
@@ -69,18 +58,11 @@ fn grant(call: &Call<'_>) -> Result<Answer, Answer> {
         ));
     }
     let forbidden = |text: &str| Answer::oauth_error(StatusCode::FORBIDDEN, "access_denied", text);
-    let audience = members
-        .text("audience")
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| {
-            forbidden(
-                "No audience parameter was provided, and no default audience has been configured",
-            )
-        })?;
+    let audience = members.text("audience").filter(|text| !text.is_empty()).ok_or_else(|| {
+        forbidden("No audience parameter was provided, and no default audience has been configured")
+    })?;
     if !call.is_management_audience(audience) {
-        return Err(forbidden(&format!(
-            "Service not enabled within domain: {audience}"
-        )));
+        return Err(forbidden(&format!("Service not enabled within domain: {audience}")));
     }
     if !call.tenant.authorized {
         return Err(forbidden(&format!(
@@ -91,10 +73,7 @@ fn grant(call: &Call<'_>) -> Result<Answer, Answer> {
     }
     let mut quota_header = None;
     if let Some(quota) = call.tenant.token_quota {
-        let draw = call
-            .world
-            .quota
-            .draw(quota, call.world.clock.unix_seconds());
+        let draw = call.world.quota.draw(quota, call.world.clock.unix_seconds());
         let header = HeaderValue::try_from(draw.header).ok();
         if let Some(seconds) = draw.refused_for {
             let mut refusal = refused_for_rate("Client quota exceeded")
@@ -105,9 +84,7 @@ fn grant(call: &Call<'_>) -> Result<Answer, Answer> {
         quota_header = header;
     }
     let mut answer = issue(call, audience);
-    answer
-        .headers
-        .extend(quota_header.map(|value| (QUOTA, value)));
+    answer.headers.extend(quota_header.map(|value| (QUOTA, value)));
     Ok(answer)
 }
 
@@ -155,9 +132,7 @@ fn basic_credentials(call: &Call<'_>) -> Option<(String, String)> {
     let (id, secret) = pair.split_once(':')?;
     let decoded = |text: &str| {
         let text = text.replace('+', " ");
-        percent_encoding::percent_decode_str(&text)
-            .decode_utf8_lossy()
-            .into_owned()
+        percent_encoding::percent_decode_str(&text).decode_utf8_lossy().into_owned()
     };
     Some((decoded(id), decoded(secret)))
 }

@@ -10,10 +10,7 @@ use crate::world::Call;
 /// `GET /api/v2/users/{id}`
 pub(super) fn get(call: &Call<'_>) -> Answer {
     let id = user_id(call);
-    let found = call
-        .world
-        .users
-        .with(|users| users.get(&id).map(|stored| stored.user.clone()));
+    let found = call.world.users.with(|users| users.get(&id).map(|stored| stored.user.clone()));
     match found {
         Some(user) => Answer::json(StatusCode::OK, &user),
         None => Answer::problem(
@@ -40,12 +37,10 @@ pub(super) fn by_email(call: &Call<'_>) -> Answer {
             Some("invalid_query_string"),
         );
     };
-    let found: Vec<_> = call.world.users.with(|users| {
-        users
-            .of_email(&email)
-            .map(|stored| stored.user.clone())
-            .collect()
-    });
+    let found: Vec<_> = call
+        .world
+        .users
+        .with(|users| users.of_email(&email).map(|stored| stored.user.clone()).collect());
     Answer::json(StatusCode::OK, &found)
 }
 

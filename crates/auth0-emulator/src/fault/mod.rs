@@ -68,12 +68,7 @@ const INTERNAL_ERROR: u32 = 2;
 impl Fault {
     /// A fault for the next call that is not acted on.
     fn unacted(reply: Reply) -> Self {
-        Self {
-            delay: Duration::ZERO,
-            act: Act::Never,
-            reply,
-            times: Some(1),
-        }
+        Self { delay: Duration::ZERO, act: Act::Never, reply, times: Some(1) }
     }
 
     /// This answer, without doing what was asked. An unknown status becomes 500.
@@ -95,11 +90,7 @@ impl Fault {
 
     /// The usual answer, that much later.
     pub fn delay(by: Duration) -> Self {
-        Self {
-            act: Act::First,
-            ..Self::unacted(Reply::Usual)
-        }
-        .delayed(by)
+        Self { act: Act::First, ..Self::unacted(Reply::Usual) }.delayed(by)
     }
 
     /// No answer on an open connection, without doing what was asked.
@@ -135,10 +126,7 @@ impl Fault {
     /// What was asked is done that much later, whether the client is still there or not; it gets
     /// no answer on an open connection. Followed by [`Fault::closing`], the connection is closed.
     pub fn act_later(after: Duration) -> Self {
-        Self {
-            act: Act::Later(after),
-            ..Self::unacted(Reply::Hang)
-        }
+        Self { act: Act::Later(after), ..Self::unacted(Reply::Hang) }
     }
 
     /// The usual answer, cut in half under the length of the whole.
@@ -169,10 +157,7 @@ impl Fault {
     /// The same, after doing what was asked.
     #[must_use]
     pub fn after_acting(self) -> Self {
-        Self {
-            act: Act::First,
-            ..self
-        }
+        Self { act: Act::First, ..self }
     }
 
     /// The same, that much later; what is done is done later as well.
@@ -184,10 +169,7 @@ impl Fault {
     /// The same, but the connection is closed at once.
     #[must_use]
     pub fn closing(self) -> Self {
-        Self {
-            reply: Reply::Close,
-            ..self
-        }
+        Self { reply: Reply::Close, ..self }
     }
 
     /// The same with another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
@@ -224,18 +206,12 @@ impl Fault {
     /// The same for the next `calls` calls.
     #[must_use]
     pub fn times(self, calls: u32) -> Self {
-        Self {
-            times: Some(calls),
-            ..self
-        }
+        Self { times: Some(calls), ..self }
     }
 
     /// The same for every call until the faults are cleared.
     #[must_use]
     pub fn always(self) -> Self {
-        Self {
-            times: None,
-            ..self
-        }
+        Self { times: None, ..self }
     }
 }

@@ -22,9 +22,8 @@ impl Faults {
     /// The fault for a call on `route`: the oldest that covers it and has a call left.
     pub(crate) fn take(&self, route: Route) -> Option<Fault> {
         self.0.with(|faults| {
-            let index = faults
-                .iter()
-                .position(|(on, fault)| on.covers(route) && fault.times != Some(0))?;
+            let index =
+                faults.iter().position(|(on, fault)| on.covers(route) && fault.times != Some(0))?;
             let fault = &mut faults.get_mut(index)?.1;
             fault.times = fault.times.map(|left| left - 1);
             let taken = fault.clone();
@@ -56,9 +55,8 @@ mod tests {
         faults.add(Route::CreateUser, Fault::hang().times(2));
         faults.add(Route::CreateUser, Fault::close());
         faults.add(Route::Token, Fault::reset().always());
-        let replies: Vec<_> = (0..4)
-            .map(|_| faults.take(Route::CreateUser).map(|fault| fault.reply))
-            .collect();
+        let replies: Vec<_> =
+            (0..4).map(|_| faults.take(Route::CreateUser).map(|fault| fault.reply)).collect();
         let [hang, close] = [Fault::hang(), Fault::close()].map(|fault| Some(fault.reply));
         assert_eq!(replies, [hang.clone(), hang, close, None]);
         for _ in 0..5 {

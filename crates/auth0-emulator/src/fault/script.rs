@@ -148,31 +148,17 @@ mod tests {
                 r#"{"route":"create_user","kind":"answer","status":503,"body":"x","times":3,
                 "headers":{"retry-after":"2"}}"#
             ),
-            (
-                Route::CreateUser,
-                Fault::answer(503)
-                    .header("retry-after", "2")
-                    .body("x")
-                    .times(3)
-            )
+            (Route::CreateUser, Fault::answer(503).header("retry-after", "2").body("x").times(3))
         );
         assert_eq!(
             read(
                 r#"{"route":"any","kind":"act_later","after_ms":50,"closing":true,"times":"always"}"#
             ),
-            (
-                Route::Any,
-                Fault::act_later(Duration::from_millis(50))
-                    .closing()
-                    .always()
-            )
+            (Route::Any, Fault::act_later(Duration::from_millis(50)).closing().always())
         );
         assert_eq!(
             read(r#"{"route":"token","kind":"hang","after_acting":true,"delay_ms":5}"#),
-            (
-                Route::Token,
-                Fault::hang_after_acting().delayed(Duration::from_millis(5))
-            )
+            (Route::Token, Fault::hang_after_acting().delayed(Duration::from_millis(5)))
         );
     }
 

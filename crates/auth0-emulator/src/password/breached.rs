@@ -4,8 +4,5 @@ use crate::tenant::Tenant;
 
 /// Whether `password` is on the tenant's list.
 pub(crate) fn refuses(tenant: &Tenant, password: &str) -> bool {
-    tenant
-        .breached_passwords
-        .iter()
-        .any(|known| known == password)
+    tenant.breached_passwords.iter().any(|known| known == password)
 }

@@ -33,10 +33,7 @@ mod tests {
 
     #[test]
     fn words_count_as_a_whole_and_in_any_case() {
-        let dictionary = Dictionary {
-            active: true,
-            custom: vec!["Acme2026!".to_owned()],
-        };
+        let dictionary = Dictionary { active: true, custom: vec!["Acme2026!".to_owned()] };
         assert!(dictionary.refuses("PassWord1"));
         assert!(dictionary.refuses("ACME2026!"));
         assert!(!dictionary.refuses("xPassword1"));
@@ -49,10 +46,6 @@ mod tests {
 
     #[test]
     fn the_built_in_words_are_lower_case() {
-        assert!(
-            COMMON
-                .lines()
-                .all(|word| word == word.to_lowercase() && !word.is_empty())
-        );
+        assert!(COMMON.lines().all(|word| word == word.to_lowercase() && !word.is_empty()));
     }
 }

@@ -21,11 +21,9 @@ impl Rule {
     fn words(&self) -> (&'static str, &'static str, Vec<Value>) {
         match self {
             Self::Length(1) => ("Non-empty password required", "nonEmpty", vec![]),
-            Self::Length(least) => (
-                "At least %d characters in length",
-                "lengthAtLeast",
-                vec![json!(least)],
-            ),
+            Self::Length(least) => {
+                ("At least %d characters in length", "lengthAtLeast", vec![json!(least)])
+            }
             Self::Contains(_) => ("Should contain:", "shouldContain", vec![]),
             Self::ContainsAtLeast(least, sets) => (
                 "Contain at least %d of the following %d types of characters:",
@@ -42,11 +40,9 @@ impl Rule {
                 "sequentialChars",
                 vec![json!(2), json!("abc")],
             ),
-            Self::MaxBytes(most) => (
-                "Maximum password length exceeded",
-                "maxLength",
-                vec![json!(most)],
-            ),
+            Self::MaxBytes(most) => {
+                ("Maximum password length exceeded", "maxLength", vec![json!(most)])
+            }
         }
     }
 
@@ -95,9 +91,7 @@ pub(crate) fn markdown(rules: &[Rule]) -> String {
         let mut line = message.to_owned();
         // npm's `format` appends the values that no placeholder took.
         for value in format {
-            let text = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             match line.find("%d").or_else(|| line.find("%s")) {
                 Some(at) => line.replace_range(at..at + 2, &text),
                 None => line = format!("{line} {text}"),
@@ -105,11 +99,7 @@ pub(crate) fn markdown(rules: &[Rule]) -> String {
         }
         debug_assert!(!code.is_empty());
         lines.push(format!("* {line}"));
-        lines.extend(
-            rule.sets()
-                .iter()
-                .map(|set| format!(" * {}", set.words().0)),
-        );
+        lines.extend(rule.sets().iter().map(|set| format!(" * {}", set.words().0)));
     }
     lines.join("\n")
 }
@@ -120,10 +110,7 @@ mod tests {
 
     #[test]
     fn the_fair_policy_in_markdown() {
-        let rules = [
-            Rule::Length(8),
-            Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits]),
-        ];
+        let rules = [Rule::Length(8), Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits])];
         assert_eq!(
             markdown(&rules),
             "* At least 8 characters in length\n* Should contain:\n * lower case letters (a-z)\n \

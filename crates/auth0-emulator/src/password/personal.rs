@@ -20,10 +20,7 @@ const LEGACY_FIELDS: [&str; 7] = [
 pub(super) fn refuses(tenant: &Tenant, password: &str, profile: &Map<String, Value>) -> bool {
     let own = match &tenant.password_options {
         Some(flexible) => flexible.profile_data.clone(),
-        None => ProfileData {
-            active: tenant.no_personal_info,
-            blocked_fields: Vec::new(),
-        },
+        None => ProfileData { active: tenant.no_personal_info, blocked_fields: Vec::new() },
     };
     if !own.active {
         return false;
@@ -50,9 +47,7 @@ pub(super) fn refuses(tenant: &Tenant, password: &str, profile: &Map<String, Val
 fn value_of<'a>(profile: &'a Map<String, Value>, path: &str) -> Option<&'a str> {
     let mut steps = path.split('.');
     let first = profile.get(steps.next()?)?;
-    steps
-        .try_fold(first, |value, step| value.get(step))?
-        .as_str()
+    steps.try_fold(first, |value, step| value.get(step))?.as_str()
 }
 
 #[cfg(test)]
@@ -72,10 +67,7 @@ mod tests {
 
     #[test]
     fn the_legacy_check_knows_the_local_part_nickname_and_metadata() {
-        let tenant = Tenant {
-            no_personal_info: true,
-            ..Tenant::default()
-        };
+        let tenant = Tenant { no_personal_info: true, ..Tenant::default() };
         for (password, refused) in [
             ("xADA.L9", true),
             ("banjo99", true),
@@ -83,11 +75,7 @@ mod tests {
             ("augusta", false),
             ("example.com", false),
         ] {
-            assert_eq!(
-                refuses(&tenant, password, &profile()),
-                refused,
-                "{password}"
-            );
+            assert_eq!(refuses(&tenant, password, &profile()), refused, "{password}");
         }
     }
 
@@ -98,18 +86,10 @@ mod tests {
 
     #[test]
     fn a_flexible_policy_names_its_own_members() {
-        let profile_data = ProfileData {
-            active: true,
-            blocked_fields: vec!["given_name".to_owned()],
-        };
-        let flexible = Flexible {
-            profile_data,
-            ..Flexible::default()
-        };
-        let tenant = Tenant {
-            password_options: Some(flexible),
-            ..Tenant::default()
-        };
+        let profile_data =
+            ProfileData { active: true, blocked_fields: vec!["given_name".to_owned()] };
+        let flexible = Flexible { profile_data, ..Flexible::default() };
+        let tenant = Tenant { password_options: Some(flexible), ..Tenant::default() };
         assert!(refuses(&tenant, "augusta1", &profile()));
         assert!(!refuses(&tenant, "lovelace", &profile()));
     }

@@ -48,10 +48,7 @@ impl Policy {
             Self::None => vec![length(1)],
             Self::Low => vec![length(6)],
             Self::Fair => {
-                vec![
-                    length(8),
-                    Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits]),
-                ]
+                vec![length(8), Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits])]
             }
             Self::Good => vec![length(8), three_of_four()],
             Self::Excellent => vec![length(10), three_of_four(), Rule::IdenticalChars],
@@ -155,9 +152,7 @@ impl Complexity {
             rules.push(Rule::ContainsAtLeast(3, ALL_SETS.to_vec()));
         } else if !self.character_types.is_empty() {
             let wanted = |set: &Set| self.character_types.iter().any(|t| t.set() == *set);
-            rules.push(Rule::Contains(
-                ALL_SETS.into_iter().filter(wanted).collect(),
-            ));
+            rules.push(Rule::Contains(ALL_SETS.into_iter().filter(wanted).collect()));
         }
         if self.identical_characters == Switch::Block {
             rules.push(Rule::IdenticalChars);
@@ -194,10 +189,7 @@ pub(super) fn rules(tenant: &Tenant) -> Vec<Rule> {
 
 /// The dictionary of the tenant's connection.
 pub(super) fn dictionary(tenant: &Tenant) -> &Dictionary {
-    tenant
-        .password_options
-        .as_ref()
-        .map_or(&tenant.dictionary, |flexible| &flexible.dictionary)
+    tenant.password_options.as_ref().map_or(&tenant.dictionary, |flexible| &flexible.dictionary)
 }
 
 #[cfg(test)]
@@ -223,25 +215,14 @@ mod tests {
             (Policy::Excellent, "Abcdefghi1", true),
             (Policy::Excellent, "Abcdefghhh1", false),
         ] {
-            let tenant = Tenant {
-                policy,
-                ..Tenant::default()
-            };
-            assert_eq!(
-                accepts(&tenant, password),
-                accepted,
-                "{policy:?} {password}"
-            );
+            let tenant = Tenant { policy, ..Tenant::default() };
+            assert_eq!(accepts(&tenant, password), accepted, "{policy:?} {password}");
         }
     }
 
     #[test]
     fn a_least_length_replaces_the_presets_own() {
-        let tenant = Tenant {
-            policy: Policy::Low,
-            min_length: Some(3),
-            ..Tenant::default()
-        };
+        let tenant = Tenant { policy: Policy::Low, min_length: Some(3), ..Tenant::default() };
         assert!(accepts(&tenant, "abc") && !accepts(&tenant, "ab"));
     }
 
@@ -254,14 +235,8 @@ mod tests {
             max_length_exceeded: MaxLengthExceeded::Error,
             ..Complexity::default()
         };
-        let flexible = Flexible {
-            complexity,
-            ..Flexible::default()
-        };
-        let tenant = Tenant {
-            password_options: Some(flexible),
-            ..Tenant::default()
-        };
+        let flexible = Flexible { complexity, ..Flexible::default() };
+        let tenant = Tenant { password_options: Some(flexible), ..Tenant::default() };
         assert!(accepts(&tenant, "aax1"));
         assert!(!accepts(&tenant, "aaxy"), "no digit");
         assert!(!accepts(&tenant, "123x"), "a sequence");

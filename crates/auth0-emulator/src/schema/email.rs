@@ -20,9 +20,7 @@ pub(super) fn is_email(text: &str) -> bool {
             inner.next_back();
             is_quoted(inner)
         }
-        None => local
-            .split('.')
-            .all(|part| !part.is_empty() && part.chars().all(is_atom)),
+        None => local.split('.').all(|part| !part.is_empty() && part.chars().all(is_atom)),
     }
 }
 

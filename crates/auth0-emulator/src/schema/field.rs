@@ -37,11 +37,7 @@ enum Rule {
 /// Every member the schema knows.
 pub(super) const FIELDS: &[Field] = &[
     of("email", Rule::Email, "The user's email"),
-    of(
-        "phone_number",
-        Rule::Phone,
-        "The user's phone number (following the E.164 recommendation)",
-    ),
+    of("phone_number", Rule::Phone, "The user's phone number (following the E.164 recommendation)"),
     of(
         "user_metadata",
         Rule::Object,
@@ -69,19 +65,11 @@ pub(super) const FIELDS: &[Field] = &[
         "Data related to the user that does affect the application's core functionality",
     ),
     of("given_name", Rule::Text(1, 150), "The user's given name(s)"),
-    of(
-        "family_name",
-        Rule::Text(1, 150),
-        "The user's family name(s)",
-    ),
+    of("family_name", Rule::Text(1, 150), "The user's family name(s)"),
     of("name", Rule::Text(1, 300), "The user's full name"),
     of("nickname", Rule::Text(1, 300), "The user's nickname"),
     of("picture", Rule::Uri, "A URI pointing to the user's picture"),
-    of(
-        "user_id",
-        Rule::Id,
-        "The external user's id provided by the identity provider",
-    ),
+    of("user_id", Rule::Id, "The external user's id provided by the identity provider"),
     of(
         "connection",
         Rule::Text(1, usize::MAX),
@@ -107,11 +95,7 @@ pub(super) const FIELDS: &[Field] = &[
 
 /// A field; a function only to keep the table readable.
 const fn of(name: &'static str, rule: Rule, description: &'static str) -> Field {
-    Field {
-        name,
-        description,
-        rule,
-    }
+    Field { name, description, rule }
 }
 
 impl Field {
@@ -155,12 +139,12 @@ impl Field {
 fn length_error(text: &str, least: usize, most: usize) -> Option<String> {
     let units = text.encode_utf16().count();
     match text.chars().count() {
-        points if points < least => Some(format!(
-            "String is too short ({units} chars), minimum {least}"
-        )),
-        points if points > most => Some(format!(
-            "String is too long ({units} chars), maximum {most}"
-        )),
+        points if points < least => {
+            Some(format!("String is too short ({units} chars), minimum {least}"))
+        }
+        points if points > most => {
+            Some(format!("String is too long ({units} chars), maximum {most}"))
+        }
         _ => None,
     }
 }
@@ -191,11 +175,7 @@ mod tests {
     use super::*;
 
     fn errors(name: &str, value: &Value) -> Vec<String> {
-        FIELDS
-            .iter()
-            .find(|field| field.name == name)
-            .unwrap()
-            .errors(value)
+        FIELDS.iter().find(|field| field.name == name).unwrap().errors(value)
     }
 
     #[test]
@@ -223,14 +203,8 @@ mod tests {
 
     #[test]
     fn kinds_are_named_as_javascript_sees_them() {
-        assert_eq!(
-            errors("name", &json!(1.0)),
-            ["Expected type string but found type integer"]
-        );
-        assert_eq!(
-            errors("name", &json!(1.5)),
-            ["Expected type string but found type number"]
-        );
+        assert_eq!(errors("name", &json!(1.0)), ["Expected type string but found type integer"]);
+        assert_eq!(errors("name", &json!(1.5)), ["Expected type string but found type number"]);
         assert_eq!(
             errors("blocked", &json!("true")),
             ["Expected type boolean but found type string"]

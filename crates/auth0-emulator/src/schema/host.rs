@@ -30,9 +30,7 @@ fn is_tld(text: &str) -> bool {
 /// Whether `text` can be another part of a host name.
 fn is_label(text: &str) -> bool {
     !text.is_empty()
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || c == '-' || is_wide(c))
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || is_wide(c))
         && !text.chars().any(|c| ('\u{ff01}'..='\u{ff5e}').contains(&c))
         && !text.starts_with('-')
         && !text.ends_with('-')
@@ -50,9 +48,7 @@ fn is_tld_space(c: char) -> bool {
     let mut units = [0; 2];
     is_js_space(c)
         || ('\u{2002}'..='\u{200b}').contains(&c)
-        || c.encode_utf16(&mut units)
-            .iter()
-            .any(|unit| matches!(unit, 0xDB40 | 0xDC20))
+        || c.encode_utf16(&mut units).iter().any(|unit| matches!(unit, 0xDB40 | 0xDC20))
 }
 
 /// Whether JavaScript's `\s` has the character.

@@ -27,9 +27,7 @@ pub(crate) fn check(body: &Body) -> Result<&Members, String> {
         Body::Members(members) => errors_of(members),
         Body::Other(value) => {
             let found = kind::name(value);
-            vec![about_body(&format!(
-                "Expected type object but found type {found}"
-            ))]
+            vec![about_body(&format!("Expected type object but found type {found}"))]
         }
     };
     match body {
@@ -56,12 +54,7 @@ fn errors_of(members: &Members) -> Vec<String> {
     );
     for (name, value) in members.iter().rev() {
         let Some(field) = field(name) else { continue };
-        errors.extend(
-            field
-                .errors(value)
-                .into_iter()
-                .map(|error| about_field(field, &error)),
-        );
+        errors.extend(field.errors(value).into_iter().map(|error| about_field(field, &error)));
     }
     let mut once: Vec<String> = Vec::with_capacity(errors.len());
     for error in errors {
@@ -84,21 +77,16 @@ fn about_body(error: &str) -> String {
 
 /// An error about one field.
 fn about_field(field: &Field, error: &str) -> String {
-    format!(
-        "{CONTEXT} '{error}' on property {} ({}).",
-        field.name, field.description
-    )
+    format!("{CONTEXT} '{error}' on property {} ({}).", field.name, field.description)
 }
 
 /// Turns the words `true` and `false` of a form into the switches a schema of switches asks for.
 pub(crate) fn with_switches(members: Members) -> Members {
-    members.map(
-        |name, value| match (field(name).is_some_and(Field::is_flag), value.as_str()) {
-            (true, Some("true")) => Value::Bool(true),
-            (true, Some("false")) => Value::Bool(false),
-            _ => value,
-        },
-    )
+    members.map(|name, value| match (field(name).is_some_and(Field::is_flag), value.as_str()) {
+        (true, Some("true")) => Value::Bool(true),
+        (true, Some("false")) => Value::Bool(false),
+        _ => value,
+    })
 }
 
 #[cfg(test)]
@@ -106,9 +94,7 @@ mod tests {
     use super::*;
 
     fn message(json: &str) -> String {
-        check(&serde_json::from_str(json).unwrap())
-            .err()
-            .unwrap_or_default()
+        check(&serde_json::from_str(json).unwrap()).err().unwrap_or_default()
     }
 
     #[test]

@@ -58,10 +58,7 @@ fn is_host_and_port(text: &str) -> bool {
 fn is_port(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // Leading zeros are no matter to JavaScript.
-    let number = text
-        .trim_start_matches('0')
-        .parse::<u16>()
-        .unwrap_or_default();
+    let number = text.trim_start_matches('0').parse::<u16>().unwrap_or_default();
     digits && number > 0
 }
 

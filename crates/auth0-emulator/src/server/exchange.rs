@@ -66,10 +66,7 @@ impl Arrived {
         let route = self.entry.route();
         let fault = self.world.faults.take(route);
         let mut wait = self.world.dice.delay(self.world.tenant().latency, route);
-        let Some(Fault {
-            delay, act, reply, ..
-        }) = fault
-        else {
+        let Some(Fault { delay, act, reply, .. }) = fault else {
             pause(wait).await;
             return Outcome::Answer(self.act());
         };
@@ -115,11 +112,9 @@ fn seen(reply: Reply, usual: Option<Answer>) -> Outcome {
         (Reply::Usual, Some(answer)) => Outcome::Answer(answer),
         (Reply::Truncated, Some(answer)) => Outcome::Truncated(answer),
         (Reply::Slow(bytes, pause), Some(answer)) => Outcome::Slow(answer, bytes, pause),
-        (Reply::Canned(status, headers, body), _) => Outcome::Answer(Answer {
-            status,
-            headers,
-            body,
-        }),
+        (Reply::Canned(status, headers, body), _) => {
+            Outcome::Answer(Answer { status, headers, body })
+        }
         (Reply::Close, _) => Outcome::Close,
         (Reply::Reset, _) => Outcome::Reset,
         (Reply::GoAway(code), _) => Outcome::GoAway(code),

@@ -42,10 +42,7 @@ impl Server {
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let server = self.clone();
-                    drop(
-                        self.tasks
-                            .spawn(async move { server.connection(stream).await }),
-                    );
+                    drop(self.tasks.spawn(async move { server.connection(stream).await }));
                 }
                 Err(_) => tokio::time::sleep(BACK_OFF).await,
             }
@@ -67,17 +64,11 @@ impl Server {
         };
         let control = Arc::new(Control::default());
         let wire = Wire::new(stream, Arc::clone(&control));
-        let connection = Connection {
-            world: self.world,
-            tasks: self.tasks.clone(),
-            control,
-            number,
-            secure,
-        };
+        let connection =
+            Connection { world: self.world, tasks: self.tasks.clone(), control, number, secure };
         let service = service_fn(move |request| connection.clone().serve(request));
-        let served = auto::Builder::new(self.tasks)
-            .serve_connection(TokioIo::new(wire), service)
-            .await;
+        let served =
+            auto::Builder::new(self.tasks).serve_connection(TokioIo::new(wire), service).await;
         // A connection that ends badly is the client's affair, or the fault that was asked for.
         drop(served);
     }

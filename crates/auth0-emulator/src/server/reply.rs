@@ -59,9 +59,7 @@ pub(super) fn whole(answer: Answer) -> Response<ReplyBody> {
 
 /// An answer of which half the body comes, under the length of the whole.
 pub(super) fn cut(answer: Answer) -> Response<ReplyBody> {
-    respond(answer, |body| {
-        ReplyBody::Cut(Some(body.slice(..body.len() / 2)))
-    })
+    respond(answer, |body| ReplyBody::Cut(Some(body.slice(..body.len() / 2))))
 }
 
 /// An answer whose body takes its time.
@@ -97,19 +95,14 @@ impl Body for ReplyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
         match &mut *self {
-            Self::Whole(body) => Pin::new(body)
-                .poll_frame(context)
-                .map(|frame| frame.map(|f| f.map_err(Into::into))),
+            Self::Whole(body) => {
+                Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
+            }
             Self::Cut(part) => Poll::Ready(Some(match part.take() {
                 Some(part) => Ok(Frame::data(part)),
                 None => Err(CutShort),
             })),
-            Self::Slow {
-                rest,
-                at_once,
-                pause,
-                timer,
-            } => {
+            Self::Slow { rest, at_once, pause, timer } => {
                 if rest.is_empty() {
                     return Poll::Ready(None);
                 }

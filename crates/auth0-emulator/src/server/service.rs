@@ -67,12 +67,8 @@ impl Connection {
             return Ok(reply::whole(control::answer(&self.world, path, &entry)));
         }
         let number = self.world.journal.record(entry.clone());
-        let arrived = Arrived {
-            world: Arc::clone(&self.world),
-            tasks: self.tasks.clone(),
-            entry,
-            base,
-        };
+        let arrived =
+            Arrived { world: Arc::clone(&self.world), tasks: self.tasks.clone(), entry, base };
         // Without an outcome the emulator is stopping, and the connection with it.
         let outcome = match self.tasks.spawn(arrived.outcome()).await {
             Ok(Some(outcome)) => outcome,
@@ -95,11 +91,7 @@ impl Connection {
         let body = read(body).await.ok_or(Unanswered(None))?;
         let host = match head.uri.authority() {
             Some(authority) => authority.as_str(),
-            None => head
-                .headers
-                .get(HOST)
-                .and_then(|host| host.to_str().ok())
-                .unwrap_or_default(),
+            None => head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
         };
         let scheme = if self.secure { "https" } else { "http" };
         let base = format!("{scheme}://{host}");

@@ -27,10 +27,7 @@ impl Identity {
     /// When the machine cannot make keys.
     pub(crate) fn make(host: IpAddr) -> io::Result<Self> {
         let (ca_pem, config) = make(host).map_err(io::Error::other)?;
-        Ok(Self {
-            ca_pem,
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-        })
+        Ok(Self { ca_pem, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 }
 
@@ -38,24 +35,18 @@ impl Identity {
 fn make(host: IpAddr) -> Result<(String, ServerConfig), Box<dyn std::error::Error + Send + Sync>> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::default();
-    ca.distinguished_name
-        .push(DnType::CommonName, "auth0-emulator");
+    ca.distinguished_name.push(DnType::CommonName, "auth0-emulator");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let ca_certificate = ca.self_signed(&ca_key)?;
 
     let key = KeyPair::generate()?;
-    let mut names = vec![
-        "localhost".to_owned(),
-        "127.0.0.1".to_owned(),
-        "::1".to_owned(),
-    ];
+    let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
     if !host.is_loopback() && !host.is_unspecified() {
         names.push(host.to_string());
     }
     let mut leaf = CertificateParams::new(names)?;
-    leaf.distinguished_name
-        .push(DnType::CommonName, "localhost");
+    leaf.distinguished_name.push(DnType::CommonName, "localhost");
     // Python's TLS refuses a certificate that does not name its issuer's key.
     leaf.use_authority_key_identifier_extension = true;
     let certificate = leaf.signed_by(&key, &Issuer::new(ca, ca_key))?;

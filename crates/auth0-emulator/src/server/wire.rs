@@ -83,10 +83,7 @@ impl Control {
     /// The present mode; `context` is woken when it changes.
     fn mode(&self, context: &Context<'_>) -> Mode {
         self.0.with(|(mode, waker)| {
-            if waker
-                .as_ref()
-                .is_none_or(|known| !known.will_wake(context.waker()))
-            {
+            if waker.as_ref().is_none_or(|known| !known.will_wake(context.waker())) {
                 *waker = Some(context.waker().clone());
             }
             mode.clone()
@@ -139,16 +136,12 @@ impl Wire {
                 Poll::Ready(Ok(_)) => break,
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 Poll::Pending => {
-                    self.control
-                        .0
-                        .with(|(mode, _)| *mode = Mode::LastWords(words.to_vec()));
+                    self.control.0.with(|(mode, _)| *mode = Mode::LastWords(words.to_vec()));
                     return Poll::Pending;
                 }
             }
         }
-        self.control
-            .0
-            .with(|(mode, _)| *mode = Mode::LastWords(Vec::new()));
+        self.control.0.with(|(mode, _)| *mode = Mode::LastWords(Vec::new()));
         // The client must be able to read the words, so the end is an orderly one.
         drop(ready!(self.stream().poll_shutdown(context)));
         self.control.0.with(|(mode, _)| *mode = Mode::Closed);

@@ -37,9 +37,7 @@ pub(crate) fn check(call: &Call<'_>, assertion: &str) -> Result<(), &'static str
         };
     let verifies = |pem: &String| {
         der(pem).is_some_and(|key| {
-            UnparsedPublicKey::new(algorithm, key)
-                .verify(parts.signed, &parts.signature)
-                .is_ok()
+            UnparsedPublicKey::new(algorithm, key).verify(parts.signed, &parts.signature).is_ok()
         })
     };
     if !call.tenant.public_keys.iter().take(KEYS).any(verifies) {
@@ -53,18 +51,11 @@ pub(crate) fn check(call: &Call<'_>, assertion: &str) -> Result<(), &'static str
     if expires <= now - SKEW || expires > now + LONGEST + SKEW {
         return Err("client_assertion expires too early or too late");
     }
-    if ["iat", "nbf"]
-        .iter()
-        .any(|claim| parts.number(claim).is_some_and(|at| at > now + SKEW))
-    {
+    if ["iat", "nbf"].iter().any(|claim| parts.number(claim).is_some_and(|at| at > now + SKEW)) {
         return Err("client_assertion is not valid yet");
     }
     let id = parts.text("jti").ok_or("client_assertion has no jti")?;
-    if call
-        .world
-        .assertions
-        .with(|used| used.insert(id.to_owned()))
-    {
+    if call.world.assertions.with(|used| used.insert(id.to_owned())) {
         Ok(())
     } else {
         Err("client_assertion was used before")
@@ -73,9 +64,6 @@ pub(crate) fn check(call: &Call<'_>, assertion: &str) -> Result<(), &'static str
 
 /// The bytes of a public key in PEM.
 fn der(pem: &str) -> Option<Vec<u8>> {
-    let lines = pem
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with("-----"));
+    let lines = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----"));
     BASE64_STANDARD.decode(lines.collect::<String>()).ok()
 }

@@ -71,11 +71,7 @@ fn unauthorized(message: &str) -> Answer {
 ///
 /// When the call is not let in.
 pub(crate) fn check(call: &Call<'_>, scope: &'static str) -> Result<(), Denied> {
-    let header = call
-        .entry
-        .headers
-        .get(AUTHORIZATION)
-        .ok_or(Denied::Missing)?;
+    let header = call.entry.headers.get(AUTHORIZATION).ok_or(Denied::Missing)?;
     let token = header
         .to_str()
         .ok()
@@ -87,25 +83,16 @@ pub(crate) fn check(call: &Call<'_>, scope: &'static str) -> Result<(), Denied> 
     if !keys::verifies(parts.signed, &parts.signature) {
         return Err(Denied::Signature);
     }
-    if parts
-        .number("exp")
-        .is_none_or(|exp| exp <= call.world.clock.unix_seconds())
-    {
+    if parts.number("exp").is_none_or(|exp| exp <= call.world.clock.unix_seconds()) {
         return Err(Denied::Expired);
     }
     let issued_here = parts.text("iss") == Some(&format!("{}/", call.base));
-    let meant_for_us = parts
-        .text("aud")
-        .is_some_and(|aud| call.is_management_audience(aud));
+    let meant_for_us = parts.text("aud").is_some_and(|aud| call.is_management_audience(aud));
     let current = keys::key_id(call.world.generation());
     let in_force = parts.header.get("kid").and_then(|kid| kid.as_str()) == Some(current.as_str());
     if !(issued_here && meant_for_us && in_force) {
         return Err(Denied::Invalid);
     }
     let granted = parts.text("scope").unwrap_or_default();
-    if granted.split(' ').any(|one| one == scope) {
-        Ok(())
-    } else {
-        Err(Denied::Scope(scope))
-    }
+    if granted.split(' ').any(|one| one == scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
 }

@@ -26,9 +26,7 @@ impl<'a> Parts<'a> {
         let (header, claims) = signed.split_once('.')?;
         let bytes = |segment: &str| BASE64_URL_SAFE_NO_PAD.decode(segment).ok();
         let object = |segment: &str| -> Option<Value> {
-            serde_json::from_slice(&bytes(segment)?)
-                .ok()
-                .filter(Value::is_object)
+            serde_json::from_slice(&bytes(segment)?).ok().filter(Value::is_object)
         };
         Some(Self {
             header: object(header)?,
@@ -66,10 +64,7 @@ mod tests {
     fn a_signed_token_comes_apart_and_its_signature_holds() {
         let token = sign("k", &json!({ "sub": "x", "exp": 5 })).unwrap();
         let parts = Parts::of(&token).unwrap();
-        assert_eq!(
-            (parts.text("sub"), parts.number("exp")),
-            (Some("x"), Some(5))
-        );
+        assert_eq!((parts.text("sub"), parts.number("exp")), (Some("x"), Some(5)));
         assert!(keys::verifies(parts.signed, &parts.signature));
         assert!(!keys::verifies(b"other", &parts.signature));
     }

@@ -17,8 +17,7 @@ static KEY: OnceLock<Option<RsaKeyPair>> = OnceLock::new();
 
 /// The process's key.
 fn key() -> Option<&'static RsaKeyPair> {
-    KEY.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).ok())
-        .as_ref()
+    KEY.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).ok()).as_ref()
 }
 
 /// The id of the key for tokens of that generation. The key stays the same: a new id is enough to
@@ -31,13 +30,7 @@ pub(crate) fn key_id(generation: u64) -> String {
 pub(super) fn signature(message: &[u8]) -> Option<Vec<u8>> {
     let key = key()?;
     let mut signature = vec![0; key.public_modulus_len()];
-    key.sign(
-        &RSA_PKCS1_SHA256,
-        &SystemRandom::new(),
-        message,
-        &mut signature,
-    )
-    .ok()?;
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature).ok()?;
     Some(signature)
 }
 

@@ -63,16 +63,10 @@ impl QuotaCounter {
             let header: Vec<String> = buckets
                 .iter()
                 .map(|(name, most, reset, count)| {
-                    format!(
-                        "b={name};q={most};r={};t={reset}",
-                        most.saturating_sub(count.1)
-                    )
+                    format!("b={name};q={most};r={};t={reset}", most.saturating_sub(count.1))
                 })
                 .collect();
-            Draw {
-                refused_for,
-                header: header.join(","),
-            }
+            Draw { refused_for, header: header.join(",") }
         })
     }
 
@@ -89,23 +83,14 @@ mod tests {
     #[test]
     fn the_longer_quota_decides_and_the_hour_begins_anew() {
         let counter = QuotaCounter::default();
-        let quota = TokenQuota {
-            per_hour: Some(2),
-            per_day: Some(3),
-        };
+        let quota = TokenQuota { per_hour: Some(2), per_day: Some(3) };
         let noon = 1_700_000_000 / DAY * DAY + 12 * HOUR;
         let first = counter.draw(quota, noon + 60);
         assert_eq!(first.refused_for, None);
-        assert_eq!(
-            first.header,
-            "b=per_hour;q=2;r=1;t=3540,b=per_day;q=3;r=2;t=43140"
-        );
+        assert_eq!(first.header, "b=per_hour;q=2;r=1;t=3540,b=per_day;q=3;r=2;t=43140");
         counter.draw(quota, noon + 61);
         assert_eq!(counter.draw(quota, noon + 62).refused_for, Some(3_538));
         assert_eq!(counter.draw(quota, noon + HOUR).refused_for, None);
-        assert_eq!(
-            counter.draw(quota, noon + HOUR).refused_for,
-            Some(11 * HOUR)
-        );
+        assert_eq!(counter.draw(quota, noon + HOUR).refused_for, Some(11 * HOUR));
     }
 }

@@ -35,19 +35,12 @@ impl Answer {
     pub(crate) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-        Self {
-            status,
-            headers,
-            body,
-        }
+        Self { status, headers, body }
     }
 
     /// The text of a header; empty if there is none.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().unwrap())
-            .unwrap_or_default()
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
 
     /// The member `message` of the body.
@@ -104,9 +97,7 @@ impl Client {
     /// A create-user request with a good token.
     pub(crate) async fn creating(&self, body: &Value) -> RequestBuilder {
         let token = self.token().await;
-        self.request(Method::POST, "/api/v2/users")
-            .bearer_auth(token)
-            .json(body)
+        self.request(Method::POST, "/api/v2/users").bearer_auth(token).json(body)
     }
 
     /// The answer to a create-user call with a good token.
@@ -129,9 +120,7 @@ pub(crate) fn user(email: &str) -> Value {
 
 /// `base` with the members of `more`.
 pub(crate) fn with(mut base: Value, more: Value) -> Value {
-    let Value::Object(more) = more else {
-        panic!("not an object")
-    };
+    let Value::Object(more) = more else { panic!("not an object") };
     base.as_object_mut().unwrap().extend(more);
     base
 }

@@ -12,15 +12,9 @@ async fn a_user_gets_the_defaults_of_the_tenant() {
     let client = Client::of(&auth0);
     let answer = client.create(&user("Ada.L+x@Example.com")).await;
     assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(
-        answer.header("content-type"),
-        "application/json; charset=utf-8"
-    );
+    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
     let id = answer.body["identities"][0]["user_id"].as_str().unwrap();
-    assert!(
-        id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
-        "{id}"
-    );
+    assert!(id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     let created_at = answer.body["created_at"].as_str().unwrap();
     assert_eq!(
         answer.body,
@@ -44,11 +38,7 @@ async fn a_user_gets_the_defaults_of_the_tenant() {
 
 #[tokio::test]
 async fn root_attributes_come_back_as_they_were_sent() {
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.requires_username = true)
-        .start()
-        .await
-        .unwrap();
+    let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
     let client = Client::of(&auth0);
     let sent = json!({
         "username": "ada", "given_name": "Ada", "family_name": "Lovelace", "name": "Ada L",
@@ -57,9 +47,7 @@ async fn root_attributes_come_back_as_they_were_sent() {
         "user_metadata": {},
     });
     let more = json!({"app_metadata": {}, "verify_email": false, "user_id": "chosen"});
-    let answer = client
-        .create(&with(with(user("a@b.co"), sent.clone()), more))
-        .await;
+    let answer = client.create(&with(with(user("a@b.co"), sent.clone()), more)).await;
     for (name, value) in sent.as_object().unwrap() {
         assert_eq!(&answer.body[name], value, "{name}");
     }
@@ -108,25 +96,14 @@ async fn each_refusal_of_the_connection_has_its_own_body() {
         .await
         .unwrap();
     let client = Client::of(&auth0);
-    client
-        .create(&with(user("taken@b.co"), json!({"user_id": "taken"})))
-        .await;
+    client.create(&with(user("taken@b.co"), json!({"user_id": "taken"}))).await;
     let bad =
         |message: &str| json!({"statusCode": 400, "error": "Bad Request", "message": message});
     let password = |password: &str| with(user("ada.l@b.co"), json!({ "password": password }));
     for (body, expected) in [
-        (
-            password("weak"),
-            bad("PasswordStrengthError: Password is too weak"),
-        ),
-        (
-            password("Password1!"),
-            bad("PasswordDictionaryError: Password is too common"),
-        ),
-        (
-            password("xAda.L99"),
-            bad("PasswordNoUserInfoError: Password contains user information"),
-        ),
+        (password("weak"), bad("PasswordStrengthError: Password is too weak")),
+        (password("Password1!"), bad("PasswordDictionaryError: Password is too common")),
+        (password("xAda.L99"), bad("PasswordNoUserInfoError: Password contains user information")),
         (
             password("Leaked2019!"),
             bad("PasswordBreachedError: Password is part of a known breached credential dataset"),
@@ -169,16 +146,10 @@ async fn each_refusal_of_the_connection_has_its_own_body() {
 
 #[tokio::test]
 async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.requires_username = true)
-        .start()
-        .await
-        .unwrap();
+    let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
     let client = Client::of(&auth0);
     let create = async |email: &str, username: Value| {
-        let answer = client
-            .create(&with(user(email), json!({ "username": username })))
-            .await;
+        let answer = client.create(&with(user(email), json!({ "username": username }))).await;
         (answer.status.as_u16(), answer.message().to_owned())
     };
     assert_eq!(create("a@b.co", json!("ada")).await.0, 201);
@@ -197,11 +168,7 @@ async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
 #[tokio::test]
 async fn the_other_409_is_about_custom_domains() {
     let domains = vec!["a.example.com".to_owned(), "b.example.com".to_owned()];
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.custom_domains = domains)
-        .start()
-        .await
-        .unwrap();
+    let auth0 = Emulator::builder().tenant(|t| t.custom_domains = domains).start().await.unwrap();
     let client = Client::of(&auth0);
     let answer = client.create(&user("a@b.co")).await;
     assert_eq!(
@@ -216,21 +183,13 @@ async fn the_other_409_is_about_custom_domains() {
         let client = &client;
         async move {
             let request = client.creating(&user("a@b.co")).await;
-            request
-                .header("auth0-custom-domain", domain)
-                .send()
-                .await
-                .unwrap()
-                .status()
+            request.header("auth0-custom-domain", domain).send().await.unwrap().status()
         }
     };
     assert_eq!(named("c.example.com").await, StatusCode::BAD_REQUEST);
     assert_eq!(named("b.example.com").await, StatusCode::CREATED);
     auth0.tenant(|t| t.default_custom_domain = Some("a.example.com".to_owned()));
-    assert_eq!(
-        client.create(&user("c@b.co")).await.status,
-        StatusCode::CREATED
-    );
+    assert_eq!(client.create(&user("c@b.co")).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
@@ -238,10 +197,7 @@ async fn switches_of_the_tenant_refuse_a_create() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
     auth0.tenant(|t| t.connection_enabled = false);
-    assert_eq!(
-        client.create(&user("a@b.co")).await.message(),
-        "The connection is disabled."
-    );
+    assert_eq!(client.create(&user("a@b.co")).await.message(), "The connection is disabled.");
     auth0.tenant(|t| t.plan_error = Some("feature_not_enabled".to_owned()));
     let answer = client.create(&user("a@b.co")).await;
     assert_eq!(
@@ -263,10 +219,7 @@ async fn a_custom_database_ignores_the_chosen_id_and_emails_may_be_shared() {
     let client = Client::of(&auth0);
     let body = with(user("a@b.co"), json!({"user_id": "chosen"}));
     let (first, second) = (client.create(&body).await, client.create(&body).await);
-    assert_eq!(
-        (first.status, second.status),
-        (StatusCode::CREATED, StatusCode::CREATED)
-    );
+    assert_eq!((first.status, second.status), (StatusCode::CREATED, StatusCode::CREATED));
     assert_ne!(first.body["user_id"], "auth0|chosen");
     let found = client.get("/api/v2/users-by-email?email=a%40b.co").await;
     assert_eq!(found.body, json!([first.body, second.body]));
@@ -277,14 +230,8 @@ async fn a_form_is_read_as_json_is() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
     let token = client.token().await;
-    let form = with(
-        user("a@b.co"),
-        json!({"email_verified": "true", "given_name": "Ada"}),
-    );
-    let request = client
-        .request(Method::POST, "/api/v2/users")
-        .bearer_auth(token)
-        .form(&form);
+    let form = with(user("a@b.co"), json!({"email_verified": "true", "given_name": "Ada"}));
+    let request = client.request(Method::POST, "/api/v2/users").bearer_auth(token).form(&form);
     let answer = Answer::read(request.send().await.unwrap()).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
     assert_eq!(answer.body["email_verified"], true);
@@ -303,74 +250,40 @@ async fn other_media_types_broken_json_and_too_much_are_refused() {
             .body(body);
         Answer::read(request.send().await.unwrap()).await
     };
-    assert_eq!(
-        send("text/plain", "x".to_owned()).await.status.as_u16(),
-        415
-    );
+    assert_eq!(send("text/plain", "x".to_owned()).await.status.as_u16(), 415);
     let broken = send("application/json", "{".to_owned()).await;
     assert_eq!(broken.message(), "Invalid request payload JSON format");
     let padded = |size: usize| {
         let body = user("a@b.co").to_string();
         " ".repeat(size - body.len()) + &body
     };
-    assert_eq!(
-        send("application/json", padded(1_048_577))
-            .await
-            .status
-            .as_u16(),
-        413
-    );
-    assert_eq!(
-        send("application/json", padded(1_048_576))
-            .await
-            .status
-            .as_u16(),
-        201
-    );
+    assert_eq!(send("application/json", padded(1_048_577)).await.status.as_u16(), 413);
+    assert_eq!(send("application/json", padded(1_048_576)).await.status.as_u16(), 201);
 }
 
 #[tokio::test]
 async fn the_policy_may_change_while_it_runs() {
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.policy = Policy::Low)
-        .start()
-        .await
-        .unwrap();
+    let auth0 = Emulator::builder().tenant(|t| t.policy = Policy::Low).start().await.unwrap();
     let client = Client::of(&auth0);
     let weak = |email: &str| with(user(email), json!({"password": "aaaaaa"}));
-    assert_eq!(
-        client.create(&weak("a@b.co")).await.status,
-        StatusCode::CREATED
-    );
+    assert_eq!(client.create(&weak("a@b.co")).await.status, StatusCode::CREATED);
     auth0.tenant(|t| t.policy = Policy::Excellent);
-    assert_eq!(
-        client.create(&weak("b@b.co")).await.status,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(client.create(&weak("b@b.co")).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.plan = Plan::Free)
-        .start()
-        .await
-        .unwrap();
+    let auth0 = Emulator::builder().tenant(|t| t.plan = Plan::Free).start().await.unwrap();
     let client = Client::of(&auth0);
     let token = client.token().await;
     let create = async |email: &str| {
-        let request = client
-            .request(Method::POST, "/api/v2/users")
-            .bearer_auth(&token)
-            .json(&user(email));
+        let request =
+            client.request(Method::POST, "/api/v2/users").bearer_auth(&token).json(&user(email));
         Answer::read(request.send().await.unwrap()).await
     };
     let first = create("a@b.co").await;
     assert_eq!(
-        (
-            first.header("x-ratelimit-limit"),
-            first.header("x-ratelimit-remaining")
-        ),
+        (first.header("x-ratelimit-limit"), first.header("x-ratelimit-remaining")),
         ("2", "1")
     );
     create("b@b.co").await;
@@ -397,10 +310,7 @@ async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
 async fn the_journal_keeps_what_came_and_what_was_answered() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
-    let request = client
-        .creating(&user("a@b.co"))
-        .await
-        .header("x-correlation-id", "try-1");
+    let request = client.creating(&user("a@b.co")).await.header("x-correlation-id", "try-1");
     request.send().await.unwrap();
     let calls = auth0.calls(Route::CreateUser);
     assert_eq!(calls.len(), 1);
@@ -413,11 +323,8 @@ async fn the_journal_keeps_what_came_and_what_was_answered() {
 
 #[tokio::test]
 async fn a_latency_holds_the_answer_back() {
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.latency = Latency::FixedMs(80))
-        .start()
-        .await
-        .unwrap();
+    let auth0 =
+        Emulator::builder().tenant(|t| t.latency = Latency::FixedMs(80)).start().await.unwrap();
     let started = std::time::Instant::now();
     Client::of(&auth0).token().await;
     assert!(started.elapsed().as_millis() >= 80);

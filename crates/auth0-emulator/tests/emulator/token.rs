@@ -13,9 +13,7 @@ async fn json_form_and_basic_give_a_token() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
     let json = client.token_answer(&client.grant()).await;
-    let form = client
-        .request(Method::POST, "/oauth/token")
-        .form(&client.grant());
+    let form = client.request(Method::POST, "/oauth/token").form(&client.grant());
     let basic = client
         .request(Method::POST, "/oauth/token")
         .basic_auth("demo-client", Some("demo-secret"))
@@ -31,10 +29,7 @@ async fn json_form_and_basic_give_a_token() {
     }
     assert_eq!(auth0.calls(Route::Token).len(), 3);
     let sent = auth0.calls(Route::Token)[1].form();
-    assert!(
-        sent.contains(&("client_id".to_owned(), "demo-client".to_owned())),
-        "{sent:?}"
-    );
+    assert!(sent.contains(&("client_id".to_owned(), "demo-client".to_owned())), "{sent:?}");
 }
 
 #[tokio::test]
@@ -47,10 +42,7 @@ async fn each_refusal_has_its_own_status_and_error() {
         grant
     };
     let refusal = |status: u16, error: &str, description: &str| {
-        (
-            status,
-            json!({"error": error, "error_description": description}),
-        )
+        (status, json!({"error": error, "error_description": description}))
     };
     for (grant, expected) in [
         (
@@ -62,10 +54,7 @@ async fn each_refusal_has_its_own_status_and_error() {
             refusal(401, "access_denied", "Unauthorized"),
         ),
         (
-            with(
-                client.grant(),
-                json!({"audience": "https://x.example/api/v2"}),
-            ),
+            with(client.grant(), json!({"audience": "https://x.example/api/v2"})),
             refusal(
                 403,
                 "access_denied",
@@ -82,19 +71,11 @@ async fn each_refusal_has_its_own_status_and_error() {
         ),
         (
             without("grant_type"),
-            refusal(
-                400,
-                "invalid_request",
-                "Missing required parameter: grant_type",
-            ),
+            refusal(400, "invalid_request", "Missing required parameter: grant_type"),
         ),
         (
             without("client_id"),
-            refusal(
-                400,
-                "invalid_request",
-                "Missing required parameter: client_id",
-            ),
+            refusal(400, "invalid_request", "Missing required parameter: client_id"),
         ),
     ] {
         let answer = client.token_answer(&grant).await;
@@ -102,32 +83,19 @@ async fn each_refusal_has_its_own_status_and_error() {
     }
     auth0.tenant(|tenant| tenant.authorized = false);
     let answer = client.token_answer(&client.grant()).await;
-    assert_eq!(
-        (answer.status.as_u16(), &answer.body["error"]),
-        (403, &json!("access_denied"))
-    );
+    assert_eq!((answer.status.as_u16(), &answer.body["error"]), (403, &json!("access_denied")));
 }
 
 #[tokio::test]
 async fn a_token_ends_with_its_lifetime_on_the_emulators_clock() {
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.token_lifetime_s = 60)
-        .start()
-        .await
-        .unwrap();
+    let auth0 = Emulator::builder().tenant(|t| t.token_lifetime_s = 60).start().await.unwrap();
     let client = Client::of(&auth0);
     let token = client.token().await;
     let create = |email: &str| {
-        client
-            .request(Method::POST, "/api/v2/users")
-            .bearer_auth(&token)
-            .json(&user(email))
+        client.request(Method::POST, "/api/v2/users").bearer_auth(&token).json(&user(email))
     };
     auth0.advance_clock(Duration::from_secs(55));
-    assert_eq!(
-        create("a@example.com").send().await.unwrap().status(),
-        StatusCode::CREATED
-    );
+    assert_eq!(create("a@example.com").send().await.unwrap().status(), StatusCode::CREATED);
     auth0.advance_clock(Duration::from_secs(6));
     let answer = Answer::read(create("b@example.com").send().await.unwrap()).await;
     let message = "Expired token received for JSON Web Token validation";
@@ -151,18 +119,8 @@ async fn a_bad_token_is_told_apart_from_no_token() {
     let forged = format!("Bearer {signed}.{}", "A".repeat(342));
     for (header, status, message, code) in [
         (None, 401, "Missing authentication", None),
-        (
-            Some("Bearer opaque"),
-            400,
-            "Bad HTTP authentication header format",
-            Some("Bearer"),
-        ),
-        (
-            Some("Bearer "),
-            400,
-            "Bad HTTP authentication header format",
-            Some("Bearer"),
-        ),
+        (Some("Bearer opaque"), 400, "Bad HTTP authentication header format", Some("Bearer")),
+        (Some("Bearer "), 400, "Bad HTTP authentication header format", Some("Bearer")),
         (
             Some(forged.as_str()),
             401,
@@ -170,19 +128,13 @@ async fn a_bad_token_is_told_apart_from_no_token() {
             None,
         ),
     ] {
-        let mut request = client
-            .request(Method::POST, "/api/v2/users")
-            .json(&user("a@b.co"));
+        let mut request = client.request(Method::POST, "/api/v2/users").json(&user("a@b.co"));
         if let Some(header) = header {
             request = request.header("authorization", header);
         }
         let answer = Answer::read(request.send().await.unwrap()).await;
         assert_eq!(
-            (
-                answer.status.as_u16(),
-                answer.message(),
-                answer.body["errorCode"].as_str()
-            ),
+            (answer.status.as_u16(), answer.message(), answer.body["errorCode"].as_str()),
             (status, message, code)
         );
     }
@@ -194,30 +146,15 @@ async fn revoked_and_unscoped_tokens_let_nobody_in() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
     let token = client.token().await;
-    let create = || {
-        client
-            .request(Method::POST, "/api/v2/users")
-            .bearer_auth(&token)
-            .json(&user("a@b.co"))
-    };
+    let create =
+        || client.request(Method::POST, "/api/v2/users").bearer_auth(&token).json(&user("a@b.co"));
     auth0.revoke_tokens();
-    assert_eq!(
-        create().send().await.unwrap().status(),
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(create().send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     auth0.tenant(|tenant| tenant.scopes = vec!["read:users".to_owned()]);
     let answer = client.create(&user("a@b.co")).await;
     assert_eq!(
-        (
-            answer.status.as_u16(),
-            answer.message(),
-            &answer.body["errorCode"]
-        ),
-        (
-            403,
-            "Insufficient scope, expected any of: create:users",
-            &json!("insufficient_scope")
-        )
+        (answer.status.as_u16(), answer.message(), &answer.body["errorCode"]),
+        (403, "Insufficient scope, expected any of: create:users", &json!("insufficient_scope"))
     );
 }
 
@@ -232,10 +169,7 @@ async fn a_token_is_good_only_at_the_host_that_gave_it() {
         .bearer_auth(token)
         .json(&user("a@b.co"));
     let answer = Answer::read(elsewhere.send().await.unwrap()).await;
-    assert_eq!(
-        (answer.status.as_u16(), answer.message()),
-        (401, "Invalid token")
-    );
+    assert_eq!((answer.status.as_u16(), answer.message()), (401, "Invalid token"));
 }
 
 #[tokio::test]
@@ -244,37 +178,21 @@ async fn a_rotated_secret_ends_the_old_one_and_not_its_tokens() {
     let client = Client::of(&auth0);
     let token = client.token().await;
     auth0.rotate_secret("new");
-    assert_eq!(
-        client.token_answer(&client.grant()).await.status,
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(client.token_answer(&client.grant()).await.status, StatusCode::UNAUTHORIZED);
     let grant = with(client.grant(), json!({"client_secret": "new"}));
     assert_eq!(client.token_answer(&grant).await.status, StatusCode::OK);
-    let create = client
-        .request(Method::POST, "/api/v2/users")
-        .bearer_auth(token)
-        .json(&user("a@b.co"));
+    let create =
+        client.request(Method::POST, "/api/v2/users").bearer_auth(token).json(&user("a@b.co"));
     assert_eq!(create.send().await.unwrap().status(), StatusCode::CREATED);
 }
 
 #[tokio::test]
 async fn a_spent_quota_is_a_429_that_says_until_when() {
-    let quota = TokenQuota {
-        per_hour: Some(1),
-        per_day: None,
-    };
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.token_quota = Some(quota))
-        .start()
-        .await
-        .unwrap();
+    let quota = TokenQuota { per_hour: Some(1), per_day: None };
+    let auth0 = Emulator::builder().tenant(|t| t.token_quota = Some(quota)).start().await.unwrap();
     let client = Client::of(&auth0);
     let first = client.token_answer(&client.grant()).await;
-    assert!(
-        first
-            .header("auth0-client-quota-limit")
-            .starts_with("b=per_hour;q=1;r=0;t=")
-    );
+    assert!(first.header("auth0-client-quota-limit").starts_with("b=per_hour;q=1;r=0;t="));
     let second = client.token_answer(&client.grant()).await;
     assert_eq!(second.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(
@@ -284,23 +202,13 @@ async fn a_spent_quota_is_a_429_that_says_until_when() {
     let wait: u64 = second.header("retry-after").parse().unwrap();
     assert!((1..=3600).contains(&wait));
     auth0.advance_clock(Duration::from_secs(wait));
-    assert_eq!(
-        client.token_answer(&client.grant()).await.status,
-        StatusCode::OK
-    );
+    assert_eq!(client.token_answer(&client.grant()).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn the_authentication_api_has_a_rate_limit_of_its_own() {
-    let plan = Plan::Custom {
-        burst: 1,
-        per_second: 0.5,
-    };
-    let auth0 = Emulator::builder()
-        .tenant(|t| t.plan = plan)
-        .start()
-        .await
-        .unwrap();
+    let plan = Plan::Custom { burst: 1, per_second: 0.5 };
+    let auth0 = Emulator::builder().tenant(|t| t.plan = plan).start().await.unwrap();
     let client = Client::of(&auth0);
     let first = client.token_answer(&client.grant()).await;
     assert_eq!(first.header("x-ratelimit-remaining"), "0");
@@ -308,8 +216,5 @@ async fn the_authentication_api_has_a_rate_limit_of_its_own() {
     assert_eq!(second.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(second.body["error"], "too_many_requests");
     auth0.advance_clock(Duration::from_secs(2));
-    assert_eq!(
-        client.create(&user("a@b.co")).await.status,
-        StatusCode::CREATED
-    );
+    assert_eq!(client.create(&user("a@b.co")).await.status, StatusCode::CREATED);
 }

@@ -1,0 +1,14 @@
+//! Black-box tests over TCP: what a caller sees, and what went over the wire to Auth0.
+//!
+//! Each test has its own app and its own emulated tenant, both on port 0; they share nothing and
+//! run in parallel. They assert on the tenant's journal: how many calls, which bytes.
+#![expect(clippy::disallowed_methods, reason = "tests need no tracked tasks and no deadlines")]
+
+mod app;
+
+mod answers;
+mod fields;
+mod forms;
+mod outcomes;
+mod probes;
+mod token;

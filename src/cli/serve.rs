@@ -26,8 +26,13 @@ pub(super) fn run(layered: &Layered) -> anyhow::Result<()> {
 pub(super) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let tenant = settings.auth0.base.clone();
-    if let Some(proxy) = proxy(environment()) {
-        tracing::info!(proxy, "calls over https go through the proxy {proxy}, save for NO_PROXY");
+    if tenant.starts_with("https://")
+        && let Some(proxy) = proxy(environment())
+    {
+        tracing::info!(
+            proxy,
+            "calls to the tenant go through the proxy {proxy}, save for NO_PROXY"
+        );
     }
     let app = App::start(settings, Arc::new(SystemClock)).await?;
     let (public, admin) = (app.public_address()?, app.admin_address()?);

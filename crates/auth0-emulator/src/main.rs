@@ -1,3 +1,58 @@
 //! `auth0-emulator`: an Auth0 tenant on loopback as a program of its own.
 
-fn main() {}
+mod command;
+mod shown;
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Parser as _;
+
+use crate::command::Command;
+
+/// Runs until it is told to stop.
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Command::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            shown::problem(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts the emulator, says how to reach it, and waits for a signal.
+async fn run(command: Command) -> anyhow::Result<()> {
+    let ca_file = command.ca_out();
+    let auth0 = command
+        .builder()?
+        .start()
+        .await
+        .context("cannot start the emulator")?;
+    if let Some(pem) = auth0.ca_pem() {
+        std::fs::write(&ca_file, pem).with_context(|| {
+            format!("cannot write the CA's certificate to {}", ca_file.display())
+        })?;
+    }
+    shown::settings(&auth0, &ca_file);
+    stopped().await?;
+    auth0.shutdown().await;
+    Ok(())
+}
+
+/// Waits for Ctrl-C or, where there is one, a termination signal.
+async fn stopped() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}

@@ -3,6 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::management::over_limit;
 use crate::answer::Answer;
 use crate::body::{Body, Members};
 use crate::password::{self, Refusal};
@@ -26,26 +27,13 @@ const KEPT: [&str; 10] = [
 
 /// Signs a user up.
 pub(super) fn answer(call: &Call<'_>) -> Answer {
-    let now = call.world.clock.unix_seconds_f64();
-    let verdict = call
-        .world
-        .buckets
-        .take(call.tenant.plan, call.entry.route(), now);
+    let verdict = call.permit();
     let answer = if verdict.allowed {
         sign_up(call)
     } else {
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        Answer::problem(
-            status,
-            "Global limit has been reached",
-            Some("too_many_requests"),
-        )
+        over_limit(None)
     };
-    let mut answer = answer.no_store();
-    if call.tenant.rate_limit_headers {
-        verdict.put(&mut answer.headers);
-    }
-    answer
+    call.counted(answer, verdict).no_store()
 }
 
 /// The answer of a call that the rate limit lets through.

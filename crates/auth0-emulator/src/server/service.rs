@@ -51,7 +51,10 @@ impl fmt::Display for Unanswered {
 
 impl std::error::Error for Unanswered {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.as_ref().map(|error| error as _)
+        match &self.0 {
+            Some(error) => Some(error),
+            None => None,
+        }
     }
 }
 

@@ -1,0 +1,74 @@
+//! Starting, stopping and starting again.
+
+use std::time::{Duration, Instant};
+
+use auth0_emulator::{Emulator, Fault, Route};
+use reqwest::StatusCode;
+use tokio::net::TcpListener;
+
+use crate::client::{Client, user};
+
+#[tokio::test]
+async fn a_start_without_tls_takes_no_time() {
+    let started = Instant::now();
+    let mut emulators = Vec::new();
+    for _ in 0..20 {
+        emulators.push(Emulator::builder().start().await.unwrap());
+    }
+    assert!(
+        started.elapsed() < Duration::from_millis(20 * 5),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_stopped_emulator_frees_its_port_and_ends_its_connections() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("a@b.co")).await;
+    auth0.fault(Route::CreateUser, Fault::hang());
+    let (hung, ()) = tokio::join!(request.send(), async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        auth0.stop().await;
+    });
+    assert!(!hung.unwrap_err().is_timeout());
+    let address = auth0.url().strip_prefix("http://").unwrap();
+    TcpListener::bind(address).await.unwrap();
+}
+
+#[tokio::test]
+async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
+    let auth0 = Emulator::builder().tls(true).start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("b@b.co")).await;
+    assert_eq!(
+        client.create(&user("a@b.co")).await.status,
+        StatusCode::CREATED
+    );
+    auth0.stop().await;
+    let refused = request.try_clone().unwrap().send().await.unwrap_err();
+    assert!(refused.is_connect(), "{refused:?}");
+    auth0.start_again().await.unwrap();
+    assert_eq!(request.send().await.unwrap().status(), StatusCode::CREATED);
+    assert_eq!(auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn a_dropped_emulator_stops() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("a@b.co")).await;
+    drop(auth0);
+    // Its tasks end as soon as the runtime gets to them.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(request.send().await.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn start_may_be_awaited_on_another_thread() {
+    let started = tokio::task::spawn(Emulator::builder().start())
+        .await
+        .unwrap();
+    started.unwrap().shutdown().await;
+}

@@ -14,7 +14,8 @@ async fn connect(auth0: &Emulator) -> (SendRequest<bytes::Bytes>, h2::PingPong) 
     let stream = TcpStream::connect(address).await.unwrap();
     let (sender, mut connection) = h2::client::handshake(stream).await.unwrap();
     let pings = connection.ping_pong().unwrap();
-    drop(tokio::task::spawn(connection));
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    drop(tokio::spawn(connection));
     (sender, pings)
 }
 

@@ -67,8 +67,8 @@ async fn a_dropped_emulator_stops() {
 
 #[tokio::test]
 async fn start_may_be_awaited_on_another_thread() {
-    let started = tokio::task::spawn(Emulator::builder().start())
-        .await
-        .unwrap();
-    started.unwrap().shutdown().await;
+    let mut others = tokio::task::JoinSet::new();
+    others.spawn(Emulator::builder().start());
+    let auth0 = others.join_next().await.unwrap().unwrap().unwrap();
+    auth0.shutdown().await;
 }

@@ -20,8 +20,7 @@ use crate::journal::Entry;
 use crate::tasks::Tasks;
 use crate::world::World;
 
-/// The header by which a caller's log and the tenant's are matched; the tenant takes it and the
-/// emulator's journal keeps it with the others.
+/// The header with the tenant's own name for a request: here its number in the journal.
 const REQUEST_ID: &str = "ot-baggage-auth0-request-id";
 
 /// One connection, as its requests see it.

@@ -25,6 +25,8 @@ async fn main() -> ExitCode {
 /// Starts the emulator, says how to reach it, and waits for a signal.
 async fn run(command: Command) -> anyhow::Result<()> {
     let ca_file = command.ca_out();
+    // Listened for before anybody can know that the program runs.
+    let stopped = stopped()?;
     let auth0 = command
         .builder()?
         .start()
@@ -36,23 +38,30 @@ async fn run(command: Command) -> anyhow::Result<()> {
         })?;
     }
     shown::settings(&auth0, &ca_file);
-    stopped().await?;
+    stopped.await;
     auth0.shutdown().await;
     Ok(())
 }
 
-/// Waits for Ctrl-C or, where there is one, a termination signal.
-async fn stopped() -> anyhow::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+/// Listens for Ctrl-C and termination; the future ends at the first of them.
+#[cfg(unix)]
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await?;
-    Ok(())
+    })
+}
+
+/// Listens for Ctrl-C; the future ends at it.
+#[cfg(windows)]
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
 }

@@ -97,7 +97,8 @@ enum PlanName {
     Unlimited,
     /// 2 requests, 2 more each second
     Free,
-    /// 20 writes, 200 more each minute; also Professional
+    /// 20 writes, 200 more each minute
+    #[value(alias = "professional")]
     Essentials,
     /// 50 requests, 16 more each second
     Enterprise,

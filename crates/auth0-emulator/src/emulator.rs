@@ -150,7 +150,8 @@ impl Emulator {
         self.world.faults.clear();
     }
 
-    /// Changes the tenant's settings.
+    /// Changes the tenant's settings, or looks at them. It holds a lock meanwhile, so `change` must
+    /// not ask the emulator for anything.
     pub fn tenant<R>(&self, change: impl FnOnce(&mut Tenant) -> R) -> R {
         self.world.change(change)
     }

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use crate::client::{Answer, Client, user};
 
 /// Longer than anything on loopback takes, and short enough to wait for.
-const SHORT: Duration = Duration::from_millis(400);
+const SHORT: Duration = Duration::from_millis(600);
 
 /// Waits until there is a user, as long as a patient test would.
 async fn user_appears(auth0: &Emulator) {

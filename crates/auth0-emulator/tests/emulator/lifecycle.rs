@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use auth0_emulator::{Emulator, Fault, Route};
 use reqwest::StatusCode;
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{Client, user};
 
@@ -35,6 +36,26 @@ async fn a_stopped_emulator_frees_its_port_and_ends_its_connections() {
     assert!(!hung.unwrap_err().is_timeout());
     let address = auth0.url().strip_prefix("http://").unwrap();
     TcpListener::bind(address).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let address = auth0.url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let part = b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
+    stream.write_all(part).await.unwrap();
+    drop(stream);
+    let patience = Instant::now() + Duration::from_secs(5);
+    while auth0.calls(Route::Token).is_empty() {
+        assert!(Instant::now() < patience, "it is not in the journal");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let call = auth0.calls(Route::Token).remove(0);
+    assert_eq!(
+        (call.body.as_ref(), call.status),
+        (b"half".as_slice(), None)
+    );
 }
 
 #[tokio::test]

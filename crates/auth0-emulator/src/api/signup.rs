@@ -8,11 +8,13 @@ use crate::answer::Answer;
 use crate::body::{Body, Members};
 use crate::password::{self, Refusal};
 use crate::register::{Denied, register};
+use crate::schema;
 use crate::users::{Conflict, User};
 use crate::world::Call;
 
-/// The members of a sign-up that become the user's. Others are left out, not refused.
-const KEPT: [&str; 10] = [
+/// The members of a sign-up that are read. Others are left out, not refused.
+const KEPT: [&str; 11] = [
+    "connection",
     "email",
     "password",
     "username",
@@ -52,10 +54,13 @@ fn sign_up(call: &Call<'_>) -> Answer {
             return plain(format!("{name} is required"));
         }
     }
-    let members = members.only(&KEPT);
-    match register(call, &members) {
-        Ok(user) => Answer::json(StatusCode::OK, &shown(&user, &members)),
-        Err(denied) => refusal(call, &denied, &members),
+    let body = Body::Members(members.only(&KEPT));
+    let Ok(members) = schema::check(&body) else {
+        return bad_request("invalid_signup", "Invalid sign up");
+    };
+    match register(call, members) {
+        Ok(user) => Answer::json(StatusCode::OK, &shown(&user, members)),
+        Err(denied) => refusal(call, &denied, members),
     }
 }
 
@@ -134,7 +139,7 @@ fn shown(user: &User, members: &Members) -> Map<String, Value> {
     shown.extend(
         members
             .iter()
-            .filter(|(name, _)| *name != "password")
+            .filter(|(name, _)| !["connection", "password"].contains(name))
             .map(|(name, value)| (name.to_owned(), value.clone())),
     );
     shown.insert("email".to_owned(), json!(user.email));

@@ -46,6 +46,8 @@ async fn a_duplicate_is_hidden_unless_the_tenant_says_otherwise() {
         json!({"name": "BadRequestError", "code": code, "description": description,
             "statusCode": 400})
     };
+    let malformed = sign_up(&client, &user("a@b")).await;
+    assert_eq!(malformed.body, error("invalid_signup", "Invalid sign up"));
     let hidden = sign_up(&client, &user("a@b.co")).await;
     assert_eq!(hidden.body, error("invalid_signup", "Invalid sign up"));
     auth0.tenant(|t| t.user_exists_error = true);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use auth0_emulator::{Emulator, Fault, Route};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -24,18 +24,32 @@ async fn a_start_without_tls_takes_no_time() {
 }
 
 #[tokio::test]
-async fn a_stopped_emulator_frees_its_port_and_ends_its_connections() {
+async fn stopping_ends_a_call_that_waits() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
     let request = client.creating(&user("a@b.co")).await;
     auth0.fault(Route::CreateUser, Fault::hang());
     let (hung, ()) = tokio::join!(request.send(), async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        while auth0.calls(Route::CreateUser).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         auth0.stop().await;
     });
     assert!(!hung.unwrap_err().is_timeout());
-    let address = auth0.url().strip_prefix("http://").unwrap();
-    TcpListener::bind(address).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_shut_down_emulator_frees_its_port() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let address = auth0.url().strip_prefix("http://").unwrap().to_owned();
+    TcpListener::bind(&address).await.unwrap_err();
+    auth0.shutdown().await;
+    // Another test may have been given the port; it gives it back.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = TcpListener::bind(&address).await {
+        assert!(Instant::now() < patience, "{error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
@@ -61,17 +75,26 @@ async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
 #[tokio::test]
 async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("b@b.co")).await;
-    assert_eq!(
-        client.create(&user("a@b.co")).await.status,
-        StatusCode::CREATED
-    );
-    auth0.stop().await;
-    let refused = request.try_clone().unwrap().send().await.unwrap_err();
-    assert!(refused.is_connect(), "{refused:?}");
-    auth0.start_again().await.unwrap();
-    assert_eq!(request.send().await.unwrap().status(), StatusCode::CREATED);
+    let token = Client::of(&auth0).token().await;
+    // A client for each call: none has a connection that it takes to be still there.
+    let create = async |email: &str| {
+        let client = Client::of(&auth0);
+        let request = client
+            .request(Method::POST, "/api/v2/users")
+            .json(&user(email));
+        request
+            .bearer_auth(&token)
+            .send()
+            .await
+            .map(|answer| answer.status())
+    };
+    assert_eq!(create("a@b.co").await.unwrap(), StatusCode::CREATED);
+    for _ in 0..3 {
+        auth0.stop().await;
+        assert!(create("b@b.co").await.unwrap_err().is_connect());
+        auth0.start_again().await.unwrap();
+    }
+    assert_eq!(create("b@b.co").await.unwrap(), StatusCode::CREATED);
     assert_eq!(auth0.users().len(), 2);
 }
 
@@ -79,11 +102,14 @@ async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
 async fn a_dropped_emulator_stops() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await;
+    let address = auth0.url().to_owned();
     drop(auth0);
     // Its tasks end as soon as the runtime gets to them.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(request.send().await.unwrap_err().is_connect());
+    let patience = Instant::now() + Duration::from_secs(5);
+    while client.http.get(&address).send().await.is_ok() {
+        assert!(Instant::now() < patience, "it still answers");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 #[tokio::test]

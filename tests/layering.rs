@@ -1,5 +1,7 @@
 //! The arrows between the modules, as `docs/architecture.md` draws them.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -52,7 +52,7 @@ impl App {
     /// # Errors
     /// When an address cannot be bound or TLS cannot be set up; not when the tenant is down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Settings { auth0, http, admin, rules, log: _ } = settings;
+        let Settings { auth0, http, admin, rules, ledger: _, log: _ } = settings;
         let public = bind(http.address).await?;
         let admin = bind(admin.address).await?;
         let lifecycle = Lifecycle::new();

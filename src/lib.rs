@@ -4,7 +4,7 @@
 //! modules depend on one another in one direction:
 //!
 //! ```text
-//! cli -> app -> http -> signup -> auth0 -> domain
+//! cli -> app -> http -> signup -> auth0, ledger -> domain
 //! ```
 //!
 //! [`config`] and [`telemetry`] are leaves whose values [`app`] hands to the others, [`lifecycle`]
@@ -17,6 +17,7 @@ pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod http;
+pub mod ledger;
 pub mod lifecycle;
 pub mod signup;
 pub mod telemetry;

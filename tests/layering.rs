@@ -6,13 +6,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("clock", &[]),
     ("lifecycle", &[]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
+    ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
     ("signup", &["domain", "auth0", "lifecycle"]),
     ("http", &["domain", "auth0", "signup", "telemetry", "lifecycle", "clock"]),
     ("app", &["auth0", "signup", "http", "config", "telemetry", "lifecycle", "clock"]),

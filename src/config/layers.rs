@@ -13,18 +13,20 @@ use super::fault::{Fault, Faults};
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// Names that the ecosystem already uses, and the keys they set.
-const ALIASES: [(&str, &str); 7] = [
+const ALIASES: [(&str, &str); 8] = [
     ("AUTH0_DOMAIN", "auth0.domain"),
     ("AUTH0_CLIENT_ID", "auth0.client_id"),
     ("AUTH0_CLIENT_SECRET", "auth0.client_secret"),
     ("AUTH0_AUDIENCE", "auth0.audience"),
     ("AUTH0_CONNECTION", "auth0.connection"),
+    ("DATABASE_URL", "database.url"),
     ("PORT", "http.port"),
     ("RUST_LOG", "log.level"),
 ];
 
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
-pub(super) const SECRETS: [&str; 1] = ["auth0.client_secret"];
+pub(super) const SECRETS: [&str; 4] =
+    ["auth0.client_secret", "database.url", "secrets.key", "secrets.previous_key"];
 
 /// Tables whose members the operator names.
 const OPEN_TABLES: [&str; 1] = ["user_metadata.keys"];

@@ -8,6 +8,7 @@ mod fault;
 mod fields;
 mod http;
 mod layers;
+mod ledger;
 mod log;
 mod metadata;
 mod password;
@@ -21,6 +22,7 @@ pub use auth0::{Auth0Settings, VerifyEmail};
 pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
+pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use log::{LogFormat, LogSettings};
 pub use show::show;
 
@@ -38,6 +40,8 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// What a form may carry.
     pub rules: Rules,
+    /// Where attempts are written down.
+    pub ledger: LedgerSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -69,9 +73,12 @@ impl Settings {
         let http = http::read(&mut reader);
         let admin = http::read_admin(&mut reader);
         let rules = fields::read(&mut reader);
+        let ledger = ledger::read(&mut reader);
         let log = log::read(&mut reader);
-        match (auth0, rules) {
-            (Some(auth0), Some(rules)) => reader.finish(Self { auth0, http, admin, rules, log }),
+        match (auth0, rules, ledger) {
+            (Some(auth0), Some(rules), Some(ledger)) => {
+                reader.finish(Self { auth0, http, admin, rules, ledger, log })
+            }
             _ => Err(reader.into_faults()),
         }
     }
@@ -151,7 +158,34 @@ mod tests {
 
     #[test]
     fn a_secret_is_never_in_the_debug_output() {
+        let key = "canary-secret".repeat(3);
+        let settings = load_with(&[
+            ("DATABASE_URL", "postgres://signup:canary-secret@localhost/signup"),
+            ("SIGNUP__SECRETS__KEY", &key),
+            ("SIGNUP__SECRETS__PREVIOUS_KEY", &key),
+        ]);
+        assert!(!format!("{:?}", settings.unwrap()).contains("canary-secret"));
+    }
+
+    #[test]
+    fn a_database_is_a_file_or_a_server() {
         let settings = load_with(&[]).unwrap();
-        assert!(!format!("{settings:?}").contains("canary-secret"));
+        let Database::Sqlite(path) = settings.ledger.database else { panic!("{settings:?}") };
+        assert_eq!(path, Path::new("data/signup.db"));
+        for url in ["mysql://x", "sqlite://", "sqlite::memory:", "sqlite://a?mode=rwc", "postgres:"]
+        {
+            let faults = load_with(&[("DATABASE_URL", url)]).unwrap_err();
+            assert!(faults.len() == 1 && faults[0].starts_with("database.url"), "{faults:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_needs_the_secret_and_a_short_one_is_none() {
+        let server = ("DATABASE_URL", "postgres://localhost/signup");
+        for variables in [vec![server], vec![server, ("SIGNUP__SECRETS__KEY", "canary-secret")]] {
+            let faults = load_with(&variables).unwrap_err();
+            assert!(faults.len() == 1 && faults[0].starts_with("secrets.key"), "{faults:?}");
+            assert!(!faults[0].contains("canary"), "{faults:?}");
+        }
     }
 }

@@ -1,0 +1,119 @@
+//! `[database]`, `[secrets]` and `[ledger]`: where attempts are written down, under which secret,
+//! and for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::postgres::PgConnectOptions;
+
+use super::reader::Reader;
+
+/// The least length of the secret: what HMAC-SHA-256 can make use of.
+const SECRET_BYTES: usize = 32;
+
+/// Where attempts are written down, and how.
+#[derive(Debug, Clone)]
+pub struct LedgerSettings {
+    /// The database.
+    pub database: Database,
+    /// The secret of every keyed digest; none: made beside the SQLite file.
+    pub secret_key: Option<SecretString>,
+    /// The secret that it replaces, or is to be replaced by.
+    pub previous_secret_key: Option<SecretString>,
+    /// Whether pending migrations are applied at start.
+    pub migrate: bool,
+    /// What a write waits for.
+    pub synchronous: Synchronous,
+    /// How long an attempt is kept.
+    pub retention: Duration,
+    /// How long a key is.
+    pub key_lifetime: Duration,
+    /// How many batches PostgreSQL works on at once.
+    pub writers: usize,
+    /// How long a call waits for the database.
+    pub timeout: Duration,
+}
+
+/// The database of the ledger.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+    /// A server's URL, which may hold a password.
+    Postgres(SecretString),
+}
+
+/// What a write waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synchronous {
+    /// The disk: survives a loss of power.
+    Full,
+    /// The operating system: survives the end of the process.
+    Normal,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
+    let database = database(reader);
+    let secret_key = secret(reader, "secrets.key");
+    if secret_key.is_none() && matches!(database, Some(Database::Postgres(_))) {
+        reader.fault(
+            "secrets.key",
+            "a secret of at least 32 bytes, the same for every replica of a PostgreSQL database",
+        );
+    }
+    let previous_secret_key = secret(reader, "secrets.previous_key");
+    let choices = [("full", Synchronous::Full), ("normal", Synchronous::Normal)];
+    let synchronous = reader.choice("ledger.synchronous", &choices);
+    let migrate = reader.flag("ledger.migrate");
+    let hours = reader.integer("ledger.key_lifetime_hours", &(1..=720));
+    let days = reader.integer("ledger.retention_days", &(1..=3650));
+    if hours > days * 24 {
+        reader.fault("ledger.key_lifetime_hours", "no more than ledger.retention_days");
+    }
+    let writers = reader.count("ledger.postgres_writers", 1..=16);
+    let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
+    Some(LedgerSettings {
+        database: database?,
+        secret_key,
+        previous_secret_key,
+        migrate,
+        synchronous: synchronous?,
+        retention: Duration::from_secs(days * 86_400),
+        key_lifetime: Duration::from_secs(hours * 3_600),
+        writers,
+        timeout,
+    })
+}
+
+fn database(reader: &mut Reader<'_>) -> Option<Database> {
+    const KEY: &str = "database.url";
+    const EXPECTED: &str = "sqlite://path/to/file or postgres://user:password@host/database";
+    let url = reader.required(KEY, EXPECTED);
+    if url.is_empty() {
+        return None;
+    }
+    let sqlite = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    let postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let database = match sqlite {
+        Some(path) if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" => None,
+        Some(path) => Some(Database::Sqlite(path.into())),
+        None if postgres && url.parse::<PgConnectOptions>().is_ok() => {
+            Some(Database::Postgres(url.into()))
+        }
+        None => None,
+    };
+    if database.is_none() {
+        reader.fault(KEY, EXPECTED);
+    }
+    database
+}
+
+/// A secret that may be absent, but not short.
+fn secret(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
+    let secret = SecretString::from(reader.text(key)?);
+    if secret.expose_secret().len() < SECRET_BYTES {
+        reader.fault(key, "a secret of at least 32 bytes, such as `openssl rand -hex 32` prints");
+    }
+    Some(secret)
+}

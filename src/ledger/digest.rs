@@ -1,0 +1,214 @@
+//! Keyed digests: what the ledger holds instead of an e-mail address, a key or a password.
+//!
+//! One secret; every use has a sub-key of its own, derived by HKDF-SHA-256 from a label, so that no
+//! digest of one kind can pass for another. Digests are HMAC-SHA-256.
+
+use std::fmt;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::{hkdf, hmac};
+use secrecy::{ExposeSecret as _, SecretString};
+
+/// 32 bytes of HMAC-SHA-256.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// A digest that was kept.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// As the database has it.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Digest {
+    /// The first four bytes: enough to tell two apart in a test, and too few to look one up.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, ..] = self.0;
+        write!(f, "Digest({a:02x}{b:02x}{c:02x}{d:02x}…)")
+    }
+}
+
+/// The digest of one value under the current secret and, while one is being replaced, the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidates {
+    /// Under the current secret: what is written.
+    pub current: Digest,
+    /// Under the previous secret: what may still be there.
+    pub previous: Option<Digest>,
+}
+
+impl Candidates {
+    /// Whether a kept digest is one of these, in constant time.
+    pub fn contains(&self, kept: &Digest) -> bool {
+        self.iter().any(|digest| verify_slices_are_equal(&digest.0, &kept.0).is_ok())
+    }
+
+    /// The current one, then the previous.
+    pub fn iter(&self) -> impl Iterator<Item = &Digest> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
+/// Makes every keyed digest.
+#[derive(Debug)]
+pub struct Digests {
+    current: Secret,
+    previous: Option<Secret>,
+}
+
+impl Digests {
+    /// From the secret, and the one that it replaces or is to be replaced by.
+    pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
+        Self { current: Secret::new(current), previous: previous.map(Secret::new) }
+    }
+
+    /// An e-mail address, as validated: trimmed and in lower case.
+    pub fn email(&self, email: &str) -> Candidates {
+        self.candidates(|secret| secret.email.digest([email.as_bytes()]))
+    }
+
+    /// A caller's idempotency key.
+    pub fn idempotency_key(&self, key: &str) -> Candidates {
+        self.candidates(|secret| secret.key.digest([key.as_bytes()]))
+    }
+
+    /// What a key is bound to. The length of the first part goes before it, so that no two pairs
+    /// are the same bytes.
+    pub fn binding(&self, email: &str, password: &SecretString) -> Candidates {
+        let email = email.as_bytes();
+        // usize has at most 64 bits on every target there is.
+        let length = u64::try_from(email.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let password = password.expose_secret().as_bytes();
+        self.candidates(|secret| secret.binding.digest([&length, email, password]))
+    }
+
+    /// What the database keeps to recognise the secret by.
+    pub fn check_value(&self) -> Candidates {
+        self.candidates(|secret| secret.check.digest([b"auth0-signup".as_slice()]))
+    }
+
+    /// A key for another use, under the current and the previous secret.
+    pub fn sub_keys(&self, label: &str) -> (SubKey, Option<SubKey>) {
+        let previous = self.previous.as_ref().map(|secret| secret.sub_key(label));
+        (self.current.sub_key(label), previous)
+    }
+
+    fn candidates(&self, digest: impl Fn(&Secret) -> Digest) -> Candidates {
+        Candidates { current: digest(&self.current), previous: self.previous.as_ref().map(digest) }
+    }
+}
+
+/// One secret's sub-keys, derived once.
+#[derive(Debug)]
+struct Secret {
+    root: hkdf::Prk,
+    email: SubKey,
+    key: SubKey,
+    binding: SubKey,
+    check: SubKey,
+}
+
+impl Secret {
+    fn new(secret: &SecretString) -> Self {
+        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"auth0-signup");
+        let root = salt.extract(secret.expose_secret().as_bytes());
+        Self {
+            email: SubKey::derive(&root, "ledger email v1"),
+            key: SubKey::derive(&root, "ledger idempotency key v1"),
+            binding: SubKey::derive(&root, "ledger binding v1"),
+            check: SubKey::derive(&root, "ledger check value v1"),
+            root,
+        }
+    }
+
+    fn sub_key(&self, label: &str) -> SubKey {
+        SubKey::derive(&self.root, label)
+    }
+}
+
+/// An HMAC-SHA-256 key for one use.
+#[derive(Debug, Clone)]
+pub struct SubKey(hmac::Key);
+
+impl SubKey {
+    #[expect(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; this asks for 32")]
+    fn derive(root: &hkdf::Prk, label: &str) -> Self {
+        let info = [label.as_bytes()];
+        let okm = root.expand(&info, hmac::HMAC_SHA256).expect("32 bytes are not too many");
+        Self(okm.into())
+    }
+
+    /// The digest of these parts, one after the other. Parts of varying length need their length
+    /// before them.
+    pub fn digest<'p>(&self, parts: impl IntoIterator<Item = &'p [u8]>) -> Digest {
+        let mut context = hmac::Context::with_key(&self.0);
+        for part in parts {
+            context.update(part);
+        }
+        let mut digest = [0; 32];
+        // The tag of HMAC-SHA-256 has exactly as many bytes.
+        for (byte, made) in digest.iter_mut().zip(context.sign().as_ref()) {
+            *byte = *made;
+        }
+        Digest(digest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        text.repeat(32).into()
+    }
+
+    #[test]
+    fn no_two_pairs_share_a_binding() {
+        let digests = Digests::new(&secret("k"), None);
+        let binding =
+            |email: &str, password: &str| digests.binding(email, &password.into()).current;
+        assert_eq!(binding("a@b.de", "x"), binding("a@b.de", "x"));
+        assert_ne!(binding("a@b.de", "x"), binding("a@b.d", "ex"));
+        assert_ne!(binding("a@b.de", "x"), binding("a@b.de", "y"));
+    }
+
+    #[test]
+    fn kinds_and_secrets_do_not_mix() {
+        let digests = Digests::new(&secret("k"), None);
+        assert_ne!(digests.email("same"), digests.idempotency_key("same"));
+        assert_ne!(digests.email("same"), Digests::new(&secret("l"), None).email("same"));
+        let (one, _) = digests.sub_keys("one");
+        let (other, _) = digests.sub_keys("other");
+        assert_ne!(one.digest([b"x".as_slice()]), other.digest([b"x".as_slice()]));
+    }
+
+    #[test]
+    fn a_digest_under_the_previous_secret_is_recognised() {
+        let before = Digests::new(&secret("k"), None).email("a@b.de").current;
+        let rotated = Digests::new(&secret("l"), Some(&secret("k"))).email("a@b.de");
+        assert!(rotated.contains(&before) && rotated.contains(&rotated.current));
+        assert!(!Digests::new(&secret("l"), None).email("a@b.de").contains(&before));
+    }
+
+    #[test]
+    fn hmac_and_hkdf_are_the_standard_ones() {
+        // Made with Python's hmac and hashlib: RFC 5869, then RFC 2104.
+        let digests = Digests::new(&secret("k"), None);
+        let hex = digests.email("ada@example.com").current.0.map(|byte| format!("{byte:02x}"));
+        assert_eq!(
+            hex.concat(),
+            "b6d438526e7c07599a69c23afd2d20eb0e255e8460c188133809fe3e27a6cc0b"
+        );
+    }
+
+    #[test]
+    fn debug_tells_no_secret() {
+        let text = format!("{:?}", Digests::new(&"canary".repeat(6).into(), None));
+        assert!(!text.contains("canary"), "{text}");
+    }
+}

@@ -1,0 +1,87 @@
+//! The tables' history: numbered SQL files, compiled in, each applied once and in order.
+//!
+//! Applied files never change; a change is a further file. A database that is ahead of this
+//! program (a newer replica migrated it) is taken as it is, so a migration must leave what the
+//! release before it reads and writes.
+
+use std::time::Duration;
+
+/// One migration, and when it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// Its number.
+    pub version: i32,
+    /// What it is about.
+    pub name: &'static str,
+    /// When it was applied; none while pending.
+    pub applied_at: Option<Duration>,
+}
+
+/// A migration's file.
+#[derive(Debug)]
+pub(super) struct Script {
+    pub(super) version: i32,
+    pub(super) name: &'static str,
+    pub(super) sql: &'static str,
+}
+
+pub(super) const SQLITE: [Script; 1] = [Script {
+    version: 1,
+    name: "attempts",
+    sql: include_str!("../../migrations/sqlite/0001_attempts.sql"),
+}];
+
+pub(super) const POSTGRES: [Script; 1] = [Script {
+    version: 1,
+    name: "attempts",
+    sql: include_str!("../../migrations/postgres/0001_attempts.sql"),
+}];
+
+/// Each script with the time from the table of those applied: `(version, milliseconds)`.
+pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migration> {
+    let applied_at = |version| {
+        let (_, millis) = applied.iter().find(|(known, _)| *known == version)?;
+        Some(Duration::from_millis(u64::try_from(*millis).unwrap_or_default()))
+    };
+    let status = |script: &Script| Migration {
+        version: script.version,
+        name: script.name,
+        applied_at: applied_at(script.version),
+    };
+    scripts.iter().map(status).collect()
+}
+
+/// The scripts that are not in the table of those applied.
+pub(super) fn pending<'s>(
+    scripts: &'s [Script],
+    applied: &[(i32, i64)],
+) -> impl Iterator<Item = &'s Script> {
+    scripts.iter().filter(|script| applied.iter().all(|(version, _)| *version != script.version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn every_file_is_compiled_in_under_its_number() {
+        for (folder, scripts) in [("sqlite", &SQLITE), ("postgres", &POSTGRES)] {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
+            let files = std::fs::read_dir(path).unwrap();
+            let mut names: Vec<_> =
+                files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            let known =
+                scripts.iter().map(|script| format!("{:04}_{}.sql", script.version, script.name));
+            assert_eq!(names, known.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn what_is_not_applied_is_pending() {
+        assert_eq!(pending(&SQLITE, &[]).count(), 1);
+        assert_eq!(pending(&SQLITE, &[(1, 5), (2, 6)]).count(), 0);
+        assert_eq!(status(&SQLITE, &[(1, 5)])[0].applied_at, Some(Duration::from_millis(5)));
+    }
+}

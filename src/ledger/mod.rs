@@ -1,0 +1,200 @@
+//! The ledger: what is known of every sign-up, written before the tenant is called and closed
+//! after it.
+//!
+//! One trait, two databases: [`sqlite`] (embedded, one process) and [`postgres`] (several
+//! replicas). Holds keyed digests and pseudonyms only: no name, e-mail address or password, and no
+//! idempotency key. Knows nothing of HTTP or Auth0; what a row means for a caller is decided by
+//! the use case. `docs/ledger.md` says what is durable when.
+
+mod attempt;
+mod digest;
+mod migrations;
+mod open;
+pub mod postgres;
+mod secret_key;
+pub mod sqlite;
+mod stored;
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+pub use attempt::{Attempt, AttemptId, Finish, NewAttempt, NewKey, PinnedUserId, State, Verdict};
+pub use digest::{Candidates, Digest, Digests, SubKey};
+pub use migrations::Migration;
+pub use open::{Access, OpenError, migrate, migrations, open};
+pub use secret_key::{KeyError, digests};
+
+/// Where attempts are written down. All times are since the Unix epoch, kept to the millisecond.
+#[async_trait]
+pub trait Ledger: fmt::Debug + Send + Sync {
+    /// Writes the attempt down; durable when it returns.
+    ///
+    /// Of any number of calls with one key, at any time and on any replica, exactly one is
+    /// [`Begun::New`] while the key lives.
+    ///
+    /// # Errors
+    /// When it could not be written. It may have been all the same (the connection broke after
+    /// the commit): such a row is found by [`Ledger::claim_open`].
+    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError>;
+
+    /// Writes down what came of an attempt; durable when it returns.
+    ///
+    /// A settled attempt stays as it is, save that [`Verdict::Created`] overrides
+    /// [`Verdict::NotCreated`]: a look-up that came too early is corrected by the call itself.
+    /// Whether it was written is what is returned.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError>;
+
+    /// The attempt that holds a key, if the key is alive.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn find_key(
+        &self,
+        key: &Candidates,
+        now: Duration,
+    ) -> Result<Option<Attempt>, LedgerError>;
+
+    /// The attempt with this id. A twin that waits for another replica asks for it repeatedly:
+    /// the answer is there even when the key was freed.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError>;
+
+    /// Leases up to `limit` unsettled attempts that are due for a look, the longest due first.
+    ///
+    /// Nobody else gets them before `now + lease`; a lease that its owner (a replica) does not
+    /// give back, because it died, ends by itself.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn claim_open(
+        &self,
+        owner: Uuid,
+        now: Duration,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Attempt>, LedgerError>;
+
+    /// Gives a leased attempt back unsettled, to be looked at again at that time or never. Does
+    /// nothing when the lease has gone to another owner.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn release(
+        &self,
+        id: AttemptId,
+        owner: Uuid,
+        next_look_at: Option<Duration>,
+    ) -> Result<(), LedgerError>;
+
+    /// Removes at most `batch` attempts begun before `now - keep`, and frees at most `batch`
+    /// expired keys. To be called until [`Swept::is_done`], with a pause in between: a batch is
+    /// short enough not to hold sign-ups up.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn sweep(
+        &self,
+        now: Duration,
+        keep: Duration,
+        batch: usize,
+    ) -> Result<Swept, LedgerError>;
+
+    /// The latest attempts that match, newest first. Reads every row if it must: for operators.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError>;
+
+    /// Removes every attempt of an e-mail address and says how many there were.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError>;
+
+    /// Whether the ledger can be written, by writing.
+    ///
+    /// # Errors
+    /// When it cannot.
+    async fn check(&self, now: Duration) -> Result<(), LedgerError>;
+
+    /// Writes what is queued and closes the database. Later calls fail.
+    async fn close(&self);
+}
+
+/// What [`Ledger::begin`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// The attempt is written down and its own.
+    New,
+    /// A living key names this attempt already; nothing was written.
+    Known(Box<Attempt>),
+}
+
+/// What [`Ledger::sweep`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Swept {
+    /// Attempts removed.
+    pub attempts: usize,
+    /// Expired keys freed.
+    pub keys: usize,
+}
+
+impl Swept {
+    /// Whether nothing was left to do.
+    pub const fn is_done(self, batch: usize) -> bool {
+        self.attempts < batch && self.keys < batch
+    }
+}
+
+/// Which attempts an operator asks for.
+#[derive(Debug, Clone)]
+pub enum Find {
+    /// All.
+    All,
+    /// Those in a state.
+    State(State),
+    /// Those of a request.
+    RequestId(String),
+    /// Those of an e-mail address.
+    Email(Candidates),
+}
+
+/// Why the ledger did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// It cannot be reached, is full, locked, read-only or closed. Passes by itself or is mended
+    /// by the operator; the ledger goes on as soon as it has passed.
+    #[error("the ledger is not available")]
+    Unavailable(#[source] Cause),
+    /// What it holds is not what this program wrote.
+    #[error("the ledger is damaged")]
+    Corrupt(#[source] Cause),
+}
+
+/// The database's own error, shared by every command of a failed batch.
+pub type Cause = Arc<dyn StdError + Send + Sync>;
+
+impl LedgerError {
+    pub(crate) fn unavailable(cause: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Arc::new(cause))
+    }
+
+    pub(crate) fn corrupt(cause: impl StdError + Send + Sync + 'static) -> Self {
+        Self::Corrupt(Arc::new(cause))
+    }
+}
+
+/// The ledger was closed, or what served it has ended.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the ledger is closed")]
+pub(crate) struct Closed;

@@ -1,0 +1,121 @@
+//! The database's file: made for its owner, locked for one service, opened, migrated, recognised.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Result, TransactionBehavior};
+
+use crate::config::Synchronous;
+use crate::ledger::migrations::{SQLITE, pending};
+use crate::ledger::secret_key::{make_folder, sibling};
+use crate::ledger::stored::millis;
+use crate::ledger::{Candidates, OpenError};
+
+/// How long a write waits for another process: an operator's command, a backup.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Makes the folder and an empty file where there is none, for their owner only. SQLite gives the
+/// files beside it the same mode.
+pub(super) fn make(path: &Path) -> std::io::Result<()> {
+    make_folder(path)?;
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
+}
+
+/// Takes the file for this process until the lock is dropped or the process ends, however it does.
+///
+/// A file of its own: a lock on the database itself would be lost as soon as anything in this
+/// process closed a descriptor of it, which is how POSIX has it.
+pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut options = OpenOptions::new();
+    let lock = options.append(true).create(true).mode(0o600).open(sibling(path, ".lock"));
+    let lock = lock.map_err(OpenError::unavailable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(OpenError::unavailable(error)),
+    }
+}
+
+/// Opens the file, which has to be there.
+pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection> {
+    // No CREATE: a file that vanished under a running service is an outage, not a new ledger.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Readers and the writer do not wait for one another, and a commit appends to one file.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let synchronous = match synchronous {
+        Synchronous::Full => "FULL",
+        Synchronous::Normal => "NORMAL",
+    };
+    connection.pragma_update(None, "synchronous", synchronous)?;
+    // What a burst made the log grow to is given back.
+    connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    // Nothing in the file itself is run.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// The migrations that were applied: `(version, milliseconds)`.
+pub(super) fn applied(connection: &Connection) -> Result<Vec<(i32, i64)>> {
+    if !connection.table_exists(None, "schema_migrations")? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare("SELECT version, applied_at FROM schema_migrations")?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Applies what is pending, all or nothing, and says how many there were.
+pub(super) fn migrate(connection: &mut Connection, now: Duration) -> Result<usize> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let applied = applied(&transaction)?;
+    let mut count = 0;
+    for script in pending(&SQLITE, &applied) {
+        transaction.execute_batch(
+            "CREATE TABLE IF NOT EXISTS schema_migrations \
+             (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT",
+        )?;
+        transaction.execute_batch(script.sql)?;
+        transaction.execute(
+            "INSERT INTO schema_migrations (version, name, applied_at) VALUES (?1, ?2, ?3)",
+            (script.version, script.name, millis(now)),
+        )?;
+        count += 1;
+    }
+    transaction.commit()?;
+    Ok(count)
+}
+
+/// Whether the file was written under one of these secrets, or is new; notes them when `renew`.
+pub(super) fn recognise(
+    connection: &mut Connection,
+    secrets: &Candidates,
+    renew: bool,
+    now: Duration,
+) -> Result<bool> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known: Vec<[u8; 32]> = transaction
+        .prepare("SELECT value FROM secret_checks")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_>>()?;
+    let ours = |value: &[u8; 32]| secrets.iter().any(|secret| secret.as_bytes() == value);
+    if !known.is_empty() && !known.iter().any(ours) {
+        return Ok(false);
+    }
+    if renew || known.is_empty() {
+        transaction.execute("DELETE FROM secret_checks", [])?;
+        for secret in secrets.iter() {
+            transaction.execute(
+                "INSERT OR REPLACE INTO secret_checks (value, seen_at) VALUES (?1, ?2)",
+                (secret.as_bytes(), millis(now)),
+            )?;
+        }
+    }
+    transaction.commit()?;
+    Ok(true)
+}

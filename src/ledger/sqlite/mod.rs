@@ -1,0 +1,279 @@
+//! The embedded ledger: one file, one process, one thread that writes.
+
+mod file;
+mod statements;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, ErrorCode};
+use tokio::task::spawn_blocking;
+use uuid::Uuid;
+
+use super::migrations::{SQLITE, pending, status};
+use super::{
+    Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
+    LedgerError, Migration, NewAttempt, OpenError, Swept,
+};
+use crate::config::Synchronous;
+use writer::Writer;
+
+/// How the file is opened.
+#[derive(Debug)]
+pub struct Options {
+    /// The database's file.
+    pub path: PathBuf,
+    /// What a commit waits for.
+    pub synchronous: Synchronous,
+    /// Whether pending migrations are applied.
+    pub migrate: bool,
+    /// Whether this is the service.
+    pub access: Access,
+}
+
+/// The ledger in an SQLite file.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    reader: Reader,
+    secret: Digest,
+}
+
+impl Sqlite {
+    /// Opens the file, made when it is not there, and starts the thread that writes.
+    ///
+    /// # Errors
+    /// When it is another process's, was written under another secret, or cannot be opened.
+    pub async fn open(
+        options: Options,
+        secrets: Candidates,
+        now: Duration,
+    ) -> Result<Self, OpenError> {
+        blocking(move || Self::open_blocking(options, &secrets, now)).await
+    }
+
+    fn open_blocking(
+        options: Options,
+        secrets: &Candidates,
+        now: Duration,
+    ) -> Result<Self, OpenError> {
+        let Options { path, synchronous, migrate, access } = options;
+        file::make(&path).map_err(OpenError::unavailable)?;
+        let serves = access == Access::Serve;
+        let lock = if serves { Some(file::lock(&path)?) } else { None };
+        let mut connection = connect(&path, synchronous)?;
+        if migrate {
+            file::migrate(&mut connection, now).map_err(LedgerError::from)?;
+        } else {
+            let applied = file::applied(&connection).map_err(LedgerError::from)?;
+            let pending = pending(&SQLITE, &applied).count();
+            if pending > 0 {
+                return Err(OpenError::Pending(pending));
+            }
+        }
+        let known = file::recognise(&mut connection, secrets, serves, now);
+        if !known.map_err(LedgerError::from)? {
+            return Err(OpenError::OtherKey);
+        }
+        if serves {
+            statements::release_orphans(&connection, now).map_err(LedgerError::from)?;
+        }
+        let reader = Reader::new(path.clone(), connect(&path, synchronous)?);
+        let writer = Writer::start(connection, path, synchronous, lock);
+        let writer = writer.map_err(OpenError::unavailable)?;
+        Ok(Self { writer, reader, secret: secrets.current })
+    }
+}
+
+/// Every migration of this file, and when it was applied.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
+    blocking(move || {
+        if !path.exists() {
+            return Ok(status(&SQLITE, &[]));
+        }
+        let connection = connect(&path, Synchronous::Full)?;
+        let applied = file::applied(&connection).map_err(LedgerError::from)?;
+        Ok(status(&SQLITE, &applied))
+    })
+    .await
+}
+
+/// Applies what is pending, all or nothing, and says how many there were.
+///
+/// # Errors
+/// When the file cannot be made or written, or a migration fails.
+pub async fn migrate(path: PathBuf, now: Duration) -> Result<usize, OpenError> {
+    blocking(move || {
+        file::make(&path).map_err(OpenError::unavailable)?;
+        let mut connection = connect(&path, Synchronous::Full)?;
+        Ok(file::migrate(&mut connection, now).map_err(LedgerError::from)?)
+    })
+    .await
+}
+
+fn connect(path: &std::path::Path, synchronous: Synchronous) -> Result<Connection, OpenError> {
+    Ok(file::connect(path, synchronous).map_err(LedgerError::from)?)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
+) -> Result<T, OpenError> {
+    spawn_blocking(work).await.map_err(OpenError::unavailable)?
+}
+
+#[async_trait]
+impl Ledger for Sqlite {
+    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError> {
+        self.writer.run(move |connection| statements::begin(connection, &attempt)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
+        self.writer.run(move |connection| statements::finish(connection, &finish)).await
+    }
+
+    async fn find_key(
+        &self,
+        key: &Candidates,
+        now: Duration,
+    ) -> Result<Option<Attempt>, LedgerError> {
+        self.reader.read(|connection| statements::find_key(connection, key, now))
+    }
+
+    async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
+        self.reader.read(|connection| statements::get(connection, id))
+    }
+
+    async fn claim_open(
+        &self,
+        owner: Uuid,
+        now: Duration,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Attempt>, LedgerError> {
+        let claim = move |connection: &_| statements::claim(connection, owner, now, lease, limit);
+        self.writer.run(claim).await
+    }
+
+    async fn release(
+        &self,
+        id: AttemptId,
+        owner: Uuid,
+        next_look_at: Option<Duration>,
+    ) -> Result<(), LedgerError> {
+        let release =
+            move |connection: &_| statements::release(connection, id, owner, next_look_at);
+        self.writer.run(release).await
+    }
+
+    async fn sweep(
+        &self,
+        now: Duration,
+        keep: Duration,
+        batch: usize,
+    ) -> Result<Swept, LedgerError> {
+        self.writer.run(move |connection| statements::sweep(connection, now, keep, batch)).await
+    }
+
+    async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
+        // May read the whole file: on a connection and a thread that nobody waits for.
+        let path = self.reader.path()?;
+        let found = spawn_blocking(move || {
+            let connection = file::connect(&path, Synchronous::Normal)?;
+            statements::find(&connection, &by, limit)
+        });
+        Ok(found.await.map_err(LedgerError::unavailable)??)
+    }
+
+    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
+        // Looked for outside the transaction, which would hold every sign-up up meanwhile.
+        let attempts = self.find(Find::Email(*email), usize::MAX).await?;
+        let ids: Vec<_> = attempts.into_iter().map(|attempt| attempt.id).collect();
+        self.writer.run(move |connection| statements::delete(connection, &ids)).await
+    }
+
+    async fn check(&self, now: Duration) -> Result<(), LedgerError> {
+        let secret = self.secret;
+        let known = self.writer.run(move |connection| statements::check(connection, &secret, now));
+        if known.await? { Ok(()) } else { Err(LedgerError::unavailable(OpenError::OtherKey)) }
+    }
+
+    async fn close(&self) {
+        self.reader.close();
+        self.writer.close().await;
+    }
+}
+
+/// Looks single rows up, on the caller's thread: a few pages that are in memory as a rule, which
+/// takes a fifth of the time that handing it to another thread would.
+#[derive(Debug)]
+struct Reader {
+    path: PathBuf,
+    state: Mutex<ReaderState>,
+}
+
+#[derive(Debug)]
+enum ReaderState {
+    Open(Connection),
+    /// The last reading failed; the next one opens the file anew.
+    Failed,
+    Closed,
+}
+
+impl Reader {
+    const fn new(path: PathBuf, connection: Connection) -> Self {
+        Self { path, state: Mutex::new(ReaderState::Open(connection)) }
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, LedgerError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = match std::mem::replace(&mut *state, ReaderState::Failed) {
+            ReaderState::Open(connection) => connection,
+            ReaderState::Failed => file::connect(&self.path, Synchronous::Normal)?,
+            ReaderState::Closed => {
+                *state = ReaderState::Closed;
+                return Err(LedgerError::unavailable(Closed));
+            }
+        };
+        let read = work(&connection)?;
+        *state = ReaderState::Open(connection);
+        Ok(read)
+    }
+
+    /// The file, unless it is closed.
+    fn path(&self) -> Result<PathBuf, LedgerError> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match *state {
+            ReaderState::Open(_) | ReaderState::Failed => Ok(self.path.clone()),
+            ReaderState::Closed => Err(LedgerError::unavailable(Closed)),
+        }
+    }
+
+    fn close(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = ReaderState::Closed;
+    }
+}
+
+impl From<rusqlite::Error> for LedgerError {
+    fn from(error: rusqlite::Error) -> Self {
+        let damaged = match &error {
+            rusqlite::Error::SqliteFailure(failure, _) => {
+                matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+            }
+            rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::InvalidColumnType(..) => true,
+            _ => false,
+        };
+        if damaged { Self::corrupt(error) } else { Self::unavailable(error) }
+    }
+}

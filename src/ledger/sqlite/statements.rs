@@ -1,0 +1,287 @@
+//! What is said to SQLite: every statement, and the rows that come back.
+//!
+//! Functions on a connection; the transaction around them is the [`writer`](super::writer)'s.
+
+use std::time::Duration;
+
+use rusqlite::types::Type;
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, Row, params};
+use uuid::Uuid;
+
+use crate::ledger::stored::{Stored, millis};
+use crate::ledger::{
+    Attempt, AttemptId, Begun, Candidates, Digest, Find, Finish, NewAttempt, State, Swept, Verdict,
+};
+
+/// The columns in the order of [`Stored`].
+macro_rules! columns {
+    () => {
+        "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
+         request_id, auth0_request_id, state, code, begun_at, finished_at, connection_ended_at, \
+         due_at, owner, looks"
+    };
+}
+
+const INSERT: &str = "\
+    INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, user_id, \
+    request_id, state, begun_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) \
+    ON CONFLICT (key_digest) WHERE key_digest IS NOT NULL DO NOTHING";
+
+const BY_KEY: &str =
+    concat!("SELECT ", columns!(), " FROM attempts WHERE key_digest = ?1 AND key_expires_at > ?2");
+
+const FREE_EXPIRED: &str = "\
+    UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
+    WHERE key_digest = ?1 AND key_expires_at <= ?2";
+
+/// Leaves the key's columns out: SQLite rewrites the index of every column that is named here.
+const FINISH: &str = "\
+    UPDATE attempts SET state = ?2, code = ?3, auth0_user_id = ?4, \
+    auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
+    connection_ended_at = coalesce(?7, connection_ended_at), due_at = ?8, owner = NULL \
+    WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state = 4))";
+
+const FREE: &str = "\
+    UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
+    WHERE id = ?1 AND key_digest IS NOT NULL";
+
+const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = ?1");
+
+const CLAIM: &str = concat!(
+    "UPDATE attempts SET due_at = ?2, owner = ?3, looks = looks + 1 WHERE id IN \
+     (SELECT id FROM attempts WHERE due_at <= ?1 ORDER BY due_at LIMIT ?4) RETURNING ",
+    columns!()
+);
+
+const RELEASE: &str = "\
+    UPDATE attempts SET due_at = ?3, owner = NULL \
+    WHERE id = ?1 AND owner = ?2 AND state IN (0, 3)";
+
+const SWEEP_ATTEMPTS: &str = "\
+    DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
+
+const SWEEP_KEYS: &str = "\
+    UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
+    WHERE id IN (SELECT id FROM attempts WHERE key_expires_at <= ?1 LIMIT ?2)";
+
+const ALL: &str = concat!("SELECT ", columns!(), " FROM attempts ORDER BY id DESC LIMIT ?1");
+
+const BY_STATE: &str =
+    concat!("SELECT ", columns!(), " FROM attempts WHERE state = ?2 ORDER BY id DESC LIMIT ?1");
+
+const BY_REQUEST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM attempts WHERE request_id = ?2 ORDER BY id DESC LIMIT ?1"
+);
+
+const BY_EMAIL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM attempts WHERE email_digest IN (?2, ?3) ORDER BY id DESC LIMIT ?1"
+);
+
+const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
+
+const CHECK: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
+
+/// What an earlier process was working on when it ended.
+const ORPHANS: &str =
+    "UPDATE attempts SET due_at = ?1 WHERE due_at > ?1 AND (state = 0 OR owner IS NOT NULL)";
+
+pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Begun> {
+    if let Some(key) = &attempt.key {
+        if let Some(previous) = &key.key.previous
+            && let Some(known) = living(connection, previous, attempt.begun_at)?
+        {
+            return Ok(Begun::Known(Box::new(known)));
+        }
+        if insert(connection, attempt)? {
+            return Ok(Begun::New);
+        }
+        if let Some(known) = living(connection, &key.key.current, attempt.begun_at)? {
+            return Ok(Begun::Known(Box::new(known)));
+        }
+        let digest = key.key.current.as_bytes();
+        cached(connection, FREE_EXPIRED)?.execute(params![digest, millis(attempt.begun_at)])?;
+    }
+    insert(connection, attempt)?;
+    Ok(Begun::New)
+}
+
+/// Whether the key was not taken.
+fn insert(connection: &Connection, attempt: &NewAttempt) -> Result<bool> {
+    let key = attempt.key.as_ref();
+    let rows = cached(connection, INSERT)?.execute(params![
+        blob(&attempt.id),
+        attempt.email.as_bytes(),
+        key.map(|key| key.key.current.as_bytes()),
+        key.map(|key| key.binding.as_bytes()),
+        key.map(|key| millis(key.expires_at)),
+        attempt.user_id.as_str(),
+        attempt.request_id,
+        millis(attempt.begun_at),
+        millis(attempt.leased_until),
+    ])?;
+    Ok(rows == 1)
+}
+
+fn living(connection: &Connection, key: &Digest, now: Duration) -> Result<Option<Attempt>> {
+    one(connection, BY_KEY, params![key.as_bytes(), millis(now)])
+}
+
+pub(super) fn find_key(
+    connection: &Connection,
+    key: &Candidates,
+    now: Duration,
+) -> Result<Option<Attempt>> {
+    for digest in key.iter() {
+        if let Some(attempt) = living(connection, digest, now)? {
+            return Ok(Some(attempt));
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn finish(connection: &Connection, finish: &Finish) -> Result<bool> {
+    let (user_id, connection_ended_at, due_at) = match &finish.verdict {
+        Verdict::Created { user_id } => (user_id.as_deref(), None, None),
+        Verdict::Exists | Verdict::NotCreated => (None, None, None),
+        Verdict::Unknown { connection_ended_at } => {
+            (None, Some(*connection_ended_at), Some(finish.finished_at))
+        }
+    };
+    let rows = cached(connection, FINISH)?.execute(params![
+        blob(&finish.id),
+        finish.verdict.state().number(),
+        finish.code,
+        user_id,
+        finish.auth0_request_id,
+        millis(finish.finished_at),
+        connection_ended_at.map(millis),
+        due_at.map(millis),
+    ])?;
+    if rows == 1 && finish.verdict == Verdict::NotCreated {
+        cached(connection, FREE)?.execute([blob(&finish.id)])?;
+    }
+    Ok(rows == 1)
+}
+
+pub(super) fn get(connection: &Connection, id: AttemptId) -> Result<Option<Attempt>> {
+    one(connection, BY_ID, [blob(&id)])
+}
+
+pub(super) fn claim(
+    connection: &Connection,
+    owner: Uuid,
+    now: Duration,
+    lease: Duration,
+    limit: usize,
+) -> Result<Vec<Attempt>> {
+    let until = millis(now + lease);
+    many(connection, CLAIM, params![millis(now), until, owner.as_bytes(), count(limit)])
+}
+
+pub(super) fn release(
+    connection: &Connection,
+    id: AttemptId,
+    owner: Uuid,
+    next_look_at: Option<Duration>,
+) -> Result<()> {
+    let next = next_look_at.map(millis);
+    cached(connection, RELEASE)?.execute(params![blob(&id), owner.as_bytes(), next])?;
+    Ok(())
+}
+
+pub(super) fn sweep(
+    connection: &Connection,
+    now: Duration,
+    keep: Duration,
+    batch: usize,
+) -> Result<Swept> {
+    let oldest = AttemptId::floor(now.saturating_sub(keep));
+    let batch = count(batch);
+    let attempts =
+        cached(connection, SWEEP_ATTEMPTS)?.execute(params![oldest.as_bytes(), batch])?;
+    let keys = cached(connection, SWEEP_KEYS)?.execute(params![millis(now), batch])?;
+    Ok(Swept { attempts, keys })
+}
+
+pub(super) fn find(connection: &Connection, by: &Find, limit: usize) -> Result<Vec<Attempt>> {
+    let limit = count(limit);
+    match by {
+        Find::All => many(connection, ALL, [limit]),
+        Find::State(state) => many(connection, BY_STATE, params![limit, state.number()]),
+        Find::RequestId(id) => many(connection, BY_REQUEST, params![limit, id]),
+        Find::Email(Candidates { current, previous }) => {
+            let previous = previous.as_ref().map(Digest::as_bytes);
+            many(connection, BY_EMAIL, params![limit, current.as_bytes(), previous])
+        }
+    }
+}
+
+pub(super) fn delete(connection: &Connection, ids: &[AttemptId]) -> Result<usize> {
+    let mut statement = cached(connection, DELETE)?;
+    ids.iter().map(|id| statement.execute([blob(id)])).sum()
+}
+
+/// Writes; `false` when the secret that was there at the start no longer is.
+pub(super) fn check(connection: &Connection, secret: &Digest, now: Duration) -> Result<bool> {
+    let rows = cached(connection, CHECK)?.execute(params![secret.as_bytes(), millis(now)])?;
+    Ok(rows == 1)
+}
+
+pub(super) fn release_orphans(connection: &Connection, now: Duration) -> Result<usize> {
+    connection.execute(ORPHANS, [millis(now)])
+}
+
+fn cached<'c>(connection: &'c Connection, sql: &'static str) -> Result<CachedStatement<'c>> {
+    connection.prepare_cached(sql)
+}
+
+fn one(connection: &Connection, sql: &'static str, params: impl Params) -> Result<Option<Attempt>> {
+    cached(connection, sql)?.query_row(params, attempt).optional()
+}
+
+fn many(connection: &Connection, sql: &'static str, params: impl Params) -> Result<Vec<Attempt>> {
+    cached(connection, sql)?.query_map(params, attempt)?.collect()
+}
+
+fn attempt(row: &Row<'_>) -> Result<Attempt> {
+    let stored = Stored {
+        id: Uuid::from_bytes(row.get(0)?),
+        email_digest: row.get(1)?,
+        key_digest: row.get(2)?,
+        binding_digest: row.get(3)?,
+        key_expires_at: row.get(4)?,
+        user_id: row.get(5)?,
+        auth0_user_id: row.get(6)?,
+        request_id: row.get(7)?,
+        auth0_request_id: row.get(8)?,
+        state: row.get(9)?,
+        code: row.get(10)?,
+        begun_at: row.get(11)?,
+        finished_at: row.get(12)?,
+        connection_ended_at: row.get(13)?,
+        due_at: row.get(14)?,
+        owner: row.get::<_, Option<[u8; 16]>>(15)?.map(Uuid::from_bytes),
+        looks: row.get(16)?,
+    };
+    stored.parse().map_err(|malformed| {
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(malformed))
+    })
+}
+
+fn blob(id: &AttemptId) -> &[u8; 16] {
+    id.as_uuid().as_bytes()
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// The numbers that the statements spell out.
+const _: () = {
+    assert!(State::Open.number() == 0 && State::Created.number() == 1);
+    assert!(State::Unknown.number() == 3 && State::NotCreated.number() == 4);
+};

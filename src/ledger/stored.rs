@@ -1,0 +1,86 @@
+//! A row as a database has it, and the way from there to an [`Attempt`]: the same for both.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::attempt::KeptKey;
+use super::{Attempt, Digest, PinnedUserId, State};
+
+/// The columns of `attempts`, in the order of every statement that returns rows. The statements
+/// spell them out; the suite fails when the two differ.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) id: Uuid,
+    pub(super) email_digest: Vec<u8>,
+    pub(super) key_digest: Option<Vec<u8>>,
+    pub(super) binding_digest: Option<Vec<u8>>,
+    pub(super) key_expires_at: Option<i64>,
+    pub(super) user_id: String,
+    pub(super) auth0_user_id: Option<String>,
+    pub(super) request_id: String,
+    pub(super) auth0_request_id: Option<String>,
+    pub(super) state: i64,
+    pub(super) code: Option<String>,
+    pub(super) begun_at: i64,
+    pub(super) finished_at: Option<i64>,
+    pub(super) connection_ended_at: Option<i64>,
+    pub(super) due_at: Option<i64>,
+    pub(super) owner: Option<Uuid>,
+    pub(super) looks: i64,
+}
+
+/// A column holds what this program does not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("column {0} of an attempt holds what was never written there")]
+pub(super) struct Malformed(&'static str);
+
+impl Stored {
+    /// The attempt.
+    ///
+    /// # Errors
+    /// The first column that holds what is never written.
+    pub(super) fn parse(self) -> Result<Attempt, Malformed> {
+        let key = match (self.key_digest, self.binding_digest, self.key_expires_at) {
+            (Some(key), Some(binding), Some(expires_at)) => Some(KeptKey {
+                key: digest(&key, "key_digest")?,
+                binding: digest(&binding, "binding_digest")?,
+                expires_at: duration(expires_at, "key_expires_at")?,
+            }),
+            (None, None, None) => None,
+            _ => return Err(Malformed("key_digest")),
+        };
+        let optional =
+            |millis: Option<i64>, column| millis.map(|at| duration(at, column)).transpose();
+        Ok(Attempt {
+            id: self.id.into(),
+            email: digest(&self.email_digest, "email_digest")?,
+            key,
+            user_id: PinnedUserId::parse(self.user_id).ok_or(Malformed("user_id"))?,
+            auth0_user_id: self.auth0_user_id,
+            request_id: self.request_id,
+            auth0_request_id: self.auth0_request_id,
+            state: State::from_number(self.state).ok_or(Malformed("state"))?,
+            code: self.code,
+            begun_at: duration(self.begun_at, "begun_at")?,
+            finished_at: optional(self.finished_at, "finished_at")?,
+            connection_ended_at: optional(self.connection_ended_at, "connection_ended_at")?,
+            due_at: optional(self.due_at, "due_at")?,
+            owner: self.owner,
+            looks: u32::try_from(self.looks).map_err(|_| Malformed("looks"))?,
+        })
+    }
+}
+
+fn digest(bytes: &[u8], column: &'static str) -> Result<Digest, Malformed> {
+    bytes.try_into().map(Digest::from_bytes).map_err(|_| Malformed(column))
+}
+
+fn duration(millis: i64, column: &'static str) -> Result<Duration, Malformed> {
+    u64::try_from(millis).map(Duration::from_millis).map_err(|_| Malformed(column))
+}
+
+/// A time as both databases keep it. Saturates in the year 292 million.
+pub(super) fn millis(at: Duration) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}

@@ -25,16 +25,24 @@ struct Envelope<'a> {
     message: Option<Cow<'a, str>>,
 }
 
-/// The meaning of an answer to create-user that is not a success.
+/// Whether an answer refuses the token, which a fresh one may mend. Nothing was done then.
+pub(super) fn refuses_token(status: u16, body: &[u8]) -> bool {
+    let is_bearer = || {
+        let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
+        envelope.error_code.as_deref() == Some("Bearer")
+    };
+    status == 401 || (status == 400 && is_bearer())
+}
+
+/// The meaning of an answer to create-user that is not a success and does not refuse the token.
 ///
 /// `now` is the wall clock, for a reset given as an absolute time.
-pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Refusal {
+pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Error {
     let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
     let code = envelope.error_code.as_deref();
     let message = envelope.message.as_deref().unwrap_or_default();
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
-    let error = match (status, code) {
-        (401, _) | (400, Some("Bearer")) => return Refusal::Token,
+    match (status, code) {
         (400, Some("invalid_body")) => Error::InvalidBody,
         (400, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
@@ -46,20 +54,10 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
         (409, Some("auth0_idp_error")) => Error::UserExists,
         (409, None) if message.starts_with("The user already exists") => Error::UserExists,
         (429, _) => Error::RateLimited { retry_after: retry_after(headers, now) },
-        // 408: the tenant's edge gave up waiting; 1xx to 3xx: nothing that a create answers with.
+        // 408: the tenant's edge gave up waiting.
         (408 | 500.., _) => Error::Unclear(Arc::new(Transport::Status(status))),
         (_, _) => unknown(),
-    };
-    Refusal::Final(error)
-}
-
-/// A refusal, apart from the one that a fresh token may mend.
-#[derive(Debug)]
-pub(super) enum Refusal {
-    /// The token was refused; nothing was done.
-    Token,
-    /// Anything else.
-    Final(Error),
+    }
 }
 
 fn bad_request(message: &str) -> Option<Error> {

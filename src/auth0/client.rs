@@ -1,16 +1,20 @@
-//! The tenant's client: one create-user call a sign-up, with the cached token.
+//! The tenant's client: one create-user call a sign-up and the look-ups that settle it, with the
+//! cached token.
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Request;
 use tokio::time::Instant;
 use url::Url;
 
-use super::answer::{Refusal, classify};
+use super::answer::{classify, refuses_token};
 use super::create_user::{self, User};
 use super::error::{Error, Misconfiguration, Transport, transport};
+use super::lookup::{self, Found, LookupError};
 use super::token::{Keeper, Token, TokenHealth, Tokens};
 use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
@@ -30,6 +34,7 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 pub struct Client {
     http: reqwest::Client,
     users: Url,
+    users_by_email: Url,
     /// The headers that are the same in every call.
     headers: HeaderMap,
     connection: String,
@@ -74,6 +79,7 @@ impl Client {
         Ok(Self {
             http,
             users: format!("{}/api/v2/users", settings.base).parse()?,
+            users_by_email: format!("{}/api/v2/users-by-email", settings.base).parse()?,
             headers,
             connection: settings.connection.clone(),
             verify_email: settings.verify_email,
@@ -85,25 +91,86 @@ impl Client {
 
     /// Creates the user: one call, and a second only when the first was refused for its token.
     ///
-    /// `correlation_id` (at most 64 characters) shows up in the tenant's log.
+    /// `user_id` pins the user's id, without `auth0|`. `correlation_id` (at most 64 characters)
+    /// shows up in the tenant's log.
     ///
     /// # Errors
     /// See [`Error`]; only [`Error::Unclear`] leaves open whether the user exists now.
-    pub async fn create_user(&self, user: &NewUser, correlation_id: &str) -> Result<User, Error> {
-        let body = create_user::body(&self.connection, self.verify_email, user)
+    pub async fn create_user(
+        &self,
+        user: &NewUser,
+        user_id: Option<&str>,
+        correlation_id: &str,
+    ) -> Result<Created, Error> {
+        let body = create_user::body(&self.connection, self.verify_email, user, user_id)
             .map_err(|_| Error::InvalidBody)?;
-        let token = self.tokens.get().await?;
-        match self.post(&token, body.clone(), correlation_id).await {
-            Err(Refusal::Token) => {}
-            done => return settle(done),
+        let request = || {
+            let mut request = self.request(Method::POST, self.users.clone());
+            if let Ok(id) = HeaderValue::from_str(correlation_id) {
+                request.headers_mut().insert(CORRELATION_ID, id);
+            }
+            *request.body_mut() = Some(body.clone().into());
+            request
+        };
+        let started = Instant::now();
+        let created = self.call(request).await.and_then(|answer| self.created(&answer));
+        let label = created.as_ref().map_or_else(Error::label, |_| "created");
+        self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
+        created
+    }
+
+    fn created(&self, answer: &Answer) -> Result<Created, Error> {
+        let Answer { status, headers, body } = answer;
+        // A status other than 201 says enough when the body breaks off.
+        let bytes = body.as_deref().unwrap_or_default();
+        if *status != 201 {
+            return Err(classify(*status, headers, bytes, self.clock.now()));
         }
-        self.tokens.refuse(&token);
-        let token = self.tokens.get().await?;
-        let done = self.post(&token, body, correlation_id).await;
-        if let Err(Refusal::Token) = done {
-            self.tokens.refuse(&token);
-        }
-        settle(done)
+        let user = serde_json::from_slice(bytes)
+            .map_err(|_| Error::Unclear(Arc::new(Transport::Unreadable(201))))?;
+        Ok(Created { user, auth0_request_id: request_id(headers) })
+    }
+
+    /// The user of this id (without `auth0|`), or `None` when there is none now.
+    ///
+    /// # Errors
+    /// When the application lacks `read:users`, or the tenant did not tell.
+    pub async fn user(&self, user_id: &str) -> Result<Option<User>, LookupError> {
+        let mut url = self.users.clone();
+        // The bar of `auth0|` has to be encoded, which a URL's own rules leave alone in a path.
+        let id = utf8_percent_encode(user_id, NON_ALPHANUMERIC);
+        url.set_path(&format!("{}/auth0%7C{id}", self.users.path()));
+        let started = Instant::now();
+        let answer = self.call(|| self.request(Method::GET, url.clone())).await;
+        let found = answer.map_err(LookupError::from).and_then(|answer| lookup::by_id(&answer));
+        let label = match &found {
+            Ok(Some(_)) => "found",
+            Ok(None) => "absent",
+            Err(error) => error.label(),
+        };
+        self.metrics.auth0_request(Operation::GetUser, label, started.elapsed());
+        found
+    }
+
+    /// The users of the connection with this e-mail address (in lower case).
+    ///
+    /// # Errors
+    /// When the application lacks `read:users`, or the tenant did not tell.
+    pub async fn users_by_email(&self, email: &str) -> Result<Vec<Found>, LookupError> {
+        let mut url = self.users_by_email.clone();
+        url.query_pairs_mut().append_pair("email", email);
+        let started = Instant::now();
+        let answer = self.call(|| self.request(Method::GET, url.clone())).await;
+        let found = answer
+            .map_err(LookupError::from)
+            .and_then(|answer| lookup::by_email(&answer, &self.connection));
+        let label = match &found {
+            Ok(users) if users.is_empty() => "absent",
+            Ok(_) => "found",
+            Err(error) => error.label(),
+        };
+        self.metrics.auth0_request(Operation::UsersByEmail, label, started.elapsed());
+        found
     }
 
     /// Whether sign-ups have a token now.
@@ -111,58 +178,64 @@ impl Client {
         self.tokens.health()
     }
 
-    async fn post(
-        &self,
-        token: &Token,
-        body: Bytes,
-        correlation_id: &str,
-    ) -> Result<User, Refusal> {
-        let started = Instant::now();
-        let mut request = reqwest::Request::new(Method::POST, self.users.clone());
-        let headers = request.headers_mut();
-        headers.clone_from(&self.headers);
-        headers.insert(AUTHORIZATION, token.authorization.clone());
-        if let Ok(id) = HeaderValue::from_str(correlation_id) {
-            headers.insert(CORRELATION_ID, id);
-        }
-        *request.body_mut() = Some(body.into());
-        let result = self.answer(request, token).await;
-        let label = match &result {
-            Ok(_) => "created",
-            Err(Refusal::Token) => "token_refused",
-            Err(Refusal::Final(error)) => error.label(),
-        };
-        self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
-        result
+    fn request(&self, method: Method, url: Url) -> Request {
+        let mut request = Request::new(method, url);
+        request.headers_mut().clone_from(&self.headers);
+        request
     }
 
-    async fn answer(&self, request: reqwest::Request, token: &Token) -> Result<User, Refusal> {
-        let sent = |error| Refusal::Final(transport(error));
-        let answer = self.http.execute(request).await.map_err(sent)?;
-        let status = answer.status().as_u16();
-        if status == 201 {
-            token.prove();
-            let unreadable =
-                || Refusal::Final(Error::Unclear(Arc::new(Transport::Unreadable(201))));
-            let body = read_body(answer).await.map_err(|_| unreadable())?;
-            return serde_json::from_slice(&body).map_err(|_| unreadable());
+    /// One call, and a second with a fresh token when the first was refused for its token.
+    async fn call(&self, request: impl Fn() -> Request) -> Result<Answer, Error> {
+        for _ in 0..2 {
+            let token = self.tokens.get().await?;
+            let answer = self.send(request(), &token).await?;
+            let refused = refuses_token(answer.status, answer.body.as_deref().unwrap_or_default());
+            if !refused {
+                if answer.status < 500 {
+                    token.prove();
+                }
+                return Ok(answer);
+            }
+            self.tokens.refuse(&token);
         }
-        let headers = answer.headers().clone();
-        // A status says enough when the body breaks off.
-        let body = read_body(answer).await.unwrap_or_default();
-        let refusal = classify(status, &headers, &body, self.clock.now());
-        if matches!(refusal, Refusal::Final(_)) && status < 500 {
-            token.prove();
-        }
-        Err(refusal)
+        Err(Misconfiguration::TokenRefused.into())
+    }
+
+    async fn send(&self, mut request: Request, token: &Token) -> Result<Answer, Error> {
+        request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
+        let response = self.http.execute(request).await.map_err(transport)?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Ok(Answer { status, headers, body: read_body(response).await.ok() })
     }
 }
 
-fn settle(done: Result<User, Refusal>) -> Result<User, Error> {
-    done.map_err(|refusal| match refusal {
-        Refusal::Token => Misconfiguration::TokenRefused.into(),
-        Refusal::Final(error) => error,
-    })
+/// A user that was created.
+#[derive(Debug)]
+pub struct Created {
+    /// As the tenant answered.
+    pub user: User,
+    /// Auth0's id of the request.
+    pub auth0_request_id: Option<String>,
+}
+
+/// An answer of the tenant.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// `None` when it broke off.
+    pub(super) body: Option<Bytes>,
+}
+
+/// Auth0's own id of a request, for its support: short, and of harmless characters.
+fn request_id(headers: &HeaderMap) -> Option<String> {
+    let names = ["ot-baggage-auth0-request-id", "x-auth0-requestid", "cf-ray"];
+    let mut values = names.into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
+    let harmless = |id: &&str| {
+        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (1..=64).contains(&id.len()) && plain
+    };
+    values.find(harmless).map(str::to_owned)
 }
 
 /// The body of an answer, empty when it is larger than [`MAX_ANSWER`].

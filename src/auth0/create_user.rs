@@ -36,6 +36,8 @@ struct Body<'a> {
     user_metadata: &'a BTreeMap<String, MetadataValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verify_email: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
 }
 
 /// The bytes of the call for this user.
@@ -46,6 +48,7 @@ pub(super) fn body(
     connection: &str,
     verify_email: VerifyEmail,
     user: &NewUser,
+    user_id: Option<&str>,
 ) -> Result<Bytes, serde_json::Error> {
     let body = Body {
         connection,
@@ -64,6 +67,7 @@ pub(super) fn body(
             VerifyEmail::On => Some(true),
             VerifyEmail::Off => Some(false),
         },
+        user_id,
     };
     serde_json::to_vec(&body).map(Bytes::from)
 }
@@ -102,6 +106,24 @@ pub struct User {
     /// `phone_number`
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone_number: Option<Box<str>>,
+}
+
+impl User {
+    /// A user of whom only the id (without `auth0|`) and the address are known.
+    pub fn known(user_id: &str, email: &str) -> Self {
+        Self {
+            user_id: format!("auth0|{user_id}").into(),
+            email: Some(email.into()),
+            email_verified: None,
+            name: None,
+            given_name: None,
+            family_name: None,
+            nickname: None,
+            picture: None,
+            username: None,
+            phone_number: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for User {

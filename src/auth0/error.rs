@@ -49,6 +49,9 @@ pub enum Transport {
     /// An answer whose body is not what its status promises.
     #[error("an answer with status {0} that cannot be read")]
     Unreadable(u16),
+    /// No answer that this process knows of: it was an earlier one that asked.
+    #[error("an earlier attempt was left open")]
+    Earlier,
     /// No token within the time that a sign-up waits for one.
     #[error("no token in time")]
     NoToken,

@@ -9,12 +9,14 @@ mod client;
 mod create_user;
 mod error;
 mod http_client;
+mod lookup;
 mod telemetry_header;
 mod token;
 mod token_request;
 
-pub use client::Client;
+pub use client::{Client, Created};
 pub use create_user::User;
 pub use error::{Error, Misconfiguration, Transport};
 pub use http_client::BuildError;
+pub use lookup::{Found, LookupError};
 pub use token::{TokenFailure, TokenHealth};

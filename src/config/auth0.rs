@@ -26,6 +26,8 @@ pub struct Auth0Settings {
     pub custom_domain: Option<String>,
     /// Whether the create call says `verify_email`.
     pub verify_email: VerifyEmail,
+    /// Whether the create call pins the user's id, so that it can be repeated.
+    pub pin_user_id: bool,
     /// One call in all.
     pub timeout: Duration,
     /// Resolving, connecting and the TLS handshake.
@@ -88,6 +90,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
         connection: reader.required("auth0.connection", "the connection's name"),
         custom_domain,
         verify_email: verify_email.unwrap_or(VerifyEmail::Tenant),
+        pin_user_id: reader.flag("auth0.pin_user_id"),
         timeout: reader.millis("auth0.timeout_ms", 100..=60_000),
         connect_timeout: reader.millis("auth0.connect_timeout_ms", 100..=60_000),
         http2: reader.flag("auth0.http2"),

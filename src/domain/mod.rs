@@ -8,6 +8,7 @@
 pub mod email;
 pub mod field;
 mod host;
+mod idempotency_key;
 pub mod metadata;
 pub mod new_user;
 pub mod password;
@@ -23,6 +24,7 @@ pub mod violation;
 
 pub use email::EmailAddress;
 pub use field::Field;
+pub use idempotency_key::IdempotencyKey;
 pub use new_user::NewUser;
 pub use password::{Password, PasswordPolicy, Profile};
 pub use phone::PhoneNumber;

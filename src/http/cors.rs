@@ -6,6 +6,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::problem::IDEMPOTENCY_REPLAYED;
 use super::request_id::X_REQUEST_ID;
 
 /// How long a browser may keep the answer to a preflight. Chromium caps it at two hours.
@@ -24,7 +25,7 @@ pub(super) fn layer(allowed_origins: &[HeaderValue]) -> CorsLayer {
         .expose_headers([
             RETRY_AFTER,
             X_REQUEST_ID,
-            HeaderName::from_static("idempotency-replayed"),
+            IDEMPOTENCY_REPLAYED,
             HeaderName::from_static("ratelimit"),
             HeaderName::from_static("ratelimit-policy"),
         ])

@@ -6,6 +6,7 @@ mod body;
 mod cors;
 mod handlers;
 mod head_limits;
+mod idempotency_key;
 mod observe;
 mod problem;
 mod request_id;

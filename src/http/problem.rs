@@ -10,13 +10,17 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::request_id::RequestId;
 use super::texts;
 use crate::domain::FieldError;
+
+/// Says that an answer is that of an earlier request with the same idempotency key.
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName =
+    HeaderName::from_static("idempotency-replayed");
 
 /// What went wrong, as a front end decides on it.
 ///
@@ -35,6 +39,10 @@ pub enum ProblemCode {
     EmailTaken,
     /// The username belongs to a user.
     UsernameTaken,
+    /// An attempt with the same idempotency key is still under way.
+    IdempotencyInProgress,
+    /// The idempotency key belongs to another e-mail address or password.
+    IdempotencyKeyReused,
     /// The body is larger than 64 KiB, or has more than 64 parts.
     BodyTooLarge,
     /// Not a media type or charset that is read here, or a content coding.
@@ -59,13 +67,15 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::MalformedBody,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
         Self::EmailTaken,
         Self::UsernameTaken,
+        Self::IdempotencyInProgress,
+        Self::IdempotencyKeyReused,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::InvalidFields,
@@ -87,6 +97,8 @@ impl ProblemCode {
             Self::RequestTimeout => "request_timeout",
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
+            Self::IdempotencyInProgress => "idempotency_in_progress",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::BodyTooLarge => "body_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::InvalidFields => "invalid_fields",
@@ -107,10 +119,12 @@ impl ProblemCode {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
-            Self::EmailTaken | Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::EmailTaken | Self::UsernameTaken | Self::IdempotencyInProgress => {
+                StatusCode::CONFLICT
+            }
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::InvalidFields => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InvalidFields | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UpstreamRejected => StatusCode::BAD_GATEWAY,
@@ -126,24 +140,33 @@ pub struct Problem {
     code: ProblemCode,
     errors: Vec<FieldError>,
     retry_after: Option<Duration>,
+    replayed: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem that speaks for itself.
     pub const fn new(code: ProblemCode) -> Self {
-        Self { code, errors: Vec::new(), retry_after: None, cause: None }
+        Self { code, errors: Vec::new(), retry_after: None, replayed: false, cause: None }
     }
 
     /// Fields that break their rules.
     pub const fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        Self { code: ProblemCode::InvalidFields, errors, retry_after: None, cause: None }
+        let code = ProblemCode::InvalidFields;
+        Self { code, errors, retry_after: None, replayed: false, cause: None }
     }
 
     /// Says when to come back.
     #[must_use]
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Says that it is the answer of an earlier request.
+    #[must_use]
+    pub const fn replayed(mut self, replayed: bool) -> Self {
+        self.replayed = replayed;
         self
     }
 
@@ -203,6 +226,9 @@ impl IntoResponse for Problem {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s() {
             headers.insert(RETRY_AFTER, seconds.into());
+        }
+        if self.replayed {
+            headers.insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         response.extensions_mut().insert(Arc::new(self));
         response

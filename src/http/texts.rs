@@ -15,6 +15,8 @@ pub(super) const fn title(code: ProblemCode) -> &'static str {
         ProblemCode::RequestTimeout => "The request took too long",
         ProblemCode::EmailTaken => "The e-mail address is taken",
         ProblemCode::UsernameTaken => "The username is taken",
+        ProblemCode::IdempotencyInProgress => "The sign-up is under way",
+        ProblemCode::IdempotencyKeyReused => "The idempotency key belongs to another sign-up",
         ProblemCode::BodyTooLarge => "The body is too large",
         ProblemCode::UnsupportedMediaType => "The media type is not supported",
         ProblemCode::InvalidFields => "Some fields are not valid",
@@ -39,6 +41,12 @@ pub(super) const fn detail(code: ProblemCode) -> &'static str {
         ProblemCode::RequestTimeout => "The body did not arrive in time. Nothing was created.",
         ProblemCode::EmailTaken => "An account with this e-mail address exists. Log in instead.",
         ProblemCode::UsernameTaken => "An account with this username exists. Choose another.",
+        ProblemCode::IdempotencyInProgress => {
+            "The first request with this key is not done yet. Try again in a moment."
+        }
+        ProblemCode::IdempotencyKeyReused => {
+            "A key belongs to one e-mail address and password. Make a new one for others."
+        }
         ProblemCode::BodyTooLarge => "A body holds at most 64 KiB, a multipart form 64 parts.",
         ProblemCode::UnsupportedMediaType => {
             "Send application/json, application/x-www-form-urlencoded or multipart/form-data, in \

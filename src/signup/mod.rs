@@ -1,43 +1,334 @@
-//! The use case: a [`NewUser`] in, an [`Outcome`] out.
+//! The use case: a [`NewUser`] in, an [`Outcome`] out, and never a doubt about it that can be
+//! settled.
 //!
-//! Knows Auth0's client and nothing of HTTP.
+//! Every attempt is written down before the tenant is called and closed after it; a repeated key
+//! is answered from what was written. Knows Auth0's client and the ledger, and nothing of HTTP.
 
 mod outcome;
+mod recent;
+mod settle;
+mod settler;
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+use uuid::Uuid;
 
 pub use outcome::{Done, Outcome};
+pub use settler::Settler;
 
-use crate::auth0::Client;
-use crate::domain::NewUser;
+use self::recent::{Entered, Made, Recent, Turn, told};
+use self::settle::{Attempting, Pin, Settled};
+use crate::auth0::{Client, Error, Transport, User};
+use crate::clock::Clock;
+use crate::domain::{IdempotencyKey, NewUser};
+use crate::ledger::{
+    Attempt, AttemptId, Begun, Candidates, Digests, Finish, Ledger, LedgerError, NewAttempt,
+    NewKey, PinnedUserId, State,
+};
 use crate::lifecycle::Lifecycle;
 
-/// Signs people up.
+/// How often an outcome that the ledger does not take is offered to it again, in all.
+const FINISH_TRIES: u32 = 5;
+
+/// How often a twin on another replica is looked at.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The times that sign-ups keep.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// How long an idempotency key replays its outcome.
+    pub key_lifetime: Duration,
+    /// How long a request waits for a twin.
+    pub twin_wait: Duration,
+    /// No call to the tenant is started so long after the attempt began.
+    pub attempt: Duration,
+    /// So long after the attempt began this process surely has ended its work on it.
+    pub lease: Duration,
+}
+
+/// Signs people up. Cheap to clone; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Signups(Arc<Shared>);
+
 #[derive(Debug)]
-pub struct Signups {
+struct Shared {
     auth0: Arc<Client>,
+    ledger: Arc<dyn Ledger>,
+    digests: Arc<Digests>,
+    clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
+    times: Times,
+    recent: Arc<Recent>,
+    pin: Pin,
+    /// This process, as the owner of leases.
+    owner: Uuid,
+}
+
+/// What a caller asks for.
+#[derive(Debug)]
+pub struct Request {
+    /// Who is to be signed up.
+    pub user: NewUser,
+    /// The caller's key, if it gave one.
+    pub key: Option<IdempotencyKey>,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// What [`Signups`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The tenant.
+    pub auth0: Arc<Client>,
+    /// Where attempts are written down.
+    pub ledger: Arc<dyn Ledger>,
+    /// The keyed digests of this deployment.
+    pub digests: Arc<Digests>,
+    /// The wall clock.
+    pub clock: Arc<dyn Clock>,
+    /// What a stop waits for.
+    pub lifecycle: Lifecycle,
+    /// The times that sign-ups keep.
+    pub times: Times,
+    /// Whether create calls pin the user's id.
+    pub pin_user_id: bool,
 }
 
 impl Signups {
-    /// Signs people up at this tenant.
-    pub const fn new(auth0: Arc<Client>, lifecycle: Lifecycle) -> Self {
-        Self { auth0, lifecycle }
+    /// Signs people up with these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { auth0, ledger, digests, clock, lifecycle, times, pin_user_id } = parts;
+        let owner = Uuid::from_bytes(rand::random());
+        let (recent, pin) = (Arc::default(), Pin::new(pin_user_id));
+        let shared =
+            Shared { auth0, ledger, digests, clock, lifecycle, times, recent, pin, owner };
+        Self(Arc::new(shared))
     }
 
-    /// Creates the user and says what came of it.
+    /// Signs the person up, or tells what came of it before.
     ///
-    /// The work runs in a task of its own that a stop waits for. Dropping the returned future (the
-    /// caller hung up, a deadline passed) does not cancel it.
-    pub async fn create(&self, user: NewUser, request_id: &str) -> Done {
-        let auth0 = Arc::clone(&self.auth0);
-        let request_id = request_id.to_owned();
-        let work = async move { auth0.create_user(&user, &request_id).await };
-        match self.lifecycle.spawn(work).await {
-            Ok(Ok(user)) => Done::new(Outcome::Created(Box::new(user))),
-            Ok(Err(error)) => error.into(),
-            // The task panicked: how far it came is not known.
-            Err(panic) => Done { outcome: Outcome::Unknown, cause: Some(Arc::new(panic)) },
+    /// From the moment that the attempt is written down the work runs in a task of its own that a
+    /// stop waits for; dropping the returned future (the caller hung up, a deadline passed) does
+    /// not cancel it.
+    pub async fn create(&self, request: Request) -> Done {
+        let shared = &self.0;
+        let person = Person::new(&shared.digests, request);
+        let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
+        let remember = person.key.is_none();
+        let entered =
+            shared.recent.enter(slot, person.binding.current, remember, Instant::now());
+        let (turn, earlier) = match entered {
+            Entered::Other => return Done::new(Outcome::KeyReused),
+            Entered::Kept(done) => return done.replay(),
+            Entered::Running(outcome) => {
+                return match timeout(shared.times.twin_wait, told(outcome)).await {
+                    Ok(done) => done.replay(),
+                    Err(_) => Done::new(Outcome::InProgress),
+                };
+            }
+            Entered::First(turn) => (turn, None),
+            Entered::Unsettled(turn, made) => (turn, Some(made)),
+        };
+        let outcome = turn.subscribe();
+        let shared = Arc::clone(shared);
+        let work = async move { shared.work(person, turn, earlier).await };
+        drop(self.0.lifecycle.spawn(work));
+        told(outcome).await
+    }
+
+    /// What finishes attempts that nobody works on any more.
+    pub fn settler(&self) -> Settler {
+        Settler::new(Arc::clone(&self.0))
+    }
+}
+
+/// A request with its digests.
+#[derive(Debug)]
+struct Person {
+    user: NewUser,
+    request_id: String,
+    email: Candidates,
+    binding: Candidates,
+    key: Option<Candidates>,
+}
+
+impl Person {
+    fn new(digests: &Digests, request: Request) -> Self {
+        let Request { user, key, request_id } = request;
+        Self {
+            email: digests.email(user.email.as_ref()),
+            binding: digests.binding(user.email.as_ref(), user.password.secret()),
+            key: key.map(|key| digests.idempotency_key(key.expose())),
+            user,
+            request_id,
         }
+    }
+}
+
+impl Shared {
+    /// Does what the turn is for, and tells all who wait.
+    async fn work(&self, person: Person, turn: Turn, earlier: Option<Made>) {
+        let (done, made) = match earlier {
+            Some(made) => (self.take_up(&person, &made).await.replay(), Some(made)),
+            None => self.first(&person, &turn).await,
+        };
+        turn.tell(done, made, Instant::now());
+    }
+
+    /// Answers a known key, or begins a new attempt.
+    async fn first(&self, person: &Person, turn: &Turn) -> (Done, Option<Made>) {
+        if let Some(key) = &person.key {
+            match self.ledger.find_key(key, self.clock.now()).await {
+                Ok(None) => {}
+                Ok(Some(attempt)) => return (self.known(person, attempt).await, None),
+                Err(error) => return (error.into(), None),
+            }
+        }
+        let made = Made::new(self.clock.now());
+        match self.ledger.begin(self.new_attempt(person, &made)).await {
+            Ok(Begun::New) => {
+                let settled = self.attempting(person, &made).begin().await;
+                (self.finish(made.id, settled).await, Some(made))
+            }
+            Ok(Begun::Known(attempt)) => (self.known(person, *attempt).await, None),
+            Err(error) => (error.into(), None),
+        }
+    }
+}
+
+impl Shared {
+    /// Answers a key that is written down already.
+    async fn known(&self, person: &Person, attempt: Attempt) -> Done {
+        let bound = attempt.key.as_ref().is_some_and(|key| person.binding.contains(&key.binding));
+        if !bound {
+            return Done::new(Outcome::KeyReused);
+        }
+        match self.awaited(attempt).await {
+            Ok(Some(attempt)) => self.replay(person, &attempt).await.replay(),
+            Ok(None) => Done::new(Outcome::InProgress),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// The attempt once nobody works on it any more; `None` when that takes too long.
+    async fn awaited(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
+        let deadline = Instant::now() + self.times.twin_wait;
+        loop {
+            let leased = attempt.due_at.is_some_and(|until| until > self.clock.now());
+            if attempt.state != State::Open || !leased {
+                return Ok(Some(attempt));
+            }
+            if Instant::now() + POLL > deadline {
+                return Ok(None);
+            }
+            sleep(POLL).await;
+            match self.ledger.get(attempt.id).await? {
+                Some(now) => attempt = now,
+                // Forgotten by an operator: there is nothing to wait for.
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// What a settled attempt is answered with; an unsettled one is taken up again.
+    async fn replay(&self, person: &Person, attempt: &Attempt) -> Done {
+        match attempt.state {
+            State::Created => self.created(person, attempt).await,
+            State::Exists => Done::new(Outcome::EmailTaken),
+            State::Open | State::Unknown => self.take_up(person, &attempt.into()).await,
+            State::NotCreated => {
+                let code = attempt.code.as_deref().unwrap_or_default();
+                Done::new(Outcome::not_created(code))
+            }
+        }
+    }
+
+    /// The user that an earlier attempt made, as it is now; without `read:users` what is known of
+    /// it.
+    async fn created(&self, person: &Person, attempt: &Attempt) -> Done {
+        let id = attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str());
+        let user = self.auth0.user(id).await.ok().flatten();
+        let user = user.unwrap_or_else(|| User::known(id, person.user.email.as_ref()));
+        Done::new(Outcome::Created(Arc::new(user)))
+    }
+
+    /// Settles an attempt that an earlier request left unknown, now that its password is here.
+    async fn take_up(&self, person: &Person, made: &Made) -> Done {
+        let why = Error::Unclear(Arc::new(Transport::Earlier));
+        let settled = self.attempting(person, made).resume(why).await;
+        self.finish(made.id, settled).await
+    }
+
+    fn attempting<'a>(&'a self, person: &'a Person, made: &'a Made) -> Attempting<'a> {
+        Attempting {
+            auth0: &self.auth0,
+            pin: &self.pin,
+            user: &person.user,
+            user_id: &made.user_id,
+            request_id: &person.request_id,
+            begun_at: made.begun_at,
+            deadline: Instant::now() + self.times.attempt,
+        }
+    }
+
+    fn new_attempt(&self, person: &Person, made: &Made) -> NewAttempt {
+        NewAttempt {
+            id: made.id,
+            email: person.email.current,
+            key: person.key.map(|key| NewKey {
+                key,
+                binding: person.binding.current,
+                expires_at: made.begun_at + self.times.key_lifetime,
+            }),
+            user_id: made.user_id.clone(),
+            request_id: person.request_id.clone(),
+            begun_at: made.begun_at,
+            leased_until: made.begun_at + self.times.lease,
+        }
+    }
+
+    /// Writes down what came of an attempt. The caller is told the truth even when the ledger
+    /// cannot be written; the row then stays open and the settler finds the same truth.
+    async fn finish(&self, id: AttemptId, settled: Settled) -> Done {
+        let Settled { done, verdict, auth0_request_id } = settled;
+        let finished_at = self.clock.now();
+        let finish = Finish {
+            id,
+            verdict: verdict.verdict(finished_at),
+            code: done.outcome.code(),
+            auth0_request_id,
+            finished_at,
+        };
+        let mut pause = POLL;
+        for _ in 1..FINISH_TRIES {
+            match self.ledger.finish(finish.clone()).await {
+                Ok(_) => return done,
+                Err(LedgerError::Unavailable(_)) => sleep(pause).await,
+                Err(LedgerError::Corrupt(_)) => break,
+            }
+            pause *= 2;
+        }
+        if let Err(error) = self.ledger.finish(finish).await {
+            tracing::error!(
+                attempt = %id,
+                error = &error as &dyn std::error::Error,
+                "an outcome could not be written down; the settler will look it up"
+            );
+        }
+        done
+    }
+}
+
+impl Made {
+    fn new(now: Duration) -> Self {
+        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now }
+    }
+}
+
+impl From<&Attempt> for Made {
+    fn from(attempt: &Attempt) -> Self {
+        Self { id: attempt.id, user_id: attempt.user_id.clone(), begun_at: attempt.begun_at }
     }
 }

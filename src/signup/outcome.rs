@@ -1,5 +1,5 @@
-//! What can come of a sign-up that met every rule: one closed vocabulary for the answer, the log
-//! and the metrics.
+//! What can come of a sign-up that met every rule: one closed vocabulary for the answer, the log,
+//! the metrics and the ledger.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use crate::auth0::{Error, User};
 use crate::domain::PasswordRule;
+use crate::ledger::LedgerError;
 
 /// What came of a sign-up.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Outcome {
     /// The user exists now, and this sign-up made it.
-    Created(Box<User>),
+    Created(Arc<User>),
     /// The e-mail address belongs to somebody already.
     EmailTaken,
     /// The username belongs to somebody already.
@@ -29,16 +30,69 @@ pub enum Outcome {
     /// The tenant refused what this service's own rules passed; nothing was created.
     Internal,
     /// The tenant cannot be reached; nothing was created.
-    Unavailable,
+    Unreachable,
     /// The user may or may not exist now.
     Unknown,
+    /// The ledger cannot be written; nothing was sent to the tenant.
+    LedgerDown,
+    /// Every caller went away before anything was sent to the tenant.
+    Abandoned,
+    /// The idempotency key belongs to another e-mail address or password.
+    KeyReused,
+    /// An attempt with the same key is still under way.
+    InProgress,
+}
+
+impl Outcome {
+    /// The outcome of an attempt that made nothing, by its code: what a twin on another replica
+    /// is told, without the numbers that only the first one heard.
+    pub fn not_created(code: &str) -> Self {
+        const SECOND: Duration = Duration::from_secs(1);
+        let password = [
+            PasswordRule::TooWeak,
+            PasswordRule::TooCommon,
+            PasswordRule::ContainsUserInfo { fields: Vec::new() },
+            PasswordRule::Breached,
+            PasswordRule::UsedBefore,
+        ];
+        let known = [
+            Self::UsernameTaken,
+            Self::Busy { retry_after: SECOND },
+            Self::Rejected,
+            Self::Internal,
+            Self::Unreachable,
+        ];
+        let outcomes = known.into_iter().chain(password.map(Self::PasswordRefused));
+        outcomes.into_iter().find(|outcome| outcome.code() == code).unwrap_or(Self::Unreachable)
+    }
+
+    /// The stable name, in the ledger.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Created(_) => "created",
+            Self::EmailTaken => "email_taken",
+            Self::UsernameTaken => "username_taken",
+            Self::PasswordRefused(rule) => rule.code(),
+            Self::Busy { .. } => "upstream_busy",
+            Self::Rejected => "upstream_rejected",
+            Self::Internal => "internal",
+            Self::Unreachable => "upstream_unavailable",
+            Self::Unknown => "outcome_unknown",
+            Self::LedgerDown => "unavailable",
+            Self::Abandoned => "abandoned",
+            Self::KeyReused => "idempotency_key_reused",
+            Self::InProgress => "idempotency_in_progress",
+        }
+    }
 }
 
 /// An outcome, with its cause for the log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Done {
     /// What came of it.
     pub outcome: Outcome,
+    /// Whether this is the answer of an earlier request.
+    pub replayed: bool,
     /// Why, where there is something to say beyond the outcome.
     pub cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -46,7 +100,19 @@ pub struct Done {
 impl Done {
     /// An outcome that speaks for itself.
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, cause: None }
+        Self { outcome, replayed: false, cause: None }
+    }
+
+    /// An outcome with its cause.
+    pub fn because(outcome: Outcome, cause: impl StdError + Send + Sync + 'static) -> Self {
+        Self { outcome, replayed: false, cause: Some(Arc::new(cause)) }
+    }
+
+    /// The same for a caller who asks again.
+    #[must_use]
+    pub fn replay(mut self) -> Self {
+        self.replayed = true;
+        self
     }
 }
 
@@ -59,9 +125,15 @@ impl From<Error> for Done {
             Error::RateLimited { retry_after } => Outcome::Busy { retry_after: *retry_after },
             Error::Misconfigured(_) => Outcome::Rejected,
             Error::InvalidBody => Outcome::Internal,
-            Error::NotSent(_) => Outcome::Unavailable,
+            Error::NotSent(_) => Outcome::Unreachable,
             Error::Unclear(_) => Outcome::Unknown,
         };
-        Self { outcome, cause: Some(Arc::new(error)) }
+        Self::because(outcome, error)
+    }
+}
+
+impl From<LedgerError> for Done {
+    fn from(error: LedgerError) -> Self {
+        Self::because(Outcome::LedgerDown, error)
     }
 }

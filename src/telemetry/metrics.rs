@@ -32,6 +32,10 @@ pub struct Metrics {
 pub enum Operation {
     /// `POST /api/v2/users`
     CreateUser,
+    /// `GET /api/v2/users/{id}`
+    GetUser,
+    /// `GET /api/v2/users-by-email`
+    UsersByEmail,
     /// `POST /oauth/token`
     Token,
 }
@@ -40,6 +44,8 @@ impl EncodeLabelValue for Operation {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
             Self::CreateUser => "create_user",
+            Self::GetUser => "get_user",
+            Self::UsersByEmail => "users_by_email",
             Self::Token => "token",
         })
     }

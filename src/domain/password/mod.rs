@@ -38,6 +38,11 @@ impl Password {
         Self(SecretString::from(text))
     }
 
+    /// The password as a secret, for a keyed digest.
+    pub fn secret(&self) -> &SecretString {
+        &self.0
+    }
+
     /// The password itself: for [`PasswordPolicy::check`] and the body of the create-user call,
     /// and for nothing else.
     pub fn expose(&self) -> &str {

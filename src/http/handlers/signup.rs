@@ -6,18 +6,19 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 
 use super::super::body::Form;
+use super::super::idempotency_key;
 use super::super::observe::OutcomeCode;
-use super::super::problem::{Problem, ProblemCode};
+use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::request_id::RequestId;
 use crate::auth0::User;
-use crate::domain::{FieldError, NewUser, Rules, Violation};
-use crate::signup::{Done, Outcome, Signups};
+use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
+use crate::signup::{self, Done, Outcome, Signups};
 
 /// What the route needs of the app.
 #[derive(Debug)]
@@ -34,10 +35,23 @@ pub struct SignupRoute {
 
 impl SignupRoute {
     /// Reads the form and applies every rule. What was typed is dropped with the body.
-    async fn read(&self, request: Request) -> Result<NewUser, Problem> {
+    async fn read(
+        &self,
+        request: Request,
+    ) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
+        let header = idempotency_key::header(request.headers());
         let form = Form::read(request, self.body_timeout).await?;
         let submission = form.decode().await?;
-        self.rules.check(&submission).map_err(Problem::invalid_fields)
+        let key = idempotency_key::of(header, &submission);
+        match (self.rules.check(&submission), key) {
+            (Ok(user), Ok(key)) => Ok((user, key)),
+            (Ok(_), Err(fault)) => Err(Problem::invalid_fields(vec![fault])),
+            (Err(faults), Ok(_)) => Err(Problem::invalid_fields(faults)),
+            (Err(mut faults), Err(fault)) => {
+                faults.push(fault);
+                Err(Problem::invalid_fields(faults))
+            }
+        }
     }
 }
 
@@ -48,8 +62,9 @@ pub(in super::super) async fn signup(
     request: Request,
 ) -> Result<Response, Problem> {
     let deadline = Instant::now() + route.request_timeout;
-    let user = route.read(request).await?;
-    match timeout_at(deadline, route.signups.create(user, &id.to_string())).await {
+    let (user, key) = route.read(request).await?;
+    let request = signup::Request { user, key, request_id: id.to_string() };
+    match timeout_at(deadline, route.signups.create(request)).await {
         Ok(done) => answer(done),
         // The create goes on in its own task; here nothing more is known of it.
         Err(_) => Err(Problem::new(ProblemCode::OutcomeUnknown)),
@@ -58,8 +73,9 @@ pub(in super::super) async fn signup(
 
 /// The outcome as a JSON client is told it.
 fn answer(done: Done) -> Result<Response, Problem> {
-    let problem = match done.outcome {
-        Outcome::Created(user) => return Ok(created(&user)),
+    let Done { outcome, replayed, cause } = done;
+    let problem = match outcome {
+        Outcome::Created(user) => return Ok(created(&user, replayed)),
         Outcome::PasswordRefused(rule) => {
             let error = FieldError::at("/password", Violation::Password(rule));
             Problem::invalid_fields(vec![error])
@@ -71,10 +87,13 @@ fn answer(done: Done) -> Result<Response, Problem> {
         Outcome::UsernameTaken => Problem::new(ProblemCode::UsernameTaken),
         Outcome::Rejected => Problem::new(ProblemCode::UpstreamRejected),
         Outcome::Internal => Problem::new(ProblemCode::Internal),
-        Outcome::Unavailable => Problem::new(ProblemCode::UpstreamUnavailable),
+        Outcome::Unreachable => Problem::new(ProblemCode::UpstreamUnavailable),
         Outcome::Unknown => Problem::new(ProblemCode::OutcomeUnknown),
+        Outcome::LedgerDown | Outcome::Abandoned => Problem::new(ProblemCode::Unavailable),
+        Outcome::KeyReused => Problem::new(ProblemCode::IdempotencyKeyReused),
+        Outcome::InProgress => Problem::new(ProblemCode::IdempotencyInProgress),
     };
-    Err(problem.caused_by(done.cause))
+    Err(problem.replayed(replayed).caused_by(cause))
 }
 
 #[derive(Serialize)]
@@ -83,12 +102,15 @@ struct Created<'a> {
     user: &'a User,
 }
 
-fn created(user: &User) -> Response {
+fn created(user: &User, replayed: bool) -> Response {
     let Ok(body) = serde_json::to_vec(&Created { status: "created", user }) else {
         return Problem::new(ProblemCode::Internal).into_response();
     };
     let mut response =
         (StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], body).into_response();
+    if replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
     response.extensions_mut().insert(OutcomeCode("created"));
     response
 }

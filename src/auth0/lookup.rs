@@ -1,0 +1,111 @@
+//! Looking a user up: what settles a create-user call whose answer did not arrive.
+//!
+//! Both look-ups are immediately consistent at Auth0; its search is not. They need `read:users`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::client::Answer;
+use super::create_user::User;
+use super::error::{Error, Transport};
+
+/// Why a look-up tells nothing.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LookupError {
+    /// The application lacks `read:users`; asking again does not mend it.
+    #[error("the application lacks the scope read:users")]
+    Forbidden,
+    /// No usable answer.
+    #[error("the tenant did not tell")]
+    Failed(#[source] Arc<Error>),
+}
+
+impl LookupError {
+    /// The label of metrics and logs.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl From<Error> for LookupError {
+    /// A look-up that could not be made, for whatever reason, told nothing.
+    fn from(error: Error) -> Self {
+        Self::Failed(Arc::new(error))
+    }
+}
+
+/// A user found by e-mail address.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The user.
+    pub user: User,
+    /// When it was created, since the Unix epoch.
+    pub created_at: Duration,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    #[serde(flatten)]
+    user: User,
+    created_at: String,
+    #[serde(default)]
+    identities: Vec<Identity>,
+}
+
+#[derive(Deserialize)]
+struct Identity {
+    connection: String,
+}
+
+/// What `GET /api/v2/users/{id}` says: the user, or that there is none.
+pub(super) fn by_id(answer: &Answer) -> Result<Option<User>, LookupError> {
+    match answer.status {
+        200 => read(answer, |body| serde_json::from_slice(body).ok()).map(Some),
+        404 => Ok(None),
+        _ => Err(failure(answer)),
+    }
+}
+
+/// What `GET /api/v2/users-by-email` says: the users of this connection with that address.
+pub(super) fn by_email(answer: &Answer, connection: &str) -> Result<Vec<Found>, LookupError> {
+    if answer.status != 200 {
+        return Err(failure(answer));
+    }
+    let members: Vec<Member> = read(answer, |body| serde_json::from_slice(body).ok())?;
+    let ours = members.into_iter().filter(|member| {
+        member.identities.iter().any(|identity| identity.connection == connection)
+    });
+    Ok(ours.filter_map(found).collect())
+}
+
+fn found(member: Member) -> Option<Found> {
+    let created_at = OffsetDateTime::parse(&member.created_at, &Rfc3339).ok()?;
+    let millis = created_at.unix_timestamp_nanos() / 1_000_000;
+    let created_at = Duration::from_millis(u64::try_from(millis).ok()?);
+    Some(Found { user: member.user, created_at })
+}
+
+fn read<T>(answer: &Answer, parse: impl Fn(&Bytes) -> Option<T>) -> Result<T, LookupError> {
+    let body = answer.body.as_ref();
+    let unreadable = || unclear(Transport::Unreadable(answer.status));
+    body.and_then(parse).ok_or_else(unreadable)
+}
+
+fn failure(answer: &Answer) -> LookupError {
+    match answer.status {
+        403 => LookupError::Forbidden,
+        status => unclear(Transport::Status(status)),
+    }
+}
+
+fn unclear(transport: Transport) -> LookupError {
+    LookupError::Failed(Arc::new(Error::Unclear(Arc::new(transport))))
+}

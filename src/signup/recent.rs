@@ -1,0 +1,179 @@
+//! Sign-ups under way in this process, and those of the last minutes without a key.
+//!
+//! Two requests with one key (or, without a key, one e-mail address and password) are one attempt:
+//! the second waits for the first and hears its answer. In memory only; the ledger does the same
+//! for keys across replicas and restarts.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::outcome::{Done, Outcome};
+use crate::ledger::{AttemptId, Digest, PinnedUserId};
+
+/// How long the outcome of a sign-up without a key is remembered.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// The most outcomes remembered; the oldest go first. About a kilobyte each.
+const CAPACITY: usize = 10_000;
+
+/// What is known by key, or by e-mail address and password.
+#[derive(Debug, Default)]
+pub(super) struct Recent(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    entries: HashMap<Digest, Entry>,
+    /// Remembered outcomes, oldest first.
+    order: VecDeque<(Instant, Digest)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    binding: Digest,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Running(watch::Sender<Option<Done>>),
+    Kept { done: Done, made: Made },
+}
+
+/// The attempt that an outcome belongs to, so that an unknown one can be taken up again.
+#[derive(Debug, Clone)]
+pub(super) struct Made {
+    pub(super) id: AttemptId,
+    pub(super) user_id: PinnedUserId,
+    pub(super) begun_at: Duration,
+}
+
+/// What [`Recent::enter`] found.
+#[derive(Debug)]
+pub(super) enum Entered {
+    /// Nothing: the caller's to do. Others now wait for it.
+    First(Turn),
+    /// One is under way.
+    Running(watch::Receiver<Option<Done>>),
+    /// It is done.
+    Kept(Done),
+    /// It was done, and what came of it is unknown: the caller's to take up again.
+    Unsettled(Turn, Made),
+    /// The key belongs to another e-mail address or password.
+    Other,
+}
+
+/// The right and the duty to do what others wait for. Dropped without an outcome, they hear that
+/// it is unknown.
+#[derive(Debug)]
+pub(super) struct Turn {
+    recent: Arc<Recent>,
+    key: Digest,
+    binding: Digest,
+    /// Whether a good outcome is remembered here, since no ledger row can be found by the key.
+    remember: bool,
+    sender: watch::Sender<Option<Done>>,
+}
+
+impl Recent {
+    /// Takes the turn for this key, or finds who has it.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        key: Digest,
+        binding: Digest,
+        remember: bool,
+        now: Instant,
+    ) -> Entered {
+        let mut table = self.lock();
+        table.forget_old(now);
+        let unsettled = match table.entries.get(&key) {
+            Some(entry) if entry.binding != binding => return Entered::Other,
+            Some(Entry { state: State::Running(sender), .. }) => {
+                return Entered::Running(sender.subscribe());
+            }
+            Some(Entry { state: State::Kept { done, made }, .. }) => match done.outcome {
+                Outcome::Unknown => Some(made.clone()),
+                _ => return Entered::Kept(done.clone()),
+            },
+            None => None,
+        };
+        let (sender, _) = watch::channel(None);
+        let running = State::Running(sender.clone());
+        table.entries.insert(key, Entry { binding, state: running });
+        let turn = Turn { recent: Arc::clone(self), key, binding, remember, sender };
+        match unsettled {
+            None => Entered::First(turn),
+            Some(made) => Entered::Unsettled(turn, made),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn forget_old(&mut self, now: Instant) {
+        while let Some((at, key)) = self.order.front().copied() {
+            if self.order.len() <= CAPACITY && now < at + REMEMBERED {
+                return;
+            }
+            self.order.pop_front();
+            // A key that is running again is not the one that was remembered then.
+            if matches!(self.entries.get(&key), Some(Entry { state: State::Kept { .. }, .. })) {
+                self.entries.remove(&key);
+            }
+        }
+    }
+}
+
+impl Turn {
+    /// Where the outcome will be told.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Done>> {
+        self.sender.subscribe()
+    }
+
+    /// Resolves when nobody waits for the outcome any more.
+    pub(super) async fn deserted(&self) {
+        self.sender.closed().await;
+    }
+
+    /// Tells the outcome to all who wait, and remembers it if it is one to be replayed.
+    pub(super) fn tell(self, done: Done, made: Option<Made>, now: Instant) {
+        let replayable =
+            matches!(done.outcome, Outcome::Created(_) | Outcome::EmailTaken | Outcome::Unknown);
+        let mut table = self.recent.lock();
+        match made.filter(|_| self.remember && replayable) {
+            Some(made) => {
+                let state = State::Kept { done: done.clone(), made };
+                table.entries.insert(self.key, Entry { binding: self.binding, state });
+                table.order.push_back((now, self.key));
+            }
+            None => {
+                table.entries.remove(&self.key);
+            }
+        }
+        drop(table);
+        self.sender.send_replace(Some(done));
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.sender.borrow().is_none() {
+            self.recent.lock().entries.remove(&self.key);
+            self.sender.send_replace(Some(Done::new(Outcome::Unknown)));
+        }
+    }
+}
+
+/// The outcome, once it is told.
+pub(super) async fn told(mut outcome: watch::Receiver<Option<Done>>) -> Done {
+    match outcome.wait_for(Option::is_some).await.map(|done| done.clone()) {
+        Ok(Some(done)) => done,
+        Ok(None) | Err(_) => Done::new(Outcome::Unknown),
+    }
+}

@@ -1,0 +1,230 @@
+//! From a create-user call to an outcome that is known, within one request.
+//!
+//! A call whose answer did not arrive is looked up by the id that it pinned. When the tenant knows
+//! no such user the same call is sent again, once: with the same id it cannot make a second one.
+//! What is still open then is left to the [settler](super::settler), which has no password and
+//! only looks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::outcome::{Done, Outcome};
+use crate::auth0::{Client, Created, Error, LookupError, User};
+use crate::domain::NewUser;
+use crate::ledger::{PinnedUserId, Verdict};
+
+/// How often a call that surely was not sent, or was told to wait, is tried in all.
+const TRIES: u32 = 3;
+
+/// The wait before the second try; doubled before the third.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How far the tenant's clock may be behind ours when a user's age is judged.
+const SKEW: Duration = Duration::from_secs(120);
+
+/// Whether the connection keeps the id that a create call pins. A custom database may not; a look-up
+/// by that id then finds nothing, whatever happened.
+#[derive(Debug)]
+pub(super) struct Pin(AtomicU8);
+
+impl Pin {
+    const UNKNOWN: u8 = 0;
+    const KEPT: u8 = 1;
+    const IGNORED: u8 = 2;
+
+    /// Nothing is known yet; `false`: ids are not pinned at all.
+    pub(super) const fn new(pinning: bool) -> Self {
+        Self(AtomicU8::new(if pinning { Self::UNKNOWN } else { Self::IGNORED }))
+    }
+
+    /// Learns from a user that was created with a pinned id.
+    pub(super) fn learn(&self, kept: bool) {
+        // Once ignored, always: the worse is the safer assumption.
+        if self.0.load(Ordering::Relaxed) != Self::IGNORED {
+            self.0.store(if kept { Self::KEPT } else { Self::IGNORED }, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a look-up by the pinned id can be trusted to find what was created.
+    pub(super) fn is_kept(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::KEPT
+    }
+
+    /// Whether it is known that ids are not kept.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::IGNORED
+    }
+}
+
+/// One attempt at the tenant.
+#[derive(Debug)]
+pub(super) struct Attempting<'a> {
+    pub(super) auth0: &'a Client,
+    pub(super) pin: &'a Pin,
+    pub(super) user: &'a NewUser,
+    pub(super) user_id: &'a PinnedUserId,
+    pub(super) request_id: &'a str,
+    /// When the attempt began, since the Unix epoch.
+    pub(super) begun_at: Duration,
+    /// No call is started after it.
+    pub(super) deadline: Instant,
+}
+
+/// What came of an attempt, for the caller and for the ledger.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) done: Done,
+    pub(super) verdict: Settlement,
+    pub(super) auth0_request_id: Option<String>,
+}
+
+/// [`Verdict`] without the times that only the caller of this module has.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Settlement {
+    Created { user_id: Option<String> },
+    Exists,
+    Unknown,
+    NotCreated,
+}
+
+impl Settlement {
+    /// For the ledger; `now` since the Unix epoch.
+    pub(super) fn verdict(self, now: Duration) -> Verdict {
+        match self {
+            Self::Created { user_id } => Verdict::Created { user_id },
+            Self::Exists => Verdict::Exists,
+            Self::Unknown => Verdict::Unknown { connection_ended_at: now },
+            Self::NotCreated => Verdict::NotCreated,
+        }
+    }
+}
+
+impl Attempting<'_> {
+    /// Sends the create call, and settles it if its answer does not arrive.
+    pub(super) async fn begin(&self) -> Settled {
+        match self.create().await {
+            Err(Error::Unclear(cause)) => self.resume(Error::Unclear(cause)).await,
+            Ok(created) => self.created(created),
+            Err(error) => refused(error),
+        }
+    }
+
+    /// Settles an attempt whose call may have been acted on: looks it up, then repeats it.
+    pub(super) async fn resume(&self, why: Error) -> Settled {
+        if self.pin.is_ignored() {
+            // Repeating could make a second user; only a look by e-mail can tell.
+            return self.by_email(why).await;
+        }
+        let look = self.look().await;
+        if let Ok(Some(user)) = look {
+            return found(user);
+        }
+        match self.create().await {
+            Ok(created) => self.created(created),
+            // The first call may have made the very user that the second one met.
+            Err(taken @ (Error::UserExists | Error::UsernameExists)) => match self.look().await {
+                Ok(Some(user)) => found(user),
+                Ok(None) if self.pin.is_kept() => refused(taken),
+                Ok(None) => self.by_email(why).await,
+                Err(_) => unknown(why),
+            },
+            // The same call is refused in the same way: the first one made nothing either.
+            Err(refusal @ Error::PasswordRefused(_)) => refused(refusal),
+            Err(_) => unknown(why),
+        }
+    }
+
+    /// Looks for a user of this address that was made after the attempt began.
+    async fn by_email(&self, why: Error) -> Settled {
+        let email = self.user.email.as_ref();
+        match self.auth0.users_by_email(email).await {
+            Ok(users) => {
+                let since = self.begun_at.saturating_sub(SKEW);
+                let ours = users.iter().find(|found| found.created_at >= since);
+                match ours {
+                    Some(ours) => {
+                        let user_id = bare(&ours.user.user_id).map(str::to_owned);
+                        let done = Done::new(Outcome::Created(Arc::new(ours.user.clone())));
+                        Settled::new(done, Settlement::Created { user_id })
+                    }
+                    None if users.is_empty() => unknown(why),
+                    None => Settled::new(Done::new(Outcome::EmailTaken), Settlement::Exists),
+                }
+            }
+            Err(_) => unknown(why),
+        }
+    }
+
+    async fn look(&self) -> Result<Option<User>, LookupError> {
+        self.auth0.user(self.user_id.as_str()).await
+    }
+
+    /// The create call, tried again only when it surely was not sent.
+    async fn create(&self) -> Result<Created, Error> {
+        let user_id = (!self.pin.is_ignored()).then(|| self.user_id.as_str());
+        let mut pause = PAUSE;
+        let mut tries = 1;
+        loop {
+            let result = self.auth0.create_user(self.user, user_id, self.request_id).await;
+            let wait = match &result {
+                Err(Error::NotSent(_)) => pause,
+                Err(Error::RateLimited { retry_after }) => *retry_after,
+                Ok(_) | Err(_) => return result,
+            };
+            if tries == TRIES || Instant::now() + wait >= self.deadline {
+                return result;
+            }
+            sleep(wait).await;
+            tries += 1;
+            pause *= 2;
+        }
+    }
+
+    fn created(&self, created: Created) -> Settled {
+        let Created { user, auth0_request_id } = created;
+        let answered = bare(&user.user_id);
+        let kept = answered == Some(self.user_id.as_str());
+        self.pin.learn(kept);
+        let user_id = answered.filter(|_| !kept).map(str::to_owned);
+        let done = Done::new(Outcome::Created(Arc::new(user)));
+        let verdict = Settlement::Created { user_id };
+        Settled { done, verdict, auth0_request_id }
+    }
+}
+
+impl Settled {
+    const fn new(done: Done, verdict: Settlement) -> Self {
+        Self { done, verdict, auth0_request_id: None }
+    }
+}
+
+/// An id as Auth0 answers it, without the provider.
+fn bare(user_id: &str) -> Option<&str> {
+    user_id.strip_prefix("auth0|")
+}
+
+fn found(user: User) -> Settled {
+    let done = Done::new(Outcome::Created(Arc::new(user)));
+    Settled::new(done, Settlement::Created { user_id: None })
+}
+
+fn unknown(why: Error) -> Settled {
+    Settled::new(why.into(), Settlement::Unknown)
+}
+
+fn refused(error: Error) -> Settled {
+    let verdict = match &error {
+        Error::UserExists => Settlement::Exists,
+        Error::Unclear(_) => Settlement::Unknown,
+        Error::UsernameExists
+        | Error::PasswordRefused(_)
+        | Error::InvalidBody
+        | Error::Misconfigured(_)
+        | Error::RateLimited { .. }
+        | Error::NotSent(_) => Settlement::NotCreated,
+    };
+    Settled::new(error.into(), verdict)
+}

@@ -190,6 +190,20 @@ impl Verdict {
             Self::NotCreated => State::NotCreated,
         }
     }
+
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::Created { user_id } => user_id.as_deref(),
+            Self::Exists | Self::Unknown { .. } | Self::NotCreated => None,
+        }
+    }
+
+    pub(crate) const fn connection_ended_at(&self) -> Option<Duration> {
+        match self {
+            Self::Unknown { connection_ended_at } => Some(*connection_ended_at),
+            Self::Created { .. } | Self::Exists | Self::NotCreated => None,
+        }
+    }
 }
 
 /// The end of an attempt.
@@ -205,6 +219,13 @@ pub struct Finish {
     pub auth0_request_id: Option<String>,
     /// Now.
     pub finished_at: Duration,
+}
+
+impl Finish {
+    /// When the settler is to look: at once at what is not known, and at nothing else.
+    pub(crate) fn due_at(&self) -> Option<Duration> {
+        (!self.verdict.state().is_settled()).then_some(self.finished_at)
+    }
 }
 
 /// An attempt as it is written down.

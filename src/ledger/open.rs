@@ -83,6 +83,7 @@ pub async fn open(
                 url: url.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
+                access,
                 writers: settings.writers,
                 timeout: settings.timeout,
             };
@@ -106,7 +107,7 @@ pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, Ope
 /// Applies what is pending and says how many there were.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration fails; those before it stay applied.
+/// When the database cannot be reached or a migration fails; then none is applied.
 pub async fn migrate(settings: &LedgerSettings, now: Duration) -> Result<usize, OpenError> {
     match &settings.database {
         Database::Sqlite(path) => sqlite::migrate(path.clone(), now).await,

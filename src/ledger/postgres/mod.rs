@@ -1,12 +1,68 @@
-//! The shared ledger.
+//! The shared ledger: any number of replicas on one PostgreSQL database.
+//!
+//! Beginnings, ends and look-ups go in batches through [`lane`]s; what happens now and then goes
+//! through a small pool.
 
+mod lane;
+mod read;
+mod server;
+mod write;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use secrecy::SecretString;
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection as _, Error, PgPool, query};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use super::{Candidates, Closed, Migration, OpenError};
+use self::lane::{Job, Lane, QUEUE};
+use self::read::{Read, both, columns};
+use self::server::Server;
+use self::write::Write;
+use super::migrations::{POSTGRES, pending, status};
+use super::stored::millis;
+use super::{
+    Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
+    LedgerError, Migration, NewAttempt, OpenError, Swept,
+};
 use crate::config::Synchronous;
 use crate::lifecycle::Lifecycle;
+
+/// The most connections for what happens now and then: the settler, the sweeper, probes.
+const POOL: u32 = 2;
+
+/// The lanes for look-ups: they are batched, and short.
+const READERS: usize = 1;
+
+const CLAIM: &str = concat!(
+    "UPDATE attempts SET due_at = $2, owner = $3, looks = looks + 1 WHERE id = ANY (ARRAY \
+     (SELECT id FROM attempts WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at \
+     LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING ",
+    columns!()
+);
+
+const RELEASE: &str = "\
+    UPDATE attempts SET due_at = $3, owner = NULL \
+    WHERE id = $1 AND owner = $2 AND state IN (0, 3)";
+
+const SWEEP_ATTEMPTS: &str = "\
+    DELETE FROM attempts WHERE id = ANY (ARRAY \
+    (SELECT id FROM attempts WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+const SWEEP_KEYS: &str = "\
+    UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
+    WHERE id = ANY (ARRAY (SELECT id FROM attempts \
+    WHERE key_expires_at <= $1 AND key_expires_at IS NOT NULL \
+    ORDER BY key_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+const FORGET: &str = "DELETE FROM attempts WHERE email_digest = ANY($1)";
+
+const CHECK: &str = "UPDATE secret_checks SET seen_at = $2 WHERE value = $1";
 
 /// How the database is reached.
 #[derive(Debug)]
@@ -17,6 +73,8 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// Whether pending migrations are applied.
     pub migrate: bool,
+    /// Whether this is the service.
+    pub access: Access,
     /// How many batches are written at once.
     pub writers: usize,
     /// How long a call waits for the database.
@@ -25,26 +83,252 @@ pub struct Options {
 
 /// The ledger in PostgreSQL.
 #[derive(Debug)]
-pub struct Postgres;
+pub struct Postgres {
+    writes: mpsc::Sender<Write>,
+    reads: mpsc::Sender<Read>,
+    lanes: Lanes,
+    pool: PgPool,
+    secret: Digest,
+}
 
 impl Postgres {
-    #[expect(missing_docs, reason = "stub")]
+    /// Reaches the database and starts the lanes, which end with the `lifecycle`.
+    ///
+    /// # Errors
+    /// When it cannot be reached or was written under another secret.
     pub async fn open(
-        _: Options,
-        _: Candidates,
-        _: Duration,
-        _: &Lifecycle,
-    ) -> Result<super::sqlite::Sqlite, OpenError> {
-        Err(OpenError::unavailable(Closed))
+        options: Options,
+        secrets: Candidates,
+        now: Duration,
+        lifecycle: &Lifecycle,
+    ) -> Result<Self, OpenError> {
+        let Options { url, synchronous, migrate, access, writers, timeout } = options;
+        let server = Server::new(&url, synchronous, timeout).map_err(database_error)?;
+        let set_up = server.clone();
+        let pool = PgPoolOptions::new()
+            .max_connections(POOL)
+            .acquire_timeout(timeout)
+            .after_connect(move |connection, _| {
+                let server = set_up.clone();
+                Box::pin(async move { server.set_up(connection).await })
+            })
+            .connect_lazy_with(server.options());
+        let mut connection = pool.acquire().await.map_err(database_error)?;
+        if migrate {
+            server::migrate(&mut connection, now).await.map_err(database_error)?;
+        } else {
+            let applied = server::applied(&mut connection).await.map_err(database_error)?;
+            let pending = pending(&POSTGRES, &applied).count();
+            if pending > 0 {
+                return Err(OpenError::Pending(pending));
+            }
+        }
+        let renew = access == Access::Serve;
+        let known = server::recognise(&mut connection, &secrets, renew, now).await;
+        if !known.map_err(database_error)? {
+            return Err(OpenError::OtherKey);
+        }
+        let lanes = Lanes::default();
+        Ok(Self {
+            writes: lanes.start(&server, writers, lifecycle),
+            reads: lanes.start(&server, READERS, lifecycle),
+            lanes,
+            pool,
+            secret: secrets.current,
+        })
+    }
+
+    async fn hand_over<J, T>(
+        jobs: &mpsc::Sender<J>,
+        job: impl FnOnce(oneshot::Sender<Result<T, LedgerError>>) -> J + Send,
+    ) -> Result<T, LedgerError>
+    where
+        J: Job,
+        T: Send,
+    {
+        let (tell, told) = oneshot::channel();
+        let closed = || LedgerError::unavailable(Closed);
+        jobs.send(job(tell)).await.map_err(|_| closed())?;
+        told.await.map_err(|_| closed())?
     }
 }
 
-#[expect(missing_docs, reason = "stub")]
-pub async fn migrations(_: &SecretString, _: Duration) -> Result<Vec<Migration>, OpenError> {
-    Err(OpenError::unavailable(Closed))
+/// The tasks that serve jobs.
+#[derive(Debug, Default)]
+struct Lanes {
+    running: TaskTracker,
+    closing: CancellationToken,
 }
 
-#[expect(missing_docs, reason = "stub")]
-pub async fn migrate(_: &SecretString, _: Duration, _: Duration) -> Result<usize, OpenError> {
-    Err(OpenError::unavailable(Closed))
+impl Lanes {
+    /// Starts lanes that share a queue, and gives the way into it.
+    fn start<J: Job>(
+        &self,
+        server: &Server,
+        count: usize,
+        lifecycle: &Lifecycle,
+    ) -> mpsc::Sender<J> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        let receiver = Arc::new(Mutex::new(receiver));
+        for _ in 0..count {
+            let lane = Lane::new(server.clone(), Arc::clone(&receiver), self.closing.clone());
+            lifecycle.spawn_background(self.running.track_future(lane.run()));
+        }
+        sender
+    }
+
+    /// Returns when all that is queued is done.
+    async fn close(&self) {
+        self.closing.cancel();
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
+/// Every migration of this database, and when it was applied.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn migrations(
+    url: &SecretString,
+    timeout: Duration,
+) -> Result<Vec<Migration>, OpenError> {
+    let server = Server::new(url, Synchronous::Full, timeout).map_err(database_error)?;
+    let mut connection = server.connect().await.map_err(database_error)?;
+    let applied = server::applied(&mut connection).await.map_err(database_error)?;
+    hang_up(connection).await;
+    Ok(status(&POSTGRES, &applied))
+}
+
+/// Applies what is pending, all or nothing, and says how many there were.
+///
+/// # Errors
+/// When the database cannot be reached or a migration fails.
+pub async fn migrate(
+    url: &SecretString,
+    timeout: Duration,
+    now: Duration,
+) -> Result<usize, OpenError> {
+    let server = Server::new(url, Synchronous::Full, timeout).map_err(database_error)?;
+    let mut connection = server.connect().await.map_err(database_error)?;
+    let applied = server::migrate(&mut connection, now).await.map_err(database_error)?;
+    hang_up(connection).await;
+    Ok(applied)
+}
+
+/// Says goodbye, as a courtesy to the server's log.
+async fn hang_up(connection: sqlx::PgConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::debug!(error = &error as &dyn std::error::Error, "the database hung up first");
+    }
+}
+
+#[async_trait]
+impl Ledger for Postgres {
+    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError> {
+        let attempt = Box::new(attempt);
+        Self::hand_over(&self.writes, |tell| Write::Begin(attempt, tell)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
+        let finish = Box::new(finish);
+        Self::hand_over(&self.writes, |tell| Write::Finish(finish, tell)).await
+    }
+
+    async fn find_key(
+        &self,
+        key: &Candidates,
+        now: Duration,
+    ) -> Result<Option<Attempt>, LedgerError> {
+        Self::hand_over(&self.reads, |tell| Read::Key(*key, now, tell)).await
+    }
+
+    async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
+        Self::hand_over(&self.reads, |tell| Read::Id(id, tell)).await
+    }
+
+    async fn claim_open(
+        &self,
+        owner: Uuid,
+        now: Duration,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Attempt>, LedgerError> {
+        let claimed = query(CLAIM)
+            .bind(millis(now))
+            .bind(millis(now + lease))
+            .bind(owner)
+            .bind(count(limit))
+            .fetch_all(&self.pool);
+        read::attempts(&claimed.await.map_err(database_error)?)
+    }
+
+    async fn release(
+        &self,
+        id: AttemptId,
+        owner: Uuid,
+        next_look_at: Option<Duration>,
+    ) -> Result<(), LedgerError> {
+        let next = next_look_at.map(millis);
+        let released = query(RELEASE).bind(*id.as_uuid()).bind(owner).bind(next);
+        released.execute(&self.pool).await.map_err(database_error)?;
+        Ok(())
+    }
+
+    async fn sweep(
+        &self,
+        now: Duration,
+        keep: Duration,
+        batch: usize,
+    ) -> Result<Swept, LedgerError> {
+        let oldest = AttemptId::floor(now.saturating_sub(keep));
+        let attempts = query(SWEEP_ATTEMPTS).bind(oldest).bind(count(batch)).execute(&self.pool);
+        let attempts = attempts.await.map_err(database_error)?.rows_affected();
+        let keys = query(SWEEP_KEYS).bind(millis(now)).bind(count(batch)).execute(&self.pool);
+        let keys = keys.await.map_err(database_error)?.rows_affected();
+        Ok(Swept { attempts: rows(attempts), keys: rows(keys) })
+    }
+
+    async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
+        read::find(&self.pool, &by, count(limit)).await
+    }
+
+    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
+        let forgotten = query(FORGET).bind(both(email)).execute(&self.pool).await;
+        Ok(rows(forgotten.map_err(database_error)?.rows_affected()))
+    }
+
+    async fn check(&self, now: Duration) -> Result<(), LedgerError> {
+        let secret = self.secret.as_bytes();
+        let written = query(CHECK).bind(secret).bind(millis(now)).execute(&self.pool).await;
+        match written.map_err(database_error)?.rows_affected() {
+            0 => Err(LedgerError::unavailable(OpenError::OtherKey)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn close(&self) {
+        self.lanes.close().await;
+        self.pool.close().await;
+    }
+}
+
+fn database_error(error: Error) -> LedgerError {
+    ledger_error(Arc::new(error))
+}
+
+/// Rows that cannot be decoded are damage; all else passes.
+fn ledger_error(error: Arc<Error>) -> LedgerError {
+    match &*error {
+        Error::ColumnDecode { .. } | Error::Decode(_) => LedgerError::Corrupt(error),
+        _ => LedgerError::Unavailable(error),
+    }
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn rows(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }

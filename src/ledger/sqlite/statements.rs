@@ -144,22 +144,15 @@ pub(super) fn find_key(
 }
 
 pub(super) fn finish(connection: &Connection, finish: &Finish) -> Result<bool> {
-    let (user_id, connection_ended_at, due_at) = match &finish.verdict {
-        Verdict::Created { user_id } => (user_id.as_deref(), None, None),
-        Verdict::Exists | Verdict::NotCreated => (None, None, None),
-        Verdict::Unknown { connection_ended_at } => {
-            (None, Some(*connection_ended_at), Some(finish.finished_at))
-        }
-    };
     let rows = cached(connection, FINISH)?.execute(params![
         blob(&finish.id),
         finish.verdict.state().number(),
         finish.code,
-        user_id,
+        finish.verdict.user_id(),
         finish.auth0_request_id,
         millis(finish.finished_at),
-        connection_ended_at.map(millis),
-        due_at.map(millis),
+        finish.verdict.connection_ended_at().map(millis),
+        finish.due_at().map(millis),
     ])?;
     if rows == 1 && finish.verdict == Verdict::NotCreated {
         cached(connection, FREE)?.execute([blob(&finish.id)])?;

@@ -1,0 +1,150 @@
+//! What is read: single rows in batches, many rows for operators, and what a row looks like.
+
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{Error, PgPool, Row as _, query};
+use tokio::sync::oneshot;
+
+use super::lane::{Failure, Job};
+use crate::ledger::stored::Stored;
+use crate::ledger::{Attempt, AttemptId, Candidates, Digest, Find, LedgerError};
+
+/// The columns in the order of [`Stored`].
+macro_rules! columns {
+    () => {
+        "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
+         request_id, auth0_request_id, state, code, begun_at, finished_at, connection_ended_at, \
+         due_at, owner, looks"
+    };
+}
+pub(super) use columns;
+
+const BY_KEYS_OR_IDS: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM attempts WHERE key_digest = ANY($1) AND key_digest IS NOT NULL UNION SELECT ",
+    columns!(),
+    " FROM attempts WHERE id = ANY($2)"
+);
+
+const ALL: &str = concat!("SELECT ", columns!(), " FROM attempts ORDER BY id DESC LIMIT $1");
+
+const BY_STATE: &str =
+    concat!("SELECT ", columns!(), " FROM attempts WHERE state = $2 ORDER BY id DESC LIMIT $1");
+
+const BY_REQUEST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM attempts WHERE request_id = $2 ORDER BY id DESC LIMIT $1"
+);
+
+const BY_EMAIL: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM attempts WHERE email_digest = ANY($2) ORDER BY id DESC LIMIT $1"
+);
+
+/// A single row, and who waits for it.
+#[derive(Debug)]
+pub(super) enum Read {
+    Key(Candidates, Duration, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
+    Id(AttemptId, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
+}
+
+impl Job for Read {
+    type Done = Vec<Attempt>;
+
+    async fn run(connection: &mut PgConnection, batch: &[Self]) -> Result<Vec<Attempt>, Failure> {
+        let mut keys = Vec::with_capacity(batch.len());
+        let mut ids = Vec::new();
+        for read in batch {
+            match read {
+                Self::Key(key, ..) => keys.extend(key.iter().map(bytes)),
+                Self::Id(id, _) => ids.push(*id.as_uuid()),
+            }
+        }
+        by_keys_or_ids(connection, &keys, &ids).await
+    }
+
+    fn answer(self, done: Result<&mut Vec<Attempt>, LedgerError>) {
+        let pick = |found: &mut Vec<Attempt>, is_it: &dyn Fn(&Attempt) -> bool| {
+            found.iter().find(|row| is_it(row)).cloned()
+        };
+        // A caller that went away hears nothing.
+        let _told = match self {
+            Self::Key(wanted, now, tell) => tell.send(done.map(|found| {
+                pick(found, &|row| {
+                    let key = row.key.as_ref();
+                    key.is_some_and(|key| wanted.contains(&key.key) && key.expires_at > now)
+                })
+            })),
+            Self::Id(id, tell) => tell.send(done.map(|found| pick(found, &|row| row.id == id))),
+        };
+    }
+}
+
+/// The attempts with one of these keys, alive or not, and those with one of these ids.
+pub(super) async fn by_keys_or_ids(
+    connection: &mut PgConnection,
+    keys: &[[u8; 32]],
+    ids: &[uuid::Uuid],
+) -> Result<Vec<Attempt>, Failure> {
+    let rows = query(BY_KEYS_OR_IDS).bind(keys).bind(ids).fetch_all(connection).await?;
+    Ok(attempts(&rows)?)
+}
+
+/// The latest that match, newest first.
+pub(super) async fn find(
+    pool: &PgPool,
+    by: &Find,
+    limit: i64,
+) -> Result<Vec<Attempt>, LedgerError> {
+    let rows = match by {
+        Find::All => query(ALL).bind(limit).fetch_all(pool).await,
+        Find::State(state) => {
+            query(BY_STATE).bind(limit).bind(state.number()).fetch_all(pool).await
+        }
+        Find::RequestId(id) => query(BY_REQUEST).bind(limit).bind(id).fetch_all(pool).await,
+        Find::Email(email) => query(BY_EMAIL).bind(limit).bind(both(email)).fetch_all(pool).await,
+    };
+    attempts(&rows.map_err(super::database_error)?)
+}
+
+/// The current and the previous digest.
+pub(super) fn both(candidates: &Candidates) -> Vec<[u8; 32]> {
+    candidates.iter().map(bytes).collect()
+}
+
+pub(super) const fn bytes(digest: &Digest) -> [u8; 32] {
+    *digest.as_bytes()
+}
+
+/// The attempts in these rows.
+pub(super) fn attempts(rows: &[PgRow]) -> Result<Vec<Attempt>, LedgerError> {
+    let attempt =
+        |row| stored(row).map_err(super::database_error)?.parse().map_err(LedgerError::corrupt);
+    rows.iter().map(attempt).collect()
+}
+
+fn stored(row: &PgRow) -> Result<Stored, Error> {
+    Ok(Stored {
+        id: row.try_get(0)?,
+        email_digest: row.try_get(1)?,
+        key_digest: row.try_get(2)?,
+        binding_digest: row.try_get(3)?,
+        key_expires_at: row.try_get(4)?,
+        user_id: row.try_get(5)?,
+        auth0_user_id: row.try_get(6)?,
+        request_id: row.try_get(7)?,
+        auth0_request_id: row.try_get(8)?,
+        state: row.try_get::<i16, _>(9)?.into(),
+        code: row.try_get(10)?,
+        begun_at: row.try_get(11)?,
+        finished_at: row.try_get(12)?,
+        connection_ended_at: row.try_get(13)?,
+        due_at: row.try_get(14)?,
+        owner: row.try_get(15)?,
+        looks: row.try_get::<i32, _>(16)?.into(),
+    })
+}

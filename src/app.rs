@@ -12,13 +12,22 @@ use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{HttpSettings, Settings};
 use crate::http::server::Server;
-use crate::http::{self, Parts, Readiness, SignupRoute};
+use crate::http::{self, Parts, SignupRoute};
+use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
-use crate::signup::Signups;
+use crate::readiness::Readiness;
+use crate::signup::{self, Signups, Times};
 use crate::telemetry::Metrics;
 
 /// The most connections of the admin listener: probes and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
+
+/// How long an attempt may take in all, as a multiple of one call's time-out: the call, a look-up
+/// and a repeat that takes half as long.
+const ATTEMPT: f64 = 2.5;
+
+/// How much longer than an attempt its lease is: the write that closes it.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// An app whose two listeners are bound and whose token is being fetched.
 #[derive(Debug)]
@@ -27,6 +36,7 @@ pub struct App {
     admin: (TcpListener, Router),
     http: HttpSettings,
     lifecycle: Lifecycle,
+    ledger: Arc<dyn Ledger>,
 }
 
 /// Why an app cannot start.
@@ -41,9 +51,29 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// There is no secret for the keyed digests.
+    #[error(transparent)]
+    Secret(#[from] KeyError),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] OpenError),
     /// The tenant's client cannot be built.
     #[error(transparent)]
     Auth0(#[from] BuildError),
+}
+
+impl StartError {
+    /// Whether other settings would mend it: another file, another secret.
+    pub const fn is_of_the_settings(&self) -> bool {
+        match self {
+            Self::Secret(_) | Self::Auth0(_) => true,
+            Self::Ledger(error) => match error {
+                OpenError::InUse { .. } | OpenError::OtherKey | OpenError::Pending(_) => true,
+                OpenError::Unavailable(_) => false,
+            },
+            Self::Listen { .. } => false,
+        }
+    }
 }
 
 impl App {
@@ -52,21 +82,44 @@ impl App {
     /// # Errors
     /// When an address cannot be bound or TLS cannot be set up; not when the tenant is down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Settings { auth0, http, admin, rules, ledger: _, log: _ } = settings;
+        let Settings { auth0, http, admin, rules, ledger: kept, signup, log: _ } = settings;
         let public = bind(http.address).await?;
         let admin = bind(admin.address).await?;
         let lifecycle = Lifecycle::new();
         let metrics = Arc::new(Metrics::new());
+        let digests = Arc::new(ledger::digests(&kept)?);
+        let opened = ledger::open(&kept, &digests, Access::Serve, clock.now(), &lifecycle);
+        let ledger = opened.await?;
         let client = Client::start(&auth0, Arc::clone(&clock), Arc::clone(&metrics), &lifecycle)?;
         let client = Arc::new(client);
+        let attempt = auth0.timeout.mul_f64(ATTEMPT);
+        let signups = Signups::new(signup::Parts {
+            auth0: Arc::clone(&client),
+            ledger: Arc::clone(&ledger),
+            digests,
+            clock: Arc::clone(&clock),
+            lifecycle: lifecycle.clone(),
+            times: Times {
+                key_lifetime: kept.key_lifetime,
+                twin_wait: signup.twin_wait,
+                retry: auth0.timeout,
+                attempt,
+                lease: attempt + LEASE_MARGIN,
+            },
+            pin_user_id: auth0.pin_user_id,
+        });
+        lifecycle.spawn_background(signups.settler().settle(signup.not_created_after));
+        lifecycle.spawn_background(signups.settler().sweep(kept.retention));
+        let readiness =
+            Readiness::new(lifecycle.clone(), client, Arc::clone(&ledger), Arc::clone(&clock));
         let parts = Parts {
             signup: Arc::new(SignupRoute {
                 rules,
-                signups: Signups::new(Arc::clone(&client), lifecycle.clone()),
+                signups,
                 body_timeout: http.body_timeout,
                 request_timeout: http.request_timeout,
             }),
-            readiness: Readiness { lifecycle: lifecycle.clone(), auth0: client },
+            readiness,
             metrics,
             clock,
         };
@@ -75,6 +128,7 @@ impl App {
             admin: (admin, http::admin(&parts)),
             http,
             lifecycle,
+            ledger,
         })
     }
 
@@ -98,7 +152,7 @@ impl App {
     /// the requests and sign-ups under way, then the end; at the latest after
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, lifecycle } = self;
+        let Self { public, admin, http, lifecycle, ledger } = self;
         let server = |(listener, router): (TcpListener, Router), max_connections| {
             let server = Server { listener, max_connections, idle_timeout: http.idle_timeout };
             (server, router)
@@ -126,6 +180,7 @@ impl App {
             tracing::warn!("stopping: some requests were still under way at the deadline");
         }
         lifecycle.stop();
+        ledger.close().await;
     }
 }
 

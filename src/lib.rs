@@ -19,5 +19,6 @@ pub mod domain;
 pub mod http;
 pub mod ledger;
 pub mod lifecycle;
+pub mod readiness;
 pub mod signup;
 pub mod telemetry;

@@ -52,6 +52,9 @@ pub enum Transport {
     /// No answer that this process knows of: it was an earlier one that asked.
     #[error("an earlier attempt was left open")]
     Earlier,
+    /// An attempt that took longer than it may in all.
+    #[error("the attempt took too long")]
+    OutOfTime,
     /// No token within the time that a sign-up waits for one.
     #[error("no token in time")]
     NoToken,

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::app::StartError;
 use crate::config::Faults;
 
 /// The status of a process whose settings are wrong (`docs/api.md`).
@@ -60,7 +61,8 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             complain(&error);
-            let wrong_settings = error.is::<Faults>();
+            let wrong_settings = error.is::<Faults>()
+                || error.downcast_ref().is_some_and(StartError::is_of_the_settings);
             ExitCode::from(if wrong_settings { WRONG_SETTINGS } else { 1 })
         }
     }

@@ -14,6 +14,7 @@ mod metadata;
 mod password;
 mod reader;
 mod show;
+mod signup;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use log::{LogFormat, LogSettings};
 pub use show::show;
+pub use signup::SignupSettings;
 
 use crate::domain::Rules;
 use reader::Reader;
@@ -42,6 +44,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Where attempts are written down.
     pub ledger: LedgerSettings,
+    /// The waits of a sign-up.
+    pub signup: SignupSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -74,10 +78,11 @@ impl Settings {
         let admin = http::read_admin(&mut reader);
         let rules = fields::read(&mut reader);
         let ledger = ledger::read(&mut reader);
+        let signup = signup::read(&mut reader);
         let log = log::read(&mut reader);
         match (auth0, rules, ledger) {
             (Some(auth0), Some(rules), Some(ledger)) => {
-                reader.finish(Self { auth0, http, admin, rules, ledger, log })
+                reader.finish(Self { auth0, http, admin, rules, ledger, signup, log })
             }
             _ => Err(reader.into_faults()),
         }

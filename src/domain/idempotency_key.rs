@@ -56,9 +56,15 @@ mod tests {
     #[test]
     fn anything_else_is_malformed() {
         let long = "x".repeat(256);
-        for text in
-            ["", "short", "\"\"", &long, "sixteen chars äé", "with a blank inside", "\"unbalanced-16-char"]
-        {
+        for text in [
+            "",
+            "short",
+            "\"\"",
+            &long,
+            "sixteen chars äé",
+            "with a blank inside",
+            "\"unbalanced-16-char",
+        ] {
             assert_eq!(IdempotencyKey::parse(text).err(), Some(Violation::Malformed), "{text}");
         }
     }

@@ -14,7 +14,7 @@ mod router;
 pub mod server;
 mod texts;
 
-pub use handlers::{Readiness, SignupRoute};
+pub use handlers::SignupRoute;
 pub use problem::{Problem, ProblemCode};
 pub use request_id::RequestId;
 pub use router::{Parts, admin, public};

@@ -19,8 +19,7 @@ use super::texts;
 use crate::domain::FieldError;
 
 /// Says that an answer is that of an earlier request with the same idempotency key.
-pub(super) const IDEMPOTENCY_REPLAYED: HeaderName =
-    HeaderName::from_static("idempotency-replayed");
+pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What went wrong, as a front end decides on it.
 ///

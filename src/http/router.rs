@@ -8,11 +8,12 @@ use axum::routing::{get, post};
 use http::HeaderValue;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::handlers::{self, Readiness, SignupRoute};
+use super::handlers::{self, SignupRoute};
 use super::observe::{Observer, observe};
 use super::problem::{method_not_allowed, not_found, panicked};
 use super::{cors, head_limits};
 use crate::clock::Clock;
+use crate::readiness::Readiness;
 use crate::telemetry::Metrics;
 
 /// What the routes are made of.

@@ -42,7 +42,9 @@ pub struct Times {
     pub key_lifetime: Duration,
     /// How long a request waits for a twin.
     pub twin_wait: Duration,
-    /// No call to the tenant is started so long after the attempt began.
+    /// A call that surely was not sent is not tried again so long after the attempt began.
+    pub retry: Duration,
+    /// How long the work on an attempt may take in all; what is open then is unknown.
     pub attempt: Duration,
     /// So long after the attempt began this process surely has ended its work on it.
     pub lease: Duration,
@@ -102,8 +104,7 @@ impl Signups {
         let Parts { auth0, ledger, digests, clock, lifecycle, times, pin_user_id } = parts;
         let owner = Uuid::from_bytes(rand::random());
         let (recent, pin) = (Arc::default(), Pin::new(pin_user_id));
-        let shared =
-            Shared { auth0, ledger, digests, clock, lifecycle, times, recent, pin, owner };
+        let shared = Shared { auth0, ledger, digests, clock, lifecycle, times, recent, pin, owner };
         Self(Arc::new(shared))
     }
 
@@ -117,8 +118,7 @@ impl Signups {
         let person = Person::new(&shared.digests, request);
         let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
         let remember = person.key.is_none();
-        let entered =
-            shared.recent.enter(slot, person.binding.current, remember, Instant::now());
+        let entered = shared.recent.enter(slot, person.binding.current, remember, Instant::now());
         let (turn, earlier) = match entered {
             Entered::Other => return Done::new(Outcome::KeyReused),
             Entered::Kept(done) => return done.replay(),
@@ -172,13 +172,13 @@ impl Shared {
     async fn work(&self, person: Person, turn: Turn, earlier: Option<Made>) {
         let (done, made) = match earlier {
             Some(made) => (self.take_up(&person, &made).await.replay(), Some(made)),
-            None => self.first(&person, &turn).await,
+            None => self.first(&person).await,
         };
         turn.tell(done, made, Instant::now());
     }
 
     /// Answers a known key, or begins a new attempt.
-    async fn first(&self, person: &Person, turn: &Turn) -> (Done, Option<Made>) {
+    async fn first(&self, person: &Person) -> (Done, Option<Made>) {
         if let Some(key) = &person.key {
             match self.ledger.find_key(key, self.clock.now()).await {
                 Ok(None) => {}
@@ -189,7 +189,8 @@ impl Shared {
         let made = Made::new(self.clock.now());
         match self.ledger.begin(self.new_attempt(person, &made)).await {
             Ok(Begun::New) => {
-                let settled = self.attempting(person, &made).begin().await;
+                let work = timeout(self.times.attempt, self.attempting(person, &made).begin());
+                let settled = work.await.unwrap_or_else(|_| Settled::out_of_time());
                 (self.finish(made.id, settled).await, Some(made))
             }
             Ok(Begun::Known(attempt)) => (self.known(person, *attempt).await, None),
@@ -257,7 +258,8 @@ impl Shared {
     /// Settles an attempt that an earlier request left unknown, now that its password is here.
     async fn take_up(&self, person: &Person, made: &Made) -> Done {
         let why = Error::Unclear(Arc::new(Transport::Earlier));
-        let settled = self.attempting(person, made).resume(why).await;
+        let work = timeout(self.times.attempt, self.attempting(person, made).resume(why));
+        let settled = work.await.unwrap_or_else(|_| Settled::out_of_time());
         self.finish(made.id, settled).await
     }
 
@@ -269,7 +271,7 @@ impl Shared {
             user_id: &made.user_id,
             request_id: &person.request_id,
             begun_at: made.begun_at,
-            deadline: Instant::now() + self.times.attempt,
+            deadline: Instant::now() + self.times.retry,
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::outcome::{Done, Outcome};
-use crate::auth0::{Client, Created, Error, LookupError, User};
+use crate::auth0::{Client, Created, Error, LookupError, Transport, User};
 use crate::domain::NewUser;
 use crate::ledger::{PinnedUserId, Verdict};
 
@@ -60,7 +60,7 @@ impl Pin {
 }
 
 /// One attempt at the tenant.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Attempting<'a> {
     pub(super) auth0: &'a Client,
     pub(super) pin: &'a Pin,
@@ -69,7 +69,7 @@ pub(super) struct Attempting<'a> {
     pub(super) request_id: &'a str,
     /// When the attempt began, since the Unix epoch.
     pub(super) begun_at: Duration,
-    /// No call is started after it.
+    /// No call that surely was not sent is tried again after it.
     pub(super) deadline: Instant,
 }
 
@@ -104,7 +104,7 @@ impl Settlement {
 
 impl Attempting<'_> {
     /// Sends the create call, and settles it if its answer does not arrive.
-    pub(super) async fn begin(&self) -> Settled {
+    pub(super) async fn begin(self) -> Settled {
         match self.create().await {
             Err(Error::Unclear(cause)) => self.resume(Error::Unclear(cause)).await,
             Ok(created) => self.created(created),
@@ -113,7 +113,7 @@ impl Attempting<'_> {
     }
 
     /// Settles an attempt whose call may have been acted on: looks it up, then repeats it.
-    pub(super) async fn resume(&self, why: Error) -> Settled {
+    pub(super) async fn resume(self, why: Error) -> Settled {
         if self.pin.is_ignored() {
             // Repeating could make a second user; only a look by e-mail can tell.
             return self.by_email(why).await;
@@ -196,6 +196,11 @@ impl Attempting<'_> {
 }
 
 impl Settled {
+    /// The attempt took too long; its last call may still be acted on.
+    pub(super) fn out_of_time() -> Self {
+        unknown(Error::Unclear(Arc::new(Transport::OutOfTime)))
+    }
+
     const fn new(done: Done, verdict: Settlement) -> Self {
         Self { done, verdict, auth0_request_id: None }
     }

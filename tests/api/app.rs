@@ -25,8 +25,33 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) client: Client,
+    pub(crate) folder: TempDir,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
+}
+
+/// A folder of its own for a test, removed with what is in it.
+#[derive(Debug)]
+pub(crate) struct TempDir(PathBuf);
+
+impl TempDir {
+    pub(crate) fn new() -> Self {
+        let path =
+            std::env::temp_dir().join(format!("signup-test-{:032x}", rand::random::<u128>()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        // Left behind when something still writes to it, in the system's folder for such things.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }
 
 /// What a [`TestApp`] is made of.
@@ -182,10 +207,13 @@ impl TestAppBuilder {
             Tenancy::New(builder) => builder.start().await.unwrap(),
             Tenancy::Started(auth0) => auth0,
         };
+        let folder = TempDir::new();
+        let database = format!("sqlite://{}", folder.path().join("signup.db").display());
         let mut variables: Vec<(OsString, OsString)> = [
             ("AUTH0_DOMAIN", auth0.url()),
             ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("DATABASE_URL", &database),
             ("PORT", "0"),
             ("SIGNUP__ADMIN__PORT", "0"),
         ]
@@ -203,7 +231,7 @@ impl TestAppBuilder {
             }
         }));
         let client = Client::builder().no_proxy().build().unwrap();
-        TestApp { auth0, address, admin, client, stop: Some(stop), running }
+        TestApp { auth0, address, admin, client, folder, stop: Some(stop), running }
     }
 }
 

@@ -18,7 +18,8 @@ async fn liveness_and_readiness_answer_on_both_listeners() {
             assert_eq!(answer.header("cache-control"), Some("no-store"));
         }
     }
-    let expected = json!({"status": "ready", "checks": {"process": "ok", "auth0": "ok"}});
+    let expected =
+        json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok"}});
     assert_eq!(app.get("/readyz").await.json(), expected);
 }
 

@@ -5,7 +5,6 @@ mod probes;
 mod signup;
 
 pub(super) use metrics::metrics;
-pub use probes::Readiness;
 pub(super) use probes::{livez, readyz};
 pub use signup::SignupRoute;
 pub(super) use signup::signup;

@@ -1,9 +1,4 @@
-//! `GET /livez` and `GET /readyz`.
-//!
-//! Liveness depends on nothing. Readiness depends on this process; a tenant that is down makes it
-//! *degraded*, since taking it out of the balancer would help nobody.
-
-use std::sync::Arc;
+//! `GET /livez` and `GET /readyz`. Liveness depends on nothing.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,20 +7,10 @@ use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
 use super::super::observe::Quiet;
-use crate::auth0::{Client, TokenHealth};
-use crate::lifecycle::Lifecycle;
-
-/// What readyz looks at.
-#[derive(Debug, Clone)]
-pub struct Readiness {
-    /// Whether a stop has begun.
-    pub lifecycle: Lifecycle,
-    /// Whether there is a token.
-    pub auth0: Arc<Client>,
-}
+use crate::readiness::{Readiness, Report, Upstream};
 
 #[derive(Serialize)]
-struct Report {
+struct Body {
     status: &'static str,
     checks: Checks,
 }
@@ -33,24 +18,28 @@ struct Report {
 #[derive(Serialize)]
 struct Checks {
     process: &'static str,
+    ledger: &'static str,
     auth0: &'static str,
 }
 
-impl Readiness {
-    fn report(&self) -> (StatusCode, Report) {
-        let draining = self.lifecycle.is_draining();
-        let auth0 = match self.auth0.token_health() {
-            TokenHealth::Good => "ok",
-            TokenHealth::Starting => "starting",
-            TokenHealth::Failing(_) => "failing",
+impl From<Report> for Body {
+    fn from(report: Report) -> Self {
+        let status = match report {
+            Report { draining: true, .. } => "draining",
+            Report { ledger: false, .. } => "unready",
+            Report { auth0: Upstream::Failing, .. } => "degraded",
+            Report { auth0: Upstream::Good | Upstream::Starting, .. } => "ready",
         };
-        let (code, status) = match (draining, auth0) {
-            (true, _) => (StatusCode::SERVICE_UNAVAILABLE, "draining"),
-            (false, "failing") => (StatusCode::OK, "degraded"),
-            (false, _) => (StatusCode::OK, "ready"),
+        let checks = Checks {
+            process: if report.draining { "draining" } else { "ok" },
+            ledger: if report.ledger { "ok" } else { "failing" },
+            auth0: match report.auth0 {
+                Upstream::Good => "ok",
+                Upstream::Starting => "starting",
+                Upstream::Failing => "failing",
+            },
         };
-        let process = if draining { "draining" } else { "ok" };
-        (code, Report { status, checks: Checks { process, auth0 } })
+        Self { status, checks }
     }
 }
 
@@ -66,8 +55,9 @@ struct Live {
 
 /// 200 while sign-ups are taken, else 503; what is checked is in the body.
 pub(in super::super) async fn readyz(State(readiness): State<Readiness>) -> Response {
-    let (code, report) = readiness.report();
-    answer(code, &report)
+    let report = readiness.report().await;
+    let code = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    answer(code, &Body::from(report))
 }
 
 fn answer(code: StatusCode, body: &impl Serialize) -> Response {

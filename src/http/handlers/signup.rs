@@ -35,10 +35,7 @@ pub struct SignupRoute {
 
 impl SignupRoute {
     /// Reads the form and applies every rule. What was typed is dropped with the body.
-    async fn read(
-        &self,
-        request: Request,
-    ) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
+    async fn read(&self, request: Request) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
         let header = idempotency_key::header(request.headers());
         let form = Form::read(request, self.body_timeout).await?;
         let submission = form.decode().await?;

@@ -167,7 +167,10 @@ impl App {
         });
         let delay = http.shutdown_delay;
         let serving = public.run(router, async {
-            stop.await;
+            tokio::select! {
+                () = stop => {}
+                () = ending.failed() => tracing::error!("stopping: a background task panicked"),
+            }
             tracing::info!("stopping: unready from now on");
             ending.begin_draining();
             sleep(delay).await;

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 pub struct Lifecycle {
     draining: CancellationToken,
     stopped: CancellationToken,
+    failed: CancellationToken,
     work: TaskTracker,
 }
 
@@ -32,14 +33,18 @@ impl Lifecycle {
     }
 
     /// Runs a task that goes on until the process stops and may end at any await.
+    ///
+    /// One that panics stops the process: it would otherwise go on without what the task keeps up.
     #[expect(clippy::disallowed_methods, reason = "this is the tracked place that spawns")]
     pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stopped = self.stopped.clone();
+        let (stopped, failed) = (self.stopped.clone(), self.failed.clone());
         tokio::spawn(async move {
+            let failing = failed.drop_guard();
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = task => {}
             }
+            drop(failing.disarm());
         });
     }
 
@@ -56,6 +61,11 @@ impl Lifecycle {
     /// Waits until a stop has begun.
     pub async fn draining(&self) {
         self.draining.cancelled().await;
+    }
+
+    /// Waits until a background task has panicked.
+    pub async fn failed(&self) {
+        self.failed.cancelled().await;
     }
 
     /// Waits until all work is done; takes no more.

@@ -77,7 +77,7 @@ impl Readiness {
             auth0: match self.auth0.token_health() {
                 TokenHealth::Good => Upstream::Good,
                 TokenHealth::Starting => Upstream::Starting,
-                TokenHealth::Failing(_) => Upstream::Failing,
+                TokenHealth::Failing => Upstream::Failing,
             },
         }
     }

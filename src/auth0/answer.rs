@@ -16,6 +16,9 @@ use crate::domain::PasswordRule;
 /// The wait when a 429 tells none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
+/// The longest wait that is believed: a quota of the client ends with the day at the latest.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
 /// Auth0's error envelope. Every member may be absent, or the body may be something else.
 #[derive(Debug, Default, Deserialize)]
 struct Envelope<'a> {
@@ -54,8 +57,8 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
         (409, Some("auth0_idp_error")) => Error::UserExists,
         (409, None) if message.starts_with("The user already exists") => Error::UserExists,
         (429, _) => Error::RateLimited { retry_after: retry_after(headers, now) },
-        // 408: the tenant's edge gave up waiting.
-        (408 | 500.., _) => Error::Unclear(Arc::new(Transport::Status(status))),
+        // A 2xx that is no 201 may have made a user; 408: the tenant's edge gave up waiting.
+        (200..=299 | 408 | 500.., _) => Error::Unclear(Arc::new(Transport::Status(status))),
         (_, _) => unknown(),
     }
 }
@@ -83,21 +86,23 @@ fn bad_request(message: &str) -> Option<Error> {
     problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
 }
 
-/// How long a 429 asks to wait: `Retry-After`, else until `x-ratelimit-reset`. At least a second.
+/// How long a 429 asks to wait: `Retry-After`, else until `x-ratelimit-reset`. Between a
+/// second and a day.
 ///
 /// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
     let number =
         |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
-    let wait = number("retry-after").map(Duration::from_secs).or_else(|| {
-        let reset = Duration::from_secs(number("x-ratelimit-reset")?);
-        Some(reset.saturating_sub(date(headers).unwrap_or(now)))
-    });
-    wait.map_or(DEFAULT_WAIT, |wait| wait.max(DEFAULT_WAIT))
+    let now = date(headers, "date").unwrap_or(now);
+    let told = number("retry-after").map(Duration::from_secs);
+    let told = told.or_else(|| Some(date(headers, "retry-after")?.saturating_sub(now)));
+    let wait = told
+        .or_else(|| Some(Duration::from_secs(number("x-ratelimit-reset")?).saturating_sub(now)));
+    wait.unwrap_or(DEFAULT_WAIT).clamp(DEFAULT_WAIT, LONGEST_WAIT)
 }
 
-/// The `Date` of an answer, since the Unix epoch.
-fn date(headers: &HeaderMap) -> Option<Duration> {
-    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+/// A date in a header, since the Unix epoch.
+fn date(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    let date = headers.get(name)?.to_str().ok()?;
     httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()
 }

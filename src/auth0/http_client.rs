@@ -1,5 +1,7 @@
 //! The one place where the upstream's HTTP client is built.
 
+use std::time::Duration;
+
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder, retry};
 
@@ -25,6 +27,9 @@ pub enum BuildError {
     Client(#[source] reqwest::Error),
 }
 
+/// How often an HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
+const H2_PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3));
+
 /// Builds the client for the tenant.
 ///
 /// No redirects (a token must not follow one) and no retries but ours (a create that was acted on
@@ -38,9 +43,15 @@ pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
         .pool_max_idle_per_host(settings.pool_max_idle)
         .pool_idle_timeout(settings.pool_idle_timeout)
         .referer(false);
-    if !settings.http2 {
-        builder = builder.http1_only();
-    }
+    builder = if settings.http2 {
+        // One connection carries every call: one that went silent has to be noticed and replaced.
+        builder
+            .http2_keep_alive_interval(H2_PING.0)
+            .http2_keep_alive_timeout(H2_PING.1)
+            .http2_keep_alive_while_idle(true)
+    } else {
+        builder.http1_only()
+    };
     if settings.base.starts_with("http://") {
         // Loopback: nobody means the proxy of the environment for it, and no certificate of the
         // system's bundle is worth reading.

@@ -19,4 +19,4 @@ pub use create_user::User;
 pub use error::{Error, Misconfiguration, Transport};
 pub use http_client::BuildError;
 pub use lookup::{Found, LookupError};
-pub use token::{TokenFailure, TokenHealth};
+pub use token::TokenHealth;

@@ -17,7 +17,7 @@ use super::Error;
 use super::error::{Misconfiguration, Transport};
 use super::token_request::{Grant, TokenRequest};
 use crate::clock::Clock;
-use crate::telemetry::{Metrics, Operation};
+use crate::telemetry::{Metrics, Operation, chain};
 
 /// How long a sign-up waits for a token that is being fetched.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -63,22 +63,33 @@ impl Token {
 
 /// Why there is no token, and when the keeper asks again.
 #[derive(Debug, Clone)]
-pub struct TokenFailure {
-    /// The reason.
-    pub error: Error,
-    /// When the keeper asks again.
-    pub next_try: Instant,
+struct TokenFailure {
+    error: Error,
+    next_try: Instant,
+}
+
+impl TokenFailure {
+    /// The reason, with the wait that is left.
+    fn now(&self) -> Error {
+        match &self.error {
+            Error::RateLimited { .. } => {
+                let left = self.next_try.saturating_duration_since(Instant::now());
+                Error::RateLimited { retry_after: left }
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// Whether sign-ups have a token, for readiness.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenHealth {
-    /// None was asked for yet, or the first request is under way.
+    /// None was asked for yet, or the first request has just gone out.
     Starting,
     /// There is a good one.
     Good,
     /// There is none.
-    Failing(TokenFailure),
+    Failing,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +108,7 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Tokens {
     state: watch::Sender<State>,
+    started_at: Instant,
     /// A sign-up waits for the first token.
     wanted: Notify,
     /// The token in use was refused.
@@ -107,7 +119,8 @@ impl Tokens {
     /// No token yet.
     pub(super) fn new() -> Arc<Self> {
         let (state, _) = watch::channel(State::default());
-        Arc::new(Self { state, wanted: Notify::new(), refused: Notify::new() })
+        let started_at = Instant::now();
+        Arc::new(Self { state, started_at, wanted: Notify::new(), refused: Notify::new() })
     }
 
     /// A token that is good, waiting a short time for one that is being fetched.
@@ -144,8 +157,8 @@ impl Tokens {
         let state = self.state.borrow();
         match (&state.token, &state.failure) {
             (Some(token), _) if token.is_good() => TokenHealth::Good,
-            (_, Some(failure)) => TokenHealth::Failing(failure.clone()),
-            (_, None) => TokenHealth::Starting,
+            (None, None) if self.started_at.elapsed() < PATIENCE => TokenHealth::Starting,
+            (_, _) => TokenHealth::Failing,
         }
     }
 
@@ -159,7 +172,7 @@ impl Tokens {
         // Waiting mends an outage, and nothing that the operator has to mend.
         let hopeless = matches!(failure.error, Error::Misconfigured(_));
         let too_late = failure.next_try > Instant::now() + PATIENCE;
-        (hopeless || too_late).then(|| Err(failure.error.clone()))
+        (hopeless || too_late).then(|| Err(failure.now()))
     }
 
     async fn wait(&self) -> Result<Arc<Token>, Error> {
@@ -176,7 +189,7 @@ impl Tokens {
             }
         });
         found.await.unwrap_or_else(|_| {
-            let failure = self.state.borrow().failure.as_ref().map(|known| known.error.clone());
+            let failure = self.state.borrow().failure.as_ref().map(TokenFailure::now);
             Err(failure.unwrap_or_else(|| Error::NotSent(Arc::new(Transport::NoToken))))
         })
     }
@@ -200,32 +213,36 @@ impl Keeper {
             () = self.tokens.wanted.notified() => {}
         }
         let mut backoff = backoff();
+        let mut refused_unused = 0;
         loop {
             let asked_at = Instant::now();
             let asked = self.request.send().await;
             let label = asked.as_ref().map_or_else(Error::label, |_| "granted");
             self.metrics.auth0_request(Operation::Token, label, asked_at.elapsed());
-            match asked {
+            let failure = match asked {
                 Ok(grant) => {
                     let token = self.publish(grant, asked_at);
                     if self.hold(&token, asked_at).await {
-                        backoff = self::backoff();
+                        refused_unused = 0;
                     } else {
-                        // A token refused before it was ever taken: asking again at once would
-                        // make every sign-up cost a token.
-                        let error = Misconfiguration::TokenRefused.into();
-                        self.fail(error, backoff.next().unwrap_or(BACKOFF.1)).await;
+                        refused_unused += 1;
                     }
+                    // One token that was refused before it was ever taken may have been revoked;
+                    // with a second, asking at once would make every sign-up cost a token.
+                    if refused_unused < 2 {
+                        backoff = self::backoff();
+                        continue;
+                    }
+                    Misconfiguration::TokenRefused.into()
                 }
-                Err(error) => {
-                    let wait = backoff.next().unwrap_or(BACKOFF.1);
-                    let wait = match &error {
-                        Error::RateLimited { retry_after } => wait.max(*retry_after),
-                        _ => wait,
-                    };
-                    self.fail(error, wait).await;
-                }
-            }
+                Err(error) => error,
+            };
+            let wait = backoff.next().unwrap_or(BACKOFF.1);
+            let wait = match &failure {
+                Error::RateLimited { retry_after } => wait.max(*retry_after),
+                _ => wait,
+            };
+            self.fail(failure, wait).await;
         }
     }
 
@@ -277,12 +294,12 @@ impl Keeper {
 }
 
 /// An error when the operator must act, a warning when waiting is all there is to do.
-fn log_failure(error: &Error, wait: Duration) {
-    let (cause, retry_in_ms): (&dyn std::error::Error, _) = (error, wait.as_millis());
-    if matches!(error, Error::Misconfigured(_)) {
-        tracing::error!(error = cause, retry_in_ms, "cannot fetch a Management API token: {error}");
+fn log_failure(failure: &Error, wait: Duration) {
+    let (error, retry_in_ms) = (chain(failure), wait.as_millis());
+    if matches!(failure, Error::Misconfigured(_)) {
+        tracing::error!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");
     } else {
-        tracing::warn!(error = cause, retry_in_ms, "cannot fetch a Management API token: {error}");
+        tracing::warn!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");
     }
 }
 

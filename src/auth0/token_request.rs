@@ -17,6 +17,11 @@ use super::{BuildError, Error};
 use crate::clock::Clock;
 use crate::config::Auth0Settings;
 
+/// The longest life that Auth0 gives a token: 30 days. More is nothing to rely on.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+/// A token of a shorter life is of no use.
+const SHORTEST: Duration = Duration::from_secs(1);
+
 /// A token as it was granted.
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -101,7 +106,8 @@ fn grant(body: &Bytes) -> Option<Grant> {
     let mut authorization =
         HeaderValue::from_str(&format!("Bearer {}", granted.access_token)).ok()?;
     authorization.set_sensitive(true);
-    Some(Grant { authorization, lifetime: Duration::from_secs(granted.expires_in) })
+    let lifetime = Duration::from_secs(granted.expires_in).min(LONGEST);
+    (lifetime >= SHORTEST).then_some(Grant { authorization, lifetime })
 }
 
 fn denied(status: u16, body: &Bytes) -> Misconfiguration {

@@ -1,8 +1,10 @@
 //! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
 //!
-//! Reads no environment and no file, so that it does the same on every machine.
+//! Reads no environment and no file, so that it does the same on every machine, and keeps its data
+//! in a folder that goes when it ends.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 
 use anyhow::Context as _;
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
@@ -29,45 +31,49 @@ impl Demo {
 
     async fn serve(&self) -> anyhow::Result<()> {
         let auth0 = Emulator::builder().start().await.context("the emulator cannot be started")?;
-        let settings = config::load(None, self.variables(auth0.url()))?;
+        let folder = std::env::temp_dir().join(format!("auth0-signup-demo-{}", std::process::id()));
+        let database = format!("sqlite://{}", folder.join("signup.db").display());
+        let settings = config::load(None, self.variables(auth0.url(), &database))?;
         let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-        self.tell(auth0.url());
-        let served = serve(settings)
-            .await
-            .with_context(|| format!("if port {} is taken, choose another with --port", self.port));
+        let served = serve(settings, |address| tell(auth0.url(), address)).await;
         auth0.shutdown().await;
+        std::fs::remove_dir_all(&folder).or_else(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error).with_context(|| format!("{} could not be removed", folder.display())),
+        })?;
         served
+            .with_context(|| format!("if port {} is taken, choose another with --port", self.port))
     }
 
-    fn variables(&self, tenant: &str) -> Vec<(OsString, OsString)> {
+    fn variables(&self, tenant: &str, database: &str) -> Vec<(OsString, OsString)> {
         let port = self.port.to_string();
         let variables = [
             ("AUTH0_DOMAIN", tenant),
             ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("DATABASE_URL", database),
             ("PORT", &port),
             ("SIGNUP__ADMIN__PORT", "0"),
         ];
         variables.map(|(name, value)| (name.into(), value.into())).into()
     }
+}
 
-    #[expect(clippy::print_stdout, reason = "the command's whole purpose is to be read")]
-    fn tell(&self, tenant: &str) {
-        let port = self.port;
-        println!(
-            "An emulated Auth0 tenant runs on {tenant}; it forgets its users when this ends.\n\
-             \n\
-             Sign somebody up:\n\
-             \n\
-             curl -s http://127.0.0.1:{port}/signup \\\n  \
-             -H 'Content-Type: application/json' \\\n  \
-             -d '{{\"email\":\"ada@example.com\",\"password\":\"Difference-Engine-1843\",\
-             \"given_name\":\"Ada\",\"family_name\":\"Lovelace\"}}'\n\
-             \n\
-             What the tenant keeps, and every call it got:\n\
-             \n\
-             curl -s {tenant}/_emulator/users\n\
-             curl -s {tenant}/_emulator/journal\n"
-        );
-    }
+#[expect(clippy::print_stdout, reason = "the command's whole purpose is to be read")]
+fn tell(tenant: &str, address: SocketAddr) {
+    println!(
+        "An emulated Auth0 tenant runs on {tenant}; it forgets its users when this ends.\n\
+         \n\
+         Sign somebody up:\n\
+         \n\
+         curl -s http://{address}/signup \\\n  \
+         -H 'Content-Type: application/json' \\\n  \
+         -d '{{\"email\":\"ada@example.com\",\"password\":\"Difference-Engine-1843\",\
+         \"given_name\":\"Ada\",\"family_name\":\"Lovelace\"}}'\n\
+         \n\
+         What the tenant keeps, and every call it got:\n\
+         \n\
+         curl -s {tenant}/_emulator/users\n\
+         curl -s {tenant}/_emulator/journal\n"
+    );
 }

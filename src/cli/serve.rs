@@ -1,6 +1,7 @@
 //! `auth0-signup serve`
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -19,11 +20,16 @@ pub(super) fn run(layered: &Layered) -> anyhow::Result<()> {
     let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
     tokio::runtime::Runtime::new()
         .context("the runtime cannot be started")?
-        .block_on(serve(settings))
+        .block_on(serve(settings, |_| {}))
 }
 
 /// Starts the app and runs it until a signal.
-pub(super) async fn serve(settings: Settings) -> anyhow::Result<()> {
+///
+/// `listening` hears the public listener's address.
+pub(super) async fn serve(
+    settings: Settings,
+    listening: impl FnOnce(SocketAddr),
+) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let tenant = settings.auth0.base.clone();
     if tenant.starts_with("https://")
@@ -40,6 +46,7 @@ pub(super) async fn serve(settings: Settings) -> anyhow::Result<()> {
         %public, %admin, auth0.base = tenant, version = env!("CARGO_PKG_VERSION"),
         "serving sign-ups for {tenant} on http://{public}, probes and metrics on http://{admin}"
     );
+    listening(public);
     app.run(stop).await;
     tracing::info!("stopped");
     Ok(())

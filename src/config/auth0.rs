@@ -96,10 +96,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
         http2: reader.flag("auth0.http2"),
         pool_max_idle: reader.count("auth0.pool_max_idle", 1..=10_000),
         pool_idle_timeout: reader.millis("auth0.pool_idle_timeout_ms", 1_000..=600_000),
-        ca_file: reader.text("auth0.ca_file").map(PathBuf::from),
+        ca_file: ca_file(reader),
         telemetry: reader.flag("auth0.telemetry"),
     };
     base.map(|_| settings)
+}
+
+/// A file with certificates, looked into here so that `config check` tells of it.
+fn ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
+    let path = PathBuf::from(reader.text("auth0.ca_file")?);
+    let pem = std::fs::read_to_string(&path).unwrap_or_default();
+    if !pem.contains("-----BEGIN CERTIFICATE-----") {
+        reader.fault("auth0.ca_file", "a readable file with certificates in PEM");
+    }
+    Some(path)
 }
 
 /// The tenant's address: a bare host (https) or a whole URL without a path.

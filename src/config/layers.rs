@@ -59,6 +59,7 @@ impl Layers {
             known.insert(key.to_owned());
         });
         let mut builder = Config::builder().add_source(defaults);
+        let mut given = BTreeSet::new();
 
         if let Some(path) = file {
             let origin = path.display().to_string();
@@ -66,9 +67,13 @@ impl Layers {
             match source.collect() {
                 Ok(table) => {
                     let root = Value::new(Some(&origin), ValueKind::Table(table));
-                    flatten("", &root, &mut |key, _| {
+                    flatten("", &root, &mut |key, value| {
                         if !is_known(&known, key) {
                             faults.push(Fault::unknown(key, &origin));
+                        }
+                        let blank = matches!(&value.kind, ValueKind::String(s) if s.is_empty());
+                        if SECRETS.contains(&key) && !blank {
+                            given.insert(key.to_owned());
                         }
                     });
                     builder = builder.add_source(source);
@@ -78,7 +83,7 @@ impl Layers {
             }
         }
 
-        let environment = Environment::read(environment, &known, faults);
+        let environment = Environment::read(environment, &known, given, faults);
         let merged = builder.add_source(environment).build()?.cache;
         Ok(Self { merged, known })
     }
@@ -132,9 +137,11 @@ struct Environment {
 }
 
 impl Environment {
+    /// `given` are the secrets whose value stands in the settings file.
     fn read(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         known: &BTreeSet<String>,
+        mut given: BTreeSet<String>,
         faults: &mut Faults,
     ) -> Self {
         let mut environment = Self::default();
@@ -152,6 +159,10 @@ impl Environment {
                 faults.push(Fault::new(&key, &origin, "UTF-8"));
                 continue;
             };
+            // Compose files set variables to nothing; a secret that is blank is told as such.
+            if value.trim().is_empty() && !SECRETS.contains(&key.as_str()) {
+                continue;
+            }
             if secret_file {
                 files.insert(key, (origin, value.to_owned()));
             } else if name.starts_with(PREFIX) || !own.contains(&key) {
@@ -162,18 +173,19 @@ impl Environment {
                 environment.values.insert(key, value);
             }
         }
+        given.extend(environment.values.keys().cloned());
         for (key, (origin, path)) in files {
-            environment.read_secret(key, &origin, &path, faults);
+            if given.contains(&key) {
+                let expected = "either the value or the file, not both";
+                faults.push(Fault::new(&key, &origin, expected));
+            } else {
+                environment.read_secret(key, &origin, &path, faults);
+            }
         }
         environment
     }
 
     fn read_secret(&mut self, key: String, origin: &str, path: &str, faults: &mut Faults) {
-        if self.values.contains_key(&key) {
-            let expected = "either the value or the file, not both";
-            faults.push(Fault::new(&key, origin, expected));
-            return;
-        }
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);

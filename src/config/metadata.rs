@@ -1,5 +1,7 @@
 //! `[user_metadata]`: the keys that are taken.
 
+use std::ops::RangeInclusive;
+
 use config::{Map, Value};
 
 use super::reader::{Reader, strings, whole_number};
@@ -52,24 +54,50 @@ impl Key<'_, '_> {
             ["string", "integer", "boolean"].into_iter().find(|known| *known == name)
         });
         match (name.unwrap_or("string"), values) {
-            ("boolean", _) => MetadataKind::Boolean,
-            ("integer", _) => {
-                let min = self.member("min", "a whole number", |value| value.into_int().ok());
-                let max = self.member("max", "a whole number", |value| value.into_int().ok());
-                MetadataKind::Integer(min.unwrap_or(i64::MIN)..=max.unwrap_or(i64::MAX))
+            ("boolean", _) => {
+                self.refuse(&["values", "min", "max"], "no bounds: a boolean has none");
+                MetadataKind::Boolean
             }
-            (_, Some(values)) => MetadataKind::OneOf(values),
+            ("integer", _) => {
+                self.refuse(&["values"], "min and max instead");
+                let whole = |value: Value| value.into_int().ok();
+                MetadataKind::Integer(self.range("a whole number", i64::MIN..=i64::MAX, whole))
+            }
+            (_, Some(values)) => {
+                self.refuse(&["min", "max"], "no bounds: values says what is taken");
+                MetadataKind::OneOf(values)
+            }
             (_, None) => {
                 let range = 1..=MAX_TEXT;
                 let expected = whole_number(&range);
                 let length = |value: Value| {
                     let length = usize::try_from(value.into_uint().ok()?).ok()?;
-                    range.contains(&length).then_some(length)
+                    (1..=MAX_TEXT).contains(&length).then_some(length)
                 };
-                let min = self.member("min", &expected, length);
-                let max = self.member("max", &expected, length);
-                MetadataKind::Text { length: min.unwrap_or(1)..=max.unwrap_or(MAX_TEXT) }
+                MetadataKind::Text { length: self.range(&expected, range, length) }
             }
+        }
+    }
+
+    /// `min` and `max`, each within `widest` where it is left out.
+    fn range<T: Copy + PartialOrd>(
+        &mut self,
+        expected: &str,
+        widest: RangeInclusive<T>,
+        read: impl Fn(Value) -> Option<T>,
+    ) -> RangeInclusive<T> {
+        let min = self.member("min", expected, &read).unwrap_or(*widest.start());
+        let max = self.member("max", expected, &read).unwrap_or(*widest.end());
+        if min > max {
+            self.fault("max", "no less than min");
+        }
+        min..=max
+    }
+
+    /// Members that mean nothing to this type.
+    fn refuse(&mut self, names: &[&str], expected: &str) {
+        for name in names {
+            self.fault(name, expected);
         }
     }
 

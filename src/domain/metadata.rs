@@ -3,13 +3,13 @@
 //! Auth0 takes any object there and its owner may edit it, so nothing passes that is not listed.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde_json::Number;
 
-use super::submission::{METADATA, pointer};
+use super::submission::{MAX_FAULTS, METADATA, pointer};
 use super::value::Value;
 use super::{FieldError, Violation};
 
@@ -160,28 +160,39 @@ pub fn check(
     faults: &mut Vec<FieldError>,
 ) -> BTreeMap<String, MetadataValue> {
     let mut taken = BTreeMap::new();
-    let mut fault = |key: &str, violation| {
-        let at = pointer([METADATA, key]);
-        // A key given twice is reported already, and is then absent here.
-        if !faults.iter().any(|known| known.pointer == at) {
-            faults.push(FieldError::at_path(at, violation));
-        }
-    };
+    let mut found = Vec::new();
+    let mut settled = HashSet::new();
     for (key, value) in given {
-        match rules.get(key.as_ref()).map(|rule| rule.kind.read(value)) {
-            None => fault(key, Violation::UnknownField),
-            Some(Err(violation)) => fault(key, violation),
-            Some(Ok(None)) => {}
-            Some(Ok(Some(value))) => {
+        if found.len() >= MAX_FAULTS {
+            break;
+        }
+        let read = match rules.get(key.as_ref()) {
+            // A file is refused as such, whatever it is called.
+            None if matches!(value, Value::File) => Err(Violation::NotAllowed),
+            None => Err(Violation::UnknownField),
+            Some(rule) => rule.kind.read(value),
+        };
+        match read {
+            Ok(None) => continue,
+            Ok(Some(value)) => {
                 taken.insert(key.clone().into_owned(), value);
             }
+            Err(violation) => {
+                found.push(FieldError::at_path(pointer([METADATA, key]), violation));
+            }
+        }
+        settled.insert(key.as_ref());
+    }
+    for (key, _) in
+        rules.iter().filter(|(key, rule)| rule.required && !settled.contains(key.as_str()))
+    {
+        let at = pointer([METADATA, key]);
+        // A key given twice is reported already, and is not among those given here.
+        if !faults.iter().any(|known| known.pointer == at) {
+            found.push(FieldError::at_path(at, Violation::Required));
         }
     }
-    for (key, rule) in rules {
-        if rule.required && !taken.contains_key(key) {
-            fault(key, Violation::Required);
-        }
-    }
+    faults.append(&mut found);
     taken
 }
 

@@ -171,6 +171,11 @@ impl Reading<'_> {
             other => self.rules.presence.get(&other).copied().unwrap_or(Presence::Off),
         };
         let parsed = match (self.form.field(field), presence) {
+            (Slot::Faulty, Presence::Off) => {
+                // Whatever is wrong with its value, there is no such field.
+                self.faults.retain(|fault| fault.pointer != field.pointer());
+                Err(Violation::UnknownField)
+            }
             (Slot::Faulty, _) | (Slot::Absent, Presence::Off) => return None,
             (Slot::Text(_), Presence::Off) => Err(Violation::UnknownField),
             (slot, presence) => match slot.trimmed() {
@@ -198,10 +203,10 @@ impl Reading<'_> {
     }
 
     fn unknown_names(&mut self) {
-        for name in self.form.others() {
+        for (name, violation) in self.form.others() {
             if !self.rules.ignored.contains(name.as_ref()) {
                 let at = pointer([name.as_ref()]);
-                self.faults.push(FieldError::at_path(at, Violation::UnknownField));
+                self.faults.push(FieldError::at_path(at, violation.clone()));
             }
         }
     }

@@ -17,6 +17,8 @@ pub const MAX_FAULTS: usize = 100;
 
 /// The most code points of a caller's own name that are repeated in a pointer.
 const MAX_NAME: usize = 100;
+/// A pointer that has so many bytes is not made longer: what is deeper is told of what holds it.
+const MAX_POINTER: usize = 200;
 
 /// The name of the object whose members the operator allows one by one.
 pub const METADATA: &str = "user_metadata";
@@ -116,7 +118,7 @@ pub struct Submission<'a> {
     fields: [Slot<'a>; Field::ALL.len()],
     controls: [Slot<'a>; Control::ALL.len()],
     metadata: Members<'a>,
-    others: Vec<Cow<'a, str>>,
+    others: Vec<(Cow<'a, str>, Violation)>,
     faults: Vec<FieldError>,
 }
 
@@ -155,11 +157,16 @@ impl<'a> Submission<'a> {
                         form.faults.push(FieldError::at_path(pointer([name.as_ref()]), violation));
                     }
                 }
-            } else if form.others.len() < MAX_FAULTS && !(again && form.others.contains(&name)) {
-                form.others.push(name);
+            } else if form.others.len() < MAX_FAULTS
+                && !form.others.iter().any(|(known, _)| *known == name)
+            {
+                let violation = match value {
+                    Value::File => Violation::NotAllowed,
+                    _ => Violation::UnknownField,
+                };
+                form.others.push((name, violation));
             }
         }
-        form.faults.truncate(MAX_FAULTS);
         form
     }
 
@@ -180,8 +187,9 @@ impl<'a> Submission<'a> {
         &self.metadata
     }
 
-    /// Names that are neither fields nor control fields nor metadata, each once.
-    pub fn others(&self) -> &[Cow<'a, str>] {
+    /// Names that are neither fields nor control fields nor metadata, each once, with what they
+    /// are unless the operator throws them away.
+    pub fn others(&self) -> &[(Cow<'a, str>, Violation)] {
         &self.others
     }
 
@@ -282,6 +290,9 @@ fn report_repeated<'m>(
 ) {
     let mut reported = HashSet::new();
     for name in repeated(members).filter(|name| reported.insert(*name)) {
+        if faults.len() >= MAX_FAULTS {
+            return;
+        }
         let at = pointer(path.iter().map(AsRef::as_ref).chain([name]));
         faults.push(FieldError::at_path(at, Violation::DuplicateField));
     }
@@ -310,10 +321,14 @@ fn report_repeated_inside<'m>(
     }
 }
 
-/// The RFC 6901 pointer made of these names; each is cut at 100 code points.
+/// The RFC 6901 pointer made of these names. A name is cut at 100 code points, and names beyond
+/// some 200 bytes are left out.
 pub fn pointer<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let mut pointer = String::new();
     for name in names {
+        if pointer.len() >= MAX_POINTER {
+            break;
+        }
         pointer.push('/');
         for char in name.chars().take(MAX_NAME) {
             match char {
@@ -369,7 +384,8 @@ mod tests {
     #[test]
     fn unknown_names_are_kept_once() {
         let form = json(r#"{"role":"admin","role":"x","a/b":1}"#);
-        assert_eq!(form.others(), ["role", "a/b"]);
+        let names: Vec<_> = form.others().iter().map(|(name, _)| name.as_ref()).collect();
+        assert_eq!(names, ["role", "a/b"]);
         assert_eq!(faults(&form), [("/role", "duplicate_field")]);
     }
 

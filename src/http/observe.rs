@@ -16,7 +16,7 @@ use tracing::Instrument as _;
 use super::problem::{Problem, ProblemCode, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::clock::Clock;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, chain};
 
 /// What the layer needs of the app.
 #[derive(Debug, Clone)]
@@ -50,11 +50,16 @@ pub(super) async fn observe(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let started = Instant::now();
     let id = RequestId::new(observer.clock.now());
     request.extensions_mut().insert(id);
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().cloned();
+    let exchange = Exchange {
+        id,
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().cloned(),
+        started: Instant::now(),
+        metrics: observer.metrics,
+        closed: false,
+    };
     // At debug: with it off, as in production, a request pays for one event and no span.
     let span = tracing::debug_span!("http.request", request_id = %id);
 
@@ -66,43 +71,74 @@ pub(super) async fn observe(
     for (name, value) in &SECURITY_HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
     }
-    let answered = Answered {
-        id,
-        method: &method,
-        route: route.as_ref().map_or("none", MatchedPath::as_str),
-        outcome: problem.as_ref().map_or_else(
-            || response.extensions().get::<OutcomeCode>().map_or("ok", |code| code.0),
-            |problem| problem.code().name(),
-        ),
-        quiet: response.extensions().get::<Quiet>().is_some(),
-        problem: problem.as_deref(),
-        status: response.status().as_u16(),
-        started,
-    };
-    answered.log();
-    if answered.route == "/signup" && method == Method::POST {
-        observer.metrics.signup(answered.outcome, started.elapsed());
-    }
+    exchange.close(&response, problem.as_deref());
     response
 }
 
-/// What the log event of one request says. Documented in `docs/logging.md`.
-struct Answered<'a> {
+/// One request from its head to its answer, or to the moment its caller hung up.
+struct Exchange {
     id: RequestId,
-    method: &'a Method,
-    route: &'a str,
+    method: Method,
+    route: Option<MatchedPath>,
+    started: Instant,
+    metrics: Arc<Metrics>,
+    closed: bool,
+}
+
+impl Exchange {
+    /// Logs and counts the answer.
+    fn close(mut self, response: &Response, problem: Option<&Problem>) {
+        self.closed = true;
+        let code = response.extensions().get::<OutcomeCode>().map_or("ok", |code| code.0);
+        self.end(&Answered {
+            status: response.status().as_u16(),
+            outcome: problem.map_or(code, |problem| problem.code().name()),
+            quiet: response.extensions().get::<Quiet>().is_some(),
+            problem,
+        });
+    }
+
+    fn end(&self, answered: &Answered<'_>) {
+        answered.log(self);
+        if self.route() == "/signup" && self.method == Method::POST {
+            self.metrics.signup(answered.outcome, self.started.elapsed());
+        }
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        if !self.closed {
+            // The caller hung up, and hyper dropped the rest of the stack. 499 is the status that
+            // proxies log for it.
+            self.end(&Answered {
+                status: 499,
+                outcome: "caller_gone",
+                quiet: false,
+                problem: None,
+            });
+        }
+    }
+}
+
+/// What the log event of one request says of its answer. Documented in `docs/operations.md`.
+struct Answered<'a> {
+    status: u16,
     outcome: &'static str,
     quiet: bool,
     problem: Option<&'a Problem>,
-    status: u16,
-    started: Instant,
 }
 
 /// One event; the level has to be a literal.
 macro_rules! answered {
-    ($level:ident, $answered:expr) => {{
-        let Answered { id, method, route, outcome, problem, status, started, .. } = $answered;
-        let cause = problem.and_then(Problem::cause);
+    ($level:ident, $answered:expr, $exchange:expr) => {{
+        let Answered { status, outcome, problem, .. } = $answered;
+        let Exchange { id, method, started, .. } = $exchange;
+        let route = $exchange.route();
         tracing::$level!(
             name: "http.server.response",
             request_id = %id,
@@ -111,7 +147,7 @@ macro_rules! answered {
             http.response.status_code = status,
             outcome,
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
-            error = cause,
+            error = problem.and_then(Problem::cause).map(chain),
             "{method} {route} answered {status} {outcome}",
         )
     }};
@@ -119,17 +155,19 @@ macro_rules! answered {
 
 impl Answered<'_> {
     /// Writes the event: an error when a person must act, a warning when the tenant falls short.
-    fn log(&self) {
+    fn log(&self, exchange: &Exchange) {
         match self.problem.map(Problem::code) {
-            _ if self.quiet => answered!(debug, self),
-            Some(ProblemCode::Internal | ProblemCode::UpstreamRejected) => answered!(error, self),
+            _ if self.quiet => answered!(debug, self, exchange),
+            Some(ProblemCode::Internal | ProblemCode::UpstreamRejected) => {
+                answered!(error, self, exchange);
+            }
             Some(
                 ProblemCode::UpstreamBusy
                 | ProblemCode::Unavailable
                 | ProblemCode::UpstreamUnavailable
                 | ProblemCode::OutcomeUnknown,
-            ) => answered!(warn, self),
-            Some(_) | None => answered!(info, self),
+            ) => answered!(warn, self, exchange),
+            Some(_) | None => answered!(info, self, exchange),
         }
     }
 }

@@ -37,10 +37,12 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
         .merge(probes(parts));
     // Read from the last line up: a request meets the observer first, then CORS, so that every
     // refusal below it can be read by the page, then the panic guard.
-    finish(routes)
-        .layer(from_fn(head_limits::check))
-        .layer(CatchPanicLayer::custom(panicked))
+    let guarded =
+        finish(routes).layer(from_fn(head_limits::check)).layer(CatchPanicLayer::custom(panicked));
+    guarded
+        .clone()
         .layer(cors::layer(allowed_origins))
+        .layer(from_fn_with_state(guarded, cors::plain_options))
         .layer(from_fn_with_state(observer(parts), observe))
 }
 

@@ -8,18 +8,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
 
 /// The widest head hyper reads; the tighter bound that answers with a problem is in `head_limits`.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Beyond this one hyper answers 431 by itself, without a body.
+const MAX_HEAD_BYTES: usize = 128 * 1024;
 /// The most header fields hyper reads.
-const MAX_HEAD_FIELDS: usize = 256;
+const MAX_HEAD_FIELDS: usize = 1024;
+
+/// How long connections without a request may take to close at a stop: a client that sent half a
+/// head does not hold it up.
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// The pause after a failed accept: file descriptors run out, most often.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -36,22 +45,31 @@ pub struct Server {
 }
 
 impl Server {
-    /// Serves until `stop` resolves, then closes idle connections and waits for the others.
+    /// Serves until `stop` resolves, then closes idle connections and waits for requests under way.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
         let Self { listener, max_connections, idle_timeout } = self;
         let permits = Arc::new(Semaphore::new(max_connections));
         let graceful = GracefulShutdown::new();
+        let requests = TaskTracker::new();
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(idle_timeout)
             .max_headers(MAX_HEAD_FIELDS)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .pipeline_flush(true);
+            .max_buf_size(MAX_HEAD_BYTES);
         let accept = async {
             loop {
                 let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
                 let stream = accept(&listener).await;
-                let service = TowerToHyperService::new(router.clone());
+                let (router, requests) = (router.clone(), requests.clone());
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let under_way = requests.token();
+                    let answer = router.clone().oneshot(request);
+                    async move {
+                        let answer = answer.await;
+                        drop(under_way);
+                        answer
+                    }
+                });
                 let connection = http.serve_connection(TokioIo::new(stream), service);
                 let connection = graceful.watch(connection);
                 spawn_connection(async move {
@@ -67,7 +85,14 @@ impl Server {
             () = stop => {}
         }
         drop(listener);
-        graceful.shutdown().await;
+        requests.close();
+        tokio::select! {
+            () = graceful.shutdown() => {}
+            () = async {
+                requests.wait().await;
+                sleep(CLOSING).await;
+            } => {}
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::ledger::{
     NewKey, PinnedUserId, State,
 };
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::chain;
 
 /// How often an outcome that the ledger does not take is offered to it again, in all.
 const FINISH_TRIES: u32 = 5;
@@ -174,6 +175,15 @@ impl Shared {
             Some(made) => (self.take_up(&person, &made).await.replay(), Some(made)),
             None => self.first(&person).await,
         };
+        if turn.is_deserted() {
+            let outcome = done.outcome.code();
+            tracing::info!(
+                request_id = person.request_id,
+                outcome,
+                error = done.cause.as_deref().map(|cause| chain(cause)),
+                "a sign-up whose caller has gone ended: {outcome}"
+            );
+        }
         turn.tell(done, made, Instant::now());
     }
 
@@ -315,7 +325,7 @@ impl Shared {
         if let Err(error) = self.ledger.finish(finish).await {
             tracing::error!(
                 attempt = %id,
-                error = &error as &dyn std::error::Error,
+                error = chain(&error),
                 "an outcome could not be written down; the settler will look it up"
             );
         }

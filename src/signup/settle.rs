@@ -23,7 +23,7 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How far the tenant's clock may be behind ours when a user's age is judged.
-const SKEW: Duration = Duration::from_secs(120);
+const SKEW: Duration = Duration::from_mins(2);
 
 /// Whether the connection keeps the id that a create call pins. A custom database may not; a look-up
 /// by that id then finds nothing, whatever happened.

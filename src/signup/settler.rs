@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use super::Shared;
 use crate::auth0::LookupError;
 use crate::ledger::{Attempt, Find, Finish, LedgerError, State, Verdict};
+use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth: replicas do not look in step.
 const ROUND: Duration = Duration::from_secs(5);
@@ -65,10 +66,7 @@ impl Settler {
         loop {
             sleep(ROUND.mul_f64(rand::random_range(0.8..1.0))).await;
             if let Err(error) = self.round(proof).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "attempts cannot be settled: {error}"
-                );
+                tracing::warn!(error = chain(&error), "attempts cannot be settled: {error}");
             }
         }
     }
@@ -155,7 +153,7 @@ impl Settler {
                     Ok(_) => break,
                     Err(error) => {
                         tracing::warn!(
-                            error = &error as &dyn std::error::Error,
+                            error = chain(&error),
                             "old attempts cannot be removed: {error}"
                         );
                         break;

@@ -2,9 +2,11 @@
 //!
 //! A leaf. Labels are closed enums or codes of closed enums, so that a caller cannot make a series.
 
+mod chain;
 mod logs;
 mod metrics;
 mod writer;
 
+pub use chain::chain;
 pub use logs::{LogGuard, init};
 pub use metrics::{Metrics, Operation};

@@ -119,11 +119,16 @@ impl TestApp {
         self.auth0.calls(Route::CreateUser)
     }
 
-    /// The one create-user call that the tenant got, as JSON.
+    /// The one create-user call that the tenant got, as JSON, without the pinned user id.
     pub(crate) fn the_create(&self) -> Value {
         let creates = self.creates();
         assert_eq!(creates.len(), 1, "create-user calls");
-        creates[0].json()
+        let mut create = creates[0].json();
+        let user_id = create.as_object_mut().unwrap().remove("user_id");
+        let user_id = user_id.as_ref().and_then(Value::as_str).expect("a pinned user id");
+        let hex = user_id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        assert!(user_id.len() == 24 && hex, "{user_id}");
+        create
     }
 
     /// How many token requests the tenant got.

@@ -17,7 +17,7 @@ const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";
 /// What the form holds beside the password, each marked.
 const PERSONAL: [(&str, &str); 6] = [
-    ("email", "canary.mail.55@example.com"),
+    ("name", "Canaryname"),
     ("given_name", "Canarygiven"),
     ("family_name", "Canaryfamily"),
     ("nickname", "canarynick"),
@@ -49,6 +49,7 @@ impl Process {
                 ("SIGNUP__ADMIN__PORT", "0"),
                 ("SIGNUP__AUTH0__TIMEOUT_MS", "500"),
                 ("SIGNUP__FIELDS__PHONE_NUMBER", "optional"),
+                ("SIGNUP__USER_METADATA__ALLOW", "plan"),
                 ("RUST_LOG", "trace"),
             ])
             .stdout(log.try_clone().unwrap())
@@ -95,11 +96,13 @@ impl Drop for Process {
     }
 }
 
-fn person() -> Value {
-    let mut form = json!({"password": PASSWORD});
+/// A marked form; each number is another person.
+fn person(nth: usize) -> Value {
+    let mut form = json!({"password": PASSWORD, "user_metadata": {"plan": "canaryplan"}});
     for (name, value) in PERSONAL {
         form[name] = value.into();
     }
+    form["email"] = format!("canary.mail.{nth}@example.com").into();
     form
 }
 
@@ -118,14 +121,17 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
         answers.push(answer.text().await.unwrap());
     };
 
-    post(person().to_string()).await;
-    post(person().to_string()).await;
+    post(person(0).to_string()).await;
+    post(person(0).to_string()).await;
+    let mut taken = person(0);
+    taken["password"] = format!("{PASSWORD}!").into();
+    post(taken.to_string()).await;
 
     let bearer = "canary-leak";
     let echo = json!({
         "statusCode": 400,
         "errorCode": format!("{PASSWORD} {bearer}"),
-        "message": format!("invalid {} and {PASSWORD}", PERSONAL[0].1),
+        "message": format!("invalid {} and {PASSWORD}", "canary.mail.1@example.com"),
     })
     .to_string();
     let faults = [
@@ -143,25 +149,28 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
         Fault::truncated(),
         Fault::hang(),
     ];
-    for fault in faults {
-        auth0.fault(Route::CreateUser, fault);
-        post(person().to_string()).await;
+    for (nth, fault) in faults.into_iter().enumerate() {
+        auth0.fault(Route::CreateUser, fault.always());
+        post(person(nth + 1).to_string()).await;
+        auth0.clear_faults();
     }
-    let mut broken = person();
-    for (_, value) in broken.as_object_mut().unwrap() {
-        *value = format!("{}\u{7}", value.as_str().unwrap()).into();
+    let mut broken = person(50);
+    for (name, _) in PERSONAL {
+        broken[name] = format!("{}\u{7}", broken[name].as_str().unwrap()).into();
     }
     broken["password"] = "Canary-".into();
     post(broken.to_string()).await;
-    post(format!("{{\"email\":\"{}\",{}", PERSONAL[0].1, person())).await;
+    post(format!("{{\"email\":\"{}\",{}", "canary.mail.1@example.com", person(52))).await;
     auth0.fault(Route::Token, Fault::answer(401).body(echo));
     auth0.revoke_tokens();
-    post(person().to_string()).await;
+    post(person(52).to_string()).await;
     let metrics = client.get(format!("http://{}/metrics", process.admin)).send().await.unwrap();
     answers.push(metrics.text().await.unwrap());
-    // The one answer that is meant to hold what was given.
-    let created = answers.remove(0);
-    assert!(created.contains("\"created\"") && !created.contains(PASSWORD), "{created}");
+    // The answers that are meant to hold what was given, save the secrets.
+    let (created, answers): (Vec<_>, Vec<_>) =
+        answers.into_iter().partition(|answer| answer.contains("\"status\":\"created\""));
+    assert!(created.len() >= 2, "{created:?}");
+    assert!(!created.iter().any(|answer| answer.contains(PASSWORD)), "{created:?}");
 
     let folder = process.terminate();
     let token = auth0.calls(Route::CreateUser)[0].header("authorization").unwrap().to_owned();

@@ -6,7 +6,7 @@ use auth0_emulator::{Fault, Route};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::app::{TestApp, ada};
+use crate::app::{TestApp, ada, ada_with};
 
 #[tokio::test]
 async fn liveness_and_readiness_answer_on_both_listeners() {
@@ -42,7 +42,7 @@ async fn draining_is_unready_while_sign_ups_finish() {
 async fn metrics_are_on_the_admin_listener_only() {
     let app = TestApp::spawn().await;
     app.sign_up(&ada()).await;
-    app.sign_up(&ada()).await;
+    app.sign_up(&ada_with("password", "Another-Password-1")).await;
     app.sign_up(&json!({})).await;
     assert_eq!(app.get("/metrics").await.problem(), "not_found");
     let text = app.get_admin("/metrics").await.text;

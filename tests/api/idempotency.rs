@@ -1,0 +1,155 @@
+//! Keys: the same request again is the same sign-up, across twins, restarts and time.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Policy, Route};
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::app::{Answer, TestApp, ada, ada_with};
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+async fn with_key(app: &TestApp, key: &str, body: &Value) -> Answer {
+    Answer::of(app.post().header("idempotency-key", key).json(body)).await
+}
+
+fn is_replayed(answer: &Answer) -> bool {
+    answer.header("idempotency-replayed") == Some("true")
+}
+
+#[tokio::test]
+async fn a_key_replays_what_was_created() {
+    let app = TestApp::spawn().await;
+    let first = with_key(&app, KEY, &ada()).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    assert!(!is_replayed(&first));
+    for key in [KEY.to_owned(), format!("\"{KEY}\"")] {
+        // Other fields may differ: the key is bound to the e-mail and the password.
+        let again = with_key(&app, &key, &ada_with("nickname", "countess")).await;
+        assert_eq!(again.status, StatusCode::CREATED);
+        assert!(is_replayed(&again));
+        assert_eq!(again.json(), first.json());
+    }
+    let field = app.sign_up(&ada_with("idempotency_key", KEY)).await;
+    assert!(is_replayed(&field) && field.json() == first.json());
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_replays_that_the_address_is_taken() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(with_key(&app, KEY, &ada()).await.problem(), "email_taken");
+    let again = with_key(&app, KEY, &ada()).await;
+    assert_eq!(again.problem(), "email_taken");
+    assert!(is_replayed(&again));
+    assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_address_and_password() {
+    let app = TestApp::spawn().await;
+    with_key(&app, KEY, &ada()).await;
+    for (name, value) in [("email", "other@example.com"), ("password", "Another-Password-1")] {
+        let answer = with_key(&app, KEY, &ada_with(name, value)).await;
+        assert_eq!(answer.problem(), "idempotency_key_reused");
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_frees_the_key() {
+    let app = TestApp::builder().auth0(|tenant| tenant.policy = Policy::Excellent).spawn().await;
+    let weak = with_key(&app, KEY, &ada_with("password", "Aaaa-1843")).await;
+    assert_eq!(weak.errors(), [("/password".into(), "password.too_weak".into())]);
+    app.auth0.fault(Route::CreateUser, Fault::answer(403));
+    assert_eq!(with_key(&app, KEY, &ada()).await.problem(), "upstream_rejected");
+    let answer = with_key(&app, KEY, &ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert!(!is_replayed(&answer));
+}
+
+#[tokio::test]
+async fn a_malformed_key_is_a_fault_beside_the_others() {
+    let app = TestApp::spawn().await;
+    let answer = with_key(&app, "short", &ada_with("email", "nobody")).await;
+    let expected = [("/email", "malformed"), ("/idempotency_key", "malformed")];
+    assert_eq!(answer.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
+    let mut differs = ada();
+    differs["idempotency_key"] = "another-key-of-16".into();
+    let answer = with_key(&app, KEY, &differs).await;
+    assert_eq!(answer.errors(), [("/idempotency_key".into(), "malformed".into())]);
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn twins_are_one_sign_up_with_and_without_a_key() {
+    for key in [Some(KEY), None] {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(300)));
+        let requests = (0..10).map(|_| {
+            let request = app.post().json(&ada());
+            Answer::of(match key {
+                Some(key) => request.header("idempotency-key", key),
+                None => request,
+            })
+        });
+        let answers = futures_util::future::join_all(requests).await;
+        let first = answers.iter().filter(|answer| !is_replayed(answer)).count();
+        assert_eq!(first, 1, "{key:?}");
+        assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED), "{key:?}");
+        assert!(answers.iter().all(|answer| answer.json() == answers[0].json()), "{key:?}");
+        assert_eq!(app.creates().len(), 1, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn twins_hear_a_refusal_that_frees_the_key() {
+    let app = TestApp::spawn().await;
+    let fault = Fault::answer(403).delayed(Duration::from_millis(300));
+    app.auth0.fault(Route::CreateUser, fault);
+    let twins = [with_key(&app, KEY, &ada()), with_key(&app, KEY, &ada())];
+    for answer in futures_util::future::join_all(twins).await {
+        assert_eq!(answer.problem(), "upstream_rejected");
+    }
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_twin_that_waits_too_long_is_told_so() {
+    let app = TestApp::builder().set("idempotency.wait_ms", "100").spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(800)));
+    let twins = [with_key(&app, KEY, &ada()), async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        with_key(&app, KEY, &ada()).await
+    }
+    .await
+    .into_ready()];
+    drop(twins);
+}
+
+#[tokio::test]
+async fn a_key_survives_a_restart() {
+    let mut app = TestApp::spawn().await;
+    let first = with_key(&app, KEY, &ada()).await;
+    let app = app.restart().await;
+    let again = with_key(&app, KEY, &ada()).await;
+    assert!(is_replayed(&again));
+    assert_eq!(again.json(), first.json());
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn without_read_users_a_replay_tells_what_is_known() {
+    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
+    let app = TestApp::builder().auth0(scopes).spawn().await;
+    let first = with_key(&app, KEY, &ada()).await;
+    let again = with_key(&app, KEY, &ada()).await;
+    assert!(is_replayed(&again));
+    let user = &again.json()["user"];
+    assert_eq!(user["user_id"], first.json()["user"]["user_id"]);
+    assert_eq!(user["email"], "ada@example.com");
+    assert_eq!(user.as_object().unwrap().len(), 2);
+}

@@ -1,0 +1,132 @@
+//! A create call whose answer does not arrive: what came of it is found out, and never created
+//! twice.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Route};
+use reqwest::StatusCode;
+
+use crate::app::{TestApp, ada};
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+fn lost() -> [Fault; 6] {
+    [
+        Fault::close(),
+        Fault::reset(),
+        Fault::close_after_acting(),
+        Fault::reset_after_acting(),
+        Fault::truncated(),
+        Fault::answer(500).after_acting(),
+    ]
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_looked_up_and_the_call_repeated_with_the_same_id() {
+    for fault in lost() {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::CreateUser, fault.clone());
+        let answer = app.sign_up(&ada()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{fault:?}: {answer:?}");
+        assert_eq!(app.auth0.users().len(), 1, "{fault:?}");
+        assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "{fault:?}");
+        let ids: Vec<_> = app.creates().iter().map(|call| call.json()["user_id"].clone()).collect();
+        assert!(ids.len() <= 2 && ids.iter().all(|id| *id == ids[0]), "{fault:?}: {ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_time_out_is_settled_too() {
+    let builder = TestApp::builder().set("auth0.timeout_ms", "300");
+    let app = builder.spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::hang_after_acting());
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_that_meets_its_own_user_is_created_and_not_taken() {
+    let app = TestApp::spawn().await;
+    // Nobody is there at the first look; the repeat meets the user, which the second look finds.
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(404).body("{}"));
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.creates().len(), 2);
+    assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn an_address_that_somebody_else_has_is_taken_even_after_a_lost_answer() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
+    app.auth0.fault(Route::CreateUser, Fault::close());
+    assert_eq!(app.sign_up(&ada()).await.problem(), "email_taken");
+    assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_settled_when_the_caller_comes_back() {
+    let app = TestApp::spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting());
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
+    app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+    let answer = crate::app::Answer::of(keyed()).await;
+    assert_eq!(answer.problem(), "outcome_unknown");
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    app.auth0.clear_faults();
+    let answer = crate::app::Answer::of(keyed()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(answer.header("idempotency-replayed"), Some("true"));
+    assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn without_read_users_the_repeat_alone_settles() {
+    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
+    let app = TestApp::builder().auth0(scopes).spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close());
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+
+    let app = TestApp::builder().auth0(scopes).spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown", "a 409 proves nothing");
+}
+
+#[tokio::test]
+async fn a_custom_database_that_ignores_the_pin_is_looked_up_by_address() {
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let before = crate::app::ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.auth0.users().len(), 2);
+    assert_eq!(app.creates().len(), 2, "not repeated: it could make a second user");
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+}
+
+#[tokio::test]
+async fn a_create_that_acts_after_the_caller_has_gone_is_closed_with_the_truth() {
+    let app = TestApp::builder().set("auth0.timeout_ms", "300").spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::act_later(Duration::from_millis(700)));
+    let answer = app.sign_up(&ada()).await;
+    // The repeat with the same id made the user; the late first call met it.
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.break_ledger();
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.problem(), "unavailable");
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(app.creates().is_empty());
+}

@@ -46,8 +46,8 @@ impl Backend {
             previous_secret_key: None,
             migrate: true,
             synchronous: Synchronous::Normal,
-            retention: Duration::from_secs(30 * 86_400),
-            key_lifetime: Duration::from_secs(86_400),
+            retention: Duration::from_hours(30 * 24),
+            key_lifetime: Duration::from_hours(24),
             writers: 2,
             timeout: Duration::from_secs(10),
         };

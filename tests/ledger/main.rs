@@ -2,7 +2,15 @@
 //!
 //! PostgreSQL: `scripts/with-postgres cargo nextest run` shares one cluster among all tests. Without
 //! it every process starts a cluster of its own; where that cannot be, the tests fail.
-#![expect(clippy::disallowed_methods, reason = "tests need no tracked tasks and read one variable")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests, and what they call, fail by panic; another process is told by environment"
+)]
 
 mod backend;
 mod child;

@@ -9,7 +9,7 @@ use auth0_signup::ledger::{
 use crate::backend::NOW;
 
 /// How long a key lives.
-pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// How long an attempt is its process's own.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);

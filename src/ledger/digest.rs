@@ -28,8 +28,8 @@ impl Digest {
 impl fmt::Debug for Digest {
     /// The first four bytes: enough to tell two apart in a test, and too few to look one up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, ..] = self.0;
-        write!(f, "Digest({a:02x}{b:02x}{c:02x}{d:02x}…)")
+        let [one, two, three, four, ..] = self.0;
+        write!(f, "Digest({one:02x}{two:02x}{three:02x}{four:02x}…)")
     }
 }
 

@@ -77,9 +77,8 @@ fn beside(database: &Path) -> Result<SecretString, KeyError> {
 fn make(path: &Path) -> io::Result<()> {
     let draft = sibling(path, &format!(".{:016x}", rand::random::<u64>()));
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let secret: [u8; 32] = rand::random();
-    let digits: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
-    let written = writeln!(file, "{digits}").and_then(|()| file.sync_all());
+    let (high, low): (u128, u128) = rand::random();
+    let written = writeln!(file, "{high:032x}{low:032x}").and_then(|()| file.sync_all());
     // A link, unlike a rename, does not replace what another process made in the meantime.
     let linked = written.and_then(|()| match fs::hard_link(&draft, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -121,8 +121,9 @@ impl<J: Job> Lane<J> {
             }
             Err(failure) => {
                 let error = failure.error();
+                let cause: &dyn std::error::Error = &error;
                 tracing::warn!(
-                    error = &error as &dyn std::error::Error,
+                    error = cause,
                     jobs = batch.len(),
                     "a batch of the ledger was not done"
                 );

@@ -219,7 +219,8 @@ pub async fn migrate(
 /// Says goodbye, as a courtesy to the server's log.
 async fn hang_up(connection: sqlx::PgConnection) {
     if let Err(error) = connection.close().await {
-        tracing::debug!(error = &error as &dyn std::error::Error, "the database hung up first");
+        let cause: &dyn std::error::Error = &error;
+        tracing::debug!(error = cause, "the database hung up first");
     }
 }
 

@@ -63,7 +63,9 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connectio
 
 /// The migrations that were applied: `(version, milliseconds)`.
 pub(super) fn applied(connection: &Connection) -> Result<Vec<(i32, i64)>> {
-    if !connection.table_exists(None, "schema_migrations")? {
+    // A statement, since Connection::table_exists does not see what other processes made.
+    let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')";
+    if !connection.query_row(exists, [], |row| row.get(0))? {
         return Ok(Vec::new());
     }
     let mut statement = connection.prepare("SELECT version, applied_at FROM schema_migrations")?;

@@ -28,7 +28,7 @@ const QUEUE: usize = 4 * BATCH;
 type Job = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Answer + Send>;
 
 /// Answers the caller once it is known how the transaction ended.
-type Answer = Box<dyn FnOnce(Result<(), &LedgerError>)>;
+type Answer = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
 enum Message {
     Job(Job),
@@ -151,8 +151,9 @@ impl Thread {
             }
         };
         if let Err(error) = &committed {
+            let cause: &dyn std::error::Error = error;
             tracing::warn!(
-                error = error as &dyn std::error::Error,
+                error = cause,
                 jobs = answers.len(),
                 "a batch of the ledger was not written"
             );
@@ -160,7 +161,7 @@ impl Thread {
             self.connection = None;
         }
         for answer in answers {
-            answer(committed.as_ref().map(|()| ()));
+            answer(committed.as_ref());
         }
     }
 

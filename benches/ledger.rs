@@ -1,0 +1,230 @@
+//! What the ledger costs: alone and in a crowd, empty and with many rows.
+//!
+//!   cargo bench --bench ledger -- [--url URL] [--rows 1000000] [--secs 3] [--writers 2]
+//!
+//! Without a URL: an SQLite file in a temporary folder. A line a measurement; a write is a beginning
+//! or an end. `server` is the processor time of every process named postgres.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    reason = "figures"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use auth0_signup::config::{Database, LedgerSettings, Synchronous};
+use auth0_signup::ledger::{
+    self, Access, AttemptId, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey, PinnedUserId,
+    Verdict,
+};
+use auth0_signup::lifecycle::Lifecycle;
+use uuid::Uuid;
+
+const NOW: Duration = Duration::from_millis(1_790_000_000_000);
+
+fn settings(database: Database, synchronous: Synchronous, writers: usize) -> LedgerSettings {
+    LedgerSettings {
+        database,
+        secret_key: Some("k".repeat(32).into()),
+        previous_secret_key: None,
+        migrate: true,
+        synchronous,
+        retention: Duration::from_hours(720),
+        key_lifetime: Duration::from_hours(24),
+        writers,
+        timeout: Duration::from_secs(30),
+    }
+}
+
+fn candidates() -> Candidates {
+    Candidates { current: Digest::from_bytes(rand::random()), previous: None }
+}
+
+/// A beginning, a millisecond after the one before it.
+fn attempt(key: Candidates) -> NewAttempt {
+    static MILLIS: AtomicU64 = AtomicU64::new(0);
+    let begun_at = NOW + Duration::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
+    let expires_at = begun_at + Duration::from_hours(24);
+    NewAttempt {
+        id: AttemptId::new(begun_at),
+        email: Digest::from_bytes(rand::random()),
+        key: Some(NewKey { key, binding: Digest::from_bytes(rand::random()), expires_at }),
+        user_id: PinnedUserId::random(),
+        request_id: AttemptId::new(begun_at).to_string(),
+        begun_at,
+        leased_until: begun_at + Duration::from_secs(30),
+    }
+}
+
+fn created(attempt: &NewAttempt) -> Finish {
+    Finish {
+        id: attempt.id,
+        verdict: Verdict::Created { user_id: None },
+        code: "created",
+        auth0_request_id: Some("1fa9c4f4d3fd7b2a1f5e".to_owned()),
+        finished_at: attempt.begun_at + Duration::from_millis(300),
+    }
+}
+
+/// Clock ticks (10 ms) of a process, its threads included.
+fn ticks(process: &str) -> u64 {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else { return 0 };
+    let (_, rest) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<_> = rest.split_whitespace().collect();
+    fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum()
+}
+
+fn server_ticks() -> u64 {
+    let name = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let entries = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().file_name());
+    let pids = entries.filter_map(|entry| entry.into_string().ok());
+    pids.filter(|pid| name(pid).trim() == "postgres").map(|pid| ticks(&pid)).sum()
+}
+
+/// Runs `count` tasks that each do this over and over, and prints what one doing costs.
+async fn measure<F>(
+    name: &str,
+    count: usize,
+    time: Duration,
+    each: impl Fn() -> F + Clone + Send + 'static,
+) where
+    F: Future<Output = u64> + Send,
+{
+    let (began, own, server) = (Instant::now(), ticks("self"), server_ticks());
+    let tasks: Vec<_> = (0..count)
+        .map(|_| {
+            let each = each.clone();
+            tokio::spawn(async move {
+                let (mut done, mut took) = (0, Vec::new());
+                while began.elapsed() < time {
+                    let at = Instant::now();
+                    let writes = each().await;
+                    took.push(at.elapsed() / u32::try_from(writes).unwrap());
+                    done += writes;
+                }
+                (done, took)
+            })
+        })
+        .collect();
+    let (mut done, mut took) = (0, Vec::new());
+    for task in tasks {
+        let (of_task, mut times) = task.await.unwrap();
+        done += of_task;
+        took.append(&mut times);
+    }
+    let elapsed = began.elapsed().as_secs_f64();
+    took.sort_unstable();
+    let micros = |part: f64| took[(took.len() as f64 * part) as usize].as_secs_f64() * 1e6;
+    let cost = |before: u64, after: u64| (after - before) as f64 * 10_000.0 / done as f64;
+    println!(
+        "{name:44} {:8.0}/s  p50 {:7.0} us  p99 {:7.0} us  cpu {:6.1} us  server {:6.1} us",
+        done as f64 / elapsed,
+        micros(0.5),
+        micros(0.99),
+        cost(own, ticks("self")),
+        cost(server, server_ticks()),
+    );
+}
+
+async fn all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
+    for count in [1, 32, 256] {
+        let writer = Arc::clone(ledger);
+        measure(&format!("{what}: begin + finish, {count} at once"), count, time, move || {
+            let ledger = Arc::clone(&writer);
+            async move {
+                let attempt = attempt(candidates());
+                ledger.begin(attempt.clone()).await.unwrap();
+                ledger.finish(created(&attempt)).await.unwrap();
+                2
+            }
+        })
+        .await;
+    }
+    for count in [1, 256] {
+        let reader = Arc::clone(ledger);
+        measure(&format!("{what}: find_key, {count} at once"), count, time, move || {
+            let ledger = Arc::clone(&reader);
+            async move {
+                ledger.find_key(&candidates(), NOW).await.unwrap();
+                1
+            }
+        })
+        .await;
+    }
+    let settler = Arc::clone(ledger);
+    measure(&format!("{what}: begin + claim_open + release"), 1, time, move || {
+        let ledger = Arc::clone(&settler);
+        async move {
+            let new = NewAttempt { key: None, ..attempt(candidates()) };
+            let owner = Uuid::from_u128(7);
+            ledger.begin(new.clone()).await.unwrap();
+            let claimed =
+                ledger.claim_open(owner, new.leased_until, Duration::from_secs(9), 50).await;
+            for row in claimed.unwrap() {
+                ledger.release(row.id, owner, None).await.unwrap();
+            }
+            3
+        }
+    })
+    .await;
+}
+
+async fn fill(ledger: &Arc<dyn Ledger>, rows: usize) {
+    let began = Instant::now();
+    let tasks = (0..1_000).map(|_| {
+        let ledger = Arc::clone(ledger);
+        tokio::spawn(async move {
+            for _ in 0..rows / 1_000 {
+                let attempt = attempt(candidates());
+                ledger.begin(attempt.clone()).await.unwrap();
+                ledger.finish(created(&attempt)).await.unwrap();
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    println!("wrote {rows} rows in {:.0} s", began.elapsed().as_secs_f64());
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    let option = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1).cloned()
+    };
+    let number = |name, default| option(name).map_or(default, |text| text.parse().unwrap());
+    let (rows, time) =
+        (number("--rows", 1_000_000), Duration::from_secs(number("--secs", 3) as u64));
+    let writers = number("--writers", 2);
+    let folder = std::env::temp_dir().join(format!("ledger-bench-{}", Uuid::now_v7()));
+    let lifecycle = Lifecycle::new();
+    for synchronous in [Synchronous::Normal, Synchronous::Full] {
+        let database = match option("--url") {
+            Some(url) => Database::Postgres(url.into()),
+            None => Database::Sqlite(folder.join("bench.db")),
+        };
+        let settings = settings(database, synchronous, writers);
+        let digests = ledger::digests(&settings).unwrap();
+        let ledger =
+            ledger::open(&settings, &digests, Access::Serve, NOW, &lifecycle).await.unwrap();
+        println!("{synchronous:?}");
+        if synchronous == Synchronous::Normal {
+            all(&ledger, "empty", time).await;
+            fill(&ledger, rows).await;
+        }
+        all(&ledger, &format!("{rows} rows"), time).await;
+        ledger.close().await;
+    }
+    std::fs::remove_dir_all(folder).ok();
+}

@@ -1,0 +1,140 @@
+//! A fresh database for a test, and the ways to open it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use auth0_signup::config::{Database, LedgerSettings, Synchronous};
+use auth0_signup::ledger::{self, Access, Ledger, OpenError};
+use auth0_signup::lifecycle::Lifecycle;
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use uuid::Uuid;
+
+/// When every test begins.
+pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
+
+/// A database that is this test's own.
+pub(crate) struct Backend {
+    pub(crate) settings: LedgerSettings,
+    lifecycle: Lifecycle,
+    folder: Option<PathBuf>,
+}
+
+impl Backend {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = std::env::temp_dir().join(format!("ledger-{}", Uuid::now_v7()));
+        let file = folder.join("new").join("signup.db");
+        let mut backend = Self::of(Database::Sqlite(file));
+        backend.folder = Some(folder);
+        backend
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        let name = format!("ledger_{}", Uuid::now_v7().simple());
+        admin(&format!("CREATE DATABASE {name}")).await;
+        let url = server().replace("/postgres?", &format!("/{name}?"));
+        Self::of(Database::Postgres(url.into()))
+    }
+
+    fn of(database: Database) -> Self {
+        let settings = LedgerSettings {
+            database,
+            secret_key: Some("k".repeat(32).into()),
+            previous_secret_key: None,
+            migrate: true,
+            synchronous: Synchronous::Normal,
+            retention: Duration::from_hours(30 * 24),
+            key_lifetime: Duration::from_hours(24),
+            writers: 2,
+            timeout: Duration::from_secs(10),
+        };
+        Self { settings, lifecycle: Lifecycle::new(), folder: None }
+    }
+
+    /// The database that another process was told of.
+    pub(crate) fn named(url: &str) -> Self {
+        Self::of(match url.strip_prefix("sqlite://") {
+            Some(path) => Database::Sqlite(path.into()),
+            None => Database::Postgres(url.into()),
+        })
+    }
+
+    /// To tell another process.
+    pub(crate) fn url(&self) -> String {
+        match &self.settings.database {
+            Database::Sqlite(path) => format!("sqlite://{}", path.display()),
+            Database::Postgres(url) => url.expose_secret().to_owned(),
+        }
+    }
+
+    pub(crate) fn is_sqlite(&self) -> bool {
+        matches!(self.settings.database, Database::Sqlite(_))
+    }
+
+    pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
+        let digests = ledger::digests(&self.settings).expect("a secret");
+        ledger::open(&self.settings, &digests, access, NOW, &self.lifecycle).await
+    }
+
+    pub(crate) async fn open(&self) -> Arc<dyn Ledger> {
+        self.try_open(Access::Serve).await.expect("a ledger")
+    }
+
+    /// Another secret from now on.
+    pub(crate) fn with_secrets(&mut self, current: &str, previous: Option<&str>) {
+        let secret = |letter: &str| SecretString::from(letter.repeat(32));
+        self.settings.secret_key = Some(secret(current));
+        self.settings.previous_secret_key = previous.map(secret);
+    }
+
+    /// The name of the PostgreSQL database.
+    pub(crate) fn database(&self) -> String {
+        let url = self.url();
+        let (_, rest) = url.split_once("localhost/").expect("a URL of this test");
+        rest.split_once('?').expect("a socket").0.to_owned()
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        if let Some(folder) = &self.folder {
+            std::fs::remove_dir_all(folder).ok();
+        }
+    }
+}
+
+/// Runs a statement as superuser, in a database of its own.
+pub(crate) async fn admin(sql: &str) {
+    let mut connection = PgConnection::connect(server()).await.expect("the test's server");
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
+    connection.close().await.expect("a goodbye");
+}
+
+/// The URL of the tests' server, started when nobody has.
+fn server() -> &'static str {
+    static SERVER: OnceLock<(String, Option<Child>)> = OnceLock::new();
+    let (url, _) = SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
+        Ok(url) => (url, None),
+        Err(_) => start(),
+    });
+    url
+}
+
+/// The script ends the cluster when its standard input does, which is when this process has ended,
+/// however it did.
+fn start() -> (String, Option<Child>) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/with-postgres");
+    let mut child = Command::new(script)
+        .args(["sh", "-c", "echo \"$TEST_DATABASE_URL\"; exec >&-; cat >/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("scripts/with-postgres");
+    let mut url = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut url).expect("a line");
+    assert!(!url.trim().is_empty(), "these tests need PostgreSQL: apt-get install postgresql");
+    (url.trim().to_owned(), Some(child))
+}

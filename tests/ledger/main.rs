@@ -1,0 +1,20 @@
+//! One suite on both databases, and what is special to each.
+//!
+//! PostgreSQL: `scripts/with-postgres cargo nextest run` shares one cluster among all tests. Without
+//! it every process starts a cluster of its own; where that cannot be, the tests fail.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests, and what they call, fail by panic; another process is told by environment"
+)]
+
+mod backend;
+mod child;
+mod postgres;
+mod rows;
+mod sqlite;
+mod suite;

@@ -1,0 +1,112 @@
+//! What is special to the server: outages, lost connections, several replicas.
+
+use std::sync::Arc;
+
+use auth0_signup::ledger::{Begun, LedgerError, NewAttempt};
+
+use crate::backend::{Backend, NOW, admin};
+use crate::rows::{created, keyed, keyless};
+
+async fn terminate(backend: &Backend) {
+    let database = backend.database();
+    admin(&format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+    ))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_unavailable_and_recovers() {
+    let backend = Backend::postgres().await;
+    let database = backend.database();
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    ledger.begin(attempt.clone()).await.unwrap();
+    admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
+    terminate(&backend).await;
+    let refused = ledger.begin(keyless(NOW)).await;
+    assert!(matches!(refused, Err(LedgerError::Unavailable(_))), "{refused:?}");
+    assert!(ledger.get(attempt.id).await.is_err());
+    assert!(ledger.check(NOW).await.is_err());
+    admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
+    assert!(ledger.get(attempt.id).await.unwrap().is_some());
+    ledger.check(NOW).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_only_reads_is_unavailable() {
+    let backend = Backend::postgres().await;
+    let database = backend.database();
+    let ledger = backend.open().await;
+    admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
+    terminate(&backend).await;
+    assert!(matches!(ledger.check(NOW).await, Err(LedgerError::Unavailable(_))));
+    assert!(matches!(ledger.begin(keyless(NOW)).await, Err(LedgerError::Unavailable(_))));
+    admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
+    terminate(&backend).await;
+    ledger.check(NOW).await.unwrap();
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_connection_costs_no_sign_up() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    for _ in 0..10 {
+        let attempt = keyless(NOW);
+        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), Begun::New);
+        terminate(&backend).await;
+        assert!(ledger.finish(created(attempt.id)).await.unwrap());
+        assert!(ledger.get(attempt.id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_written_by_a_lost_try_is_new() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    for _ in 0..2 {
+        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), Begun::New);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_begin_the_same_keys_agree() {
+    let backend = Backend::postgres().await;
+    let replicas = [backend.open().await, backend.open().await, backend.open().await];
+    let tasks = (0..900).map(|number| {
+        let ledger = Arc::clone(&replicas[number % 3]);
+        let key = u32::try_from(number / 9).unwrap();
+        tokio::spawn(async move { ledger.begin(keyed(key, NOW)).await.unwrap() == Begun::New })
+    });
+    let mut new = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        new += usize::from(task.await.unwrap());
+    }
+    assert_eq!(new, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_command_does_not_fail_its_batch() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let mut attempts: Vec<_> = (0..20).map(|_| keyless(NOW)).collect();
+    // The server takes no NUL in a text.
+    attempts[10] = NewAttempt { request_id: "\0".to_owned(), ..keyless(NOW) };
+    let begun = attempts.iter().map(|attempt| ledger.begin(attempt.clone()));
+    let results = futures_util::future::join_all(begun).await;
+    for (number, result) in results.iter().enumerate() {
+        assert_eq!(result.is_ok(), number != 10, "{number}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_tells_the_password() {
+    let mut backend = Backend::named("postgres://signup:canary-password@127.0.0.1:1/signup");
+    backend.settings.timeout = std::time::Duration::from_millis(100);
+    let error = backend.try_open(auth0_signup::ledger::Access::Serve).await.map(drop).unwrap_err();
+    let text = format!("{error} {error:?} {:?}", backend.settings);
+    assert!(!text.contains("canary"), "{text}");
+}

@@ -1,0 +1,103 @@
+//! What is special to the file.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use auth0_signup::config::Database;
+use auth0_signup::ledger::{self, Begun, KeyError, LedgerError};
+use rusqlite::Connection;
+
+use crate::backend::{Backend, NOW};
+use crate::rows::{keyed, keyless};
+
+fn path(backend: &Backend) -> PathBuf {
+    match &backend.settings.database {
+        Database::Sqlite(path) => path.clone(),
+        Database::Postgres(_) => panic!("a file"),
+    }
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_only() {
+    let mut backend = Backend::sqlite().await;
+    backend.settings.secret_key = None;
+    let ledger = backend.open().await;
+    ledger.begin(keyed(1, NOW)).await.unwrap();
+    let folder = path(&backend).parent().unwrap().to_owned();
+    let mode = |path: &PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let mut names = Vec::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(mode(&file.path()), 0o600, "{:?}", file.file_name());
+        names.push(file.file_name().into_string().unwrap());
+    }
+    names.sort();
+    let expected = ["", "-shm", "-wal", ".key", ".lock"].map(|end| format!("signup.db{end}"));
+    assert_eq!(names, expected);
+}
+
+#[tokio::test]
+async fn the_secret_is_made_once_and_missed_when_it_is_gone() {
+    let mut backend = Backend::sqlite().await;
+    backend.settings.secret_key = None;
+    let digests = || ledger::digests(&backend.settings);
+    let together = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(digests)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect::<Vec<_>>()
+    });
+    let first = together[0].check_value();
+    assert!(together.iter().all(|digests| digests.check_value() == first));
+    backend.open().await.close().await;
+
+    let key = path(&backend).with_extension("db.key");
+    assert_eq!(std::fs::read_to_string(&key).unwrap().trim().len(), 64);
+    std::fs::remove_file(&key).unwrap();
+    assert!(matches!(digests(), Err(KeyError::Missing { .. })));
+    std::fs::write(&key, "short\n").unwrap();
+    assert!(matches!(digests(), Err(KeyError::Short { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_file_is_unavailable_and_recovers() {
+    let backend = Backend::sqlite().await;
+    let ledger = backend.open().await;
+    let other = Connection::open(path(&backend)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let refused = ledger.begin(keyless(NOW)).await;
+    assert!(matches!(refused, Err(LedgerError::Unavailable(_))), "{refused:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
+    ledger.check(NOW).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_command_does_not_fail_its_batch() {
+    let backend = Backend::sqlite().await;
+    let ledger = backend.open().await;
+    let twice = keyless(NOW);
+    ledger.begin(twice.clone()).await.unwrap();
+    let others: Vec<_> = (0..20).map(|_| keyless(NOW)).collect();
+    let mut all: Vec<_> = others.iter().map(|other| ledger.begin(other.clone())).collect();
+    // The same id again: the primary key refuses it.
+    all.insert(10, ledger.begin(twice));
+    let results = futures_util::future::join_all(all).await;
+    assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
+    for other in others {
+        assert!(ledger.get(other.id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn damage_is_told_from_an_outage() {
+    let backend = Backend::sqlite().await;
+    let ledger = backend.open().await;
+    let attempt = keyless(NOW);
+    ledger.begin(attempt.clone()).await.unwrap();
+    let other = Connection::open(path(&backend)).unwrap();
+    other.busy_timeout(Duration::from_secs(5)).unwrap();
+    other.execute_batch("UPDATE attempts SET state = 9").unwrap();
+    let damaged = ledger.get(attempt.id).await;
+    assert!(matches!(damaged, Err(LedgerError::Corrupt(_))), "{damaged:?}");
+}

@@ -1,0 +1,417 @@
+//! What holds on both databases.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_signup::ledger::{
+    Access, Attempt, AttemptId, Begun, Candidates, Find, Ledger, NewAttempt, OpenError, State,
+    Verdict,
+};
+use uuid::Uuid;
+
+use crate::backend::{Backend, NOW};
+use crate::rows::{
+    DAY, DEADLINE, created, digest, finish, key, keyed, keyless, known, not_created,
+};
+
+macro_rules! on_both {
+    ($($name:ident,)*) => {
+        mod sqlite {
+            use crate::backend::Backend;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(Backend::sqlite().await).await;
+            })*
+        }
+        mod postgres {
+            use crate::backend::Backend;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(Backend::postgres().await).await;
+            })*
+        }
+    };
+}
+
+on_both! {
+    a_row_comes_back_as_it_was_written,
+    of_fifty_twins_exactly_one_is_new,
+    a_known_key_gives_its_attempt_across_batches,
+    many_beginnings_and_ends_at_once_are_all_written,
+    a_freed_key_begins_anew_and_a_kept_one_does_not,
+    an_expired_key_is_not_found_and_begins_anew,
+    a_key_under_the_previous_secret_is_known,
+    a_settled_attempt_stays_as_it_is_unless_it_was_created,
+    an_unknown_attempt_is_due_at_once_and_can_be_settled,
+    two_owners_never_get_the_same_attempt,
+    a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back,
+    an_attempt_given_back_is_due_when_it_was_said_or_never,
+    a_sweep_goes_in_batches_and_leaves_what_is_young,
+    forgetting_removes_every_attempt_of_an_address_and_no_other,
+    operators_find_by_request_state_and_address,
+    everything_is_there_after_a_restart,
+    another_secret_is_refused_and_a_rotation_is_not,
+    pending_migrations_are_told_and_applied_once,
+    starts_at_the_same_time_migrate_once,
+    a_closed_ledger_refuses,
+}
+
+async fn begin(ledger: &Arc<dyn Ledger>, attempt: &NewAttempt) -> Begun {
+    ledger.begin(attempt.clone()).await.unwrap()
+}
+
+async fn get(ledger: &Arc<dyn Ledger>, id: AttemptId) -> Attempt {
+    ledger.get(id).await.unwrap().unwrap()
+}
+
+async fn a_row_comes_back_as_it_was_written(backend: Backend) {
+    let ledger = backend.open().await;
+    let new = keyed(1, NOW);
+    assert_eq!(begin(&ledger, &new).await, Begun::New);
+    let row = get(&ledger, new.id).await;
+    assert_eq!((row.id, row.email, row.state), (new.id, new.email, State::Open));
+    assert_eq!((&row.user_id, &row.request_id), (&new.user_id, &new.request_id));
+    assert_eq!((row.begun_at, row.due_at), (NOW, Some(NOW + DEADLINE)));
+    assert_eq!((row.code, row.finished_at, row.looks, row.owner), (None, None, 0, None));
+    let kept = row.key.unwrap();
+    assert_eq!((kept.key, kept.binding), (digest(1), digest(1_000)));
+    assert_eq!(kept.expires_at, NOW + DAY);
+
+    let end = finish(new.id, Verdict::Created { user_id: Some("other".to_owned()) }, "created");
+    assert!(ledger.finish(end.clone()).await.unwrap());
+    let row = get(&ledger, new.id).await;
+    assert_eq!((row.state, row.code.as_deref()), (State::Created, Some("created")));
+    assert_eq!(row.auth0_user_id.as_deref(), Some("other"));
+    assert_eq!(row.auth0_request_id, end.auth0_request_id);
+    assert_eq!((row.finished_at, row.due_at), (Some(end.finished_at), None));
+    assert_eq!(ledger.get(AttemptId::new(NOW)).await.unwrap(), None);
+}
+
+async fn of_fifty_twins_exactly_one_is_new(backend: Backend) {
+    let ledger = backend.open().await;
+    for round in 0..5 {
+        let twins = (0..50).map(|_| {
+            let ledger = Arc::clone(&ledger);
+            let attempt = keyed(round, NOW);
+            tokio::spawn(async move { (attempt.id, begin(&ledger, &attempt).await) })
+        });
+        let mut new = Vec::new();
+        let mut named = HashSet::new();
+        for twin in twins.collect::<Vec<_>>() {
+            match twin.await.unwrap() {
+                (id, Begun::New) => new.push(id),
+                (_, Begun::Known(attempt)) => drop(named.insert(attempt.id)),
+            }
+        }
+        assert_eq!(new.len(), 1);
+        assert_eq!(named, HashSet::from([new[0]]));
+    }
+    assert_eq!(ledger.find(Find::All, 100).await.unwrap().len(), 5);
+}
+
+async fn a_known_key_gives_its_attempt_across_batches(backend: Backend) {
+    let ledger = backend.open().await;
+    let first = keyed(1, NOW);
+    begin(&ledger, &first).await;
+    assert_eq!(known(&begin(&ledger, &keyed(1, NOW)).await), Some(first.id));
+    let found = ledger.find_key(&key(1), NOW).await.unwrap().unwrap();
+    assert_eq!(found, get(&ledger, first.id).await);
+    assert_eq!(ledger.find_key(&key(2), NOW).await.unwrap(), None);
+}
+
+async fn many_beginnings_and_ends_at_once_are_all_written(backend: Backend) {
+    let ledger = backend.open().await;
+    let tasks = (0..400).map(|number| {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move {
+            // Half of them without a key, a quarter twice with the same.
+            let attempt = if number % 2 == 0 { keyed(number / 4, NOW) } else { keyless(NOW) };
+            let begun = begin(&ledger, &attempt).await;
+            if begun == Begun::New {
+                assert!(ledger.finish(created(attempt.id)).await.unwrap());
+            }
+            begun == Begun::New
+        })
+    });
+    let mut new = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        new += usize::from(task.await.unwrap());
+    }
+    assert_eq!(new, 300);
+    let rows = ledger.find(Find::State(State::Created), 1_000).await.unwrap();
+    assert_eq!(rows.len(), 300);
+}
+
+async fn a_freed_key_begins_anew_and_a_kept_one_does_not(backend: Backend) {
+    let ledger = backend.open().await;
+    let unknown = Verdict::Unknown { connection_ended_at: NOW };
+    let kept = [Verdict::Created { user_id: None }, Verdict::Exists, unknown];
+    for (number, verdict) in (1..).zip(kept) {
+        let attempt = keyed(number, NOW);
+        begin(&ledger, &attempt).await;
+        ledger.finish(finish(attempt.id, verdict, "code")).await.unwrap();
+        assert_eq!(known(&begin(&ledger, &keyed(number, NOW)).await), Some(attempt.id));
+    }
+    let attempt = keyed(9, NOW);
+    begin(&ledger, &attempt).await;
+    assert!(ledger.finish(not_created(attempt.id)).await.unwrap());
+    assert_eq!(ledger.find_key(&key(9), NOW).await.unwrap(), None);
+    // A twin that waited asks by id, and learns what came of it.
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!((row.state, row.code.as_deref()), (State::NotCreated, Some("upstream_busy")));
+    assert_eq!(row.key, None);
+    assert_eq!(begin(&ledger, &keyed(9, NOW)).await, Begun::New);
+}
+
+async fn an_expired_key_is_not_found_and_begins_anew(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    let last = NOW + DAY - Duration::from_millis(1);
+    assert!(ledger.find_key(&key(1), last).await.unwrap().is_some());
+    assert_eq!(known(&begin(&ledger, &keyed(1, last)).await), Some(attempt.id));
+    assert_eq!(ledger.find_key(&key(1), NOW + DAY).await.unwrap(), None);
+    let again = keyed(1, NOW + DAY);
+    assert_eq!(begin(&ledger, &again).await, Begun::New);
+    assert_eq!(known(&begin(&ledger, &keyed(1, NOW + DAY)).await), Some(again.id));
+    assert_eq!(get(&ledger, attempt.id).await.key, None);
+}
+
+async fn a_key_under_the_previous_secret_is_known(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    let rotated = Candidates { current: digest(2), previous: Some(digest(1)) };
+    assert!(ledger.find_key(&rotated, NOW).await.unwrap().is_some());
+    let mut again = keyed(2, NOW);
+    again.key.as_mut().unwrap().key = rotated;
+    assert_eq!(known(&begin(&ledger, &again).await), Some(attempt.id));
+    ledger.finish(not_created(attempt.id)).await.unwrap();
+    assert_eq!(begin(&ledger, &again).await, Begun::New);
+}
+
+async fn a_settled_attempt_stays_as_it_is_unless_it_was_created(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    assert!(ledger.finish(not_created(attempt.id)).await.unwrap());
+    let late = finish(attempt.id, Verdict::Exists, "email_taken");
+    assert!(!ledger.finish(late).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, State::NotCreated);
+    assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    assert!(!ledger.finish(not_created(attempt.id)).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, State::Created);
+    assert!(!ledger.finish(created(AttemptId::new(NOW))).await.unwrap());
+}
+
+async fn an_unknown_attempt_is_due_at_once_and_can_be_settled(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    let ended = NOW + Duration::from_secs(5);
+    let unknown = Verdict::Unknown { connection_ended_at: ended };
+    let unknown = finish(attempt.id, unknown, "outcome_unknown");
+    assert!(ledger.finish(unknown.clone()).await.unwrap());
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!((row.connection_ended_at, row.due_at), (Some(ended), Some(unknown.finished_at)));
+    let claimed = ledger.claim_open(Uuid::now_v7(), unknown.finished_at, DEADLINE, 10).await;
+    assert_eq!(claimed.unwrap().len(), 1);
+    assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!((row.state, row.due_at, row.owner), (State::Created, None, None));
+    assert_eq!(row.connection_ended_at, Some(ended));
+    assert!(row.key.is_some());
+}
+
+async fn two_owners_never_get_the_same_attempt(backend: Backend) {
+    let ledger = backend.open().await;
+    for _ in 0..100 {
+        begin(&ledger, &keyless(NOW)).await;
+    }
+    let claim = |now| {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move {
+            let owner = Uuid::now_v7();
+            let claimed = ledger.claim_open(owner, now, DEADLINE, 20).await.unwrap();
+            assert!(claimed.iter().all(|row| row.owner == Some(owner) && row.looks == 1));
+            claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        })
+    };
+    // While they are their own process's, nobody gets them.
+    assert!(claim(NOW).await.unwrap().is_empty());
+    let claims: Vec<_> = (0..8).map(|_| claim(NOW + DEADLINE)).collect();
+    let mut seen = Vec::new();
+    for claimed in claims {
+        let claimed = claimed.await.unwrap();
+        assert!(claimed.len() <= 20);
+        seen.extend(claimed);
+    }
+    // Claims that pass one another may leave some to the next, but none is given twice.
+    seen.extend(claim(NOW + DEADLINE).await.unwrap());
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len());
+    assert_eq!(seen.len(), 100);
+}
+
+async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyless(NOW);
+    begin(&ledger, &attempt).await;
+    let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
+    let due = NOW + DEADLINE;
+    assert_eq!(ledger.claim_open(dead, due, DEADLINE, 9).await.unwrap().len(), 1);
+    let early = due + DEADLINE - Duration::from_millis(1);
+    assert!(ledger.claim_open(heir, early, DEADLINE, 9).await.unwrap().is_empty());
+    let claimed = ledger.claim_open(heir, due + DEADLINE, DEADLINE, 9).await.unwrap();
+    assert_eq!((claimed[0].owner, claimed[0].looks), (Some(heir), 2));
+    ledger.release(attempt.id, dead, Some(NOW)).await.unwrap();
+    assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
+}
+
+async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyless(NOW);
+    begin(&ledger, &attempt).await;
+    let owner = Uuid::now_v7();
+    let due = NOW + DEADLINE;
+    ledger.claim_open(owner, due, DEADLINE, 9).await.unwrap();
+    let next = due + Duration::from_secs(300);
+    ledger.release(attempt.id, owner, Some(next)).await.unwrap();
+    let early = next - Duration::from_millis(1);
+    assert!(ledger.claim_open(owner, early, DEADLINE, 9).await.unwrap().is_empty());
+    assert_eq!(ledger.claim_open(owner, next, DEADLINE, 9).await.unwrap().len(), 1);
+    ledger.release(attempt.id, owner, None).await.unwrap();
+    assert!(ledger.claim_open(owner, next + DAY, DEADLINE, 9).await.unwrap().is_empty());
+    assert_eq!(get(&ledger, attempt.id).await.state, State::Open);
+}
+
+async fn a_sweep_goes_in_batches_and_leaves_what_is_young(backend: Backend) {
+    let ledger = backend.open().await;
+    for number in 0..25 {
+        begin(&ledger, &keyed(number, NOW)).await;
+        begin(&ledger, &keyed(100 + number, NOW + DAY)).await;
+    }
+    let keep = 30 * DAY;
+    let first = ledger.sweep(NOW + DAY, keep, 10).await.unwrap();
+    assert_eq!((first.attempts, first.keys), (0, 10));
+    assert!(!first.is_done(10));
+    let all = ledger.sweep(NOW + DAY, keep, 100).await.unwrap();
+    assert_eq!((all.attempts, all.keys), (0, 15));
+    assert!(all.is_done(100));
+    let oldest = ledger.sweep(NOW + keep + Duration::from_millis(1), keep, 20).await.unwrap();
+    assert_eq!((oldest.attempts, oldest.keys), (20, 20));
+    let rest = ledger.sweep(NOW + keep + Duration::from_millis(1), keep, 20).await.unwrap();
+    assert_eq!((rest.attempts, rest.keys), (5, 5));
+    let left = ledger.find(Find::All, 100).await.unwrap();
+    assert_eq!(left.len(), 25);
+    assert!(left.iter().all(|row| row.begun_at == NOW + DAY && row.key.is_none()));
+}
+
+async fn forgetting_removes_every_attempt_of_an_address_and_no_other(backend: Backend) {
+    let ledger = backend.open().await;
+    for number in 0..6 {
+        let attempt = NewAttempt { email: digest(number % 3), ..keyed(number, NOW) };
+        begin(&ledger, &attempt).await;
+    }
+    let both = Candidates { current: digest(0), previous: Some(digest(1)) };
+    assert_eq!(ledger.forget(&both).await.unwrap(), 4);
+    assert_eq!(ledger.forget(&both).await.unwrap(), 0);
+    let left = ledger.find(Find::All, 100).await.unwrap();
+    assert!(left.len() == 2 && left.iter().all(|row| row.email == digest(2)));
+    assert_eq!(begin(&ledger, &keyed(0, NOW)).await, Begun::New);
+}
+
+async fn operators_find_by_request_state_and_address(backend: Backend) {
+    let ledger = backend.open().await;
+    let at = |millis| NOW + Duration::from_millis(millis);
+    let first = keyless(at(0));
+    let second = NewAttempt { email: digest(2), request_id: "request-2".into(), ..keyless(at(1)) };
+    let third = keyless(at(2));
+    for attempt in [&first, &second, &third] {
+        begin(&ledger, attempt).await;
+    }
+    ledger.finish(created(third.id)).await.unwrap();
+    let find = async |by, limit| -> Vec<AttemptId> {
+        ledger.find(by, limit).await.unwrap().iter().map(|row| row.id).collect()
+    };
+    assert_eq!(find(Find::All, 9).await, [third.id, second.id, first.id]);
+    assert_eq!(find(Find::All, 2).await, [third.id, second.id]);
+    assert_eq!(find(Find::State(State::Open), 9).await, [second.id, first.id]);
+    assert_eq!(find(Find::RequestId("request-2".into()), 9).await, [second.id]);
+    assert_eq!(find(Find::Email(key(1)), 9).await, [third.id, first.id]);
+}
+
+async fn everything_is_there_after_a_restart(backend: Backend) {
+    let ledger = backend.open().await;
+    let (open, done) = (keyed(1, NOW), keyed(2, NOW));
+    begin(&ledger, &open).await;
+    begin(&ledger, &done).await;
+    ledger.finish(created(done.id)).await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+
+    let ledger = backend.open().await;
+    assert_eq!(known(&begin(&ledger, &keyed(1, NOW)).await), Some(open.id));
+    assert_eq!(get(&ledger, done.id).await.state, State::Created);
+    // Alone on its file, the new process knows that nobody works on what was open.
+    let due = if backend.is_sqlite() { NOW } else { NOW + DEADLINE };
+    let claimed = ledger.claim_open(Uuid::now_v7(), due, DEADLINE, 9).await.unwrap();
+    assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [open.id]);
+}
+
+async fn another_secret_is_refused_and_a_rotation_is_not(mut backend: Backend) {
+    backend.open().await.close().await;
+    let steps = [
+        ("l", None, false),
+        ("k", Some("l"), true),
+        ("l", Some("k"), true),
+        ("k", None, true),
+        ("l", Some("k"), true),
+        ("l", None, true),
+        ("k", None, false),
+        ("m", Some("k"), false),
+    ];
+    for (current, previous, opens) in steps {
+        backend.with_secrets(current, previous);
+        match backend.try_open(Access::Serve).await {
+            Ok(ledger) => {
+                assert!(opens, "{current} {previous:?}");
+                ledger.check(NOW).await.unwrap();
+                ledger.close().await;
+            }
+            Err(error) => {
+                assert!(!opens, "{current} {previous:?}: {error}");
+                assert!(matches!(error, OpenError::OtherKey), "{error}");
+            }
+        }
+    }
+}
+
+async fn pending_migrations_are_told_and_applied_once(mut backend: Backend) {
+    use auth0_signup::ledger::{migrate, migrations};
+    backend.settings.migrate = false;
+    assert!(migrations(&backend.settings).await.unwrap()[0].applied_at.is_none());
+    let refused = backend.try_open(Access::Serve).await.map(drop);
+    assert!(matches!(refused, Err(OpenError::Pending(1))), "{refused:?}");
+    assert_eq!(migrate(&backend.settings, NOW).await.unwrap(), 1);
+    assert_eq!(migrate(&backend.settings, NOW + DAY).await.unwrap(), 0);
+    assert_eq!(migrations(&backend.settings).await.unwrap()[0].applied_at, Some(NOW));
+    backend.open().await.check(NOW).await.unwrap();
+}
+
+async fn starts_at_the_same_time_migrate_once(backend: Backend) {
+    let opened = (0..8).map(|_| backend.try_open(Access::Operate));
+    for opened in futures_util::future::join_all(opened).await {
+        opened.unwrap().check(NOW).await.unwrap();
+    }
+}
+
+async fn a_closed_ledger_refuses(backend: Backend) {
+    let ledger = backend.open().await;
+    ledger.close().await;
+    ledger.close().await;
+    assert!(ledger.begin(keyless(NOW)).await.is_err());
+    assert!(ledger.get(AttemptId::new(NOW)).await.is_err());
+    assert!(ledger.find(Find::All, 1).await.is_err());
+    assert!(ledger.check(NOW).await.is_err());
+}

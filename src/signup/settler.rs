@@ -19,7 +19,7 @@ use crate::telemetry::chain;
 const ROUND: Duration = Duration::from_secs(5);
 
 /// How long a row is leased for one look.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_mins(1);
 
 /// The most rows of a round. Each costs one look-up of the tenant's budget.
 const ROUND_ROWS: usize = 20;

@@ -25,7 +25,8 @@ pub(crate) struct TestApp {
     pub(crate) address: SocketAddr,
     pub(crate) admin: SocketAddr,
     pub(crate) client: Client,
-    pub(crate) folder: TempDir,
+    folder: TempDir,
+    settings: Vec<(OsString, OsString)>,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<()>,
 }
@@ -169,6 +170,49 @@ impl TestApp {
         waited.await.unwrap_or_else(|_| panic!("the app did not become {status}"));
     }
 
+    async fn start(
+        auth0: Emulator,
+        folder: TempDir,
+        file: Option<PathBuf>,
+        settings: Vec<(OsString, OsString)>,
+    ) -> Self {
+        let database = format!("sqlite://{}", folder.path().join("signup.db").display());
+        let mut variables: Vec<(OsString, OsString)> = [
+            ("AUTH0_DOMAIN", auth0.url()),
+            ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("DATABASE_URL", &database),
+            ("PORT", "0"),
+            ("SIGNUP__ADMIN__PORT", "0"),
+        ]
+        .map(|(name, value)| (name.into(), value.into()))
+        .into();
+        variables.extend(settings.iter().cloned());
+        let loaded = config::load(file.as_deref(), variables).unwrap();
+        let app = App::start(loaded, Arc::new(SystemClock)).await.unwrap();
+        let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(app.run(async {
+            // A test that ends without telling the app to stop drops the sender.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { auth0, address, admin, client, folder, settings, stop: Some(stop), running }
+    }
+
+    /// Stops the app and starts it again on the same ledger and tenant.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop().await.unwrap();
+        Self::start(self.auth0, self.folder, None, self.settings).await
+    }
+
+    /// The ledger's file.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("signup.db")
+    }
+
     /// Tells the app to stop; the handle ends when it has.
     pub(crate) fn stop(&mut self) -> &mut JoinHandle<()> {
         if let Some(stop) = self.stop.take() {
@@ -213,30 +257,7 @@ impl TestAppBuilder {
             Tenancy::Started(auth0) => auth0,
         };
         let folder = TempDir::new();
-        let database = format!("sqlite://{}", folder.path().join("signup.db").display());
-        let mut variables: Vec<(OsString, OsString)> = [
-            ("AUTH0_DOMAIN", auth0.url()),
-            ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
-            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-            ("DATABASE_URL", &database),
-            ("PORT", "0"),
-            ("SIGNUP__ADMIN__PORT", "0"),
-        ]
-        .map(|(name, value)| (name.into(), value.into()))
-        .into();
-        variables.extend(self.settings);
-        let settings = config::load(self.file.as_deref(), variables).unwrap();
-        let app = App::start(settings, Arc::new(SystemClock)).await.unwrap();
-        let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
-        let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(app.run(async {
-            // A test that ends without telling the app to stop drops the sender.
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }));
-        let client = Client::builder().no_proxy().build().unwrap();
-        TestApp { auth0, address, admin, client, folder, stop: Some(stop), running }
+        TestApp::start(auth0, folder, self.file, self.settings).await
     }
 }
 

@@ -110,7 +110,8 @@ async fn twins_hear_a_refusal_that_frees_the_key() {
     let app = TestApp::spawn().await;
     let fault = Fault::answer(403).delayed(Duration::from_millis(300));
     app.auth0.fault(Route::CreateUser, fault);
-    let twins = [with_key(&app, KEY, &ada()), with_key(&app, KEY, &ada())];
+    let form = ada();
+    let twins = [with_key(&app, KEY, &form), with_key(&app, KEY, &form)];
     for answer in futures_util::future::join_all(twins).await {
         assert_eq!(answer.problem(), "upstream_rejected");
     }
@@ -120,19 +121,22 @@ async fn twins_hear_a_refusal_that_frees_the_key() {
 #[tokio::test]
 async fn a_twin_that_waits_too_long_is_told_so() {
     let app = TestApp::builder().set("idempotency.wait_ms", "100").spawn().await;
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(800)));
-    let twins = [with_key(&app, KEY, &ada()), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(1)));
+    let late = async {
+        app.until(|app| app.creates().len() == 1).await;
         with_key(&app, KEY, &ada()).await
-    }
-    .await
-    .into_ready()];
-    drop(twins);
+    };
+    let form = ada();
+    let (first, late) = tokio::join!(with_key(&app, KEY, &form), late);
+    assert_eq!(first.status, StatusCode::CREATED);
+    assert_eq!(late.problem(), "idempotency_in_progress");
+    assert_eq!(late.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
 async fn a_key_survives_a_restart() {
-    let mut app = TestApp::spawn().await;
+    let app = TestApp::spawn().await;
     let first = with_key(&app, KEY, &ada()).await;
     let app = app.restart().await;
     let again = with_key(&app, KEY, &ada()).await;

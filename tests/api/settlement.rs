@@ -122,11 +122,18 @@ async fn a_create_that_acts_after_the_caller_has_gone_is_closed_with_the_truth()
 
 #[tokio::test]
 async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
-    let app = TestApp::spawn().await;
+    let app = TestApp::builder().set("ledger.timeout_ms", "200").spawn().await;
     app.until_ready().await;
-    app.break_ledger();
+    let other = rusqlite::Connection::open(app.database()).unwrap();
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let answer = app.sign_up(&ada()).await;
     assert_eq!(answer.problem(), "unavailable");
     assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    assert_eq!(app.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(app.creates().is_empty());
+
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    app.until_ready().await;
 }

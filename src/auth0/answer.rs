@@ -28,7 +28,7 @@ struct Envelope<'a> {
 /// The meaning of an answer to create-user that is not a success.
 ///
 /// `now` is the wall clock, for a reset given as an absolute time.
-pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Refusal {
+pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Refusal {
     let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
     let code = envelope.error_code.as_deref();
     let message = envelope.message.as_deref().unwrap_or_default();
@@ -55,7 +55,7 @@ pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
 
 /// A refusal, apart from the one that a fresh token may mend.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The token was refused; nothing was done.
     Token,
     /// Anything else.

@@ -31,11 +31,20 @@ need_cargo_tool() {
   CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug "$1@$2"
 }
 
+# target/debug/auth0-emulator. Built as the tests are, so that it shares everything with them.
+need_emulator() {
+  cargo test --locked --quiet --workspace --no-run
+}
+
+need_venv() {
+  python3 -c 'import ensurepip, venv' 2>/dev/null || install_debs python3-venv
+}
+
 # need_linters DIRECTORY: scripts/lint/requirements.txt in a Python environment of its own.
 need_linters() {
   local wanted=scripts/lint/requirements.txt
   cmp -s "$wanted" "$1/requirements.txt" && return
-  python3 -c 'import ensurepip, venv' 2>/dev/null || install_debs python3-venv
+  need_venv
   python3 -m venv --clear "$1"
   "$1/bin/pip" install --quiet --no-deps --require-hashes --requirement "$wanted"
   cp "$wanted" "$1/requirements.txt"

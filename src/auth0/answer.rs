@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::HeaderMap;
 use serde::Deserialize;
@@ -100,10 +100,6 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
 
 /// The `Date` of an answer, since the Unix epoch.
 fn date(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(http::header::DATE)?.to_str().ok()?;
-    let date = time::OffsetDateTime::parse(
-        &text.replace("GMT", "+0000"),
-        &time::format_description::well_known::Rfc2822,
-    );
-    u64::try_from(date.ok()?.unix_timestamp()).ok().map(Duration::from_secs)
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()
 }

@@ -156,7 +156,10 @@ impl Tokens {
             return Some(Ok(Arc::clone(token)));
         }
         let failure = state.failure.as_ref()?;
-        (failure.next_try > Instant::now() + PATIENCE).then(|| Err(failure.error.clone()))
+        // Waiting mends an outage, and nothing that the operator has to mend.
+        let hopeless = matches!(failure.error, Error::Misconfigured(_));
+        let too_late = failure.next_try > Instant::now() + PATIENCE;
+        (hopeless || too_late).then(|| Err(failure.error.clone()))
     }
 
     async fn wait(&self) -> Result<Arc<Token>, Error> {

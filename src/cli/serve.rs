@@ -1,9 +1,11 @@
 //! `auth0-signup serve`
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use url::Url;
 
 use super::{Layered, environment};
 use crate::app::App;
@@ -24,6 +26,14 @@ pub(super) fn run(layered: &Layered) -> anyhow::Result<()> {
 pub(super) async fn serve(settings: Settings) -> anyhow::Result<()> {
     let stop = stop_signal()?;
     let tenant = settings.auth0.base.clone();
+    if tenant.starts_with("https://")
+        && let Some(proxy) = proxy(environment())
+    {
+        tracing::info!(
+            proxy,
+            "calls to the tenant go through the proxy {proxy}, save for NO_PROXY"
+        );
+    }
     let app = App::start(settings, Arc::new(SystemClock)).await?;
     let (public, admin) = (app.public_address()?, app.admin_address()?);
     tracing::info!(
@@ -33,6 +43,15 @@ pub(super) async fn serve(settings: Settings) -> anyhow::Result<()> {
     app.run(stop).await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// The proxy that the HTTP client takes from the environment, without its credentials.
+fn proxy(environment: impl Iterator<Item = (OsString, OsString)>) -> Option<String> {
+    let names = ["https_proxy", "all_proxy"];
+    let named = |name: &OsString| names.iter().any(|known| name.eq_ignore_ascii_case(known));
+    let (_, value) = environment.into_iter().find(|(name, _)| named(name))?;
+    let url = Url::parse(value.to_str()?).ok()?;
+    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
 }
 
 /// Resolves at the first SIGTERM or SIGINT.
@@ -45,4 +64,18 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_told_without_its_credentials() {
+        let told = |name: &str, value: &str| proxy([(name.into(), value.into())].into_iter());
+        let proxy = "http://user:canary@proxy.example:3128";
+        assert_eq!(told("HTTPS_PROXY", proxy), Some("proxy.example:3128".to_owned()));
+        assert_eq!(told("https_proxy", "http://proxy.example"), Some("proxy.example:80".into()));
+        assert_eq!(told("HTTP_PROXY", proxy), None);
+    }
 }

@@ -34,7 +34,7 @@ const PREFIX: &str = "SIGNUP__";
 /// All layers merged.
 #[derive(Debug)]
 pub struct Layers {
-    merged: Config,
+    merged: Value,
     known: BTreeSet<String>,
 }
 
@@ -77,13 +77,19 @@ impl Layers {
         }
 
         let environment = Environment::read(environment, &known, faults);
-        let merged = builder.add_source(environment).build()?;
+        let merged = builder.add_source(environment).build()?.cache;
         Ok(Self { merged, known })
     }
 
     /// The value of a key, as the last layer has it.
     pub fn value(&self, key: &str) -> Option<Value> {
-        self.merged.get(key).ok()
+        // Walked by hand: `Config::get` makes the value anew and loses where it came from.
+        let mut value = &self.merged;
+        for name in key.split('.') {
+            let ValueKind::Table(table) = &value.kind else { return None };
+            value = table.get(name)?;
+        }
+        Some(value.clone())
     }
 
     /// Every key of the defaults, in alphabetical order.

@@ -27,6 +27,11 @@ pub fn init(settings: &LogSettings) -> LogGuard {
         LogFormat::Auto => !std::io::stdout().is_terminal(),
     };
     install(json, filter, writer);
+    std::panic::set_hook(Box::new(|panic| {
+        // Where, and not what: the message may quote anything.
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(location, "a task panicked at {location}");
+    }));
     LogGuard { _worker: worker }
 }
 

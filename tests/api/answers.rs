@@ -1,1 +1,96 @@
-//! answers
+//! What every answer has, and what routes, methods and origins are told.
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use reqwest::{Method, StatusCode};
+
+use crate::app::{Answer, TestApp, ada};
+
+#[tokio::test]
+async fn an_unknown_path_and_a_wrong_method_are_problems() {
+    let app = TestApp::spawn().await;
+    let answer = app.get("/nothing").await;
+    assert_eq!(answer.problem(), "not_found");
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let answer = Answer::of(app.client.put(app.url("/signup"))).await;
+    assert_eq!(answer.problem(), "method_not_allowed");
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.header("allow"), Some("POST"));
+    let answer = Answer::of(app.client.post(app.url("/livez"))).await;
+    assert_eq!(answer.problem(), "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+}
+
+#[tokio::test]
+async fn every_answer_has_an_id_and_security_headers_and_no_cookie() {
+    let app = TestApp::spawn().await;
+    let answers = [app.get("/livez").await, app.get("/nothing").await, app.sign_up(&ada()).await];
+    for answer in answers {
+        assert_eq!(answer.header("x-request-id").unwrap().len(), 36);
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(answer.header("referrer-policy"), Some("strict-origin-when-cross-origin"));
+        assert!(answer.header("content-security-policy").is_some());
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(answer.header("set-cookie"), None);
+        assert_eq!(answer.header("server"), None);
+    }
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_read_answers() {
+    let origin = "https://www.example.com";
+    let app = TestApp::builder().set("http.allowed_origins", origin).spawn().await;
+    for (from, allowed) in [
+        (origin, Some(origin)),
+        ("https://example.com", None),
+        ("https://www.example.com.evil.example", None),
+        ("http://www.example.com", None),
+        ("null", None),
+    ] {
+        let answer = Answer::of(app.post().header(ORIGIN, from).json(&ada())).await;
+        assert_eq!(answer.header("access-control-allow-origin"), allowed, "{from}");
+        assert_eq!(answer.header("access-control-allow-credentials"), None);
+    }
+    let refused = app.client.put(app.url("/signup")).header(ORIGIN, origin);
+    let refused = Answer::of(refused).await;
+    assert_eq!(refused.header("access-control-allow-origin"), Some(origin), "refusals too");
+    assert_eq!(
+        refused.header("access-control-expose-headers"),
+        Some("retry-after,x-request-id,idempotency-replayed,ratelimit,ratelimit-policy")
+    );
+}
+
+#[tokio::test]
+async fn a_preflight_names_what_a_page_may_send() {
+    let origin = "https://www.example.com";
+    let app = TestApp::builder().set("http.allowed_origins", origin).spawn().await;
+    let preflight = app.client.request(Method::OPTIONS, app.url("/signup"));
+    let preflight = preflight
+        .header(ORIGIN, origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type");
+    let answer = Answer::of(preflight).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+    assert_eq!(answer.header("access-control-allow-methods"), Some("GET,POST"));
+    assert_eq!(
+        answer.header("access-control-allow-headers"),
+        Some("content-type,idempotency-key,auth0-client")
+    );
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let app = TestApp::spawn().await;
+    let many: HeaderMap = (0..101)
+        .map(|nth| {
+            let name = HeaderName::try_from(format!("x-{nth}")).unwrap();
+            (name, HeaderValue::from_static("1"))
+        })
+        .collect();
+    let answer = Answer::of(app.client.get(app.url("/livez")).headers(many)).await;
+    assert_eq!(answer.problem(), "headers_too_large");
+    assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let large = app.client.get(app.url("/livez")).header("x-large", "x".repeat(33 * 1024));
+    assert_eq!(Answer::of(large).await.problem(), "headers_too_large");
+}

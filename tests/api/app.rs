@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth0_emulator::{
     Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Entry, Route, Tenant,
@@ -15,6 +17,7 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 /// A running app, its tenant and a client.
 pub(crate) struct TestApp {
@@ -28,8 +31,15 @@ pub(crate) struct TestApp {
 
 /// What a [`TestApp`] is made of.
 pub(crate) struct TestAppBuilder {
-    auth0: Builder,
+    auth0: Tenancy,
+    file: Option<PathBuf>,
     settings: Vec<(OsString, OsString)>,
+}
+
+/// A tenant to start, or one that was started before.
+enum Tenancy {
+    New(Builder),
+    Started(Emulator),
 }
 
 /// An answer, read to its end.
@@ -46,7 +56,11 @@ impl TestApp {
     }
 
     pub(crate) fn builder() -> TestAppBuilder {
-        TestAppBuilder { auth0: Emulator::builder(), settings: Vec::new() }
+        TestAppBuilder {
+            auth0: Tenancy::New(Emulator::builder()),
+            file: None,
+            settings: Vec::new(),
+        }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -92,6 +106,39 @@ impl TestApp {
         self.auth0.calls(Route::Token).len()
     }
 
+    /// Waits until a condition holds.
+    pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        let waited = timeout(Duration::from_secs(20), async {
+            while !holds(self) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        waited.await.expect("the condition did not come to hold");
+    }
+
+    /// Waits until there is a token.
+    pub(crate) async fn until_ready(&self) {
+        self.until_status("ready", "ok").await;
+    }
+
+    /// Waits until the app says that it drains.
+    pub(crate) async fn until_draining(&self) {
+        self.until_status("draining", "ok").await;
+    }
+
+    async fn until_status(&self, status: &str, auth0: &str) {
+        let waited = timeout(Duration::from_secs(20), async {
+            loop {
+                let report = self.get_admin("/readyz").await.json();
+                if report["status"] == status && report["checks"]["auth0"] == auth0 {
+                    return;
+                }
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| panic!("the app did not become {status}"));
+    }
+
     /// Tells the app to stop; the handle ends when it has.
     pub(crate) fn stop(&mut self) -> &mut JoinHandle<()> {
         if let Some(stop) = self.stop.take() {
@@ -104,7 +151,22 @@ impl TestApp {
 impl TestAppBuilder {
     /// Changes the tenant.
     pub(crate) fn auth0(mut self, change: impl FnOnce(&mut Tenant)) -> Self {
-        self.auth0 = self.auth0.tenant(change);
+        self.auth0 = match self.auth0 {
+            Tenancy::New(builder) => Tenancy::New(builder.tenant(change)),
+            Tenancy::Started(_) => panic!("the tenant is started already"),
+        };
+        self
+    }
+
+    /// Uses a tenant that was started before.
+    pub(crate) fn tenant(mut self, auth0: Emulator) -> Self {
+        self.auth0 = Tenancy::Started(auth0);
+        self
+    }
+
+    /// Lays a file over the defaults.
+    pub(crate) fn file(mut self, path: &Path) -> Self {
+        self.file = Some(path.to_owned());
         self
     }
 
@@ -116,7 +178,10 @@ impl TestAppBuilder {
     }
 
     pub(crate) async fn spawn(self) -> TestApp {
-        let auth0 = self.auth0.start().await.unwrap();
+        let auth0 = match self.auth0 {
+            Tenancy::New(builder) => builder.start().await.unwrap(),
+            Tenancy::Started(auth0) => auth0,
+        };
         let mut variables: Vec<(OsString, OsString)> = [
             ("AUTH0_DOMAIN", auth0.url()),
             ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
@@ -127,7 +192,7 @@ impl TestAppBuilder {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
         variables.extend(self.settings);
-        let settings = config::load(None, variables).unwrap();
+        let settings = config::load(self.file.as_deref(), variables).unwrap();
         let app = App::start(settings, Arc::new(SystemClock)).await.unwrap();
         let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();

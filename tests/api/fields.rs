@@ -1,1 +1,232 @@
-//! fields
+//! Every fault of a form is told at once, and nothing is sent to Auth0.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, ada, ada_with};
+
+#[tokio::test]
+async fn all_faults_are_told_at_once_without_their_values() {
+    let app = TestApp::spawn().await;
+    let form = json!({
+        "email": "ada@@canary.example",
+        "password": "canary",
+        "given_name": "canary\u{7}",
+        "family_name": "y".repeat(151),
+        "name": 5,
+        "picture": "javascript:canary",
+        "email_verified": true,
+        "user_metadata": {"canary_key": "canary"},
+    });
+    let answer = app.sign_up(&form).await;
+    let mut errors = answer.errors();
+    errors.sort();
+    let expected = [
+        ("/email", "malformed"),
+        ("/email_verified", "unknown_field"),
+        ("/family_name", "too_long"),
+        ("/given_name", "control_character"),
+        ("/name", "wrong_type"),
+        ("/password", "password.character_types"),
+        ("/password", "password.too_short"),
+        ("/picture", "malformed"),
+        ("/user_metadata/canary_key", "unknown_field"),
+    ];
+    let expected = expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned()));
+    assert_eq!(errors, expected);
+    let without_the_name_of_the_key = answer.text.replace("canary_key", "");
+    assert!(!without_the_name_of_the_key.contains("canary"), "{}", answer.text);
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn an_error_carries_what_a_front_end_needs_to_word_it() {
+    let app = TestApp::spawn().await;
+    let answer = app.sign_up(&ada_with("password", "abcdefg")).await;
+    let expected = json!({
+        "type": "urn:auth0-signup:problem:invalid_fields",
+        "title": "Some fields are not valid",
+        "status": 422,
+        "detail": "Every field at fault is listed in errors.",
+        "code": "invalid_fields",
+        "request_id": answer.header("x-request-id"),
+        "errors": [
+            {
+                "pointer": "/password",
+                "field": "password",
+                "code": "password.too_short",
+                "message": "Use at least 8 characters.",
+                "params": {"min_length": 8},
+            },
+            {
+                "pointer": "/password",
+                "field": "password",
+                "code": "password.character_types",
+                "message": "Use 3 of these: a lower-case letter, an upper-case letter, a digit, \
+                            a special character.",
+                "params": {
+                    "required": 3,
+                    "types": ["lowercase", "uppercase", "number", "special"],
+                    "missing": ["uppercase", "number", "special"],
+                },
+            },
+        ],
+    });
+    assert_eq!(answer.json(), expected);
+}
+
+#[tokio::test]
+async fn text_is_trimmed_and_blank_is_absent_but_a_password_is_kept() {
+    let app = TestApp::spawn().await;
+    let form = json!({
+        "email": "\t Ada@Example.COM \n",
+        "password": "  Abcdefgh1  ",
+        "nickname": "  ",
+        "given_name": " Ada ",
+        "picture": null,
+    });
+    let answer = app.sign_up(&form).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let expected = json!({
+        "connection": "Username-Password-Authentication",
+        "email": "ada@example.com",
+        "password": "  Abcdefgh1  ",
+        "given_name": "Ada",
+        "name": "Ada",
+    });
+    assert_eq!(app.the_create(), expected);
+}
+
+#[tokio::test]
+async fn an_absent_name_is_composed_unless_it_would_be_too_long() {
+    let composed = |given: &'static str, family: String| async move {
+        let app = TestApp::spawn().await;
+        let mut form = ada_with("given_name", given);
+        form["family_name"] = family.into();
+        assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+        app.the_create().get("name").cloned()
+    };
+    assert_eq!(composed("Ada", "Lovelace".into()).await, Some(json!("Ada Lovelace")));
+    assert_eq!(composed("", "Lovelace".into()).await, Some(json!("Lovelace")));
+    assert_eq!(composed("", String::new()).await, None);
+    // 150 + 1 + 150 code points is one more than Auth0 takes.
+    let longest: &'static str = Box::leak("y".repeat(150).into_boxed_str());
+    assert_eq!(composed(longest, longest.to_owned()).await, None);
+
+    let app = TestApp::builder().set("fields.name_order", "family_first").spawn().await;
+    app.sign_up(&ada()).await;
+    assert_eq!(app.the_create()["name"], "Lovelace Ada");
+
+    let app = TestApp::builder().set("fields.compose_name", "false").spawn().await;
+    app.sign_up(&ada()).await;
+    assert_eq!(app.the_create().get("name"), None);
+}
+
+#[tokio::test]
+async fn settings_decide_which_fields_are_required_or_off() {
+    let builder = TestApp::builder().set("fields.nickname", "required");
+    let builder = builder.set("fields.picture", "off").set("fields.username", "required");
+    let builder = builder.set("fields.username_max_length", "5");
+    let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
+    let mut form = ada_with("picture", "https://example.com/a.png");
+    form["username"] = "toolong".into();
+    let errors = app.sign_up(&form).await.errors();
+    let expected =
+        [("/nickname", "required"), ("/picture", "unknown_field"), ("/username", "too_long")];
+    assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+
+    let mut form = ada_with("nickname", "ada");
+    form["username"] = "ada".into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    assert_eq!(app.the_create()["username"], "ada");
+}
+
+#[tokio::test]
+async fn lengths_are_counted_in_code_points() {
+    let app = TestApp::spawn().await;
+    let astral = |count: usize| "😀".repeat(count);
+    let answer = app.sign_up(&ada_with("given_name", astral(151))).await;
+    assert_eq!(answer.errors(), [("/given_name".into(), "too_long".into())]);
+    assert_eq!(answer.json()["errors"][0]["params"], json!({"max": 150}));
+    let answer = app.sign_up(&ada_with("given_name", astral(150))).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "the tenant agrees: {answer:?}");
+}
+
+#[tokio::test]
+async fn a_password_of_more_than_72_bytes_is_refused_before_auth0_would_cut_it() {
+    let app = TestApp::spawn().await;
+    let password = format!("Ab1{}", "é".repeat(35));
+    let answer = app.sign_up(&ada_with("password", password)).await;
+    assert_eq!(answer.errors(), [("/password".into(), "password.too_long".into())]);
+    assert_eq!(answer.json()["errors"][0]["params"], json!({"max_bytes": 72}));
+    let answer = app.sign_up(&ada_with("password", format!("Ab1{}", "x".repeat(69)))).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn metadata_keys_have_types_where_the_settings_give_them() {
+    let file = std::env::temp_dir().join(format!("signup-metadata-{}.toml", std::process::id()));
+    std::fs::write(
+        &file,
+        "[user_metadata]\nallow = [\"source\"]\n\
+         [user_metadata.keys.plan]\ntype = \"string\"\nvalues = [\"free\", \"pro\"]\nrequired = true\n\
+         [user_metadata.keys.seats]\ntype = \"integer\"\nmin = 1\nmax = 10\n\
+         [user_metadata.keys.news]\ntype = \"boolean\"\n",
+    )
+    .unwrap();
+    let app = TestApp::builder().file(&file).spawn().await;
+    std::fs::remove_file(&file).unwrap();
+
+    let bad = json!({"plan": "gold", "seats": 11, "news": "maybe", "source": 1});
+    let mut errors = app.sign_up(&ada_with("user_metadata", bad)).await.errors();
+    errors.sort();
+    let expected = [
+        ("/user_metadata/news", "malformed"),
+        ("/user_metadata/plan", "not_allowed"),
+        ("/user_metadata/seats", "not_allowed"),
+        ("/user_metadata/source", "wrong_type"),
+    ];
+    assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+    let missing = app.sign_up(&ada_with("user_metadata", json!({}))).await;
+    assert_eq!(missing.errors(), [("/user_metadata/plan".into(), "required".into())]);
+
+    let good = json!({"plan": "pro", "seats": 3, "news": true, "source": " ad "});
+    let answer = app.sign_up(&ada_with("user_metadata", good)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let expected = json!({"plan": "pro", "seats": 3, "news": true, "source": "ad"});
+    assert_eq!(app.the_create()["user_metadata"], expected);
+}
+
+#[tokio::test]
+async fn an_empty_metadata_object_is_fine_and_not_sent() {
+    let app = TestApp::spawn().await;
+    let answer = app.sign_up(&ada_with("user_metadata", json!({}))).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(app.the_create().get("user_metadata"), None);
+}
+
+#[tokio::test]
+async fn what_passes_here_passes_at_the_tenant_too() {
+    let app = TestApp::builder().set("fields.picture_schemes", "any").spawn().await;
+    let emails = [
+        "\"quoted local\"@example.com",
+        "zoë@example.com",
+        "a@bücher.example",
+        "o'hara+tag/dept=x}@sub.example.co.uk",
+        &format!("{}@example.com", "x".repeat(64)),
+    ];
+    for email in emails {
+        let answer = app.sign_up(&ada_with("email", email)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{email}: {answer:?}");
+    }
+    for (nth, picture) in
+        ["ftp://example.com/a", "example.com/a.png", "http://[::1]:80/a"].iter().enumerate()
+    {
+        let mut form = ada_with("picture", *picture);
+        form["email"] = format!("p{nth}@example.com").into();
+        let answer = app.sign_up(&form).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{picture}: {answer:?}");
+    }
+    let answers: Vec<Value> = app.creates().iter().map(|entry| entry.status.into()).collect();
+    assert!(answers.iter().all(|status| *status == 201), "{answers:?}");
+}

@@ -1,1 +1,226 @@
-//! forms
+//! One form, three media types, one create-user call.
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use crate::app::{Answer, TestApp, ada, ada_with};
+
+const URLENCODED: &str = "application/x-www-form-urlencoded";
+const MULTIPART: &str = "multipart/form-data; boundary=X";
+
+/// A whole form: what it says as pairs, and the create-user call that must come of it.
+fn whole() -> (Vec<(&'static str, &'static str)>, Value) {
+    let pairs = vec![
+        ("email", " Ada+x@EXAMPLE.com "),
+        ("password", " pass Word 1843 "),
+        ("given_name", "Ada"),
+        ("family_name", " Lovelace\u{a0}"),
+        ("name", "Ada, Countess of Lovelace"),
+        ("nickname", ""),
+        ("picture", "https://example.com/ada.png?a=b&c=d"),
+        ("_charset_", "UTF-8"),
+        ("go", "Sign up"),
+        ("user_metadata[plan]", "pro"),
+        ("user_metadata.seats", "5"),
+    ];
+    let create = json!({
+        "connection": "Username-Password-Authentication",
+        "email": "ada+x@example.com",
+        "password": " pass Word 1843 ",
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "name": "Ada, Countess of Lovelace",
+        "picture": "https://example.com/ada.png?a=b&c=d",
+        "user_metadata": {"plan": "pro", "seats": "5"},
+    });
+    (pairs, create)
+}
+
+async fn app() -> TestApp {
+    let builder = TestApp::builder().set("fields.ignore", "go, cancel");
+    builder.set("user_metadata.allow", "plan,seats").spawn().await
+}
+
+fn multipart(parts: &[(&str, &str)]) -> String {
+    let part = |(name, value): &(&str, &str)| {
+        format!("--X\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    parts.iter().map(part).collect::<String>() + "--X--\r\n"
+}
+
+#[tokio::test]
+async fn json_gives_the_call() {
+    let app = app().await;
+    let (pairs, create) = whole();
+    let mut form = json!({"user_metadata": {"plan": "pro", "seats": "5"}, "username": null});
+    for (name, value) in pairs.into_iter().filter(|(name, _)| !name.starts_with("user_")) {
+        form[name] = value.into();
+    }
+    let answer = app.sign_up(&form).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.the_create(), create);
+}
+
+#[tokio::test]
+async fn urlencoded_gives_the_same_call() {
+    let app = app().await;
+    let (pairs, create) = whole();
+    let answer = Answer::of(app.post().form(&pairs)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.the_create(), create);
+}
+
+#[tokio::test]
+async fn multipart_gives_the_same_call() {
+    let app = app().await;
+    let (pairs, create) = whole();
+    let body = multipart(&pairs).replace(
+        "--X--",
+        "--X\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"\"\r\n\
+         Content-Type: application/octet-stream\r\n\r\n\r\n--X--",
+    );
+    let answer = app.sign_up_raw(MULTIPART, body).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.the_create(), create);
+}
+
+#[tokio::test]
+async fn a_privileged_name_is_an_unknown_field_and_nothing_is_sent() {
+    let app = TestApp::spawn().await;
+    for name in [
+        "connection",
+        "user_id",
+        "email_verified",
+        "verify_email",
+        "blocked",
+        "app_metadata",
+        "client_id",
+        "username",
+        "phone_number",
+        "is_admin",
+    ] {
+        for value in [json!(true), json!("x"), json!({}), json!(null)] {
+            let expected = match (name, &value) {
+                ("username" | "phone_number", Value::Null) => continue,
+                ("username" | "phone_number", Value::Bool(_) | Value::Object(_)) => "wrong_type",
+                _ => "unknown_field",
+            };
+            let answer = app.sign_up(&ada_with(name, value.clone())).await;
+            assert_eq!(answer.errors(), [(format!("/{name}"), expected.to_owned())], "{value}");
+        }
+        let pairs = [("email", "a@example.com"), ("password", "Abcdefgh1"), (name, "true")];
+        let answer = Answer::of(app.post().form(&pairs)).await;
+        assert_eq!(answer.errors(), [(format!("/{name}"), "unknown_field".to_owned())]);
+    }
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_given_twice_is_an_error_in_every_format() {
+    let app = app().await;
+    let twice = [
+        (
+            "application/json",
+            r#"{"email":"a@b.com","email":"c@d.com","password":"Abcdefgh1"}"#.to_owned(),
+        ),
+        (URLENCODED, "email=a%40b.com&email=c%40d.com&password=Abcdefgh1".to_owned()),
+        (
+            MULTIPART,
+            multipart(&[("email", "a@b.com"), ("email", "c@d.com"), ("password", "Abcdefgh1")]),
+        ),
+    ];
+    for (kind, body) in twice {
+        let answer = app.sign_up_raw(kind, body).await;
+        assert_eq!(answer.errors(), [("/email".into(), "duplicate_field".into())], "{kind}");
+    }
+    let nested =
+        r#"{"email":"a@b.com","password":"Abcdefgh1","user_metadata":{"plan":"1","plan":"2"}}"#;
+    let answer = app.sign_up_raw("application/json", nested).await;
+    assert_eq!(answer.errors(), [("/user_metadata/plan".into(), "duplicate_field".into())]);
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_malformed() {
+    let app = TestApp::spawn().await;
+    let bodies: [(&str, &[u8]); 14] = [
+        ("application/json", b""),
+        ("application/json", b"{"),
+        ("application/json", b"[]"),
+        ("application/json", b"null"),
+        ("application/json", b"{\"email\":\"\\ud800\"}"),
+        ("application/json", b"{\"email\":\"\xff\"}"),
+        ("application/json", b"{} {}"),
+        ("application/json", b"email=a"),
+        (URLENCODED, b"email=%ff"),
+        (URLENCODED, b"em\xffail=a"),
+        (MULTIPART, b""),
+        (MULTIPART, b"email=a"),
+        (
+            MULTIPART,
+            b"--X\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\n\xff\r\n--X--\r\n",
+        ),
+        ("multipart/form-data", b"--X--\r\n"),
+    ];
+    for (kind, body) in bodies {
+        let answer = app.sign_up_raw(kind, body.to_vec()).await;
+        assert_eq!(answer.problem(), "malformed_body", "{kind}: {body:?}");
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn an_empty_form_is_told_what_is_required() {
+    let app = TestApp::spawn().await;
+    for (kind, body) in [(URLENCODED, ""), (MULTIPART, "--X--\r\n"), ("application/json", "{}")] {
+        let answer = app.sign_up_raw(kind, body).await;
+        let required = |pointer: &str| (pointer.to_owned(), "required".to_owned());
+        assert_eq!(answer.errors(), [required("/email"), required("/password")], "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn another_media_type_charset_or_coding_is_unsupported() {
+    let app = TestApp::spawn().await;
+    let body = ada().to_string();
+    for kind in ["text/plain", "application/xml", "application/json; charset=latin1"] {
+        let answer = app.sign_up_raw(kind, body.clone()).await;
+        assert_eq!(answer.problem(), "unsupported_media_type", "{kind}");
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    let none = Answer::of(app.post().body(body.clone())).await;
+    assert_eq!(none.problem(), "unsupported_media_type");
+    let json = app.post().header(CONTENT_TYPE, "application/json");
+    let coded = Answer::of(json.header(CONTENT_ENCODING, "gzip").body(body)).await;
+    assert_eq!(coded.problem(), "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_body_over_64_kib_is_too_large_announced_or_not() {
+    let app = TestApp::spawn().await;
+    let large = "x".repeat(64 * 1024 + 1);
+    let answer = app.sign_up_raw("application/json", large.clone()).await;
+    assert_eq!(answer.problem(), "body_too_large");
+    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(large)]);
+    let chunked = reqwest::Body::wrap_stream(chunks);
+    let answer = app.sign_up_raw("application/json", chunked).await;
+    assert_eq!(answer.problem(), "body_too_large");
+    let parts: Vec<_> = (0..65).map(|_| ("a", "b")).collect();
+    let answer = app.sign_up_raw(MULTIPART, multipart(&parts)).await;
+    assert_eq!(answer.problem(), "body_too_large");
+}
+
+#[tokio::test]
+async fn a_file_is_refused_by_name() {
+    let app = TestApp::spawn().await;
+    let body = multipart(&[("email", "a@example.com"), ("password", "Abcdefgh1")]).replace(
+        "--X--",
+        "--X\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"me.png\"\r\n\
+         Content-Type: image/png\r\n\r\nPNG\r\n--X--",
+    );
+    let answer = app.sign_up_raw(MULTIPART, body).await;
+    assert_eq!(answer.errors(), [("/picture".into(), "not_allowed".into())]);
+}

@@ -9,6 +9,8 @@ mod app;
 mod answers;
 mod fields;
 mod forms;
+mod hostile;
 mod outcomes;
+mod privacy;
 mod probes;
 mod token;

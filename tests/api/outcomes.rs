@@ -1,1 +1,299 @@
-//! outcomes
+//! What Auth0 answers, and what the caller is told.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Policy, Route};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::app::{Answer, TestApp, ada, ada_with};
+
+#[tokio::test]
+async fn a_created_user_is_shown_as_auth0_answered() {
+    let app = TestApp::spawn().await;
+    let answer = app.sign_up(&ada_with("picture", "https://example.com/a.png")).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let kept = &app.auth0.users()[0];
+    let expected = json!({"status": "created", "user": {
+        "user_id": kept["user_id"],
+        "email": "ada@example.com",
+        "email_verified": false,
+        "name": "Ada Lovelace",
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "nickname": "ada",
+        "picture": "https://example.com/a.png",
+    }});
+    assert_eq!(answer.json(), expected);
+    assert!(app.auth0.has_password("ada@example.com", "Difference-Engine-1843"));
+}
+
+#[tokio::test]
+async fn a_known_address_is_taken() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&ada()).await;
+    let answer = app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(answer.problem(), "email_taken");
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_known_username_is_taken() {
+    let builder = TestApp::builder().set("fields.username", "required");
+    let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
+    app.sign_up(&ada_with("username", "ada")).await;
+    let mut second = ada_with("username", "ada");
+    second["email"] = "other@example.com".into();
+    let answer = app.sign_up(&second).await;
+    assert_eq!(answer.problem(), "username_taken");
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+}
+
+#[tokio::test]
+async fn a_password_that_the_tenant_refuses_is_told_by_rule() {
+    let tenant = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.policy = Policy::Excellent;
+        tenant.no_personal_info = true;
+        tenant.dictionary.active = true;
+        tenant.dictionary.custom = vec!["Engine-1843".to_owned()];
+        tenant.breached_passwords = vec!["Breached-Engine-1".to_owned()];
+    };
+    let app = TestApp::builder().auth0(tenant).spawn().await;
+    for (password, code) in [
+        ("Aaaa-Engine-1", "password.too_weak"),
+        ("Engine-1843", "password.too_common"),
+        ("ada-Engine-1", "password.contains_user_info"),
+        ("Breached-Engine-1", "password.breached"),
+    ] {
+        let answer = app.sign_up(&ada_with("password", password)).await;
+        assert_eq!(answer.errors(), [("/password".into(), code.into())], "{password}");
+    }
+    assert_eq!(app.creates().len(), 4);
+    assert!(app.auth0.users().is_empty());
+}
+
+/// Status and body of an answer to create-user, and what the caller is told of it.
+fn refusals() -> Vec<(u16, Value, StatusCode, &'static str)> {
+    let body = |status: u16, code: Option<&str>, message: &str| {
+        let mut body = json!({"statusCode": status, "error": "x", "message": message});
+        if let Some(code) = code {
+            body["errorCode"] = code.into();
+        }
+        body
+    };
+    let operators = (StatusCode::BAD_GATEWAY, "upstream_rejected");
+    let unknown = (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown");
+    let taken = (StatusCode::CONFLICT, "email_taken");
+    let exists = "The user already exists.";
+    [
+        (409, body(409, Some("auth0_idp_error"), exists), taken),
+        (409, body(409, None, exists), taken),
+        (409, body(409, Some("custom_domain_conflict"), "The tenant has…"), operators),
+        (409, body(409, Some("something_else"), exists), operators),
+        (409, json!("text"), operators),
+        (
+            400,
+            body(400, None, "The username provided is in use already."),
+            (StatusCode::CONFLICT, "username_taken"),
+        ),
+        (400, body(400, Some("Bearer"), "Bad HTTP authentication header format"), operators),
+        (
+            400,
+            body(400, Some("inexistent_connection"), "The connection does not exist."),
+            operators,
+        ),
+        (400, body(400, None, "The connection is disabled"), operators),
+        (400, body(400, None, "Something new"), operators),
+        (
+            400,
+            body(400, Some("invalid_body"), "Payload validation error: 'x' on property email."),
+            (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        ),
+        (401, body(401, None, "Invalid token"), operators),
+        (402, json!({}), operators),
+        (403, body(403, Some("insufficient_scope"), "Insufficient scope"), operators),
+        (403, body(403, Some("feature_not_enabled"), "…"), operators),
+        (404, json!({}), operators),
+        (418, json!({"errorCode": "canary <script>", "message": 5}), operators),
+        (429, json!({}), (StatusCode::SERVICE_UNAVAILABLE, "upstream_busy")),
+        (500, json!({}), unknown),
+        (503, json!({}), unknown),
+        (524, json!({}), unknown),
+        (201, json!({}), unknown),
+        (200, json!({"user_id": "auth0|1"}), operators),
+        (302, json!({}), operators),
+    ]
+    .into_iter()
+    .map(|(status, body, (told, code))| (status, body, told, code))
+    .collect()
+}
+
+#[tokio::test]
+async fn each_answer_of_auth0_has_its_meaning() {
+    let app = TestApp::spawn().await;
+    for (status, body, told, code) in refusals() {
+        let fault = Fault::answer(status).body(body.to_string());
+        app.auth0.fault(Route::CreateUser, fault.always());
+        let answer = app.sign_up(&ada()).await;
+        app.auth0.clear_faults();
+        assert_eq!(answer.problem(), code, "{status} {body}");
+        assert_eq!(answer.status, told, "{status} {body}");
+        assert!(!answer.text.contains("canary"), "{}", answer.text);
+        // A refused token is dropped and asked for again after a while; the next case needs one.
+        if status == 401 || body["errorCode"] == "Bearer" {
+            app.until_ready().await;
+        }
+    }
+    assert!(app.auth0.users().is_empty());
+}
+
+#[tokio::test]
+async fn an_error_page_instead_of_json_is_opaque() {
+    let app = TestApp::spawn().await;
+    for (status, code) in
+        [(400, "upstream_rejected"), (502, "outcome_unknown"), (201, "outcome_unknown")]
+    {
+        app.auth0.fault(Route::CreateUser, Fault::html(status));
+        assert_eq!(app.sign_up(&ada()).await.problem(), code, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_wait_of_a_rate_limit_is_passed_on() {
+    let app = TestApp::spawn().await;
+    let wait = |fault: Fault| {
+        app.auth0.fault(Route::CreateUser, fault);
+        async {
+            let answer = app.sign_up(&ada()).await;
+            assert_eq!(answer.problem(), "upstream_busy");
+            let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+            assert_eq!(answer.json()["retry_after"], seconds);
+            seconds
+        }
+    };
+    let date = "Wed, 25 Nov 2026 10:00:00 GMT";
+    let at = |seconds: u64| (1_795_600_800 + seconds).to_string();
+    assert_eq!(wait(Fault::answer(429)).await, 1);
+    assert_eq!(wait(Fault::answer(429).header("retry-after", "86400")).await, 86_400);
+    let reset = Fault::answer(429).header("date", date).header("x-ratelimit-reset", &at(4));
+    assert_eq!(wait(reset).await, 4);
+    let past = Fault::answer(429).header("date", date).header("x-ratelimit-reset", &at(0));
+    assert_eq!(wait(past).await, 1);
+}
+
+#[tokio::test]
+async fn a_tenant_that_cannot_be_reached_created_nothing() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.stop().await;
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.problem(), "upstream_unavailable");
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+
+    app.auth0.start_again().await.unwrap();
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+}
+
+#[tokio::test]
+async fn an_outcome_that_cannot_be_known_is_said_to_be_unknown_and_not_sent_again() {
+    let faults = [
+        Fault::close(),
+        Fault::close_after_acting(),
+        Fault::reset_after_acting(),
+        Fault::truncated(),
+        Fault::answer(500).after_acting(),
+        Fault::hang_after_acting(),
+    ];
+    for fault in faults {
+        let app = TestApp::builder().set("auth0.timeout_ms", "300").spawn().await;
+        app.auth0.fault(Route::CreateUser, fault.clone());
+        let answer = app.sign_up(&ada()).await;
+        assert_eq!(answer.problem(), "outcome_unknown", "{fault:?}");
+        assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+        assert_eq!(app.creates().len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_does_not_cancel_the_sign_up() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(300)));
+    let request = app.post().json(&ada()).timeout(Duration::from_millis(100));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    app.until(|app| app.auth0.users().len() == 1).await;
+}
+
+#[tokio::test]
+async fn the_whole_request_has_a_deadline_of_its_own() {
+    let builder = TestApp::builder().set("http.request_timeout_ms", "200");
+    let app = builder.spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(600)));
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.problem(), "outcome_unknown");
+    app.until(|app| app.auth0.users().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_sign_ups_under_way() {
+    let mut app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(400)));
+    let request = app.post().json(&ada()).timeout(Duration::from_millis(100));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    app.stop().await.unwrap();
+    assert_eq!(app.auth0.users().len(), 1, "the app ended after the sign-up, not before");
+}
+
+#[tokio::test]
+async fn a_stop_without_work_is_quick() {
+    let mut app = TestApp::spawn().await;
+    app.get("/livez").await;
+    let started = Instant::now();
+    app.stop().await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(2));
+    let refused = app.client.get(app.url("/livez")).send().await;
+    assert!(refused.unwrap_err().is_connect());
+}
+
+#[tokio::test]
+async fn settings_add_what_they_say_to_the_call_and_nothing_else() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&ada()).await;
+    let create = &app.creates()[0];
+    assert_eq!(create.json().get("verify_email"), None);
+    assert_eq!(create.header("content-type"), Some("application/json"));
+    assert!(create.header("authorization").unwrap().starts_with("Bearer "));
+    assert!(create.header("auth0-client").is_some());
+    assert_eq!(create.header("auth0-custom-domain"), None);
+
+    let builder = TestApp::builder().set("auth0.verify_email", "off");
+    let builder = builder.set("auth0.custom_domain", "login.example.com");
+    let builder = builder.set("auth0.telemetry", "false");
+    let builder = builder.auth0(|tenant| {
+        tenant.custom_domains = vec!["login.example.com".into(), "id.example.com".into()];
+    });
+    let app = builder.spawn().await;
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let create = &app.creates()[0];
+    assert_eq!(create.json()["verify_email"], false);
+    assert_eq!(create.header("auth0-custom-domain"), Some("login.example.com"));
+    assert_eq!(create.header("auth0-client"), None);
+}
+
+#[tokio::test]
+async fn the_request_id_is_the_correlation_id_in_the_tenants_log() {
+    let app = TestApp::spawn().await;
+    let answer = app.sign_up(&ada()).await;
+    let id = answer.header("x-request-id").unwrap();
+    assert_eq!(app.creates()[0].header("x-correlation-id"), Some(id));
+    let other = Answer::of(app.client.get(app.url("/livez"))).await;
+    assert_ne!(other.header("x-request-id").unwrap(), id);
+}

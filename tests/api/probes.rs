@@ -1,1 +1,61 @@
-//! probes
+//! Probes and metrics.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Route};
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::app::{TestApp, ada};
+
+#[tokio::test]
+async fn liveness_and_readiness_answer_on_both_listeners() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    for path in ["/livez", "/readyz"] {
+        for answer in [app.get(path).await, app.get_admin(path).await] {
+            assert_eq!(answer.status, StatusCode::OK);
+            assert_eq!(answer.header("cache-control"), Some("no-store"));
+        }
+    }
+    let expected = json!({"status": "ready", "checks": {"process": "ok", "auth0": "ok"}});
+    assert_eq!(app.get("/readyz").await.json(), expected);
+}
+
+#[tokio::test]
+async fn draining_is_unready_while_sign_ups_finish() {
+    let mut app = TestApp::builder().set("http.shutdown_delay_ms", "1000").spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    app.stop();
+    app.until_draining().await;
+    let answer = app.get_admin("/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["status"], "draining");
+    assert_eq!(app.get("/livez").await.status, StatusCode::OK);
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "taken until the listener closes");
+}
+
+#[tokio::test]
+async fn metrics_are_on_the_admin_listener_only() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&ada()).await;
+    app.sign_up(&ada()).await;
+    app.sign_up(&json!({})).await;
+    assert_eq!(app.get("/metrics").await.problem(), "not_found");
+    let text = app.get_admin("/metrics").await.text;
+    for line in [
+        "signup_requests_total{outcome=\"created\"} 1",
+        "signup_requests_total{outcome=\"email_taken\"} 1",
+        "signup_requests_total{outcome=\"invalid_fields\"} 1",
+        "auth0_requests_total{operation=\"create_user\",outcome=\"created\"} 1",
+        "auth0_requests_total{operation=\"create_user\",outcome=\"user_exists\"} 1",
+        "auth0_requests_total{operation=\"token\",outcome=\"granted\"} 1",
+        "signup_requests_duration_seconds_count 3",
+        "auth0_token_expires_timestamp_seconds ",
+        "build_info{version=",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+}

@@ -57,12 +57,6 @@ impl Answer {
         Self::json(status, &body)
     }
 
-    /// An error of the Authentication API in the grammar of OAuth 2.0.
-    pub(crate) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Self {
-        let body = json!({ "error": error, "error_description": description });
-        Self::json(status, &body).no_store()
-    }
-
     /// The same answer with one header more.
     pub(crate) fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.insert(name, value.into());

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::builder::Builder;
 use crate::control;
@@ -20,6 +21,9 @@ use crate::server::{Identity, Server};
 use crate::tasks::Tasks;
 use crate::tenant::Tenant;
 use crate::world::World;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// One port the emulator listens on.
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ pub struct Emulator {
     identity: Option<Identity>,
     /// Its tasks; none after it was stopped.
     tasks: Guarded<Option<Tasks>>,
+    /// While it is stopped, sockets that keep its ports.
+    reserved: Guarded<Vec<Option<TcpSocket>>>,
 }
 
 impl fmt::Debug for Emulator {
@@ -67,7 +73,13 @@ impl Emulator {
     /// An emulator that does not serve yet.
     pub(crate) fn new(world: Arc<World>, ports: Vec<Port>, identity: Option<Identity>) -> Self {
         world.bases.get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
-        Self { world, ports, identity, tasks: Guarded::new(None) }
+        Self {
+            world,
+            ports,
+            identity,
+            tasks: Guarded::new(None),
+            reserved: Guarded::new(Vec::new()),
+        }
     }
 
     /// Serves on listeners for its ports, in their order.
@@ -131,7 +143,8 @@ impl Emulator {
         self.world.faults.clear();
     }
 
-    /// Changes the tenant's settings.
+    /// Changes the tenant's settings, or looks at them. It holds a lock meanwhile, so `change` must
+    /// not ask the emulator for anything.
     pub fn tenant<R>(&self, change: impl FnOnce(&mut Tenant) -> R) -> R {
         self.world.change(change)
     }
@@ -170,13 +183,12 @@ impl Emulator {
         self.world.reset();
     }
 
-    /// Stops: every connection ends and the ports are free when this returns. Users and journal
-    /// stay, for [`Emulator::start_again`].
+    /// Stops: every connection ends, and the next is refused. Users and journal stay, and nobody
+    /// else is given the ports, for [`Emulator::start_again`].
     pub async fn stop(&self) {
-        if let Some(tasks) = self.tasks.with(Option::take) {
-            tasks.cancel();
-            tasks.ended().await;
-        }
+        self.end_tasks().await;
+        let reserved = self.ports.iter().map(|port| reserve(port.address).ok()).collect();
+        self.reserved.with(|kept| *kept = reserved);
     }
 
     /// Serves again on the same ports, with the same users, tokens and certificate.
@@ -185,17 +197,42 @@ impl Emulator {
     ///
     /// When another process has taken a port.
     pub async fn start_again(&self) -> io::Result<()> {
-        self.stop().await;
+        self.end_tasks().await;
+        let mut reserved = self.reserved.with(mem::take).into_iter();
         let mut listeners = Vec::new();
         for port in &self.ports {
-            listeners.push(TcpListener::bind(port.address).await?);
+            let socket = match reserved.next().flatten() {
+                Some(socket) => socket,
+                None => reserve(port.address)?,
+            };
+            listeners.push(socket.listen(BACKLOG)?);
         }
         self.serve(listeners);
         Ok(())
     }
 
-    /// Stops for good.
+    /// Stops for good. The ports are free when this returns.
     pub async fn shutdown(self) {
-        self.stop().await;
+        self.end_tasks().await;
     }
+
+    /// Ends every connection and listener.
+    async fn end_tasks(&self) {
+        if let Some(tasks) = self.tasks.with(Option::take) {
+            tasks.cancel();
+            tasks.ended().await;
+        }
+    }
+}
+
+/// A socket that keeps an address from others and does not listen on it yet.
+fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // The connections of before may not be quite over for the kernel.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }

@@ -1,12 +1,12 @@
-//! New ids in the manner of MongoDB's, which is where the tenant's come from.
+//! New ids in the manner of `MongoDB`'s, which is where the tenant's come from.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Makes ids of 24 hexadecimal digits: the second, this maker's own number, and a counter.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    /// Tells one maker from another.
-    maker: [u8; 5],
+    /// Tells one maker from another, in ten digits.
+    maker: String,
     /// How many ids it has made.
     made: AtomicU32,
 }
@@ -14,18 +14,18 @@ pub(crate) struct Ids {
 impl Ids {
     /// A maker of its own.
     pub(crate) fn new() -> Self {
-        let mut maker = [0; 5];
+        let mut random = [0; 8];
         // Without randomness the ids of two emulators may be the same, which harms neither.
-        aws_lc_rs::rand::fill(&mut maker).unwrap_or_default();
-        Self { maker, made: AtomicU32::new(0) }
+        aws_lc_rs::rand::fill(&mut random).unwrap_or_default();
+        let number = u64::from_be_bytes(random) & 0x00ff_ffff_ffff;
+        Self { maker: format!("{number:010x}"), made: AtomicU32::new(0) }
     }
 
     /// The next id at that second since 1970.
     pub(crate) fn next(&self, seconds: i64) -> String {
-        let [a, b, c, d, e] = self.maker;
         let count = self.made.fetch_add(1, Ordering::Relaxed) & 0x00ff_ffff;
         let seconds = seconds & 0xffff_ffff;
-        format!("{seconds:08x}{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{count:06x}")
+        format!("{seconds:08x}{}{count:06x}", self.maker)
     }
 }
 

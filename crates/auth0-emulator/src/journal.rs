@@ -22,13 +22,13 @@ pub struct Entry {
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, at most one byte more than the tenant accepts.
+    /// The body as far as it came, at most one byte more than the tenant accepts.
     pub body: Bytes,
     /// The protocol version of the connection.
     pub version: Version,
     /// Which connection it came on; numbered from 1 in order of arrival.
     pub connection: u64,
-    /// When its body had arrived.
+    /// When its head had arrived.
     pub at: SystemTime,
     /// What it was answered with; `None` while it waits, or if it never gets an answer.
     pub status: Option<u16>,

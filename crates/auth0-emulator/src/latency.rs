@@ -64,7 +64,7 @@ impl Dice {
         }
     }
 
-    /// A number in `0.0..1.0`, by the SplitMix64 generator.
+    /// A number in `0.0..1.0`, by the generator `SplitMix64`.
     fn roll(&self) -> f64 {
         let bits = self.state.with(|state| {
             *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);

@@ -18,6 +18,7 @@ pub enum Plan {
     /// Free: 2 requests, 2 more each second.
     Free,
     /// Essentials and Professional: 20 writes, 200 more each minute.
+    #[serde(alias = "professional")]
     Essentials,
     /// Enterprise, production: 50 requests, 16 more each second.
     Enterprise,

@@ -131,7 +131,7 @@ impl Tenant {
     /// # Errors
     ///
     /// When a member is unknown or has a value of the wrong kind.
-    pub(crate) fn patched(&self, changes: Value) -> Result<Self, String> {
+    pub fn patched(&self, changes: Value) -> Result<Self, String> {
         let Value::Object(changes) = changes else {
             return Err("the settings are a JSON object".to_owned());
         };

@@ -9,6 +9,7 @@ use crate::password::Plain;
 
 /// A user as the Management API shows it. The members stand in the order it writes them.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(crate) struct User {
     /// `auth0|` and the connection's id.
     pub(crate) user_id: String,

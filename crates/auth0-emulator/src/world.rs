@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::answer::Answer;
 use crate::clock::Clock;
 use crate::fault::Faults;
 use crate::guarded::Guarded;
 use crate::ids::Ids;
 use crate::journal::{Entry, Journal};
 use crate::latency::Dice;
-use crate::rate::Buckets;
+use crate::rate::{Buckets, Verdict};
 use crate::tenant::Tenant;
 use crate::token::QuotaCounter;
 use crate::users::Users;
@@ -126,6 +127,20 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Takes a permit of the rate limit.
+    pub(crate) fn permit(&self) -> Verdict {
+        let now = self.world.clock.unix_seconds_f64();
+        self.world.buckets.take(self.tenant.plan, self.entry.route(), now)
+    }
+
+    /// The answer with the headers of the rate limit.
+    pub(crate) fn counted(&self, mut answer: Answer, verdict: Verdict) -> Answer {
+        if self.tenant.rate_limit_headers {
+            verdict.put(&mut answer.headers);
+        }
+        answer
+    }
+
     /// Whether `audience` is the Management API of this tenant.
     pub(crate) fn is_management_audience(&self, audience: &str) -> bool {
         let Some(base) = audience.strip_suffix("/api/v2/") else {

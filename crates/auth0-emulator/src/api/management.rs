@@ -13,28 +13,28 @@ pub(super) fn guarded(
     scope: &'static str,
     operation: fn(&Call<'_>) -> Answer,
 ) -> Answer {
-    let now = call.world.clock.unix_seconds_f64();
-    let verdict = call.world.buckets.take(call.tenant.plan, call.entry.route(), now);
-    let mut answer = if verdict.allowed {
+    let verdict = call.permit();
+    let answer = if verdict.allowed {
         match token::check_bearer(call, scope) {
             Ok(()) => operation(call),
             Err(denied) => denied.answer(),
         }
     } else {
-        let refusal = Answer::problem(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Global limit has been reached",
-            Some("too_many_requests"),
-        );
-        if call.tenant.retry_after {
-            let wait = (verdict.reset - call.world.clock.unix_seconds()).max(1);
-            refusal.with(RETRY_AFTER, HeaderValue::from(wait))
-        } else {
-            refusal
-        }
+        let wait = (verdict.reset - call.world.clock.unix_seconds()).max(1);
+        over_limit(call.tenant.retry_after.then_some(wait))
     };
-    if call.tenant.rate_limit_headers {
-        verdict.put(&mut answer.headers);
+    call.counted(answer, verdict)
+}
+
+/// The refusal of a call over the rate limit, with the seconds to wait if they are to be told.
+pub(super) fn over_limit(wait: Option<i64>) -> Answer {
+    let refusal = Answer::problem(
+        StatusCode::TOO_MANY_REQUESTS,
+        "Global limit has been reached",
+        Some("too_many_requests"),
+    );
+    match wait {
+        Some(seconds) => refusal.with(RETRY_AFTER, HeaderValue::from(seconds)),
+        None => refusal,
     }
-    answer
 }

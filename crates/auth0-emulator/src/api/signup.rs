@@ -3,15 +3,18 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::management::over_limit;
 use crate::answer::Answer;
 use crate::body::{Body, Members};
 use crate::password::{self, Refusal};
 use crate::register::{Denied, register};
+use crate::schema;
 use crate::users::{Conflict, User};
 use crate::world::Call;
 
-/// The members of a sign-up that become the user's. Others are left out, not refused.
-const KEPT: [&str; 10] = [
+/// The members of a sign-up that are read. Others are left out, not refused.
+const KEPT: [&str; 11] = [
+    "connection",
     "email",
     "password",
     "username",
@@ -26,19 +29,9 @@ const KEPT: [&str; 10] = [
 
 /// Signs a user up.
 pub(super) fn answer(call: &Call<'_>) -> Answer {
-    let now = call.world.clock.unix_seconds_f64();
-    let verdict = call.world.buckets.take(call.tenant.plan, call.entry.route(), now);
-    let answer = if verdict.allowed {
-        sign_up(call)
-    } else {
-        let status = StatusCode::TOO_MANY_REQUESTS;
-        Answer::problem(status, "Global limit has been reached", Some("too_many_requests"))
-    };
-    let mut answer = answer.no_store();
-    if call.tenant.rate_limit_headers {
-        verdict.put(&mut answer.headers);
-    }
-    answer
+    let verdict = call.permit();
+    let answer = if verdict.allowed { sign_up(call) } else { over_limit(None) };
+    call.counted(answer, verdict).no_store()
 }
 
 /// The answer of a call that the rate limit lets through.
@@ -55,10 +48,13 @@ fn sign_up(call: &Call<'_>) -> Answer {
             return plain(format!("{name} is required"));
         }
     }
-    let members = members.only(&KEPT);
-    match register(call, &members) {
-        Ok(user) => Answer::json(StatusCode::OK, &shown(&user, &members)),
-        Err(denied) => refusal(call, &denied, &members),
+    let body = Body::Members(members.only(&KEPT));
+    let Ok(members) = schema::check(&body) else {
+        return bad_request("invalid_signup", "Invalid sign up");
+    };
+    match register(call, members) {
+        Ok(user) => Answer::json(StatusCode::OK, &shown(&user, members)),
+        Err(denied) => refusal(call, &denied, members),
     }
 }
 
@@ -131,7 +127,7 @@ fn shown(user: &User, members: &Members) -> Map<String, Value> {
     shown.extend(
         members
             .iter()
-            .filter(|(name, _)| *name != "password")
+            .filter(|(name, _)| !["connection", "password"].contains(name))
             .map(|(name, value)| (name.to_owned(), value.clone())),
     );
     shown.insert("email".to_owned(), json!(user.email));

@@ -61,8 +61,9 @@ pub(crate) enum Reply {
     BlackHole,
 }
 
-/// `ENHANCE_YOUR_CALM`, `REFUSED_STREAM` and their kin are numbers in RFC 9113; these are the usual.
+/// The h2 error code of a connection that ends in order (RFC 9113, section 7).
 const NO_ERROR: u32 = 0;
+/// The h2 error code of a stream that the server could not carry through.
 const INTERNAL_ERROR: u32 = 2;
 
 impl Fault {

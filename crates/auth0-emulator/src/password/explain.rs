@@ -87,7 +87,7 @@ pub(crate) fn description(rules: &[Rule], password: &str) -> Value {
 pub(crate) fn markdown(rules: &[Rule]) -> String {
     let mut lines = Vec::new();
     for rule in rules {
-        let (message, code, format) = rule.words();
+        let (message, _, format) = rule.words();
         let mut line = message.to_owned();
         // npm's `format` appends the values that no placeholder took.
         for value in format {
@@ -97,7 +97,6 @@ pub(crate) fn markdown(rules: &[Rule]) -> String {
                 None => line = format!("{line} {text}"),
             }
         }
-        debug_assert!(!code.is_empty());
         lines.push(format!("* {line}"));
         lines.extend(rule.sets().iter().map(|set| format!(" * {}", set.words().0)));
     }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -20,7 +21,7 @@ pub(super) enum ReplyBody {
     /// All of it at once.
     Whole(Full<Bytes>),
     /// So much of it, and then the end of the connection.
-    Cut(Option<Bytes>),
+    Cut(Cut),
     /// So many bytes at a time, with a pause after each.
     Slow {
         /// What is still to come.
@@ -32,6 +33,16 @@ pub(super) enum ReplyBody {
         /// The end of the present pause.
         timer: Pin<Box<Sleep>>,
     },
+}
+
+/// How far a body that is cut short has come.
+pub(super) enum Cut {
+    /// This is still to be sent.
+    Part(Bytes),
+    /// It is on its way.
+    Sent,
+    /// There is nothing but the end.
+    End,
 }
 
 /// What a body that is cut short ends with.
@@ -59,7 +70,7 @@ pub(super) fn whole(answer: Answer) -> Response<ReplyBody> {
 
 /// An answer of which half the body comes, under the length of the whole.
 pub(super) fn cut(answer: Answer) -> Response<ReplyBody> {
-    respond(answer, |body| ReplyBody::Cut(Some(body.slice(..body.len() / 2))))
+    respond(answer, |body| ReplyBody::Cut(Cut::Part(body.slice(..body.len() / 2))))
 }
 
 /// An answer whose body takes its time.
@@ -98,10 +109,19 @@ impl Body for ReplyBody {
             Self::Whole(body) => {
                 Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
             }
-            Self::Cut(part) => Poll::Ready(Some(match part.take() {
-                Some(part) => Ok(Frame::data(part)),
-                None => Err(CutShort),
-            })),
+            Self::Cut(cut) => match mem::replace(cut, Cut::End) {
+                Cut::Part(part) => {
+                    *cut = Cut::Sent;
+                    Poll::Ready(Some(Ok(Frame::data(part))))
+                }
+                Cut::Sent => {
+                    // hyper throws away what it has not flushed when a body fails, and flushes
+                    // when a body lets it wait.
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                Cut::End => Poll::Ready(Some(Err(CutShort))),
+            },
             Self::Slow { rest, at_once, pause, timer } => {
                 if rest.is_empty() {
                     return Poll::Ready(None);

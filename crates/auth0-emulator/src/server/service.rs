@@ -20,8 +20,7 @@ use crate::journal::Entry;
 use crate::tasks::Tasks;
 use crate::world::World;
 
-/// The header by which a caller's log and the tenant's are matched; the tenant takes it and the
-/// emulator's journal keeps it with the others.
+/// The header with the tenant's own name for a request: here its number in the journal.
 const REQUEST_ID: &str = "ot-baggage-auth0-request-id";
 
 /// One connection, as its requests see it.
@@ -51,7 +50,10 @@ impl fmt::Display for Unanswered {
 
 impl std::error::Error for Unanswered {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.as_ref().map(|error| error as _)
+        match &self.0 {
+            Some(error) => Some(error),
+            None => None,
+        }
     }
 }
 
@@ -62,11 +64,16 @@ impl Connection {
         request: Request<Incoming>,
     ) -> Result<Response<ReplyBody>, Unanswered> {
         let version = request.version();
-        let (entry, base) = self.arrived(request).await?;
-        if let Some(path) = entry.path.strip_prefix(control::PREFIX) {
+        let (entry, base, complete) = self.arrived(request).await;
+        if let Some(path) = entry.path.strip_prefix(control::PREFIX)
+            && complete
+        {
             return Ok(reply::whole(control::answer(&self.world, path, &entry)));
         }
         let number = self.world.journal.record(entry.clone());
+        if !complete {
+            return Err(Unanswered(None));
+        }
         let arrived =
             Arrived { world: Arc::clone(&self.world), tasks: self.tasks.clone(), entry, base };
         // Without an outcome the emulator is stopping, and the connection with it.
@@ -85,10 +92,12 @@ impl Connection {
         Ok(response)
     }
 
-    /// Reads a request.
-    async fn arrived(&self, request: Request<Incoming>) -> Result<(Entry, String), Unanswered> {
+    /// Reads a request: the entry for the journal, the address that was asked, and whether all of
+    /// it came.
+    async fn arrived(&self, request: Request<Incoming>) -> (Entry, String, bool) {
+        let at = Clock::machine().into();
         let (head, body) = request.into_parts();
-        let body = read(body).await.ok_or(Unanswered(None))?;
+        let (body, complete) = read(body).await;
         let host = match head.uri.authority() {
             Some(authority) => authority.as_str(),
             None => head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default(),
@@ -103,10 +112,10 @@ impl Connection {
             body,
             version: head.version,
             connection: self.number,
-            at: Clock::machine().into(),
+            at,
             status: None,
         };
-        Ok((entry, base))
+        (entry, base, complete)
     }
 
     /// Shows the client the outcome, or what there is instead of one.
@@ -135,14 +144,17 @@ impl Connection {
     }
 }
 
-/// The bytes of a body, at most one more than the tenant reads; `None` if the client broke off.
-async fn read(mut body: Incoming) -> Option<Bytes> {
+/// The bytes of a body, at most one more than the tenant reads, and whether it came to its end.
+async fn read(mut body: Incoming) -> (Bytes, bool) {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.ok()?.into_data() {
+        let Ok(frame) = frame else {
+            return (bytes.freeze(), false);
+        };
+        if let Ok(data) = frame.into_data() {
             let room = LARGEST_BODY + 1 - bytes.len();
             bytes.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
         }
     }
-    Some(bytes.freeze())
+    (bytes.freeze(), true)
 }

@@ -58,7 +58,9 @@ impl QuotaCounter {
                 .map(|(_, _, reset, _)| *reset)
                 .max();
             if refused_for.is_none() {
-                buckets.iter_mut().for_each(|(_, _, _, count)| count.1 += 1);
+                for (_, _, _, count) in &mut buckets {
+                    count.1 += 1;
+                }
             }
             let header: Vec<String> = buckets
                 .iter()

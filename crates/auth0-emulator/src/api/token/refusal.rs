@@ -1,0 +1,113 @@
+//! Why there is no token, in the grammar of OAuth 2.0.
+
+use http::header::{HeaderName, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::answer::Answer;
+use crate::token::Draw;
+
+/// The header that tells how much of a token quota is left.
+const QUOTA: HeaderName = HeaderName::from_static("auth0-client-quota-limit");
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The Authentication API's rate limit.
+    Rate,
+    /// The application's quota, spent for so many seconds.
+    Quota(Draw, i64),
+    /// A parameter that is not there.
+    Missing(&'static str),
+    /// A wrong client id or secret. The tenant does not say `invalid_client`.
+    Client,
+    /// What is wrong with the assertion.
+    Assertion(&'static str),
+    /// A grant type the application may not use.
+    GrantType(String),
+    /// No audience, and none to fall back on.
+    NoAudience,
+    /// An audience the tenant does not have.
+    Audience(String),
+    /// An application without a grant for the API.
+    NotAuthorized(String),
+    /// No key to sign with, which is the machine's fault.
+    NoKey,
+}
+
+impl Refusal {
+    /// The answer that says so.
+    pub(super) fn answer(&self) -> Answer {
+        let answer = error(self.status(), self.error(), &self.description());
+        match self {
+            Self::Quota(draw, seconds) => {
+                with_quota(answer, draw).with(RETRY_AFTER, HeaderValue::from(*seconds))
+            }
+            _ => answer,
+        }
+    }
+
+    /// The status.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Rate | Self::Quota(..) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Missing(_) => StatusCode::BAD_REQUEST,
+            Self::Client | Self::Assertion(_) => StatusCode::UNAUTHORIZED,
+            Self::GrantType(_) | Self::NoAudience | Self::Audience(_) | Self::NotAuthorized(_) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::NoKey => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The member `error`.
+    fn error(&self) -> &'static str {
+        match self {
+            Self::Rate | Self::Quota(..) => "too_many_requests",
+            Self::Missing(_) => "invalid_request",
+            Self::Assertion(_) => "invalid_client",
+            Self::GrantType(_) => "unauthorized_client",
+            Self::Client | Self::NoAudience | Self::Audience(_) | Self::NotAuthorized(_) => {
+                "access_denied"
+            }
+            Self::NoKey => "server_error",
+        }
+    }
+
+    /// The member `error_description`.
+    fn description(&self) -> String {
+        match self {
+            Self::Rate => "Global limit has been reached".to_owned(),
+            Self::Quota(..) => "Client quota exceeded".to_owned(),
+            Self::Missing(name) => format!("Missing required parameter: {name}"),
+            Self::Client => "Unauthorized".to_owned(),
+            Self::Assertion(why) => (*why).to_owned(),
+            Self::GrantType(name) => {
+                format!("Grant type '{name}' not allowed for the client.")
+            }
+            Self::NoAudience => "No audience parameter was provided, and no default audience has \
+                                 been configured"
+                .to_owned(),
+            Self::Audience(audience) => format!("Service not enabled within domain: {audience}"),
+            Self::NotAuthorized(audience) => format!(
+                "Client is not authorized to access \"{audience}\". You need to create a \
+                 \"client-grant\" associated to this API. See: \
+                 https://auth0.com/docs/api/v2#!/Client_Grants/post_client_grants"
+            ),
+            Self::NoKey => "the emulator has no signing key".to_owned(),
+        }
+    }
+}
+
+/// An error of the Authentication API.
+fn error(status: StatusCode, error: &str, description: &str) -> Answer {
+    Answer::json(status, &json!({ "error": error, "error_description": description }))
+}
+
+/// The answer with what is left of the quota.
+pub(super) fn with_quota(answer: Answer, draw: &Draw) -> Answer {
+    match HeaderValue::try_from(draw.header.as_str()) {
+        Ok(value) => answer.with(QUOTA, value),
+        Err(_) => answer,
+    }
+}

@@ -1,0 +1,186 @@
+//! Faults on HTTP/1.1: what the client sees, and whether there is a user afterwards.
+
+use std::time::{Duration, Instant};
+
+use auth0_emulator::{Emulator, Fault, Route};
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::client::{Answer, Client, user};
+
+/// Longer than anything on loopback takes, and short enough to wait for.
+const SHORT: Duration = Duration::from_millis(600);
+
+/// Waits until there is a user, as long as a patient test would.
+async fn user_appears(auth0: &Emulator) {
+    let patience = Instant::now() + Duration::from_secs(5);
+    while auth0.users().is_empty() {
+        assert!(Instant::now() < patience, "no user has appeared");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Lets a create-user call meet `fault`: what came of it, and how many users there were at once.
+async fn meet(fault: Fault) -> (Result<Answer, reqwest::Error>, usize, Emulator) {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("a@b.co")).await.timeout(Duration::from_secs(1));
+    auth0.fault(Route::CreateUser, fault);
+    let result = match request.send().await {
+        Ok(response) => {
+            let (status, headers) = (response.status(), response.headers().clone());
+            response.bytes().await.map(|bytes| {
+                let body = serde_json::from_slice(&bytes)
+                    .unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
+                Answer { status, headers, body }
+            })
+        }
+        Err(error) => Err(error),
+    };
+    let users = auth0.users().len();
+    (result, users, auth0)
+}
+
+#[tokio::test]
+async fn a_canned_answer_is_given_as_it_is_and_nothing_is_done() {
+    let fault = Fault::answer(503).header("retry-after", "7").body(r#"{"x":1}"#);
+    let (answer, users, auth0) = meet(fault).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.body.clone()), (503, json!({"x": 1})));
+    assert_eq!(answer.header("retry-after"), "7");
+    assert_eq!(users, 0);
+    assert_eq!(auth0.calls(Route::CreateUser)[0].status, Some(503));
+}
+
+#[tokio::test]
+async fn acting_first_leaves_a_user_behind_an_error() {
+    let (answer, users, _auth0) = meet(Fault::answer(500).after_acting()).await;
+    assert_eq!((answer.unwrap().status.as_u16(), users), (500, 1));
+}
+
+#[tokio::test]
+async fn html_comes_as_the_network_in_front_sends_it() {
+    let (answer, users, _auth0) = meet(Fault::html(520)).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status.as_u16(), users), (520, 0));
+    assert!(answer.header("content-type").starts_with("text/html"));
+    assert!(answer.body.as_str().unwrap().starts_with("<!DOCTYPE html>"));
+}
+
+#[tokio::test]
+async fn a_hang_is_a_timeout_with_or_without_a_user() {
+    for (fault, expected) in [(Fault::hang(), 0), (Fault::hang_after_acting(), 1)] {
+        let (answer, users, auth0) = meet(fault).await;
+        assert!(answer.unwrap_err().is_timeout());
+        assert_eq!(users, expected);
+        assert_eq!(auth0.calls(Route::CreateUser)[0].status, None);
+    }
+}
+
+#[tokio::test]
+async fn a_close_and_a_reset_end_the_connection_with_or_without_a_user() {
+    for (fault, expected) in [
+        (Fault::close(), 0),
+        (Fault::close_after_acting(), 1),
+        (Fault::reset(), 0),
+        (Fault::reset_after_acting(), 1),
+        // Both are frames of h2; on HTTP/1.1 all there is to end is the connection.
+        (Fault::goaway(), 0),
+        (Fault::stream_reset(), 0),
+    ] {
+        let (answer, users, _auth0) = meet(fault.clone()).await;
+        let error = answer.unwrap_err();
+        assert!(!error.is_timeout() && !error.is_connect(), "{fault:?}: {error:?}");
+        assert_eq!(users, expected, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_is_a_reset_and_a_close_is_not() {
+    for (fault, expected) in
+        [(Fault::close(), None), (Fault::reset(), Some(std::io::ErrorKind::ConnectionReset))]
+    {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        auth0.fault(Route::Any, fault);
+        let address = auth0.url().strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /x HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        let mut seen = Vec::new();
+        let error = stream.read_to_end(&mut seen).await.err().map(|error| error.kind());
+        assert_eq!((error, seen), (expected, Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn a_delay_comes_before_what_is_done() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("a@b.co")).await;
+    auth0.fault(Route::CreateUser, Fault::delay(SHORT));
+    let started = Instant::now();
+    let (answer, ()) = tokio::join!(request.send(), async {
+        tokio::time::sleep(SHORT / 2).await;
+        assert!(auth0.users().is_empty());
+    });
+    assert_eq!(answer.unwrap().status().as_u16(), 201);
+    assert!(started.elapsed() >= SHORT);
+}
+
+#[tokio::test]
+async fn a_late_act_comes_after_the_client_has_gone() {
+    for fault in [Fault::act_later(SHORT), Fault::act_later(SHORT).closing()] {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        let client = Client::of(&auth0);
+        let request = client.creating(&user("a@b.co")).await.timeout(SHORT / 4);
+        auth0.fault(Route::CreateUser, fault);
+        request.send().await.unwrap_err();
+        drop(client);
+        assert!(auth0.users().is_empty());
+        user_appears(&auth0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_client_gives_up_is_still_done() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("a@b.co")).await.timeout(SHORT / 4);
+    auth0.fault(Route::CreateUser, Fault::delay(SHORT));
+    assert!(request.send().await.unwrap_err().is_timeout());
+    drop(client);
+    assert!(auth0.users().is_empty());
+    user_appears(&auth0).await;
+}
+
+#[tokio::test]
+async fn a_truncated_body_ends_before_its_length() {
+    let (answer, users, _auth0) = meet(Fault::truncated()).await;
+    let error = answer.unwrap_err();
+    assert!(error.is_body() || error.is_decode(), "{error:?}");
+    assert_eq!(users, 1);
+}
+
+#[tokio::test]
+async fn slow_bytes_come_all_the_same() {
+    let started = Instant::now();
+    let (answer, _, auth0) = meet(Fault::slow(100, Duration::from_millis(40))).await;
+    assert_eq!(answer.unwrap().body, auth0.users()[0]);
+    assert!(started.elapsed() >= Duration::from_millis(3 * 40));
+}
+
+#[tokio::test]
+async fn faults_wait_for_their_route_and_are_used_up() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(client.create(&user("a@b.co")).await.status.as_u16());
+    }
+    assert_eq!(statuses, [503, 503, 201]);
+    auth0.fault(Route::Any, Fault::answer(500).always());
+    assert_eq!(client.token_answer(&client.grant()).await.status.as_u16(), 500);
+    auth0.clear_faults();
+    assert_eq!(client.token_answer(&client.grant()).await.status.as_u16(), 200);
+}

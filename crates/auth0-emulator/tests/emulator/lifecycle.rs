@@ -1,0 +1,108 @@
+//! Starting, stopping and starting again.
+
+use std::time::{Duration, Instant};
+
+use auth0_emulator::{Emulator, Fault, Route};
+use reqwest::{Method, StatusCode};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::client::{Client, user};
+
+#[tokio::test]
+async fn a_start_without_tls_takes_no_time() {
+    let started = Instant::now();
+    let mut emulators = Vec::new();
+    for _ in 0..20 {
+        emulators.push(Emulator::builder().start().await.unwrap());
+    }
+    assert!(started.elapsed() < Duration::from_millis(20 * 5), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn stopping_ends_a_call_that_waits() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let request = client.creating(&user("a@b.co")).await;
+    auth0.fault(Route::CreateUser, Fault::hang());
+    let (hung, ()) = tokio::join!(request.send(), async {
+        while auth0.calls(Route::CreateUser).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        auth0.stop().await;
+    });
+    assert!(!hung.unwrap_err().is_timeout());
+}
+
+#[tokio::test]
+async fn a_shut_down_emulator_frees_its_port() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let address = auth0.url().strip_prefix("http://").unwrap().to_owned();
+    TcpListener::bind(&address).await.unwrap_err();
+    auth0.shutdown().await;
+    // Another test may have been given the port; it gives it back.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while let Err(error) = TcpListener::bind(&address).await {
+        assert!(Instant::now() < patience, "{error}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let address = auth0.url().strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let part = b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
+    stream.write_all(part).await.unwrap();
+    drop(stream);
+    let patience = Instant::now() + Duration::from_secs(5);
+    while auth0.calls(Route::Token).is_empty() {
+        assert!(Instant::now() < patience, "it is not in the journal");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let call = auth0.calls(Route::Token).remove(0);
+    assert_eq!((call.body.as_ref(), call.status), (b"half".as_slice(), None));
+}
+
+#[tokio::test]
+async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
+    let auth0 = Emulator::builder().tls(true).start().await.unwrap();
+    let token = Client::of(&auth0).token().await;
+    // A client for each call: none has a connection that it takes to be still there.
+    let create = async |email: &str| {
+        let client = Client::of(&auth0);
+        let request = client.request(Method::POST, "/api/v2/users").json(&user(email));
+        request.bearer_auth(&token).send().await.map(|answer| answer.status())
+    };
+    assert_eq!(create("a@b.co").await.unwrap(), StatusCode::CREATED);
+    for _ in 0..3 {
+        auth0.stop().await;
+        assert!(create("b@b.co").await.unwrap_err().is_connect());
+        auth0.start_again().await.unwrap();
+    }
+    assert_eq!(create("b@b.co").await.unwrap(), StatusCode::CREATED);
+    assert_eq!(auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn a_dropped_emulator_stops() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let address = auth0.url().to_owned();
+    drop(auth0);
+    // Its tasks end as soon as the runtime gets to them.
+    let patience = Instant::now() + Duration::from_secs(5);
+    while client.http.get(&address).send().await.is_ok() {
+        assert!(Instant::now() < patience, "it still answers");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn start_may_be_awaited_on_another_thread() {
+    let mut others = tokio::task::JoinSet::new();
+    others.spawn(Emulator::builder().start());
+    let auth0 = others.join_next().await.unwrap().unwrap().unwrap();
+    auth0.shutdown().await;
+}

@@ -1,0 +1,89 @@
+//! Reading and removing users, and the connections.
+
+use auth0_emulator::Emulator;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::client::{Answer, Client, user, with};
+
+/// A tenant whose application may do everything the emulator knows.
+async fn open_tenant() -> Emulator {
+    let scopes = ["create:users", "read:users", "delete:users", "read:connections"];
+    Emulator::builder()
+        .tenant(|t| t.scopes = scopes.map(str::to_owned).to_vec())
+        .start()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_user_is_found_by_its_encoded_id_and_by_its_email_in_lower_case() {
+    let auth0 = open_tenant().await;
+    let client = Client::of(&auth0);
+    let body = with(user("Ada@b.co"), json!({"user_id": "one two".replace(' ', "-")}));
+    let created = client.create(&body).await;
+    assert_eq!(client.get("/api/v2/users/auth0%7Cone-two").await.body, created.body);
+    let found = client.get("/api/v2/users-by-email?email=ada%40b.co").await;
+    assert_eq!(found.body, json!([created.body]));
+    let not_found = client.get("/api/v2/users-by-email?email=Ada%40b.co").await;
+    assert_eq!((not_found.status.as_u16(), not_found.body), (200, json!([])));
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_a_404_with_its_code() {
+    let auth0 = open_tenant().await;
+    let answer = Client::of(&auth0).get("/api/v2/users/auth0%7Cnobody").await;
+    assert_eq!(
+        answer.body,
+        json!({"statusCode": 404, "error": "Not Found", "errorCode": "inexistent_user",
+            "message": "The user does not exist."})
+    );
+    assert_eq!(answer.status.as_u16(), 404);
+    let missing = Client::of(&auth0).get("/api/v2/users-by-email").await;
+    assert_eq!(missing.status.as_u16(), 400);
+}
+
+#[tokio::test]
+async fn a_removed_user_may_come_again() {
+    let auth0 = open_tenant().await;
+    let client = Client::of(&auth0);
+    let body = with(user("a@b.co"), json!({"user_id": "a"}));
+    client.create(&body).await;
+    let request =
+        client.request(Method::DELETE, "/api/v2/users/auth0%7Ca").bearer_auth(client.token().await);
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
+    assert!(auth0.users().is_empty());
+    assert_eq!(client.create(&body).await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn each_operation_asks_for_its_own_scope() {
+    let auth0 = Emulator::builder().tenant(|t| t.scopes.clear()).start().await.unwrap();
+    let client = Client::of(&auth0);
+    let token = client.token().await;
+    for (method, path, scope) in [
+        (Method::POST, "/api/v2/users", "create:users"),
+        (Method::GET, "/api/v2/users/x", "read:users"),
+        (Method::DELETE, "/api/v2/users/x", "delete:users"),
+        (Method::GET, "/api/v2/users-by-email?email=x", "read:users"),
+        (Method::GET, "/api/v2/connections", "read:connections"),
+    ] {
+        let request = client.request(method, path).bearer_auth(&token);
+        let answer = Answer::read(request.send().await.unwrap()).await;
+        let expected = format!("Insufficient scope, expected any of: {scope}");
+        assert_eq!((answer.status.as_u16(), answer.message()), (403, expected.as_str()));
+        assert_ne!(answer.header("x-ratelimit-remaining"), "");
+    }
+}
+
+#[tokio::test]
+async fn the_connection_shows_its_policy() {
+    let auth0 = open_tenant().await;
+    let client = Client::of(&auth0);
+    auth0.tenant(|t| t.min_length = Some(12));
+    let listed = client.get("/api/v2/connections?strategy=auth0").await.body;
+    assert_eq!(listed[0]["name"], "Username-Password-Authentication");
+    assert_eq!(listed[0]["options"]["passwordPolicy"], "good");
+    assert_eq!(listed[0]["options"]["password_complexity_options"], json!({"min_length": 12}));
+    assert_eq!(client.get("/api/v2/connections?name=other").await.body, json!([]));
+}

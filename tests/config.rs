@@ -1,0 +1,110 @@
+//! The settings files of the repository, and the command line that reads them.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use auth0_signup::config;
+
+const TENANT: [(&str, &str); 3] = [
+    ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
+    ("AUTH0_CLIENT_ID", "id"),
+    ("AUTH0_CLIENT_SECRET", "canary-secret"),
+];
+
+fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+    command.args(arguments).env_clear().envs(variables.iter().copied()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn every_file_in_config_is_complete_with_a_tenant() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        // The defaults name no tenant, and the environment would win over a file that does.
+        let own = std::fs::read_to_string(&path).unwrap().contains("\ndomain = \"http");
+        let tenant: &[(&str, &str)] = if own { &[] } else { &TENANT };
+        let variables = tenant.iter().map(|(name, value)| (name.into(), value.into()));
+        let loaded = config::load(Some(&path), variables.collect::<Vec<(OsString, OsString)>>());
+        assert!(loaded.is_ok(), "{}: {}", path.display(), loaded.unwrap_err());
+        files += 1;
+    }
+    assert_eq!(files, 4);
+}
+
+#[test]
+fn missing_settings_end_the_process_with_2_and_name_each() {
+    for arguments in [["serve"].as_slice(), &["config", "check"]] {
+        let output = run(arguments, &[("PORT", "x"), ("SIGNUP__PASSWORD__POLICY", "strong")]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let stderr = text(&output.stderr);
+        for key in [
+            "auth0.domain (not set; AUTH0_DOMAIN or SIGNUP__AUTH0__DOMAIN)",
+            "auth0.client_id (not set",
+            "auth0.client_secret (not set",
+            "http.port (environment variable PORT): expected a whole number",
+            "password.policy (environment variable SIGNUP__PASSWORD__POLICY)",
+        ] {
+            assert!(stderr.contains(key), "{key} in {stderr}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_missing_or_no_toml_is_a_fault() {
+    let no_toml = Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE-MIT");
+    for file in ["/nonexistent.toml", no_toml.to_str().unwrap()] {
+        let output = run(&["config", "check", "--config", file], &TENANT);
+        assert_eq!(output.status.code(), Some(2), "{file}");
+        assert!(text(&output.stderr).contains("--config"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_secret_may_come_from_a_file_but_not_twice() {
+    let file = std::env::temp_dir().join(format!("signup-secret-{}", std::process::id()));
+    std::fs::write(&file, "canary-secret\n").unwrap();
+    let path = file.to_str().unwrap();
+    let from_file = [TENANT[0], TENANT[1], ("AUTH0_CLIENT_SECRET_FILE", path)];
+    let output = run(&["config", "check"], &from_file);
+    assert!(output.status.success(), "{output:?}");
+
+    let both = [TENANT[0], TENANT[1], TENANT[2], ("AUTH0_CLIENT_SECRET_FILE", path)];
+    let output = run(&["config", "check"], &both);
+    std::fs::write(&file, " \n").unwrap();
+    let blank = run(&["config", "check"], &from_file);
+    std::fs::remove_file(&file).unwrap();
+    for output in [output, blank] {
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let stderr = text(&output.stderr);
+        assert!(stderr.contains("auth0.client_secret"), "{stderr}");
+        assert!(!stderr.contains("canary"), "{stderr}");
+    }
+}
+
+#[test]
+fn show_tells_values_and_origins_but_no_secret() {
+    let output = run(&["config", "show"], &TENANT);
+    let stdout = text(&output.stdout);
+    for line in [
+        "auth0.client_secret = [redacted]  # environment variable AUTH0_CLIENT_SECRET\n",
+        "auth0.domain = \"tenant.eu.auth0.com\"  # environment variable AUTH0_DOMAIN\n",
+        "http.port = 8080  # default\n",
+        "user_metadata.allow = []  # default\n",
+    ] {
+        assert!(stdout.contains(line), "{line} in {stdout}");
+    }
+    assert!(!stdout.contains("canary"), "{stdout}");
+}
+
+#[test]
+fn healthcheck_fails_where_nothing_listens() {
+    let output = run(&["healthcheck", "--address", "127.0.0.1:1"], &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}

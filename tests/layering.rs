@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("domain", &[]),
     ("clock", &[]),
     ("lifecycle", &[]),
@@ -15,6 +15,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("http", &["domain", "auth0", "signup", "telemetry", "lifecycle", "clock"]),
     ("app", &["auth0", "signup", "http", "config", "telemetry", "lifecycle", "clock"]),
     ("cli", &["app", "config", "telemetry", "clock"]),
+    ("fuzzing", &["domain", "auth0", "http"]),
 ];
 
 fn source() -> PathBuf {

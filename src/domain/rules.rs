@@ -111,6 +111,13 @@ impl Rules {
                 user_metadata,
             });
         }
+        // In the order of the form, with names that are no fields at the end.
+        faults.sort_by_key(|fault| {
+            Field::ALL
+                .iter()
+                .position(|field| field.pointer() == fault.pointer)
+                .unwrap_or(usize::MAX)
+        });
         faults.truncate(MAX_FAULTS);
         Err(faults)
     }

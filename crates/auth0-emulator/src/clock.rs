@@ -11,6 +11,11 @@ use time::macros::format_description;
 const MILLISECONDS: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
+/// The fixed-length form of RFC 9110, 5.6.7.
+const HTTP_DATE: StaticFormatDescription = format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+
 /// The time of one emulator.
 #[derive(Debug, Default)]
 pub(crate) struct Clock {
@@ -47,6 +52,11 @@ impl Clock {
     pub(crate) fn timestamp(&self) -> String {
         // Formatting fails only for years outside four digits.
         self.now().format(&MILLISECONDS).unwrap_or_default()
+    }
+
+    /// The present moment as a `Date` header has it.
+    pub(crate) fn http_date(&self) -> String {
+        self.now().format(&HTTP_DATE).unwrap_or_default()
     }
 
     /// Moves the clock ahead.

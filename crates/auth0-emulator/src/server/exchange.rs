@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::{DATE, HeaderValue};
+
 use crate::answer::Answer;
 use crate::api;
 use crate::fault::{Act, Fault, Reply};
@@ -45,6 +47,14 @@ impl Outcome {
             _ => None,
         }
     }
+
+    /// The answer the client sees, whole or in part, if it sees one.
+    fn answer_mut(&mut self) -> Option<&mut Answer> {
+        match self {
+            Self::Answer(answer) | Self::Truncated(answer) | Self::Slow(answer, ..) => Some(answer),
+            _ => None,
+        }
+    }
 }
 
 /// A call that has arrived.
@@ -63,6 +73,17 @@ pub(super) struct Arrived {
 impl Arrived {
     /// Goes through with the call.
     pub(super) async fn outcome(self) -> Outcome {
+        let world = Arc::clone(&self.world);
+        let date = || HeaderValue::from_str(&world.clock.http_date()).ok();
+        let mut outcome = self.undated_outcome().await;
+        if let (Some(answer), Some(date)) = (outcome.answer_mut(), date()) {
+            // By the tenant's clock, unless a fault gave the answer a date of its own.
+            answer.headers.entry(DATE).or_insert(date);
+        }
+        outcome
+    }
+
+    async fn undated_outcome(self) -> Outcome {
         let route = self.entry.route();
         let fault = self.world.faults.take(route);
         let mut wait = self.world.dice.delay(self.world.tenant().latency, route);

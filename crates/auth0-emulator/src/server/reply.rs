@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
-use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use http::header::{CONTENT_LENGTH, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -92,8 +92,6 @@ fn respond(answer: Answer, send: impl FnOnce(Bytes) -> ReplyBody) -> Response<Re
     if answer.status != http::StatusCode::NO_CONTENT {
         response.headers_mut().insert(CONTENT_LENGTH, length);
     }
-    // The connection adds the date; a canned answer must not bring a second.
-    response.headers_mut().remove(DATE);
     response
 }
 

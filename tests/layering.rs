@@ -1,4 +1,5 @@
 //! The arrows between the modules, as `docs/architecture.md` draws them.
+#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! The settings files of the repository, and the command line that reads them.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
+
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -42,8 +42,9 @@ pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
         builder = builder.http1_only();
     }
     if settings.base.starts_with("http://") {
-        // Loopback: nobody means the proxy of the environment for it.
-        builder = builder.no_proxy();
+        // Loopback: nobody means the proxy of the environment for it, and no certificate of the
+        // system's bundle is worth reading.
+        builder = builder.no_proxy().tls_certs_only([]);
     }
     if let Some(path) = &settings.ca_file {
         let pem = std::fs::read(path).map_err(BuildError::ReadCa)?;

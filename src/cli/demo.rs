@@ -30,7 +30,7 @@ impl Demo {
     async fn serve(&self) -> anyhow::Result<()> {
         let auth0 = Emulator::builder().start().await.context("the emulator cannot be started")?;
         let settings = config::load(None, self.variables(auth0.url()))?;
-        let _log = telemetry::init(&settings.log);
+        let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         self.tell(auth0.url());
         let served = serve(settings)
             .await

@@ -16,7 +16,7 @@ use crate::telemetry;
 /// Serves until SIGTERM or SIGINT.
 pub(super) fn run(layered: &Layered) -> anyhow::Result<()> {
     let settings = config::load(layered.config.as_deref(), environment())?;
-    let _log = telemetry::init(&settings.log);
+    let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
     tokio::runtime::Runtime::new()
         .context("the runtime cannot be started")?
         .block_on(serve(settings))

@@ -4,6 +4,7 @@
 
 mod logs;
 mod metrics;
+mod writer;
 
 pub use logs::{LogGuard, init};
 pub use metrics::{Metrics, Operation};

@@ -38,7 +38,7 @@ pub(crate) struct TestAppBuilder {
 
 /// A tenant to start, or one that was started before.
 enum Tenancy {
-    New(Builder),
+    New(Box<Builder>),
     Started(Emulator),
 }
 
@@ -57,7 +57,7 @@ impl TestApp {
 
     pub(crate) fn builder() -> TestAppBuilder {
         TestAppBuilder {
-            auth0: Tenancy::New(Emulator::builder()),
+            auth0: Tenancy::New(Box::new(Emulator::builder())),
             file: None,
             settings: Vec::new(),
         }
@@ -152,7 +152,7 @@ impl TestAppBuilder {
     /// Changes the tenant.
     pub(crate) fn auth0(mut self, change: impl FnOnce(&mut Tenant)) -> Self {
         self.auth0 = match self.auth0 {
-            Tenancy::New(builder) => Tenancy::New(builder.tenant(change)),
+            Tenancy::New(builder) => Tenancy::New(Box::new(builder.tenant(change))),
             Tenancy::Started(_) => panic!("the tenant is started already"),
         };
         self

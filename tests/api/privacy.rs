@@ -68,8 +68,8 @@ impl Process {
                 let events =
                     log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
                 if let Some(event) = events.into_iter().find(|event| event["public"].is_string()) {
-                    self.address = event["public"].as_str().unwrap().to_owned();
-                    self.admin = event["admin"].as_str().unwrap().to_owned();
+                    event["public"].as_str().unwrap().clone_into(&mut self.address);
+                    event["admin"].as_str().unwrap().clone_into(&mut self.admin);
                     return;
                 }
                 sleep(Duration::from_millis(10)).await;

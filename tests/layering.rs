@@ -1,6 +1,4 @@
 //! The arrows between the modules, as `docs/architecture.md` draws them.
-#![expect(clippy::unwrap_used, reason = "a helper of a test may fail it")]
-
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
 
 use std::fs;

@@ -1,12 +1,11 @@
 //! The arrows between the modules, as `docs/architecture.md` draws them.
-
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("clock", &[]),
     ("lifecycle", &[]),
@@ -14,10 +13,25 @@ const MAY_USE: [(&str, &[&str]); 11] = [
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
     ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
-    ("signup", &["domain", "auth0", "lifecycle"]),
-    ("http", &["domain", "auth0", "signup", "telemetry", "lifecycle", "clock"]),
-    ("app", &["auth0", "signup", "http", "config", "telemetry", "lifecycle", "clock"]),
-    ("cli", &["app", "config", "telemetry", "clock"]),
+    ("readiness", &["auth0", "ledger", "lifecycle", "clock"]),
+    ("signup", &["domain", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
+    ("http", &["domain", "auth0", "signup", "readiness", "telemetry", "lifecycle", "clock"]),
+    (
+        "app",
+        &[
+            "auth0",
+            "ledger",
+            "signup",
+            "http",
+            "readiness",
+            "config",
+            "telemetry",
+            "lifecycle",
+            "clock",
+        ],
+    ),
+    ("cli", &["app", "ledger", "config", "telemetry", "lifecycle", "clock"]),
+    ("fuzzing", &["domain", "auth0", "http"]),
 ];
 
 fn source() -> PathBuf {

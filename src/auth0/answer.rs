@@ -40,7 +40,7 @@ pub(super) fn refuses_token(status: u16, body: &[u8]) -> bool {
 /// The meaning of an answer to create-user that is not a success and does not refuse the token.
 ///
 /// `now` is the wall clock, for a reset given as an absolute time.
-pub(super) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Error {
+pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Error {
     let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
     let code = envelope.error_code.as_deref();
     let message = envelope.message.as_deref().unwrap_or_default();

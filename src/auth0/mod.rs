@@ -4,7 +4,7 @@
 //! know axum, storage or who asked. A concrete [`Client`], no trait: the seam is the base address,
 //! and tests speak HTTP to the emulator, so that the wire is what is tested.
 
-mod answer;
+pub(crate) mod answer;
 mod client;
 mod create_user;
 mod error;

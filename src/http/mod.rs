@@ -2,7 +2,7 @@
 //!
 //! The one place that knows HTTP. [`Problem`] is the only way an error becomes an answer.
 
-mod body;
+pub(crate) mod body;
 mod cors;
 mod handlers;
 mod head_limits;

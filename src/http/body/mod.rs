@@ -24,7 +24,7 @@ pub(super) const MAX_BODY: usize = 64 * 1024;
 /// A body that arrived whole, and how to read it.
 ///
 /// Holds what was typed, the password included, so it has no `Debug`.
-pub(super) struct Form {
+pub(crate) struct Form {
     media_type: MediaType,
     bytes: Bytes,
 }
@@ -34,7 +34,7 @@ impl Form {
     ///
     /// # Errors
     /// 415 before anything is read, 413 as soon as it is known, 408 when it takes too long.
-    pub(super) async fn read(request: Request<Body>, limit: Duration) -> Result<Self, Problem> {
+    pub(crate) async fn read(request: Request<Body>, limit: Duration) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
         let media_type = media_type(&head.headers)?;
         if announced_length(&head.headers).is_some_and(|length| length > MAX_BODY) {
@@ -55,7 +55,7 @@ impl Form {
     ///
     /// # Errors
     /// 400 when it is not what the media type says, 413 for too many parts.
-    pub(super) async fn decode(&self) -> Result<Submission<'_>, Problem> {
+    pub(crate) async fn decode(&self) -> Result<Submission<'_>, Problem> {
         let members = match &self.media_type {
             MediaType::Json => json::members(&self.bytes)?,
             MediaType::Urlencoded => urlencoded::members(&self.bytes)?,

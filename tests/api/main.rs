@@ -14,12 +14,16 @@
 )]
 
 mod app;
+mod process;
 
 mod answers;
+mod connections;
 mod fields;
 mod forms;
 mod hostile;
+mod http2;
 mod idempotency;
+mod log;
 mod outcomes;
 mod privacy;
 mod probes;

@@ -44,6 +44,7 @@ on_both! {
     a_key_under_the_previous_secret_is_known,
     a_settled_attempt_stays_as_it_is_unless_it_was_created,
     an_unknown_attempt_is_due_at_once_and_can_be_settled,
+    several_ends_of_one_attempt_at_once_leave_the_truth,
     two_owners_never_get_the_same_attempt,
     a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back,
     an_attempt_given_back_is_due_when_it_was_said_or_never,
@@ -222,6 +223,20 @@ async fn an_unknown_attempt_is_due_at_once_and_can_be_settled(backend: Backend) 
     assert_eq!((row.state, row.due_at, row.owner), (State::Created, None, None));
     assert_eq!(row.connection_ended_at, Some(ended));
     assert!(row.key.is_some());
+}
+
+async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {
+    let ledger = backend.open().await;
+    for _ in 0..20 {
+        let attempt = keyed(1, NOW);
+        begin(&ledger, &attempt).await;
+        let ends = [not_created(attempt.id), created(attempt.id), not_created(attempt.id)];
+        for written in futures_util::future::join_all(ends.map(|end| ledger.finish(end))).await {
+            written.unwrap();
+        }
+        assert_eq!(get(&ledger, attempt.id).await.state, State::Created);
+        ledger.forget(&key(1)).await.unwrap();
+    }
 }
 
 async fn two_owners_never_get_the_same_attempt(backend: Backend) {

@@ -89,9 +89,15 @@ impl Job for Write {
         }
         // Every replica takes keys and rows in the same order, so that no two wait for each other.
         begins.sort_unstable_by_key(|attempt| attempt.key.as_ref().map(|key| key.key.current));
-        finishes.sort_unstable_by_key(|finish| finish.id);
+        finishes.sort_by_key(|finish| finish.id);
+        let mut later = take_repeated(&mut finishes);
 
-        let (begun, ended) = write(connection, &begins, &finishes).await?;
+        let (begun, mut ended) = write(connection, &begins, &finishes).await?;
+        while !later.is_empty() {
+            finishes = later;
+            later = take_repeated(&mut finishes);
+            ended.extend(write(connection, &[], &finishes).await?.1);
+        }
         let known = if begun.len() == begins.len() {
             HashMap::new()
         } else {
@@ -117,6 +123,18 @@ impl Job for Write {
             }
         }
     }
+}
+
+/// Leaves the first end of each attempt and gives the others, for statements of their own: one
+/// statement changes a row once. The ends are sorted.
+fn take_repeated<'f>(finishes: &mut Vec<&'f Finish>) -> Vec<&'f Finish> {
+    let mut later = Vec::new();
+    finishes.dedup_by(|next, first| {
+        let repeated = next.id == first.id;
+        later.extend(repeated.then_some(*next));
+        repeated
+    });
+    later
 }
 
 /// Writes all and says which were written: `(begun, ended)`.

@@ -29,7 +29,7 @@ use auth0_signup::ledger::{
 use auth0_signup::lifecycle::Lifecycle;
 use uuid::Uuid;
 
-const NOW: Duration = Duration::from_millis(1_790_000_000_000);
+const NOW: Duration = Duration::from_secs(1_790_000_000);
 
 fn settings(database: Database, synchronous: Synchronous, writers: usize) -> LedgerSettings {
     LedgerSettings {
@@ -123,13 +123,14 @@ async fn measure<F>(
     }
     let elapsed = began.elapsed().as_secs_f64();
     took.sort_unstable();
-    let micros = |part: f64| took[(took.len() as f64 * part) as usize].as_secs_f64() * 1e6;
-    let cost = |before: u64, after: u64| (after - before) as f64 * 10_000.0 / done as f64;
+    let micros = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e6;
+    let cost =
+        |before: u64, after: u64| after.saturating_sub(before) as f64 * 10_000.0 / done as f64;
     println!(
         "{name:44} {:8.0}/s  p50 {:7.0} us  p99 {:7.0} us  cpu {:6.1} us  server {:6.1} us",
         done as f64 / elapsed,
-        micros(0.5),
-        micros(0.99),
+        micros(50),
+        micros(99),
         cost(own, ticks("self")),
         cost(server, server_ticks()),
     );

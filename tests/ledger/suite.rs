@@ -21,7 +21,7 @@ macro_rules! on_both {
             use crate::backend::Backend;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(Backend::sqlite().await).await;
+                super::$name(Backend::sqlite()).await;
             })*
         }
         mod postgres {
@@ -169,7 +169,7 @@ async fn an_expired_key_is_not_found_and_begins_anew(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
-    let last = NOW + DAY - Duration::from_millis(1);
+    let last = NOW + DAY.saturating_sub(Duration::from_millis(1));
     assert!(ledger.find_key(&key(1), last).await.unwrap().is_some());
     assert_eq!(known(&begin(&ledger, &keyed(1, last)).await), Some(attempt.id));
     assert_eq!(ledger.find_key(&key(1), NOW + DAY).await.unwrap(), None);
@@ -275,7 +275,7 @@ async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Bac
     let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
     let due = NOW + DEADLINE;
     assert_eq!(ledger.claim_open(dead, due, DEADLINE, 9).await.unwrap().len(), 1);
-    let early = due + DEADLINE - Duration::from_millis(1);
+    let early = due + DEADLINE.saturating_sub(Duration::from_millis(1));
     assert!(ledger.claim_open(heir, early, DEADLINE, 9).await.unwrap().is_empty());
     let claimed = ledger.claim_open(heir, due + DEADLINE, DEADLINE, 9).await.unwrap();
     assert_eq!((claimed[0].owner, claimed[0].looks), (Some(heir), 2));
@@ -290,9 +290,9 @@ async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend
     let owner = Uuid::now_v7();
     let due = NOW + DEADLINE;
     ledger.claim_open(owner, due, DEADLINE, 9).await.unwrap();
-    let next = due + Duration::from_secs(300);
+    let next = due + Duration::from_mins(5);
     ledger.release(attempt.id, owner, Some(next)).await.unwrap();
-    let early = next - Duration::from_millis(1);
+    let early = next.saturating_sub(Duration::from_millis(1));
     assert!(ledger.claim_open(owner, early, DEADLINE, 9).await.unwrap().is_empty());
     assert_eq!(ledger.claim_open(owner, next, DEADLINE, 9).await.unwrap().len(), 1);
     ledger.release(attempt.id, owner, None).await.unwrap();

@@ -4,6 +4,7 @@
 //! Every attempt is written down before the tenant is called and closed after it; a repeated key
 //! is answered from what was written. Knows Auth0's client and the ledger, and nothing of HTTP.
 
+mod doubt;
 mod outcome;
 mod recent;
 mod settle;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+pub use doubt::Doubt;
 pub use outcome::{Done, Outcome};
 pub use settler::Settler;
 

@@ -14,9 +14,11 @@
 )]
 
 mod app;
+mod operator;
 mod process;
 
 mod answers;
+mod attempts;
 mod connections;
 mod fields;
 mod forms;

@@ -184,12 +184,11 @@ impl Thread {
 
     /// An open transaction that may write.
     fn begin(&mut self, lasting: Lasting) -> Result<&Connection, LedgerError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                self.syncs = self.synchronous;
-                connect(&self.path, self.synchronous)?
-            }
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            self.syncs = self.synchronous;
+            connect(&self.path, self.synchronous)?
         };
         let connection = self.connection.insert(connection);
         let wanted = match lasting {

@@ -67,6 +67,7 @@ fn attempt(key: Candidates) -> NewAttempt {
 
 fn created(attempt: &NewAttempt) -> Finish {
     Finish {
+        leased_by: None,
         id: attempt.id,
         verdict: Verdict::Created { user_id: None },
         code: "created",

@@ -171,9 +171,10 @@ pub enum Verdict {
     },
     /// The user existed before.
     Exists,
-    /// The create call may have been acted on. It is due for a look at once.
+    /// The create call may have been acted on. It is due for a look once its connection has ended.
     Unknown {
-        /// When the connection that carried the call ended: the time from which a 404 counts.
+        /// When the connection that carried the call ended: the time from which a 404 counts. For
+        /// a call that is about to be made, when it has surely ended.
         connection_ended_at: Duration,
     },
     /// Surely nothing was created; frees the key.
@@ -219,12 +220,16 @@ pub struct Finish {
     pub auth0_request_id: Option<String>,
     /// Now.
     pub finished_at: Duration,
+    /// Written only while this owner has the attempt's lease. What a settler concludes from finding
+    /// nobody is void once the call is about to be repeated.
+    pub leased_by: Option<Uuid>,
 }
 
 impl Finish {
-    /// When the settler is to look: at once at what is not known, and at nothing else.
+    /// When the settler is to look at what is not known: as soon as no call is under way.
     pub(crate) fn due_at(&self) -> Option<Duration> {
-        (!self.verdict.state().is_settled()).then_some(self.finished_at)
+        let ended = self.verdict.connection_ended_at()?;
+        Some(ended.max(self.finished_at))
     }
 }
 

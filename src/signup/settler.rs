@@ -96,7 +96,12 @@ impl Settler {
             if let Some(verdict) = verdict {
                 let id = attempt.id;
                 let auth0_request_id = attempt.auth0_request_id.clone();
-                let finish = Finish { id, verdict, code, auth0_request_id, finished_at: now };
+                // A user that was found is there. That none was counts only while nobody repeats
+                // the call.
+                let found = matches!(verdict, Verdict::Created { .. });
+                let leased_by = (!found).then_some(shared.owner);
+                let finish =
+                    Finish { id, verdict, code, auth0_request_id, finished_at: now, leased_by };
                 shared.ledger.finish(finish).await?;
             }
             if settled {

@@ -22,6 +22,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 /// The wait before a client asks again.
 const PAUSE: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_millis(400);
 
+/// The wait of a slow one: about as long as the settler takes.
+const SLOW_PAUSE: std::ops::Range<Duration> = Duration::from_secs(3)..Duration::from_secs(9);
+
 /// When a client that hangs up does so.
 const HANG_UP: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(120);
 
@@ -100,7 +103,7 @@ impl World {
         let mut patience = match plan.manner {
             Manner::HangsUp(times) => times,
             Manner::Leaves => 1,
-            Manner::Patient | Manner::GivesUp => 0,
+            Manner::Patient | Manner::Slow | Manner::GivesUp => 0,
         };
         while heard.len() < TRIES && Instant::now() < self.deadline {
             let (answer, wait) = if patience > 0 {
@@ -122,7 +125,8 @@ impl World {
             if done {
                 break;
             }
-            let pause = rng.random_range(PAUSE);
+            let slow = plan.manner == Manner::Slow;
+            let pause = rng.random_range(if slow { SLOW_PAUSE } else { PAUSE });
             sleep(wait.map_or(pause, |wait: Duration| wait.min(LONGEST_WAIT).max(pause))).await;
         }
         let killed = self.kills.load(Ordering::Relaxed) > kills;

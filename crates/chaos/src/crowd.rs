@@ -32,6 +32,8 @@ pub(crate) struct Plan {
 pub(crate) enum Manner {
     /// Tries until it is told.
     Patient,
+    /// The same, with seconds between two tries: its attempt may be settled meanwhile.
+    Slow,
     /// Hangs up early so many times, and comes back.
     HangsUp(u8),
     /// Takes "nothing was created" for an answer.
@@ -78,6 +80,7 @@ fn manner(rng: &mut StdRng) -> Manner {
         0..15 => Manner::HangsUp(rng.random_range(1..=3)),
         15..30 => Manner::GivesUp,
         30..33 => Manner::Leaves,
+        33..48 => Manner::Slow,
         _ => Manner::Patient,
     }
 }

@@ -23,13 +23,13 @@ use std::time::{Duration, Instant};
 
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{
-    self, Access, AttemptId, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey, PinnedUserId,
-    Verdict,
+    self, Access, AttemptId, Basis, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey,
+    PinnedUserId, Verdict,
 };
 use auth0_signup::lifecycle::Lifecycle;
 use uuid::Uuid;
 
-const NOW: Duration = Duration::from_millis(1_790_000_000_000);
+const NOW: Duration = Duration::from_secs(1_790_000_000);
 
 fn settings(database: Database, synchronous: Synchronous, writers: usize) -> LedgerSettings {
     LedgerSettings {
@@ -67,7 +67,7 @@ fn attempt(key: Candidates) -> NewAttempt {
 
 fn created(attempt: &NewAttempt) -> Finish {
     Finish {
-        leased_by: None,
+        basis: Basis::Seen,
         id: attempt.id,
         verdict: Verdict::Created { user_id: None },
         code: "created",
@@ -124,13 +124,14 @@ async fn measure<F>(
     }
     let elapsed = began.elapsed().as_secs_f64();
     took.sort_unstable();
-    let micros = |part: f64| took[(took.len() as f64 * part) as usize].as_secs_f64() * 1e6;
-    let cost = |before: u64, after: u64| (after - before) as f64 * 10_000.0 / done as f64;
+    let micros = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e6;
+    let cost =
+        |before: u64, after: u64| after.saturating_sub(before) as f64 * 10_000.0 / done as f64;
     println!(
         "{name:44} {:8.0}/s  p50 {:7.0} us  p99 {:7.0} us  cpu {:6.1} us  server {:6.1} us",
         done as f64 / elapsed,
-        micros(0.5),
-        micros(0.99),
+        micros(50),
+        micros(99),
         cost(own, ticks("self")),
         cost(server, server_ticks()),
     );

@@ -1,5 +1,7 @@
 //! The only wiring: settings in, a listening app out.
 
+pub mod operator;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use tokio::time::sleep;
 
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
-use crate::config::{HttpSettings, Settings};
+use crate::config::{Auth0Settings, HttpSettings, LedgerSettings, Settings, SignupSettings};
 use crate::http::server::Server;
 use crate::http::{self, Parts, SignupRoute};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
@@ -68,7 +70,10 @@ impl StartError {
         match self {
             Self::Secret(_) | Self::Auth0(_) => true,
             Self::Ledger(error) => match error {
-                OpenError::InUse { .. } | OpenError::OtherKey | OpenError::Pending(_) => true,
+                OpenError::InUse { .. }
+                | OpenError::Absent { .. }
+                | OpenError::OtherKey
+                | OpenError::Pending(_) => true,
                 OpenError::Unavailable(_) => false,
             },
             Self::Listen { .. } => false,
@@ -92,20 +97,13 @@ impl App {
         let ledger = opened.await?;
         let client = Client::start(&auth0, Arc::clone(&clock), Arc::clone(&metrics), &lifecycle)?;
         let client = Arc::new(client);
-        let attempt = auth0.timeout.mul_f64(ATTEMPT);
         let signups = Signups::new(signup::Parts {
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
             digests,
             clock: Arc::clone(&clock),
             lifecycle: lifecycle.clone(),
-            times: Times {
-                key_lifetime: kept.key_lifetime,
-                twin_wait: signup.twin_wait,
-                retry: auth0.timeout,
-                attempt,
-                lease: attempt + LEASE_MARGIN,
-            },
+            times: times(&auth0, &kept, &signup),
             pin_user_id: auth0.pin_user_id,
         });
         lifecycle.spawn_background(signups.settler().settle(signup.not_created_after));
@@ -184,6 +182,17 @@ impl App {
         }
         lifecycle.stop();
         ledger.close().await;
+    }
+}
+
+fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Times {
+    let attempt = auth0.timeout.mul_f64(ATTEMPT);
+    Times {
+        key_lifetime: ledger.key_lifetime,
+        twin_wait: signup.twin_wait,
+        retry: auth0.timeout,
+        attempt,
+        lease: attempt + LEASE_MARGIN,
     }
 }
 

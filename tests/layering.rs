@@ -30,7 +30,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "clock",
         ],
     ),
-    ("cli", &["app", "ledger", "config", "telemetry", "lifecycle", "clock"]),
+    ("cli", &["app", "domain", "ledger", "config", "telemetry", "lifecycle", "clock"]),
     ("fuzzing", &["domain", "auth0", "http"]),
 ];
 

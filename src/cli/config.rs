@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 
+use super::output::print;
 use super::{Layered, environment};
 use crate::config::{self, Faults, Layers};
 
@@ -19,13 +20,13 @@ impl Config {
         match self {
             Self::Check(layered) => {
                 config::load(layered.config.as_deref(), environment())?;
-                print("the settings are complete and valid\n");
+                print("the settings are complete and valid\n")?;
             }
             Self::Show(layered) => {
                 let mut faults = Faults::default();
                 let file = layered.config.as_deref();
                 let layers = Layers::read(file, environment(), &mut faults)?;
-                print(&config::show(&layers));
+                print(&config::show(&layers))?;
                 if !faults.is_empty() {
                     return Err(faults.into());
                 }
@@ -33,9 +34,4 @@ impl Config {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::print_stdout, reason = "what the command is asked for")]
-fn print(text: &str) {
-    print!("{text}");
 }

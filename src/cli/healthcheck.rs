@@ -1,11 +1,14 @@
 //! `auth0-signup healthcheck`: for images without a shell.
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
+
+use super::{Layered, environment};
+use crate::config;
 
 /// How long the service may take to answer.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -13,15 +16,17 @@ const LIMIT: Duration = Duration::from_secs(3);
 /// Ask a running service whether it is ready.
 #[derive(Debug, Args)]
 pub(super) struct Healthcheck {
-    /// The admin listener of the service
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
-    address: SocketAddr,
+    /// The admin listener of the service [default: admin.host and admin.port of the settings]
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<SocketAddr>,
+    #[command(flatten)]
+    layered: Layered,
 }
 
 impl Healthcheck {
     /// One `GET /readyz`, by hand: a client would cost more than the answer is worth.
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let address = self.address;
+        let address = self.address()?;
         let mut stream = TcpStream::connect_timeout(&address, LIMIT)
             .with_context(|| format!("nothing listens on {address}"))?;
         stream.set_read_timeout(Some(LIMIT))?;
@@ -31,5 +36,40 @@ impl Healthcheck {
         stream.read_exact(&mut head).context("no answer")?;
         ensure!(head.ends_with(b" 200"), "not ready");
         Ok(())
+    }
+
+    fn address(&self) -> anyhow::Result<SocketAddr> {
+        if let Some(address) = self.address {
+            return Ok(address);
+        }
+        let admin = config::load_admin(self.layered.config.as_deref(), environment())?;
+        ensure!(admin.address.port() != 0, "admin.port is any free one: name it with --address");
+        Ok(reachable(admin.address))
+    }
+}
+
+/// Where a listener is reached from its own machine: every address means loopback too.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    let host = match listener.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        host => host,
+    };
+    SocketAddr::new(host, listener.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_every_address_is_reached_by_loopback() {
+        for (listener, expected) in [
+            ("0.0.0.0:9090", "127.0.0.1:9090"),
+            ("[::]:9091", "[::1]:9091"),
+            ("10.0.0.7:9090", "10.0.0.7:9090"),
+        ] {
+            assert_eq!(reachable(listener.parse().unwrap()), expected.parse().unwrap());
+        }
     }
 }

@@ -32,6 +32,11 @@ impl Fault {
         Self::new(key, origin, "a key of config/default.toml")
     }
 
+    /// Layers that do not fit over one another.
+    pub(super) fn unmergeable() -> Self {
+        Self::new("settings", "all layers", "tables where keys have members")
+    }
+
     /// A key that has no value and needs one.
     pub fn missing(key: &str, expected: impl fmt::Display) -> Self {
         let variables = layers::variables(key).join(" or ");
@@ -47,6 +52,11 @@ impl Faults {
     /// Adds one.
     pub fn push(&mut self, fault: Fault) {
         self.0.push(fault);
+    }
+
+    /// Keeps those that are meant.
+    pub(super) fn retain(&mut self, meant: impl FnMut(&Fault) -> bool) {
+        self.0.retain(meant);
     }
 
     /// Whether there is none.

@@ -99,6 +99,11 @@ impl Layers {
         Some(value.clone())
     }
 
+    /// Whether there is such a key.
+    pub(super) fn is_key(&self, key: &str) -> bool {
+        is_known(&self.known, key)
+    }
+
     /// Every key of the defaults, in alphabetical order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.known.iter().map(String::as_str)

@@ -11,6 +11,7 @@ mod layers;
 mod ledger;
 mod log;
 mod metadata;
+mod part;
 mod password;
 mod reader;
 mod show;
@@ -25,6 +26,7 @@ pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use log::{LogFormat, LogSettings};
+pub use part::{load_admin, load_ledger};
 pub use show::show;
 pub use signup::SignupSettings;
 
@@ -62,7 +64,7 @@ pub fn load(
     if let Ok(layers) = Layers::read(file, environment, &mut faults) {
         return Settings::read(&layers, faults);
     }
-    faults.push(Fault::new("settings", "all layers", "tables where keys have members"));
+    faults.push(Fault::unmergeable());
     Err(faults)
 }
 

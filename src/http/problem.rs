@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -213,6 +213,8 @@ impl Problem {
 pub(super) fn render(response: &mut Response, id: RequestId) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
     if let Ok(bytes) = serde_json::to_vec(&problem.document(id)) {
+        // A router inside another may have measured the body that stood in for this one.
+        response.headers_mut().remove(CONTENT_LENGTH);
         *response.body_mut() = Body::from(bytes);
     }
     Some(problem)

@@ -207,6 +207,19 @@ impl Verdict {
     }
 }
 
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// An answer, or a user that was found: true whatever happens meanwhile.
+    Seen,
+    /// That nobody was found. Void, and not written, once another call of the attempt has been
+    /// written down.
+    Absence {
+        /// When the attempt's calls had ended, as the row said before the look.
+        connection_ended_at: Option<Duration>,
+    },
+}
+
 /// The end of an attempt.
 #[derive(Debug, Clone)]
 pub struct Finish {
@@ -220,12 +233,21 @@ pub struct Finish {
     pub auth0_request_id: Option<String>,
     /// Now.
     pub finished_at: Duration,
-    /// Written only while this owner has the attempt's lease. What a settler concludes from finding
-    /// nobody is void once the call is about to be repeated.
-    pub leased_by: Option<Uuid>,
+    /// What it rests on.
+    pub basis: Basis,
 }
 
 impl Finish {
+    /// What the row has to hold as `connection_ended_at`, in milliseconds; -1: nothing.
+    pub(crate) fn held(&self) -> Option<i64> {
+        match self.basis {
+            Basis::Seen => None,
+            Basis::Absence { connection_ended_at } => {
+                Some(connection_ended_at.map_or(-1, super::stored::millis))
+            }
+        }
+    }
+
     /// When the settler is to look at what is not known: as soon as no call is under way.
     pub(crate) fn due_at(&self) -> Option<Duration> {
         let ended = self.verdict.connection_ended_at()?;

@@ -27,13 +27,20 @@ pub enum OpenError {
         /// The SQLite file.
         path: PathBuf,
     },
+    /// There is no such file, and an operator's command makes none: its answer would be that
+    /// nothing ever happened.
+    #[error("there is no ledger at {}", path.display())]
+    Absent {
+        /// The SQLite file.
+        path: PathBuf,
+    },
     /// The database was written under another secret.
     #[error(
         "the database was written under another secrets.key; set that one, or both as \
          docs/ledger.md says"
     )]
     OtherKey,
-    /// Migrations are pending and `ledger.migrate` is off.
+    /// Migrations are pending and not to be applied.
     #[error("{0} migrations are pending; run `auth0-signup migrate`")]
     Pending(usize),
     /// It cannot be reached, read or made.

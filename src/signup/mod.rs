@@ -4,6 +4,7 @@
 //! Every attempt is written down before the tenant is called and closed after it; a repeated key
 //! is answered from what was written. Knows Auth0's client and the ledger, and nothing of HTTP.
 
+mod doubt;
 mod outcome;
 mod recent;
 mod replay;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+pub use doubt::Doubt;
 pub use outcome::{Done, Outcome};
 pub use settler::Settler;
 
@@ -25,7 +27,7 @@ use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{
-    AttemptId, Begun, Candidates, Digests, Finish, Ledger, LedgerError, NewAttempt, NewKey,
+    AttemptId, Basis, Begun, Candidates, Digests, Finish, Ledger, LedgerError, NewAttempt, NewKey,
     PinnedUserId,
 };
 use crate::lifecycle::Lifecycle;
@@ -250,7 +252,7 @@ impl Shared {
             code: done.outcome.code(),
             auth0_request_id,
             finished_at,
-            leased_by: None,
+            basis: Basis::Seen,
         };
         let mut pause = POLL;
         for _ in 1..FINISH_TRIES {

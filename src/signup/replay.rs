@@ -9,7 +9,7 @@ use super::recent::Made;
 use super::settle::Settled;
 use super::{POLL, Person, Shared};
 use crate::auth0::{Error, Transport, User};
-use crate::ledger::{Attempt, AttemptId, Finish, LedgerError, State, Verdict};
+use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdict};
 
 impl Shared {
     /// Answers a key that is written down already.
@@ -106,7 +106,7 @@ impl Shared {
         let verdict = Verdict::Unknown { connection_ended_at };
         let code = Outcome::Unknown.code();
         let finish =
-            Finish { id, verdict, code, auth0_request_id: None, finished_at, leased_by: None };
+            Finish { id, verdict, code, auth0_request_id: None, finished_at, basis: Basis::Seen };
         self.ledger.finish(finish).await
     }
 }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::Shared;
+use super::{Doubt, Shared};
 use crate::auth0::LookupError;
-use crate::ledger::{Attempt, Find, Finish, LedgerError, State, Verdict};
+use crate::ledger::{Attempt, Basis, Find, Finish, LedgerError, State, Verdict};
 use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth: replicas do not look in step.
@@ -23,9 +23,6 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// The most rows of a round. Each costs one look-up of the tenant's budget.
 const ROUND_ROWS: usize = 20;
-
-/// The wait after the first look that told nothing, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(10));
 
 /// The most rows removed at once, and the pause before the next batch.
 const SWEEP: (usize, Duration) = (500, Duration::from_millis(100));
@@ -39,17 +36,6 @@ pub struct Settler {
     shared: Arc<Shared>,
     /// The application lacks `read:users`: learnt once, told once.
     forbidden: AtomicBool,
-}
-
-/// What a look tells.
-#[derive(Debug, PartialEq, Eq)]
-enum Look {
-    /// This is what came of it.
-    Settled(Verdict, &'static str),
-    /// Look again so much later.
-    Later(Duration),
-    /// Looking cannot tell.
-    Never,
 }
 
 impl Settler {
@@ -73,7 +59,7 @@ impl Settler {
 
     /// Learns from the last user that was created whether the connection keeps pinned ids: after
     /// a restart nothing else tells, and without it a look-up that finds nobody proves nothing.
-    async fn learn_pin(&self) {
+    pub async fn learn_pin(&self) {
         let created = self.shared.ledger.find(Find::State(State::Created), 1).await;
         if let Some(last) = created.ok().and_then(|rows| rows.into_iter().next()) {
             self.shared.pin.learn(last.auth0_user_id.is_none());
@@ -84,53 +70,93 @@ impl Settler {
         let shared = &self.shared;
         let now = shared.clock.now();
         for attempt in shared.ledger.claim_open(shared.owner, now, LEASE, ROUND_ROWS).await? {
-            let look = self.look(&attempt, proof).await;
-            let now = shared.clock.now();
-            let (verdict, code, next_look_at) = match look {
-                Look::Settled(verdict, code) => (Some(verdict), code, None),
-                // An orphan has to be marked once, or its time of proof would never begin.
-                Look::Later(wait) => (orphaned(&attempt, now), "outcome_unknown", Some(now + wait)),
-                Look::Never => (orphaned(&attempt, now), "outcome_unknown", None),
-            };
-            let settled = matches!(&verdict, Some(verdict) if verdict.state().is_settled());
-            if let Some(verdict) = verdict {
-                let id = attempt.id;
-                let auth0_request_id = attempt.auth0_request_id.clone();
-                // A user that was found is there. That none was counts only while nobody repeats
-                // the call.
-                let found = matches!(verdict, Verdict::Created { .. });
-                let leased_by = (!found).then_some(shared.owner);
-                let finish =
-                    Finish { id, verdict, code, auth0_request_id, finished_at: now, leased_by };
-                shared.ledger.finish(finish).await?;
-            }
-            if settled {
-                tracing::info!(attempt = %attempt.id, code, "settled an attempt: {code}");
-            } else {
+            if let Some(doubt) = self.look_and_write(&attempt, proof).await? {
+                let next_look = doubt.next_look(attempt.looks);
+                let next_look_at = next_look.map(|wait| shared.clock.now() + wait);
                 shared.ledger.release(attempt.id, shared.owner, next_look_at).await?;
             }
         }
         Ok(())
     }
 
-    async fn look(&self, attempt: &Attempt, proof: Duration) -> Look {
+    /// Looks at one attempt now, due or not, and writes down what it finds; `None` when it is
+    /// settled. For operators: [`Settler::learn_pin`] comes first.
+    ///
+    /// Takes no lease: at worst two look at one attempt, and find the same.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    pub async fn settle_now(
+        &self,
+        attempt: &Attempt,
+        proof: Duration,
+    ) -> Result<Option<Doubt>, LedgerError> {
+        if attempt.state.is_settled() {
+            return Ok(None);
+        }
+        match Doubt::of_work(attempt, self.shared.clock.now()) {
+            Some(work) => Ok(Some(work)),
+            None => self.look_and_write(attempt, proof).await,
+        }
+    }
+
+    async fn look_and_write(
+        &self,
+        attempt: &Attempt,
+        proof: Duration,
+    ) -> Result<Option<Doubt>, LedgerError> {
         let shared = &self.shared;
-        if shared.pin.is_ignored() || self.forbidden.load(Ordering::Relaxed) {
-            return Look::Never;
+        let (settled, doubt) = match self.look(attempt, proof).await {
+            Ok(settled) => (Some(settled), None),
+            Err(doubt) => (None, Some(doubt)),
+        };
+        let finished_at = shared.clock.now();
+        // An orphan has to be marked once, or its time of proof would never begin.
+        let orphan = || Some((orphaned(attempt, finished_at)?, "outcome_unknown"));
+        if let Some((verdict, code)) = settled.or_else(orphan) {
+            let id = attempt.id;
+            let auth0_request_id = attempt.auth0_request_id.clone();
+            let basis = match verdict {
+                Verdict::Created { .. } => Basis::Seen,
+                Verdict::Exists | Verdict::Unknown { .. } | Verdict::NotCreated => {
+                    Basis::Absence { connection_ended_at: attempt.connection_ended_at }
+                }
+            };
+            let finish = Finish { id, verdict, code, auth0_request_id, finished_at, basis };
+            let written = shared.ledger.finish(finish).await?;
+            if written && doubt.is_none() {
+                tracing::info!(attempt = %id, code, "settled an attempt: {code}");
+            }
+        }
+        Ok(doubt)
+    }
+
+    /// What came of the attempt, with the outcome's code.
+    async fn look(
+        &self,
+        attempt: &Attempt,
+        proof: Duration,
+    ) -> Result<(Verdict, &'static str), Doubt> {
+        let shared = &self.shared;
+        if shared.pin.is_ignored() {
+            return Err(Doubt::Unpinned);
+        }
+        if self.forbidden.load(Ordering::Relaxed) {
+            return Err(Doubt::Forbidden);
         }
         match shared.auth0.user(attempt.user_id.as_str()).await {
-            Ok(Some(_)) => Look::Settled(Verdict::Created { user_id: None }, "created"),
+            Ok(Some(_)) => Ok((Verdict::Created { user_id: None }, "created")),
             Ok(None) => {
                 let ended = attempt.connection_ended_at;
-                let left = ended.map(|ended| (ended + proof).checked_sub(shared.clock.now()));
+                let left = ended.map(|ended| (ended + proof).saturating_sub(shared.clock.now()));
                 match left {
                     // Not marked yet: the process that called may have died this very moment.
-                    None => Look::Later(proof),
-                    Some(Some(left)) if !left.is_zero() => Look::Later(left),
+                    None => Err(Doubt::TooEarly { left: proof }),
+                    Some(left) if !left.is_zero() => Err(Doubt::TooEarly { left }),
                     Some(_) if shared.pin.is_kept() => {
-                        Look::Settled(Verdict::NotCreated, "upstream_unavailable")
+                        Ok((Verdict::NotCreated, "upstream_unavailable"))
                     }
-                    Some(_) => Look::Later(backoff(attempt.looks)),
+                    Some(_) => Err(Doubt::Unproven),
                 }
             }
             Err(LookupError::Forbidden) => {
@@ -140,9 +166,9 @@ impl Settler {
                          cannot be looked up"
                     );
                 }
-                Look::Never
+                Err(Doubt::Forbidden)
             }
-            Err(LookupError::Failed(_)) => Look::Later(backoff(attempt.looks)),
+            Err(LookupError::Failed(error)) => Err(Doubt::Failed(error)),
         }
     }
 
@@ -172,10 +198,4 @@ impl Settler {
 /// The mark of an attempt that was open without anybody working on it.
 fn orphaned(attempt: &Attempt, now: Duration) -> Option<Verdict> {
     (attempt.state == State::Open).then_some(Verdict::Unknown { connection_ended_at: now })
-}
-
-/// The wait after so many looks that told nothing.
-fn backoff(looks: u32) -> Duration {
-    let doubled = BACKOFF.0.saturating_mul(2_u32.saturating_pow(looks.min(16)));
-    doubled.min(BACKOFF.1)
 }

@@ -80,6 +80,19 @@ async fn a_preflight_names_what_a_page_may_send() {
 }
 
 #[tokio::test]
+async fn an_options_request_that_is_no_preflight_is_the_routers() {
+    let app = TestApp::builder().set("http.allowed_origins", "https://a.example").spawn().await;
+    for (path, problem) in [("/signup", "method_not_allowed"), ("/nothing", "not_found")] {
+        let plain = app.client.request(Method::OPTIONS, app.url(path));
+        let with_origin = app.client.request(Method::OPTIONS, app.url(path));
+        let with_origin = with_origin.header(ORIGIN, "https://a.example");
+        for request in [plain, with_origin] {
+            assert_eq!(Answer::of(request).await.problem(), problem, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let app = TestApp::spawn().await;
     let many: HeaderMap = (0..101)

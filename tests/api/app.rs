@@ -152,6 +152,19 @@ impl TestApp {
         self.until_status("ready", "ok").await;
     }
 
+    /// Waits until somebody new can sign up again; `from` is the first number of those who try.
+    pub(crate) async fn until_created(&self, from: usize) {
+        let waited = timeout(Duration::from_secs(20), async {
+            for nth in from.. {
+                let form = ada_with("email", format!("retry{nth}@example.com"));
+                if self.sign_up(&form).await.status == StatusCode::CREATED {
+                    return;
+                }
+            }
+        });
+        waited.await.expect("nobody can sign up any more");
+    }
+
     /// Waits until the app says that it drains.
     pub(crate) async fn until_draining(&self) {
         self.until_status("draining", "ok").await;

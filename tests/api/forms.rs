@@ -223,3 +223,45 @@ async fn a_file_is_refused_by_name() {
     let answer = app.sign_up_raw(MULTIPART, body).await;
     assert_eq!(answer.errors(), [("/picture".into(), "not_allowed".into())]);
 }
+
+#[tokio::test]
+async fn a_file_is_refused_as_such_whatever_its_name() {
+    let app = TestApp::spawn().await;
+    for name in ["avatar", "user_metadata[photo]"] {
+        let body = multipart(&[("email", "a@example.com"), ("password", "Abcdefgh1")]).replace(
+            "--X--",
+            &format!(
+                "--X\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"me.png\"\r\n\
+                 \r\nPNG\r\n--X--"
+            ),
+        );
+        let errors = app.sign_up_raw(MULTIPART, body).await.errors();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert_eq!(errors[0].1, "not_allowed", "{errors:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_hostile_form_gets_a_bounded_answer() {
+    let app = TestApp::spawn().await;
+    let deep = "{\"😀😀😀😀😀😀😀😀😀😀\":".repeat(100);
+    let names = "\"aaa\":0,".repeat(3000);
+    let nested = format!("{deep}{{{names}\"b\":0}}{}", "}".repeat(100));
+    let many: String = (0..7000).map(|nth| format!("\"k{nth}\":0,")).collect();
+    let bodies = [
+        format!("{{\"user_metadata\":{nested},\"email\":5}}"),
+        format!("{{\"user_metadata\":{{{many}\"b\":0}},\"email\":5}}"),
+        format!("{{{many}\"email\":5}}"),
+        format!("{{{many}{many}\"email\":5}}").chars().take(65_000).collect(),
+    ];
+    for body in bodies.iter().filter(|body| body.len() <= 64 * 1024) {
+        let answer = app.sign_up_raw("application/json", body.clone()).await;
+        assert!(answer.text.len() < 200_000, "{} bytes", answer.text.len());
+        if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
+            let errors = answer.errors();
+            assert!(errors.len() <= 100);
+            let email = ("/email".to_owned(), "wrong_type".to_owned());
+            assert!(errors.contains(&email), "what matters is not crowded out");
+        }
+    }
+}

@@ -14,12 +14,18 @@
 )]
 
 mod app;
+mod operator;
+mod process;
 
 mod answers;
+mod attempts;
+mod connections;
 mod fields;
 mod forms;
 mod hostile;
+mod http2;
 mod idempotency;
+mod log;
 mod outcomes;
 mod privacy;
 mod probes;

@@ -4,14 +4,13 @@
 //! Runs the real binary, at the log level that tells the most.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::path::Path;
 
-use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator, Fault, Route};
+use auth0_emulator::{Emulator, Fault, Route};
 use reqwest::Client;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
+
+use crate::process::Process;
 
 const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";
@@ -24,77 +23,6 @@ const PERSONAL: [(&str, &str); 6] = [
     ("picture", "https://example.com/canarypicture.png"),
     ("phone_number", "+15550177123"),
 ];
-
-/// The running binary; killed when dropped.
-struct Process {
-    child: Child,
-    folder: PathBuf,
-    address: String,
-    admin: String,
-}
-
-impl Process {
-    async fn start(auth0: &Emulator, folder: PathBuf) -> Self {
-        fs::create_dir_all(&folder).unwrap();
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
-            .arg("serve")
-            .current_dir(&folder)
-            .env_clear()
-            .envs([
-                ("AUTH0_DOMAIN", auth0.url()),
-                ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
-                ("AUTH0_CLIENT_SECRET", SECRET),
-                ("PORT", "0"),
-                ("SIGNUP__ADMIN__PORT", "0"),
-                ("SIGNUP__AUTH0__TIMEOUT_MS", "500"),
-                ("SIGNUP__FIELDS__PHONE_NUMBER", "optional"),
-                ("SIGNUP__USER_METADATA__ALLOW", "plan"),
-                ("RUST_LOG", "trace"),
-            ])
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut process = Self { child, folder, address: String::new(), admin: String::new() };
-        process.wait_for_addresses().await;
-        process
-    }
-
-    async fn wait_for_addresses(&mut self) {
-        let waited = timeout(Duration::from_secs(20), async {
-            loop {
-                let log = fs::read_to_string(self.folder.join("log")).unwrap();
-                let events =
-                    log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-                if let Some(event) = events.into_iter().find(|event| event["public"].is_string()) {
-                    event["public"].as_str().unwrap().clone_into(&mut self.address);
-                    event["admin"].as_str().unwrap().clone_into(&mut self.admin);
-                    return;
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        waited.await.expect("the binary did not say where it listens");
-    }
-
-    /// Ends it as an orchestrator does; the log is complete afterwards.
-    fn terminate(mut self) -> PathBuf {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        assert!(self.child.wait().unwrap().success(), "the exit status after SIGTERM");
-        self.folder.clone()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Fails when it has ended already, which is as good.
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 /// A marked form; each number is another person.
 fn person(nth: usize) -> Value {
@@ -110,8 +38,14 @@ fn person(nth: usize) -> Value {
 async fn nothing_that_is_secret_or_personal_gets_out() {
     let auth0 = Emulator::builder().tenant(|tenant| tenant.client_secret = SECRET.into());
     let auth0 = auth0.start().await.unwrap();
-    let folder = std::env::temp_dir().join(format!("signup-privacy-{}", std::process::id()));
-    let process = Process::start(&auth0, folder).await;
+    let settings = [
+        ("AUTH0_CLIENT_SECRET", SECRET),
+        ("SIGNUP__AUTH0__TIMEOUT_MS", "500"),
+        ("SIGNUP__FIELDS__PHONE_NUMBER", "optional"),
+        ("SIGNUP__USER_METADATA__ALLOW", "plan"),
+        ("RUST_LOG", "trace"),
+    ];
+    let mut process = Process::start(&auth0, &settings).await;
     let client = Client::builder().no_proxy().build().unwrap();
     let url = format!("http://{}/signup", process.address);
     let mut answers = Vec::new();
@@ -172,14 +106,14 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
     assert!(created.len() >= 2, "{created:?}");
     assert!(!created.iter().any(|answer| answer.contains(PASSWORD)), "{created:?}");
 
-    let folder = process.terminate();
+    process.terminate();
     let token = auth0.calls(Route::CreateUser)[0].header("authorization").unwrap().to_owned();
     let token = token.trim_start_matches("Bearer ").to_owned();
     let canaries = PERSONAL.map(|(_, value)| value.to_owned()).into_iter();
     let canaries = canaries.chain([SECRET, PASSWORD, bearer].map(str::to_owned)).chain([token]);
     let canaries: Vec<String> =
         canaries.chain(["canary".to_owned(), "Canary".to_owned()]).collect();
-    for (where_, text) in files(&folder)
+    for (where_, text) in files(process.folder())
         .into_iter()
         .chain(answers.into_iter().enumerate().map(|(nth, text)| (format!("answer {nth}"), text)))
     {
@@ -188,7 +122,6 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
             assert!(found.is_none(), "{canary} in {where_}: {found:?}");
         }
     }
-    fs::remove_dir_all(folder).unwrap();
 }
 
 /// Every file below the folder, as text.

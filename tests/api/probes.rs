@@ -1,5 +1,6 @@
 //! Probes and metrics.
 
+use std::process::Command;
 use std::time::Duration;
 
 use auth0_emulator::{Fault, Route};
@@ -59,4 +60,26 @@ async fn metrics_are_on_the_admin_listener_only() {
     ] {
         assert!(text.contains(line), "{line} in {text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_health_check_asks_the_admin_listener_of_its_settings() {
+    let app = TestApp::spawn().await;
+    let port = app.admin.port().to_string();
+    let file = app.database().with_extension("toml");
+    std::fs::write(&file, format!("[admin]\nport = {port}\n")).unwrap();
+    let check = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+        command.arg("healthcheck").args(arguments).env_clear().envs(variables.iter().copied());
+        command.output().unwrap().status.code()
+    };
+    let set = ("SIGNUP__ADMIN__PORT", port.as_str());
+    assert_eq!(check(&[], &[set]), Some(0));
+    assert_eq!(check(&[], &[set, ("SIGNUP__ADMIN__HOST", "0.0.0.0")]), Some(0));
+    assert_eq!(check(&["--config", file.to_str().unwrap()], &[]), Some(0));
+    let other = ("SIGNUP__ADMIN__PORT", "1");
+    assert_eq!(check(&[], &[other]), Some(1));
+    assert_eq!(check(&["--address", &app.admin.to_string()], &[other]), Some(0));
+    assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "x")]), Some(2));
+    assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "0")]), Some(1), "any free port is none");
 }

@@ -134,3 +134,43 @@ async fn credentials_that_auth0_refuses_are_the_operators_affair() {
         assert!(app.creates().is_empty());
     }
 }
+
+#[tokio::test]
+async fn a_token_that_is_revoked_before_anybody_used_it_costs_nobody_a_sign_up() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.revoke_tokens();
+    assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED);
+    assert_eq!(app.token_requests(), 2);
+}
+
+#[tokio::test]
+async fn absurd_numbers_of_the_token_endpoint_end_nothing() {
+    let absurd = u64::MAX.to_string();
+    let grant = |expires_in: &str| {
+        let body =
+            format!(r#"{{"access_token":"x","token_type":"Bearer","expires_in":{expires_in}}}"#);
+        Fault::answer(200).body(body)
+    };
+    for fault in [
+        grant(&absurd),
+        grant("0"),
+        grant("-1"),
+        grant("\"86400\""),
+        Fault::answer(200).body("<html>"),
+        Fault::truncated(),
+    ] {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::Token, fault.clone());
+        app.until(|app| app.token_requests() == 1).await;
+        app.until_created(0).await;
+        assert!(app.token_requests() <= 3, "{fault:?}: {}", app.token_requests());
+    }
+    for header in ["retry-after", "x-ratelimit-reset"] {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::Token, Fault::answer(429).header(header, &absurd).always());
+        let answer = app.sign_up(&person(0)).await;
+        assert_eq!(answer.problem(), "upstream_busy", "{header}");
+        assert_eq!(app.get("/readyz").await.json()["status"], "degraded");
+    }
+}

@@ -24,7 +24,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    pub(crate) async fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let folder = std::env::temp_dir().join(format!("ledger-{}", Uuid::now_v7()));
         let file = folder.join("new").join("signup.db");
         let mut backend = Self::of(Database::Sqlite(file));

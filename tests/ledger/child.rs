@@ -112,7 +112,7 @@ async fn killed(backend: Backend) {
 
 #[tokio::test]
 async fn what_sqlite_acknowledged_survives_a_kill() {
-    killed(Backend::sqlite().await).await;
+    killed(Backend::sqlite()).await;
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn what_postgres_acknowledged_survives_a_kill() {
 
 #[tokio::test]
 async fn a_second_process_on_a_file_is_refused_until_the_first_has_ended() {
-    let backend = Backend::sqlite().await;
+    let backend = Backend::sqlite();
     let (mut child, _stdin) = start(&backend, "begin", "");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().starts_with("begun ")));
@@ -137,7 +137,7 @@ async fn a_second_process_on_a_file_is_refused_until_the_first_has_ended() {
 
 #[tokio::test]
 async fn a_full_disk_is_survived() {
-    let backend = Backend::sqlite().await;
+    let backend = Backend::sqlite();
     // Files of at most 400 blocks of 512 or 1024 bytes; a write beyond fails instead of killing.
     let (mut child, mut stdin) = start(&backend, "fill", "trap '' XFSZ; ulimit -S -f 400;");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);

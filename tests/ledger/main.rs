@@ -14,6 +14,7 @@
 
 mod backend;
 mod child;
+mod command;
 mod postgres;
 mod rows;
 mod sqlite;

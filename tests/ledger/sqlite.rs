@@ -20,7 +20,7 @@ fn path(backend: &Backend) -> PathBuf {
 
 #[tokio::test]
 async fn files_are_for_their_owner_only() {
-    let mut backend = Backend::sqlite().await;
+    let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     let ledger = backend.open().await;
     ledger.begin(keyed(1, NOW)).await.unwrap();
@@ -40,7 +40,7 @@ async fn files_are_for_their_owner_only() {
 
 #[tokio::test]
 async fn the_secret_is_made_once_and_missed_when_it_is_gone() {
-    let mut backend = Backend::sqlite().await;
+    let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     let digests = || ledger::digests(&backend.settings);
     let together = std::thread::scope(|scope| {
@@ -61,7 +61,7 @@ async fn the_secret_is_made_once_and_missed_when_it_is_gone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_file_is_unavailable_and_recovers() {
-    let backend = Backend::sqlite().await;
+    let backend = Backend::sqlite();
     let ledger = backend.open().await;
     let other = Connection::open(path(&backend)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -74,7 +74,7 @@ async fn a_locked_file_is_unavailable_and_recovers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_bad_command_does_not_fail_its_batch() {
-    let backend = Backend::sqlite().await;
+    let backend = Backend::sqlite();
     let ledger = backend.open().await;
     let twice = keyless(NOW);
     ledger.begin(twice.clone()).await.unwrap();
@@ -91,7 +91,7 @@ async fn one_bad_command_does_not_fail_its_batch() {
 
 #[tokio::test]
 async fn damage_is_told_from_an_outage() {
-    let backend = Backend::sqlite().await;
+    let backend = Backend::sqlite();
     let ledger = backend.open().await;
     let attempt = keyless(NOW);
     ledger.begin(attempt.clone()).await.unwrap();

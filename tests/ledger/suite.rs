@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    Access, Attempt, AttemptId, Begun, Candidates, Find, Finish, Ledger, NewAttempt, OpenError,
-    State, Verdict,
+    Access, Attempt, AttemptId, Basis, Begun, Candidates, Find, Finish, Ledger, NewAttempt,
+    OpenError, State, Verdict,
 };
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ macro_rules! on_both {
             use crate::backend::Backend;
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $name() {
-                super::$name(Backend::sqlite().await).await;
+                super::$name(Backend::sqlite()).await;
             })*
         }
         mod postgres {
@@ -45,6 +45,7 @@ on_both! {
     a_settled_attempt_stays_as_it_is_unless_it_was_created,
     an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled,
     what_a_settler_concludes_is_void_once_the_call_is_repeated,
+    several_ends_of_one_attempt_at_once_leave_the_truth,
     two_owners_never_get_the_same_attempt,
     a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back,
     an_attempt_given_back_is_due_when_it_was_said_or_never,
@@ -169,7 +170,7 @@ async fn an_expired_key_is_not_found_and_begins_anew(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
-    let last = NOW + DAY - Duration::from_millis(1);
+    let last = NOW + DAY.saturating_sub(Duration::from_millis(1));
     assert!(ledger.find_key(&key(1), last).await.unwrap().is_some());
     assert_eq!(known(&begin(&ledger, &keyed(1, last)).await), Some(attempt.id));
     assert_eq!(ledger.find_key(&key(1), NOW + DAY).await.unwrap(), None);
@@ -239,13 +240,29 @@ async fn what_a_settler_concludes_is_void_once_the_call_is_repeated(backend: Bac
     assert_eq!(ledger.claim_open(settler, due, DEADLINE, 10).await.unwrap().len(), 1);
     // While the settler looks, the caller comes back.
     assert!(ledger.finish(unknown(due + DEADLINE)).await.unwrap());
-    let nobody = Finish { leased_by: Some(settler), ..not_created(attempt.id) };
-    assert!(!ledger.finish(nobody.clone()).await.unwrap());
+    let nobody = |ended| Basis::Absence { connection_ended_at: Some(ended) };
+    let absent = Finish { basis: nobody(NOW), ..not_created(attempt.id) };
+    assert!(!ledger.finish(absent.clone()).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.connection_ended_at), (State::Unknown, Some(due + DEADLINE)));
     assert_eq!(ledger.claim_open(settler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
-    assert!(ledger.finish(nobody).await.unwrap());
+    let absent = Finish { basis: nobody(due + DEADLINE), ..absent };
+    assert!(ledger.finish(absent).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.state, State::NotCreated);
+}
+
+async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {
+    let ledger = backend.open().await;
+    for _ in 0..20 {
+        let attempt = keyed(1, NOW);
+        begin(&ledger, &attempt).await;
+        let ends = [not_created(attempt.id), created(attempt.id), not_created(attempt.id)];
+        for written in futures_util::future::join_all(ends.map(|end| ledger.finish(end))).await {
+            written.unwrap();
+        }
+        assert_eq!(get(&ledger, attempt.id).await.state, State::Created);
+        ledger.forget(&key(1)).await.unwrap();
+    }
 }
 
 async fn two_owners_never_get_the_same_attempt(backend: Backend) {
@@ -284,7 +301,7 @@ async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Bac
     let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
     let due = NOW + DEADLINE;
     assert_eq!(ledger.claim_open(dead, due, DEADLINE, 9).await.unwrap().len(), 1);
-    let early = due + DEADLINE - Duration::from_millis(1);
+    let early = due + DEADLINE.saturating_sub(Duration::from_millis(1));
     assert!(ledger.claim_open(heir, early, DEADLINE, 9).await.unwrap().is_empty());
     let claimed = ledger.claim_open(heir, due + DEADLINE, DEADLINE, 9).await.unwrap();
     assert_eq!((claimed[0].owner, claimed[0].looks), (Some(heir), 2));
@@ -299,9 +316,9 @@ async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend
     let owner = Uuid::now_v7();
     let due = NOW + DEADLINE;
     ledger.claim_open(owner, due, DEADLINE, 9).await.unwrap();
-    let next = due + Duration::from_secs(300);
+    let next = due + Duration::from_mins(5);
     ledger.release(attempt.id, owner, Some(next)).await.unwrap();
-    let early = next - Duration::from_millis(1);
+    let early = next.saturating_sub(Duration::from_millis(1));
     assert!(ledger.claim_open(owner, early, DEADLINE, 9).await.unwrap().is_empty());
     assert_eq!(ledger.claim_open(owner, next, DEADLINE, 9).await.unwrap().len(), 1);
     ledger.release(attempt.id, owner, None).await.unwrap();

@@ -40,11 +40,11 @@ const WRITE: &str = "\
         binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
         key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
       FROM unnest($11::uuid[], $12::smallint[], $13::text[], $14::text[], $15::text[], \
-        $16::bigint[], $17::bigint[], $18::bigint[], $19::uuid[]) \
+        $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[]) \
         AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
-        connection_ended_at, due_at, leased_by) \
+        connection_ended_at, due_at, held) \
       WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state = 4)) \
-        AND (f.leased_by IS NULL OR a.owner = f.leased_by) \
+        AND (f.held IS NULL OR coalesce(a.connection_ended_at, -1) = f.held) \
         OR (f.state = a.state AND f.finished_at = a.finished_at)) \
       RETURNING a.id \
     ) \
@@ -90,9 +90,15 @@ impl Job for Write {
         }
         // Every replica takes keys and rows in the same order, so that no two wait for each other.
         begins.sort_unstable_by_key(|attempt| attempt.key.as_ref().map(|key| key.key.current));
-        finishes.sort_unstable_by_key(|finish| finish.id);
+        finishes.sort_by_key(|finish| finish.id);
+        let mut later = take_repeated(&mut finishes);
 
-        let (begun, ended) = write(connection, &begins, &finishes).await?;
+        let (begun, mut ended) = write(connection, &begins, &finishes).await?;
+        while !later.is_empty() {
+            finishes = later;
+            later = take_repeated(&mut finishes);
+            ended.extend(write(connection, &[], &finishes).await?.1);
+        }
         let known = if begun.len() == begins.len() {
             HashMap::new()
         } else {
@@ -120,6 +126,18 @@ impl Job for Write {
     }
 }
 
+/// Leaves the first end of each attempt and gives the others, for statements of their own: one
+/// statement changes a row once. The ends are sorted.
+fn take_repeated<'f>(finishes: &mut Vec<&'f Finish>) -> Vec<&'f Finish> {
+    let mut later = Vec::new();
+    finishes.dedup_by(|next, first| {
+        let repeated = next.id == first.id;
+        later.extend(repeated.then_some(*next));
+        repeated
+    });
+    later
+}
+
 /// Writes all and says which were written: `(begun, ended)`.
 async fn write(
     connection: &mut PgConnection,
@@ -145,7 +163,7 @@ async fn write(
         .bind(list(finishes, |end| millis(end.finished_at)))
         .bind(list(finishes, |end| end.verdict.connection_ended_at().map(millis)))
         .bind(list(finishes, |end| end.due_at().map(millis)))
-        .bind(list(finishes, |end| end.leased_by))
+        .bind(list(finishes, Finish::held))
         .fetch_one(connection)
         .await?;
     let set = |ids: Option<Vec<Uuid>>| ids.into_iter().flatten().collect();

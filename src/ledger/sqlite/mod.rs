@@ -19,7 +19,7 @@ use super::{
     LedgerError, Migration, NewAttempt, OpenError, Swept,
 };
 use crate::config::Synchronous;
-use writer::Writer;
+use writer::{Lasting, Writer};
 
 /// How the file is opened.
 #[derive(Debug)]
@@ -130,11 +130,15 @@ async fn blocking<T: Send + 'static>(
 #[async_trait]
 impl Ledger for Sqlite {
     async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError> {
-        self.writer.run(move |connection| statements::begin(connection, &attempt)).await
+        self.writer
+            .run(Lasting::Power, move |connection| statements::begin(connection, &attempt))
+            .await
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
-        self.writer.run(move |connection| statements::finish(connection, &finish)).await
+        self.writer
+            .run(Lasting::Process, move |connection| statements::finish(connection, &finish))
+            .await
     }
 
     async fn find_key(
@@ -157,7 +161,7 @@ impl Ledger for Sqlite {
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
         let claim = move |connection: &_| statements::claim(connection, owner, now, lease, limit);
-        self.writer.run(claim).await
+        self.writer.run(Lasting::Process, claim).await
     }
 
     async fn release(
@@ -168,7 +172,7 @@ impl Ledger for Sqlite {
     ) -> Result<(), LedgerError> {
         let release =
             move |connection: &_| statements::release(connection, id, owner, next_look_at);
-        self.writer.run(release).await
+        self.writer.run(Lasting::Process, release).await
     }
 
     async fn sweep(
@@ -177,7 +181,11 @@ impl Ledger for Sqlite {
         keep: Duration,
         batch: usize,
     ) -> Result<Swept, LedgerError> {
-        self.writer.run(move |connection| statements::sweep(connection, now, keep, batch)).await
+        self.writer
+            .run(Lasting::Process, move |connection| {
+                statements::sweep(connection, now, keep, batch)
+            })
+            .await
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
@@ -194,12 +202,16 @@ impl Ledger for Sqlite {
         // Looked for outside the transaction, which would hold every sign-up up meanwhile.
         let attempts = self.find(Find::Email(*email), usize::MAX).await?;
         let ids: Vec<_> = attempts.into_iter().map(|attempt| attempt.id).collect();
-        self.writer.run(move |connection| statements::delete(connection, &ids)).await
+        self.writer
+            .run(Lasting::Power, move |connection| statements::delete(connection, &ids))
+            .await
     }
 
     async fn check(&self, now: Duration) -> Result<(), LedgerError> {
         let secret = self.secret;
-        let known = self.writer.run(move |connection| statements::check(connection, &secret, now));
+        let known = self
+            .writer
+            .run(Lasting::Process, move |connection| statements::check(connection, &secret, now));
         if known.await? { Ok(()) } else { Err(LedgerError::unavailable(OpenError::OtherKey)) }
     }
 

@@ -40,7 +40,7 @@ const FINISH: &str = "\
     auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
     connection_ended_at = coalesce(?7, connection_ended_at), due_at = ?8, owner = NULL \
     WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state = 4)) \
-    AND (?9 IS NULL OR owner = ?9)";
+    AND (?9 IS NULL OR coalesce(connection_ended_at, -1) = ?9)";
 
 const FREE: &str = "\
     UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
@@ -154,7 +154,7 @@ pub(super) fn finish(connection: &Connection, finish: &Finish) -> Result<bool> {
         millis(finish.finished_at),
         finish.verdict.connection_ended_at().map(millis),
         finish.due_at().map(millis),
-        finish.leased_by.as_ref().map(Uuid::as_bytes),
+        finish.held(),
     ])?;
     if rows == 1 && finish.verdict == Verdict::NotCreated {
         cached(connection, FREE)?.execute([blob(&finish.id)])?;

@@ -31,8 +31,18 @@ type Job = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Answer + Send>;
 type Answer = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
 enum Message {
-    Job(Job),
+    Job(Job, Lasting),
     Close(oneshot::Sender<()>),
+}
+
+/// What a write has to survive before it is told as done, where `ledger.synchronous` is `full`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Lasting {
+    /// The end of the process. For what can be found out again: an end that the power takes leaves
+    /// an attempt open, which is looked up.
+    Process,
+    /// A loss of power. For what nobody could find out again: that an attempt was begun.
+    Power,
 }
 
 /// Hands jobs to the thread, which ends when this is dropped.
@@ -51,7 +61,7 @@ impl Writer {
         lock: Option<File>,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let thread = Thread { connection: Some(connection), path, synchronous };
+        let thread = Thread { connection: Some(connection), path, synchronous, syncs: synchronous };
         thread::Builder::new().name("ledger".into()).spawn(move || {
             let closed = thread.run(receiver);
             drop(lock);
@@ -69,6 +79,7 @@ impl Writer {
     /// When it fails, when the transaction does, or when the ledger is closed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
+        lasting: Lasting,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let (tell, told) = oneshot::channel();
@@ -83,7 +94,7 @@ impl Writer {
             })
         };
         let closed = || LedgerError::unavailable(Closed);
-        self.0.send(Message::Job(Box::new(job))).await.map_err(|_| closed())?;
+        self.0.send(Message::Job(Box::new(job), lasting)).await.map_err(|_| closed())?;
         told.await.map_err(|_| closed())?
     }
 
@@ -107,6 +118,8 @@ struct Thread {
     connection: Option<Connection>,
     path: PathBuf,
     synchronous: Synchronous,
+    /// What the connection does at a commit now.
+    syncs: Synchronous,
 }
 
 impl Thread {
@@ -116,13 +129,17 @@ impl Thread {
         let mut jobs = Vec::with_capacity(BATCH);
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
+            let mut lasting = Lasting::Process;
             for message in batch.drain(..) {
                 match message {
-                    Message::Job(job) => jobs.push(job),
+                    Message::Job(job, needed) => {
+                        lasting = lasting.max(needed);
+                        jobs.push(job);
+                    }
                     Message::Close(tell) => close = Some(tell),
                 }
             }
-            self.transact(&mut jobs);
+            self.transact(&mut jobs, lasting);
             if close.is_some() {
                 return close;
             }
@@ -131,9 +148,9 @@ impl Thread {
     }
 
     /// Does all jobs in one transaction, then answers them.
-    fn transact(&mut self, jobs: &mut Vec<Job>) {
+    fn transact(&mut self, jobs: &mut Vec<Job>, lasting: Lasting) {
         let mut answers = Vec::with_capacity(jobs.len());
-        let committed = match self.begin() {
+        let committed = match self.begin(lasting) {
             Ok(connection) => {
                 let mut intact = Ok(());
                 for job in jobs.drain(..) {
@@ -166,12 +183,29 @@ impl Thread {
     }
 
     /// An open transaction that may write.
-    fn begin(&mut self) -> Result<&Connection, LedgerError> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => connect(&self.path, self.synchronous)?,
+    fn begin(&mut self, lasting: Lasting) -> Result<&Connection, LedgerError> {
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            self.syncs = self.synchronous;
+            connect(&self.path, self.synchronous)?
         };
         let connection = self.connection.insert(connection);
+        let wanted = match lasting {
+            Lasting::Power => self.synchronous,
+            Lasting::Process => Synchronous::Normal,
+        };
+        if wanted != self.syncs {
+            // Takes hold only between transactions.
+            execute(
+                connection,
+                match wanted {
+                    Synchronous::Full => "PRAGMA synchronous = FULL",
+                    Synchronous::Normal => "PRAGMA synchronous = NORMAL",
+                },
+            )?;
+            self.syncs = wanted;
+        }
         // Taking the write lock here, not at the first write, is what busy_timeout waits for.
         execute(connection, "BEGIN IMMEDIATE")?;
         Ok(connection)

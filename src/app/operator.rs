@@ -1,0 +1,74 @@
+//! The wiring of an operator's commands: the ledger beside a running service, and what settles.
+
+use std::sync::Arc;
+
+use super::{StartError, times};
+use crate::auth0::Client;
+use crate::clock::Clock;
+use crate::config::{Database, LedgerSettings, Settings};
+use crate::ledger::{self, Access, Digests, Ledger, OpenError};
+use crate::lifecycle::Lifecycle;
+use crate::signup::{self, Settler, Signups};
+use crate::telemetry::Metrics;
+
+/// The ledger of a service, opened for one command.
+#[derive(Debug)]
+pub struct Desk {
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The digests that it is searched by.
+    pub digests: Arc<Digests>,
+    clock: Arc<dyn Clock>,
+    lifecycle: Lifecycle,
+}
+
+impl Desk {
+    /// Opens the ledger, which has to be there and up to date: a command that asks a question
+    /// neither makes it nor changes its tables under a service of another version.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be reached, or belongs to another secret.
+    pub async fn open(
+        settings: &LedgerSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        if let Database::Sqlite(path) = &settings.database
+            && !path.exists()
+        {
+            return Err(OpenError::Absent { path: path.clone() }.into());
+        }
+        let settings = LedgerSettings { migrate: false, ..settings.clone() };
+        let lifecycle = Lifecycle::new();
+        let digests = Arc::new(ledger::digests(&settings)?);
+        let opened = ledger::open(&settings, &digests, Access::Operate, clock.now(), &lifecycle);
+        Ok(Self { ledger: opened.await?, digests, clock, lifecycle })
+    }
+
+    /// What settles attempts of this ledger, by the tenant of these settings.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up or a setting cannot be sent.
+    pub async fn settler(&self, settings: &Settings) -> Result<Settler, StartError> {
+        let Settings { auth0, ledger, signup, .. } = settings;
+        let clock = || Arc::clone(&self.clock);
+        let client = Client::start(auth0, clock(), Arc::new(Metrics::new()), &self.lifecycle)?;
+        let signups = Signups::new(signup::Parts {
+            auth0: Arc::new(client),
+            ledger: Arc::clone(&self.ledger),
+            digests: Arc::clone(&self.digests),
+            clock: clock(),
+            lifecycle: self.lifecycle.clone(),
+            times: times(auth0, ledger, signup),
+            pin_user_id: auth0.pin_user_id,
+        });
+        let settler = signups.settler();
+        settler.learn_pin().await;
+        Ok(settler)
+    }
+
+    /// Closes the ledger and ends what the settler kept up.
+    pub async fn close(self) {
+        self.ledger.close().await;
+        self.lifecycle.stop();
+    }
+}

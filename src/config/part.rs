@@ -1,0 +1,99 @@
+//! Parts of the settings, for commands that need no more: one that reads the ledger asks for no
+//! credentials of the tenant.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::fault::{Fault, Faults};
+use super::layers::Layers;
+use super::reader::Reader;
+use super::{AdminSettings, LedgerSettings, http, ledger};
+
+/// Reads `[database]`, `[secrets]` and `[ledger]`.
+///
+/// # Errors
+/// The faults of these sections, and every key that does not exist.
+pub fn load_ledger(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<LedgerSettings, Faults> {
+    load_part(file, environment, &["database", "secrets", "ledger"], ledger::read)
+}
+
+/// Reads `[admin]`.
+///
+/// # Errors
+/// The faults of this section, and every key that does not exist.
+pub fn load_admin(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<AdminSettings, Faults> {
+    load_part(file, environment, &["admin"], |reader| Some(http::read_admin(reader)))
+}
+
+/// Reads what `read` reads, and leaves out what is wrong with other sections.
+fn load_part<T>(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+    sections: &[&str],
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+) -> Result<T, Faults> {
+    let mut faults = Faults::default();
+    let Ok(layers) = Layers::read(file, environment, &mut faults) else {
+        faults.push(Fault::unmergeable());
+        return Err(faults);
+    };
+    faults.retain(|fault| {
+        let section = fault.key.split('.').next().unwrap_or_default();
+        !layers.is_key(&fault.key) || sections.contains(&section)
+    });
+    let mut reader = Reader::new(&layers, faults);
+    match read(&mut reader) {
+        Some(part) => reader.finish(part),
+        None => Err(reader.into_faults()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Database;
+    use super::*;
+
+    fn variables(given: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+        given.iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+
+    fn faults<T>(loaded: Result<T, Faults>) -> Vec<String> {
+        let faults = loaded.err().unwrap_or_default();
+        faults.iter().map(|fault| fault.key.clone()).collect()
+    }
+
+    #[test]
+    fn the_ledger_needs_no_tenant() {
+        let settings = load_ledger(None, variables(&[("DATABASE_URL", "sqlite://x.db")])).unwrap();
+        assert!(matches!(settings.database, Database::Sqlite(path) if path == Path::new("x.db")));
+    }
+
+    #[test]
+    fn faults_of_other_sections_are_left_out_and_unknown_keys_are_not() {
+        let given = variables(&[
+            ("PORT", "x"),
+            ("AUTH0_CLIENT_SECRET_FILE", "/nonexistent"),
+            ("SIGNUP__HTTP__PROT", "1"),
+            ("SIGNUP__LEDGER__MIGRATE", "perhaps"),
+            ("SIGNUP__ADMIN__PORT", "x"),
+        ]);
+        let mut of_the_ledger = faults(load_ledger(None, given.clone()));
+        of_the_ledger.sort();
+        assert_eq!(of_the_ledger, ["http.prot", "ledger.migrate"]);
+        let mut of_the_probes = faults(load_admin(None, given));
+        of_the_probes.sort();
+        assert_eq!(of_the_probes, ["admin.port", "http.prot"]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_a_fault() {
+        let loaded = load_ledger(Some(Path::new("/nonexistent.toml")), variables(&[]));
+        assert_eq!(faults(loaded), ["--config"]);
+    }
+}

@@ -1,0 +1,153 @@
+//! What an operator answers a complaint with. Every output is searched for what is personal.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Route};
+
+use crate::app::{ada, ada_with};
+use crate::operator::Desk;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn this_address_got_an_error_page_was_the_account_made() {
+    let desk = Desk::open().await;
+    let page = desk.lose("ada@example.com", Fault::answer(500).after_acting()).await;
+    desk.sign_up(&ada_with("email", "grace@example.com")).await;
+
+    // The person gives the address, as people write it.
+    let found = desk.run(&["attempts", "find", "--email"], "  Ada@Example.COM \n").with(0);
+    assert!(found.contains("unknown: the account may have been made"), "{found}");
+    assert!(found.contains(page.json()["request_id"].as_str().unwrap()), "{found}");
+    let json = desk.run(&["attempts", "find", "--email", "--json"], "ada@example.com").rows();
+    let id = json[0]["id"].as_str().unwrap();
+    assert_eq!((json.len(), json[0]["user_id"].is_null()), (1, true), "{json:?}");
+
+    // Auth0 does not tell yet, and the command says so.
+    let settled = desk.settle(&[id], "1000").with(3);
+    assert!(settled.contains("unknown: the tenant did not tell"), "{settled}");
+
+    desk.auth0.clear_faults();
+    assert_eq!(desk.settle(&[id], "1000").with(0), format!("{id} created\n"));
+    let found = desk.run(&["attempts", "find", "--email"], "ada@example.com\n").with(0);
+    let users = desk.auth0.users();
+    let user_id = users.iter().find(|user| user["email"] == "ada@example.com").unwrap();
+    assert!(found.contains("created: this attempt made the account"), "{found}");
+    assert!(found.contains(user_id["user_id"].as_str().unwrap()), "{found}");
+
+    // They want to be forgotten; nobody else is.
+    let removed = desk.run(&["attempts", "forget", "--email"], "ada@example.com").with(0);
+    assert_eq!(removed, "removed 1 attempt\n");
+    desk.run(&["attempts", "find", "--email"], "ada@example.com").with(3);
+    assert_eq!(desk.run(&["attempts", "list", "--json"], "").rows().len(), 1);
+    let again = desk.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(again.problem(), "email_taken", "the service goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_there_counts_only_so_long_after_the_call() {
+    let desk = Desk::open().await;
+    desk.lose("ada@example.com", Fault::answer(500)).await;
+    desk.auth0.clear_faults();
+    let settled = desk.settle(&[], "3600000").with(3);
+    assert!(settled.contains("unknown: there is no user so far"), "{settled}");
+
+    // Nor before it is known that this connection keeps the ids that are pinned.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let settled = desk.settle(&[], "1000").with(3);
+    assert!(settled.contains("nothing before the ledger holds a user"), "{settled}");
+    desk.sign_up(&ada_with("email", "grace@example.com")).await;
+
+    let settled = desk.settle(&["--json"], "1000").rows();
+    assert_eq!(
+        (&settled[0]["state"], settled[0]["doubt"].is_null()),
+        (&"not_created".into(), true)
+    );
+    let all = desk.settle(&[], "1000");
+    assert_eq!((all.status, all.stderr.as_str()), (0, "every attempt is settled\n"));
+    assert_eq!(desk.auth0.users().len(), 1, "settling only looks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scope_that_is_missing_is_told() {
+    let desk = Desk::open().await;
+    desk.lose("ada@example.com", Fault::answer(500)).await;
+    desk.auth0.clear_faults();
+    desk.auth0.tenant(|tenant| tenant.scopes = vec!["create:users".into()]);
+    desk.auth0.revoke_tokens();
+    let settled = desk.settle(&[], "1000").with(3);
+    assert!(settled.contains("unknown: the application lacks the scope read:users"), "{settled}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_is_under_way_is_left_alone() {
+    let desk = Desk::open_with(("SIGNUP__AUTH0__TIMEOUT_MS", "10000")).await;
+    desk.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(2)));
+    let form = ada();
+    let operator = async {
+        let id = loop {
+            let open = desk.run(&["attempts", "list", "--state", "open", "--json"], "").rows();
+            if let Some(row) = open.first() {
+                break row["id"].as_str().unwrap().to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        let one = desk.settle(&[&id], "1000").with(3);
+        assert!(one.contains("open: a sign-up may be at work on it for another"), "{one}");
+        let all = desk.settle(&[], "1000");
+        assert!(all.stderr.ends_with("1 attempt under way, left alone\n"), "{}", all.stderr);
+        assert_eq!(all.with(0), "");
+        assert!(desk.auth0.calls(Route::GetUser).is_empty());
+    };
+    let (answer, ()) = tokio::join!(desk.sign_up(&form), operator);
+    assert_eq!(answer.status, 201);
+    assert_eq!(desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_are_newest_first_bounded_and_by_state() {
+    let desk = Desk::open().await;
+    desk.sign_up(&ada()).await;
+    desk.sign_up(&ada_with("password", "Another-Password-1")).await;
+    let all = desk.run(&["attempts", "list", "--json"], "").rows();
+    let states: Vec<_> = all.iter().map(|row| row["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["exists", "created"]);
+    let table = desk.run(&["attempts", "list", "--limit", "1"], "");
+    assert!(table.stderr.contains("there may be more"), "{}", table.stderr);
+    let table = table.with(0);
+    assert_eq!(table.lines().count(), 2, "a head and a row: {table}");
+    assert!(table.contains("exists") && table.contains("email_taken"), "{table}");
+    let created = desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows();
+    assert_eq!(created, all[1..]);
+
+    let id = created[0]["id"].as_str().unwrap();
+    let shown = desk.run(&["attempts", "show", id], "").with(0);
+    assert!(shown.contains("created: this attempt made the account"), "{shown}");
+    let request = created[0]["request_id"].as_str().unwrap();
+    assert_eq!(desk.run(&["attempts", "find", "--request-id", request], "").with(0), shown);
+    assert_eq!(desk.settle(&[id], "1000").with(0), format!("{id} created\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_3_and_what_is_wrong_is_not() {
+    let desk = Desk::open().await;
+    let nobody = "01a21089-f5c1-72a8-88c0-fb2b4c813f7f";
+    desk.run(&["attempts", "show", nobody], "").with(3);
+    desk.run(&["attempts", "find", "--request-id", nobody], "").with(3);
+    desk.run(&["attempts", "find", "--email"], "nobody@example.org").with(3);
+    desk.settle(&[nobody], "1000").with(3);
+    assert_eq!(
+        desk.run(&["attempts", "forget", "--email"], "a@example.org").with(0),
+        "removed 0 attempts\n"
+    );
+    // No address: neither told nor taken for somebody.
+    desk.run(&["attempts", "find", "--email"], "ada lovelace\n").with(1);
+    desk.run(&["attempts", "forget", "--email"], "").with(1);
+    for wrong in [
+        ["attempts", "find"].as_slice(),
+        &["attempts", "forget"],
+        &["attempts", "show", "x"],
+        &["attempts", "list", "--state", "lost"],
+        &["attempts", "settle"],
+    ] {
+        desk.run(wrong, "").with(2);
+    }
+}

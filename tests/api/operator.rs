@@ -1,0 +1,121 @@
+//! An operator beside a running service: the real binary twice.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
+use reqwest::Client;
+use serde_json::Value;
+
+use crate::app::{Answer, ada_with};
+use crate::process::Process;
+
+/// What no output may hold, in any case.
+const PERSONAL: [&str; 6] =
+    ["ada", "lovelace", "example.com", "difference-engine", "demo-secret", "grace"];
+
+/// A running service, its tenant and an operator at its side.
+pub(crate) struct Desk {
+    pub(crate) auth0: Emulator,
+    service: Process,
+}
+
+/// What a command answered.
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Desk {
+    pub(crate) async fn open() -> Self {
+        Self::open_with(("SIGNUP__AUTH0__TIMEOUT_MS", "300")).await
+    }
+
+    pub(crate) async fn open_with(setting: (&str, &str)) -> Self {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        let settings = [
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            // The settler of the service is slower than the operator.
+            ("SIGNUP__SETTLEMENT__NOT_CREATED_AFTER_MS", "3600000"),
+            setting,
+        ];
+        let service = Process::start(&auth0, &settings).await;
+        Self { auth0, service }
+    }
+
+    pub(crate) async fn sign_up(&self, body: &Value) -> Answer {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://{}/signup", self.service.address);
+        Answer::of(client.post(url).json(body)).await
+    }
+
+    /// Signs up with a call that Auth0 acts on, or does not, and nobody hears of.
+    pub(crate) async fn lose(&self, email: &str, fault: Fault) -> Answer {
+        self.auth0.fault(Route::CreateUser, fault);
+        self.auth0.fault(Route::CreateUser, Fault::answer(500).always());
+        self.auth0.fault(Route::GetUser, Fault::answer(500).always());
+        let answer = self.sign_up(&ada_with("email", email)).await;
+        assert_eq!(answer.problem(), "outcome_unknown");
+        answer
+    }
+
+    /// Runs a command with what is typed, as an operator whose environment knows the ledger only.
+    pub(crate) fn run(&self, arguments: &[&str], typed: &str) -> Said {
+        self.run_with(arguments, typed, &[])
+    }
+
+    /// Asks Auth0 too; finding nobody counts after `proof` milliseconds.
+    pub(crate) fn settle(&self, arguments: &[&str], proof: &str) -> Said {
+        let tenant = [
+            ("AUTH0_DOMAIN", self.auth0.url()),
+            ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("SIGNUP__SETTLEMENT__NOT_CREATED_AFTER_MS", proof),
+        ];
+        self.run_with(&[&["attempts", "settle"], arguments].concat(), "", &tenant)
+    }
+
+    fn run_with(&self, arguments: &[&str], typed: &str, variables: &[(&str, &str)]) -> Said {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
+            .args(arguments)
+            .current_dir(self.service.folder())
+            .env_clear()
+            .envs(variables.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that reads nothing may have ended already.
+        drop(child.stdin.take().unwrap().write_all(typed.as_bytes()));
+        Said::new(&child.wait_with_output().unwrap())
+    }
+}
+
+impl Said {
+    fn new(output: &Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let said = Self {
+            status: output.status.code().unwrap(),
+            stdout: text(&output.stdout),
+            stderr: text(&output.stderr),
+        };
+        let all = format!("{}{}", said.stdout, said.stderr).to_lowercase();
+        for personal in PERSONAL {
+            assert!(!all.contains(personal), "{personal} in {all}");
+        }
+        said
+    }
+
+    /// What was answered, after a look at the status.
+    pub(crate) fn with(self, status: i32) -> String {
+        assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    /// A JSON object a line.
+    pub(crate) fn rows(self) -> Vec<Value> {
+        self.with(0).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}

@@ -1,0 +1,89 @@
+//! The commands that operators run on a ledger, by the real binary, on both databases.
+
+use std::process::{Command, Output};
+
+use auth0_signup::ledger::Access;
+use secrecy::ExposeSecret as _;
+
+use crate::backend::{Backend, NOW};
+use crate::rows::keyless;
+
+fn run(backend: &Backend, arguments: &[&str]) -> Output {
+    let secret = backend.settings.secret_key.as_ref().map(|key| key.expose_secret().to_owned());
+    Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
+        .args(arguments)
+        .env_clear()
+        .env("DATABASE_URL", backend.url())
+        .envs(secret.map(|key| ("SIGNUP__SECRETS__KEY", key)))
+        .output()
+        .unwrap()
+}
+
+/// What it said on stdout, after a look at its status.
+fn said(output: &Output, status: i32) -> String {
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+async fn migrates(mut backend: Backend) {
+    let pending = said(&run(&backend, &["migrate", "status"]), 3);
+    assert!(pending.starts_with("0001 attempts") && pending.contains(" pending\n"), "{pending}");
+    assert_eq!(said(&run(&backend, &["migrate", "status"]), 3), pending, "status applies nothing");
+
+    let applied = said(&run(&backend, &["migrate"]), 0);
+    assert!(applied.starts_with("applied "), "{applied}");
+    let status = said(&run(&backend, &["migrate", "status"]), 0);
+    assert_eq!(status.lines().count(), pending.lines().count());
+    assert!(!status.contains("pending") && status.contains('Z'), "{status}");
+    assert_eq!(said(&run(&backend, &["migrate"]), 0), "nothing is pending\n");
+    assert_eq!(said(&run(&backend, &["migrate", "status"]), 0), status);
+
+    // What it made is what the service takes.
+    backend.settings.migrate = false;
+    let ledger = backend.try_open(Access::Serve).await.unwrap();
+    let attempt = keyless(NOW);
+    ledger.begin(attempt.clone()).await.unwrap();
+    let id = attempt.id.to_string();
+    let listed = said(&run(&backend, &["attempts", "list", "--state", "open"]), 0);
+    assert!(listed.contains(&id), "{listed}");
+    let shown = said(&run(&backend, &["attempts", "show", &id]), 0);
+    assert!(shown.contains("open: begun and not ended"), "{shown}");
+    assert_eq!(said(&run(&backend, &["attempts", "find", "--request-id", "request-1"]), 0), shown);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_fresh_sqlite_file_is_migrated_by_command() {
+    migrates(Backend::sqlite()).await;
+}
+
+#[tokio::test]
+async fn a_fresh_sqlite_file_gets_its_secret_too() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    migrates(backend).await;
+}
+
+#[tokio::test]
+async fn a_fresh_postgres_database_is_migrated_by_command() {
+    migrates(Backend::postgres().await).await;
+}
+
+#[tokio::test]
+async fn a_ledger_that_is_not_there_or_not_up_to_date_is_told_and_not_made() {
+    let backend = Backend::sqlite();
+    let path = backend.url().replace("sqlite://", "");
+    for arguments in [["attempts", "list"], ["migrate", "status"]] {
+        run(&backend, &arguments);
+        assert!(!std::fs::exists(&path).unwrap(), "{arguments:?} made {path}");
+    }
+    let output = run(&backend, &["attempts", "list"]);
+    assert_eq!(said(&output, 2), "");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no ledger at"));
+
+    let backend = Backend::postgres().await;
+    let output = run(&backend, &["attempts", "list"]);
+    assert_eq!(said(&output, 2), "");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("run `auth0-signup migrate`"));
+    assert!(said(&run(&backend, &["migrate", "status"]), 3).contains("pending"));
+}

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{
-    self, Access, AttemptId, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey, PinnedUserId,
-    Verdict,
+    self, Access, AttemptId, Basis, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey,
+    PinnedUserId, Verdict,
 };
 use auth0_signup::lifecycle::Lifecycle;
 use uuid::Uuid;
@@ -67,6 +67,7 @@ fn attempt(key: Candidates) -> NewAttempt {
 
 fn created(attempt: &NewAttempt) -> Finish {
     Finish {
+        basis: Basis::Seen,
         id: attempt.id,
         verdict: Verdict::Created { user_id: None },
         code: "created",

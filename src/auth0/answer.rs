@@ -37,6 +37,13 @@ pub(super) fn refuses_token(status: u16, body: &[u8]) -> bool {
     status == 401 || (status == 400 && is_bearer())
 }
 
+/// Whether an answer says that the application lacks the scope. A 403 alone does not: the network in
+/// front of the tenant sends those as well, and they pass.
+pub(super) fn lacks_scope(status: u16, body: &[u8]) -> bool {
+    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
+    status == 403 && envelope.error_code.as_deref() == Some("insufficient_scope")
+}
+
 /// The meaning of an answer to create-user that is not a success and does not refuse the token.
 ///
 /// `now` is the wall clock, for a reset given as an absolute time.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::answer::lacks_scope;
 use super::client::Answer;
 use super::create_user::User;
 use super::error::{Error, Transport};
@@ -100,9 +101,10 @@ fn read<T>(answer: &Answer, parse: impl Fn(&Bytes) -> Option<T>) -> Result<T, Lo
 }
 
 fn failure(answer: &Answer) -> LookupError {
-    match answer.status {
-        403 => LookupError::Forbidden,
-        status => unclear(Transport::Status(status)),
+    if lacks_scope(answer.status, answer.body.as_deref().unwrap_or_default()) {
+        LookupError::Forbidden
+    } else {
+        unclear(Transport::Status(answer.status))
     }
 }
 

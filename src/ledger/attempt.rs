@@ -171,9 +171,10 @@ pub enum Verdict {
     },
     /// The user existed before.
     Exists,
-    /// The create call may have been acted on. It is due for a look at once.
+    /// The create call may have been acted on. It is due for a look once its connection has ended.
     Unknown {
-        /// When the connection that carried the call ended: the time from which a 404 counts.
+        /// When the connection that carried the call ended: the time from which a 404 counts. For
+        /// a call that is about to be made, when it has surely ended.
         connection_ended_at: Duration,
     },
     /// Surely nothing was created; frees the key.
@@ -206,6 +207,19 @@ impl Verdict {
     }
 }
 
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// An answer, or a user that was found: true whatever happens meanwhile.
+    Seen,
+    /// That nobody was found. Void, and not written, once another call of the attempt has been
+    /// written down.
+    Absence {
+        /// When the attempt's calls had ended, as the row said before the look.
+        connection_ended_at: Option<Duration>,
+    },
+}
+
 /// The end of an attempt.
 #[derive(Debug, Clone)]
 pub struct Finish {
@@ -219,12 +233,25 @@ pub struct Finish {
     pub auth0_request_id: Option<String>,
     /// Now.
     pub finished_at: Duration,
+    /// What it rests on.
+    pub basis: Basis,
 }
 
 impl Finish {
-    /// When the settler is to look: at once at what is not known, and at nothing else.
+    /// What the row has to hold as `connection_ended_at`, in milliseconds; -1: nothing.
+    pub(crate) fn held(&self) -> Option<i64> {
+        match self.basis {
+            Basis::Seen => None,
+            Basis::Absence { connection_ended_at } => {
+                Some(connection_ended_at.map_or(-1, super::stored::millis))
+            }
+        }
+    }
+
+    /// When the settler is to look at what is not known: as soon as no call is under way.
     pub(crate) fn due_at(&self) -> Option<Duration> {
-        (!self.verdict.state().is_settled()).then_some(self.finished_at)
+        let ended = self.verdict.connection_ended_at()?;
+        Some(ended.max(self.finished_at))
     }
 }
 

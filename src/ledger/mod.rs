@@ -23,7 +23,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use attempt::{Attempt, AttemptId, Finish, NewAttempt, NewKey, PinnedUserId, State, Verdict};
+pub use attempt::{
+    Attempt, AttemptId, Basis, Finish, NewAttempt, NewKey, PinnedUserId, State, Verdict,
+};
 pub use digest::{Candidates, Digest, Digests, SubKey};
 pub use migrations::Migration;
 pub use open::{Access, OpenError, migrate, migrations, open};

@@ -7,6 +7,7 @@
 mod doubt;
 mod outcome;
 mod recent;
+mod replay;
 mod settle;
 mod settler;
 
@@ -22,12 +23,12 @@ pub use settler::Settler;
 
 use self::recent::{Entered, Made, Recent, Turn, told};
 use self::settle::{Attempting, Pin, Settled};
-use crate::auth0::{Client, Error, Transport, User};
+use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{
-    Attempt, AttemptId, Begun, Candidates, Digests, Finish, Ledger, LedgerError, NewAttempt,
-    NewKey, PinnedUserId, State,
+    AttemptId, Basis, Begun, Candidates, Digests, Finish, Ledger, LedgerError, NewAttempt, NewKey,
+    PinnedUserId,
 };
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::chain;
@@ -212,69 +213,6 @@ impl Shared {
 }
 
 impl Shared {
-    /// Answers a key that is written down already.
-    async fn known(&self, person: &Person, attempt: Attempt) -> Done {
-        let bound = attempt.key.as_ref().is_some_and(|key| person.binding.contains(&key.binding));
-        if !bound {
-            return Done::new(Outcome::KeyReused);
-        }
-        match self.awaited(attempt).await {
-            Ok(Some(attempt)) => self.replay(person, &attempt).await.replay(),
-            Ok(None) => Done::new(Outcome::InProgress),
-            Err(error) => error.into(),
-        }
-    }
-
-    /// The attempt once nobody works on it any more; `None` when that takes too long.
-    async fn awaited(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
-        let deadline = Instant::now() + self.times.twin_wait;
-        loop {
-            let leased = attempt.due_at.is_some_and(|until| until > self.clock.now());
-            if attempt.state != State::Open || !leased {
-                return Ok(Some(attempt));
-            }
-            if Instant::now() + POLL > deadline {
-                return Ok(None);
-            }
-            sleep(POLL).await;
-            match self.ledger.get(attempt.id).await? {
-                Some(now) => attempt = now,
-                // Forgotten by an operator: there is nothing to wait for.
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// What a settled attempt is answered with; an unsettled one is taken up again.
-    async fn replay(&self, person: &Person, attempt: &Attempt) -> Done {
-        match attempt.state {
-            State::Created => self.created(person, attempt).await,
-            State::Exists => Done::new(Outcome::EmailTaken),
-            State::Open | State::Unknown => self.take_up(person, &attempt.into()).await,
-            State::NotCreated => {
-                let code = attempt.code.as_deref().unwrap_or_default();
-                Done::new(Outcome::not_created(code))
-            }
-        }
-    }
-
-    /// The user that an earlier attempt made, as it is now; without `read:users` what is known of
-    /// it.
-    async fn created(&self, person: &Person, attempt: &Attempt) -> Done {
-        let id = attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str());
-        let user = self.auth0.user(id).await.ok().flatten();
-        let user = user.unwrap_or_else(|| User::known(id, person.user.email.as_ref()));
-        Done::new(Outcome::Created(Arc::new(user)))
-    }
-
-    /// Settles an attempt that an earlier request left unknown, now that its password is here.
-    async fn take_up(&self, person: &Person, made: &Made) -> Done {
-        let why = Error::Unclear(Arc::new(Transport::Earlier));
-        let work = timeout(self.times.attempt, self.attempting(person, made).resume(why));
-        let settled = work.await.unwrap_or_else(|_| Settled::out_of_time());
-        self.finish(made.id, settled).await
-    }
-
     fn attempting<'a>(&'a self, person: &'a Person, made: &'a Made) -> Attempting<'a> {
         Attempting {
             auth0: &self.auth0,
@@ -314,6 +252,7 @@ impl Shared {
             code: done.outcome.code(),
             auth0_request_id,
             finished_at,
+            basis: Basis::Seen,
         };
         let mut pause = POLL;
         for _ in 1..FINISH_TRIES {
@@ -338,11 +277,5 @@ impl Shared {
 impl Made {
     fn new(now: Duration) -> Self {
         Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now }
-    }
-}
-
-impl From<&Attempt> for Made {
-    fn from(attempt: &Attempt) -> Self {
-        Self { id: attempt.id, user_id: attempt.user_id.clone(), begun_at: attempt.begun_at }
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::{Doubt, Shared};
 use crate::auth0::LookupError;
-use crate::ledger::{Attempt, Find, Finish, LedgerError, State, Verdict};
+use crate::ledger::{Attempt, Basis, Find, Finish, LedgerError, State, Verdict};
 use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth: replicas do not look in step.
@@ -116,11 +116,15 @@ impl Settler {
         if let Some((verdict, code)) = settled.or_else(orphan) {
             let id = attempt.id;
             let auth0_request_id = attempt.auth0_request_id.clone();
-            shared
-                .ledger
-                .finish(Finish { id, verdict, code, auth0_request_id, finished_at })
-                .await?;
-            if doubt.is_none() {
+            let basis = match verdict {
+                Verdict::Created { .. } => Basis::Seen,
+                Verdict::Exists | Verdict::Unknown { .. } | Verdict::NotCreated => {
+                    Basis::Absence { connection_ended_at: attempt.connection_ended_at }
+                }
+            };
+            let finish = Finish { id, verdict, code, auth0_request_id, finished_at, basis };
+            let written = shared.ledger.finish(finish).await?;
+            if written && doubt.is_none() {
                 tracing::info!(attempt = %id, code, "settled an attempt: {code}");
             }
         }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use auth0_emulator::{Fault, Route};
+use auth0_signup::clock::{Clock as _, SystemClock};
 use reqwest::StatusCode;
 
 use crate::app::{TestApp, ada};
@@ -81,6 +82,39 @@ async fn an_unknown_outcome_is_settled_when_the_caller_comes_back() {
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(answer.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_repeat_is_written_down_before_it_is_sent() {
+    let app = TestApp::builder().set("auth0.timeout_ms", "1000").spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
+    app.auth0.fault(Route::GetUser, Fault::answer(500));
+    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+    assert_eq!(crate::app::Answer::of(keyed()).await.problem(), "outcome_unknown");
+    app.auth0.fault(Route::CreateUser, Fault::hang());
+    let repeat = tokio::spawn(keyed().send());
+    app.until(|app| app.creates().len() == 3).await;
+    // Should the process die now, finding nobody proves nothing until the call has ended.
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    let (state, ended, due): (i64, i64, i64) = ledger
+        .query_row("SELECT state, connection_ended_at, due_at FROM attempts", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    let now = i64::try_from(SystemClock.now().as_millis()).unwrap();
+    assert!(state == 3 && ended > now + 1_000 && due == ended, "{state} {now} {ended} {due}");
+    assert!(repeat.await.unwrap().unwrap().status().is_server_error());
+}
+
+#[tokio::test]
+async fn a_403_that_passes_does_not_end_settlement() {
+    let settings = TestApp::builder().set("settlement.not_created_after_ms", "1000");
+    let app = settings.spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
+    // The look within the request, and the settler's first.
+    app.auth0.fault(Route::GetUser, Fault::html(403).times(2));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    app.until(|app| app.auth0.calls(Route::GetUser).len() > 2).await;
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    AttemptId, Begun, Candidates, Digest, Finish, NewAttempt, NewKey, PinnedUserId, Verdict,
+    AttemptId, Basis, Begun, Candidates, Digest, Finish, NewAttempt, NewKey, PinnedUserId, Verdict,
 };
 
 use crate::backend::NOW;
@@ -46,7 +46,8 @@ pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
 
 pub(crate) fn finish(id: AttemptId, verdict: Verdict, code: &'static str) -> Finish {
     let finished_at = NOW + Duration::from_millis(456);
-    Finish { id, verdict, code, auth0_request_id: Some("auth0-request".to_owned()), finished_at }
+    let auth0_request_id = Some("auth0-request".to_owned());
+    Finish { id, verdict, code, auth0_request_id, finished_at, basis: Basis::Seen }
 }
 
 pub(crate) fn created(id: AttemptId) -> Finish {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    Access, Attempt, AttemptId, Begun, Candidates, Find, Ledger, NewAttempt, OpenError, State,
-    Verdict,
+    Access, Attempt, AttemptId, Basis, Begun, Candidates, Find, Finish, Ledger, NewAttempt,
+    OpenError, State, Verdict,
 };
 use uuid::Uuid;
 
@@ -43,7 +43,8 @@ on_both! {
     an_expired_key_is_not_found_and_begins_anew,
     a_key_under_the_previous_secret_is_known,
     a_settled_attempt_stays_as_it_is_unless_it_was_created,
-    an_unknown_attempt_is_due_at_once_and_can_be_settled,
+    an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled,
+    what_a_settler_concludes_is_void_once_the_call_is_repeated,
     several_ends_of_one_attempt_at_once_leave_the_truth,
     two_owners_never_get_the_same_attempt,
     a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back,
@@ -206,7 +207,7 @@ async fn a_settled_attempt_stays_as_it_is_unless_it_was_created(backend: Backend
     assert!(!ledger.finish(created(AttemptId::new(NOW))).await.unwrap());
 }
 
-async fn an_unknown_attempt_is_due_at_once_and_can_be_settled(backend: Backend) {
+async fn an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
@@ -215,14 +216,39 @@ async fn an_unknown_attempt_is_due_at_once_and_can_be_settled(backend: Backend) 
     let unknown = finish(attempt.id, unknown, "outcome_unknown");
     assert!(ledger.finish(unknown.clone()).await.unwrap());
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.connection_ended_at, row.due_at), (Some(ended), Some(unknown.finished_at)));
-    let claimed = ledger.claim_open(Uuid::now_v7(), unknown.finished_at, DEADLINE, 10).await;
-    assert_eq!(claimed.unwrap().len(), 1);
+    assert_eq!((row.connection_ended_at, row.due_at), (Some(ended), Some(ended)));
+    let claim = |now| ledger.claim_open(Uuid::now_v7(), now, DEADLINE, 10);
+    assert!(claim(unknown.finished_at).await.unwrap().is_empty());
+    assert_eq!(claim(ended).await.unwrap().len(), 1);
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.due_at, row.owner), (State::Created, None, None));
     assert_eq!(row.connection_ended_at, Some(ended));
     assert!(row.key.is_some());
+}
+
+async fn what_a_settler_concludes_is_void_once_the_call_is_repeated(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    let unknown = |ended| {
+        let verdict = Verdict::Unknown { connection_ended_at: ended };
+        finish(attempt.id, verdict, "outcome_unknown")
+    };
+    assert!(ledger.finish(unknown(NOW)).await.unwrap());
+    let (settler, due) = (Uuid::now_v7(), NOW + DEADLINE);
+    assert_eq!(ledger.claim_open(settler, due, DEADLINE, 10).await.unwrap().len(), 1);
+    // While the settler looks, the caller comes back.
+    assert!(ledger.finish(unknown(due + DEADLINE)).await.unwrap());
+    let nobody = |ended| Basis::Absence { connection_ended_at: Some(ended) };
+    let absent = Finish { basis: nobody(NOW), ..not_created(attempt.id) };
+    assert!(!ledger.finish(absent.clone()).await.unwrap());
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!((row.state, row.connection_ended_at), (State::Unknown, Some(due + DEADLINE)));
+    assert_eq!(ledger.claim_open(settler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
+    let absent = Finish { basis: nobody(due + DEADLINE), ..absent };
+    assert!(ledger.finish(absent).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, State::NotCreated);
 }
 
 async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {

@@ -138,7 +138,13 @@ impl Emulator {
         self.world.faults.add(route, fault);
     }
 
-    /// Forgets the faults that have not come yet.
+    /// Lets `choose` decide for each call that no fault waits for what goes wrong with it, if
+    /// anything does; until the faults are cleared. Its number of times is not looked at.
+    pub fn choose_faults(&self, choose: impl Fn(&Entry) -> Option<Fault> + Send + Sync + 'static) {
+        self.world.faults.choose_by(Arc::new(choose));
+    }
+
+    /// Forgets the faults that have not come yet, and who chooses them.
     pub fn clear_faults(&self) {
         self.world.faults.clear();
     }

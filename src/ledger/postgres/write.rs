@@ -40,10 +40,11 @@ const WRITE: &str = "\
         binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
         key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
       FROM unnest($11::uuid[], $12::smallint[], $13::text[], $14::text[], $15::text[], \
-        $16::bigint[], $17::bigint[], $18::bigint[]) \
+        $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[]) \
         AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
-        connection_ended_at, due_at) \
-      WHERE a.id = f.id AND (a.state IN (0, 3) OR (f.state = 1 AND a.state = 4) \
+        connection_ended_at, due_at, held) \
+      WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state = 4)) \
+        AND (f.held IS NULL OR coalesce(a.connection_ended_at, -1) = f.held) \
         OR (f.state = a.state AND f.finished_at = a.finished_at)) \
       RETURNING a.id \
     ) \
@@ -162,6 +163,7 @@ async fn write(
         .bind(list(finishes, |end| millis(end.finished_at)))
         .bind(list(finishes, |end| end.verdict.connection_ended_at().map(millis)))
         .bind(list(finishes, |end| end.due_at().map(millis)))
+        .bind(list(finishes, Finish::held))
         .fetch_one(connection)
         .await?;
     let set = |ids: Option<Vec<Uuid>>| ids.into_iter().flatten().collect();

@@ -39,7 +39,8 @@ const FINISH: &str = "\
     UPDATE attempts SET state = ?2, code = ?3, auth0_user_id = ?4, \
     auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
     connection_ended_at = coalesce(?7, connection_ended_at), due_at = ?8, owner = NULL \
-    WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state = 4))";
+    WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state = 4)) \
+    AND (?9 IS NULL OR coalesce(connection_ended_at, -1) = ?9)";
 
 const FREE: &str = "\
     UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
@@ -153,6 +154,7 @@ pub(super) fn finish(connection: &Connection, finish: &Finish) -> Result<bool> {
         millis(finish.finished_at),
         finish.verdict.connection_ended_at().map(millis),
         finish.due_at().map(millis),
+        finish.held(),
     ])?;
     if rows == 1 && finish.verdict == Verdict::NotCreated {
         cached(connection, FREE)?.execute([blob(&finish.id)])?;

@@ -1,27 +1,51 @@
-//! The faults that wait for their calls.
+//! The faults that wait for their calls, and who chooses one for a call that none waits for.
+
+use std::sync::Arc;
 
 use super::Fault;
 use crate::guarded::Guarded;
+use crate::journal::Entry;
 use crate::route::Route;
 
-/// The faults of one emulator, oldest first.
+/// Decides what goes wrong with a call.
+type Choose = Arc<dyn Fn(&Entry) -> Option<Fault> + Send + Sync>;
+
+/// The faults of one emulator.
 #[derive(Debug)]
-pub(crate) struct Faults(Guarded<Vec<(Route, Fault)>>);
+pub(crate) struct Faults {
+    /// Those that wait, oldest first.
+    waiting: Guarded<Vec<(Route, Fault)>>,
+    /// Asked when none waits.
+    choose: Guarded<Option<Choose>>,
+}
 
 impl Faults {
     /// No faults.
     pub(crate) fn new() -> Self {
-        Self(Guarded::new(Vec::new()))
+        Self { waiting: Guarded::new(Vec::new()), choose: Guarded::new(None) }
     }
 
     /// Adds a fault after those there are.
     pub(crate) fn add(&self, route: Route, fault: Fault) {
-        self.0.with(|faults| faults.push((route, fault)));
+        self.waiting.with(|faults| faults.push((route, fault)));
+    }
+
+    /// Lets calls that no fault waits for go wrong as `choose` says.
+    pub(crate) fn choose_by(&self, choose: Choose) {
+        self.choose.with(|chosen_by| *chosen_by = Some(choose));
+    }
+
+    /// The fault for a call: one that waits, else one that is chosen for it.
+    pub(crate) fn of(&self, call: &Entry) -> Option<Fault> {
+        self.take(call.route()).or_else(|| {
+            let choose = self.choose.with(|choose| choose.clone())?;
+            choose(call)
+        })
     }
 
     /// The fault for a call on `route`: the oldest that covers it and has a call left.
-    pub(crate) fn take(&self, route: Route) -> Option<Fault> {
-        self.0.with(|faults| {
+    fn take(&self, route: Route) -> Option<Fault> {
+        self.waiting.with(|faults| {
             let index =
                 faults.iter().position(|(on, fault)| on.covers(route) && fault.times != Some(0))?;
             let fault = &mut faults.get_mut(index)?.1;
@@ -36,12 +60,13 @@ impl Faults {
 
     /// How many faults wait.
     pub(crate) fn len(&self) -> usize {
-        self.0.with(|faults| faults.len())
+        self.waiting.with(|faults| faults.len())
     }
 
-    /// Forgets every fault.
+    /// Forgets every fault, and who chooses.
     pub(crate) fn clear(&self) {
-        self.0.with(Vec::clear);
+        self.waiting.with(Vec::clear);
+        self.choose.with(|choose| *choose = None);
     }
 }
 

@@ -85,7 +85,7 @@ impl Arrived {
 
     async fn undated_outcome(self) -> Outcome {
         let route = self.entry.route();
-        let fault = self.world.faults.take(route);
+        let fault = self.world.faults.of(&self.entry);
         let mut wait = self.world.dice.delay(self.world.tenant().latency, route);
         let Some(Fault { delay, act, reply, .. }) = fault else {
             pause(wait).await;

@@ -1,0 +1,45 @@
+//! What is wrong at the end, by the three numbers that have to be 0.
+
+/// Which number counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Count {
+    /// One sign-up made two users, or was told so.
+    Twice,
+    /// A user, a row of the ledger and an answer do not agree.
+    Lost,
+    /// Nobody knows what came of it, or an answer makes no sense.
+    Unknown,
+}
+
+/// One thing that is wrong.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    /// Which number counts it.
+    pub(crate) count: Count,
+    /// Whom it befell; none when that cannot be told.
+    pub(crate) person: Option<usize>,
+    /// What it is.
+    pub(crate) what: String,
+}
+
+/// Everything that is wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    /// In the order in which it was found.
+    pub(crate) all: Vec<Finding>,
+    /// Clients without a key that were told "taken" of their own user after a kill: what they were
+    /// told was in the memory of the process that was killed, as documented.
+    pub(crate) forgotten: usize,
+}
+
+impl Findings {
+    /// Notes one.
+    pub(crate) fn note(&mut self, count: Count, person: Option<usize>, what: impl Into<String>) {
+        self.all.push(Finding { count, person, what: what.into() });
+    }
+
+    /// One of the three numbers.
+    pub(crate) fn count(&self, count: Count) -> usize {
+        self.all.iter().filter(|finding| finding.count == count).count()
+    }
+}

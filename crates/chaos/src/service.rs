@@ -1,0 +1,95 @@
+//! The service: its program, and the processes that run it.
+
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use anyhow::Context as _;
+
+/// The workspace.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The service on one port, started again and again. What runs is killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Service {
+    program: PathBuf,
+    settings: Vec<(String, String)>,
+    log: PathBuf,
+    child: Option<Child>,
+    /// Where it listens.
+    pub(crate) url: String,
+}
+
+impl Service {
+    /// Not started yet; a port that is free now is its own from now on.
+    pub(crate) fn new(
+        program: &Path,
+        mut settings: Vec<(String, String)>,
+        log: PathBuf,
+    ) -> anyhow::Result<Self> {
+        let free = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
+        settings.push(("PORT".to_owned(), free.port().to_string()));
+        let url = format!("http://{free}");
+        Ok(Self { program: program.to_owned(), settings, log, child: None, url })
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
+        let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
+        // Bounds far beyond what one address does in a run.
+        let bounds = Path::new(ROOT).join("config/bench.toml");
+        let mut command = Command::new(&self.program);
+        command.arg("serve").arg("--config").arg(bounds);
+        command.env_clear().envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn();
+        let child = child.with_context(|| format!("{} cannot be run", self.program.display()))?;
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Kills it with SIGKILL.
+    pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(mut child) = self.child.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Its status, if it has ended by itself.
+    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+        Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // Nobody is left to be told.
+        drop(self.kill());
+    }
+}
+
+/// The service's program: the one given, else the one beside this, built anew under cargo.
+pub(crate) fn program(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+    if let Some(given) = given {
+        return Ok(given.to_owned());
+    }
+    let own = std::env::current_exe()?;
+    let folder = own.parent().context("this program is in no folder")?;
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let profile = match folder.file_name().and_then(OsStr::to_str) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        };
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "--bin", "auth0-signup", "--profile", profile]);
+        let status = build.current_dir(ROOT).status().context("cargo cannot be run")?;
+        anyhow::ensure!(status.success(), "the service could not be built");
+    }
+    let program = folder.join("auth0-signup");
+    anyhow::ensure!(program.exists(), "{} is not there: build it", program.display());
+    Ok(program)
+}

@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
 
 use super::error::{Error, ErrorCode, Misconfiguration, Transport};
+use super::rate_headers::RateHeaders;
 use crate::domain::PasswordRule;
 
 /// The wait when a 429 tells none: the buckets of all plans refill within a second.
@@ -89,17 +90,7 @@ fn bad_request(message: &str) -> Option<Error> {
 ///
 /// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
-    let number =
-        |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
-    let wait = number("retry-after").map(Duration::from_secs).or_else(|| {
-        let reset = Duration::from_secs(number("x-ratelimit-reset")?);
-        Some(reset.saturating_sub(date(headers).unwrap_or(now)))
-    });
+    let headers = RateHeaders::of(headers);
+    let wait = headers.retry_after().or_else(|| headers.reset_in(Some(now)));
     wait.map_or(DEFAULT_WAIT, |wait| wait.max(DEFAULT_WAIT))
-}
-
-/// The `Date` of an answer, since the Unix epoch.
-fn date(headers: &HeaderMap) -> Option<Duration> {
-    let date = headers.get(http::header::DATE)?.to_str().ok()?;
-    httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()
 }

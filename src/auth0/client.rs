@@ -9,8 +9,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::answer::{Refusal, classify};
+use super::budget::Class;
 use super::create_user::{self, User};
 use super::error::{Error, Misconfiguration, Transport, transport};
+use super::gate::{Gate, Pass};
 use super::token::{Keeper, Token, TokenHealth, Tokens};
 use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
@@ -35,6 +37,7 @@ pub struct Client {
     connection: String,
     verify_email: VerifyEmail,
     tokens: Arc<Tokens>,
+    gate: Gate,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -78,6 +81,7 @@ impl Client {
             connection: settings.connection.clone(),
             verify_email: settings.verify_email,
             tokens,
+            gate: Gate::new(&settings.budget, &settings.breaker, &metrics),
             clock,
             metrics,
         })
@@ -111,12 +115,18 @@ impl Client {
         self.tokens.health()
     }
 
+    /// Whether calls fail fast because the last ones failed.
+    pub fn is_failing_fast(&self) -> bool {
+        self.gate.is_failing_fast()
+    }
+
     async fn post(
         &self,
         token: &Token,
         body: Bytes,
         correlation_id: &str,
     ) -> Result<User, Refusal> {
+        let pass = self.gate.enter(Class::Create).await.map_err(Refusal::Final)?;
         let started = Instant::now();
         let mut request = reqwest::Request::new(Method::POST, self.users.clone());
         let headers = request.headers_mut();
@@ -126,7 +136,7 @@ impl Client {
             headers.insert(CORRELATION_ID, id);
         }
         *request.body_mut() = Some(body.into());
-        let result = self.answer(request, token).await;
+        let result = self.answer(request, token, pass).await;
         let label = match &result {
             Ok(_) => "created",
             Err(Refusal::Token) => "token_refused",
@@ -136,9 +146,14 @@ impl Client {
         result
     }
 
-    async fn answer(&self, request: reqwest::Request, token: &Token) -> Result<User, Refusal> {
+    async fn answer(
+        &self,
+        request: reqwest::Request,
+        token: &Token,
+        pass: Pass,
+    ) -> Result<User, Refusal> {
         let sent = |error| Refusal::Final(transport(error));
-        let answer = self.http.execute(request).await.map_err(sent)?;
+        let answer = pass.with(self.http.execute(request)).await.map_err(sent)?;
         let status = answer.status().as_u16();
         if status == 201 {
             token.prove();

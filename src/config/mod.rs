@@ -11,6 +11,7 @@ mod layers;
 mod log;
 mod metadata;
 mod password;
+mod protection;
 mod reader;
 mod show;
 
@@ -22,6 +23,7 @@ pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
 pub use log::{LogFormat, LogSettings};
+pub use protection::{BreakerSettings, BudgetSettings};
 pub use show::show;
 
 use crate::domain::Rules;

@@ -20,7 +20,7 @@ use crate::lifecycle::Lifecycle;
 pub struct Readiness {
     /// Whether a stop has begun.
     pub lifecycle: Lifecycle,
-    /// Whether there is a token.
+    /// Whether there is a token, and whether calls get through.
     pub auth0: Arc<Client>,
 }
 
@@ -40,6 +40,7 @@ impl Readiness {
     fn report(&self) -> (StatusCode, Report) {
         let draining = self.lifecycle.is_draining();
         let auth0 = match self.auth0.token_health() {
+            TokenHealth::Good | TokenHealth::Starting if self.auth0.is_failing_fast() => "failing",
             TokenHealth::Good => "ok",
             TokenHealth::Starting => "starting",
             TokenHealth::Failing(_) => "failing",

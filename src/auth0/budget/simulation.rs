@@ -1,0 +1,282 @@
+//! The budget against a simulated tenant in simulated time: thousands of requests, with latencies
+//! that let answers overtake one another, in a few milliseconds and always the same.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{Budget, Class};
+use crate::config::BudgetSettings;
+use crate::telemetry::Metrics;
+
+/// The second of 1970 at which every simulation starts, on this machine's clock.
+const EPOCH: f64 = 1_790_000_000.4;
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+struct World {
+    /// The size of the tenant's bucket and its refill a second.
+    plan: (f64, f64),
+    /// Sign-ups a second, over all replicas.
+    offered: f64,
+    seconds: f64,
+    replicas: usize,
+    /// Requests a second of another client of the tenant, which asks whatever the bucket holds.
+    other: f64,
+    /// How far the tenant's clock is ahead, in seconds.
+    clock_offset: f64,
+    /// The share of answers without headers.
+    headerless: f64,
+    /// Whether `x-ratelimit-reset` lies in the past.
+    stale_reset: bool,
+    /// The way there, in milliseconds, and how long an answer then takes.
+    network_ms: (f64, f64),
+    latency_ms: (f64, f64),
+}
+
+/// The steady overload of the requirements: a tenant of 10 a second, asked 30 a second.
+const OVERLOAD: World = World {
+    plan: (10.0, 10.0),
+    offered: 30.0,
+    seconds: 20.0,
+    replicas: 1,
+    other: 0.0,
+    clock_offset: 0.0,
+    headerless: 0.0,
+    stale_reset: false,
+    network_ms: (5.0, 60.0),
+    latency_ms: (140.0, 600.0),
+};
+
+/// What came of it.
+#[derive(Debug, Default, Clone)]
+struct Report {
+    /// Sign-ups that the tenant took and refused.
+    created: u32,
+    refused: u32,
+    /// Sign-ups told to come back, and what they were told in seconds.
+    told_busy: u32,
+    told_s: Vec<f64>,
+    longest_wait: Duration,
+    /// Requests of the other client that were taken and refused.
+    other: (u32, u32),
+}
+
+impl Report {
+    /// The part of the tenant's requests that it refused.
+    fn refused_share(&self) -> f64 {
+        f64::from(self.refused) / f64::from(self.refused + self.created)
+    }
+
+    /// Created users as a part of what the tenant had for them: the refill, less the other's.
+    fn goodput(&self, world: &World) -> f64 {
+        let refilled = world.plan.1 * world.seconds - f64::from(self.other.0);
+        f64::from(self.created) / refilled
+    }
+}
+
+/// The tenant.
+#[derive(Debug)]
+struct Tenant {
+    world: World,
+    started: Instant,
+    state: Mutex<(f64, Instant, StdRng)>,
+}
+
+impl Tenant {
+    fn new(world: &World) -> Arc<Self> {
+        let started = Instant::now();
+        let state = Mutex::new((world.plan.0, started, StdRng::seed_from_u64(7)));
+        Arc::new(Self { world: world.clone(), started, state })
+    }
+
+    /// A number between these two, the same in every run.
+    fn draw(&self, (from, to): (f64, f64)) -> f64 {
+        self.state.lock().unwrap().2.random_range(from..to)
+    }
+
+    async fn pause(&self, ms: (f64, f64)) {
+        let seconds = self.draw(ms) / 1000.0;
+        sleep(Duration::from_secs_f64(seconds)).await;
+    }
+
+    /// Takes a request now.
+    fn answer(&self) -> (u16, HeaderMap) {
+        let now = Instant::now();
+        let (burst, per_second) = self.world.plan;
+        let headerless = self.draw((0.0, 1.0)) < self.world.headerless;
+        let mut state = self.state.lock().unwrap();
+        let (level, at, _) = *state;
+        let level = (level + (now - at).as_secs_f64() * per_second).min(burst);
+        let allowed = level >= 1.0;
+        let level = if allowed { level - 1.0 } else { level };
+        (state.0, state.1) = (level, now);
+        drop(state);
+
+        let clock = EPOCH + (now - self.started).as_secs_f64() + self.world.clock_offset;
+        let next = clock + (1.0 - level.fract()) / per_second;
+        let reset = if self.world.stale_reset { clock - 30.0 } else { next.ceil() };
+        let date = UNIX_EPOCH + Duration::from_secs_f64(clock.floor());
+        let mut headers = HeaderMap::new();
+        if !headerless {
+            let mut put = |name: &'static str, value: String| {
+                let value = HeaderValue::from_str(&value).unwrap();
+                headers.insert(HeaderName::from_static(name), value);
+            };
+            put("date", httpdate::fmt_http_date(date));
+            put("x-ratelimit-limit", burst.to_string());
+            put("x-ratelimit-remaining", level.floor().to_string());
+            put("x-ratelimit-reset", reset.floor().to_string());
+        }
+        (if allowed { 201 } else { 429 }, headers)
+    }
+}
+
+fn settings() -> BudgetSettings {
+    BudgetSettings {
+        reserve_percent: 10,
+        initial_burst: 2,
+        max_wait: Duration::from_secs(3),
+        max_waiting: 1000,
+    }
+}
+
+/// One sign-up.
+async fn sign_up(budget: Arc<Budget>, tenant: Arc<Tenant>, report: Arc<Mutex<Report>>) {
+    let asked_at = Instant::now();
+    let taken = budget.take(Class::Create).await;
+    let waited = asked_at.elapsed();
+    let permit = match taken {
+        Ok(permit) => permit,
+        Err(busy) => {
+            let mut report = report.lock().unwrap();
+            report.told_busy += 1;
+            report.told_s.push(busy.retry_after.as_secs_f64());
+            return;
+        }
+    };
+    tenant.pause(tenant.world.network_ms).await;
+    let (status, headers) = tenant.answer();
+    tenant.pause(tenant.world.latency_ms).await;
+    permit.answered(status, &headers);
+    let mut report = report.lock().unwrap();
+    report.longest_wait = report.longest_wait.max(waited);
+    if status == 201 {
+        report.created += 1;
+    } else {
+        report.refused += 1;
+    }
+}
+
+/// Runs a world to its end.
+async fn run(world: &World) -> Report {
+    let tenant = Tenant::new(world);
+    let budgets: Vec<_> =
+        (0..world.replicas).map(|_| Budget::new(&settings(), Arc::new(Metrics::new()))).collect();
+    let report = Arc::new(Mutex::new(Report::default()));
+    let end = tenant.started + Duration::from_secs_f64(world.seconds);
+    let mut tasks = JoinSet::new();
+    if world.other > 0.0 {
+        let (tenant, report) = (Arc::clone(&tenant), Arc::clone(&report));
+        tasks.spawn(async move {
+            while Instant::now() < end {
+                tenant.pause((0.0, 2000.0 / tenant.world.other)).await;
+                let allowed = tenant.answer().0 == 201;
+                let mut report = report.lock().unwrap();
+                if allowed {
+                    report.other.0 += 1;
+                } else {
+                    report.other.1 += 1;
+                }
+            }
+        });
+    }
+    let mut next = tenant.started;
+    for budget in budgets.iter().cycle() {
+        next += Duration::from_secs_f64(tenant.draw((0.0, 2.0)) / world.offered);
+        if next >= end {
+            break;
+        }
+        sleep_until(next).await;
+        tasks.spawn(sign_up(Arc::clone(budget), Arc::clone(&tenant), Arc::clone(&report)));
+    }
+    while tasks.join_next().await.is_some() {}
+    let report = report.lock().unwrap().clone();
+    report
+}
+
+/// Runs a world and holds its figures against bounds: the share refused and the goodput.
+async fn holds(name: &str, world: World, refused: f64, goodput: f64) -> Report {
+    let report = run(&world).await;
+    let (share, good) = (report.refused_share(), report.goodput(&world));
+    let Report { created, told_busy, longest_wait, other, .. } = &report;
+    println!(
+        "{name}: created {created}, refused {:.2} %, goodput {:.1} %, told busy {told_busy}, \
+         longest wait {longest_wait:?}, other {other:?}",
+        share * 100.0,
+        good * 100.0,
+    );
+    assert!(share <= refused, "{name}: refused {share}");
+    assert!(good >= goodput, "{name}: goodput {good}");
+    report
+}
+
+#[tokio::test(start_paused = true)]
+async fn steady_overload_meets_no_refusal_and_uses_what_there_is() {
+    let report = holds("overload", OVERLOAD, 0.01, 0.97).await;
+    assert!(report.longest_wait <= Duration::from_secs(3));
+    let long = World { seconds: 200.0, ..OVERLOAD };
+    holds("overload, 200 s", long, 0.01, 0.97).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_plan_is_learned() {
+    for plan in [(2.0, 2.0), (20.0, 200.0 / 60.0), (50.0, 16.0), (10.0, 2.0), (100.0, 100.0)] {
+        let world = World { plan, offered: plan.1 * 3.0, seconds: 60.0, ..OVERLOAD };
+        holds(&format!("{plan:?}"), world, 0.01, 0.95).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_headers_and_latencies_do_not_matter() {
+    for (name, world) in [
+        ("an hour ahead", World { clock_offset: 3600.0, ..OVERLOAD }),
+        ("an hour behind", World { clock_offset: -3600.0, ..OVERLOAD }),
+        ("stale reset", World { stale_reset: true, ..OVERLOAD }),
+        ("a third without headers", World { headerless: 0.33, ..OVERLOAD }),
+        ("slow answers", World { latency_ms: (140.0, 5200.0), ..OVERLOAD }),
+        ("far away", World { network_ms: (50.0, 200.0), ..OVERLOAD }),
+    ] {
+        holds(name, World { seconds: 60.0, ..world }, 0.02, 0.93).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_share_without_talking() {
+    for replicas in [2, 4] {
+        let world = World { replicas, seconds: 60.0, ..OVERLOAD };
+        holds(&format!("{replicas} replicas"), world, 0.05, 0.9).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_client_of_the_tenant_is_left_its_part() {
+    let world = World { other: 4.0, seconds: 60.0, ..OVERLOAD };
+    let report = holds("another client", world, 0.05, 0.9).await;
+    let (taken, refused) = report.other;
+    assert!(refused * 20 < taken, "refused {refused} of the other's {}", taken + refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn plenty_delays_nobody() {
+    let world = World { plan: (5000.0, 5000.0), offered: 300.0, ..OVERLOAD };
+    let report = run(&world).await;
+    assert_eq!((report.refused, report.told_busy), (0, 0));
+    // Only the first ones wait, for the first answer.
+    assert!(report.longest_wait < Duration::from_millis(700), "{report:?}");
+}

@@ -30,14 +30,18 @@ const LONGEST_RESET: Duration = Duration::from_mins(1);
 /// The longest `Retry-After` that is obeyed to the end: the longest that Auth0 documents.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
-/// A permit that is short of so little is there: what the arithmetic may round off.
-const ROUNDING: f64 = 1e-6;
-
 /// The shortest wait, which is as exact as the runtime's timer.
 const TICK: Duration = Duration::from_millis(1);
 
-/// How long a tenant that tells nothing but 429s is asked at the presumed pace.
+/// How long a 429 makes wary.
 const WARY: Duration = Duration::from_mins(1);
+
+/// While wary, what the bucket holds too much is not spent at once but over this time: longer than
+/// most answers take, so that replicas see what the others take before all of it is gone.
+const SPENDING: Duration = Duration::from_secs(2);
+
+/// How far apart two requests are sent that surely arrive in this order.
+const OVERTAKING: Duration = Duration::from_millis(200);
 
 /// What the tenant has told of its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +85,8 @@ pub(super) struct Grant {
     sent_at: Instant,
     /// What the mirror held after it, less all corrections until then.
     left: f64,
+    /// The last request that it cannot have overtaken on the way.
+    after: u64,
 }
 
 /// The mirror.
@@ -101,8 +107,15 @@ pub(super) struct Bucket {
     corrections: f64,
     /// How many requests were let go.
     sent: u64,
+    /// How many of them ended, with an answer or without.
+    ended: u64,
     /// The latest of them that was answered with its bucket.
     answered: u64,
+    /// When the last one was let go.
+    sent_at: Instant,
+    /// The last request of the [`OVERTAKING`] before this one, and of this one, with its begin.
+    before: u64,
+    current: (Instant, u64),
     /// 429s in a row.
     refusals: u32,
     refused_at: Option<Instant>,
@@ -123,7 +136,11 @@ impl Bucket {
             refill: Refill::new(),
             corrections: 0.0,
             sent: 0,
+            ended: 0,
             answered: 0,
+            sent_at: now,
+            before: 0,
+            current: (now, 0),
             refusals: 0,
             refused_at: None,
         }
@@ -143,11 +160,9 @@ impl Bucket {
             Mode::Open if self.known == Knowledge::Silent => Turn::Now,
             Mode::Open => {
                 let missing = self.needed(class) - self.level;
-                if missing <= ROUNDING {
-                    Turn::Now
-                } else {
-                    Turn::At(now + self.refilled_in(missing).max(TICK))
-                }
+                let filled = now + self.refilled_in(missing);
+                let at = filled.max(self.paced(class, now));
+                if at <= now { Turn::Now } else { Turn::At(at.max(now + TICK)) }
             }
         }
     }
@@ -155,12 +170,18 @@ impl Bucket {
     /// Lets one request go.
     pub(super) fn take(&mut self, now: Instant) -> Grant {
         self.advance(now);
+        if now >= self.current.0 + OVERTAKING {
+            self.before = self.current.1;
+            self.current = (now, self.sent);
+        }
         self.level -= 1.0;
         self.sent += 1;
+        self.sent_at = now;
         if self.mode == Mode::Probing(None) {
             self.mode = Mode::Probing(Some(self.sent));
         }
-        Grant { number: self.sent, sent_at: now, left: self.level - self.corrections }
+        let left = self.level - self.corrections;
+        Grant { number: self.sent, sent_at: now, left, after: self.before }
     }
 
     /// How long until a request is let go that has `ahead` others before it.
@@ -193,6 +214,7 @@ impl Bucket {
         now: Instant,
     ) -> Option<(u32, u32)> {
         self.advance(now);
+        self.ended += 1;
         let headers = RateHeaders::of(headers);
         let told = headers.bucket();
         if status == 429 {
@@ -206,11 +228,11 @@ impl Bucket {
             self.refusals = 0;
         }
         let Some((limit, remaining)) = told else {
-            let wary = self.refused_at.is_some_and(|at| now < at + WARY);
-            if self.known == Knowledge::Nothing && status < 500 && !wary {
+            if status >= 500 {
+                self.refill.interrupt();
+            } else if self.known == Knowledge::Nothing && !self.is_wary(now) {
                 self.known = Knowledge::Silent;
             }
-            self.refill.interrupt();
             return None;
         };
         if grant.number > self.answered {
@@ -232,6 +254,7 @@ impl Bucket {
 
     /// Notes that a request got no answer. It keeps its permit, since the tenant may have counted it.
     pub(super) fn lost(&mut self, grant: Grant) {
+        self.ended += 1;
         self.refill.interrupt();
         if self.mode == Mode::Probing(Some(grant.number)) {
             self.mode = Mode::Probing(None);
@@ -241,11 +264,32 @@ impl Bucket {
     /// Moves the mirror by its error at the moment of this request.
     fn correct(&mut self, grant: Grant, remaining: f64) {
         let left = (grant.left + self.corrections).min(self.limit - 1.0);
+        // Older requests without an answer may not have been counted yet.
+        let open = (grant.number - 1).saturating_sub(self.ended - 1);
+        let overtaken = open.min(grant.number - 1 - grant.after);
+        let overtaken = f64::from(u32::try_from(overtaken).unwrap_or(u32::MAX));
         // `remaining` is rounded down; the mirror may know the fraction.
-        if !(remaining..remaining + 1.0).contains(&left) {
+        if left >= remaining + 1.0 {
             self.shift(remaining - left);
+        } else if left < remaining - overtaken {
+            self.shift(remaining - overtaken - left);
         }
         self.level = self.level.min(self.limit);
+    }
+
+    /// Whether the tenant refused something lately.
+    fn is_wary(&self, now: Instant) -> bool {
+        self.refused_at.is_some_and(|at| now < at + WARY)
+    }
+
+    /// When the pace allows the next request.
+    fn paced(&self, class: Class, now: Instant) -> Instant {
+        if !self.is_wary(now) {
+            return now;
+        }
+        let surplus = (self.level - self.needed(class)).max(0.0);
+        let pace = self.refill.rate() + surplus / SPENDING.as_secs_f64();
+        self.sent_at + Duration::from_secs_f64(1.0 / pace)
     }
 
     /// Moves the level, and what the requests under way carry with them.

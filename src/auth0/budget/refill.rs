@@ -74,8 +74,8 @@ impl Refill {
         // A full bucket throws away what comes back, so it shows only the least that does.
         let was_full = answer.remaining >= limit - 1.0;
         let apart = answer.sent_at.saturating_duration_since(anchor.sent_at);
+        let taken = u32::try_from(answer.number - anchor.number).unwrap_or(u32::MAX);
         if apart >= WINDOW {
-            let taken = u32::try_from(answer.number - anchor.number).unwrap_or(u32::MAX);
             let gained = answer.remaining - anchor.remaining;
             let rate = ((gained + f64::from(taken)) / apart.as_secs_f64()).max(0.0);
             if was_full {

@@ -244,9 +244,10 @@ impl Bucket {
             self.answered = grant.number;
             self.known = Knowledge::Told;
             self.limit = f64::from(limit);
-            self.correct(grant, f64::from(remaining));
-            let Grant { number, sent_at, .. } = grant;
-            let answer = Answer { number, sent_at, remaining: remaining.into() };
+            let overtaken = self.overtaken(grant);
+            self.correct(grant, f64::from(remaining), overtaken);
+            let counted = grant.number - overtaken;
+            let answer = Answer { counted, sent_at: grant.sent_at, remaining: remaining.into() };
             self.refill.observe(answer, self.limit);
         }
         told
@@ -262,11 +263,8 @@ impl Bucket {
     }
 
     /// Moves the mirror by its error at the moment of this request.
-    fn correct(&mut self, grant: Grant, remaining: f64) {
+    fn correct(&mut self, grant: Grant, remaining: f64, overtaken: u64) {
         let left = (grant.left + self.corrections).min(self.limit - 1.0);
-        // Older requests without an answer may not have been counted yet.
-        let open = (grant.number - 1).saturating_sub(self.ended - 1);
-        let overtaken = open.min(grant.number - 1 - grant.after);
         let overtaken = f64::from(u32::try_from(overtaken).unwrap_or(u32::MAX));
         // `remaining` is rounded down; the mirror may know the fraction.
         if left >= remaining + 1.0 {
@@ -275,6 +273,14 @@ impl Bucket {
             self.shift(remaining - overtaken - left);
         }
         self.level = self.level.min(self.limit);
+    }
+
+    /// How many older requests this one may have overtaken, so that its answer did not count them:
+    /// those sent shortly before it that have no answer yet. `grant` has just ended itself, and
+    /// everything sent after it is still under way.
+    fn overtaken(&self, grant: Grant) -> u64 {
+        let open = grant.number.saturating_sub(self.ended);
+        open.min(grant.number - 1 - grant.after)
     }
 
     /// Whether the tenant refused something lately.

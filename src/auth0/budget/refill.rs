@@ -9,9 +9,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Two answers are compared when the requests were at least this long apart. `remaining` is a whole
-/// number, so a shorter window would mostly measure its rounding.
-const WINDOW: Duration = Duration::from_secs(1);
+/// Two answers are compared when the requests were at least this long apart, and so many were sent
+/// in between. `remaining` is a whole number, so less would mostly measure its rounding.
+const WINDOW: (Duration, u32) = (Duration::from_secs(1), 6);
+
+/// They are compared after this time, however few there were.
+const LONGEST_WINDOW: Duration = Duration::from_secs(6);
+
+/// A full bucket shows only the least that came back, but exactly, in a window as short as this.
+const FULL_WINDOW: Duration = Duration::from_millis(250);
 
 /// How long a change of the refill takes to be believed.
 const MEMORY: Duration = Duration::from_secs(3);
@@ -36,8 +42,8 @@ pub(super) struct Refill {
 /// An answer, reduced to what is measured with.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Answer {
-    /// The number of its request, counted from the first one sent.
-    pub(super) number: u64,
+    /// How many requests the tenant had surely counted by then, this one included.
+    pub(super) counted: u64,
     /// When that was sent.
     pub(super) sent_at: Instant,
     /// The permits left after it.
@@ -71,23 +77,28 @@ impl Refill {
             self.anchor = Some(answer);
             return;
         };
-        // A full bucket throws away what comes back, so it shows only the least that does.
-        let was_full = answer.remaining >= limit - 1.0;
         let apart = answer.sent_at.saturating_duration_since(anchor.sent_at);
-        let taken = u32::try_from(answer.number - anchor.number).unwrap_or(u32::MAX);
-        if apart >= WINDOW {
-            let gained = answer.remaining - anchor.remaining;
-            let rate = ((gained + f64::from(taken)) / apart.as_secs_f64()).max(0.0);
-            if was_full {
-                self.learned = self.learned.max(rate);
-            } else if self.measured {
+        let taken = answer.counted.saturating_sub(anchor.counted);
+        let taken = u32::try_from(taken).unwrap_or(u32::MAX);
+        let came_back = answer.remaining - anchor.remaining + f64::from(taken);
+        // A full bucket throws away what comes back.
+        let is_full = |answer: Answer| answer.remaining >= limit - 1.0;
+        if is_full(answer) {
+            if apart >= FULL_WINDOW {
+                // `remaining` was rounded down, unless the bucket was full then too.
+                let rounded = if is_full(anchor) { 0.0 } else { 1.0 };
+                let least = (came_back - rounded) / apart.as_secs_f64();
+                self.learned = self.learned.max(least);
+            }
+            self.anchor = Some(answer);
+        } else if apart >= LONGEST_WINDOW || (apart >= WINDOW.0 && taken >= WINDOW.1) {
+            let rate = (came_back / apart.as_secs_f64()).max(0.0);
+            if self.measured {
                 let weight = 1.0 - (-apart.as_secs_f64() / MEMORY.as_secs_f64()).exp();
                 self.learned += weight * (rate - self.learned);
             } else {
                 (self.learned, self.measured) = (rate, true);
             }
-        }
-        if was_full || apart >= WINDOW {
             self.anchor = Some(answer);
         }
     }
@@ -102,12 +113,12 @@ impl Refill {
 mod tests {
     use super::*;
 
-    /// Feeds answers as (milliseconds, number, remaining) of a bucket of ten.
+    /// Feeds answers as (milliseconds, counted, remaining) of a bucket of ten.
     fn learned(answers: &[(u64, u64, f64)]) -> Refill {
         let (start, mut refill) = (Instant::now(), Refill::new());
-        for &(ms, number, remaining) in answers {
+        for &(ms, counted, remaining) in answers {
             let sent_at = start + Duration::from_millis(ms);
-            refill.observe(Answer { number, sent_at, remaining }, 10.0);
+            refill.observe(Answer { counted, sent_at, remaining }, 10.0);
         }
         refill
     }
@@ -138,7 +149,7 @@ mod tests {
         let mut refill = learned(&[(0, 1, 8.0)]);
         refill.interrupt();
         let sent_at = Instant::now() + Duration::from_secs(5);
-        refill.observe(Answer { number: 9, sent_at, remaining: 1.0 }, 10.0);
+        refill.observe(Answer { counted: 9, sent_at, remaining: 1.0 }, 10.0);
         assert!(!refill.is_measured());
     }
 

@@ -12,6 +12,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::Class;
+use super::hold::Hold;
 use super::refill::{Answer, Refill};
 use crate::auth0::rate_headers::RateHeaders;
 use crate::config::BudgetSettings;
@@ -20,28 +21,22 @@ use crate::config::BudgetSettings;
 /// of another replica.
 const CUSHION: f64 = 0.5;
 
-/// The wait after a 429 that tells none: the first, doubled by each further one, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
-
-/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
-/// more means that two clocks were mixed up.
-const LONGEST_RESET: Duration = Duration::from_mins(1);
-
-/// The longest `Retry-After` that is obeyed to the end: the longest that Auth0 documents.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
-
-/// The shortest wait, which is as exact as the runtime's timer.
-const TICK: Duration = Duration::from_millis(1);
-
-/// How long a 429 makes wary.
-const WARY: Duration = Duration::from_mins(1);
+/// How far apart two requests are sent that surely arrive in this order.
+const OVERTAKING: Duration = Duration::from_millis(200);
 
 /// While wary, what the bucket holds too much is not spent at once but over this time: longer than
 /// most answers take, so that replicas see what the others take before all of it is gone.
 const SPENDING: Duration = Duration::from_secs(2);
 
-/// How far apart two requests are sent that surely arrive in this order.
-const OVERTAKING: Duration = Duration::from_millis(200);
+/// The shortest wait, which is as exact as the runtime's timer.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The longest wait that is computed.
+const FOREVER: Duration = Duration::from_hours(24);
+
+/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
+/// more means that two clocks were mixed up.
+const LONGEST_RESET: Duration = Duration::from_mins(1);
 
 /// What the tenant has told of its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,17 +47,6 @@ enum Knowledge {
     Told,
     /// It answers without telling any: nothing is held back.
     Silent,
-}
-
-/// Whether requests may be sent at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// As the bucket has it.
-    Open,
-    /// Not before this moment, after a 429.
-    Blocked(Instant),
-    /// One request, to see whether the tenant takes any again: its number once it is sent.
-    Probing(Option<u64>),
 }
 
 /// When the next request may be sent.
@@ -80,9 +64,9 @@ pub(super) enum Turn {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grant {
     /// Its number, counted from 1.
-    number: u64,
+    pub(super) number: u64,
     /// When it was let go.
-    sent_at: Instant,
+    pub(super) sent_at: Instant,
     /// What the mirror held after it, less all corrections until then.
     left: f64,
     /// The last request that it cannot have overtaken on the way.
@@ -97,28 +81,35 @@ pub(super) struct Bucket {
     /// The size of the bucket that is presumed.
     presumed: f64,
     known: Knowledge,
-    mode: Mode,
+    hold: Hold,
+    refill: Refill,
     limit: f64,
     /// Permits left at `at`.
     level: f64,
+    /// Ahead of now while blocked: nothing fills until then.
     at: Instant,
-    refill: Refill,
     /// The sum of all corrections.
     corrections: f64,
-    /// How many requests were let go.
-    sent: u64,
+    sent: Sent,
+}
+
+/// What was let go so far.
+#[derive(Debug)]
+struct Sent {
+    /// How many requests.
+    count: u64,
     /// How many of them ended, with an answer or without.
     ended: u64,
     /// The latest of them that was answered with its bucket.
     answered: u64,
+    /// The least that any answer told since nothing was under way.
+    lowest: f64,
     /// When the last one was let go.
-    sent_at: Instant,
-    /// The last request of the [`OVERTAKING`] before this one, and of this one, with its begin.
+    last_at: Instant,
+    /// When the current span of [`OVERTAKING`] began, and the last request before it.
+    span: (Instant, u64),
+    /// The last request before the span before that.
     before: u64,
-    current: (Instant, u64),
-    /// 429s in a row.
-    refusals: u32,
-    refused_at: Option<Instant>,
 }
 
 impl Bucket {
@@ -129,83 +120,76 @@ impl Bucket {
             reserve: f64::from(settings.reserve_percent) / 100.0,
             presumed,
             known: Knowledge::Nothing,
-            mode: Mode::Open,
+            hold: Hold::new(),
+            refill: Refill::new(),
             limit: presumed,
             level: presumed,
             at: now,
-            refill: Refill::new(),
             corrections: 0.0,
-            sent: 0,
-            ended: 0,
-            answered: 0,
-            sent_at: now,
-            before: 0,
-            current: (now, 0),
-            refusals: 0,
-            refused_at: None,
+            sent: Sent {
+                count: 0,
+                ended: 0,
+                answered: 0,
+                lowest: f64::INFINITY,
+                last_at: now,
+                span: (now, 0),
+                before: 0,
+            },
         }
     }
 
     /// When the next request of this class may be sent.
     pub(super) fn turn(&mut self, class: Class, now: Instant) -> Turn {
         self.advance(now);
-        match self.mode {
-            Mode::Blocked(until) if now < until => Turn::At(until),
-            Mode::Blocked(_) => {
-                self.mode = Mode::Probing(None);
-                Turn::Now
-            }
-            Mode::Probing(None) => Turn::Now,
-            Mode::Probing(Some(_)) => Turn::AfterProbe,
-            Mode::Open if self.known == Knowledge::Silent => Turn::Now,
-            Mode::Open => {
-                let missing = self.needed(class) - self.level;
-                let filled = now + self.refilled_in(missing);
-                let at = filled.max(self.paced(class, now));
-                if at <= now { Turn::Now } else { Turn::At(at.max(now + TICK)) }
-            }
+        if let Some(turn) = self.hold.turn(now) {
+            return turn;
         }
+        if self.known == Knowledge::Silent {
+            return Turn::Now;
+        }
+        let surplus = self.level - self.needed(class);
+        let filled = now + self.refilled_in(-surplus);
+        // The mirror may be wrong, and without an answer would stay so: one request goes when the
+        // tenant must have a permit by what it told.
+        let look = self.sent.last_at + self.refill.longest();
+        let at = filled.max(self.paced(surplus, now)).min(look);
+        if at <= now { Turn::Now } else { Turn::At(at.max(now + TICK)) }
     }
 
     /// Lets one request go.
     pub(super) fn take(&mut self, now: Instant) -> Grant {
         self.advance(now);
-        if now >= self.current.0 + OVERTAKING {
-            self.before = self.current.1;
-            self.current = (now, self.sent);
+        let sent = &mut self.sent;
+        if now >= sent.span.0 + OVERTAKING {
+            sent.before = sent.span.1;
+            sent.span = (now, sent.count);
         }
+        sent.count += 1;
+        sent.last_at = now;
         self.level -= 1.0;
-        self.sent += 1;
-        self.sent_at = now;
-        if self.mode == Mode::Probing(None) {
-            self.mode = Mode::Probing(Some(self.sent));
-        }
+        self.hold.sent(sent.count);
         let left = self.level - self.corrections;
-        Grant { number: self.sent, sent_at: now, left, after: self.before }
+        Grant { number: sent.count, sent_at: now, left, after: sent.before }
     }
 
     /// How long until a request is let go that has `ahead` others before it.
     pub(super) fn wait(&mut self, class: Class, ahead: usize, now: Instant) -> Duration {
         self.advance(now);
-        let blocked = match self.mode {
-            Mode::Blocked(until) => until.saturating_duration_since(now),
-            Mode::Open | Mode::Probing(_) => Duration::ZERO,
-        };
         let ahead = f64::from(u32::try_from(ahead).unwrap_or(u32::MAX));
-        blocked + self.refilled_in(self.needed(class) + ahead - self.level)
-    }
-
-    /// Whether nothing may be sent before a time that was told.
-    pub(super) const fn is_blocked(&self) -> bool {
-        matches!(self.mode, Mode::Blocked(_))
+        self.hold.left(now) + self.refilled_in(self.needed(class) + ahead - self.level)
     }
 
     /// Whether [`Self::wait`] rests on what was measured or told, and is worth refusing somebody by.
     pub(super) const fn is_sure(&self) -> bool {
-        self.refill.is_measured() || self.is_blocked()
+        self.refill.is_measured() || self.hold.is_blocked()
     }
 
-    /// Learns from an answer. Returns the bucket that the tenant told.
+    /// Whether nothing may be sent before a time that was told.
+    pub(super) const fn is_blocked(&self) -> bool {
+        self.hold.is_blocked()
+    }
+
+    /// Learns from an answer. Returns the bucket that the tenant told: its size and what is left.
     pub(super) fn observe(
         &mut self,
         grant: Grant,
@@ -214,88 +198,85 @@ impl Bucket {
         now: Instant,
     ) -> Option<(u32, u32)> {
         self.advance(now);
-        self.ended += 1;
+        self.sent.ended += 1;
         let headers = RateHeaders::of(headers);
         let told = headers.bucket();
+        let lowest = told.map_or(0.0, |(_, remaining)| remaining.into());
+        self.sent.lowest = self.sent.lowest.min(lowest);
         if status == 429 {
             self.refused(grant, headers, told, now);
             return told;
         }
-        if self.mode == Mode::Probing(Some(grant.number)) {
-            self.mode = Mode::Open;
-        }
-        if self.mode == Mode::Open {
-            self.refusals = 0;
-        }
-        let Some((limit, remaining)) = told else {
-            if status >= 500 {
-                self.refill.interrupt();
-            } else if self.known == Knowledge::Nothing && !self.is_wary(now) {
+        self.hold.taken(grant);
+        match told {
+            Some((limit, remaining)) => self.learn(grant, headers, limit.into(), remaining.into()),
+            // Not of the API itself, perhaps: whether it took a permit is not known.
+            None if status >= 500 => self.refill.interrupt(),
+            None if self.known == Knowledge::Nothing && !self.hold.is_wary(now) => {
                 self.known = Knowledge::Silent;
             }
-            return None;
-        };
-        if grant.number > self.answered {
-            if (remaining == 0 || self.known != Knowledge::Told)
-                && let Some(reset) = reset_in(headers)
-            {
-                self.refill.told(reset);
-            }
-            self.answered = grant.number;
-            self.known = Knowledge::Told;
-            self.limit = f64::from(limit);
-            let overtaken = self.overtaken(grant);
-            self.correct(grant, f64::from(remaining), overtaken);
-            let counted = grant.number - overtaken;
-            let answer = Answer { counted, sent_at: grant.sent_at, remaining: remaining.into() };
-            self.refill.observe(answer, self.limit);
+            None => {}
         }
+        self.settle();
         told
     }
 
     /// Notes that a request got no answer. It keeps its permit, since the tenant may have counted it.
     pub(super) fn lost(&mut self, grant: Grant) {
-        self.ended += 1;
+        self.sent.ended += 1;
+        self.sent.lowest = 0.0;
         self.refill.interrupt();
-        if self.mode == Mode::Probing(Some(grant.number)) {
-            self.mode = Mode::Probing(None);
-        }
+        self.hold.lost(grant);
+        self.settle();
     }
 
-    /// Moves the mirror by its error at the moment of this request.
+    /// Corrects the mirror and the refill by the latest answer.
+    fn learn(&mut self, grant: Grant, headers: RateHeaders<'_>, limit: f64, remaining: f64) {
+        if grant.number <= self.sent.answered {
+            return;
+        }
+        self.sent.answered = grant.number;
+        if (remaining < 1.0 || self.known != Knowledge::Told)
+            && let Some(reset) = reset_in(headers)
+        {
+            self.refill.told(reset);
+        }
+        self.known = Knowledge::Told;
+        self.limit = limit;
+        let overtaken = self.overtaken(grant);
+        self.correct(grant, remaining, overtaken);
+        let counted = grant.number - overtaken;
+        self.refill.observe(Answer { counted, sent_at: grant.sent_at, remaining }, limit);
+    }
+
+    /// How many older requests this one may have overtaken, so that its answer did not count them:
+    /// those sent shortly before it that have no answer yet. It has just ended itself, and all that
+    /// were sent after it are under way.
+    fn overtaken(&self, grant: Grant) -> u64 {
+        let open = grant.number.saturating_sub(self.sent.ended);
+        open.min(grant.number - 1 - grant.after)
+    }
+
+    /// Moves the mirror by its error at the moment of this request, as far as it surely is one.
     fn correct(&mut self, grant: Grant, remaining: f64, overtaken: u64) {
         let left = (grant.left + self.corrections).min(self.limit - 1.0);
-        let overtaken = f64::from(u32::try_from(overtaken).unwrap_or(u32::MAX));
+        let least = remaining - f64::from(u32::try_from(overtaken).unwrap_or(u32::MAX));
         // `remaining` is rounded down; the mirror may know the fraction.
         if left >= remaining + 1.0 {
             self.shift(remaining - left);
-        } else if left < remaining - overtaken {
-            self.shift(remaining - overtaken - left);
+        } else if left < least {
+            self.shift(least - left);
         }
         self.level = self.level.min(self.limit);
     }
 
-    /// How many older requests this one may have overtaken, so that its answer did not count them:
-    /// those sent shortly before it that have no answer yet. `grant` has just ended itself, and
-    /// everything sent after it is still under way.
-    fn overtaken(&self, grant: Grant) -> u64 {
-        let open = grant.number.saturating_sub(self.ended);
-        open.min(grant.number - 1 - grant.after)
-    }
-
-    /// Whether the tenant refused something lately.
-    fn is_wary(&self, now: Instant) -> bool {
-        self.refused_at.is_some_and(|at| now < at + WARY)
-    }
-
-    /// When the pace allows the next request.
-    fn paced(&self, class: Class, now: Instant) -> Instant {
-        if !self.is_wary(now) {
-            return now;
+    /// Once nothing is under way, whichever request the tenant counted last has told what was left
+    /// after all of them: the least of what they told, or more.
+    fn settle(&mut self) {
+        if self.sent.ended == self.sent.count {
+            let lowest = std::mem::replace(&mut self.sent.lowest, f64::INFINITY);
+            self.shift((lowest - self.level).max(0.0));
         }
-        let surplus = (self.level - self.needed(class)).max(0.0);
-        let pace = self.refill.rate() + surplus / SPENDING.as_secs_f64();
-        self.sent_at + Duration::from_secs_f64(1.0 / pace)
     }
 
     /// Moves the level, and what the requests under way carry with them.
@@ -312,41 +293,25 @@ impl Bucket {
         told: Option<(u32, u32)>,
         now: Instant,
     ) {
-        match told {
-            Some((limit, _)) => {
-                self.known = Knowledge::Told;
-                self.limit = limit.into();
-            }
-            None if self.known == Knowledge::Silent => {
-                self.known = Knowledge::Nothing;
-                self.limit = self.presumed;
-            }
-            None => {}
+        if let Some((limit, _)) = told {
+            (self.known, self.limit) = (Knowledge::Told, limit.into());
+        } else if self.known == Knowledge::Silent {
+            (self.known, self.limit) = (Knowledge::Nothing, self.presumed);
         }
-        // Requests that were under way when the first one was refused are the same refusal.
-        let again = self.refused_at.is_some_and(|at| grant.sent_at < at);
-        if !again {
-            self.refusals = self.refusals.saturating_add(1);
-            self.refused_at = Some(now);
-        }
-        let mut until = now + self.told_wait(headers).min(LONGEST_WAIT);
-        if let Mode::Blocked(already) = self.mode {
-            until = until.max(already);
-        }
-        self.mode = Mode::Blocked(until);
         // Empty, and filling only from then on: a request first shows how much there really is.
+        self.at = self.hold.refused(grant, headers, now);
         self.shift(self.level.min(0.0) - self.level);
-        self.at = until;
-        self.answered = self.answered.max(grant.number);
+        self.sent.answered = self.sent.answered.max(grant.number);
         self.refill.interrupt();
     }
 
-    /// How long a 429 tells to wait, else a back-off.
-    fn told_wait(&self, headers: RateHeaders<'_>) -> Duration {
-        let told =
-            headers.retry_after().or_else(|| reset_in(headers)).filter(|wait| !wait.is_zero());
-        let doubled = BACKOFF.0.saturating_mul(1 << self.refusals.saturating_sub(1).min(6));
-        told.unwrap_or_else(|| doubled.min(BACKOFF.1))
+    /// When the pace allows the next request.
+    fn paced(&self, surplus: f64, now: Instant) -> Instant {
+        if !self.hold.is_wary(now) {
+            return now;
+        }
+        let pace = self.refill.rate() + surplus.max(0.0) / SPENDING.as_secs_f64();
+        self.sent.last_at + Duration::from_secs_f64(1.0 / pace)
     }
 
     /// The permits that must be there for a request of this class to go.
@@ -359,15 +324,14 @@ impl Bucket {
         (1.0 + kept).min(self.limit)
     }
 
-    /// How long so many permits take; at most [`LONGEST_WAIT`].
+    /// How long so many permits take.
     fn refilled_in(&self, permits: f64) -> Duration {
-        let seconds = (permits / self.refill.rate()).clamp(0.0, LONGEST_WAIT.as_secs_f64());
+        let seconds = (permits / self.refill.rate()).clamp(0.0, FOREVER.as_secs_f64());
         Duration::from_secs_f64(seconds)
     }
 
     /// Fills the mirror up to now.
     fn advance(&mut self, now: Instant) {
-        // Not while blocked: `at` lies ahead then.
         if let Some(passed) = now.checked_duration_since(self.at) {
             let filled = self.level + self.refill.rate() * passed.as_secs_f64();
             self.level = filled.min(self.limit);
@@ -377,6 +341,6 @@ impl Bucket {
 }
 
 /// `x-ratelimit-reset` as a wait, if it can be one.
-fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
+pub(super) fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
     headers.reset_in(None).filter(|reset| *reset <= LONGEST_RESET)
 }

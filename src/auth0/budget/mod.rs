@@ -12,6 +12,7 @@
 //! `docs/decisions/0007-tenant-budget.md` says why it is built so and what it measured.
 
 mod bucket;
+mod hold;
 mod line;
 mod refill;
 #[cfg(test)]

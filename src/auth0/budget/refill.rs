@@ -61,6 +61,11 @@ impl Refill {
         self.learned.max(self.floor)
     }
 
+    /// The time in which at least one permit comes back, as the tenant has it.
+    pub(super) fn longest(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.floor)
+    }
+
     /// Whether the rate was measured rather than presumed.
     pub(super) const fn is_measured(&self) -> bool {
         self.measured
@@ -84,6 +89,9 @@ impl Refill {
         // A full bucket throws away what comes back.
         let is_full = |answer: Answer| answer.remaining >= limit - 1.0;
         if is_full(answer) {
+            if apart < FULL_WINDOW && is_full(anchor) {
+                return;
+            }
             if apart >= FULL_WINDOW {
                 // `remaining` was rounded down, unless the bucket was full then too.
                 let rounded = if is_full(anchor) { 0.0 } else { 1.0 };

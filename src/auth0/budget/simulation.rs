@@ -37,6 +37,8 @@ struct World {
     /// The way there, in milliseconds, and how long an answer then takes.
     network_ms: (f64, f64),
     latency_ms: (f64, f64),
+    /// Where chance starts.
+    seed: u64,
 }
 
 /// The steady overload of the requirements: a tenant of 10 a second, asked 30 a second.
@@ -51,6 +53,7 @@ const OVERLOAD: World = World {
     stale_reset: false,
     network_ms: (5.0, 60.0),
     latency_ms: (140.0, 600.0),
+    seed: 7,
 };
 
 /// What came of it.
@@ -65,6 +68,8 @@ struct Report {
     told_busy: u32,
     told_s: Vec<f64>,
     longest_wait: Duration,
+    /// Sign-ups that the tenant took, by replica.
+    by_replica: Vec<u32>,
     /// Requests of the other client that were taken and refused.
     other: (u32, u32),
 }
@@ -94,7 +99,7 @@ struct Tenant {
 impl Tenant {
     fn new(world: &World) -> Arc<Self> {
         let started = Instant::now();
-        let state = Mutex::new((world.plan.0, started, StdRng::seed_from_u64(7)));
+        let state = Mutex::new((world.plan.0, started, StdRng::seed_from_u64(world.seed)));
         Arc::new(Self { world: world.clone(), started, state })
     }
 
@@ -150,7 +155,12 @@ fn settings() -> BudgetSettings {
 }
 
 /// One sign-up.
-async fn sign_up(budget: Arc<Budget>, tenant: Arc<Tenant>, report: Arc<Mutex<Report>>) {
+async fn sign_up(
+    replica: usize,
+    budget: Arc<Budget>,
+    tenant: Arc<Tenant>,
+    report: Arc<Mutex<Report>>,
+) {
     let asked_at = Instant::now();
     let taken = budget.take(Class::Create).await;
     let waited = asked_at.elapsed();
@@ -172,6 +182,7 @@ async fn sign_up(budget: Arc<Budget>, tenant: Arc<Tenant>, report: Arc<Mutex<Rep
     report.longest_wait = report.longest_wait.max(waited);
     if status == 201 {
         report.created += 1;
+        report.by_replica[replica] += 1;
         report.in_time += u32::from(in_time);
     } else {
         report.refused += 1;
@@ -183,7 +194,8 @@ async fn run(world: &World) -> Report {
     let tenant = Tenant::new(world);
     let budgets: Vec<_> =
         (0..world.replicas).map(|_| Budget::new(&settings(), Arc::new(Metrics::new()))).collect();
-    let report = Arc::new(Mutex::new(Report::default()));
+    let report = Report { by_replica: vec![0; world.replicas], ..Report::default() };
+    let report = Arc::new(Mutex::new(report));
     let end = tenant.started + Duration::from_secs_f64(world.seconds);
     let mut tasks = JoinSet::new();
     if world.other > 0.0 {
@@ -202,13 +214,14 @@ async fn run(world: &World) -> Report {
         });
     }
     let mut next = tenant.started;
-    for budget in budgets.iter().cycle() {
+    for (replica, budget) in budgets.iter().enumerate().cycle() {
         next += Duration::from_secs_f64(tenant.draw((0.0, 2.0)) / world.offered);
         if next >= end {
             break;
         }
         sleep_until(next).await;
-        tasks.spawn(sign_up(Arc::clone(budget), Arc::clone(&tenant), Arc::clone(&report)));
+        let (budget, tenant) = (Arc::clone(budget), Arc::clone(&tenant));
+        tasks.spawn(sign_up(replica, budget, tenant, Arc::clone(&report)));
     }
     while tasks.join_next().await.is_some() {}
     let report = report.lock().unwrap().clone();
@@ -219,36 +232,34 @@ async fn run(world: &World) -> Report {
 async fn holds(name: &str, world: World, refused: f64, goodput: f64) -> Report {
     let report = run(&world).await;
     let (share, good) = (report.refused_share(), report.goodput(&world));
-    let Report { created, told_busy, longest_wait, other, .. } = &report;
+    let Report { created, told_busy, longest_wait, other, by_replica, .. } = &report;
     println!(
-        "{name}: created {created}, refused {:.2} %, goodput {:.1} %, told busy {told_busy}, \
-         longest wait {longest_wait:?}, other {other:?}",
+        "{name}: created {created} {by_replica:?}, refused {:.2} %, goodput {:.1} %, told busy \
+         {told_busy}, longest wait {longest_wait:?}, other {other:?}",
         share * 100.0,
         good * 100.0,
     );
-    if share > refused || good < goodput {
-        println!("   ^^^ BAD");
-    }
-    if false {
-        assert!(share <= refused, "{name}: refused {share}");
-        assert!(good >= goodput, "{name}: goodput {good}");
-    }
+    assert!(share <= refused, "{name}: refused {share}");
+    assert!(good >= goodput, "{name}: goodput {good}");
+    assert!(*longest_wait <= settings().max_wait + Duration::from_millis(5), "{longest_wait:?}");
     report
 }
 
 #[tokio::test(start_paused = true)]
 async fn steady_overload_meets_no_refusal_and_uses_what_there_is() {
-    let report = holds("overload", OVERLOAD, 0.01, 0.97).await;
-    assert!(report.longest_wait <= Duration::from_secs(3));
-    let long = World { seconds: 200.0, ..OVERLOAD };
-    holds("overload, 200 s", long, 0.01, 0.97).await;
+    for seed in 0..4 {
+        holds("overload", World { seed, ..OVERLOAD }, 0.01, 0.94).await;
+    }
+    let report = holds("overload, 200 s", World { seconds: 200.0, ..OVERLOAD }, 0.001, 0.99).await;
+    let mean = report.told_s.iter().sum::<f64>() / f64::from(report.told_busy);
+    assert!((3.0..4.5).contains(&mean), "told to come back after {mean} s, with 3 s of waiters");
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_plan_is_learned() {
     for plan in [(2.0, 2.0), (20.0, 200.0 / 60.0), (50.0, 16.0), (10.0, 2.0), (100.0, 100.0)] {
         let world = World { plan, offered: plan.1 * 3.0, seconds: 60.0, ..OVERLOAD };
-        holds(&format!("{plan:?}"), world, 0.01, 0.95).await;
+        holds(&format!("{plan:?}"), world, 0.01, 0.94).await;
     }
 }
 
@@ -259,27 +270,34 @@ async fn clocks_headers_and_latencies_do_not_matter() {
         ("an hour behind", World { clock_offset: -3600.0, ..OVERLOAD }),
         ("stale reset", World { stale_reset: true, ..OVERLOAD }),
         ("a third without headers", World { headerless: 0.33, ..OVERLOAD }),
-        ("slow answers", World { latency_ms: (140.0, 5200.0), ..OVERLOAD }),
         ("far away", World { network_ms: (50.0, 200.0), ..OVERLOAD }),
     ] {
-        holds(name, World { seconds: 60.0, ..world }, 0.02, 0.93).await;
+        holds(name, World { seconds: 60.0, ..world }, 0.01, 0.95).await;
     }
+    // Learning takes a few answers, and these take 2.7 s on average.
+    let slow = World { latency_ms: (140.0, 5200.0), seconds: 120.0, ..OVERLOAD };
+    holds("slow answers", slow, 0.01, 0.9).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn replicas_share_without_talking() {
-    for replicas in [2, 4] {
-        let world = World { replicas, seconds: 60.0, ..OVERLOAD };
-        holds(&format!("{replicas} replicas"), world, 0.05, 0.9).await;
+    for (replicas, seed) in [(2, 1), (2, 2), (2, 3), (4, 1)] {
+        let world = World { replicas, seed, seconds: 60.0, ..OVERLOAD };
+        let report = holds(&format!("{replicas} replicas"), world, 0.02, 0.9).await;
+        let least = report.by_replica.iter().min().unwrap();
+        let fair = report.created / u32::try_from(replicas).unwrap();
+        assert!(least * 3 >= fair, "no replica is crowded out: {:?}", report.by_replica);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_client_of_the_tenant_is_left_its_part() {
-    let world = World { other: 4.0, seconds: 60.0, ..OVERLOAD };
-    let report = holds("another client", world, 0.05, 0.9).await;
-    let (taken, refused) = report.other;
-    assert!(refused * 20 < taken, "refused {refused} of the other's {}", taken + refused);
+    for seed in 0..3 {
+        let world = World { other: 4.0, seconds: 60.0, seed, ..OVERLOAD };
+        let report = holds("another client", world, 0.03, 0.93).await;
+        let (taken, refused) = report.other;
+        assert!(refused * 15 < taken, "refused {refused} of the other's {}", taken + refused);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -288,5 +306,21 @@ async fn plenty_delays_nobody() {
     let report = run(&world).await;
     assert_eq!((report.refused, report.told_busy), (0, 0));
     // Only the first ones wait, for the first answer.
-    assert!(report.longest_wait < Duration::from_millis(700), "{report:?}");
+    assert!(report.longest_wait < Duration::from_millis(700), "{:?}", report.longest_wait);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_fills_as_fast_as_it_is_used_delays_hardly_anybody() {
+    // Hundreds under way at once, at a tenant that always has nearly all of its 100 permits left.
+    let world = World {
+        plan: (100.0, 1e7),
+        offered: 2000.0,
+        seconds: 5.0,
+        network_ms: (0.1, 1.0),
+        latency_ms: (20.0, 60.0),
+        ..OVERLOAD
+    };
+    let report = holds("always full", world, 0.0, 0.0).await;
+    assert_eq!(report.told_busy, 0);
+    assert!(report.longest_wait < Duration::from_millis(1500), "{:?}", report.longest_wait);
 }

@@ -19,6 +19,7 @@ mod process;
 
 mod answers;
 mod attempts;
+mod budget;
 mod connections;
 mod fields;
 mod forms;

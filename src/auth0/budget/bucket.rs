@@ -12,7 +12,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::Class;
-use super::hold::Hold;
+use super::hold::{Hold, reset_in};
 use super::refill::{Answer, Refill};
 use crate::auth0::rate_headers::RateHeaders;
 use crate::config::BudgetSettings;
@@ -33,10 +33,6 @@ const TICK: Duration = Duration::from_millis(1);
 
 /// The longest wait that is computed.
 const FOREVER: Duration = Duration::from_hours(24);
-
-/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
-/// more means that two clocks were mixed up.
-const LONGEST_RESET: Duration = Duration::from_mins(1);
 
 /// What the tenant has told of its bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +76,13 @@ pub(super) struct Bucket {
     reserve: f64,
     /// The size of the bucket that is presumed.
     presumed: f64,
+    /// What has been told.
     known: Knowledge,
+    /// What 429s hold back.
     hold: Hold,
+    /// How fast it fills.
     refill: Refill,
+    /// Its size.
     limit: f64,
     /// Permits left at `at`.
     level: f64,
@@ -90,6 +90,7 @@ pub(super) struct Bucket {
     at: Instant,
     /// The sum of all corrections.
     corrections: f64,
+    /// What was let go so far.
     sent: Sent,
 }
 
@@ -175,8 +176,11 @@ impl Bucket {
     /// How long until a request is let go that has `ahead` others before it.
     pub(super) fn wait(&mut self, class: Class, ahead: usize, now: Instant) -> Duration {
         self.advance(now);
-        let ahead = f64::from(u32::try_from(ahead).unwrap_or(u32::MAX));
-        self.hold.left(now) + self.refilled_in(self.needed(class) + ahead - self.level)
+        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
+        let filled = self.refilled_in(self.needed(class) + f64::from(ahead) - self.level);
+        // The first one after a hold does not wait for the bucket, and looks go in any case.
+        let looks = if self.hold.is_open() { ahead.saturating_add(1) } else { ahead };
+        self.hold.left(now) + filled.min(self.refill.longest().saturating_mul(looks))
     }
 
     /// Whether [`Self::wait`] rests on what was measured or told, and is worth refusing somebody by.
@@ -338,9 +342,4 @@ impl Bucket {
             self.at = now;
         }
     }
-}
-
-/// `x-ratelimit-reset` as a wait, if it can be one.
-pub(super) fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
-    headers.reset_in(None).filter(|reset| *reset <= LONGEST_RESET)
 }

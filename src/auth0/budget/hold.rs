@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bucket::{Grant, Turn, reset_in};
+use super::bucket::{Grant, Turn};
 use crate::auth0::rate_headers::RateHeaders;
 
 /// The wait after a 429 that tells none: the first, doubled by each further one, and the longest.
@@ -13,6 +13,10 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mi
 
 /// The longest `Retry-After` that is obeyed to the end: the longest that Auth0 documents.
 const LONGEST: Duration = Duration::from_hours(24);
+
+/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
+/// more means that two clocks were mixed up.
+const LONGEST_RESET: Duration = Duration::from_mins(1);
 
 /// How long it makes wary, counted from the time when the next request may be sent.
 const WARY: Duration = Duration::from_mins(1);
@@ -31,10 +35,13 @@ enum Mode {
 /// The hold that 429s put on the bucket.
 #[derive(Debug)]
 pub(super) struct Hold {
+    /// What may be sent.
     mode: Mode,
     /// 429s in a row.
     refusals: u32,
+    /// When the last of them came.
     refused_at: Option<Instant>,
+    /// How long care is taken.
     wary_until: Option<Instant>,
 }
 
@@ -56,6 +63,11 @@ impl Hold {
             Mode::Probing(None) => Some(Turn::Now),
             Mode::Probing(Some(_)) => Some(Turn::AfterProbe),
         }
+    }
+
+    /// Whether the bucket alone decides.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self.mode, Mode::Open)
     }
 
     /// Whether nothing may be sent before a time that was told.
@@ -129,4 +141,9 @@ impl Hold {
             BACKOFF.0.saturating_mul(1 << doublings).min(BACKOFF.1)
         })
     }
+}
+
+/// `x-ratelimit-reset` as a wait, if it can be one.
+pub(super) fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
+    headers.reset_in(None).filter(|reset| *reset <= LONGEST_RESET)
 }

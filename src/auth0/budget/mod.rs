@@ -3,8 +3,9 @@
 //!
 //! The tenant limits by a token bucket and tells it in the headers of every answer; those headers
 //! are all that is known, and all that the replicas of this service share. [`bucket`] mirrors it,
-//! [`refill`] learns how fast it fills, [`line`] holds who waits. This module does the waiting: no
-//! task of its own, each waiter sleeps for itself, and only the first one by a timer.
+//! [`refill`] learns how fast it fills, [`hold`] keeps the wait of a 429, [`mod@line`]
+//! holds who waits. This module does the waiting: no task of its own, each waiter sleeps for itself,
+//! and only the first one by a timer.
 //!
 //! Assumed: creates and lookups share one bucket. On plans that count them apart, an answer to one
 //! may raise the hopes for the other until a 429 corrects that.
@@ -54,8 +55,11 @@ pub(super) struct Busy {
 /// The budget of one tenant.
 #[derive(Debug)]
 pub(super) struct Budget {
+    /// The longest wait of one call.
     max_wait: Duration,
+    /// The most calls that wait.
     max_waiting: usize,
+    /// Never held across an await.
     state: Mutex<State>,
     metrics: Arc<Metrics>,
 }
@@ -70,7 +74,9 @@ struct State {
 /// What comes of asking for a permit.
 #[derive(Debug)]
 enum Asked {
+    /// A permit.
     Go(Grant),
+    /// It is not worth waiting.
     Refused(Busy),
     /// A place in the line, and what wakes it.
     Wait(u64, Arc<Notify>),
@@ -79,7 +85,9 @@ enum Asked {
 /// What comes of asking again from the line.
 #[derive(Debug)]
 enum AskedAgain {
+    /// A permit.
     Go(Grant),
+    /// It is no longer worth waiting.
     Refused(Busy),
     /// Not before then, unless woken.
     Wait(Instant),
@@ -142,11 +150,20 @@ impl Budget {
         let wait = bucket.wait(class, ahead, now);
         let hopeless = bucket.is_sure() && wait > self.max_wait;
         if hopeless || line.len() >= self.max_waiting {
-            return Asked::Refused(Busy { retry_after: wait.max(SHORTEST_RETRY) });
+            return Asked::Refused(self.busy(bucket, wait));
         }
         let (id, woken) = line.join(class);
         self.metrics.budget_waiting(line.len());
         Asked::Wait(id, woken)
+    }
+
+    /// The refusal of a call that would have to wait so long.
+    ///
+    /// Where that is a guess, all that is known is that those who wait now are gone after the
+    /// longest wait.
+    fn busy(&self, bucket: &Bucket, wait: Duration) -> Busy {
+        let wait = if bucket.is_sure() { wait } else { wait.min(self.max_wait) };
+        Busy { retry_after: wait.max(SHORTEST_RETRY) }
     }
 
     /// Learns from an answer, and wakes who may go or need no longer wait.
@@ -164,12 +181,14 @@ impl Budget {
         }
     }
 
+    /// Notes that a request got no answer.
     fn lost(&self, grant: Grant) {
         let mut state = self.lock();
         state.bucket.lost(grant);
         state.line.wake();
     }
 
+    /// The state, also after a panic elsewhere: it is a handful of numbers.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,8 +215,11 @@ impl Drop for Permit {
 #[derive(Debug)]
 struct Place<'b> {
     budget: &'b Budget,
+    /// Which line.
     class: Class,
+    /// The number in it.
     id: u64,
+    /// The end of the wait.
     deadline: Instant,
 }
 
@@ -229,7 +251,7 @@ impl Place<'_> {
         };
         if now >= self.deadline || (until > self.deadline && bucket.is_sure()) {
             let wait = bucket.wait(self.class, line.len(), now);
-            return AskedAgain::Refused(Busy { retry_after: wait.max(SHORTEST_RETRY) });
+            return AskedAgain::Refused(self.budget.busy(bucket, wait));
         }
         AskedAgain::Wait(until.min(self.deadline))
     }

@@ -273,6 +273,8 @@ async fn clocks_headers_and_latencies_do_not_matter() {
     ] {
         holds(name, World { seconds: 60.0, ..world }, 0.01, 0.95).await;
     }
+    let late = World { network_ms: (140.0, 600.0), latency_ms: (5.0, 60.0), ..OVERLOAD };
+    holds("counted late", World { seconds: 60.0, ..late }, 0.03, 0.8).await;
     // Learning takes a few answers, and these take 2.7 s on average.
     let slow = World { latency_ms: (140.0, 5200.0), seconds: 120.0, ..OVERLOAD };
     holds("slow answers", slow, 0.01, 0.9).await;

@@ -1,0 +1,129 @@
+//! The steady overload, for real: a tenant of 10 requests at once and 10 a second, offered 30
+//! sign-ups a second for 20 seconds, by one service and by two that do not know of one another.
+//!
+//! ```console
+//! cargo run --example budget
+//! ```
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    reason = "prints figures, and counts no more than hundreds"
+)]
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Latency, Plan, Route};
+use auth0_signup::app::App;
+use auth0_signup::clock::SystemClock;
+use auth0_signup::config;
+use reqwest::{Client, StatusCode};
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+const BURST: u32 = 10;
+const PER_SECOND: f64 = 10.0;
+const OFFERED_PER_SECOND: u32 = 30;
+const SECONDS: u32 = 20;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    for replicas in [1, 2] {
+        run(replicas).await?;
+    }
+    Ok(())
+}
+
+/// Offers the sign-ups to so many replicas in turn and prints what came of them.
+async fn run(replicas: usize) -> anyhow::Result<()> {
+    let tenant = Emulator::builder().tenant(|tenant| {
+        tenant.plan = Plan::Custom { burst: BURST, per_second: PER_SECOND };
+        // About the recorded median. Recorded latencies would be no test: the emulator counts a
+        // request when its latency is over, the tenant when it arrives.
+        tenant.latency = Latency::FixedMs(300);
+    });
+    let tenant = tenant.start().await?;
+    let mut running = JoinSet::new();
+    let mut addresses = Vec::new();
+    for _ in 0..replicas {
+        let app = start(&tenant).await?;
+        addresses.push(app.public_address()?);
+        running.spawn(app.run(std::future::pending()));
+    }
+    let client = Client::builder().no_proxy().build()?;
+    let started = Instant::now();
+    let mut answers = JoinSet::new();
+    for (number, address) in (0..OFFERED_PER_SECOND * SECONDS).zip(addresses.iter().cycle()) {
+        sleep_until(started + Duration::from_secs(number.into()) / OFFERED_PER_SECOND).await;
+        answers.spawn(sign_up(client.clone(), *address, number));
+    }
+    let calls = tenant.calls(Route::CreateUser);
+    let in_time = calls.iter().filter(|call| call.status != Some(429)).count();
+    let (mut created, mut busy) = (0, 0);
+    let (mut longest, mut retry_after) = (Duration::ZERO, 0);
+    while let Some(answer) = answers.join_next().await {
+        let (status, took, told) = answer??;
+        longest = longest.max(took);
+        retry_after = retry_after.max(told);
+        match status {
+            StatusCode::CREATED => created += 1,
+            StatusCode::SERVICE_UNAVAILABLE => busy += 1,
+            other => println!("unexpected: {other}"),
+        }
+    }
+    let calls = tenant.calls(Route::CreateUser);
+    let refused = calls.iter().filter(|call| call.status == Some(429)).count();
+    let goodput = (in_time as f64 - f64::from(BURST)) / (PER_SECOND * f64::from(SECONDS));
+    println!(
+        "{replicas} replica(s): {created} created, {busy} told to come back; the tenant refused \
+         {refused} of {} ({:.1} %); goodput after the burst {:.1} % of {PER_SECOND}/s; longest \
+         answer {:.1} s, longest Retry-After {retry_after} s",
+        calls.len(),
+        100.0 * refused as f64 / calls.len() as f64,
+        100.0 * goodput,
+        longest.as_secs_f64(),
+    );
+    running.shutdown().await;
+    tenant.shutdown().await;
+    Ok(())
+}
+
+/// One service in front of the tenant.
+async fn start(tenant: &Emulator) -> anyhow::Result<App> {
+    let variables = [
+        ("AUTH0_DOMAIN", tenant.url()),
+        ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("PORT", "0"),
+        ("SIGNUP__ADMIN__PORT", "0"),
+    ];
+    let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let settings = config::load(None, variables).ok().context("the settings are wrong")?;
+    Ok(App::start(settings, Arc::new(SystemClock)).await?)
+}
+
+/// The status, how long it took and what `Retry-After` told in seconds.
+async fn sign_up(
+    client: Client,
+    address: SocketAddr,
+    number: u32,
+) -> anyhow::Result<(StatusCode, Duration, u64)> {
+    let form = json!({
+        "email": format!("ada{number}@example.com"),
+        "password": "Difference-Engine-1843",
+        "given_name": "Ada",
+    });
+    let started = Instant::now();
+    let answer = client.post(format!("http://{address}/signup")).json(&form).send().await?;
+    let told = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let told = told.and_then(|value| value.parse().ok()).unwrap_or_default();
+    let status = answer.status();
+    drop(answer.bytes().await?);
+    Ok((status, started.elapsed(), told))
+}

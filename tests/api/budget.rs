@@ -1,0 +1,125 @@
+//! The tenant's rate limit and outages of the tenant, as callers see them.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Plan, Route};
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+use crate::app::{Answer, TestApp, ada, ada_with};
+
+/// The value of a metric without labels.
+async fn metric(app: &TestApp, name: &str) -> String {
+    let text = app.get_admin("/metrics").await.text;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name} in {text}")).to_owned()
+}
+
+fn refused_by_the_tenant(app: &TestApp) -> usize {
+    app.creates().iter().filter(|call| call.status == Some(429)).count()
+}
+
+#[tokio::test]
+async fn a_rush_is_served_or_told_when_to_come_back() {
+    let tenant = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.plan = Plan::Custom { burst: 10, per_second: 10.0 };
+    };
+    let builder = TestApp::builder().auth0(tenant).set("auth0.budget.max_wait_ms", "1000");
+    let app = builder.spawn().await;
+    app.until_ready().await;
+    let started = Instant::now();
+    let mut answers = JoinSet::new();
+    for number in 0..60 {
+        let form = ada_with("email", format!("ada{number}@example.com"));
+        answers.spawn(Answer::of(app.post().json(&form)));
+        sleep(Duration::from_millis(33)).await;
+    }
+    let mut created = 0;
+    while let Some(answer) = answers.join_next().await {
+        let answer = answer.unwrap();
+        if answer.status == StatusCode::CREATED {
+            created += 1;
+            continue;
+        }
+        assert_eq!(answer.problem(), "upstream_busy");
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=10).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(refused_by_the_tenant(&app), 0);
+    assert_eq!(app.auth0.users().len(), created);
+    // The bucket, and most of what came back in those seconds.
+    let came_back = started.elapsed().as_secs_f64() * 10.0;
+    assert!(f64::from(u32::try_from(created).unwrap()) > 0.8 * came_back, "{created}");
+    assert_eq!(metric(&app, "auth0_budget_limit").await, "10");
+    assert_eq!(metric(&app, "auth0_budget_waiting").await, "0");
+    assert_eq!(metric(&app, "auth0_budget_refused_total").await, (60 - created).to_string());
+    assert!(metric(&app, "auth0_budget_remaining").await.parse::<u32>().unwrap() < 10);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_before_the_time_that_the_tenant_told() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "86400"));
+    for _ in 0..3 {
+        let answer = app.sign_up(&ada()).await;
+        assert_eq!(answer.problem(), "upstream_busy");
+        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((86_390..=86_400).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_waits_out_a_short_hold() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_busy");
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_outage_is_failed_fast_and_its_end_is_noticed() {
+    let builder = TestApp::builder().set("auth0.breaker.failures", "3");
+    let app = builder.set("auth0.breaker.pause_ms", "300").spawn().await;
+    app.until_ready().await;
+    app.auth0.stop().await;
+    for _ in 0..5 {
+        assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_unavailable");
+    }
+    assert_eq!(metric(&app, "auth0_breaker_open").await, "1");
+    let report = app.get_admin("/readyz").await;
+    assert_eq!(report.status, StatusCode::OK);
+    let expected = json!({"status": "degraded", "checks": {"process": "ok", "auth0": "failing"}});
+    assert_eq!(report.json(), expected);
+
+    app.auth0.start_again().await.unwrap();
+    let back = Instant::now();
+    while app.sign_up(&ada()).await.status != StatusCode::CREATED {
+        assert!(back.elapsed() < Duration::from_secs(3), "it did not recover");
+        sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(app.creates().len(), 1, "those that failed fast were not sent");
+    assert_eq!(metric(&app, "auth0_breaker_open").await, "0");
+    app.until_ready().await;
+}
+
+#[tokio::test]
+async fn server_errors_open_the_breaker_and_refusals_do_not() {
+    let app = TestApp::builder().set("auth0.breaker.failures", "3").spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(400).times(5));
+    app.auth0.fault(Route::CreateUser, Fault::answer(503).times(3));
+    for _ in 0..5 {
+        assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected");
+    }
+    for _ in 0..3 {
+        assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    }
+    assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_unavailable");
+    assert_eq!(app.creates().len(), 8);
+}

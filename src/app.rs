@@ -28,8 +28,9 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// and a repeat that takes half as long.
 const ATTEMPT: f64 = 2.5;
 
-/// How much longer than an attempt its lease is: the write that closes it.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
+/// How much longer than an attempt its lease is: the waits for a token and for the tenant's budget
+/// before it, and the write that closes it.
+const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
 /// An app whose two listeners are bound and whose token is being fetched.
 #[derive(Debug)]

@@ -36,7 +36,7 @@ pub struct Report {
     pub draining: bool,
     /// Whether the ledger can be written.
     pub ledger: bool,
-    /// Whether there is a token.
+    /// Whether there is a token, and whether calls get through.
     pub auth0: Upstream,
 }
 
@@ -47,7 +47,7 @@ pub enum Upstream {
     Good,
     /// None was asked for yet.
     Starting,
-    /// There is none.
+    /// There is none, or calls do not get through.
     Failing,
 }
 
@@ -75,6 +75,7 @@ impl Readiness {
             draining: self.lifecycle.is_draining(),
             ledger: self.ledger().await,
             auth0: match self.auth0.token_health() {
+                _ if self.auth0.is_failing_fast() => Upstream::Failing,
                 TokenHealth::Good => Upstream::Good,
                 TokenHealth::Starting => Upstream::Starting,
                 TokenHealth::Failing => Upstream::Failing,

@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
 
 use super::error::{Error, ErrorCode, Misconfiguration, Transport};
+use super::rate_headers::RateHeaders;
 use crate::domain::PasswordRule;
 
 /// The wait when a 429 tells none: the buckets of all plans refill within a second.
@@ -98,18 +99,7 @@ fn bad_request(message: &str) -> Option<Error> {
 ///
 /// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
-    let number =
-        |name: &str| -> Option<u64> { headers.get(name)?.to_str().ok()?.trim().parse().ok() };
-    let now = date(headers, "date").unwrap_or(now);
-    let told = number("retry-after").map(Duration::from_secs);
-    let told = told.or_else(|| Some(date(headers, "retry-after")?.saturating_sub(now)));
-    let wait = told
-        .or_else(|| Some(Duration::from_secs(number("x-ratelimit-reset")?).saturating_sub(now)));
+    let headers = RateHeaders::of(headers);
+    let wait = headers.retry_after(Some(now)).or_else(|| headers.reset_in(Some(now)));
     wait.unwrap_or(DEFAULT_WAIT).clamp(DEFAULT_WAIT, LONGEST_WAIT)
-}
-
-/// A date in a header, since the Unix epoch.
-fn date(headers: &HeaderMap, name: &str) -> Option<Duration> {
-    let date = headers.get(name)?.to_str().ok()?;
-    httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()
 }

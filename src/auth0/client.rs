@@ -12,8 +12,10 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::answer::{classify, refuses_token};
+use super::budget::Class;
 use super::create_user::{self, User};
 use super::error::{Error, Misconfiguration, Transport, transport};
+use super::gate::{Gate, Pass};
 use super::lookup::{self, Found, LookupError};
 use super::token::{Keeper, Token, TokenHealth, Tokens};
 use super::token_request::TokenRequest;
@@ -40,6 +42,7 @@ pub struct Client {
     connection: String,
     verify_email: VerifyEmail,
     tokens: Arc<Tokens>,
+    gate: Gate,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
 }
@@ -84,6 +87,7 @@ impl Client {
             connection: settings.connection.clone(),
             verify_email: settings.verify_email,
             tokens,
+            gate: Gate::new(&settings.budget, &settings.breaker, &metrics),
             clock,
             metrics,
         })
@@ -92,7 +96,7 @@ impl Client {
     /// Creates the user: one call, and a second only when the first was refused for its token.
     ///
     /// `user_id` pins the user's id, without `auth0|`. `correlation_id` (at most 64 characters)
-    /// shows up in the tenant's log.
+    /// shows up in the tenant's log. `pass` is [`Client::admit`]'s.
     ///
     /// # Errors
     /// See [`Error`]; only [`Error::Unclear`] leaves open whether the user exists now.
@@ -101,6 +105,7 @@ impl Client {
         user: &NewUser,
         user_id: Option<&str>,
         correlation_id: &str,
+        pass: Pass,
     ) -> Result<Created, Error> {
         let body = create_user::body(&self.connection, self.verify_email, user, user_id)
             .map_err(|_| Error::InvalidBody)?;
@@ -113,7 +118,8 @@ impl Client {
             request
         };
         let started = Instant::now();
-        let created = self.call(request).await.and_then(|answer| self.created(&answer));
+        let answer = self.call(Class::Create, Some(pass), request).await;
+        let created = answer.and_then(|answer| self.created(&answer));
         let label = created.as_ref().map_or_else(Error::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
@@ -141,7 +147,8 @@ impl Client {
         let id = utf8_percent_encode(user_id, NON_ALPHANUMERIC);
         url.set_path(&format!("{}/auth0%7C{id}", self.users.path()));
         let started = Instant::now();
-        let answer = self.call(|| self.request(Method::GET, url.clone())).await;
+        let answer =
+            self.call(Class::Lookup, None, || self.request(Method::GET, url.clone())).await;
         let found = answer.map_err(LookupError::from).and_then(|answer| lookup::by_id(&answer));
         let label = match &found {
             Ok(Some(_)) => "found",
@@ -160,7 +167,8 @@ impl Client {
         let mut url = self.users_by_email.clone();
         url.query_pairs_mut().append_pair("email", email);
         let started = Instant::now();
-        let answer = self.call(|| self.request(Method::GET, url.clone())).await;
+        let answer =
+            self.call(Class::Lookup, None, || self.request(Method::GET, url.clone())).await;
         let found = answer
             .map_err(LookupError::from)
             .and_then(|answer| lookup::by_email(&answer, &self.connection));
@@ -178,6 +186,22 @@ impl Client {
         self.tokens.health()
     }
 
+    /// Whether calls fail fast because the last ones failed.
+    pub fn is_failing_fast(&self) -> bool {
+        self.gate.is_failing_fast()
+    }
+
+    /// Waits until a create-user call may be made: for a token, then for the tenant's budget.
+    ///
+    /// Nothing is sent meanwhile. Dropping the future gives the place in the line up.
+    ///
+    /// # Errors
+    /// When there is none soon enough; surely nothing was sent.
+    pub async fn admit(&self) -> Result<Pass, Error> {
+        self.tokens.get().await?;
+        self.gate.enter(Class::Create).await
+    }
+
     fn request(&self, method: Method, url: Url) -> Request {
         let mut request = Request::new(method, url);
         request.headers_mut().clone_from(&self.headers);
@@ -185,10 +209,19 @@ impl Client {
     }
 
     /// One call, and a second with a fresh token when the first was refused for its token.
-    async fn call(&self, request: impl Fn() -> Request) -> Result<Answer, Error> {
+    async fn call(
+        &self,
+        class: Class,
+        mut pass: Option<Pass>,
+        request: impl Fn() -> Request,
+    ) -> Result<Answer, Error> {
         for _ in 0..2 {
             let token = self.tokens.get().await?;
-            let answer = self.send(request(), &token).await?;
+            let pass = match pass.take() {
+                Some(pass) => pass,
+                None => self.gate.enter(class).await?,
+            };
+            let answer = self.send(request(), &token, pass).await?;
             let refused = refuses_token(answer.status, answer.body.as_deref().unwrap_or_default());
             if !refused {
                 // A limiter may answer before anybody looks at the token.
@@ -202,9 +235,9 @@ impl Client {
         Err(Misconfiguration::TokenRefused.into())
     }
 
-    async fn send(&self, mut request: Request, token: &Token) -> Result<Answer, Error> {
+    async fn send(&self, mut request: Request, token: &Token, pass: Pass) -> Result<Answer, Error> {
         request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
-        let response = self.http.execute(request).await.map_err(transport)?;
+        let response = pass.with(self.http.execute(request)).await.map_err(transport)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Answer { status, headers, body: read_body(response).await.ok() })
     }

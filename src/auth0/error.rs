@@ -58,6 +58,12 @@ pub enum Transport {
     /// No token within the time that a sign-up waits for one.
     #[error("no token in time")]
     NoToken,
+    /// The last calls failed, so this one was not tried.
+    #[error("not tried, since the last calls failed")]
+    CircuitOpen {
+        /// How long until a call is tried again.
+        retry_after: Duration,
+    },
 }
 
 /// What the operator has to mend, in the words of the log.

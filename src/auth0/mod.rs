@@ -1,15 +1,20 @@
 //! The upstream: one tenant's `/oauth/token` and `/api/v2/users`, and what its answers mean.
 //!
-//! Owns the Management API token, the connection pool and the classification of answers. Must not
-//! know axum, storage or who asked. A concrete [`Client`], no trait: the seam is the base address,
-//! and tests speak HTTP to the emulator, so that the wire is what is tested.
+//! Owns the Management API token, the connection pool, the tenant's budget with the circuit breaker,
+//! and the classification of answers. Must not know axum, storage or who asked. A concrete
+//! [`Client`], no trait: the seam is the base address, and tests speak HTTP to the emulator, so that
+//! the wire is what is tested.
 
 pub(crate) mod answer;
+mod breaker;
+mod budget;
 mod client;
 mod create_user;
 mod error;
+mod gate;
 mod http_client;
 mod lookup;
+mod rate_headers;
 mod telemetry_header;
 mod token;
 mod token_request;
@@ -17,6 +22,7 @@ mod token_request;
 pub use client::{Client, Created};
 pub use create_user::User;
 pub use error::{Error, Misconfiguration, Transport};
+pub use gate::Pass;
 pub use http_client::BuildError;
 pub use lookup::{Found, LookupError};
 pub use token::TokenHealth;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use super::protection::{self, BreakerSettings, BudgetSettings};
 use super::reader::Reader;
 
 /// The tenant and how it is called.
@@ -42,6 +43,10 @@ pub struct Auth0Settings {
     pub ca_file: Option<PathBuf>,
     /// Whether `Auth0-Client` is sent.
     pub telemetry: bool,
+    /// How its rate limit is kept.
+    pub budget: BudgetSettings,
+    /// When calls to it fail at once.
+    pub breaker: BreakerSettings,
 }
 
 /// `verify_email` of the create call.
@@ -98,6 +103,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
         pool_idle_timeout: reader.millis("auth0.pool_idle_timeout_ms", 1_000..=600_000),
         ca_file: ca_file(reader),
         telemetry: reader.flag("auth0.telemetry"),
+        budget: protection::read_budget(reader),
+        breaker: protection::read_breaker(reader),
     };
     base.map(|_| settings)
 }

@@ -13,6 +13,7 @@ mod log;
 mod metadata;
 mod part;
 mod password;
+mod protection;
 mod reader;
 mod show;
 mod signup;
@@ -27,6 +28,7 @@ pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use log::{LogFormat, LogSettings};
 pub use part::{load_admin, load_ledger};
+pub use protection::{BreakerSettings, BudgetSettings};
 pub use show::show;
 pub use signup::SignupSettings;
 

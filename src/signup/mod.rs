@@ -176,7 +176,7 @@ impl Shared {
     async fn work(&self, person: Person, turn: Turn, earlier: Option<Made>) {
         let (done, made) = match earlier {
             Some(made) => (self.take_up(&person, &made).await.replay(), Some(made)),
-            None => self.first(&person).await,
+            None => self.first(&person, &turn).await,
         };
         if turn.is_deserted() {
             let outcome = done.outcome.code();
@@ -191,7 +191,7 @@ impl Shared {
     }
 
     /// Answers a known key, or begins a new attempt.
-    async fn first(&self, person: &Person) -> (Done, Option<Made>) {
+    async fn first(&self, person: &Person, turn: &Turn) -> (Done, Option<Made>) {
         if let Some(key) = &person.key {
             match self.ledger.find_key(key, self.clock.now()).await {
                 Ok(None) => {}
@@ -202,8 +202,19 @@ impl Shared {
         let made = Made::new(self.clock.now());
         match self.ledger.begin(self.new_attempt(person, &made)).await {
             Ok(Begun::New) => {
-                let work = timeout(self.times.attempt, self.attempting(person, &made).begin());
-                let settled = work.await.unwrap_or_else(|_| Settled::out_of_time());
+                // While nothing is sent, a caller that goes away takes its place in the line along.
+                let admitted = tokio::select! {
+                    admitted = self.auth0.admit() => admitted.map_err(Settled::refused),
+                    () = turn.deserted() => Err(Settled::abandoned()),
+                };
+                let settled = match admitted {
+                    Ok(pass) => {
+                        let attempting = self.attempting(person, &made);
+                        let work = timeout(self.times.attempt, attempting.begin(pass));
+                        work.await.unwrap_or_else(|_| Settled::out_of_time())
+                    }
+                    Err(settled) => settled,
+                };
                 (self.finish(made.id, settled).await, Some(made))
             }
             Ok(Begun::Known(attempt)) => (self.known(person, *attempt).await, None),

@@ -136,6 +136,11 @@ impl Turn {
         self.sender.subscribe()
     }
 
+    /// Resolves when nobody waits for the outcome any more.
+    pub(super) async fn deserted(&self) {
+        self.sender.closed().await;
+    }
+
     /// Whether nobody waits for the outcome any more.
     pub(super) fn is_deserted(&self) -> bool {
         self.sender.receiver_count() == 0

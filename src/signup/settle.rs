@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::outcome::{Done, Outcome};
-use crate::auth0::{Client, Created, Error, LookupError, Transport, User};
+use crate::auth0::{Client, Created, Error, LookupError, Pass, Transport, User};
 use crate::domain::NewUser;
 use crate::ledger::{PinnedUserId, Verdict};
 
@@ -103,12 +103,12 @@ impl Settlement {
 }
 
 impl Attempting<'_> {
-    /// Sends the create call, and settles it if its answer does not arrive.
-    pub(super) async fn begin(self) -> Settled {
-        match self.create().await {
+    /// Sends the create call that was admitted, and settles it if its answer does not arrive.
+    pub(super) async fn begin(self, pass: Pass) -> Settled {
+        match self.create(Some(pass)).await {
             Err(Error::Unclear(cause)) => self.resume(Error::Unclear(cause)).await,
             Ok(created) => self.created(created),
-            Err(error) => refused(error),
+            Err(error) => Settled::refused(error),
         }
     }
 
@@ -122,17 +122,17 @@ impl Attempting<'_> {
         if let Ok(Some(user)) = look {
             return found(user);
         }
-        match self.create().await {
+        match self.create(None).await {
             Ok(created) => self.created(created),
             // The first call may have made the very user that the second one met.
             Err(taken @ (Error::UserExists | Error::UsernameExists)) => match self.look().await {
                 Ok(Some(user)) => found(user),
-                Ok(None) if self.pin.is_kept() => refused(taken),
+                Ok(None) if self.pin.is_kept() => Settled::refused(taken),
                 Ok(None) => self.by_email(why).await,
                 Err(_) => unknown(why),
             },
             // The same call is refused in the same way: the first one made nothing either.
-            Err(refusal @ Error::PasswordRefused(_)) => refused(refusal),
+            Err(refusal @ Error::PasswordRefused(_)) => Settled::refused(refusal),
             Err(_) => unknown(why),
         }
     }
@@ -162,16 +162,24 @@ impl Attempting<'_> {
         self.auth0.user(self.user_id.as_str()).await
     }
 
-    /// The create call, tried again only when it surely was not sent.
-    async fn create(&self) -> Result<Created, Error> {
+    /// The create call, tried again only when it surely was not acted on: it was not sent, or the
+    /// tenant had no room for it.
+    async fn create(&self, mut pass: Option<Pass>) -> Result<Created, Error> {
         let user_id = (!self.pin.is_ignored()).then(|| self.user_id.as_str());
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
-            let result = self.auth0.create_user(self.user, user_id, self.request_id).await;
+            // Whoever is not admitted is not to try again: the line is as long as it may be.
+            let admitted = match pass.take() {
+                Some(pass) => pass,
+                None => self.auth0.admit().await?,
+            };
+            let result =
+                self.auth0.create_user(self.user, user_id, self.request_id, admitted).await;
             let wait = match &result {
                 Err(Error::NotSent(_)) => pause,
-                Err(Error::RateLimited { retry_after }) => *retry_after,
+                // Being admitted again takes as long as the tenant asked for.
+                Err(Error::RateLimited { .. }) => Duration::ZERO,
                 Ok(_) | Err(_) => return result,
             };
             if tries == TRIES || Instant::now() + wait >= self.deadline {
@@ -201,6 +209,26 @@ impl Settled {
         unknown(Error::Unclear(Arc::new(Transport::OutOfTime)))
     }
 
+    /// Nobody waits for the outcome any more, and nothing was sent.
+    pub(super) const fn abandoned() -> Self {
+        Self::new(Done::new(Outcome::Abandoned), Settlement::NotCreated)
+    }
+
+    /// An answer, or a refusal to send, that settles by itself.
+    pub(super) fn refused(error: Error) -> Self {
+        let verdict = match &error {
+            Error::UserExists => Settlement::Exists,
+            Error::Unclear(_) => Settlement::Unknown,
+            Error::UsernameExists
+            | Error::PasswordRefused(_)
+            | Error::InvalidBody
+            | Error::Misconfigured(_)
+            | Error::RateLimited { .. }
+            | Error::NotSent(_) => Settlement::NotCreated,
+        };
+        Self::new(error.into(), verdict)
+    }
+
     const fn new(done: Done, verdict: Settlement) -> Self {
         Self { done, verdict, auth0_request_id: None }
     }
@@ -218,18 +246,4 @@ fn found(user: User) -> Settled {
 
 fn unknown(why: Error) -> Settled {
     Settled::new(why.into(), Settlement::Unknown)
-}
-
-fn refused(error: Error) -> Settled {
-    let verdict = match &error {
-        Error::UserExists => Settlement::Exists,
-        Error::Unclear(_) => Settlement::Unknown,
-        Error::UsernameExists
-        | Error::PasswordRefused(_)
-        | Error::InvalidBody
-        | Error::Misconfigured(_)
-        | Error::RateLimited { .. }
-        | Error::NotSent(_) => Settlement::NotCreated,
-    };
-    Settled::new(error.into(), verdict)
 }

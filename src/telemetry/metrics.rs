@@ -25,6 +25,17 @@ pub struct Metrics {
     auth0: Family<Auth0Labels, Counter>,
     auth0_seconds: Family<OperationLabels, Histogram>,
     token_expires: Gauge,
+    budget: BudgetMetrics,
+    breaker_open: Gauge,
+}
+
+/// The tenant's rate limit and who waits for it.
+#[derive(Debug, Default)]
+struct BudgetMetrics {
+    limit: Gauge,
+    remaining: Gauge,
+    waiting: Gauge,
+    refused: Counter,
 }
 
 /// A call to the tenant.
@@ -96,9 +107,25 @@ impl Metrics {
             "When the Management API token expires, in Unix seconds",
             token_expires.clone(),
         );
+        let budget = BudgetMetrics::register(&mut registry);
+        let breaker_open = Gauge::default();
+        registry.register(
+            "auth0_breaker_open",
+            "1 while calls fail at once because the last ones failed",
+            breaker_open.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
-        Self { registry, signups, signup_seconds, auth0, auth0_seconds, token_expires }
+        Self {
+            registry,
+            signups,
+            signup_seconds,
+            auth0,
+            auth0_seconds,
+            token_expires,
+            budget,
+            breaker_open,
+        }
     }
 
     /// Counts a sign-up by its outcome's code.
@@ -120,6 +147,27 @@ impl Metrics {
         self.token_expires.set(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     }
 
+    /// Notes the bucket that the tenant last told.
+    pub fn budget(&self, limit: u32, remaining: u32) {
+        self.budget.limit.set(limit.into());
+        self.budget.remaining.set(remaining.into());
+    }
+
+    /// Notes how many calls wait for the tenant's rate limit.
+    pub fn budget_waiting(&self, waiting: usize) {
+        self.budget.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a call that was not made because the wait would have been too long.
+    pub fn budget_refused(&self) {
+        self.budget.refused.inc();
+    }
+
+    /// Notes whether the circuit breaker is open.
+    pub fn breaker_open(&self, open: bool) {
+        self.breaker_open.set(open.into());
+    }
+
     /// The text that `GET /metrics` answers with.
     pub fn encode(&self) -> String {
         let mut text = String::new();
@@ -127,6 +175,26 @@ impl Metrics {
         let written = encode(&mut text, &self.registry);
         debug_assert!(written.is_ok(), "{written:?}");
         text
+    }
+}
+
+impl BudgetMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let gauges = [
+            ("limit", "The size of the tenant's rate limit bucket, as last told", &metrics.limit),
+            ("remaining", "The permits left in it, as last told", &metrics.remaining),
+            ("waiting", "Calls that wait for a permit", &metrics.waiting),
+        ];
+        for (name, help, gauge) in gauges {
+            registry.register(format!("auth0_budget_{name}"), help, gauge.clone());
+        }
+        registry.register(
+            "auth0_budget_refused",
+            "Calls not made because the wait for a permit would have been too long",
+            metrics.refused.clone(),
+        );
+        metrics
     }
 }
 

@@ -247,7 +247,8 @@ async fn a_hostile_form_gets_a_bounded_answer() {
     let deep = "{\"😀😀😀😀😀😀😀😀😀😀\":".repeat(100);
     let names = "\"aaa\":0,".repeat(3000);
     let nested = format!("{deep}{{{names}\"b\":0}}{}", "}".repeat(100));
-    let many: String = (0..7000).map(|nth| format!("\"k{nth}\":0,")).collect();
+    let many: Vec<_> = (0..7000).map(|nth| format!("\"k{nth}\":0,")).collect();
+    let many = many.concat();
     let bodies = [
         format!("{{\"user_metadata\":{nested},\"email\":5}}"),
         format!("{{\"user_metadata\":{{{many}\"b\":0}},\"email\":5}}"),

@@ -1,0 +1,118 @@
+//! Who waits for a permit, in order: lookups before creates, first come first served in each.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::Class;
+
+/// One who waits.
+#[derive(Debug)]
+struct Waiter {
+    /// Its number; later ones are greater.
+    id: u64,
+    /// Told when it may have come to the front, or when the front may go.
+    woken: Arc<Notify>,
+}
+
+/// The two lines.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    lookups: VecDeque<Waiter>,
+    creates: VecDeque<Waiter>,
+    last_id: u64,
+}
+
+impl Line {
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.lookups.len() + self.creates.len()
+    }
+
+    /// How many are before a newcomer of this class.
+    pub(super) fn ahead(&self, class: Class) -> usize {
+        match class {
+            Class::Lookup => self.lookups.len(),
+            Class::Create => self.len(),
+        }
+    }
+
+    /// Takes a place at the end.
+    pub(super) fn join(&mut self, class: Class) -> (u64, Arc<Notify>) {
+        self.last_id += 1;
+        let (id, woken) = (self.last_id, Arc::new(Notify::new()));
+        self.of(class).push_back(Waiter { id, woken: Arc::clone(&woken) });
+        (id, woken)
+    }
+
+    /// Gives the place up and wakes whoever is at the front then.
+    pub(super) fn leave(&mut self, class: Class, id: u64) {
+        let line = self.of(class);
+        if let Ok(place) = line.binary_search_by_key(&id, |waiter| waiter.id) {
+            line.remove(place);
+        }
+        self.wake();
+    }
+
+    /// Whether this one is at the front.
+    pub(super) fn is_first(&self, id: u64) -> bool {
+        self.first().is_some_and(|waiter| waiter.id == id)
+    }
+
+    /// Wakes the front.
+    pub(super) fn wake(&self) {
+        if let Some(waiter) = self.first() {
+            waiter.woken.notify_one();
+        }
+    }
+
+    /// Wakes everybody.
+    pub(super) fn wake_all(&self) {
+        for waiter in self.lookups.iter().chain(&self.creates) {
+            waiter.woken.notify_one();
+        }
+    }
+
+    fn first(&self) -> Option<&Waiter> {
+        self.lookups.front().or_else(|| self.creates.front())
+    }
+
+    const fn of(&mut self, class: Class) -> &mut VecDeque<Waiter> {
+        match class {
+            Class::Lookup => &mut self.lookups,
+            Class::Create => &mut self.creates,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookups_go_first_and_each_class_in_its_order() {
+        let mut line = Line::default();
+        let [a, b] = [Class::Create, Class::Create].map(|class| line.join(class).0);
+        let [x, y] = [Class::Lookup, Class::Lookup].map(|class| line.join(class).0);
+        assert_eq!((line.ahead(Class::Lookup), line.ahead(Class::Create)), (2, 4));
+        for (id, class) in
+            [(x, Class::Lookup), (y, Class::Lookup), (a, Class::Create), (b, Class::Create)]
+        {
+            assert!(line.is_first(id));
+            line.leave(class, id);
+        }
+        assert_eq!(line.len(), 0);
+    }
+
+    #[test]
+    fn one_that_leaves_from_the_middle_moves_nobody_else() {
+        let mut line = Line::default();
+        let [a, b, c] = [Class::Create; 3].map(|class| line.join(class).0);
+        line.leave(Class::Create, b);
+        line.leave(Class::Create, b);
+        assert!(line.is_first(a) && line.len() == 2);
+        line.leave(Class::Create, a);
+        assert!(line.is_first(c));
+    }
+}

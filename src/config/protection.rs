@@ -1,0 +1,49 @@
+//! `[auth0.budget]` and `[auth0.breaker]`: how the tenant is spared.
+
+use std::time::Duration;
+
+use super::reader::Reader;
+
+/// How the tenant's rate limit is kept.
+#[derive(Debug, Clone)]
+pub struct BudgetSettings {
+    /// The part of the limit that sign-ups leave to the tenant's other clients, in hundredths.
+    pub reserve_percent: u32,
+    /// Calls made before the tenant's first answer tells its limit.
+    pub initial_burst: u32,
+    /// How long a call waits for its turn.
+    pub max_wait: Duration,
+    /// How many calls wait.
+    pub max_waiting: usize,
+}
+
+/// When calls fail at once.
+#[derive(Debug, Clone)]
+pub struct BreakerSettings {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// The first pause.
+    pub pause: Duration,
+    /// The longest pause.
+    pub max_pause: Duration,
+}
+
+pub(super) fn read_budget(reader: &mut Reader<'_>) -> BudgetSettings {
+    let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+    BudgetSettings {
+        reserve_percent: number(reader.integer("auth0.budget.reserve_percent", &(0..=90))),
+        initial_burst: number(reader.integer("auth0.budget.initial_burst", &(1..=10_000))),
+        max_wait: reader.millis("auth0.budget.max_wait_ms", 0..=60_000),
+        max_waiting: reader.count("auth0.budget.max_waiting", 0..=100_000),
+    }
+}
+
+pub(super) fn read_breaker(reader: &mut Reader<'_>) -> BreakerSettings {
+    let failures = reader.integer("auth0.breaker.failures", &(1..=1_000_000));
+    let pause = reader.millis("auth0.breaker.pause_ms", 10..=600_000);
+    let max_pause = reader.millis("auth0.breaker.max_pause_ms", 10..=600_000);
+    if max_pause < pause {
+        reader.fault("auth0.breaker.max_pause_ms", "at least auth0.breaker.pause_ms");
+    }
+    BreakerSettings { failures: u32::try_from(failures).unwrap_or(u32::MAX), pause, max_pause }
+}

@@ -214,7 +214,7 @@ impl Run {
             seed = self.seed,
         ));
         say(&format!(
-            "without a key, forgotten by a kill and told \"taken\" as documented: {}",
+            "without a key, not known again after a kill or by another replica, as documented: {}",
             findings.forgotten
         ));
         let count = |count| findings.count(count);

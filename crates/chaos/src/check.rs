@@ -96,7 +96,10 @@ impl Told<'_> {
             }
             Some(Heard::Created(_) | Heard::Taken) => {}
             Some(Heard::Nothing(code)) if self.story.plan.manner == Manner::GivesUp => {
-                if self.is_own && !self.another_made_it() {
+                if self.is_own && self.may_be_forgotten() {
+                    // Of its last attempt, truly; an earlier one made the user.
+                    findings.forgotten += 1;
+                } else if self.is_own && !self.another_made_it() {
                     note(Count::Lost, format!("told {code}, and the user is there"));
                 }
             }
@@ -117,7 +120,8 @@ impl Told<'_> {
     }
 
     fn may_be_forgotten(&self) -> bool {
-        self.story.plan.key.is_none() && (self.story.killed || !self.one_memory)
+        let killed = || self.stories.iter().any(|twin| twin.killed);
+        self.story.plan.key.is_none() && (!self.one_memory || killed())
     }
 
     /// Whether a twin was told of the user, or left before it was told anything.

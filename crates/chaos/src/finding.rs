@@ -27,8 +27,8 @@ pub(crate) struct Finding {
 pub(crate) struct Findings {
     /// In the order in which it was found.
     pub(crate) all: Vec<Finding>,
-    /// Clients without a key that were told "taken" of their own user after a kill: what they were
-    /// told was in the memory of the process that was killed, as documented.
+    /// Clients without a key that were not told of their own user after a kill, or by another
+    /// replica: what ties their requests together is in one process's memory, as documented.
     pub(crate) forgotten: usize,
 }
 

@@ -1,5 +1,6 @@
 //! The run from its set-up to its numbers.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
 use super::check::check;
-use super::client::{Story, World};
+use super::client::{Heard, Story, World};
 use super::crowd::{Person, crowd};
 use super::database::Database;
 use super::faults::Dealer;
@@ -192,6 +193,10 @@ impl Run {
         for (name, times) in &dealt {
             say(&format!("  {times:>6} {name}"));
         }
+        say("heard:");
+        for (heard, times) in heard(stories) {
+            say(&format!("  {times:>6} {heard}"));
+        }
         let Options { signups, database, replicas, concurrency, .. } = self.options;
         let number = |count: &AtomicU64| count.load(Ordering::Relaxed);
         say(&format!(
@@ -209,7 +214,7 @@ impl Run {
             seed = self.seed,
         ));
         say(&format!(
-            "without a key, forgotten by a kill and told \"taken\" as documented: {}",
+            "without a key, not known again after a kill or by another replica, as documented: {}",
             findings.forgotten
         ));
         let count = |count| findings.count(count);
@@ -220,6 +225,20 @@ impl Run {
             count(Count::Unknown)
         ));
     }
+}
+
+/// How often clients heard what.
+fn heard(stories: &[(Person, Vec<Story>)]) -> BTreeMap<String, u64> {
+    let mut count = BTreeMap::new();
+    let stories = stories.iter().flat_map(|(_, stories)| stories);
+    for (_, heard) in stories.flat_map(|story| &story.heard) {
+        let name = match heard {
+            Heard::Created(_) => "created".to_owned(),
+            other => other.to_string(),
+        };
+        *count.entry(name).or_default() += 1;
+    }
+    count
 }
 
 /// Lets everybody sign up.

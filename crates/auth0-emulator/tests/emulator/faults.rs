@@ -54,6 +54,21 @@ async fn a_canned_answer_is_given_as_it_is_and_nothing_is_done() {
 }
 
 #[tokio::test]
+async fn a_fault_can_be_chosen_for_each_call() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    auth0.choose_faults(|call| (call.json()["email"] == "a@b.co").then(|| Fault::answer(503)));
+    let sent = async |email| client.creating(&user(email)).await.send().await.unwrap().status();
+    assert_eq!(sent("a@b.co").await.as_u16(), 503);
+    assert_eq!(sent("c@d.co").await.as_u16(), 201);
+    // One that waits comes first, and clearing ends both.
+    auth0.fault(Route::CreateUser, Fault::answer(502));
+    assert_eq!(sent("a@b.co").await.as_u16(), 502);
+    auth0.clear_faults();
+    assert_eq!(sent("a@b.co").await.as_u16(), 201);
+}
+
+#[tokio::test]
 async fn acting_first_leaves_a_user_behind_an_error() {
     let (answer, users, _auth0) = meet(Fault::answer(500).after_acting()).await;
     assert_eq!((answer.unwrap().status.as_u16(), users), (500, 1));

@@ -19,6 +19,9 @@ const LONGEST_WINDOW: Duration = Duration::from_secs(6);
 /// A full bucket shows only the least that came back, but exactly, in a window as short as this.
 const FULL_WINDOW: Duration = Duration::from_millis(250);
 
+/// No plan fills its bucket so often in a second.
+const UNBOUNDED: f64 = 4.0;
+
 /// How long a change of the refill takes to be believed.
 const MEMORY: Duration = Duration::from_secs(3);
 
@@ -96,7 +99,10 @@ impl Refill {
                 // `remaining` was rounded down, unless the bucket was full then too.
                 let rounded = if is_full(anchor) { 0.0 } else { 1.0 };
                 let least = (came_back - rounded) / apart.as_secs_f64();
-                self.learned = self.learned.max(least);
+                // A bucket that filled this often within a second does not bound this client: it
+                // may try twice as much.
+                let unbounded = is_full(anchor) && least > UNBOUNDED * limit;
+                self.learned = self.learned.max(if unbounded { 2.0 * least } else { least });
             }
             self.anchor = Some(answer);
         } else if apart >= LONGEST_WINDOW || (apart >= WINDOW.0 && taken >= WINDOW.1) {
@@ -142,8 +148,9 @@ mod tests {
     fn a_full_bucket_shows_only_the_least() {
         for (answers, rate) in [
             (vec![(0, 1, 9.0), (10_000, 2, 9.0)], 1.0),
-            (vec![(0, 1, 9.0), (1000, 501, 9.0)], 500.0),
-            (vec![(0, 1, 9.0), (1000, 501, 9.0), (9000, 502, 9.0)], 500.0),
+            (vec![(0, 1, 9.0), (1000, 11, 9.0)], 10.0),
+            (vec![(0, 1, 9.0), (1000, 501, 9.0)], 1000.0),
+            (vec![(0, 1, 9.0), (1000, 501, 9.0), (9000, 502, 9.0)], 1000.0),
         ] {
             let refill = learned(&answers);
             assert!(!refill.is_measured(), "{refill:?}");

@@ -21,8 +21,11 @@ ENTRYPOINT ["/auth0-emulator"]
 
 FROM scratch
 COPY --from=build /image /
+# The SQLite ledger and its key, where no PostgreSQL is named: the one place that is written to.
+COPY --from=build --chown=65532:65532 /image/data /data
+VOLUME /data
 # One line each: scripts/image-smoke reads ENV, USER, HEALTHCHECK, ENTRYPOINT and CMD from here.
-ENV SIGNUP__HTTP__HOST=0.0.0.0 SIGNUP__ADMIN__HOST=0.0.0.0
+ENV SIGNUP__HTTP__HOST=0.0.0.0 SIGNUP__ADMIN__HOST=0.0.0.0 DATABASE_URL=sqlite:///data/signup.db
 USER 65532:65532
 # Probes and metrics on 9090 are for the cluster's own network.
 EXPOSE 8080

@@ -28,8 +28,8 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// and a repeat that takes half as long.
 const ATTEMPT: f64 = 2.5;
 
-/// How much longer than an attempt its lease is: the waits for a token and for the tenant's budget
-/// before it, and the write that closes it.
+/// How much longer the lease of an attempt is than the attempt, the wait for the tenant's budget and
+/// the write before it: the wait for a token, and the write that closes it.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
 /// An app whose two listeners are bound and whose token is being fetched.
@@ -193,7 +193,7 @@ fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings
         twin_wait: signup.twin_wait,
         retry: auth0.timeout,
         attempt,
-        lease: attempt + LEASE_MARGIN,
+        lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,
     }
 }
 

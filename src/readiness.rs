@@ -3,9 +3,10 @@
 //! Readiness depends on this process and its ledger. A tenant that is down makes it *degraded*, since
 //! taking it out of the balancer would help nobody.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::auth0::{Client, TokenHealth};
@@ -84,14 +85,14 @@ impl Readiness {
     }
 
     async fn ledger(&self) -> bool {
-        let now = Instant::now();
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, found)) = last.filter(|(at, _)| now < *at + FRESH) {
+        // Held while looking: probes that come meanwhile share the look.
+        let mut last = self.last.lock().await;
+        if let Some((_, found)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
             return found;
         }
         let check = timeout(LIMIT, self.ledger.check(self.clock.now())).await;
         let found = matches!(check, Ok(Ok(())));
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, found));
+        *last = Some((Instant::now(), found));
         found
     }
 }

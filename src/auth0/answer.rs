@@ -38,6 +38,16 @@ pub(super) fn refuses_token(status: u16, body: &[u8]) -> bool {
     status == 401 || (status == 400 && is_bearer())
 }
 
+/// Whether an answer says that there is no such user. A 404 alone does not: something in front of
+/// the tenant may send one for a path that it does not know.
+pub(super) fn denies_the_user(status: u16, body: &[u8]) -> bool {
+    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let message = envelope.message.as_deref().unwrap_or_default();
+    let denied = envelope.error_code.as_deref() == Some("inexistent_user")
+        || message.starts_with("The user does not exist");
+    status == 404 && denied
+}
+
 /// Whether an answer says that the application lacks the scope. A 403 alone does not: the network in
 /// front of the tenant sends those as well, and they pass.
 pub(super) fn lacks_scope(status: u16, body: &[u8]) -> bool {

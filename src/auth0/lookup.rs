@@ -10,7 +10,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::lacks_scope;
+use super::answer::{denies_the_user, lacks_scope};
 use super::client::Answer;
 use super::create_user::User;
 use super::error::{Error, Transport};
@@ -70,7 +70,7 @@ struct Identity {
 pub(super) fn by_id(answer: &Answer) -> Result<Option<User>, LookupError> {
     match answer.status {
         200 => read(answer, |body| serde_json::from_slice(body).ok()).map(Some),
-        404 => Ok(None),
+        status if denies_the_user(status, answer.body.as_deref().unwrap_or_default()) => Ok(None),
         _ => Err(failure(answer)),
     }
 }

@@ -55,7 +55,9 @@ impl Doubt {
         match self {
             Self::UnderWay { left } | Self::TooEarly { left } => Some(*left),
             Self::Unproven | Self::Failed(_) => Some(backoff(looks)),
-            Self::Unpinned | Self::Forbidden => None,
+            // Until somebody grants the scope.
+            Self::Forbidden => Some(BACKOFF.1),
+            Self::Unpinned => None,
         }
     }
 
@@ -84,7 +86,8 @@ mod tests {
         let waits = [0, 1, 2, 20, u32::MAX].map(|looks| Doubt::Unproven.next_look(looks));
         let expected = [5, 10, 20, 600, 600].map(|seconds| Some(Duration::from_secs(seconds)));
         assert_eq!(waits, expected);
-        assert_eq!(Doubt::Forbidden.next_look(0), None);
+        assert_eq!(Doubt::Forbidden.next_look(0), Some(Duration::from_mins(10)));
+        assert_eq!(Doubt::Unpinned.next_look(0), None);
     }
 
     #[test]

@@ -108,10 +108,12 @@ impl Done {
         Self { outcome, replayed: false, cause: Some(Arc::new(cause)) }
     }
 
-    /// The same for a caller who asks again.
+    /// The same for a caller who asks again. What is not kept is not a replay: it is heard once,
+    /// by all who waited for it.
     #[must_use]
     pub fn replay(mut self) -> Self {
-        self.replayed = true;
+        self.replayed =
+            matches!(self.outcome, Outcome::Created(_) | Outcome::EmailTaken | Outcome::Unknown);
         self
     }
 }

@@ -40,7 +40,7 @@ struct Entry {
 #[derive(Debug)]
 enum State {
     Running(watch::Sender<Option<Done>>),
-    Kept { done: Done, made: Made },
+    Kept { done: Done, made: Made, since: Instant },
 }
 
 /// The attempt that an outcome belongs to, so that an unknown one can be taken up again.
@@ -94,7 +94,7 @@ impl Recent {
             Some(Entry { state: State::Running(sender), .. }) => {
                 return Entered::Running(sender.subscribe());
             }
-            Some(Entry { state: State::Kept { done, made }, .. }) => match done.outcome {
+            Some(Entry { state: State::Kept { done, made, .. }, .. }) => match done.outcome {
                 Outcome::Unknown => Some(made.clone()),
                 _ => return Entered::Kept(done.clone()),
             },
@@ -122,8 +122,9 @@ impl Table {
                 return;
             }
             self.order.pop_front();
-            // A key that is running again is not the one that was remembered then.
-            if matches!(self.entries.get(&key), Some(Entry { state: State::Kept { .. }, .. })) {
+            // A key that runs again, or was remembered anew, is not the one of that time.
+            let kept = self.entries.get(&key).map(|entry| &entry.state);
+            if matches!(kept, Some(State::Kept { since, .. }) if *since == at) {
                 self.entries.remove(&key);
             }
         }
@@ -153,7 +154,7 @@ impl Turn {
         let mut table = self.recent.lock();
         match made.filter(|_| self.remember && replayable) {
             Some(made) => {
-                let state = State::Kept { done: done.clone(), made };
+                let state = State::Kept { done: done.clone(), made, since: now };
                 table.entries.insert(self.key, Entry { binding: self.binding, state });
                 table.order.push_back((now, self.key));
             }

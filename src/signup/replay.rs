@@ -1,6 +1,7 @@
 //! A sign-up that was begun before: its answer again, or the work on it taken up again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
@@ -10,6 +11,9 @@ use super::settle::Settled;
 use super::{POLL, Person, Shared};
 use crate::auth0::{Error, Transport, User};
 use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdict};
+
+/// How long reading a user that is known to exist may take: what is known of it is answer enough.
+const READ: Duration = Duration::from_secs(2);
 
 impl Shared {
     /// Answers a key that is written down already.
@@ -21,7 +25,8 @@ impl Shared {
         match self.awaited(attempt).await {
             Ok(Some(attempt)) => self.replay(person, &attempt).await.replay(),
             Ok(None) => Done::new(Outcome::InProgress),
-            Err(error) => error.into(),
+            // Somebody may have called the tenant: that the ledger cannot be read tells nothing.
+            Err(error) => Done::because(Outcome::Unknown, error),
         }
     }
 
@@ -71,7 +76,8 @@ impl Shared {
     /// it.
     async fn created(&self, person: &Person, attempt: &Attempt) -> Done {
         let id = attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str());
-        let user = self.auth0.user(id).await.ok().flatten();
+        let read = timeout(READ, self.auth0.user(id)).await;
+        let user = read.ok().and_then(Result::ok).flatten();
         let user = user.unwrap_or_else(|| User::known(id, person.user.email.as_ref()));
         Done::new(Outcome::Created(Arc::new(user)))
     }

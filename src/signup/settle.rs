@@ -131,8 +131,11 @@ impl Attempting<'_> {
                 Ok(None) => self.by_email(why).await,
                 Err(_) => unknown(why),
             },
-            // The same call is refused in the same way: the first one made nothing either.
-            Err(refusal @ Error::PasswordRefused(_)) => Settled::refused(refusal),
+            // The same call is refused in the same way: the first one, which nobody finds, made
+            // nothing either.
+            Err(refusal @ Error::PasswordRefused(_)) if matches!(look, Ok(None)) => {
+                Settled::refused(refusal)
+            }
             Err(_) => unknown(why),
         }
     }

@@ -34,7 +34,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Settler {
     shared: Arc<Shared>,
-    /// The application lacks `read:users`: learnt once, told once.
+    /// The application lacks `read:users`: told once.
     forbidden: AtomicBool,
 }
 
@@ -140,9 +140,6 @@ impl Settler {
         let shared = &self.shared;
         if shared.pin.is_ignored() {
             return Err(Doubt::Unpinned);
-        }
-        if self.forbidden.load(Ordering::Relaxed) {
-            return Err(Doubt::Forbidden);
         }
         match shared.auth0.user(attempt.user_id.as_str()).await {
             Ok(Some(_)) => Ok((Verdict::Created { user_id: None }, "created")),

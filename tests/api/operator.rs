@@ -12,7 +12,7 @@ use crate::process::Process;
 
 /// What no output may hold, in any case.
 const PERSONAL: [&str; 6] =
-    ["ada", "lovelace", "example.com", "difference-engine", "demo-secret", "grace"];
+    ["ada@", "lovelace", "example.com", "difference-engine", "demo-secret", "grace"];
 
 /// A running service, its tenant and an operator at its side.
 pub(crate) struct Desk {

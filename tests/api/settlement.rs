@@ -11,6 +11,9 @@ use crate::app::{TestApp, ada};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
+/// What Auth0 answers for an id that nobody has.
+const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
+
 fn lost() -> [Fault; 6] {
     [
         Fault::close(),
@@ -51,7 +54,7 @@ async fn a_repeat_that_meets_its_own_user_is_created_and_not_taken() {
     let app = TestApp::spawn().await;
     // Nobody is there at the first look; the repeat meets the user, which the second look finds.
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    app.auth0.fault(Route::GetUser, Fault::answer(404).body("{}"));
+    app.auth0.fault(Route::GetUser, Fault::answer(404).body(NOBODY));
     let answer = app.sign_up(&ada()).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(app.creates().len(), 2);

@@ -34,7 +34,7 @@ const WRITE: &str = "\
       UPDATE attempts a SET state = f.state, code = f.code, auth0_user_id = f.auth0_user_id, \
         auth0_request_id = coalesce(f.auth0_request_id, a.auth0_request_id), \
         finished_at = f.finished_at, \
-        connection_ended_at = coalesce(f.connection_ended_at, a.connection_ended_at), \
+        connection_ended_at = greatest(f.connection_ended_at, a.connection_ended_at), \
         due_at = f.due_at, owner = NULL, \
         key_digest = CASE WHEN f.state <> 4 THEN a.key_digest END, \
         binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \

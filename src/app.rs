@@ -14,7 +14,7 @@ use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{Auth0Settings, HttpSettings, LedgerSettings, Settings, SignupSettings};
 use crate::http::server::Server;
-use crate::http::{self, Parts, SignupRoute};
+use crate::http::{self, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
 use crate::readiness::Readiness;
@@ -112,7 +112,7 @@ impl App {
         let readiness =
             Readiness::new(lifecycle.clone(), client, Arc::clone(&ledger), Arc::clone(&clock));
         let parts = Parts {
-            signup: Arc::new(SignupRoute {
+            stages: Arc::new(Stages {
                 rules,
                 signups,
                 body_timeout: http.body_timeout,

@@ -4,12 +4,13 @@
 //! modules depend on one another in one direction:
 //!
 //! ```text
-//! cli -> app -> http -> signup -> auth0, ledger -> domain
+//! cli -> app -> http -> abuse -> signup -> auth0, ledger -> domain
 //! ```
 //!
 //! [`config`] and [`telemetry`] are leaves whose values [`app`] hands to the others, [`lifecycle`]
 //! and [`clock`] are what they all share. `docs/architecture.md` walks one request through them.
 
+pub mod abuse;
 pub mod app;
 pub mod auth0;
 pub mod cli;

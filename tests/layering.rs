@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("clock", &[]),
     ("lifecycle", &[]),
@@ -15,13 +15,21 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
     ("readiness", &["auth0", "ledger", "lifecycle", "clock"]),
     ("signup", &["domain", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
-    ("http", &["domain", "auth0", "signup", "readiness", "telemetry", "lifecycle", "clock"]),
+    (
+        "abuse",
+        &["domain", "config", "signup", "ledger", "auth0", "telemetry", "lifecycle", "clock"],
+    ),
+    (
+        "http",
+        &["domain", "abuse", "auth0", "signup", "readiness", "telemetry", "lifecycle", "clock"],
+    ),
     (
         "app",
         &[
             "auth0",
             "ledger",
             "signup",
+            "abuse",
             "http",
             "readiness",
             "config",

@@ -12,9 +12,10 @@ mod problem;
 mod request_id;
 mod router;
 pub mod server;
+mod stages;
 mod texts;
 
-pub use handlers::SignupRoute;
 pub use problem::{Problem, ProblemCode};
 pub use request_id::RequestId;
 pub use router::{Parts, admin, public};
+pub use stages::Stages;

@@ -28,6 +28,14 @@ pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("ide
 pub enum ProblemCode {
     /// Not JSON, not a form, not UTF-8, not an object, no body.
     MalformedBody,
+    /// A page of this origin may not post here.
+    OriginNotAllowed,
+    /// A proof of work or a captcha is needed.
+    ChallengeRequired,
+    /// The proof is wrong, has expired or was used before.
+    ChallengeFailed,
+    /// Sign-ups are closed.
+    SignupsClosed,
     /// No such route.
     NotFound,
     /// The route takes other methods.
@@ -50,6 +58,8 @@ pub enum ProblemCode {
     InvalidFields,
     /// The head of the request is too large.
     HeadersTooLarge,
+    /// Too many requests of an address, or for an e-mail address.
+    RateLimited,
     /// A fault of this service.
     Internal,
     /// The tenant refused for a reason that is the operator's.
@@ -58,6 +68,8 @@ pub enum ProblemCode {
     UpstreamBusy,
     /// The service takes no sign-ups now; nothing was sent to the tenant.
     Unavailable,
+    /// The service that judges the captcha does not answer; nothing was sent to the tenant.
+    ChallengeUnavailable,
     /// The tenant cannot be reached; surely nothing was created.
     UpstreamUnavailable,
     /// The user may or may not exist now.
@@ -66,8 +78,12 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::MalformedBody,
+        Self::OriginNotAllowed,
+        Self::ChallengeRequired,
+        Self::ChallengeFailed,
+        Self::SignupsClosed,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -79,10 +95,12 @@ impl ProblemCode {
         Self::UnsupportedMediaType,
         Self::InvalidFields,
         Self::HeadersTooLarge,
+        Self::RateLimited,
         Self::Internal,
         Self::UpstreamRejected,
         Self::UpstreamBusy,
         Self::Unavailable,
+        Self::ChallengeUnavailable,
         Self::UpstreamUnavailable,
         Self::OutcomeUnknown,
     ];
@@ -91,6 +109,10 @@ impl ProblemCode {
     pub const fn name(self) -> &'static str {
         match self {
             Self::MalformedBody => "malformed_body",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::ChallengeRequired => "challenge_required",
+            Self::ChallengeFailed => "challenge_failed",
+            Self::SignupsClosed => "signups_closed",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RequestTimeout => "request_timeout",
@@ -102,10 +124,12 @@ impl ProblemCode {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::InvalidFields => "invalid_fields",
             Self::HeadersTooLarge => "headers_too_large",
+            Self::RateLimited => "rate_limited",
             Self::Internal => "internal",
             Self::UpstreamRejected => "upstream_rejected",
             Self::UpstreamBusy => "upstream_busy",
             Self::Unavailable => "unavailable",
+            Self::ChallengeUnavailable => "challenge_unavailable",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::OutcomeUnknown => "outcome_unknown",
         }
@@ -115,6 +139,10 @@ impl ProblemCode {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::MalformedBody => StatusCode::BAD_REQUEST,
+            Self::OriginNotAllowed
+            | Self::ChallengeRequired
+            | Self::ChallengeFailed
+            | Self::SignupsClosed => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -125,9 +153,12 @@ impl ProblemCode {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::InvalidFields | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::UpstreamRejected => StatusCode::BAD_GATEWAY,
-            Self::UpstreamBusy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamBusy | Self::Unavailable | Self::ChallengeUnavailable => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::UpstreamUnavailable | Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
         }
     }

@@ -8,9 +8,10 @@ use axum::routing::{get, post};
 use http::HeaderValue;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::handlers::{self, SignupRoute};
+use super::handlers;
 use super::observe::{Observer, observe};
 use super::problem::{method_not_allowed, not_found, panicked};
+use super::stages::Stages;
 use super::{cors, head_limits};
 use crate::clock::Clock;
 use crate::readiness::Readiness;
@@ -19,8 +20,8 @@ use crate::telemetry::Metrics;
 /// What the routes are made of.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// The sign-up itself.
-    pub signup: Arc<SignupRoute>,
+    /// What a post that signs somebody up goes through.
+    pub stages: Arc<Stages>,
     /// What readyz looks at.
     pub readiness: Readiness,
     /// What is counted.
@@ -33,7 +34,7 @@ pub struct Parts {
 pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
     let routes = Router::new()
         .route("/signup", post(handlers::signup))
-        .with_state(Arc::clone(&parts.signup))
+        .with_state(Arc::clone(&parts.stages))
         .merge(probes(parts));
     // Read from the last line up: a request meets the observer first, then CORS, so that every
     // refusal below it can be read by the page, then the panic guard.

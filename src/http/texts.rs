@@ -10,6 +10,10 @@ use crate::domain::{PasswordRule, Violation};
 pub(super) const fn title(code: ProblemCode) -> &'static str {
     match code {
         ProblemCode::MalformedBody => "The body cannot be read",
+        ProblemCode::OriginNotAllowed => "The page may not post here",
+        ProblemCode::ChallengeRequired => "A challenge has to be solved first",
+        ProblemCode::ChallengeFailed => "The challenge was not solved",
+        ProblemCode::SignupsClosed => "Sign-ups are closed",
         ProblemCode::NotFound => "Not found",
         ProblemCode::MethodNotAllowed => "Method not allowed",
         ProblemCode::RequestTimeout => "The request took too long",
@@ -21,10 +25,12 @@ pub(super) const fn title(code: ProblemCode) -> &'static str {
         ProblemCode::UnsupportedMediaType => "The media type is not supported",
         ProblemCode::InvalidFields => "Some fields are not valid",
         ProblemCode::HeadersTooLarge => "The headers are too large",
+        ProblemCode::RateLimited => "Too many requests",
         ProblemCode::Internal => "Internal error",
         ProblemCode::UpstreamRejected => "The sign-up was refused",
         ProblemCode::UpstreamBusy => "Too many sign-ups at the moment",
         ProblemCode::Unavailable => "Not available at the moment",
+        ProblemCode::ChallengeUnavailable => "The challenge cannot be judged at the moment",
         ProblemCode::UpstreamUnavailable => "The sign-up could not be made",
         ProblemCode::OutcomeUnknown => "The outcome is not known",
     }
@@ -36,6 +42,16 @@ pub(super) const fn detail(code: ProblemCode) -> &'static str {
         ProblemCode::MalformedBody => {
             "Send a JSON object, an urlencoded form or a multipart form, in UTF-8."
         }
+        ProblemCode::OriginNotAllowed => {
+            "This origin is not among those whose pages may post here. Nothing was created."
+        }
+        ProblemCode::ChallengeRequired => {
+            "Solve the challenge and send its answer with the form. Nothing was created."
+        }
+        ProblemCode::ChallengeFailed => {
+            "The answer is wrong, has expired or was used before. Solve a new challenge."
+        }
+        ProblemCode::SignupsClosed => "New accounts are not made at the moment.",
         ProblemCode::NotFound => "There is nothing at this address.",
         ProblemCode::MethodNotAllowed => "The Allow header names the methods of this address.",
         ProblemCode::RequestTimeout => "The body did not arrive in time. Nothing was created.",
@@ -58,10 +74,12 @@ pub(super) const fn detail(code: ProblemCode) -> &'static str {
         ProblemCode::UpstreamRejected => {
             "The account could not be created for a reason that trying again does not mend."
         }
-        ProblemCode::UpstreamBusy => "Nothing was created. Try again after the time given.",
-        ProblemCode::Unavailable | ProblemCode::UpstreamUnavailable => {
-            "Nothing was created. Try again in a moment."
+        ProblemCode::RateLimited | ProblemCode::UpstreamBusy => {
+            "Nothing was created. Try again after the time given."
         }
+        ProblemCode::Unavailable
+        | ProblemCode::ChallengeUnavailable
+        | ProblemCode::UpstreamUnavailable => "Nothing was created. Try again in a moment.",
         ProblemCode::OutcomeUnknown => {
             "The account may have been created. Look for the confirmation mail, or try to log in."
         }

@@ -4,6 +4,7 @@
 //! Every attempt is written down before the tenant is called and closed after it; a repeated key
 //! is answered from what was written. Knows Auth0's client and the ledger, and nothing of HTTP.
 
+mod admission;
 mod doubt;
 mod outcome;
 mod recent;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+pub use admission::{Admission, Refusal};
 pub use doubt::Doubt;
 pub use outcome::{Done, Outcome};
 pub use settler::Settler;
@@ -81,6 +83,8 @@ pub struct Request {
     pub key: Option<IdempotencyKey>,
     /// The request's id.
     pub request_id: String,
+    /// Whether a new attempt may begin.
+    pub admission: Admission,
 }
 
 /// What [`Signups`] is made of.
@@ -119,7 +123,8 @@ impl Signups {
     /// not cancel it.
     pub async fn create(&self, request: Request) -> Done {
         let shared = &self.0;
-        let person = Person::new(&shared.digests, request);
+        let Request { user, key, request_id, admission } = request;
+        let person = Person::new(&shared.digests, user, key, request_id);
         let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
         let remember = person.key.is_none();
         let entered = shared.recent.enter(slot, person.binding.current, remember, Instant::now());
@@ -137,7 +142,7 @@ impl Signups {
         };
         let outcome = turn.subscribe();
         let shared = Arc::clone(shared);
-        let work = async move { shared.work(person, turn, earlier).await };
+        let work = async move { shared.work(person, admission, turn, earlier).await };
         drop(self.0.lifecycle.spawn(work));
         told(outcome).await
     }
@@ -159,8 +164,12 @@ struct Person {
 }
 
 impl Person {
-    fn new(digests: &Digests, request: Request) -> Self {
-        let Request { user, key, request_id } = request;
+    fn new(
+        digests: &Digests,
+        user: NewUser,
+        key: Option<IdempotencyKey>,
+        request_id: String,
+    ) -> Self {
         Self {
             email: digests.email(user.email.as_ref()),
             binding: digests.binding(user.email.as_ref(), user.password.secret()),
@@ -173,10 +182,10 @@ impl Person {
 
 impl Shared {
     /// Does what the turn is for, and tells all who wait.
-    async fn work(&self, person: Person, turn: Turn, earlier: Option<Made>) {
+    async fn work(&self, person: Person, admission: Admission, turn: Turn, earlier: Option<Made>) {
         let (done, made) = match earlier {
             Some(made) => (self.take_up(&person, &made).await.replay(), Some(made)),
-            None => self.first(&person, &turn).await,
+            None => self.first(&person, admission, &turn).await,
         };
         if turn.is_deserted() {
             let outcome = done.outcome.code();
@@ -191,13 +200,25 @@ impl Shared {
     }
 
     /// Answers a known key, or begins a new attempt.
-    async fn first(&self, person: &Person, turn: &Turn) -> (Done, Option<Made>) {
+    async fn first(
+        &self,
+        person: &Person,
+        admission: Admission,
+        turn: &Turn,
+    ) -> (Done, Option<Made>) {
         if let Some(key) = &person.key {
             match self.ledger.find_key(key, self.clock.now()).await {
                 Ok(None) => {}
                 Ok(Some(attempt)) => return (self.known(person, attempt).await, None),
                 Err(error) => return (error.into(), None),
             }
+        }
+        let admitted = tokio::select! {
+            admitted = admission.decide() => admitted.map_err(Outcome::Refused),
+            () = turn.deserted() => Err(Outcome::Abandoned),
+        };
+        if let Err(outcome) = admitted {
+            return (Done::new(outcome), None);
         }
         let made = Made::new(self.clock.now());
         match self.ledger.begin(self.new_attempt(person, &made)).await {

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Refusal;
 use crate::auth0::{Error, User};
 use crate::domain::PasswordRule;
 use crate::ledger::LedgerError;
@@ -35,6 +36,8 @@ pub enum Outcome {
     Unknown,
     /// The ledger cannot be written; nothing was sent to the tenant.
     LedgerDown,
+    /// The attempt may not begin.
+    Refused(Refusal),
     /// Every caller went away before anything was sent to the tenant.
     Abandoned,
     /// The idempotency key belongs to another e-mail address or password.
@@ -79,6 +82,7 @@ impl Outcome {
             Self::Unreachable => "upstream_unavailable",
             Self::Unknown => "outcome_unknown",
             Self::LedgerDown => "unavailable",
+            Self::Refused(refusal) => refusal.code(),
             Self::Abandoned => "abandoned",
             Self::KeyReused => "idempotency_key_reused",
             Self::InProgress => "idempotency_in_progress",

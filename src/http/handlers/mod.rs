@@ -6,5 +6,4 @@ mod signup;
 
 pub(super) use metrics::metrics;
 pub(super) use probes::{livez, readyz};
-pub use signup::SignupRoute;
 pub(super) use signup::signup;

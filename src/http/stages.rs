@@ -1,0 +1,117 @@
+//! The stages of a post that signs somebody up, the same for every route that takes one: read,
+//! check every rule, admit, create. Cheap before costly; what a stage refuses never meets the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::Request;
+use tokio::time::{Instant, timeout_at};
+
+use super::body::Form;
+use super::idempotency_key;
+use super::problem::{Problem, ProblemCode};
+use super::request_id::RequestId;
+use crate::auth0::User;
+use crate::domain::submission::Submission;
+use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
+use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups};
+
+/// What the stages need of the app.
+#[derive(Debug)]
+pub struct Stages {
+    /// The rules of a form.
+    pub rules: Rules,
+    /// The use case.
+    pub signups: Signups,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// How long the whole request may take.
+    pub request_timeout: Duration,
+}
+
+impl Stages {
+    /// Takes the request through all of them. What was typed is dropped with the body.
+    ///
+    /// # Errors
+    /// What a stage refuses, and every outcome that is no success.
+    pub(super) async fn run(&self, request: Request, id: RequestId) -> Result<Created, Problem> {
+        let deadline = Instant::now() + self.request_timeout;
+        let header = idempotency_key::header(request.headers());
+        let form = Form::read(request, self.body_timeout).await?;
+        let (user, key) = self.check(&form.decode().await?, header)?;
+        drop(form);
+        let admission = Admission::new(async { Ok(()) });
+        let request = signup::Request { user, key, request_id: id.to_string(), admission };
+        match timeout_at(deadline, self.signups.create(request)).await {
+            Ok(done) => Created::of(done),
+            // The create goes on in its own task; here nothing more is known of it.
+            Err(_) => Err(Problem::new(ProblemCode::OutcomeUnknown)),
+        }
+    }
+
+    /// Applies every rule, and tells all faults together.
+    fn check(
+        &self,
+        submission: &Submission<'_>,
+        header: Result<Option<IdempotencyKey>, Violation>,
+    ) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
+        let key = idempotency_key::of(header, submission);
+        match (self.rules.check(submission), key) {
+            (Ok(user), Ok(key)) => Ok((user, key)),
+            (Ok(_), Err(fault)) => Err(Problem::invalid_fields(vec![fault])),
+            (Err(faults), Ok(_)) => Err(Problem::invalid_fields(faults)),
+            (Err(mut faults), Err(fault)) => {
+                faults.push(fault);
+                Err(Problem::invalid_fields(faults))
+            }
+        }
+    }
+}
+
+/// The one good end: the user exists.
+#[derive(Debug)]
+pub(super) struct Created {
+    /// As the tenant answered.
+    pub(super) user: Arc<User>,
+    /// Whether an earlier request made it.
+    pub(super) replayed: bool,
+}
+
+impl Created {
+    /// What came of a sign-up, as callers are told it.
+    fn of(done: Done) -> Result<Self, Problem> {
+        let Done { outcome, replayed, cause } = done;
+        let problem = match outcome {
+            Outcome::Created(user) => return Ok(Self { user, replayed }),
+            Outcome::PasswordRefused(rule) => {
+                let error = FieldError::at("/password", Violation::Password(rule));
+                Problem::invalid_fields(vec![error])
+            }
+            Outcome::Busy { retry_after } => {
+                Problem::new(ProblemCode::UpstreamBusy).retry_after(retry_after)
+            }
+            Outcome::Refused(refusal) => refused(refusal),
+            Outcome::EmailTaken => Problem::new(ProblemCode::EmailTaken),
+            Outcome::UsernameTaken => Problem::new(ProblemCode::UsernameTaken),
+            Outcome::Rejected => Problem::new(ProblemCode::UpstreamRejected),
+            Outcome::Internal => Problem::new(ProblemCode::Internal),
+            Outcome::Unreachable => Problem::new(ProblemCode::UpstreamUnavailable),
+            Outcome::Unknown => Problem::new(ProblemCode::OutcomeUnknown),
+            Outcome::LedgerDown | Outcome::Abandoned => Problem::new(ProblemCode::Unavailable),
+            Outcome::KeyReused => Problem::new(ProblemCode::IdempotencyKeyReused),
+            Outcome::InProgress => Problem::new(ProblemCode::IdempotencyInProgress),
+        };
+        Err(problem.replayed(replayed).caused_by(cause))
+    }
+}
+
+fn refused(refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::Limited { retry_after } => {
+            Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
+        }
+        Refusal::ChallengeRequired => Problem::new(ProblemCode::ChallengeRequired),
+        Refusal::ChallengeFailed => Problem::new(ProblemCode::ChallengeFailed),
+        Refusal::ChallengeUnavailable => Problem::new(ProblemCode::ChallengeUnavailable),
+    }
+}

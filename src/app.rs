@@ -121,6 +121,7 @@ impl App {
             readiness,
             metrics,
             clock,
+            page: Arc::default(),
         };
         Ok(Self {
             public: (public, http::public(&parts, &http.allowed_origins)),

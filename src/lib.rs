@@ -8,7 +8,7 @@
 //! ```
 //!
 //! [`config`] and [`telemetry`] are leaves whose values [`app`] hands to the others, [`lifecycle`]
-//! and [`clock`] are what they all share. `docs/architecture.md` walks one request through them.
+//! and [`clock`] are what they all share, [`page`] is what browsers are shown. `docs/architecture.md` walks one request through them.
 
 pub mod abuse;
 pub mod app;
@@ -23,6 +23,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod lifecycle;
+pub mod page;
 pub mod readiness;
 pub mod signup;
 pub mod telemetry;

@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 14] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &[]),
+    ("page", &["domain", "config"]),
     ("clock", &[]),
     ("lifecycle", &[]),
     ("config", &["domain"]),
@@ -21,7 +22,17 @@ const MAY_USE: [(&str, &[&str]); 14] = [
     ),
     (
         "http",
-        &["domain", "abuse", "auth0", "signup", "readiness", "telemetry", "lifecycle", "clock"],
+        &[
+            "domain",
+            "page",
+            "abuse",
+            "auth0",
+            "signup",
+            "readiness",
+            "telemetry",
+            "lifecycle",
+            "clock",
+        ],
     ),
     (
         "app",
@@ -31,6 +42,7 @@ const MAY_USE: [(&str, &[&str]); 14] = [
             "signup",
             "abuse",
             "http",
+            "page",
             "readiness",
             "config",
             "telemetry",

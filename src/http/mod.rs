@@ -9,6 +9,7 @@ mod head_limits;
 mod idempotency_key;
 mod observe;
 mod problem;
+mod representation;
 mod request_id;
 mod router;
 pub mod server;

@@ -1,5 +1,5 @@
-//! The outermost layer: gives each request its id, renders problems, writes the one log event and
-//! counts the outcome.
+//! The outermost layer: gives each request its id, decides how it is answered, renders problems,
+//! writes the one log event and counts the outcome.
 
 use std::sync::Arc;
 
@@ -14,8 +14,10 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::problem::{Problem, ProblemCode, render};
+use super::representation::Representation;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::clock::Clock;
+use crate::page::Page;
 use crate::telemetry::{Metrics, chain};
 
 /// What the layer needs of the app.
@@ -23,6 +25,7 @@ use crate::telemetry::{Metrics, chain};
 pub(super) struct Observer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) page: Arc<Page>,
 }
 
 /// In the extensions of a sign-up's answer: the code of an outcome that is no problem.
@@ -52,6 +55,8 @@ pub(super) async fn observe(
 ) -> Response {
     let id = RequestId::new(observer.clock.now());
     request.extensions_mut().insert(id);
+    let representation = Representation::of(request.headers());
+    request.extensions_mut().insert(representation);
     let exchange = Exchange {
         id,
         method: request.method().clone(),
@@ -65,7 +70,7 @@ pub(super) async fn observe(
 
     let mut response = next.run(request).instrument(span).await;
 
-    let problem = render(&mut response, id);
+    let problem = render(&mut response, id, representation, &observer.page);
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
     for (name, value) in &SECURITY_HEADERS {

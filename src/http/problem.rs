@@ -1,4 +1,5 @@
-//! Errors as callers see them: problem documents (RFC 9457). Made and rendered here alone.
+//! Errors as callers see them: problem documents (RFC 9457), or pages for browsers. Made and
+//! rendered here alone.
 //!
 //! A [`Problem`] travels in the extensions of its response until the outermost layer, which knows
 //! the request's id, renders it and logs its cause.
@@ -14,9 +15,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::representation::Representation;
 use super::request_id::RequestId;
 use super::texts;
 use crate::domain::FieldError;
+use crate::page::{Notice, Page};
 
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -224,6 +227,17 @@ impl Problem {
         Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 
+    /// The page. `None` never in practice: text can be written into a string.
+    fn page(&self, id: RequestId, page: &Page) -> Option<String> {
+        let notice = Notice {
+            title: texts::title(self.code),
+            detail: texts::detail(self.code),
+            retry_after: self.retry_after_s(),
+            reference: &id.to_string(),
+        };
+        page.notice(&notice).map(|page| page.html).ok()
+    }
+
     /// The document.
     fn document(&self, id: RequestId) -> Document<'_> {
         let code = self.code.name();
@@ -240,14 +254,28 @@ impl Problem {
     }
 }
 
-/// Puts the document into the answer of a problem and hands the problem on; leaves other answers.
-pub(super) fn render(response: &mut Response, id: RequestId) -> Option<Arc<Problem>> {
+/// Puts the document, or the page, into the answer of a problem and hands the problem on; leaves
+/// other answers.
+pub(super) fn render(
+    response: &mut Response,
+    id: RequestId,
+    representation: Representation,
+    page: &Page,
+) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
-    if let Ok(bytes) = serde_json::to_vec(&problem.document(id)) {
-        // A router inside another may have measured the body that stood in for this one.
-        response.headers_mut().remove(CONTENT_LENGTH);
-        *response.body_mut() = Body::from(bytes);
-    }
+    let (kind, body) = match representation {
+        Representation::Json => {
+            ("application/problem+json", serde_json::to_vec(&problem.document(id)).ok())
+        }
+        Representation::Page => {
+            ("text/html; charset=utf-8", problem.page(id, page).map(String::into_bytes))
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    // A router inside another may have measured the body that stood in for this one.
+    headers.remove(CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body.unwrap_or_default());
     Some(problem)
 }
 
@@ -255,7 +283,6 @@ impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.code.status().into_response();
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = self.retry_after_s() {
             headers.insert(RETRY_AFTER, seconds.into());
         }

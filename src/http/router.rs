@@ -14,6 +14,7 @@ use super::problem::{method_not_allowed, not_found, panicked};
 use super::stages::Stages;
 use super::{cors, head_limits};
 use crate::clock::Clock;
+use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::telemetry::Metrics;
 
@@ -28,6 +29,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
+    /// The pages of browsers.
+    pub page: Arc<Page>,
 }
 
 /// The public listener.
@@ -70,5 +73,9 @@ fn finish(routes: Router) -> Router {
 }
 
 fn observer(parts: &Parts) -> Observer {
-    Observer { clock: Arc::clone(&parts.clock), metrics: Arc::clone(&parts.metrics) }
+    Observer {
+        clock: Arc::clone(&parts.clock),
+        metrics: Arc::clone(&parts.metrics),
+        page: Arc::clone(&parts.page),
+    }
 }

@@ -1,9 +1,12 @@
 //! What every answer has, and what routes, methods and origins are told.
 
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use reqwest::{Method, StatusCode};
 
 use crate::app::{Answer, TestApp, ada};
+
+/// What browsers send a form as, unless told otherwise.
+const FORM: &str = "application/x-www-form-urlencoded";
 
 #[tokio::test]
 async fn an_unknown_path_and_a_wrong_method_are_problems() {
@@ -106,4 +109,32 @@ async fn a_head_that_is_too_large_is_refused() {
     assert_eq!(answer.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     let large = app.client.get(app.url("/livez")).header("x-large", "x".repeat(33 * 1024));
     assert_eq!(Answer::of(large).await.problem(), "headers_too_large");
+}
+
+/// What Chromium sends when a form is posted or a link followed.
+const NAVIGATION: &str =
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+
+#[tokio::test]
+async fn a_browser_is_shown_a_page_for_every_refusal() {
+    let app = TestApp::spawn().await;
+    let large = vec![b'a'; 70_000];
+    let requests = [
+        (app.client.get(app.url("/nothing")), StatusCode::NOT_FOUND),
+        (app.client.put(app.url("/signup")), StatusCode::METHOD_NOT_ALLOWED),
+        (app.post().body("x"), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (app.post().header(CONTENT_TYPE, FORM).body(large), StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            app.post().header("x-long", "a".repeat(40_000)),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ),
+    ];
+    for (request, status) in requests {
+        let answer = Answer::of(request.header(ACCEPT, NAVIGATION)).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(answer.text.starts_with("<!doctype html>"), "{}", answer.text);
+        let id = answer.header("x-request-id").unwrap();
+        assert!(answer.text.contains(id) && answer.text.contains("href=\"/signup\""));
+    }
 }

@@ -1,0 +1,128 @@
+//! In which shape a request is answered, decided once from its head (RFC 9110, 12.5.1).
+
+use http::HeaderMap;
+use http::header::ACCEPT;
+
+/// The shape of an answer, problems included. In the extensions of every request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Representation {
+    /// JSON and problem documents: what programs take.
+    Json,
+    /// Pages and redirections: what a browser shows when a form is posted without a script.
+    Page,
+}
+
+/// How much a type is wanted (thousandths), and how exactly it was named: not at all, by `*/*`, by
+/// `type/*`, in full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Wanted {
+    quality: u16,
+    precision: u8,
+}
+
+impl Representation {
+    /// A page where `text/html` is preferred to JSON: by its quality or, where that is the same, by
+    /// being named more exactly, as in the `text/html, */*` of some browsers. JSON for all else.
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        // Nearly all programs end here, without a range having been read.
+        if !values().any(names_text) {
+            return Self::Json;
+        }
+        let ranges = || values().flat_map(|value| value.split(','));
+        let html = wanted(ranges(), "text", "html");
+        let json = wanted(ranges(), "application", "json");
+        let problem = wanted(ranges(), "application", "problem+json");
+        if html.quality > 0 && html > json && html > problem { Self::Page } else { Self::Json }
+    }
+}
+
+/// Whether a range of the type `text` may be in this value.
+fn names_text(accept: &str) -> bool {
+    accept.as_bytes().windows(5).any(|bytes| bytes.eq_ignore_ascii_case(b"text/"))
+}
+
+/// What the most exact of the ranges that match says of a type.
+fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) -> Wanted {
+    let mut best = Wanted::default();
+    for range in ranges {
+        let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
+        let Some((range_kind, range_subkind)) = essence.trim().split_once('/') else { continue };
+        let precision = match (range_kind, range_subkind) {
+            ("*", "*") => 1,
+            (a, "*") if a.eq_ignore_ascii_case(kind) => 2,
+            (a, b) if a.eq_ignore_ascii_case(kind) && b.eq_ignore_ascii_case(subkind) => 3,
+            _ => continue,
+        };
+        if precision > best.precision {
+            best = Wanted { quality: quality(parameters), precision };
+        }
+    }
+    best
+}
+
+/// The `q` among a range's parameters, in thousandths; 1 where it is absent, 0 where it is none.
+fn quality(parameters: &str) -> u16 {
+    let pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
+    let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let Some((_, weight)) = weights.next() else { return 1000 };
+    let (whole, fraction) = weight.trim().split_once('.').unwrap_or((weight.trim(), ""));
+    match (whole, fraction.len(), fraction.parse::<u16>()) {
+        ("1", ..) => 1000,
+        ("0", 1, Ok(tenths)) => tenths * 100,
+        ("0", 2, Ok(hundredths)) => hundredths * 10,
+        ("0", 3, Ok(thousandths)) => thousandths,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn of(values: &[&'static str]) -> Representation {
+        let values = values.iter().map(|value| (ACCEPT, HeaderValue::from_static(value)));
+        Representation::of(&values.collect())
+    }
+
+    #[test]
+    fn a_browser_that_navigates_gets_a_page() {
+        for accept in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "text/html, application/xhtml+xml, */*",
+            "TEXT/HTML",
+            "text/*",
+            "application/json;q=0.5, text/html;level=1;q=0.51",
+            "text/html;q=0.001, application/json;q=0",
+        ] {
+            assert_eq!(of(&[accept]), Representation::Page, "{accept}");
+        }
+        assert_eq!(of(&["application/json;q=0.9", "text/html"]), Representation::Page);
+    }
+
+    #[test]
+    fn everything_else_gets_json() {
+        for accept in [
+            "",
+            "*/*",
+            "application/json",
+            "application/json, text/plain, */*",
+            "application/problem+json, text/html",
+            "application/json, text/html",
+            "text/html;q=0",
+            "text/html;q=0.5, application/json;q=0.6",
+            "text/html;q=2, application/json",
+            "text/html;q=high, */*;q=0.1",
+            "text/htmlx, text/plain",
+            "text",
+            "text/",
+            ";q=1,/,text/;;=",
+        ] {
+            assert_eq!(of(&[accept]), Representation::Json, "{accept}");
+        }
+        assert_eq!(of(&[]), Representation::Json);
+    }
+}

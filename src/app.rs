@@ -17,6 +17,7 @@ use crate::http::server::Server;
 use crate::http::{self, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
+use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::signup::{self, Signups, Times};
 use crate::telemetry::Metrics;
@@ -88,7 +89,7 @@ impl App {
     /// # Errors
     /// When an address cannot be bound or TLS cannot be set up; not when the tenant is down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Settings { auth0, http, admin, rules, ledger: kept, signup, log: _ } = settings;
+        let Settings { auth0, http, admin, rules, ledger: kept, signup, page, log: _ } = settings;
         let public = bind(http.address).await?;
         let admin = bind(admin.address).await?;
         let lifecycle = Lifecycle::new();
@@ -111,6 +112,7 @@ impl App {
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
         let readiness =
             Readiness::new(lifecycle.clone(), client, Arc::clone(&ledger), Arc::clone(&clock));
+        let page = Arc::new(Page::new(page, &rules));
         let parts = Parts {
             stages: Arc::new(Stages {
                 rules,
@@ -121,7 +123,7 @@ impl App {
             readiness,
             metrics,
             clock,
-            page: Arc::default(),
+            page,
         };
         Ok(Self {
             public: (public, http::public(&parts, &http.allowed_origins)),

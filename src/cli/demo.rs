@@ -64,7 +64,7 @@ fn tell(tenant: &str, address: SocketAddr) {
     println!(
         "An emulated Auth0 tenant runs on {tenant}; it forgets its users when this ends.\n\
          \n\
-         Sign somebody up:\n\
+         Sign up on http://{address}/signup, or from here:\n\
          \n\
          curl -s http://{address}/signup \\\n  \
          -H 'Content-Type: application/json' \\\n  \

@@ -4,6 +4,7 @@
 //! file of its own; `config/default.toml` lists every key with its default and why.
 
 mod auth0;
+mod colour;
 mod fault;
 mod fields;
 mod http;
@@ -11,6 +12,7 @@ mod layers;
 mod ledger;
 mod log;
 mod metadata;
+mod page;
 mod part;
 mod password;
 mod protection;
@@ -22,11 +24,13 @@ use std::ffi::OsString;
 use std::path::Path;
 
 pub use auth0::{Auth0Settings, VerifyEmail};
+pub use colour::Colour;
 pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use log::{LogFormat, LogSettings};
+pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use protection::{BreakerSettings, BudgetSettings};
 pub use show::show;
@@ -50,6 +54,8 @@ pub struct Settings {
     pub ledger: LedgerSettings,
     /// The waits of a sign-up.
     pub signup: SignupSettings,
+    /// The pages of browsers.
+    pub page: PageSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -83,10 +89,11 @@ impl Settings {
         let rules = fields::read(&mut reader);
         let ledger = ledger::read(&mut reader);
         let signup = signup::read(&mut reader);
+        let page = page::read(&mut reader);
         let log = log::read(&mut reader);
         match (auth0, rules, ledger) {
             (Some(auth0), Some(rules), Some(ledger)) => {
-                reader.finish(Self { auth0, http, admin, rules, ledger, signup, log })
+                reader.finish(Self { auth0, http, admin, rules, ledger, signup, page, log })
             }
             _ => Err(reader.into_faults()),
         }

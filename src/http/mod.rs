@@ -8,6 +8,7 @@ mod handlers;
 mod head_limits;
 mod idempotency_key;
 mod observe;
+mod pages;
 mod problem;
 mod representation;
 mod request_id;

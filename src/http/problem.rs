@@ -17,9 +17,9 @@ use serde_json::{Map, Value};
 
 use super::representation::Representation;
 use super::request_id::RequestId;
-use super::texts;
+use super::{pages, texts};
 use crate::domain::FieldError;
-use crate::page::{Notice, Page};
+use crate::page::{Filled, Page};
 
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -175,18 +175,20 @@ pub struct Problem {
     retry_after: Option<Duration>,
     replayed: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
+    filled: Option<Arc<Filled>>,
 }
 
 impl Problem {
     /// A problem that speaks for itself.
     pub const fn new(code: ProblemCode) -> Self {
-        Self { code, errors: Vec::new(), retry_after: None, replayed: false, cause: None }
+        let errors = Vec::new();
+        Self { code, errors, retry_after: None, replayed: false, cause: None, filled: None }
     }
 
     /// Fields that break their rules.
     pub const fn invalid_fields(errors: Vec<FieldError>) -> Self {
         let code = ProblemCode::InvalidFields;
-        Self { code, errors, retry_after: None, replayed: false, cause: None }
+        Self { code, errors, retry_after: None, replayed: false, cause: None, filled: None }
     }
 
     /// Says when to come back.
@@ -210,6 +212,13 @@ impl Problem {
         self
     }
 
+    /// Notes the form that a browser posted, to be shown again.
+    #[must_use]
+    pub fn filled(mut self, filled: Option<Arc<Filled>>) -> Self {
+        self.filled = filled;
+        self
+    }
+
     /// What went wrong.
     pub const fn code(&self) -> ProblemCode {
         self.code
@@ -222,20 +231,19 @@ impl Problem {
     }
 
     /// The whole seconds of `Retry-After`, rounded up.
-    fn retry_after_s(&self) -> Option<u64> {
+    pub(super) fn retry_after_s(&self) -> Option<u64> {
         let wait = self.retry_after?;
         Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 
-    /// The page. `None` never in practice: text can be written into a string.
-    fn page(&self, id: RequestId, page: &Page) -> Option<String> {
-        let notice = Notice {
-            title: texts::title(self.code),
-            detail: texts::detail(self.code),
-            retry_after: self.retry_after_s(),
-            reference: &id.to_string(),
-        };
-        page.notice(&notice).map(|page| page.html).ok()
+    /// The fields that break their rules.
+    pub(super) fn errors(&self) -> &[FieldError] {
+        &self.errors
+    }
+
+    /// The form that a browser posted.
+    pub(super) fn form(&self) -> Option<&Filled> {
+        self.filled.as_deref()
     }
 
     /// The document.
@@ -263,19 +271,17 @@ pub(super) fn render(
     page: &Page,
 ) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
-    let (kind, body) = match representation {
+    // A router inside another may have measured the body that stands in for this one.
+    response.headers_mut().remove(CONTENT_LENGTH);
+    match representation {
         Representation::Json => {
-            ("application/problem+json", serde_json::to_vec(&problem.document(id)).ok())
+            let kind = HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            let document = serde_json::to_vec(&problem.document(id));
+            *response.body_mut() = Body::from(document.unwrap_or_default());
         }
-        Representation::Page => {
-            ("text/html; charset=utf-8", problem.page(id, page).map(String::into_bytes))
-        }
-    };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    // A router inside another may have measured the body that stood in for this one.
-    headers.remove(CONTENT_LENGTH);
-    *response.body_mut() = Body::from(body.unwrap_or_default());
+        Representation::Page => pages::put(response, pages::of(&problem, id, page), page),
+    }
     Some(problem)
 }
 

@@ -35,10 +35,9 @@ pub struct Parts {
 
 /// The public listener.
 pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
-    let routes = Router::new()
-        .route("/signup", post(handlers::signup))
-        .with_state(Arc::clone(&parts.stages))
-        .merge(probes(parts));
+    let sign_up = post(handlers::signup);
+    let sign_up = sign_up.with_state((Arc::clone(&parts.stages), Arc::clone(&parts.page)));
+    let routes = Router::new().route("/signup", sign_up).merge(pages(parts)).merge(probes(parts));
     // Read from the last line up: a request meets the observer first, then CORS, so that every
     // refusal below it can be read by the page, then the panic guard.
     let guarded =
@@ -59,6 +58,15 @@ pub fn admin(parts: &Parts) -> Router {
     finish(routes)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(observer(parts), observe))
+}
+
+/// What browsers are shown beside the answer to a post.
+fn pages(parts: &Parts) -> Router {
+    let mut routes = Router::new().route("/signup/success", get(handlers::success));
+    if parts.page.settings().enabled {
+        routes = routes.route("/signup", get(handlers::form));
+    }
+    routes.with_state(Arc::clone(&parts.page))
 }
 
 fn probes(parts: &Parts) -> Router {

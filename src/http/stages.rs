@@ -10,10 +10,12 @@ use tokio::time::{Instant, timeout_at};
 use super::body::Form;
 use super::idempotency_key;
 use super::problem::{Problem, ProblemCode};
+use super::representation::Representation;
 use super::request_id::RequestId;
 use crate::auth0::User;
 use crate::domain::submission::Submission;
 use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
+use crate::page::Filled;
 use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups};
 
 /// What the stages need of the app.
@@ -34,12 +36,41 @@ impl Stages {
     ///
     /// # Errors
     /// What a stage refuses, and every outcome that is no success.
-    pub(super) async fn run(&self, request: Request, id: RequestId) -> Result<Created, Problem> {
+    pub(super) async fn run(
+        &self,
+        request: Request,
+        id: RequestId,
+        representation: Representation,
+    ) -> Result<Created, Problem> {
         let deadline = Instant::now() + self.request_timeout;
         let header = idempotency_key::header(request.headers());
         let form = Form::read(request, self.body_timeout).await?;
-        let (user, key) = self.check(&form.decode().await?, header)?;
+        let submission = form.decode().await?;
+        let filled = match representation {
+            Representation::Json => None,
+            Representation::Page => Some(Arc::new(Filled::of(&submission))),
+        };
+        let checked = self.check(&submission, header);
+        drop(submission);
         drop(form);
+        let created = match checked {
+            Ok((user, key)) => self.create(user, key, id, deadline).await,
+            Err(problem) => Err(problem),
+        };
+        match created {
+            Ok(created) => Ok(Created { filled, ..created }),
+            Err(problem) => Err(problem.filled(filled)),
+        }
+    }
+
+    /// Signs the person up, as far as the deadline lets this request see.
+    async fn create(
+        &self,
+        user: NewUser,
+        key: Option<IdempotencyKey>,
+        id: RequestId,
+        deadline: Instant,
+    ) -> Result<Created, Problem> {
         let admission = Admission::new(async { Ok(()) });
         let request = signup::Request { user, key, request_id: id.to_string(), admission };
         match timeout_at(deadline, self.signups.create(request)).await {
@@ -75,6 +106,8 @@ pub(super) struct Created {
     pub(super) user: Arc<User>,
     /// Whether an earlier request made it.
     pub(super) replayed: bool,
+    /// The form that a browser posted.
+    pub(super) filled: Option<Arc<Filled>>,
 }
 
 impl Created {
@@ -82,7 +115,7 @@ impl Created {
     fn of(done: Done) -> Result<Self, Problem> {
         let Done { outcome, replayed, cause } = done;
         let problem = match outcome {
-            Outcome::Created(user) => return Ok(Self { user, replayed }),
+            Outcome::Created(user) => return Ok(Self { user, replayed, filled: None }),
             Outcome::PasswordRefused(rule) => {
                 let error = FieldError::at("/password", Violation::Password(rule));
                 Problem::invalid_fields(vec![error])

@@ -1,6 +1,11 @@
 //! The pages that people see, and `/signup.js`. Knows how they look and which words stand where;
 //! nothing of requests: `http` hands it what there is to show.
 
+mod filled;
+mod inputs;
+mod theme;
 mod view;
+pub mod words;
 
-pub use view::{Notice, Page, Rendered};
+pub use filled::Filled;
+pub use view::{Alert, FormView, Page, RuleLine};

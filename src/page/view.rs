@@ -1,43 +1,209 @@
 //! The pages, from the templates beside this module.
 
+use std::borrow::Cow;
+
 use askama::Template;
+use http::HeaderValue;
+
+use super::filled::Filled;
+use super::inputs::{self, Input, Kind, Label};
+use super::theme::Theme;
+use super::words::Words;
+use crate::config::PageSettings;
+use crate::domain::PasswordRule;
+use crate::domain::rules::Rules;
 
 /// What all pages of a deployment have in common.
-#[derive(Debug, Default)]
-pub struct Page {}
-
-/// A page in HTML.
 #[derive(Debug)]
-pub struct Rendered {
-    /// The document.
-    pub html: String,
+pub struct Page {
+    settings: PageSettings,
+    inputs: Vec<Input>,
+    password_rules: Vec<PasswordRule>,
+    theme: Theme,
 }
 
-/// Something that went wrong and has no form to be shown on.
-#[derive(Debug)]
-pub struct Notice<'a> {
+/// Something that went wrong, said above everything else.
+#[derive(Debug, Default)]
+pub struct Alert<'a> {
     /// What went wrong, in a few words.
-    pub title: &'a str,
+    pub title: Cow<'a, str>,
     /// What to do about it.
-    pub detail: &'a str,
+    pub detail: Cow<'a, str>,
+    /// What is wrong with which field, by the field's name in code.
+    pub faults: Vec<(String, String)>,
     /// After so many seconds it is worth trying again.
     pub retry_after: Option<u64>,
+    /// Whether the person may have an account: to log in is the way on.
+    pub has_account: bool,
     /// What to tell the operator, so that the request can be found in the log.
-    pub reference: &'a str,
+    pub reference: Option<String>,
+}
+
+/// A line of the password's rules: the code of its fault, and its words.
+pub type RuleLine = (&'static str, String);
+
+/// What is shown on the form.
+#[derive(Debug)]
+pub struct FormView<'a> {
+    /// What was typed before.
+    pub filled: &'a Filled,
+    /// What is wrong with it.
+    pub alert: Option<&'a Alert<'a>>,
+    /// The idempotency key of this form.
+    pub key: &'a str,
+    /// The password's rules, in words.
+    pub rules: &'a [RuleLine],
+}
+
+#[derive(Template)]
+#[template(path = "form.html")]
+struct FormTemplate<'a> {
+    page: &'a Page,
+    words: &'a Words,
+    view: &'a FormView<'a>,
+    inputs: Vec<Shown<'a>>,
+    /// What is wrong, a line a field; those that are not on the form come last.
+    summary: Vec<Line<'a>>,
 }
 
 #[derive(Template)]
 #[template(path = "notice.html")]
 struct NoticeTemplate<'a> {
-    notice: &'a Notice<'a>,
+    page: &'a Page,
+    words: &'a Words,
+    alert: &'a Alert<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "success.html")]
+struct SuccessTemplate<'a> {
+    page: &'a Page,
+    words: &'a Words,
+}
+
+/// An input with what is in it and what is wrong with it.
+struct Shown<'a> {
+    input: &'a Input,
+    label: &'a str,
+    value: &'a str,
+    faults: Vec<&'a str>,
+}
+
+/// A line of the summary.
+struct Line<'a> {
+    /// The input it leads to, where there is one.
+    target: Option<&'a str>,
+    label: &'a str,
+    message: String,
 }
 
 impl Page {
-    /// The page of a problem.
+    /// The pages with these settings, for forms with these rules.
+    pub fn new(settings: PageSettings, rules: &Rules) -> Self {
+        let (inputs, theme) = (inputs::inputs(&settings, rules), Theme::new(&settings));
+        Self { settings, inputs, password_rules: rules.password.rules(), theme }
+    }
+
+    /// How the pages are set up.
+    pub const fn settings(&self) -> &PageSettings {
+        &self.settings
+    }
+
+    /// The rules to tell people before they choose a password.
+    pub fn password_rules(&self) -> &[PasswordRule] {
+        &self.password_rules
+    }
+
+    /// The `Content-Security-Policy` of every page.
+    pub const fn policy(&self) -> &HeaderValue {
+        &self.theme.policy
+    }
+
+    /// Where a browser is sent after a sign-up that asked for this address: there, if it is one of
+    /// those listed.
+    pub fn success_target(&self, return_to: Option<&str>) -> &str {
+        let listed = return_to.and_then(|wanted| {
+            self.settings.return_to.iter().find(|address| address.text == wanted)
+        });
+        match (listed, &self.settings.success_url) {
+            (Some(address), _) => address.url.as_str(),
+            (None, Some(url)) => url.as_str(),
+            (None, None) => "/signup/success",
+        }
+    }
+
+    /// The form.
     ///
     /// # Errors
-    /// Never in practice: every member is text or a number.
-    pub fn notice(&self, notice: &Notice<'_>) -> Result<Rendered, askama::Error> {
-        Ok(Rendered { html: NoticeTemplate { notice }.render()? })
+    /// Never in practice: everything shown is text.
+    pub fn form(&self, words: &Words, view: &FormView<'_>) -> Result<String, askama::Error> {
+        let faults = view.alert.map_or([].as_slice(), |alert| alert.faults.as_slice());
+        let shown = self.inputs.iter().map(|input| Shown {
+            input,
+            label: label(input, words),
+            value: view.filled.value(&input.name),
+            faults: faults
+                .iter()
+                .filter(|(name, _)| *name == input.name)
+                .map(|(_, message)| message.as_str())
+                .collect(),
+        });
+        let inputs: Vec<_> = shown.filter(Shown::is_needed).collect();
+        let on_form = inputs.iter().filter(|shown| !shown.faults.is_empty()).map(|shown| Line {
+            target: Some(&shown.input.name),
+            label: shown.label,
+            message: shown.faults.join(" "),
+        });
+        let elsewhere =
+            faults.iter().filter(|(name, _)| !inputs.iter().any(|shown| shown.input.name == *name));
+        let elsewhere = elsewhere.map(|(name, message)| Line {
+            target: None,
+            label: name,
+            message: message.clone(),
+        });
+        let summary: Vec<_> = on_form.chain(elsewhere).collect();
+        FormTemplate { page: self, words, view, inputs, summary }.render()
+    }
+
+    /// The page of something that went wrong, without a form.
+    ///
+    /// # Errors
+    /// Never in practice: everything shown is text.
+    pub fn notice(&self, words: &Words, alert: &Alert<'_>) -> Result<String, askama::Error> {
+        NoticeTemplate { page: self, words, alert }.render()
+    }
+
+    /// The page after a sign-up.
+    ///
+    /// # Errors
+    /// Never in practice: everything shown is text.
+    pub fn success(&self, words: &Words) -> Result<String, askama::Error> {
+        SuccessTemplate { page: self, words }.render()
+    }
+}
+
+impl Shown<'_> {
+    /// Whether the page asks for it, or there is something to say of it.
+    fn is_needed(&self) -> bool {
+        self.input.asked || !self.value.is_empty() || !self.faults.is_empty()
+    }
+
+    /// The ids of what describes the input, in the order in which they are read.
+    fn described_by(&self) -> String {
+        let mut ids = Vec::new();
+        if !self.faults.is_empty() {
+            ids.push(format!("{}-error", self.input.name));
+        }
+        if matches!(self.input.kind, Kind::Password) {
+            ids.push("password-rules".to_owned());
+        }
+        ids.join(" ")
+    }
+}
+
+fn label<'a>(input: &'a Input, words: &'a Words) -> &'a str {
+    match &input.label {
+        Label::Field(field) => words.field(*field),
+        Label::Own(text) => text,
     }
 }

@@ -17,7 +17,7 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
     let answer = Answer::of(app.client.put(app.url("/signup"))).await;
     assert_eq!(answer.problem(), "method_not_allowed");
     assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(answer.header("allow"), Some("POST"));
+    assert_eq!(answer.header("allow"), Some("POST,GET,HEAD"));
     let answer = Answer::of(app.client.post(app.url("/livez"))).await;
     assert_eq!(answer.problem(), "method_not_allowed");
     assert_eq!(answer.header("allow"), Some("GET,HEAD"));

@@ -28,6 +28,7 @@ mod http2;
 mod idempotency;
 mod log;
 mod outcomes;
+mod pages;
 mod privacy;
 mod probes;
 mod settlement;

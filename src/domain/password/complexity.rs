@@ -80,6 +80,27 @@ impl ComplexityRules {
         }
     }
 
+    /// Every rule in force but the longest length, as a password fails it that meets none.
+    pub(super) fn all(&self) -> Vec<PasswordRule> {
+        let mut rules = Vec::new();
+        // An empty password is told to be required.
+        if self.min_length > 1 {
+            rules.push(PasswordRule::TooShort { min_length: self.min_length });
+        }
+        if !self.types.is_empty() {
+            let (types, missing) = (self.types.clone(), self.types.clone());
+            let required = self.required_types();
+            rules.push(PasswordRule::CharacterTypes { required, types, missing });
+        }
+        if self.blocks_identical {
+            rules.push(PasswordRule::RepeatedCharacters { max: MAX_RUN });
+        }
+        if self.blocks_sequential {
+            rules.push(PasswordRule::SequentialCharacters { max: MAX_RUN });
+        }
+        rules
+    }
+
     /// Adds every rule that `password` does not meet, in the engine's order.
     pub(super) fn judge(&self, password: &str, unmet: &mut Vec<PasswordRule>) {
         if password.encode_utf16().count() < self.min_length {

@@ -81,6 +81,15 @@ impl PasswordPolicy {
         unmet
     }
 
+    /// The rules to tell people before they choose: all that can be judged by looking at a password.
+    pub fn rules(&self) -> Vec<PasswordRule> {
+        let mut rules = self.complexity.all();
+        if self.blocked_fields.is_some() {
+            rules.push(PasswordRule::ContainsUserInfo { fields: Vec::new() });
+        }
+        rules
+    }
+
     /// The name of the level, or `flexible`.
     pub const fn name(&self) -> &'static str {
         self.name

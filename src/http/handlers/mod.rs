@@ -1,9 +1,11 @@
 //! One thin handler a route.
 
 mod metrics;
+mod page;
 mod probes;
 mod signup;
 
 pub(super) use metrics::metrics;
+pub(super) use page::{form, success};
 pub(super) use probes::{livez, readyz};
 pub(super) use signup::signup;

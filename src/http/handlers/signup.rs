@@ -1,28 +1,39 @@
-//! `POST /signup`: a form in, the user or a problem out.
+//! `POST /signup`: a form in, the user, a redirection or a problem out.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::super::observe::OutcomeCode;
 use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
+use super::super::representation::Representation;
 use super::super::request_id::RequestId;
 use super::super::stages::{Created, Stages};
 use crate::auth0::User;
+use crate::page::Page;
 
 /// Signs a person up.
 pub(in super::super) async fn signup(
-    State(stages): State<Arc<Stages>>,
+    State((stages, page)): State<(Arc<Stages>, Arc<Page>)>,
     Extension(id): Extension<RequestId>,
+    Extension(representation): Extension<Representation>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let created = stages.run(request, id).await?;
-    Ok(answer(&created))
+    let created = stages.run(request, id, representation).await?;
+    let mut response = match representation {
+        Representation::Json => answer(&created),
+        Representation::Page => see_other(&created, &page),
+    };
+    if created.replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    response.extensions_mut().insert(OutcomeCode("created"));
+    Ok(response)
 }
 
 #[derive(Serialize)]
@@ -36,11 +47,11 @@ fn answer(created: &Created) -> Response {
     let Ok(body) = serde_json::to_vec(&Body { status: "created", user: &created.user }) else {
         return Problem::new(ProblemCode::Internal).into_response();
     };
-    let mut response =
-        (StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], body).into_response();
-    if created.replayed {
-        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-    }
-    response.extensions_mut().insert(OutcomeCode("created"));
-    response
+    (StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Where a browser goes on.
+fn see_other(created: &Created, page: &Page) -> Response {
+    let wanted = created.filled.as_ref().and_then(|filled| filled.return_to.as_deref());
+    (StatusCode::SEE_OTHER, [(LOCATION, page.success_target(wanted))]).into_response()
 }

@@ -1,0 +1,90 @@
+//! What a person had typed, to be shown again beside what is wrong with it. Never the password.
+
+use std::fmt;
+
+use crate::domain::Field;
+use crate::domain::submission::{Control, METADATA, Slot, Submission};
+use crate::domain::value::Value;
+
+/// The values of a form that are shown again, and what steers it.
+///
+/// Holds personal data, so `Debug` shows none of it.
+#[derive(Clone, Default)]
+pub struct Filled {
+    /// By the name of the input.
+    values: Vec<(String, String)>,
+    /// `idempotency_key`
+    pub key: Option<String>,
+    /// `return_to`
+    pub return_to: Option<String>,
+    /// `ui_locales`
+    pub ui_locales: Option<String>,
+    /// Whether the box of the terms was ticked.
+    pub terms: bool,
+}
+
+impl Filled {
+    /// A form that nobody has typed into.
+    pub fn blank(return_to: Option<String>, ui_locales: Option<String>) -> Self {
+        Self { return_to, ui_locales, ..Self::default() }
+    }
+
+    /// What is kept of a form.
+    pub fn of(form: &Submission<'_>) -> Self {
+        let mut values = Vec::new();
+        for field in Field::ALL {
+            match field {
+                Field::Password => {}
+                Field::Email
+                | Field::GivenName
+                | Field::FamilyName
+                | Field::Name
+                | Field::Nickname
+                | Field::Picture
+                | Field::Username
+                | Field::PhoneNumber => {
+                    if let Some(text) = form.field(field).trimmed() {
+                        values.push((field.name().to_owned(), text.to_owned()));
+                    }
+                }
+            }
+        }
+        for (key, value) in form.metadata() {
+            let text = match value {
+                Value::Text(text) => text.trim().to_owned(),
+                Value::Number(number) => number.to_string(),
+                Value::Bool(value) => value.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) | Value::File => continue,
+            };
+            values.push((metadata_name(key), text));
+        }
+        let control = |control: Control| match form.control(control) {
+            Slot::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),
+            Slot::Text(_) | Slot::Absent | Slot::Faulty => None,
+        };
+        Self {
+            values,
+            key: control(Control::IdempotencyKey),
+            return_to: control(Control::ReturnTo),
+            ui_locales: control(Control::UiLocales),
+            terms: control(Control::Terms).is_some_and(|text| text != "false"),
+        }
+    }
+
+    /// What was typed into the input of that name; blank where nothing was.
+    pub(super) fn value(&self, name: &str) -> &str {
+        let found = self.values.iter().find(|(known, _)| known == name);
+        found.map_or("", |(_, value)| value)
+    }
+}
+
+impl fmt::Debug for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filled")
+    }
+}
+
+/// The name of the input of a key of `user_metadata`; dotted, as it stands in messages.
+pub(super) fn metadata_name(key: &str) -> String {
+    format!("{METADATA}.{key}")
+}

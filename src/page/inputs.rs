@@ -1,0 +1,146 @@
+//! Which inputs the form has, and what each tells the browser.
+//!
+//! No input has a `maxlength`: it would cut a pasted password without a word. What is too long is
+//! told by the rules.
+
+use super::filled::metadata_name;
+use crate::config::PageSettings;
+use crate::domain::Field;
+use crate::domain::metadata::{MetadataKind, MetadataRule};
+use crate::domain::rules::{Presence, Rules};
+
+/// One input of the form.
+#[derive(Debug)]
+pub(super) struct Input {
+    /// The name in the body and the id in the document.
+    pub(super) name: String,
+    /// What it is called.
+    pub(super) label: Label,
+    /// What the browser makes of it.
+    pub(super) kind: Kind,
+    /// Whether a sign-up without it is refused.
+    pub(super) required: bool,
+    /// Whether it is there even if nothing is known of it. Others come up when another site's form
+    /// gave them.
+    pub(super) asked: bool,
+}
+
+/// Where the words of a label come from.
+#[derive(Debug)]
+pub(super) enum Label {
+    /// The language's.
+    Field(Field),
+    /// The operator's: the key of `user_metadata`, made readable.
+    Own(String),
+}
+
+/// What the browser makes of an input.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A line of text.
+    Line(Line),
+    /// The password.
+    Password,
+    /// One of these.
+    Choice(Vec<String>),
+    /// A box to tick.
+    Box,
+}
+
+/// The attributes of a line of text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line {
+    /// `type`
+    pub(super) kind: &'static str,
+    /// `autocomplete`: what password managers and browsers fill in (WCAG 2.2, 1.3.5).
+    pub(super) autocomplete: &'static str,
+    /// `inputmode`: the keyboard of a phone.
+    pub(super) inputmode: &'static str,
+    /// Whether it is a name of a person: in capitals at the start, and no word of a dictionary.
+    pub(super) is_name: bool,
+}
+
+impl Line {
+    /// Whether it is written from left to right in every language.
+    pub(super) fn is_ltr(&self) -> bool {
+        matches!(self.kind, "email" | "url" | "tel") || self.inputmode == "numeric"
+    }
+}
+
+/// The inputs of the form, in the order in which they stand on it: who, then how to log in, then
+/// the rest.
+pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
+    const ORDER: [Field; Field::ALL.len()] = [
+        Field::GivenName,
+        Field::FamilyName,
+        Field::Name,
+        Field::Nickname,
+        Field::Username,
+        Field::Email,
+        Field::PhoneNumber,
+        Field::Password,
+        Field::Picture,
+    ];
+    let fields = ORDER.into_iter().filter_map(|field| of_field(field, settings, rules));
+    fields.chain(rules.metadata.iter().map(|(key, rule)| of_metadata(key, rule))).collect()
+}
+
+fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Input> {
+    let required = match field {
+        Field::Email | Field::Password => true,
+        other => match rules.presence.get(&other).copied().unwrap_or(Presence::Off) {
+            Presence::Off => return None,
+            Presence::Required => true,
+            Presence::Optional => false,
+        },
+    };
+    let line = |kind, autocomplete, inputmode| {
+        Kind::Line(Line { kind, autocomplete, inputmode, is_name: false })
+    };
+    let name = |autocomplete| {
+        Kind::Line(Line { kind: "text", autocomplete, inputmode: "text", is_name: true })
+    };
+    let kind = match field {
+        Field::Email => line("email", "email", "email"),
+        Field::Password => Kind::Password,
+        Field::GivenName => name("given-name"),
+        Field::FamilyName => name("family-name"),
+        Field::Name => name("name"),
+        Field::Nickname => name("nickname"),
+        Field::Picture => line("url", "photo", "url"),
+        Field::Username => line("text", "username", "text"),
+        Field::PhoneNumber => line("tel", "tel", "tel"),
+    };
+    Some(Input {
+        name: field.name().to_owned(),
+        label: Label::Field(field),
+        kind,
+        required,
+        asked: required || settings.fields.contains(&field),
+    })
+}
+
+fn of_metadata(key: &str, rule: &MetadataRule) -> Input {
+    let line = |inputmode| {
+        Kind::Line(Line { kind: "text", autocomplete: "off", inputmode, is_name: false })
+    };
+    Input {
+        name: metadata_name(key),
+        label: Label::Own(readable(key)),
+        kind: match &rule.kind {
+            MetadataKind::Text { .. } => line("text"),
+            MetadataKind::OneOf(values) => Kind::Choice(values.clone()),
+            MetadataKind::Integer(_) => line("numeric"),
+            MetadataKind::Boolean => Kind::Box,
+        },
+        required: rule.required,
+        asked: true,
+    }
+}
+
+/// `favourite_colour` as people write it: "Favourite colour".
+fn readable(key: &str) -> String {
+    let spaced = key.replace(['_', '-', '.'], " ");
+    let mut letters = spaced.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,58 @@
+//! How the pages look, and what they may do: the style with the operator's colours, and the
+//! policy that allows it and nothing else.
+
+use std::collections::BTreeSet;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use http::HeaderValue;
+use url::Url;
+
+use crate::config::{PageSettings, Palette};
+
+/// The rules, which know the operator's colours as custom properties.
+static RULES: &str = include_str!("assets/page.css");
+
+/// What all pages of a deployment look like.
+#[derive(Debug)]
+pub(super) struct Theme {
+    /// The content of the one `style` element. In the page itself, so that a page that tells of
+    /// trouble needs no second request.
+    pub(super) style: String,
+    /// `Content-Security-Policy`: no script but this service's, no style but that one by its hash.
+    pub(super) policy: HeaderValue,
+}
+
+impl Theme {
+    pub(super) fn new(settings: &PageSettings) -> Self {
+        let (light, dark) = (variables(settings.light), variables(settings.dark));
+        let style = format!(
+            ":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{RULES}"
+        );
+        let policy = HeaderValue::try_from(policy(settings, &style));
+        // Origins are ASCII, so this is no invalid value.
+        let policy = policy.unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        Self { style, policy }
+    }
+}
+
+fn variables(palette: Palette) -> String {
+    let Palette { accent, background } = palette;
+    format!("--accent:{accent};--on-accent:{};--background:{background}", accent.readable())
+}
+
+fn policy(settings: &PageSettings, style: &str) -> String {
+    let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
+    let origin = |url: &Url| url.origin().ascii_serialization();
+    let logo = settings.logo.as_ref().map(origin).unwrap_or_default();
+    // Chrome holds the redirection after a post to form-action as well.
+    let targets = settings.return_to.iter().map(|address| &address.url);
+    let targets: BTreeSet<_> = targets.chain(&settings.success_url).map(origin).collect();
+    let targets = Vec::from_iter(targets).join(" ");
+    format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; script-src 'self'; connect-src 'self'; \
+         img-src data: {logo}; form-action 'self' {targets}; base-uri 'none'; \
+         frame-ancestors 'none'"
+    )
+}

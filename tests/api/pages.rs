@@ -1,0 +1,222 @@
+//! What a browser without a script is shown, and where it is sent.
+
+use auth0_emulator::{Fault, Route};
+use reqwest::StatusCode;
+use reqwest::header::ACCEPT;
+use reqwest::redirect::Policy;
+use serde_json::Value;
+
+use crate::app::{Answer, TestApp, ada};
+
+/// What Chromium sends when a form is posted or a link followed.
+const NAVIGATION: &str =
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+
+/// Posts a form as a browser does, and does not follow.
+async fn post(app: &TestApp, form: &Value) -> Answer {
+    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+    let post = client.post(app.url("/signup")).header(ACCEPT, NAVIGATION).form(form);
+    let answer = Answer::of(post).await;
+    assert_eq!(answer.header("set-cookie"), None);
+    answer
+}
+
+/// The value of the hidden input.
+fn key(page: &Answer) -> String {
+    let (_, rest) = page.text.split_once("name=\"idempotency_key\" value=\"").expect("a key");
+    rest.split_once('"').unwrap().0.to_owned()
+}
+
+fn with(changes: &[(&str, &str)]) -> Value {
+    let mut form = ada();
+    for (name, value) in changes {
+        form[*name] = Value::from(*value);
+    }
+    form
+}
+
+#[tokio::test]
+async fn the_form_is_served_with_a_fresh_key_and_a_strict_policy() {
+    let app = TestApp::spawn().await;
+    let (first, second) = (app.get("/signup").await, app.get("/signup").await);
+    assert_eq!(first.status, StatusCode::OK);
+    assert_eq!(first.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(first.header("cache-control"), Some("private, no-cache"));
+    assert_eq!(first.header("referrer-policy"), Some("strict-origin-when-cross-origin"));
+    let policy = first.header("content-security-policy").unwrap();
+    assert!(!policy.contains("unsafe") && policy.contains("default-src 'none'"), "{policy}");
+    assert!(!first.text.contains(" style=") && !first.text.contains(" onclick="));
+    assert!(!first.text.contains("maxlength"));
+    assert_ne!(key(&first), key(&second));
+    for input in [
+        r#"autocomplete="given-name""#,
+        r#"autocomplete="family-name""#,
+        r#"autocomplete="email""#,
+        r#"autocomplete="new-password""#,
+    ] {
+        assert!(first.text.contains(input), "{input}");
+    }
+    assert!(!first.text.contains("name=\"nickname\""), "optional, and not asked for");
+}
+
+#[tokio::test]
+async fn a_sign_up_sends_the_browser_to_the_built_in_page() {
+    let app = TestApp::spawn().await;
+    let answer = post(&app, &ada()).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    assert_eq!(answer.header("location"), Some("/signup/success"));
+    assert_eq!(app.get("/signup/success").await.status, StatusCode::OK);
+    assert_eq!(app.the_create()["email"], "ada@example.com");
+}
+
+#[tokio::test]
+async fn only_a_listed_address_is_returned_to() {
+    let (listed, usual) = ("https://app.example.com/welcome", "https://www.example.com/done");
+    let app = TestApp::builder()
+        .set("page.return_to", &format!("{listed}, http://localhost:3000/"))
+        .set("page.success_url", usual)
+        .spawn()
+        .await;
+    for (nth, (wanted, target)) in [
+        (listed, listed),
+        ("http://localhost:3000/", "http://localhost:3000/"),
+        ("https://app.example.com/welcome/", usual),
+        ("https://app.example.com/welcome?a", usual),
+        ("https://app.example.com", usual),
+        ("https://evil.example/", usual),
+        ("//evil.example/", usual),
+        ("javascript:alert(1)", usual),
+        ("", usual),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("ada{nth}@example.com");
+        let answer = post(&app, &with(&[("email", &email), ("return_to", wanted)])).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{wanted}");
+        assert_eq!(answer.header("location"), Some(target), "{wanted}");
+    }
+    let form = app.get("/signup?return_to=https%3A%2F%2Fapp.example.com%2Fwelcome").await;
+    assert!(form.text.contains(&format!("name=\"return_to\" value=\"{listed}\"")));
+    let policy = form.header("content-security-policy").unwrap();
+    let targets = "form-action 'self' http://localhost:3000 https://app.example.com \
+                   https://www.example.com;";
+    assert!(policy.contains(targets), "{policy}");
+}
+
+#[tokio::test]
+async fn faults_come_back_on_the_form_with_what_was_typed_but_the_password() {
+    let app = TestApp::builder().set("user_metadata.allow", "plan").spawn().await;
+    let form = with(&[
+        ("email", "\"><script>alert(1)</script>"),
+        ("password", "canary"),
+        ("nickname", "Countess"),
+        ("user_metadata.plan", "gold & silver"),
+        ("utm_source", "x"),
+        ("idempotency_key", "a-key-of-this-form"),
+    ]);
+    let answer = post(&app, &form).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(answer.header("cache-control"), Some("private, no-cache"));
+    assert!(
+        !answer.text.contains("canary") && !answer.text.contains("<script>"),
+        "{}",
+        answer.text
+    );
+    for shown in [
+        "value=\"Ada\"",
+        "value=\"Countess\"",
+        "value=\"gold &#38; silver\"",
+        "aria-describedby=\"email-error\"",
+        "aria-describedby=\"password-error password-rules\"",
+        "href=\"#email\"",
+        "<code>utm_source</code>",
+        "role=\"alert\" tabindex=\"-1\" autofocus",
+    ] {
+        assert!(answer.text.contains(shown), "{shown} in {}", answer.text);
+    }
+    assert_eq!(key(&answer), "a-key-of-this-form");
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn a_form_posted_twice_creates_once_and_both_hear_so() {
+    let app = TestApp::spawn().await;
+    let form = with(&[("idempotency_key", &key(&app.get("/signup").await))]);
+    let (first, second) = tokio::join!(post(&app, &form), post(&app, &form));
+    let again = post(&app, &form).await;
+    for answer in [&first, &second, &again] {
+        assert_eq!(answer.status, StatusCode::SEE_OTHER);
+        assert_eq!(answer.header("location"), Some("/signup/success"));
+    }
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_taken_address_is_told_with_the_ways_on_and_a_fresh_key() {
+    let app = TestApp::builder()
+        .set("page.login_url", "https://www.example.com/login")
+        .set("page.reset_url", "https://www.example.com/reset")
+        .spawn()
+        .await;
+    post(&app, &ada()).await;
+    let used = "the-key-of-the-second-form";
+    let taken = with(&[("password", "Analytical-Engine-1837"), ("idempotency_key", used)]);
+    let answer = post(&app, &taken).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    for url in ["https://www.example.com/login", "https://www.example.com/reset"] {
+        assert!(answer.text.contains(&format!("href=\"{url}\"")), "{url}");
+    }
+    // The used key replays that the address is taken, and belongs to it.
+    assert_ne!(key(&answer), used);
+    let email = "ada2@example.com";
+    let reused = post(&app, &with(&[("email", email), ("idempotency_key", used)])).await;
+    assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_ne!(key(&reused), used);
+    let mended = with(&[("email", email), ("idempotency_key", &key(&reused))]);
+    assert_eq!(post(&app, &mended).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn trouble_behind_is_told_on_the_form_and_keeps_its_key() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "86400"));
+    let form = with(&[("idempotency_key", "the-key-of-this-form")]);
+    let answer = post(&app, &form).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert_eq!(key(&answer), "the-key-of-this-form");
+    assert!(answer.text.contains(answer.header("x-request-id").unwrap()));
+    assert!(!answer.text.contains(ada()["password"].as_str().unwrap()));
+}
+
+#[tokio::test]
+async fn the_page_can_be_switched_off_and_plain_forms_still_work() {
+    let app = TestApp::builder().set("page.enabled", "false").spawn().await;
+    assert_eq!(app.get("/signup").await.problem(), "method_not_allowed");
+    let answer = post(&app, &with(&[("email", "nope")])).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text.contains("<form"));
+    assert_eq!(post(&app, &ada()).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn the_operators_name_logo_and_colours_are_on_every_page() {
+    let app = TestApp::builder()
+        .set("page.name", "Acme <Ltd>")
+        .set("page.logo", "https://cdn.example.com/logo.svg")
+        .set("page.accent", "#ffdd00")
+        .set("page.privacy_url", "https://www.example.com/privacy")
+        .spawn()
+        .await;
+    for page in [app.get("/signup").await, app.get("/signup/success").await] {
+        assert!(page.text.contains("Acme &#60;Ltd&#62;</title>"), "{}", page.text);
+        assert!(page.text.contains("src=\"https://cdn.example.com/logo.svg\""));
+        assert!(page.text.contains("--accent:#ffdd00;--on-accent:#000000"));
+        assert!(page.text.contains("href=\"https://www.example.com/privacy\""));
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("img-src data: https://cdn.example.com;"), "{policy}");
+    }
+}

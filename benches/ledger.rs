@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{
     self, Access, AttemptId, Basis, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey,
-    PinnedUserId, Verdict,
+    PinnedUserId, Toll, Verdict,
 };
 use auth0_signup::lifecycle::Lifecycle;
 use uuid::Uuid;
@@ -62,6 +62,7 @@ fn attempt(key: Candidates) -> NewAttempt {
         request_id: AttemptId::new(begun_at).to_string(),
         begun_at,
         leased_until: begun_at + Duration::from_secs(30),
+        toll: Toll::default(),
     }
 }
 

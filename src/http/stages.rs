@@ -16,7 +16,7 @@ use crate::auth0::User;
 use crate::domain::submission::Submission;
 use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::page::Filled;
-use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups};
+use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups, Toll};
 
 /// What the stages need of the app.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Stages {
         id: RequestId,
         deadline: Instant,
     ) -> Result<Created, Problem> {
-        let admission = Admission::new(async { Ok(()) });
+        let admission = Admission::new(async { Ok(Toll::default()) });
         let request = signup::Request { user, key, request_id: id.to_string(), admission };
         match timeout_at(deadline, self.signups.create(request)).await {
             Ok(done) => Created::of(done),
@@ -140,7 +140,7 @@ impl Created {
 
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::Limited { retry_after } => {
+        Refusal::Limited { limit: _, retry_after } => {
             Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
         }
         Refusal::ChallengeRequired => Problem::new(ProblemCode::ChallengeRequired),

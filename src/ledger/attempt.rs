@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::{Builder, Uuid};
 
 use super::digest::{Candidates, Digest};
+use super::toll::Toll;
 
 /// One attempt to sign somebody up. A UUID v7: unique, and in order of time, so that new rows land
 /// side by side and old ones are removed in one stretch.
@@ -93,6 +94,8 @@ pub struct NewAttempt {
     /// some. Later, an attempt that is still open is an orphan, which
     /// [`claim_open`](super::Ledger::claim_open) hands out.
     pub leased_until: Duration,
+    /// What it has to give before it begins.
+    pub toll: Toll,
 }
 
 /// A caller's idempotency key, bound to what came with it.

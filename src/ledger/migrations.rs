@@ -25,17 +25,36 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
-pub(super) const SQLITE: [Script; 1] = [Script {
-    version: 1,
-    name: "attempts",
-    sql: include_str!("../../migrations/sqlite/0001_attempts.sql"),
-}];
+pub(super) const SQLITE: [Script; 2] = [
+    Script {
+        version: 1,
+        name: "attempts",
+        sql: include_str!("../../migrations/sqlite/0001_attempts.sql"),
+    },
+    Script {
+        version: 2,
+        name: "redeemed_proofs",
+        sql: include_str!("../../migrations/sqlite/0002_redeemed_proofs.sql"),
+    },
+];
 
-pub(super) const POSTGRES: [Script; 1] = [Script {
-    version: 1,
-    name: "attempts",
-    sql: include_str!("../../migrations/postgres/0001_attempts.sql"),
-}];
+pub(super) const POSTGRES: [Script; 3] = [
+    Script {
+        version: 1,
+        name: "attempts",
+        sql: include_str!("../../migrations/postgres/0001_attempts.sql"),
+    },
+    Script {
+        version: 2,
+        name: "redeemed_proofs",
+        sql: include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
+    },
+    Script {
+        version: 3,
+        name: "limits",
+        sql: include_str!("../../migrations/postgres/0003_limits.sql"),
+    },
+];
 
 /// Each script with the time from the table of those applied: `(version, milliseconds)`.
 pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migration> {
@@ -66,7 +85,7 @@ mod tests {
 
     #[test]
     fn every_file_is_compiled_in_under_its_number() {
-        for (folder, scripts) in [("sqlite", &SQLITE), ("postgres", &POSTGRES)] {
+        for (folder, scripts) in [("sqlite", &SQLITE[..]), ("postgres", &POSTGRES[..])] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
             let files = std::fs::read_dir(path).unwrap();
             let mut names: Vec<_> =
@@ -80,8 +99,8 @@ mod tests {
 
     #[test]
     fn what_is_not_applied_is_pending() {
-        assert_eq!(pending(&SQLITE, &[]).count(), 1);
-        assert_eq!(pending(&SQLITE, &[(1, 5), (2, 6)]).count(), 0);
+        assert_eq!(pending(&SQLITE, &[]).count(), SQLITE.len());
+        assert_eq!(pending(&SQLITE, &[(1, 5), (9, 6)]).count(), SQLITE.len() - 1);
         assert_eq!(status(&SQLITE, &[(1, 5)])[0].applied_at, Some(Duration::from_millis(5)));
     }
 }

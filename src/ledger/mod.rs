@@ -14,6 +14,7 @@ pub mod postgres;
 mod secret_key;
 pub mod sqlite;
 mod stored;
+mod toll;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -30,6 +31,7 @@ pub use digest::{Candidates, Digest, Digests, SubKey};
 pub use migrations::Migration;
 pub use open::{Access, OpenError, migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
+pub use toll::{Charge, Limit, Rate, Redemption, Toll};
 
 /// Where attempts are written down. All times are since the Unix epoch, kept to the millisecond.
 #[async_trait]
@@ -37,7 +39,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Writes the attempt down; durable when it returns.
     ///
     /// Of any number of calls with one key, at any time and on any replica, exactly one is
-    /// [`Begun::New`] while the key lives.
+    /// [`Begun::New`] while the key lives; so it is with a proof.
+    ///
+    /// Charges are never given back: they are spent also when the attempt is refused because of
+    /// another charge, or its key turns out to be taken this very moment.
     ///
     /// # Errors
     /// When it could not be written. It may have been all the same (the connection broke after
@@ -98,8 +103,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         next_look_at: Option<Duration>,
     ) -> Result<(), LedgerError>;
 
-    /// Removes at most `batch` attempts begun before `now - keep`, and frees at most `batch`
-    /// expired keys. To be called until [`Swept::is_done`], with a pause in between: a batch is
+    /// Removes at most `batch` attempts begun before `now - keep`, frees at most `batch` expired
+    /// keys, and forgets as many proofs and buckets that mean nothing any more. To be called until [`Swept::is_done`], with a pause in between: a batch is
     /// short enough not to hold sign-ups up.
     ///
     /// # Errors
@@ -140,6 +145,15 @@ pub enum Begun {
     New,
     /// A living key names this attempt already; nothing was written.
     Known(Box<Attempt>),
+    /// A limit that replicas share has no permit left; the attempt was not written.
+    Limited {
+        /// Which limit.
+        limit: Limit,
+        /// Until there is a permit again.
+        retry_after: Duration,
+    },
+    /// The proof was used before; the attempt was not written.
+    Redeemed,
 }
 
 /// What [`Ledger::sweep`] did.
@@ -149,12 +163,16 @@ pub struct Swept {
     pub attempts: usize,
     /// Expired keys freed.
     pub keys: usize,
+    /// Used proofs forgotten, since they have expired.
+    pub proofs: usize,
+    /// Buckets of shared limits forgotten, since they are full again.
+    pub buckets: usize,
 }
 
 impl Swept {
     /// Whether nothing was left to do.
     pub const fn is_done(self, batch: usize) -> bool {
-        self.attempts < batch && self.keys < batch
+        self.attempts < batch && self.keys < batch && self.proofs < batch && self.buckets < batch
     }
 }
 

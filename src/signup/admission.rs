@@ -1,23 +1,26 @@
 //! The question that is asked between "this sign-up is new" and "it begins": may it?
 //!
 //! The answer is found above this module, which knows neither addresses nor challenges; here is
-//! only when it is asked. A known key is answered without asking.
+//! only when it is asked. A known key is answered without asking. Who may says what the attempt has
+//! to give in the write that begins it.
 
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::ledger::{Limit, Toll};
+
 /// Decides whether a new attempt may begin. Polled only when it has to be decided, in the task of
 /// the attempt; dropped unpolled for a known key, and half-way when every caller has gone.
-pub struct Admission(Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>);
+pub struct Admission(Pin<Box<dyn Future<Output = Result<Toll, Refusal>> + Send>>);
 
 impl Admission {
     /// An admission that this future decides.
-    pub fn new(decide: impl Future<Output = Result<(), Refusal>> + Send + 'static) -> Self {
+    pub fn new(decide: impl Future<Output = Result<Toll, Refusal>> + Send + 'static) -> Self {
         Self(Box::pin(decide))
     }
 
-    pub(super) async fn decide(self) -> Result<(), Refusal> {
+    pub(super) async fn decide(self) -> Result<Toll, Refusal> {
         self.0.await
     }
 }
@@ -33,6 +36,8 @@ impl fmt::Debug for Admission {
 pub enum Refusal {
     /// Too many attempts from an address, or for an e-mail address, or in all.
     Limited {
+        /// Which limit.
+        limit: Limit,
         /// How long to wait.
         retry_after: Duration,
     },

@@ -18,6 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
+pub use crate::ledger::{Limit, Toll};
 pub use admission::{Admission, Refusal};
 pub use doubt::Doubt;
 pub use outcome::{Done, Outcome};
@@ -217,11 +218,12 @@ impl Shared {
             admitted = admission.decide() => admitted.map_err(Outcome::Refused),
             () = turn.deserted() => Err(Outcome::Abandoned),
         };
-        if let Err(outcome) = admitted {
-            return (Done::new(outcome), None);
-        }
+        let toll = match admitted {
+            Ok(toll) => toll,
+            Err(outcome) => return (Done::new(outcome), None),
+        };
         let made = Made::new(self.clock.now());
-        match self.ledger.begin(self.new_attempt(person, &made)).await {
+        match self.ledger.begin(self.new_attempt(person, &made, toll)).await {
             Ok(Begun::New) => {
                 // While nothing is sent, a caller that goes away takes its place in the line along.
                 let admitted = tokio::select! {
@@ -239,6 +241,11 @@ impl Shared {
                 (self.finish(made.id, settled).await, Some(made))
             }
             Ok(Begun::Known(attempt)) => (self.known(person, *attempt).await, None),
+            Ok(Begun::Limited { limit, retry_after }) => {
+                let refusal = Refusal::Limited { limit, retry_after };
+                (Done::new(Outcome::Refused(refusal)), None)
+            }
+            Ok(Begun::Redeemed) => (Done::new(Outcome::Refused(Refusal::ChallengeFailed)), None),
             Err(error) => (error.into(), None),
         }
     }
@@ -257,7 +264,7 @@ impl Shared {
         }
     }
 
-    fn new_attempt(&self, person: &Person, made: &Made) -> NewAttempt {
+    fn new_attempt(&self, person: &Person, made: &Made, toll: Toll) -> NewAttempt {
         NewAttempt {
             id: made.id,
             email: person.email.current,
@@ -270,6 +277,7 @@ impl Shared {
             request_id: person.request_id.clone(),
             begun_at: made.begun_at,
             leased_until: made.begun_at + self.times.lease,
+            toll,
         }
     }
 

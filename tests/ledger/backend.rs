@@ -113,6 +113,13 @@ pub(crate) async fn admin(sql: &str) {
     connection.close().await.expect("a goodbye");
 }
 
+/// Runs a statement in this backend's database.
+pub(crate) async fn admin_in(backend: &Backend, sql: &str) {
+    let mut connection = PgConnection::connect(&backend.url()).await.expect("the test's database");
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
+    connection.close().await.expect("a goodbye");
+}
+
 /// The URL of the tests' server, started when nobody has.
 fn server() -> &'static str {
     static SERVER: OnceLock<(String, Option<Child>)> = OnceLock::new();

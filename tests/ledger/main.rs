@@ -19,3 +19,4 @@ mod postgres;
 mod rows;
 mod sqlite;
 mod suite;
+mod tolls;

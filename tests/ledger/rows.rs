@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    AttemptId, Basis, Begun, Candidates, Digest, Finish, NewAttempt, NewKey, PinnedUserId, Verdict,
+    AttemptId, Basis, Begun, Candidates, Digest, Finish, NewAttempt, NewKey, PinnedUserId, Toll,
+    Verdict,
 };
 
 use crate::backend::NOW;
@@ -35,6 +36,7 @@ pub(crate) fn keyless(at: Duration) -> NewAttempt {
         request_id: "request-1".to_owned(),
         begun_at: at,
         leased_until: at + DEADLINE,
+        toll: Toll::default(),
     }
 }
 
@@ -61,7 +63,7 @@ pub(crate) fn not_created(id: AttemptId) -> Finish {
 /// The id of the attempt that holds the key.
 pub(crate) fn known(begun: &Begun) -> Option<AttemptId> {
     match begun {
-        Begun::New => None,
+        Begun::New | Begun::Limited { .. } | Begun::Redeemed => None,
         Begun::Known(attempt) => Some(attempt.id),
     }
 }

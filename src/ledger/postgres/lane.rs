@@ -161,13 +161,13 @@ async fn within<T>(
 }
 
 /// Whether the server took offence at a statement, not at the connection.
-fn is_statement(error: &Error) -> bool {
+pub(super) fn is_statement(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code().is_some_and(|code| !code.starts_with("57")))
 }
 
 /// Whether the same batch may succeed at once: others were in its way, or a connection that was
 /// `kept` had died before. Batches can be repeated: an id that is there already is the batch's own.
-fn may_pass(error: &Error, kept: bool) -> bool {
+pub(super) fn may_pass(error: &Error, kept: bool) -> bool {
     match error {
         Error::Io(_) | Error::Protocol(_) => kept,
         Error::Database(error) => match error.code().as_deref() {

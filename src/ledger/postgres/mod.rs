@@ -6,6 +6,8 @@
 mod lane;
 mod read;
 mod server;
+mod statements;
+mod toll;
 mod write;
 
 use std::sync::Arc;
@@ -59,6 +61,18 @@ const SWEEP_KEYS: &str = "\
     WHERE id = ANY (ARRAY (SELECT id FROM attempts \
     WHERE key_expires_at <= $1 AND key_expires_at IS NOT NULL \
     ORDER BY key_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+const SWEEP_PROOFS: &str = "\
+    DELETE FROM redeemed_proofs WHERE proof = ANY (ARRAY \
+    (SELECT proof FROM redeemed_proofs WHERE expires_at <= $1 \
+    ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+/// By the server's clock, by which the rows were written. Reads the whole table, which holds no more
+/// than what was spent lately.
+const SWEEP_BUCKETS: &str = "\
+    DELETE FROM limits WHERE bucket = ANY (ARRAY \
+    (SELECT bucket FROM limits WHERE tat < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint \
+    LIMIT $1 FOR UPDATE SKIP LOCKED))";
 
 const FORGET: &str = "DELETE FROM attempts WHERE email_digest = ANY($1)";
 
@@ -287,7 +301,16 @@ impl Ledger for Postgres {
         let attempts = attempts.await.map_err(database_error)?.rows_affected();
         let keys = query(SWEEP_KEYS).bind(millis(now)).bind(count(batch)).execute(&self.pool);
         let keys = keys.await.map_err(database_error)?.rows_affected();
-        Ok(Swept { attempts: rows(attempts), keys: rows(keys) })
+        let proofs = query(SWEEP_PROOFS).bind(millis(now)).bind(count(batch)).execute(&self.pool);
+        let proofs = proofs.await.map_err(database_error)?.rows_affected();
+        let buckets = query(SWEEP_BUCKETS).bind(count(batch)).execute(&self.pool);
+        let buckets = buckets.await.map_err(database_error)?.rows_affected();
+        Ok(Swept {
+            attempts: rows(attempts),
+            keys: rows(keys),
+            proofs: rows(proofs),
+            buckets: rows(buckets),
+        })
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {

@@ -7,54 +7,38 @@ use sqlx::{Error, query, query_as};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::lane::{Failure, Job};
+use super::lane::{self, Failure, Job};
 use super::read::{by_keys_or_ids, bytes};
+use super::statements::{FREE_EXPIRED, WRITE, WRITE_WITH_TOLLS};
+use super::toll::{Refused, Tolls};
 use crate::ledger::stored::millis;
 use crate::ledger::{Attempt, Begun, Finish, LedgerError, NewAttempt};
 
-/// Both parts see the rows as they were before the statement. So a beginning that meets a key which
-/// is in the same batch, be it taken or freed there, is resolved afterwards.
-///
-/// An end that was written already is written again: its answer was lost with a connection.
-const WRITE: &str = "\
-    WITH begun AS ( \
-      INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, \
-        user_id, request_id, state, begun_at, due_at) \
-      SELECT id, email_digest, key_digest, binding_digest, key_expires_at, \
-        user_id, request_id, 0, begun_at, due_at \
-      FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], \
-        $7::text[], $8::text[], $9::bigint[], $10::bigint[]) \
-        AS new (id, email_digest, key_digest, previous_digest, binding_digest, key_expires_at, \
-        user_id, request_id, begun_at, due_at) \
-      WHERE NOT EXISTS (SELECT FROM attempts known WHERE known.key_digest = new.previous_digest \
-        AND known.key_digest IS NOT NULL AND known.key_expires_at > new.begun_at) \
-      ON CONFLICT DO NOTHING \
-      RETURNING id \
-    ), ended AS ( \
-      UPDATE attempts a SET state = f.state, code = f.code, auth0_user_id = f.auth0_user_id, \
-        auth0_request_id = coalesce(f.auth0_request_id, a.auth0_request_id), \
-        finished_at = f.finished_at, \
-        connection_ended_at = greatest(f.connection_ended_at, a.connection_ended_at), \
-        due_at = f.due_at, owner = NULL, \
-        key_digest = CASE WHEN f.state <> 4 THEN a.key_digest END, \
-        binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
-        key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
-      FROM unnest($11::uuid[], $12::smallint[], $13::text[], $14::text[], $15::text[], \
-        $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[]) \
-        AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
-        connection_ended_at, due_at, held) \
-      WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state = 4)) \
-        AND (f.held IS NULL OR coalesce(a.connection_ended_at, -1) = f.held) \
-        OR (f.state = a.state AND f.finished_at = a.finished_at)) \
-      RETURNING a.id \
-    ) \
-    SELECT (SELECT array_agg(id) FROM begun), (SELECT array_agg(id) FROM ended)";
-
-const FREE_EXPIRED: &str = "\
-    UPDATE attempts a SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
-    FROM unnest($1::bytea[], $2::bigint[]) AS new (key_digest, begun_at) \
-    WHERE a.key_digest = new.key_digest AND a.key_digest IS NOT NULL \
-      AND a.key_expires_at <= new.begun_at";
+/// Binds the parameters of beginnings and ends, in order.
+macro_rules! bind {
+    ($query:expr, $begins:ident, $finishes:ident) => {
+        $query
+            .bind(list($begins, |new| *new.id.as_uuid()))
+            .bind(list($begins, |new| bytes(&new.email)))
+            .bind(list($begins, |new| Some(bytes(&new.key.as_ref()?.key.current))))
+            .bind(list($begins, |new| new.key.as_ref()?.key.previous.as_ref().map(bytes)))
+            .bind(list($begins, |new| Some(bytes(&new.key.as_ref()?.binding))))
+            .bind(list($begins, |new| Some(millis(new.key.as_ref()?.expires_at))))
+            .bind(list($begins, |new| new.user_id.as_str()))
+            .bind(list($begins, |new| new.request_id.as_str()))
+            .bind(list($begins, |new| millis(new.begun_at)))
+            .bind(list($begins, |new| millis(new.leased_until)))
+            .bind(list($finishes, |end| *end.id.as_uuid()))
+            .bind(list($finishes, |end| end.verdict.state().number()))
+            .bind(list($finishes, |end| end.code))
+            .bind(list($finishes, |end| end.verdict.user_id()))
+            .bind(list($finishes, |end| end.auth0_request_id.as_deref()))
+            .bind(list($finishes, |end| millis(end.finished_at)))
+            .bind(list($finishes, |end| end.verdict.connection_ended_at().map(millis)))
+            .bind(list($finishes, |end| end.due_at().map(millis)))
+            .bind(list($finishes, Finish::held))
+    };
+}
 
 /// How often beginnings whose key is neither free nor found are tried: the key was freed, or
 /// taken, between two statements.
@@ -70,8 +54,8 @@ pub(super) enum Write {
 /// What came of a batch.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// The attempts whose keys other beginnings have taken already, by the id of the latter.
-    known: HashMap<Uuid, Attempt>,
+    /// What beginnings met that were not written, by their id.
+    met: HashMap<Uuid, Begun>,
     /// The attempts whose end was written.
     ended: HashSet<Uuid>,
 }
@@ -88,34 +72,39 @@ impl Job for Write {
                 Self::Finish(finish, _) => finishes.push(&**finish),
             }
         }
+        let tolls = Tolls::of(&begins);
         // Every replica takes keys and rows in the same order, so that no two wait for each other.
         begins.sort_unstable_by_key(|attempt| attempt.key.as_ref().map(|key| key.key.current));
         finishes.sort_by_key(|finish| finish.id);
         let mut later = take_repeated(&mut finishes);
 
-        let (begun, mut ended) = write(connection, &begins, &finishes).await?;
+        let Round { begun, mut ended, redeemed, short } =
+            write(connection, &begins, &finishes, &tolls).await?;
         while !later.is_empty() {
             finishes = later;
             later = take_repeated(&mut finishes);
-            ended.extend(write(connection, &[], &finishes).await?.1);
+            ended.extend(write(connection, &[], &finishes, &Tolls::default()).await?.ended);
         }
-        let known = if begun.len() == begins.len() {
-            HashMap::new()
-        } else {
-            begins.retain(|attempt| !begun.contains(attempt.id.as_uuid()));
-            resolve(connection, begins).await?
-        };
-        Ok(Written { known, ended })
+        let mut met = HashMap::new();
+        if begun.len() < begins.len() {
+            for (id, (limit, retry_after)) in tolls.limited(&short) {
+                met.insert(id, Begun::Limited { limit, retry_after });
+            }
+            begins.retain(|attempt| {
+                let id = attempt.id.as_uuid();
+                !begun.contains(id) && !met.contains_key(id)
+            });
+            met.extend(resolve(connection, begins, &tolls.redeemed_before(&redeemed)).await?);
+        }
+        Ok(Written { met, ended })
     }
 
     fn answer(self, done: Result<&mut Written, LedgerError>) {
         // A caller that went away hears nothing.
         match self {
             Self::Begin(attempt, tell) => {
-                let begun = done.map(|written| match written.known.remove(attempt.id.as_uuid()) {
-                    Some(known) => Begun::Known(Box::new(known)),
-                    None => Begun::New,
-                });
+                let id = attempt.id.as_uuid();
+                let begun = done.map(|written| written.met.remove(id).unwrap_or(Begun::New));
                 let _told = tell.send(begun);
             }
             Self::Finish(finish, tell) => {
@@ -138,45 +127,98 @@ fn take_repeated<'f>(finishes: &mut Vec<&'f Finish>) -> Vec<&'f Finish> {
     later
 }
 
-/// Writes all and says which were written: `(begun, ended)`.
+/// What one statement wrote.
+#[derive(Debug, Default)]
+struct Round {
+    begun: HashSet<Uuid>,
+    ended: HashSet<Uuid>,
+    /// The attempts whose proof was taken.
+    redeemed: HashSet<Uuid>,
+    /// The buckets that did not have a permit for everyone.
+    short: Vec<Refused>,
+}
+
+/// Writes all and says what was written.
+///
+/// The limits are not worth a sign-up: when the statement fails with them and no proof has to be
+/// kept, it goes without them.
 async fn write(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
     finishes: &[&Finish],
-) -> Result<(HashSet<Uuid>, HashSet<Uuid>), Error> {
-    let (begun, ended): (Option<Vec<Uuid>>, Option<Vec<Uuid>>) = query_as(WRITE)
-        .bind(list(begins, |new| *new.id.as_uuid()))
-        .bind(list(begins, |new| bytes(&new.email)))
-        .bind(list(begins, |new| Some(bytes(&new.key.as_ref()?.key.current))))
-        .bind(list(begins, |new| new.key.as_ref()?.key.previous.as_ref().map(bytes)))
-        .bind(list(begins, |new| Some(bytes(&new.key.as_ref()?.binding))))
-        .bind(list(begins, |new| Some(millis(new.key.as_ref()?.expires_at))))
-        .bind(list(begins, |new| new.user_id.as_str()))
-        .bind(list(begins, |new| new.request_id.as_str()))
-        .bind(list(begins, |new| millis(new.begun_at)))
-        .bind(list(begins, |new| millis(new.leased_until)))
-        .bind(list(finishes, |end| *end.id.as_uuid()))
-        .bind(list(finishes, |end| end.verdict.state().number()))
-        .bind(list(finishes, |end| end.code))
-        .bind(list(finishes, |end| end.verdict.user_id()))
-        .bind(list(finishes, |end| end.auth0_request_id.as_deref()))
-        .bind(list(finishes, |end| millis(end.finished_at)))
-        .bind(list(finishes, |end| end.verdict.connection_ended_at().map(millis)))
-        .bind(list(finishes, |end| end.due_at().map(millis)))
-        .bind(list(finishes, Finish::held))
-        .fetch_one(connection)
-        .await?;
-    let set = |ids: Option<Vec<Uuid>>| ids.into_iter().flatten().collect();
-    Ok((set(begun), set(ended)))
+    tolls: &Tolls<'_>,
+) -> Result<Round, Error> {
+    if tolls.is_empty() {
+        return write_without(connection, begins, finishes).await;
+    }
+    match write_with(connection, begins, finishes, tolls).await {
+        Err(error)
+            if tolls.is_without_proofs()
+                && lane::is_statement(&error)
+                && !lane::may_pass(&error, true) =>
+        {
+            let round = write_without(connection, begins, finishes).await?;
+            let cause: &dyn std::error::Error = &error;
+            tracing::warn!(error = cause, "the shared limits failed; this replica's own remain");
+            Ok(round)
+        }
+        written => written,
+    }
 }
 
-/// What the beginnings that were not written met: the attempts that hold their keys, by the id of
-/// the beginning. Those not in it are written.
+async fn write_without(
+    connection: &mut PgConnection,
+    begins: &[&NewAttempt],
+    finishes: &[&Finish],
+) -> Result<Round, Error> {
+    let query = bind!(query_as(WRITE), begins, finishes);
+    let (begun, ended): (Ids, Ids) = query.fetch_one(connection).await?;
+    Ok(Round { begun: set(begun), ended: set(ended), ..Round::default() })
+}
+
+async fn write_with(
+    connection: &mut PgConnection,
+    begins: &[&NewAttempt],
+    finishes: &[&Finish],
+    tolls: &Tolls<'_>,
+) -> Result<Round, Error> {
+    let query = bind!(query_as(WRITE_WITH_TOLLS), begins, finishes)
+        .bind(column(tolls.asked(), |asked| asked.0))
+        .bind(column(tolls.asked(), |asked| asked.1))
+        .bind(column(tolls.asked(), |asked| asked.2))
+        .bind(column(tolls.asked(), |asked| asked.3))
+        .bind(column(tolls.places(), |place| place.0))
+        .bind(column(tolls.places(), |place| place.1))
+        .bind(column(tolls.places(), |place| place.2))
+        .bind(column(tolls.proofs(), |proof| proof.0))
+        .bind(column(tolls.proofs(), |proof| proof.1))
+        .bind(column(tolls.proofs(), |proof| proof.2));
+    let (begun, ended, redeemed, buckets, counts, aheads): TollRow =
+        query.fetch_one(connection).await?;
+    let numbers = counts.into_iter().flatten().zip(aheads.into_iter().flatten());
+    let short = buckets.into_iter().flatten().zip(numbers);
+    let short = short.map(|(bucket, (count, ahead))| Refused { bucket, count, ahead }).collect();
+    Ok(Round { begun: set(begun), ended: set(ended), redeemed: set(redeemed), short })
+}
+
+/// Begun, ended, redeemed; the buckets that ran short, how many each refused, how far each is ahead.
+type TollRow = (Ids, Ids, Ids, Option<Vec<Vec<u8>>>, Option<Vec<i64>>, Option<Vec<i64>>);
+
+/// Ids as the statement gives them; NULL for none.
+type Ids = Option<Vec<Uuid>>;
+
+fn set(ids: Ids) -> HashSet<Uuid> {
+    ids.into_iter().flatten().collect()
+}
+
+/// What the beginnings that were not written met, by the id of the beginning. Those not in it are
+/// written.
 async fn resolve(
     connection: &mut PgConnection,
     mut begins: Vec<&NewAttempt>,
-) -> Result<HashMap<Uuid, Attempt>, Failure> {
-    let mut known = HashMap::new();
+    redeemed_before: &HashSet<Uuid>,
+) -> Result<HashMap<Uuid, Begun>, Failure> {
+    let mut met = HashMap::new();
     for _ in 0..ROUNDS {
         let digests = begins.iter().filter_map(|attempt| Some(attempt.key.as_ref()?.key.iter()));
         let digests: Vec<_> = digests.flatten().map(bytes).collect();
@@ -187,22 +229,27 @@ async fn resolve(
             if found.iter().any(|row| row.id == attempt.id) {
                 return false;
             }
-            let holder = found.iter().find(|row| holds(row, attempt));
-            known.extend(holder.map(|row| (*attempt.id.as_uuid(), row.clone())));
-            holder.is_none()
+            let id = *attempt.id.as_uuid();
+            if let Some(row) = found.iter().find(|row| holds(row, attempt)) {
+                met.insert(id, Begun::Known(Box::new(row.clone())));
+            } else if redeemed_before.contains(&id) {
+                met.insert(id, Begun::Redeemed);
+            }
+            !met.contains_key(&id)
         });
         if begins.is_empty() {
-            return Ok(known);
+            return Ok(met);
         }
         query(FREE_EXPIRED)
             .bind(list(&begins, |attempt| attempt.key.as_ref().map(|key| bytes(&key.key.current))))
             .bind(list(&begins, |attempt| millis(attempt.begun_at)))
             .execute(&mut *connection)
             .await?;
-        let (begun, _) = write(connection, &begins, &[]).await?;
+        // What they had to give was taken by the first statement.
+        let begun = write(connection, &begins, &[], &Tolls::default()).await?.begun;
         begins.retain(|attempt| !begun.contains(attempt.id.as_uuid()));
     }
-    if begins.is_empty() { Ok(known) } else { Err(LedgerError::unavailable(Contended).into()) }
+    if begins.is_empty() { Ok(met) } else { Err(LedgerError::unavailable(Contended).into()) }
 }
 
 /// A key was freed and taken again each time it was looked for.
@@ -214,6 +261,10 @@ struct Contended;
 fn holds(row: &Attempt, attempt: &NewAttempt) -> bool {
     let (Some(kept), Some(new)) = (&row.key, &attempt.key) else { return false };
     new.key.contains(&kept.key) && kept.expires_at > attempt.begun_at
+}
+
+fn column<R, T>(rows: impl Iterator<Item = R>, column: impl Fn(R) -> T) -> Vec<T> {
+    rows.map(column).collect()
 }
 
 /// One column of these rows.

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use crate::ledger::stored::{Stored, millis};
 use crate::ledger::{
-    Attempt, AttemptId, Begun, Candidates, Digest, Find, Finish, NewAttempt, State, Swept, Verdict,
+    Attempt, AttemptId, Begun, Candidates, Digest, Find, Finish, NewAttempt, Redemption, State,
+    Swept, Verdict,
 };
 
 /// The columns in the order of [`Stored`].
@@ -26,6 +27,10 @@ const INSERT: &str = "\
     INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, user_id, \
     request_id, state, begun_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) \
     ON CONFLICT (key_digest) WHERE key_digest IS NOT NULL DO NOTHING";
+
+const REDEEM: &str = "\
+    INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
+    ON CONFLICT DO NOTHING";
 
 const BY_KEY: &str =
     concat!("SELECT ", columns!(), " FROM attempts WHERE key_digest = ?1 AND key_expires_at > ?2");
@@ -65,6 +70,10 @@ const SWEEP_KEYS: &str = "\
     UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
     WHERE id IN (SELECT id FROM attempts WHERE key_expires_at <= ?1 LIMIT ?2)";
 
+const SWEEP_PROOFS: &str = "\
+    DELETE FROM redeemed_proofs WHERE proof IN \
+    (SELECT proof FROM redeemed_proofs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+
 const ALL: &str = concat!("SELECT ", columns!(), " FROM attempts ORDER BY id DESC LIMIT ?1");
 
 const BY_STATE: &str =
@@ -90,7 +99,19 @@ const CHECK: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
 const ORPHANS: &str =
     "UPDATE attempts SET due_at = ?1 WHERE due_at > ?1 AND (state = 0 OR owner IS NOT NULL)";
 
+/// Charges are not looked at: this file has one process, whose memory keeps the limits.
 pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Begun> {
+    if let Some(redemption) = &attempt.toll.redeem {
+        // A repeated request must not use a proof up.
+        let key = attempt.key.as_ref().map(|key| &key.key);
+        let known = key.map(|key| find_key(connection, key, attempt.begun_at)).transpose()?;
+        if let Some(known) = known.flatten() {
+            return Ok(Begun::Known(Box::new(known)));
+        }
+        if !redeem(connection, &attempt.id, redemption)? {
+            return Ok(Begun::Redeemed);
+        }
+    }
     if let Some(key) = &attempt.key {
         if let Some(previous) = &key.key.previous
             && let Some(known) = living(connection, previous, attempt.begun_at)?
@@ -108,6 +129,13 @@ pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Beg
     }
     insert(connection, attempt)?;
     Ok(Begun::New)
+}
+
+/// Whether the proof was not used before.
+fn redeem(connection: &Connection, id: &AttemptId, redemption: &Redemption) -> Result<bool> {
+    let Redemption { proof, expires_at } = redemption;
+    let params = params![proof.as_bytes(), blob(id), millis(*expires_at)];
+    Ok(cached(connection, REDEEM)?.execute(params)? == 1)
 }
 
 /// Whether the key was not taken.
@@ -199,7 +227,8 @@ pub(super) fn sweep(
     let attempts =
         cached(connection, SWEEP_ATTEMPTS)?.execute(params![oldest.as_bytes(), batch])?;
     let keys = cached(connection, SWEEP_KEYS)?.execute(params![millis(now), batch])?;
-    Ok(Swept { attempts, keys })
+    let proofs = cached(connection, SWEEP_PROOFS)?.execute(params![millis(now), batch])?;
+    Ok(Swept { attempts, keys, proofs, buckets: 0 })
 }
 
 pub(super) fn find(connection: &Connection, by: &Find, limit: usize) -> Result<Vec<Attempt>> {

@@ -1,0 +1,9 @@
+-- Proofs that were used up: each is good for one attempt. Times are milliseconds since the Unix
+-- epoch; a proof is forgotten once it has expired.
+CREATE TABLE redeemed_proofs (
+  proof      bytea  NOT NULL PRIMARY KEY,
+  attempt_id uuid   NOT NULL,
+  expires_at bigint NOT NULL
+);
+
+CREATE INDEX redeemed_proofs_expires_at ON redeemed_proofs (expires_at);

@@ -1,0 +1,108 @@
+//! The statements that write a batch: everything in one, one round trip and one transaction.
+
+/// Both parts see the rows as they were before the statement. So a beginning that meets a key which
+/// is in the same batch, be it taken or freed there, is resolved afterwards.
+///
+/// An end that was written already is written again: its answer was lost with a connection.
+macro_rules! write_sql {
+    (with $tolls:literal where $may_begin:literal select $more:literal) => {
+        concat!(
+            "WITH ",
+            $tolls,
+            "begun AS ( \
+              INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, \
+                user_id, request_id, state, begun_at, due_at) \
+              SELECT id, email_digest, key_digest, binding_digest, key_expires_at, \
+                user_id, request_id, 0, begun_at, due_at \
+              FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], \
+                $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[]) \
+                AS new (id, email_digest, key_digest, previous_digest, binding_digest, \
+                key_expires_at, user_id, request_id, begun_at, due_at) \
+              WHERE NOT EXISTS (SELECT FROM attempts known \
+                WHERE known.key_digest = new.previous_digest \
+                AND known.key_digest IS NOT NULL AND known.key_expires_at > new.begun_at) ",
+            $may_begin,
+            "ON CONFLICT DO NOTHING \
+              RETURNING id \
+            ), ended AS ( \
+              UPDATE attempts a SET state = f.state, code = f.code, \
+                auth0_user_id = f.auth0_user_id, \
+                auth0_request_id = coalesce(f.auth0_request_id, a.auth0_request_id), \
+                finished_at = f.finished_at, \
+                connection_ended_at = greatest(f.connection_ended_at, a.connection_ended_at), \
+                due_at = f.due_at, owner = NULL, \
+                key_digest = CASE WHEN f.state <> 4 THEN a.key_digest END, \
+                binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
+                key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
+              FROM unnest($11::uuid[], $12::smallint[], $13::text[], $14::text[], $15::text[], \
+                $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[]) \
+                AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
+                connection_ended_at, due_at, held) \
+              WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state = 4)) \
+                AND (f.held IS NULL OR coalesce(a.connection_ended_at, -1) = f.held) \
+                OR (f.state = a.state AND f.finished_at = a.finished_at)) \
+              RETURNING a.id \
+            ) \
+            SELECT (SELECT array_agg(id) FROM begun), (SELECT array_agg(id) FROM ended)",
+            $more,
+        )
+    };
+}
+
+/// For a batch whose attempts have nothing to give.
+pub(super) const WRITE: &str = write_sql!(with "" where "" select "");
+
+/// For the others. Permits first: what a bucket has left goes to those who asked first, and an
+/// attempt that gets none anywhere neither uses its proof up nor begins. All see one time, taken
+/// when the row is locked: a waiter's `now()` would be stale. A time that lies further ahead than a
+/// bucket can be spent is of a clock that was put back, and counts as that far.
+///
+/// The arrays are materialised once, before the first row is inserted.
+pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
+    with "spent AS ( \
+      INSERT INTO limits AS l (bucket, tat, every, burst, granted, refused) \
+      SELECT bucket, now + every * least(permits, burst), every, burst, least(permits, burst), \
+        permits - least(permits, burst) \
+      FROM unnest($20::bytea[], $21::bigint[], $22::bigint[], $23::bigint[]) \
+        AS asked (bucket, permits, every, burst), \
+        (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now OFFSET 0) AS clock \
+      ON CONFLICT (bucket) DO UPDATE SET (tat, every, burst, granted, refused) = ( \
+        SELECT base + given * excluded.every, excluded.every, excluded.burst, given, \
+          excluded.granted + excluded.refused - given \
+        FROM (SELECT base, least(excluded.granted + excluded.refused, \
+            (now + excluded.every * excluded.burst - base) / excluded.every) AS given \
+          FROM (SELECT now, \
+              least(greatest(l.tat, now), now + excluded.every * excluded.burst) AS base \
+            FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now OFFSET 0) \
+              AS clock OFFSET 0) AS based OFFSET 0) AS given) \
+      RETURNING bucket, refused, \
+        tat - (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS ahead \
+    ), short AS MATERIALIZED ( \
+      SELECT bucket, refused, ahead FROM spent WHERE refused > 0 \
+    ), limited AS MATERIALIZED ( \
+      SELECT coalesce(array_agg(place.id), '{}') AS ids FROM short \
+      JOIN unnest($24::uuid[], $25::bytea[], $26::bigint[]) AS place (id, bucket, after) \
+        ON place.bucket = short.bucket AND place.after < short.refused \
+    ), redeemed AS ( \
+      INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) \
+      SELECT proof, id, expires_at \
+      FROM unnest($27::bytea[], $28::uuid[], $29::bigint[]) AS given (proof, id, expires_at) \
+      WHERE id <> ALL ((SELECT ids FROM limited)::uuid[]) \
+      ON CONFLICT DO NOTHING \
+      RETURNING attempt_id \
+    ), paid AS MATERIALIZED ( \
+      SELECT coalesce(array_agg(attempt_id), '{}') AS ids FROM redeemed \
+    ), "
+    where "AND new.id <> ALL ((SELECT ids FROM limited)::uuid[]) \
+      AND (new.id <> ALL ($28::uuid[]) OR new.id = ANY ((SELECT ids FROM paid)::uuid[])) "
+    select ", (SELECT ids FROM paid), \
+      (SELECT array_agg(bucket ORDER BY bucket) FROM short), \
+      (SELECT array_agg(refused ORDER BY bucket) FROM short), \
+      (SELECT array_agg(ahead ORDER BY bucket) FROM short)"
+);
+
+pub(super) const FREE_EXPIRED: &str = "\
+    UPDATE attempts a SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
+    FROM unnest($1::bytea[], $2::bigint[]) AS new (key_digest, begun_at) \
+    WHERE a.key_digest = new.key_digest AND a.key_digest IS NOT NULL \
+      AND a.key_expires_at <= new.begun_at";

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use http::HeaderValue;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::handlers;
+use super::head_limits::HeadLimits;
 use super::observe::{Observer, observe};
 use super::problem::{method_not_allowed, not_found, panicked};
 use super::stages::Stages;
-use super::{cors, head_limits};
+use super::{cors, handlers};
 use crate::clock::Clock;
 use crate::page::Page;
 use crate::readiness::Readiness;
@@ -38,15 +38,14 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
     let sign_up = post(handlers::signup);
     let sign_up = sign_up.with_state((Arc::clone(&parts.stages), Arc::clone(&parts.page)));
     let routes = Router::new().route("/signup", sign_up).merge(pages(parts)).merge(probes(parts));
-    // Read from the last line up: a request meets the observer first, then CORS, so that every
-    // refusal below it can be read by the page, then the panic guard.
-    let guarded =
-        finish(routes).layer(from_fn(head_limits::check)).layer(CatchPanicLayer::custom(panicked));
-    guarded
-        .clone()
-        .layer(cors::layer(allowed_origins))
-        .layer(from_fn_with_state(guarded, cors::plain_options))
-        .layer(from_fn_with_state(observer(parts), observe))
+    // A request meets the observer first, then CORS, so that every refusal below it can be read by
+    // the page, then the panic guard. One stack: each layer of its own would box the whole request.
+    finish(routes).layer((
+        from_fn_with_state(observer(parts), observe),
+        cors::layer(allowed_origins),
+        CatchPanicLayer::custom(panicked),
+        HeadLimits,
+    ))
 }
 
 /// The listener for probes and metrics.
@@ -56,8 +55,7 @@ pub fn admin(parts: &Parts) -> Router {
         .with_state(Arc::clone(&parts.metrics))
         .merge(probes(parts));
     finish(routes)
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(observer(parts), observe))
+        .layer((from_fn_with_state(observer(parts), observe), CatchPanicLayer::custom(panicked)))
 }
 
 /// What browsers are shown beside the answer to a post.

@@ -10,6 +10,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
+use crate::abuse::Challenges;
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{Auth0Settings, HttpSettings, LedgerSettings, Settings, SignupSettings};
@@ -64,13 +65,16 @@ pub enum StartError {
     /// The tenant's client cannot be built.
     #[error(transparent)]
     Auth0(#[from] BuildError),
+    /// The captcha service's client cannot be built.
+    #[error("the client of the captcha service cannot be built")]
+    Captcha(#[from] reqwest::Error),
 }
 
 impl StartError {
     /// Whether other settings would mend it: another file, another secret.
     pub const fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Auth0(_) => true,
+            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) => true,
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
@@ -89,7 +93,17 @@ impl App {
     /// # Errors
     /// When an address cannot be bound or TLS cannot be set up; not when the tenant is down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Settings { auth0, http, admin, rules, ledger: kept, signup, page, log: _ } = settings;
+        let Settings {
+            auth0,
+            http,
+            admin,
+            mut rules,
+            ledger: kept,
+            signup,
+            page,
+            challenge,
+            log: _,
+        } = settings;
         let public = bind(http.address).await?;
         let admin = bind(admin.address).await?;
         let lifecycle = Lifecycle::new();
@@ -102,7 +116,7 @@ impl App {
         let signups = Signups::new(signup::Parts {
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
-            digests,
+            digests: Arc::clone(&digests),
             clock: Arc::clone(&clock),
             lifecycle: lifecycle.clone(),
             times: times(&auth0, &kept, &signup),
@@ -112,10 +126,15 @@ impl App {
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
         let readiness =
             Readiness::new(lifecycle.clone(), client, Arc::clone(&ledger), Arc::clone(&clock));
+        rules.ignored.extend(challenge.honeypot.clone());
+        let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
+        let challenges = Challenges::start(challenge, &digests, clock_of, metrics_of, &lifecycle)?;
+        let challenges = Arc::new(challenges);
         let page = Arc::new(Page::new(page, &rules));
         let parts = Parts {
             stages: Arc::new(Stages {
                 rules,
+                challenges: Arc::clone(&challenges),
                 signups,
                 body_timeout: http.body_timeout,
                 request_timeout: http.request_timeout,
@@ -124,6 +143,7 @@ impl App {
             metrics,
             clock,
             page,
+            challenges,
         };
         Ok(Self {
             public: (public, http::public(&parts, &http.allowed_origins)),

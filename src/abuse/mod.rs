@@ -1,6 +1,20 @@
 //! What keeps the tenant safe behind the service: who a client is, how often it may try, what it
-//! has to prove. Stands between the surface and the use case; knows nothing of routes or answers.
+//! has to prove. Stands between the surface and the use case; knows nothing of requests or answers.
 
+mod buckets;
+mod captcha;
+mod challenges;
+mod client_address;
+mod evidence;
 mod form_token;
+mod network;
+mod offer;
+mod pressure;
+mod proof;
+mod work;
 
-pub use form_token::FormToken;
+pub use challenges::Challenges;
+pub use client_address::ClientAddress;
+pub use evidence::Evidence;
+pub use form_token::{Filled, FormToken};
+pub use offer::{Described, ENDPOINT, NoOffer, Offer};

@@ -25,8 +25,13 @@ const ALIASES: [(&str, &str); 8] = [
 ];
 
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
-pub(super) const SECRETS: [&str; 4] =
-    ["auth0.client_secret", "database.url", "secrets.key", "secrets.previous_key"];
+pub(super) const SECRETS: [&str; 5] = [
+    "auth0.client_secret",
+    "challenge.captcha.secret",
+    "database.url",
+    "secrets.key",
+    "secrets.previous_key",
+];
 
 /// Tables whose members the operator names.
 const OPEN_TABLES: [&str; 1] = ["user_metadata.keys"];

@@ -4,6 +4,8 @@
 //! file of its own; `config/default.toml` lists every key with its default and why.
 
 mod auth0;
+mod captcha;
+mod challenge;
 mod colour;
 mod fault;
 mod fields;
@@ -24,6 +26,8 @@ use std::ffi::OsString;
 use std::path::Path;
 
 pub use auth0::{Auth0Settings, VerifyEmail};
+pub use captcha::{CaptchaSettings, Fail, Provider};
+pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
 pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
@@ -56,6 +60,8 @@ pub struct Settings {
     pub signup: SignupSettings,
     /// The pages of browsers.
     pub page: PageSettings,
+    /// What a sign-up has to prove, and when.
+    pub challenge: ChallengeSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -90,11 +96,20 @@ impl Settings {
         let ledger = ledger::read(&mut reader);
         let signup = signup::read(&mut reader);
         let page = page::read(&mut reader);
+        let challenge = challenge::read(&mut reader);
         let log = log::read(&mut reader);
         match (auth0, rules, ledger) {
-            (Some(auth0), Some(rules), Some(ledger)) => {
-                reader.finish(Self { auth0, http, admin, rules, ledger, signup, page, log })
-            }
+            (Some(auth0), Some(rules), Some(ledger)) => reader.finish(Self {
+                auth0,
+                http,
+                admin,
+                rules,
+                ledger,
+                signup,
+                page,
+                challenge,
+                log,
+            }),
             _ => Err(reader.into_faults()),
         }
     }

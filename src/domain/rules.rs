@@ -203,10 +203,10 @@ impl Reading<'_> {
     }
 
     fn unknown_names(&mut self) {
-        for (name, violation) in self.form.others() {
-            if !self.rules.ignored.contains(name.as_ref()) {
-                let at = pointer([name.as_ref()]);
-                self.faults.push(FieldError::at_path(at, violation.clone()));
+        for other in self.form.others() {
+            if !self.rules.ignored.contains(other.name.as_ref()) {
+                let at = pointer([other.name.as_ref()]);
+                self.faults.push(FieldError::at_path(at, other.violation.clone()));
             }
         }
     }

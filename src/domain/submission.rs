@@ -112,13 +112,24 @@ impl Slot<'_> {
     }
 }
 
+/// A name that is neither a field nor a control field nor metadata.
+#[derive(Debug)]
+pub struct Other<'a> {
+    /// The name.
+    pub name: Cow<'a, str>,
+    /// What it is, unless the operator throws it away.
+    pub violation: Violation,
+    /// Whether anything but white space was given under it, the first time or later.
+    filled: bool,
+}
+
 /// A form as it came in.
 #[derive(Default)]
 pub struct Submission<'a> {
     fields: [Slot<'a>; Field::ALL.len()],
     controls: [Slot<'a>; Control::ALL.len()],
     metadata: Members<'a>,
-    others: Vec<(Cow<'a, str>, Violation)>,
+    others: Vec<Other<'a>>,
     faults: Vec<FieldError>,
 }
 
@@ -157,14 +168,8 @@ impl<'a> Submission<'a> {
                         form.faults.push(FieldError::at_path(pointer([name.as_ref()]), violation));
                     }
                 }
-            } else if form.others.len() < MAX_FAULTS
-                && !form.others.iter().any(|(known, _)| *known == name)
-            {
-                let violation = match value {
-                    Value::File => Violation::NotAllowed,
-                    _ => Violation::UnknownField,
-                };
-                form.others.push((name, violation));
+            } else {
+                form.put_other(name, &value);
             }
         }
         form
@@ -187,10 +192,14 @@ impl<'a> Submission<'a> {
         &self.metadata
     }
 
-    /// Names that are neither fields nor control fields nor metadata, each once, with what they
-    /// are unless the operator throws them away.
-    pub fn others(&self) -> &[(Cow<'a, str>, Violation)] {
+    /// Names that are neither fields nor control fields nor metadata, each once.
+    pub fn others(&self) -> &[Other<'a>] {
         &self.others
+    }
+
+    /// Whether anything but white space was given under a name that means nothing here.
+    pub fn is_filled(&self, name: &str) -> bool {
+        self.others.iter().any(|other| other.filled && other.name == name)
     }
 
     /// The faults that are visible without any rule of the tenant.
@@ -206,6 +215,19 @@ impl<'a> Submission<'a> {
         self.controls.get_mut(at)
     }
 
+    fn put_other(&mut self, name: Cow<'a, str>, value: &Value<'a>) {
+        let filled = is_filled(value);
+        if let Some(known) = self.others.iter_mut().find(|known| known.name == name) {
+            known.filled |= filled;
+        } else if self.others.len() < MAX_FAULTS {
+            let violation = match value {
+                Value::File => Violation::NotAllowed,
+                _ => Violation::UnknownField,
+            };
+            self.others.push(Other { name, violation, filled });
+        }
+    }
+
     fn put_metadata(&mut self, value: Value<'a>) {
         match value {
             Value::Null => {}
@@ -218,6 +240,17 @@ impl<'a> Submission<'a> {
                 let expected = Violation::WrongType { expected: "object" };
                 self.faults.push(FieldError::at("/user_metadata", expected));
             }
+        }
+    }
+}
+
+/// Whether a value is more than white space.
+fn is_filled(value: &Value<'_>) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Text(text) => !text.trim().is_empty(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::File => {
+            true
         }
     }
 }
@@ -384,9 +417,18 @@ mod tests {
     #[test]
     fn unknown_names_are_kept_once() {
         let form = json(r#"{"role":"admin","role":"x","a/b":1}"#);
-        let names: Vec<_> = form.others().iter().map(|(name, _)| name.as_ref()).collect();
+        let names: Vec<_> = form.others().iter().map(|other| other.name.as_ref()).collect();
         assert_eq!(names, ["role", "a/b"]);
         assert_eq!(faults(&form), [("/role", "duplicate_field")]);
+    }
+
+    #[test]
+    fn a_name_is_filled_by_anything_but_white_space_whichever_time_it_is_given() {
+        let filled = |body| json(body).is_filled("trap");
+        assert!(filled(r#"{"trap":"x"}"#) && filled(r#"{"trap":0}"#) && filled(r#"{"trap":[]}"#));
+        assert!(filled(r#"{"trap":" ","trap":"x","trap":""}"#));
+        assert!(!filled(r#"{"trap":" \n"}"#) && !filled(r#"{"trap":null}"#));
+        assert!(!filled(r#"{"other":"x"}"#));
     }
 
     #[test]

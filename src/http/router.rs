@@ -13,6 +13,7 @@ use super::observe::{Observer, observe};
 use super::problem::{method_not_allowed, not_found, panicked};
 use super::stages::Stages;
 use super::{cors, handlers};
+use crate::abuse::{Challenges, ENDPOINT};
 use crate::clock::Clock;
 use crate::page::Page;
 use crate::readiness::Readiness;
@@ -31,13 +32,20 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// The pages of browsers.
     pub page: Arc<Page>,
+    /// What a sign-up has to prove.
+    pub challenges: Arc<Challenges>,
 }
 
 /// The public listener.
 pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
     let sign_up = post(handlers::signup);
     let sign_up = sign_up.with_state((Arc::clone(&parts.stages), Arc::clone(&parts.page)));
-    let routes = Router::new().route("/signup", sign_up).merge(pages(parts)).merge(probes(parts));
+    let challenge = get(handlers::challenge).with_state(Arc::clone(&parts.challenges));
+    let routes = Router::new()
+        .route("/signup", sign_up)
+        .route(ENDPOINT, challenge)
+        .merge(pages(parts))
+        .merge(probes(parts));
     // A request meets the observer first, then CORS, so that every refusal below it can be read by
     // the page, then the panic guard. One stack: each layer of its own would box the whole request.
     finish(routes).layer((

@@ -20,6 +20,8 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::abuse::ClientAddress;
+
 /// The widest head hyper reads; the tighter bound that answers with a problem is in `head_limits`.
 /// Beyond this one hyper answers 431 by itself, without a body.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
@@ -59,9 +61,10 @@ impl Server {
         let accept = async {
             loop {
                 let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-                let stream = accept(&listener).await;
+                let (stream, client) = accept(&listener).await;
                 let (router, requests) = (router.clone(), requests.clone());
-                let service = service_fn(move |request: Request<Incoming>| {
+                let service = service_fn(move |mut request: Request<Incoming>| {
+                    request.extensions_mut().insert(client);
                     let under_way = requests.token();
                     let answer = router.clone().oneshot(request);
                     async move {
@@ -96,14 +99,14 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, ClientAddress) {
     loop {
         match listener.accept().await {
-            Ok((stream, _peer)) => {
+            Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("TCP_NODELAY cannot be set: {error}");
                 }
-                return stream;
+                return (stream, ClientAddress(peer.ip()));
             }
             Err(error) => {
                 tracing::warn!("cannot accept connections: {error}");

@@ -1,6 +1,7 @@
 //! The stages of a post that signs somebody up, the same for every route that takes one: read,
 //! check every rule, admit, create. Cheap before costly; what a stage refuses never meets the next.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::idempotency_key;
 use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
+use crate::abuse::{Challenges, ClientAddress, Evidence};
 use crate::auth0::User;
 use crate::domain::submission::Submission;
 use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
@@ -23,6 +25,8 @@ use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups, Toll};
 pub struct Stages {
     /// The rules of a form.
     pub rules: Rules,
+    /// What a new attempt has to prove.
+    pub challenges: Arc<Challenges>,
     /// The use case.
     pub signups: Signups,
     /// How long a body may take.
@@ -44,6 +48,7 @@ impl Stages {
     ) -> Result<Created, Problem> {
         let deadline = Instant::now() + self.request_timeout;
         let header = idempotency_key::header(request.headers());
+        let client = client(&request);
         let form = Form::read(request, self.body_timeout).await?;
         let submission = form.decode().await?;
         let filled = match representation {
@@ -51,10 +56,16 @@ impl Stages {
             Representation::Page => Some(Arc::new(Filled::of(&submission))),
         };
         let checked = self.check(&submission, header);
+        let evidence = self.challenges.evidence(&submission);
         drop(submission);
         drop(form);
         let created = match checked {
-            Ok((user, key)) => self.create(user, key, id, deadline).await,
+            Ok((user, key)) => {
+                let admission = self.admission(evidence, client);
+                let request_id = id.to_string();
+                let request = signup::Request { user, key, request_id, admission };
+                self.create(request, deadline).await
+            }
             Err(problem) => Err(problem),
         };
         match created {
@@ -66,18 +77,26 @@ impl Stages {
     /// Signs the person up, as far as the deadline lets this request see.
     async fn create(
         &self,
-        user: NewUser,
-        key: Option<IdempotencyKey>,
-        id: RequestId,
+        request: signup::Request,
         deadline: Instant,
     ) -> Result<Created, Problem> {
-        let admission = Admission::new(async { Ok(Toll::default()) });
-        let request = signup::Request { user, key, request_id: id.to_string(), admission };
         match timeout_at(deadline, self.signups.create(request)).await {
-            Ok(done) => Created::of(done),
+            Ok(done) => {
+                self.challenges.came_to(&done);
+                Created::of(done)
+            }
             // The create goes on in its own task; here nothing more is known of it.
             Err(_) => Err(Problem::new(ProblemCode::OutcomeUnknown)),
         }
+    }
+
+    /// What a new attempt has to go through.
+    fn admission(&self, evidence: Evidence, client: ClientAddress) -> Admission {
+        let challenges = Arc::clone(&self.challenges);
+        Admission::new(async move {
+            let redeem = challenges.admit(evidence, client.0).await?;
+            Ok(Toll { redeem, ..Toll::default() })
+        })
     }
 
     /// Applies every rule, and tells all faults together.
@@ -138,13 +157,19 @@ impl Created {
     }
 }
 
+/// The address that a request counts for. A listener that does not say whom it serves has one client.
+pub(super) fn client(request: &Request) -> ClientAddress {
+    let known = request.extensions().get().copied();
+    known.unwrap_or(ClientAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}
+
 fn refused(refusal: Refusal) -> Problem {
     match refusal {
         Refusal::Limited { limit: _, retry_after } => {
             Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
         }
         Refusal::ChallengeRequired => Problem::new(ProblemCode::ChallengeRequired),
-        Refusal::ChallengeFailed => Problem::new(ProblemCode::ChallengeFailed),
+        Refusal::ChallengeFailed | Refusal::ProofUsed => Problem::new(ProblemCode::ChallengeFailed),
         Refusal::ChallengeUnavailable => Problem::new(ProblemCode::ChallengeUnavailable),
     }
 }

@@ -43,8 +43,10 @@ pub enum Refusal {
     },
     /// A proof of work or a captcha is needed first.
     ChallengeRequired,
-    /// The proof is wrong, has expired or was used before.
+    /// The proof is wrong or has expired.
     ChallengeFailed,
+    /// The proof was valid, and another attempt used it.
+    ProofUsed,
     /// The service that judges the captcha does not answer, and must.
     ChallengeUnavailable,
 }
@@ -55,7 +57,7 @@ impl Refusal {
         match self {
             Self::Limited { .. } => "rate_limited",
             Self::ChallengeRequired => "challenge_required",
-            Self::ChallengeFailed => "challenge_failed",
+            Self::ChallengeFailed | Self::ProofUsed => "challenge_failed",
             Self::ChallengeUnavailable => "challenge_unavailable",
         }
     }

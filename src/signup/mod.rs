@@ -245,7 +245,7 @@ impl Shared {
                 let refusal = Refusal::Limited { limit, retry_after };
                 (Done::new(Outcome::Refused(refusal)), None)
             }
-            Ok(Begun::Redeemed) => (Done::new(Outcome::Refused(Refusal::ChallengeFailed)), None),
+            Ok(Begun::Redeemed) => (Done::new(Outcome::Refused(Refusal::ProofUsed)), None),
             Err(error) => (error.into(), None),
         }
     }

@@ -12,6 +12,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::challenges::ChallengeMetrics;
+
 /// Buckets for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
 /// median of 0.3 s, up to the time-outs.
 const SECONDS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0];
@@ -27,6 +29,7 @@ pub struct Metrics {
     token_expires: Gauge,
     budget: BudgetMetrics,
     breaker_open: Gauge,
+    challenges: ChallengeMetrics,
 }
 
 /// The tenant's rate limit and who waits for it.
@@ -114,6 +117,7 @@ impl Metrics {
             "1 while calls fail at once because the last ones failed",
             breaker_open.clone(),
         );
+        let challenges = ChallengeMetrics::register(&mut registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         Self {
@@ -125,6 +129,7 @@ impl Metrics {
             token_expires,
             budget,
             breaker_open,
+            challenges,
         }
     }
 
@@ -166,6 +171,11 @@ impl Metrics {
     /// Notes whether the circuit breaker is open.
     pub fn breaker_open(&self, open: bool) {
         self.breaker_open.set(open.into());
+    }
+
+    /// What is counted of challenges.
+    pub const fn challenges(&self) -> &ChallengeMetrics {
+        &self.challenges
     }
 
     /// The text that `GET /metrics` answers with.

@@ -3,10 +3,12 @@
 //! A leaf. Labels are closed enums or codes of closed enums, so that a caller cannot make a series.
 
 mod chain;
+mod challenges;
 mod logs;
 mod metrics;
 mod writer;
 
 pub use chain::chain;
+pub use challenges::ChallengeMetrics;
 pub use logs::{LogGuard, init};
 pub use metrics::{Metrics, Operation};

@@ -10,7 +10,7 @@ use auth0_emulator::{
     Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Entry, Route, Tenant,
 };
 use auth0_signup::app::App;
-use auth0_signup::clock::SystemClock;
+use auth0_signup::clock::{Clock, SystemClock};
 use auth0_signup::config;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -60,6 +60,7 @@ pub(crate) struct TestAppBuilder {
     auth0: Tenancy,
     file: Option<PathBuf>,
     settings: Vec<(OsString, OsString)>,
+    clock: Arc<dyn Clock>,
 }
 
 /// A tenant to start, or one that was started before.
@@ -86,6 +87,7 @@ impl TestApp {
             auth0: Tenancy::New(Box::new(Emulator::builder())),
             file: None,
             settings: Vec::new(),
+            clock: Arc::new(SystemClock),
         }
     }
 
@@ -113,6 +115,13 @@ impl TestApp {
     /// Signs up with any body.
     pub(crate) async fn sign_up_raw(&self, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
         Answer::of(self.post().header(CONTENT_TYPE, kind).body(body)).await
+    }
+
+    /// The value of a metric, with its labels as they are written; 0 before it is counted.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.get_admin("/metrics").await.text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |value| value.parse().unwrap())
     }
 
     /// The create-user calls that the tenant got.
@@ -188,6 +197,7 @@ impl TestApp {
         folder: TempDir,
         file: Option<PathBuf>,
         settings: Vec<(OsString, OsString)>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let database = format!("sqlite://{}", folder.path().join("signup.db").display());
         let mut variables: Vec<(OsString, OsString)> = [
@@ -197,12 +207,16 @@ impl TestApp {
             ("DATABASE_URL", &database),
             ("PORT", "0"),
             ("SIGNUP__ADMIN__PORT", "0"),
+            // A test is one address, and a busy one.
+            ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", "1000000"),
+            ("SIGNUP__CHALLENGE__ADAPTIVE__ATTEMPTS_PER_MINUTE", "1000000"),
+            ("SIGNUP__CHALLENGE__ADAPTIVE__REFUSED_PERCENT", "100"),
         ]
         .map(|(name, value)| (name.into(), value.into()))
         .into();
         variables.extend(settings.iter().cloned());
         let loaded = config::load(file.as_deref(), variables).unwrap();
-        let app = App::start(loaded, Arc::new(SystemClock)).await.unwrap();
+        let app = App::start(loaded, clock).await.unwrap();
         let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async {
@@ -218,7 +232,7 @@ impl TestApp {
     /// Stops the app and starts it again on the same ledger and tenant.
     pub(crate) async fn restart(mut self) -> Self {
         self.stop().await.unwrap();
-        Self::start(self.auth0, self.folder, None, self.settings).await
+        Self::start(self.auth0, self.folder, None, self.settings, Arc::new(SystemClock)).await
     }
 
     /// The ledger's file.
@@ -264,13 +278,19 @@ impl TestAppBuilder {
         self
     }
 
+    /// Another wall clock than the machine's.
+    pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
     pub(crate) async fn spawn(self) -> TestApp {
         let auth0 = match self.auth0 {
             Tenancy::New(builder) => builder.start().await.unwrap(),
             Tenancy::Started(auth0) => auth0,
         };
         let folder = TempDir::new();
-        TestApp::start(auth0, folder, self.file, self.settings).await
+        TestApp::start(auth0, folder, self.file, self.settings, self.clock).await
     }
 }
 

@@ -15,11 +15,14 @@
 
 mod app;
 mod operator;
+mod postgres;
 mod process;
 
 mod answers;
 mod attempts;
 mod budget;
+mod captcha;
+mod challenges;
 mod connections;
 mod fields;
 mod forms;

@@ -1,10 +1,12 @@
 //! One thin handler a route.
 
+mod challenge;
 mod metrics;
 mod page;
 mod probes;
 mod signup;
 
+pub(super) use challenge::challenge;
 pub(super) use metrics::metrics;
 pub(super) use page::{form, success};
 pub(super) use probes::{livez, readyz};

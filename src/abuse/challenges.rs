@@ -1,0 +1,296 @@
+//! Challenges: whether an attempt has to bring a proof, and whether what it brought is one.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
+
+use super::buckets::Buckets;
+use super::captcha::{Captcha, CaptchaFault};
+use super::evidence::Evidence;
+use super::form_token::{Filled, FormToken};
+use super::network::Network;
+use super::pressure::Pressure;
+use super::work::ProofOfWork;
+use crate::clock::Clock;
+use crate::config::{ChallengeSettings, Fail, Required};
+use crate::domain::submission::Submission;
+use crate::ledger::{Digests, Redemption};
+use crate::lifecycle::Lifecycle;
+use crate::signup::{Done, Outcome, Refusal};
+use crate::telemetry::{Metrics, chain};
+
+/// Asks for proofs and judges them.
+#[derive(Debug)]
+pub struct Challenges {
+    pub(super) settings: ChallengeSettings,
+    form_tokens: FormToken,
+    pub(super) work: ProofOfWork,
+    pub(super) captcha: Option<Captcha>,
+    /// `None` unless it decides.
+    pressure: Option<Pressure>,
+    slow_lane: Buckets,
+    /// Challenges given out.
+    pub(super) issued: Buckets,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// Why an attempt is asked for a proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reason {
+    /// The field that people leave empty was filled in.
+    Honeypot,
+    /// The form came back sooner than a person can.
+    TooSoon,
+    /// The form is from long ago.
+    TooLate,
+    /// The form's token is not one of ours.
+    ForgedToken,
+    /// The form has no token, and has to.
+    NoToken,
+    /// Every attempt is.
+    Always,
+    /// Its network, or the service, is under pressure.
+    Pressure,
+}
+
+impl Reason {
+    /// The name in the metrics.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Honeypot => "honeypot",
+            Self::TooSoon => "too_soon",
+            Self::TooLate => "too_late",
+            Self::ForgedToken => "forged_token",
+            Self::NoToken => "no_token",
+            Self::Always => "always",
+            Self::Pressure => "pressure",
+        }
+    }
+}
+
+impl Challenges {
+    /// Challenges by these settings.
+    ///
+    /// # Errors
+    /// When the client of the captcha service cannot be built.
+    pub fn start(
+        settings: ChallengeSettings,
+        digests: &Digests,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+        lifecycle: &Lifecycle,
+    ) -> Result<Self, reqwest::Error> {
+        const HOUR: Duration = Duration::from_hours(1);
+        const MINUTE: Duration = Duration::from_mins(1);
+        let now = Instant::now();
+        let adaptive = settings.required == Required::Adaptive;
+        Ok(Self {
+            form_tokens: FormToken::new(digests, settings.fill_time.clone()),
+            work: ProofOfWork::start(&settings.work, digests, lifecycle),
+            captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
+            pressure: adaptive.then(|| Pressure::new(settings.adaptive, now)),
+            slow_lane: Buckets::new(HOUR / settings.slow_lane_per_hour.max(1)),
+            issued: Buckets::new(MINUTE / settings.work.per_minute.max(1)),
+            settings,
+            clock,
+            metrics,
+        })
+    }
+
+    /// The tokens of the built-in page's forms.
+    pub const fn form_tokens(&self) -> &FormToken {
+        &self.form_tokens
+    }
+
+    /// The name of the field that people leave empty.
+    pub fn honeypot(&self) -> Option<&str> {
+        self.settings.honeypot.as_deref()
+    }
+
+    /// What a form says of who filled it in.
+    pub fn evidence(&self, form: &Submission<'_>) -> Evidence {
+        let captcha = self.settings.captcha.as_ref().map(|captcha| captcha.provider);
+        let tokens = self.settings.fill_time.is_some();
+        Evidence::of(form, self.honeypot(), captcha, tokens)
+    }
+
+    /// Decides whether an attempt from this address may go on, and with which proof.
+    ///
+    /// # Errors
+    /// When it has to bring a proof, or another one.
+    pub async fn admit(
+        &self,
+        evidence: Evidence,
+        address: IpAddr,
+    ) -> Result<Option<Redemption>, Refusal> {
+        let network = Network::from(address);
+        let admitted = self.judge(evidence, network).await;
+        if let Some(pressure) = &self.pressure {
+            let now = Instant::now();
+            pressure.attempt(network, now);
+            if admitted.is_err() {
+                pressure.refused(now);
+            }
+        }
+        admitted
+    }
+
+    /// Hears what came of an attempt that was admitted.
+    pub fn came_to(&self, done: &Done) {
+        if matches!(done.outcome, Outcome::Refused(Refusal::ProofUsed)) {
+            self.metrics.challenges().failed("used");
+        }
+        let Some(pressure) = self.pressure.as_ref().filter(|_| !done.replayed) else { return };
+        match &done.outcome {
+            Outcome::EmailTaken
+            | Outcome::UsernameTaken
+            | Outcome::Refused(Refusal::Limited { .. } | Refusal::ProofUsed) => {
+                pressure.refused(Instant::now());
+            }
+            // Counted when it was refused, or nothing that tells a robot.
+            Outcome::Refused(
+                Refusal::ChallengeRequired
+                | Refusal::ChallengeFailed
+                | Refusal::ChallengeUnavailable,
+            )
+            | Outcome::Created(_)
+            | Outcome::PasswordRefused(_)
+            | Outcome::Busy { .. }
+            | Outcome::Rejected
+            | Outcome::Internal
+            | Outcome::Unreachable
+            | Outcome::Unknown
+            | Outcome::LedgerDown
+            | Outcome::Abandoned
+            | Outcome::KeyReused
+            | Outcome::InProgress => {}
+        }
+    }
+
+    /// How strong a proof this network is to bring now; `None` where none is needed.
+    pub(super) fn strength(&self, network: Network) -> Option<super::work::Strength> {
+        self.pressure.as_ref()?.of(network, Instant::now())
+    }
+
+    async fn judge(
+        &self,
+        evidence: Evidence,
+        network: Network,
+    ) -> Result<Option<Redemption>, Refusal> {
+        let now = self.clock.now();
+        let robot = self.robot(&evidence, now);
+        let reason = robot.or_else(|| self.reason(network));
+        let Some(proof) = evidence.proof else {
+            let Some(reason) = reason else { return Ok(None) };
+            return self.without(reason, network).map(|()| None);
+        };
+        let proof = match &self.captcha {
+            None => self.work.judge(proof.expose_secret(), now).map_err(|fault| {
+                self.metrics.challenges().failed(fault.name());
+                Refusal::ChallengeFailed
+            })?,
+            Some(captcha) => match self.ask(captcha, &proof, now, reason, robot.is_some()).await? {
+                Some(proof) => proof,
+                None => return Ok(None),
+            },
+        };
+        self.metrics.challenges().passed();
+        Ok(Some(proof))
+    }
+
+    /// Whether the form looks like a robot's.
+    fn robot(&self, evidence: &Evidence, now: Duration) -> Option<Reason> {
+        if evidence.trapped {
+            return Some(Reason::Honeypot);
+        }
+        let Some(token) = &evidence.form_token else {
+            return self.settings.form_token_required.then_some(Reason::NoToken);
+        };
+        match self.form_tokens.read(token, now) {
+            Filled::InTime => None,
+            Filled::TooSoon => Some(Reason::TooSoon),
+            Filled::TooLate => Some(Reason::TooLate),
+            Filled::Forged => Some(Reason::ForgedToken),
+        }
+    }
+
+    fn reason(&self, network: Network) -> Option<Reason> {
+        match self.settings.required {
+            Required::Off => None,
+            Required::Always => Some(Reason::Always),
+            Required::Adaptive => self.strength(network).map(|_| Reason::Pressure),
+        }
+    }
+
+    /// An attempt that brings no proof and needs one: the slow lane, for people who cannot, unless
+    /// it looks like a robot's.
+    fn without(&self, reason: Reason, network: Network) -> Result<(), Refusal> {
+        let most = self.settings.slow_lane_per_hour;
+        if reason == Reason::Pressure && self.slow_lane.take(network, most, Instant::now()).is_ok()
+        {
+            self.metrics.challenges().slow_lane();
+            return Ok(());
+        }
+        self.metrics.challenges().required(reason.name());
+        Err(Refusal::ChallengeRequired)
+    }
+
+    /// Asks the captcha service; `None` where the attempt goes on without a proof.
+    async fn ask(
+        &self,
+        captcha: &Captcha,
+        token: &SecretString,
+        now: Duration,
+        reason: Option<Reason>,
+        robot: bool,
+    ) -> Result<Option<Redemption>, Refusal> {
+        let provider = captcha.settings().provider.name();
+        let metrics = self.metrics.challenges();
+        match captcha.judge(token.expose_secret(), now).await {
+            Ok(proof) => Ok(Some(proof)),
+            Err(CaptchaFault::Refused(fault)) => {
+                metrics.failed(fault.name());
+                Err(Refusal::ChallengeFailed)
+            }
+            Err(CaptchaFault::Misconfigured(code)) => {
+                tracing::error!(
+                    provider,
+                    code,
+                    "the captcha service refuses challenge.captcha.secret: {code}"
+                );
+                metrics.unavailable("misconfigured");
+                Err(Refusal::ChallengeUnavailable)
+            }
+            Err(CaptchaFault::Unavailable(why)) => {
+                metrics.unavailable("captcha");
+                let fail_open = captcha.settings().fail == Fail::Open && !robot;
+                let error = chain(&why);
+                match reason {
+                    // It was not asked for.
+                    None => Ok(None),
+                    Some(_) if fail_open => {
+                        metrics.fail_open();
+                        tracing::warn!(
+                            provider,
+                            error,
+                            "the captcha service does not answer; going on without (challenge.captcha.fail = open)"
+                        );
+                        Ok(None)
+                    }
+                    Some(_) => {
+                        tracing::warn!(
+                            provider,
+                            error,
+                            "the captcha service does not answer; refusing (challenge.captcha.fail = closed)"
+                        );
+                        Err(Refusal::ChallengeUnavailable)
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What `GET /signup/challenge` and the policy tell front ends.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use altcha::Challenge;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::challenges::Challenges;
+use super::network::Network;
+use super::work::Strength;
+use crate::config::Required;
+
+/// Where the surface gives challenges out.
+pub const ENDPOINT: &str = "/signup/challenge";
+
+/// When to ask again where none could be made.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Whether a challenge is needed now, and one to solve. The widget of ALTCHA takes it as it is.
+#[derive(Debug, Serialize)]
+pub struct Offer {
+    required: bool,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site_key: Option<String>,
+    #[serde(flatten)]
+    work: Option<Challenge>,
+}
+
+/// Why there is no offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoOffer {
+    /// This address got too many.
+    Limited {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+    /// So many are asked for that none can be made soon enough.
+    Busy {
+        /// How long to wait.
+        retry_after: Duration,
+    },
+}
+
+/// What a front end has to know of challenges, once.
+#[derive(Debug, Serialize)]
+pub struct Described<'a> {
+    kinds: [&'static str; 1],
+    endpoint: &'static str,
+    site_key: Option<&'a str>,
+}
+
+impl Challenges {
+    /// What a form of this address has to bring now.
+    ///
+    /// # Errors
+    /// When it asked too often, or none can be made.
+    pub async fn offer(&self, address: IpAddr) -> Result<Offer, NoOffer> {
+        let network = Network::from(address);
+        let strength = self.strength(network);
+        let required = match self.settings.required {
+            Required::Off => false,
+            Required::Always => true,
+            Required::Adaptive => strength.is_some(),
+        };
+        if let Some(captcha) = &self.captcha {
+            let site_key = Some(captcha.settings().site_key.clone());
+            return Ok(Offer { required, kind: self.kind(), site_key, work: None });
+        }
+        let limited = self.issued.take(network, self.settings.work.per_minute, Instant::now());
+        limited.map_err(|retry_after| NoOffer::Limited { retry_after })?;
+        let strength = strength.unwrap_or(Strength::Calm);
+        let work = self.work.challenge(strength, self.clock.now()).await;
+        let metrics = self.metrics.challenges();
+        if work.is_none() {
+            metrics.unavailable("work");
+            return Err(NoOffer::Busy { retry_after: PAUSE });
+        }
+        metrics.issued();
+        Ok(Offer { required, kind: self.kind(), site_key: None, work })
+    }
+
+    /// What the policy tells: the same for everybody and at any time.
+    pub fn described(&self) -> Described<'_> {
+        let site_key = self.captcha.as_ref().map(|captcha| &*captcha.settings().site_key);
+        Described { kinds: [self.kind()], endpoint: ENDPOINT, site_key }
+    }
+
+    fn kind(&self) -> &'static str {
+        let captcha = self.captcha.as_ref();
+        captcha.map_or("proof_of_work", |captcha| captcha.settings().provider.name())
+    }
+}

@@ -1,0 +1,206 @@
+//! Whether a network, or the whole service, is under pressure: more attempts than people make, or
+//! too many that come to nothing.
+//!
+//! Measured by each replica for itself; the limits that replicas share are another matter.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::buckets::Buckets;
+use super::network::Network;
+use super::work::Strength;
+use crate::config::AdaptiveSettings;
+
+/// What is counted is counted over this time and the one before it.
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// Fewer attempts in a window say nothing about the part that came to nothing.
+const TELLING: u32 = 50;
+
+/// A network's bucket holds this many times what is no pressure; that bounds how long it stays full.
+const DEEPEST: u32 = 4;
+
+/// What counts attempts and what came of them.
+#[derive(Debug)]
+pub(super) struct Pressure {
+    settings: AdaptiveSettings,
+    networks: Buckets,
+    all: Mutex<Windows>,
+}
+
+/// This minute and the last.
+#[derive(Debug)]
+struct Windows {
+    began: Instant,
+    now: Count,
+    last: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    attempts: u32,
+    refused: u32,
+}
+
+impl Pressure {
+    /// None, so far.
+    pub(super) fn new(settings: AdaptiveSettings, now: Instant) -> Self {
+        let all = Windows { began: now, now: Count::default(), last: Count::default() };
+        Self { settings, networks: Buckets::new(settings.address_refill), all: Mutex::new(all) }
+    }
+
+    /// Counts an attempt of a network.
+    pub(super) fn attempt(&self, network: Network, now: Instant) {
+        // A bucket that is full stays full.
+        let size = self.settings.address_burst.saturating_mul(DEEPEST);
+        let _full = self.networks.take(network, size, now);
+        let mut all = self.locked();
+        all.turn(now);
+        all.now.attempts = all.now.attempts.saturating_add(1);
+    }
+
+    /// Counts an attempt that came to nothing.
+    pub(super) fn refused(&self, now: Instant) {
+        let mut all = self.locked();
+        all.turn(now);
+        all.now.refused = all.now.refused.saturating_add(1);
+    }
+
+    /// How strong a proof this network is to bring now; `None` in calm.
+    pub(super) fn of(&self, network: Network, now: Instant) -> Option<Strength> {
+        let burst = self.settings.address_burst;
+        let network = steps(self.networks.level(network, now), burst, 2);
+        network.max(self.of_all(now))
+    }
+
+    fn of_all(&self, now: Instant) -> Option<Strength> {
+        let count = {
+            let mut all = self.locked();
+            all.turn(now);
+            all.count(now)
+        };
+        let part = u64::from(count.refused) * 100;
+        let most = u64::from(count.attempts) * u64::from(self.settings.refused_percent);
+        let fruitless = count.attempts >= TELLING && part > most;
+        // One more than what is no pressure is the first that is some.
+        let many = steps(count.attempts, self.settings.attempts_per_minute.saturating_add(1), 4);
+        many.max(fruitless.then_some(Strength::Calm))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Windows> {
+        // Numbers alone: whatever a holder that panicked left is good enough.
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The strength for so many attempts, where it rises at `first` and at each multiple of it.
+fn steps(attempts: u32, first: u32, factor: u32) -> Option<Strength> {
+    let second = first.saturating_mul(factor);
+    match attempts {
+        few if few < first => None,
+        some if some < second => Some(Strength::Calm),
+        many if many < second.saturating_mul(factor) => Some(Strength::Raised),
+        _ => Some(Strength::High),
+    }
+}
+
+impl Windows {
+    /// Begins a new window when this one is over.
+    fn turn(&mut self, now: Instant) {
+        let over = now.saturating_duration_since(self.began);
+        if over >= WINDOW {
+            self.last = if over < WINDOW * 2 { self.now } else { Count::default() };
+            self.now = Count::default();
+            self.began = now;
+        }
+    }
+
+    /// The last minute's count: this window, and the part of the one before that is not over.
+    fn count(&self, now: Instant) -> Count {
+        let left = WINDOW.saturating_sub(now.saturating_duration_since(self.began));
+        let part = |last: u32| {
+            let part = u128::from(last) * left.as_millis() / WINDOW.as_millis();
+            u32::try_from(part).unwrap_or(u32::MAX)
+        };
+        Count {
+            attempts: self.now.attempts.saturating_add(part(self.last.attempts)),
+            refused: self.now.refused.saturating_add(part(self.last.refused)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+
+    const SETTINGS: AdaptiveSettings = AdaptiveSettings {
+        address_burst: 3,
+        address_refill: Duration::from_secs(10),
+        attempts_per_minute: 100,
+        refused_percent: 50,
+    };
+
+    fn network(n: u32) -> Network {
+        IpAddr::V4(Ipv4Addr::from_bits(n)).into()
+    }
+
+    #[test]
+    fn a_network_that_tries_often_proves_more_and_is_left_alone_later() {
+        let now = Instant::now();
+        let pressure = Pressure::new(SETTINGS, now);
+        let mut seen = Vec::new();
+        for _ in 0..14 {
+            seen.push(pressure.of(network(1), now));
+            pressure.attempt(network(1), now);
+        }
+        let (calm, raised, high) = (Strength::Calm, Strength::Raised, Strength::High);
+        assert_eq!(seen[..3], [None; 3]);
+        assert_eq!(seen[3..6], [Some(calm); 3]);
+        assert_eq!(seen[6..12], [Some(raised); 6]);
+        assert_eq!(seen[12..], [Some(high); 2]);
+        assert_eq!(pressure.of(network(2), now), None);
+        let later = now + SETTINGS.address_refill * 10;
+        assert_eq!(pressure.of(network(1), later), None);
+    }
+
+    #[test]
+    fn a_rush_of_many_networks_is_pressure_for_all() {
+        let now = Instant::now();
+        let pressure = Pressure::new(SETTINGS, now);
+        let mut attempts = 0;
+        let mut until = |most| {
+            while attempts < most {
+                attempts += 1;
+                pressure.attempt(network(attempts), now);
+            }
+            pressure.of(network(0), now)
+        };
+        assert_eq!(until(100), None);
+        assert_eq!(until(101), Some(Strength::Calm));
+        assert_eq!(until(404), Some(Strength::Raised));
+        assert_eq!(until(1616), Some(Strength::High));
+        assert_eq!(pressure.of(network(0), now + WINDOW + WINDOW / 2), Some(Strength::High));
+        assert_eq!(pressure.of(network(0), now + WINDOW * 3), None);
+    }
+
+    #[test]
+    fn attempts_that_come_to_nothing_are_pressure_when_there_are_enough() {
+        let now = Instant::now();
+        let pressure = Pressure::new(SETTINGS, now);
+        for n in 0..49 {
+            pressure.attempt(network(n), now);
+            pressure.refused(now);
+        }
+        assert_eq!(pressure.of(network(99), now), None);
+        pressure.attempt(network(50), now);
+        assert_eq!(pressure.of(network(99), now), Some(Strength::Calm));
+        for n in 0..48 {
+            pressure.attempt(network(100 + n), now);
+        }
+        assert_eq!(pressure.of(network(99), now), None);
+    }
+}

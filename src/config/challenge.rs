@@ -1,0 +1,122 @@
+//! `[challenge]`: what a sign-up has to prove, and when.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use super::captcha::{self, CaptchaSettings};
+use super::reader::Reader;
+use crate::domain::Field;
+use crate::domain::submission::Control;
+
+/// What a sign-up has to prove, and when.
+#[derive(Debug, Clone)]
+pub struct ChallengeSettings {
+    /// When a proof is asked for.
+    pub required: Required,
+    /// The field that people leave empty; `None` is off.
+    pub honeypot: Option<String>,
+    /// How old the token of a form may be; `None` is off.
+    pub fill_time: Option<RangeInclusive<Duration>>,
+    /// Whether a post without the token of a form is asked for a proof.
+    pub form_token_required: bool,
+    /// The attempts without a proof that an address has an hour while one is needed.
+    pub slow_lane_per_hour: u32,
+    /// When a proof becomes needed.
+    pub adaptive: AdaptiveSettings,
+    /// The proof of work.
+    pub work: WorkSettings,
+    /// The captcha that stands in its place.
+    pub captcha: Option<CaptchaSettings>,
+}
+
+/// When a proof is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Required {
+    /// Under pressure.
+    Adaptive,
+    /// For every attempt.
+    Always,
+    /// Only where a form looks like a robot's.
+    Off,
+}
+
+/// What counts as pressure.
+#[derive(Debug, Clone, Copy)]
+pub struct AdaptiveSettings {
+    /// Attempts of an address that are no pressure.
+    pub address_burst: u32,
+    /// The time in which an address has one more of them.
+    pub address_refill: Duration,
+    /// Attempts a minute of all addresses that are no pressure.
+    pub attempts_per_minute: u32,
+    /// The part of the attempts that may come to nothing, in hundredths.
+    pub refused_percent: u32,
+}
+
+/// The proof of work.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkSettings {
+    /// PBKDF2 iterations of one try.
+    pub cost: u32,
+    /// Tries of the hardest challenge in calm.
+    pub tries: u32,
+    /// How long a challenge may be solved and sent.
+    pub lifetime: Duration,
+    /// Challenges that an address gets a minute.
+    pub per_minute: u32,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
+    let required = reader.choice(
+        "challenge.required",
+        &[("adaptive", Required::Adaptive), ("always", Required::Always), ("off", Required::Off)],
+    );
+    ChallengeSettings {
+        required: required.unwrap_or(Required::Always),
+        honeypot: honeypot(reader),
+        fill_time: fill_time(reader),
+        form_token_required: reader.flag("challenge.form_token_required"),
+        slow_lane_per_hour: number(reader, "challenge.slow_lane_per_hour", 0..=1_000_000),
+        adaptive: AdaptiveSettings {
+            address_burst: number(reader, "challenge.adaptive.address_burst", 1..=1_000_000),
+            address_refill: reader.millis("challenge.adaptive.address_refill_ms", 1..=86_400_000),
+            attempts_per_minute: number(
+                reader,
+                "challenge.adaptive.attempts_per_minute",
+                1..=1_000_000_000,
+            ),
+            refused_percent: number(reader, "challenge.adaptive.refused_percent", 1..=100),
+        },
+        work: WorkSettings {
+            cost: number(reader, "challenge.work.cost", 1_000..=1_000_000),
+            tries: number(reader, "challenge.work.tries", 2..=100_000),
+            lifetime: reader.millis("challenge.work.lifetime_ms", 10_000..=3_600_000),
+            per_minute: number(reader, "challenge.work.per_minute", 1..=1_000_000),
+        },
+        captcha: captcha::read(reader),
+    }
+}
+
+/// A name that is no field already: it would be taken for a robot's whenever it is filled in.
+fn honeypot(reader: &mut Reader<'_>) -> Option<String> {
+    let name = reader.text("challenge.honeypot")?;
+    let taken = Field::from_name(&name).is_some()
+        || Control::ALL.iter().any(|control| control.name() == name)
+        || reader.list("fields.ignore").contains(&name);
+    let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
+    if !plain || name.len() > 64 || name.starts_with("user_metadata") || taken {
+        let expected = "a name of a-z, 0-9, _ and - (at most 64) that is no field already";
+        reader.fault("challenge.honeypot", expected);
+    }
+    Some(name)
+}
+
+fn fill_time(reader: &mut Reader<'_>) -> Option<RangeInclusive<Duration>> {
+    let min = reader.millis("challenge.min_fill_ms", 0..=60_000);
+    let hours = reader.integer("challenge.max_fill_hours", &(1..=720));
+    (!min.is_zero()).then(|| min..=Duration::from_secs(hours * 3600))
+}
+
+fn number(reader: &mut Reader<'_>, key: &str, range: RangeInclusive<u64>) -> u32 {
+    u32::try_from(reader.integer(key, &range)).unwrap_or(u32::MAX)
+}

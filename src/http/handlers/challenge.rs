@@ -1,0 +1,36 @@
+//! `GET /signup/challenge`: whether a form has to bring a proof now, and a challenge to solve.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+
+use super::super::problem::{Problem, ProblemCode};
+use super::super::stages::client;
+use crate::abuse::{Challenges, NoOffer};
+
+/// What a form of this address has to bring.
+pub(in super::super) async fn challenge(
+    State(challenges): State<Arc<Challenges>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let client = client(&request);
+    // A body that nobody asked for is not held while the challenge is made.
+    drop(request);
+    let offer = challenges.offer(client.0).await.map_err(|none| match none {
+        NoOffer::Limited { retry_after } => {
+            Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
+        }
+        NoOffer::Busy { retry_after } => {
+            Problem::new(ProblemCode::ChallengeUnavailable).retry_after(retry_after)
+        }
+    })?;
+    let body = serde_json::to_vec(&offer).map_err(|_| Problem::new(ProblemCode::Internal))?;
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok((headers, body).into_response())
+}

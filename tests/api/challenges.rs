@@ -1,0 +1,386 @@
+//! Honeypot, fill time and proof of work: who is asked for a proof, and what is one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use altcha::{Challenge, Solution, SolveChallengeOptions, solve_challenge};
+use auth0_signup::abuse::FormToken;
+use auth0_signup::clock::{Clock, SystemClock};
+use auth0_signup::ledger::Digests;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::postgres;
+
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// Cheap challenges under a known secret.
+fn builder() -> TestAppBuilder {
+    TestApp::builder()
+        .set("secrets.key", KEY)
+        .set("challenge.work.cost", "1000")
+        .set("challenge.work.tries", "2")
+        .set("challenge.work.per_minute", "1000")
+}
+
+async fn always() -> TestApp {
+    builder().set("challenge.required", "always").spawn().await
+}
+
+/// A challenge of the app, and its solution.
+async fn solved(app: &TestApp) -> (Challenge, Solution) {
+    let offer = app.get("/signup/challenge").await;
+    let challenge: Challenge = serde_json::from_str(&offer.text).unwrap();
+    let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
+    (challenge, solution)
+}
+
+fn encoded(payload: &Value) -> String {
+    STANDARD.encode(payload.to_string())
+}
+
+/// What the widget puts into the form.
+async fn proof(app: &TestApp) -> String {
+    let (challenge, solution) = solved(app).await;
+    encoded(&json!({"challenge": challenge, "solution": solution}))
+}
+
+/// A person's form with a proof in it.
+fn with_proof(nth: usize, proof: &str) -> Value {
+    let mut form = ada_with("email", format!("ada{nth}@example.com"));
+    form["altcha"] = proof.into();
+    form
+}
+
+/// A clock that can be put forward.
+#[derive(Debug, Default)]
+struct Ahead(AtomicU64);
+
+impl Clock for Ahead {
+    fn now(&self) -> Duration {
+        SystemClock.now() + Duration::from_secs(self.0.load(Ordering::Relaxed))
+    }
+}
+
+#[tokio::test]
+async fn a_sign_up_needs_a_proof_and_is_made_with_one() {
+    let app = always().await;
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.problem(), "challenge_required");
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(app.creates().len(), 0);
+
+    let mut form = ada();
+    form["altcha"] = proof(&app).await.into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    let create = app.the_create().to_string();
+    assert!(!create.contains("altcha"), "{create}");
+    assert_eq!(app.metric("challenge_required_total{reason=\"always\"}").await, 1);
+    assert_eq!(app.metric("challenge_issued_total").await, 1);
+    assert_eq!(app.metric("challenge_passed_total").await, 1);
+}
+
+#[tokio::test]
+async fn a_browsers_form_carries_a_proof_as_well() {
+    let app = always().await;
+    let form = [
+        ("email", "ada@example.com"),
+        ("password", "Difference-Engine-1843"),
+        ("altcha", &proof(&app).await),
+    ];
+    let answer = Answer::of(app.post().form(&form)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_proof_is_good_for_one_attempt() {
+    let app = always().await;
+    let proof = proof(&app).await;
+    assert_eq!(app.sign_up(&with_proof(1, &proof)).await.status, StatusCode::CREATED);
+    let answer = app.sign_up(&with_proof(2, &proof)).await;
+    assert_eq!(answer.problem(), "challenge_failed");
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    // Written in another way it is the same proof.
+    let bytes = STANDARD.decode(&proof).unwrap();
+    let mut payload: Value = serde_json::from_slice(&bytes).unwrap();
+    payload["solution"]["time"] = json!(1);
+    payload["solution"]["counter"] = json!(77);
+    payload["more"] = json!("x");
+    let answer = app.sign_up(&with_proof(3, &encoded(&payload))).await;
+    assert_eq!(answer.problem(), "challenge_failed");
+    assert_eq!(app.creates().len(), 1);
+    assert_eq!(app.metric("challenge_failed_total{reason=\"used\"}").await, 2);
+}
+
+#[tokio::test]
+async fn of_many_attempts_with_one_proof_one_goes_on() {
+    let app = Arc::new(always().await);
+    let proof = proof(&app).await;
+    let mut posts = JoinSet::new();
+    for nth in 0..20 {
+        let (app, form) = (Arc::clone(&app), with_proof(nth, &proof));
+        posts.spawn(async move { app.sign_up(&form).await.status });
+    }
+    let statuses = posts.join_all().await;
+    let created = statuses.iter().filter(|status| **status == StatusCode::CREATED).count();
+    let refused = statuses.iter().filter(|status| **status == StatusCode::FORBIDDEN).count();
+    assert_eq!((created, refused, app.creates().len()), (1, 19, 1));
+}
+
+#[tokio::test]
+async fn replicas_take_each_others_challenges_and_redeem_once() {
+    let database = postgres::database().await;
+    let replica = async |app: TestAppBuilder| {
+        app.set("database.url", &database).set("challenge.required", "always").spawn().await
+    };
+    let first = replica(builder()).await;
+    let second = replica(builder().set("auth0.domain", first.auth0.url())).await;
+    let (apps, mut created) = ([&first, &second], 0);
+    for round in 0..5 {
+        let proof = proof(&first).await;
+        let posts = apps.map(|app| {
+            let form = with_proof(round * 2 + usize::from(app.address == second.address), &proof);
+            async move { app.sign_up(&form).await }
+        });
+        let [one, other] = posts;
+        let (one, other) = tokio::join!(one, other);
+        for answer in [one, other] {
+            match answer.status {
+                StatusCode::CREATED => created += 1,
+                _ => assert_eq!(answer.problem(), "challenge_failed"),
+            }
+        }
+    }
+    assert_eq!((created, first.creates().len()), (5, 5));
+}
+
+#[tokio::test]
+async fn what_is_no_proof_of_this_deployment_fails() {
+    let app = always().await;
+    let other = builder().set("secrets.key", &KEY.repeat(2)).spawn().await;
+    let (challenge, solution) = solved(&app).await;
+    let mut easier = challenge.clone();
+    easier.parameters.key_prefix = "00".to_owned();
+    let mut wrong = solution.clone();
+    wrong.derived_key = "0".repeat(64);
+    let unsigned = Challenge { signature: None, ..challenge.clone() };
+    let payloads = [
+        proof(&other).await,
+        encoded(&json!({"challenge": easier, "solution": solution})),
+        encoded(&json!({"challenge": challenge, "solution": wrong})),
+        encoded(&json!({"challenge": unsigned, "solution": solution})),
+        encoded(&json!({"challenge": null, "solution": null, "test": true})),
+        "x".to_owned(),
+        "A".repeat(8 * 1024 + 4),
+        "A".repeat(60 * 1024),
+    ];
+    for (nth, payload) in payloads.iter().enumerate() {
+        let answer = app.sign_up(&with_proof(nth, payload)).await;
+        assert_eq!(answer.problem(), "challenge_failed", "{nth}");
+        assert!(payload.len() < 9 || !answer.text.contains(payload), "{nth}");
+    }
+    assert_eq!(app.creates().len(), 0);
+    for (reason, count) in [("forged", 3), ("wrong", 1), ("malformed", 4)] {
+        let metric = format!("challenge_failed_total{{reason=\"{reason}\"}}");
+        assert_eq!(app.metric(&metric).await, count, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_proof_expires() {
+    let clock = Arc::new(Ahead::default());
+    let app = builder()
+        .set("challenge.required", "always")
+        .set("challenge.work.lifetime_ms", "60000")
+        .clock(Arc::<Ahead>::clone(&clock))
+        .spawn()
+        .await;
+    let (early, late) = (proof(&app).await, proof(&app).await);
+    clock.0.store(50, Ordering::Relaxed);
+    assert_eq!(app.sign_up(&with_proof(1, &early)).await.status, StatusCode::CREATED);
+    clock.0.store(60, Ordering::Relaxed);
+    assert_eq!(app.sign_up(&with_proof(2, &late)).await.problem(), "challenge_failed");
+    assert_eq!(app.metric("challenge_failed_total{reason=\"expired\"}").await, 1);
+}
+
+#[tokio::test]
+async fn faults_of_the_form_are_told_before_a_proof_is_asked_for() {
+    let app = always().await;
+    let proof = proof(&app).await;
+    let mut form = with_proof(1, &proof);
+    form["password"] = "short".into();
+    let answer = app.sign_up(&form).await;
+    assert_eq!(answer.errors()[0].0, "/password");
+    // And the proof is not used up by them.
+    assert_eq!(app.sign_up(&with_proof(1, &proof)).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_known_key_is_answered_without_a_proof() {
+    let app = always().await;
+    let key = "0123456789abcdef";
+    let mut form = with_proof(1, &proof(&app).await);
+    form["idempotency_key"] = key.into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    let app = app.restart().await;
+    for proof in [None, Some("nonsense")] {
+        form["altcha"] = proof.into();
+        let answer = app.sign_up(&form).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        assert_eq!(answer.header("idempotency-replayed"), Some("true"));
+    }
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_filled_honeypot_is_asked_for_a_proof_and_never_told_of_success() {
+    for required in ["adaptive", "off"] {
+        let app = builder().set("challenge.required", required).spawn().await;
+        for filled in [json!("https://spam.example"), json!(1), json!({"a": 1})] {
+            let answer = app.sign_up(&ada_with("subject", filled)).await;
+            assert_eq!(answer.problem(), "challenge_required", "{required}");
+        }
+        assert_eq!(app.creates().len(), 0);
+        let mut form = ada_with("subject", "filled by a person's extension");
+        form["altcha"] = proof(&app).await.into();
+        assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+        assert!(!app.the_create().to_string().contains("subject"));
+        assert_eq!(app.metric("challenge_required_total{reason=\"honeypot\"}").await, 3);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_honeypot_is_nothing_and_its_name_is_the_operators() {
+    let app = builder().spawn().await;
+    for (nth, empty) in [json!(""), json!(" "), Value::Null].into_iter().enumerate() {
+        let mut form = ada_with("email", format!("ada{nth}@example.com"));
+        form["subject"] = empty;
+        assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{nth}");
+    }
+    let app = builder().set("challenge.honeypot", "nickname2").spawn().await;
+    assert_eq!(app.sign_up(&ada_with("nickname2", "x")).await.problem(), "challenge_required");
+    let unknown = app.sign_up(&ada_with("subject", "")).await;
+    assert_eq!(unknown.errors(), [("/subject".to_owned(), "unknown_field".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_form_that_comes_back_at_once_or_much_later_is_a_robots() {
+    let app = builder().set("challenge.required", "off").spawn().await;
+    let tokens = FormToken::new(
+        &Digests::new(&KEY.into(), None),
+        Some(Duration::from_secs(1)..=Duration::from_hours(1)),
+    );
+    let now = SystemClock.now();
+    let issued = |ago: u64| tokens.issue(now.saturating_sub(Duration::from_secs(ago)));
+    let post = async |nth: usize, token: &str| {
+        let mut form = ada_with("email", format!("ada{nth}@example.com"));
+        form["form_token"] = token.into();
+        app.sign_up(&form).await
+    };
+    let days = 25 * 3600;
+    for (nth, robot) in [tokens.issue(now + Duration::from_secs(30)), issued(days), "x".to_owned()]
+        .iter()
+        .enumerate()
+    {
+        assert_eq!(post(nth, robot).await.problem(), "challenge_required", "{nth}");
+    }
+    assert_eq!(app.creates().len(), 0);
+    assert_eq!(post(3, &issued(60)).await.status, StatusCode::CREATED);
+    let corrected = tokens.reissue(Some(&issued(60)), now);
+    assert_eq!(post(4, &corrected).await.status, StatusCode::CREATED);
+    // A form of another site has none.
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    for reason in ["too_soon", "too_late", "forged_token"] {
+        let metric = format!("challenge_required_total{{reason=\"{reason}\"}}");
+        assert_eq!(app.metric(&metric).await, 1, "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_deployment_with_its_own_page_only_can_ask_for_the_token() {
+    let app = builder().set("challenge.form_token_required", "true").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.problem(), "challenge_required");
+    let mut form = ada();
+    form["altcha"] = proof(&app).await.into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_address_that_tries_often_is_asked_and_has_a_slow_lane() {
+    let app = builder()
+        .set("challenge.adaptive.address_burst", "4")
+        .set("challenge.slow_lane_per_hour", "2")
+        .spawn()
+        .await;
+    let offer = async || app.get("/signup/challenge").await.json();
+    let post =
+        async |nth: usize| app.sign_up(&ada_with("email", format!("ada{nth}@example.com"))).await;
+    for nth in 0..4 {
+        assert_eq!(offer().await["required"], false);
+        assert_eq!(post(nth).await.status, StatusCode::CREATED);
+    }
+    assert_eq!(offer().await["required"], true);
+    for nth in 4..6 {
+        assert_eq!(post(nth).await.status, StatusCode::CREATED, "the slow lane");
+    }
+    assert_eq!(post(6).await.problem(), "challenge_required");
+    let answer = app.sign_up(&with_proof(7, &proof(&app).await)).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    assert_eq!(app.creates().len(), 7);
+    assert_eq!(app.metric("challenge_slow_lane_total").await, 2);
+    assert_eq!(app.metric("challenge_required_total{reason=\"pressure\"}").await, 1);
+}
+
+#[tokio::test]
+async fn a_rush_on_the_service_is_met_with_challenges_for_all() {
+    let app = builder()
+        .set("challenge.adaptive.attempts_per_minute", "5")
+        .set("challenge.slow_lane_per_hour", "0")
+        .spawn()
+        .await;
+    let mut statuses = Vec::new();
+    for nth in 0..7 {
+        let form = ada_with("email", format!("ada{nth}@example.com"));
+        statuses.push(app.sign_up(&form).await.status.as_u16());
+    }
+    assert_eq!(statuses, [201, 201, 201, 201, 201, 201, 403]);
+}
+
+#[tokio::test]
+async fn an_offer_says_all_that_a_widget_needs_and_is_never_stored() {
+    let app = builder().spawn().await;
+    let answer = app.get("/signup/challenge").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let offer = answer.json();
+    assert_eq!((&offer["required"], &offer["kind"]), (&json!(false), &json!("proof_of_work")));
+    let parameters = &offer["parameters"];
+    assert_eq!(parameters["algorithm"], "PBKDF2/SHA-256");
+    assert_eq!(parameters["data"], json!({"use": "signup"}));
+    let left = parameters["expiresAt"].as_u64().unwrap() - SystemClock.now().as_secs();
+    assert!((590..=600).contains(&left), "{left}");
+    assert_eq!(offer["signature"].as_str().unwrap().len(), 64);
+    assert!(offer.get("challenge").is_none(), "that member means the old format to the widget");
+    let options = Answer::of(app.client.post(app.url("/signup/challenge"))).await;
+    assert_eq!(options.problem(), "method_not_allowed");
+}
+
+#[tokio::test]
+async fn an_address_gets_so_many_challenges() {
+    let app = builder().set("challenge.work.per_minute", "3").spawn().await;
+    for _ in 0..3 {
+        assert_eq!(app.get("/signup/challenge").await.status, StatusCode::OK);
+    }
+    let answer = app.get("/signup/challenge").await;
+    assert_eq!(answer.problem(), "rate_limited");
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&seconds), "{seconds}");
+    // Sign-ups do not depend on it.
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}

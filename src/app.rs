@@ -22,6 +22,7 @@ use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::signup::{self, Signups, Times};
 use crate::telemetry::Metrics;
+use crate::texts;
 
 /// The most connections of the admin listener: probes and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
@@ -102,6 +103,7 @@ impl App {
             signup,
             page,
             challenge,
+            language,
             log: _,
         } = settings;
         let public = bind(http.address).await?;
@@ -130,6 +132,7 @@ impl App {
         let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
         let challenges = Challenges::start(challenge, &digests, clock_of, metrics_of, &lifecycle)?;
         let challenges = Arc::new(challenges);
+        texts::load();
         let page = Arc::new(Page::new(page, &rules));
         let parts = Parts {
             stages: Arc::new(Stages {
@@ -144,6 +147,7 @@ impl App {
             clock,
             page,
             challenges,
+            language,
         };
         Ok(Self {
             public: (public, http::public(&parts, &http.allowed_origins)),

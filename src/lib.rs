@@ -27,3 +27,4 @@ pub mod page;
 pub mod readiness;
 pub mod signup;
 pub mod telemetry;
+pub mod texts;

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("domain", &[]),
-    ("page", &["domain", "config"]),
+    ("texts", &["domain"]),
+    ("page", &["domain", "texts", "config"]),
     ("clock", &[]),
     ("lifecycle", &[]),
-    ("config", &["domain"]),
+    ("config", &["domain", "texts"]),
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
     ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
@@ -24,6 +25,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
         "http",
         &[
             "domain",
+            "texts",
             "page",
             "abuse",
             "auth0",
@@ -43,6 +45,7 @@ const MAY_USE: [(&str, &[&str]); 15] = [
             "abuse",
             "http",
             "page",
+            "texts",
             "readiness",
             "config",
             "telemetry",

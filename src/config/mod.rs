@@ -10,6 +10,7 @@ mod colour;
 mod fault;
 mod fields;
 mod http;
+mod languages;
 mod layers;
 mod ledger;
 mod log;
@@ -41,6 +42,7 @@ pub use show::show;
 pub use signup::SignupSettings;
 
 use crate::domain::Rules;
+use crate::texts::Locale;
 use reader::Reader;
 
 /// Every setting, validated.
@@ -62,6 +64,8 @@ pub struct Settings {
     pub page: PageSettings,
     /// What a sign-up has to prove, and when.
     pub challenge: ChallengeSettings,
+    /// The language of those who ask for none that there is.
+    pub language: Locale,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -97,6 +101,7 @@ impl Settings {
         let signup = signup::read(&mut reader);
         let page = page::read(&mut reader);
         let challenge = challenge::read(&mut reader);
+        let language = languages::read(&mut reader);
         let log = log::read(&mut reader);
         match (auth0, rules, ledger) {
             (Some(auth0), Some(rules), Some(ledger)) => reader.finish(Self {
@@ -108,6 +113,7 @@ impl Settings {
                 signup,
                 page,
                 challenge,
+                language,
                 log,
             }),
             _ => Err(reader.into_faults()),

@@ -9,13 +9,14 @@ mod head_limits;
 mod idempotency_key;
 mod observe;
 mod pages;
+mod params;
 mod problem;
 mod representation;
 mod request_id;
 mod router;
 pub mod server;
 mod stages;
-mod texts;
+mod wanted;
 
 pub use problem::{Problem, ProblemCode};
 pub use request_id::RequestId;

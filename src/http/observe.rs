@@ -14,11 +14,12 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::problem::{Problem, ProblemCode, render};
-use super::representation::Representation;
 use super::request_id::{RequestId, X_REQUEST_ID};
+use super::wanted::Wanted;
 use crate::clock::Clock;
 use crate::page::Page;
 use crate::telemetry::{Metrics, chain};
+use crate::texts::Locale;
 
 /// What the layer needs of the app.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Observer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) page: Arc<Page>,
+    /// The language of those who ask for none that there is.
+    pub(super) language: Locale,
 }
 
 /// In the extensions of a sign-up's answer: the code of an outcome that is no problem.
@@ -55,8 +58,8 @@ pub(super) async fn observe(
 ) -> Response {
     let id = RequestId::new(observer.clock.now());
     request.extensions_mut().insert(id);
-    let representation = Representation::of(request.headers());
-    request.extensions_mut().insert(representation);
+    let wanted = Wanted::of(&request, observer.language);
+    request.extensions_mut().insert(wanted);
     let exchange = Exchange {
         id,
         method: request.method().clone(),
@@ -70,7 +73,7 @@ pub(super) async fn observe(
 
     let mut response = next.run(request).instrument(span).await;
 
-    let problem = render(&mut response, id, representation, &observer.page);
+    let problem = render(&mut response, id, wanted, &observer.page);
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
     for (name, value) in &SECURITY_HEADERS {

@@ -1,20 +1,26 @@
 //! Answers as people see them: which page a problem is, and what heads every page.
 
+use std::borrow::Cow;
+
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 
-use super::problem::{Problem, ProblemCode};
+use super::problem::{DETAIL, Problem, ProblemCode, say_language};
 use super::request_id::RequestId;
-use super::texts;
-use crate::domain::{FieldError, IdempotencyKey, PasswordRule, Violation};
-use crate::page::words::ENGLISH;
+use crate::domain::{IdempotencyKey, PasswordRule, Violation};
+use crate::page::words::Words;
 use crate::page::{Alert, Filled, FormView, Page, RuleLine};
+use crate::texts::Locale;
 
 /// Kept by the browser of one person, so that its Back button shows the form as it was, with its
 /// idempotency key; never used again without having been asked for anew.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
+
+/// The texts of a problem on a page, where they differ from its title and its detail.
+const HEADING: &str = "heading";
+const ADVICE: &str = "advice";
 
 /// What to do after a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,20 +36,23 @@ enum Way {
 /// The form as somebody finds it who comes to sign up.
 pub(super) fn blank(
     page: &Page,
+    locale: Locale,
     return_to: Option<String>,
     ui_locales: Option<String>,
 ) -> Response {
     let filled = Filled::blank(return_to, ui_locales);
-    let html = form(page, &filled, None, Way::Anew);
+    let html = form(page, &filled, None, Way::Anew, locale);
     let mut response = StatusCode::OK.into_response();
     put(&mut response, html, page);
+    say_language(&mut response, locale);
     response
 }
 
 /// The page after a sign-up.
-pub(super) fn success(page: &Page) -> Response {
+pub(super) fn success(page: &Page, locale: Locale) -> Response {
     let mut response = StatusCode::OK.into_response();
-    put(&mut response, page.success(&ENGLISH), page);
+    put(&mut response, page.success(Words::of(locale)), page);
+    say_language(&mut response, locale);
     response
 }
 
@@ -58,17 +67,25 @@ pub(super) fn put(response: &mut Response, html: Result<String, askama::Error>, 
 }
 
 /// The page of a problem: the form again where there was one and it may help, else a notice.
-pub(super) fn of(problem: &Problem, id: RequestId, page: &Page) -> Result<String, askama::Error> {
+pub(super) fn of(
+    problem: &Problem,
+    id: RequestId,
+    page: &Page,
+    locale: Locale,
+) -> Result<String, askama::Error> {
     let code = problem.code();
-    let (title, detail) = words(code);
-    let mut faults: Vec<_> =
-        problem.errors().iter().map(|error| (error.field(), message(error))).collect();
+    let (title, detail) = words(code, locale);
+    let mut faults: Vec<_> = problem
+        .errors()
+        .iter()
+        .map(|error| (error.field(), locale.fault_of(error).into_owned()))
+        .collect();
     if code == ProblemCode::UsernameTaken {
-        faults.push(("username".to_owned(), detail.to_owned()));
+        faults.push(("username".to_owned(), detail.clone().into_owned()));
     }
     let alert = Alert {
-        title: title.into(),
-        detail: if faults.is_empty() { detail.into() } else { "".into() },
+        title,
+        detail: if faults.is_empty() { detail } else { "".into() },
         faults,
         retry_after: problem.retry_after_s(),
         has_account: matches!(
@@ -78,23 +95,12 @@ pub(super) fn of(problem: &Problem, id: RequestId, page: &Page) -> Result<String
         reference: code.status().is_server_error().then(|| id.to_string()),
     };
     match (problem.form(), way(code)) {
-        (Some(filled), way @ (Way::Again | Way::Anew)) => form(page, filled, Some(&alert), way),
+        (Some(filled), way @ (Way::Again | Way::Anew)) => {
+            form(page, filled, Some(&alert), way, locale)
+        }
         (None, _) | (_, Way::Nowhere) => {
-            page.notice(&ENGLISH, &Alert { reference: Some(id.to_string()), ..alert })
+            page.notice(Words::of(locale), &Alert { reference: Some(id.to_string()), ..alert })
         }
-    }
-}
-
-/// What is wrong with a field, where it stands beside the field's label.
-fn message(error: &FieldError) -> String {
-    match (error.pointer.as_ref(), &error.violation) {
-        ("/email", Violation::Malformed) => {
-            "Write a whole address, such as name@example.com.".to_owned()
-        }
-        ("/phone_number", Violation::Malformed) => {
-            "Write + and the country code first, such as +441632960961.".to_owned()
-        }
-        (_, violation) => texts::message(violation),
     }
 }
 
@@ -104,6 +110,7 @@ fn form(
     filled: &Filled,
     alert: Option<&Alert<'_>>,
     way: Way,
+    locale: Locale,
 ) -> Result<String, askama::Error> {
     let kept = filled.key.as_deref().filter(|key| IdempotencyKey::parse(key).is_ok());
     let key = match (way, kept) {
@@ -114,10 +121,10 @@ fn form(
     };
     let line = |rule: &PasswordRule| -> RuleLine {
         let violation = Violation::Password(rule.clone());
-        (violation.code(), texts::message(&violation))
+        (violation.code(), locale.fault(&violation).into_owned())
     };
     let rules: Vec<_> = page.password_rules().iter().map(line).collect();
-    page.form(&ENGLISH, &FormView { filled, alert, key: &key, rules: &rules })
+    page.form(Words::of(locale), &FormView { filled, alert, key: &key, rules: &rules })
 }
 
 /// What a person does after a problem.
@@ -151,65 +158,86 @@ const fn way(code: ProblemCode) -> Way {
 }
 
 /// The words of a problem for somebody who signs up and knows nothing of requests.
-const fn words(code: ProblemCode) -> (&'static str, &'static str) {
-    match code {
-        ProblemCode::InvalidFields => ("Some things need another look", ""),
-        ProblemCode::EmailTaken => (
-            "You already have an account",
-            "There is an account with this e-mail address. Log in, or sign up with another address.",
-        ),
-        ProblemCode::UsernameTaken => {
-            ("This username is taken", "Somebody has this username already. Choose another.")
+fn words(code: ProblemCode, locale: Locale) -> (Cow<'static, str>, Cow<'static, str>) {
+    let code = code.name();
+    let heading = locale.attribute(code, HEADING);
+    let advice = locale.attribute(code, ADVICE).or_else(|| locale.attribute(code, DETAIL));
+    (heading.unwrap_or_else(|| locale.text(code)), advice.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::violation::CharacterType;
+    use crate::texts::texts_of;
+
+    /// One of each kind of fault.
+    fn violations() -> Vec<Violation> {
+        let types = CharacterType::ALL.to_vec();
+        let rules = [
+            PasswordRule::TooShort { min_length: 8 },
+            PasswordRule::TooLong { max_bytes: 72 },
+            PasswordRule::CharacterTypes { required: 3, types: types.clone(), missing: Vec::new() },
+            PasswordRule::RepeatedCharacters { max: 2 },
+            PasswordRule::SequentialCharacters { max: 2 },
+            PasswordRule::TooCommon,
+            PasswordRule::ContainsUserInfo { fields: Vec::new() },
+            PasswordRule::Breached,
+            PasswordRule::UsedBefore,
+            PasswordRule::TooWeak,
+        ];
+        let others = [
+            Violation::Required,
+            Violation::TooLong { max: 150 },
+            Violation::TooShort { min: 1 },
+            Violation::Malformed,
+            Violation::NotAllowed,
+            Violation::DomainNotAllowed,
+            Violation::TermsRequired,
+            Violation::UnknownField,
+            Violation::DuplicateField,
+            Violation::WrongType { expected: "string" },
+            Violation::ControlCharacter,
+        ];
+        others.into_iter().chain(rules.map(Violation::Password)).collect()
+    }
+
+    #[test]
+    fn every_text_is_used_and_every_text_that_is_used_is_there() {
+        let there: BTreeSet<_> = texts_of(Locale::En).into_keys().collect();
+        let problems = ProblemCode::ALL.map(ProblemCode::name);
+        let mut used: BTreeSet<String> = problems.map(str::to_owned).into();
+        used.extend(problems.map(|code| format!("{code}.{DETAIL}")));
+        used.extend(violations().iter().map(|violation| violation.code().to_owned()));
+        let types = CharacterType::ALL.map(CharacterType::name);
+        used.extend(types.map(|kind| format!("character_type.{kind}")));
+        used.insert("character_type.separator".to_owned());
+        used.insert("password.character_types_all".to_owned());
+        used.extend(Words::keys());
+        // Where they are left out, something else stands in.
+        let own =
+            problems.iter().flat_map(|code| [HEADING, ADVICE].map(|own| format!("{code}.{own}")));
+        let own = own.chain(["malformed.email", "malformed.phone_number"].map(str::to_owned));
+        used.extend(own.filter(|key| there.contains(key)));
+        assert_eq!(used, there);
+    }
+
+    #[test]
+    fn faults_are_told_in_every_language() {
+        for locale in Locale::ALL {
+            let texts: Vec<_> = violations().iter().map(|fault| locale.fault(fault)).collect();
+            assert!(texts.iter().all(|text| !text.is_empty()), "{locale:?}: {texts:?}");
         }
-        ProblemCode::IdempotencyKeyReused => (
-            "This form was sent before",
-            "It was sent with another e-mail address or password. Send it again to sign up with \
-             what it says now.",
-        ),
-        ProblemCode::IdempotencyInProgress => (
-            "This is taking longer than usual",
-            "Your account is still being made. Send the form again in a moment to see what came of it.",
-        ),
-        ProblemCode::RateLimited => {
-            ("Too many attempts", "No account was made. Wait a little, then send the form again.")
-        }
-        ProblemCode::UpstreamBusy => (
-            "Many people are signing up",
-            "No account was made. Wait a little, then send the form again.",
-        ),
-        ProblemCode::Unavailable
-        | ProblemCode::ChallengeUnavailable
-        | ProblemCode::UpstreamUnavailable => (
-            "This does not work at the moment",
-            "No account was made. Send the form again in a moment.",
-        ),
-        ProblemCode::OutcomeUnknown => (
-            "Your account may have been made",
-            "The answer got lost. Send the form again with the same password to find out, or look \
-             for a message in your mail and try to log in.",
-        ),
-        ProblemCode::UpstreamRejected | ProblemCode::Internal => (
-            "This did not work",
-            "Your account could not be made, and trying again will not mend it. Tell the people \
-             who run this site, with the reference below.",
-        ),
-        ProblemCode::ChallengeRequired => {
-            ("One more step", "Show that you are a person, then send the form again.")
-        }
-        ProblemCode::ChallengeFailed => (
-            "That did not work",
-            "The proof that you are a person has expired or was wrong. Send the form again.",
-        ),
-        ProblemCode::SignupsClosed => {
-            ("Sign-ups are closed", "New accounts are not made at the moment. Come back later.")
-        }
-        ProblemCode::NotFound => ("Page not found", "There is nothing at this address."),
-        ProblemCode::MalformedBody
-        | ProblemCode::OriginNotAllowed
-        | ProblemCode::MethodNotAllowed
-        | ProblemCode::RequestTimeout
-        | ProblemCode::BodyTooLarge
-        | ProblemCode::UnsupportedMediaType
-        | ProblemCode::HeadersTooLarge => (texts::title(code), texts::detail(code)),
+        let rule = PasswordRule::CharacterTypes {
+            required: 2,
+            types: vec![CharacterType::Lowercase, CharacterType::Number],
+            missing: vec![CharacterType::Number],
+        };
+        let fault = Violation::Password(rule);
+        assert_eq!(Locale::De.fault(&fault), "Ergänzen Sie eine Ziffer.");
+        assert_eq!(Locale::Ar.fault(&Violation::TooShort { min: 8 }), "استخدم 8 أحرف على الأقل.");
+        assert_eq!(Locale::Ar.fault(&Violation::TooShort { min: 12 }), "استخدم 12 حرفًا على الأقل.");
     }
 }

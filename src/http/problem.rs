@@ -4,22 +4,28 @@
 //! A [`Problem`] travels in the extensions of its response until the outermost layer, which knows
 //! the request's id, renders it and logs its cause.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, VARY};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::representation::Representation;
 use super::request_id::RequestId;
-use super::{pages, texts};
+use super::wanted::Wanted;
+use super::{pages, params};
 use crate::domain::FieldError;
 use crate::page::{Filled, Page};
+use crate::texts::Locale;
+
+/// The text of a problem that says what to do.
+pub(super) const DETAIL: &str = "detail";
 
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -176,19 +182,26 @@ pub struct Problem {
     replayed: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
     filled: Option<Arc<Filled>>,
+    locale: Option<Locale>,
 }
 
 impl Problem {
     /// A problem that speaks for itself.
     pub const fn new(code: ProblemCode) -> Self {
-        let errors = Vec::new();
-        Self { code, errors, retry_after: None, replayed: false, cause: None, filled: None }
+        Self {
+            code,
+            errors: Vec::new(),
+            retry_after: None,
+            replayed: false,
+            cause: None,
+            filled: None,
+            locale: None,
+        }
     }
 
     /// Fields that break their rules.
-    pub const fn invalid_fields(errors: Vec<FieldError>) -> Self {
-        let code = ProblemCode::InvalidFields;
-        Self { code, errors, retry_after: None, replayed: false, cause: None, filled: None }
+    pub fn invalid_fields(errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(ProblemCode::InvalidFields) }
     }
 
     /// Says when to come back.
@@ -216,6 +229,13 @@ impl Problem {
     #[must_use]
     pub fn filled(mut self, filled: Option<Arc<Filled>>) -> Self {
         self.filled = filled;
+        self
+    }
+
+    /// Notes the language that the form asks for, where there is one.
+    #[must_use]
+    pub const fn in_language(mut self, locale: Option<Locale>) -> Self {
+        self.locale = locale;
         self
     }
 
@@ -247,17 +267,17 @@ impl Problem {
     }
 
     /// The document.
-    fn document(&self, id: RequestId) -> Document<'_> {
+    fn document(&self, id: RequestId, locale: Locale) -> Document<'_> {
         let code = self.code.name();
         Document {
             r#type: format!("urn:auth0-signup:problem:{code}"),
-            title: texts::title(self.code),
+            title: locale.text(code),
             status: self.code.status().as_u16(),
-            detail: texts::detail(self.code),
+            detail: locale.attribute(code, DETAIL).unwrap_or_default(),
             code,
             request_id: id.to_string(),
             retry_after: self.retry_after_s(),
-            errors: self.errors.iter().map(FieldDocument::from).collect(),
+            errors: self.errors.iter().map(|error| FieldDocument::of(error, locale)).collect(),
         }
     }
 }
@@ -267,22 +287,33 @@ impl Problem {
 pub(super) fn render(
     response: &mut Response,
     id: RequestId,
-    representation: Representation,
+    wanted: Wanted,
     page: &Page,
 ) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
     // A router inside another may have measured the body that stands in for this one.
     response.headers_mut().remove(CONTENT_LENGTH);
-    match representation {
+    let locale = problem.locale.unwrap_or(wanted.locale);
+    match wanted.representation {
         Representation::Json => {
             let kind = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(CONTENT_TYPE, kind);
-            let document = serde_json::to_vec(&problem.document(id));
+            let document = serde_json::to_vec(&problem.document(id, locale));
             *response.body_mut() = Body::from(document.unwrap_or_default());
         }
-        Representation::Page => pages::put(response, pages::of(&problem, id, page), page),
+        Representation::Page => {
+            pages::put(response, pages::of(&problem, id, page, locale), page);
+        }
     }
+    say_language(response, locale);
     Some(problem)
+}
+
+/// Says in which language a response is, and that another request may be answered otherwise.
+pub(super) fn say_language(response: &mut Response, locale: Locale) {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
+    headers.append(VARY, HeaderValue::from_static("accept, accept-language"));
 }
 
 impl IntoResponse for Problem {
@@ -303,9 +334,9 @@ impl IntoResponse for Problem {
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: String,
-    title: &'static str,
+    title: Cow<'static, str>,
     status: u16,
-    detail: &'static str,
+    detail: Cow<'static, str>,
     code: &'static str,
     request_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -319,19 +350,19 @@ struct FieldDocument<'a> {
     pointer: &'a str,
     field: String,
     code: &'static str,
-    message: String,
+    message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     params: Map<String, Value>,
 }
 
-impl<'a> From<&'a FieldError> for FieldDocument<'a> {
-    fn from(error: &'a FieldError) -> Self {
+impl<'a> FieldDocument<'a> {
+    fn of(error: &'a FieldError, locale: Locale) -> Self {
         Self {
             pointer: &error.pointer,
             field: error.field(),
             code: error.violation.code(),
-            message: texts::message(&error.violation),
-            params: texts::params(&error.violation),
+            message: locale.fault(&error.violation),
+            params: params::of(&error.violation),
         }
     }
 }

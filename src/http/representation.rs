@@ -3,7 +3,9 @@
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-/// The shape of an answer, problems included. In the extensions of every request.
+use crate::texts::quality;
+
+/// The shape of an answer, problems included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Representation {
     /// JSON and problem documents: what programs take.
@@ -59,21 +61,6 @@ fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) 
         }
     }
     best
-}
-
-/// The `q` among a range's parameters, in thousandths; 1 where it is absent, 0 where it is none.
-fn quality(parameters: &str) -> u16 {
-    let pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
-    let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
-    let Some((_, weight)) = weights.next() else { return 1000 };
-    let (whole, fraction) = weight.trim().split_once('.').unwrap_or((weight.trim(), ""));
-    match (whole, fraction.len(), fraction.parse::<u16>()) {
-        ("1", ..) => 1000,
-        ("0", 1, Ok(tenths)) => tenths * 100,
-        ("0", 2, Ok(hundredths)) => hundredths * 10,
-        ("0", 3, Ok(thousandths)) => thousandths,
-        _ => 0,
-    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::telemetry::Metrics;
+use crate::texts::Locale;
 
 /// What the routes are made of.
 #[derive(Debug, Clone)]
@@ -34,6 +35,8 @@ pub struct Parts {
     pub page: Arc<Page>,
     /// What a sign-up has to prove.
     pub challenges: Arc<Challenges>,
+    /// The language of those who ask for none that there is.
+    pub language: Locale,
 }
 
 /// The public listener.
@@ -91,5 +94,6 @@ fn observer(parts: &Parts) -> Observer {
         clock: Arc::clone(&parts.clock),
         metrics: Arc::clone(&parts.metrics),
         page: Arc::clone(&parts.page),
+        language: parts.language,
     }
 }

@@ -15,10 +15,11 @@ use super::representation::Representation;
 use super::request_id::RequestId;
 use crate::abuse::{Challenges, ClientAddress, Evidence};
 use crate::auth0::User;
-use crate::domain::submission::Submission;
+use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::page::Filled;
 use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups, Toll};
+use crate::texts::Locale;
 
 /// What the stages need of the app.
 #[derive(Debug)]
@@ -55,6 +56,7 @@ impl Stages {
             Representation::Json => None,
             Representation::Page => Some(Arc::new(Filled::of(&submission))),
         };
+        let locale = locale(&submission);
         let checked = self.check(&submission, header);
         let evidence = self.challenges.evidence(&submission);
         drop(submission);
@@ -70,7 +72,7 @@ impl Stages {
         };
         match created {
             Ok(created) => Ok(Created { filled, ..created }),
-            Err(problem) => Err(problem.filled(filled)),
+            Err(problem) => Err(problem.filled(filled).in_language(locale)),
         }
     }
 
@@ -115,6 +117,14 @@ impl Stages {
                 Err(Problem::invalid_fields(faults))
             }
         }
+    }
+}
+
+/// The language that a form asks for in its own field.
+fn locale(form: &Submission<'_>) -> Option<Locale> {
+    match form.control(Control::UiLocales) {
+        Slot::Text(tags) => Locale::of_tags(tags),
+        Slot::Absent | Slot::Faulty => None,
     }
 }
 

@@ -1,78 +1,86 @@
 //! The words of the pages that are neither a problem nor a message about a field.
 
-use crate::domain::Field;
+use std::borrow::Cow;
+use std::sync::LazyLock;
 
-/// One language.
-#[derive(Debug)]
-pub struct Words {
-    /// Its BCP 47 tag.
-    pub lang: &'static str,
-    /// `ltr` or `rtl`.
-    pub dir: &'static str,
-    pub(super) create_account: &'static str,
-    pub(super) error: &'static str,
-    pub(super) optional: &'static str,
-    pub(super) show: &'static str,
-    pub(super) show_password: &'static str,
-    pub(super) password_rules: &'static str,
-    pub(super) type_again: &'static str,
-    pub(super) submit: &'static str,
-    pub(super) have_account: &'static str,
-    pub(super) log_in: &'static str,
-    pub(super) reset_password: &'static str,
-    pub(super) privacy: &'static str,
-    pub(super) choose: &'static str,
-    pub(super) created: &'static str,
-    pub(super) created_mail: &'static str,
-    pub(super) created_log_in: &'static str,
-    pub(super) back_to_form: &'static str,
-    pub(super) try_again_in: &'static str,
-    pub(super) seconds: &'static str,
-    pub(super) reference: &'static str,
-    fields: [&'static str; Field::ALL.len()],
+use fluent_bundle::FluentArgs;
+
+use crate::domain::Field;
+use crate::texts::Locale;
+
+/// Defines [`Words`]: beside what is the same for all, a word for each attribute of the text
+/// `page`, under the same name.
+macro_rules! words {
+    ($($name:ident)+) => {
+        /// The words of one language, taken out of the catalogue once.
+        #[derive(Debug)]
+        pub struct Words {
+            /// The language.
+            pub locale: Locale,
+            /// Its BCP 47 tag.
+            pub lang: &'static str,
+            /// `ltr` or `rtl`.
+            pub dir: &'static str,
+            fields: [Cow<'static, str>; Field::ALL.len()],
+            $(pub(super) $name: Cow<'static, str>,)+
+        }
+
+        impl Words {
+            fn new(locale: Locale) -> Self {
+                let word = |name| locale.attribute(KEY, name).unwrap_or_default();
+                let field = |field: Field| locale.attribute("field", field.name());
+                Self {
+                    locale,
+                    lang: locale.tag(),
+                    dir: locale.direction(),
+                    fields: Field::ALL.map(|name| field(name).unwrap_or_default()),
+                    $($name: word(stringify!($name)),)+
+                }
+            }
+
+            /// The attributes that have no parameters.
+            #[cfg(test)]
+            const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+        }
+    };
 }
+
+words! {
+    create_account error optional show show_password password_rules type_again submit
+    have_account log_in reset_password privacy choose created created_mail created_log_in
+    back_to_form reference
+}
+
+/// The text whose attributes the words are.
+const KEY: &str = "page";
+
+/// Of every language, in the order of [`Locale::ALL`].
+static WORDS: LazyLock<[Words; Locale::ALL.len()]> = LazyLock::new(|| Locale::ALL.map(Words::new));
 
 impl Words {
+    /// The words of a language.
+    pub fn of(locale: Locale) -> &'static Self {
+        let [first, ..] = &*WORDS;
+        WORDS.iter().find(|words| words.locale == locale).unwrap_or(first)
+    }
+
     /// What a field is called.
-    pub(super) fn field(&self, field: Field) -> &'static str {
+    pub(super) fn field(&self, field: Field) -> &str {
         let at = Field::ALL.iter().position(|known| *known == field);
-        at.and_then(|at| self.fields.get(at)).copied().unwrap_or_default()
+        at.and_then(|at| self.fields.get(at)).map_or("", Cow::as_ref)
+    }
+
+    /// When it is worth trying again.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
+    pub(super) fn try_again_in(&self, seconds: &u64) -> String {
+        let parameters = FluentArgs::from_iter([("seconds", *seconds)]);
+        self.locale.formatted(KEY, Some("try_again_in"), &parameters)
+    }
+
+    /// Every text of the catalogue that pages show.
+    #[cfg(test)]
+    pub(crate) fn keys() -> impl Iterator<Item = String> {
+        let plain = Self::NAMES.iter().chain(&["try_again_in"]).map(|name| format!("{KEY}.{name}"));
+        plain.chain(Field::ALL.into_iter().map(|field| format!("field.{field}")))
     }
 }
-
-/// English.
-pub static ENGLISH: Words = Words {
-    lang: "en",
-    dir: "ltr",
-    create_account: "Create your account",
-    error: "Error",
-    optional: "optional",
-    show: "Show",
-    show_password: "Show password",
-    password_rules: "The password needs all of this",
-    type_again: "Type the password again; it is not kept.",
-    submit: "Create account",
-    have_account: "Already have an account?",
-    log_in: "Log in",
-    reset_password: "Reset the password",
-    privacy: "Privacy",
-    choose: "Choose",
-    created: "Welcome",
-    created_mail: "Look into your mail: there may be a message to confirm your address.",
-    created_log_in: "Then log in with your e-mail address and password.",
-    back_to_form: "Back to the form",
-    try_again_in: "Try again in",
-    seconds: "s",
-    reference: "Reference",
-    fields: [
-        "E-mail address",
-        "Password",
-        "First name",
-        "Last name",
-        "Name",
-        "Nickname",
-        "Picture (web address)",
-        "Username",
-        "Phone number",
-    ],
-};

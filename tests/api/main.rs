@@ -29,6 +29,7 @@ mod forms;
 mod hostile;
 mod http2;
 mod idempotency;
+mod languages;
 mod log;
 mod outcomes;
 mod pages;

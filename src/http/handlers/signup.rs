@@ -14,6 +14,7 @@ use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
 use super::super::stages::{Created, Stages};
+use super::super::wanted::Wanted;
 use crate::auth0::User;
 use crate::page::Page;
 
@@ -21,11 +22,11 @@ use crate::page::Page;
 pub(in super::super) async fn signup(
     State((stages, page)): State<(Arc<Stages>, Arc<Page>)>,
     Extension(id): Extension<RequestId>,
-    Extension(representation): Extension<Representation>,
+    Extension(wanted): Extension<Wanted>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let created = stages.run(request, id, representation).await?;
-    let mut response = match representation {
+    let created = stages.run(request, id, wanted.representation).await?;
+    let mut response = match wanted.representation {
         Representation::Json => answer(&created),
         Representation::Page => see_other(&created, &page),
     };

@@ -1,0 +1,33 @@
+required = Füllen Sie dieses Feld aus.
+too_long = Verwenden Sie höchstens { $max } Zeichen.
+too_short = Verwenden Sie mindestens { $min } Zeichen.
+malformed = Das hat nicht die erwartete Form.
+    .email = Geben Sie eine vollständige Adresse ein, etwa name@example.com.
+    .phone_number = Beginnen Sie mit + und der Landesvorwahl, etwa +4930123456.
+not_allowed = Das ist hier nicht erlaubt.
+domain_not_allowed = Adressen dieser Domain werden nicht angenommen.
+terms_required = Stimmen Sie den Bedingungen zu, um fortzufahren.
+unknown_field = Dieses Feld gibt es nicht.
+duplicate_field = Dieses Feld wurde mehr als einmal angegeben.
+wrong_type = Das muss vom Typ { $expected } sein.
+control_character = Entfernen Sie Steuerzeichen wie Zeilenumbrüche.
+
+password =
+    .too_short = Verwenden Sie mindestens { $min_length } Zeichen.
+    .too_long = Verwenden Sie höchstens { $max_bytes } Bytes; andere Buchstaben als a bis z brauchen mehr als eines.
+    .character_types = Verwenden Sie { $required } davon: { $types }.
+    .character_types_all = Ergänzen Sie { $missing }.
+    .repeated_characters = Verwenden Sie kein Zeichen mehr als { $max }-mal hintereinander.
+    .sequential_characters = Verwenden Sie nicht mehr als { $max } benachbarte Zeichen wie abc oder 123.
+    .too_common = Dieses Passwort ist zu verbreitet.
+    .contains_user_info = Verwenden Sie im Passwort weder Ihren Namen noch Ihren Benutzernamen noch Ihre E-Mail-Adresse.
+    .breached = Dieses Passwort stammt aus einem bekannten Datenleck.
+    .used_before = Dieses Passwort wurde schon einmal verwendet.
+    .too_weak = Dieses Passwort ist zu schwach.
+
+character_type =
+    .lowercase = einen Kleinbuchstaben
+    .uppercase = einen Großbuchstaben
+    .number = eine Ziffer
+    .special = ein Sonderzeichen
+    .separator = { ", " }

@@ -1,0 +1,42 @@
+required = Rellene este campo.
+too_long = { $max ->
+    [one] Use como máximo { $max } carácter.
+   *[other] Use como máximo { $max } caracteres.
+}
+too_short = { $min ->
+    [one] Use al menos { $min } carácter.
+   *[other] Use al menos { $min } caracteres.
+}
+malformed = No tiene la forma esperada.
+    .email = Escriba una dirección completa, como nombre@example.com.
+    .phone_number = Empiece con + y el prefijo del país, como +34912345678.
+not_allowed = Aquí no se permite.
+domain_not_allowed = No se aceptan direcciones de este dominio.
+terms_required = Acepte las condiciones para continuar.
+unknown_field = Este campo no existe.
+duplicate_field = Este campo se ha dado más de una vez.
+wrong_type = Debe ser de tipo { $expected }.
+control_character = Quite los caracteres de control, como los saltos de línea.
+
+password =
+    .too_short = { $min_length ->
+        [one] Use al menos { $min_length } carácter.
+       *[other] Use al menos { $min_length } caracteres.
+    }
+    .too_long = Use como máximo { $max_bytes } bytes; las letras que no son de la a a la z ocupan más de uno.
+    .character_types = Use { $required } de estos elementos: { $types }.
+    .character_types_all = Añada { $missing }.
+    .repeated_characters = No use un carácter más de { $max } veces seguidas.
+    .sequential_characters = No use más de { $max } caracteres consecutivos, como abc o 123.
+    .too_common = Esta contraseña es demasiado común.
+    .contains_user_info = No use su nombre, su nombre de usuario ni su dirección de correo en la contraseña.
+    .breached = Esta contraseña aparece en una filtración de datos conocida.
+    .used_before = Esta contraseña ya se usó antes.
+    .too_weak = Esta contraseña es demasiado débil.
+
+character_type =
+    .lowercase = una minúscula
+    .uppercase = una mayúscula
+    .number = un número
+    .special = un carácter especial
+    .separator = { ", " }

@@ -1,0 +1,42 @@
+required = Remplissez ce champ.
+too_long = { $max ->
+    [one] Utilisez { $max } caractère au plus.
+   *[other] Utilisez { $max } caractères au plus.
+}
+too_short = { $min ->
+    [one] Utilisez au moins { $min } caractère.
+   *[other] Utilisez au moins { $min } caractères.
+}
+malformed = Ce n’est pas la forme attendue.
+    .email = Écrivez une adresse complète, comme nom@example.com.
+    .phone_number = Commencez par + et l’indicatif du pays, comme +33123456789.
+not_allowed = Ce n’est pas autorisé ici.
+domain_not_allowed = Les adresses de ce domaine ne sont pas acceptées.
+terms_required = Acceptez les conditions pour continuer.
+unknown_field = Ce champ n’existe pas.
+duplicate_field = Ce champ a été donné plus d’une fois.
+wrong_type = La valeur doit être de type { $expected }.
+control_character = Retirez les caractères de contrôle, comme les retours à la ligne.
+
+password =
+    .too_short = { $min_length ->
+        [one] Utilisez au moins { $min_length } caractère.
+       *[other] Utilisez au moins { $min_length } caractères.
+    }
+    .too_long = Utilisez { $max_bytes } octets au plus ; les lettres autres que a à z en prennent plus d’un.
+    .character_types = Utilisez { $required } de ces éléments : { $types }.
+    .character_types_all = Ajoutez { $missing }.
+    .repeated_characters = N’utilisez pas un caractère plus de { $max } fois de suite.
+    .sequential_characters = N’utilisez pas plus de { $max } caractères qui se suivent, comme abc ou 123.
+    .too_common = Ce mot de passe est trop courant.
+    .contains_user_info = N’utilisez ni votre nom, ni votre nom d’utilisateur, ni votre adresse e-mail dans le mot de passe.
+    .breached = Ce mot de passe figure dans une fuite de données connue.
+    .used_before = Ce mot de passe a déjà été utilisé.
+    .too_weak = Ce mot de passe est trop faible.
+
+character_type =
+    .lowercase = une minuscule
+    .uppercase = une majuscule
+    .number = un chiffre
+    .special = un caractère spécial
+    .separator = { ", " }

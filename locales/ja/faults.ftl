@@ -1,0 +1,33 @@
+required = この項目を入力してください。
+too_long = { $max } 文字以内で入力してください。
+too_short = { $min } 文字以上で入力してください。
+malformed = 形式が正しくありません。
+    .email = name@example.com のように、アドレス全体を入力してください。
+    .phone_number = +81312345678 のように、+ と国番号から入力してください。
+not_allowed = ここでは使えません。
+domain_not_allowed = このドメインのアドレスは受け付けていません。
+terms_required = 続けるには規約に同意してください。
+unknown_field = この項目はありません。
+duplicate_field = この項目が 2 回以上指定されています。
+wrong_type = { $expected } 型の値が必要です。
+control_character = 改行などの制御文字を取り除いてください。
+
+password =
+    .too_short = { $min_length } 文字以上にしてください。
+    .too_long = { $max_bytes } バイト以内にしてください。a～z 以外の文字は 2 バイト以上になります。
+    .character_types = 次のうち { $required } 種類を使ってください：{ $types }。
+    .character_types_all = { $missing }を加えてください。
+    .repeated_characters = 同じ文字を { $max } 回を超えて続けて使わないでください。
+    .sequential_characters = abc や 123 のような連続した文字は { $max } 文字までにしてください。
+    .too_common = このパスワードはよく使われているため使えません。
+    .contains_user_info = 名前、ユーザー名、メールアドレスをパスワードに使わないでください。
+    .breached = このパスワードは過去に漏えいしたデータに含まれています。
+    .used_before = このパスワードは以前に使われています。
+    .too_weak = このパスワードは弱すぎます。
+
+character_type =
+    .lowercase = 英小文字
+    .uppercase = 英大文字
+    .number = 数字
+    .special = 記号
+    .separator = 、

@@ -1,0 +1,51 @@
+//! The numbers and names behind the message about a field. Never a rejected value.
+
+use serde_json::{Map, Value, json};
+
+use crate::domain::violation::CharacterType;
+use crate::domain::{PasswordRule, Violation};
+
+/// The numbers and names behind a message, so that a front end can word it in any language.
+pub(super) fn of(violation: &Violation) -> Map<String, Value> {
+    let names =
+        |types: &[CharacterType]| -> Vec<_> { types.iter().map(|kind| kind.name()).collect() };
+    let params = match violation {
+        Violation::TooLong { max }
+        | Violation::Password(
+            PasswordRule::RepeatedCharacters { max } | PasswordRule::SequentialCharacters { max },
+        ) => json!({ "max": max }),
+        Violation::TooShort { min } => json!({ "min": min }),
+        Violation::WrongType { expected } => json!({ "expected": expected }),
+        Violation::Password(PasswordRule::TooShort { min_length }) => {
+            json!({ "min_length": min_length })
+        }
+        Violation::Password(PasswordRule::TooLong { max_bytes }) => {
+            json!({ "max_bytes": max_bytes })
+        }
+        Violation::Password(PasswordRule::CharacterTypes { required, types, missing }) => {
+            json!({ "required": required, "types": names(types), "missing": names(missing) })
+        }
+        Violation::Password(PasswordRule::ContainsUserInfo { fields }) if !fields.is_empty() => {
+            json!({ "fields": fields })
+        }
+        Violation::Password(
+            PasswordRule::ContainsUserInfo { .. }
+            | PasswordRule::TooCommon
+            | PasswordRule::Breached
+            | PasswordRule::UsedBefore
+            | PasswordRule::TooWeak,
+        )
+        | Violation::Required
+        | Violation::Malformed
+        | Violation::NotAllowed
+        | Violation::DomainNotAllowed
+        | Violation::TermsRequired
+        | Violation::UnknownField
+        | Violation::DuplicateField
+        | Violation::ControlCharacter => return Map::new(),
+    };
+    match params {
+        Value::Object(params) => params,
+        _ => Map::new(),
+    }
+}

@@ -1,0 +1,39 @@
+//! How a request is to be answered, decided once from its head: in which shape, in which language.
+
+use axum::extract::Request;
+use http::Uri;
+use http::header::ACCEPT_LANGUAGE;
+use percent_encoding::percent_decode_str;
+
+use super::representation::Representation;
+use crate::texts::Locale;
+
+/// In the extensions of every request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    /// The shape of the answer.
+    pub(super) representation: Representation,
+    /// The language of its texts.
+    pub(super) locale: Locale,
+}
+
+impl Wanted {
+    /// What this request asks for. A form may name other languages, in its field `ui_locales`.
+    pub(super) fn of(request: &Request, default: Locale) -> Self {
+        let headers = request.headers();
+        let of_query = || Locale::of_tags(&parameter(request.uri(), "ui_locales")?);
+        let of_header = || Locale::of_accept_language(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
+        Self {
+            representation: Representation::of(headers),
+            locale: of_query().or_else(of_header).unwrap_or(default),
+        }
+    }
+}
+
+/// The first parameter of that name that can be read.
+pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.find(|(known, _)| *known == name)?;
+    let value = value.replace('+', " ");
+    Some(percent_decode_str(&value).decode_utf8().ok()?.into_owned())
+}

@@ -1,0 +1,72 @@
+//! The languages there are.
+
+/// A language that every text is there in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Locale {
+    /// English
+    #[default]
+    En,
+    /// German
+    De,
+    /// French
+    Fr,
+    /// Spanish
+    Es,
+    /// Japanese
+    Ja,
+    /// Arabic
+    Ar,
+}
+
+/// The three files of a language.
+macro_rules! sources {
+    ($tag:literal) => {
+        [
+            include_str!(concat!("../../locales/", $tag, "/problems.ftl")),
+            include_str!(concat!("../../locales/", $tag, "/faults.ftl")),
+            include_str!(concat!("../../locales/", $tag, "/page.ftl")),
+        ]
+    };
+}
+
+impl Locale {
+    /// Every language, in the order in which they are listed.
+    pub const ALL: [Self; 6] = [Self::En, Self::De, Self::Fr, Self::Es, Self::Ja, Self::Ar];
+
+    /// The BCP 47 tag: also the name of the folder, and the value of `Content-Language`.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::De => "de",
+            Self::Fr => "fr",
+            Self::Es => "es",
+            Self::Ja => "ja",
+            Self::Ar => "ar",
+        }
+    }
+
+    /// In which direction it is written: the value of the `dir` attribute.
+    pub const fn direction(self) -> &'static str {
+        match self {
+            Self::En | Self::De | Self::Fr | Self::Es | Self::Ja => "ltr",
+            Self::Ar => "rtl",
+        }
+    }
+
+    /// The language of that exact tag, if there is one.
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(tag))
+    }
+
+    /// Its texts, in Fluent's format.
+    pub(super) const fn sources(self) -> [&'static str; 3] {
+        match self {
+            Self::En => sources!("en"),
+            Self::De => sources!("de"),
+            Self::Fr => sources!("fr"),
+            Self::Es => sources!("es"),
+            Self::Ja => sources!("ja"),
+            Self::Ar => sources!("ar"),
+        }
+    }
+}

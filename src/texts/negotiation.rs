@@ -1,0 +1,88 @@
+//! Which of the languages somebody is answered in.
+
+use super::Locale;
+
+impl Locale {
+    /// The best of a list of tags, the most wanted first (`"de-AT en"`, as `ui_locales` is).
+    pub fn of_tags(tags: &str) -> Option<Self> {
+        tags.split_ascii_whitespace().find_map(Self::look_up)
+    }
+
+    /// The best for an `Accept-Language` (RFC 9110, 12.5.4): the range of the highest quality that
+    /// there is a language for, of equal ones the first. `None` where nothing fits.
+    pub fn of_accept_language(header: &str) -> Option<Self> {
+        let mut best: Option<(u16, Self)> = None;
+        for range in header.split(',') {
+            let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let quality = quality(parameters);
+            if quality > best.map_or(0, |(best, _)| best)
+                && let Some(locale) = Self::look_up(tag.trim())
+            {
+                best = Some((quality, locale));
+            }
+        }
+        best.map(|(_, locale)| locale)
+    }
+
+    /// The language for a tag: itself, or with subtags taken from its end (RFC 4647, 3.4), so that
+    /// `de-AT` and `de-Latn-AT` are German.
+    fn look_up(tag: &str) -> Option<Self> {
+        let mut tag = tag;
+        loop {
+            if let Some(locale) = Self::from_tag(tag) {
+                return Some(locale);
+            }
+            (tag, _) = tag.rsplit_once('-')?;
+        }
+    }
+}
+
+/// The `q` among a range's parameters, in thousandths; 1 where it is absent, 0 where it is none (RFC 9110, 12.4.2).
+pub fn quality(parameters: &str) -> u16 {
+    let pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
+    let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let Some((_, weight)) = weights.next() else { return 1000 };
+    let (whole, fraction) = weight.trim().split_once('.').unwrap_or((weight.trim(), ""));
+    match (whole, fraction.len(), fraction.parse::<u16>()) {
+        ("1", ..) => 1000,
+        ("0", 1, Ok(tenths)) => tenths * 100,
+        ("0", 2, Ok(hundredths)) => hundredths * 10,
+        ("0", 3, Ok(thousandths)) => thousandths,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_quality_wins_and_of_equals_the_first() {
+        for (header, best) in [
+            ("de", Some(Locale::De)),
+            ("de-AT,de;q=0.9,en;q=0.8", Some(Locale::De)),
+            ("en;q=0.5, ja;q=0.6", Some(Locale::Ja)),
+            ("fr, es", Some(Locale::Fr)),
+            ("nl, pt;q=0.9, ar-EG;q=0.1", Some(Locale::Ar)),
+            ("ZH-Hant-TW, ES-419;q=0.3", Some(Locale::Es)),
+            ("de;q=0, en;q=0.1", Some(Locale::En)),
+            ("de;q=high, fr;q=0.001", Some(Locale::Fr)),
+            ("de;Q=0.2;x=1, fr;q=0.3", Some(Locale::Fr)),
+            ("de ; q = 0.2 , fr ; q = 0.1", Some(Locale::De)),
+            ("*", None),
+            ("", None),
+            ("den, d, -, de_AT", None),
+            (",;,q=1;;", None),
+        ] {
+            assert_eq!(Locale::of_accept_language(header), best, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_first_tag_that_there_is_a_language_for_is_taken() {
+        assert_eq!(Locale::of_tags("nl de-AT en"), Some(Locale::De));
+        assert_eq!(Locale::of_tags("  ja  "), Some(Locale::Ja));
+        assert_eq!(Locale::of_tags("nl pt-BR"), None);
+        assert_eq!(Locale::of_tags(""), None);
+    }
+}

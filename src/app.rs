@@ -10,7 +10,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::abuse::Challenges;
+use crate::abuse::{Challenges, Proxies};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{Auth0Settings, HttpSettings, LedgerSettings, Settings, SignupSettings};
@@ -126,13 +126,19 @@ impl App {
         });
         lifecycle.spawn_background(signups.settler().settle(signup.not_created_after));
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
-        let readiness =
-            Readiness::new(lifecycle.clone(), client, Arc::clone(&ledger), Arc::clone(&clock));
         rules.ignored.extend(challenge.honeypot.clone());
         let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
         let challenges = Challenges::start(challenge, &digests, clock_of, metrics_of, &lifecycle)?;
         let challenges = Arc::new(challenges);
         texts::load();
+        let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
+        let readiness = Readiness::new(
+            lifecycle.clone(),
+            client,
+            Arc::clone(&ledger),
+            Arc::clone(&clock),
+            Arc::clone(&proxies),
+        );
         let page = Arc::new(Page::new(page, &rules));
         let parts = Parts {
             stages: Arc::new(Stages {
@@ -148,6 +154,7 @@ impl App {
             page,
             challenges,
             language,
+            proxies,
         };
         Ok(Self {
             public: (public, http::public(&parts, &http.allowed_origins)),

@@ -1,7 +1,8 @@
 //! Whether this process can take sign-ups, and how well.
 //!
 //! Readiness depends on this process and its ledger. A tenant that is down makes it *degraded*, since
-//! taking it out of the balancer would help nobody.
+//! taking it out of the balancer would help nobody. So does a proxy that is not trusted: all who come
+//! through it share one limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
+use crate::abuse::Proxies;
 use crate::auth0::{Client, TokenHealth};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
@@ -27,6 +29,7 @@ pub struct Readiness {
     auth0: Arc<Client>,
     ledger: Arc<dyn Ledger>,
     clock: Arc<dyn Clock>,
+    proxies: Arc<Proxies>,
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
@@ -39,6 +42,8 @@ pub struct Report {
     pub ledger: bool,
     /// Whether there is a token, and whether calls get through.
     pub auth0: Upstream,
+    /// Whether clients can be told apart: no proxy names them that is not trusted.
+    pub clients: bool,
 }
 
 /// How the tenant does.
@@ -66,8 +71,9 @@ impl Readiness {
         auth0: Arc<Client>,
         ledger: Arc<dyn Ledger>,
         clock: Arc<dyn Clock>,
+        proxies: Arc<Proxies>,
     ) -> Self {
-        Self { lifecycle, auth0, ledger, clock, last: Arc::default() }
+        Self { lifecycle, auth0, ledger, clock, proxies, last: Arc::default() }
     }
 
     /// Looks.
@@ -81,6 +87,7 @@ impl Readiness {
                 TokenHealth::Starting => Upstream::Starting,
                 TokenHealth::Failing => Upstream::Failing,
             },
+            clients: !self.proxies.is_misconfigured(),
         }
     }
 

@@ -15,7 +15,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
     ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
-    ("readiness", &["auth0", "ledger", "lifecycle", "clock"]),
+    ("readiness", &["abuse", "auth0", "ledger", "lifecycle", "clock"]),
     ("signup", &["domain", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
     (
         "abuse",
@@ -54,7 +54,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
         ],
     ),
     ("cli", &["app", "domain", "ledger", "config", "telemetry", "lifecycle", "clock"]),
-    ("fuzzing", &["domain", "auth0", "http"]),
+    ("fuzzing", &["domain", "config", "abuse", "auth0", "http"]),
 ];
 
 fn source() -> PathBuf {

@@ -7,10 +7,12 @@ mod challenges;
 mod client_address;
 mod evidence;
 mod form_token;
+pub(crate) mod forwarded;
 mod network;
 mod offer;
 mod pressure;
 mod proof;
+mod proxies;
 mod work;
 
 pub use challenges::Challenges;
@@ -18,3 +20,4 @@ pub use client_address::ClientAddress;
 pub use evidence::Evidence;
 pub use form_token::{Filled, FormToken};
 pub use offer::{Described, ENDPOINT, NoOffer, Offer};
+pub use proxies::{Proxies, Resolved};

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::Url;
 
+use super::proxies::{self, ProxySettings};
 use super::reader::Reader;
 
 /// The public listener and what it takes.
@@ -23,6 +24,8 @@ pub struct HttpSettings {
     pub request_timeout: Duration,
     /// Origins that may post and read the answers, as browsers write them.
     pub allowed_origins: Vec<HeaderValue>,
+    /// Who may say whom a request came from.
+    pub proxies: ProxySettings,
     /// How long requests under way may take after a signal to stop.
     pub shutdown_timeout: Duration,
     /// How long new requests are still taken after a signal to stop.
@@ -44,6 +47,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> HttpSettings {
         body_timeout: reader.millis("http.body_timeout_ms", 100..=600_000),
         request_timeout: reader.millis("http.request_timeout_ms", 100..=600_000),
         allowed_origins: allowed_origins(reader),
+        proxies: proxies::read(reader),
         shutdown_timeout: reader.millis("http.shutdown_timeout_ms", 0..=600_000),
         shutdown_delay: reader.millis("http.shutdown_delay_ms", 0..=600_000),
     }

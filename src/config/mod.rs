@@ -19,6 +19,7 @@ mod page;
 mod part;
 mod password;
 mod protection;
+mod proxies;
 mod reader;
 mod show;
 mod signup;
@@ -38,6 +39,7 @@ pub use log::{LogFormat, LogSettings};
 pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use protection::{BreakerSettings, BudgetSettings};
+pub use proxies::{ForwardedHeader, ProxySettings};
 pub use show::show;
 pub use signup::SignupSettings;
 

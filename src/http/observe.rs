@@ -1,6 +1,7 @@
-//! The outermost layer: gives each request its id, decides how it is answered, renders problems,
+//! The outermost layer: finds out whom a request came from, gives it its id, decides how it is answered, renders problems,
 //! writes the one log event and counts the outcome.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
@@ -15,7 +16,9 @@ use tracing::Instrument as _;
 
 use super::problem::{Problem, ProblemCode, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
+use super::server::Peer;
 use super::wanted::Wanted;
+use crate::abuse::{Proxies, Resolved};
 use crate::clock::Clock;
 use crate::page::Page;
 use crate::telemetry::{Metrics, chain};
@@ -29,7 +32,20 @@ pub(super) struct Observer {
     pub(super) page: Arc<Page>,
     /// The language of those who ask for none that there is.
     pub(super) language: Locale,
+    pub(super) proxies: Arc<Proxies>,
 }
+
+impl Observer {
+    /// Whom a request came from; the one place that asks.
+    fn client(&self, request: &Request) -> Resolved {
+        // Only a request that no connection brought, as in a test, has no peer.
+        let peer = request.extensions().get().map_or(UNKNOWN, |Peer(address)| *address);
+        self.proxies.resolve(peer, request.headers())
+    }
+}
+
+/// The peer of a request that came over no connection.
+const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// In the extensions of a sign-up's answer: the code of an outcome that is no problem.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +72,10 @@ pub(super) async fn observe(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = RequestId::new(observer.clock.now());
+    let Resolved { client, by_proxy } = observer.client(&request);
+    request.extensions_mut().insert(client);
+    let taken_over = if by_proxy { RequestId::of_proxy(request.headers()) } else { None };
+    let id = taken_over.unwrap_or_else(|| RequestId::new(observer.clock.now()));
     request.extensions_mut().insert(id);
     let wanted = Wanted::of(&request, observer.language);
     request.extensions_mut().insert(wanted);

@@ -13,7 +13,7 @@ use super::observe::{Observer, observe};
 use super::problem::{method_not_allowed, not_found, panicked};
 use super::stages::Stages;
 use super::{cors, handlers};
-use crate::abuse::{Challenges, ENDPOINT};
+use crate::abuse::{Challenges, ENDPOINT, Proxies};
 use crate::clock::Clock;
 use crate::page::Page;
 use crate::readiness::Readiness;
@@ -37,6 +37,8 @@ pub struct Parts {
     pub challenges: Arc<Challenges>,
     /// The language of those who ask for none that there is.
     pub language: Locale,
+    /// Who may say whom a request came from.
+    pub proxies: Arc<Proxies>,
 }
 
 /// The public listener.
@@ -95,5 +97,6 @@ fn observer(parts: &Parts) -> Observer {
         metrics: Arc::clone(&parts.metrics),
         page: Arc::clone(&parts.page),
         language: parts.language,
+        proxies: Arc::clone(&parts.proxies),
     }
 }

@@ -4,6 +4,7 @@
 //! `axum::serve` 0.8 has neither. HTTP/1.1 only, since the protocol sniffing of hyper-util's `auto`
 //! builder leaves a silent connection open for ever; a proxy in front brings HTTP/2.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +21,6 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use crate::abuse::ClientAddress;
-
 /// The widest head hyper reads; the tighter bound that answers with a problem is in `head_limits`.
 /// Beyond this one hyper answers 431 by itself, without a body.
 const MAX_HEAD_BYTES: usize = 128 * 1024;
@@ -34,6 +33,10 @@ const CLOSING: Duration = Duration::from_secs(1);
 
 /// The pause after a failed accept: file descriptors run out, most often.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The address at the other end of the connection. In the extensions of every request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// One listener and its bounds.
 #[derive(Debug)]
@@ -61,10 +64,10 @@ impl Server {
         let accept = async {
             loop {
                 let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-                let (stream, client) = accept(&listener).await;
+                let (stream, peer) = accept(&listener).await;
                 let (router, requests) = (router.clone(), requests.clone());
                 let service = service_fn(move |mut request: Request<Incoming>| {
-                    request.extensions_mut().insert(client);
+                    request.extensions_mut().insert(peer);
                     let under_way = requests.token();
                     let answer = router.clone().oneshot(request);
                     async move {
@@ -99,14 +102,14 @@ impl Server {
     }
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, ClientAddress) {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!("TCP_NODELAY cannot be set: {error}");
                 }
-                return (stream, ClientAddress(peer.ip()));
+                return (stream, Peer(peer.ip()));
             }
             Err(error) => {
                 tracing::warn!("cannot accept connections: {error}");

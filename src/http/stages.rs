@@ -96,7 +96,7 @@ impl Stages {
     fn admission(&self, evidence: Evidence, client: ClientAddress) -> Admission {
         let challenges = Arc::clone(&self.challenges);
         Admission::new(async move {
-            let redeem = challenges.admit(evidence, client.0).await?;
+            let redeem = challenges.admit(evidence, client.ip()).await?;
             Ok(Toll { redeem, ..Toll::default() })
         })
     }
@@ -170,7 +170,7 @@ impl Created {
 /// The address that a request counts for. A listener that does not say whom it serves has one client.
 pub(super) fn client(request: &Request) -> ClientAddress {
     let known = request.extensions().get().copied();
-    known.unwrap_or(ClientAddress(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+    known.unwrap_or(ClientAddress::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
 }
 
 fn refused(refusal: Refusal) -> Problem {

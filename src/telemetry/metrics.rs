@@ -13,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::challenges::ChallengeMetrics;
+use super::http_metrics::HttpMetrics;
 
 /// Buckets for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
 /// median of 0.3 s, up to the time-outs.
@@ -30,6 +31,7 @@ pub struct Metrics {
     budget: BudgetMetrics,
     breaker_open: Gauge,
     challenges: ChallengeMetrics,
+    http: HttpMetrics,
 }
 
 /// The tenant's rate limit and who waits for it.
@@ -118,6 +120,7 @@ impl Metrics {
             breaker_open.clone(),
         );
         let challenges = ChallengeMetrics::register(&mut registry);
+        let http = HttpMetrics::register(&mut registry);
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         Self {
@@ -130,7 +133,13 @@ impl Metrics {
             budget,
             breaker_open,
             challenges,
+            http,
         }
+    }
+
+    /// What is counted of connections and proxies.
+    pub const fn http(&self) -> &HttpMetrics {
+        &self.http
     }
 
     /// Counts a sign-up by its outcome's code.

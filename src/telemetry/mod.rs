@@ -4,11 +4,13 @@
 
 mod chain;
 mod challenges;
+mod http_metrics;
 mod logs;
 mod metrics;
 mod writer;
 
 pub use chain::chain;
 pub use challenges::ChallengeMetrics;
+pub use http_metrics::{ForwardedOutcome, HttpMetrics};
 pub use logs::{LogGuard, init};
 pub use metrics::{Metrics, Operation};

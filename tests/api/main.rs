@@ -35,5 +35,6 @@ mod outcomes;
 mod pages;
 mod privacy;
 mod probes;
+mod proxies;
 mod settlement;
 mod token;

@@ -19,8 +19,7 @@ async fn liveness_and_readiness_answer_on_both_listeners() {
             assert_eq!(answer.header("cache-control"), Some("no-store"));
         }
     }
-    let expected =
-        json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok"}});
+    let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok"}});
     assert_eq!(app.get("/readyz").await.json(), expected);
 }
 

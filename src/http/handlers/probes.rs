@@ -20,6 +20,7 @@ struct Checks {
     process: &'static str,
     ledger: &'static str,
     auth0: &'static str,
+    clients: &'static str,
 }
 
 impl From<Report> for Body {
@@ -27,7 +28,7 @@ impl From<Report> for Body {
         let status = match report {
             Report { draining: true, .. } => "draining",
             Report { ledger: false, .. } => "unready",
-            Report { auth0: Upstream::Failing, .. } => "degraded",
+            Report { auth0: Upstream::Failing, .. } | Report { clients: false, .. } => "degraded",
             Report { auth0: Upstream::Good | Upstream::Starting, .. } => "ready",
         };
         let checks = Checks {
@@ -38,6 +39,7 @@ impl From<Report> for Body {
                 Upstream::Starting => "starting",
                 Upstream::Failing => "failing",
             },
+            clients: if report.clients { "ok" } else { "failing" },
         };
         Self { status, checks }
     }

@@ -1,0 +1,6 @@
+//! `X-Forwarded-For` and `Forwarded`: what a client sends does not hide what a proxy appends.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|sent: &[u8]| assert!(auth0_signup::fuzzing::forwarded(sent)));

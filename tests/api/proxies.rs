@@ -1,0 +1,56 @@
+//! What is believed of a proxy in front, and what becomes of one that is not trusted.
+
+use reqwest::StatusCode;
+
+use crate::app::{Answer, TestApp};
+
+async fn livez(app: &TestApp, header: &str, value: &str) -> Answer {
+    Answer::of(app.client.get(app.url("/livez")).header(header, value)).await
+}
+
+#[tokio::test]
+async fn a_request_id_is_taken_over_from_a_trusted_proxy_only() {
+    let app = TestApp::builder().set("http.trusted_proxies", "127.0.0.0/8").spawn().await;
+    let answer = livez(&app, "x-request-id", "from-the.proxy_1").await;
+    assert_eq!(answer.header("x-request-id"), Some("from-the.proxy_1"));
+    let answer = livez(&app, "x-request-id", "not/for/an/id").await;
+    assert_eq!(answer.header("x-request-id").unwrap().len(), 36, "a UUID of our own");
+    let problem = Answer::of(app.client.get(app.url("/none")).header("x-request-id", "ABCD1234"));
+    let problem = problem.await;
+    assert_eq!(problem.problem(), "not_found");
+    assert_eq!(problem.json()["request_id"], "ABCD1234");
+
+    let app = TestApp::spawn().await;
+    let answer = livez(&app, "x-request-id", "from-a-client").await;
+    assert_eq!(answer.header("x-request-id").unwrap().len(), 36, "a UUID of our own");
+}
+
+#[tokio::test]
+async fn a_private_peer_that_forwards_and_is_not_trusted_is_told() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    for header in ["x-forwarded-for", "forwarded"] {
+        livez(&app, header, "192.0.2.7").await;
+    }
+    let answer = app.get_admin("/readyz").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.json()["status"], "degraded");
+    assert_eq!(answer.json()["checks"]["clients"], "failing");
+    let metrics = app.get_admin("/metrics").await.text;
+    let line = "http_forwarded_not_taken_total{outcome=\"untrusted_private\"} 2";
+    assert!(metrics.contains(line), "{metrics}");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_no_fault_and_no_chain_breaks_a_request() {
+    let app = TestApp::builder().set("http.trusted_proxies", "::1, 127.0.0.1").spawn().await;
+    app.until_ready().await;
+    let long = "192.0.2.7,".repeat(2_000);
+    for value in ["192.0.2.7", "", ",,,", "unknown", "\"", &long] {
+        assert_eq!(livez(&app, "x-forwarded-for", value).await.status, StatusCode::OK, "{value}");
+    }
+    assert_eq!(app.get_admin("/readyz").await.json()["checks"]["clients"], "ok");
+    livez(&app, "forwarded", "for=192.0.2.7").await;
+    let checks = app.get_admin("/readyz").await.json();
+    assert_eq!(checks["checks"]["clients"], "failing", "the proxy sets the other header");
+}

@@ -130,17 +130,13 @@ impl Challenges {
         let network = Network::from(address);
         let admitted = self.judge(evidence, network).await;
         if let Some(pressure) = &self.pressure {
-            let now = Instant::now();
-            pressure.attempt(network, now);
-            if admitted.is_err() {
-                pressure.refused(now);
-            }
+            pressure.attempt(network, admitted.is_err(), Instant::now());
         }
         admitted
     }
 
-    /// Hears what came of an attempt that was admitted.
-    pub fn came_to(&self, done: &Done) {
+    /// Hears what came of an attempt from this address that was admitted.
+    pub fn came_to(&self, done: &Done, address: IpAddr) {
         if matches!(done.outcome, Outcome::Refused(Refusal::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
@@ -149,7 +145,7 @@ impl Challenges {
             Outcome::EmailTaken
             | Outcome::UsernameTaken
             | Outcome::Refused(Refusal::Limited { .. } | Refusal::ProofUsed) => {
-                pressure.refused(Instant::now());
+                pressure.refused(address.into(), Instant::now());
             }
             // Counted when it was refused, or nothing that tells a robot.
             Outcome::Refused(
@@ -263,6 +259,10 @@ impl Challenges {
                     "the captcha service refuses challenge.captcha.secret: {code}"
                 );
                 metrics.unavailable("misconfigured");
+                Err(Refusal::ChallengeUnavailable)
+            }
+            Err(CaptchaFault::Busy) => {
+                metrics.unavailable("busy");
                 Err(Refusal::ChallengeUnavailable)
             }
             Err(CaptchaFault::Unavailable(why)) => {

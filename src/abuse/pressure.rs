@@ -51,21 +51,30 @@ impl Pressure {
         Self { settings, networks: Buckets::new(settings.address_refill), all: Mutex::new(all) }
     }
 
-    /// Counts an attempt of a network.
-    pub(super) fn attempt(&self, network: Network, now: Instant) {
+    /// Counts an attempt of a network, and whether it came to nothing at once. One that tries more
+    /// often than people do is under pressure itself and says nothing of the others.
+    pub(super) fn attempt(&self, network: Network, refused: bool, now: Instant) {
+        let burst = self.settings.address_burst;
+        let counts = self.networks.level(network, now) < burst;
         // A bucket that is full stays full.
-        let size = self.settings.address_burst.saturating_mul(DEEPEST);
-        let _full = self.networks.take(network, size, now);
-        let mut all = self.locked();
-        all.turn(now);
-        all.now.attempts = all.now.attempts.saturating_add(1);
+        let _full = self.networks.take(network, burst.saturating_mul(DEEPEST), now);
+        if counts {
+            self.count(Count { attempts: 1, refused: refused.into() }, now);
+        }
     }
 
-    /// Counts an attempt that came to nothing.
-    pub(super) fn refused(&self, now: Instant) {
+    /// Counts that an attempt of a network came to nothing after all.
+    pub(super) fn refused(&self, network: Network, now: Instant) {
+        if self.networks.level(network, now) <= self.settings.address_burst {
+            self.count(Count { attempts: 0, refused: 1 }, now);
+        }
+    }
+
+    fn count(&self, more: Count, now: Instant) {
         let mut all = self.locked();
         all.turn(now);
-        all.now.refused = all.now.refused.saturating_add(1);
+        all.now.attempts = all.now.attempts.saturating_add(more.attempts);
+        all.now.refused = all.now.refused.saturating_add(more.refused);
     }
 
     /// How strong a proof this network is to bring now; `None` in calm.
@@ -155,7 +164,7 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..14 {
             seen.push(pressure.of(network(1), now));
-            pressure.attempt(network(1), now);
+            pressure.attempt(network(1), false, now);
         }
         let (calm, raised, high) = (Strength::Calm, Strength::Raised, Strength::High);
         assert_eq!(seen[..3], [None; 3]);
@@ -175,7 +184,7 @@ mod tests {
         let mut until = |most| {
             while attempts < most {
                 attempts += 1;
-                pressure.attempt(network(attempts), now);
+                pressure.attempt(network(attempts), false, now);
             }
             pressure.of(network(0), now)
         };
@@ -192,15 +201,29 @@ mod tests {
         let now = Instant::now();
         let pressure = Pressure::new(SETTINGS, now);
         for n in 0..49 {
-            pressure.attempt(network(n), now);
-            pressure.refused(now);
+            pressure.attempt(network(n), n % 2 == 0, now);
+            if n % 2 == 1 {
+                pressure.refused(network(n), now);
+            }
         }
         assert_eq!(pressure.of(network(99), now), None);
-        pressure.attempt(network(50), now);
+        pressure.attempt(network(50), false, now);
         assert_eq!(pressure.of(network(99), now), Some(Strength::Calm));
         for n in 0..48 {
-            pressure.attempt(network(100 + n), now);
+            pressure.attempt(network(100 + n), false, now);
         }
         assert_eq!(pressure.of(network(99), now), None);
+    }
+
+    #[test]
+    fn one_network_that_floods_is_no_pressure_for_the_others() {
+        let now = Instant::now();
+        let pressure = Pressure::new(SETTINGS, now);
+        for _ in 0..10_000 {
+            pressure.attempt(network(1), true, now);
+            pressure.refused(network(1), now);
+        }
+        assert_eq!(pressure.of(network(1), now), Some(Strength::High));
+        assert_eq!(pressure.of(network(2), now), None);
     }
 }

@@ -78,7 +78,15 @@ pub enum Fail {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
-    reader.text("challenge.captcha.provider")?;
+    if reader.text("challenge.captcha.provider").is_none() {
+        // Half a captcha is a sign-up that somebody believes to be guarded.
+        for key in ["challenge.captcha.site_key", "challenge.captcha.secret"] {
+            if reader.text(key).is_some() {
+                reader.fault(key, "no value without challenge.captcha.provider");
+            }
+        }
+        return None;
+    }
     let providers =
         [Provider::Turnstile, Provider::HCaptcha, Provider::ReCaptchaV2, Provider::ReCaptchaV3];
     let provider = reader

@@ -227,4 +227,55 @@ mod tests {
             assert!(!faults[0].contains("canary"), "{faults:?}");
         }
     }
+
+    #[test]
+    fn every_fault_of_a_captcha_is_told_and_a_whole_one_is_taken() {
+        let with = |pairs: &[(&str, &str)]| {
+            let named = pairs.iter().map(|(key, value)| {
+                (format!("SIGNUP__CHALLENGE__{}", key.replace('.', "__").to_uppercase()), *value)
+            });
+            let named: Vec<_> = named.collect();
+            let pairs: Vec<_> = named.iter().map(|(name, value)| (&**name, *value)).collect();
+            load_with(&pairs).map(|settings| settings.challenge)
+        };
+        let (id, secret) = (("captcha.site_key", "site"), ("captcha.secret", "canary-secret"));
+        let hosts = ("captcha.hostnames", "www.example.com");
+        let of = |name| ("captcha.provider", name);
+        let challenge = with(&[of("turnstile"), id, secret, hosts]).unwrap();
+        assert_eq!(challenge.captcha.unwrap().provider, Provider::Turnstile);
+        assert!(with(&[]).unwrap().captcha.is_none());
+
+        let (action, score) = (("captcha.action", "signup"), ("captcha.min_score_percent", "50"));
+        let v3 = [of("recaptcha_v3"), id, secret, hosts, action, score];
+        assert!(with(&v3).is_ok());
+        for (pairs, keys) in [
+            (vec![of("turnstile")], vec!["site_key", "secret", "hostnames"]),
+            (vec![of("none"), id, secret, hosts], vec!["provider"]),
+            (vec![id, secret], vec!["site_key", "secret"]),
+            (v3[..4].to_vec(), vec!["min_score_percent", "action"]),
+            (vec![of("hcaptcha"), id, secret, hosts, action, score], vec!["min_score", "action"]),
+            (
+                vec![
+                    of("hcaptcha"),
+                    id,
+                    secret,
+                    ("captcha.hostnames", "https://www.example.com"),
+                    ("captcha.verify_url", "http://captcha.example"),
+                ],
+                vec!["hostnames", "verify_url"],
+            ),
+        ] {
+            let faults = with(&pairs).unwrap_err();
+            assert_eq!(faults.len(), keys.len(), "{faults:?}");
+            for key in keys {
+                let key = format!("challenge.captcha.{key}");
+                assert!(faults.iter().any(|fault| fault.starts_with(&key)), "{key}: {faults:?}");
+            }
+            assert!(!faults.join("").contains("canary"), "{faults:?}");
+        }
+        for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {
+            let faults = with(&[("honeypot", name)]).unwrap_err();
+            assert!(faults.len() == 1 && faults[0].starts_with("challenge.honeypot"), "{faults:?}");
+        }
+    }
 }

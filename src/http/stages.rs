@@ -66,7 +66,7 @@ impl Stages {
                 let admission = self.admission(evidence, client);
                 let request_id = id.to_string();
                 let request = signup::Request { user, key, request_id, admission };
-                self.create(request, deadline).await
+                self.create(request, client, deadline).await
             }
             Err(problem) => Err(problem),
         };
@@ -80,11 +80,12 @@ impl Stages {
     async fn create(
         &self,
         request: signup::Request,
+        client: ClientAddress,
         deadline: Instant,
     ) -> Result<Created, Problem> {
         match timeout_at(deadline, self.signups.create(request)).await {
             Ok(done) => {
-                self.challenges.came_to(&done);
+                self.challenges.came_to(&done, client.ip());
                 Created::of(done)
             }
             // The create goes on in its own task; here nothing more is known of it.

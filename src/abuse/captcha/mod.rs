@@ -27,7 +27,7 @@ const MAX_TOKEN: [usize; 2] = [2 * 1024, 8 * 1024];
 /// The most bytes of an answer that are read. One has some 200.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Verifications under way at once; more of them wait, within their time.
+/// Verifications under way at once; more of them wait, as long as one may take.
 const MOST: usize = 128;
 
 /// How long a token is remembered as used: longer than any service lets one live.
@@ -50,15 +50,15 @@ pub(super) enum CaptchaFault {
     Misconfigured(&'static str),
     /// The service did not answer.
     Unavailable(Unavailable),
+    /// So many tokens are being judged that this one was not. Not the service's fault: whoever
+    /// sends that many must not gain by it.
+    Busy,
 }
 
 /// Why a captcha service did not answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unavailable {
-    /// Not in time, the wait for other verifications included.
-    #[error("no answer in time")]
-    Late,
-    /// No connection, or it broke.
+    /// No connection, or it broke, or no answer in time.
     #[error("no answer")]
     Transport(#[source] reqwest::Error),
     /// With a status that is none of a verdict.
@@ -116,8 +116,9 @@ impl Captcha {
         if token.len() > most || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CaptchaFault::Refused(ProofFault::Malformed));
         }
-        let asked = timeout(self.settings.timeout, self.ask(token)).await;
-        let answer = asked.unwrap_or(Err(Unavailable::Late)).map_err(CaptchaFault::Unavailable)?;
+        let room = timeout(self.settings.timeout, self.room.acquire()).await;
+        let Ok(Ok(_room)) = room else { return Err(CaptchaFault::Busy) };
+        let answer = self.ask(token).await.map_err(CaptchaFault::Unavailable)?;
         match answer.judge(&self.settings) {
             Judgement::Passed => {
                 let proof = digested(self.settings.provider, token);
@@ -142,7 +143,6 @@ impl Captcha {
     }
 
     async fn ask(&self, token: &str) -> Result<Answer, Unavailable> {
-        let _room = self.room.acquire().await.map_err(|_| Unavailable::Late)?;
         let request = self.http.post(self.settings.verify_url.clone());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let sent = request.body(self.form(token)).send().await;

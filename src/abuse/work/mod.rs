@@ -29,6 +29,9 @@ const ALGORITHM: &str = "PBKDF2/SHA-256";
 /// The most bytes of an answer. A widget's has some 600.
 const MAX_ANSWER: usize = 8 * 1024;
 
+/// How much longer than it is valid a proof is remembered as used: replicas' clocks differ.
+const SKEW: Duration = Duration::from_mins(5);
+
 /// What is published of the key.
 const PREFIX: usize = KEY / 2;
 
@@ -154,6 +157,7 @@ impl ProofOfWork {
         }
         // The signature alone: what else is in the answer can be written in many ways.
         let signature = payload.challenge.signature.as_deref().and_then(digest);
+        let expires_at = expires_at + SKEW;
         Ok(Redemption { proof: signature.ok_or(ProofFault::Forged)?, expires_at })
     }
 }

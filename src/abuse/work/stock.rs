@@ -100,7 +100,14 @@ async fn fill(shelf: Arc<Shelf>, turn: Arc<Semaphore>) {
         room.forget();
         let Ok(_turn) = turn.acquire().await else { return };
         let (cost, counter) = (shelf.cost, rand::random_range(shelf.tries.clone()));
-        let Ok(derived) = spawn_blocking(move || Derived::new(cost, counter)).await else { return };
+        let derived = match spawn_blocking(move || Derived::new(cost, counter)).await {
+            Ok(derived) => derived,
+            Err(ended) => match ended.try_into_panic() {
+                // Stops the process, which could give out no challenge any more.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return,
+            },
+        };
         shelf.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(derived);
         shelf.filled.add_permits(1);
     }

@@ -38,7 +38,7 @@ async fn what_a_solver_finds_is_a_proof_until_it_expires() {
     assert!((1..=2).contains(&solution.counter), "{solution:?}");
     let answer = encoded(&challenge, &solution);
     let redemption = work.judge(&answer, NOW).unwrap();
-    assert_eq!(redemption.expires_at, NOW + HOUR);
+    assert_eq!(redemption.expires_at, NOW + HOUR + SKEW);
     assert_eq!(hex(redemption.proof.as_bytes()), challenge.signature.unwrap());
     let last = NOW + Duration::from_mins(59);
     assert!(work.judge(&answer, last).is_ok());

@@ -10,10 +10,12 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::abuse::{Challenges, Proxies};
+use crate::abuse::{Challenges, Gate, Limits, Proxies};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
-use crate::config::{Auth0Settings, HttpSettings, LedgerSettings, Settings, SignupSettings};
+use crate::config::{
+    Auth0Settings, Database, HttpSettings, LedgerSettings, Settings, SignupSettings,
+};
 use crate::http::server::Server;
 use crate::http::{self, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
@@ -104,6 +106,8 @@ impl App {
             page,
             challenge,
             language,
+            gate,
+            limits,
             log: _,
         } = settings;
         let public = bind(http.address).await?;
@@ -140,11 +144,16 @@ impl App {
             Arc::clone(&proxies),
         );
         let page = Arc::new(Page::new(page, &rules));
+        let shared = matches!(kept.database, Database::Postgres(_));
+        let limits = Limits::new(limits, &digests, shared, &metrics);
         let parts = Parts {
             stages: Arc::new(Stages {
+                gate: Gate::new(gate, Arc::clone(&metrics)),
                 rules,
                 challenges: Arc::clone(&challenges),
+                limits: Arc::new(limits),
                 signups,
+                metrics: Arc::clone(&metrics),
                 body_timeout: http.body_timeout,
                 request_timeout: http.request_timeout,
             }),

@@ -5,9 +5,27 @@ use std::net::IpAddr;
 /// The bits of an IPv6 address that name a customer.
 const PREFIX: u128 = u128::MAX << 64;
 
+/// The bits of an IPv6 address that name a site: what a customer of hosting has without asking.
+const SITE: u128 = u128::MAX << 80;
+
+/// What IPv4 addresses start with in IPv6 clothes.
+const MAPPED: u128 = 0xffff << 32;
+
 /// An IPv4 address, or the /64 of an IPv6 one. An IPv4 address in IPv6 clothes is the former.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Network(u128);
+
+impl Network {
+    /// The /48 that an IPv6 network is part of.
+    pub(super) const fn site(self) -> Option<Self> {
+        if self.0 >> 32 == MAPPED >> 32 { None } else { Some(Self(self.0 & SITE)) }
+    }
+
+    /// As a key.
+    pub(super) const fn bits(self) -> u128 {
+        self.0
+    }
+}
 
 impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
@@ -32,5 +50,14 @@ mod tests {
         assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
         assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:1:ffff::2"));
         assert_ne!(network("2001:db8:0:1::1"), network("2001:db8:0:2::1"));
+    }
+
+    #[test]
+    fn a_site_is_a_48_and_an_ipv4_address_has_none() {
+        assert_eq!(network("2001:db8:0:1::1").site(), network("2001:db8:0:ffff::1").site());
+        assert_ne!(network("2001:db8:0:1::1").site(), network("2001:db8:1:1::1").site());
+        for address in ["192.0.2.1", "::ffff:192.0.2.1", "0.0.0.0"] {
+            assert_eq!(network(address).site(), None, "{address}");
+        }
     }
 }

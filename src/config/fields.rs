@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reader::Reader;
-use super::{metadata, password};
+use super::{email, metadata, password};
 use crate::domain::rules::{NameOrder, Presence};
 use crate::domain::submission::Control;
 use crate::domain::{Field, PictureSchemes, Rules};
@@ -38,11 +38,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
             reader.fault("fields.ignore", "names that mean nothing else here");
         }
     }
+    let email = email::read(reader);
     let metadata = metadata::read(reader);
     let password = password::read(reader)?;
     Some(Rules {
         presence,
         compose_name,
+        email,
         picture,
         username: shortest..=longest,
         metadata,

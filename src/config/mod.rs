@@ -7,12 +7,14 @@ mod auth0;
 mod captcha;
 mod challenge;
 mod colour;
+mod email;
 mod fault;
 mod fields;
 mod http;
 mod languages;
 mod layers;
 mod ledger;
+mod limits;
 mod log;
 mod metadata;
 mod page;
@@ -35,13 +37,14 @@ pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
+pub use limits::{LimitSettings, MailboxSettings, Refill};
 pub use log::{LogFormat, LogSettings};
 pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use protection::{BreakerSettings, BudgetSettings};
 pub use proxies::{ForwardedHeader, ProxySettings};
 pub use show::show;
-pub use signup::SignupSettings;
+pub use signup::{GateSettings, SignupSettings};
 
 use crate::domain::Rules;
 use crate::texts::Locale;
@@ -68,6 +71,10 @@ pub struct Settings {
     pub challenge: ChallengeSettings,
     /// The language of those who ask for none that there is.
     pub language: Locale,
+    /// Whether sign-ups are open.
+    pub gate: GateSettings,
+    /// How often somebody may post and attempt.
+    pub limits: LimitSettings,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -101,6 +108,8 @@ impl Settings {
         let rules = fields::read(&mut reader);
         let ledger = ledger::read(&mut reader);
         let signup = signup::read(&mut reader);
+        let gate = signup::read_gate(&mut reader);
+        let limits = limits::read(&mut reader);
         let page = page::read(&mut reader);
         let challenge = challenge::read(&mut reader);
         let language = languages::read(&mut reader);
@@ -116,6 +125,8 @@ impl Settings {
                 page,
                 challenge,
                 language,
+                gate,
+                limits,
                 log,
             }),
             _ => Err(reader.into_faults()),

@@ -1,5 +1,7 @@
-//! `[idempotency]` and `[settlement]`: how long is waited for what.
+//! `[signup]`, `[idempotency]` and `[settlement]`: whether sign-ups are open, and how long is waited
+//! for what.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::reader::Reader;
@@ -11,6 +13,32 @@ pub struct SignupSettings {
     pub twin_wait: Duration,
     /// How long after a call's connection ended finding no user proves that there is none.
     pub not_created_after: Duration,
+}
+
+/// Whether sign-ups are open.
+#[derive(Debug, Clone)]
+pub enum GateSettings {
+    /// Everybody may try.
+    Open,
+    /// Nobody may.
+    Closed {
+        /// What those who come are told beside it.
+        text: Option<Arc<str>>,
+    },
+}
+
+/// The longest text of a closed gate, in characters.
+const LONGEST_TEXT: usize = 500;
+
+pub(super) fn read_gate(reader: &mut Reader<'_>) -> GateSettings {
+    let open = reader.flag("signup.open");
+    let text = reader.text("signup.closed_text");
+    let long =
+        |text: &String| text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control);
+    if text.as_ref().is_some_and(long) {
+        reader.fault("signup.closed_text", "one line of at most 500 characters");
+    }
+    if open { GateSettings::Open } else { GateSettings::Closed { text: text.map(Arc::from) } }
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SignupSettings {

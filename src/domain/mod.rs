@@ -5,7 +5,9 @@
 //! Must not know HTTP, Auth0's wire format, storage or settings files: it is pure, takes `&str`
 //! and returns values. Nothing in here formats, logs or repeats a rejected value.
 
-pub mod email;
+pub mod domain_name;
+mod email;
+mod email_rules;
 pub mod field;
 mod host;
 mod idempotency_key;
@@ -22,7 +24,9 @@ pub mod username;
 pub mod value;
 pub mod violation;
 
+pub use domain_name::DomainName;
 pub use email::EmailAddress;
+pub use email_rules::EmailRules;
 pub use field::Field;
 pub use idempotency_key::IdempotencyKey;
 pub use new_user::NewUser;

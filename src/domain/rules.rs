@@ -7,8 +7,8 @@ use super::metadata::{self, MetadataRules};
 use super::password::{PasswordPolicy, Profile};
 use super::submission::{MAX_FAULTS, Slot, Submission, pointer};
 use super::{
-    EmailAddress, Field, FieldError, NewUser, Password, PersonalName, PhoneNumber, PictureSchemes,
-    PictureUrl, Username, Violation,
+    EmailAddress, EmailRules, Field, FieldError, NewUser, Password, PersonalName, PhoneNumber,
+    PictureSchemes, PictureUrl, Username, Violation,
 };
 
 /// Whether a field may, must or must not be given.
@@ -39,6 +39,8 @@ pub struct Rules {
     pub presence: BTreeMap<Field, Presence>,
     /// How an absent `name` is composed; `None` leaves it absent.
     pub compose_name: Option<NameOrder>,
+    /// Which e-mail addresses are taken.
+    pub email: EmailRules,
     /// The URL schemes a picture may have.
     pub picture: PictureSchemes,
     /// The code points of a `username`, within 1..=128.
@@ -59,7 +61,7 @@ impl Rules {
     pub fn check(&self, form: &Submission<'_>) -> Result<NewUser, Vec<FieldError>> {
         let mut reading = Reading { rules: self, form, faults: self.faults_of(form) };
 
-        let email = reading.text(Field::Email, EmailAddress::parse);
+        let email = reading.text(Field::Email, |text| self.email.check(EmailAddress::parse(text)?));
         let password = reading.password();
         let part = |text: &str| PersonalName::parse(text, PersonalName::MAX_GIVEN_OR_FAMILY);
         let whole = |text: &str| PersonalName::parse(text, PersonalName::MAX_NAME_OR_NICKNAME);

@@ -7,6 +7,7 @@ mod cors;
 mod handlers;
 mod head_limits;
 mod idempotency_key;
+mod limits;
 mod observe;
 mod pages;
 mod params;

@@ -75,6 +75,7 @@ pub(super) fn of(
 ) -> Result<String, askama::Error> {
     let code = problem.code();
     let (title, detail) = words(code, locale);
+    let detail = problem.own_detail().map_or(detail, |own| own.to_owned().into());
     let mut faults: Vec<_> = problem
         .errors()
         .iter()

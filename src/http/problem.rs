@@ -20,6 +20,7 @@ use super::representation::Representation;
 use super::request_id::RequestId;
 use super::wanted::Wanted;
 use super::{pages, params};
+use crate::abuse::ENDPOINT;
 use crate::domain::FieldError;
 use crate::page::{Filled, Page};
 use crate::texts::Locale;
@@ -29,6 +30,11 @@ pub(super) const DETAIL: &str = "detail";
 
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Begun seconds: after so many of them a wait is surely over.
+pub(super) const fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(if wait.subsec_nanos() > 0 { 1 } else { 0 })
+}
 
 /// What went wrong, as a front end decides on it.
 ///
@@ -183,6 +189,8 @@ pub struct Problem {
     cause: Option<Arc<dyn StdError + Send + Sync>>,
     filled: Option<Arc<Filled>>,
     locale: Option<Locale>,
+    detail: Option<Arc<str>>,
+    challenge: bool,
 }
 
 impl Problem {
@@ -196,6 +204,8 @@ impl Problem {
             cause: None,
             filled: None,
             locale: None,
+            detail: None,
+            challenge: false,
         }
     }
 
@@ -239,6 +249,20 @@ impl Problem {
         self
     }
 
+    /// Says it in the operator's words.
+    #[must_use]
+    pub fn told(mut self, detail: Option<Arc<str>>) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// Says that one who solves a challenge need not wait.
+    #[must_use]
+    pub const fn unless_proven(mut self, challenge: bool) -> Self {
+        self.challenge = challenge;
+        self
+    }
+
     /// What went wrong.
     pub const fn code(&self) -> ProblemCode {
         self.code
@@ -252,8 +276,12 @@ impl Problem {
 
     /// The whole seconds of `Retry-After`, rounded up.
     pub(super) fn retry_after_s(&self) -> Option<u64> {
-        let wait = self.retry_after?;
-        Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+        Some(whole_seconds(self.retry_after?))
+    }
+
+    /// What the operator says of it.
+    pub(super) fn own_detail(&self) -> Option<&str> {
+        self.detail.as_deref()
     }
 
     /// The fields that break their rules.
@@ -273,10 +301,14 @@ impl Problem {
             r#type: format!("urn:auth0-signup:problem:{code}"),
             title: locale.text(code),
             status: self.code.status().as_u16(),
-            detail: locale.attribute(code, DETAIL).unwrap_or_default(),
+            detail: match self.own_detail() {
+                Some(own) => own.into(),
+                None => locale.attribute(code, DETAIL).unwrap_or_default(),
+            },
             code,
             request_id: id.to_string(),
             retry_after: self.retry_after_s(),
+            challenge: self.challenge.then_some(ENDPOINT),
             errors: self.errors.iter().map(|error| FieldDocument::of(error, locale)).collect(),
         }
     }
@@ -336,11 +368,13 @@ struct Document<'a> {
     r#type: String,
     title: Cow<'static, str>,
     status: u16,
-    detail: Cow<'static, str>,
+    detail: Cow<'a, str>,
     code: &'static str,
     request_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldDocument<'a>>,
 }

@@ -9,6 +9,7 @@ use http::HeaderValue;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::head_limits::HeadLimits;
+use super::limits::{PostLimit, posts};
 use super::observe::{Observer, observe};
 use super::problem::{method_not_allowed, not_found, panicked};
 use super::stages::Stages;
@@ -52,12 +53,14 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
         .merge(pages(parts))
         .merge(probes(parts));
     // A request meets the observer first, then CORS, so that every refusal below it can be read by
-    // the page, then the panic guard. One stack: each layer of its own would box the whole request.
+    // the page, then the panic guard, then the limit on posts. One stack: each layer of its own would
+    // box the whole request.
     finish(routes).layer((
         from_fn_with_state(observer(parts), observe),
         cors::layer(allowed_origins),
         CatchPanicLayer::custom(panicked),
         HeadLimits,
+        from_fn_with_state(PostLimit::new(Arc::clone(&parts.stages.limits)), posts),
     ))
 }
 

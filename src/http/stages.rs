@@ -13,23 +13,30 @@ use super::idempotency_key;
 use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
-use crate::abuse::{Challenges, ClientAddress, Evidence};
+use crate::abuse::{Challenges, ClientAddress, Evidence, Gate, Limits, Tally};
 use crate::auth0::User;
 use crate::domain::submission::{Control, Slot, Submission};
-use crate::domain::{FieldError, IdempotencyKey, NewUser, Rules, Violation};
+use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::page::Filled;
 use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups, Toll};
+use crate::telemetry::Metrics;
 use crate::texts::Locale;
 
 /// What the stages need of the app.
 #[derive(Debug)]
 pub struct Stages {
+    /// Whether sign-ups are open.
+    pub gate: Gate,
     /// The rules of a form.
     pub rules: Rules,
     /// What a new attempt has to prove.
     pub challenges: Arc<Challenges>,
+    /// How often somebody may attempt.
+    pub limits: Arc<Limits>,
     /// The use case.
     pub signups: Signups,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// How long a body may take.
     pub body_timeout: Duration,
     /// How long the whole request may take.
@@ -48,8 +55,10 @@ impl Stages {
         representation: Representation,
     ) -> Result<Created, Problem> {
         let deadline = Instant::now() + self.request_timeout;
-        let header = idempotency_key::header(request.headers());
+        self.gate.pass().map_err(|text| Problem::new(ProblemCode::SignupsClosed).told(text))?;
         let client = client(&request);
+        let tally = request.extensions().get::<Tally>().cloned().unwrap_or_default();
+        let header = idempotency_key::header(request.headers());
         let form = Form::read(request, self.body_timeout).await?;
         let submission = form.decode().await?;
         let filled = match representation {
@@ -63,10 +72,10 @@ impl Stages {
         drop(form);
         let created = match checked {
             Ok((user, key)) => {
-                let admission = self.admission(evidence, client);
+                let admission = self.admission(evidence, client, user.email.clone(), tally.clone());
                 let request_id = id.to_string();
                 let request = signup::Request { user, key, request_id, admission };
-                self.create(request, client, deadline).await
+                self.create(request, client, deadline, &tally).await
             }
             Err(problem) => Err(problem),
         };
@@ -82,10 +91,14 @@ impl Stages {
         request: signup::Request,
         client: ClientAddress,
         deadline: Instant,
+        tally: &Tally,
     ) -> Result<Created, Problem> {
         match timeout_at(deadline, self.signups.create(request)).await {
             Ok(done) => {
                 self.challenges.came_to(&done, client.ip());
+                if let Outcome::Refused(refusal) = done.outcome {
+                    self.limits.refused(refusal, tally);
+                }
                 Created::of(done)
             }
             // The create goes on in its own task; here nothing more is known of it.
@@ -93,12 +106,19 @@ impl Stages {
         }
     }
 
-    /// What a new attempt has to go through.
-    fn admission(&self, evidence: Evidence, client: ClientAddress) -> Admission {
-        let challenges = Arc::clone(&self.challenges);
+    /// What a new attempt has to go through, the limits last.
+    fn admission(
+        &self,
+        evidence: Evidence,
+        client: ClientAddress,
+        email: EmailAddress,
+        tally: Tally,
+    ) -> Admission {
+        let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
         Admission::new(async move {
             let redeem = challenges.admit(evidence, client.ip()).await?;
-            Ok(Toll { redeem, ..Toll::default() })
+            let charges = limits.attempt(client.ip(), &email, redeem.is_some(), &tally)?;
+            Ok(Toll { charges, redeem })
         })
     }
 
@@ -109,7 +129,11 @@ impl Stages {
         header: Result<Option<IdempotencyKey>, Violation>,
     ) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
         let key = idempotency_key::of(header, submission);
-        match (self.rules.check(submission), key) {
+        let checked = self.rules.check(submission);
+        if self.rules.email.is_on() {
+            self.count_email(checked.as_ref().err().map_or(&[], Vec::as_slice));
+        }
+        match (checked, key) {
             (Ok(user), Ok(key)) => Ok((user, key)),
             (Ok(_), Err(fault)) => Err(Problem::invalid_fields(vec![fault])),
             (Err(faults), Ok(_)) => Err(Problem::invalid_fields(faults)),
@@ -118,6 +142,18 @@ impl Stages {
                 Err(Problem::invalid_fields(faults))
             }
         }
+    }
+
+    /// Counts what the rules on e-mail addresses say, of these faults.
+    fn count_email(&self, faults: &[FieldError]) {
+        let fault = faults.iter().find(|fault| fault.pointer == "/email");
+        self.metrics.email_rule(match fault.map(|fault| &fault.violation) {
+            None => "allowed",
+            Some(Violation::DomainNotAllowed) => "domain_not_allowed",
+            Some(Violation::NotAllowed) => "not_allowed",
+            // No address to be judged.
+            Some(_) => return,
+        });
     }
 }
 
@@ -174,11 +210,12 @@ pub(super) fn client(request: &Request) -> ClientAddress {
     known.unwrap_or(ClientAddress::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
 }
 
-fn refused(refusal: Refusal) -> Problem {
+/// A refusal, as callers are told it.
+pub(super) fn refused(refusal: Refusal) -> Problem {
     match refusal {
-        Refusal::Limited { limit: _, retry_after } => {
-            Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
-        }
+        Refusal::Limited { limit, retry_after } => Problem::new(ProblemCode::RateLimited)
+            .retry_after(retry_after)
+            .unless_proven(limit.yields_to_proof()),
         Refusal::ChallengeRequired => Problem::new(ProblemCode::ChallengeRequired),
         Refusal::ChallengeFailed | Refusal::ProofUsed => Problem::new(ProblemCode::ChallengeFailed),
         Refusal::ChallengeUnavailable => Problem::new(ProblemCode::ChallengeUnavailable),

@@ -52,6 +52,8 @@ pub struct Rate {
 pub enum Limit {
     /// Every post of an address, whatever becomes of it.
     Posts,
+    /// Every post of an IPv6 /48.
+    SitePosts,
     /// Attempts of an address: an IPv4 address, an IPv6 /64.
     Address,
     /// Attempts of an IPv6 /48.
@@ -66,13 +68,29 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 6] =
-        [Self::Posts, Self::Address, Self::Network, Self::Email, Self::Proven, Self::Service];
+    pub const ALL: [Self; 7] = [
+        Self::Posts,
+        Self::SitePosts,
+        Self::Address,
+        Self::Network,
+        Self::Email,
+        Self::Proven,
+        Self::Service,
+    ];
+
+    /// Whether a valid proof passes beyond it.
+    pub const fn yields_to_proof(self) -> bool {
+        match self {
+            Self::Address | Self::Network | Self::Email | Self::Service => true,
+            Self::Posts | Self::SitePosts | Self::Proven => false,
+        }
+    }
 
     /// A stable name, for metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Posts => "posts",
+            Self::SitePosts => "site_posts",
             Self::Address => "address",
             Self::Network => "network",
             Self::Email => "email",

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
 
-pub use crate::ledger::{Limit, Toll};
+pub use crate::ledger::{Limit, Rate, Toll};
 pub use admission::{Admission, Refusal};
 pub use doubt::Doubt;
 pub use outcome::{Done, Outcome};

@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::challenges::ChallengeMetrics;
 use super::http_metrics::HttpMetrics;
+use super::limiter::{LimiterFamilies, LimiterMetrics};
 
 /// Buckets for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
 /// median of 0.3 s, up to the time-outs.
@@ -32,6 +33,9 @@ pub struct Metrics {
     breaker_open: Gauge,
     challenges: ChallengeMetrics,
     http: HttpMetrics,
+    limiters: LimiterFamilies,
+    gate_refused: Counter,
+    email_rules: Family<SignupLabels, Counter>,
 }
 
 /// The tenant's rate limit and who waits for it.
@@ -121,6 +125,19 @@ impl Metrics {
         );
         let challenges = ChallengeMetrics::register(&mut registry);
         let http = HttpMetrics::register(&mut registry);
+        let limiters = LimiterFamilies::register(&mut registry);
+        let gate_refused = Counter::default();
+        registry.register(
+            "signup_gate_refused",
+            "Posts refused because sign-ups are closed",
+            gate_refused.clone(),
+        );
+        let email_rules = Family::default();
+        registry.register(
+            "signup_email_rules",
+            "E-mail addresses by what the rules on domains and tags say, where there are any",
+            email_rules.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         Self {
@@ -134,6 +151,9 @@ impl Metrics {
             breaker_open,
             challenges,
             http,
+            limiters,
+            gate_refused,
+            email_rules,
         }
     }
 
@@ -185,6 +205,21 @@ impl Metrics {
     /// What is counted of challenges.
     pub const fn challenges(&self) -> &ChallengeMetrics {
         &self.challenges
+    }
+
+    /// What is counted of one limit.
+    pub fn limiter(&self, limit: &'static str) -> LimiterMetrics {
+        self.limiters.limiter(limit)
+    }
+
+    /// Counts a post that was refused because sign-ups are closed.
+    pub fn gate_refused(&self) {
+        self.gate_refused.inc();
+    }
+
+    /// Counts an e-mail address by what the rules say of it.
+    pub fn email_rule(&self, outcome: &'static str) {
+        self.email_rules.get_or_create(&SignupLabels { outcome }).inc();
     }
 
     /// The text that `GET /metrics` answers with.

@@ -5,6 +5,7 @@
 mod chain;
 mod challenges;
 mod http_metrics;
+mod limiter;
 mod logs;
 mod metrics;
 mod writer;
@@ -12,5 +13,6 @@ mod writer;
 pub use chain::chain;
 pub use challenges::ChallengeMetrics;
 pub use http_metrics::{ForwardedOutcome, HttpMetrics};
+pub use limiter::LimiterMetrics;
 pub use logs::{LogGuard, init};
 pub use metrics::{Metrics, Operation};

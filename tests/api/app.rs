@@ -211,6 +211,11 @@ impl TestApp {
             ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", "1000000"),
             ("SIGNUP__CHALLENGE__ADAPTIVE__ATTEMPTS_PER_MINUTE", "1000000"),
             ("SIGNUP__CHALLENGE__ADAPTIVE__REFUSED_PERCENT", "100"),
+            // All tests come from one address, and many are of one e-mail address.
+            ("SIGNUP__LIMITS__POSTS__BURST", "100000"),
+            ("SIGNUP__LIMITS__ADDRESS__BURST", "100000"),
+            ("SIGNUP__LIMITS__EMAIL__BURST", "100000"),
+            ("SIGNUP__LIMITS__SERVICE__BURST", "100000"),
         ]
         .map(|(name, value)| (name.into(), value.into()))
         .into();

@@ -30,6 +30,7 @@ mod hostile;
 mod http2;
 mod idempotency;
 mod languages;
+mod limits;
 mod log;
 mod outcomes;
 mod pages;

@@ -1,0 +1,34 @@
+//! The gate: whether sign-ups are open at all.
+
+use std::sync::Arc;
+
+use crate::config::GateSettings;
+use crate::telemetry::Metrics;
+
+/// Open, or closed with a text for those who come.
+#[derive(Debug)]
+pub struct Gate {
+    settings: GateSettings,
+    metrics: Arc<Metrics>,
+}
+
+impl Gate {
+    /// As the settings have it.
+    pub const fn new(settings: GateSettings, metrics: Arc<Metrics>) -> Self {
+        Self { settings, metrics }
+    }
+
+    /// Lets a post in.
+    ///
+    /// # Errors
+    /// When it is closed: the operator's text, if there is one.
+    pub fn pass(&self) -> Result<(), Option<Arc<str>>> {
+        match &self.settings {
+            GateSettings::Open => Ok(()),
+            GateSettings::Closed { text } => {
+                self.metrics.gate_refused();
+                Err(text.clone())
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! `[limits]`: how often somebody may post and attempt.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::reader::Reader;
+use crate::domain::DomainName;
+
+/// Microseconds of an hour.
+const HOUR: u64 = 3_600_000_000;
+
+/// How often somebody may post and attempt. `None` is no limit.
+#[derive(Debug, Clone)]
+pub struct LimitSettings {
+    /// Posts of an address; eight times as many of an IPv6 /48.
+    pub posts: Option<Refill>,
+    /// Attempts of an address; eight times as many of an IPv6 /48.
+    pub address: Option<Refill>,
+    /// Attempts for an e-mail address.
+    pub email: Option<Refill>,
+    /// Attempts with a valid proof for an e-mail address, from one network.
+    pub proven: Option<Refill>,
+    /// Attempts in all.
+    pub service: Option<Refill>,
+    /// The most buckets of each limit in memory.
+    pub max_buckets: usize,
+    /// Networks whose addresses are not limited.
+    pub exempt: Vec<IpNet>,
+    /// Which e-mail addresses are one mailbox.
+    pub mailbox: MailboxSettings,
+}
+
+/// So many at once, and one more after each interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refill {
+    /// The most at once; at least one.
+    pub burst: u32,
+    /// The interval; at least a microsecond.
+    pub every: Duration,
+}
+
+/// Which e-mail addresses are one mailbox.
+#[derive(Debug, Clone, Default)]
+pub struct MailboxSettings {
+    /// Whether what follows a `+` is a tag.
+    pub fold_plus: bool,
+    /// The domains where dots before the `@` mean nothing.
+    pub fold_dots: Vec<DomainName>,
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
+    LimitSettings {
+        posts: refill(reader, "posts"),
+        address: refill(reader, "address"),
+        email: refill(reader, "email"),
+        proven: refill(reader, "proven"),
+        service: refill(reader, "service"),
+        max_buckets: reader.count("limits.max_buckets", 1_000..=100_000_000),
+        exempt: exempt(reader),
+        mailbox: MailboxSettings {
+            fold_plus: reader.flag("limits.email.fold_plus"),
+            fold_dots: fold_dots(reader),
+        },
+    }
+}
+
+fn refill(reader: &mut Reader<'_>, limit: &str) -> Option<Refill> {
+    let burst = reader.integer(&format!("limits.{limit}.burst"), &(0..=1_000_000_000));
+    let per_hour = reader.integer(&format!("limits.{limit}.per_hour"), &(1..=1_000_000_000));
+    let burst = u32::try_from(burst).unwrap_or(u32::MAX);
+    (burst > 0).then(|| Refill { burst, every: Duration::from_micros((HOUR / per_hour).max(1)) })
+}
+
+fn exempt(reader: &mut Reader<'_>) -> Vec<IpNet> {
+    let mut networks = Vec::new();
+    for text in reader.list("limits.exempt") {
+        match text.parse::<IpNet>() {
+            // Host bits that are set tell that another network was meant.
+            Ok(network) if network.trunc() == network => networks.push(network),
+            _ => reader.fault("limits.exempt", "networks such as 10.0.0.0/8 or 2001:db8::/32"),
+        }
+    }
+    networks
+}
+
+fn fold_dots(reader: &mut Reader<'_>) -> Vec<DomainName> {
+    let mut domains = Vec::new();
+    for text in reader.list("limits.email.fold_dots") {
+        match DomainName::parse(&text) {
+            Some(domain) => domains.push(domain),
+            None => reader.fault("limits.email.fold_dots", "domains such as gmail.com"),
+        }
+    }
+    domains
+}

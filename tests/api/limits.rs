@@ -1,0 +1,272 @@
+//! The limits, as callers meet them: what is spent when, and what an answer tells of it.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method, StatusCode};
+
+use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+
+/// A person with their own e-mail address.
+fn person(number: usize) -> serde_json::Value {
+    ada_with("email", format!("ada{number}@example.com"))
+}
+
+/// [`ada`] with a password that nobody typed before, so that it is another attempt.
+fn ada_again(number: usize) -> serde_json::Value {
+    ada_with("password", format!("Difference-Engine-{number}"))
+}
+
+/// A limit of so many, which do not come back while a test runs.
+fn limited(limit: &str, burst: u32) -> TestAppBuilder {
+    TestApp::builder()
+        .set(&format!("limits.{limit}.burst"), &burst.to_string())
+        .set(&format!("limits.{limit}.per_hour"), "20")
+}
+
+async fn decisions(app: &TestApp, limit: &str, outcome: &str) -> u64 {
+    let text = app.get_admin("/metrics").await.text;
+    let name = format!("limiter_decisions_total{{limit=\"{limit}\",outcome=\"{outcome}\"}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&name));
+    line.expect(&name).parse().unwrap()
+}
+
+/// A post from another address of this machine.
+async fn from(app: &TestApp, last: u8, form: &serde_json::Value) -> Answer {
+    let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
+    let client = Client::builder().no_proxy().local_address(address).build().unwrap();
+    Answer::of(client.post(app.url("/signup")).json(form)).await
+}
+
+fn number(answer: &Answer, name: &str) -> u64 {
+    answer.header(name).unwrap_or_else(|| panic!("{name} in {answer:?}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn an_address_is_told_how_it_stands_and_waits_when_it_has_nothing_left() {
+    let app = limited("address", 3).spawn().await;
+    for n in 0..3 {
+        let answer = app.sign_up(&person(n)).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"attempts\";q=3;w=540"));
+        let stands = answer.header("ratelimit").unwrap();
+        assert!(stands.starts_with(&format!("\"attempts\";r={};t=", 2 - n)), "{stands}");
+    }
+    let answer = app.sign_up(&person(3)).await;
+    assert_eq!(
+        (answer.status, answer.problem().as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
+    );
+    let wait = number(&answer, "retry-after");
+    assert!((170..=180).contains(&wait), "{wait}");
+    assert_eq!(answer.json()["retry_after"], wait);
+    let stands = format!("\"attempts\";r=0;t={wait}");
+    assert_eq!(answer.header("ratelimit"), Some(stands.as_str()));
+    assert_eq!(answer.json()["challenge"], "/signup/challenge");
+    assert_eq!(app.creates().len(), 3);
+    // Somebody else is not concerned.
+    assert_eq!(from(&app, 2, &person(4)).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn every_post_is_spent_before_anything_of_it_is_looked_at() {
+    let app = limited("posts", 3).spawn().await;
+    assert_eq!(app.sign_up_raw("application/json", "{").await.problem(), "malformed_body");
+    let foreign = app.post().header("origin", "https://foreign.example").json(&());
+    drop(Answer::of(foreign).await);
+    let nowhere = app.client.post(app.url("/nowhere"));
+    assert_eq!(Answer::of(nowhere).await.problem(), "not_found");
+
+    // Neither parsed nor read: it is not told what is wrong with it.
+    let refused = app.sign_up_raw("text/plain", vec![b'x'; 100_000]).await;
+    assert_eq!(refused.problem(), "rate_limited");
+    assert_eq!(refused.header("ratelimit-policy"), Some("\"posts\";q=3;w=540"));
+    let wait = number(&refused, "retry-after");
+    let stands = format!("\"posts\";r=0;t={wait}");
+    assert_eq!(refused.header("ratelimit"), Some(stands.as_str()));
+    assert_eq!(refused.json().get("challenge"), None, "no proof passes beyond it");
+    assert_eq!(app.sign_up(&ada()).await.problem(), "rate_limited");
+
+    // No other method spends anything, or is refused.
+    for method in [Method::GET, Method::OPTIONS, Method::HEAD, Method::PUT] {
+        let answer = Answer::of(app.client.request(method, app.url("/signup"))).await;
+        assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.header("ratelimit"), None);
+    }
+    assert_eq!(decisions(&app, "posts", "refused").await, 2);
+    assert_eq!(decisions(&app, "address", "allowed").await, 0);
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_can_read_the_refusal() {
+    let origin = "https://www.example.com";
+    let app = limited("posts", 1).set("http.allowed_origins", origin).spawn().await;
+    let post = || app.post().header("origin", origin).json(&ada());
+    drop(Answer::of(post()).await);
+    let refused = Answer::of(post()).await;
+    assert_eq!(refused.problem(), "rate_limited");
+    assert_eq!(refused.header("access-control-allow-origin"), Some(origin));
+    let exposed = refused.header("access-control-expose-headers").unwrap();
+    assert!(exposed.contains("ratelimit-policy") && exposed.contains("retry-after"), "{exposed}");
+}
+
+#[tokio::test]
+async fn what_is_refused_earlier_spends_no_attempt() {
+    let app = limited("address", 1).spawn().await;
+    for _ in 0..3 {
+        let answer = app.sign_up(&ada_with("password", "short")).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.header("ratelimit").unwrap().starts_with("\"posts\""));
+    }
+    assert_eq!(decisions(&app, "address", "allowed").await, 0);
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert_eq!(decisions(&app, "address", "allowed").await, 1);
+}
+
+#[tokio::test]
+async fn a_repeated_sign_up_spends_no_attempt() {
+    let app = limited("address", 1).spawn().await;
+    for replayed in [None, Some("true"), Some("true")] {
+        let keyed = app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada());
+        let answer = Answer::of(keyed).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        assert_eq!(answer.header("idempotency-replayed"), replayed);
+    }
+    assert_eq!(decisions(&app, "address", "allowed").await, 1);
+    assert_eq!(app.sign_up(&person(1)).await.problem(), "rate_limited");
+}
+
+#[tokio::test]
+async fn a_limited_sign_up_frees_its_key() {
+    let app = limited("email", 1).set("limits.email.per_hour", "36000").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let keyed = || app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada_again(1));
+    let mut answer = Answer::of(keyed()).await;
+    // The permit comes back after a tenth of a second.
+    while answer.status == StatusCode::TOO_MANY_REQUESTS {
+        answer = Answer::of(keyed()).await;
+    }
+    assert_eq!(answer.problem(), "email_taken");
+    assert_eq!(answer.header("idempotency-replayed"), None);
+}
+
+#[tokio::test]
+async fn an_e_mail_address_has_a_limit_from_anywhere_and_nobody_is_told_how_it_stands() {
+    let app = limited("email", 2).spawn().await;
+    assert_eq!(from(&app, 2, &ada_again(0)).await.status, StatusCode::CREATED);
+    let tagged = ada_with("email", "ADA+tag@example.com");
+    assert_eq!(from(&app, 3, &tagged).await.status, StatusCode::CREATED);
+    let refused = from(&app, 4, &ada_again(2)).await;
+    assert_eq!(refused.problem(), "rate_limited");
+    assert!(number(&refused, "retry-after") > 0);
+    assert_eq!(refused.json()["challenge"], "/signup/challenge");
+    assert_eq!((refused.header("ratelimit"), refused.header("ratelimit-policy")), (None, None));
+    assert_eq!(from(&app, 4, &person(1)).await.status, StatusCode::CREATED);
+    assert_eq!(decisions(&app, "email", "refused").await, 1);
+    assert_eq!(app.creates().len(), 3);
+}
+
+#[tokio::test]
+async fn all_together_have_a_limit() {
+    let app = limited("service", 2).spawn().await;
+    for n in 2..4 {
+        assert_eq!(from(&app, n, &person(n.into())).await.status, StatusCode::CREATED);
+    }
+    let refused = from(&app, 9, &person(9)).await;
+    assert_eq!(refused.problem(), "rate_limited");
+    assert_eq!(refused.header("ratelimit"), None);
+}
+
+#[tokio::test]
+async fn an_exempt_network_has_no_limits_of_an_address() {
+    let app =
+        limited("address", 1).set("limits.posts.burst", "1").set("limits.exempt", "127.0.0.0/24");
+    let app = app.spawn().await;
+    for n in 0..3 {
+        let answer = app.sign_up(&person(n)).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+        assert_eq!(answer.header("ratelimit"), None);
+    }
+    assert_eq!(decisions(&app, "address", "exempt").await, 3);
+}
+
+#[tokio::test]
+async fn limits_that_are_off_are_not_spoken_of() {
+    let app = limited("address", 0).set("limits.posts.burst", "0").spawn().await;
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!((answer.status, answer.header("ratelimit")), (StatusCode::CREATED, None));
+    assert!(!app.get_admin("/metrics").await.text.contains("limit=\"address\""));
+}
+
+#[tokio::test]
+async fn a_browser_is_shown_its_form_again_with_the_wait() {
+    let app = limited("address", 1).spawn().await;
+    assert_eq!(app.sign_up(&person(1)).await.status, StatusCode::CREATED);
+    let form = [("email", "ada@example.com"), ("password", "Difference-Engine-1843")];
+    let answer = Answer::of(app.post().header("accept", "text/html").form(&form)).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(answer.header("content-type").unwrap().starts_with("text/html"));
+    assert!(answer.header("retry-after").is_some() && answer.header("ratelimit").is_some());
+    assert!(answer.text.contains("ada@example.com"), "{}", answer.text);
+    assert!(!answer.text.contains("Difference-Engine"));
+}
+
+#[tokio::test]
+async fn a_closed_gate_lets_nothing_in_and_reads_nothing() {
+    let text = "Back on Monday at nine.";
+    let app = TestApp::builder().set("signup.open", "false").set("signup.closed_text", text);
+    let app = app.spawn().await;
+    let malformed = app.sign_up_raw("application/json", "{").await;
+    for answer in [malformed, app.sign_up(&ada()).await] {
+        assert_eq!(
+            (answer.status, answer.problem().as_str()),
+            (StatusCode::FORBIDDEN, "signups_closed")
+        );
+        assert_eq!(answer.json()["detail"], text);
+    }
+    let page = app.post().header("accept", "text/html").header(CONTENT_TYPE, "text/plain");
+    let page = Answer::of(page).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains(text), "{}", page.text);
+    assert!(app.creates().is_empty());
+    let metrics = app.get_admin("/metrics").await.text;
+    assert!(metrics.contains("signup_gate_refused_total 3"), "{metrics}");
+    assert_eq!(decisions(&app, "posts", "allowed").await, 3);
+}
+
+#[tokio::test]
+async fn domains_and_tags_are_refused_with_all_other_faults() {
+    let app = TestApp::builder()
+        .set("email.allow_domains", "example.com, bücher.example, evil.net")
+        .set("email.deny_domains", "bad.example.com")
+        .set("email.plus", "refuse")
+        .spawn()
+        .await;
+    let faults = async |email: &str| {
+        let mut form = ada_with("email", email);
+        form["nickname"] = "x".repeat(301).into();
+        app.sign_up(&form).await.errors()
+    };
+    let at = |pointer: &str, code: &str| (pointer.to_owned(), code.to_owned());
+    let nickname = || at("/nickname", "too_long");
+    for email in ["a@notevil.net", "a@evil.net.example", "a@x.bad.example.com", "a@elsewhere.com"] {
+        assert_eq!(
+            faults(email).await,
+            [at("/email", "domain_not_allowed"), nickname()],
+            "{email}"
+        );
+    }
+    assert_eq!(faults("a+b@example.com").await, [at("/email", "not_allowed"), nickname()]);
+    for email in ["a@mail.example.com", "a@xn--bcher-kva.example"] {
+        assert_eq!(faults(email).await, [nickname()], "{email}");
+    }
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let metrics = app.get_admin("/metrics").await.text;
+    for line in [
+        "signup_email_rules_total{outcome=\"allowed\"} 3",
+        "signup_email_rules_total{outcome=\"domain_not_allowed\"} 4",
+        "signup_email_rules_total{outcome=\"not_allowed\"} 1",
+    ] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}

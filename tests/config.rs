@@ -110,3 +110,48 @@ fn healthcheck_fails_where_nothing_listens() {
     let output = run(&["healthcheck", "--address", "127.0.0.1:1"], &[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
+
+#[test]
+fn every_fault_of_limits_and_domains_is_named() {
+    let mut variables = TENANT.to_vec();
+    let faulty = [
+        ("SIGNUP__LIMITS__EXEMPT", "10.0.0.1/8, 192.0.2.0/24"),
+        ("SIGNUP__LIMITS__POSTS__BURST", "-1"),
+        ("SIGNUP__LIMITS__EMAIL__PER_HOUR", "0"),
+        ("SIGNUP__LIMITS__EMAIL__FOLD_DOTS", "a@gmail.com"),
+        ("SIGNUP__LIMITS__MAX_BUCKETS", "10"),
+        ("SIGNUP__EMAIL__ALLOW_DOMAINS", "*.example.com"),
+        ("SIGNUP__EMAIL__DENY_DOMAINS", "https://evil.net"),
+        ("SIGNUP__EMAIL__PLUS", "perhaps"),
+        ("SIGNUP__SIGNUP__OPEN", "ajar"),
+    ];
+    variables.extend(faulty);
+    let long = "x".repeat(501);
+    variables.push(("SIGNUP__SIGNUP__CLOSED_TEXT", &long));
+    let output = run(&["config", "check"], &variables);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let stderr = text(&output.stderr);
+    for key in [
+        "limits.exempt (",
+        "limits.posts.burst (",
+        "limits.email.per_hour (",
+        "limits.email.fold_dots (",
+        "limits.max_buckets (",
+        "email.allow_domains (",
+        "email.deny_domains (",
+        "email.plus (",
+        "signup.open (",
+        "signup.closed_text (",
+    ] {
+        assert!(stderr.contains(key), "{key} in {stderr}");
+    }
+    let both = [
+        TENANT[0],
+        TENANT[1],
+        TENANT[2],
+        ("SIGNUP__EMAIL__ALLOW_DOMAINS", "b\u{fc}cher.example"),
+        ("SIGNUP__EMAIL__DENY_DOMAINS", "xn--bcher-kva.example"),
+    ];
+    let output = run(&["config", "check"], &both);
+    assert!(text(&output.stderr).contains("email.deny_domains"), "{output:?}");
+}

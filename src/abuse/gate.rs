@@ -18,6 +18,14 @@ impl Gate {
         Self { settings, metrics }
     }
 
+    /// Whether it is closed, and with which text.
+    pub const fn closed(&self) -> Option<Option<&Arc<str>>> {
+        match &self.settings {
+            GateSettings::Open => None,
+            GateSettings::Closed { text } => Some(text.as_ref()),
+        }
+    }
+
     /// Lets a post in.
     ///
     /// # Errors

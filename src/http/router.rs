@@ -11,7 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::head_limits::HeadLimits;
 use super::limits::{PostLimit, posts};
 use super::observe::{Observer, observe};
-use super::problem::{method_not_allowed, not_found, panicked};
+use super::problem::{Problem, ProblemCode, method_not_allowed, not_found, panicked};
 use super::stages::Stages;
 use super::{cors, handlers};
 use crate::abuse::{Challenges, ENDPOINT, Proxies};
@@ -78,7 +78,11 @@ pub fn admin(parts: &Parts) -> Router {
 fn pages(parts: &Parts) -> Router {
     let mut routes = Router::new().route("/signup/success", get(handlers::success));
     if parts.page.settings().enabled {
-        routes = routes.route("/signup", get(handlers::form));
+        let form = match parts.stages.gate.closed().map(Option::<&Arc<str>>::cloned) {
+            None => get(handlers::form),
+            Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).told(text)),
+        };
+        routes = routes.route("/signup", form);
     }
     routes.with_state(Arc::clone(&parts.page))
 }

@@ -45,7 +45,7 @@ fn encoded(payload: &Value) -> String {
 }
 
 /// What the widget puts into the form.
-async fn proof(app: &TestApp) -> String {
+pub(crate) async fn proof(app: &TestApp) -> String {
     let (challenge, solution) = solved(app).await;
     encoded(&json!({"challenge": challenge, "solution": solution}))
 }

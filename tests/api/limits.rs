@@ -6,6 +6,8 @@ use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode};
 
 use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::challenges::proof;
+use crate::postgres;
 
 /// A person with their own e-mail address.
 fn person(number: usize) -> serde_json::Value {
@@ -25,10 +27,8 @@ fn limited(limit: &str, burst: u32) -> TestAppBuilder {
 }
 
 async fn decisions(app: &TestApp, limit: &str, outcome: &str) -> u64 {
-    let text = app.get_admin("/metrics").await.text;
-    let name = format!("limiter_decisions_total{{limit=\"{limit}\",outcome=\"{outcome}\"}} ");
-    let line = text.lines().find_map(|line| line.strip_prefix(&name));
-    line.expect(&name).parse().unwrap()
+    let labels = format!("{{limit=\"{limit}\",outcome=\"{outcome}\"}}");
+    app.metric(&format!("limiter_decisions_total{labels}")).await
 }
 
 /// A post from another address of this machine.
@@ -228,6 +228,10 @@ async fn a_closed_gate_lets_nothing_in_and_reads_nothing() {
     let page = Answer::of(page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains(text), "{}", page.text);
+    let form = app.client.get(app.url("/signup")).header("accept", "text/html");
+    let form = Answer::of(form).await;
+    assert_eq!(form.status, StatusCode::FORBIDDEN);
+    assert!(form.text.contains(text) && !form.text.contains("<form"), "{}", form.text);
     assert!(app.creates().is_empty());
     let metrics = app.get_admin("/metrics").await.text;
     assert!(metrics.contains("signup_gate_refused_total 3"), "{metrics}");
@@ -268,5 +272,99 @@ async fn domains_and_tags_are_refused_with_all_other_faults() {
         "signup_email_rules_total{outcome=\"not_allowed\"} 1",
     ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_solved_challenge_passes_beyond_the_limits_up_to_a_cap() {
+    let app = limited("address", 1)
+        .set("limits.email.burst", "1")
+        .set("limits.service.burst", "1")
+        .set("limits.proven.burst", "2")
+        .set("challenge.work.cost", "1000")
+        .set("challenge.work.tries", "2")
+        .spawn()
+        .await;
+    assert_eq!(app.sign_up(&ada_again(0)).await.status, StatusCode::CREATED);
+    let proven = async |number| {
+        let mut form = ada_again(number);
+        form["altcha"] = proof(&app).await.into();
+        app.sign_up(&form).await
+    };
+    assert_eq!(app.sign_up(&ada_again(1)).await.problem(), "rate_limited");
+    for number in 2..4 {
+        assert_eq!(proven(number).await.problem(), "email_taken");
+    }
+    let refused = proven(4).await;
+    assert_eq!(refused.problem(), "rate_limited");
+    assert_eq!(refused.json().get("challenge"), None, "another proof does not help");
+    assert_eq!(decisions(&app, "address", "proven").await, 3);
+    assert_eq!(decisions(&app, "proven", "refused").await, 1);
+    assert_eq!(app.creates().len(), 3);
+}
+
+#[tokio::test]
+async fn who_is_asked_for_a_proof_spends_no_attempt() {
+    let app = limited("address", 1).spawn().await;
+    for number in 0..3 {
+        let mut form = person(number);
+        form["subject"] = "a robot fills in everything".into();
+        assert_eq!(app.sign_up(&form).await.problem(), "challenge_required");
+    }
+    assert_eq!(decisions(&app, "address", "allowed").await, 0);
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn addresses_behind_a_trusted_proxy_have_buckets_of_their_own_in_bounded_memory() {
+    let app = limited("posts", 1)
+        .set("http.trusted_proxies", "127.0.0.1")
+        .set("limits.max_buckets", "1000")
+        .spawn()
+        .await;
+    let post = async |address: String| {
+        let post = app.post().header("x-forwarded-for", address).body("{");
+        Answer::of(post.header(CONTENT_TYPE, "application/json")).await.status
+    };
+    for n in 0..3_000_u32 {
+        let [.., high, low] = n.to_be_bytes();
+        assert_eq!(post(format!("198.18.{high}.{low}")).await, StatusCode::BAD_REQUEST, "{n}");
+    }
+    assert_eq!(post("198.18.11.183".to_owned()).await, StatusCode::TOO_MANY_REQUESTS);
+    // A forged hop in front of the one that the proxy saw changes nothing.
+    let forged = post("203.0.113.1, 198.18.11.183".to_owned()).await;
+    assert_eq!(forged, StatusCode::TOO_MANY_REQUESTS);
+    assert!(app.metric("limiter_entries{limit=\"posts\"}").await <= 1_000);
+    assert!(app.metric("limiter_evictions_total{limit=\"posts\"}").await >= 2_000);
+}
+
+#[tokio::test]
+async fn replicas_share_the_limits_on_attempts() {
+    let database = postgres::database().await;
+    let replica = async |builder: TestAppBuilder| {
+        let builder = builder.set("database.url", &database);
+        builder.set("secrets.key", "0123456789abcdef0123456789abcdef").spawn().await
+    };
+    let one = replica(limited("address", 4)).await;
+    let other = replica(limited("address", 4).set("auth0.domain", one.auth0.url())).await;
+    let mut refused = Vec::new();
+    for nth in 0..8 {
+        let app = if nth % 2 == 0 { &one } else { &other };
+        let answer = app.sign_up(&person(nth)).await;
+        if answer.status != StatusCode::CREATED {
+            assert_eq!(answer.problem(), "rate_limited");
+            let wait = number(&answer, "retry-after");
+            assert_eq!(
+                answer.header("ratelimit"),
+                Some(format!("\"attempts\";r=0;t={wait}").as_str())
+            );
+            refused.push(nth);
+        }
+    }
+    assert_eq!(refused, [4, 5, 6, 7]);
+    // Each replica asked the database once, and knew it afterwards.
+    for app in [&one, &other] {
+        assert_eq!(decisions(app, "address", "refused_shared").await, 1);
+        assert_eq!(decisions(app, "address", "refused").await, 1);
     }
 }

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use auth0_emulator::{Emulator, Fault, Route};
+use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
 use reqwest::Client;
 use serde_json::{Value, json};
 
@@ -95,6 +95,13 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
     broken["password"] = "Canary-".into();
     post(broken.to_string()).await;
     post(format!("{{\"email\":\"{}\",{}", "canary.mail.1@example.com", person(52))).await;
+    for (name, value) in
+        [("altcha", "canary-proof"), ("form_token", "canary-form"), ("subject", "canary-trap")]
+    {
+        let mut suspicious = person(53);
+        suspicious[name] = value.into();
+        post(suspicious.to_string()).await;
+    }
     auth0.fault(Route::Token, Fault::answer(401).body(echo));
     auth0.revoke_tokens();
     post(person(52).to_string()).await;
@@ -121,6 +128,38 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
             let found = text.lines().find(|line| line.contains(canary.as_str()));
             assert!(found.is_none(), "{canary} in {where_}: {found:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_captchas_token_goes_to_its_service_alone() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let settings = [
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-captcha-secret"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
+        // Nobody listens there.
+        ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", "http://127.0.0.1:1/siteverify"),
+        ("SIGNUP__CHALLENGE__REQUIRED", "always"),
+        ("RUST_LOG", "trace"),
+    ];
+    let mut process = Process::start(&auth0, &settings).await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    let mut form = json!({"email": "ada@example.com", "password": "Difference-Engine-1843"});
+    form["cf-turnstile-response"] = "canary-captcha-token".into();
+    let url = format!("http://{}/signup", process.address);
+    let answer = client.post(url).json(&form).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 503);
+    let answer = ("answer".to_owned(), answer.text().await.unwrap());
+    process.terminate();
+    let files = files(process.folder());
+    let told = files.iter().any(|(_, text)| text.contains("the captcha service does not answer"));
+    assert!(told, "the log is there");
+    for (where_, text) in files.iter().chain([&answer]) {
+        let found = text.lines().find(|line| line.contains("canary"));
+        assert!(found.is_none(), "{where_}: {found:?}");
     }
 }
 

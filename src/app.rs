@@ -132,7 +132,8 @@ impl App {
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
         rules.ignored.extend(challenge.honeypot.clone());
         let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
-        let challenges = Challenges::start(challenge, &digests, clock_of, metrics_of, &lifecycle)?;
+        let challenges =
+            Challenges::start(challenge, &limits, &digests, clock_of, metrics_of, &lifecycle)?;
         let challenges = Arc::new(challenges);
         texts::load();
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));

@@ -4,20 +4,21 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
-use super::buckets::Buckets;
 use super::captcha::{Captcha, CaptchaFault};
 use super::evidence::Evidence;
 use super::form_token::{Filled, FormToken};
 use super::network::Network;
+use super::permits::Permits;
 use super::pressure::Pressure;
-use super::work::ProofOfWork;
+use super::work::{ProofOfWork, Strength};
 use crate::clock::Clock;
-use crate::config::{ChallengeSettings, Fail, Required};
+use crate::config::{ChallengeSettings, Fail, LimitSettings, Required};
 use crate::domain::submission::Submission;
-use crate::ledger::{Digests, Redemption};
+use crate::ledger::{Digests, Rate, Redemption};
 use crate::lifecycle::Lifecycle;
 use crate::signup::{Done, Outcome, Refusal};
 use crate::telemetry::{Metrics, chain};
@@ -31,9 +32,12 @@ pub struct Challenges {
     pub(super) captcha: Option<Captcha>,
     /// `None` unless it decides.
     pressure: Option<Pressure>,
-    slow_lane: Buckets,
+    /// `None` where there is none.
+    slow_lane: Option<Permits>,
     /// Challenges given out.
-    pub(super) issued: Buckets,
+    pub(super) issued: Permits,
+    /// Networks that are asked for nothing under pressure.
+    exempt: Vec<IpNet>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -73,12 +77,14 @@ impl Reason {
 }
 
 impl Challenges {
-    /// Challenges by these settings.
+    /// Challenges by these settings; `limits` says how many networks are remembered, and which are
+    /// never asked for anything under pressure.
     ///
     /// # Errors
     /// When the client of the captcha service cannot be built.
     pub fn start(
         settings: ChallengeSettings,
+        limits: &LimitSettings,
         digests: &Digests,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
@@ -86,15 +92,25 @@ impl Challenges {
     ) -> Result<Self, reqwest::Error> {
         const HOUR: Duration = Duration::from_hours(1);
         const MINUTE: Duration = Duration::from_mins(1);
-        let now = Instant::now();
+        let (slow, issued) = (settings.slow_lane_per_hour, settings.work.per_minute.max(1));
+        let most = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
         Ok(Self {
             form_tokens: FormToken::new(digests, settings.fill_time.clone()),
             work: ProofOfWork::start(&settings.work, digests, lifecycle),
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
-            pressure: adaptive.then(|| Pressure::new(settings.adaptive, now)),
-            slow_lane: Buckets::new(HOUR / settings.slow_lane_per_hour.max(1)),
-            issued: Buckets::new(MINUTE / settings.work.per_minute.max(1)),
+            pressure: adaptive
+                .then(|| Pressure::new(settings.adaptive, most, metrics.limiter("pressure"))),
+            slow_lane: (adaptive && slow > 0).then(|| {
+                let rate = Rate { burst: slow, every: HOUR / slow };
+                Permits::new(rate, most, metrics.limiter("slow_lane"))
+            }),
+            issued: Permits::new(
+                Rate { burst: issued, every: MINUTE / issued },
+                most,
+                metrics.limiter("challenges"),
+            ),
+            exempt: limits.exempt.clone(),
             settings,
             clock,
             metrics,
@@ -127,10 +143,9 @@ impl Challenges {
         evidence: Evidence,
         address: IpAddr,
     ) -> Result<Option<Redemption>, Refusal> {
-        let network = Network::from(address);
-        let admitted = self.judge(evidence, network).await;
-        if let Some(pressure) = &self.pressure {
-            pressure.attempt(network, admitted.is_err(), Instant::now());
+        let admitted = self.judge(evidence, address).await;
+        if let Some(pressure) = self.pressure_of(address) {
+            pressure.attempt(address.into(), admitted.is_err(), Instant::now());
         }
         admitted
     }
@@ -140,7 +155,10 @@ impl Challenges {
         if matches!(done.outcome, Outcome::Refused(Refusal::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
-        let Some(pressure) = self.pressure.as_ref().filter(|_| !done.replayed) else { return };
+        if done.replayed {
+            return;
+        }
+        let Some(pressure) = self.pressure_of(address) else { return };
         match &done.outcome {
             Outcome::EmailTaken
             | Outcome::UsernameTaken
@@ -167,22 +185,29 @@ impl Challenges {
         }
     }
 
-    /// How strong a proof this network is to bring now; `None` where none is needed.
-    pub(super) fn strength(&self, network: Network) -> Option<super::work::Strength> {
-        self.pressure.as_ref()?.of(network, Instant::now())
+    /// How strong a proof this address is to bring now; `None` where none is needed.
+    pub(super) fn strength(&self, address: IpAddr) -> Option<Strength> {
+        self.pressure_of(address)?.of(address.into(), Instant::now())
+    }
+
+    /// What measures this address, if anything does.
+    fn pressure_of(&self, address: IpAddr) -> Option<&Pressure> {
+        let address = address.to_canonical();
+        let exempt = self.exempt.iter().any(|network| network.contains(&address));
+        self.pressure.as_ref().filter(|_| !exempt)
     }
 
     async fn judge(
         &self,
         evidence: Evidence,
-        network: Network,
+        address: IpAddr,
     ) -> Result<Option<Redemption>, Refusal> {
         let now = self.clock.now();
         let robot = self.robot(&evidence, now);
-        let reason = robot.or_else(|| self.reason(network));
+        let reason = robot.or_else(|| self.reason(address));
         let Some(proof) = evidence.proof else {
             let Some(reason) = reason else { return Ok(None) };
-            return self.without(reason, network).map(|()| None);
+            return self.without(reason, address).map(|()| None);
         };
         let proof = match &self.captcha {
             None => self.work.judge(proof.expose_secret(), now).map_err(|fault| {
@@ -214,20 +239,19 @@ impl Challenges {
         }
     }
 
-    fn reason(&self, network: Network) -> Option<Reason> {
+    fn reason(&self, address: IpAddr) -> Option<Reason> {
         match self.settings.required {
             Required::Off => None,
             Required::Always => Some(Reason::Always),
-            Required::Adaptive => self.strength(network).map(|_| Reason::Pressure),
+            Required::Adaptive => self.strength(address).map(|_| Reason::Pressure),
         }
     }
 
     /// An attempt that brings no proof and needs one: the slow lane, for people who cannot, unless
     /// it looks like a robot's.
-    fn without(&self, reason: Reason, network: Network) -> Result<(), Refusal> {
-        let most = self.settings.slow_lane_per_hour;
-        if reason == Reason::Pressure && self.slow_lane.take(network, most, Instant::now()).is_ok()
-        {
+    fn without(&self, reason: Reason, address: IpAddr) -> Result<(), Refusal> {
+        let lane = self.slow_lane.as_ref().filter(|_| reason == Reason::Pressure);
+        if lane.is_some_and(|lane| lane.spend(Network::from(address).bits()).is_ok()) {
             self.metrics.challenges().slow_lane();
             return Ok(());
         }

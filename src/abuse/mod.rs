@@ -1,7 +1,6 @@
 //! What keeps the tenant safe behind the service: who a client is, how often it may try, what it
 //! has to prove. Stands between the surface and the use case; knows nothing of requests or answers.
 
-mod buckets;
 mod captcha;
 mod challenges;
 mod client_address;

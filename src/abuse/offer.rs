@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use altcha::Challenge;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::challenges::Challenges;
 use super::network::Network;
@@ -58,8 +57,7 @@ impl Challenges {
     /// # Errors
     /// When it asked too often, or none can be made.
     pub async fn offer(&self, address: IpAddr) -> Result<Offer, NoOffer> {
-        let network = Network::from(address);
-        let strength = self.strength(network);
+        let strength = self.strength(address);
         let required = match self.settings.required {
             Required::Off => false,
             Required::Always => true,
@@ -69,8 +67,8 @@ impl Challenges {
             let site_key = Some(captcha.settings().site_key.clone());
             return Ok(Offer { required, kind: self.kind(), site_key, work: None });
         }
-        let limited = self.issued.take(network, self.settings.work.per_minute, Instant::now());
-        limited.map_err(|retry_after| NoOffer::Limited { retry_after })?;
+        let limited = self.issued.spend(Network::from(address).bits());
+        limited.map_err(|standing| NoOffer::Limited { retry_after: standing.more_in })?;
         let strength = strength.unwrap_or(Strength::Calm);
         let work = self.work.challenge(strength, self.clock.now()).await;
         let metrics = self.metrics.challenges();

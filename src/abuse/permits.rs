@@ -74,6 +74,13 @@ impl Permits {
         }
     }
 
+    /// How a bucket stands; spends nothing.
+    pub(super) fn standing(&self, key: u128) -> Standing {
+        let now = self.now();
+        let until = self.shard(key).find(key);
+        self.gcra.standing(until, now)
+    }
+
     /// Notes that there is no permit before that time has passed, as others know.
     pub(super) fn learn(&self, key: u128, wait: Duration) {
         let now = self.now();

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::buckets::Buckets;
 use super::network::Network;
+use super::permits::Permits;
 use super::work::Strength;
 use crate::config::AdaptiveSettings;
+use crate::ledger::Rate;
+use crate::telemetry::LimiterMetrics;
 
 /// What is counted is counted over this time and the one before it.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -26,7 +28,8 @@ const DEEPEST: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Pressure {
     settings: AdaptiveSettings,
-    networks: Buckets,
+    /// Permits that nobody is refused for: how many are spent is what counts.
+    networks: Permits,
     all: Mutex<Windows>,
 }
 
@@ -46,26 +49,43 @@ struct Count {
 
 impl Pressure {
     /// None, so far.
-    pub(super) fn new(settings: AdaptiveSettings, now: Instant) -> Self {
-        let all = Windows { began: now, now: Count::default(), last: Count::default() };
-        Self { settings, networks: Buckets::new(settings.address_refill), all: Mutex::new(all) }
+    pub(super) fn new(
+        settings: AdaptiveSettings,
+        max_networks: usize,
+        metrics: LimiterMetrics,
+    ) -> Self {
+        let burst = settings.address_burst.saturating_mul(DEEPEST);
+        let rate = Rate { burst, every: settings.address_refill };
+        let began = Instant::now();
+        let all = Windows { began, now: Count::default(), last: Count::default() };
+        let networks = Permits::new(rate, max_networks, metrics);
+        Self { settings, networks, all: Mutex::new(all) }
+    }
+
+    /// The attempts of a network that count now.
+    fn level(&self, network: Network) -> u32 {
+        let deepest = self.settings.address_burst.saturating_mul(DEEPEST);
+        let left = u32::try_from(self.networks.standing(network.bits()).left);
+        deepest.saturating_sub(left.unwrap_or(u32::MAX))
     }
 
     /// Counts an attempt of a network, and whether it came to nothing at once. One that tries more
     /// often than people do is under pressure itself and says nothing of the others.
     pub(super) fn attempt(&self, network: Network, refused: bool, now: Instant) {
         let burst = self.settings.address_burst;
-        let counts = self.networks.level(network, now) < burst;
-        // A bucket that is full stays full.
-        let _full = self.networks.take(network, burst.saturating_mul(DEEPEST), now);
-        if counts {
+        let level = self.level(network);
+        if level < burst.saturating_mul(DEEPEST) {
+            // Others may spend the last one in between; it is spent then.
+            let _spent = self.networks.spend(network.bits());
+        }
+        if level < burst {
             self.count(Count { attempts: 1, refused: refused.into() }, now);
         }
     }
 
     /// Counts that an attempt of a network came to nothing after all.
     pub(super) fn refused(&self, network: Network, now: Instant) {
-        if self.networks.level(network, now) <= self.settings.address_burst {
+        if self.level(network) <= self.settings.address_burst {
             self.count(Count { attempts: 0, refused: 1 }, now);
         }
     }
@@ -80,7 +100,7 @@ impl Pressure {
     /// How strong a proof this network is to bring now; `None` in calm.
     pub(super) fn of(&self, network: Network, now: Instant) -> Option<Strength> {
         let burst = self.settings.address_burst;
-        let network = steps(self.networks.level(network, now), burst, 2);
+        let network = steps(self.level(network), burst, 2);
         network.max(self.of_all(now))
     }
 
@@ -145,6 +165,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
+    use crate::telemetry::Metrics;
 
     const SETTINGS: AdaptiveSettings = AdaptiveSettings {
         address_burst: 3,
@@ -153,14 +174,18 @@ mod tests {
         refused_percent: 50,
     };
 
+    fn pressure() -> Pressure {
+        Pressure::new(SETTINGS, 10_000, Metrics::new().limiter("pressure"))
+    }
+
     fn network(n: u32) -> Network {
         IpAddr::V4(Ipv4Addr::from_bits(n)).into()
     }
 
-    #[test]
-    fn a_network_that_tries_often_proves_more_and_is_left_alone_later() {
+    #[tokio::test(start_paused = true)]
+    async fn a_network_that_tries_often_proves_more_and_is_left_alone_later() {
         let now = Instant::now();
-        let pressure = Pressure::new(SETTINGS, now);
+        let pressure = pressure();
         let mut seen = Vec::new();
         for _ in 0..14 {
             seen.push(pressure.of(network(1), now));
@@ -172,14 +197,14 @@ mod tests {
         assert_eq!(seen[6..12], [Some(raised); 6]);
         assert_eq!(seen[12..], [Some(high); 2]);
         assert_eq!(pressure.of(network(2), now), None);
-        let later = now + SETTINGS.address_refill * 10;
-        assert_eq!(pressure.of(network(1), later), None);
+        tokio::time::advance(SETTINGS.address_refill * 10).await;
+        assert_eq!(pressure.of(network(1), Instant::now()), None);
     }
 
-    #[test]
-    fn a_rush_of_many_networks_is_pressure_for_all() {
+    #[tokio::test(start_paused = true)]
+    async fn a_rush_of_many_networks_is_pressure_for_all() {
         let now = Instant::now();
-        let pressure = Pressure::new(SETTINGS, now);
+        let pressure = pressure();
         let mut attempts = 0;
         let mut until = |most| {
             while attempts < most {
@@ -196,10 +221,10 @@ mod tests {
         assert_eq!(pressure.of(network(0), now + WINDOW * 3), None);
     }
 
-    #[test]
-    fn attempts_that_come_to_nothing_are_pressure_when_there_are_enough() {
+    #[tokio::test(start_paused = true)]
+    async fn attempts_that_come_to_nothing_are_pressure_when_there_are_enough() {
         let now = Instant::now();
-        let pressure = Pressure::new(SETTINGS, now);
+        let pressure = pressure();
         for n in 0..49 {
             pressure.attempt(network(n), n % 2 == 0, now);
             if n % 2 == 1 {
@@ -215,10 +240,10 @@ mod tests {
         assert_eq!(pressure.of(network(99), now), None);
     }
 
-    #[test]
-    fn one_network_that_floods_is_no_pressure_for_the_others() {
+    #[tokio::test(start_paused = true)]
+    async fn one_network_that_floods_is_no_pressure_for_the_others() {
         let now = Instant::now();
-        let pressure = Pressure::new(SETTINGS, now);
+        let pressure = pressure();
         for _ in 0..10_000 {
             pressure.attempt(network(1), true, now);
             pressure.refused(network(1), now);

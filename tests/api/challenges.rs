@@ -255,6 +255,43 @@ async fn a_filled_honeypot_is_asked_for_a_proof_and_never_told_of_success() {
 }
 
 #[tokio::test]
+async fn a_filled_honeypot_spends_no_attempt() {
+    let app = builder().set("limits.address.burst", "1").spawn().await;
+    for _ in 0..3 {
+        let answer = app.sign_up(&ada_with("subject", "x")).await;
+        assert_eq!(answer.problem(), "challenge_required");
+    }
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_valid_proof_passes_beyond_the_attempts_of_an_address() {
+    let app = builder().set("limits.address.burst", "1").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let form = ada_with("email", "ada1@example.com");
+    assert_eq!(app.sign_up(&form).await.problem(), "rate_limited");
+    let answer = app.sign_up(&with_proof(1, &proof(&app).await)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    assert_eq!(app.sign_up(&with_proof(2, "nonsense")).await.problem(), "challenge_failed");
+}
+
+#[tokio::test]
+async fn an_exempt_network_is_asked_for_nothing_under_pressure() {
+    let app = builder()
+        .set("challenge.adaptive.address_burst", "1")
+        .set("challenge.adaptive.attempts_per_minute", "1")
+        .set("challenge.slow_lane_per_hour", "0")
+        .set("limits.exempt", "127.0.0.0/8")
+        .spawn()
+        .await;
+    for nth in 0..5 {
+        let form = ada_with("email", format!("ada{nth}@example.com"));
+        assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED, "{nth}");
+    }
+    assert_eq!(app.get("/signup/challenge").await.json()["required"], false);
+}
+
+#[tokio::test]
 async fn an_empty_honeypot_is_nothing_and_its_name_is_the_operators() {
     let app = builder().spawn().await;
     for (nth, empty) in [json!(""), json!(" "), Value::Null].into_iter().enumerate() {

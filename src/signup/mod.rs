@@ -185,7 +185,8 @@ impl Shared {
     /// Does what the turn is for, and tells all who wait.
     async fn work(&self, person: Person, admission: Admission, turn: Turn, earlier: Option<Made>) {
         let (done, made) = match earlier {
-            Some(made) => (self.take_up(&person, &made).await.replay(), Some(made)),
+            // Boxed, as below: what is rare is not to make every task of a sign-up larger.
+            Some(made) => (Box::pin(self.take_up(&person, &made)).await.replay(), Some(made)),
             None => self.first(&person, admission, &turn).await,
         };
         if turn.is_deserted() {
@@ -210,7 +211,7 @@ impl Shared {
         if let Some(key) = &person.key {
             match self.ledger.find_key(key, self.clock.now()).await {
                 Ok(None) => {}
-                Ok(Some(attempt)) => return (self.known(person, attempt).await, None),
+                Ok(Some(attempt)) => return (Box::pin(self.known(person, attempt)).await, None),
                 Err(error) => return (error.into(), None),
             }
         }
@@ -240,7 +241,7 @@ impl Shared {
                 };
                 (self.finish(made.id, settled).await, Some(made))
             }
-            Ok(Begun::Known(attempt)) => (self.known(person, *attempt).await, None),
+            Ok(Begun::Known(attempt)) => (Box::pin(self.known(person, *attempt)).await, None),
             Ok(Begun::Limited { limit, retry_after }) => {
                 let refusal = Refusal::Limited { limit, retry_after };
                 (Done::new(Outcome::Refused(refusal)), None)

@@ -106,7 +106,7 @@ impl Attempting<'_> {
     /// Sends the create call that was admitted, and settles it if its answer does not arrive.
     pub(super) async fn begin(self, pass: Pass) -> Settled {
         match self.create(Some(pass)).await {
-            Err(Error::Unclear(cause)) => self.resume(Error::Unclear(cause)).await,
+            Err(Error::Unclear(cause)) => Box::pin(self.resume(Error::Unclear(cause))).await,
             Ok(created) => self.created(created),
             Err(error) => Settled::refused(error),
         }

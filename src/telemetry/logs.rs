@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
+use super::json::{Json, JsonFields};
 use super::writer::{Lines, WriterThread};
 use crate::config::{LogFormat, LogSettings};
 
@@ -40,7 +41,7 @@ pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
 fn install(json: bool, filter: EnvFilter, lines: Lines) {
     let builder = fmt().with_env_filter(filter).with_writer(lines);
     let installed = if json {
-        builder.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        builder.fmt_fields(JsonFields).event_format(Json).try_init()
     } else {
         builder.compact().with_ansi(io::stdout().is_terminal()).try_init()
     };

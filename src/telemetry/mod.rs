@@ -5,6 +5,7 @@
 mod chain;
 mod challenges;
 mod http_metrics;
+mod json;
 mod limiter;
 mod logs;
 mod metrics;

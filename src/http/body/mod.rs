@@ -60,7 +60,8 @@ impl Form {
             MediaType::Json => json::members(&self.bytes)?,
             MediaType::Urlencoded => urlencoded::members(&self.bytes)?,
             MediaType::Multipart { boundary } => {
-                multipart::members(self.bytes.clone(), boundary).await?
+                // Boxed: what is rare is not to make every request larger.
+                Box::pin(multipart::members(self.bytes.clone(), boundary)).await?
             }
         };
         Ok(Submission::new(members))

@@ -53,8 +53,8 @@ async fn an_error_is_told_with_all_that_caused_it() {
 async fn a_caller_that_hangs_up_is_told_of_and_so_is_what_came_of_it() {
     let (auth0, process, client) = running().await;
     let url = format!("http://{}/signup", process.address);
-    auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(400)));
-    let request = client.post(&url).json(&ada()).timeout(Duration::from_millis(150));
+    auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(1_500)));
+    let request = client.post(&url).json(&ada()).timeout(Duration::from_millis(700));
     assert!(request.send().await.unwrap_err().is_timeout());
     let gone = process.event(closes("caller_gone")).await;
     assert_eq!(gone["http.response.status_code"], 499);

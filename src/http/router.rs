@@ -76,7 +76,10 @@ pub fn admin(parts: &Parts) -> Router {
 
 /// What browsers are shown beside the answer to a post.
 fn pages(parts: &Parts) -> Router {
-    let mut routes = Router::new().route("/signup/success", get(handlers::success));
+    let mut routes = Router::new()
+        .route("/signup/success", get(handlers::success))
+        .route("/signup.js", get(handlers::module))
+        .route("/signup.d.ts", get(handlers::types));
     if parts.page.settings().enabled {
         let form = match parts.stages.gate.closed().map(Option::<&Arc<str>>::cloned) {
             None => get(handlers::form),

@@ -3,6 +3,7 @@
 
 mod filled;
 mod inputs;
+pub mod script;
 mod theme;
 mod view;
 pub mod words;

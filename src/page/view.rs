@@ -4,14 +4,15 @@ use std::borrow::Cow;
 
 use askama::Template;
 use http::HeaderValue;
+use serde_json::json;
 
 use super::filled::Filled;
 use super::inputs::{self, Input, Kind, Label};
 use super::theme::Theme;
 use super::words::Words;
 use crate::config::PageSettings;
-use crate::domain::PasswordRule;
 use crate::domain::rules::Rules;
+use crate::domain::{PasswordPolicy, PasswordRule};
 
 /// What all pages of a deployment have in common.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Page {
     settings: PageSettings,
     inputs: Vec<Input>,
     password_rules: Vec<PasswordRule>,
+    /// What the script is told, so that it needs no request of its own.
+    policy: String,
     theme: Theme,
 }
 
@@ -101,7 +104,8 @@ impl Page {
     /// The pages with these settings, for forms with these rules.
     pub fn new(settings: PageSettings, rules: &Rules) -> Self {
         let (inputs, theme) = (inputs::inputs(&settings, rules), Theme::new(&settings));
-        Self { settings, inputs, password_rules: rules.password.rules(), theme }
+        let (password_rules, policy) = (rules.password.rules(), script_policy(&rules.password));
+        Self { settings, inputs, password_rules, policy, theme }
     }
 
     /// How the pages are set up.
@@ -199,6 +203,23 @@ impl Shown<'_> {
         }
         ids.join(" ")
     }
+}
+
+/// The password policy in JSON, as far as a script can judge it: what `GET /signup/policy` says.
+fn script_policy(policy: &PasswordPolicy) -> String {
+    let types: Vec<_> = policy.character_types().iter().map(|kind| kind.name()).collect();
+    let blocks = |blocks| if blocks { "block" } else { "allow" };
+    json!({
+        "password": {
+            "min_length": policy.min_length(),
+            "max_bytes": policy.max_bytes(),
+            "character_types": types,
+            "rule": policy.character_type_rule().name(),
+            "identical_characters": blocks(policy.blocks_identical_characters()),
+            "sequential_characters": blocks(policy.blocks_sequential_characters()),
+        },
+    })
+    .to_string()
 }
 
 fn label<'a>(input: &'a Input, words: &'a Words) -> &'a str {

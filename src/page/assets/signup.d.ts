@@ -1,0 +1,168 @@
+/** What /signup.js gives. docs/page.md tells how it is used. */
+
+/** A fault of one field, as in a problem document. */
+export interface FieldError {
+  pointer: string;
+  field: string;
+  code: string;
+  message: string;
+  params?: Record<string, unknown>;
+}
+
+/** A problem document (RFC 9457). */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: string;
+  request_id: string;
+  retry_after?: number;
+  errors?: FieldError[];
+}
+
+/** The user as Auth0 answered; what is absent there is absent here. */
+export interface User {
+  user_id: string;
+  email?: string;
+  email_verified?: boolean;
+  name?: string;
+  given_name?: string;
+  family_name?: string;
+  nickname?: string;
+  picture?: string;
+  username?: string;
+  phone_number?: string;
+}
+
+interface Told {
+  problem: Problem;
+  httpStatus: number;
+  /** Seconds. */
+  retryAfter?: number;
+}
+
+/** What came of a sign-up. */
+export type Result =
+  /** The user exists. `replayed`: an earlier request with the same key made it. */
+  | { status: "created"; user: User; replayed: boolean }
+  /** Taken in; the service does not tell whether the address was known. */
+  | { status: "accepted" }
+  | ({ status: "invalid"; errors: FieldError[] } & Told)
+  | ({ status: "taken"; field: "email" | "username" } & Told)
+  /** A proof is needed, or the one given is not good. */
+  | ({ status: "challenge" } & Told)
+  /** The user may or may not exist: send it again with the same key. */
+  | ({ status: "unknown" } & Told)
+  /** Nothing was created: send it again later, with the same key. */
+  | ({ status: "later" } & Told)
+  /** Nothing that the person can do. */
+  | ({ status: "failed" } & Told)
+  /** No answer arrived: send it again with the same key. */
+  | { status: "offline" };
+
+/** The words that the module says by itself. `{address}` and `{seconds}` are put in. */
+export interface Texts {
+  suggestion: string;
+  created: string;
+  accepted: string;
+  offline: string;
+  wait: string;
+  working: string;
+  met: string;
+  unmet: string;
+}
+
+export interface Options {
+  /** Where the form is sent; its `action` unless said. */
+  url?: string;
+  texts?: Partial<Texts>;
+}
+
+export interface SignUpOptions {
+  /** Made anew unless given. Keep it while the e-mail address and the password stay the same. */
+  key?: string;
+  signal?: AbortSignal;
+  /** Whether it is sent again by itself where that is safe and may help; `true` unless said. */
+  retry?: boolean;
+}
+
+/** The `password` of `GET /signup/policy`, as far as the module reads it. */
+export interface PasswordPolicy {
+  min_length?: number;
+  max_bytes?: number;
+  character_types?: ("lowercase" | "uppercase" | "number" | "special")[];
+  rule?: "all" | "three_of_four";
+  [more: string]: unknown;
+}
+
+/** A challenge in the ALTCHA format, version 2. */
+export interface Challenge {
+  parameters: {
+    algorithm: string;
+    cost: number;
+    keyLength: number;
+    keyPrefix: string;
+    nonce: string;
+    salt: string;
+    expiresAt?: number;
+  };
+  signature: string;
+}
+
+/** An enhanced form. */
+export interface SignupForm {
+  readonly form: HTMLFormElement;
+  /** Sends the form and shows what came of it; nothing while it is under way or has to wait. */
+  submit(): Promise<Result | undefined>;
+  /** Takes the enhancement away again. */
+  destroy(): void;
+}
+
+/** Enhances a form; the same form twice is once. */
+export function enhance(form: HTMLFormElement, options?: Options): SignupForm;
+
+/** Signs somebody up without a form. Rejects only when `signal` aborts it. */
+export function signUp(
+  url: string | URL,
+  data: FormData | Record<string, string | undefined>,
+  options?: SignUpOptions,
+): Promise<Result>;
+
+/** A new idempotency key. */
+export function newKey(): string;
+
+/** Each rule that can be judged here, and whether the password meets it. */
+export function checkPassword(
+  password: string,
+  policy: PasswordPolicy,
+): { code: string; met: boolean }[];
+
+/** The address that was probably meant, if there is a more likely one. */
+export function suggestEmail(email: string): string | undefined;
+
+/** Solves a challenge; the answer goes into the field `altcha`. */
+export function solve(challenge: Challenge, signal?: AbortSignal): Promise<string>;
+
+/** Events of an enhanced form; they bubble. `signup:submit` can be cancelled. */
+export interface SignupEventMap {
+  "signup:ready": CustomEvent<Record<string, never>>;
+  "signup:submit": CustomEvent<Record<string, never>>;
+  "signup:suggestion": CustomEvent<{ address: string }>;
+  /** A result, whatever it is; then one named after its `status`: `signup:created`, … */
+  "signup:result": CustomEvent<Result>;
+  "signup:created": CustomEvent<Extract<Result, { status: "created" }>>;
+  "signup:accepted": CustomEvent<Extract<Result, { status: "accepted" }>>;
+  "signup:invalid": CustomEvent<Extract<Result, { status: "invalid" }>>;
+  "signup:taken": CustomEvent<Extract<Result, { status: "taken" }>>;
+  /** A proof of work is being solved (no detail), or it did not help (a result). */
+  "signup:challenge": CustomEvent<Extract<Result, { status: "challenge" }> | Record<string, never>>;
+  "signup:unknown": CustomEvent<Extract<Result, { status: "unknown" }>>;
+  "signup:later": CustomEvent<Extract<Result, { status: "later" }>>;
+  "signup:failed": CustomEvent<Extract<Result, { status: "failed" }>>;
+  "signup:offline": CustomEvent<Extract<Result, { status: "offline" }>>;
+}
+
+declare global {
+  interface HTMLElementEventMap extends SignupEventMap {}
+}

@@ -1,0 +1,259 @@
+// The page and other sites' forms with /signup.js.
+
+import assert from "node:assert/strict";
+import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { test } from "node:test";
+
+import { ADA, Service, browser, fill, open, site } from "./support.js";
+
+const foreign = (service) => `<!doctype html><html lang="en"><title>Join</title>
+<form action="${service}/signup" method="post" data-signup>
+  <label>E-mail <input name="email" type="email"></label>
+  <label>Password <input name="password" type="password"></label>
+  <label>Again <input name="password_again" type="password" data-signup-ignore></label>
+  <div data-signup-rules></div>
+  <button>Join</button>
+</form>
+<script type="module" src="${service}/signup.js"></script>`;
+
+const files = {};
+const shop = await site(files);
+const chromium = await browser();
+const service = await Service.start({
+  "page.login_url": "https://www.example.com/login",
+  "http.allowed_origins": shop,
+});
+files["/"] = foreign(service.url);
+const form = `${service.url}/signup`;
+
+/** Sends the form; what it tells of the result. */
+const send = async (page) => {
+  const told = page.nextResult();
+  await page.click("form button:not([type=button])");
+  return told;
+};
+
+test("a person signs up without the page going away in between", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "script@example.com" });
+  const posts = [];
+  page.on("request", (request) => request.method() === "POST" && posts.push(request));
+  await page.click("button[type=submit]");
+  await page.waitForURL("**/signup/success");
+  assert.equal(posts.length, 1);
+  assert.equal(posts[0].resourceType(), "fetch");
+  assert.deepEqual(page.complaints, []);
+});
+
+test("the password's rules follow what is typed", async (t) => {
+  const page = await open(chromium, t, form);
+  const met = () =>
+    page.locator("[data-rule]").evaluateAll((lines) => lines.map((line) => line.dataset.met));
+  assert.deepEqual(await met(), ["false", "false"]);
+  await page.locator("#password").pressSequentially("abcdefgh");
+  assert.deepEqual(await met(), ["true", "false"]);
+  await page.locator("#password").pressSequentially("1A");
+  assert.deepEqual(await met(), ["true", "true"]);
+  assert.match(await page.textContent("[data-rule='password.too_short']"), /^met: /);
+});
+
+test("the password can be looked at, and is hidden when it is sent", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "nope" });
+  await page.click("[data-signup-reveal]");
+  assert.equal(await page.getAttribute("#password", "type"), "text");
+  assert.equal(await page.getAttribute("[data-signup-reveal]", "aria-pressed"), "true");
+  await send(page);
+  assert.equal(await page.getAttribute("#password", "type"), "password");
+});
+
+test("a mistyped domain is pointed out, never refused", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "grace@gmial.com" });
+  await page.locator(".signup-suggestion button").click();
+  assert.equal(await page.inputValue("#email"), "grace@gmail.com");
+  await fill(page, { email: "grace@gmial.com" });
+  assert.equal((await send(page)).status, "created");
+});
+
+test("faults stand beside their fields and go when they are mended", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "nope", password: "abc" });
+  const { status, errors } = await send(page);
+  assert.equal(status, "invalid");
+  assert.deepEqual(errors.map(({ field }) => field), ["email", "password", "password"]);
+  assert.ok(await page.locator("#email").evaluate((input) => input === document.activeElement));
+  const [described] = (await page.getAttribute("#email", "aria-describedby")).split(" ");
+  assert.ok(await page.locator(`#${described}`).isVisible());
+  assert.equal(await page.inputValue("#password"), "abc");
+  await fill(page, { email: "mended@example.com", password: ADA.password });
+  assert.equal(await page.getAttribute("#email", "aria-invalid"), null);
+  assert.equal(await page.getAttribute("#email", "aria-describedby"), null);
+  assert.equal(await page.getAttribute("#password", "aria-describedby"), "password-rules");
+  assert.equal((await send(page)).status, "created");
+  assert.deepEqual(page.complaints, []);
+});
+
+test("a taken address is told beside it, with the way to log in", async (t) => {
+  const page = await open(chromium, t, form);
+  const email = "taken@example.com";
+  await fill(page, { ...ADA, email });
+  await send(page);
+  await page.waitForURL("**/signup/success");
+  await page.goto(form);
+  await fill(page, { ...ADA, email, password: "Analytical-Engine-1837" });
+  const told = await send(page);
+  assert.deepEqual([told.status, told.field], ["taken", "email"]);
+  assert.ok(await page.locator("form a[href='https://www.example.com/login']").isVisible());
+  assert.equal(await page.getAttribute("#email", "aria-invalid"), "true");
+  await fill(page, { email: "taken.no.more@example.com" });
+  assert.equal((await send(page)).status, "created");
+});
+
+test("a click after a click sends nothing", async (t) => {
+  const page = await open(chromium, t, form);
+  const email = "click@example.com";
+  await service.fault({ route: "create_user", kind: "delay", delay_ms: 500 });
+  await fill(page, { ...ADA, email });
+  let posts = 0;
+  page.on("request", (request) => (posts += request.method() === "POST"));
+  await page.dblclick("button[type=submit]");
+  await page.waitForURL("**/signup/success");
+  assert.equal(posts, 1);
+  assert.equal((await service.creates(email)).length, 1);
+});
+
+test("the key stays over retries and changes with the address", async (t) => {
+  const page = await open(chromium, t, form);
+  const keys = [];
+  await page.route(form.concat("*"), async (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    keys.push(new URLSearchParams(route.request().postData()).get("idempotency_key"));
+    return keys.length < 2 ? route.abort("connectionreset") : route.continue();
+  });
+  await fill(page, { ...ADA, email: "key@example.com", password: "abc" });
+  assert.equal((await send(page)).status, "invalid");
+  await fill(page, { email: "key2@example.com" });
+  await send(page);
+  assert.equal(keys[0], keys[1], "a lost answer is asked for again");
+  assert.notEqual(keys[1], keys[2]);
+});
+
+test("an answer that got lost is found again: the user is created once", async (t) => {
+  const page = await open(chromium, t, form);
+  const email = "lost@example.com";
+  let lost = 0;
+  await page.route(form.concat("*"), async (route) => {
+    if (route.request().method() !== "POST" || lost++) return route.continue();
+    await route.fetch();
+    return route.abort("connectionreset");
+  });
+  await fill(page, { ...ADA, email });
+  const told = await send(page);
+  assert.deepEqual([told.status, told.replayed], ["created", true]);
+  assert.equal((await service.creates(email)).length, 1);
+});
+
+test("Retry-After is waited for", async (t) => {
+  const page = await open(chromium, t, form);
+  let posts = 0;
+  await page.route(form.concat("*"), (route) => {
+    if (route.request().method() !== "POST") return route.continue();
+    posts += 1;
+    const problem = { code: "rate_limited", detail: "Too many.", retry_after: 30 };
+    return route.fulfill({ status: 429, json: problem, contentType: "application/problem+json" });
+  });
+  await fill(page, ADA);
+  const told = await send(page);
+  assert.deepEqual([told.status, told.retryAfter], ["later", 30]);
+  await page.click("button[type=submit]");
+  assert.match(await page.textContent("[role=alert]"), /Try again in (29|30) s/);
+  assert.equal(posts, 1);
+});
+
+test("on a slow network the form says that it is busy", async (t) => {
+  const page = await open(chromium, t, form);
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.emulateNetworkConditions", {
+    offline: false,
+    latency: 400,
+    downloadThroughput: 50_000,
+    uploadThroughput: 50_000,
+  });
+  await fill(page, { ...ADA, email: "slow@example.com" });
+  await page.click("button[type=submit]");
+  assert.equal(await page.getAttribute("form", "aria-busy"), "true");
+  await page.waitForURL("**/signup/success");
+});
+
+test("Back after a sign-up, then another address, is another sign-up", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "js.first@example.com" });
+  await page.click("button[type=submit]");
+  await page.waitForURL("**/signup/success");
+  await page.goBack();
+  await page.waitForSelector("form[data-signup-ready]");
+  await fill(page, { ...ADA, email: "js.second@example.com" });
+  assert.equal((await send(page)).status, "created");
+});
+
+test("a form of another site is enhanced, and its own fields stay at home", async (t) => {
+  const page = await open(chromium, t, shop);
+  await page.waitForSelector("form[data-signup-ready]");
+  await fill(page, { email: "nope", password: "abc", password_again: "abc" });
+  const refused = await send(page);
+  assert.equal(refused.status, "invalid");
+  assert.ok(await page.locator(".signup-error").first().isVisible());
+  await fill(page, { email: "shop@example.com", password: ADA.password });
+  const told = await send(page);
+  assert.equal(told.status, "created");
+  assert.equal(told.user.email, "shop@example.com");
+  assert.match(await page.textContent("[role=status]"), /created/);
+});
+
+test("the module judges, suggests and solves", async (t) => {
+  const page = await open(chromium, t, form);
+  const [nonce, salt] = [randomBytes(16), randomBytes(16)];
+  const counter = 57;
+  const password = Buffer.alloc(20);
+  nonce.copy(password);
+  password.writeUInt32BE(counter, 16);
+  const key = pbkdf2Sync(password, salt, 200, 32, "sha256").toString("hex");
+  const parameters = {
+    algorithm: "PBKDF2/SHA-256",
+    cost: 200,
+    keyLength: 32,
+    keyPrefix: key.slice(0, 32),
+    nonce: nonce.toString("hex"),
+    salt: salt.toString("hex"),
+  };
+  const found = await page.evaluate(async (challenge) => {
+    const { checkPassword, solve, suggestEmail } = await import("/signup.js");
+    const types = ["lowercase", "uppercase", "number", "special"];
+    const strict = {
+      min_length: 4,
+      character_types: types,
+      rule: "three_of_four",
+      identical_characters: "block",
+      sequential_characters: "block",
+    };
+    const unmet = (password) =>
+      checkPassword(password, strict).flatMap(({ code, met }) => (met ? [] : [code.slice(9)]));
+    return {
+      rules: ["aB1", "aB1-", "aaa-B", "abx-B2c", "abc-B9", "321-Bx", "ß".repeat(40)].map(unmet),
+      addresses: ["a@gmail.con", "a@hotnail.com", "a@example.cmo", "a@gmail.com", "a@mail.com",
+        "a@example.com", "@gmial.com", "a@outlok.com", "a@yahooo.com"].map(suggestEmail),
+      answer: JSON.parse(atob(await solve(challenge))),
+    };
+  }, { parameters, signature: "00" });
+  assert.deepEqual(found.rules, [
+    ["too_short"], [], ["repeated_characters"], [], ["sequential_characters"],
+    ["sequential_characters"], ["character_types", "repeated_characters", "too_long"],
+  ]);
+  assert.deepEqual(found.addresses, [
+    "a@gmail.com", "a@hotmail.com", "a@example.com", undefined, undefined, undefined, undefined,
+    "a@outlook.com", "a@yahoo.com",
+  ]);
+  assert.equal(found.answer.solution.counter, counter);
+  assert.equal(found.answer.solution.derivedKey, key);
+});

@@ -18,6 +18,13 @@ page =
     .back_to_form = العودة إلى النموذج
     .try_again_in = حاول مرة أخرى بعد { $seconds } ث.
     .reference = الرقم المرجعي
+    .leave_empty = اترك هذا فارغًا
+    .script_suggestion = هل تقصد %address%؟
+    .script_offline = انقطع الاتصال. لم يضِع شيء: أرسل النموذج مرة أخرى.
+    .script_wait = حاول مرة أخرى بعد %seconds% ث.
+    .script_working = لحظة من فضلك…
+    .script_met = مستوفى:
+    .script_unmet = غير مستوفى بعد:
 
 field =
     .email = عنوان البريد الإلكتروني

@@ -18,6 +18,13 @@ page =
     .back_to_form = Zurück zum Formular
     .try_again_in = Versuchen Sie es in { $seconds } s noch einmal.
     .reference = Referenz
+    .leave_empty = Bitte leer lassen
+    .script_suggestion = Meinten Sie %address%?
+    .script_offline = Die Verbindung ist abgebrochen. Es ist nichts verloren: Senden Sie das Formular noch einmal ab.
+    .script_wait = Versuchen Sie es in %seconds% s noch einmal.
+    .script_working = Einen Moment …
+    .script_met = erfüllt:
+    .script_unmet = noch nicht erfüllt:
 
 field =
     .email = E-Mail-Adresse

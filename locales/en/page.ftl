@@ -20,6 +20,13 @@ page =
     .back_to_form = Back to the form
     .try_again_in = Try again in { $seconds } s.
     .reference = Reference
+    .leave_empty = Leave this empty
+    .script_suggestion = Did you mean %address%?
+    .script_offline = The connection failed. Nothing is lost: send the form again.
+    .script_wait = Try again in %seconds% s.
+    .script_working = One moment …
+    .script_met = met:
+    .script_unmet = not met yet:
 
 # What the fields are called.
 field =

@@ -18,6 +18,13 @@ page =
     .back_to_form = Volver al formulario
     .try_again_in = Vuelva a intentarlo en { $seconds } s.
     .reference = Referencia
+    .leave_empty = Deje esto vacío
+    .script_suggestion = ¿Quiso decir %address%?
+    .script_offline = La conexión ha fallado. No se ha perdido nada: vuelva a enviar el formulario.
+    .script_wait = Inténtelo de nuevo en %seconds% s.
+    .script_working = Un momento …
+    .script_met = cumplido:
+    .script_unmet = aún sin cumplir:
 
 field =
     .email = Correo electrónico

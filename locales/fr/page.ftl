@@ -18,6 +18,13 @@ page =
     .back_to_form = Retour au formulaire
     .try_again_in = Réessayez dans { $seconds } s.
     .reference = Référence
+    .leave_empty = Laissez ce champ vide
+    .script_suggestion = Vouliez-vous dire %address% ?
+    .script_offline = La connexion a échoué. Rien n’est perdu : renvoyez le formulaire.
+    .script_wait = Réessayez dans %seconds% s.
+    .script_working = Un instant …
+    .script_met = rempli :
+    .script_unmet = pas encore rempli :
 
 field =
     .email = Adresse e-mail

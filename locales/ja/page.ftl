@@ -18,6 +18,13 @@ page =
     .back_to_form = フォームに戻る
     .try_again_in = { $seconds } 秒後にもう一度お試しください。
     .reference = 参照番号
+    .leave_empty = ここは空のままにしてください
+    .script_suggestion = もしかして %address% ですか？
+    .script_offline = 接続に失敗しました。入力内容は失われていません。もう一度フォームを送信してください。
+    .script_wait = %seconds% 秒後にもう一度お試しください。
+    .script_working = 少々お待ちください…
+    .script_met = 達成:
+    .script_unmet = 未達成:
 
 field =
     .email = メールアドレス

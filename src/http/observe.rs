@@ -14,13 +14,13 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::pages::Pages;
 use super::problem::{Problem, ProblemCode, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
 use super::wanted::Wanted;
 use crate::abuse::{Proxies, Resolved};
 use crate::clock::Clock;
-use crate::page::Page;
 use crate::telemetry::{Metrics, chain};
 use crate::texts::Locale;
 
@@ -29,7 +29,7 @@ use crate::texts::Locale;
 pub(super) struct Observer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) page: Arc<Page>,
+    pub(super) pages: Arc<Pages>,
     /// The language of those who ask for none that there is.
     pub(super) language: Locale,
     pub(super) proxies: Arc<Proxies>,
@@ -92,7 +92,7 @@ pub(super) async fn observe(
 
     let mut response = next.run(request).instrument(span).await;
 
-    let problem = render(&mut response, id, wanted, &observer.page);
+    let problem = render(&mut response, id, wanted, &observer.pages);
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
     for (name, value) in &SECURITY_HEADERS {

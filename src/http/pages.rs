@@ -1,6 +1,7 @@
 //! Answers as people see them: which page a problem is, and what heads every page.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
@@ -9,6 +10,8 @@ use http::{HeaderValue, StatusCode};
 
 use super::problem::{DETAIL, Problem, ProblemCode, say_language};
 use super::request_id::RequestId;
+use crate::abuse::Challenges;
+use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, PasswordRule, Violation};
 use crate::page::words::Words;
 use crate::page::{Alert, Filled, FormView, Page, RuleLine};
@@ -33,99 +36,126 @@ enum Way {
     Nowhere,
 }
 
-/// The form as somebody finds it who comes to sign up.
-pub(super) fn blank(
-    page: &Page,
-    locale: Locale,
-    return_to: Option<String>,
-    ui_locales: Option<String>,
-) -> Response {
-    let filled = Filled::blank(return_to, ui_locales);
-    let html = form(page, &filled, None, Way::Anew, locale);
-    let mut response = StatusCode::OK.into_response();
-    put(&mut response, html, page);
-    say_language(&mut response, locale);
-    response
+/// The pages of one deployment, with what makes each form one of its own.
+#[derive(Debug)]
+pub(super) struct Pages {
+    pub(super) page: Arc<Page>,
+    pub(super) challenges: Arc<Challenges>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
-/// The page after a sign-up.
-pub(super) fn success(page: &Page, locale: Locale) -> Response {
-    let mut response = StatusCode::OK.into_response();
-    put(&mut response, page.success(Words::of(locale)), page);
-    say_language(&mut response, locale);
-    response
-}
-
-/// Puts a page into a response.
-pub(super) fn put(response: &mut Response, html: Result<String, askama::Error>, page: &Page) {
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    headers.insert(CONTENT_SECURITY_POLICY, page.policy().clone());
-    headers.insert(CACHE_CONTROL, CACHE);
-    // No template fails that is made of text alone.
-    *response.body_mut() = Body::from(html.unwrap_or_default());
-}
-
-/// The page of a problem: the form again where there was one and it may help, else a notice.
-pub(super) fn of(
-    problem: &Problem,
-    id: RequestId,
-    page: &Page,
-    locale: Locale,
-) -> Result<String, askama::Error> {
-    let code = problem.code();
-    let (title, detail) = words(code, locale);
-    let detail = problem.own_detail().map_or(detail, |own| own.to_owned().into());
-    let mut faults: Vec<_> = problem
-        .errors()
-        .iter()
-        .map(|error| (error.field(), locale.fault_of(error).into_owned()))
-        .collect();
-    if code == ProblemCode::UsernameTaken {
-        faults.push(("username".to_owned(), detail.clone().into_owned()));
+impl Pages {
+    /// The form as somebody finds it who comes to sign up.
+    pub(super) fn blank(
+        &self,
+        locale: Locale,
+        return_to: Option<String>,
+        ui_locales: Option<String>,
+    ) -> Response {
+        let filled = Filled::blank(return_to, ui_locales);
+        let token = self.challenges.form_tokens().issue(self.clock.now());
+        self.respond(self.form(&filled, &token, None, Way::Anew, locale), locale)
     }
-    let alert = Alert {
-        title,
-        detail: if faults.is_empty() { detail } else { "".into() },
-        faults,
-        retry_after: problem.retry_after_s(),
-        has_account: matches!(
-            code,
-            ProblemCode::EmailTaken | ProblemCode::OutcomeUnknown | ProblemCode::SignupsClosed
-        ),
-        reference: code.status().is_server_error().then(|| id.to_string()),
-    };
-    match (problem.form(), way(code)) {
-        (Some(filled), way @ (Way::Again | Way::Anew)) => {
-            form(page, filled, Some(&alert), way, locale)
+
+    /// The page after a sign-up.
+    pub(super) fn success(&self, locale: Locale) -> Response {
+        self.respond(self.page.success(Words::of(locale)), locale)
+    }
+
+    fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {
+        let mut response = StatusCode::OK.into_response();
+        self.put(&mut response, html);
+        say_language(&mut response, locale);
+        response
+    }
+
+    /// Puts the page of a problem into its response.
+    pub(super) fn show(
+        &self,
+        response: &mut Response,
+        problem: &Problem,
+        id: RequestId,
+        locale: Locale,
+    ) {
+        self.put(response, self.of(problem, id, locale));
+    }
+
+    fn put(&self, response: &mut Response, html: Result<String, askama::Error>) {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CONTENT_SECURITY_POLICY, self.page.policy().clone());
+        headers.insert(CACHE_CONTROL, CACHE);
+        // No template fails that is made of text alone.
+        *response.body_mut() = Body::from(html.unwrap_or_default());
+    }
+
+    /// The page of a problem: the form again where there was one and it may help, else a notice.
+    fn of(
+        &self,
+        problem: &Problem,
+        id: RequestId,
+        locale: Locale,
+    ) -> Result<String, askama::Error> {
+        let code = problem.code();
+        let (title, detail) = words(code, locale);
+        let detail = problem.own_detail().map_or(detail, |own| own.to_owned().into());
+        let mut faults: Vec<_> = problem
+            .errors()
+            .iter()
+            .map(|error| (error.field(), locale.fault_of(error).into_owned()))
+            .collect();
+        if code == ProblemCode::UsernameTaken {
+            faults.push(("username".to_owned(), detail.clone().into_owned()));
         }
-        (None, _) | (_, Way::Nowhere) => {
-            page.notice(Words::of(locale), &Alert { reference: Some(id.to_string()), ..alert })
+        let alert = Alert {
+            title,
+            detail: if faults.is_empty() { detail } else { "".into() },
+            faults,
+            retry_after: problem.retry_after_s(),
+            has_account: matches!(
+                code,
+                ProblemCode::EmailTaken | ProblemCode::OutcomeUnknown | ProblemCode::SignupsClosed
+            ),
+            reference: code.status().is_server_error().then(|| id.to_string()),
+        };
+        match (problem.form(), way(code)) {
+            (Some(filled), way @ (Way::Again | Way::Anew)) => {
+                let tokens = self.challenges.form_tokens();
+                let token = tokens.reissue(filled.form_token.as_deref(), self.clock.now());
+                self.form(filled, &token, Some(&alert), way, locale)
+            }
+            (None, _) | (_, Way::Nowhere) => {
+                let alert = Alert { reference: Some(id.to_string()), ..alert };
+                self.page.notice(Words::of(locale), &alert)
+            }
         }
     }
-}
 
-/// The form with what was typed, and with its key or a new one.
-fn form(
-    page: &Page,
-    filled: &Filled,
-    alert: Option<&Alert<'_>>,
-    way: Way,
-    locale: Locale,
-) -> Result<String, askama::Error> {
-    let kept = filled.key.as_deref().filter(|key| IdempotencyKey::parse(key).is_ok());
-    let key = match (way, kept) {
-        (Way::Again, Some(key)) => key.to_owned(),
-        (Way::Again | Way::Anew | Way::Nowhere, _) => {
-            format!("{:032x}", rand::random::<u128>())
-        }
-    };
-    let line = |rule: &PasswordRule| -> RuleLine {
-        let violation = Violation::Password(rule.clone());
-        (violation.code(), locale.fault(&violation).into_owned())
-    };
-    let rules: Vec<_> = page.password_rules().iter().map(line).collect();
-    page.form(Words::of(locale), &FormView { filled, alert, key: &key, rules: &rules })
+    /// The form with what was typed, and with its key or a new one.
+    fn form(
+        &self,
+        filled: &Filled,
+        form_token: &str,
+        alert: Option<&Alert<'_>>,
+        way: Way,
+        locale: Locale,
+    ) -> Result<String, askama::Error> {
+        let kept = filled.key.as_deref().filter(|key| IdempotencyKey::parse(key).is_ok());
+        let key = match (way, kept) {
+            (Way::Again, Some(key)) => key.to_owned(),
+            (Way::Again | Way::Anew | Way::Nowhere, _) => {
+                format!("{:032x}", rand::random::<u128>())
+            }
+        };
+        let line = |rule: &PasswordRule| -> RuleLine {
+            let violation = Violation::Password(rule.clone());
+            (violation.code(), locale.fault(&violation).into_owned())
+        };
+        let rules: Vec<_> = self.page.password_rules().iter().map(line).collect();
+        let honeypot = self.challenges.honeypot();
+        let view = FormView { filled, alert, key: &key, form_token, honeypot, rules: &rules };
+        self.page.form(Words::of(locale), &view)
+    }
 }
 
 /// What a person does after a problem.

@@ -16,13 +16,14 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::pages::Pages;
+use super::params;
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::wanted::Wanted;
-use super::{pages, params};
 use crate::abuse::ENDPOINT;
 use crate::domain::FieldError;
-use crate::page::{Filled, Page};
+use crate::page::Filled;
 use crate::texts::Locale;
 
 /// The text of a problem that says what to do.
@@ -320,7 +321,7 @@ pub(super) fn render(
     response: &mut Response,
     id: RequestId,
     wanted: Wanted,
-    page: &Page,
+    pages: &Pages,
 ) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
     // A router inside another may have measured the body that stands in for this one.
@@ -333,9 +334,7 @@ pub(super) fn render(
             let document = serde_json::to_vec(&problem.document(id, locale));
             *response.body_mut() = Body::from(document.unwrap_or_default());
         }
-        Representation::Page => {
-            pages::put(response, pages::of(&problem, id, page, locale), page);
-        }
+        Representation::Page => pages.show(response, &problem, id, locale),
     }
     say_language(response, locale);
     Some(problem)

@@ -11,6 +11,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::head_limits::HeadLimits;
 use super::limits::{PostLimit, posts};
 use super::observe::{Observer, observe};
+use super::pages::Pages;
 use super::problem::{Problem, ProblemCode, method_not_allowed, not_found, panicked};
 use super::stages::Stages;
 use super::{cors, handlers};
@@ -44,19 +45,20 @@ pub struct Parts {
 
 /// The public listener.
 pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
+    let pages = pages(parts);
     let sign_up = post(handlers::signup);
     let sign_up = sign_up.with_state((Arc::clone(&parts.stages), Arc::clone(&parts.page)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(&parts.challenges));
     let routes = Router::new()
         .route("/signup", sign_up)
         .route(ENDPOINT, challenge)
-        .merge(pages(parts))
+        .merge(page_routes(parts, Arc::clone(&pages)))
         .merge(probes(parts));
     // A request meets the observer first, then CORS, so that every refusal below it can be read by
     // the page, then the panic guard, then the limit on posts. One stack: each layer of its own would
     // box the whole request.
     finish(routes).layer((
-        from_fn_with_state(observer(parts), observe),
+        from_fn_with_state(observer(parts, &pages), observe),
         cors::layer(allowed_origins),
         CatchPanicLayer::custom(panicked),
         HeadLimits,
@@ -66,28 +68,39 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
 
 /// The listener for probes and metrics.
 pub fn admin(parts: &Parts) -> Router {
+    let pages = pages(parts);
     let routes = Router::new()
         .route("/metrics", get(handlers::metrics))
         .with_state(Arc::clone(&parts.metrics))
         .merge(probes(parts));
-    finish(routes)
-        .layer((from_fn_with_state(observer(parts), observe), CatchPanicLayer::custom(panicked)))
+    finish(routes).layer((
+        from_fn_with_state(observer(parts, &pages), observe),
+        CatchPanicLayer::custom(panicked),
+    ))
+}
+
+fn pages(parts: &Parts) -> Arc<Pages> {
+    Arc::new(Pages {
+        page: Arc::clone(&parts.page),
+        challenges: Arc::clone(&parts.challenges),
+        clock: Arc::clone(&parts.clock),
+    })
 }
 
 /// What browsers are shown beside the answer to a post.
-fn pages(parts: &Parts) -> Router {
+fn page_routes(parts: &Parts, pages: Arc<Pages>) -> Router {
     let mut routes = Router::new()
         .route("/signup/success", get(handlers::success))
         .route("/signup.js", get(handlers::module))
         .route("/signup.d.ts", get(handlers::types));
-    if parts.page.settings().enabled {
+    if pages.page.settings().enabled {
         let form = match parts.stages.gate.closed().map(Option::<&Arc<str>>::cloned) {
             None => get(handlers::form),
             Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).told(text)),
         };
         routes = routes.route("/signup", form);
     }
-    routes.with_state(Arc::clone(&parts.page))
+    routes.with_state(pages)
 }
 
 fn probes(parts: &Parts) -> Router {
@@ -101,11 +114,11 @@ fn finish(routes: Router) -> Router {
     routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
 }
 
-fn observer(parts: &Parts) -> Observer {
+fn observer(parts: &Parts, pages: &Arc<Pages>) -> Observer {
     Observer {
         clock: Arc::clone(&parts.clock),
         metrics: Arc::clone(&parts.metrics),
-        page: Arc::clone(&parts.page),
+        pages: Arc::clone(pages),
         language: parts.language,
         proxies: Arc::clone(&parts.proxies),
     }

@@ -19,6 +19,8 @@ pub struct Filled {
     pub return_to: Option<String>,
     /// `ui_locales`
     pub ui_locales: Option<String>,
+    /// `form_token`
+    pub form_token: Option<String>,
     /// Whether the box of the terms was ticked.
     pub terms: bool,
 }
@@ -67,6 +69,7 @@ impl Filled {
             key: control(Control::IdempotencyKey),
             return_to: control(Control::ReturnTo),
             ui_locales: control(Control::UiLocales),
+            form_token: control(Control::FormToken),
             terms: control(Control::Terms).is_some_and(|text| text != "false"),
         }
     }

@@ -54,6 +54,10 @@ pub struct FormView<'a> {
     pub alert: Option<&'a Alert<'a>>,
     /// The idempotency key of this form.
     pub key: &'a str,
+    /// What says when this form was given out.
+    pub form_token: &'a str,
+    /// The name of the field that people leave empty.
+    pub honeypot: Option<&'a str>,
     /// The password's rules, in words.
     pub rules: &'a [RuleLine],
 }

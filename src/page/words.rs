@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use fluent_bundle::FluentArgs;
+use serde_json::json;
 
 use crate::domain::Field;
 use crate::texts::Locale;
@@ -48,7 +49,8 @@ macro_rules! words {
 words! {
     create_account error optional show show_password password_rules type_again submit
     have_account log_in reset_password privacy choose created created_mail created_log_in
-    back_to_form reference
+    back_to_form reference leave_empty script_suggestion script_offline script_wait script_working
+    script_met script_unmet
 }
 
 /// The text whose attributes the words are.
@@ -68,6 +70,19 @@ impl Words {
     pub(super) fn field(&self, field: Field) -> &str {
         let at = Field::ALL.iter().position(|known| *known == field);
         at.and_then(|at| self.fields.get(at)).map_or("", Cow::as_ref)
+    }
+
+    /// What the script says by itself, in JSON.
+    pub(super) fn script(&self) -> String {
+        json!({
+            "suggestion": self.script_suggestion,
+            "offline": self.script_offline,
+            "wait": self.script_wait,
+            "working": self.script_working,
+            "met": self.script_met,
+            "unmet": self.script_unmet,
+        })
+        .to_string()
     }
 
     /// When it is worth trying again.

@@ -131,7 +131,7 @@ async fn faults_come_back_on_the_form_with_what_was_typed_but_the_password() {
         "aria-describedby=\"password-error password-rules\"",
         "href=\"#email\"",
         "<code>utm_source</code>",
-        "role=\"alert\" tabindex=\"-1\" autofocus",
+        "role=\"alert\" data-signup-alert tabindex=\"-1\" autofocus",
     ] {
         assert!(answer.text.contains(shown), "{shown} in {}", answer.text);
     }

@@ -85,6 +85,9 @@ export class Service {
       PORT: this.#port,
       SIGNUP__ADMIN__PORT: "0",
       SIGNUP__LOG__FORMAT: "json",
+      // A test types faster than a person.
+      SIGNUP__CHALLENGE__MIN_FILL_MS: "0",
+      SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST: "1000",
       ...this.#settings,
     };
     this.url = await this.#child.start("auth0-signup", ["serve"], env, (line) => {

@@ -7,24 +7,23 @@ use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
 
-use super::super::pages;
+use super::super::pages::Pages;
 use super::super::wanted::{Wanted, parameter};
-use crate::page::Page;
 
 /// The form. `return_to` and `ui_locales` of the address go with it.
 pub(in super::super) async fn form(
-    State(page): State<Arc<Page>>,
+    State(pages): State<Arc<Pages>>,
     Extension(wanted): Extension<Wanted>,
     uri: Uri,
 ) -> Response {
     let of = |name| parameter(&uri, name);
-    pages::blank(&page, wanted.locale, of("return_to"), of("ui_locales"))
+    pages.blank(wanted.locale, of("return_to"), of("ui_locales"))
 }
 
 /// What happens next.
 pub(in super::super) async fn success(
-    State(page): State<Arc<Page>>,
+    State(pages): State<Arc<Pages>>,
     Extension(wanted): Extension<Wanted>,
 ) -> Response {
-    pages::success(&page, wanted.locale)
+    pages.success(wanted.locale)
 }

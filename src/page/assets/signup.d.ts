@@ -61,7 +61,7 @@ export type Result =
   /** No answer arrived: send it again with the same key. */
   | { status: "offline" };
 
-/** The words that the module says by itself. `{address}` and `{seconds}` are put in. */
+/** The words that the module says by itself. `%address%` and `%seconds%` are put in. */
 export interface Texts {
   suggestion: string;
   created: string;

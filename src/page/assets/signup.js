@@ -9,14 +9,14 @@
 
 /** What the module says by itself. All else is worded by the service, in the language of the page. */
 const TEXTS = {
-  suggestion: "Did you mean {address}?",
+  suggestion: "Did you mean %address%?",
   created: "Your account was created.",
   accepted: "Thank you. Look into your mail for what comes next.",
   offline: "The connection failed. Nothing is lost: send the form again.",
-  wait: "Try again in {seconds} s.",
+  wait: "Try again in %seconds% s.",
   working: "One moment …",
-  met: "met: ",
-  unmet: "not met yet: ",
+  met: "met:",
+  unmet: "not met yet:",
 };
 
 /** How often, and how soon, the same sign-up is sent again by itself. It has the same key each time. */
@@ -123,7 +123,8 @@ export async function solve(challenge, signal) {
     const found = keys.findIndex((key) => key.startsWith(keyPrefix));
     if (found < 0) continue;
     const solution = { counter: first + found, derivedKey: keys[found], time: Date.now() - started };
-    return btoa(JSON.stringify({ challenge, solution }));
+    const { parameters, signature } = challenge;
+    return btoa(JSON.stringify({ challenge: { parameters, signature }, solution }));
   }
 }
 
@@ -355,9 +356,8 @@ class SignupForm {
   }
 
   #solve(told) {
-    const challenge = told.challenge ?? told;
-    if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
-    return solve(challenge, this.#listeners.signal).catch(() => undefined);
+    if (!told.parameters || !globalThis.crypto?.subtle) return undefined;
+    return solve(told, this.#listeners.signal).catch(() => undefined);
   }
 
   #captcha() {
@@ -481,7 +481,7 @@ class SignupForm {
         const line = list.querySelector(`[data-rule="${code}"]`);
         if (!line) continue;
         line.dataset.met = String(met && password !== "");
-        line.firstChild.textContent = password && this.texts[met ? "met" : "unmet"];
+        line.firstChild.textContent = password && `${this.texts[met ? "met" : "unmet"]} `;
       }
     };
     this.judge();
@@ -512,7 +512,7 @@ class SignupForm {
         input.dispatchEvent(new Event("input", { bubbles: true }));
       },
     });
-    const [before, after = ""] = this.texts.suggestion.split("{address}");
+    const [before, after = ""] = this.texts.suggestion.split("%address%");
     this.#suggestion.replaceChildren(before, take, after);
   }
 
@@ -531,7 +531,7 @@ class SignupForm {
   }
 
   #text(name, values) {
-    return this.texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+    return this.texts[name].replace(/%(\w+)%/g, (_, key) => values[key]);
   }
 
   #emit(name, detail = {}, cancelable = false) {

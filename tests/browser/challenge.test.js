@@ -1,0 +1,42 @@
+// A form that looks like a robot's, and every form where a proof is always asked for.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ADA, Service, browser, fill, open } from "./support.js";
+
+const chromium = await browser();
+const service = await Service.start({
+  "challenge.min_fill_ms": 60_000,
+  "challenge.work.cost": 1000,
+});
+const form = `${service.url}/signup`;
+
+test("a form that comes back at once is let through by a proof that the script finds", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "proof@example.com" });
+  const told = page.nextResult();
+  await page.click("button[type=submit]");
+  assert.equal((await told).status, "created");
+  await page.waitForURL("**/signup/success");
+  assert.deepEqual(page.complaints, []);
+});
+
+test("without JavaScript it is asked to be sent once more, and then goes through", async (t) => {
+  const page = await open(chromium, t, form, { javaScriptEnabled: false });
+  await fill(page, { ...ADA, email: "patient@example.com" });
+  await page.click("button[type=submit]");
+  await page.waitForLoadState();
+  assert.match(await page.textContent("[role=alert]"), /once more/);
+  await fill(page, { password: ADA.password });
+  await page.click("button[type=submit]");
+  await page.waitForURL("**/signup/success");
+});
+
+test("the field for robots is out of sight and out of reach", async (t) => {
+  const page = await open(chromium, t, form);
+  const trap = page.locator("form [name=subject]");
+  const box = await trap.boundingBox();
+  assert.ok(box.x + box.width <= 0, JSON.stringify(box));
+  assert.equal(await trap.getAttribute("tabindex"), "-1");
+});

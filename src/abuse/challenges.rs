@@ -270,11 +270,11 @@ impl Challenges {
     ) -> Result<Option<Redemption>, Refusal> {
         let provider = captcha.settings().provider.name();
         let metrics = self.metrics.challenges();
-        match captcha.judge(token.expose_secret(), now).await {
-            Ok(proof) => Ok(Some(proof)),
+        let goes_on = match captcha.judge(token.expose_secret(), now).await {
+            Ok(proof) => return Ok(Some(proof)),
             Err(CaptchaFault::Refused(fault)) => {
                 metrics.failed(fault.name());
-                Err(Refusal::ChallengeFailed)
+                return Err(Refusal::ChallengeFailed);
             }
             Err(CaptchaFault::Misconfigured(code)) => {
                 tracing::error!(
@@ -283,38 +283,33 @@ impl Challenges {
                     "the captcha service refuses challenge.captcha.secret: {code}"
                 );
                 metrics.unavailable("misconfigured");
-                Err(Refusal::ChallengeUnavailable)
+                false
             }
             Err(CaptchaFault::Busy) => {
                 metrics.unavailable("busy");
-                Err(Refusal::ChallengeUnavailable)
+                false
             }
             Err(CaptchaFault::Unavailable(why)) => {
                 metrics.unavailable("captcha");
-                let fail_open = captcha.settings().fail == Fail::Open && !robot;
-                let error = chain(&why);
-                match reason {
-                    // It was not asked for.
-                    None => Ok(None),
-                    Some(_) if fail_open => {
-                        metrics.fail_open();
-                        tracing::warn!(
-                            provider,
-                            error,
-                            "the captcha service does not answer; going on without (challenge.captcha.fail = open)"
-                        );
-                        Ok(None)
-                    }
-                    Some(_) => {
-                        tracing::warn!(
-                            provider,
-                            error,
-                            "the captcha service does not answer; refusing (challenge.captcha.fail = closed)"
-                        );
-                        Err(Refusal::ChallengeUnavailable)
-                    }
-                }
+                let open = captcha.settings().fail == Fail::Open && !robot;
+                let fail = if open { "open" } else { "closed" };
+                tracing::warn!(
+                    provider,
+                    fail,
+                    error = chain(&why),
+                    "the captcha service does not answer"
+                );
+                open
             }
+        };
+        match reason {
+            // It was not asked for.
+            None => Ok(None),
+            Some(_) if goes_on => {
+                metrics.fail_open();
+                Ok(None)
+            }
+            Some(_) => Err(Refusal::ChallengeUnavailable),
         }
     }
 }

@@ -71,11 +71,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
         "challenge.required",
         &[("adaptive", Required::Adaptive), ("always", Required::Always), ("off", Required::Off)],
     );
+    let (fill_time, form_token_required) =
+        (fill_time(reader), reader.flag("challenge.form_token_required"));
+    if form_token_required && fill_time.is_none() {
+        let expected = "false while challenge.min_fill_ms is 0, which looks at no token";
+        reader.fault("challenge.form_token_required", expected);
+    }
     ChallengeSettings {
         required: required.unwrap_or(Required::Always),
         honeypot: honeypot(reader),
-        fill_time: fill_time(reader),
-        form_token_required: reader.flag("challenge.form_token_required"),
+        fill_time,
+        form_token_required,
         slow_lane_per_hour: number(reader, "challenge.slow_lane_per_hour", 0..=1_000_000),
         adaptive: AdaptiveSettings {
             address_burst: number(reader, "challenge.adaptive.address_burst", 1..=1_000_000),

@@ -284,6 +284,8 @@ mod tests {
             }
             assert!(!faults.join("").contains("canary"), "{faults:?}");
         }
+        let faults = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("challenge.form_token_required"));
         for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {
             let faults = with(&[("honeypot", name)]).unwrap_err();
             assert!(faults.len() == 1 && faults[0].starts_with("challenge.honeypot"), "{faults:?}");

@@ -228,11 +228,18 @@ async fn a_service_that_does_not_answer_closes_or_opens_by_setting() {
 #[tokio::test]
 async fn in_calm_a_service_that_does_not_answer_stops_nobody() {
     let judge = Judge::start().await;
-    judge.answers(500, &json!({}));
     let app = app("hcaptcha", &judge).set("challenge.required", "adaptive").spawn().await;
-    let answer = app.sign_up(&form(1, "h-captcha-response", "token")).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(app.sign_up(&form(2, "x", "")).await.errors()[0].0, "/x");
+    for (nth, (status, body)) in
+        [(500, json!({})), (200, codes("sitekey-secret-mismatch"))].into_iter().enumerate()
+    {
+        judge.answers(status, &body);
+        let answer = app.sign_up(&form(nth, "h-captcha-response", "token")).await;
+        assert_eq!(answer.status, StatusCode::CREATED);
+    }
+    assert_eq!(app.metric("challenge_fail_open_total").await, 0);
+    judge.answers(200, &codes("invalid-input-response"));
+    let answer = app.sign_up(&form(2, "h-captcha-response", "token")).await;
+    assert_eq!(answer.problem(), "challenge_failed");
 }
 
 #[tokio::test]

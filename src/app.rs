@@ -14,10 +14,10 @@ use crate::abuse::{Challenges, Gate, Limits, Proxies};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
-    Auth0Settings, Database, HttpSettings, LedgerSettings, Settings, SignupSettings,
+    Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, Settings, SignupSettings,
 };
 use crate::http::server::Server;
-use crate::http::{self, Parts, Stages};
+use crate::http::{self, Lock, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
@@ -108,6 +108,7 @@ impl App {
             language,
             gate,
             limits,
+            lock,
             log: _,
         } = settings;
         let public = bind(http.address).await?;
@@ -147,12 +148,14 @@ impl App {
         let page = Arc::new(Page::new(page, &rules));
         let shared = matches!(kept.database, Database::Postgres(_));
         let limits = Limits::new(limits, &digests, shared, &metrics);
+        let policy = Arc::new(http::Policy::new(&rules, &challenges));
         let parts = Parts {
             stages: Arc::new(Stages {
                 gate: Gate::new(gate, Arc::clone(&metrics)),
                 rules,
                 challenges: Arc::clone(&challenges),
                 limits: Arc::new(limits),
+                lock: lock_of(lock.as_ref()),
                 signups,
                 metrics: Arc::clone(&metrics),
                 body_timeout: http.body_timeout,
@@ -163,6 +166,8 @@ impl App {
             clock,
             page,
             challenges,
+            policy,
+            lock: lock.is_some(),
             language,
             proxies,
         };
@@ -227,6 +232,14 @@ impl App {
         }
         lifecycle.stop();
         ledger.close().await;
+    }
+}
+
+fn lock_of(settings: Option<&LockSettings>) -> Lock {
+    Lock {
+        client_ids: settings.iter().flat_map(|lock| lock.client_ids.iter().cloned()).collect(),
+        connection: settings.and_then(|lock| lock.connection.clone()),
+        without_challenge: settings.is_some_and(|lock| lock.without_challenge),
     }
 }
 

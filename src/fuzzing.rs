@@ -12,6 +12,7 @@ use crate::abuse::forwarded::{Hop, hops};
 use crate::auth0::answer::classify;
 use crate::config::ForwardedHeader;
 use crate::domain::Rules;
+use crate::domain::submission::Submission;
 use crate::http::body::Form;
 
 /// Reads and judges a body as `POST /signup` does, up to where the tenant would be asked.
@@ -19,8 +20,8 @@ pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     let mut request = Request::new(Body::from(body.to_vec()));
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     let Ok(form) = Form::read(request, Duration::from_secs(60)).await else { return };
-    let Ok(submission) = form.decode().await else { return };
-    drop(rules.check(&submission));
+    let Ok(members) = form.members().await else { return };
+    drop(rules.check(&Submission::new(members)));
 }
 
 /// Classifies an answer to create-user that is not a success.

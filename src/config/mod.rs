@@ -15,6 +15,7 @@ mod languages;
 mod layers;
 mod ledger;
 mod limits;
+mod lock;
 mod log;
 mod metadata;
 mod page;
@@ -38,6 +39,7 @@ pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{LimitSettings, MailboxSettings, Refill};
+pub use lock::LockSettings;
 pub use log::{LogFormat, LogSettings};
 pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
@@ -69,6 +71,8 @@ pub struct Settings {
     pub page: PageSettings,
     /// What a sign-up has to prove, and when.
     pub challenge: ChallengeSettings,
+    /// Auth0's own sign-up endpoint; `None` is off.
+    pub lock: Option<LockSettings>,
     /// The language of those who ask for none that there is.
     pub language: Locale,
     /// Whether sign-ups are open.
@@ -112,6 +116,7 @@ impl Settings {
         let limits = limits::read(&mut reader);
         let page = page::read(&mut reader);
         let challenge = challenge::read(&mut reader);
+        let lock = lock::read(&mut reader, &challenge);
         let language = languages::read(&mut reader);
         let log = log::read(&mut reader);
         match (auth0, rules, ledger) {
@@ -124,6 +129,7 @@ impl Settings {
                 signup,
                 page,
                 challenge,
+                lock,
                 language,
                 gate,
                 limits,

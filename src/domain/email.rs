@@ -8,9 +8,6 @@ use super::Violation;
 use super::host::{is_domain_name, is_plain_unicode};
 use super::personal::personal_text;
 
-/// The most UTF-16 units in the whole address (validator.js `isEmail`, RFC 3696 erratum 1690).
-const MAX_UNITS: usize = 254;
-
 /// The most bytes of UTF-8 before the `@` (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL_PART_BYTES: usize = 64;
 
@@ -24,6 +21,9 @@ pub struct EmailAddress(String);
 personal_text!(EmailAddress);
 
 impl EmailAddress {
+    /// The most UTF-16 units in the whole address (validator.js `isEmail`, RFC 3696 erratum 1690).
+    pub const MAX_LENGTH: usize = 254;
+
     /// Lowers the case of `text` and judges the result.
     ///
     /// # Errors
@@ -53,7 +53,7 @@ impl EmailAddress {
 
 /// validator.js `isEmail` with its default options.
 fn is_address(text: &str) -> bool {
-    text.encode_utf16().count() <= MAX_UNITS
+    text.encode_utf16().count() <= EmailAddress::MAX_LENGTH
         && text.rsplit_once('@').is_some_and(|(local_part, domain)| {
             local_part.len() <= MAX_LOCAL_PART_BYTES
                 && domain.len() <= MAX_DOMAIN_BYTES

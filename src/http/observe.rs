@@ -14,6 +14,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::lock;
 use super::pages::Pages;
 use super::problem::{Problem, ProblemCode, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -127,7 +128,7 @@ impl Exchange {
 
     fn end(&self, answered: &Answered<'_>) {
         answered.log(self);
-        if self.route() == "/signup" && self.method == Method::POST {
+        if matches!(self.route(), "/signup" | lock::SIGN_UP) && self.method == Method::POST {
             self.metrics.signup(answered.outcome, self.started.elapsed());
         }
     }

@@ -17,10 +17,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::pages::Pages;
-use super::params;
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::wanted::Wanted;
+use super::{lock, params};
 use crate::abuse::ENDPOINT;
 use crate::domain::FieldError;
 use crate::page::Filled;
@@ -333,6 +333,13 @@ pub(super) fn render(
             response.headers_mut().insert(CONTENT_TYPE, kind);
             let document = serde_json::to_vec(&problem.document(id, locale));
             *response.body_mut() = Body::from(document.unwrap_or_default());
+        }
+        Representation::Auth0 => {
+            let refused = lock::refused(&problem, pages.page.password_rules(), locale);
+            *response.status_mut() = refused.status;
+            let kind = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            *response.body_mut() = Body::from(refused.body.to_string());
         }
         Representation::Page => pages.show(response, &problem, id, locale),
     }

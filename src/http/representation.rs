@@ -12,6 +12,8 @@ pub(super) enum Representation {
     Json,
     /// Pages and redirections: what a browser shows when a form is posted without a script.
     Page,
+    /// The shapes of Auth0's public sign-up endpoint: what Lock and the SDKs take.
+    Auth0,
 }
 
 /// How much a type is wanted (thousandths), and how exactly it was named: not at all, by `*/*`, by

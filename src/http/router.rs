@@ -12,9 +12,10 @@ use super::head_limits::HeadLimits;
 use super::limits::{PostLimit, posts};
 use super::observe::{Observer, observe};
 use super::pages::Pages;
+use super::policy::Policy;
 use super::problem::{Problem, ProblemCode, method_not_allowed, not_found, panicked};
 use super::stages::Stages;
-use super::{cors, handlers};
+use super::{cors, handlers, lock};
 use crate::abuse::{Challenges, ENDPOINT, Proxies};
 use crate::clock::Clock;
 use crate::page::Page;
@@ -37,6 +38,10 @@ pub struct Parts {
     pub page: Arc<Page>,
     /// What a sign-up has to prove.
     pub challenges: Arc<Challenges>,
+    /// What front ends may know beforehand.
+    pub policy: Arc<Policy>,
+    /// Whether Auth0's own endpoint is there.
+    pub lock: bool,
     /// The language of those who ask for none that there is.
     pub language: Locale,
     /// Who may say whom a request came from.
@@ -53,6 +58,8 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
         .route("/signup", sign_up)
         .route(ENDPOINT, challenge)
         .merge(page_routes(parts, Arc::clone(&pages)))
+        .route("/signup/policy", get(handlers::policy).with_state(Arc::clone(&parts.policy)))
+        .merge(auth0s(parts))
         .merge(probes(parts));
     // A request meets the observer first, then CORS, so that every refusal below it can be read by
     // the page, then the panic guard, then the limit on posts. One stack: each layer of its own would
@@ -85,6 +92,17 @@ fn pages(parts: &Parts) -> Arc<Pages> {
         challenges: Arc::clone(&parts.challenges),
         clock: Arc::clone(&parts.clock),
     })
+}
+
+/// Auth0's own sign-up endpoint.
+fn auth0s(parts: &Parts) -> Router {
+    if !parts.lock {
+        return Router::new();
+    }
+    Router::new()
+        .route(lock::SIGN_UP, post(handlers::dbconnections_signup))
+        .with_state(Arc::clone(&parts.stages))
+        .route(lock::CHALLENGE, post(handlers::dbconnections_challenge))
 }
 
 /// What browsers are shown beside the answer to a post.

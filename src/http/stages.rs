@@ -9,14 +9,15 @@ use axum::extract::Request;
 use tokio::time::{Instant, timeout_at};
 
 use super::body::Form;
-use super::idempotency_key;
+use super::lock::Lock;
 use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
+use super::{idempotency_key, lock};
 use crate::abuse::{Challenges, ClientAddress, Evidence, Gate, Limits, Tally};
 use crate::auth0::User;
 use crate::domain::submission::{Control, Slot, Submission};
-use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
+use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::page::Filled;
 use crate::signup::{self, Admission, Done, Outcome, Refusal, Signups, Toll};
 use crate::telemetry::Metrics;
@@ -33,6 +34,8 @@ pub struct Stages {
     pub challenges: Arc<Challenges>,
     /// How often somebody may attempt.
     pub limits: Arc<Limits>,
+    /// What is asked of those who use Auth0's endpoint.
+    pub lock: Lock,
     /// The use case.
     pub signups: Signups,
     /// What is counted.
@@ -60,10 +63,18 @@ impl Stages {
         let tally = request.extensions().get::<Tally>().cloned().unwrap_or_default();
         let header = idempotency_key::header(request.headers());
         let form = Form::read(request, self.body_timeout).await?;
-        let submission = form.decode().await?;
+        let mut members = form.members().await?;
+        if representation == Representation::Auth0 {
+            self.lock.take(&mut members)?;
+        }
+        let submission = Submission::new(members);
         let filled = match representation {
-            Representation::Json => None,
+            Representation::Json | Representation::Auth0 => None,
             Representation::Page => Some(Arc::new(Filled::of(&submission))),
+        };
+        let given = match representation {
+            Representation::Auth0 => lock::given(&submission),
+            Representation::Json | Representation::Page => Vec::new(),
         };
         let locale = locale(&submission);
         let checked = self.check(&submission, header);
@@ -72,6 +83,8 @@ impl Stages {
         drop(form);
         let created = match checked {
             Ok((user, key)) => {
+                let asked = representation != Representation::Auth0 || !self.lock.without_challenge;
+                let evidence = asked.then_some(evidence);
                 let admission = self.admission(evidence, client, user.email.clone(), tally.clone());
                 let request_id = id.to_string();
                 let request = signup::Request { user, key, request_id, admission };
@@ -80,7 +93,7 @@ impl Stages {
             Err(problem) => Err(problem),
         };
         match created {
-            Ok(created) => Ok(Created { filled, ..created }),
+            Ok(created) => Ok(Created { filled, given, ..created }),
             Err(problem) => Err(problem.filled(filled).in_language(locale)),
         }
     }
@@ -106,16 +119,23 @@ impl Stages {
         }
     }
 
-    /// What a new attempt has to go through, the limits last.
+    /// What a new attempt has to go through, the limits last. Without evidence no
+    /// challenge, and half the limits.
     fn admission(
         &self,
-        evidence: Evidence,
+        evidence: Option<Evidence>,
         client: ClientAddress,
         email: EmailAddress,
         tally: Tally,
     ) -> Admission {
         let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
         Admission::new(async move {
+            let Some(evidence) = evidence else {
+                // Twice the price is half the limit.
+                let mut charges = limits.attempt(client.ip(), &email, false, &tally)?;
+                charges.extend(limits.attempt(client.ip(), &email, false, &tally)?);
+                return Ok(Toll { charges, redeem: None });
+            };
             let redeem = challenges.admit(evidence, client.ip()).await?;
             let charges = limits.attempt(client.ip(), &email, redeem.is_some(), &tally)?;
             Ok(Toll { charges, redeem })
@@ -174,6 +194,8 @@ pub(super) struct Created {
     pub(super) replayed: bool,
     /// The form that a browser posted.
     pub(super) filled: Option<Arc<Filled>>,
+    /// The fields that were given, where that is told.
+    pub(super) given: Vec<Field>,
 }
 
 impl Created {
@@ -181,7 +203,9 @@ impl Created {
     fn of(done: Done) -> Result<Self, Problem> {
         let Done { outcome, replayed, cause } = done;
         let problem = match outcome {
-            Outcome::Created(user) => return Ok(Self { user, replayed, filled: None }),
+            Outcome::Created(user) => {
+                return Ok(Self { user, replayed, filled: None, given: Vec::new() });
+            }
             Outcome::PasswordRefused(rule) => {
                 let error = FieldError::at("/password", Violation::Password(rule));
                 Problem::invalid_fields(vec![error])

@@ -5,6 +5,7 @@ use http::Uri;
 use http::header::ACCEPT_LANGUAGE;
 use percent_encoding::percent_decode_str;
 
+use super::lock;
 use super::representation::Representation;
 use crate::texts::Locale;
 
@@ -23,10 +24,11 @@ impl Wanted {
         let headers = request.headers();
         let of_query = || Locale::of_tags(&parameter(request.uri(), "ui_locales")?);
         let of_header = || Locale::of_accept_language(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
-        Self {
-            representation: Representation::of(headers),
-            locale: of_query().or_else(of_header).unwrap_or(default),
-        }
+        let representation = match request.uri().path() {
+            lock::SIGN_UP | lock::CHALLENGE => Representation::Auth0,
+            _ => Representation::of(headers),
+        };
+        Self { representation, locale: of_query().or_else(of_header).unwrap_or(default) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bodies in: read within their bounds, decoded by media type into one [`Submission`].
+//! Bodies in: read within their bounds, decoded by media type into members.
 
 mod json;
 mod media_type;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use self::media_type::MediaType;
 use super::problem::{Problem, ProblemCode};
-use crate::domain::submission::Submission;
+use crate::domain::value::Members;
 
 /// The most bytes of a body.
 pub(super) const MAX_BODY: usize = 64 * 1024;
@@ -51,20 +51,19 @@ impl Form {
         }
     }
 
-    /// Decodes it.
+    /// Decodes it into its members as they stand there.
     ///
     /// # Errors
     /// 400 when it is not what the media type says, 413 for too many parts.
-    pub(crate) async fn decode(&self) -> Result<Submission<'_>, Problem> {
-        let members = match &self.media_type {
+    pub(crate) async fn members(&self) -> Result<Members<'_>, Problem> {
+        Ok(match &self.media_type {
             MediaType::Json => json::members(&self.bytes)?,
             MediaType::Urlencoded => urlencoded::members(&self.bytes)?,
             MediaType::Multipart { boundary } => {
                 // Boxed: what is rare is not to make every request larger.
                 Box::pin(multipart::members(self.bytes.clone(), boundary)).await?
             }
-        };
-        Ok(Submission::new(members))
+        })
     }
 }
 

@@ -27,7 +27,7 @@ pub(in super::super) async fn signup(
 ) -> Result<Response, Problem> {
     let created = stages.run(request, id, wanted.representation).await?;
     let mut response = match wanted.representation {
-        Representation::Json => answer(&created),
+        Representation::Json | Representation::Auth0 => answer(&created),
         Representation::Page => see_other(&created, &page),
     };
     if created.replayed {

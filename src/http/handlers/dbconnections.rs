@@ -1,0 +1,39 @@
+//! `POST /dbconnections/signup` and `/challenge`: the public sign-up endpoint as Auth0 has it.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
+
+use super::super::lock::signed_up;
+use super::super::observe::OutcomeCode;
+use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
+use super::super::request_id::RequestId;
+use super::super::stages::Stages;
+use super::super::wanted::Wanted;
+
+/// Signs a person up.
+pub(in super::super) async fn dbconnections_signup(
+    State(stages): State<Arc<Stages>>,
+    Extension(id): Extension<RequestId>,
+    Extension(wanted): Extension<Wanted>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let created = stages.run(request, id, wanted.representation).await?;
+    let body = serde_json::to_vec(&signed_up(&created.user, &created.given));
+    let body = body.map_err(|_| Problem::new(ProblemCode::Internal))?;
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    if created.replayed {
+        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    }
+    response.extensions_mut().insert(OutcomeCode("created"));
+    Ok(response)
+}
+
+/// Says that Lock has no captcha to show: what is asked of a form here, it cannot answer.
+pub(in super::super) async fn dbconnections_challenge() -> Response {
+    ([(CONTENT_TYPE, "application/json")], r#"{"required":false}"#).into_response()
+}

@@ -1,0 +1,116 @@
+//! Refusals in the shapes of Auth0's endpoint. `code` decides which words Lock shows.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::super::problem::{DETAIL, Problem, ProblemCode};
+use super::password;
+use crate::domain::{FieldError, PasswordRule, Violation};
+use crate::texts::Locale;
+
+/// A refusal as Auth0 would word it.
+pub(in super::super) struct Refused {
+    /// Its status there.
+    pub(in super::super) status: StatusCode,
+    /// Its body there.
+    pub(in super::super) body: Value,
+}
+
+/// The shape of a problem. `rules` are those of the password policy in force.
+pub(in super::super) fn refused(
+    problem: &Problem,
+    rules: &[PasswordRule],
+    locale: Locale,
+) -> Refused {
+    let code = problem.code();
+    let detail = || locale.attribute(code.name(), DETAIL).unwrap_or_default().into_owned();
+    match code {
+        ProblemCode::EmailTaken => bad_request("user_exists", "The user already exists."),
+        ProblemCode::UsernameTaken => {
+            bad_request("username_exists", "The username already exists.")
+        }
+        ProblemCode::InvalidFields => fields(problem.errors(), rules, locale),
+        ProblemCode::MalformedBody => bad_request("invalid_signup", "Invalid sign up"),
+        ProblemCode::SignupsClosed => Refused {
+            status: StatusCode::BAD_REQUEST,
+            body: json!({ "error": "public signup is disabled" }),
+        },
+        ProblemCode::ChallengeRequired | ProblemCode::ChallengeFailed => {
+            bad_request("invalid_captcha", &detail())
+        }
+        ProblemCode::RateLimited | ProblemCode::UpstreamBusy => error(
+            "TooManyRequestsError",
+            "too_many_requests",
+            &detail(),
+            StatusCode::TOO_MANY_REQUESTS,
+        ),
+        ProblemCode::OriginNotAllowed => {
+            error("ForbiddenError", "unauthorized", &detail(), code.status())
+        }
+        ProblemCode::NotFound
+        | ProblemCode::MethodNotAllowed
+        | ProblemCode::RequestTimeout
+        | ProblemCode::IdempotencyInProgress
+        | ProblemCode::IdempotencyKeyReused
+        | ProblemCode::BodyTooLarge
+        | ProblemCode::UnsupportedMediaType
+        | ProblemCode::HeadersTooLarge
+        | ProblemCode::Internal
+        | ProblemCode::UpstreamRejected
+        | ProblemCode::Unavailable
+        | ProblemCode::ChallengeUnavailable
+        | ProblemCode::UpstreamUnavailable
+        | ProblemCode::OutcomeUnknown => error("Error", code.name(), &detail(), code.status()),
+    }
+}
+
+/// Fields that break their rules. Lock words a bad password by itself and shows a `hook_error` as it
+/// stands, so that a person learns what else is wrong; what only a developer can mend is neither.
+fn fields(errors: &[FieldError], rules: &[PasswordRule], locale: Locale) -> Refused {
+    let mendable = |error: &&FieldError| match &error.violation {
+        Violation::UnknownField
+        | Violation::DuplicateField
+        | Violation::WrongType { .. }
+        | Violation::Password(_) => false,
+        Violation::Required | Violation::Malformed => error.pointer != "/email",
+        Violation::NotAllowed => !matches!(&*error.pointer, "/client_id" | "/connection"),
+        Violation::TooLong { .. }
+        | Violation::TooShort { .. }
+        | Violation::DomainNotAllowed
+        | Violation::TermsRequired
+        | Violation::ControlCharacter => true,
+    };
+    let unmet: Vec<_> = errors
+        .iter()
+        .filter_map(|error| match &error.violation {
+            Violation::Password(rule) => Some(rule),
+            _ => None,
+        })
+        .collect();
+    if unmet.len() < errors.len() {
+        let told = errors.iter().filter(mendable);
+        let told: Vec<_> =
+            told.map(|error| format!("{}: {}", error.field(), locale.fault_of(error))).collect();
+        return if told.is_empty() {
+            bad_request("invalid_signup", "Invalid sign up")
+        } else {
+            bad_request("hook_error", &told.join(" "))
+        };
+    }
+    password::refused(&unmet, rules)
+}
+
+/// A 400 that has a code.
+pub(super) fn bad_request(code: &str, description: &str) -> Refused {
+    error("BadRequestError", code, description, StatusCode::BAD_REQUEST)
+}
+
+fn error(name: &str, code: &str, description: &str, status: StatusCode) -> Refused {
+    let body = json!({
+        "name": name,
+        "code": code,
+        "description": description,
+        "statusCode": status.as_u16(),
+    });
+    Refused { status, body }
+}

@@ -1,0 +1,40 @@
+//! The good answer of Auth0's endpoint.
+
+use serde_json::{Map, Value, json};
+
+use crate::auth0::User;
+use crate::domain::Field;
+use crate::domain::submission::Submission;
+
+/// The fields that a form gives, the password aside.
+pub(in super::super) fn given(form: &Submission<'_>) -> Vec<Field> {
+    let fields = Field::ALL.into_iter().filter(|field| *field != Field::Password);
+    fields.filter(|field| form.field(*field).trimmed().is_some()).collect()
+}
+
+/// The new user: the bare id, the address, and what was given.
+pub(in super::super) fn signed_up(user: &User, given: &[Field]) -> Value {
+    // The id within the connection stands behind the provider: `auth0|…`.
+    let id = user.user_id.rsplit_once('|').map_or(&*user.user_id, |(_, id)| id);
+    let mut shown = Map::new();
+    shown.insert("_id".to_owned(), id.into());
+    shown.insert("email_verified".to_owned(), user.email_verified.unwrap_or(false).into());
+    shown.insert("email".to_owned(), json!(user.email));
+    let attributes =
+        given.iter().filter_map(|field| Some((field.name(), attribute(user, *field)?)));
+    shown.extend(attributes.map(|(name, value)| (name.to_owned(), value.into())));
+    Value::Object(shown)
+}
+
+fn attribute(user: &User, field: Field) -> Option<&str> {
+    match field {
+        Field::Email | Field::Password => None,
+        Field::GivenName => user.given_name.as_deref(),
+        Field::FamilyName => user.family_name.as_deref(),
+        Field::Name => user.name.as_deref(),
+        Field::Nickname => user.nickname.as_deref(),
+        Field::Picture => user.picture.as_deref(),
+        Field::Username => user.username.as_deref(),
+        Field::PhoneNumber => user.phone_number.as_deref(),
+    }
+}

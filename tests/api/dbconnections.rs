@@ -1,0 +1,283 @@
+//! Auth0's public sign-up endpoint, as Lock, auth0.js and the SDKs call it.
+
+use auth0_emulator::{Fault, Route};
+use reqwest::header::{
+    ACCESS_CONTROL_REQUEST_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN,
+};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::{Answer, TestApp, ada, ada_with};
+
+const ROUTE: &str = "/dbconnections/signup";
+
+/// What Lock sends, with additional fields of both storages.
+fn lock_form() -> Value {
+    json!({
+        "client_id": "lock-client",
+        "connection": "Username-Password-Authentication",
+        "email": "ada@example.com",
+        "password": "Difference-Engine-1843",
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "user_metadata": {},
+    })
+}
+
+fn with(name: &str, value: impl Into<Value>) -> Value {
+    let mut form = lock_form();
+    form[name] = value.into();
+    form
+}
+
+async fn sign_up(app: &TestApp, body: &Value) -> Answer {
+    let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
+    // Browsers prefer whatever they like; the shapes are Auth0's.
+    Answer::of(request.header("accept", "text/html").body(body.to_string())).await
+}
+
+/// The code of a refusal, after a look at what every one holds.
+fn code(answer: &Answer) -> String {
+    assert_eq!(answer.header("content-type"), Some("application/json"), "{answer:?}");
+    let body = answer.json();
+    assert_eq!(body["statusCode"], answer.status.as_u16(), "{answer:?}");
+    assert!(body["name"].is_string() && !body["description"].is_null(), "{answer:?}");
+    body["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_sign_up_of_lock_creates_the_user_and_is_answered_as_auth0_would() {
+    let app = TestApp::builder().set("user_metadata.allow", "plan").spawn().await;
+    let answer = sign_up(&app, &with("user_metadata", json!({"plan": "free"}))).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let mut body = answer.json();
+    let id = body.as_object_mut().unwrap().remove("_id").unwrap();
+    let id = id.as_str().unwrap();
+    assert!(id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
+    assert_eq!(
+        body,
+        json!({
+            "email": "ada@example.com",
+            "email_verified": false,
+            "given_name": "Ada",
+            "family_name": "Lovelace",
+        })
+    );
+    assert_eq!(
+        app.the_create(),
+        json!({
+            "connection": "Username-Password-Authentication",
+            "email": "ada@example.com",
+            "password": "Difference-Engine-1843",
+            "given_name": "Ada",
+            "family_name": "Lovelace",
+            "name": "Ada Lovelace",
+            "user_metadata": {"plan": "free"},
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_form_is_read_too_and_what_belongs_to_the_login_is_left_out() {
+    let app = TestApp::spawn().await;
+    let form = [
+        ("client_id", "any"),
+        ("connection", "Another-Connection"),
+        ("email", "ada@example.com"),
+        ("password", "Difference-Engine-1843"),
+        ("state", "x"),
+        ("redirect_uri", "https://app.example.com"),
+    ];
+    let answer = Answer::of(app.client.post(app.url(ROUTE)).form(&form)).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let create = app.the_create();
+    assert_eq!(create["connection"], "Username-Password-Authentication");
+    assert_eq!(create.as_object().unwrap().len(), 3, "{create}");
+}
+
+#[tokio::test]
+async fn a_double_submit_creates_once_and_both_hear_it() {
+    let app = TestApp::spawn().await;
+    let form = lock_form();
+    let (first, second) = tokio::join!(sign_up(&app, &form), sign_up(&app, &form));
+    assert_eq!((first.status, second.status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(first.json()["_id"], second.json()["_id"]);
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_taken_is_told_in_auth0s_words() {
+    let app = TestApp::builder()
+        .set("fields.username", "required")
+        .auth0(|tenant| tenant.requires_username = true)
+        .spawn()
+        .await;
+    assert_eq!(sign_up(&app, &with("username", "ada")).await.status, StatusCode::OK);
+    let mut other = with("username", "charles");
+    other["password"] = "Analytical-Engine-1837".into();
+    let taken = sign_up(&app, &other).await;
+    assert_eq!((taken.status, code(&taken).as_str()), (StatusCode::BAD_REQUEST, "user_exists"));
+    assert_eq!(
+        taken.json(),
+        json!({
+            "name": "BadRequestError",
+            "code": "user_exists",
+            "description": "The user already exists.",
+            "statusCode": 400,
+        })
+    );
+    other["email"] = "charles@example.com".into();
+    other["username"] = "ada".into();
+    assert_eq!(code(&sign_up(&app, &other).await), "username_exists");
+}
+
+#[tokio::test]
+async fn a_weak_password_is_explained_rule_by_rule() {
+    let app = TestApp::spawn().await;
+    let answer = sign_up(&app, &with("password", "short1")).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let body = answer.json();
+    assert_eq!(body["name"], "PasswordStrengthError");
+    assert_eq!(body["code"], "invalid_password");
+    assert_eq!(body["message"], "Password is too weak");
+    assert_eq!(body["statusCode"], 400);
+    let rules = &body["description"]["rules"];
+    assert_eq!(body["description"]["verified"], false);
+    assert_eq!(
+        (&rules[0]["code"], &rules[0]["verified"]),
+        (&json!("lengthAtLeast"), &json!(false))
+    );
+    assert_eq!(rules[0]["format"], json!([8]));
+    assert_eq!(rules[1]["code"], "containsAtLeast");
+    let items = rules[1]["items"].as_array().unwrap().iter();
+    let verified: Vec<_> = items.map(|item| item["verified"].as_bool().unwrap()).collect();
+    assert_eq!(verified, [true, false, true, false]);
+    assert!(body["policy"].as_str().unwrap().starts_with("* At least 8 characters in length\n"));
+    assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_tenant_is_told_by_its_name() {
+    let app = TestApp::spawn().await;
+    let refusal = json!({
+        "statusCode": 400,
+        "error": "Bad Request",
+        "message": "PasswordDictionaryError: Password is too common",
+    });
+    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(refusal.to_string()));
+    let body = sign_up(&app, &lock_form()).await.json();
+    assert_eq!(
+        (&body["name"], &body["code"]),
+        (&json!("PasswordDictionaryError"), &json!("invalid_password"),)
+    );
+    assert_eq!(body["description"], "Password is too common");
+}
+
+#[tokio::test]
+async fn other_faults_are_worded_for_the_person() {
+    let app = TestApp::spawn().await;
+    let body = with("given_name", "x".repeat(151)).to_string();
+    let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
+    let answer = Answer::of(request.header("accept-language", "es").body(body)).await;
+    assert_eq!(code(&answer), "hook_error");
+    let description = "given_name: Use como máximo 150 caracteres.";
+    assert_eq!(answer.json()["description"], description);
+    // What only a developer can mend.
+    assert_eq!(code(&sign_up(&app, &with("email_verified", true)).await), "invalid_signup");
+    assert_eq!(code(&sign_up(&app, &with("email", "ada")).await), "invalid_signup");
+    assert_eq!(code(&sign_up(&app, &json!([])).await), "invalid_signup");
+    assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn applications_and_connections_are_checked_where_they_are_set() {
+    let app = TestApp::builder()
+        .set("lock.client_ids", "web,lock-client")
+        .set("lock.connection", "Username-Password-Authentication")
+        .spawn()
+        .await;
+    assert_eq!(code(&sign_up(&app, &with("client_id", "other")).await), "invalid_signup");
+    assert_eq!(code(&sign_up(&app, &with("connection", "other")).await), "invalid_signup");
+    assert_eq!(sign_up(&app, &lock_form()).await.status, StatusCode::OK);
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_page_of_an_allowed_origin_may_call_it_with_lock_and_no_other_may() {
+    let app =
+        TestApp::builder().set("http.allowed_origins", "https://app.example.com").spawn().await;
+    let preflight = |origin| {
+        let request = app.client.request(Method::OPTIONS, app.url(ROUTE)).header(ORIGIN, origin);
+        let request = request.header(ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        Answer::of(request.header(ACCESS_CONTROL_REQUEST_HEADERS, "auth0-client,content-type"))
+    };
+    let allowed = preflight("https://app.example.com").await;
+    assert_eq!(allowed.status, StatusCode::OK);
+    let origin = allowed.header("access-control-allow-origin");
+    assert_eq!(origin, Some("https://app.example.com"));
+    let headers = allowed.header("access-control-allow-headers").unwrap();
+    assert!(headers.contains("auth0-client") && headers.contains("content-type"), "{headers}");
+    let refused = preflight("https://evil.example.com").await;
+    assert_eq!(refused.header("access-control-allow-origin"), None);
+
+    let request = app.client.post(app.url(ROUTE)).header(ORIGIN, "https://app.example.com");
+    let request = request.header("auth0-client", "eyJuYW1lIjoibG9jayJ9");
+    let answer = Answer::of(request.json(&lock_form())).await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(answer.header("access-control-allow-origin").is_some());
+}
+
+#[tokio::test]
+async fn a_busy_tenant_is_too_many_requests() {
+    let app = TestApp::spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).always());
+    let answer = sign_up(&app, &lock_form()).await;
+    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(code(&answer), "too_many_requests");
+    assert!(answer.header("retry-after").is_some());
+}
+
+#[tokio::test]
+async fn lock_is_told_that_there_is_no_captcha() {
+    let app = TestApp::spawn().await;
+    let request = app.client.post(app.url("/dbconnections/signup/challenge"));
+    let answer = Answer::of(request.json(&json!({"state": "x"}))).await;
+    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, r#"{"required":false}"#));
+}
+
+#[tokio::test]
+async fn the_route_can_be_switched_off() {
+    let app = TestApp::builder().set("lock.enabled", "false").spawn().await;
+    let answer = sign_up(&app, &lock_form()).await;
+    assert_eq!((answer.status, code(&answer).as_str()), (StatusCode::NOT_FOUND, "not_found"));
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn proofs_that_lock_cannot_bring_are_waived_where_that_is_set() {
+    let app = TestApp::builder()
+        .set("challenge.required", "always")
+        .set("lock.without_challenge", "true")
+        .spawn()
+        .await;
+    assert_eq!(sign_up(&app, &lock_form()).await.status, StatusCode::OK);
+    let other = ada_with("email", "charles@example.com");
+    assert_eq!(app.sign_up(&other).await.problem(), "challenge_required");
+}
+
+#[tokio::test]
+async fn without_proofs_the_limits_are_half() {
+    let app = TestApp::builder()
+        .set("lock.without_challenge", "true")
+        .set("limits.address.burst", "4")
+        .spawn()
+        .await;
+    for nth in 0..2 {
+        let form = with("email", format!("ada{nth}@example.com"));
+        assert_eq!(sign_up(&app, &form).await.status, StatusCode::OK, "{nth}");
+    }
+    let refused = sign_up(&app, &with("email", "ada2@example.com")).await;
+    assert_eq!(code(&refused), "too_many_requests");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(app.creates().len(), 2);
+}

@@ -1,0 +1,91 @@
+//! `GET /signup/policy`: what front ends build forms from.
+
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
+use serde_json::json;
+
+use crate::app::{Answer, TestApp};
+
+#[tokio::test]
+async fn a_form_can_be_built_from_the_policy() {
+    let app = TestApp::builder()
+        .set("fields.nickname", "off")
+        .set("fields.username", "required")
+        .set("user_metadata.allow", "plan")
+        .set("password.policy", "excellent")
+        .spawn()
+        .await;
+    let policy = app.get("/signup/policy").await;
+    assert_eq!(policy.status, StatusCode::OK);
+    let policy = policy.json();
+    let fields = policy["fields"].as_object().unwrap();
+    assert!(!fields.contains_key("nickname") && !fields.contains_key("phone_number"), "{fields:?}");
+    assert_eq!(
+        fields["given_name"],
+        json!({"type": "string", "required": false, "min_length": 1, "max_length": 150})
+    );
+    assert_eq!(fields["username"]["required"], true);
+    assert_eq!(fields["email"]["format"], "email");
+    assert_eq!(
+        policy["user_metadata"],
+        json!({"plan": {"type": "string", "required": false, "min_length": 1, "max_length": 500}})
+    );
+    let password = &policy["password"];
+    assert_eq!(password["policy"], "excellent");
+    assert_eq!(password["min_length"], 10);
+    assert_eq!(password["max_bytes"], 72);
+    assert_eq!(password["character_types"], json!(["lowercase", "uppercase", "number", "special"]));
+    assert_eq!(password["rule"], "three_of_four");
+    assert_eq!(password["identical_characters"], "block");
+    let codes: Vec<_> = password["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        codes,
+        ["password.too_short", "password.character_types", "password.repeated_characters",]
+    );
+    assert_eq!(policy["challenge"]["endpoint"], "/signup/challenge");
+    assert_eq!(policy["existence"], "reveal");
+    assert_eq!(policy["languages"], json!(["en", "de", "fr", "es", "ja", "ar"]));
+}
+
+#[tokio::test]
+async fn what_is_nobodys_business_is_not_in_it() {
+    let app = TestApp::builder()
+        .set("password.dictionary.active", "true")
+        .set("password.dictionary.custom", "canary-word")
+        .set("auth0.connection", "canary-connection")
+        .spawn()
+        .await;
+    let policy = app.get("/signup/policy").await;
+    assert_eq!(policy.status, StatusCode::OK);
+    assert!(!policy.text.contains("canary"), "{}", policy.text);
+}
+
+#[tokio::test]
+async fn it_is_kept_by_caches_and_readable_from_everywhere() {
+    let app = TestApp::spawn().await;
+    let get =
+        || app.client.get(app.url("/signup/policy")).header(ORIGIN, "https://anywhere.example");
+    let first = Answer::of(get()).await;
+    let etag = first.header("etag").unwrap().to_owned();
+    assert!(etag.starts_with('"') && etag.len() > 10, "{etag}");
+    assert_eq!(first.header("cache-control"), Some("public, max-age=3600"));
+    assert_eq!(first.header("access-control-allow-origin"), Some("*"));
+
+    let again = Answer::of(get().header(IF_NONE_MATCH, format!("\"other\", W/{etag}"))).await;
+    assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
+    assert_eq!(again.header("etag"), Some(etag.as_str()));
+    assert_eq!(again.header("access-control-allow-origin"), Some("*"));
+
+    let german = Answer::of(get().header(ACCEPT_LANGUAGE, "de").header(IF_NONE_MATCH, etag)).await;
+    assert_eq!(german.status, StatusCode::OK);
+    assert_eq!(german.header("content-language"), Some("de"));
+    assert_eq!(
+        german.json()["password"]["rules"][0]["message"],
+        "Verwenden Sie mindestens 8 Zeichen."
+    );
+}

@@ -72,3 +72,8 @@ impl Desk {
         self.lifecycle.stop();
     }
 }
+
+/// The OpenAPI document.
+pub fn openapi() -> String {
+    crate::http::openapi::text()
+}

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod healthcheck;
 mod migrate;
+mod openapi;
 mod output;
 mod serve;
 
@@ -48,6 +49,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Look at what the ledger knows of sign-ups, settle it, or forget it
     Attempts(attempts::Attempts),
+    /// Print the service's description in OpenAPI 3.1
+    Openapi,
     /// Ask a running service whether it is ready: 0 if so, 1 if not
     Healthcheck(healthcheck::Healthcheck),
 }
@@ -69,6 +72,7 @@ pub fn main() -> ExitCode {
         Command::Config(config) => config.run().map(done),
         Command::Migrate(migrate) => migrate.run(),
         Command::Attempts(attempts) => attempts.run(),
+        Command::Openapi => openapi::run().map(done),
         Command::Healthcheck(healthcheck) => healthcheck.run().map(done),
     };
     match result {

@@ -10,6 +10,7 @@ mod idempotency_key;
 mod limits;
 mod lock;
 mod observe;
+pub mod openapi;
 mod pages;
 mod params;
 mod policy;

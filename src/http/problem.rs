@@ -295,6 +295,12 @@ impl Problem {
         self.filled.as_deref()
     }
 
+    /// The document as an example in English.
+    pub(super) fn example(&self) -> Value {
+        let id = RequestId::new(Duration::ZERO);
+        serde_json::to_value(self.document(id, Locale::En)).unwrap_or_default()
+    }
+
     /// The document.
     fn document(&self, id: RequestId, locale: Locale) -> Document<'_> {
         let code = self.code.name();

@@ -59,6 +59,7 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
         .route(ENDPOINT, challenge)
         .merge(page_routes(parts, Arc::clone(&pages)))
         .route("/signup/policy", get(handlers::policy).with_state(Arc::clone(&parts.policy)))
+        .route("/openapi.json", get(handlers::openapi))
         .merge(auth0s(parts))
         .merge(probes(parts));
     // A request meets the observer first, then CORS, so that every refusal below it can be read by

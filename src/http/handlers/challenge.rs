@@ -12,6 +12,13 @@ use super::super::stages::client;
 use crate::abuse::{Challenges, NoOffer};
 
 /// What a form of this address has to bring.
+#[utoipa::path(
+    get,
+    path = "/signup/challenge",
+    responses(
+        (status = 200, description = "What is needed, with a challenge to solve", content_type = "application/json", body = serde_json::Value),
+    )
+)]
 pub(in super::super) async fn challenge(
     State(challenges): State<Arc<Challenges>>,
     request: Request,

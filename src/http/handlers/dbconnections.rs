@@ -10,12 +10,24 @@ use http::header::CONTENT_TYPE;
 
 use super::super::lock::signed_up;
 use super::super::observe::OutcomeCode;
+use super::super::openapi::schemas;
 use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::request_id::RequestId;
 use super::super::stages::Stages;
 use super::super::wanted::Wanted;
 
 /// Signs a person up.
+#[utoipa::path(
+    post,
+    path = "/dbconnections/signup",
+    request_body(
+        content(
+            (schemas::Auth0SignUp = "application/json"),
+            (schemas::Auth0SignUp = "application/x-www-form-urlencoded"),
+        ),
+    ),
+    responses((status = 200, description = "The user exists now", body = schemas::Auth0SignedUp))
+)]
 pub(in super::super) async fn dbconnections_signup(
     State(stages): State<Arc<Stages>>,
     Extension(id): Extension<RequestId>,
@@ -34,6 +46,13 @@ pub(in super::super) async fn dbconnections_signup(
 }
 
 /// Says that Lock has no captcha to show: what is asked of a form here, it cannot answer.
+#[utoipa::path(
+    post,
+    path = "/dbconnections/signup/challenge",
+    responses(
+        (status = 200, description = "Always that none is needed", content_type = "application/json", body = serde_json::Value),
+    )
+)]
 pub(in super::super) async fn dbconnections_challenge() -> Response {
     ([(CONTENT_TYPE, "application/json")], r#"{"required":false}"#).into_response()
 }

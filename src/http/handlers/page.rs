@@ -11,6 +11,15 @@ use super::super::pages::Pages;
 use super::super::wanted::{Wanted, parameter};
 
 /// The form. `return_to` and `ui_locales` of the address go with it.
+#[utoipa::path(
+    get,
+    path = "/signup",
+    params(
+        ("return_to" = Option<String>, Query, description = "Where to go on, an entry of page.return_to"),
+        ("ui_locales" = Option<String>, Query, description = "Languages, the most wanted first"),
+    ),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String))
+)]
 pub(in super::super) async fn form(
     State(pages): State<Arc<Pages>>,
     Extension(wanted): Extension<Wanted>,
@@ -21,6 +30,7 @@ pub(in super::super) async fn form(
 }
 
 /// What happens next.
+#[utoipa::path(get, path = "/signup/success", responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
 pub(in super::super) async fn success(
     State(pages): State<Arc<Pages>>,
     Extension(wanted): Extension<Wanted>,

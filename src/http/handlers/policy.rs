@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::super::openapi::schemas;
 use super::super::policy::Policy;
 use super::super::problem::{Problem, ProblemCode, say_language};
 use super::super::wanted::Wanted;
@@ -17,6 +18,14 @@ use super::super::wanted::Wanted;
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// The policy, or that the caller has it.
+#[utoipa::path(
+    get,
+    path = "/signup/policy",
+    responses(
+        (status = 200, description = "The policy", body = schemas::Policy),
+        (status = 304, description = "The caller has it"),
+    )
+)]
 pub(in super::super) async fn policy(
     State(policy): State<Arc<Policy>>,
     Extension(wanted): Extension<Wanted>,

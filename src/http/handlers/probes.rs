@@ -46,6 +46,11 @@ impl From<Report> for Body {
 }
 
 /// 200 while the process can answer.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    responses((status = 200, description = "The process can answer", content_type = "application/json", body = serde_json::Value))
+)]
 pub(in super::super) async fn livez() -> Response {
     answer(StatusCode::OK, &Live { status: "alive" })
 }
@@ -56,6 +61,14 @@ struct Live {
 }
 
 /// 200 while sign-ups are taken, else 503; what is checked is in the body.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "Sign-ups are taken", content_type = "application/json", body = serde_json::Value),
+        (status = 503, description = "None is taken", content_type = "application/json", body = serde_json::Value),
+    )
+)]
 pub(in super::super) async fn readyz(State(readiness): State<Readiness>) -> Response {
     let report = readiness.report().await;
     let code = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };

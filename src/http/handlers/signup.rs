@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::super::observe::OutcomeCode;
+use super::super::openapi::schemas;
 use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
@@ -19,6 +20,25 @@ use crate::auth0::User;
 use crate::page::Page;
 
 /// Signs a person up.
+#[utoipa::path(
+    post,
+    path = "/signup",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "16 to 255 visible characters, quoted or bare"),
+    ),
+    request_body(
+        description = "In a form, keys of user_metadata are user_metadata.key or user_metadata[key]",
+        content(
+            (schemas::SignUp = "application/json"),
+            (schemas::SignUp = "application/x-www-form-urlencoded"),
+            (schemas::SignUp = "multipart/form-data"),
+        ),
+    ),
+    responses(
+        (status = 201, description = "The user exists now", body = schemas::Created),
+        (status = 303, description = "The same for a browser that prefers text/html"),
+    )
+)]
 pub(in super::super) async fn signup(
     State((stages, page)): State<(Arc<Stages>, Arc<Page>)>,
     Extension(id): Extension<RequestId>,

@@ -10,7 +10,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::abuse::{Challenges, Gate, Limits, Proxies};
+use crate::abuse::{Challenges, Existence, Gate, Limits, Proxies};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
@@ -105,6 +105,7 @@ impl App {
             signup,
             page,
             challenge,
+            existence,
             language,
             gate,
             limits,
@@ -128,6 +129,7 @@ impl App {
             lifecycle: lifecycle.clone(),
             times: times(&auth0, &kept, &signup),
             pin_user_id: auth0.pin_user_id,
+            owner_mail_client_id: existence.owner_mail_client_id().map(str::to_owned),
         });
         lifecycle.spawn_background(signups.settler().settle(signup.not_created_after));
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
@@ -156,6 +158,7 @@ impl App {
                 challenges: Arc::clone(&challenges),
                 limits: Arc::new(limits),
                 lock: lock_of(lock.as_ref()),
+                existence: Existence::new(&existence),
                 signups,
                 metrics: Arc::clone(&metrics),
                 body_timeout: http.body_timeout,

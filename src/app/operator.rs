@@ -60,6 +60,8 @@ impl Desk {
             lifecycle: self.lifecycle.clone(),
             times: times(auth0, ledger, signup),
             pin_user_id: auth0.pin_user_id,
+            // An operator's command signs nobody up.
+            owner_mail_client_id: None,
         });
         let settler = signups.settler();
         settler.learn_pin().await;

@@ -34,17 +34,18 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// The client of one tenant. Cheap to share, made once.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     users: Url,
     users_by_email: Url,
+    pub(super) change_password: Url,
     /// The headers that are the same in every call.
-    headers: HeaderMap,
-    connection: String,
+    pub(super) headers: HeaderMap,
+    pub(super) connection: String,
     verify_email: VerifyEmail,
     tokens: Arc<Tokens>,
     gate: Gate,
     clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Client {
@@ -83,6 +84,7 @@ impl Client {
             http,
             users: format!("{}/api/v2/users", settings.base).parse()?,
             users_by_email: format!("{}/api/v2/users-by-email", settings.base).parse()?,
+            change_password: format!("{}/dbconnections/change_password", settings.base).parse()?,
             headers,
             connection: settings.connection.clone(),
             verify_email: settings.verify_email,

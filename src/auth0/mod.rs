@@ -14,6 +14,7 @@ mod error;
 mod gate;
 mod http_client;
 mod lookup;
+mod new_password;
 mod rate_headers;
 mod telemetry_header;
 mod token;

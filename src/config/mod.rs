@@ -8,6 +8,7 @@ mod captcha;
 mod challenge;
 mod colour;
 mod email;
+mod existence;
 mod fault;
 mod fields;
 mod http;
@@ -34,6 +35,7 @@ pub use auth0::{Auth0Settings, VerifyEmail};
 pub use captcha::{CaptchaSettings, Fail, Provider};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
+pub use existence::{Existence, UniformSettings};
 pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
 pub use layers::{DEFAULTS, Layers};
@@ -73,6 +75,8 @@ pub struct Settings {
     pub challenge: ChallengeSettings,
     /// Auth0's own sign-up endpoint; `None` is off.
     pub lock: Option<LockSettings>,
+    /// Whether callers are told that an e-mail address has an account.
+    pub existence: Existence,
     /// The language of those who ask for none that there is.
     pub language: Locale,
     /// Whether sign-ups are open.
@@ -117,10 +121,11 @@ impl Settings {
         let page = page::read(&mut reader);
         let challenge = challenge::read(&mut reader);
         let lock = lock::read(&mut reader, &challenge);
+        let existence = existence::read(&mut reader);
         let language = languages::read(&mut reader);
         let log = log::read(&mut reader);
-        match (auth0, rules, ledger) {
-            (Some(auth0), Some(rules), Some(ledger)) => reader.finish(Self {
+        match (auth0, rules, ledger, existence) {
+            (Some(auth0), Some(rules), Some(ledger), Some(existence)) => reader.finish(Self {
                 auth0,
                 http,
                 admin,
@@ -130,6 +135,7 @@ impl Settings {
                 page,
                 challenge,
                 lock,
+                existence,
                 language,
                 gate,
                 limits,

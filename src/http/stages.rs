@@ -14,7 +14,7 @@ use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{idempotency_key, lock};
-use crate::abuse::{Challenges, ClientAddress, Evidence, Gate, Limits, Tally};
+use crate::abuse::{Challenges, ClientAddress, Evidence, Existence, Gate, Limits, Tally};
 use crate::auth0::User;
 use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
@@ -36,6 +36,8 @@ pub struct Stages {
     pub limits: Arc<Limits>,
     /// What is asked of those who use Auth0's endpoint.
     pub lock: Lock,
+    /// Whether callers are told that an e-mail address has an account.
+    pub existence: Existence,
     /// The use case.
     pub signups: Signups,
     /// What is counted.
@@ -56,7 +58,7 @@ impl Stages {
         request: Request,
         id: RequestId,
         representation: Representation,
-    ) -> Result<Created, Problem> {
+    ) -> Result<SignedUp, Problem> {
         let deadline = Instant::now() + self.request_timeout;
         self.gate.pass().map_err(|text| Problem::new(ProblemCode::SignupsClosed).told(text))?;
         let client = client(&request);
@@ -81,19 +83,21 @@ impl Stages {
         let evidence = self.challenges.evidence(&submission);
         drop(submission);
         drop(form);
-        let created = match checked {
+        let signed_up = match checked {
             Ok((user, key)) => {
                 let asked = representation != Representation::Auth0 || !self.lock.without_challenge;
                 let evidence = asked.then_some(evidence);
                 let admission = self.admission(evidence, client, user.email.clone(), tally.clone());
                 let request_id = id.to_string();
+                let alike = representation == Representation::Auth0 && self.existence.is_uniform();
+                let likeness = alike.then(|| lock::likeness(&user));
                 let request = signup::Request { user, key, request_id, admission };
-                self.create(request, client, deadline, &tally).await
+                self.create(request, client, deadline, &tally, likeness).await
             }
             Err(problem) => Err(problem),
         };
-        match created {
-            Ok(created) => Ok(Created { filled, given, ..created }),
+        match signed_up {
+            Ok(signed_up) => Ok(SignedUp { filled, given, ..signed_up }),
             Err(problem) => Err(problem.filled(filled).in_language(locale)),
         }
     }
@@ -105,14 +109,20 @@ impl Stages {
         client: ClientAddress,
         deadline: Instant,
         tally: &Tally,
-    ) -> Result<Created, Problem> {
+        likeness: Option<User>,
+    ) -> Result<SignedUp, Problem> {
+        let began = Instant::now();
         match timeout_at(deadline, self.signups.create(request)).await {
+            Ok(done) if self.existence.hides(&done.outcome) => {
+                self.existence.level(&done, began).await;
+                Ok(SignedUp::without_words(&done, likeness.map(Arc::new)))
+            }
             Ok(done) => {
                 self.challenges.came_to(&done, client.ip());
                 if let Outcome::Refused(refusal) = done.outcome {
                     self.limits.refused(refusal, tally);
                 }
-                Created::of(done)
+                SignedUp::of(done)
             }
             // The create goes on in its own task; here nothing more is known of it.
             Err(_) => Err(Problem::new(ProblemCode::OutcomeUnknown)),
@@ -185,12 +195,15 @@ fn locale(form: &Submission<'_>) -> Option<Locale> {
     }
 }
 
-/// The one good end: the user exists.
+/// The good end.
 #[derive(Debug)]
-pub(super) struct Created {
-    /// As the tenant answered.
-    pub(super) user: Arc<User>,
-    /// Whether an earlier request made it.
+pub(super) struct SignedUp {
+    /// As the tenant answered; where new and known addresses are answered alike, what the form
+    /// said, or nothing.
+    pub(super) user: Option<Arc<User>>,
+    /// What came of it, for the log and the metrics.
+    pub(super) outcome: &'static str,
+    /// Whether this is the answer of an earlier request.
     pub(super) replayed: bool,
     /// The form that a browser posted.
     pub(super) filled: Option<Arc<Filled>>,
@@ -198,13 +211,22 @@ pub(super) struct Created {
     pub(super) given: Vec<Field>,
 }
 
-impl Created {
+impl SignedUp {
+    /// What came of a sign-up, where callers are not told whether the user is a new one; `user`
+    /// says nothing but what the form said.
+    fn without_words(done: &Done, user: Option<Arc<User>>) -> Self {
+        let (outcome, replayed) = (done.outcome.code(), done.replayed);
+        Self { user, outcome, replayed, filled: None, given: Vec::new() }
+    }
+
     /// What came of a sign-up, as callers are told it.
     fn of(done: Done) -> Result<Self, Problem> {
+        let code = done.outcome.code();
         let Done { outcome, replayed, cause } = done;
         let problem = match outcome {
             Outcome::Created(user) => {
-                return Ok(Self { user, replayed, filled: None, given: Vec::new() });
+                let (user, given) = (Some(user), Vec::new());
+                return Ok(Self { user, outcome: code, replayed, filled: None, given });
             }
             Outcome::PasswordRefused(rule) => {
                 let error = FieldError::at("/password", Violation::Password(rule));

@@ -49,6 +49,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// the commit): such a row is found by [`Ledger::claim_open`].
     async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError>;
 
+    /// Takes a proof on behalf of an attempt that was begun without one, and says whether it was
+    /// still there to be taken.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError>;
+
     /// Writes down what came of an attempt; durable when it returns.
     ///
     /// A settled attempt stays as it is, save that [`Verdict::Created`] overrides

@@ -7,6 +7,7 @@
 mod admission;
 mod doubt;
 mod outcome;
+mod owner_mail;
 mod recent;
 mod replay;
 mod settle;
@@ -71,6 +72,7 @@ struct Shared {
     times: Times,
     recent: Arc<Recent>,
     pin: Pin,
+    owner_mail_client_id: Option<String>,
     /// This process, as the owner of leases.
     owner: Uuid,
 }
@@ -105,16 +107,36 @@ pub struct Parts {
     pub times: Times,
     /// Whether create calls pin the user's id.
     pub pin_user_id: bool,
+    /// In whose name the owner of a known address is told of attempts to sign up with it; `None`:
+    /// it is the caller who is told that the address is taken.
+    pub owner_mail_client_id: Option<String>,
 }
 
 impl Signups {
     /// Signs people up with these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { auth0, ledger, digests, clock, lifecycle, times, pin_user_id } = parts;
-        let owner = Uuid::from_bytes(rand::random());
-        let (recent, pin) = (Arc::default(), Pin::new(pin_user_id));
-        let shared = Shared { auth0, ledger, digests, clock, lifecycle, times, recent, pin, owner };
-        Self(Arc::new(shared))
+        let Parts {
+            auth0,
+            ledger,
+            digests,
+            clock,
+            lifecycle,
+            times,
+            pin_user_id,
+            owner_mail_client_id,
+        } = parts;
+        Self(Arc::new(Shared {
+            auth0,
+            ledger,
+            digests,
+            clock,
+            lifecycle,
+            times,
+            recent: Arc::default(),
+            pin: Pin::new(pin_user_id),
+            owner_mail_client_id,
+            owner: Uuid::from_bytes(rand::random()),
+        }))
     }
 
     /// Signs the person up, or tells what came of it before.
@@ -183,7 +205,13 @@ impl Person {
 
 impl Shared {
     /// Does what the turn is for, and tells all who wait.
-    async fn work(&self, person: Person, admission: Admission, turn: Turn, earlier: Option<Made>) {
+    async fn work(
+        self: &Arc<Self>,
+        person: Person,
+        admission: Admission,
+        turn: Turn,
+        earlier: Option<Made>,
+    ) {
         let (done, made) = match earlier {
             // Boxed, as below: what is rare is not to make every task of a sign-up larger.
             Some(made) => (Box::pin(self.take_up(&person, &made)).await.replay(), Some(made)),
@@ -203,7 +231,7 @@ impl Shared {
 
     /// Answers a known key, or begins a new attempt.
     async fn first(
-        &self,
+        self: &Arc<Self>,
         person: &Person,
         admission: Admission,
         turn: &Turn,
@@ -239,7 +267,11 @@ impl Shared {
                     }
                     Err(settled) => settled,
                 };
-                (self.finish(made.id, settled).await, Some(made))
+                let done = self.finish(made.id, settled).await;
+                if matches!(done.outcome, Outcome::EmailTaken) {
+                    self.tell_owner(person, made.id);
+                }
+                (done, Some(made))
             }
             Ok(Begun::Known(attempt)) => (Box::pin(self.known(person, *attempt)).await, None),
             Ok(Begun::Limited { limit, retry_after }) => {

@@ -56,6 +56,8 @@ pub enum Operation {
     GetUser,
     /// `GET /api/v2/users-by-email`
     UsersByEmail,
+    /// `POST /dbconnections/change_password`
+    ChangePassword,
     /// `POST /oauth/token`
     Token,
 }
@@ -66,6 +68,7 @@ impl EncodeLabelValue for Operation {
             Self::CreateUser => "create_user",
             Self::GetUser => "get_user",
             Self::UsersByEmail => "users_by_email",
+            Self::ChangePassword => "change_password",
             Self::Token => "token",
         })
     }

@@ -25,6 +25,7 @@ mod captcha;
 mod challenges;
 mod connections;
 mod dbconnections;
+mod existence;
 mod fields;
 mod forms;
 mod hostile;

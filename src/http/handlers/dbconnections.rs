@@ -34,14 +34,14 @@ pub(in super::super) async fn dbconnections_signup(
     Extension(wanted): Extension<Wanted>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let created = stages.run(request, id, wanted.representation).await?;
-    let body = serde_json::to_vec(&signed_up(&created.user, &created.given));
-    let body = body.map_err(|_| Problem::new(ProblemCode::Internal))?;
+    let person = stages.run(request, id, wanted.representation).await?;
+    let body = person.user.as_ref().map(|user| signed_up(user, &person.given).to_string());
+    let body = body.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
-    if created.replayed {
+    if person.replayed {
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
-    response.extensions_mut().insert(OutcomeCode("created"));
+    response.extensions_mut().insert(OutcomeCode(person.outcome));
     Ok(response)
 }
 

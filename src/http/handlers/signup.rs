@@ -14,7 +14,7 @@ use super::super::openapi::schemas;
 use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
-use super::super::stages::{Created, Stages};
+use super::super::stages::{SignedUp, Stages};
 use super::super::wanted::Wanted;
 use crate::auth0::User;
 use crate::page::Page;
@@ -45,34 +45,40 @@ pub(in super::super) async fn signup(
     Extension(wanted): Extension<Wanted>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let created = stages.run(request, id, wanted.representation).await?;
+    let signed_up = stages.run(request, id, wanted.representation).await?;
     let mut response = match wanted.representation {
-        Representation::Json | Representation::Auth0 => answer(&created),
-        Representation::Page => see_other(&created, &page),
+        Representation::Json | Representation::Auth0 => answer(&signed_up),
+        Representation::Page => see_other(&signed_up, &page),
     };
-    if created.replayed {
+    if signed_up.replayed {
         response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
     }
-    response.extensions_mut().insert(OutcomeCode("created"));
+    response.extensions_mut().insert(OutcomeCode(signed_up.outcome));
     Ok(response)
 }
 
 #[derive(Serialize)]
 struct Body<'a> {
     status: &'static str,
-    user: &'a User,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a User>,
 }
 
-/// The user as a JSON client is told.
-fn answer(created: &Created) -> Response {
-    let Ok(body) = serde_json::to_vec(&Body { status: "created", user: &created.user }) else {
+/// The user as a JSON client is told, or the same of every address.
+fn answer(signed_up: &SignedUp) -> Response {
+    let (status, name) = match signed_up.user {
+        Some(_) => (StatusCode::CREATED, "created"),
+        None => (StatusCode::ACCEPTED, "accepted"),
+    };
+    let Ok(body) = serde_json::to_vec(&Body { status: name, user: signed_up.user.as_deref() })
+    else {
         return Problem::new(ProblemCode::Internal).into_response();
     };
-    (StatusCode::CREATED, [(CONTENT_TYPE, "application/json")], body).into_response()
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 /// Where a browser goes on.
-fn see_other(created: &Created, page: &Page) -> Response {
-    let wanted = created.filled.as_ref().and_then(|filled| filled.return_to.as_deref());
+fn see_other(signed_up: &SignedUp, page: &Page) -> Response {
+    let wanted = signed_up.filled.as_ref().and_then(|filled| filled.return_to.as_deref());
     (StatusCode::SEE_OTHER, [(LOCATION, page.success_target(wanted))]).into_response()
 }

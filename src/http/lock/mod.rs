@@ -12,7 +12,7 @@ use crate::domain::value::{Members, Value};
 use crate::domain::{FieldError, Violation};
 
 pub(super) use refusal::refused;
-pub(super) use signed_up::{given, signed_up};
+pub(super) use signed_up::{given, likeness, signed_up};
 
 /// The route.
 pub(super) const SIGN_UP: &str = "/dbconnections/signup";

@@ -3,8 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::auth0::User;
-use crate::domain::Field;
 use crate::domain::submission::Submission;
+use crate::domain::{Field, NewUser};
+
+/// An id of a user within a connection, in hex digits.
+const ID_DIGITS: usize = 24;
 
 /// The fields that a form gives, the password aside.
 pub(in super::super) fn given(form: &Submission<'_>) -> Vec<Field> {
@@ -24,6 +27,22 @@ pub(in super::super) fn signed_up(user: &User, given: &[Field]) -> Value {
         given.iter().filter_map(|field| Some((field.name(), attribute(user, *field)?)));
     shown.extend(attributes.map(|(name, value)| (name.to_owned(), value.into())));
     Value::Object(shown)
+}
+
+/// What is told of every address alike: what the form said, under an id that is nobody's.
+pub(in super::super) fn likeness(user: &NewUser) -> User {
+    let text = |value: Option<&str>| value.map(Into::into);
+    let id = format!("{:032x}", rand::random::<u128>());
+    let id = id.get(..ID_DIGITS).unwrap_or_default();
+    User {
+        email_verified: Some(false),
+        name: text(user.name.as_ref().map(AsRef::as_ref)),
+        given_name: text(user.given_name.as_ref().map(AsRef::as_ref)),
+        family_name: text(user.family_name.as_ref().map(AsRef::as_ref)),
+        nickname: text(user.nickname.as_ref().map(AsRef::as_ref)),
+        picture: text(user.picture.as_ref().map(AsRef::as_ref)),
+        ..User::known(id, user.email.as_ref())
+    }
 }
 
 fn attribute(user: &User, field: Field) -> Option<&str> {

@@ -30,7 +30,7 @@ use super::migrations::{POSTGRES, pending, status};
 use super::stored::millis;
 use super::{
     Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, Swept,
+    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept,
 };
 use crate::config::Synchronous;
 use crate::lifecycle::Lifecycle;
@@ -61,6 +61,10 @@ const SWEEP_KEYS: &str = "\
     WHERE id = ANY (ARRAY (SELECT id FROM attempts \
     WHERE key_expires_at <= $1 AND key_expires_at IS NOT NULL \
     ORDER BY key_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+
+const REDEEM: &str = "\
+    INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) VALUES ($1, $2, $3) \
+    ON CONFLICT (proof) DO NOTHING";
 
 const SWEEP_PROOFS: &str = "\
     DELETE FROM redeemed_proofs WHERE proof = ANY (ARRAY \
@@ -315,6 +319,13 @@ impl Ledger for Postgres {
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
         read::find(&self.pool, &by, count(limit)).await
+    }
+
+    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError> {
+        let Redemption { proof, expires_at } = redemption;
+        let redeem = query(REDEEM).bind(proof.as_bytes().as_slice()).bind(id.as_uuid());
+        let taken = redeem.bind(millis(expires_at)).execute(&self.pool).await;
+        Ok(taken.map_err(database_error)?.rows_affected() == 1)
     }
 
     async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::migrations::{SQLITE, pending, status};
 use super::{
     Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, Swept,
+    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept,
 };
 use crate::config::Synchronous;
 use writer::{Lasting, Writer};
@@ -147,6 +147,11 @@ impl Ledger for Sqlite {
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError> {
         self.reader.read(|connection| statements::find_key(connection, key, now))
+    }
+
+    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError> {
+        let redeem = move |connection: &_| statements::redeem(connection, &id, &redemption);
+        self.writer.run(Lasting::Process, redeem).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {

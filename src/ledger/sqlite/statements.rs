@@ -132,7 +132,11 @@ pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Beg
 }
 
 /// Whether the proof was not used before.
-fn redeem(connection: &Connection, id: &AttemptId, redemption: &Redemption) -> Result<bool> {
+pub(super) fn redeem(
+    connection: &Connection,
+    id: &AttemptId,
+    redemption: &Redemption,
+) -> Result<bool> {
     let Redemption { proof, expires_at } = redemption;
     let params = params![proof.as_bytes(), blob(id), millis(*expires_at)];
     Ok(cached(connection, REDEEM)?.execute(params)? == 1)

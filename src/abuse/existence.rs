@@ -1,0 +1,52 @@
+//! Whether callers are told that an e-mail address has an account.
+
+use tokio::time::Instant;
+
+use super::pace::Pace;
+use crate::config;
+use crate::signup::{Done, Outcome};
+
+/// Whether callers are told that an e-mail address has an account.
+#[derive(Debug)]
+pub enum Existence {
+    /// They are.
+    Reveal,
+    /// New and known addresses are answered alike: in words, and in time.
+    Uniform(Pace),
+}
+
+impl Existence {
+    /// By these settings.
+    pub const fn new(settings: &config::Existence) -> Self {
+        match settings {
+            config::Existence::Reveal => Self::Reveal,
+            config::Existence::Uniform(uniform) => Self::Uniform(Pace::new(uniform.first_pace)),
+        }
+    }
+
+    /// Whether new and known addresses are answered alike.
+    pub const fn is_uniform(&self) -> bool {
+        match self {
+            Self::Reveal => false,
+            Self::Uniform(_) => true,
+        }
+    }
+
+    /// Whether this outcome must be told as every address's is, new or known.
+    pub const fn hides(&self, outcome: &Outcome) -> bool {
+        match self {
+            Self::Reveal => false,
+            Self::Uniform(_) => matches!(outcome, Outcome::Created(_) | Outcome::EmailTaken),
+        }
+    }
+
+    /// Holds the answer to a request that began then back until its time tells nothing either.
+    /// At once where nothing is hidden.
+    pub async fn level(&self, done: &Done, began: Instant) {
+        match (self, &done.outcome, done.replayed) {
+            (Self::Uniform(pace), Outcome::Created(_), false) => pace.created(began).await,
+            (Self::Uniform(pace), outcome, _) if self.hides(outcome) => pace.other(began).await,
+            (Self::Uniform(_) | Self::Reveal, _, _) => {}
+        }
+    }
+}

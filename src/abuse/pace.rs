@@ -110,9 +110,9 @@ mod tests {
         let began = Instant::now();
         tokio::time::sleep(work).await;
         if created {
-            pace.created(began).await
+            pace.created(began).await;
         } else {
-            pace.other(began).await
+            pace.other(began).await;
         }
         began.elapsed()
     }

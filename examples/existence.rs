@@ -1,0 +1,181 @@
+//! What is left to see of who has an account, with `existence = "uniform"`: thousands of sign-ups
+//! with new and with known addresses, and whether their times can be told apart.
+//!
+//! ```console
+//! cargo run --example existence
+//! ```
+//!
+//! The tenant makes users as slowly as the recorded ones were made and refuses known addresses four
+//! times as fast. The two samples are compared by the two-sample Kolmogorov-Smirnov test.
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::as_conversions,
+    clippy::print_stdout,
+    reason = "prints figures, and counts no more than thousands"
+)]
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Entry, Fault, Route};
+use auth0_signup::app::App;
+use auth0_signup::clock::SystemClock;
+use auth0_signup::config;
+use reqwest::Client;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+
+/// Sign-ups of each kind.
+const TRIALS: u32 = 3_000;
+/// Sign-ups before that, from which the service learns what is usual.
+const LEARNING: u32 = 600;
+/// A new sign-up every so often.
+const EVERY: Duration = Duration::from_millis(12);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    for existence in ["reveal", "uniform"] {
+        run(existence).await?;
+    }
+    Ok(())
+}
+
+async fn run(existence: &str) -> anyhow::Result<()> {
+    let tenant = Emulator::builder().start().await?;
+    tenant.choose_faults(latency);
+    let name = format!("existence-{:032x}", rand::random::<u128>());
+    let folder = std::env::temp_dir().join(name);
+    let app = start(&tenant, existence, &folder).await?;
+    let address = app.public_address()?;
+    let mut running = JoinSet::new();
+    running.spawn(app.run(std::future::pending()));
+    let client = Client::builder().no_proxy().build()?;
+    sign_up(client.clone(), address, "known0@example.com".into()).await?;
+
+    let mut answers = JoinSet::new();
+    for number in 0..LEARNING + 2 * TRIALS {
+        // Known and new in turn, so that whatever else happens meets both.
+        let new = number < LEARNING || number % 2 == 0;
+        let email =
+            if new { format!("new{number}@example.com") } else { "known0@example.com".into() };
+        let client = client.clone();
+        answers.spawn(async move {
+            let took = sign_up(client, address, email).await?;
+            anyhow::Ok((number >= LEARNING, new, took))
+        });
+        sleep(EVERY).await;
+    }
+    let (mut new, mut known) = (Vec::new(), Vec::new());
+    while let Some(answer) = answers.join_next().await {
+        match answer?? {
+            (false, _, _) => {}
+            (true, true, took) => new.push(took.as_secs_f64()),
+            (true, false, took) => known.push(took.as_secs_f64()),
+        }
+    }
+    new.sort_by(f64::total_cmp);
+    known.sort_by(f64::total_cmp);
+    println!("existence = {existence}, seconds:");
+    for (name, sample) in [("new", &new), ("known", &known)] {
+        let at = |part: f64| quantile(sample, part);
+        println!(
+            "  {name:5}  n {}  p10 {:.3}  p50 {:.3}  p90 {:.3}  p95 {:.3}  p99 {:.3}",
+            sample.len(),
+            at(0.10),
+            at(0.50),
+            at(0.90),
+            at(0.95),
+            at(0.99)
+        );
+    }
+    let distance = distance(&new, &known);
+    println!(
+        "  Kolmogorov-Smirnov: D {distance:.4}, p {:.3}",
+        p_value(distance, new.len(), known.len())
+    );
+    running.shutdown().await;
+    tenant.shutdown().await;
+    std::fs::remove_dir_all(folder)?;
+    Ok(())
+}
+
+/// As the recorded create calls took (half 289 ms, one of ten 587 ms, one of a hundred seconds); a
+/// quarter of it where nothing is created.
+fn latency(entry: &Entry) -> Option<Fault> {
+    if entry.route() != Route::CreateUser {
+        return None;
+    }
+    let part: f64 = rand::random();
+    let ms = match part {
+        low if low < 0.5 => 140.0 + low / 0.5 * 149.0,
+        usual if usual < 0.9 => 289.0 + (usual - 0.5) / 0.4 * 298.0,
+        slow => 587.0 + (slow - 0.9) / 0.1 * 2_000.0,
+    };
+    let known = entry.body.windows(6).any(|bytes| bytes == b"known0");
+    let took = Duration::from_secs_f64(ms / 1e3);
+    Some(Fault::delay(if known { took / 4 } else { took }))
+}
+
+async fn start(tenant: &Emulator, existence: &str, folder: &Path) -> anyhow::Result<App> {
+    let database = format!("sqlite://{}", folder.join("signup.db").display());
+    let variables = [
+        ("AUTH0_DOMAIN", tenant.url()),
+        ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("PORT", "0"),
+        ("SIGNUP__ADMIN__PORT", "0"),
+        ("SIGNUP__EXISTENCE", existence),
+        ("DATABASE_URL", database.as_str()),
+    ];
+    let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let file = Some(Path::new("config/bench.toml"));
+    let settings = config::load(file, variables).ok().context("the settings are wrong")?;
+    Ok(App::start(settings, Arc::new(SystemClock)).await?)
+}
+
+/// How long the answer took.
+async fn sign_up(client: Client, address: SocketAddr, email: String) -> anyhow::Result<Duration> {
+    let password = format!("Difference-Engine-{:016x}", rand::random::<u64>());
+    let form = json!({ "email": email, "password": password });
+    let started = Instant::now();
+    let answer = client.post(format!("http://{address}/signup")).json(&form).send().await?;
+    let status = answer.status();
+    drop(answer.bytes().await?);
+    anyhow::ensure!([201, 202, 409].contains(&status.as_u16()), "answered {status}");
+    Ok(started.elapsed())
+}
+
+fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let at = Duration::from_secs(sorted.len() as u64).mul_f64(part).as_secs();
+    usize::try_from(at).ok().and_then(|at| sorted.get(at)).copied().unwrap_or(f64::NAN)
+}
+
+/// The greatest distance between the two samples' distributions.
+fn distance(one: &[f64], other: &[f64]) -> f64 {
+    let below = |sample: &[f64], at: f64| {
+        sample.partition_point(|value| *value <= at) as f64 / sample.len() as f64
+    };
+    let at = one.iter().chain(other);
+    at.map(|at| (below(one, *at) - below(other, *at)).abs()).fold(0.0, f64::max)
+}
+
+/// How likely two samples of one distribution are so far apart (Kolmogorov's series).
+fn p_value(distance: f64, one: usize, other: usize) -> f64 {
+    let (one, other) = (one as f64, other as f64);
+    let size = (one * other / (one + other)).sqrt();
+    let lambda = (size + 0.12 + 0.11 / size) * distance;
+    let mut sum = 0.0;
+    let mut sign = 1.0;
+    for k in 1..=100 {
+        let k = f64::from(k);
+        sum += sign * (-2.0 * k * k * lambda * lambda).exp();
+        sign = -sign;
+    }
+    (2.0 * sum).clamp(0.0, 1.0)
+}

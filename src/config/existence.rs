@@ -58,3 +58,41 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Existence> {
     let owner_mail_client_id = client_id.filter(|_| tell);
     Some(Existence::Uniform(UniformSettings { first_pace, owner_mail_client_id }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Faults, Layers};
+
+    fn read_with(variables: &[(&str, &str)]) -> Result<Existence, Vec<String>> {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let mut faults = Faults::default();
+        let layers = Layers::read(None, variables, &mut faults).unwrap();
+        let mut reader = Reader::new(&layers, faults);
+        let existence = read(&mut reader).unwrap();
+        reader.finish(existence).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn it_is_revealed_unless_asked() {
+        assert!(matches!(read_with(&[]), Ok(Existence::Reveal)));
+        let uniform = read_with(&[("SIGNUP__EXISTENCE", "uniform")]);
+        assert!(matches!(uniform, Ok(Existence::Uniform(_))));
+    }
+
+    #[test]
+    fn what_would_tell_all_the_same_is_refused_with_all_faults() {
+        let faults = read_with(&[
+            ("SIGNUP__EXISTENCE", "uniform"),
+            ("SIGNUP__FIELDS__USERNAME", "optional"),
+            ("SIGNUP__FIELDS__PHONE_NUMBER", "required"),
+            ("SIGNUP__UNIFORM__TELL_OWNER", "true"),
+        ])
+        .unwrap_err();
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        let keys = ["uniform.mail_client_id", "fields.username", "fields.phone_number"];
+        for key in keys {
+            assert!(faults.iter().any(|fault| fault.starts_with(key)), "{faults:?}");
+        }
+    }
+}

@@ -150,7 +150,8 @@ impl App {
         let page = Arc::new(Page::new(page, &rules));
         let shared = matches!(kept.database, Database::Postgres(_));
         let limits = Limits::new(limits, &digests, shared, &metrics);
-        let policy = Arc::new(http::Policy::new(&rules, &challenges));
+        let told = Existence::new(&existence);
+        let policy = Arc::new(http::Policy::new(&rules, &challenges, &told));
         let parts = Parts {
             stages: Arc::new(Stages {
                 gate: Gate::new(gate, Arc::clone(&metrics)),
@@ -158,7 +159,7 @@ impl App {
                 challenges: Arc::clone(&challenges),
                 limits: Arc::new(limits),
                 lock: lock_of(lock.as_ref()),
-                existence: Existence::new(&existence),
+                existence: told,
                 signups,
                 metrics: Arc::clone(&metrics),
                 body_timeout: http.body_timeout,

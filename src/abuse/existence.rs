@@ -24,6 +24,14 @@ impl Existence {
         }
     }
 
+    /// As the policy says.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Reveal => "reveal",
+            Self::Uniform(_) => "uniform",
+        }
+    }
+
     /// Whether new and known addresses are answered alike.
     pub const fn is_uniform(&self) -> bool {
         match self {

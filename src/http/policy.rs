@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Map, Value, json};
 
 use super::params;
-use crate::abuse::Challenges;
+use crate::abuse::{Challenges, Existence};
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
@@ -31,8 +31,10 @@ pub(super) struct Document {
 
 impl Policy {
     /// The policy of a deployment with these rules.
-    pub fn new(rules: &Rules, challenges: &Challenges) -> Self {
-        Self(Locale::ALL.map(|locale| (locale, document(rules, challenges, locale))).into())
+    pub fn new(rules: &Rules, challenges: &Challenges, existence: &Existence) -> Self {
+        let documents =
+            Locale::ALL.map(|locale| (locale, document(rules, challenges, existence, locale)));
+        Self(documents.into())
     }
 
     /// The document in this language.
@@ -53,13 +55,18 @@ impl Document {
     }
 }
 
-fn document(rules: &Rules, challenges: &Challenges, locale: Locale) -> Document {
+fn document(
+    rules: &Rules,
+    challenges: &Challenges,
+    existence: &Existence,
+    locale: Locale,
+) -> Document {
     let policy = json!({
         "fields": fields(rules),
         "user_metadata": metadata(rules),
         "password": password(&rules.password, locale),
         "challenge": challenges.described(),
-        "existence": "reveal",
+        "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
     });
     let body = policy.to_string();

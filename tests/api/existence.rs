@@ -101,6 +101,12 @@ async fn locks_endpoint_tells_a_known_address_what_it_tells_a_new_one() {
 }
 
 #[tokio::test]
+async fn the_policy_says_so() {
+    let policy = uniform().spawn().await.get("/signup/policy").await.json();
+    assert_eq!(policy["existence"], "uniform");
+}
+
+#[tokio::test]
 async fn the_log_and_the_metrics_have_the_truth() {
     let app = uniform().spawn().await;
     app.sign_up(&ada()).await;

@@ -36,6 +36,7 @@ use crate::page::Page;
     ),
     responses(
         (status = 201, description = "The user exists now", body = schemas::Created),
+        (status = 202, description = "Taken, where new and known addresses are answered alike", body = schemas::Accepted),
         (status = 303, description = "The same for a browser that prefers text/html"),
     )
 )]

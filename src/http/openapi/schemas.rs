@@ -53,6 +53,14 @@ pub struct Created {
     pub user: User,
 }
 
+/// The sign-up was taken; whether the address is a new one is not told.
+#[derive(Debug, ToSchema)]
+pub struct Accepted {
+    /// `accepted`
+    #[schema(example = "accepted")]
+    pub status: String,
+}
+
 /// A user as Auth0 answers; what it has not is absent.
 #[derive(Debug, ToSchema)]
 pub struct User {

@@ -1,17 +1,20 @@
 //! The limit on posts, before anything of them is looked at, and the headers that tell an address how
 //! it stands (draft-ietf-httpapi-ratelimit-headers).
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderName, HeaderValue, Method};
+use futures_util::future::{Either, Ready, ready};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use tower::{Layer, Service};
 
-use super::problem::whole_seconds;
+use super::problem::{Problem, whole_seconds};
 use super::stages::{client, refused};
-use crate::abuse::{Limits, Quota, Tally};
+use crate::abuse::{Limits, Tally};
 use crate::signup::{Limit, Rate};
 
 /// Which limits an address has.
@@ -20,53 +23,90 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// How it stands with the one that it met last.
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// What the layer needs of the app.
+/// Spends a post of its address before what it wraps; other methods spend nothing.
 #[derive(Debug, Clone)]
-pub(super) struct PostLimit {
+pub(super) struct PostLimit(pub(super) Arc<Limits>);
+
+impl<S> Layer<S> for PostLimit {
+    type Service = Limited<S>;
+
+    fn layer(&self, inner: S) -> Limited<S> {
+        Limited { limits: Arc::clone(&self.0), inner }
+    }
+}
+
+/// A service that sees no post of an address that has posted too often.
+#[derive(Debug, Clone)]
+pub(super) struct Limited<S> {
     limits: Arc<Limits>,
+    inner: S,
+}
+
+impl<S> Service<Request> for Limited<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Either<S::Future, Ready<Result<Response, Infallible>>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.spend(&request) {
+            Ok(()) => Either::Left(self.inner.call(request)),
+            Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
+        }
+    }
+}
+
+impl<S> Limited<S> {
+    fn spend(&self, request: &Request) -> Result<(), Problem> {
+        // There for posts alone.
+        let Some(tally) = request.extensions().get::<Tally>() else { return Ok(()) };
+        self.limits.post(client(request).ip(), tally).map_err(refused)
+    }
+}
+
+/// The headers that tell an address how it stands.
+#[derive(Debug, Clone)]
+pub(super) struct RateHeaders {
     /// Made once: a policy does not change.
     policies: Arc<[(Limit, HeaderValue)]>,
 }
 
-impl PostLimit {
-    /// Spends these limits.
-    pub(super) fn new(limits: Arc<Limits>) -> Self {
-        let policies =
-            limits.told().filter_map(|(limit, rate)| Some((limit, policy(limit, rate)?)));
-        let policies = policies.collect();
-        Self { limits, policies }
+impl RateHeaders {
+    /// For these limits.
+    pub(super) fn new(limits: &Limits) -> Self {
+        let told = limits.told();
+        let policies = told.filter_map(|(limit, rate)| Some((limit, policy(limit, rate)?)));
+        Self { policies: policies.collect() }
     }
 
-    fn headers(&self, quota: &Quota) -> Option<[(HeaderName, HeaderValue); 2]> {
+    /// Begins to note what a post meets.
+    pub(super) fn tally(request: &mut Request) -> Option<Tally> {
+        (request.method() == Method::POST).then(|| {
+            let tally = Tally::default();
+            request.extensions_mut().insert(tally.clone());
+            tally
+        })
+    }
+
+    /// Tells what it met.
+    pub(super) fn put(&self, tally: &Tally, headers: &mut HeaderMap) {
+        headers.extend(self.of(tally).into_iter().flatten());
+    }
+
+    fn of(&self, tally: &Tally) -> Option<[(HeaderName, HeaderValue); 2]> {
+        let quota = tally.quota()?;
         let (_, policy) = self.policies.iter().find(|(limit, _)| *limit == quota.limit)?;
         let name = name(quota.limit)?;
         let (left, more_in) = (quota.left, whole_seconds(quota.more_in));
         let stands = HeaderValue::try_from(format!("\"{name}\";r={left};t={more_in}")).ok()?;
         Some([(POLICY, policy.clone()), (RATE_LIMIT, stands)])
     }
-}
-
-/// Spends a post of the address; other methods spend nothing.
-pub(super) async fn posts(
-    State(limit): State<PostLimit>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    if request.method() != Method::POST {
-        return next.run(request).await;
-    }
-    let tally = Tally::default();
-    let mut response = match limit.limits.post(client(&request).ip(), &tally) {
-        Ok(()) => {
-            request.extensions_mut().insert(tally.clone());
-            next.run(request).await
-        }
-        Err(refusal) => refused(refusal).into_response(),
-    };
-    if let Some(headers) = tally.quota().and_then(|quota| limit.headers(&quota)) {
-        response.headers_mut().extend(headers);
-    }
-    response
 }
 
 /// A policy's name on the wire; `None` for what is no limit of an address.

@@ -1,5 +1,6 @@
-//! The outermost layer: finds out whom a request came from, gives it its id, decides how it is answered, renders problems,
-//! writes the one log event and counts the outcome.
+//! The outermost layer: finds out whom a request came from, gives it its id, decides how it is
+//! answered, renders problems, tells how its address stands, writes the one log event and counts the
+//! outcome.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::limits::RateHeaders;
 use super::lock;
 use super::pages::Pages;
 use super::problem::{Problem, ProblemCode, render};
@@ -34,6 +36,7 @@ pub(super) struct Observer {
     /// The language of those who ask for none that there is.
     pub(super) language: Locale,
     pub(super) proxies: Arc<Proxies>,
+    pub(super) rate_headers: RateHeaders,
 }
 
 impl Observer {
@@ -80,6 +83,7 @@ pub(super) async fn observe(
     request.extensions_mut().insert(id);
     let wanted = Wanted::of(&request, observer.language);
     request.extensions_mut().insert(wanted);
+    let tally = RateHeaders::tally(&mut request);
     let exchange = Exchange {
         id,
         method: request.method().clone(),
@@ -96,6 +100,9 @@ pub(super) async fn observe(
     let problem = render(&mut response, id, wanted, &observer.pages);
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
+    if let Some(tally) = &tally {
+        observer.rate_headers.put(tally, headers);
+    }
     for (name, value) in &SECURITY_HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
     }

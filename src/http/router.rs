@@ -9,7 +9,7 @@ use http::HeaderValue;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::head_limits::HeadLimits;
-use super::limits::{PostLimit, posts};
+use super::limits::{PostLimit, RateHeaders};
 use super::observe::{Observer, observe};
 use super::pages::Pages;
 use super::policy::Policy;
@@ -70,7 +70,7 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
         cors::layer(allowed_origins),
         CatchPanicLayer::custom(panicked),
         HeadLimits,
-        from_fn_with_state(PostLimit::new(Arc::clone(&parts.stages.limits)), posts),
+        PostLimit(Arc::clone(&parts.stages.limits)),
     ))
 }
 
@@ -140,5 +140,6 @@ fn observer(parts: &Parts, pages: &Arc<Pages>) -> Observer {
         pages: Arc::clone(pages),
         language: parts.language,
         proxies: Arc::clone(&parts.proxies),
+        rate_headers: RateHeaders::new(&parts.stages.limits),
     }
 }

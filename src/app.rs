@@ -10,20 +10,20 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-use crate::abuse::{Challenges, Existence, Gate, Limits, Proxies};
+use crate::abuse::{Challenges, Existence, Gate, Limits, Origins, Proxies};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
     Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, Settings, SignupSettings,
 };
-use crate::http::server::Server;
+use crate::http::server::{Deadlines, Server};
 use crate::http::{self, Lock, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::signup::{self, Signups, Times};
-use crate::telemetry::Metrics;
+use crate::telemetry::{HttpMetrics, Metrics};
 use crate::texts;
 
 /// The most connections of the admin listener: probes and a scraper.
@@ -43,6 +43,8 @@ pub struct App {
     public: (TcpListener, Router),
     admin: (TcpListener, Router),
     http: HttpSettings,
+    proxies: Arc<Proxies>,
+    metrics: Arc<Metrics>,
     lifecycle: Lifecycle,
     ledger: Arc<dyn Ledger>,
 }
@@ -155,6 +157,7 @@ impl App {
         let parts = Parts {
             stages: Arc::new(Stages {
                 gate: Gate::new(gate, Arc::clone(&metrics)),
+                origins: Origins::new(&http.origins),
                 rules,
                 challenges: Arc::clone(&challenges),
                 limits: Arc::new(limits),
@@ -166,19 +169,21 @@ impl App {
                 request_timeout: http.request_timeout,
             }),
             readiness,
-            metrics,
+            metrics: Arc::clone(&metrics),
             clock,
             page,
             challenges,
             policy,
             lock: lock.is_some(),
             language,
-            proxies,
+            proxies: Arc::clone(&proxies),
         };
         Ok(Self {
-            public: (public, http::public(&parts, &http.allowed_origins)),
+            public: (public, http::public(&parts, &http.origins.allowed)),
             admin: (admin, http::admin(&parts)),
             http,
+            proxies,
+            metrics,
             lifecycle,
             ledger,
         })
@@ -204,13 +209,31 @@ impl App {
     /// the requests and sign-ups under way, then the end; at the latest after
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, lifecycle, ledger } = self;
-        let server = |(listener, router): (TcpListener, Router), max_connections| {
-            let server = Server { listener, max_connections, idle_timeout: http.idle_timeout };
-            (server, router)
+        let Self { public, admin, http, proxies, metrics, lifecycle, ledger } = self;
+        let deadlines = Deadlines {
+            silence: http.silence_timeout,
+            head: http.head_timeout,
+            idle: http.idle_timeout,
         };
-        let (public, router) = server(public, http.max_connections);
-        let (admin, admin_router) = server(admin, ADMIN_CONNECTIONS);
+        let (listener, router) = public;
+        let public = Server {
+            listener,
+            max_connections: http.max_connections,
+            max_connections_per_address: http.max_connections_per_address,
+            deadlines,
+            proxies: Arc::clone(&proxies),
+            metrics: metrics.http().clone(),
+        };
+        let (listener, admin_router) = admin;
+        let admin = Server {
+            listener,
+            max_connections: ADMIN_CONNECTIONS,
+            max_connections_per_address: ADMIN_CONNECTIONS,
+            deadlines,
+            proxies,
+            // Probes and scrapes are not what connections are counted for.
+            metrics: HttpMetrics::default(),
+        };
 
         let ending = lifecycle.clone();
         lifecycle.spawn_background(async move {

@@ -13,7 +13,7 @@ const MAPPED: u128 = 0xffff << 32;
 
 /// An IPv4 address, or the /64 of an IPv6 one. An IPv4 address in IPv6 clothes is the former.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Network(u128);
+pub struct Network(u128);
 
 impl Network {
     /// The /48 that an IPv6 network is part of.

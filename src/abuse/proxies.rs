@@ -70,6 +70,11 @@ impl Proxies {
         Resolved { client, by_proxy }
     }
 
+    /// Whether a peer is a trusted proxy.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.is_trusted(ClientAddress::new(peer))
+    }
+
     /// Whether requests lately came through a proxy that is not trusted, so that all who are behind
     /// it count as one client.
     pub fn is_misconfigured(&self) -> bool {

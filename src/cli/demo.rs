@@ -35,6 +35,7 @@ impl Demo {
         let database = format!("sqlite://{}", folder.join("signup.db").display());
         let settings = config::load(None, self.variables(auth0.url(), &database))?;
         let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        // Boxed: with all settings in it, it is large.
         let served = Box::pin(serve(settings, |address| tell(auth0.url(), address))).await;
         auth0.shutdown().await;
         std::fs::remove_dir_all(&folder).or_else(|error| match error.kind() {

@@ -19,6 +19,7 @@ mod limits;
 mod lock;
 mod log;
 mod metadata;
+mod origins;
 mod page;
 mod part;
 mod password;
@@ -43,6 +44,7 @@ pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{LimitSettings, MailboxSettings, Refill};
 pub use lock::LockSettings;
 pub use log::{LogFormat, LogSettings};
+pub use origins::OriginSettings;
 pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use protection::{BreakerSettings, BudgetSettings};
@@ -297,7 +299,10 @@ mod tests {
             assert!(!faults.join("").contains("canary"), "{faults:?}");
         }
         let faults = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
-        assert!(faults.len() == 1 && faults[0].starts_with("challenge.form_token_required"));
+        // Lock's endpoint cannot ask for the token, so that leaving it on is the second fault.
+        let keys = ["challenge.form_token_required", "lock.without_challenge"];
+        assert!(faults.iter().zip(keys).all(|(fault, key)| fault.starts_with(key)), "{faults:?}");
+        assert_eq!(faults.len(), keys.len());
         for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {
             let faults = with(&[("honeypot", name)]).unwrap_err();
             assert!(faults.len() == 1 && faults[0].starts_with("challenge.honeypot"), "{faults:?}");

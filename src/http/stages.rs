@@ -14,7 +14,9 @@ use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{idempotency_key, lock};
-use crate::abuse::{Challenges, ClientAddress, Evidence, Existence, Gate, Limits, Tally};
+use crate::abuse::{
+    Challenges, ClientAddress, Evidence, Existence, Gate, Limits, NotAllowed, Origins, Tally,
+};
 use crate::auth0::User;
 use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
@@ -28,6 +30,8 @@ use crate::texts::Locale;
 pub struct Stages {
     /// Whether sign-ups are open.
     pub gate: Gate,
+    /// Whose pages may post.
+    pub origins: Origins,
     /// The rules of a form.
     pub rules: Rules,
     /// What a new attempt has to prove.
@@ -60,6 +64,8 @@ impl Stages {
         representation: Representation,
     ) -> Result<SignedUp, Problem> {
         let deadline = Instant::now() + self.request_timeout;
+        let origin = self.origins.check(request.uri(), request.headers());
+        origin.map_err(|NotAllowed| Problem::new(ProblemCode::OriginNotAllowed))?;
         self.gate.pass().map_err(|text| Problem::new(ProblemCode::SignupsClosed).told(text))?;
         let client = client(&request);
         let tally = request.extensions().get::<Tally>().cloned().unwrap_or_default();

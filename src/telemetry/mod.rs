@@ -13,7 +13,7 @@ mod writer;
 
 pub use chain::chain;
 pub use challenges::ChallengeMetrics;
-pub use http_metrics::{ForwardedOutcome, HttpMetrics};
+pub use http_metrics::{ConnectionEnd, ForwardedOutcome, HttpMetrics, Refused};
 pub use limiter::LimiterMetrics;
 pub use logs::{LogGuard, init};
 pub use metrics::{Metrics, Operation};

@@ -156,6 +156,17 @@ impl TestApp {
         waited.await.expect("the condition did not come to hold");
     }
 
+    /// Waits until a new connection is served.
+    pub(crate) async fn until_served(&self) {
+        let waited = timeout(Duration::from_secs(20), async {
+            let get = || Client::builder().no_proxy().build().unwrap().get(self.url("/livez"));
+            while !get().send().await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        waited.await.expect("no connection was served");
+    }
+
     /// Waits until there is a token.
     pub(crate) async fn until_ready(&self) {
         self.until_status("ready", "ok").await;

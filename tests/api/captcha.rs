@@ -86,6 +86,7 @@ const SECRET: &str = "canary-captcha-secret";
 fn app(provider: &str, judge: &Judge) -> TestAppBuilder {
     TestApp::builder()
         .set("challenge.required", "always")
+        .set("lock.enabled", "false")
         .set("challenge.captcha.provider", provider)
         .set("challenge.captcha.site_key", "site")
         .set("challenge.captcha.secret", SECRET)

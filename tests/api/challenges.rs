@@ -29,7 +29,7 @@ fn builder() -> TestAppBuilder {
 }
 
 async fn always() -> TestApp {
-    builder().set("challenge.required", "always").spawn().await
+    builder().set("challenge.required", "always").set("lock.enabled", "false").spawn().await
 }
 
 /// A challenge of the app, and its solution.
@@ -136,7 +136,11 @@ async fn of_many_attempts_with_one_proof_one_goes_on() {
 async fn replicas_take_each_others_challenges_and_redeem_once() {
     let database = postgres::database().await;
     let replica = async |app: TestAppBuilder| {
-        app.set("database.url", &database).set("challenge.required", "always").spawn().await
+        app.set("database.url", &database)
+            .set("challenge.required", "always")
+            .set("lock.enabled", "false")
+            .spawn()
+            .await
     };
     let first = replica(builder()).await;
     let second = replica(builder().set("auth0.domain", first.auth0.url())).await;
@@ -196,6 +200,7 @@ async fn a_proof_expires() {
     let clock = Arc::new(Ahead::default());
     let app = builder()
         .set("challenge.required", "always")
+        .set("lock.enabled", "false")
         .set("challenge.work.lifetime_ms", "60000")
         .clock(Arc::<Ahead>::clone(&clock))
         .spawn()
@@ -340,7 +345,11 @@ async fn a_form_that_comes_back_at_once_or_much_later_is_a_robots() {
 
 #[tokio::test]
 async fn a_deployment_with_its_own_page_only_can_ask_for_the_token() {
-    let app = builder().set("challenge.form_token_required", "true").spawn().await;
+    let app = builder()
+        .set("challenge.form_token_required", "true")
+        .set("lock.enabled", "false")
+        .spawn()
+        .await;
     assert_eq!(app.sign_up(&ada()).await.problem(), "challenge_required");
     let mut form = ada();
     form["altcha"] = proof(&app).await.into();

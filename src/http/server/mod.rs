@@ -1,8 +1,12 @@
-//! The accept loop: HTTP/1.1 on hyper, with a bound on connections and on how long one may stay
-//! silent.
+//! The accept loop: HTTP/1.1 on hyper, with bounds on connections and on how long each may wait.
 //!
 //! `axum::serve` 0.8 has neither. HTTP/1.1 only, since the protocol sniffing of hyper-util's `auto`
 //! builder leaves a silent connection open for ever; a proxy in front brings HTTP/2.
+
+mod crowd;
+mod farewell;
+mod phase;
+mod watched;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,17 +17,25 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use self::crowd::{Crowd, Member};
+use self::farewell::{Doorman, linger};
+pub use self::phase::Deadlines;
+use self::phase::Phase;
+use self::watched::{LastWord, Watched};
+use crate::abuse::Proxies;
+use crate::telemetry::{ConnectionEnd, HttpMetrics};
+
 /// The widest head hyper reads; the tighter bound that answers with a problem is in `head_limits`.
-/// Beyond this one hyper answers 431 by itself, without a body.
-const MAX_HEAD_BYTES: usize = 128 * 1024;
+/// Beyond this one hyper answers 431 by itself, without a body. A client that sends its head slowly
+/// holds as much memory.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The most header fields hyper reads.
 const MAX_HEAD_FIELDS: usize = 1024;
 
@@ -43,47 +55,62 @@ pub(super) struct Peer(pub(super) IpAddr);
 pub struct Server {
     /// Where connections come in.
     pub listener: TcpListener,
-    /// Connections held at once; further ones wait in the kernel's queue.
+    /// Connections held at once.
     pub max_connections: usize,
-    /// How long a connection may take to send a whole head, silence and idling included.
-    pub idle_timeout: Duration,
+    /// Of one address that is no trusted proxy's.
+    pub max_connections_per_address: usize,
+    /// How long one may wait.
+    pub deadlines: Deadlines,
+    /// Who may have any number of connections.
+    pub proxies: Arc<Proxies>,
+    /// Where connections are counted.
+    pub metrics: HttpMetrics,
 }
 
 impl Server {
     /// Serves until `stop` resolves, then closes idle connections and waits for requests under way.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
-        let Self { listener, max_connections, idle_timeout } = self;
-        let permits = Arc::new(Semaphore::new(max_connections));
+        let Self { listener, deadlines, proxies, metrics, .. } = self;
+        let crowd =
+            Crowd::new(self.max_connections, self.max_connections_per_address, metrics.clone());
+        let doorman = Doorman::new();
         let graceful = GracefulShutdown::new();
         let requests = TaskTracker::new();
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(idle_timeout)
-            .max_headers(MAX_HEAD_FIELDS)
-            .max_buf_size(MAX_HEAD_BYTES);
+        // Its one timer for head and idling is off; `watched` has one each.
+        http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
         let accept = async {
             loop {
-                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
-                let (stream, peer) = accept(&listener).await;
+                let (socket, peer) = accept(&listener).await;
+                let member = match crowd.admit(peer.0, proxies.trusts(peer.0)) {
+                    Ok(member) => member,
+                    Err(reason) => {
+                        metrics.connection_refused(reason);
+                        if let Some(refusing) = doorman.refuse(socket) {
+                            spawn_connection(refusing);
+                        }
+                        continue;
+                    }
+                };
+                let connection = Arc::clone(&member.connection);
                 let (router, requests) = (router.clone(), requests.clone());
                 let service = service_fn(move |mut request: Request<Incoming>| {
+                    connection.enter(Phase::Busy);
                     request.extensions_mut().insert(peer);
                     let under_way = requests.token();
                     let answer = router.clone().oneshot(request);
+                    let connection = Arc::clone(&connection);
                     async move {
                         let answer = answer.await;
                         drop(under_way);
-                        answer
+                        answer.map(|answer| answer.map(|body| LastWord::new(body, connection)))
                     }
                 });
-                let connection = http.serve_connection(TokioIo::new(stream), service);
+                let connection = Arc::clone(&member.connection);
+                let socket = Watched::new(socket, connection, deadlines, metrics.clone());
+                let connection = http.serve_connection(TokioIo::new(socket), service);
                 let connection = graceful.watch(connection);
-                spawn_connection(async move {
-                    if let Err(error) = connection.await {
-                        tracing::debug!("a connection ended early: {error}");
-                    }
-                    drop(permit);
-                });
+                spawn_connection(serve(connection, member, metrics.clone()));
             }
         };
         tokio::select! {
@@ -99,6 +126,37 @@ impl Server {
                 sleep(CLOSING).await;
             } => {}
         }
+    }
+}
+
+/// Serves one connection to its end, or until it has to make room while it waits.
+async fn serve(
+    connection: impl Future<Output = hyper::Result<()>> + Send,
+    member: Member,
+    metrics: HttpMetrics,
+) {
+    let known = &member.connection;
+    let evicted = async {
+        loop {
+            known.evict.notified().await;
+            // A request may have begun since.
+            if known.phase() != Phase::Busy {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!("a connection ended early: {error}");
+        },
+        () = evicted => {
+            metrics.connection_ended(ConnectionEnd::MadeRoom);
+            return;
+        }
+    }
+    if let Some(socket) = known.left() {
+        linger(socket).await;
     }
 }
 

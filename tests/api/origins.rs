@@ -1,0 +1,109 @@
+//! Whose pages may post, and who may read the answers.
+
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{RequestBuilder, StatusCode};
+
+use crate::app::{Answer, TestApp, ada};
+
+const ALLOWED: &str = "https://www.example.com";
+
+async fn app() -> TestApp {
+    TestApp::builder().set("http.allowed_origins", ALLOWED).spawn().await
+}
+
+fn json(app: &TestApp) -> RequestBuilder {
+    app.post().header(CONTENT_TYPE, "application/json").body(ada().to_string())
+}
+
+#[tokio::test]
+async fn a_page_of_a_foreign_origin_cannot_post() {
+    let app = app().await;
+    for headers in [
+        [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")],
+        [("origin", "https://evil.example"), ("sec-fetch-site", "")],
+        [("origin", "null"), ("sec-fetch-site", "cross-site")],
+        [("origin", "null"), ("sec-fetch-site", "")],
+        [("origin", "https://other.example.com"), ("sec-fetch-site", "same-site")],
+    ] {
+        let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        let answer = Answer::of(json(&app).headers(headers.into_iter().collect())).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN);
+        assert_eq!(answer.problem(), "origin_not_allowed");
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+    }
+    assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn allowed_pages_the_own_page_and_programs_can() {
+    let own = "https://signup.example.com/";
+    let host = |app: &TestApp| format!("http://{}", app.address);
+    for (origin, site) in [
+        (Some(ALLOWED.to_owned()), Some("cross-site")),
+        (Some(ALLOWED.to_owned()), None),
+        (Some("https://signup.example.com".to_owned()), None),
+        (None, Some("same-origin")),
+        (None, None),
+    ] {
+        let app = TestApp::builder().set("http.allowed_origins", ALLOWED);
+        let app = app.set("http.public_url", own).spawn().await;
+        let mut request = json(&app);
+        if let Some(origin) = &origin {
+            request = request.header("origin", origin);
+        }
+        if let Some(site) = site {
+            request = request.header("sec-fetch-site", site);
+        }
+        assert_eq!(Answer::of(request).await.status, StatusCode::CREATED, "{origin:?} {site:?}");
+    }
+    let app = app().await;
+    let request = json(&app).header("origin", host(&app));
+    assert_eq!(Answer::of(request).await.status, StatusCode::CREATED, "the host it was sent to");
+}
+
+#[tokio::test]
+async fn an_origin_can_be_required() {
+    let app = TestApp::builder().set("http.require_origin", "true").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.problem(), "origin_not_allowed");
+    assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn the_origin_is_judged_before_the_body() {
+    let app = app().await;
+    let request = app.post().header("origin", "https://evil.example").body("x".repeat(70_000));
+    assert_eq!(Answer::of(request).await.problem(), "origin_not_allowed");
+}
+
+#[tokio::test]
+async fn a_form_cannot_pass_for_json() {
+    let app = app().await;
+    for kind in ["text/plain", "text/plain;application/json", "application/json, text/plain"] {
+        let request = app.post().header(CONTENT_TYPE, kind).body(ada().to_string());
+        assert_eq!(Answer::of(request).await.problem(), "unsupported_media_type", "{kind}");
+    }
+    assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn refusals_can_be_read_by_an_allowed_page() {
+    let builder = TestApp::builder().set("http.allowed_origins", ALLOWED);
+    let app = builder.set("http.body_timeout_ms", "100").spawn().await;
+    let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+    let of = |kind| app.post().header(CONTENT_TYPE, kind).header("origin", ALLOWED);
+    for (request, code) in [
+        (of("application/json").body("{}"), "invalid_fields"),
+        (of("application/json").body("x".repeat(70_000)), "body_too_large"),
+        (of("application/json").body(reqwest::Body::wrap_stream(never)), "request_timeout"),
+        (of("text/plain"), "unsupported_media_type"),
+        (app.client.get(app.url("/none")).header("origin", ALLOWED), "not_found"),
+        (app.client.put(app.url("/signup")).header("origin", ALLOWED), "method_not_allowed"),
+        (of("application/json").header("x", "y".repeat(40_000)), "headers_too_large"),
+    ] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.problem(), code);
+        assert_eq!(answer.header("access-control-allow-origin"), Some(ALLOWED), "{code}");
+        let exposed = answer.header("access-control-expose-headers").unwrap();
+        assert!(exposed.contains("retry-after") && exposed.contains("x-request-id"), "{exposed}");
+    }
+}

@@ -1,0 +1,162 @@
+//! Clients that are slow, silent or too many, and the honest one beside them.
+
+use reqwest::StatusCode;
+
+use crate::app::{TestApp, TestAppBuilder, ada};
+use crate::raw::Raw;
+
+const HALF_A_HEAD: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Ty";
+const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+/// Sent, the server is known to wait for the body when it has answered 100.
+const NO_BODY_YET: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                           Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
+
+/// Deadlines long enough for a busy machine to meet, short enough to wait for.
+fn builder() -> TestAppBuilder {
+    TestApp::builder()
+        .set("http.silence_timeout_ms", "300")
+        .set("http.head_timeout_ms", "600")
+        .set("http.idle_timeout_ms", "60000")
+}
+
+/// A builder without deadlines that matter.
+fn patient() -> TestAppBuilder {
+    TestApp::builder().set("http.silence_timeout_ms", "60000").set("http.head_timeout_ms", "60000")
+}
+
+async fn metrics(app: &TestApp) -> String {
+    app.get_admin("/metrics").await.text
+}
+
+async fn slow_body(app: &TestApp) -> Raw {
+    let mut raw = Raw::send(app.address, NO_BODY_YET).await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 100"));
+    raw
+}
+
+#[tokio::test]
+async fn a_silent_connection_and_a_slow_head_are_closed_in_their_own_time() {
+    let app = builder().spawn().await;
+    let mut silent = Raw::connect(app.address).await;
+    let mut slow = Raw::send(app.address, HALF_A_HEAD).await;
+    silent.closed().await;
+    // Bytes that come do not buy time.
+    while slow.try_write("x").await {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let text = metrics(&app).await;
+    for reason in ["silent", "slow_head"] {
+        let line = format!("http_connections_given_up_total{{reason=\"{reason}\"}} 1");
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_other_deadlines_and_serves_a_post() {
+    let app = builder().spawn().await;
+    let mut idle = Raw::send(app.address, LIVEZ).await;
+    idle.until("\"alive\"}").await;
+    // Twice as long as a head may take.
+    for _ in 0..4 {
+        Raw::connect(app.address).await.closed().await;
+    }
+    let body = ada().to_string();
+    let length = body.len();
+    idle.write(format!(
+        "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    ))
+    .await;
+    assert!(idle.head().await.starts_with("HTTP/1.1 201"));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed_in_the_end() {
+    let app = TestApp::builder().set("http.idle_timeout_ms", "200").spawn().await;
+    let mut idle = Raw::send(app.address, LIVEZ).await;
+    assert!(idle.rest().await.contains("alive"));
+    let line = "http_connections_given_up_total{reason=\"idle\"} 1";
+    assert!(metrics(&app).await.contains(line));
+}
+
+#[tokio::test]
+async fn slow_clients_of_every_kind_do_not_stop_a_sign_up() {
+    let app = patient().set("http.max_connections", "90").spawn().await;
+    let mut held = Vec::new();
+    for _ in 0..30 {
+        held.push(slow_body(&app).await);
+        held.push(Raw::connect(app.address).await);
+        held.push(Raw::send(app.address, HALF_A_HEAD).await);
+    }
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let text = metrics(&app).await;
+    assert!(text.contains("http_connections_given_up_total{reason=\"made_room\"} 1"), "{text}");
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn when_all_are_busy_a_new_connection_is_told() {
+    let app = patient().set("http.max_connections", "3").spawn().await;
+    let mut busy = Vec::new();
+    for _ in 0..3 {
+        busy.push(slow_body(&app).await);
+    }
+    let mut refused = Raw::send(app.address, LIVEZ).await;
+    let answer = refused.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 5"), "{answer}");
+    let text = metrics(&app).await;
+    assert!(text.contains("http_connections_refused_total{reason=\"full\"} 1"), "{text}");
+    drop(busy);
+    app.until_served().await;
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_every_connection_but_a_trusted_proxy_may() {
+    let app = patient().set("http.max_connections_per_address", "2").spawn().await;
+    let held = [Raw::connect(app.address).await, Raw::connect(app.address).await];
+    let answer = Raw::send(app.address, LIVEZ).await.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let text = metrics(&app).await;
+    assert!(text.contains("http_connections_refused_total{reason=\"address\"} 1"), "{text}");
+    drop(held);
+    app.until_served().await;
+
+    let app = patient()
+        .set("http.max_connections_per_address", "2")
+        .set("http.trusted_proxies", "127.0.0.1")
+        .spawn()
+        .await;
+    let _held = [Raw::connect(app.address).await, Raw::connect(app.address).await];
+    assert!(Raw::send(app.address, LIVEZ).await.head().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_slow_body_is_told_so() {
+    let app = patient().set("http.body_timeout_ms", "200").spawn().await;
+    let mut raw = slow_body(&app).await;
+    raw.write("{").await;
+    let answer = raw.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{answer}");
+    assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
+    let app = patient().spawn().await;
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    for (framing, part) in
+        [("Content-Length: 4194304", "x".repeat(0x10000)), ("Transfer-Encoding: chunked", chunk)]
+    {
+        let head = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        let mut raw = Raw::send(app.address, format!("{head}{framing}\r\n\r\n")).await;
+        for _ in 0..63 {
+            raw.write(&part).await;
+        }
+        raw.finish().await;
+        let answer = raw.rest().await;
+        assert!(
+            answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"),
+            "{answer}"
+        );
+    }
+}

@@ -91,7 +91,7 @@ async fn an_outage_is_failed_fast_and_its_end_is_noticed() {
     assert_eq!(metric(&app, "auth0_breaker_open").await, "1");
     let report = app.get_admin("/readyz").await;
     assert_eq!(report.status, StatusCode::OK);
-    let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing"});
+    let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing", "clients": "ok"});
     let expected = json!({"status": "degraded", "checks": checks});
     assert_eq!(report.json(), expected);
 

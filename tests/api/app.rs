@@ -363,3 +363,17 @@ pub(crate) fn ada_with(name: &str, value: impl Into<Value>) -> Value {
     form[name] = value.into();
     form
 }
+
+/// Sends a request and hangs up as soon as the condition holds: no time-out that a busy machine
+/// could let pass before the request has got so far.
+pub(crate) async fn hang_up_once(request: RequestBuilder, holds: impl Fn() -> bool) {
+    let got_so_far = async {
+        while !holds() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        answer = request.send() => panic!("answered before the caller hung up: {answer:?}"),
+        so_far = timeout(Duration::from_secs(20), got_so_far) => so_far.expect("it did not get so far"),
+    }
+}

@@ -124,11 +124,18 @@ pub(crate) struct Call<'a> {
     pub(crate) entry: &'a Entry,
     /// The address that was asked, without a slash at the end.
     pub(crate) base: &'a str,
+    /// What the rate limit said when the call arrived; `None` where nothing was asked then.
+    pub(crate) verdict: Option<Verdict>,
 }
 
 impl Call<'_> {
-    /// Takes a permit of the rate limit.
+    /// The permit of the rate limit that was taken on arrival, or one that is taken now.
     pub(crate) fn permit(&self) -> Verdict {
+        self.verdict.unwrap_or_else(|| self.take_permit())
+    }
+
+    /// Takes a permit of the rate limit.
+    pub(crate) fn take_permit(&self) -> Verdict {
         let now = self.world.clock.unix_seconds_f64();
         self.world.buckets.take(self.tenant.plan, self.entry.route(), now)
     }

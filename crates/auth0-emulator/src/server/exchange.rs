@@ -11,6 +11,8 @@ use crate::answer::Answer;
 use crate::api;
 use crate::fault::{Act, Fault, Reply};
 use crate::journal::Entry;
+use crate::rate::Verdict;
+use crate::route::Route;
 use crate::tasks::Tasks;
 use crate::world::{Call, World};
 
@@ -86,21 +88,23 @@ impl Arrived {
     async fn undated_outcome(self) -> Outcome {
         let route = self.entry.route();
         let fault = self.world.faults.of(&self.entry);
+        // A limiter counts a call when it arrives, not when it is done.
+        let verdict = self.counts(fault.as_ref()).then(|| self.call(None).take_permit());
         let mut wait = self.world.dice.delay(self.world.tenant().latency, route);
         let Some(Fault { delay, act, reply, .. }) = fault else {
             pause(wait).await;
-            return Outcome::Answer(self.act());
+            return Outcome::Answer(self.act(verdict));
         };
         wait += delay;
         pause(wait).await;
         let usual = match act {
             Act::Never => None,
-            Act::First => Some(self.act()),
+            Act::First => Some(self.act(verdict)),
             Act::Later(after) => {
                 let tasks = self.tasks.clone();
                 drop(tasks.spawn(async move {
                     pause(after).await;
-                    self.act();
+                    self.act(verdict);
                 }));
                 None
             }
@@ -108,15 +112,26 @@ impl Arrived {
         seen(reply, usual)
     }
 
+    /// Whether the call takes a permit of the rate limit: one that is never acted on takes none.
+    fn counts(&self, fault: Option<&Fault>) -> bool {
+        let route = self.entry.route();
+        let limited = route.is_management() || matches!(route, Route::Token | Route::Signup);
+        limited && fault.is_none_or(|fault| !matches!(fault.act, Act::Never))
+    }
+
     /// Does what is asked.
-    fn act(&self) -> Answer {
-        let call = Call {
+    fn act(&self, verdict: Option<Verdict>) -> Answer {
+        api::answer(&self.call(verdict))
+    }
+
+    fn call(&self, verdict: Option<Verdict>) -> Call<'_> {
+        Call {
             world: &self.world,
             tenant: self.world.tenant(),
             entry: &self.entry,
             base: &self.base,
-        };
-        api::answer(&call)
+            verdict,
+        }
     }
 }
 

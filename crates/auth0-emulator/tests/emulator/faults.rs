@@ -199,3 +199,24 @@ async fn faults_wait_for_their_route_and_are_used_up() {
     auth0.clear_faults();
     assert_eq!(client.token_answer(&client.grant()).await.status.as_u16(), 200);
 }
+
+#[tokio::test]
+async fn a_call_takes_its_permit_when_it_arrives() {
+    let plan = auth0_emulator::Plan::Custom { burst: 2, per_second: 0.001 };
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let first = client.creating(&user("a@b.co")).await;
+    let second = client.creating(&user("c@d.co")).await;
+    let third = client.creating(&user("e@f.co")).await;
+    auth0.tenant(|tenant| tenant.plan = plan);
+    auth0.fault(Route::CreateUser, Fault::delay(SHORT));
+    let others = async {
+        while auth0.calls(Route::CreateUser).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(second.send().await.unwrap().status(), 201);
+        assert_eq!(third.send().await.unwrap().status(), 429, "the slow call came before");
+    };
+    let (late, ()) = tokio::join!(first.send(), others);
+    assert_eq!(late.unwrap().status(), 201);
+}

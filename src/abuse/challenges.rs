@@ -176,7 +176,7 @@ impl Challenges {
             | Outcome::Busy { .. }
             | Outcome::Rejected
             | Outcome::Internal
-            | Outcome::Unreachable
+            | Outcome::Unreachable { .. }
             | Outcome::Unknown
             | Outcome::LedgerDown
             | Outcome::Abandoned

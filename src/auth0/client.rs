@@ -16,13 +16,13 @@ use super::budget::Class;
 use super::create_user::{self, User};
 use super::error::{Error, Misconfiguration, Transport, transport};
 use super::gate::{Gate, Pass};
-use super::lookup::{self, Found, LookupError};
+use super::lookup::{self, ByEmail, LookupError};
 use super::token::{Keeper, Token, TokenHealth, Tokens};
 use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
 use crate::clock::Clock;
 use crate::config::{Auth0Settings, VerifyEmail};
-use crate::domain::NewUser;
+use crate::domain::{NewUser, full_user_id};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Metrics, Operation};
 
@@ -139,18 +139,20 @@ impl Client {
         Ok(Created { user, auth0_request_id: request_id(headers) })
     }
 
-    /// The user of this id (without `auth0|`), or `None` when there is none now.
+    /// The user of this id, or `None` when there is none now. `class`: whether somebody waits.
+    ///
+    /// An id without a provider is one of `auth0|`.
     ///
     /// # Errors
     /// When the application lacks `read:users`, or the tenant did not tell.
-    pub async fn user(&self, user_id: &str) -> Result<Option<User>, LookupError> {
+    pub async fn user(&self, user_id: &str, class: Class) -> Result<Option<User>, LookupError> {
         let mut url = self.users.clone();
         // The bar of `auth0|` has to be encoded, which a URL's own rules leave alone in a path.
-        let id = utf8_percent_encode(user_id, NON_ALPHANUMERIC);
-        url.set_path(&format!("{}/auth0%7C{id}", self.users.path()));
+        let id = full_user_id(user_id);
+        let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+        url.set_path(&format!("{}/{id}", self.users.path()));
         let started = Instant::now();
-        let answer =
-            self.call(Class::Lookup, None, || self.request(Method::GET, url.clone())).await;
+        let answer = self.call(class, None, || self.request(Method::GET, url.clone())).await;
         let found = answer.map_err(LookupError::from).and_then(|answer| lookup::by_id(&answer));
         let label = match &found {
             Ok(Some(_)) => "found",
@@ -161,11 +163,12 @@ impl Client {
         found
     }
 
-    /// The users of the connection with this e-mail address (in lower case).
+    /// The users of the connection with this e-mail address (in lower case), by the tenant's
+    /// clock.
     ///
     /// # Errors
     /// When the application lacks `read:users`, or the tenant did not tell.
-    pub async fn users_by_email(&self, email: &str) -> Result<Vec<Found>, LookupError> {
+    pub async fn users_by_email(&self, email: &str) -> Result<ByEmail, LookupError> {
         let mut url = self.users_by_email.clone();
         url.query_pairs_mut().append_pair("email", email);
         let started = Instant::now();
@@ -175,7 +178,7 @@ impl Client {
             .map_err(LookupError::from)
             .and_then(|answer| lookup::by_email(&answer, &self.connection));
         let label = match &found {
-            Ok(users) if users.is_empty() => "absent",
+            Ok(found) if found.users.is_empty() => "absent",
             Ok(_) => "found",
             Err(error) => error.label(),
         };

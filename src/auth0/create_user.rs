@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::config::VerifyEmail;
-use crate::domain::NewUser;
 use crate::domain::metadata::MetadataValue;
+use crate::domain::{NewUser, full_user_id};
 
 /// The body of `POST /api/v2/users`: the root attributes given, and nothing blank, since Auth0
 /// refuses empty strings and nulls.
@@ -109,10 +109,10 @@ pub struct User {
 }
 
 impl User {
-    /// A user of whom only the id (without `auth0|`) and the address are known.
+    /// A user of whom only the id (`auth0|` may be left out) and the address are known.
     pub fn known(user_id: &str, email: &str) -> Self {
         Self {
-            user_id: format!("auth0|{user_id}").into(),
+            user_id: full_user_id(user_id).into(),
             email: Some(email.into()),
             email_verified: None,
             name: None,

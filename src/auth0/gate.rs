@@ -44,15 +44,25 @@ impl Gate {
 
     /// Waits for a pass for one call. Dropping the future leaves the line.
     ///
+    /// An open breaker lets the look-ups of requests pass: somebody waits for an outcome that
+    /// nothing else can tell, and an answer closes it. There are few, as no creates are sent.
+    ///
     /// # Errors
     /// [`Error::NotSent`] while the breaker is open, [`Error::RateLimited`] when the budget has
     /// nothing soon enough.
     pub(super) async fn enter(&self, class: Class) -> Result<Pass, Error> {
         // Nobody waits for a permit that the breaker would not let them use.
-        self.breaker.check(Instant::now()).map_err(circuit_open)?;
+        if class != Class::Lookup {
+            self.breaker.check(Instant::now()).map_err(circuit_open)?;
+        }
         let taken = self.budget.take(class).await;
         let permit = taken.map_err(|busy| Error::RateLimited { retry_after: busy.retry_after })?;
-        let attempt = self.breaker.admit(Instant::now()).map_err(circuit_open)?;
+        let attempt = match class {
+            Class::Lookup => self.breaker.pass(),
+            Class::Create | Class::Background => {
+                self.breaker.admit(Instant::now()).map_err(circuit_open)?
+            }
+        };
         Ok(Pass { attempt, permit })
     }
 

@@ -14,6 +14,7 @@ use super::answer::{denies_the_user, lacks_scope};
 use super::client::Answer;
 use super::create_user::User;
 use super::error::{Error, Transport};
+use super::rate_headers::RateHeaders;
 
 /// Why a look-up tells nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -43,12 +44,22 @@ impl From<Error> for LookupError {
     }
 }
 
+/// What a look-up by e-mail address found.
+#[derive(Debug, Clone)]
+pub struct ByEmail {
+    /// The users.
+    pub users: Vec<Found>,
+    /// When the tenant answered, by its own clock, since the Unix epoch; to the second, rounded
+    /// down. `None` when it did not tell.
+    pub answered_at: Option<Duration>,
+}
+
 /// A user found by e-mail address.
 #[derive(Debug, Clone)]
 pub struct Found {
     /// The user.
     pub user: User,
-    /// When it was created, since the Unix epoch.
+    /// When it was created, by the tenant's clock, since the Unix epoch.
     pub created_at: Duration,
 }
 
@@ -76,7 +87,7 @@ pub(super) fn by_id(answer: &Answer) -> Result<Option<User>, LookupError> {
 }
 
 /// What `GET /api/v2/users-by-email` says: the users of this connection with that address.
-pub(super) fn by_email(answer: &Answer, connection: &str) -> Result<Vec<Found>, LookupError> {
+pub(super) fn by_email(answer: &Answer, connection: &str) -> Result<ByEmail, LookupError> {
     if answer.status != 200 {
         return Err(failure(answer));
     }
@@ -84,7 +95,8 @@ pub(super) fn by_email(answer: &Answer, connection: &str) -> Result<Vec<Found>, 
     let ours = members.into_iter().filter(|member| {
         member.identities.iter().any(|identity| identity.connection == connection)
     });
-    Ok(ours.filter_map(found).collect())
+    let answered_at = RateHeaders::of(&answer.headers).answered_at();
+    Ok(ByEmail { users: ours.filter_map(found).collect(), answered_at })
 }
 
 fn found(member: Member) -> Option<Found> {

@@ -20,10 +20,11 @@ mod telemetry_header;
 mod token;
 mod token_request;
 
+pub use budget::Class;
 pub use client::{Client, Created};
 pub use create_user::User;
 pub use error::{Error, Misconfiguration, Transport};
 pub use gate::Pass;
 pub use http_client::BuildError;
-pub use lookup::{Found, LookupError};
+pub use lookup::{ByEmail, LookupError};
 pub use token::TokenHealth;

@@ -47,6 +47,11 @@ impl<'h> RateHeaders<'h> {
         Some(reset.saturating_sub(self.date(&DATE).or(now)?))
     }
 
+    /// When the tenant answered, by its own clock: `None` without a `Date`, and from a cache.
+    pub(super) fn answered_at(self) -> Option<Duration> {
+        self.date(&DATE).filter(|_| !self.0.contains_key(AGE))
+    }
+
     /// A header that is a date, since the Unix epoch.
     fn date(self, name: &HeaderName) -> Option<Duration> {
         let date = self.0.get(name)?.to_str().ok()?;

@@ -246,7 +246,10 @@ impl SignedUp {
             Outcome::UsernameTaken => Problem::new(ProblemCode::UsernameTaken),
             Outcome::Rejected => Problem::new(ProblemCode::UpstreamRejected),
             Outcome::Internal => Problem::new(ProblemCode::Internal),
-            Outcome::Unreachable => Problem::new(ProblemCode::UpstreamUnavailable),
+            Outcome::Unreachable { retry_after } => {
+                let problem = Problem::new(ProblemCode::UpstreamUnavailable);
+                retry_after.map_or(problem.clone(), |wait| problem.retry_after(wait))
+            }
             Outcome::Unknown => Problem::new(ProblemCode::OutcomeUnknown),
             Outcome::LedgerDown | Outcome::Abandoned => Problem::new(ProblemCode::Unavailable),
             Outcome::KeyReused => Problem::new(ProblemCode::IdempotencyKeyReused),

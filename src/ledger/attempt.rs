@@ -169,7 +169,8 @@ impl State {
 pub enum Verdict {
     /// This attempt made the user.
     Created {
-        /// The id that Auth0 answered, without `auth0|`, where it is not the pinned one.
+        /// The id that Auth0 answered, where it is not the pinned one: without `auth0|`, or with
+        /// any other provider.
         user_id: Option<String>,
     },
     /// The user existed before.

@@ -37,6 +37,9 @@ pub enum Doubt {
     /// Without the scope nothing can be looked up.
     #[error("{}", LookupError::Forbidden)]
     Forbidden,
+    /// A sign-up took the attempt up while it was looked at.
+    #[error("a sign-up took it up again meanwhile")]
+    TakenUp,
     /// The tenant did not tell.
     #[error("the tenant did not tell: {}", chain(&**.0))]
     Failed(Arc<Error>),
@@ -54,7 +57,7 @@ impl Doubt {
     pub(super) fn next_look(&self, looks: u32) -> Option<Duration> {
         match self {
             Self::UnderWay { left } | Self::TooEarly { left } => Some(*left),
-            Self::Unproven | Self::Failed(_) => Some(backoff(looks)),
+            Self::Unproven | Self::TakenUp | Self::Failed(_) => Some(backoff(looks)),
             // Until somebody grants the scope.
             Self::Forbidden => Some(BACKOFF.1),
             Self::Unpinned => None,

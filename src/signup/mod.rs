@@ -150,18 +150,22 @@ impl Signups {
         let person = Person::new(&shared.digests, user, key, request_id);
         let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
         let remember = person.key.is_none();
-        let entered = shared.recent.enter(slot, person.binding.current, remember, Instant::now());
-        let (turn, earlier) = match entered {
-            Entered::Other => return Done::new(Outcome::KeyReused),
-            Entered::Kept(done) => return done.replay(),
-            Entered::Running(outcome) => {
-                return match timeout(shared.times.twin_wait, told(outcome)).await {
-                    Ok(done) => done.replay(),
-                    Err(_) => Done::new(Outcome::InProgress),
-                };
+        let enter = || shared.recent.enter(slot, person.binding.current, remember, Instant::now());
+        let (turn, earlier) = loop {
+            match enter() {
+                Entered::Other => return Done::new(Outcome::KeyReused),
+                Entered::Kept(done) => return done.replay(),
+                Entered::Running(outcome) => {
+                    match timeout(shared.times.twin_wait, told(outcome)).await {
+                        // It was given up before this caller joined it: start afresh.
+                        Ok(Done { outcome: Outcome::Abandoned, .. }) => {}
+                        Ok(done) => return done.replay(),
+                        Err(_) => return Done::new(Outcome::InProgress),
+                    }
+                }
+                Entered::First(turn) => break (turn, None),
+                Entered::Unsettled(turn, made) => break (turn, Some(made)),
             }
-            Entered::First(turn) => (turn, None),
-            Entered::Unsettled(turn, made) => (turn, Some(made)),
         };
         let outcome = turn.subscribe();
         let shared = Arc::clone(shared);
@@ -239,7 +243,13 @@ impl Shared {
         if let Some(key) = &person.key {
             match self.ledger.find_key(key, self.clock.now()).await {
                 Ok(None) => {}
-                Ok(Some(attempt)) => return (Box::pin(self.known(person, attempt)).await, None),
+                Ok(Some(attempt)) => {
+                    let done = Box::pin(self.known(person, attempt)).await;
+                    // Given up by its caller on another replica: the key is free.
+                    if !matches!(done.outcome, Outcome::Abandoned) {
+                        return (done, None);
+                    }
+                }
                 Err(error) => return (error.into(), None),
             }
         }
@@ -288,6 +298,10 @@ impl Shared {
     fn attempting<'a>(&'a self, person: &'a Person, made: &'a Made) -> Attempting<'a> {
         Attempting {
             auth0: &self.auth0,
+            ledger: &*self.ledger,
+            clock: &*self.clock,
+            id: made.id,
+            email: &person.email,
             pin: &self.pin,
             user: &person.user,
             user_id: &made.user_id,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Refusal;
-use crate::auth0::{Error, User};
+use crate::auth0::{Error, Transport, User};
 use crate::domain::PasswordRule;
 use crate::ledger::LedgerError;
 
@@ -31,7 +31,10 @@ pub enum Outcome {
     /// The tenant refused what this service's own rules passed; nothing was created.
     Internal,
     /// The tenant cannot be reached; nothing was created.
-    Unreachable,
+    Unreachable {
+        /// How long until a call is tried again, where that is known.
+        retry_after: Option<Duration>,
+    },
     /// The user may or may not exist now.
     Unknown,
     /// The ledger cannot be written; nothing was sent to the tenant.
@@ -63,10 +66,13 @@ impl Outcome {
             Self::Busy { retry_after: SECOND },
             Self::Rejected,
             Self::Internal,
-            Self::Unreachable,
+            Self::Abandoned,
         ];
         let outcomes = known.into_iter().chain(password.map(Self::PasswordRefused));
-        outcomes.into_iter().find(|outcome| outcome.code() == code).unwrap_or(Self::Unreachable)
+        outcomes
+            .into_iter()
+            .find(|outcome| outcome.code() == code)
+            .unwrap_or(Self::Unreachable { retry_after: None })
     }
 
     /// The stable name, in the ledger.
@@ -79,7 +85,7 @@ impl Outcome {
             Self::Busy { .. } => "upstream_busy",
             Self::Rejected => "upstream_rejected",
             Self::Internal => "internal",
-            Self::Unreachable => "upstream_unavailable",
+            Self::Unreachable { .. } => "upstream_unavailable",
             Self::Unknown => "outcome_unknown",
             Self::LedgerDown => "unavailable",
             Self::Refused(refusal) => refusal.code(),
@@ -131,7 +137,17 @@ impl From<Error> for Done {
             Error::RateLimited { retry_after } => Outcome::Busy { retry_after: *retry_after },
             Error::Misconfigured(_) => Outcome::Rejected,
             Error::InvalidBody => Outcome::Internal,
-            Error::NotSent(_) => Outcome::Unreachable,
+            Error::NotSent(cause) => Outcome::Unreachable {
+                retry_after: match **cause {
+                    Transport::CircuitOpen { retry_after } => Some(retry_after),
+                    Transport::Http(_)
+                    | Transport::Status(_)
+                    | Transport::Unreadable(_)
+                    | Transport::Earlier
+                    | Transport::OutOfTime
+                    | Transport::NoToken => None,
+                },
+            },
             Error::Unclear(_) => Outcome::Unknown,
         };
         Self::because(outcome, error)

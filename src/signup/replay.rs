@@ -9,7 +9,7 @@ use super::outcome::{Done, Outcome};
 use super::recent::Made;
 use super::settle::Settled;
 use super::{POLL, Person, Shared};
-use crate::auth0::{Error, Transport, User};
+use crate::auth0::{Class, Error, Transport, User};
 use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdict};
 
 /// How long reading a user that is known to exist may take: what is known of it is answer enough.
@@ -76,7 +76,7 @@ impl Shared {
     /// it.
     async fn created(&self, person: &Person, attempt: &Attempt) -> Done {
         let id = attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str());
-        let read = timeout(READ, self.auth0.user(id)).await;
+        let read = timeout(READ, self.auth0.user(id, Class::Lookup)).await;
         let user = read.ok().and_then(Result::ok).flatten();
         let user = user.unwrap_or_else(|| User::known(id, person.user.email.as_ref()));
         Done::new(Outcome::Created(Arc::new(user)))

@@ -12,9 +12,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::outcome::{Done, Outcome};
-use crate::auth0::{Client, Created, Error, LookupError, Pass, Transport, User};
-use crate::domain::NewUser;
-use crate::ledger::{PinnedUserId, Verdict};
+use crate::auth0::{Class, Client, Created, Error, LookupError, Pass, Transport, User};
+use crate::clock::Clock;
+use crate::domain::{NewUser, full_user_id};
+use crate::ledger::{Attempt, AttemptId, Candidates, Find, Ledger, PinnedUserId, State, Verdict};
 
 /// How often a call that surely was not sent, or was told to wait, is tried in all.
 const TRIES: u32 = 3;
@@ -22,11 +23,14 @@ const TRIES: u32 = 3;
 /// The wait before the second try; doubled before the third.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How far the tenant's clock may be behind ours when a user's age is judged.
-const SKEW: Duration = Duration::from_mins(2);
+/// The most attempts of one address that are compared with a user found by it.
+const RIVALS: usize = 100;
 
 /// Whether the connection keeps the id that a create call pins. A custom database may not; a look-up
 /// by that id then finds nothing, whatever happened.
+///
+/// The last user that this process created with a pinned id tells. Ids are pinned also while they
+/// are ignored, so that a connection that was mended is noticed.
 #[derive(Debug)]
 pub(super) struct Pin(AtomicU8);
 
@@ -34,17 +38,25 @@ impl Pin {
     const UNKNOWN: u8 = 0;
     const KEPT: u8 = 1;
     const IGNORED: u8 = 2;
+    const OFF: u8 = 3;
 
     /// Nothing is known yet; `false`: ids are not pinned at all.
     pub(super) const fn new(pinning: bool) -> Self {
-        Self(AtomicU8::new(if pinning { Self::UNKNOWN } else { Self::IGNORED }))
+        Self(AtomicU8::new(if pinning { Self::UNKNOWN } else { Self::OFF }))
     }
 
     /// Learns from a user that was created with a pinned id.
     pub(super) fn learn(&self, kept: bool) {
-        // Once ignored, always: the worse is the safer assumption.
-        if self.0.load(Ordering::Relaxed) != Self::IGNORED {
+        if !self.is_off() {
             self.0.store(if kept { Self::KEPT } else { Self::IGNORED }, Ordering::Relaxed);
+        }
+    }
+
+    /// Presumes from an earlier process's user that ids are kept, until this one knows better.
+    pub(super) fn recall_kept(&self) {
+        let unknown = self.0.load(Ordering::Relaxed) == Self::UNKNOWN;
+        if unknown {
+            self.learn(true);
         }
     }
 
@@ -53,9 +65,14 @@ impl Pin {
         self.0.load(Ordering::Relaxed) == Self::KEPT
     }
 
-    /// Whether it is known that ids are not kept.
+    /// Whether a look-up by id tells nothing: ids are known not to be kept, or not pinned.
     pub(super) fn is_ignored(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == Self::IGNORED
+        matches!(self.0.load(Ordering::Relaxed), Self::IGNORED | Self::OFF)
+    }
+
+    /// Whether ids are not pinned.
+    fn is_off(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == Self::OFF
     }
 }
 
@@ -63,6 +80,11 @@ impl Pin {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempting<'a> {
     pub(super) auth0: &'a Client,
+    pub(super) ledger: &'a dyn Ledger,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) id: AttemptId,
+    /// The digests of the address.
+    pub(super) email: &'a Candidates,
     pub(super) pin: &'a Pin,
     pub(super) user: &'a NewUser,
     pub(super) user_id: &'a PinnedUserId,
@@ -140,35 +162,54 @@ impl Attempting<'_> {
         }
     }
 
-    /// Looks for a user of this address that was made after the attempt began.
+    /// Looks for a user of this address that was made after the attempt began, by the tenant's
+    /// clock, and that no other attempt can have made. In doubt the outcome stays unknown.
     async fn by_email(&self, why: Error) -> Settled {
-        let email = self.user.email.as_ref();
-        match self.auth0.users_by_email(email).await {
-            Ok(users) => {
-                let since = self.begun_at.saturating_sub(SKEW);
-                let ours = users.iter().find(|found| found.created_at >= since);
-                match ours {
-                    Some(ours) => {
-                        let user_id = bare(&ours.user.user_id).map(str::to_owned);
-                        let done = Done::new(Outcome::Created(Arc::new(ours.user.clone())));
-                        Settled::new(done, Settlement::Created { user_id })
-                    }
-                    None if users.is_empty() => unknown(why),
-                    None => Settled::new(Done::new(Outcome::EmailTaken), Settlement::Exists),
-                }
+        let Ok(found) = self.auth0.users_by_email(self.user.email.as_ref()).await else {
+            return unknown(why);
+        };
+        // Without the tenant's own time nothing can be compared.
+        let Some(answered_at) = found.answered_at else { return unknown(why) };
+        let since = answered_at.saturating_sub(self.clock.now().saturating_sub(self.begun_at));
+        let (new, old): (Vec<_>, Vec<_>) =
+            found.users.into_iter().partition(|found| found.created_at >= since);
+        match new.as_slice() {
+            [ours] if self.has_no_rival(&ours.user.user_id).await => {
+                let user_id = Some(bare(&ours.user.user_id).to_owned());
+                let done = Done::new(Outcome::Created(Arc::new(ours.user.clone())));
+                Settled::new(done, Settlement::Created { user_id })
             }
-            Err(_) => unknown(why),
+            [] if !old.is_empty() => {
+                Settled::new(Done::new(Outcome::EmailTaken), Settlement::Exists)
+            }
+            _ => unknown(why),
         }
     }
 
+    /// Whether no other attempt of this address made this user, or may have.
+    async fn has_no_rival(&self, user_id: &str) -> bool {
+        let Ok(attempts) = self.ledger.find(Find::Email(*self.email), RIVALS).await else {
+            return false;
+        };
+        let is_rival = |attempt: &Attempt| match attempt.state {
+            State::Open | State::Unknown => true,
+            State::Created => {
+                let made = attempt.auth0_user_id.as_deref();
+                full_user_id(made.unwrap_or(attempt.user_id.as_str())) == user_id
+            }
+            State::Exists | State::NotCreated => false,
+        };
+        !attempts.iter().any(|attempt| attempt.id != self.id && is_rival(attempt))
+    }
+
     async fn look(&self) -> Result<Option<User>, LookupError> {
-        self.auth0.user(self.user_id.as_str()).await
+        self.auth0.user(self.user_id.as_str(), Class::Lookup).await
     }
 
     /// The create call, tried again only when it surely was not acted on: it was not sent, or the
     /// tenant had no room for it.
     async fn create(&self, mut pass: Option<Pass>) -> Result<Created, Error> {
-        let user_id = (!self.pin.is_ignored()).then(|| self.user_id.as_str());
+        let user_id = (!self.pin.is_off()).then(|| self.user_id.as_str());
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
@@ -197,9 +238,9 @@ impl Attempting<'_> {
     fn created(&self, created: Created) -> Settled {
         let Created { user, auth0_request_id } = created;
         let answered = bare(&user.user_id);
-        let kept = answered == Some(self.user_id.as_str());
+        let kept = answered == self.user_id.as_str();
         self.pin.learn(kept);
-        let user_id = answered.filter(|_| !kept).map(str::to_owned);
+        let user_id = (!kept).then(|| answered.to_owned());
         let done = Done::new(Outcome::Created(Arc::new(user)));
         let verdict = Settlement::Created { user_id };
         Settled { done, verdict, auth0_request_id }
@@ -237,9 +278,9 @@ impl Settled {
     }
 }
 
-/// An id as Auth0 answers it, without the provider.
-fn bare(user_id: &str) -> Option<&str> {
-    user_id.strip_prefix("auth0|")
+/// An id as Auth0 answers it, without `auth0|`; one of another provider as it is.
+fn bare(user_id: &str) -> &str {
+    user_id.strip_prefix("auth0|").unwrap_or(user_id)
 }
 
 fn found(user: User) -> Settled {

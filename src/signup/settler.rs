@@ -8,18 +8,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Doubt, Shared};
-use crate::auth0::LookupError;
+use crate::auth0::{Class, LookupError};
 use crate::ledger::{Attempt, Basis, Find, Finish, LedgerError, State, Verdict};
 use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth: replicas do not look in step.
 const ROUND: Duration = Duration::from_secs(5);
 
-/// How long a row is leased for one look.
+/// How long the rows of a round are leased.
 const LEASE: Duration = Duration::from_mins(1);
+
+/// So long after its rows were leased a round looks at no more of them: no look may outlive its
+/// lease.
+const LOOKING: Duration = Duration::from_secs(45);
 
 /// The most rows of a round. Each costs one look-up of the tenant's budget.
 const ROUND_ROWS: usize = 20;
@@ -57,24 +61,38 @@ impl Settler {
         }
     }
 
-    /// Learns from the last user that was created whether the connection keeps pinned ids: after
-    /// a restart nothing else tells, and without it a look-up that finds nobody proves nothing.
+    /// Learns from the last user that was created that the connection keeps pinned ids: after a
+    /// restart nothing else tells, and without it a look-up that finds nobody proves nothing.
+    ///
+    /// That it does not keep them is never learnt here: the row may have been written without a
+    /// pin, or before the operator mended the connection.
     pub async fn learn_pin(&self) {
         let created = self.shared.ledger.find(Find::State(State::Created), 1).await;
-        if let Some(last) = created.ok().and_then(|rows| rows.into_iter().next()) {
-            self.shared.pin.learn(last.auth0_user_id.is_none());
+        if created.is_ok_and(|rows| rows.first().is_some_and(|last| last.auth0_user_id.is_none())) {
+            self.shared.pin.recall_kept();
         }
     }
 
     async fn round(&self, proof: Duration) -> Result<(), LedgerError> {
         let shared = &self.shared;
         let now = shared.clock.now();
+        let until = Instant::now() + LOOKING;
         for attempt in shared.ledger.claim_open(shared.owner, now, LEASE, ROUND_ROWS).await? {
-            if let Some(doubt) = self.look_and_write(&attempt, proof).await? {
-                let next_look = doubt.next_look(attempt.looks);
-                let next_look_at = next_look.map(|wait| shared.clock.now() + wait);
-                shared.ledger.release(attempt.id, shared.owner, next_look_at).await?;
+            // An orphan is marked first, which also gives it back: the next round looks at it.
+            if let Some(mark) = orphaned(&attempt, shared.clock.now()) {
+                self.write(&attempt, (mark, "outcome_unknown")).await?;
+                continue;
             }
+            let next_look = match timeout_at(until, self.look_and_write(&attempt, proof)).await {
+                Ok(looked) => match looked? {
+                    None => continue,
+                    Some(doubt) => doubt.next_look(attempt.looks),
+                },
+                // Not this round: as soon as there is a next one.
+                Err(_) => Some(Duration::ZERO),
+            };
+            let next_look_at = next_look.map(|wait| shared.clock.now() + wait);
+            shared.ledger.release(attempt.id, shared.owner, next_look_at).await?;
         }
         Ok(())
     }
@@ -110,25 +128,44 @@ impl Settler {
             Ok(settled) => (Some(settled), None),
             Err(doubt) => (None, Some(doubt)),
         };
-        let finished_at = shared.clock.now();
         // An orphan has to be marked once, or its time of proof would never begin.
-        let orphan = || Some((orphaned(attempt, finished_at)?, "outcome_unknown"));
-        if let Some((verdict, code)) = settled.or_else(orphan) {
-            let id = attempt.id;
-            let auth0_request_id = attempt.auth0_request_id.clone();
-            let basis = match verdict {
-                Verdict::Created { .. } => Basis::Seen,
-                Verdict::Exists | Verdict::Unknown { .. } | Verdict::NotCreated => {
-                    Basis::Absence { connection_ended_at: attempt.connection_ended_at }
-                }
-            };
-            let finish = Finish { id, verdict, code, auth0_request_id, finished_at, basis };
-            let written = shared.ledger.finish(finish).await?;
-            if written && doubt.is_none() {
-                tracing::info!(attempt = %id, code, "settled an attempt: {code}");
-            }
+        let orphan = || Some((orphaned(attempt, shared.clock.now())?, "outcome_unknown"));
+        let Some((verdict, code)) = settled.or_else(orphan) else { return Ok(doubt) };
+        let written = self.write(attempt, (verdict, code)).await?;
+        if doubt.is_some() {
+            return Ok(doubt);
         }
-        Ok(doubt)
+        if written {
+            tracing::info!(attempt = %attempt.id, code, "settled an attempt: {code}");
+            return Ok(None);
+        }
+        // Void: either it is settled by now, or a call of it is under way.
+        let now = shared.ledger.get(attempt.id).await?;
+        let settled = now.is_none_or(|attempt| attempt.state.is_settled());
+        Ok((!settled).then_some(Doubt::TakenUp))
+    }
+
+    /// Writes down what a look found; `false` when it was void.
+    async fn write(
+        &self,
+        attempt: &Attempt,
+        (verdict, code): (Verdict, &'static str),
+    ) -> Result<bool, LedgerError> {
+        let basis = match verdict {
+            Verdict::Created { .. } => Basis::Seen,
+            Verdict::Exists | Verdict::Unknown { .. } | Verdict::NotCreated => {
+                Basis::Absence { connection_ended_at: attempt.connection_ended_at }
+            }
+        };
+        let finish = Finish {
+            id: attempt.id,
+            verdict,
+            code,
+            auth0_request_id: attempt.auth0_request_id.clone(),
+            finished_at: self.shared.clock.now(),
+            basis,
+        };
+        self.shared.ledger.finish(finish).await
     }
 
     /// What came of the attempt, with the outcome's code.
@@ -141,7 +178,7 @@ impl Settler {
         if shared.pin.is_ignored() {
             return Err(Doubt::Unpinned);
         }
-        match shared.auth0.user(attempt.user_id.as_str()).await {
+        match shared.auth0.user(attempt.user_id.as_str(), Class::Background).await {
             Ok(Some(_)) => Ok((Verdict::Created { user_id: None }, "created")),
             Ok(None) => {
                 let ended = attempt.connection_ended_at;

@@ -108,7 +108,9 @@ async fn an_outage_is_failed_fast_and_its_end_is_noticed() {
 
 #[tokio::test]
 async fn server_errors_open_the_breaker_and_refusals_do_not() {
-    let app = TestApp::builder().set("auth0.breaker.failures", "3").spawn().await;
+    let app = TestApp::builder().set("auth0.breaker.failures", "3");
+    let app = app.set("auth0.breaker.pause_ms", "60000").set("auth0.breaker.max_pause_ms", "60000");
+    let app = app.spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(400).times(5));
     for _ in 0..5 {
@@ -118,6 +120,9 @@ async fn server_errors_open_the_breaker_and_refusals_do_not() {
     app.auth0.fault(Route::Any, Fault::answer(503).always());
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
     let other = ada_with("email", "other@example.com");
-    assert_eq!(app.sign_up(&other).await.problem(), "upstream_unavailable");
+    let answer = app.sign_up(&other).await;
+    assert_eq!(answer.problem(), "upstream_unavailable");
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((25..=60).contains(&seconds), "{seconds}");
     assert_eq!(app.creates().len(), 7);
 }

@@ -176,3 +176,65 @@ async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     app.until_ready().await;
 }
+
+#[tokio::test]
+async fn a_connection_that_was_mended_is_trusted_again() {
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let other = |name: &str| crate::app::ada_with("email", format!("{name}@example.com"));
+    assert_eq!(app.sign_up(&other("before")).await.status, StatusCode::CREATED);
+    app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
+
+    // A restart forgets what is ignored, though the last user has an id of its own.
+    let app = app.restart().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    assert_eq!(app.sign_up(&other("restarted")).await.status, StatusCode::CREATED);
+    assert!(app.auth0.calls(Route::UsersByEmail).is_empty());
+
+    // So does the next user that keeps its id, without a restart.
+    app.auth0.tenant(|tenant| tenant.ignores_user_id = true);
+    assert_eq!(app.sign_up(&other("broken")).await.status, StatusCode::CREATED);
+    app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
+    assert_eq!(app.sign_up(&other("mended")).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert!(app.auth0.calls(Route::UsersByEmail).is_empty());
+}
+
+#[tokio::test]
+async fn the_user_of_another_attempt_is_never_claimed() {
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let first = crate::app::ada_with("password", "Another-Password-1");
+    assert_eq!(app.sign_up(&first).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::close());
+    let answer = app.sign_up(&ada()).await;
+    // The tenant tells its time to the second: within that, who was first is in doubt.
+    let honest = ["outcome_unknown", "email_taken"].contains(&answer.problem().as_str());
+    assert!(honest, "{answer:?}");
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_of_another_provider_is_read_by_its_own_id() {
+    let app = TestApp::spawn().await;
+    let user = r#"{"user_id":"custom|7","email":"ada@example.com"}"#;
+    app.auth0.fault(Route::CreateUser, Fault::answer(201).body(user));
+    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+    assert_eq!(crate::app::Answer::of(keyed()).await.status, StatusCode::CREATED);
+    let again = crate::app::Answer::of(keyed()).await;
+    assert_eq!(again.json()["user"]["user_id"], "custom|7", "{again:?}");
+    assert_eq!(app.auth0.calls(Route::GetUser)[0].path, "/api/v2/users/custom%7C7");
+}
+
+#[tokio::test]
+async fn an_open_breaker_lets_the_look_of_a_caller_pass() {
+    let app = TestApp::builder().set("auth0.breaker.failures", "1").spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    let answer = app.sign_up(&ada()).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let calls = (app.creates().len(), app.auth0.calls(Route::GetUser).len());
+    assert_eq!(calls, (1, 1));
+    assert_eq!(app.metric("auth0_breaker_open").await, 0, "the look closed it");
+}

@@ -323,7 +323,9 @@ impl Bucket {
         let kept = match (self.known, class) {
             (Knowledge::Nothing | Knowledge::Silent, _) => 0.0,
             (Knowledge::Told, Class::Lookup) => CUSHION,
-            (Knowledge::Told, Class::Create) => CUSHION.max(self.reserve * self.limit),
+            (Knowledge::Told, Class::Create | Class::Background) => {
+                CUSHION.max(self.reserve * self.limit)
+            }
         };
         (1.0 + kept).min(self.limit)
     }

@@ -1,4 +1,5 @@
-//! Who waits for a permit, in order: lookups before creates, first come first served in each.
+//! Who waits for a permit, in order: the look-ups of requests, creates, then the
+//! look-ups that nobody waits for; first come first served in each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,25 +17,27 @@ struct Waiter {
     woken: Arc<Notify>,
 }
 
-/// The two lines.
+/// The lines.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     lookups: VecDeque<Waiter>,
     creates: VecDeque<Waiter>,
+    background: VecDeque<Waiter>,
     last_id: u64,
 }
 
 impl Line {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.lookups.len() + self.creates.len()
+        self.lookups.len() + self.creates.len() + self.background.len()
     }
 
     /// How many are before a newcomer of this class.
     pub(super) fn ahead(&self, class: Class) -> usize {
         match class {
             Class::Lookup => self.lookups.len(),
-            Class::Create => self.len(),
+            Class::Create => self.lookups.len() + self.creates.len(),
+            Class::Background => self.len(),
         }
     }
 
@@ -69,19 +72,21 @@ impl Line {
 
     /// Wakes everybody.
     pub(super) fn wake_all(&self) {
-        for waiter in self.lookups.iter().chain(&self.creates) {
+        for waiter in self.lookups.iter().chain(&self.creates).chain(&self.background) {
             waiter.woken.notify_one();
         }
     }
 
     fn first(&self) -> Option<&Waiter> {
-        self.lookups.front().or_else(|| self.creates.front())
+        let creates = || self.creates.front();
+        self.lookups.front().or_else(creates).or_else(|| self.background.front())
     }
 
     const fn of(&mut self, class: Class) -> &mut VecDeque<Waiter> {
         match class {
             Class::Lookup => &mut self.lookups,
             Class::Create => &mut self.creates,
+            Class::Background => &mut self.background,
         }
     }
 }
@@ -91,14 +96,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_go_first_and_each_class_in_its_order() {
+    fn lookups_of_requests_go_first_those_of_the_background_last() {
         let mut line = Line::default();
+        let last = line.join(Class::Background).0;
         let [a, b] = [Class::Create, Class::Create].map(|class| line.join(class).0);
         let [x, y] = [Class::Lookup, Class::Lookup].map(|class| line.join(class).0);
-        assert_eq!((line.ahead(Class::Lookup), line.ahead(Class::Create)), (2, 4));
-        for (id, class) in
-            [(x, Class::Lookup), (y, Class::Lookup), (a, Class::Create), (b, Class::Create)]
-        {
+        let classes = [Class::Lookup, Class::Create, Class::Background];
+        assert_eq!(classes.map(|class| line.ahead(class)), [2, 4, 5]);
+        let order = [
+            (x, Class::Lookup),
+            (y, Class::Lookup),
+            (a, Class::Create),
+            (b, Class::Create),
+            (last, Class::Background),
+        ];
+        for (id, class) in order {
             assert!(line.is_first(id));
             line.leave(class, id);
         }

@@ -38,11 +38,14 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub enum Class {
     /// A new sign-up.
     Create,
-    /// Settles the outcome of an earlier one: goes first, and may use the reserve.
+    /// Settles a sign-up whose caller waits: goes first, may use the reserve, and is never refused
+    /// because others wait.
     Lookup,
+    /// Settles what nobody waits for: goes last.
+    Background,
 }
 
 /// There is no permit within the time that a sign-up waits for one.
@@ -149,7 +152,9 @@ impl Budget {
         }
         let wait = bucket.wait(class, ahead, now);
         let hopeless = bucket.is_sure() && wait > self.max_wait;
-        if hopeless || line.len() >= self.max_waiting {
+        // A look-up in a request belongs to a create that was let through, so they are bounded.
+        let full = class != Class::Lookup && line.len() >= self.max_waiting;
+        if hopeless || full {
             return Asked::Refused(self.busy(bucket, wait));
         }
         let (id, woken) = line.join(class);

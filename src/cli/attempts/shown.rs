@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::super::output::utc;
+use crate::domain::full_user_id;
 use crate::ledger::{Attempt, State};
 
 /// What is shown of an attempt; the names of the JSON are part of `docs/api.md`.
@@ -32,7 +33,7 @@ pub(super) struct Shown {
 impl Shown {
     pub(super) fn new(attempt: &Attempt) -> Self {
         let pinned = format!("auth0|{}", attempt.user_id.as_str());
-        let answered = attempt.auth0_user_id.as_ref().map(|id| format!("auth0|{id}"));
+        let answered = attempt.auth0_user_id.as_ref().map(|id| full_user_id(id).into_owned());
         let created = attempt.state == State::Created;
         Self {
             id: attempt.id.to_string(),

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::{
     Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, Settings, SignupSettings,
 };
-use crate::http::server::{Deadlines, Server};
+use crate::http::server::{Deadlines, Server, room_for};
 use crate::http::{self, Lock, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
@@ -218,7 +218,7 @@ impl App {
         let (listener, router) = public;
         let public = Server {
             listener,
-            max_connections: http.max_connections,
+            max_connections: room_for(http.max_connections),
             max_connections_per_address: http.max_connections_per_address,
             deadlines,
             proxies: Arc::clone(&proxies),

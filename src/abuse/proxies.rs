@@ -54,6 +54,12 @@ impl Proxies {
         }
     }
 
+    /// Believes nobody and tells nobody: for a listener that no client comes to.
+    pub fn none() -> Self {
+        let header = ForwardedHeader::XForwardedFor;
+        Self::new(&ProxySettings { trusted: Vec::new(), header }, HttpMetrics::default())
+    }
+
     /// Whom a request came from: the peer, or the nearest hop that no trusted proxy is.
     ///
     /// Where the chain cannot be read any further, and where it holds none but trusted proxies, it

@@ -76,15 +76,14 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
 
 /// The listener for probes and metrics.
 pub fn admin(parts: &Parts) -> Router {
-    let pages = pages(parts);
+    // A scraper behind a proxy is no client to be told from others.
+    let observer =
+        Observer { proxies: Arc::new(Proxies::none()), ..observer(parts, &pages(parts)) };
     let routes = Router::new()
         .route("/metrics", get(handlers::metrics))
         .with_state(Arc::clone(&parts.metrics))
         .merge(probes(parts));
-    finish(routes).layer((
-        from_fn_with_state(observer(parts, &pages), observe),
-        CatchPanicLayer::custom(panicked),
-    ))
+    finish(routes).layer((from_fn_with_state(observer, observe), CatchPanicLayer::custom(panicked)))
 }
 
 fn pages(parts: &Parts) -> Arc<Pages> {

@@ -29,6 +29,9 @@ async fn a_request_id_is_taken_over_from_a_trusted_proxy_only() {
 async fn a_private_peer_that_forwards_and_is_not_trusted_is_told() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
+    let scrape = app.client.get(format!("http://{}/readyz", app.admin));
+    let scrape = Answer::of(scrape.header("x-forwarded-for", "192.0.2.7")).await;
+    assert_eq!(scrape.json()["status"], "ready", "clients do not come to the admin listener");
     for header in ["x-forwarded-for", "forwarded"] {
         livez(&app, header, "192.0.2.7").await;
     }

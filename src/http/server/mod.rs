@@ -4,6 +4,7 @@
 //! builder leaves a silent connection open for ever; a proxy in front brings HTTP/2.
 
 mod crowd;
+mod descriptors;
 mod farewell;
 mod phase;
 mod watched;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use self::crowd::{Crowd, Member};
+pub use self::descriptors::room_for;
 use self::farewell::{Doorman, linger};
 pub use self::phase::Deadlines;
 use self::phase::Phase;

@@ -22,6 +22,10 @@ export const ADA = {
   family_name: "Lovelace",
 };
 
+// A file that cannot be set up ends without its `after`; what it started goes with it.
+const running = new Set();
+process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+
 /** A child process, stopped when the file is done. */
 class Child {
   #process;
@@ -33,6 +37,7 @@ class Child {
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.#process = child;
+    running.add(child);
     child.ended = new Promise((end) => child.once("exit", end));
     return new Promise((found, failed) => {
       child.once("exit", (status) => failed(new Error(`${binary} ended with ${status}`)));

@@ -18,7 +18,7 @@ use crate::config::{
 };
 use crate::http::server::{Deadlines, Server, room_for};
 use crate::http::{self, Lock, Parts, Stages};
-use crate::ledger::{self, Access, KeyError, Ledger, OpenError};
+use crate::ledger::{self, Access, KeyError, Ledger, Metered, OpenError};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
 use crate::readiness::Readiness;
@@ -120,7 +120,7 @@ impl App {
         let metrics = Arc::new(Metrics::new());
         let digests = Arc::new(ledger::digests(&kept)?);
         let opened = ledger::open(&kept, &digests, Access::Serve, clock.now(), &lifecycle);
-        let ledger = opened.await?;
+        let ledger: Arc<dyn Ledger> = Arc::new(Metered::new(opened.await?, metrics.ledger()));
         let client = Client::start(&auth0, Arc::clone(&clock), Arc::clone(&metrics), &lifecycle)?;
         let client = Arc::new(client);
         let signups = Signups::new(signup::Parts {

@@ -8,6 +8,7 @@
 
 mod attempt;
 mod digest;
+mod metered;
 mod migrations;
 mod open;
 pub mod postgres;
@@ -28,6 +29,7 @@ pub use attempt::{
     Attempt, AttemptId, Basis, Finish, NewAttempt, NewKey, PinnedUserId, State, Verdict,
 };
 pub use digest::{Candidates, Digest, Digests, SubKey};
+pub use metered::Metered;
 pub use migrations::Migration;
 pub use open::{Access, OpenError, migrate, migrations, open};
 pub use secret_key::{KeyError, digests};

@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::challenges::ChallengeMetrics;
 use super::http_metrics::HttpMetrics;
+use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
 
 /// Buckets for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
@@ -34,6 +35,7 @@ pub struct Metrics {
     challenges: ChallengeMetrics,
     http: HttpMetrics,
     limiters: LimiterFamilies,
+    ledger: LedgerMetrics,
     gate_refused: Counter,
     email_rules: Family<SignupLabels, Counter>,
 }
@@ -129,6 +131,7 @@ impl Metrics {
         let challenges = ChallengeMetrics::register(&mut registry);
         let http = HttpMetrics::register(&mut registry);
         let limiters = LimiterFamilies::register(&mut registry);
+        let ledger = LedgerMetrics::register(&mut registry);
         let gate_refused = Counter::default();
         registry.register(
             "signup_gate_refused",
@@ -155,6 +158,7 @@ impl Metrics {
             challenges,
             http,
             limiters,
+            ledger,
             gate_refused,
             email_rules,
         }
@@ -208,6 +212,11 @@ impl Metrics {
     /// What is counted of challenges.
     pub const fn challenges(&self) -> &ChallengeMetrics {
         &self.challenges
+    }
+
+    /// What is counted of the ledger.
+    pub const fn ledger(&self) -> &LedgerMetrics {
+        &self.ledger
     }
 
     /// What is counted of one limit.

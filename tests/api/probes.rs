@@ -82,3 +82,15 @@ async fn the_health_check_asks_the_admin_listener_of_its_settings() {
     assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "x")]), Some(2));
     assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "0")]), Some(1), "any free port is none");
 }
+
+#[tokio::test]
+async fn the_ledgers_calls_are_counted_and_timed() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&ada()).await;
+    for operation in ["begin", "finish"] {
+        let calls = format!("ledger_calls_total{{operation=\"{operation}\",outcome=\"done\"}}");
+        assert_eq!(app.metric(&calls).await, 1);
+        let timed = format!("ledger_call_duration_seconds_count{{operation=\"{operation}\"}}");
+        assert_eq!(app.metric(&timed).await, 1);
+    }
+}

@@ -1,0 +1,143 @@
+//! A ledger whose calls are counted and timed, whatever database it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::{
+    Attempt, AttemptId, Begun, Candidates, Find, Finish, Ledger, LedgerError, NewAttempt,
+    Redemption, Swept,
+};
+use crate::telemetry::{LedgerMetrics, OperationMetrics};
+
+/// Counts the calls of another ledger.
+#[derive(Debug)]
+pub struct Metered {
+    ledger: Arc<dyn Ledger>,
+    metrics: LedgerMetrics,
+    begin: OperationMetrics,
+    redeem: OperationMetrics,
+    finish: OperationMetrics,
+    find_key: OperationMetrics,
+    get: OperationMetrics,
+    claim: OperationMetrics,
+    release: OperationMetrics,
+    sweep: OperationMetrics,
+    find: OperationMetrics,
+    forget: OperationMetrics,
+    check: OperationMetrics,
+}
+
+impl Metered {
+    /// Counts the calls of this one.
+    pub fn new(ledger: Arc<dyn Ledger>, metrics: &LedgerMetrics) -> Self {
+        Self {
+            ledger,
+            metrics: metrics.clone(),
+            begin: metrics.operation("begin"),
+            redeem: metrics.operation("redeem"),
+            finish: metrics.operation("finish"),
+            find_key: metrics.operation("find_key"),
+            get: metrics.operation("get"),
+            claim: metrics.operation("claim"),
+            release: metrics.operation("release"),
+            sweep: metrics.operation("sweep"),
+            find: metrics.operation("find"),
+            forget: metrics.operation("forget"),
+            check: metrics.operation("check"),
+        }
+    }
+}
+
+/// Counts what a call comes to.
+async fn metered<T>(
+    metrics: &OperationMetrics,
+    call: impl Future<Output = Result<T, LedgerError>> + Send,
+) -> Result<T, LedgerError> {
+    let began = Instant::now();
+    let answer = call.await;
+    metrics.call(answer.is_ok(), began.elapsed());
+    answer
+}
+
+#[async_trait]
+impl Ledger for Metered {
+    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError> {
+        metered(&self.begin, self.ledger.begin(attempt)).await
+    }
+
+    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError> {
+        metered(&self.redeem, self.ledger.redeem(id, redemption)).await
+    }
+
+    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
+        metered(&self.finish, self.ledger.finish(finish)).await
+    }
+
+    async fn find_key(
+        &self,
+        key: &Candidates,
+        now: Duration,
+    ) -> Result<Option<Attempt>, LedgerError> {
+        metered(&self.find_key, self.ledger.find_key(key, now)).await
+    }
+
+    async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
+        metered(&self.get, self.ledger.get(id)).await
+    }
+
+    async fn claim_open(
+        &self,
+        owner: Uuid,
+        now: Duration,
+        lease: Duration,
+        limit: usize,
+    ) -> Result<Vec<Attempt>, LedgerError> {
+        let claimed =
+            metered(&self.claim, self.ledger.claim_open(owner, now, lease, limit)).await?;
+        self.metrics.claimed(claimed.len());
+        Ok(claimed)
+    }
+
+    async fn release(
+        &self,
+        id: AttemptId,
+        owner: Uuid,
+        next_look_at: Option<Duration>,
+    ) -> Result<(), LedgerError> {
+        metered(&self.release, self.ledger.release(id, owner, next_look_at)).await
+    }
+
+    async fn sweep(
+        &self,
+        now: Duration,
+        keep: Duration,
+        batch: usize,
+    ) -> Result<Swept, LedgerError> {
+        let swept = metered(&self.sweep, self.ledger.sweep(now, keep, batch)).await?;
+        let Swept { attempts, keys, proofs, buckets } = swept;
+        let swept =
+            [("attempts", attempts), ("keys", keys), ("proofs", proofs), ("buckets", buckets)];
+        self.metrics.swept(swept);
+        Ok(Swept { attempts, keys, proofs, buckets })
+    }
+
+    async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
+        metered(&self.find, self.ledger.find(by, limit)).await
+    }
+
+    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
+        metered(&self.forget, self.ledger.forget(email)).await
+    }
+
+    async fn check(&self, now: Duration) -> Result<(), LedgerError> {
+        metered(&self.check, self.ledger.check(now)).await
+    }
+
+    async fn close(&self) {
+        self.ledger.close().await;
+    }
+}

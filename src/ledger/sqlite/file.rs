@@ -3,9 +3,10 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, Result, TransactionBehavior};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
 use crate::config::Synchronous;
 use crate::ledger::migrations::{SQLITE, pending};
@@ -15,6 +16,9 @@ use crate::ledger::{Candidates, OpenError};
 
 /// How long a write waits for another process: an operator's command, a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pause between two tries of what SQLite does not wait for.
+const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
 /// Makes the folder and an empty file where there is none, for their owner only. SQLite gives the
 /// files beside it the same mode.
@@ -46,8 +50,7 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connectio
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Readers and the writer do not wait for one another, and a commit appends to one file.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection)?;
     let synchronous = match synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
@@ -59,6 +62,27 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connectio
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
+}
+
+/// Readers and the writer do not wait for one another, and a commit appends to one file.
+///
+/// A new file is changed to that while nobody else has it open. SQLite does not wait for that but
+/// gives up at once, so it is tried again: whoever else opens the file is done in a moment.
+fn write_ahead(connection: &Connection) -> Result<()> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && waited < BUSY_TIMEOUT => {
+                thread::sleep(BUSY_PAUSE);
+                waited += BUSY_PAUSE;
+            }
+            changed => return changed,
+        }
+    }
+}
+
+fn is_busy(error: &Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
 /// The migrations that were applied: `(version, milliseconds)`.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::body::Form;
 use super::lock::Lock;
@@ -118,21 +118,16 @@ impl Stages {
         likeness: Option<User>,
     ) -> Result<SignedUp, Problem> {
         let began = Instant::now();
-        match timeout_at(deadline, self.signups.create(request)).await {
-            Ok(done) if self.existence.hides(&done.outcome) => {
-                self.existence.level(&done, began).await;
-                Ok(SignedUp::without_words(&done, likeness.map(Arc::new)))
-            }
-            Ok(done) => {
-                self.challenges.came_to(&done, client.ip());
-                if let Outcome::Refused(refusal) = done.outcome {
-                    self.limits.refused(refusal, tally);
-                }
-                SignedUp::of(done)
-            }
-            // The create goes on in its own task; here nothing more is known of it.
-            Err(_) => Err(Problem::new(ProblemCode::OutcomeUnknown)),
+        let done = self.signups.create(request, deadline).await;
+        if self.existence.hides(&done.outcome) {
+            self.existence.level(&done, began).await;
+            return Ok(SignedUp::without_words(&done, likeness.map(Arc::new)));
         }
+        self.challenges.came_to(&done, client.ip());
+        if let Outcome::Refused(refusal) = done.outcome {
+            self.limits.refused(refusal, tally);
+        }
+        SignedUp::of(done)
     }
 
     /// What a new attempt has to go through, the limits last. Without evidence no

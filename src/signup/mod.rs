@@ -14,9 +14,10 @@ mod settle;
 mod settler;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use uuid::Uuid;
 
 pub use crate::ledger::{Limit, Rate, Toll};
@@ -27,7 +28,7 @@ pub use settler::Settler;
 
 use self::recent::{Entered, Made, Recent, Turn, told};
 use self::settle::{Attempting, Pin, Settled};
-use crate::auth0::Client;
+use crate::auth0::{Client, Error, Transport};
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{
@@ -143,8 +144,9 @@ impl Signups {
     ///
     /// From the moment that the attempt is written down the work runs in a task of its own that a
     /// stop waits for; dropping the returned future (the caller hung up, a deadline passed) does
-    /// not cancel it.
-    pub async fn create(&self, request: Request) -> Done {
+    /// not cancel it. At the deadline the caller is told what is sure: that nothing was sent, nor
+    /// will be, or else that the outcome is not known.
+    pub async fn create(&self, request: Request, deadline: Instant) -> Done {
         let shared = &self.0;
         let Request { user, key, request_id, admission } = request;
         let person = Person::new(&shared.digests, user, key, request_id);
@@ -156,7 +158,8 @@ impl Signups {
                 Entered::Other => return Done::new(Outcome::KeyReused),
                 Entered::Kept(done) => return done.replay(),
                 Entered::Running(outcome) => {
-                    match timeout(shared.times.twin_wait, told(outcome)).await {
+                    let until = deadline.min(Instant::now() + shared.times.twin_wait);
+                    match timeout_at(until, told(outcome)).await {
                         // It was given up before this caller joined it: start afresh.
                         Ok(Done { outcome: Outcome::Abandoned, .. }) => {}
                         Ok(done) => return done.replay(),
@@ -167,11 +170,15 @@ impl Signups {
                 Entered::Unsettled(turn, made) => break (turn, Some(made)),
             }
         };
-        let outcome = turn.subscribe();
+        let (outcome, step) = (turn.subscribe(), turn.step().clone());
         let shared = Arc::clone(shared);
         let work = async move { shared.work(person, admission, turn, earlier).await };
         drop(self.0.lifecycle.spawn(work));
-        told(outcome).await
+        match timeout_at(deadline, told(outcome)).await {
+            Ok(done) => done,
+            Err(_) if step.give_up() => Error::NotSent(Arc::new(Transport::OutOfTime)).into(),
+            Err(_) => Error::Unclear(Arc::new(Transport::OutOfTime)).into(),
+        }
     }
 
     /// What finishes attempts that nobody works on any more.
@@ -240,6 +247,9 @@ impl Shared {
         admission: Admission,
         turn: &Turn,
     ) -> (Done, Option<Made>) {
+        if person.key.is_none() {
+            turn.step().is_new();
+        }
         if let Some(key) = &person.key {
             match self.ledger.find_key(key, self.clock.now()).await {
                 Ok(None) => {}
@@ -264,17 +274,20 @@ impl Shared {
         let made = Made::new(self.clock.now());
         match self.ledger.begin(self.new_attempt(person, &made, toll)).await {
             Ok(Begun::New) => {
+                turn.step().is_new();
                 // While nothing is sent, a caller that goes away takes its place in the line along.
                 let admitted = tokio::select! {
                     admitted = self.auth0.admit() => admitted.map_err(Settled::refused),
                     () = turn.deserted() => Err(Settled::abandoned()),
                 };
                 let settled = match admitted {
-                    Ok(pass) => {
-                        let attempting = self.attempting(person, &made);
+                    Ok(pass) if turn.step().may_send() => {
+                        let in_doubt = AtomicBool::new(false);
+                        let attempting = self.attempting(person, &made, &in_doubt);
                         let work = timeout(self.times.attempt, attempting.begin(pass));
-                        work.await.unwrap_or_else(|_| Settled::out_of_time())
+                        work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt))
                     }
+                    Ok(_) => Settled::abandoned(),
                     Err(settled) => settled,
                 };
                 let done = self.finish(made.id, settled).await;
@@ -295,7 +308,12 @@ impl Shared {
 }
 
 impl Shared {
-    fn attempting<'a>(&'a self, person: &'a Person, made: &'a Made) -> Attempting<'a> {
+    fn attempting<'a>(
+        &'a self,
+        person: &'a Person,
+        made: &'a Made,
+        in_doubt: &'a AtomicBool,
+    ) -> Attempting<'a> {
         Attempting {
             auth0: &self.auth0,
             ledger: &*self.ledger,
@@ -307,6 +325,7 @@ impl Shared {
             user_id: &made.user_id,
             request_id: &person.request_id,
             begun_at: made.begun_at,
+            in_doubt,
             deadline: Instant::now() + self.times.retry,
         }
     }

@@ -5,6 +5,7 @@
 //! for keys across replicas and restarts.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -76,6 +77,44 @@ pub(super) struct Turn {
     /// Whether a good outcome is remembered here, since no ledger row can be found by the key.
     remember: bool,
     sender: watch::Sender<Option<Done>>,
+    step: Step,
+}
+
+/// How far the work of a turn has come: what a caller whose time is up can be told for sure.
+///
+/// The one change that counts is made by whoever comes first, so that no call is sent after its
+/// caller was told that none was.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Step(Arc<AtomicU8>);
+
+impl Step {
+    /// Nothing is known yet: an earlier attempt may have made the user.
+    const EARLY: u8 = 0;
+    /// The attempt is a new one, and nothing was sent.
+    const NEW: u8 = 1;
+    /// A call was sent, or is about to be.
+    const SENT: u8 = 2;
+    /// Nothing was sent, and nothing will be.
+    const GIVEN_UP: u8 = 3;
+
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// The attempt is a new one.
+    pub(super) fn is_new(&self) {
+        self.change(Self::EARLY, Self::NEW);
+    }
+
+    /// Whether a call may be sent: not after it was given up.
+    pub(super) fn may_send(&self) -> bool {
+        self.change(Self::NEW, Self::SENT)
+    }
+
+    /// Gives a new attempt up that has sent nothing; `false` when it is too late for that.
+    pub(super) fn give_up(&self) -> bool {
+        self.change(Self::NEW, Self::GIVEN_UP)
+    }
 }
 
 impl Recent {
@@ -103,7 +142,8 @@ impl Recent {
         let (sender, _) = watch::channel(None);
         let running = State::Running(sender.clone());
         table.entries.insert(key, Entry { binding, state: running });
-        let turn = Turn { recent: Arc::clone(self), key, binding, remember, sender };
+        let (recent, step) = (Arc::clone(self), Step::default());
+        let turn = Turn { recent, key, binding, remember, sender, step };
         match unsettled {
             None => Entered::First(turn),
             Some(made) => Entered::Unsettled(turn, made),
@@ -135,6 +175,11 @@ impl Turn {
     /// Where the outcome will be told.
     pub(super) fn subscribe(&self) -> watch::Receiver<Option<Done>> {
         self.sender.subscribe()
+    }
+
+    /// How far the work has come.
+    pub(super) const fn step(&self) -> &Step {
+        &self.step
     }
 
     /// Resolves when nobody waits for the outcome any more.

@@ -1,6 +1,7 @@
 //! A sign-up that was begun before: its answer again, or the work on it taken up again.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -98,8 +99,10 @@ impl Shared {
             Err(error) => return Done::because(Outcome::Unknown, error),
         }
         let why = Error::Unclear(Arc::new(Transport::Earlier));
-        let work = timeout(self.times.attempt, self.attempting(person, made).resume(why));
-        let settled = work.await.unwrap_or_else(|_| Settled::out_of_time());
+        let in_doubt = AtomicBool::new(true);
+        let attempting = self.attempting(person, made, &in_doubt);
+        let work = timeout(self.times.attempt, attempting.resume(why));
+        let settled = work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt));
         self.finish(made.id, settled).await
     }
 

@@ -6,7 +6,7 @@
 //! only looks.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -91,6 +91,8 @@ pub(super) struct Attempting<'a> {
     pub(super) request_id: &'a str,
     /// When the attempt began, since the Unix epoch.
     pub(super) begun_at: Duration,
+    /// Whether a call of this attempt may have been acted on, as far as has come out.
+    pub(super) in_doubt: &'a AtomicBool,
     /// No call that surely was not sent is tried again after it.
     pub(super) deadline: Instant,
 }
@@ -218,8 +220,12 @@ impl Attempting<'_> {
                 Some(pass) => pass,
                 None => self.auth0.admit().await?,
             };
+            let before = self.in_doubt.swap(true, Ordering::Relaxed);
             let result =
                 self.auth0.create_user(self.user, user_id, self.request_id, admitted).await;
+            if matches!(result, Err(Error::NotSent(_) | Error::RateLimited { .. })) {
+                self.in_doubt.store(before, Ordering::Relaxed);
+            }
             let wait = match &result {
                 Err(Error::NotSent(_)) => pause,
                 // Being admitted again takes as long as the tenant asked for.
@@ -248,9 +254,11 @@ impl Attempting<'_> {
 }
 
 impl Settled {
-    /// The attempt took too long; its last call may still be acted on.
-    pub(super) fn out_of_time() -> Self {
-        unknown(Error::Unclear(Arc::new(Transport::OutOfTime)))
+    /// The attempt took too long; where it is in doubt, a call of it may still be acted on.
+    pub(super) fn out_of_time(in_doubt: &AtomicBool) -> Self {
+        let cause = Arc::new(Transport::OutOfTime);
+        let in_doubt = in_doubt.load(Ordering::Relaxed);
+        Self::refused(if in_doubt { Error::Unclear(cause) } else { Error::NotSent(cause) })
     }
 
     /// Nobody waits for the outcome any more, and nothing was sent.

@@ -1,5 +1,7 @@
 //! Where callers are not told who has an account: the same words for all, and a mail for the owner.
 
+use std::time::{Duration, Instant};
+
 use auth0_emulator::Route;
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
@@ -97,6 +99,19 @@ async fn locks_endpoint_tells_a_known_address_what_it_tells_a_new_one() {
     assert_ne!(ids[0], ids[1]);
     let told = json!({ "email": "ada@example.com", "email_verified": false, "given_name": "Ada" });
     assert_eq!((&new, &known), (&told, &told));
+    assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn a_known_address_is_not_answered_sooner_than_a_new_one() {
+    const PACE: Duration = Duration::from_millis(400);
+    let app = uniform().set("uniform.first_pace_ms", "400").spawn().await;
+    app.until_ready().await;
+    for password in ["Correct-Horse-1", "Another-Password-1", "Another-Password-1"] {
+        let began = Instant::now();
+        app.sign_up(&ada_with("password", password)).await;
+        assert!(began.elapsed() >= PACE, "{password}: {:?}", began.elapsed());
+    }
     assert_eq!(app.creates().len(), 2);
 }
 

@@ -108,11 +108,16 @@ async fn twins_are_one_sign_up_with_and_without_a_key() {
 #[tokio::test]
 async fn twins_hear_a_refusal_that_frees_the_key() {
     let app = TestApp::spawn().await;
-    let fault = Fault::answer(403).delayed(Duration::from_millis(300));
+    app.until_ready().await;
+    let fault = Fault::answer(403).delayed(Duration::from_secs(2));
     app.auth0.fault(Route::CreateUser, fault);
     let form = ada();
-    let twins = [with_key(&app, KEY, &form), with_key(&app, KEY, &form)];
-    for answer in futures_util::future::join_all(twins).await {
+    let twin = async {
+        app.until(|app| app.creates().len() == 1).await;
+        with_key(&app, KEY, &form).await
+    };
+    let (first, twin) = tokio::join!(with_key(&app, KEY, &form), twin);
+    for answer in [first, twin] {
         assert_eq!(answer.problem(), "upstream_rejected");
     }
     assert_eq!(app.creates().len(), 1);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Policy, Route};
+use auth0_emulator::{Emulator, Fault, Policy, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -220,13 +220,37 @@ async fn a_caller_that_hangs_up_does_not_cancel_the_sign_up() {
 
 #[tokio::test]
 async fn the_whole_request_has_a_deadline_of_its_own() {
-    let builder = TestApp::builder().set("http.request_timeout_ms", "200");
+    let builder = TestApp::builder().set("http.request_timeout_ms", "1000");
     let app = builder.spawn().await;
     app.until_ready().await;
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(600)));
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(2)));
     let answer = app.sign_up(&ada()).await;
     assert_eq!(answer.problem(), "outcome_unknown");
     app.until(|app| app.auth0.users().len() == 1).await;
+}
+
+#[tokio::test]
+async fn a_deadline_before_anything_was_sent_is_told_as_that_and_nothing_is_sent_after_it() {
+    let tenant = Emulator::builder().start().await.unwrap();
+    tenant.fault(Route::Token, Fault::delay(Duration::from_secs(2)));
+    let builder = TestApp::builder().tenant(tenant).set("http.request_timeout_ms", "300");
+    let app = builder.spawn().await;
+    for key in [None, Some("8e03978e-40d5-43dd-bc93-6894a57f9324")] {
+        let request = app.post().json(&ada());
+        let request =
+            key.iter().fold(request, |request, key| request.header("idempotency-key", *key));
+        assert_eq!(Answer::of(request).await.problem(), "upstream_unavailable", "{key:?}");
+    }
+    // The token arrives, and finds nobody who waits for it.
+    app.until_ready().await;
+    let metric = "ledger_calls_total{operation=\"finish\",outcome=\"done\"}";
+    assert_eq!(app.metric(metric).await, 2);
+    assert!(app.creates().is_empty());
+    // The key is free.
+    let again = app.post().header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
+    let again = Answer::of(again.json(&ada())).await;
+    assert_eq!(again.status, StatusCode::CREATED);
+    assert_eq!(again.header("idempotency-replayed"), None);
 }
 
 #[tokio::test]

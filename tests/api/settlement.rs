@@ -149,6 +149,7 @@ async fn a_custom_database_that_ignores_the_pin_is_looked_up_by_address() {
 #[tokio::test]
 async fn a_create_that_acts_after_the_caller_has_gone_is_closed_with_the_truth() {
     let app = TestApp::builder().set("auth0.timeout_ms", "300").spawn().await;
+    app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::act_later(Duration::from_millis(700)));
     // The repeat with the same id makes the user, and the late first call meets it; or, on a busy
     // machine, the attempt runs out of time and is unknown until the caller comes back.

@@ -9,15 +9,17 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
+use tower_http::csrf::ConfigError;
 
-use crate::abuse::{Challenges, Existence, Gate, Limits, Origins, Proxies};
+use crate::abuse::{Challenges, Existence, Gate, Limits, Proxies};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
-    Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, Settings, SignupSettings,
+    Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, OriginSettings, Settings,
+    SignupSettings,
 };
 use crate::http::server::{Deadlines, Server, room_for};
-use crate::http::{self, Lock, Parts, Stages};
+use crate::http::{self, Lock, Origins, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, Metered, OpenError};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
@@ -73,13 +75,16 @@ pub enum StartError {
     /// The captcha service's client cannot be built.
     #[error("the client of the captcha service cannot be built")]
     Captcha(#[from] reqwest::Error),
+    /// An allowed origin is none.
+    #[error(transparent)]
+    Origin(#[from] ConfigError),
 }
 
 impl StartError {
     /// Whether other settings would mend it: another file, another secret.
     pub const fn is_of_the_settings(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) => true,
+            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Origin(_) => true,
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
@@ -157,7 +162,7 @@ impl App {
         let parts = Parts {
             stages: Arc::new(Stages {
                 gate: Gate::new(gate, Arc::clone(&metrics)),
-                origins: Origins::new(&http.origins),
+                origins: origins(&http.origins)?,
                 rules,
                 challenges: Arc::clone(&challenges),
                 limits: Arc::new(limits),
@@ -268,6 +273,11 @@ fn lock_of(settings: Option<&LockSettings>) -> Lock {
         connection: settings.and_then(|lock| lock.connection.clone()),
         without_challenge: settings.is_some_and(|lock| lock.without_challenge),
     }
+}
+
+/// The origins whose pages may post: those of the settings, and the service's own.
+fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
+    Origins::new(settings.allowed.iter().chain(&settings.own), settings.required)
 }
 
 fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Times {

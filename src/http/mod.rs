@@ -11,6 +11,7 @@ mod limits;
 mod lock;
 mod observe;
 pub mod openapi;
+mod origins;
 mod pages;
 mod params;
 mod policy;
@@ -23,6 +24,7 @@ mod stages;
 mod wanted;
 
 pub use lock::Lock;
+pub use origins::Origins;
 pub use policy::Policy;
 pub use problem::{Problem, ProblemCode};
 pub use request_id::RequestId;

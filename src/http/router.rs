@@ -63,14 +63,15 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
         .merge(auth0s(parts))
         .merge(probes(parts));
     // A request meets the observer first, then CORS, so that every refusal below it can be read by
-    // the page, then the panic guard, then the limit on posts. One stack: each layer of its own would
-    // box the whole request.
+    // the page, then the panic guard, the limit on posts, and the guard against foreign pages. One
+    // stack: each layer of its own would box the whole request.
     finish(routes).layer((
         from_fn_with_state(observer(parts, &pages), observe),
         cors::layer(allowed_origins),
         CatchPanicLayer::custom(panicked),
         HeadLimits,
         PostLimit(Arc::clone(&parts.stages.limits)),
+        parts.stages.origins.layer(),
     ))
 }
 

@@ -10,13 +10,12 @@ use tokio::time::Instant;
 
 use super::body::Form;
 use super::lock::Lock;
+use super::origins::Origins;
 use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{idempotency_key, lock};
-use crate::abuse::{
-    Challenges, ClientAddress, Evidence, Existence, Gate, Limits, NotAllowed, Origins, Tally,
-};
+use crate::abuse::{Challenges, ClientAddress, Evidence, Existence, Gate, Limits, Tally};
 use crate::auth0::User;
 use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
@@ -64,8 +63,7 @@ impl Stages {
         representation: Representation,
     ) -> Result<SignedUp, Problem> {
         let deadline = Instant::now() + self.request_timeout;
-        let origin = self.origins.check(request.uri(), request.headers());
-        origin.map_err(|NotAllowed| Problem::new(ProblemCode::OriginNotAllowed))?;
+        self.origins.check(request.headers())?;
         self.gate.pass().map_err(|text| Problem::new(ProblemCode::SignupsClosed).told(text))?;
         let client = client(&request);
         let tally = request.extensions().get::<Tally>().cloned().unwrap_or_default();

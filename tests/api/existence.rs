@@ -136,7 +136,11 @@ async fn the_log_and_the_metrics_have_the_truth() {
 #[tokio::test]
 async fn known_addresses_are_no_pressure_that_a_challenge_would_tell_of() {
     for (builder, tells) in [(TestApp::builder(), true), (uniform(), false)] {
-        let app = builder.set("http.trusted_proxies", "127.0.0.1").spawn().await;
+        let app = builder
+            .set("http.trusted_proxies", "127.0.0.1")
+            .set("challenge.adaptive.refused_percent", "75")
+            .spawn()
+            .await;
         app.sign_up(&ada()).await;
         // From a network each: what one of them does is no pressure on others.
         for n in 1..=60 {

@@ -6,35 +6,31 @@
 //! ```
 //!
 //! Each attack meets a service of its own behind a trusted proxy, save where the forged header is the
-//! attack. One honest person in every 100 ms signs up beside it, each from an address of their own and
-//! without a proof. Printed: what was answered, how many create calls reached the tenant, and how the
-//! honest fared.
+//! attack. One honest person in every 100 ms signs up beside it, each from an address of their own, and
+//! brings a proof of work when asked for one. Printed: what was answered, how many create calls reached
+//! the tenant, and how the honest fared.
 
 #![expect(clippy::print_stdout, reason = "prints figures")]
 
+mod shared;
+
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::Context as _;
-use auth0_emulator::{
-    DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Latency, Plan, Policy, Route,
-};
-use auth0_signup::app::App;
-use auth0_signup::clock::SystemClock;
-use auth0_signup::config;
+use auth0_emulator::{Emulator, Latency, Plan, Policy, Route};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep};
+
+use shared::{Folder, start};
 
 /// Honest people beside each attack.
 const HONEST: u32 = 40;
@@ -94,7 +90,7 @@ struct Target {
     tenant: Emulator,
     address: SocketAddr,
     client: Client,
-    folder: std::path::PathBuf,
+    folder: Folder,
     running: JoinSet<()>,
 }
 
@@ -105,21 +101,10 @@ impl Target {
             tenant.latency = Latency::FixedMs(20);
         });
         let tenant = tenant.start().await?;
-        let folder = std::env::temp_dir().join(format!("attack-{:032x}", rand::random::<u128>()));
-        let database = format!("sqlite://{}", folder.join("signup.db").display());
-        let variables = [
-            ("AUTH0_DOMAIN", tenant.url()),
-            ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
-            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-            ("PORT", "0"),
-            ("SIGNUP__ADMIN__PORT", "0"),
-            ("DATABASE_URL", database.as_str()),
-            ("SIGNUP__HTTP__TRUSTED_PROXIES", if trusted { "127.0.0.1" } else { "" }),
-        ];
-        let variables = variables.map(|(name, value)| (OsString::from(name), value.into()));
-        let none: Option<&Path> = None;
-        let settings = config::load(none, variables).ok().context("the settings are wrong")?;
-        let app = App::start(settings, Arc::new(SystemClock)).await?;
+        let folder = Folder::new();
+        let proxies = if trusted { "127.0.0.1" } else { "" };
+        let proxies = ("SIGNUP__HTTP__TRUSTED_PROXIES", proxies);
+        let app = start(&tenant, &folder, None, &[proxies]).await?;
         let address = app.public_address()?;
         let mut running = JoinSet::new();
         running.spawn(app.run(std::future::pending()));
@@ -129,21 +114,28 @@ impl Target {
 
     /// The status of a sign-up from there.
     async fn post(&self, shot: Shot) -> anyhow::Result<u16> {
-        post(self.client.clone(), self.address, shot).await
+        post(&self.client, self.address, shot).await
     }
 
-    /// Honest people, until all have signed up: how many did, and how long the slowest waited.
-    fn honest(&self, network: &'static str) -> JoinSet<anyhow::Result<(u16, Duration)>> {
+    /// Honest people: they bring a proof when they are asked for one, as `/signup.js` does.
+    fn honest(&self) -> JoinSet<anyhow::Result<Honest>> {
         let mut people = JoinSet::new();
         for n in 0..HONEST {
             let (client, address) = (self.client.clone(), self.address);
             people.spawn(async move {
                 sleep(EVERY * n).await;
-                let form =
-                    json!({ "email": format!("honest{n}@example.com"), "password": PASSWORD });
+                let email = format!("honest{n}@example.com");
+                let from = format!("198.51.100.{n}");
+                let form = json!({ "email": email, "password": PASSWORD });
                 let began = Instant::now();
-                let status = post(client, address, (format!("{network}.{n}"), form)).await?;
-                Ok((status, began.elapsed()))
+                let mut status = post(&client, address, (from.clone(), form)).await?;
+                let is_proven = matches!(status, 403 | 429);
+                if is_proven {
+                    let proof = proof(&client, address, &from).await?;
+                    let form = json!({ "email": email, "password": PASSWORD, "altcha": proof });
+                    status = post(&client, address, (from, form)).await?;
+                }
+                Ok(Honest { status, took: began.elapsed(), is_proven })
             });
         }
         people
@@ -154,15 +146,18 @@ impl Target {
         mut self,
         name: &str,
         answers: BTreeMap<u16, usize>,
-        mut honest: JoinSet<anyhow::Result<(u16, Duration)>>,
+        mut honest: JoinSet<anyhow::Result<Honest>>,
     ) -> anyhow::Result<()> {
         let mut times = Vec::new();
-        let mut refused = 0;
+        let (mut refused, mut proven) = (0, 0);
         while let Some(one) = honest.join_next().await {
-            match one?? {
-                (201, took) => times.push(took),
-                _ => refused += 1,
+            let Honest { status, took, is_proven } = one??;
+            if status == 201 {
+                times.push(took);
+            } else {
+                refused += 1;
             }
+            proven += usize::from(is_proven);
         }
         times.sort();
         let at = |part: usize| times.get(times.len() * part / 100).or(times.last()).copied();
@@ -172,7 +167,7 @@ impl Target {
         println!("{name}");
         println!("  answered {answers:?}; {reached} create calls reached the tenant");
         println!(
-            "  honest: {} of {} signed up, p50 {:.0?}, p95 {:.0?}",
+            "  honest: {} of {} signed up, {proven} with a proof, p50 {:.0?}, p95 {:.0?}",
             times.len(),
             times.len() + refused,
             at(50).unwrap_or_default(),
@@ -180,12 +175,20 @@ impl Target {
         );
         self.running.shutdown().await;
         self.tenant.shutdown().await;
-        std::fs::remove_dir_all(self.folder)?;
+        drop(self.folder);
         Ok(())
     }
 }
 
-async fn post(client: Client, address: SocketAddr, shot: Shot) -> anyhow::Result<u16> {
+/// How an honest person fared.
+struct Honest {
+    status: u16,
+    took: Duration,
+    /// Whether a proof was asked for.
+    is_proven: bool,
+}
+
+async fn post(client: &Client, address: SocketAddr, shot: Shot) -> anyhow::Result<u16> {
     let (from, form) = shot;
     let request = client.post(format!("http://{address}/signup")).json(&form);
     let answer = request.header("x-forwarded-for", from).send().await?;
@@ -198,7 +201,7 @@ async fn post(client: Client, address: SocketAddr, shot: Shot) -> anyhow::Result
 async fn shots(name: &str, trusted: bool, shots: impl Iterator<Item = Shot>) -> anyhow::Result<()> {
     let target = Target::start(trusted).await?;
     // Behind a proxy that is not trusted all are one; the honest are of the attacker's address then.
-    let honest = if trusted { target.honest("198.51.100") } else { JoinSet::new() };
+    let honest = if trusted { target.honest() } else { JoinSet::new() };
     let mut answers = BTreeMap::new();
     let mut under_way: JoinSet<anyhow::Result<u16>> = JoinSet::new();
     for shot in shots {
@@ -207,7 +210,8 @@ async fn shots(name: &str, trusted: bool, shots: impl Iterator<Item = Shot>) -> 
         {
             *answers.entry(answer??).or_default() += 1;
         }
-        under_way.spawn(post(target.client.clone(), target.address, shot));
+        let (client, address) = (target.client.clone(), target.address);
+        under_way.spawn(async move { post(&client, address, shot).await });
     }
     while let Some(answer) = under_way.join_next().await {
         *answers.entry(answer??).or_default() += 1;
@@ -216,20 +220,23 @@ async fn shots(name: &str, trusted: bool, shots: impl Iterator<Item = Shot>) -> 
 }
 
 /// A proof of work, as the widget puts it into a form.
-async fn proof(target: &Target, from: &str) -> anyhow::Result<String> {
-    let request = target.client.get(format!("http://{}/signup/challenge", target.address));
+async fn proof(client: &Client, address: SocketAddr, from: &str) -> anyhow::Result<String> {
+    let request = client.get(format!("http://{address}/signup/challenge"));
     let offer = request.header("x-forwarded-for", from).send().await?.text().await?;
     let challenge: Challenge = serde_json::from_str(&offer)?;
-    let solution = solve_challenge(SolveChallengeOptions::new(&challenge));
-    let solution = solution.ok().flatten().context("no solution")?;
-    Ok(STANDARD.encode(json!({ "challenge": challenge, "solution": solution }).to_string()))
+    // As long as a person's own machine needs: not on a thread that others wait for.
+    let solved = spawn_blocking(move || {
+        let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).ok().flatten()?;
+        Some(json!({ "challenge": challenge, "solution": solution }).to_string())
+    });
+    Ok(STANDARD.encode(solved.await?.context("no solution")?))
 }
 
 /// One proof, sent from a thousand addresses.
 async fn replayed_proof() -> anyhow::Result<()> {
     let target = Target::start(true).await?;
-    let honest = target.honest("198.51.100");
-    let proof = proof(&target, "192.0.2.1").await?;
+    let honest = target.honest();
+    let proof = proof(&target.client, target.address, "192.0.2.1").await?;
     let mut answers = BTreeMap::new();
     for n in 0..1_000 {
         let form = json!({
@@ -244,7 +251,7 @@ async fn replayed_proof() -> anyhow::Result<()> {
 /// Somebody uses a victim's permits up; the victim then brings a proof.
 async fn closed_out() -> anyhow::Result<()> {
     let target = Target::start(true).await?;
-    let honest = target.honest("198.51.100");
+    let honest = target.honest();
     let mut answers = BTreeMap::new();
     // The tenant refuses what the service passes: an attempt is spent, and no user is made.
     target.tenant.tenant(|tenant| tenant.policy = Policy::Excellent);
@@ -254,7 +261,7 @@ async fn closed_out() -> anyhow::Result<()> {
         *answers.entry(status).or_default() += 1;
     }
     let from = "198.51.100.200";
-    let proof = proof(&target, from).await?;
+    let proof = proof(&target.client, target.address, from).await?;
     let form = json!({ "email": "victim@example.com", "password": PASSWORD, "altcha": proof });
     let status = target.post((from.into(), form)).await?;
     println!("the owner, with a proof, is answered {status}");
@@ -280,7 +287,7 @@ async fn slow_clients() -> anyhow::Result<()> {
             }
         }
     }
-    let honest = target.honest("198.51.100");
+    let honest = target.honest();
     let answers = BTreeMap::from([(0, held.len())]);
     target.end("3,000 slow clients (silent, half a head, half a body)", answers, honest).await?;
     drop(held);

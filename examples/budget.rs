@@ -12,20 +12,19 @@
     reason = "prints figures, and counts no more than hundreds"
 )]
 
-use std::ffi::OsString;
+mod shared;
+
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Latency, Plan, Route};
-use auth0_signup::app::App;
-use auth0_signup::clock::SystemClock;
-use auth0_signup::config;
+use auth0_emulator::{Emulator, Latency, Plan, Route};
 use reqwest::{Client, StatusCode};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
+
+use shared::{Folder, start};
 
 const BURST: u32 = 10;
 const PER_SECOND: f64 = 10.0;
@@ -44,15 +43,17 @@ async fn main() -> anyhow::Result<()> {
 async fn run(replicas: usize) -> anyhow::Result<()> {
     let tenant = Emulator::builder().tenant(|tenant| {
         tenant.plan = Plan::Custom { burst: BURST, per_second: PER_SECOND };
-        // About the recorded median. Recorded latencies would be no test: the emulator counts a
-        // request when its latency is over, the tenant when it arrives.
+        // About the recorded median.
         tenant.latency = Latency::FixedMs(300);
     });
     let tenant = tenant.start().await?;
     let mut running = JoinSet::new();
-    let mut addresses = Vec::new();
+    let (mut addresses, mut folders) = (Vec::new(), Vec::new());
     for _ in 0..replicas {
-        let app = start(&tenant).await?;
+        let folder = Folder::new();
+        // All callers are one address: its limits are not what is measured.
+        let app = start(&tenant, &folder, Some(Path::new("config/bench.toml")), &[]).await?;
+        folders.push(folder);
         addresses.push(app.public_address()?);
         running.spawn(app.run(std::future::pending()));
     }
@@ -92,20 +93,6 @@ async fn run(replicas: usize) -> anyhow::Result<()> {
     running.shutdown().await;
     tenant.shutdown().await;
     Ok(())
-}
-
-/// One service in front of the tenant.
-async fn start(tenant: &Emulator) -> anyhow::Result<App> {
-    let variables = [
-        ("AUTH0_DOMAIN", tenant.url()),
-        ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
-        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-        ("PORT", "0"),
-        ("SIGNUP__ADMIN__PORT", "0"),
-    ];
-    let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let settings = config::load(None, variables).ok().context("the settings are wrong")?;
-    Ok(App::start(settings, Arc::new(SystemClock)).await?)
 }
 
 /// The status, how long it took and what `Retry-After` told in seconds.

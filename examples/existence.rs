@@ -15,21 +15,19 @@
     reason = "prints figures, and counts no more than thousands"
 )]
 
-use std::ffi::OsString;
+mod shared;
+
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
-use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Entry, Fault, Route};
-use auth0_signup::app::App;
-use auth0_signup::clock::SystemClock;
-use auth0_signup::config;
+use auth0_emulator::{Emulator, Entry, Fault, Route};
 use reqwest::Client;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+
+use shared::{Folder, start};
 
 /// Sign-ups of each kind.
 const TRIALS: u32 = 3_000;
@@ -49,9 +47,9 @@ async fn main() -> anyhow::Result<()> {
 async fn run(existence: &str) -> anyhow::Result<()> {
     let tenant = Emulator::builder().start().await?;
     tenant.choose_faults(latency);
-    let name = format!("existence-{:032x}", rand::random::<u128>());
-    let folder = std::env::temp_dir().join(name);
-    let app = start(&tenant, existence, &folder).await?;
+    let folder = Folder::new();
+    let bench = Some(Path::new("config/bench.toml"));
+    let app = start(&tenant, &folder, bench, &[("SIGNUP__EXISTENCE", existence)]).await?;
     let address = app.public_address()?;
     let mut running = JoinSet::new();
     running.spawn(app.run(std::future::pending()));
@@ -101,7 +99,7 @@ async fn run(existence: &str) -> anyhow::Result<()> {
     );
     running.shutdown().await;
     tenant.shutdown().await;
-    std::fs::remove_dir_all(folder)?;
+    drop(folder);
     Ok(())
 }
 
@@ -120,23 +118,6 @@ fn latency(entry: &Entry) -> Option<Fault> {
     let known = entry.body.windows(6).any(|bytes| bytes == b"known0");
     let took = Duration::from_secs_f64(ms / 1e3);
     Some(Fault::delay(if known { took / 4 } else { took }))
-}
-
-async fn start(tenant: &Emulator, existence: &str, folder: &Path) -> anyhow::Result<App> {
-    let database = format!("sqlite://{}", folder.join("signup.db").display());
-    let variables = [
-        ("AUTH0_DOMAIN", tenant.url()),
-        ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
-        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-        ("PORT", "0"),
-        ("SIGNUP__ADMIN__PORT", "0"),
-        ("SIGNUP__EXISTENCE", existence),
-        ("DATABASE_URL", database.as_str()),
-    ];
-    let variables = variables.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-    let file = Some(Path::new("config/bench.toml"));
-    let settings = config::load(file, variables).ok().context("the settings are wrong")?;
-    Ok(App::start(settings, Arc::new(SystemClock)).await?)
 }
 
 /// How long the answer took.

@@ -281,3 +281,30 @@ async fn without_proofs_the_limits_are_half() {
     assert!(refused.header("retry-after").is_some());
     assert_eq!(app.creates().len(), 2);
 }
+
+#[tokio::test]
+async fn what_clients_send_for_the_log_in_that_follows_is_left_out() {
+    let app = TestApp::spawn().await;
+    let mut body = ada();
+    for name in [
+        "audience",
+        "captcha",
+        "client_id",
+        "connection",
+        "credential_type",
+        "nonce",
+        "organization",
+        "prompt",
+        "realm",
+        "redirect_uri",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    ] {
+        body[name] = "canary-of-the-log-in".into();
+    }
+    let request = app.client.post(app.url("/dbconnections/signup")).json(&body);
+    assert_eq!(Answer::of(request).await.status, StatusCode::OK);
+    assert!(!app.the_create().to_string().contains("canary"));
+}

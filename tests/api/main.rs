@@ -18,6 +18,8 @@ mod operator;
 mod postgres;
 mod process;
 mod raw;
+#[path = "../shared/postgres.rs"]
+mod server;
 
 mod answers;
 mod attempts;

@@ -1,9 +1,7 @@
 //! A fresh database for a test, and the ways to open it.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
@@ -12,6 +10,8 @@ use auth0_signup::lifecycle::Lifecycle;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
+
+use crate::server::server;
 
 /// When every test begins.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
@@ -118,30 +118,4 @@ pub(crate) async fn admin_in(backend: &Backend, sql: &str) {
     let mut connection = PgConnection::connect(&backend.url()).await.expect("the test's database");
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
     connection.close().await.expect("a goodbye");
-}
-
-/// The URL of the tests' server, started when nobody has.
-fn server() -> &'static str {
-    static SERVER: OnceLock<(String, Option<Child>)> = OnceLock::new();
-    let (url, _) = SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
-        Ok(url) => (url, None),
-        Err(_) => start(),
-    });
-    url
-}
-
-/// The script ends the cluster when its standard input does, which is when this process has ended,
-/// however it did.
-fn start() -> (String, Option<Child>) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/with-postgres");
-    let mut child = Command::new(script)
-        .args(["sh", "-c", "echo \"$TEST_DATABASE_URL\"; exec >&-; cat >/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("scripts/with-postgres");
-    let mut url = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut url).expect("a line");
-    assert!(!url.trim().is_empty(), "these tests need PostgreSQL: apt-get install postgresql");
-    (url.trim().to_owned(), Some(child))
 }

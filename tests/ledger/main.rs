@@ -17,6 +17,8 @@ mod child;
 mod command;
 mod postgres;
 mod rows;
+#[path = "../shared/postgres.rs"]
+mod server;
 mod sqlite;
 mod suite;
 mod tolls;

@@ -1,0 +1,53 @@
+//! What the measurements share: a service in front of an emulated tenant.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
+use auth0_signup::app::App;
+use auth0_signup::clock::SystemClock;
+use auth0_signup::config;
+
+/// A folder of its own for a ledger, removed with what is in it.
+#[derive(Debug)]
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    /// One that does not exist yet: the ledger makes it.
+    pub(crate) fn new() -> Self {
+        let name = format!("auth0-signup-{:032x}", rand::random::<u128>());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // Left behind when something still writes to it, in the system's folder for such things.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A service in front of this tenant, on free ports: with the settings of a file, if there is one,
+/// and these variables.
+pub(crate) async fn start(
+    tenant: &Emulator,
+    folder: &Folder,
+    file: Option<&Path>,
+    variables: &[(&str, &str)],
+) -> anyhow::Result<App> {
+    let database = format!("sqlite://{}", folder.0.join("signup.db").display());
+    let needed = [
+        ("AUTH0_DOMAIN", tenant.url()),
+        ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("DATABASE_URL", &database),
+        ("PORT", "0"),
+        ("SIGNUP__ADMIN__PORT", "0"),
+    ];
+    let all = needed.iter().chain(variables);
+    let all = all.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+    let settings = config::load(file, all).ok().context("the settings are wrong")?;
+    Ok(App::start(settings, Arc::new(SystemClock)).await?)
+}

@@ -74,7 +74,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
         (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
         (409, Some("auth0_idp_error")) => Error::UserExists,
         (409, None) if message.starts_with("The user already exists") => Error::UserExists,
-        (429, _) => Error::RateLimited { retry_after: retry_after(headers, now) },
+        (429, _) => Error::RateLimited { retry_after: retry_after(headers, None, now) },
         // A 2xx that is no 201 may have made a user; 408: the tenant's edge gave up waiting.
         (200..=299 | 408 | 500.., _) => Error::Unclear(Arc::new(Transport::Status(status))),
         (_, _) => unknown(),
@@ -104,12 +104,13 @@ fn bad_request(message: &str) -> Option<Error> {
     problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
 }
 
-/// How long a 429 asks to wait: `Retry-After`, else until `x-ratelimit-reset`. Between a
-/// second and a day.
+/// How long a 429 asks to wait: `Retry-After`, else as long as a quota is `spent`, else until
+/// `x-ratelimit-reset`. Between a second and a day.
 ///
 /// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
-pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
+pub(super) fn retry_after(headers: &HeaderMap, spent: Option<Duration>, now: Duration) -> Duration {
     let headers = RateHeaders::of(headers);
-    let wait = headers.retry_after(Some(now)).or_else(|| headers.reset_in(Some(now)));
+    let told = headers.retry_after(Some(now)).or(spent);
+    let wait = told.or_else(|| headers.reset_in(Some(now)));
     wait.unwrap_or(DEFAULT_WAIT).clamp(DEFAULT_WAIT, LONGEST_WAIT)
 }

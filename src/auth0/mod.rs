@@ -18,6 +18,7 @@ mod new_password;
 mod rate_headers;
 mod telemetry_header;
 mod token;
+mod token_quota;
 mod token_request;
 
 pub use budget::Class;

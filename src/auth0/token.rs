@@ -11,10 +11,11 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder};
 use http::HeaderValue;
 use tokio::sync::{Notify, watch};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Error;
 use super::error::{Misconfiguration, Transport};
+use super::token_quota::{QuotaWatch, Refresh, TokenQuota};
 use super::token_request::{Grant, TokenRequest};
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
@@ -214,15 +215,17 @@ impl Keeper {
         }
         let mut backoff = backoff();
         let mut refused_unused = 0;
+        let mut watch = QuotaWatch::new(Arc::clone(&self.metrics));
         loop {
             let asked_at = Instant::now();
-            let asked = self.request.send().await;
+            let (asked, quota) = self.request.send().await;
+            watch.observe(&quota);
             let label = asked.as_ref().map_or_else(Error::label, |_| "granted");
             self.metrics.auth0_request(Operation::Token, label, asked_at.elapsed());
             let failure = match asked {
                 Ok(grant) => {
                     let token = self.publish(grant, asked_at);
-                    if self.hold(&token, asked_at).await {
+                    if self.hold(&token, asked_at, &quota).await {
                         refused_unused = 0;
                     } else {
                         refused_unused += 1;
@@ -268,9 +271,25 @@ impl Keeper {
     /// Waits until the token has to be refreshed or was refused.
     ///
     /// `false` when it was refused without ever having been taken.
-    async fn hold(&self, token: &Arc<Token>, asked_at: Instant) -> bool {
+    async fn hold(&self, token: &Arc<Token>, asked_at: Instant, quota: &TokenQuota) -> bool {
         let life = token.expires_at - asked_at;
-        let refresh = sleep(life.mul_f64(REFRESH_AT).max(SHORTEST_HOLD));
+        let early = life.mul_f64(REFRESH_AT);
+        let refresh = match quota.refresh(early, life, asked_at.elapsed()) {
+            Refresh::After(wait) => wait,
+            // Asked early all the same: the quota may have been raised, and if not, sign-ups hear
+            // by the answer when there will be a token.
+            Refresh::InVain(wait) => {
+                let life_s = life.as_secs();
+                tracing::warn!(
+                    life_s,
+                    "the token is of no use after {life_s} s, before the application's quota \
+                     begins anew"
+                );
+                wait
+            }
+        };
+        let soonest = Instant::now() + SHORTEST_HOLD;
+        let refresh = sleep_until(soonest.max(asked_at + refresh));
         tokio::pin!(refresh);
         loop {
             tokio::select! {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use url::form_urlencoded;
 use super::answer::retry_after;
 use super::client::read_body;
 use super::error::{ErrorCode, Misconfiguration, Transport, transport};
+use super::token_quota::TokenQuota;
 use super::{BuildError, Error};
 use crate::clock::Clock;
 use crate::config::Auth0Settings;
@@ -71,12 +73,23 @@ impl TokenRequest {
         })
     }
 
-    /// Asks for a token.
+    /// Asks for a token. The quota is what the answer tells of it, also when it is a refusal.
     ///
     /// # Errors
     /// Never about a user: [`Error::Misconfigured`], [`Error::RateLimited`] or
     /// [`Error::NotSent`], since a sign-up without a token is surely not sent.
-    pub(super) async fn send(&self) -> Result<Grant, Error> {
+    pub(super) async fn send(&self) -> (Result<Grant, Error>, TokenQuota) {
+        match self.exchange().await {
+            Ok((status, headers, body)) => {
+                let quota = TokenQuota::of(&headers);
+                (self.meaning(status, &headers, &body, &quota), quota)
+            }
+            Err(error) => (Err(not_sent(error)), TokenQuota::default()),
+        }
+    }
+
+    /// The answer, read to its end.
+    async fn exchange(&self) -> reqwest::Result<(u16, HeaderMap, Bytes)> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("client_id", &self.client_id)
@@ -85,14 +98,26 @@ impl TokenRequest {
             .finish();
         let request = self.http.post(self.url.clone());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = request.body(form).send().await.map_err(not_sent)?;
+        let answer = request.body(form).send().await?;
         let status = answer.status().as_u16();
         let headers = answer.headers().clone();
-        let body = read_body(answer).await.map_err(not_sent)?;
+        Ok((status, headers, read_body(answer).await?))
+    }
+
+    fn meaning(
+        &self,
+        status: u16,
+        headers: &HeaderMap,
+        body: &Bytes,
+        quota: &TokenQuota,
+    ) -> Result<Grant, Error> {
         match status {
-            200 => grant(&body).ok_or_else(|| without_token(Transport::Unreadable(200))),
-            429 => Err(Error::RateLimited { retry_after: retry_after(&headers, self.clock.now()) }),
-            400..=499 => Err(denied(status, &body).into()),
+            200 => grant(body).ok_or_else(|| without_token(Transport::Unreadable(200))),
+            429 => {
+                let retry_after = retry_after(headers, quota.spent_for(), self.clock.now());
+                Err(Error::RateLimited { retry_after })
+            }
+            400..=499 => Err(denied(status, body).into()),
             _ => Err(without_token(Transport::Status(status))),
         }
     }

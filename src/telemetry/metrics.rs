@@ -30,6 +30,7 @@ pub struct Metrics {
     auth0: Family<Auth0Labels, Counter>,
     auth0_seconds: Family<OperationLabels, Histogram>,
     token_expires: Gauge,
+    token_quota: Family<QuotaLabels, Gauge>,
     budget: BudgetMetrics,
     breaker_open: Gauge,
     challenges: ChallengeMetrics,
@@ -74,6 +75,41 @@ impl EncodeLabelValue for Operation {
             Self::Token => "token",
         })
     }
+}
+
+/// What a token quota counts the tokens of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum QuotaPeriod {
+    /// An hour of UTC.
+    Hour,
+    /// A day of UTC.
+    Day,
+}
+
+impl QuotaPeriod {
+    /// The one with this name of Auth0's.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Hour, Self::Day].into_iter().find(|period| period.name() == name)
+    }
+
+    /// Auth0's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hour => "per_hour",
+            Self::Day => "per_day",
+        }
+    }
+}
+
+impl EncodeLabelValue for QuotaPeriod {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+        encoder.write_str(self.name())
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct QuotaLabels {
+    bucket: QuotaPeriod,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -121,6 +157,12 @@ impl Metrics {
             "When the Management API token expires, in Unix seconds",
             token_expires.clone(),
         );
+        let token_quota = Family::default();
+        registry.register(
+            "auth0_token_quota_remaining",
+            "Tokens left of the application's quota, as last told",
+            token_quota.clone(),
+        );
         let budget = BudgetMetrics::register(&mut registry);
         let breaker_open = Gauge::default();
         registry.register(
@@ -153,6 +195,7 @@ impl Metrics {
             auth0,
             auth0_seconds,
             token_expires,
+            token_quota,
             budget,
             breaker_open,
             challenges,
@@ -186,6 +229,11 @@ impl Metrics {
     /// Notes when the token in use expires, since the Unix epoch.
     pub fn token_expires(&self, at: Duration) {
         self.token_expires.set(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
+    }
+
+    /// Notes how many tokens are left of the application's quota.
+    pub fn token_quota(&self, bucket: QuotaPeriod, left: u32) {
+        self.token_quota.get_or_create(&QuotaLabels { bucket }).set(left.into());
     }
 
     /// Notes the bucket that the tenant last told.

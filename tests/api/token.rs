@@ -1,9 +1,9 @@
 //! The Management API token: one fetch for any number of sign-ups, and what happens when the
 //! tenant refuses it or gives none.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use auth0_emulator::{Emulator, Fault, Route};
+use auth0_emulator::{Emulator, Entry, Fault, Route, TokenQuota};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -18,6 +18,11 @@ async fn sign_up_many(app: &TestApp, people: std::ops::Range<usize>) -> usize {
     let requests = people.map(|nth| app.post().json(&person(nth)).send());
     let answers = futures_util::future::join_all(requests).await;
     answers.into_iter().filter(|a| a.as_ref().unwrap().status() == StatusCode::CREATED).count()
+}
+
+/// The time between the first two calls.
+fn between(calls: &[Entry]) -> Duration {
+    calls[1].at.duration_since(calls[0].at).unwrap()
 }
 
 #[tokio::test]
@@ -115,6 +120,70 @@ async fn a_failing_token_endpoint_is_not_asked_once_per_sign_up() {
     }
     assert_eq!(app.token_requests(), 1);
     assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn a_spent_token_quota_is_told_and_not_asked_again_before_it_begins_anew() {
+    let quota = TokenQuota { per_hour: Some(20), per_day: Some(1) };
+    let auth0 = Emulator::builder().tenant(|t| t.token_quota = Some(quota)).start().await.unwrap();
+    // Half a day is left of the tenant's day, whatever the time is here.
+    let noon = UNIX_EPOCH.elapsed().unwrap().as_secs() % 86_400;
+    auth0.advance_clock(Duration::from_secs(86_400 + 43_200 - noon));
+    let app = TestApp::builder().tenant(auth0).spawn().await;
+    assert_eq!(sign_up_many(&app, 0..1).await, 1);
+    assert_eq!(app.metric(r#"auth0_token_quota_remaining{bucket="per_hour"}"#).await, 19);
+    assert_eq!(app.metric(r#"auth0_token_quota_remaining{bucket="per_day"}"#).await, 0);
+
+    // A restart needs another token, and the day has no more.
+    let app = app.restart().await;
+    for nth in 1..11 {
+        let answer = app.sign_up(&person(nth)).await;
+        assert_eq!(answer.problem(), "upstream_busy");
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+        let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((43_100..=43_200).contains(&seconds), "{seconds}");
+    }
+    assert_eq!(app.get_admin("/readyz").await.json()["checks"]["auth0"], "failing");
+    assert_eq!((app.token_requests(), app.creates().len()), (2, 1));
+
+    // The operator raises the quota: a new start asks at once.
+    app.auth0.tenant(|tenant| tenant.token_quota = None);
+    let app = app.restart().await;
+    assert_eq!(sign_up_many(&app, 11..12).await, 1);
+}
+
+#[tokio::test]
+async fn a_429_without_retry_after_waits_for_the_last_empty_bucket() {
+    let spent = |header| Fault::answer(429).header("auth0-client-quota-limit", header);
+    let app = TestApp::spawn().await;
+    let fault = spent("b=per_hour;q=9;r=0;t=600,b=per_day;q=9;r=0;t=7200");
+    app.auth0.fault(Route::Token, fault.header("x-ratelimit-reset", "1").always());
+    let answer = app.sign_up(&person(0)).await;
+    assert_eq!(answer.problem(), "upstream_busy");
+    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((7190..=7200).contains(&seconds), "{seconds}");
+    assert_eq!(app.token_requests(), 1);
+
+    // One that begins anew while a sign-up still waits costs nobody anything.
+    let app = TestApp::spawn().await;
+    app.auth0.fault(Route::Token, spent("b=per_hour;q=9;r=0;t=2,b=per_day;q=9;r=3;t=7200"));
+    assert_eq!(sign_up_many(&app, 0..1).await, 1);
+    let calls = app.auth0.calls(Route::Token);
+    assert_eq!(calls.len(), 2);
+    assert!(between(&calls) >= Duration::from_secs(2), "{calls:?}");
+}
+
+#[tokio::test]
+async fn a_refresh_waits_for_the_quota_that_the_token_spent() {
+    let app = TestApp::spawn().await;
+    let body = r#"{"access_token":"x","token_type":"Bearer","expires_in":12}"#;
+    let quota = "b=per_hour;q=9;r=0;t=4,b=per_day;q=50;r=20;t=7200";
+    let grant = Fault::answer(200).body(body).header("auth0-client-quota-limit", quota);
+    app.auth0.fault(Route::Token, grant);
+    app.until(|app| app.token_requests() == 2).await;
+    let calls = app.auth0.calls(Route::Token);
+    // It is of use for 6 s, so that without the quota it is refreshed after 4.8.
+    assert!(between(&calls) >= Duration::from_secs(5), "{calls:?}");
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ impl App {
             pin_user_id: auth0.pin_user_id,
             owner_mail_client_id: existence.owner_mail_client_id().map(str::to_owned),
         });
-        lifecycle.spawn_background(signups.settler().settle(signup.not_created_after));
+        lifecycle.spawn_background(signups.settler().settle());
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
         rules.ignored.extend(challenge.honeypot.clone());
         let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
@@ -288,6 +288,7 @@ fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings
         retry: auth0.timeout,
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,
+        proof: signup.not_created_after,
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Times {
     pub attempt: Duration,
     /// So long after the attempt began this process surely has ended its work on it.
     pub lease: Duration,
+    /// So long after a call's connection ended a look that finds no user proves that there will be
+    /// none.
+    pub proof: Duration,
 }
 
 /// Signs people up. Cheap to clone; clones share everything.
@@ -326,6 +329,7 @@ impl Shared {
             request_id: &person.request_id,
             begun_at: made.begun_at,
             in_doubt,
+            is_quiet: false,
             deadline: Instant::now() + self.times.retry,
         }
     }

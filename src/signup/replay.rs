@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::outcome::{Done, Outcome};
 use super::recent::Made;
-use super::settle::Settled;
+use super::settle::{Attempting, Settled, Undecided};
 use super::{POLL, Person, Shared};
 use crate::auth0::{Class, Error, Transport, User};
 use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdict};
@@ -85,22 +85,40 @@ impl Shared {
 
     /// Settles an attempt that an earlier request left unknown, now that its password is here.
     pub(super) async fn take_up(&self, person: &Person, made: &Made) -> Done {
+        // An earlier call may have been acted on: that this one was not sent tells nothing.
+        let unknown = |error| Done::because(Outcome::Unknown, error);
+        let ended_at = match self.ledger.get(made.id).await {
+            Ok(Some(attempt)) if attempt.state.is_settled() => {
+                return self.told_before(person, &attempt).await;
+            }
+            Ok(Some(attempt)) => attempt.connection_ended_at,
+            // Forgotten by an operator.
+            Ok(None) => return Done::new(Outcome::Unknown),
+            Err(error) => return unknown(error),
+        };
+        let in_doubt = AtomicBool::new(true);
+        let is_quiet = ended_at.is_some_and(|ended| ended + self.times.proof <= self.clock.now());
+        let attempting = Attempting { is_quiet, ..self.attempting(person, made, &in_doubt) };
+        if self.pin.is_ignored() && !is_quiet {
+            // Nothing is sent again: what proves that nobody is there must not begin anew.
+            return match attempting.by_email().await {
+                Ok(Some(settled)) => self.finish(made.id, settled).await,
+                Ok(None) | Err(Undecided) => Done::new(Outcome::Unknown),
+            };
+        }
         match self.reopen(made.id).await {
             Ok(true) => {}
-            // Settled in the meantime, or forgotten by an operator.
+            // Settled in the meantime.
             Ok(false) => {
                 return match self.ledger.get(made.id).await {
                     Ok(Some(attempt)) => self.told_before(person, &attempt).await,
                     Ok(None) => Done::new(Outcome::Unknown),
-                    Err(error) => Done::because(Outcome::Unknown, error),
+                    Err(error) => unknown(error),
                 };
             }
-            // An earlier call may have been acted on: that this one was not sent tells nothing.
-            Err(error) => return Done::because(Outcome::Unknown, error),
+            Err(error) => return unknown(error),
         }
         let why = Error::Unclear(Arc::new(Transport::Earlier));
-        let in_doubt = AtomicBool::new(true);
-        let attempting = self.attempting(person, made, &in_doubt);
         let work = timeout(self.times.attempt, attempting.resume(why));
         let settled = work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt));
         self.finish(made.id, settled).await

@@ -93,9 +93,15 @@ pub(super) struct Attempting<'a> {
     pub(super) begun_at: Duration,
     /// Whether a call of this attempt may have been acted on, as far as has come out.
     pub(super) in_doubt: &'a AtomicBool,
+    /// Whether the earlier calls of this attempt, if there were any, surely have ended.
+    pub(super) is_quiet: bool,
     /// No call that surely was not sent is tried again after it.
     pub(super) deadline: Instant,
 }
+
+/// A look by e-mail address did not tell.
+#[derive(Debug)]
+pub(super) struct Undecided;
 
 /// What came of an attempt, for the caller and for the ledger.
 #[derive(Debug)]
@@ -140,7 +146,15 @@ impl Attempting<'_> {
     pub(super) async fn resume(self, why: Error) -> Settled {
         if self.pin.is_ignored() {
             // Repeating could make a second user; only a look by e-mail can tell.
-            return self.by_email(why).await;
+            return match self.by_email().await {
+                Ok(Some(settled)) => settled,
+                // There is no user, and no call that could still make one.
+                Ok(None) if self.is_quiet => match self.create(None).await {
+                    Ok(created) => self.created(created),
+                    Err(error) => Settled::refused(error),
+                },
+                Ok(None) | Err(Undecided) => unknown(why),
+            };
         }
         let look = self.look().await;
         if let Ok(Some(user)) = look {
@@ -152,7 +166,10 @@ impl Attempting<'_> {
             Err(taken @ (Error::UserExists | Error::UsernameExists)) => match self.look().await {
                 Ok(Some(user)) => found(user),
                 Ok(None) if self.pin.is_kept() => Settled::refused(taken),
-                Ok(None) => self.by_email(why).await,
+                Ok(None) => match self.by_email().await {
+                    Ok(Some(settled)) => settled,
+                    Ok(None) | Err(Undecided) => unknown(why),
+                },
                 Err(_) => unknown(why),
             },
             // The same call is refused in the same way: the first one, which nobody finds, made
@@ -165,26 +182,28 @@ impl Attempting<'_> {
     }
 
     /// Looks for a user of this address that was made after the attempt began, by the tenant's
-    /// clock, and that no other attempt can have made. In doubt the outcome stays unknown.
-    async fn by_email(&self, why: Error) -> Settled {
-        let Ok(found) = self.auth0.users_by_email(self.user.email.as_ref()).await else {
-            return unknown(why);
-        };
+    /// clock, and that no other attempt can have made; `None` when there is no user of the address.
+    pub(super) async fn by_email(&self) -> Result<Option<Settled>, Undecided> {
+        let found = self.auth0.users_by_email(self.user.email.as_ref()).await;
+        let found = found.map_err(|_| Undecided)?;
+        if found.users.is_empty() {
+            return Ok(None);
+        }
         // Without the tenant's own time nothing can be compared.
-        let Some(answered_at) = found.answered_at else { return unknown(why) };
+        let answered_at = found.answered_at.ok_or(Undecided)?;
         let since = answered_at.saturating_sub(self.clock.now().saturating_sub(self.begun_at));
-        let (new, old): (Vec<_>, Vec<_>) =
-            found.users.into_iter().partition(|found| found.created_at >= since);
+        let new: Vec<_> = found.users.iter().filter(|found| found.created_at >= since).collect();
         match new.as_slice() {
             [ours] if self.has_no_rival(&ours.user.user_id).await => {
                 let user_id = Some(bare(&ours.user.user_id).to_owned());
                 let done = Done::new(Outcome::Created(Arc::new(ours.user.clone())));
-                Settled::new(done, Settlement::Created { user_id })
+                Ok(Some(Settled::new(done, Settlement::Created { user_id })))
             }
-            [] if !old.is_empty() => {
-                Settled::new(Done::new(Outcome::EmailTaken), Settlement::Exists)
+            [] => {
+                let done = Done::new(Outcome::EmailTaken);
+                Ok(Some(Settled::new(done, Settlement::Exists)))
             }
-            _ => unknown(why),
+            _ => Err(Undecided),
         }
     }
 

@@ -48,14 +48,11 @@ impl Settler {
     }
 
     /// Settles, round after round. Runs until it is dropped.
-    ///
-    /// `proof` is how long after a call's connection ended a look-up that finds no user proves
-    /// that there will be none.
-    pub async fn settle(self, proof: Duration) {
+    pub async fn settle(self) {
         self.learn_pin().await;
         loop {
             sleep(ROUND.mul_f64(rand::random_range(0.8..1.0))).await;
-            if let Err(error) = self.round(proof).await {
+            if let Err(error) = self.round().await {
                 tracing::warn!(error = chain(&error), "attempts cannot be settled: {error}");
             }
         }
@@ -73,7 +70,7 @@ impl Settler {
         }
     }
 
-    async fn round(&self, proof: Duration) -> Result<(), LedgerError> {
+    async fn round(&self) -> Result<(), LedgerError> {
         let shared = &self.shared;
         let now = shared.clock.now();
         let until = Instant::now() + LOOKING;
@@ -83,7 +80,7 @@ impl Settler {
                 self.write(&attempt, (mark, "outcome_unknown")).await?;
                 continue;
             }
-            let next_look = match timeout_at(until, self.look_and_write(&attempt, proof)).await {
+            let next_look = match timeout_at(until, self.look_and_write(&attempt)).await {
                 Ok(looked) => match looked? {
                     None => continue,
                     Some(doubt) => doubt.next_look(attempt.looks),
@@ -104,27 +101,19 @@ impl Settler {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub async fn settle_now(
-        &self,
-        attempt: &Attempt,
-        proof: Duration,
-    ) -> Result<Option<Doubt>, LedgerError> {
+    pub async fn settle_now(&self, attempt: &Attempt) -> Result<Option<Doubt>, LedgerError> {
         if attempt.state.is_settled() {
             return Ok(None);
         }
         match Doubt::of_work(attempt, self.shared.clock.now()) {
             Some(work) => Ok(Some(work)),
-            None => self.look_and_write(attempt, proof).await,
+            None => self.look_and_write(attempt).await,
         }
     }
 
-    async fn look_and_write(
-        &self,
-        attempt: &Attempt,
-        proof: Duration,
-    ) -> Result<Option<Doubt>, LedgerError> {
+    async fn look_and_write(&self, attempt: &Attempt) -> Result<Option<Doubt>, LedgerError> {
         let shared = &self.shared;
-        let (settled, doubt) = match self.look(attempt, proof).await {
+        let (settled, doubt) = match self.look(attempt).await {
             Ok(settled) => (Some(settled), None),
             Err(doubt) => (None, Some(doubt)),
         };
@@ -169,12 +158,9 @@ impl Settler {
     }
 
     /// What came of the attempt, with the outcome's code.
-    async fn look(
-        &self,
-        attempt: &Attempt,
-        proof: Duration,
-    ) -> Result<(Verdict, &'static str), Doubt> {
+    async fn look(&self, attempt: &Attempt) -> Result<(Verdict, &'static str), Doubt> {
         let shared = &self.shared;
+        let proof = shared.times.proof;
         if shared.pin.is_ignored() {
             return Err(Doubt::Unpinned);
         }

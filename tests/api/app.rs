@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auth0_emulator::{
@@ -375,5 +376,22 @@ pub(crate) async fn hang_up_once(request: RequestBuilder, holds: impl Fn() -> bo
     tokio::select! {
         answer = request.send() => panic!("answered before the caller hung up: {answer:?}"),
         so_far = timeout(Duration::from_secs(20), got_so_far) => so_far.expect("it did not get so far"),
+    }
+}
+
+/// The machine's clock, which can be put forward.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead(AtomicU64);
+
+impl Ahead {
+    /// From now on so far ahead of the machine.
+    pub(crate) fn put_forward(&self, by: Duration) {
+        self.0.store(by.as_secs(), Ordering::Relaxed);
+    }
+}
+
+impl Clock for Ahead {
+    fn now(&self) -> Duration {
+        SystemClock.now() + Duration::from_secs(self.0.load(Ordering::Relaxed))
     }
 }

@@ -1,12 +1,11 @@
 //! Honeypot, fill time and proof of work: who is asked for a proof, and what is one.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use altcha::{Challenge, Solution, SolveChallengeOptions, solve_challenge};
 use auth0_signup::abuse::FormToken;
-use auth0_signup::clock::{Clock, SystemClock};
+use auth0_signup::clock::{Clock as _, SystemClock};
 use auth0_signup::ledger::Digests;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +13,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{Ahead, Answer, TestApp, TestAppBuilder, ada, ada_with};
 use crate::postgres;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -55,16 +54,6 @@ fn with_proof(nth: usize, proof: &str) -> Value {
     let mut form = ada_with("email", format!("ada{nth}@example.com"));
     form["altcha"] = proof.into();
     form
-}
-
-/// A clock that can be put forward.
-#[derive(Debug, Default)]
-struct Ahead(AtomicU64);
-
-impl Clock for Ahead {
-    fn now(&self) -> Duration {
-        SystemClock.now() + Duration::from_secs(self.0.load(Ordering::Relaxed))
-    }
 }
 
 #[tokio::test]
@@ -206,9 +195,9 @@ async fn a_proof_expires() {
         .spawn()
         .await;
     let (early, late) = (proof(&app).await, proof(&app).await);
-    clock.0.store(50, Ordering::Relaxed);
+    clock.put_forward(Duration::from_secs(50));
     assert_eq!(app.sign_up(&with_proof(1, &early)).await.status, StatusCode::CREATED);
-    clock.0.store(60, Ordering::Relaxed);
+    clock.put_forward(Duration::from_mins(1));
     assert_eq!(app.sign_up(&with_proof(2, &late)).await.problem(), "challenge_failed");
     assert_eq!(app.metric("challenge_failed_total{reason=\"expired\"}").await, 1);
 }

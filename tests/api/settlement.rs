@@ -1,13 +1,14 @@
 //! A create call whose answer does not arrive: what came of it is found out, and never created
 //! twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_emulator::{Fault, Route};
 use auth0_signup::clock::{Clock as _, SystemClock};
 use reqwest::StatusCode;
 
-use crate::app::{TestApp, ada};
+use crate::app::{Ahead, Answer, TestApp, ada};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -77,11 +78,11 @@ async fn an_unknown_outcome_is_settled_when_the_caller_comes_back() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
     app.auth0.fault(Route::GetUser, Fault::answer(500).always());
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    let answer = crate::app::Answer::of(keyed()).await;
+    let answer = Answer::of(keyed()).await;
     assert_eq!(answer.problem(), "outcome_unknown");
     assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
     app.auth0.clear_faults();
-    let answer = crate::app::Answer::of(keyed()).await;
+    let answer = Answer::of(keyed()).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     assert_eq!(answer.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.auth0.users().len(), 1);
@@ -93,7 +94,7 @@ async fn a_repeat_is_written_down_before_it_is_sent() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(500));
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(crate::app::Answer::of(keyed()).await.problem(), "outcome_unknown");
+    assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown");
     app.auth0.fault(Route::CreateUser, Fault::hang());
     let repeat = tokio::spawn(keyed().send());
     app.until(|app| app.creates().len() == 3).await;
@@ -144,6 +145,35 @@ async fn a_custom_database_that_ignores_the_pin_is_looked_up_by_address() {
     assert_eq!(app.auth0.users().len(), 2);
     assert_eq!(app.creates().len(), 2, "not repeated: it could make a second user");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_by_address_long_after_the_call_ended_lets_it_be_sent_again() {
+    for (setting, ignores) in [("true", true), ("false", false)] {
+        let clock = Arc::new(Ahead::default());
+        let app = TestApp::builder()
+            .set("auth0.pin_user_id", setting)
+            .auth0(|tenant| tenant.ignores_user_id = ignores)
+            .clock(Arc::<Ahead>::clone(&clock))
+            .spawn()
+            .await;
+        let before = crate::app::ada_with("email", "before@example.com");
+        assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+        let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+        app.auth0.fault(Route::CreateUser, Fault::close());
+        assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown");
+        clock.put_forward(Duration::from_secs(29));
+        assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown", "it may still act");
+        assert_eq!(app.creates().len(), 2, "nothing was repeated");
+        clock.put_forward(Duration::from_secs(31));
+        let answer = Answer::of(keyed()).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        assert_eq!(app.creates().len(), 3);
+        assert_eq!(app.auth0.users().len(), 2);
+        let again = Answer::of(keyed()).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+        assert_eq!(app.creates().len(), 3);
+    }
 }
 
 #[tokio::test]
@@ -222,8 +252,8 @@ async fn a_user_of_another_provider_is_read_by_its_own_id() {
     let user = r#"{"user_id":"custom|7","email":"ada@example.com"}"#;
     app.auth0.fault(Route::CreateUser, Fault::answer(201).body(user));
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(crate::app::Answer::of(keyed()).await.status, StatusCode::CREATED);
-    let again = crate::app::Answer::of(keyed()).await;
+    assert_eq!(Answer::of(keyed()).await.status, StatusCode::CREATED);
+    let again = Answer::of(keyed()).await;
     assert_eq!(again.json()["user"]["user_id"], "custom|7", "{again:?}");
     assert_eq!(app.auth0.calls(Route::GetUser)[0].path, "/api/v2/users/custom%7C7");
 }

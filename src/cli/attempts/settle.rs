@@ -46,7 +46,7 @@ async fn settle(
     let settler = desk.settler(settings).await?;
     let (mut settled, mut under_way) = (0, 0);
     for attempt in &attempts {
-        let doubt = settler.settle_now(attempt, settings.signup.not_created_after).await?;
+        let doubt = settler.settle_now(attempt).await?;
         if doubt.as_ref().is_some_and(|doubt| id.is_none() && doubt.is_of_work()) {
             under_way += 1;
             continue;

@@ -27,6 +27,7 @@ use auth0_signup::ledger::{
     PinnedUserId, Toll, Verdict,
 };
 use auth0_signup::lifecycle::Lifecycle;
+use auth0_signup::telemetry::LedgerMetrics;
 use uuid::Uuid;
 
 const NOW: Duration = Duration::from_secs(1_790_000_000);
@@ -219,8 +220,9 @@ async fn main() {
         };
         let settings = settings(database, synchronous, writers);
         let digests = ledger::digests(&settings).unwrap();
-        let ledger =
-            ledger::open(&settings, &digests, Access::Serve, NOW, &lifecycle).await.unwrap();
+        let unseen = LedgerMetrics::default();
+        let opened = ledger::open(&settings, &digests, Access::Serve, NOW, &lifecycle, &unseen);
+        let ledger = opened.await.unwrap();
         println!("{synchronous:?}");
         if synchronous == Synchronous::Normal {
             all(&ledger, "empty", time).await;

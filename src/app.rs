@@ -20,7 +20,7 @@ use crate::config::{
 };
 use crate::http::server::{Deadlines, Server, room_for};
 use crate::http::{self, Lock, Origins, Parts, Stages};
-use crate::ledger::{self, Access, KeyError, Ledger, Metered, OpenError};
+use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_unsettled};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
 use crate::readiness::Readiness;
@@ -124,8 +124,10 @@ impl App {
         let lifecycle = Lifecycle::new();
         let metrics = Arc::new(Metrics::new());
         let digests = Arc::new(ledger::digests(&kept)?);
-        let opened = ledger::open(&kept, &digests, Access::Serve, clock.now(), &lifecycle);
-        let ledger: Arc<dyn Ledger> = Arc::new(Metered::new(opened.await?, metrics.ledger()));
+        let (access, now) = (Access::Serve, clock.now());
+        let opened = ledger::open(&kept, &digests, access, now, &lifecycle, metrics.ledger());
+        let ledger = opened.await?;
+        lifecycle.spawn_background(count_unsettled(Arc::clone(&ledger), Arc::clone(&clock)));
         let client = Client::start(&auth0, Arc::clone(&clock), Arc::clone(&metrics), &lifecycle)?;
         let client = Arc::new(client);
         let signups = Signups::new(signup::Parts {

@@ -9,7 +9,7 @@ use crate::config::{Database, LedgerSettings, Settings};
 use crate::ledger::{self, Access, Digests, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
 use crate::signup::{self, Settler, Signups};
-use crate::telemetry::Metrics;
+use crate::telemetry::{LedgerMetrics, Metrics};
 
 /// The ledger of a service, opened for one command.
 #[derive(Debug)]
@@ -40,7 +40,8 @@ impl Desk {
         let settings = LedgerSettings { migrate: false, ..settings.clone() };
         let lifecycle = Lifecycle::new();
         let digests = Arc::new(ledger::digests(&settings)?);
-        let opened = ledger::open(&settings, &digests, Access::Operate, clock.now(), &lifecycle);
+        let (access, unseen) = (Access::Operate, LedgerMetrics::default());
+        let opened = ledger::open(&settings, &digests, access, clock.now(), &lifecycle, &unseen);
         Ok(Self { ledger: opened.await?, digests, clock, lifecycle })
     }
 

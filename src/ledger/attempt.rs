@@ -29,6 +29,12 @@ impl AttemptId {
         Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
+    /// When it was made, since the Unix epoch, to the millisecond.
+    pub(crate) fn made_at(&self) -> Option<Duration> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Some(Duration::new(seconds, nanos))
+    }
+
     /// As the database has it.
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0

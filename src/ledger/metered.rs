@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
     Attempt, AttemptId, Begun, Candidates, Find, Finish, Ledger, LedgerError, NewAttempt,
-    Redemption, Swept,
+    Redemption, State, Swept, Unsettled,
 };
+use crate::clock::Clock;
 use crate::telemetry::{LedgerMetrics, OperationMetrics};
+
+/// How often the unsettled attempts are counted.
+const COUNTED_EVERY: Duration = Duration::from_secs(5);
 
 /// Counts the calls of another ledger.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub struct Metered {
     sweep: OperationMetrics,
     find: OperationMetrics,
     forget: OperationMetrics,
+    unsettled: OperationMetrics,
     check: OperationMetrics,
 }
 
@@ -47,8 +52,29 @@ impl Metered {
             sweep: metrics.operation("sweep"),
             find: metrics.operation("find"),
             forget: metrics.operation("forget"),
+            unsettled: metrics.operation("unsettled"),
             check: metrics.operation("check"),
         }
+    }
+}
+
+/// Counts the unsettled attempts now and then, for the metrics of this ledger. Runs until it is
+/// dropped.
+pub async fn count_unsettled(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) {
+    loop {
+        // That the ledger cannot be read is told by whoever needs it.
+        drop(ledger.unsettled(clock.now()).await);
+        sleep(COUNTED_EVERY).await;
+    }
+}
+
+/// The verdict as the metrics have it; `None` while there is none.
+const fn label(state: State) -> Option<&'static str> {
+    match state {
+        State::Created => Some("created"),
+        State::Exists => Some("exists"),
+        State::NotCreated => Some("not_created"),
+        State::Open | State::Unknown => None,
     }
 }
 
@@ -74,7 +100,12 @@ impl Ledger for Metered {
     }
 
     async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
-        metered(&self.finish, self.ledger.finish(finish)).await
+        let verdict = finish.verdict.state();
+        let written = metered(&self.finish, self.ledger.finish(finish)).await?;
+        if written && let Some(verdict) = label(verdict) {
+            self.metrics.settled(verdict);
+        }
+        Ok(written)
     }
 
     async fn find_key(
@@ -131,6 +162,12 @@ impl Ledger for Metered {
 
     async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
         metered(&self.forget, self.ledger.forget(email)).await
+    }
+
+    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError> {
+        let unsettled = metered(&self.unsettled, self.ledger.unsettled(now)).await?;
+        self.metrics.unsettled(unsettled.attempts, unsettled.oldest);
+        Ok(unsettled)
     }
 
     async fn check(&self, now: Duration) -> Result<(), LedgerError> {

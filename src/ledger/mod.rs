@@ -29,7 +29,7 @@ pub use attempt::{
     Attempt, AttemptId, Basis, Finish, NewAttempt, NewKey, PinnedUserId, State, Verdict,
 };
 pub use digest::{Candidates, Digest, Digests, SubKey};
-pub use metered::Metered;
+pub use metered::{Metered, count_unsettled};
 pub use migrations::Migration;
 pub use open::{Access, OpenError, migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
@@ -137,6 +137,13 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError>;
 
+    /// How many attempts are open or will be looked at again; `now` since the Unix epoch. Counts no
+    /// more than [`Unsettled::MOST`], and holds no sign-up up.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError>;
+
     /// Whether the ledger can be written, by writing.
     ///
     /// # Errors
@@ -182,6 +189,26 @@ impl Swept {
     /// Whether nothing was left to do.
     pub const fn is_done(self, batch: usize) -> bool {
         self.attempts < batch && self.keys < batch && self.proofs < batch && self.buckets < batch
+    }
+}
+
+/// What [`Ledger::unsettled`] counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unsettled {
+    /// How many; [`Self::MOST`]: so many or more.
+    pub attempts: usize,
+    /// How long ago the oldest of those counted began; zero when there is none.
+    pub oldest: Duration,
+}
+
+impl Unsettled {
+    /// The most attempts that are counted.
+    pub const MOST: usize = 10_000;
+
+    /// From the number of rows and the least of their ids.
+    fn new(rows: i64, oldest: Option<Uuid>, now: Duration) -> Self {
+        let began = oldest.and_then(|id| AttemptId::from(id).made_at()).unwrap_or(now);
+        Self { attempts: usize::try_from(rows).unwrap_or(0), oldest: now.saturating_sub(began) }
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cause, Digests, Ledger, LedgerError, Migration, postgres, sqlite};
+use super::{Cause, Digests, Ledger, LedgerError, Metered, Migration, postgres, sqlite};
 use crate::config::{Database, LedgerSettings};
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::LedgerMetrics;
 
 /// Who opens the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl From<LedgerError> for OpenError {
     }
 }
 
-/// Opens the ledger that the settings name; `now` since the Unix epoch.
+/// Opens the ledger that the settings name, counted by `metrics`; `now` since the Unix epoch.
 ///
 /// Makes an SQLite file and its folder, for their owner only. Applies pending migrations unless
 /// the settings say otherwise; replicas that start together do so one after the other.
@@ -73,17 +74,19 @@ pub async fn open(
     access: Access,
     now: Duration,
     lifecycle: &Lifecycle,
+    metrics: &LedgerMetrics,
 ) -> Result<Arc<dyn Ledger>, OpenError> {
     let check = digests.check_value();
-    match &settings.database {
+    let ledger: Arc<dyn Ledger> = match &settings.database {
         Database::Sqlite(path) => {
             let options = sqlite::Options {
                 path: path.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
+                batches: metrics.batches(),
             };
-            Ok(Arc::new(sqlite::Sqlite::open(options, check, now).await?))
+            Arc::new(sqlite::Sqlite::open(options, check, now).await?)
         }
         Database::Postgres(url) => {
             let options = postgres::Options {
@@ -93,10 +96,12 @@ pub async fn open(
                 access,
                 writers: settings.writers,
                 timeout: settings.timeout,
+                batches: metrics.batches(),
             };
-            Ok(Arc::new(postgres::Postgres::open(options, check, now, lifecycle).await?))
+            Arc::new(postgres::Postgres::open(options, check, now, lifecycle).await?)
         }
-    }
+    };
+    Ok(Arc::new(Metered::new(ledger, metrics)))
 }
 
 /// Every migration, and when it was applied. Changes nothing; an SQLite file that is not there is

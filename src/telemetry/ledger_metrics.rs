@@ -5,6 +5,7 @@ use std::time::Duration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
@@ -12,14 +13,25 @@ use prometheus_client::registry::{Registry, Unit};
 /// for a busy disk a second.
 const SECONDS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 3.0];
 
+/// Upper bounds in writes: the doublings up to the largest batch.
+const WRITES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+
 /// The families of all operations.
 #[derive(Debug, Clone)]
 pub struct LedgerMetrics {
     calls: Family<CallLabels, Counter>,
     seconds: Family<OperationLabels, Histogram>,
+    batches: BatchMetrics,
+    settled: Family<VerdictLabels, Counter>,
+    unsettled: Gauge,
+    oldest_unsettled: Gauge,
     claimed: Counter,
     swept: Family<SweptLabels, Counter>,
 }
+
+/// How many writes share a commit.
+#[derive(Debug, Clone)]
+pub struct BatchMetrics(Histogram);
 
 /// What is counted of one operation; looked up once.
 #[derive(Debug, Clone)]
@@ -41,6 +53,11 @@ struct OperationLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct VerdictLabels {
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct SweptLabels {
     kind: &'static str,
 }
@@ -51,6 +68,10 @@ impl LedgerMetrics {
         let metrics = Self {
             calls: Family::default(),
             seconds: Family::new_with_constructor(seconds),
+            batches: BatchMetrics(Histogram::new(WRITES)),
+            settled: Family::default(),
+            unsettled: Gauge::default(),
+            oldest_unsettled: Gauge::default(),
             claimed: Counter::default(),
             swept: Family::default(),
         };
@@ -60,6 +81,27 @@ impl LedgerMetrics {
             "Calls of the ledger, the wait for the batch included",
             Unit::Seconds,
             metrics.seconds.clone(),
+        );
+        registry.register(
+            "ledger_batch_writes",
+            "Writes that shared a commit",
+            metrics.batches.0.clone(),
+        );
+        registry.register(
+            "ledger_settled",
+            "Attempts whose outcome was written down, by verdict",
+            metrics.settled.clone(),
+        );
+        registry.register(
+            "ledger_unsettled",
+            "Attempts under way, and those whose outcome is looked for",
+            metrics.unsettled.clone(),
+        );
+        registry.register_with_unit(
+            "ledger_unsettled_oldest",
+            "Age of the oldest of them",
+            Unit::Seconds,
+            metrics.oldest_unsettled.clone(),
         );
         registry.register(
             "ledger_unsettled_claimed",
@@ -80,6 +122,22 @@ impl LedgerMetrics {
         }
     }
 
+    /// What is counted of batches.
+    pub fn batches(&self) -> BatchMetrics {
+        self.batches.clone()
+    }
+
+    /// Counts an attempt whose outcome was written down.
+    pub fn settled(&self, verdict: &'static str) {
+        self.settled.get_or_create_owned(&VerdictLabels { verdict }).inc();
+    }
+
+    /// Notes how many attempts are unsettled, and the age of the oldest.
+    pub fn unsettled(&self, attempts: usize, oldest: Duration) {
+        self.unsettled.set(i64::try_from(attempts).unwrap_or(i64::MAX));
+        self.oldest_unsettled.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    }
+
     /// Counts attempts that were taken up to be settled.
     pub fn claimed(&self, attempts: usize) {
         self.claimed.inc_by(count(attempts));
@@ -90,6 +148,20 @@ impl LedgerMetrics {
         for (kind, removed) in by_kind {
             self.swept.get_or_create_owned(&SweptLabels { kind }).inc_by(count(removed));
         }
+    }
+}
+
+impl BatchMetrics {
+    /// Counts a batch of so many writes.
+    pub fn batch(&self, writes: usize) {
+        self.0.observe(u32::try_from(writes).unwrap_or(u32::MAX).into());
+    }
+}
+
+impl Default for LedgerMetrics {
+    /// Nobody sees them.
+    fn default() -> Self {
+        Self::register(&mut Registry::default())
     }
 }
 

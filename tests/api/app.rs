@@ -125,6 +125,16 @@ impl TestApp {
         line.map_or(0, |value| value.parse().unwrap())
     }
 
+    /// Waits until a metric has so much.
+    pub(crate) async fn until_metric(&self, name: &str, least: u64) {
+        let waited = timeout(Duration::from_secs(20), async {
+            while self.metric(name).await < least {
+                sleep(Duration::from_millis(10)).await;
+            }
+        });
+        waited.await.unwrap_or_else(|_| panic!("{name} did not become {least}"));
+    }
+
     /// The create-user calls that the tenant got.
     pub(crate) fn creates(&self) -> Vec<Entry> {
         self.auth0.calls(Route::CreateUser)

@@ -269,3 +269,18 @@ async fn an_open_breaker_lets_the_look_of_a_caller_pass() {
     assert_eq!(calls, (1, 1));
     assert_eq!(app.metric("auth0_breaker_open").await, 0, "the look closed it");
 }
+
+#[tokio::test]
+async fn what_is_unsettled_is_seen_by_whoever_watches() {
+    let app = TestApp::spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
+    assert_eq!(app.metric(r#"ledger_settled_total{verdict="created"}"#).await, 1);
+    assert_eq!(app.metric(r#"ledger_settled_total{verdict="exists"}"#).await, 1);
+    assert!(app.metric("ledger_batch_writes_count").await >= 4, "each begins and ends");
+    app.auth0.fault(Route::Any, Fault::answer(500).always());
+    let lost = crate::app::ada_with("email", "lost@example.com");
+    assert_eq!(app.sign_up(&lost).await.problem(), "outcome_unknown");
+    app.until_metric("ledger_unsettled", 1).await;
+    app.until_metric("ledger_unsettled_oldest_seconds", 1).await;
+}

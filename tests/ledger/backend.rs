@@ -7,6 +7,7 @@ use std::time::Duration;
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{self, Access, Ledger, OpenError};
 use auth0_signup::lifecycle::Lifecycle;
+use auth0_signup::telemetry::LedgerMetrics;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
@@ -76,7 +77,8 @@ impl Backend {
 
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
         let digests = ledger::digests(&self.settings).expect("a secret");
-        ledger::open(&self.settings, &digests, access, NOW, &self.lifecycle).await
+        let unseen = LedgerMetrics::default();
+        ledger::open(&self.settings, &digests, access, NOW, &self.lifecycle, &unseen).await
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Ledger> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth0_signup::ledger::{
     Access, Attempt, AttemptId, Basis, Begun, Candidates, Find, Finish, Ledger, NewAttempt,
-    OpenError, State, Verdict,
+    OpenError, State, Unsettled, Verdict,
 };
 use uuid::Uuid;
 
@@ -49,6 +49,7 @@ on_both! {
     two_owners_never_get_the_same_attempt,
     a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back,
     an_attempt_given_back_is_due_when_it_was_said_or_never,
+    what_is_unsettled_is_counted_with_the_age_of_the_oldest,
     a_sweep_goes_in_batches_and_leaves_what_is_young,
     forgetting_removes_every_attempt_of_an_address_and_no_other,
     operators_find_by_request_state_and_address,
@@ -325,6 +326,33 @@ async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend
     ledger.release(attempt.id, owner, None).await.unwrap();
     assert!(ledger.claim_open(owner, next + DAY, DEADLINE, 9).await.unwrap().is_empty());
     assert_eq!(get(&ledger, attempt.id).await.state, State::Open);
+}
+
+async fn what_is_unsettled_is_counted_with_the_age_of_the_oldest(backend: Backend) {
+    let ledger = backend.open().await;
+    let later = NOW + Duration::from_secs(100);
+    assert_eq!(ledger.unsettled(later).await.unwrap(), Unsettled::default());
+    let attempts = [2, 0, 1, 3].map(|second| keyless(NOW + Duration::from_secs(second)));
+    for attempt in &attempts {
+        begin(&ledger, attempt).await;
+    }
+    let counted = async || {
+        let Unsettled { attempts, oldest } = ledger.unsettled(later).await.unwrap();
+        (attempts, oldest.as_secs())
+    };
+    assert_eq!(counted().await, (4, 100));
+    // One is settled, one is unknown, one is looked at, one is as it was.
+    ledger.finish(created(attempts[1].id)).await.unwrap();
+    assert_eq!(counted().await, (3, 99));
+    let unknown = Verdict::Unknown { connection_ended_at: NOW };
+    ledger.finish(finish(attempts[2].id, unknown, "outcome_unknown")).await.unwrap();
+    let owner = Uuid::from_u128(7);
+    let claimed = ledger.claim_open(owner, later, DAY, 1).await.unwrap();
+    assert_eq!(claimed[0].id, attempts[2].id);
+    assert_eq!(counted().await, (3, 99));
+    // Nobody looks at it again.
+    ledger.release(attempts[2].id, owner, None).await.unwrap();
+    assert_eq!(counted().await, (2, 98));
 }
 
 async fn a_sweep_goes_in_batches_and_leaves_what_is_young(backend: Backend) {

@@ -12,6 +12,7 @@ use auth0_signup::clock::{Clock as _, SystemClock};
 use auth0_signup::config;
 use auth0_signup::ledger::{self, Access, Attempt, Digests, Find, Ledger, State};
 use auth0_signup::lifecycle::Lifecycle;
+use auth0_signup::telemetry::LedgerMetrics;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::sync::Semaphore;
@@ -92,7 +93,9 @@ impl Run {
         let digests = ledger::digests(&kept)?;
         let now = SystemClock.now();
         let lifecycle = Lifecycle::new();
-        let ledger = ledger::open(&kept, &digests, Access::Operate, now, &lifecycle).await?;
+        let unseen = LedgerMetrics::default();
+        let opened = ledger::open(&kept, &digests, Access::Operate, now, &lifecycle, &unseen);
+        let ledger = opened.await?;
         let (signups, kills) = (u64::from(options.signups), u64::from(options.kills));
         let patience = Duration::from_millis(120_000 + signups * 100 + kills * 3_000);
         let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(15));

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::server::Server;
 use crate::ledger::LedgerError;
+use crate::telemetry::BatchMetrics;
 
 /// The most jobs of one batch.
 const BATCH: usize = 256;
@@ -76,6 +77,7 @@ pub(super) struct Lane<J> {
     jobs: Arc<Mutex<mpsc::Receiver<J>>>,
     closing: CancellationToken,
     connection: Option<PgConnection>,
+    batches: Option<BatchMetrics>,
 }
 
 impl<J: Job> Lane<J> {
@@ -84,8 +86,9 @@ impl<J: Job> Lane<J> {
         server: Server,
         jobs: Arc<Mutex<mpsc::Receiver<J>>>,
         closing: CancellationToken,
+        batches: Option<BatchMetrics>,
     ) -> Self {
-        Self { server, jobs, closing, connection: None }
+        Self { server, jobs, closing, connection: None, batches }
     }
 
     /// Serves until nobody hands jobs over any more, or until all that queued before the closing
@@ -110,6 +113,9 @@ impl<J: Job> Lane<J> {
     }
 
     async fn serve(&mut self, batch: &mut Vec<J>) {
+        if let Some(batches) = &self.batches {
+            batches.batch(batch.len());
+        }
         match self.attempt(batch).await {
             Ok(mut done) => batch.drain(..).for_each(|job| job.answer(Ok(&mut done))),
             // One job may hold what the server does not take: then it fails alone.

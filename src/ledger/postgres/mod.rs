@@ -16,7 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Connection as _, Error, PgPool, query};
+use sqlx::{Connection as _, Error, PgPool, query, query_as};
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -30,10 +30,11 @@ use super::migrations::{POSTGRES, pending, status};
 use super::stored::millis;
 use super::{
     Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept,
+    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept, Unsettled,
 };
 use crate::config::Synchronous;
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::BatchMetrics;
 
 /// The most connections for what happens now and then: the settler, the sweeper, probes.
 const POOL: u32 = 2;
@@ -78,6 +79,11 @@ const SWEEP_BUCKETS: &str = "\
     (SELECT bucket FROM limits WHERE tat < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint \
     LIMIT $1 FOR UPDATE SKIP LOCKED))";
 
+/// Sorted where it is read: there is no `min` of ids before PostgreSQL 18.
+const UNSETTLED: &str = "\
+    SELECT count(*), (array_agg(id ORDER BY id))[1] FROM \
+    (SELECT id FROM attempts WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS unsettled";
+
 const FORGET: &str = "DELETE FROM attempts WHERE email_digest = ANY($1)";
 
 const CHECK: &str = "UPDATE secret_checks SET seen_at = $2 WHERE value = $1";
@@ -97,6 +103,8 @@ pub struct Options {
     pub writers: usize,
     /// How long a call waits for the database.
     pub timeout: Duration,
+    /// Counts the batches that are written.
+    pub batches: BatchMetrics,
 }
 
 /// The ledger in PostgreSQL.
@@ -120,7 +128,7 @@ impl Postgres {
         now: Duration,
         lifecycle: &Lifecycle,
     ) -> Result<Self, OpenError> {
-        let Options { url, synchronous, migrate, access, writers, timeout } = options;
+        let Options { url, synchronous, migrate, access, writers, timeout, batches } = options;
         let server = Server::new(&url, synchronous, timeout).map_err(database_error)?;
         let set_up = server.clone();
         let pool = PgPoolOptions::new()
@@ -148,8 +156,8 @@ impl Postgres {
         }
         let lanes = Lanes::default();
         Ok(Self {
-            writes: lanes.start(&server, writers, lifecycle),
-            reads: lanes.start(&server, READERS, lifecycle),
+            writes: lanes.start(&server, writers, lifecycle, Some(&batches)),
+            reads: lanes.start(&server, READERS, lifecycle, None),
             lanes,
             pool,
             secret: secrets.current,
@@ -185,11 +193,13 @@ impl Lanes {
         server: &Server,
         count: usize,
         lifecycle: &Lifecycle,
+        batches: Option<&BatchMetrics>,
     ) -> mpsc::Sender<J> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..count {
-            let lane = Lane::new(server.clone(), Arc::clone(&receiver), self.closing.clone());
+            let (receiver, closing) = (Arc::clone(&receiver), self.closing.clone());
+            let lane = Lane::new(server.clone(), receiver, closing, batches.cloned());
             lifecycle.spawn_background(self.running.track_future(lane.run()));
         }
         sender
@@ -331,6 +341,12 @@ impl Ledger for Postgres {
     async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
         let forgotten = query(FORGET).bind(both(email)).execute(&self.pool).await;
         Ok(rows(forgotten.map_err(database_error)?.rows_affected()))
+    }
+
+    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError> {
+        let counted = query_as(UNSETTLED).bind(count(Unsettled::MOST)).fetch_one(&self.pool);
+        let (rows, oldest) = counted.await.map_err(database_error)?;
+        Ok(Unsettled::new(rows, oldest, now))
     }
 
     async fn check(&self, now: Duration) -> Result<(), LedgerError> {

@@ -16,9 +16,10 @@ use uuid::Uuid;
 use super::migrations::{SQLITE, pending, status};
 use super::{
     Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept,
+    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept, Unsettled,
 };
 use crate::config::Synchronous;
+use crate::telemetry::BatchMetrics;
 use writer::{Lasting, Writer};
 
 /// How the file is opened.
@@ -32,6 +33,8 @@ pub struct Options {
     pub migrate: bool,
     /// Whether this is the service.
     pub access: Access,
+    /// Counts the batches.
+    pub batches: BatchMetrics,
 }
 
 /// The ledger in an SQLite file.
@@ -60,7 +63,7 @@ impl Sqlite {
         secrets: &Candidates,
         now: Duration,
     ) -> Result<Self, OpenError> {
-        let Options { path, synchronous, migrate, access } = options;
+        let Options { path, synchronous, migrate, access, batches } = options;
         file::make(&path).map_err(OpenError::unavailable)?;
         let serves = access == Access::Serve;
         let lock = if serves { Some(file::lock(&path)?) } else { None };
@@ -82,7 +85,7 @@ impl Sqlite {
             statements::release_orphans(&connection, now).map_err(LedgerError::from)?;
         }
         let reader = Reader::new(path.clone(), connect(&path, synchronous)?);
-        let writer = Writer::start(connection, path, synchronous, lock);
+        let writer = Writer::start(connection, path, synchronous, lock, batches);
         let writer = writer.map_err(OpenError::unavailable)?;
         Ok(Self { writer, reader, secret: secrets.current })
     }
@@ -210,6 +213,15 @@ impl Ledger for Sqlite {
         self.writer
             .run(Lasting::Power, move |connection| statements::delete(connection, &ids))
             .await
+    }
+
+    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError> {
+        // Thousands of them take a millisecond: on a thread that nobody waits for.
+        let path = self.reader.path()?;
+        let counted = spawn_blocking(move || {
+            statements::unsettled(&file::connect(&path, Synchronous::Normal)?, now)
+        });
+        Ok(counted.await.map_err(LedgerError::unavailable)??)
     }
 
     async fn check(&self, now: Duration) -> Result<(), LedgerError> {

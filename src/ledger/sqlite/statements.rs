@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::ledger::stored::{Stored, millis};
 use crate::ledger::{
     Attempt, AttemptId, Begun, Candidates, Digest, Find, Finish, NewAttempt, Redemption, State,
-    Swept, Verdict,
+    Swept, Unsettled, Verdict,
 };
 
 /// The columns in the order of [`Stored`].
@@ -90,6 +90,11 @@ const BY_EMAIL: &str = concat!(
     columns!(),
     " FROM attempts WHERE email_digest IN (?2, ?3) ORDER BY id DESC LIMIT ?1"
 );
+
+/// The index of what is due holds the ids as well, so that no row is read.
+const UNSETTLED: &str = "\
+    SELECT count(*), min(id) FROM \
+    (SELECT id FROM attempts WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ?1)";
 
 const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
 
@@ -251,6 +256,13 @@ pub(super) fn find(connection: &Connection, by: &Find, limit: usize) -> Result<V
 pub(super) fn delete(connection: &Connection, ids: &[AttemptId]) -> Result<usize> {
     let mut statement = cached(connection, DELETE)?;
     ids.iter().map(|id| statement.execute([blob(id)])).sum()
+}
+
+pub(super) fn unsettled(connection: &Connection, now: Duration) -> Result<Unsettled> {
+    cached(connection, UNSETTLED)?.query_row([count(Unsettled::MOST)], |row| {
+        let oldest = row.get::<_, Option<[u8; 16]>>(1)?.map(Uuid::from_bytes);
+        Ok(Unsettled::new(row.get(0)?, oldest, now))
+    })
 }
 
 /// Writes; `false` when the secret that was there at the start no longer is.

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::file::connect;
 use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
+use crate::telemetry::BatchMetrics;
 
 /// The most jobs of one transaction: it bounds what a failed commit takes with it, and how long a
 /// job waits behind others.
@@ -59,9 +60,11 @@ impl Writer {
         path: PathBuf,
         synchronous: Synchronous,
         lock: Option<File>,
+        batches: BatchMetrics,
     ) -> io::Result<Self> {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        let thread = Thread { connection: Some(connection), path, synchronous, syncs: synchronous };
+        let connection = Some(connection);
+        let thread = Thread { connection, path, synchronous, syncs: synchronous, batches };
         thread::Builder::new().name("ledger".into()).spawn(move || {
             let closed = thread.run(receiver);
             drop(lock);
@@ -120,6 +123,7 @@ struct Thread {
     synchronous: Synchronous,
     /// What the connection does at a commit now.
     syncs: Synchronous,
+    batches: BatchMetrics,
 }
 
 impl Thread {
@@ -149,6 +153,7 @@ impl Thread {
 
     /// Does all jobs in one transaction, then answers them.
     fn transact(&mut self, jobs: &mut Vec<Job>, lasting: Lasting) {
+        self.batches.batch(jobs.len());
         let mut answers = Vec::with_capacity(jobs.len());
         let committed = match self.begin(lasting) {
             Ok(connection) => {

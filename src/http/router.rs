@@ -18,7 +18,7 @@ use super::stages::Stages;
 use super::{cors, handlers, lock};
 use crate::abuse::{Challenges, ENDPOINT, Proxies};
 use crate::clock::Clock;
-use crate::page::Page;
+use crate::page::{Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
@@ -109,7 +109,7 @@ fn auth0s(parts: &Parts) -> Router {
 /// What browsers are shown beside the answer to a post.
 fn page_routes(parts: &Parts, pages: Arc<Pages>) -> Router {
     let mut routes = Router::new()
-        .route("/signup/success", get(handlers::success))
+        .route(SUCCESS, get(handlers::success))
         .route("/signup.js", get(handlers::module))
         .route("/signup.d.ts", get(handlers::types));
     if pages.page.settings().enabled {

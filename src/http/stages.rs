@@ -14,6 +14,7 @@ use super::origins::Origins;
 use super::problem::{Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
+use super::wanted::parameter;
 use super::{idempotency_key, lock};
 use crate::abuse::{Challenges, ClientAddress, Evidence, Existence, Gate, Limits, Tally};
 use crate::auth0::User;
@@ -68,6 +69,7 @@ impl Stages {
         let client = client(&request);
         let tally = request.extensions().get::<Tally>().cloned().unwrap_or_default();
         let header = idempotency_key::header(request.headers());
+        let ui_locales = parameter(request.uri(), "ui_locales");
         let form = Form::read(request, self.body_timeout).await?;
         let mut members = form.members().await?;
         if representation == Representation::Auth0 {
@@ -76,7 +78,7 @@ impl Stages {
         let submission = Submission::new(members);
         let filled = match representation {
             Representation::Json | Representation::Auth0 => None,
-            Representation::Page => Some(Arc::new(Filled::of(&submission))),
+            Representation::Page => Some(Arc::new(Filled::of(&submission, ui_locales))),
         };
         let given = match representation {
             Representation::Auth0 => lock::given(&submission),

@@ -31,8 +31,9 @@ impl Filled {
         Self { return_to, ui_locales, ..Self::default() }
     }
 
-    /// What is kept of a form.
-    pub fn of(form: &Submission<'_>) -> Self {
+    /// What is kept of a form. Without a field `ui_locales`, the languages are those of the address
+    /// that it was posted to.
+    pub fn of(form: &Submission<'_>, ui_locales: Option<String>) -> Self {
         let mut values = Vec::new();
         for field in Field::ALL {
             match field {
@@ -68,7 +69,7 @@ impl Filled {
             values,
             key: control(Control::IdempotencyKey),
             return_to: control(Control::ReturnTo),
-            ui_locales: control(Control::UiLocales),
+            ui_locales: control(Control::UiLocales).or(ui_locales),
             form_token: control(Control::FormToken),
             terms: control(Control::Terms).is_some_and(|text| text != "false"),
         }

@@ -9,4 +9,4 @@ mod view;
 pub mod words;
 
 pub use filled::Filled;
-pub use view::{Alert, FormView, Page, RuleLine};
+pub use view::{Alert, FormView, Page, RuleLine, SUCCESS};

@@ -13,6 +13,10 @@ use super::words::Words;
 use crate::config::PageSettings;
 use crate::domain::rules::Rules;
 use crate::domain::{PasswordPolicy, PasswordRule};
+use crate::texts::Locale;
+
+/// The route of the page after a sign-up.
+pub const SUCCESS: &str = "/signup/success";
 
 /// What all pages of a deployment have in common.
 #[derive(Debug)]
@@ -127,16 +131,19 @@ impl Page {
         &self.theme.policy
     }
 
-    /// Where a browser is sent after a sign-up that asked for this address: there, if it is one of
-    /// those listed.
-    pub fn success_target(&self, return_to: Option<&str>) -> &str {
-        let listed = return_to.and_then(|wanted| {
-            self.settings.return_to.iter().find(|address| address.text == wanted)
+    /// Where a browser is sent after a sign-up with this form: to the address it asked for, if it is
+    /// one of those listed. The built-in page is in the language that the form chose.
+    pub fn success_target(&self, form: &Filled) -> Cow<'_, str> {
+        let listed = form.return_to.as_ref().and_then(|wanted| {
+            self.settings.return_to.iter().find(|address| address.text == *wanted)
         });
         match (listed, &self.settings.success_url) {
-            (Some(address), _) => address.url.as_str(),
-            (None, Some(url)) => url.as_str(),
-            (None, None) => "/signup/success",
+            (Some(address), _) => address.url.as_str().into(),
+            (None, Some(url)) => url.as_str().into(),
+            (None, None) => match form.ui_locales.as_deref().and_then(Locale::of_tags) {
+                Some(locale) => format!("{SUCCESS}?ui_locales={}", locale.tag()).into(),
+                None => SUCCESS.into(),
+            },
         }
     }
 

@@ -70,12 +70,14 @@ async fn a_browser_is_sent_to_the_same_page() {
     let app = uniform().spawn().await;
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let post = |password: &'static str| {
-        let form = [("email", "ada@example.com"), ("password", password)];
+        let form =
+            [("email", "ada@example.com"), ("password", password), ("ui_locales", "de-AT en")];
         let request = client.post(app.url("/signup")).header("accept", "text/html");
         Answer::of(request.form(&form))
     };
     let (new, known) = (post("Correct-Horse-1").await, post("Another-Password-1").await);
     assert_eq!(new.status, StatusCode::SEE_OTHER);
+    assert_eq!(new.header("location"), Some("/signup/success?ui_locales=de"));
     assert_eq!(told(&new), told(&known));
 }
 

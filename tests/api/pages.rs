@@ -1,9 +1,9 @@
 //! What a browser without a script is shown, and where it is sent.
 
 use auth0_emulator::{Fault, Route};
-use reqwest::StatusCode;
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
 use crate::app::{Answer, TestApp, ada};
@@ -12,11 +12,16 @@ use crate::app::{Answer, TestApp, ada};
 const NAVIGATION: &str =
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
-/// Posts a form as a browser does, and does not follow.
+/// Asks for pages as a browser does, and does not follow.
+fn browser() -> Client {
+    let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(NAVIGATION))]);
+    let client = Client::builder().no_proxy().redirect(Policy::none()).default_headers(accept);
+    client.build().unwrap()
+}
+
+/// Posts a form as a browser does.
 async fn post(app: &TestApp, form: &Value) -> Answer {
-    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-    let post = client.post(app.url("/signup")).header(ACCEPT, NAVIGATION).form(form);
-    let answer = Answer::of(post).await;
+    let answer = Answer::of(browser().post(app.url("/signup")).form(form)).await;
     assert_eq!(answer.header("set-cookie"), None);
     answer
 }
@@ -70,6 +75,31 @@ async fn a_sign_up_sends_the_browser_to_the_built_in_page() {
 }
 
 #[tokio::test]
+async fn the_language_that_was_chosen_stays_to_the_end() {
+    let app = TestApp::spawn().await;
+    let french = "/signup/success?ui_locales=fr";
+    // By the field, whatever the address says.
+    let answer = post(&app, &with(&[("ui_locales", "tlh fr-CA")])).await;
+    assert_eq!(answer.header("location"), Some(french));
+    let page = app.client.get(app.url(french)).header(ACCEPT_LANGUAGE, "de");
+    let page = Answer::of(page).await;
+    assert_eq!(page.header("content-language"), Some("fr"));
+    // By the address that a form of another site is posted to, the refused form included.
+    let to = |form: Value| Answer::of(browser().post(app.url("/signup?ui_locales=fr")).form(&form));
+    let refused = to(with(&[("email", "nope")])).await;
+    assert!(refused.text.contains(r#"name="ui_locales" value="fr""#), "{}", refused.text);
+    assert!(refused.text.contains(&format!("data-signup-success=\"{french}\"")));
+    let answer = to(with(&[("email", "ada.fr@example.com")])).await;
+    assert_eq!(answer.header("location"), Some(french));
+    // What names no language that there is chooses none.
+    let form = with(&[("email", "ada.tlh@example.com"), ("ui_locales", "tlh\r\nx: y")]);
+    assert_eq!(post(&app, &form).await.header("location"), Some("/signup/success"));
+    let notice = browser().get(app.url("/nowhere?ui_locales=fr"));
+    let notice = Answer::of(notice).await;
+    assert!(notice.text.contains("href=\"/signup?ui_locales=fr\""), "{}", notice.text);
+}
+
+#[tokio::test]
 async fn only_a_listed_address_is_returned_to() {
     let (listed, usual) = ("https://app.example.com/welcome", "https://www.example.com/done");
     let app = TestApp::builder()
@@ -77,6 +107,12 @@ async fn only_a_listed_address_is_returned_to() {
         .set("page.success_url", usual)
         .spawn()
         .await;
+    let french = post(&app, &with(&[("ui_locales", "fr")])).await;
+    assert_eq!(
+        french.header("location"),
+        Some(usual),
+        "an address of the operator's stays as it is"
+    );
     for (nth, (wanted, target)) in [
         (listed, listed),
         ("http://localhost:3000/", "http://localhost:3000/"),

@@ -80,6 +80,7 @@ fn answer(signed_up: &SignedUp) -> Response {
 
 /// Where a browser goes on.
 fn see_other(signed_up: &SignedUp, page: &Page) -> Response {
-    let wanted = signed_up.filled.as_ref().and_then(|filled| filled.return_to.as_deref());
-    (StatusCode::SEE_OTHER, [(LOCATION, page.success_target(wanted))]).into_response()
+    let form = signed_up.filled.clone().unwrap_or_default();
+    let target = page.success_target(&form).into_owned();
+    (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response()
 }

@@ -14,6 +14,7 @@ use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
 use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Violation};
+use crate::page::script;
 use crate::texts::Locale;
 
 /// The document, made once for each language.
@@ -141,8 +142,7 @@ fn key_of(rule: &MetadataRule) -> Value {
 }
 
 /// The password's rules: as numbers, to judge by, and in words, to show.
-fn password(policy: &PasswordPolicy, locale: Locale) -> Value {
-    let blocked = |blocks: bool| if blocks { "block" } else { "allow" };
+fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
     let rules = policy.rules().into_iter().map(|rule| {
         let violation = Violation::Password(rule);
         json!({
@@ -151,15 +151,8 @@ fn password(policy: &PasswordPolicy, locale: Locale) -> Value {
             "params": params::of(&violation),
         })
     });
-    let types: Vec<_> = policy.character_types().iter().map(|kind| kind.name()).collect();
-    json!({
-        "policy": policy.name(),
-        "min_length": policy.min_length(),
-        "max_bytes": policy.max_bytes(),
-        "character_types": types,
-        "rule": policy.character_type_rule().name(),
-        "identical_characters": blocked(policy.blocks_identical_characters()),
-        "sequential_characters": blocked(policy.blocks_sequential_characters()),
-        "rules": rules.collect::<Vec<_>>(),
-    })
+    let mut told = script::judged(policy);
+    told.insert("policy".to_owned(), policy.name().into());
+    told.insert("rules".to_owned(), rules.collect());
+    told
 }

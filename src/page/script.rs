@@ -1,4 +1,5 @@
-//! `/signup.js` and its types, as they are served: the sources, and compressed once at start.
+//! `/signup.js` and its types, as they are served: the sources, and compressed once at start; and what
+//! the module is told of passwords.
 
 use std::io::Write as _;
 
@@ -9,6 +10,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::HeaderValue;
+use serde_json::{Map, Value};
+
+use crate::domain::PasswordPolicy;
 
 /// The module. Short enough to be served as it is written, comments and all.
 pub static MODULE: &str = include_str!("assets/signup.js");
@@ -49,6 +53,21 @@ impl Asset {
             gzip_etag: etag("-gzip"),
         }
     }
+}
+
+/// What `/signup.js` judges a password by, while it is typed: here and in `GET /signup/policy`.
+pub fn judged(policy: &PasswordPolicy) -> Map<String, Value> {
+    let types: Vec<_> = policy.character_types().iter().map(|kind| kind.name()).collect();
+    let blocked = |blocks: bool| Value::from(if blocks { "block" } else { "allow" });
+    let told = [
+        ("min_length", policy.min_length().into()),
+        ("max_bytes", policy.max_bytes().into()),
+        ("character_types", types.into()),
+        ("rule", policy.character_type_rule().name().into()),
+        ("identical_characters", blocked(policy.blocks_identical_characters())),
+        ("sequential_characters", blocked(policy.blocks_sequential_characters())),
+    ];
+    told.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
 /// `None` never in practice: a vector takes what is written into it.

@@ -8,11 +8,12 @@ use serde_json::json;
 
 use super::filled::Filled;
 use super::inputs::{self, Input, Kind, Label};
+use super::script;
 use super::theme::Theme;
 use super::words::Words;
 use crate::config::PageSettings;
+use crate::domain::PasswordRule;
 use crate::domain::rules::Rules;
-use crate::domain::{PasswordPolicy, PasswordRule};
 use crate::texts::Locale;
 
 /// The route of the page after a sign-up.
@@ -112,7 +113,8 @@ impl Page {
     /// The pages with these settings, for forms with these rules.
     pub fn new(settings: PageSettings, rules: &Rules) -> Self {
         let (inputs, theme) = (inputs::inputs(&settings, rules), Theme::new(&settings));
-        let (password_rules, policy) = (rules.password.rules(), script_policy(&rules.password));
+        let password_rules = rules.password.rules();
+        let policy = json!({ "password": script::judged(&rules.password) }).to_string();
         Self { settings, inputs, password_rules, policy, theme }
     }
 
@@ -214,23 +216,6 @@ impl Shown<'_> {
         }
         ids.join(" ")
     }
-}
-
-/// The password policy in JSON, as far as a script can judge it: what `GET /signup/policy` says.
-fn script_policy(policy: &PasswordPolicy) -> String {
-    let types: Vec<_> = policy.character_types().iter().map(|kind| kind.name()).collect();
-    let blocks = |blocks| if blocks { "block" } else { "allow" };
-    json!({
-        "password": {
-            "min_length": policy.min_length(),
-            "max_bytes": policy.max_bytes(),
-            "character_types": types,
-            "rule": policy.character_type_rule().name(),
-            "identical_characters": blocks(policy.blocks_identical_characters()),
-            "sequential_characters": blocks(policy.blocks_sequential_characters()),
-        },
-    })
-    .to_string()
 }
 
 fn label<'a>(input: &'a Input, words: &'a Words) -> &'a str {

@@ -407,7 +407,7 @@ impl<'a> FieldDocument<'a> {
             pointer: &error.pointer,
             field: error.field(),
             code: error.violation.code(),
-            message: locale.fault(&error.violation),
+            message: locale.fault_of(error),
             params: params::of(&error.violation),
         }
     }

@@ -29,6 +29,14 @@ async fn problems_are_told_in_the_language_of_the_browser() {
 }
 
 #[tokio::test]
+async fn a_fault_is_told_in_the_words_of_the_page() {
+    let app = TestApp::spawn().await;
+    let answer = app.sign_up(&ada_with("email", "nope")).await;
+    let message = answer.json()["errors"][0]["message"].clone();
+    assert_eq!(message, "Write a whole address, such as name@example.com.");
+}
+
+#[tokio::test]
 async fn the_languages_of_a_form_come_before_those_of_the_browser() {
     let app = TestApp::spawn().await;
     let form = [("ui_locales", "nl ja"), ("email", "ada@example.com")];

@@ -18,12 +18,66 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 static MODULE_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new(MODULE));
 static TYPES_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new(TYPES));
 
-/// The module.
+/// The module that enhances forms.
+#[utoipa::path(
+    get,
+    path = "/signup.js",
+    params(("If-None-Match" = Option<String>, Header, description = "The validator of what the caller has")),
+    responses(
+        (
+            status = 200,
+            description = "The module, in gzip where that is taken",
+            content_type = "text/javascript",
+            body = String,
+            headers(
+                ("ETag" = String, description = "Its validator"),
+                ("Cache-Control" = String, description = "How long it may be used again"),
+                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
+            ),
+        ),
+        (
+            status = 304,
+            description = "The caller has it",
+            headers(
+                ("ETag" = String, description = "Its validator"),
+                ("Cache-Control" = String, description = "How long it may be used again"),
+                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
+            ),
+        ),
+    )
+)]
 pub(in super::super) async fn module(headers: HeaderMap) -> Response {
     serve(&MODULE_FILE, "text/javascript; charset=utf-8", &headers)
 }
 
-/// Its types.
+/// The types of the module, for TypeScript.
+#[utoipa::path(
+    get,
+    path = "/signup.d.ts",
+    params(("If-None-Match" = Option<String>, Header, description = "The validator of what the caller has")),
+    responses(
+        (
+            status = 200,
+            description = "Its types, in gzip where that is taken",
+            content_type = "text/plain",
+            body = String,
+            headers(
+                ("ETag" = String, description = "Its validator"),
+                ("Cache-Control" = String, description = "How long it may be used again"),
+                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
+            ),
+        ),
+        (
+            status = 304,
+            description = "The caller has it",
+            headers(
+                ("ETag" = String, description = "Its validator"),
+                ("Cache-Control" = String, description = "How long it may be used again"),
+                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
+            ),
+        ),
+    )
+)]
 pub(in super::super) async fn types(headers: HeaderMap) -> Response {
     serve(&TYPES_FILE, "text/plain; charset=utf-8", &headers)
 }

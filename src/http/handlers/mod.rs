@@ -1,6 +1,6 @@
 //! One thin handler a route.
 
-mod assets;
+pub(super) mod assets;
 pub(super) mod challenge;
 pub(super) mod dbconnections;
 mod metrics;

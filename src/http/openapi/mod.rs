@@ -21,6 +21,8 @@ use super::handlers;
         handlers::signup::signup,
         handlers::page::form,
         handlers::page::success,
+        handlers::assets::module,
+        handlers::assets::types,
         handlers::policy::policy,
         handlers::challenge::challenge,
         handlers::dbconnections::dbconnections_signup,

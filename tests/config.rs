@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -103,6 +104,29 @@ fn show_tells_values_and_origins_but_no_secret() {
         assert!(stdout.contains(line), "{line} in {stdout}");
     }
     assert!(!stdout.contains("canary"), "{stdout}");
+}
+
+#[test]
+fn every_key_is_in_the_documentation_and_every_key_there_exists() {
+    let shown = text(&run(&["config", "show"], &TENANT).stdout);
+    let keys: BTreeSet<_> = shown.lines().filter_map(|line| line.split_once(" = ")).collect();
+    let keys = keys.into_iter().map(|(key, _)| key.to_owned()).collect::<BTreeSet<_>>();
+
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, page) = page.split_once("\n## The sections\n").unwrap();
+    let (table, _) = page.split_once("\n## ").unwrap();
+    let mut documented = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| `[") || line.contains("before all"))
+    {
+        let mut cells = row.split(" | ");
+        let section = cells.next().unwrap();
+        let section = section.split_once('[').map(|(_, name)| name.trim_end_matches("]`"));
+        for key in cells.next().unwrap().split(", ").map(|key| key.trim_matches('`')) {
+            documented.insert(section.map_or(key.to_owned(), |section| format!("{section}.{key}")));
+        }
+    }
+    assert_eq!(documented, keys);
 }
 
 #[test]

@@ -41,7 +41,7 @@ mod world;
 
 pub use crate::builder::Builder;
 pub use crate::emulator::Emulator;
-pub use crate::fault::Fault;
+pub use crate::fault::{Fault, Gate};
 pub use crate::journal::Entry;
 pub use crate::latency::Latency;
 pub use crate::password::{

@@ -1,5 +1,6 @@
 //! Faults: what goes wrong with a call, scripted by a test.
 
+mod gate;
 mod queue;
 mod script;
 
@@ -9,6 +10,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
+pub use self::gate::Gate;
 pub(crate) use self::queue::Faults;
 pub(crate) use self::script::Script;
 
@@ -17,6 +19,8 @@ pub(crate) use self::script::Script;
 pub struct Fault {
     /// How long nothing happens at all.
     pub(crate) delay: Duration,
+    /// What holds the call after that.
+    pub(crate) gate: Option<Gate>,
     /// Whether and when the tenant does what it is asked.
     pub(crate) act: Act,
     /// What the client gets to see.
@@ -69,7 +73,7 @@ const INTERNAL_ERROR: u32 = 2;
 impl Fault {
     /// A fault for the next call that is not acted on.
     fn unacted(reply: Reply) -> Self {
-        Self { delay: Duration::ZERO, act: Act::Never, reply, times: Some(1) }
+        Self { delay: Duration::ZERO, gate: None, act: Act::Never, reply, times: Some(1) }
     }
 
     /// This answer, without doing what was asked. An unknown status becomes 500.
@@ -92,6 +96,11 @@ impl Fault {
     /// The usual answer, that much later.
     pub fn delay(by: Duration) -> Self {
         Self { act: Act::First, ..Self::unacted(Reply::Usual) }.delayed(by)
+    }
+
+    /// The usual answer, once the gate is open.
+    pub fn held(gate: &Gate) -> Self {
+        Self::delay(Duration::ZERO).behind(gate)
     }
 
     /// No answer on an open connection, without doing what was asked.
@@ -165,6 +174,13 @@ impl Fault {
     #[must_use]
     pub fn delayed(self, by: Duration) -> Self {
         Self { delay: by, ..self }
+    }
+
+    /// The same, once the gate is open; what is done is done then as well, whether the client is
+    /// still there or not.
+    #[must_use]
+    pub fn behind(self, gate: &Gate) -> Self {
+        Self { gate: Some(gate.clone()), ..self }
     }
 
     /// The same, but the connection is closed at once.

@@ -9,7 +9,7 @@ use http::header::{DATE, HeaderValue};
 
 use crate::answer::Answer;
 use crate::api;
-use crate::fault::{Act, Fault, Reply};
+use crate::fault::{Act, Fault, Gate, Reply};
 use crate::journal::Entry;
 use crate::rate::Verdict;
 use crate::route::Route;
@@ -91,12 +91,16 @@ impl Arrived {
         // A limiter counts a call when it arrives, not when it is done.
         let verdict = self.counts(fault.as_ref()).then(|| self.call(None).take_permit());
         let mut wait = self.world.dice.delay(self.world.tenant().latency, route);
-        let Some(Fault { delay, act, reply, .. }) = fault else {
+        let Some(Fault { delay, gate, act, reply, .. }) = fault else {
             pause(wait).await;
             return Outcome::Answer(self.act(verdict));
         };
         wait += delay;
+        let held = gate.as_ref().map(Gate::enter);
         pause(wait).await;
+        if let Some(held) = &held {
+            held.pass().await;
+        }
         let usual = match act {
             Act::Never => None,
             Act::First => Some(self.act(verdict)),
@@ -105,6 +109,7 @@ impl Arrived {
                 drop(tasks.spawn(async move {
                     pause(after).await;
                     self.act(verdict);
+                    drop(held);
                 }));
                 None
             }

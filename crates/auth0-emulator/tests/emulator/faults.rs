@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use auth0_emulator::{Emulator, Fault, Route};
+use auth0_emulator::{Emulator, Fault, Gate, Route};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -219,4 +219,30 @@ async fn a_call_takes_its_permit_when_it_arrives() {
     };
     let (late, ()) = tokio::join!(first.send(), others);
     assert_eq!(late.unwrap().status(), 201);
+}
+
+#[tokio::test]
+async fn a_gate_holds_calls_until_it_is_opened_and_tells_when_they_are_done() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = Client::of(&auth0);
+    let gate = Gate::new();
+    auth0.fault(Route::CreateUser, Fault::held(&gate).times(2));
+    let waits = client.creating(&user("a@b.co")).await.send();
+    let gives_up = client.creating(&user("c@d.co")).await.send();
+    let opens = async {
+        tokio::select! {
+            answer = gives_up => panic!("answered at a closed gate: {answer:?}"),
+            () = gate.arrived(2) => {}
+        }
+        assert!(auth0.users().is_empty());
+        gate.open();
+        gate.done(2).await;
+        assert_eq!(auth0.users().len(), 2);
+    };
+    let (answer, ()) = tokio::join!(waits, opens);
+    assert_eq!(answer.unwrap().status(), 201);
+
+    // Open for those who come later, too.
+    auth0.fault(Route::CreateUser, Fault::answer(503).behind(&gate));
+    assert_eq!(client.create(&user("e@f.co")).await.status.as_u16(), 503);
 }

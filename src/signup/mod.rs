@@ -5,6 +5,7 @@
 //! is answered from what was written. Knows Auth0's client and the ledger, and nothing of HTTP.
 
 mod admission;
+mod begin;
 mod doubt;
 mod outcome;
 mod owner_mail;
@@ -14,10 +15,9 @@ mod settle;
 mod settler;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 pub use crate::ledger::{Limit, Rate, Toll};
@@ -26,20 +26,13 @@ pub use doubt::Doubt;
 pub use outcome::{Done, Outcome};
 pub use settler::Settler;
 
-use self::recent::{Entered, Made, Recent, Turn, told};
-use self::settle::{Attempting, Pin, Settled};
+use self::recent::{Entered, Recent, told};
+use self::settle::Pin;
 use crate::auth0::{Client, Error, Transport};
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, NewUser};
-use crate::ledger::{
-    AttemptId, Basis, Begun, Candidates, Digests, Finish, Ledger, LedgerError, NewAttempt, NewKey,
-    PinnedUserId,
-};
+use crate::ledger::{Candidates, Digests, Ledger};
 use crate::lifecycle::Lifecycle;
-use crate::telemetry::chain;
-
-/// How often an outcome that the ledger does not take is offered to it again, in all.
-const FINISH_TRIES: u32 = 5;
 
 /// How often a twin on another replica is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -214,178 +207,5 @@ impl Person {
             user,
             request_id,
         }
-    }
-}
-
-impl Shared {
-    /// Does what the turn is for, and tells all who wait.
-    async fn work(
-        self: &Arc<Self>,
-        person: Person,
-        admission: Admission,
-        turn: Turn,
-        earlier: Option<Made>,
-    ) {
-        let (done, made) = match earlier {
-            // Boxed, as below: what is rare is not to make every task of a sign-up larger.
-            Some(made) => (Box::pin(self.take_up(&person, &made)).await.replay(), Some(made)),
-            None => self.first(&person, admission, &turn).await,
-        };
-        if turn.is_deserted() {
-            let outcome = done.outcome.code();
-            tracing::info!(
-                request_id = person.request_id,
-                outcome,
-                error = done.cause.as_deref().map(|cause| chain(cause)),
-                "a sign-up whose caller has gone ended: {outcome}"
-            );
-        }
-        turn.tell(done, made, Instant::now());
-    }
-
-    /// Answers a known key, or begins a new attempt.
-    async fn first(
-        self: &Arc<Self>,
-        person: &Person,
-        admission: Admission,
-        turn: &Turn,
-    ) -> (Done, Option<Made>) {
-        if person.key.is_none() {
-            turn.step().is_new();
-        }
-        if let Some(key) = &person.key {
-            match self.ledger.find_key(key, self.clock.now()).await {
-                Ok(None) => {}
-                Ok(Some(attempt)) => {
-                    let done = Box::pin(self.known(person, attempt)).await;
-                    // Given up by its caller on another replica: the key is free.
-                    if !matches!(done.outcome, Outcome::Abandoned) {
-                        return (done, None);
-                    }
-                }
-                Err(error) => return (error.into(), None),
-            }
-        }
-        let admitted = tokio::select! {
-            admitted = admission.decide() => admitted.map_err(Outcome::Refused),
-            () = turn.deserted() => Err(Outcome::Abandoned),
-        };
-        let toll = match admitted {
-            Ok(toll) => toll,
-            Err(outcome) => return (Done::new(outcome), None),
-        };
-        let made = Made::new(self.clock.now());
-        match self.ledger.begin(self.new_attempt(person, &made, toll)).await {
-            Ok(Begun::New) => {
-                turn.step().is_new();
-                // While nothing is sent, a caller that goes away takes its place in the line along.
-                let admitted = tokio::select! {
-                    admitted = self.auth0.admit() => admitted.map_err(Settled::refused),
-                    () = turn.deserted() => Err(Settled::abandoned()),
-                };
-                let settled = match admitted {
-                    Ok(pass) if turn.step().may_send() => {
-                        let in_doubt = AtomicBool::new(false);
-                        let attempting = self.attempting(person, &made, &in_doubt);
-                        let work = timeout(self.times.attempt, attempting.begin(pass));
-                        work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt))
-                    }
-                    Ok(_) => Settled::abandoned(),
-                    Err(settled) => settled,
-                };
-                let done = self.finish(made.id, settled).await;
-                if matches!(done.outcome, Outcome::EmailTaken) {
-                    self.tell_owner(person, made.id);
-                }
-                (done, Some(made))
-            }
-            Ok(Begun::Known(attempt)) => (Box::pin(self.known(person, *attempt)).await, None),
-            Ok(Begun::Limited { limit, retry_after }) => {
-                let refusal = Refusal::Limited { limit, retry_after };
-                (Done::new(Outcome::Refused(refusal)), None)
-            }
-            Ok(Begun::Redeemed) => (Done::new(Outcome::Refused(Refusal::ProofUsed)), None),
-            Err(error) => (error.into(), None),
-        }
-    }
-}
-
-impl Shared {
-    fn attempting<'a>(
-        &'a self,
-        person: &'a Person,
-        made: &'a Made,
-        in_doubt: &'a AtomicBool,
-    ) -> Attempting<'a> {
-        Attempting {
-            auth0: &self.auth0,
-            ledger: &*self.ledger,
-            clock: &*self.clock,
-            id: made.id,
-            email: &person.email,
-            pin: &self.pin,
-            user: &person.user,
-            user_id: &made.user_id,
-            request_id: &person.request_id,
-            begun_at: made.begun_at,
-            in_doubt,
-            is_quiet: false,
-            deadline: Instant::now() + self.times.retry,
-        }
-    }
-
-    fn new_attempt(&self, person: &Person, made: &Made, toll: Toll) -> NewAttempt {
-        NewAttempt {
-            id: made.id,
-            email: person.email.current,
-            key: person.key.map(|key| NewKey {
-                key,
-                binding: person.binding.current,
-                expires_at: made.begun_at + self.times.key_lifetime,
-            }),
-            user_id: made.user_id.clone(),
-            request_id: person.request_id.clone(),
-            begun_at: made.begun_at,
-            leased_until: made.begun_at + self.times.lease,
-            toll,
-        }
-    }
-
-    /// Writes down what came of an attempt. The caller is told the truth even when the ledger
-    /// cannot be written; the row then stays open and the settler finds the same truth.
-    async fn finish(&self, id: AttemptId, settled: Settled) -> Done {
-        let Settled { done, verdict, auth0_request_id } = settled;
-        let finished_at = self.clock.now();
-        let finish = Finish {
-            id,
-            verdict: verdict.verdict(finished_at),
-            code: done.outcome.code(),
-            auth0_request_id,
-            finished_at,
-            basis: Basis::Seen,
-        };
-        let mut pause = POLL;
-        for _ in 1..FINISH_TRIES {
-            match self.ledger.finish(finish.clone()).await {
-                Ok(_) => return done,
-                Err(LedgerError::Unavailable(_)) => sleep(pause).await,
-                Err(LedgerError::Corrupt(_)) => break,
-            }
-            pause *= 2;
-        }
-        if let Err(error) = self.ledger.finish(finish).await {
-            tracing::error!(
-                attempt = %id,
-                error = chain(&error),
-                "an outcome could not be written down; the settler will look it up"
-            );
-        }
-        done
-    }
-}
-
-impl Made {
-    fn new(now: Duration) -> Self {
-        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now }
     }
 }

@@ -17,18 +17,20 @@ use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdi
 const READ: Duration = Duration::from_secs(2);
 
 impl Shared {
-    /// Answers a key that is written down already.
-    pub(super) async fn known(&self, person: &Person, attempt: Attempt) -> Done {
+    /// Answers a key that is written down already; `None` when its attempt was given up by its
+    /// caller before anything was sent, so that the key is free.
+    pub(super) async fn known(&self, person: &Person, attempt: Attempt) -> Option<Done> {
         let bound = attempt.key.as_ref().is_some_and(|key| person.binding.contains(&key.binding));
         if !bound {
-            return Done::new(Outcome::KeyReused);
+            return Some(Done::new(Outcome::KeyReused));
         }
-        match self.awaited(attempt).await {
+        let done = match self.awaited(attempt).await {
             Ok(Some(attempt)) => self.replay(person, &attempt).await.replay(),
             Ok(None) => Done::new(Outcome::InProgress),
             // Somebody may have called the tenant: that the ledger cannot be read tells nothing.
             Err(error) => Done::because(Outcome::Unknown, error),
-        }
+        };
+        (!matches!(done.outcome, Outcome::Abandoned)).then_some(done)
     }
 
     /// The attempt once nobody works on it any more; `None` when that takes too long.

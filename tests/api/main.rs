@@ -48,3 +48,4 @@ mod proxies;
 mod settlement;
 mod slow_clients;
 mod token;
+mod twins;

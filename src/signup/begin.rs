@@ -1,0 +1,214 @@
+//! The work of a turn: a known key is answered, a new attempt begun and seen through.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::outcome::{Done, Outcome};
+use super::recent::{Made, Turn};
+use super::settle::{Attempting, Settled};
+use super::{Admission, POLL, Person, Refusal, Shared, Toll};
+use crate::ledger::{
+    AttemptId, Basis, Begun, Finish, LedgerError, NewAttempt, NewKey, PinnedUserId,
+};
+use crate::telemetry::chain;
+
+/// How often an outcome that the ledger does not take is offered to it again, in all.
+const FINISH_TRIES: u32 = 5;
+
+/// How often an attempt is begun whose key another replica took first and then gave up, in all.
+const BEGINNINGS: u32 = 3;
+
+impl Shared {
+    /// Does what the turn is for, and tells all who wait.
+    pub(super) async fn work(
+        self: &Arc<Self>,
+        person: Person,
+        admission: Admission,
+        turn: Turn,
+        earlier: Option<Made>,
+    ) {
+        let (done, made) = match earlier {
+            // Boxed, as below: what is rare is not to make every task of a sign-up larger.
+            Some(made) => (Box::pin(self.take_up(&person, &made)).await.replay(), Some(made)),
+            None => self.first(&person, admission, &turn).await,
+        };
+        if turn.is_deserted() {
+            let outcome = done.outcome.code();
+            tracing::info!(
+                request_id = person.request_id,
+                outcome,
+                error = done.cause.as_deref().map(|cause| chain(cause)),
+                "a sign-up whose caller has gone ended: {outcome}"
+            );
+        }
+        turn.tell(done, made, Instant::now());
+    }
+
+    /// Answers a known key, or begins a new attempt.
+    async fn first(
+        self: &Arc<Self>,
+        person: &Person,
+        admission: Admission,
+        turn: &Turn,
+    ) -> (Done, Option<Made>) {
+        if person.key.is_none() {
+            turn.step().is_new();
+        }
+        if let Some(key) = &person.key {
+            match self.ledger.find_key(key, self.clock.now()).await {
+                Ok(None) => {}
+                Ok(Some(attempt)) => {
+                    if let Some(done) = Box::pin(self.known(person, attempt)).await {
+                        return (done, None);
+                    }
+                }
+                Err(error) => return (error.into(), None),
+            }
+        }
+        let admitted = tokio::select! {
+            admitted = admission.decide() => admitted.map_err(Outcome::Refused),
+            () = turn.deserted() => Err(Outcome::Abandoned),
+        };
+        match admitted {
+            Ok(toll) => self.begin(person, toll, turn).await,
+            Err(outcome) => (Done::new(outcome), None),
+        }
+    }
+
+    /// Begins a new attempt and sees it through, or answers a key that another replica took since
+    /// it was looked up.
+    async fn begin(
+        self: &Arc<Self>,
+        person: &Person,
+        mut toll: Toll,
+        turn: &Turn,
+    ) -> (Done, Option<Made>) {
+        for _ in 0..BEGINNINGS {
+            let made = Made::new(self.clock.now());
+            // Given once: a beginning that meets a key has given it all the same.
+            let toll = std::mem::take(&mut toll);
+            let begun = self.ledger.begin(self.new_attempt(person, &made, toll)).await;
+            let done = match begun {
+                Ok(Begun::New) => return (self.see_through(person, &made, turn).await, Some(made)),
+                Ok(Begun::Known(attempt)) => match Box::pin(self.known(person, *attempt)).await {
+                    Some(done) => done,
+                    None => continue,
+                },
+                Ok(Begun::Limited { limit, retry_after }) => {
+                    Done::new(Outcome::Refused(Refusal::Limited { limit, retry_after }))
+                }
+                Ok(Begun::Redeemed) => Done::new(Outcome::Refused(Refusal::ProofUsed)),
+                Err(error) => error.into(),
+            };
+            return (done, None);
+        }
+        // Somebody else always came first, and may have done so again.
+        (Done::new(Outcome::InProgress), None)
+    }
+
+    /// Makes the call of an attempt that is written down, and writes down what came of it.
+    async fn see_through(self: &Arc<Self>, person: &Person, made: &Made, turn: &Turn) -> Done {
+        turn.step().is_new();
+        // While nothing is sent, a caller that goes away takes its place in the line along.
+        let admitted = tokio::select! {
+            admitted = self.auth0.admit() => admitted.map_err(Settled::refused),
+            () = turn.deserted() => Err(Settled::abandoned()),
+        };
+        let settled = match admitted {
+            Ok(pass) if turn.step().may_send() => {
+                let in_doubt = AtomicBool::new(false);
+                let attempting = self.attempting(person, made, &in_doubt);
+                let work = timeout(self.times.attempt, attempting.begin(pass));
+                work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt))
+            }
+            Ok(_) => Settled::abandoned(),
+            Err(settled) => settled,
+        };
+        let done = self.finish(made.id, settled).await;
+        if matches!(done.outcome, Outcome::EmailTaken) {
+            self.tell_owner(person, made.id);
+        }
+        done
+    }
+
+    pub(super) fn attempting<'a>(
+        &'a self,
+        person: &'a Person,
+        made: &'a Made,
+        in_doubt: &'a AtomicBool,
+    ) -> Attempting<'a> {
+        Attempting {
+            auth0: &self.auth0,
+            ledger: &*self.ledger,
+            clock: &*self.clock,
+            id: made.id,
+            email: &person.email,
+            pin: &self.pin,
+            user: &person.user,
+            user_id: &made.user_id,
+            request_id: &person.request_id,
+            begun_at: made.begun_at,
+            in_doubt,
+            is_quiet: false,
+            deadline: Instant::now() + self.times.retry,
+        }
+    }
+
+    fn new_attempt(&self, person: &Person, made: &Made, toll: Toll) -> NewAttempt {
+        NewAttempt {
+            id: made.id,
+            email: person.email.current,
+            key: person.key.map(|key| NewKey {
+                key,
+                binding: person.binding.current,
+                expires_at: made.begun_at + self.times.key_lifetime,
+            }),
+            user_id: made.user_id.clone(),
+            request_id: person.request_id.clone(),
+            begun_at: made.begun_at,
+            leased_until: made.begun_at + self.times.lease,
+            toll,
+        }
+    }
+
+    /// Writes down what came of an attempt. The caller is told the truth even when the ledger
+    /// cannot be written; the row then stays open and the settler finds the same truth.
+    pub(super) async fn finish(&self, id: AttemptId, settled: Settled) -> Done {
+        let Settled { done, verdict, auth0_request_id } = settled;
+        let finished_at = self.clock.now();
+        let finish = Finish {
+            id,
+            verdict: verdict.verdict(finished_at),
+            code: done.outcome.code(),
+            auth0_request_id,
+            finished_at,
+            basis: Basis::Seen,
+        };
+        let mut pause = POLL;
+        for _ in 1..FINISH_TRIES {
+            match self.ledger.finish(finish.clone()).await {
+                Ok(_) => return done,
+                Err(LedgerError::Unavailable(_)) => sleep(pause).await,
+                Err(LedgerError::Corrupt(_)) => break,
+            }
+            pause *= 2;
+        }
+        if let Err(error) = self.ledger.finish(finish).await {
+            tracing::error!(
+                attempt = %id,
+                error = chain(&error),
+                "an outcome could not be written down; the settler will look it up"
+            );
+        }
+        done
+    }
+}
+
+impl Made {
+    fn new(now: Duration) -> Self {
+        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now }
+    }
+}

@@ -1,0 +1,122 @@
+//! Twins on two replicas with one database: the second has looked the key up and found nothing
+//! when the first begins.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use auth0_emulator::{Fault, Route};
+
+use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::postgres;
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+/// Two replicas. The second asks for a captcha, which is judged between the look-up of the key and
+/// the beginning of the attempt.
+struct Replicas {
+    one: TestApp,
+    other: TestApp,
+    captchas: TcpListener,
+}
+
+impl Replicas {
+    async fn start() -> Self {
+        let database = postgres::database().await;
+        let replica = |builder: TestAppBuilder| {
+            builder
+                .set("database.url", &database)
+                .set("secrets.key", "0123456789abcdef0123456789abcdef")
+                .set("auth0.budget.max_wait_ms", "60000")
+                .set("http.request_timeout_ms", "60000")
+        };
+        let one = replica(TestApp::builder()).spawn().await;
+        let captchas = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let judge = format!("http://{}/", captchas.local_addr().unwrap());
+        let other = replica(TestApp::builder())
+            .set("auth0.domain", one.auth0.url())
+            .set("lock.enabled", "false")
+            .set("challenge.required", "always")
+            .set("challenge.captcha.provider", "turnstile")
+            .set("challenge.captcha.site_key", "site")
+            .set("challenge.captcha.secret", "secret")
+            .set("challenge.captcha.hostnames", "www.example.com")
+            .set("challenge.captcha.timeout_ms", "10000")
+            .set("challenge.captcha.verify_url", &judge);
+        Self { one, other: other.spawn().await, captchas }
+    }
+
+    /// Signs up at the second replica, as far as its captcha.
+    async fn begin_at_the_other(&self) -> (JoinHandle<Answer>, TcpStream) {
+        let twin = sign_up(&self.other);
+        let (mut judge, _) = self.captchas.accept().await.unwrap();
+        let mut asked = Vec::new();
+        while !String::from_utf8_lossy(&asked).contains("response=token") {
+            assert_ne!(judge.read_buf(&mut asked).await.unwrap(), 0);
+        }
+        (twin, judge)
+    }
+}
+
+fn sign_up(app: &TestApp) -> JoinHandle<Answer> {
+    let form = ada_with("cf-turnstile-response", "token");
+    tokio::spawn(Answer::of(app.post().header("idempotency-key", KEY).json(&form)))
+}
+
+async fn pass(mut judge: TcpStream) {
+    let body = json!({"success": true, "hostname": "www.example.com"}).to_string();
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+    judge.write_all(answer.as_bytes()).await.unwrap();
+}
+
+/// How many beginnings the ledger has answered.
+const BEGINNINGS: &str = r#"ledger_calls_total{operation="begin",outcome="done"}"#;
+
+#[tokio::test]
+async fn a_twin_hears_what_came_of_the_first_that_began_before_it() {
+    let replicas = Replicas::start().await;
+    let (twin, judge) = replicas.begin_at_the_other().await;
+    let first = sign_up(&replicas.one).await.unwrap();
+    assert_eq!((first.status, first.header("idempotency-replayed")), (StatusCode::CREATED, None));
+    pass(judge).await;
+    let twin = twin.await.unwrap();
+    assert_eq!(twin.status, StatusCode::CREATED, "{twin:?}");
+    assert_eq!(twin.header("idempotency-replayed"), Some("true"));
+    assert_eq!(twin.json(), first.json());
+    assert_eq!(replicas.one.creates().len(), 1);
+    assert_eq!(replicas.other.metric(BEGINNINGS).await, 1);
+}
+
+#[tokio::test]
+async fn a_twin_begins_afresh_once_the_first_was_given_up() {
+    let replicas = Replicas::start().await;
+    let Replicas { one, other, .. } = &replicas;
+    let (twin, judge) = replicas.begin_at_the_other().await;
+    // The tenant told the first replica to wait, so that its sign-ups stand in line.
+    one.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "50"));
+    let in_line = ada_with("email", "grace@example.com");
+    let in_line = tokio::spawn(one.post().json(&in_line).send());
+    one.until_metric("auth0_budget_waiting", 1).await;
+    let first = sign_up(one);
+    one.until_metric("auth0_budget_waiting", 2).await;
+    // The twin finds the attempt under way, and waits for it.
+    pass(judge).await;
+    other.until_metric(BEGINNINGS, 1).await;
+    assert!(!twin.is_finished());
+
+    // The first caller goes away before anything was sent for it.
+    first.abort();
+    let twin = twin.await.unwrap();
+    assert_eq!(twin.status, StatusCode::CREATED, "{twin:?}");
+    assert_eq!(twin.header("idempotency-replayed"), None);
+    assert_eq!(other.metric(BEGINNINGS).await, 2);
+    assert_eq!(one.creates().len(), 2, "the one that was told to wait, and the twin's");
+    assert_eq!(one.auth0.users().len(), 1);
+    in_line.abort();
+    // Its key now is the twin's, at the replica that has to wait as well.
+    let again = Answer::of(one.post().header("idempotency-key", KEY).json(&ada())).await;
+    assert_eq!(again.json()["user"]["user_id"], twin.json()["user"]["user_id"], "{again:?}");
+}

@@ -1,11 +1,15 @@
 //! What an operator answers a complaint with. Every output is searched for what is personal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Route};
+use auth0_emulator::{Fault, Gate, Route};
 
 use crate::app::{ada, ada_with};
 use crate::operator::Desk;
+
+/// What Auth0 answers for an id that nobody has.
+const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn this_address_got_an_error_page_was_the_account_made() {
@@ -64,6 +68,43 @@ async fn nobody_there_counts_only_so_long_after_the_call() {
     let all = desk.settle(&[], "1000");
     assert_eq!((all.status, all.stderr.as_str()), (0, "every attempt is settled\n"));
     assert_eq!(desk.auth0.users().len(), 1, "settling only looks");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_a_sign_up_overtook_settles_nothing() {
+    let desk = Arc::new(Desk::open_with(("SIGNUP__AUTH0__TIMEOUT_MS", "10000")).await);
+    desk.sign_up(&ada_with("email", "grace@example.com")).await;
+    desk.lose("ada@example.com", Fault::answer(500)).await;
+    desk.auth0.clear_faults();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+
+    // The operator's look finds nobody, and takes long to say so.
+    let (look, held) = (Gate::new(), Gate::new());
+    let service = desk.auth0.calls(Route::CreateUser)[0].headers["authorization"].clone();
+    let nobody = Fault::answer(404).body(NOBODY).behind(&look);
+    desk.auth0.choose_faults(move |call| {
+        let operators = call.route() == Route::GetUser && call.headers["authorization"] != service;
+        operators.then(|| nobody.clone())
+    });
+    let operator = Arc::clone(&desk);
+    let operator = tokio::task::spawn_blocking(move || operator.settle(&[], "1000"));
+    look.arrived(1).await;
+
+    // Meanwhile the person comes back, and a call is on its way again.
+    desk.auth0.fault(Route::CreateUser, Fault::held(&held));
+    let form = ada();
+    let verdict = async {
+        held.arrived(1).await;
+        look.open();
+        let settled = operator.await.unwrap().with(3);
+        assert!(settled.contains("unknown: a sign-up took it up again meanwhile"), "{settled}");
+        let unknown = desk.run(&["attempts", "list", "--state", "unknown", "--json"], "").rows();
+        assert_eq!(unknown.len(), 1);
+        held.open();
+    };
+    let (answer, ()) = tokio::join!(desk.sign_up(&form), verdict);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    assert_eq!(desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

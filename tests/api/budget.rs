@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Plan, Route};
+use auth0_emulator::{Entry, Fault, Plan, Route};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -77,6 +77,37 @@ async fn a_caller_waits_out_a_short_hold() {
     app.auth0.fault(Route::CreateUser, Fault::answer(429));
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn looks_that_nobody_waits_for_go_after_creates_that_came_later() {
+    let builder = TestApp::builder().set("auth0.budget.max_wait_ms", "60000");
+    let app = builder.set("http.request_timeout_ms", "60000").spawn().await;
+    // Before the settler's first round there is an attempt for it to look at, and the tenant has
+    // told this service to wait.
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
+    app.auth0.fault(Route::GetUser, Fault::answer(500));
+    let hold = Fault::answer(429).header("retry-after", "8");
+    app.auth0.fault(Route::CreateUser, hold);
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    let sign_up = |name: &str| {
+        let form = ada_with("email", format!("{name}@example.com"));
+        tokio::spawn(Answer::of(app.post().json(&form)))
+    };
+    let first = sign_up("first");
+    app.until_metric("auth0_budget_waiting", 2).await;
+    assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "the settler's look waits");
+    let second = sign_up("second");
+    app.until_metric("auth0_budget_waiting", 3).await;
+    for answer in [first, second] {
+        assert_eq!(answer.await.unwrap().status, StatusCode::CREATED);
+    }
+    app.until(|app| app.auth0.calls(Route::GetUser).len() == 2).await;
+    let mut calls = app.auth0.journal();
+    calls.retain(|call| call.path.starts_with("/api/v2/users"));
+    let routes: Vec<_> = calls[4..].iter().map(Entry::route).collect();
+    assert_eq!(routes, [Route::CreateUser, Route::CreateUser, Route::GetUser]);
+    assert_eq!(calls[4].json()["email"], "first@example.com");
 }
 
 #[tokio::test]

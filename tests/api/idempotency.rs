@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Policy, Route};
+use auth0_emulator::{Fault, Gate, Policy, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use crate::app::{Answer, TestApp, ada, ada_with};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+/// How many posts came.
+const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
 
 async fn with_key(app: &TestApp, key: &str, body: &Value) -> Answer {
     Answer::of(app.post().header("idempotency-key", key).json(body)).await
@@ -109,14 +113,21 @@ async fn twins_are_one_sign_up_with_and_without_a_key() {
 async fn twins_hear_a_refusal_that_frees_the_key() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
-    let fault = Fault::answer(403).delayed(Duration::from_secs(2));
-    app.auth0.fault(Route::CreateUser, fault);
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::answer(403).behind(&gate));
     let form = ada();
     let twin = async {
-        app.until(|app| app.creates().len() == 1).await;
+        gate.arrived(1).await;
         with_key(&app, KEY, &form).await
     };
-    let (first, twin) = tokio::join!(with_key(&app, KEY, &form), twin);
+    let refusal = async {
+        app.until_metric(POSTS, 2).await;
+        // Whoever comes after the twin is answered by the table that the twin waits at.
+        let other = with_key(&app, KEY, &ada_with("email", "other@example.com")).await;
+        assert_eq!(other.problem(), "idempotency_key_reused");
+        gate.open();
+    };
+    let (first, twin, ()) = tokio::join!(with_key(&app, KEY, &form), twin, refusal);
     for answer in [first, twin] {
         assert_eq!(answer.problem(), "upstream_rejected");
     }
@@ -127,12 +138,14 @@ async fn twins_hear_a_refusal_that_frees_the_key() {
 async fn a_twin_that_waits_too_long_is_told_so() {
     let app = TestApp::builder().set("idempotency.wait_ms", "100").spawn().await;
     app.until_ready().await;
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(1)));
+    let (form, gate) = (ada(), Gate::new());
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let late = async {
-        app.until(|app| app.creates().len() == 1).await;
-        with_key(&app, KEY, &ada()).await
+        gate.arrived(1).await;
+        let late = timeout(Duration::from_secs(5), with_key(&app, KEY, &form)).await;
+        gate.open();
+        late.expect("it waited on")
     };
-    let form = ada();
     let (first, late) = tokio::join!(with_key(&app, KEY, &form), late);
     assert_eq!(first.status, StatusCode::CREATED);
     assert_eq!(late.problem(), "idempotency_in_progress");

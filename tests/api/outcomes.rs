@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Emulator, Fault, Policy, Route};
+use auth0_emulator::{Emulator, Fault, Gate, Policy, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -220,13 +220,17 @@ async fn a_caller_that_hangs_up_does_not_cancel_the_sign_up() {
 
 #[tokio::test]
 async fn the_whole_request_has_a_deadline_of_its_own() {
-    let builder = TestApp::builder().set("http.request_timeout_ms", "1000");
+    let builder = TestApp::builder().set("http.request_timeout_ms", "2000");
     let app = builder.spawn().await;
-    app.until_ready().await;
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(2)));
+    // Whatever a first sign-up takes longer is over.
+    app.sign_up(&ada_with("email", "first@example.com")).await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let answer = app.sign_up(&ada()).await;
     assert_eq!(answer.problem(), "outcome_unknown");
-    app.until(|app| app.auth0.users().len() == 1).await;
+    assert_eq!(app.auth0.users().len(), 1);
+    gate.open();
+    app.until(|app| app.auth0.users().len() == 2).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Route};
+use auth0_emulator::{Fault, Gate, Route};
 use auth0_signup::clock::{Clock as _, SystemClock};
 use reqwest::StatusCode;
 
@@ -178,13 +178,15 @@ async fn nobody_by_address_long_after_the_call_ended_lets_it_be_sent_again() {
 
 #[tokio::test]
 async fn a_create_that_acts_after_the_caller_has_gone_is_closed_with_the_truth() {
-    let app = TestApp::builder().set("auth0.timeout_ms", "300").spawn().await;
+    let app = TestApp::builder().set("auth0.timeout_ms", "1000").spawn().await;
     app.until_ready().await;
-    app.auth0.fault(Route::CreateUser, Fault::act_later(Duration::from_millis(700)));
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     // The repeat with the same id makes the user, and the late first call meets it; or, on a busy
     // machine, the attempt runs out of time and is unknown until the caller comes back.
     app.sign_up(&ada()).await;
-    tokio::time::sleep(Duration::from_millis(900)).await;
+    gate.open();
+    gate.done(1).await;
     let again = app.sign_up(&ada()).await;
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
     assert_eq!(app.auth0.users().len(), 1);

@@ -135,6 +135,7 @@ async fn a_browser_is_shown_a_page_for_every_refusal() {
         assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(answer.text.starts_with("<!doctype html>"), "{}", answer.text);
         let id = answer.header("x-request-id").unwrap();
-        assert!(answer.text.contains(id) && answer.text.contains("href=\"/signup\""));
+        assert!(answer.text.contains(id), "{}", answer.text);
+        assert!(answer.text.contains("href=\"/signup?ui_locales=en\""), "{}", answer.text);
     }
 }

@@ -85,6 +85,8 @@ export interface SignUpOptions {
   signal?: AbortSignal;
   /** Whether it is sent again by itself where that is safe and may help; `true` unless said. */
   retry?: boolean;
+  /** Called before a proof of work is solved, which takes a moment. */
+  onChallenge?: () => void;
 }
 
 /** The `password` of `GET /signup/policy`, as far as the module reads it. */
@@ -94,6 +96,34 @@ export interface PasswordPolicy {
   character_types?: ("lowercase" | "uppercase" | "number" | "special")[];
   rule?: "all" | "three_of_four";
   [more: string]: unknown;
+}
+
+/** What a field, or a key of `user_metadata`, takes. Lengths are in code points. */
+export interface FieldPolicy {
+  type: "string" | "integer" | "boolean";
+  required: boolean;
+  format?: string;
+  min_length?: number;
+  max_length?: number;
+  min?: number;
+  max?: number;
+  pattern?: string;
+  schemes?: string[];
+  values?: string[];
+}
+
+/** What `GET /signup/policy` answers: enough to build a form from nothing. */
+export interface Policy {
+  /** A field that is not named is not taken. */
+  fields: Record<string, FieldPolicy | undefined>;
+  user_metadata: Record<string, FieldPolicy | undefined>;
+  /** `rules`: what `checkPassword` judges, in words. */
+  password: PasswordPolicy & {
+    rules: { code: string; message: string; params?: Record<string, unknown> }[];
+  };
+  challenge: { kinds: string[]; endpoint: string; site_key: string | null };
+  existence: "reveal" | "uniform";
+  languages: string[];
 }
 
 /** A challenge in the ALTCHA format, version 2. */
@@ -122,7 +152,10 @@ export interface SignupForm {
 /** Enhances a form; the same form twice is once. */
 export function enhance(form: HTMLFormElement, options?: Options): SignupForm;
 
-/** Signs somebody up without a form. Rejects only when `signal` aborts it. */
+/**
+ * Signs somebody up without a form, with a proof of work where one is asked for. Rejects only when
+ * `signal` aborts it.
+ */
 export function signUp(
   url: string | URL,
   data: FormData | Record<string, string | undefined>,

@@ -137,6 +137,23 @@ export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
+/** What the service tells beside this address; nothing where it does not answer. */
+function ask(url, path) {
+  const beside = new URL(url, document.baseURI);
+  beside.pathname = beside.pathname.replace(/\/$/, "") + path;
+  beside.search = "";
+  const { lang } = document.documentElement;
+  const headers = { Accept: "application/json", ...(lang && { "Accept-Language": lang }) };
+  const answer = fetch(beside, { headers, credentials: "omit" });
+  return answer.then((response) => (response.ok ? response.json() : undefined), () => undefined);
+}
+
+/** The proof that was told to be needed; nothing where that is not one of work. */
+async function prove(told, signal) {
+  if (!told?.parameters || !globalThis.crypto?.subtle) return undefined;
+  return solve(told, signal).catch(() => undefined);
+}
+
 /** What an answer means. `status` tells the results apart. */
 async function read(response) {
   const body = await response.json().catch(() => ({}));
@@ -170,16 +187,19 @@ async function read(response) {
 }
 
 /**
- * Signs somebody up: one post, sent again with the same key where that is safe and may help.
- * `data` is an object of fields, or a FormData. Never throws but when it is aborted.
+ * Signs somebody up: one post, sent again with the same key where that is safe and may help, and with
+ * a proof of work where one is asked for. `data` is an object of fields, or a FormData. Never throws
+ * but when it is aborted.
  */
-export async function signUp(url, data, { key = newKey(), signal, retry = true } = {}) {
+export async function signUp(url, data, options = {}) {
+  const { key = newKey(), signal, retry = true, onChallenge } = options;
   const pairs = data instanceof FormData ? [...data] : Object.entries(data);
   const texts = pairs.filter(([, value]) => typeof value === "string");
   // An urlencoded form with the key inside needs no preflight.
   const body = new URLSearchParams(texts);
   body.set("idempotency_key", key);
   const headers = { Accept: "application/json" };
+  let proven = false;
   for (let tries = 0; ; tries++) {
     let result;
     try {
@@ -188,6 +208,16 @@ export async function signUp(url, data, { key = newKey(), signal, retry = true }
     } catch (error) {
       if (signal?.aborted) throw error;
       result = { status: "offline" };
+    }
+    if (result.status === "challenge" && !proven) {
+      proven = true;
+      onChallenge?.();
+      const proof = await prove(await ask(url, "/challenge"), signal);
+      signal?.throwIfAborted();
+      if (!proof) return result;
+      body.set("altcha", proof);
+      tries--;
+      continue;
     }
     const wait = result.retryAfter === undefined ? RETRIES_MS[tries] : result.retryAfter * 1000;
     const mayHelp = ["offline", "unknown", "later"].includes(result.status);
@@ -219,20 +249,8 @@ class SignupForm {
     this.form = form;
     this.url = options.url ?? form.action;
     this.texts = { ...TEXTS, ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
-    const beside = (path) => {
-      const url = new URL(this.url, document.baseURI);
-      url.pathname = url.pathname.replace(/\/$/, "") + path;
-      url.search = "";
-      return url;
-    };
-    const lang = document.documentElement.lang;
-    const get = (path) => fetch(beside(path), {
-      headers: { Accept: "application/json", ...(lang && { "Accept-Language": lang }) },
-      credentials: "omit",
-    }).then((response) => (response.ok ? response.json() : undefined), () => undefined);
     const { signupPolicy } = form.dataset;
-    this.policy = signupPolicy ? Promise.resolve(JSON.parse(signupPolicy)) : get("/policy");
-    this.challenge = () => get("/challenge");
+    this.policy = signupPolicy ? Promise.resolve(JSON.parse(signupPolicy)) : ask(this.url, "/policy");
     const on = (name, act) => form.addEventListener(name, act, { signal: this.#listeners.signal });
     on("submit", (event) => {
       event.preventDefault();
@@ -297,19 +315,16 @@ class SignupForm {
     const ahead = await this.#proof;
     if (ahead) data.set("altcha", ahead);
     const { signal } = this.#listeners;
-    const post = () => signUp(this.url, data, { key: this.#keyOf(data), signal });
+    const onChallenge = () => {
+      this.#emit("challenge");
+      this.#alert(this.texts.working, true);
+    };
+    const post = () => signUp(this.url, data, { key: this.#keyOf(data), signal, onChallenge });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
       // The page was gone back to: its key belongs to what was sent then.
       this.#setKey(newKey());
       result = await post();
-    }
-    if (result.status === "challenge") {
-      const proof = await this.#prove();
-      if (proof) {
-        data.set("altcha", proof);
-        result = await post();
-      }
     }
     // A proof and a captcha's answer are good once.
     this.#proof = this.#prepared = undefined;
@@ -343,21 +358,9 @@ class SignupForm {
   async #prepare() {
     const { challenge } = (await this.policy) ?? {};
     if (challenge?.kinds?.length && !this.#captcha()) {
-      const told = await this.challenge();
-      if (told?.required) this.#proof = this.#solve(told);
+      const told = await ask(this.url, "/challenge");
+      if (told?.required) this.#proof = prove(told, this.#listeners.signal);
     }
-  }
-
-  async #prove() {
-    this.#emit("challenge");
-    this.#alert(this.texts.working, true);
-    const told = await this.challenge();
-    return told && this.#solve(told);
-  }
-
-  #solve(told) {
-    if (!told.parameters || !globalThis.crypto?.subtle) return undefined;
-    return solve(told, this.#listeners.signal).catch(() => undefined);
   }
 
   #captcha() {

@@ -20,6 +20,9 @@ pub(super) struct Demo {
     /// The port of the service on 127.0.0.1
     #[arg(long, default_value_t = 8080)]
     port: u16,
+    /// The origins of pages that may post here, comma separated: those of the usual development servers
+    #[arg(long, default_value = "http://localhost:3000,http://localhost:5173")]
+    origins: String,
 }
 
 impl Demo {
@@ -55,6 +58,7 @@ impl Demo {
             ("DATABASE_URL", database),
             ("PORT", &port),
             ("SIGNUP__ADMIN__PORT", "0"),
+            ("SIGNUP__HTTP__ALLOWED_ORIGINS", &self.origins),
         ];
         variables.map(|(name, value)| (name.into(), value.into())).into()
     }

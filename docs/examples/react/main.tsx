@@ -1,0 +1,30 @@
+import { useState } from "react";
+import { createRoot } from "react-dom/client";
+
+import { SignUp } from "./SignUp";
+
+/** Where the service is. */
+const SERVICE = "http://127.0.0.1:8080";
+
+function App() {
+  const [welcome, setWelcome] = useState("");
+  return (
+    <>
+      <p role="status">{welcome}</p>
+      {!welcome && (
+        <SignUp
+          service={SERVICE}
+          onDone={(done) =>
+            setWelcome(
+              done.status === "created"
+                ? `Your account was created, ${done.user.name}.`
+                : "Thank you. Look into your mail for what comes next.",
+            )
+          }
+        />
+      )}
+    </>
+  );
+}
+
+createRoot(document.getElementById("app")!).render(<App />);

@@ -1,0 +1,216 @@
+// The examples of docs/examples as their README tells to use them: on an origin of their own.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+
+import { build } from "esbuild";
+
+import { ADA, Service, axeViolations, browser, fill, open, site } from "./support.js";
+
+const examples = join(import.meta.dirname, "../../docs/examples");
+const modules = join(import.meta.dirname, "node_modules");
+const DEMO = "http://127.0.0.1:8080";
+
+const files = {};
+const shop = await site(files);
+const chromium = await browser();
+const settings = { "http.allowed_origins": shop, "page.login_url": "https://www.example.com/login" };
+const service = await Service.start(settings);
+const strict = await Service.start({
+  ...settings,
+  "challenge.required": "always",
+  "lock.enabled": false,
+  "challenge.work.cost": 1000,
+});
+
+/** The folder of an application with the React example and the service's module in it. */
+const app = await mkdtemp(join(tmpdir(), "signup-example-"));
+after(() => rm(app, { recursive: true }));
+await cp(join(examples, "react"), app, { recursive: true });
+await symlink(modules, join(app, "node_modules"));
+for (const name of ["signup.js", "signup.d.ts"]) {
+  const response = await fetch(`${service.url}/${name}`);
+  await writeFile(join(app, name), await response.text());
+}
+
+for (const [folder, { url }] of [["", service], ["/strict", strict]]) {
+  const plain = await readFile(join(examples, "plain/index.html"), "utf8");
+  files[`${folder}/plain/`] = plain.replaceAll(DEMO, url);
+  files[`${folder}/react/`] = await readFile(join(app, "index.html"), "utf8");
+  const { outputFiles } = await build({
+    absWorkingDir: app,
+    entryPoints: ["main.tsx"],
+    bundle: true,
+    minify: true,
+    jsx: "automatic",
+    write: false,
+    define: { "process.env.NODE_ENV": '"production"' },
+  });
+  files[`${folder}/react/bundle.js`] = outputFiles[0].text.replaceAll(DEMO, url);
+}
+
+/** Opens an example, and waits until it takes input. */
+const visit = async (t, path, options) => {
+  const page = await open(chromium, t, `${shop}${path}`, options);
+  await page.waitForSelector("form[data-signup-ready], form[aria-busy=false]");
+  return page;
+};
+
+const send = (page) => page.click("form button:not([type=button])");
+const created = (page) => page.getByRole("status").filter({ hasText: "account was created" }).waitFor();
+
+/** What the field of that name is described by, once it is marked as faulty. */
+const fault = async (page, name) => {
+  const input = page.locator(`[name=${name}][aria-invalid=true]`);
+  await input.waitFor();
+  const [id] = (await input.getAttribute("aria-describedby")).split(" ");
+  const place = page.locator(`[id="${id}"]`);
+  assert.ok(await place.isVisible());
+  return place.textContent();
+};
+
+/** The keys of the posts that a page makes. `answer` may give one by itself. */
+const posts = async (page, answer = () => {}) => {
+  const keys = [];
+  await page.route(`${service.url}/signup`, async (route) => {
+    const request = route.request();
+    if (request.method() !== "POST") return route.continue();
+    keys.push(new URLSearchParams(request.postData()).get("idempotency_key"));
+    const given = answer(keys.length);
+    return given ? route.fulfill(given) : route.continue();
+  });
+  return keys;
+};
+
+const busy = (seconds) => ({
+  status: 503,
+  contentType: "application/problem+json",
+  headers: { "Access-Control-Allow-Origin": shop, "Retry-After": String(seconds) },
+  body: JSON.stringify({ code: "upstream_busy", detail: "Too many at once.", retry_after: seconds }),
+});
+
+for (const example of ["plain", "react"]) {
+  const address = (what) => `${what}.${example}@example.com`;
+
+  test(`${example}: a person signs up, in one call with all attributes`, async (t) => {
+    const page = await visit(t, `/${example}/`);
+    await fill(page, { ...ADA, email: address("ada") });
+    await send(page);
+    await created(page);
+    const [create, ...more] = await service.creates(address("ada"));
+    assert.deepEqual(more, []);
+    const { given_name, family_name, name } = create;
+    assert.deepEqual([given_name, family_name, name], ["Ada", "Lovelace", "Ada Lovelace"]);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  test(`${example}: faults stand at their fields`, async (t) => {
+    const page = await visit(t, `/${example}/`);
+    await fill(page, { ...ADA, email: "nope", password: "abc" });
+    await send(page);
+    assert.match(await fault(page, "email"), /whole address/);
+    assert.match(await fault(page, "password"), /at least 8 characters/);
+    assert.equal(await page.evaluate(() => document.activeElement.name), "email");
+    assert.deepEqual(await axeViolations(page), []);
+    await fill(page, { email: address("mended"), password: ADA.password });
+    await send(page);
+    await created(page);
+  });
+
+  test(`${example}: a taken address is told beside it`, async (t) => {
+    const taken = { ...ADA, email: address("taken") };
+    await fetch(`${service.url}/signup`, { method: "POST", body: new URLSearchParams(taken) });
+    const page = await visit(t, `/${example}/`);
+    await fill(page, { ...taken, password: "Analytical-Engine-1837" });
+    await send(page);
+    assert.match(await fault(page, "email"), /account/);
+    await fill(page, { email: address("not.taken") });
+    await send(page);
+    await created(page);
+    assert.equal((await service.creates(address("not.taken"))).length, 1);
+  });
+
+  test(`${example}: the rules of the password follow what is typed`, async (t) => {
+    const page = await visit(t, `/${example}/`);
+    const rule = page.getByRole("listitem").filter({ hasText: "at least 8 characters" });
+    const before = await rule.textContent();
+    await fill(page, { password: "12345678" });
+    assert.notEqual(await rule.textContent(), before);
+  });
+
+  test(`${example}: a proof of work is solved when it is asked for`, async (t) => {
+    const page = await visit(t, `/strict/${example}/`);
+    await fill(page, { ...ADA, email: address("proof") });
+    await send(page);
+    await created(page);
+    assert.equal((await strict.creates(address("proof"))).length, 1);
+    assert.deepEqual(page.complaints, []);
+  });
+
+  test(`${example}: a double click sends once`, async (t) => {
+    const page = await visit(t, `/${example}/`);
+    const keys = await posts(page);
+    await service.fault({ route: "create_user", kind: "delay", delay_ms: 500 });
+    await fill(page, { ...ADA, email: address("double") });
+    await page.dblclick("form button");
+    await created(page);
+    assert.equal(keys.length, 1);
+    assert.equal((await service.creates(address("double"))).length, 1);
+  });
+
+  test(`${example}: a busy service is asked again with the same key`, async (t) => {
+    const page = await visit(t, `/${example}/`);
+    const keys = await posts(page, (nth) => nth === 1 && busy(1));
+    await fill(page, { ...ADA, email: address("busy") });
+    await send(page);
+    await created(page);
+    assert.equal(keys.length, 2);
+    assert.equal(keys[0], keys[1]);
+    assert.equal((await service.creates(address("busy"))).length, 1);
+  });
+
+  test(`${example}: a longer wait is left to the person, and kept`, async (t) => {
+    const page = await visit(t, `/${example}/`);
+    await page.clock.install();
+    const keys = await posts(page, (nth) => nth === 1 && busy(60));
+    await fill(page, { ...ADA, email: address("later") });
+    await send(page);
+    await page.getByRole("alert").filter({ hasText: "Try again in 60 s" }).waitFor();
+    // Enter, since a button may be out of reach.
+    await page.press("[name=email]", "Enter");
+    await page.clock.fastForward(59_000);
+    await page.press("[name=email]", "Enter");
+    assert.equal(keys.length, 1);
+    await page.clock.fastForward(2_000);
+    await send(page);
+    await created(page);
+    assert.equal(keys.length, 2);
+    assert.equal(keys[0], keys[1]);
+  });
+}
+
+test("plain: without JavaScript the service's pages take over", async (t) => {
+  const page = await open(chromium, t, `${shop}/plain/`, { javaScriptEnabled: false });
+  await page.evaluate(() => document.querySelectorAll("[required]").forEach((i) => (i.required = false)));
+  await fill(page, { ...ADA, email: "nope@example" });
+  await send(page);
+  await page.waitForURL(`${service.url}/signup`);
+  assert.match(await page.textContent("[role=alert]"), /whole address/);
+  await fill(page, { email: "plain.no.script@example.com", password: ADA.password });
+  await send(page);
+  await page.waitForURL("**/signup/success");
+  const [create] = await service.creates("plain.no.script@example.com");
+  assert.equal(create.name, "Ada Lovelace");
+});
+
+test("the types of the module and the React example are sound", () => {
+  const flags = ["--noEmit", "--strict", "--jsx", "react-jsx", "--target", "es2022"];
+  const more = ["--module", "esnext", "--moduleResolution", "bundler", "--noUncheckedIndexedAccess"];
+  const sources = ["main.tsx", "SignUp.tsx", "signup.d.ts"];
+  const tsc = join(modules, ".bin/tsc");
+  execFileSync(tsc, [...flags, ...more, ...sources], { cwd: app, stdio: "inherit" });
+});

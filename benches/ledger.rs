@@ -61,6 +61,7 @@ fn attempt(key: Candidates) -> NewAttempt {
         key: Some(NewKey { key, binding: Digest::from_bytes(rand::random()), expires_at }),
         user_id: PinnedUserId::random(),
         request_id: AttemptId::new(begun_at).to_string(),
+        terms: None,
         begun_at,
         leased_until: begun_at + Duration::from_secs(30),
         toll: Toll::default(),

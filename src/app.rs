@@ -117,6 +117,7 @@ impl App {
             gate,
             limits,
             lock,
+            terms,
             log: _,
         } = settings;
         let public = bind(http.address).await?;
@@ -128,7 +129,8 @@ impl App {
         let opened = ledger::open(&kept, &digests, access, now, &lifecycle, metrics.ledger());
         let ledger = opened.await?;
         lifecycle.spawn_background(count_unsettled(Arc::clone(&ledger), Arc::clone(&clock)));
-        let client = Client::start(&auth0, Arc::clone(&clock), Arc::clone(&metrics), &lifecycle)?;
+        let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
+        let client = Client::start(&auth0, terms, clock_of, metrics_of, &lifecycle)?;
         let client = Arc::new(client);
         let signups = Signups::new(signup::Parts {
             auth0: Arc::clone(&client),

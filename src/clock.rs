@@ -6,6 +6,8 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use time::OffsetDateTime;
+
 /// A source of wall-clock time.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// Now, since the Unix epoch. Zero before it.
@@ -20,5 +22,28 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+}
+
+/// A time since the Unix epoch as RFC 3339 has it, in UTC and of one width.
+pub fn utc(at: Duration) -> String {
+    let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
+    let Ok(time) = OffsetDateTime::from_unix_timestamp(seconds) else {
+        return "out of range".to_owned();
+    };
+    let (hour, minute, second) = time.to_hms();
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{:03}Z", time.date(), at.subsec_millis())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_rfc_3339_of_one_width() {
+        let time = utc(Duration::from_millis(1_790_000_000_007));
+        assert_eq!(time, "2026-09-21T14:13:20.007Z");
+        assert_eq!(utc(Duration::ZERO), "1970-01-01T00:00:00.000Z");
+        assert_eq!(utc(Duration::MAX), "out of range");
     }
 }

@@ -179,3 +179,44 @@ fn every_fault_of_limits_and_domains_is_named() {
     let output = run(&["config", "check"], &both);
     assert!(text(&output.stderr).contains("email.deny_domains"), "{output:?}");
 }
+
+#[test]
+fn every_fault_of_the_terms_is_named() {
+    let check = |faulty: &[(&str, &str)]| {
+        let output = run(&["config", "check"], &[&TENANT, faulty].concat());
+        (output.status.code(), text(&output.stderr))
+    };
+    let (version, url) = ("SIGNUP__TERMS__VERSION", "SIGNUP__TERMS__URL");
+    let (target, key) = ("SIGNUP__TERMS__TARGET", "SIGNUP__TERMS__KEY");
+    let good = [(version, "2026-11"), (url, "https://www.example.com/terms")];
+    assert_eq!(check(&good), (Some(0), String::new()));
+    let in_user = [good[0], good[1], (target, "user_metadata")];
+    let allowed = ("SIGNUP__USER_METADATA__ALLOW", "plan, terms");
+    assert_eq!(check(&[good[0], good[1], allowed]).0, Some(0), "it is kept elsewhere");
+    for (faulty, keys) in [
+        (vec![(version, "2026 11"), (url, "http://www.example.com")], vec![version, url]),
+        (vec![good[0]], vec!["terms.url (not set"]),
+        (vec![good[1]], vec!["terms.version (not set"]),
+        (
+            vec![
+                good[0],
+                good[1],
+                (target, "metadata"),
+                (key, "a.b"),
+                ("SIGNUP__TERMS__REQUIRED", "perhaps"),
+            ],
+            vec![target, key, "SIGNUP__TERMS__REQUIRED"],
+        ),
+        (vec![good[0], good[1], (key, "email_verified")], vec![key]),
+        ([in_user.as_slice(), &[allowed]].concat(), vec!["terms.key ("]),
+    ] {
+        let (status, stderr) = check(&faulty);
+        assert_eq!(status, Some(2), "{faulty:?}: {stderr}");
+        let head =
+            if keys.len() == 1 { "1 fault ".to_owned() } else { format!("{} faults ", keys.len()) };
+        assert!(stderr.contains(&head), "{head} in {stderr}");
+        for key in keys {
+            assert!(stderr.contains(key), "{key} in {stderr}");
+        }
+    }
+}

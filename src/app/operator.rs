@@ -50,9 +50,10 @@ impl Desk {
     /// # Errors
     /// When TLS cannot be set up or a setting cannot be sent.
     pub async fn settler(&self, settings: &Settings) -> Result<Settler, StartError> {
-        let Settings { auth0, ledger, signup, .. } = settings;
+        let Settings { auth0, ledger, signup, terms, .. } = settings;
         let clock = || Arc::clone(&self.clock);
-        let client = Client::start(auth0, clock(), Arc::new(Metrics::new()), &self.lifecycle)?;
+        let metrics = Arc::new(Metrics::new());
+        let client = Client::start(auth0, terms.clone(), clock(), metrics, &self.lifecycle)?;
         let signups = Signups::new(signup::Parts {
             auth0: Arc::new(client),
             ledger: Arc::clone(&self.ledger),

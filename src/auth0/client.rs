@@ -13,7 +13,7 @@ use url::Url;
 
 use super::answer::{classify, refuses_token};
 use super::budget::Class;
-use super::create_user::{self, User};
+use super::create_user::{self, Acceptance, Common, User};
 use super::error::{Error, Misconfiguration, Transport, transport};
 use super::gate::{Gate, Pass};
 use super::lookup::{self, ByEmail, LookupError};
@@ -21,7 +21,7 @@ use super::token::{Keeper, Token, TokenHealth, Tokens};
 use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
 use crate::clock::Clock;
-use crate::config::{Auth0Settings, VerifyEmail};
+use crate::config::{Auth0Settings, TermsMember};
 use crate::domain::{NewUser, full_user_id};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Metrics, Operation};
@@ -40,8 +40,7 @@ pub struct Client {
     pub(super) change_password: Url,
     /// The headers that are the same in every call.
     pub(super) headers: HeaderMap,
-    pub(super) connection: String,
-    verify_email: VerifyEmail,
+    pub(super) common: Common,
     tokens: Arc<Tokens>,
     gate: Gate,
     clock: Arc<dyn Clock>,
@@ -57,6 +56,7 @@ impl Client {
     /// When TLS cannot be set up or a setting cannot be sent.
     pub fn start(
         settings: &Auth0Settings,
+        terms: TermsMember,
         clock: Arc<dyn Clock>,
         metrics: Arc<Metrics>,
         lifecycle: &Lifecycle,
@@ -86,8 +86,11 @@ impl Client {
             users_by_email: format!("{}/api/v2/users-by-email", settings.base).parse()?,
             change_password: format!("{}/dbconnections/change_password", settings.base).parse()?,
             headers,
-            connection: settings.connection.clone(),
-            verify_email: settings.verify_email,
+            common: Common {
+                connection: settings.connection.clone(),
+                verify_email: settings.verify_email,
+                terms,
+            },
             tokens,
             gate: Gate::new(&settings.budget, &settings.breaker, &metrics),
             clock,
@@ -97,7 +100,7 @@ impl Client {
 
     /// Creates the user: one call, and a second only when the first was refused for its token.
     ///
-    /// `user_id` pins the user's id, without `auth0|`. `correlation_id` (at most 64 characters)
+    /// `user_id` pins the user's id, without `auth0|`; `terms` came accepted. `correlation_id` (at most 64 characters)
     /// shows up in the tenant's log. `pass` is [`Client::admit`]'s.
     ///
     /// # Errors
@@ -106,10 +109,11 @@ impl Client {
         &self,
         user: &NewUser,
         user_id: Option<&str>,
+        terms: Option<Acceptance<'_>>,
         correlation_id: &str,
         pass: Pass,
     ) -> Result<Created, Error> {
-        let body = create_user::body(&self.connection, self.verify_email, user, user_id)
+        let body = create_user::body(&self.common, user, user_id, terms)
             .map_err(|_| Error::InvalidBody)?;
         let request = || {
             let mut request = self.request(Method::POST, self.users.clone());
@@ -176,7 +180,7 @@ impl Client {
             self.call(Class::Lookup, None, || self.request(Method::GET, url.clone())).await;
         let found = answer
             .map_err(LookupError::from)
-            .and_then(|answer| lookup::by_email(&answer, &self.connection));
+            .and_then(|answer| lookup::by_email(&answer, &self.common.connection));
         let label = match &found {
             Ok(found) if found.users.is_empty() => "absent",
             Ok(_) => "found",

@@ -3,13 +3,16 @@
 //! The only place that exposes a password.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
+use serde::ser::{SerializeMap as _, Serializer};
 use serde::{Deserialize, Serialize};
 
-use crate::config::VerifyEmail;
+use crate::clock::utc;
+use crate::config::{TermsMember, TermsTarget, VerifyEmail};
 use crate::domain::metadata::MetadataValue;
-use crate::domain::{NewUser, full_user_id};
+use crate::domain::{NewUser, TermsVersion, full_user_id};
 
 /// The body of `POST /api/v2/users`: the root attributes given, and nothing blank, since Auth0
 /// refuses empty strings and nulls.
@@ -32,12 +35,69 @@ struct Body<'a> {
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     phone_number: Option<&'a str>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    user_metadata: &'a BTreeMap<String, MetadataValue>,
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    user_metadata: Metadata<'a>,
+    #[serde(skip_serializing_if = "Metadata::is_empty")]
+    app_metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verify_email: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
+}
+
+/// The terms that came accepted with a sign-up.
+///
+/// The time is that of the attempt, so that a call which is sent again has the same bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Acceptance<'a> {
+    /// Which terms.
+    pub version: &'a TermsVersion,
+    /// When, since the Unix epoch.
+    pub at: Duration,
+}
+
+/// One of the two objects that may hold anything: what the form gave, then what this service adds.
+#[derive(Default)]
+struct Metadata<'a> {
+    given: Option<&'a BTreeMap<String, MetadataValue>>,
+    terms: Option<(&'a str, Accepted<'a>)>,
+}
+
+/// What is kept of an acceptance.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    version: &'a str,
+    accepted_at: String,
+}
+
+impl Metadata<'_> {
+    fn is_empty(&self) -> bool {
+        self.terms.is_none() && self.given.is_none_or(BTreeMap::is_empty)
+    }
+}
+
+impl Serialize for Metadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        for (key, value) in self.given.into_iter().flatten() {
+            members.serialize_entry(key, value)?;
+        }
+        if let Some((key, accepted)) = &self.terms {
+            members.serialize_entry(key, accepted)?;
+        }
+        members.end()
+    }
+}
+
+/// What every create call of a deployment has in common.
+#[derive(Debug)]
+pub(super) struct Common {
+    /// The database connection's name.
+    pub(super) connection: String,
+    /// Whether the call says `verify_email`.
+    pub(super) verify_email: VerifyEmail,
+    /// Where it says which terms were accepted.
+    pub(super) terms: TermsMember,
 }
 
 /// The bytes of the call for this user.
@@ -45,13 +105,23 @@ struct Body<'a> {
 /// # Errors
 /// Never in practice: every member is text, a number or a truth value.
 pub(super) fn body(
-    connection: &str,
-    verify_email: VerifyEmail,
+    common: &Common,
     user: &NewUser,
     user_id: Option<&str>,
+    terms: Option<Acceptance<'_>>,
 ) -> Result<Bytes, serde_json::Error> {
+    let mut user_metadata = Metadata { given: Some(&user.user_metadata), terms: None };
+    let mut app_metadata = Metadata::default();
+    if let Some(Acceptance { version, at }) = terms {
+        let target = match common.terms.target {
+            TermsTarget::AppMetadata => &mut app_metadata,
+            TermsTarget::UserMetadata => &mut user_metadata,
+        };
+        let accepted = Accepted { version: version.as_str(), accepted_at: utc(at) };
+        target.terms = Some((&common.terms.key, accepted));
+    }
     let body = Body {
-        connection,
+        connection: &common.connection,
         email: user.email.as_ref(),
         password: user.password.expose(),
         given_name: user.given_name.as_ref().map(AsRef::as_ref),
@@ -61,8 +131,9 @@ pub(super) fn body(
         picture: user.picture.as_ref().map(AsRef::as_ref),
         username: user.username.as_ref().map(AsRef::as_ref),
         phone_number: user.phone_number.as_ref().map(AsRef::as_ref),
-        user_metadata: &user.user_metadata,
-        verify_email: match verify_email {
+        user_metadata,
+        app_metadata,
+        verify_email: match common.verify_email {
             VerifyEmail::Tenant => None,
             VerifyEmail::On => Some(true),
             VerifyEmail::Off => Some(false),

@@ -23,7 +23,7 @@ mod token_request;
 
 pub use budget::Class;
 pub use client::{Client, Created};
-pub use create_user::User;
+pub use create_user::{Acceptance, User};
 pub use error::{Error, Misconfiguration, Transport};
 pub use gate::Pass;
 pub use http_client::BuildError;

@@ -12,7 +12,8 @@ impl Client {
     /// Asks for the mail, in the name of this application. Auth0 answers alike whether there is
     /// such a user or not; what it answers otherwise is logged.
     pub async fn mail_new_password(&self, client_id: &str, email: &str) {
-        let body = json!({ "client_id": client_id, "email": email, "connection": self.connection });
+        let body =
+            json!({ "client_id": client_id, "email": email, "connection": self.common.connection });
         let started = Instant::now();
         let request = self.http.post(self.change_password.clone());
         let sent = request.headers(self.headers.clone()).body(body.to_string()).send().await;

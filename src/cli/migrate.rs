@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::output::{print, utc};
+use super::output::print;
 use super::{Layered, answer, block_on, environment};
 use crate::app::StartError;
-use crate::clock::{Clock as _, SystemClock};
+use crate::clock::{Clock as _, SystemClock, utc};
 use crate::config::{self, LedgerSettings};
 use crate::ledger;
 

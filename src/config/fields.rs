@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reader::Reader;
-use super::{email, metadata, password};
+use super::{email, metadata, password, terms};
 use crate::domain::rules::{NameOrder, Presence};
 use crate::domain::submission::Control;
 use crate::domain::{Field, PictureSchemes, Rules};
@@ -40,6 +40,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
     }
     let email = email::read(reader);
     let metadata = metadata::read(reader);
+    let terms = terms::read(reader);
     let password = password::read(reader)?;
     Some(Rules {
         presence,
@@ -48,6 +49,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
         picture,
         username: shortest..=longest,
         metadata,
+        terms,
         ignored: ignored.into_iter().collect(),
         password,
     })

@@ -28,6 +28,7 @@ mod proxies;
 mod reader;
 mod show;
 mod signup;
+mod terms;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -51,6 +52,7 @@ pub use protection::{BreakerSettings, BudgetSettings};
 pub use proxies::{ForwardedHeader, ProxySettings};
 pub use show::show;
 pub use signup::{GateSettings, SignupSettings};
+pub use terms::{TermsMember, TermsTarget};
 
 use crate::domain::Rules;
 use crate::texts::Locale;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub gate: GateSettings,
     /// How often somebody may post and attempt.
     pub limits: LimitSettings,
+    /// Where the create call says which terms were accepted.
+    pub terms: TermsMember,
     /// What is logged, and how.
     pub log: LogSettings,
 }
@@ -125,6 +129,7 @@ impl Settings {
         let lock = lock::read(&mut reader, &challenge);
         let existence = existence::read(&mut reader);
         let language = languages::read(&mut reader);
+        let terms = terms::read_member(&mut reader, rules.as_ref());
         let log = log::read(&mut reader);
         match (auth0, rules, ledger, existence) {
             (Some(auth0), Some(rules), Some(ledger), Some(existence)) => reader.finish(Self {
@@ -141,6 +146,7 @@ impl Settings {
                 language,
                 gate,
                 limits,
+                terms,
                 log,
             }),
             _ => Err(reader.into_faults()),

@@ -1,4 +1,4 @@
-//! `[page]` and `[terms]`: what people see, where they go from there, and what they agree to.
+//! `[page]`: what people see, and where they go from there.
 
 use url::Url;
 
@@ -93,7 +93,8 @@ fn fields(reader: &mut Reader<'_>) -> Vec<Field> {
     fields
 }
 
-fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
+/// An address that people are led to.
+pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
     let text = reader.text(key)?;
     let url = web_address(&text);
     if url.is_none() {

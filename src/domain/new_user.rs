@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::metadata::MetadataValue;
-use super::{EmailAddress, Password, PersonalName, PhoneNumber, PictureUrl, Username};
+use super::{
+    EmailAddress, Password, PersonalName, PhoneNumber, PictureUrl, TermsVersion, Username,
+};
 
 /// What the person gave, parsed, with the composed `name`. Made by [`Rules::check`] alone.
 ///
@@ -30,4 +32,6 @@ pub struct NewUser {
     pub phone_number: Option<PhoneNumber>,
     /// `user_metadata`, only keys the operator allows.
     pub user_metadata: BTreeMap<String, MetadataValue>,
+    /// The version of the terms that came accepted.
+    pub terms: Option<TermsVersion>,
 }

@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 
 use super::metadata::{self, MetadataRules};
 use super::password::{PasswordPolicy, Profile};
-use super::submission::{MAX_FAULTS, Slot, Submission, pointer};
+use super::submission::{Control, MAX_FAULTS, Slot, Submission, pointer};
 use super::{
     EmailAddress, EmailRules, Field, FieldError, NewUser, Password, PersonalName, PhoneNumber,
-    PictureSchemes, PictureUrl, Username, Violation,
+    PictureSchemes, PictureUrl, Terms, TermsVersion, Username, Violation,
 };
 
 /// Whether a field may, must or must not be given.
@@ -47,6 +47,8 @@ pub struct Rules {
     pub username: RangeInclusive<usize>,
     /// The keys of `user_metadata`.
     pub metadata: MetadataRules,
+    /// The terms that people accept; `None`: none are in force, and nothing is made of the field.
+    pub terms: Option<Terms>,
     /// Names that are taken and thrown away: a submit button, say.
     pub ignored: HashSet<String>,
     /// The tenant's password policy.
@@ -76,6 +78,7 @@ impl Rules {
             reading.text(Field::Username, |text| Username::parse(text, self.username.clone()));
         let phone_number = reading.text(Field::PhoneNumber, PhoneNumber::parse);
         let user_metadata = metadata::check(&self.metadata, form.metadata(), &mut reading.faults);
+        let terms = reading.terms();
         reading.unknown_names();
 
         if let Some(password) = &password {
@@ -111,6 +114,7 @@ impl Rules {
                 username,
                 phone_number,
                 user_metadata,
+                terms,
             });
         }
         // In the order of the form, with names that are no fields at the end.
@@ -202,6 +206,12 @@ impl Reading<'_> {
                 None
             }
         }
+    }
+
+    /// The version of the terms that is accepted.
+    fn terms(&mut self) -> Option<TermsVersion> {
+        let accepted = self.rules.terms.as_ref()?.accepted(self.form.control(Control::Terms));
+        accepted.map_err(|v| self.faults.push(FieldError::at("/terms", v))).ok().flatten()
     }
 
     fn unknown_names(&mut self) {

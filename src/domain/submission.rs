@@ -266,7 +266,7 @@ fn slot_of(value: Value<'_>, terms: bool) -> Result<Slot<'_>, Violation> {
         }
         Value::File => Err(Violation::NotAllowed),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            Err(Violation::WrongType { expected: "string" })
+            Err(Violation::WrongType { expected: if terms { "boolean" } else { "string" } })
         }
     }
 }

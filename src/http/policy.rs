@@ -13,7 +13,7 @@ use crate::abuse::{Challenges, Existence};
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
-use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Violation};
+use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Terms, Violation};
 use crate::page::script;
 use crate::texts::Locale;
 
@@ -66,6 +66,7 @@ fn document(
         "fields": fields(rules),
         "user_metadata": metadata(rules),
         "password": password(&rules.password, locale),
+        "terms": rules.terms.as_ref().map(terms),
         "challenge": challenges.described(),
         "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
@@ -139,6 +140,15 @@ fn key_of(rule: &MetadataRule) -> Value {
         }
         MetadataKind::Boolean => json!({ "type": kind, "required": required }),
     }
+}
+
+/// The terms in force, and what becomes of a form that does not accept them.
+fn terms(terms: &Terms) -> Value {
+    json!({
+        "version": terms.version.as_str(),
+        "url": terms.url.as_str(),
+        "required": terms.required,
+    })
 }
 
 /// The password's rules: as numbers, to judge by, and in words, to show.

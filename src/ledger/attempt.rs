@@ -7,6 +7,7 @@ use uuid::{Builder, Uuid};
 
 use super::digest::{Candidates, Digest};
 use super::toll::Toll;
+use crate::domain::TermsVersion;
 
 /// One attempt to sign somebody up. A UUID v7: unique, and in order of time, so that new rows land
 /// side by side and old ones are removed in one stretch.
@@ -94,6 +95,8 @@ pub struct NewAttempt {
     pub user_id: PinnedUserId,
     /// The request that carried it.
     pub request_id: String,
+    /// The terms that came accepted with it, and are in its create call.
+    pub terms: Option<TermsVersion>,
     /// Now.
     pub begun_at: Duration,
     /// Until when this process surely has ended its work on it: the attempt's whole deadline and
@@ -299,6 +302,8 @@ pub struct Attempt {
     pub owner: Option<Uuid>,
     /// How often a settler has looked.
     pub looks: u32,
+    /// The terms that came accepted with it, and are in its create call.
+    pub terms: Option<TermsVersion>,
 }
 
 /// An idempotency key that is written down.

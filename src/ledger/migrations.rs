@@ -25,7 +25,7 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
-pub(super) const SQLITE: [Script; 2] = [
+pub(super) const SQLITE: [Script; 3] = [
     Script {
         version: 1,
         name: "attempts",
@@ -36,9 +36,14 @@ pub(super) const SQLITE: [Script; 2] = [
         name: "redeemed_proofs",
         sql: include_str!("../../migrations/sqlite/0002_redeemed_proofs.sql"),
     },
+    Script {
+        version: 3,
+        name: "terms",
+        sql: include_str!("../../migrations/sqlite/0003_terms.sql"),
+    },
 ];
 
-pub(super) const POSTGRES: [Script; 3] = [
+pub(super) const POSTGRES: [Script; 4] = [
     Script {
         version: 1,
         name: "attempts",
@@ -53,6 +58,11 @@ pub(super) const POSTGRES: [Script; 3] = [
         version: 3,
         name: "limits",
         sql: include_str!("../../migrations/postgres/0003_limits.sql"),
+    },
+    Script {
+        version: 4,
+        name: "terms",
+        sql: include_str!("../../migrations/postgres/0004_terms.sql"),
     },
 ];
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::attempt::KeptKey;
 use super::{Attempt, Digest, PinnedUserId, State};
+use crate::domain::TermsVersion;
 
 /// The columns of `attempts`, in the order of every statement that returns rows. The statements
 /// spell them out; the suite fails when the two differ.
@@ -28,6 +29,7 @@ pub(super) struct Stored {
     pub(super) due_at: Option<i64>,
     pub(super) owner: Option<Uuid>,
     pub(super) looks: i64,
+    pub(super) terms_version: Option<String>,
 }
 
 /// A column holds what this program does not write.
@@ -52,6 +54,10 @@ impl Stored {
         };
         let optional =
             |millis: Option<i64>, column| millis.map(|at| duration(at, column)).transpose();
+        let terms = self
+            .terms_version
+            .map(|version| TermsVersion::parse(&version).ok_or(Malformed("terms_version")));
+        let terms = terms.transpose()?;
         Ok(Attempt {
             id: self.id.into(),
             email: digest(&self.email_digest, "email_digest")?,
@@ -68,6 +74,7 @@ impl Stored {
             due_at: optional(self.due_at, "due_at")?,
             owner: self.owner,
             looks: u32::try_from(self.looks).map_err(|_| Malformed("looks"))?,
+            terms,
         })
     }
 }

@@ -4,7 +4,11 @@ use std::fmt;
 
 use crate::domain::Field;
 use crate::domain::submission::{Control, METADATA, Slot, Submission};
+use crate::domain::terms::says_yes;
 use crate::domain::value::Value;
+
+/// What the boxes of the form send.
+pub(super) const TICKED: &str = "true";
 
 /// The values of a form that are shown again, and what steers it.
 ///
@@ -21,8 +25,6 @@ pub struct Filled {
     pub ui_locales: Option<String>,
     /// `form_token`
     pub form_token: Option<String>,
-    /// Whether the box of the terms was ticked.
-    pub terms: bool,
 }
 
 impl Filled {
@@ -61,6 +63,9 @@ impl Filled {
             };
             values.push((metadata_name(key), text));
         }
+        if says_yes(form.control(Control::Terms)) == Some(true) {
+            values.push((Control::Terms.name().to_owned(), TICKED.to_owned()));
+        }
         let control = |control: Control| match form.control(control) {
             Slot::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),
             Slot::Text(_) | Slot::Absent | Slot::Faulty => None,
@@ -71,7 +76,6 @@ impl Filled {
             return_to: control(Control::ReturnTo),
             ui_locales: control(Control::UiLocales).or(ui_locales),
             form_token: control(Control::FormToken),
-            terms: control(Control::Terms).is_some_and(|text| text != "false"),
         }
     }
 

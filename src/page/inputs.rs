@@ -3,11 +3,14 @@
 //! No input has a `maxlength`: it would cut a pasted password without a word. What is too long is
 //! told by the rules.
 
+use url::Url;
+
 use super::filled::metadata_name;
 use crate::config::PageSettings;
-use crate::domain::Field;
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::rules::{Presence, Rules};
+use crate::domain::submission::Control;
+use crate::domain::{Field, Terms};
 
 /// One input of the form.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(super) struct Input {
 pub(super) enum Label {
     /// The language's.
     Field(Field),
+    /// The language's word for the terms.
+    Terms,
     /// The operator's: the key of `user_metadata`, made readable.
     Own(String),
 }
@@ -45,6 +50,8 @@ pub(super) enum Kind {
     Choice(Vec<String>),
     /// A box to tick.
     Box,
+    /// The box of the terms, with where they can be read.
+    Terms(Url),
 }
 
 /// The attributes of a line of text.
@@ -68,7 +75,7 @@ impl Line {
 }
 
 /// The inputs of the form, in the order in which they stand on it: who, then how to log in, then
-/// the rest.
+/// the rest, and the terms last.
 pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
     const ORDER: [Field; Field::ALL.len()] = [
         Field::GivenName,
@@ -82,7 +89,8 @@ pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
         Field::Picture,
     ];
     let fields = ORDER.into_iter().filter_map(|field| of_field(field, settings, rules));
-    fields.chain(rules.metadata.iter().map(|(key, rule)| of_metadata(key, rule))).collect()
+    let metadata = rules.metadata.iter().map(|(key, rule)| of_metadata(key, rule));
+    fields.chain(metadata).chain(rules.terms.iter().map(of_terms)).collect()
 }
 
 fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Input> {
@@ -134,6 +142,16 @@ fn of_metadata(key: &str, rule: &MetadataRule) -> Input {
             MetadataKind::Boolean => Kind::Box,
         },
         required: rule.required,
+        asked: true,
+    }
+}
+
+fn of_terms(terms: &Terms) -> Input {
+    Input {
+        name: Control::Terms.name().to_owned(),
+        label: Label::Terms,
+        kind: Kind::Terms(terms.url.clone()),
+        required: terms.required,
         asked: true,
     }
 }

@@ -221,6 +221,7 @@ impl Shown<'_> {
 fn label<'a>(input: &'a Input, words: &'a Words) -> &'a str {
     match &input.label {
         Label::Field(field) => words.field(*field),
+        Label::Terms => &words.terms,
         Label::Own(text) => text,
     }
 }

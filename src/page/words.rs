@@ -48,7 +48,7 @@ macro_rules! words {
 
 words! {
     create_account error optional show show_password password_rules type_again submit
-    have_account log_in reset_password privacy choose created created_mail created_log_in
+    terms accept_terms new_tab have_account log_in reset_password privacy choose created created_mail created_log_in
     back_to_form reference leave_empty script_suggestion script_offline script_wait script_working
     script_met script_unmet
 }
@@ -70,6 +70,13 @@ impl Words {
     pub(super) fn field(&self, field: Field) -> &str {
         let at = Field::ALL.iter().position(|known| *known == field);
         at.and_then(|at| self.fields.get(at)).map_or("", Cow::as_ref)
+    }
+
+    /// The sentence beside the box of the terms: what stands before the link, in it and behind it.
+    pub(super) fn acceptance(&self) -> (&str, &str, &str) {
+        let (before, rest) = self.accept_terms.split_once('[').unwrap_or_default();
+        let (link, after) = rest.split_once(']').unwrap_or_default();
+        (before, link, after)
     }
 
     /// What the script says by itself, in JSON.
@@ -97,5 +104,21 @@ impl Words {
     pub(crate) fn keys() -> impl Iterator<Item = String> {
         let plain = Self::NAMES.iter().chain(&["try_again_in"]).map(|name| format!("{KEY}.{name}"));
         plain.chain(Field::ALL.into_iter().map(|field| format!("field.{field}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_to_the_terms_is_in_the_sentence_of_every_language() {
+        for locale in Locale::ALL {
+            let words = Words::of(locale);
+            let (before, link, after) = words.acceptance();
+            assert_eq!(format!("{before}[{link}]{after}"), words.accept_terms, "{locale:?}");
+            assert!(!link.is_empty() && !format!("{before}{after}").trim().is_empty());
+            assert!(!after.contains(['[', ']']) && !words.terms.is_empty(), "{locale:?}");
+        }
     }
 }

@@ -10,6 +10,7 @@ use super::outcome::{Done, Outcome};
 use super::recent::{Made, Turn};
 use super::settle::{Attempting, Settled};
 use super::{Admission, POLL, Person, Refusal, Shared, Toll};
+use crate::domain::TermsVersion;
 use crate::ledger::{
     AttemptId, Basis, Begun, Finish, LedgerError, NewAttempt, NewKey, PinnedUserId,
 };
@@ -87,7 +88,7 @@ impl Shared {
         turn: &Turn,
     ) -> (Done, Option<Made>) {
         for _ in 0..BEGINNINGS {
-            let made = Made::new(self.clock.now());
+            let made = Made::new(self.clock.now(), person.user.terms.clone());
             // Given once: a beginning that meets a key has given it all the same.
             let toll = std::mem::take(&mut toll);
             let begun = self.ledger.begin(self.new_attempt(person, &made, toll)).await;
@@ -151,6 +152,7 @@ impl Shared {
             user_id: &made.user_id,
             request_id: &person.request_id,
             begun_at: made.begun_at,
+            terms: made.terms.as_ref(),
             in_doubt,
             is_quiet: false,
             deadline: Instant::now() + self.times.retry,
@@ -168,6 +170,7 @@ impl Shared {
             }),
             user_id: made.user_id.clone(),
             request_id: person.request_id.clone(),
+            terms: made.terms.clone(),
             begun_at: made.begun_at,
             leased_until: made.begun_at + self.times.lease,
             toll,
@@ -208,7 +211,7 @@ impl Shared {
 }
 
 impl Made {
-    fn new(now: Duration) -> Self {
-        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now }
+    fn new(now: Duration, terms: Option<TermsVersion>) -> Self {
+        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now, terms }
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::outcome::{Done, Outcome};
+use crate::domain::TermsVersion;
 use crate::ledger::{AttemptId, Digest, PinnedUserId};
 
 /// How long the outcome of a sign-up without a key is remembered.
@@ -50,6 +51,8 @@ pub(super) struct Made {
     pub(super) id: AttemptId,
     pub(super) user_id: PinnedUserId,
     pub(super) begun_at: Duration,
+    /// The terms that its call says were accepted.
+    pub(super) terms: Option<TermsVersion>,
 }
 
 /// What [`Recent::enter`] found.

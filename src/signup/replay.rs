@@ -142,6 +142,11 @@ impl Shared {
 
 impl From<&Attempt> for Made {
     fn from(attempt: &Attempt) -> Self {
-        Self { id: attempt.id, user_id: attempt.user_id.clone(), begun_at: attempt.begun_at }
+        Self {
+            id: attempt.id,
+            user_id: attempt.user_id.clone(),
+            begun_at: attempt.begun_at,
+            terms: attempt.terms.clone(),
+        }
     }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::outcome::{Done, Outcome};
-use crate::auth0::{Class, Client, Created, Error, LookupError, Pass, Transport, User};
+use crate::auth0::{Acceptance, Class, Client, Created, Error, LookupError, Pass, Transport, User};
 use crate::clock::Clock;
-use crate::domain::{NewUser, full_user_id};
+use crate::domain::{NewUser, TermsVersion, full_user_id};
 use crate::ledger::{Attempt, AttemptId, Candidates, Find, Ledger, PinnedUserId, State, Verdict};
 
 /// How often a call that surely was not sent, or was told to wait, is tried in all.
@@ -91,6 +91,8 @@ pub(super) struct Attempting<'a> {
     pub(super) request_id: &'a str,
     /// When the attempt began, since the Unix epoch.
     pub(super) begun_at: Duration,
+    /// The terms that came accepted.
+    pub(super) terms: Option<&'a TermsVersion>,
     /// Whether a call of this attempt may have been acted on, as far as has come out.
     pub(super) in_doubt: &'a AtomicBool,
     /// Whether the earlier calls of this attempt, if there were any, surely have ended.
@@ -231,6 +233,7 @@ impl Attempting<'_> {
     /// tenant had no room for it.
     async fn create(&self, mut pass: Option<Pass>) -> Result<Created, Error> {
         let user_id = (!self.pin.is_off()).then(|| self.user_id.as_str());
+        let terms = self.terms.map(|version| Acceptance { version, at: self.begun_at });
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
@@ -241,7 +244,7 @@ impl Attempting<'_> {
             };
             let before = self.in_doubt.swap(true, Ordering::Relaxed);
             let result =
-                self.auth0.create_user(self.user, user_id, self.request_id, admitted).await;
+                self.auth0.create_user(self.user, user_id, terms, self.request_id, admitted).await;
             if matches!(result, Err(Error::NotSent(_) | Error::RateLimited { .. })) {
                 self.in_doubt.store(before, Ordering::Relaxed);
             }

@@ -257,7 +257,13 @@ impl TestApp {
     }
 
     /// Stops the app and starts it again on the same ledger and tenant.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        self.restart_with(&[]).await
+    }
+
+    /// The same with other settings: keys of `config/default.toml`.
+    pub(crate) async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
+        self.settings.extend(settings.iter().map(|(key, value)| (variable(key), value.into())));
         self.stop().await.unwrap();
         Self::start(self.auth0, self.folder, None, self.settings, Arc::new(SystemClock)).await
     }
@@ -300,8 +306,7 @@ impl TestAppBuilder {
 
     /// Sets a key of `config/default.toml`.
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
-        let name = format!("SIGNUP__{}", key.replace('.', "__").to_uppercase());
-        self.settings.push((name.into(), value.into()));
+        self.settings.push((variable(key), value.into()));
         self
     }
 
@@ -319,6 +324,11 @@ impl TestAppBuilder {
         let folder = TempDir::new();
         TestApp::start(auth0, folder, self.file, self.settings, self.clock).await
     }
+}
+
+/// The environment's name of a key.
+fn variable(key: &str) -> OsString {
+    format!("SIGNUP__{}", key.replace('.', "__").to_uppercase()).into()
 }
 
 impl Answer {

@@ -72,7 +72,7 @@ async fn nobody_there_counts_only_so_long_after_the_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_look_that_a_sign_up_overtook_settles_nothing() {
-    let desk = Arc::new(Desk::open_with(("SIGNUP__AUTH0__TIMEOUT_MS", "10000")).await);
+    let desk = Arc::new(Desk::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "10000")]).await);
     desk.sign_up(&ada_with("email", "grace@example.com")).await;
     desk.lose("ada@example.com", Fault::answer(500)).await;
     desk.auth0.clear_faults();
@@ -120,7 +120,7 @@ async fn a_scope_that_is_missing_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_is_under_way_is_left_alone() {
-    let desk = Desk::open_with(("SIGNUP__AUTH0__TIMEOUT_MS", "10000")).await;
+    let desk = Desk::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "10000")]).await;
     desk.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(2)));
     let form = ada();
     let operator = async {

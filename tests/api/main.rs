@@ -47,5 +47,6 @@ mod probes;
 mod proxies;
 mod settlement;
 mod slow_clients;
+mod terms;
 mod token;
 mod twins;

@@ -29,17 +29,17 @@ pub(crate) struct Said {
 
 impl Desk {
     pub(crate) async fn open() -> Self {
-        Self::open_with(("SIGNUP__AUTH0__TIMEOUT_MS", "300")).await
+        Self::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "300")]).await
     }
 
-    pub(crate) async fn open_with(setting: (&str, &str)) -> Self {
+    pub(crate) async fn open_with(more: &[(&str, &str)]) -> Self {
         let auth0 = Emulator::builder().start().await.unwrap();
         let settings = [
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
             // The settler of the service is slower than the operator.
             ("SIGNUP__SETTLEMENT__NOT_CREATED_AFTER_MS", "3600000"),
-            setting,
         ];
+        let settings = [&settings, more].concat();
         let service = Process::start(&auth0, &settings).await;
         Self { auth0, service }
     }

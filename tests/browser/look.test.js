@@ -9,6 +9,8 @@ const chromium = await browser();
 const service = await Service.start({
   "page.login_url": "https://www.example.com/login",
   "page.reset_url": "https://www.example.com/reset",
+  "terms.version": "2026-11",
+  "terms.url": "https://www.example.com/terms",
 });
 const form = `${service.url}/signup`;
 
@@ -23,6 +25,7 @@ const STATES = {
   taken: async (page) => {
     await page.goto(form);
     await fill(page, { ...ADA, password: "Analytical-Engine-1837" });
+    await page.check("#terms");
     await sendPlainly(page);
   },
   success: async (page) => page.goto(`${form}/success`),
@@ -38,7 +41,7 @@ const WAYS = {
   "in forced colours": { forcedColors: "active" },
 };
 
-const known = { email: ADA.email, password: ADA.password };
+const known = { email: ADA.email, password: ADA.password, terms: "true" };
 await fetch(form, { method: "POST", body: new URLSearchParams(known) });
 
 for (const [way, options] of Object.entries(WAYS)) {

@@ -34,6 +34,7 @@ pub(crate) fn keyless(at: Duration) -> NewAttempt {
         key: None,
         user_id: PinnedUserId::random(),
         request_id: "request-1".to_owned(),
+        terms: None,
         begun_at: at,
         leased_until: at + DEADLINE,
         toll: Toll::default(),

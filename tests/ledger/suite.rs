@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth0_signup::domain::TermsVersion;
 use auth0_signup::ledger::{
     Access, Attempt, AttemptId, Basis, Begun, Candidates, Find, Finish, Ledger, NewAttempt,
     OpenError, State, Unsettled, Verdict,
@@ -70,8 +71,12 @@ async fn get(ledger: &Arc<dyn Ledger>, id: AttemptId) -> Attempt {
 
 async fn a_row_comes_back_as_it_was_written(backend: Backend) {
     let ledger = backend.open().await;
-    let new = keyed(1, NOW);
+    let terms = TermsVersion::parse("2026-11");
+    let new = NewAttempt { terms: terms.clone(), ..keyed(1, NOW) };
     assert_eq!(begin(&ledger, &new).await, Begun::New);
+    let without = keyless(NOW);
+    begin(&ledger, &without).await;
+    assert_eq!(get(&ledger, without.id).await.terms, None);
     let row = get(&ledger, new.id).await;
     assert_eq!((row.id, row.email, row.state), (new.id, new.email, State::Open));
     assert_eq!((&row.user_id, &row.request_id), (&new.user_id, &new.request_id));
@@ -85,7 +90,7 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
     assert!(ledger.finish(end.clone()).await.unwrap());
     let row = get(&ledger, new.id).await;
     assert_eq!((row.state, row.code.as_deref()), (State::Created, Some("created")));
-    assert_eq!(row.auth0_user_id.as_deref(), Some("other"));
+    assert_eq!((row.auth0_user_id.as_deref(), row.terms), (Some("other"), terms));
     assert_eq!(row.auth0_request_id, end.auth0_request_id);
     assert_eq!((row.finished_at, row.due_at), (Some(end.finished_at), None));
     assert_eq!(ledger.get(AttemptId::new(NOW)).await.unwrap(), None);

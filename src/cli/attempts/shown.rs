@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::super::output::utc;
+use crate::clock::utc;
 use crate::domain::full_user_id;
 use crate::ledger::{Attempt, State};
 
@@ -28,6 +28,7 @@ pub(super) struct Shown {
     due_at: Option<String>,
     looks: u32,
     key_expires_at: Option<String>,
+    terms_version: Option<String>,
 }
 
 impl Shown {
@@ -50,6 +51,7 @@ impl Shown {
             due_at: attempt.due_at.map(utc),
             looks: attempt.looks,
             key_expires_at: attempt.key.as_ref().map(|key| utc(key.expires_at)),
+            terms_version: attempt.terms.as_ref().map(|terms| terms.as_str().to_owned()),
         }
     }
 
@@ -106,6 +108,7 @@ fn detail(attempt: &Shown) -> String {
         ("due", attempt.due_at.as_ref()),
         ("looks", looks.as_ref()),
         ("key replays until", attempt.key_expires_at.as_ref()),
+        ("terms", attempt.terms_version.as_ref()),
     ];
     for (name, value) in facts {
         if let Some(value) = value {

@@ -38,6 +38,8 @@ pub struct SignUp {
     pub phone_number: Option<String>,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
+    /// That the terms are accepted; in a form `true`, `on`, `1` or `yes`.
+    pub terms: Option<bool>,
     /// The languages of the answer, the most wanted first.
     #[schema(example = "de-AT en")]
     pub ui_locales: Option<String>,
@@ -135,6 +137,8 @@ pub struct Policy {
     pub user_metadata: BTreeMap<String, Value>,
     /// The password's rules.
     pub password: BTreeMap<String, Value>,
+    /// The terms that people accept; null where there are none.
+    pub terms: Option<BTreeMap<String, Value>>,
     /// Which proofs are asked for, and where.
     pub challenge: BTreeMap<String, Value>,
     /// Whether callers are told that an address is taken.
@@ -174,6 +178,8 @@ pub struct Auth0SignUp {
     pub phone_number: Option<String>,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
+    /// That the terms are accepted.
+    pub terms: Option<bool>,
 }
 
 /// The new user as Auth0's public endpoint answers, with the attributes that were given.

@@ -15,7 +15,7 @@ macro_rules! columns {
     () => {
         "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
          request_id, auth0_request_id, state, code, begun_at, finished_at, connection_ended_at, \
-         due_at, owner, looks"
+         due_at, owner, looks, terms_version"
     };
 }
 pub(super) use columns;
@@ -146,5 +146,6 @@ fn stored(row: &PgRow) -> Result<Stored, Error> {
         due_at: row.try_get(14)?,
         owner: row.try_get(15)?,
         looks: row.try_get::<i32, _>(16)?.into(),
+        terms_version: row.try_get(17)?,
     })
 }

@@ -11,13 +11,13 @@ macro_rules! write_sql {
             $tolls,
             "begun AS ( \
               INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, \
-                user_id, request_id, state, begun_at, due_at) \
+                user_id, request_id, state, begun_at, due_at, terms_version) \
               SELECT id, email_digest, key_digest, binding_digest, key_expires_at, \
-                user_id, request_id, 0, begun_at, due_at \
+                user_id, request_id, 0, begun_at, due_at, terms_version \
               FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], \
-                $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[]) \
+                $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[]) \
                 AS new (id, email_digest, key_digest, previous_digest, binding_digest, \
-                key_expires_at, user_id, request_id, begun_at, due_at) \
+                key_expires_at, user_id, request_id, begun_at, due_at, terms_version) \
               WHERE NOT EXISTS (SELECT FROM attempts known \
                 WHERE known.key_digest = new.previous_digest \
                 AND known.key_digest IS NOT NULL AND known.key_expires_at > new.begun_at) ",
@@ -34,8 +34,8 @@ macro_rules! write_sql {
                 key_digest = CASE WHEN f.state <> 4 THEN a.key_digest END, \
                 binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
                 key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
-              FROM unnest($11::uuid[], $12::smallint[], $13::text[], $14::text[], $15::text[], \
-                $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[]) \
+              FROM unnest($12::uuid[], $13::smallint[], $14::text[], $15::text[], $16::text[], \
+                $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[]) \
                 AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
                 connection_ended_at, due_at, held) \
               WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state = 4)) \
@@ -63,7 +63,7 @@ pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
       INSERT INTO limits AS l (bucket, tat, every, burst, granted, refused) \
       SELECT bucket, now + every * least(permits, burst), every, burst, least(permits, burst), \
         permits - least(permits, burst) \
-      FROM unnest($20::bytea[], $21::bigint[], $22::bigint[], $23::bigint[]) \
+      FROM unnest($21::bytea[], $22::bigint[], $23::bigint[], $24::bigint[]) \
         AS asked (bucket, permits, every, burst), \
         (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now OFFSET 0) AS clock \
       ON CONFLICT (bucket) DO UPDATE SET (tat, every, burst, granted, refused) = ( \
@@ -81,12 +81,12 @@ pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
       SELECT bucket, refused, ahead FROM spent WHERE refused > 0 \
     ), limited AS MATERIALIZED ( \
       SELECT coalesce(array_agg(place.id), '{}') AS ids FROM short \
-      JOIN unnest($24::uuid[], $25::bytea[], $26::bigint[]) AS place (id, bucket, after) \
+      JOIN unnest($25::uuid[], $26::bytea[], $27::bigint[]) AS place (id, bucket, after) \
         ON place.bucket = short.bucket AND place.after < short.refused \
     ), redeemed AS ( \
       INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) \
       SELECT proof, id, expires_at \
-      FROM unnest($27::bytea[], $28::uuid[], $29::bigint[]) AS given (proof, id, expires_at) \
+      FROM unnest($28::bytea[], $29::uuid[], $30::bigint[]) AS given (proof, id, expires_at) \
       WHERE id <> ALL ((SELECT ids FROM limited)::uuid[]) \
       ON CONFLICT DO NOTHING \
       RETURNING attempt_id \
@@ -94,7 +94,7 @@ pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
       SELECT coalesce(array_agg(attempt_id), '{}') AS ids FROM redeemed \
     ), "
     where "AND new.id <> ALL ((SELECT ids FROM limited)::uuid[]) \
-      AND (new.id <> ALL ($28::uuid[]) OR new.id = ANY ((SELECT ids FROM paid)::uuid[])) "
+      AND (new.id <> ALL ($29::uuid[]) OR new.id = ANY ((SELECT ids FROM paid)::uuid[])) "
     select ", (SELECT ids FROM paid), \
       (SELECT array_agg(bucket ORDER BY bucket) FROM short), \
       (SELECT array_agg(refused ORDER BY bucket) FROM short), \

@@ -152,6 +152,7 @@ mod tests {
             key: None,
             user_id: PinnedUserId::random(),
             request_id: String::new(),
+            terms: None,
             begun_at: Duration::ZERO,
             leased_until: Duration::ZERO,
             toll: Toll { charges: buckets.iter().map(charge).collect(), redeem: None },

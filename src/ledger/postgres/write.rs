@@ -28,6 +28,7 @@ macro_rules! bind {
             .bind(list($begins, |new| new.request_id.as_str()))
             .bind(list($begins, |new| millis(new.begun_at)))
             .bind(list($begins, |new| millis(new.leased_until)))
+            .bind(list($begins, |new| Some(new.terms.as_ref()?.as_str())))
             .bind(list($finishes, |end| *end.id.as_uuid()))
             .bind(list($finishes, |end| end.verdict.state().number()))
             .bind(list($finishes, |end| end.code))

@@ -8,6 +8,7 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, Row, params};
 use uuid::Uuid;
 
+use crate::domain::TermsVersion;
 use crate::ledger::stored::{Stored, millis};
 use crate::ledger::{
     Attempt, AttemptId, Begun, Candidates, Digest, Find, Finish, NewAttempt, Redemption, State,
@@ -19,13 +20,14 @@ macro_rules! columns {
     () => {
         "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
          request_id, auth0_request_id, state, code, begun_at, finished_at, connection_ended_at, \
-         due_at, owner, looks"
+         due_at, owner, looks, terms_version"
     };
 }
 
 const INSERT: &str = "\
     INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, user_id, \
-    request_id, state, begun_at, due_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9) \
+    request_id, state, begun_at, due_at, terms_version) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) \
     ON CONFLICT (key_digest) WHERE key_digest IS NOT NULL DO NOTHING";
 
 const REDEEM: &str = "\
@@ -160,6 +162,7 @@ fn insert(connection: &Connection, attempt: &NewAttempt) -> Result<bool> {
         attempt.request_id,
         millis(attempt.begun_at),
         millis(attempt.leased_until),
+        attempt.terms.as_ref().map(TermsVersion::as_str),
     ])?;
     Ok(rows == 1)
 }
@@ -306,6 +309,7 @@ fn attempt(row: &Row<'_>) -> Result<Attempt> {
         due_at: row.get(14)?,
         owner: row.get::<_, Option<[u8; 16]>>(15)?.map(Uuid::from_bytes),
         looks: row.get(16)?,
+        terms_version: row.get(17)?,
     };
     stored.parse().map_err(|malformed| {
         rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(malformed))

@@ -1,0 +1,227 @@
+//! The terms: what a form has to say, and what the tenant, the ledger and front ends are told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Route};
+use auth0_signup::clock::Clock;
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::operator::Desk;
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+const URL: &str = "https://www.example.com/terms";
+
+/// A clock that goes on a second each time somebody looks.
+#[derive(Debug, Default)]
+struct Hasty(std::sync::atomic::AtomicU64);
+
+impl Clock for Hasty {
+    fn now(&self) -> Duration {
+        let seconds = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Duration::from_millis(1_795_602_878_042) + Duration::from_secs(seconds)
+    }
+}
+
+fn with_terms() -> TestAppBuilder {
+    TestApp::builder().set("terms.version", "2026-11").set("terms.url", URL)
+}
+
+/// The raw body of the one create call, and the time that it says, cut out of it.
+fn the_body(app: &TestApp) -> (String, String) {
+    let creates = app.creates();
+    assert_eq!(creates.len(), 1, "create-user calls");
+    let body = String::from_utf8(creates[0].body.to_vec()).unwrap();
+    let (before, rest) = body.split_once(r#""accepted_at":""#).expect("a time");
+    let (at, after) = rest.split_once('"').unwrap();
+    let (after, id) = after.split_once(r#","user_id":""#).unwrap();
+    assert_eq!(id.len(), 26, "{body}");
+    (format!(r#"{before}"accepted_at":"…"{after}"#), at.to_owned())
+}
+
+#[tokio::test]
+async fn an_acceptance_is_in_the_create_call_with_version_and_time() {
+    let app = with_terms().clock(Arc::new(Hasty::default())).spawn().await;
+    let answer = app.sign_up(&ada_with("terms", true)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let (body, at) = the_body(&app);
+    assert_eq!(
+        body,
+        r#"{"connection":"Username-Password-Authentication","email":"ada@example.com","password":"Difference-Engine-1843","given_name":"Ada","family_name":"Lovelace","name":"Ada Lovelace","app_metadata":{"terms":{"version":"2026-11","accepted_at":"…"}}"#
+    );
+    let of_the_clock = at.strip_prefix("2026-11-25T").and_then(|at| at.strip_suffix(".042Z"));
+    assert!(of_the_clock.is_some_and(|at| at.len() == 8), "{at}");
+    assert_eq!(app.auth0.users()[0]["app_metadata"]["terms"]["version"], "2026-11");
+    assert!(!answer.text.contains("metadata"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn user_metadata_holds_it_beside_what_the_form_gave() {
+    let app = with_terms()
+        .set("terms.target", "user_metadata")
+        .set("terms.key", "legal")
+        .set("user_metadata.allow", "plan, zoo")
+        .spawn()
+        .await;
+    let forged = json!({"plan": "free", "legal": {"version": "0"}});
+    let mut form = ada_with("terms", "on");
+    form["user_metadata"] = forged;
+    let refused = app.sign_up(&form).await;
+    assert_eq!(refused.errors(), [("/user_metadata/legal".into(), "unknown_field".into())]);
+    form["user_metadata"] = json!({"plan": "free", "zoo": "yes"});
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    let (body, _) = the_body(&app);
+    let metadata = r#","user_metadata":{"plan":"free","zoo":"yes","legal":{"version":"2026-11","accepted_at":"…"}}"#;
+    assert!(body.ends_with(metadata), "{body}");
+    assert!(!body.contains("app_metadata"), "{body}");
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_accept_them_hears_so_with_everything_else() {
+    let app = with_terms().spawn().await;
+    let error = |code: &str| ("/terms".to_owned(), code.to_owned());
+    for refused in [json!(null), json!(false), json!(""), json!("false"), json!("off")] {
+        let answer = app.sign_up(&ada_with("terms", refused.clone())).await;
+        assert_eq!(answer.errors(), [error("terms_required")], "{refused}");
+    }
+    assert_eq!(app.sign_up(&ada()).await.errors(), [error("terms_required")]);
+    let neither = app.sign_up(&ada_with("terms", "2026-11")).await;
+    assert_eq!(neither.errors(), [error("malformed")]);
+    let wrong = app.sign_up(&ada_with("terms", 1)).await;
+    assert_eq!(wrong.errors(), [error("wrong_type")]);
+    assert_eq!(wrong.json()["errors"][0]["params"]["expected"], "boolean");
+
+    let all = json!({"email": "nope", "password": "abc", "role": "admin"});
+    let answer = app.sign_up(&all).await;
+    let pointers: Vec<_> = answer.errors().into_iter().map(|(pointer, _)| pointer).collect();
+    assert_eq!(pointers, ["/email", "/password", "/password", "/terms", "/role"]);
+    assert!(app.creates().is_empty());
+    for (nth, accepted) in ["true", "on", "1", "yes"].into_iter().enumerate() {
+        let form = format!(
+            "email=ada{nth}%40example.com&password=Difference-Engine-1843&terms={accepted}"
+        );
+        let answer = app.sign_up_raw("application/x-www-form-urlencoded", form).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{accepted}");
+    }
+}
+
+#[tokio::test]
+async fn what_need_not_be_accepted_is_written_down_only_where_it_is() {
+    let app = with_terms().set("terms.required", "false").spawn().await;
+    assert_eq!(app.sign_up(&ada_with("terms", false)).await.status, StatusCode::CREATED);
+    assert_eq!(app.the_create().get("app_metadata"), None);
+    let mut form = ada_with("terms", true);
+    form["email"] = "grace@example.com".into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    assert_eq!(app.creates()[1].json()["app_metadata"]["terms"]["version"], "2026-11");
+}
+
+#[tokio::test]
+async fn without_terms_nothing_is_made_of_the_field() {
+    let app = TestApp::spawn().await;
+    assert_eq!(app.sign_up(&ada_with("terms", "2026-11")).await.status, StatusCode::CREATED);
+    let create = app.the_create();
+    assert!(create.get("app_metadata").is_none() && create.get("user_metadata").is_none());
+    assert!(!app.get("/signup").await.text.contains("name=\"terms\""));
+    assert_eq!(app.get("/signup/policy").await.json()["terms"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_repeat_of_a_lost_call_has_the_same_bytes() {
+    let app = with_terms().clock(Arc::new(Hasty::default())).spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close());
+    let answer = app.sign_up(&ada_with("terms", true)).await;
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let creates = app.creates();
+    assert_eq!(creates.len(), 2);
+    assert_eq!(creates[0].body, creates[1].body);
+}
+
+#[tokio::test]
+async fn a_key_that_comes_back_after_a_restart_repeats_what_was_accepted_then() {
+    let app = with_terms().spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
+    let mut form = ada_with("terms", true);
+    form["idempotency_key"] = KEY.into();
+    assert_eq!(app.sign_up(&form).await.problem(), "outcome_unknown");
+    app.auth0.clear_faults();
+    // Other terms are in force by now.
+    let app = app.restart_with(&[("terms.version", "2027-01")]).await;
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    let creates = app.creates();
+    assert!(creates.len() > 2 && creates.iter().all(|call| call.body == creates[0].body));
+    let replayed = app.sign_up(&form).await;
+    assert_eq!(replayed.header("idempotency-replayed"), Some("true"));
+    assert_eq!(app.creates().len(), creates.len());
+}
+
+#[tokio::test]
+async fn the_plain_form_has_the_box_shows_the_fault_and_keeps_the_tick() {
+    let app = with_terms().spawn().await;
+    let page = app.get("/signup?ui_locales=de").await.text;
+    let sentence = format!(
+        r#"<span>Ich stimme den <a href="{URL}" target="_blank" rel="noopener">Bedingungen<"#
+    );
+    assert!(page.contains(&sentence), "{page}");
+    let the_box = r#"<input id="terms" name="terms" type="checkbox" value="true" required>"#;
+    assert!(page.contains(the_box), "{page}");
+
+    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+    let post = |form: Value| {
+        Answer::of(client.post(app.url("/signup")).header(ACCEPT, "text/html").form(&form))
+    };
+    let unticked = post(ada()).await;
+    assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY);
+    for shown in [
+        r##"<li><a href="#terms">Terms</a>: Accept the terms to go on.</li>"##,
+        r#"<p class="fault" id="terms-error"><span>Accept the terms to go on.</span>"#,
+        r#"value="true" required aria-invalid="true" aria-describedby="terms-error">"#,
+    ] {
+        assert!(unticked.text.contains(shown), "{shown} in {}", unticked.text);
+    }
+    let mut faulty = ada_with("terms", "true");
+    faulty["email"] = "nope".into();
+    let ticked = post(faulty).await.text;
+    let kept = r#"<input id="terms" name="terms" type="checkbox" value="true" checked required>"#;
+    assert!(ticked.contains(kept) && !ticked.contains("terms-error"), "{ticked}");
+    assert_eq!(post(ada_with("terms", "true")).await.status, StatusCode::SEE_OTHER);
+    assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");
+}
+
+#[tokio::test]
+async fn the_policy_tells_of_them() {
+    let app = with_terms().spawn().await;
+    let policy = app.get("/signup/policy").await.json();
+    assert_eq!(policy["terms"], json!({"version": "2026-11", "url": URL, "required": true}));
+}
+
+#[tokio::test]
+async fn lock_brings_them_in_a_root_field() {
+    let app = with_terms().spawn().await;
+    let sign_up = |body: Value| {
+        let post = app.client.post(app.url("/dbconnections/signup"));
+        Answer::of(post.header(CONTENT_TYPE, "application/json").body(body.to_string()))
+    };
+    let unticked = sign_up(ada_with("terms", "false")).await;
+    assert_eq!(unticked.status, StatusCode::BAD_REQUEST);
+    assert_eq!(unticked.json()["code"], "hook_error");
+    assert_eq!(unticked.json()["description"], "terms: Accept the terms to go on.");
+    assert!(app.creates().is_empty());
+    assert_eq!(sign_up(ada_with("terms", "true")).await.status, StatusCode::OK);
+    assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_which_terms_were_accepted() {
+    let settings = [("SIGNUP__TERMS__VERSION", "2026-11"), ("SIGNUP__TERMS__URL", URL)];
+    let desk = Desk::open_with(&settings).await;
+    desk.sign_up(&ada_with("terms", true)).await;
+    let rows = desk.run(&["attempts", "list", "--json"], "").rows();
+    assert_eq!(rows[0]["terms_version"], "2026-11");
+    let shown = desk.run(&["attempts", "show", rows[0]["id"].as_str().unwrap()], "").with(0);
+    assert!(shown.contains("\nterms              2026-11\n"), "{shown}");
+}

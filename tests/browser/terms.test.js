@@ -1,0 +1,43 @@
+// The box of the terms, with the script and without.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { ADA, Service, browser, fill, open } from "./support.js";
+
+const chromium = await browser();
+const service = await Service.start({
+  "terms.version": "2026-11",
+  "terms.url": "https://www.example.com/terms",
+});
+const form = `${service.url}/signup`;
+const WORDS = "Accept the terms to go on.";
+
+for (const [way, options] of Object.entries({ "with the script": {}, "without it": { javaScriptEnabled: false } })) {
+  test(`who forgets the box is told beside it and goes on from there, ${way}`, async (t) => {
+    const page = await open(chromium, t, form, options);
+    const email = `terms.${way.replaceAll(" ", ".")}@example.com`;
+    await fill(page, { ...ADA, email });
+    await page.click("button[type=submit]");
+    const box = page.getByRole("checkbox", { name: "I accept the terms" });
+    await page.waitForSelector("#terms[aria-invalid=true]");
+    const described = await box.getAttribute("aria-describedby");
+    assert.equal((await page.textContent(`#${described}`)).trim(), WORDS);
+    assert.equal(await page.inputValue("#email"), email);
+    assert.deepEqual(await service.creates(email), []);
+    if (way === "with the script") {
+      assert.ok(await box.evaluate((input) => input === document.activeElement));
+    } else {
+      await page.click("[role=alert] a[href='#terms']");
+      await page.fill("#password", ADA.password);
+    }
+    await box.check();
+    if (way === "with the script") assert.equal(await page.locator(`#${described}`).count(), 0);
+    await page.click("button[type=submit]");
+    await page.waitForURL("**/signup/success");
+    const [create] = await service.creates(email);
+    assert.equal(create.app_metadata.terms.version, "2026-11");
+    assert.match(create.app_metadata.terms.accepted_at, /^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/);
+    assert.deepEqual(page.complaints, []);
+  });
+}

@@ -1,0 +1,222 @@
+// nginx and Caddy as deploy/ sets them up before the service and Auth0: who gets which path, and what
+// each is told of the client.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import https from "node:https";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+
+import { ADA, Service } from "../browser/service.js";
+
+const DOMAIN = "login.example.com";
+const ORIGIN = "tenant-cd-0123456789abcdef.edge.tenants.eu.auth0.com";
+const SIGN_UP = "/dbconnections/signup";
+const shipped = (path) => readFileSync(join(import.meta.dirname, "../../deploy", path), "utf8");
+const PATH = `${process.env.PATH}:/usr/sbin`;
+
+const folder = mkdtempSync(join(tmpdir(), "signup-proxy-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const file = (name) => join(folder, name);
+
+/** One certificate that all in this file have and trust. */
+const key = file("key.pem");
+const cert = file("cert.pem");
+execFileSync("openssl", [
+  ..."req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" "),
+  ...["-subj", "/CN=proxy-test", "-keyout", key, "-out", cert],
+  ...["-addext", `subjectAltName=DNS:${ORIGIN},DNS:${DOMAIN},DNS:localhost`],
+], { stdio: "ignore" });
+const pem = readFileSync(cert);
+
+/** Auth0's edge: answers with what it was told. */
+const seen = [];
+const edge = https.createServer({ key: readFileSync(key), cert: pem }, (request, response) => {
+  const { method, url, headers, socket } = request;
+  seen.push({ method, url, headers, servername: socket.servername });
+  response.end("auth0");
+});
+await new Promise((listening) => edge.listen(0, "127.0.0.1", listening));
+after(() => edge.close());
+const edgePort = edge.address().port;
+
+const service = await Service.start({
+  "http.trusted_proxies": "127.0.0.1",
+  // An address has one attempt.
+  "limits.address.burst": 1,
+  "limits.address.per_hour": 1,
+});
+const address = new URL(service.url).host;
+
+const freePort = async () => {
+  const server = net.createServer();
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
+};
+
+/** Starts a proxy and waits until it takes connections. */
+const serve = async (command, args, env, port) => {
+  const child = spawn(command, args, { env: { PATH, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  const log = [];
+  child.stderr.on("data", (data) => log.push(data));
+  let ended = false;
+  const end = new Promise((told) => child.once("close", () => told((ended = true))));
+  after(async () => {
+    child.kill("SIGTERM");
+    await end;
+  });
+  const connects = () =>
+    new Promise((told) => {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.once("connect", () => told(true)).once("error", () => told(false));
+      socket.once("connect", () => socket.destroy());
+    });
+  while (!(await connects())) {
+    assert.ok(!ended, `${command} ended: ${Buffer.concat(log)}`);
+    await new Promise((later) => setTimeout(later, 20));
+  }
+};
+
+/** The shipped file with what a test needs otherwise; each has to be in it. */
+const changed = (text, changes) =>
+  changes.reduce((made, [from, to]) => {
+    assert.equal(made.split(from).length, 2, `${from} stands in it once`);
+    return made.replace(from, to);
+  }, text);
+
+const nginx = async () => {
+  const port = await freePort();
+  writeFileSync(file("login.conf"), changed(shipped("nginx/login.conf"), [
+    ["listen 443 ssl", `listen 127.0.0.1:${port} ssl`],
+    ["/etc/ssl/login.example.com/fullchain.pem", cert],
+    ["/etc/ssl/login.example.com/privkey.pem", key],
+    ["/etc/ssl/certs/ca-certificates.crt", cert],
+    ["127.0.0.1:8080", address],
+  ]));
+  // A group of the origin's name is found before a resolver is asked.
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  writeFileSync(file("nginx.conf"), `
+    daemon off; master_process off; pid ${file("nginx.pid")}; error_log stderr;
+    events {}
+    http {
+      access_log off;
+      ${temporary.map((kind) => `${kind}_temp_path ${file(kind)};`).join("\n")}
+      upstream ${ORIGIN} { server 127.0.0.1:${edgePort}; }
+      include ${file("login.conf")};
+    }`);
+  await serve("nginx", ["-p", folder, "-c", file("nginx.conf"), "-e", "stderr"], {}, port);
+  return { client: https, port, host: ORIGIN, servername: ORIGIN, key: "the cname-api-key" };
+};
+
+const caddy = async () => {
+  const port = await freePort();
+  const host = `localhost:${edgePort}`;
+  writeFileSync(file("Caddyfile"), `{
+	admin off
+	default_bind 127.0.0.1
+}
+import ${join(import.meta.dirname, "../../deploy/caddy/Caddyfile")}
+`);
+  await serve("caddy", ["run", "--config", file("Caddyfile"), "--adapter", "caddyfile"], {
+    HOME: folder,
+    LOGIN_DOMAIN: `http://${DOMAIN}:${port}`,
+    SIGNUP_ADDRESS: address,
+    AUTH0_ORIGIN: host,
+    CNAME_API_KEY: "key of caddy",
+    SSL_CERT_FILE: cert,
+  }, port);
+  return { client: http, port, host, servername: "localhost", key: "key of caddy" };
+};
+
+for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
+  describe(name, async () => {
+    const proxy = await start();
+    const from = (last) => `127.0.${nth + 1}.${last}`;
+
+    /** Asks the proxy from an address of this machine. */
+    const ask = (localAddress, path, { method = "GET", headers = {}, body } = {}) =>
+      new Promise((told, failed) => {
+        const options = {
+          ...{ host: "127.0.0.1", port: proxy.port, localAddress, method, path, agent: false },
+          headers: { Host: DOMAIN, ...headers },
+          ...{ servername: DOMAIN, ca: pem },
+        };
+        const request = proxy.client.request(options, (response) => {
+          const parts = [];
+          response.on("data", (part) => parts.push(part));
+          response.on("end", () =>
+            told({ status: response.statusCode, body: String(Buffer.concat(parts)) }),
+          );
+        });
+        request.on("error", failed).end(body);
+      });
+
+    const signUp = (localAddress, email, headers = {}) =>
+      ask(localAddress, SIGN_UP, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...headers },
+        body: JSON.stringify({ ...ADA, email, client_id: "lock", user_metadata: {} }),
+      });
+
+    test("the sign-up path comes to the service, and each client is one of its own", async () => {
+      const email = (who) => `${who}.${name}@example.com`;
+      const own = { Origin: `https://${DOMAIN}` };
+      const first = await signUp(from(2), email("ada"), own);
+      assert.equal(first.status, 200, first.body);
+      assert.equal((await service.creates(email("ada"))).length, 1);
+      assert.match(JSON.parse(first.body)._id, /^[0-9a-f]{24}$/);
+
+      // Who had its attempt has none left, whoever it says it is.
+      for (const forged of [
+        {},
+        { "X-Forwarded-For": "198.51.100.7" },
+        { "X-Forwarded-For": "198.51.100.7, 127.0.0.1" },
+        { Forwarded: "for=198.51.100.7", "X-Real-IP": "198.51.100.7" },
+      ]) {
+        const again = await signUp(from(2), email("bob"), forged);
+        assert.equal(again.status, 429, JSON.stringify(forged));
+      }
+      assert.equal((await signUp(from(3), email("grace"))).status, 200);
+      const foreign = await signUp(from(4), email("eve"), { Origin: "https://evil.example" });
+      assert.equal(foreign.status, 403);
+      assert.deepEqual(await service.creates(email("bob")), []);
+    });
+
+    test("so does what Lock asks beside it, and no other spelling gets to Auth0", async () => {
+      const challenge = await ask(from(2), `${SIGN_UP}/challenge`, { method: "POST" });
+      assert.deepEqual(JSON.parse(challenge.body), { required: false });
+      const before = seen.length;
+      for (const path of [`${SIGN_UP}/`, "/DBConnections/SignUp", "/%64bconnections/signup"]) {
+        const other = await ask(from(2), path, { method: "POST" });
+        assert.notEqual(other.body, "auth0", path);
+      }
+      assert.equal(seen.length, before);
+    });
+
+    test("everything else goes to Auth0 with what it asks of a proxy", async () => {
+      const path = "/authorize?client_id=x&state=a%2Fb";
+      const headers = {
+        Cookie: "auth0=session",
+        "X-Forwarded-For": "198.51.100.7",
+        "cname-api-key": "forged",
+      };
+      const answer = await ask(from(5), path, { headers });
+      assert.deepEqual(answer, { status: 200, body: "auth0" });
+      const { url, headers: told, servername } = seen.at(-1);
+      assert.equal(url, path);
+      assert.equal(servername, proxy.servername);
+      assert.equal(told.host, proxy.host);
+      assert.equal(told["cname-api-key"], proxy.key);
+      assert.equal(told["x-forwarded-for"], from(5));
+      assert.equal(told.cookie, "auth0=session");
+      await ask(from(5), "/dbconnections/change_password", { method: "POST", body: "{}" });
+      assert.equal(seen.at(-1).url, "/dbconnections/change_password");
+    });
+  });
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::outcome::{Done, Outcome};
-use super::recent::{Made, Turn};
+use super::recent::Turn;
 use super::settle::{Attempting, Settled};
 use super::{Admission, POLL, Person, Refusal, Shared, Toll};
 use crate::domain::TermsVersion;
@@ -22,6 +22,17 @@ const FINISH_TRIES: u32 = 5;
 /// How often an attempt is begun whose key another replica took first and then gave up, in all.
 const BEGINNINGS: u32 = 3;
 
+/// What an attempt is made of, for its call.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) id: AttemptId,
+    pub(super) user_id: PinnedUserId,
+    /// Since the Unix epoch.
+    pub(super) begun_at: Duration,
+    /// The terms that its call says were accepted.
+    pub(super) terms: Option<TermsVersion>,
+}
+
 impl Shared {
     /// Does what the turn is for, and tells all who wait.
     pub(super) async fn work(
@@ -29,11 +40,15 @@ impl Shared {
         person: Person,
         admission: Admission,
         turn: Turn,
-        earlier: Option<Made>,
+        known: Option<AttemptId>,
     ) {
-        let (done, made) = match earlier {
+        let again = match known {
             // Boxed, as below: what is rare is not to make every task of a sign-up larger.
-            Some(made) => (Box::pin(self.take_up(&person, &made)).await.replay(), Some(made)),
+            Some(id) => Box::pin(self.again(&person, id)).await.map(|done| (done, Some(id))),
+            None => None,
+        };
+        let (done, attempt) = match again {
+            Some(again) => again,
             None => self.first(&person, admission, &turn).await,
         };
         if turn.is_deserted() {
@@ -45,7 +60,7 @@ impl Shared {
                 "a sign-up whose caller has gone ended: {outcome}"
             );
         }
-        turn.tell(done, made, Instant::now());
+        turn.tell(done, attempt, Instant::now());
     }
 
     /// Answers a known key, or begins a new attempt.
@@ -54,7 +69,7 @@ impl Shared {
         person: &Person,
         admission: Admission,
         turn: &Turn,
-    ) -> (Done, Option<Made>) {
+    ) -> (Done, Option<AttemptId>) {
         if person.key.is_none() {
             turn.step().is_new();
         }
@@ -86,14 +101,16 @@ impl Shared {
         person: &Person,
         mut toll: Toll,
         turn: &Turn,
-    ) -> (Done, Option<Made>) {
+    ) -> (Done, Option<AttemptId>) {
         for _ in 0..BEGINNINGS {
             let made = Made::new(self.clock.now(), person.user.terms.clone());
             // Given once: a beginning that meets a key has given it all the same.
             let toll = std::mem::take(&mut toll);
             let begun = self.ledger.begin(self.new_attempt(person, &made, toll)).await;
             let done = match begun {
-                Ok(Begun::New) => return (self.see_through(person, &made, turn).await, Some(made)),
+                Ok(Begun::New) => {
+                    return (self.see_through(person, &made, turn).await, Some(made.id));
+                }
                 Ok(Begun::Known(attempt)) => match Box::pin(self.known(person, *attempt)).await {
                     Some(done) => done,
                     None => continue,

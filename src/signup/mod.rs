@@ -149,10 +149,9 @@ impl Signups {
         let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
         let remember = person.key.is_none();
         let enter = || shared.recent.enter(slot, person.binding.current, remember, Instant::now());
-        let (turn, earlier) = loop {
+        let (turn, known) = loop {
             match enter() {
                 Entered::Other => return Done::new(Outcome::KeyReused),
-                Entered::Kept(done) => return done.replay(),
                 Entered::Running(outcome) => {
                     let until = deadline.min(Instant::now() + shared.times.twin_wait);
                     match timeout_at(until, told(outcome)).await {
@@ -163,12 +162,12 @@ impl Signups {
                     }
                 }
                 Entered::First(turn) => break (turn, None),
-                Entered::Unsettled(turn, made) => break (turn, Some(made)),
+                Entered::Known(turn, attempt) => break (turn, Some(attempt)),
             }
         };
         let (outcome, step) = (turn.subscribe(), turn.step().clone());
         let shared = Arc::clone(shared);
-        let work = async move { shared.work(person, admission, turn, earlier).await };
+        let work = async move { shared.work(person, admission, turn, known).await };
         drop(self.0.lifecycle.spawn(work));
         match timeout_at(deadline, told(outcome)).await {
             Ok(done) => done,

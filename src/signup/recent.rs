@@ -1,8 +1,8 @@
 //! Sign-ups under way in this process, and those of the last minutes without a key.
 //!
 //! Two requests with one key (or, without a key, one e-mail address and password) are one attempt:
-//! the second waits for the first and hears its answer. In memory only; the ledger does the same
-//! for keys across replicas and restarts.
+//! the second waits for the first and hears its answer, or what the ledger says of it. In memory only;
+//! the ledger does the same for keys across replicas and restarts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -13,13 +13,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::outcome::{Done, Outcome};
-use crate::domain::TermsVersion;
-use crate::ledger::{AttemptId, Digest, PinnedUserId};
+use crate::ledger::{AttemptId, Digest};
 
-/// How long the outcome of a sign-up without a key is remembered.
+/// How long the attempt of a sign-up without a key is remembered.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-/// The most outcomes remembered; the oldest go first. About a kilobyte each.
+/// The most attempts remembered; the oldest go first. A quarter of a kilobyte each.
 const CAPACITY: usize = 10_000;
 
 /// What is known by key, or by e-mail address and password.
@@ -29,7 +28,7 @@ pub(super) struct Recent(Mutex<Table>);
 #[derive(Debug, Default)]
 struct Table {
     entries: HashMap<Digest, Entry>,
-    /// Remembered outcomes, oldest first.
+    /// Remembered attempts, oldest first.
     order: VecDeque<(Instant, Digest)>,
 }
 
@@ -41,18 +40,20 @@ struct Entry {
 
 #[derive(Debug)]
 enum State {
-    Running(watch::Sender<Option<Done>>),
-    Kept { done: Done, made: Made, since: Instant },
+    /// One is under way; it may be about an attempt that was remembered before.
+    Running {
+        sender: watch::Sender<Option<Done>>,
+        kept: Option<Kept>,
+    },
+    Kept(Kept),
 }
 
-/// The attempt that an outcome belongs to, so that an unknown one can be taken up again.
-#[derive(Debug, Clone)]
-pub(super) struct Made {
-    pub(super) id: AttemptId,
-    pub(super) user_id: PinnedUserId,
-    pub(super) begun_at: Duration,
-    /// The terms that its call says were accepted.
-    pub(super) terms: Option<TermsVersion>,
+/// A remembered attempt. What came of it is read from the ledger, so that one that an operator
+/// removed there is forgotten here too.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    attempt: AttemptId,
+    since: Instant,
 }
 
 /// What [`Recent::enter`] found.
@@ -62,10 +63,8 @@ pub(super) enum Entered {
     First(Turn),
     /// One is under way.
     Running(watch::Receiver<Option<Done>>),
-    /// It is done.
-    Kept(Done),
-    /// It was done, and what came of it is unknown: the caller's to take up again.
-    Unsettled(Turn, Made),
+    /// It was done, in this attempt: the caller's to tell again. Others now wait for that.
+    Known(Turn, AttemptId),
     /// The key belongs to another e-mail address or password.
     Other,
 }
@@ -76,8 +75,7 @@ pub(super) enum Entered {
 pub(super) struct Turn {
     recent: Arc<Recent>,
     key: Digest,
-    binding: Digest,
-    /// Whether a good outcome is remembered here, since no ledger row can be found by the key.
+    /// Whether the attempt is remembered here, since no ledger row can be found by the key.
     remember: bool,
     sender: watch::Sender<Option<Done>>,
     step: Step,
@@ -131,25 +129,22 @@ impl Recent {
     ) -> Entered {
         let mut table = self.lock();
         table.forget_old(now);
-        let unsettled = match table.entries.get(&key) {
+        let kept = match table.entries.get(&key) {
             Some(entry) if entry.binding != binding => return Entered::Other,
-            Some(Entry { state: State::Running(sender), .. }) => {
+            Some(Entry { state: State::Running { sender, .. }, .. }) => {
                 return Entered::Running(sender.subscribe());
             }
-            Some(Entry { state: State::Kept { done, made, .. }, .. }) => match done.outcome {
-                Outcome::Unknown => Some(made.clone()),
-                _ => return Entered::Kept(done.clone()),
-            },
+            Some(Entry { state: State::Kept(kept), .. }) => Some(*kept),
             None => None,
         };
         let (sender, _) = watch::channel(None);
-        let running = State::Running(sender.clone());
+        let running = State::Running { sender: sender.clone(), kept };
         table.entries.insert(key, Entry { binding, state: running });
         let (recent, step) = (Arc::clone(self), Step::default());
-        let turn = Turn { recent, key, binding, remember, sender, step };
-        match unsettled {
+        let turn = Turn { recent, key, remember, sender, step };
+        match kept {
             None => Entered::First(turn),
-            Some(made) => Entered::Unsettled(turn, made),
+            Some(kept) => Entered::Known(turn, kept.attempt),
         }
     }
 
@@ -165,10 +160,31 @@ impl Table {
                 return;
             }
             self.order.pop_front();
-            // A key that runs again, or was remembered anew, is not the one of that time.
-            let kept = self.entries.get(&key).map(|entry| &entry.state);
-            if matches!(kept, Some(State::Kept { since, .. }) if *since == at) {
-                self.entries.remove(&key);
+            // What was remembered anew meanwhile is not what was remembered then.
+            let of_then = |kept: &Kept| kept.since == at;
+            match self.entries.get_mut(&key).map(|entry| &mut entry.state) {
+                Some(State::Kept(kept)) if of_then(kept) => drop(self.entries.remove(&key)),
+                Some(State::Running { kept, .. }) => *kept = kept.filter(|kept| !of_then(kept)),
+                Some(State::Kept(_)) | None => {}
+            }
+        }
+    }
+
+    /// Ends the turn of this key: from now on there is this attempt to tell again, or nothing.
+    fn keep(&mut self, key: Digest, attempt: Option<AttemptId>, now: Instant) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let before = match &entry.state {
+            State::Running { kept, .. } => *kept,
+            State::Kept(kept) => Some(*kept),
+        };
+        match (attempt, before) {
+            (None, _) => drop(self.entries.remove(&key)),
+            (Some(attempt), Some(kept)) if kept.attempt == attempt => {
+                entry.state = State::Kept(kept);
+            }
+            (Some(attempt), _) => {
+                entry.state = State::Kept(Kept { attempt, since: now });
+                self.order.push_back((now, key));
             }
         }
     }
@@ -195,22 +211,12 @@ impl Turn {
         self.sender.receiver_count() == 0
     }
 
-    /// Tells the outcome to all who wait, and remembers it if it is one to be replayed.
-    pub(super) fn tell(self, done: Done, made: Option<Made>, now: Instant) {
+    /// Tells the outcome to all who wait, and remembers its attempt if it is one to be replayed.
+    pub(super) fn tell(self, done: Done, attempt: Option<AttemptId>, now: Instant) {
         let replayable =
             matches!(done.outcome, Outcome::Created(_) | Outcome::EmailTaken | Outcome::Unknown);
-        let mut table = self.recent.lock();
-        match made.filter(|_| self.remember && replayable) {
-            Some(made) => {
-                let state = State::Kept { done: done.clone(), made, since: now };
-                table.entries.insert(self.key, Entry { binding: self.binding, state });
-                table.order.push_back((now, self.key));
-            }
-            None => {
-                table.entries.remove(&self.key);
-            }
-        }
-        drop(table);
+        let attempt = attempt.filter(|_| self.remember && replayable);
+        self.recent.lock().keep(self.key, attempt, now);
         self.sender.send_replace(Some(done));
     }
 }

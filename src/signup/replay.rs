@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::begin::Made;
 use super::outcome::{Done, Outcome};
-use super::recent::Made;
 use super::settle::{Attempting, Settled, Undecided};
 use super::{POLL, Person, Shared};
 use crate::auth0::{Class, Error, Transport, User};
@@ -31,6 +31,18 @@ impl Shared {
             Err(error) => Done::because(Outcome::Unknown, error),
         };
         (!matches!(done.outcome, Outcome::Abandoned)).then_some(done)
+    }
+
+    /// Answers a request that this process remembers by its attempt; `None` when there is nothing to
+    /// tell again: an operator made the ledger forget it, or it was found to have made nothing.
+    pub(super) async fn again(&self, person: &Person, id: AttemptId) -> Option<Done> {
+        match self.ledger.get(id).await {
+            Ok(attempt) => {
+                let attempt = attempt.filter(|attempt| attempt.state != State::NotCreated)?;
+                Some(self.replay(person, &attempt).await.replay())
+            }
+            Err(error) => Some(Done::because(Outcome::Unknown, error).replay()),
+        }
     }
 
     /// The attempt once nobody works on it any more; `None` when that takes too long.
@@ -58,7 +70,7 @@ impl Shared {
         if attempt.state.is_settled() {
             self.told_before(person, attempt).await
         } else {
-            self.take_up(person, &attempt.into()).await
+            self.take_up(person, attempt).await
         }
     }
 
@@ -86,21 +98,12 @@ impl Shared {
     }
 
     /// Settles an attempt that an earlier request left unknown, now that its password is here.
-    pub(super) async fn take_up(&self, person: &Person, made: &Made) -> Done {
-        // An earlier call may have been acted on: that this one was not sent tells nothing.
-        let unknown = |error| Done::because(Outcome::Unknown, error);
-        let ended_at = match self.ledger.get(made.id).await {
-            Ok(Some(attempt)) if attempt.state.is_settled() => {
-                return self.told_before(person, &attempt).await;
-            }
-            Ok(Some(attempt)) => attempt.connection_ended_at,
-            // Forgotten by an operator.
-            Ok(None) => return Done::new(Outcome::Unknown),
-            Err(error) => return unknown(error),
-        };
+    async fn take_up(&self, person: &Person, attempt: &Attempt) -> Done {
+        let made = Made::from(attempt);
+        let ended_at = attempt.connection_ended_at;
         let in_doubt = AtomicBool::new(true);
         let is_quiet = ended_at.is_some_and(|ended| ended + self.times.proof <= self.clock.now());
-        let attempting = Attempting { is_quiet, ..self.attempting(person, made, &in_doubt) };
+        let attempting = Attempting { is_quiet, ..self.attempting(person, &made, &in_doubt) };
         if self.pin.is_ignored() && !is_quiet {
             // Nothing is sent again: what proves that nobody is there must not begin anew.
             return match attempting.by_email().await {
@@ -110,15 +113,16 @@ impl Shared {
         }
         match self.reopen(made.id).await {
             Ok(true) => {}
-            // Settled in the meantime.
+            // Settled in the meantime, or forgotten by an operator.
             Ok(false) => {
                 return match self.ledger.get(made.id).await {
                     Ok(Some(attempt)) => self.told_before(person, &attempt).await,
                     Ok(None) => Done::new(Outcome::Unknown),
-                    Err(error) => unknown(error),
+                    Err(error) => Done::because(Outcome::Unknown, error),
                 };
             }
-            Err(error) => return unknown(error),
+            // An earlier call may have been acted on: that this one was not sent tells nothing.
+            Err(error) => return Done::because(Outcome::Unknown, error),
         }
         let why = Error::Unclear(Arc::new(Transport::Earlier));
         let work = timeout(self.times.attempt, attempting.resume(why));

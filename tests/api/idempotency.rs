@@ -110,6 +110,37 @@ async fn twins_are_one_sign_up_with_and_without_a_key() {
 }
 
 #[tokio::test]
+async fn without_a_key_the_ledger_says_what_came_of_it() {
+    let app = TestApp::spawn().await;
+    let first = app.sign_up(&ada()).await;
+    let again = app.sign_up(&ada()).await;
+    assert_eq!((again.status, is_replayed(&again)), (StatusCode::CREATED, true), "{again:?}");
+    assert_eq!(again.json(), first.json());
+    assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "as with a key, the user is read");
+
+    // What is found to have made nothing may begin anew, and so may what an operator forgot.
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    for change in ["UPDATE attempts SET state = 4, code = 'internal'", "DELETE FROM attempts"] {
+        let before = app.creates().len();
+        ledger.execute(change, []).unwrap();
+        let anew = app.sign_up(&ada()).await;
+        assert_eq!(
+            (anew.problem().as_str(), is_replayed(&anew)),
+            ("email_taken", false),
+            "{change}"
+        );
+        assert_eq!(app.creates().len(), before + 1, "{change}");
+        let again = app.sign_up(&ada()).await;
+        assert_eq!(
+            (again.problem().as_str(), is_replayed(&again)),
+            ("email_taken", true),
+            "{change}"
+        );
+        assert_eq!(app.creates().len(), before + 1, "{change}");
+    }
+}
+
+#[tokio::test]
 async fn twins_hear_a_refusal_that_frees_the_key() {
     let app = TestApp::spawn().await;
     app.until_ready().await;

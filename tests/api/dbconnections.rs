@@ -180,13 +180,53 @@ async fn other_faults_are_worded_for_the_person() {
     let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
     let answer = Answer::of(request.header("accept-language", "es").body(body)).await;
     assert_eq!(code(&answer), "hook_error");
-    let description = "given_name: Use como máximo 150 caracteres.";
-    assert_eq!(answer.json()["description"], description);
+    assert_eq!(answer.json()["description"], "Nombre: Use como máximo 150 caracteres.");
+    // An address that Lock lets pass.
+    let answer = sign_up(&app, &with("email", "ada@example.")).await;
+    assert_eq!(code(&answer), "hook_error");
+    assert_eq!(
+        answer.json()["description"],
+        "E-mail address: Write a whole address, such as name@example.com."
+    );
     // What only a developer can mend.
     assert_eq!(code(&sign_up(&app, &with("email_verified", true)).await), "invalid_signup");
-    assert_eq!(code(&sign_up(&app, &with("email", "ada")).await), "invalid_signup");
     assert_eq!(code(&sign_up(&app, &json!([])).await), "invalid_signup");
     assert_eq!(app.creates().len(), 0);
+}
+
+#[tokio::test]
+async fn a_bad_password_beside_another_fault_is_told_with_it() {
+    let app = TestApp::spawn().await;
+    let mut form = with("nickname", "a\u{7}da");
+    form["password"] = "short".into();
+    let answer = sign_up(&app, &form).await;
+    assert_eq!(code(&answer), "hook_error");
+    let description = answer.json()["description"].as_str().unwrap().to_owned();
+    assert!(description.contains("Nickname: Remove control characters"), "{description}");
+    assert!(description.contains("Password: Use at least 8 characters."), "{description}");
+    form["nickname"] = 7.into();
+    assert_eq!(code(&sign_up(&app, &form).await), "invalid_signup");
+}
+
+#[tokio::test]
+async fn a_closed_gate_is_told_in_its_own_words() {
+    for (text, told) in [
+        ("", "New accounts are not made at the moment."),
+        ("Sign-ups open on Monday.", "Sign-ups open on Monday."),
+    ] {
+        let app = TestApp::builder()
+            .set("signup.open", "false")
+            .set("signup.closed_text", text)
+            .spawn()
+            .await;
+        let answer = sign_up(&app, &lock_form()).await;
+        assert_eq!(
+            (answer.status, code(&answer).as_str()),
+            (StatusCode::BAD_REQUEST, "hook_error")
+        );
+        assert_eq!(answer.json()["description"], told);
+        assert_eq!(app.creates().len(), 0);
+    }
 }
 
 #[tokio::test]

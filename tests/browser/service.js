@@ -68,11 +68,12 @@ export class Service {
       ]),
     );
     service.#folder = await mkdtemp(join(tmpdir(), "signup-browser-"));
+    // Before anything runs, so that a start that fails leaves nothing behind that keeps Node waiting.
+    after(() => service.stop());
     service.tenant = await service.#tenant.start("auth0-emulator", ["--port", "0"], {}, (line) =>
       line.startsWith("AUTH0_URL=") ? line.slice("AUTH0_URL=".length) : undefined,
     );
     await service.#run();
-    after(() => service.stop());
     return service;
   }
 

@@ -23,7 +23,10 @@ pub(in super::super) fn refused(
     locale: Locale,
 ) -> Refused {
     let code = problem.code();
-    let detail = || locale.attribute(code.name(), DETAIL).unwrap_or_default().into_owned();
+    let detail = || match problem.own_detail() {
+        Some(own) => own.to_owned(),
+        None => locale.attribute(code.name(), DETAIL).unwrap_or_default().into_owned(),
+    };
     match code {
         ProblemCode::EmailTaken => bad_request("user_exists", "The user already exists."),
         ProblemCode::UsernameTaken => {
@@ -31,10 +34,8 @@ pub(in super::super) fn refused(
         }
         ProblemCode::InvalidFields => fields(problem.errors(), rules, locale),
         ProblemCode::MalformedBody => bad_request("invalid_signup", "Invalid sign up"),
-        ProblemCode::SignupsClosed => Refused {
-            status: StatusCode::BAD_REQUEST,
-            body: json!({ "error": "public signup is disabled" }),
-        },
+        // Auth0's own answer, an `error` without a code, makes Lock say that something went wrong.
+        ProblemCode::SignupsClosed => bad_request("hook_error", &detail()),
         ProblemCode::ChallengeRequired | ProblemCode::ChallengeFailed => {
             bad_request("invalid_captcha", &detail())
         }
@@ -65,20 +66,19 @@ pub(in super::super) fn refused(
 }
 
 /// Fields that break their rules. Lock words a bad password by itself and shows a `hook_error` as it
-/// stands, so that a person learns what else is wrong; what only a developer can mend is neither.
+/// stands, so that a person learns all that is wrong; what only a developer can mend is neither.
 fn fields(errors: &[FieldError], rules: &[PasswordRule], locale: Locale) -> Refused {
     let mendable = |error: &&FieldError| match &error.violation {
-        Violation::UnknownField
-        | Violation::DuplicateField
-        | Violation::WrongType { .. }
-        | Violation::Password(_) => false,
-        Violation::Required | Violation::Malformed => error.pointer != "/email",
+        Violation::UnknownField | Violation::DuplicateField | Violation::WrongType { .. } => false,
         Violation::NotAllowed => !matches!(&*error.pointer, "/client_id" | "/connection"),
-        Violation::TooLong { .. }
+        Violation::Required
+        | Violation::Malformed
+        | Violation::TooLong { .. }
         | Violation::TooShort { .. }
         | Violation::DomainNotAllowed
         | Violation::TermsRequired
-        | Violation::ControlCharacter => true,
+        | Violation::ControlCharacter
+        | Violation::Password(_) => true,
     };
     let unmet: Vec<_> = errors
         .iter()
@@ -87,17 +87,22 @@ fn fields(errors: &[FieldError], rules: &[PasswordRule], locale: Locale) -> Refu
             _ => None,
         })
         .collect();
-    if unmet.len() < errors.len() {
-        let told = errors.iter().filter(mendable);
-        let told: Vec<_> =
-            told.map(|error| format!("{}: {}", error.field(), locale.fault_of(error))).collect();
-        return if told.is_empty() {
-            bad_request("invalid_signup", "Invalid sign up")
-        } else {
-            bad_request("hook_error", &told.join(" "))
-        };
+    if unmet.len() == errors.len() {
+        return password::refused(&unmet, rules);
     }
-    password::refused(&unmet, rules)
+    let told: Vec<_> = errors.iter().filter(mendable).collect();
+    if told.len() == unmet.len() {
+        return bad_request("invalid_signup", "Invalid sign up");
+    }
+    let sentences: Vec<_> = told.into_iter().map(|error| sentence(error, locale)).collect();
+    bad_request("hook_error", &sentences.join(" "))
+}
+
+/// What is wrong with a field, after what the built-in page calls it.
+fn sentence(error: &FieldError, locale: Locale) -> String {
+    let field = error.field();
+    let label = locale.attribute("field", &field).unwrap_or_else(|| field.into());
+    format!("{label}: {}", locale.fault_of(error))
 }
 
 /// A 400 that has a code.

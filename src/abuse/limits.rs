@@ -145,15 +145,14 @@ impl Limits {
         is_proven: bool,
         tally: &Tally,
     ) -> Result<Vec<Charge>, Refusal> {
-        let keys = self.keys(address, email);
+        let keys = self.keys(address, email, is_proven);
         let exempt = self.is_exempt(address);
         let mut spent = Vec::new();
         for (bounded, key) in self.each(&keys) {
             let metrics = bounded.permits.metrics();
             match (bounded.limit, is_proven) {
-                (Limit::Proven, false) => {}
                 (Limit::Address | Limit::Network, _) if exempt => metrics.exempt(),
-                (Limit::Proven, true) | (_, false) => {
+                (Limit::Proven, _) | (_, false) => {
                     bounded.spend(key, tally)?;
                     if self.shared {
                         spent.push(self.charge(bounded, key));
@@ -184,25 +183,28 @@ impl Limits {
             (&self.address, Some(keys.address)),
             (&self.network, keys.network),
             (&self.email, Some(keys.email)),
-            (&self.proven, Some(keys.proven)),
+            (&self.proven, keys.proven),
             (&self.service, Some(0)),
         ];
         pairs.into_iter().filter_map(|(bounded, key)| Some((bounded.as_ref()?, key?)))
     }
 
-    fn keys(&self, address: IpAddr, email: &EmailAddress) -> Keys {
+    fn keys(&self, address: IpAddr, email: &EmailAddress, is_proven: bool) -> Keys {
         let network = Network::from(address);
         let address = network.bits();
         let email = key_of(
             &self.key.digest([b"email".as_slice(), folded(email, &self.mailbox).as_bytes()]),
         );
-        // Both parts are of a fixed length.
-        let both = [b"proven".as_slice(), &email.to_be_bytes(), &address.to_be_bytes()];
+        let proven = || {
+            // Both parts are of a fixed length.
+            let both = [b"proven".as_slice(), &email.to_be_bytes(), &address.to_be_bytes()];
+            key_of(&self.key.digest(both))
+        };
         Keys {
             address,
             network: network.site().map(Network::bits),
             email,
-            proven: key_of(&self.key.digest(both)),
+            proven: is_proven.then(proven),
         }
     }
 

@@ -33,7 +33,8 @@ pub(super) struct Keys {
     pub(super) address: u128,
     pub(super) network: Option<u128>,
     pub(super) email: u128,
-    pub(super) proven: u128,
+    /// With a valid proof.
+    pub(super) proven: Option<u128>,
 }
 
 impl Tally {

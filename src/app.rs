@@ -18,7 +18,7 @@ use crate::config::{
     Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, OriginSettings, Settings,
     SignupSettings,
 };
-use crate::http::server::{Deadlines, Server, room_for};
+use crate::http::server::{Deadlines, Server, listen, room_for};
 use crate::http::{self, Lock, Origins, Parts, Stages};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_unsettled};
 use crate::lifecycle::Lifecycle;
@@ -120,8 +120,8 @@ impl App {
             terms,
             log: _,
         } = settings;
-        let public = bind(http.address).await?;
-        let admin = bind(admin.address).await?;
+        let public = bind(http.address)?;
+        let admin = bind(admin.address)?;
         let lifecycle = Lifecycle::new();
         let metrics = Arc::new(Metrics::new());
         let digests = Arc::new(ledger::digests(&kept)?);
@@ -307,7 +307,6 @@ async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle, limit:
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| StartError::Listen { address, source })
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    listen(address).map_err(|source| StartError::Listen { address, source })
 }

@@ -6,6 +6,7 @@
 mod crowd;
 mod descriptors;
 mod farewell;
+mod listen;
 mod phase;
 mod watched;
 
@@ -28,6 +29,7 @@ use tower::ServiceExt as _;
 use self::crowd::{Crowd, Member};
 pub use self::descriptors::room_for;
 use self::farewell::{Doorman, linger};
+pub use self::listen::listen;
 pub use self::phase::Deadlines;
 use self::phase::Phase;
 use self::watched::{LastWord, Watched};

@@ -1,10 +1,14 @@
 //! `auth0-signup serve`
 
 use std::ffi::OsString;
+use std::io;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 
 use anyhow::Context as _;
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
@@ -18,9 +22,22 @@ use crate::telemetry;
 pub(super) fn run(layered: &Layered) -> anyhow::Result<()> {
     let settings = config::load(layered.config.as_deref(), environment())?;
     let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-    tokio::runtime::Runtime::new()
-        .context("the runtime cannot be started")?
-        .block_on(serve(settings, |_| {}))
+    runtime().context("the runtime cannot be started")?.block_on(serve(settings, |_| {}))
+}
+
+/// A worker for every second processor, unless `TOKIO_WORKER_THREADS` says otherwise.
+///
+/// A sign-up waits for the tenant and for the disk, and the ledger and the log have threads of their
+/// own: with a worker for every processor each step is handed to one that has to be woken first.
+/// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
+fn runtime() -> io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    builder.enable_all();
+    if environment().all(|(name, _)| name != "TOKIO_WORKER_THREADS") {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        builder.worker_threads((processors / 2).max(1));
+    }
+    builder.build()
 }
 
 /// Starts the app and runs it until a signal.

@@ -59,7 +59,7 @@ impl Gate {
         let permit = taken.map_err(|busy| Error::RateLimited { retry_after: busy.retry_after })?;
         let attempt = match class {
             Class::Lookup => self.breaker.pass(),
-            Class::Create | Class::Background => {
+            Class::Create | Class::Background | Class::Spare => {
                 self.breaker.admit(Instant::now()).map_err(circuit_open)?
             }
         };

@@ -35,6 +35,10 @@ const SHORTEST_HOLD: Duration = Duration::from_secs(1);
 /// The wait after the first failed request, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
+/// The longest time without asking, whatever the wait that was told: that may have come from something
+/// in front of the tenant, or the quota may have been raised. A request that is refused costs no token.
+const LONGEST_SILENCE: Duration = Duration::from_mins(15);
+
 /// The first request waits up to this long unless a sign-up wants it sooner: replicas that start
 /// together do not ask together, and one that dies at once costs no token of the client's quota.
 const START_JITTER: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
@@ -308,7 +312,7 @@ impl Keeper {
         log_failure(&error, wait);
         let failure = TokenFailure { error, next_try: Instant::now() + wait };
         self.tokens.state.send_modify(|state| state.failure = Some(failure));
-        sleep(wait).await;
+        sleep(wait.min(LONGEST_SILENCE)).await;
     }
 }
 

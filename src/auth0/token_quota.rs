@@ -88,7 +88,8 @@ impl TokenQuota {
     pub(super) fn refresh(&self, early: Duration, life: Duration, told_at: Duration) -> Refresh {
         match self.spent_for().map(|wait| told_at + wait + ROUNDING) {
             None => Refresh::After(early),
-            Some(reset) if reset <= life => Refresh::After(early.max(reset)),
+            // A tenth of the life is left to ask again, should that go wrong.
+            Some(reset) if reset <= life.mul_f64(0.9) => Refresh::After(early.max(reset)),
             Some(_) => Refresh::InVain(early),
         }
     }
@@ -230,8 +231,9 @@ mod tests {
         let cases = [
             (bucket(10, 1, 90), Refresh::After(seconds(80))),
             (bucket(10, 0, 77), Refresh::After(seconds(80))),
-            (bucket(10, 0, 90), Refresh::After(seconds(93))),
-            (bucket(10, 0, 97), Refresh::After(seconds(100))),
+            (bucket(10, 0, 87), Refresh::After(seconds(90))),
+            // Too late to ask again, should it go wrong.
+            (bucket(10, 0, 88), Refresh::InVain(seconds(80))),
             (bucket(10, 0, 98), Refresh::InVain(seconds(80))),
             (None, Refresh::After(seconds(80))),
         ];

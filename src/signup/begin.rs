@@ -129,6 +129,7 @@ impl Shared {
 
     /// Makes the call of an attempt that is written down, and writes down what came of it.
     async fn see_through(self: &Arc<Self>, person: &Person, made: &Made, turn: &Turn) -> Done {
+        turn.begun(made.id);
         turn.step().is_new();
         // While nothing is sent, a caller that goes away takes its place in the line along.
         let admitted = tokio::select! {
@@ -195,8 +196,9 @@ impl Shared {
     }
 
     /// Writes down what came of an attempt. The caller is told the truth even when the ledger
-    /// cannot be written; the row then stays open and the settler finds the same truth.
-    pub(super) async fn finish(&self, id: AttemptId, settled: Settled) -> Done {
+    /// cannot be written, and does not wait for the further tries; should they fail too, the row
+    /// stays open and the settler finds the same truth.
+    pub(super) async fn finish(self: &Arc<Self>, id: AttemptId, settled: Settled) -> Done {
         let Settled { done, verdict, auth0_request_id } = settled;
         let finished_at = self.clock.now();
         let finish = Finish {
@@ -207,23 +209,31 @@ impl Shared {
             finished_at,
             basis: Basis::Seen,
         };
-        let mut pause = POLL;
-        for _ in 1..FINISH_TRIES {
-            match self.ledger.finish(finish.clone()).await {
-                Ok(_) => return done,
-                Err(LedgerError::Unavailable(_)) => sleep(pause).await,
-                Err(LedgerError::Corrupt(_)) => break,
-            }
-            pause *= 2;
-        }
-        if let Err(error) = self.ledger.finish(finish).await {
-            tracing::error!(
-                attempt = %id,
-                error = chain(&error),
-                "an outcome could not be written down; the settler will look it up"
-            );
+        if let Err(error) = self.ledger.finish(finish.clone()).await {
+            let shared = Arc::clone(self);
+            drop(self.lifecycle.spawn(async move { shared.finish_later(finish, error).await }));
         }
         done
+    }
+
+    async fn finish_later(&self, finish: Finish, mut error: LedgerError) {
+        let mut pause = POLL;
+        for _ in 1..FINISH_TRIES {
+            if matches!(error, LedgerError::Corrupt(_)) {
+                break;
+            }
+            sleep(pause).await;
+            pause *= 2;
+            error = match self.ledger.finish(finish.clone()).await {
+                Ok(_) => return,
+                Err(error) => error,
+            };
+        }
+        tracing::error!(
+            attempt = %finish.id,
+            error = chain(&error),
+            "an outcome could not be written down; the settler will look it up"
+        );
     }
 }
 

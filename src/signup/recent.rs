@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -79,6 +79,8 @@ pub(super) struct Turn {
     remember: bool,
     sender: watch::Sender<Option<Done>>,
     step: Step,
+    /// The attempt that was written down in this turn.
+    begun: OnceLock<AttemptId>,
 }
 
 /// How far the work of a turn has come: what a caller whose time is up can be told for sure.
@@ -141,7 +143,7 @@ impl Recent {
         let running = State::Running { sender: sender.clone(), kept };
         table.entries.insert(key, Entry { binding, state: running });
         let (recent, step) = (Arc::clone(self), Step::default());
-        let turn = Turn { recent, key, remember, sender, step };
+        let turn = Turn { recent, key, remember, sender, step, begun: OnceLock::new() };
         match kept {
             None => Entered::First(turn),
             Some(kept) => Entered::Known(turn, kept.attempt),
@@ -167,6 +169,14 @@ impl Table {
                 Some(State::Running { kept, .. }) => *kept = kept.filter(|kept| !of_then(kept)),
                 Some(State::Kept(_)) | None => {}
             }
+        }
+    }
+
+    /// The attempt that was remembered for this key.
+    fn kept(&self, key: &Digest) -> Option<AttemptId> {
+        match self.entries.get(key)?.state {
+            State::Running { kept, .. } => kept.map(|kept| kept.attempt),
+            State::Kept(kept) => Some(kept.attempt),
         }
     }
 
@@ -201,6 +211,11 @@ impl Turn {
         &self.step
     }
 
+    /// Notes the attempt that was written down, in case that the work on it ends without an outcome.
+    pub(super) fn begun(&self, attempt: AttemptId) {
+        let _first = self.begun.set(attempt);
+    }
+
     /// Resolves when nobody waits for the outcome any more.
     pub(super) async fn deserted(&self) {
         self.sender.closed().await;
@@ -224,7 +239,10 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if self.sender.borrow().is_none() {
-            self.recent.lock().entries.remove(&self.key);
+            let mut table = self.recent.lock();
+            let attempt = self.begun.get().copied().or_else(|| table.kept(&self.key));
+            table.keep(self.key, attempt.filter(|_| self.remember), Instant::now());
+            drop(table);
             self.sender.send_replace(Some(Done::new(Outcome::Unknown)));
         }
     }

@@ -10,7 +10,7 @@ use super::begin::Made;
 use super::outcome::{Done, Outcome};
 use super::settle::{Attempting, Settled, Undecided};
 use super::{POLL, Person, Shared};
-use crate::auth0::{Class, Error, Transport, User};
+use crate::auth0::{Class, Error, LookupError, Transport, User};
 use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdict};
 
 /// How long reading a user that is known to exist may take: what is known of it is answer enough.
@@ -19,7 +19,7 @@ const READ: Duration = Duration::from_secs(2);
 impl Shared {
     /// Answers a key that is written down already; `None` when its attempt was given up by its
     /// caller before anything was sent, so that the key is free.
-    pub(super) async fn known(&self, person: &Person, attempt: Attempt) -> Option<Done> {
+    pub(super) async fn known(self: &Arc<Self>, person: &Person, attempt: Attempt) -> Option<Done> {
         let bound = attempt.key.as_ref().is_some_and(|key| person.binding.contains(&key.binding));
         if !bound {
             return Some(Done::new(Outcome::KeyReused));
@@ -34,12 +34,21 @@ impl Shared {
     }
 
     /// Answers a request that this process remembers by its attempt; `None` when there is nothing to
-    /// tell again: an operator made the ledger forget it, or it was found to have made nothing.
-    pub(super) async fn again(&self, person: &Person, id: AttemptId) -> Option<Done> {
+    /// tell again: an operator made the ledger forget it, it was found to have made nothing, or the
+    /// user that it made was deleted.
+    pub(super) async fn again(self: &Arc<Self>, person: &Person, id: AttemptId) -> Option<Done> {
         match self.ledger.get(id).await {
             Ok(attempt) => {
                 let attempt = attempt.filter(|attempt| attempt.state != State::NotCreated)?;
-                Some(self.replay(person, &attempt).await.replay())
+                if attempt.state != State::Created {
+                    return Some(self.replay(person, &attempt).await.replay());
+                }
+                let user = match self.read(&attempt).await {
+                    Some(Ok(None)) => return None,
+                    Some(Ok(user)) => user,
+                    Some(Err(_)) | None => None,
+                };
+                Some(created(person, &attempt, user).replay())
             }
             Err(error) => Some(Done::because(Outcome::Unknown, error).replay()),
         }
@@ -66,7 +75,7 @@ impl Shared {
     }
 
     /// What a settled attempt is answered with; an unsettled one is taken up again.
-    async fn replay(&self, person: &Person, attempt: &Attempt) -> Done {
+    async fn replay(self: &Arc<Self>, person: &Person, attempt: &Attempt) -> Done {
         if attempt.state.is_settled() {
             self.told_before(person, attempt).await
         } else {
@@ -77,7 +86,10 @@ impl Shared {
     /// What is written down of an attempt.
     async fn told_before(&self, person: &Person, attempt: &Attempt) -> Done {
         match attempt.state {
-            State::Created => self.created(person, attempt).await,
+            State::Created => {
+                let user = self.read(attempt).await.and_then(Result::ok).flatten();
+                created(person, attempt, user)
+            }
             State::Exists => Done::new(Outcome::EmailTaken),
             State::Open | State::Unknown => Done::new(Outcome::Unknown),
             State::NotCreated => {
@@ -87,18 +99,13 @@ impl Shared {
         }
     }
 
-    /// The user that an earlier attempt made, as it is now; without `read:users` what is known of
-    /// it.
-    async fn created(&self, person: &Person, attempt: &Attempt) -> Done {
-        let id = attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str());
-        let read = timeout(READ, self.auth0.user(id, Class::Lookup)).await;
-        let user = read.ok().and_then(Result::ok).flatten();
-        let user = user.unwrap_or_else(|| User::known(id, person.user.email.as_ref()));
-        Done::new(Outcome::Created(Arc::new(user)))
+    /// The user that an earlier attempt made, as it is now; `None` when that takes too long.
+    async fn read(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
+        timeout(READ, self.auth0.user(made_user(attempt), Class::Spare)).await.ok()
     }
 
     /// Settles an attempt that an earlier request left unknown, now that its password is here.
-    async fn take_up(&self, person: &Person, attempt: &Attempt) -> Done {
+    async fn take_up(self: &Arc<Self>, person: &Person, attempt: &Attempt) -> Done {
         let made = Made::from(attempt);
         let ended_at = attempt.connection_ended_at;
         let in_doubt = AtomicBool::new(true);
@@ -111,11 +118,11 @@ impl Shared {
                 Ok(None) | Err(Undecided) => Done::new(Outcome::Unknown),
             };
         }
-        match self.reopen(made.id).await {
+        match self.reopen(made.id, ended_at).await {
             Ok(true) => {}
-            // Settled in the meantime, or forgotten by an operator.
+            // Settled in the meantime, forgotten by an operator, or taken up by another replica.
             Ok(false) => {
-                return match self.ledger.get(made.id).await {
+                return match self.settled(made.id).await {
                     Ok(Some(attempt)) => self.told_before(person, &attempt).await,
                     Ok(None) => Done::new(Outcome::Unknown),
                     Err(error) => Done::because(Outcome::Unknown, error),
@@ -132,16 +139,46 @@ impl Shared {
 
     /// Writes down that a call of this attempt is about to be made again, so that finding nobody
     /// proves nothing until that call has surely ended, even if this process dies. `false` when
-    /// the attempt is settled.
-    async fn reopen(&self, id: AttemptId) -> Result<bool, LedgerError> {
+    /// the attempt is settled, or another call was written down since `ended_at` was read: of two
+    /// replicas that come at once, one makes the call.
+    async fn reopen(&self, id: AttemptId, ended_at: Option<Duration>) -> Result<bool, LedgerError> {
         let finished_at = self.clock.now();
         let connection_ended_at = finished_at + self.times.attempt;
-        let verdict = Verdict::Unknown { connection_ended_at };
-        let code = Outcome::Unknown.code();
-        let finish =
-            Finish { id, verdict, code, auth0_request_id: None, finished_at, basis: Basis::Seen };
+        let finish = Finish {
+            id,
+            verdict: Verdict::Unknown { connection_ended_at },
+            code: Outcome::Unknown.code(),
+            auth0_request_id: None,
+            finished_at,
+            basis: Basis::Absence { connection_ended_at: ended_at },
+        };
         self.ledger.finish(finish).await
     }
+
+    /// The attempt once it is settled, or as it is when that takes too long; `None` when it was
+    /// forgotten.
+    async fn settled(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
+        let deadline = Instant::now() + self.times.twin_wait;
+        loop {
+            let attempt = self.ledger.get(id).await?;
+            let is_settled = attempt.as_ref().is_none_or(|attempt| attempt.state.is_settled());
+            if is_settled || Instant::now() + POLL > deadline {
+                return Ok(attempt);
+            }
+            sleep(POLL).await;
+        }
+    }
+}
+
+/// The id of the user that an attempt made.
+fn made_user(attempt: &Attempt) -> &str {
+    attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str())
+}
+
+/// An earlier attempt's user; what is known of it where it could not be read.
+fn created(person: &Person, attempt: &Attempt, user: Option<User>) -> Done {
+    let known = || User::known(made_user(attempt), person.user.email.as_ref());
+    Done::new(Outcome::Created(Arc::new(user.unwrap_or_else(known))))
 }
 
 impl From<&Attempt> for Made {

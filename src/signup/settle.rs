@@ -52,11 +52,11 @@ impl Pin {
         }
     }
 
-    /// Presumes from an earlier process's user that ids are kept, until this one knows better.
-    pub(super) fn recall_kept(&self) {
+    /// Presumes from an earlier process's user whether ids are kept, until this one knows better.
+    pub(super) fn recall(&self, kept: bool) {
         let unknown = self.0.load(Ordering::Relaxed) == Self::UNKNOWN;
         if unknown {
-            self.learn(true);
+            self.learn(kept);
         }
     }
 
@@ -153,6 +153,8 @@ impl Attempting<'_> {
                 // There is no user, and no call that could still make one.
                 Ok(None) if self.is_quiet => match self.create(None).await {
                     Ok(created) => self.created(created),
+                    // Made since that look, by whomever.
+                    Err(Error::UserExists) => self.by_email_or(why).await,
                     Err(error) => Settled::refused(error),
                 },
                 Ok(None) | Err(Undecided) => unknown(why),
@@ -162,16 +164,20 @@ impl Attempting<'_> {
         if let Ok(Some(user)) = look {
             return found(user);
         }
+        if matches!(look, Ok(None))
+            && !self.pin.is_kept()
+            && let Ok(Some(settled)) = self.by_email().await
+        {
+            // Nothing has shown yet that ids are kept: the user may be there under another one.
+            return settled;
+        }
         match self.create(None).await {
             Ok(created) => self.created(created),
             // The first call may have made the very user that the second one met.
             Err(taken @ (Error::UserExists | Error::UsernameExists)) => match self.look().await {
                 Ok(Some(user)) => found(user),
                 Ok(None) if self.pin.is_kept() => Settled::refused(taken),
-                Ok(None) => match self.by_email().await {
-                    Ok(Some(settled)) => settled,
-                    Ok(None) | Err(Undecided) => unknown(why),
-                },
+                Ok(None) => self.by_email_or(why).await,
                 Err(_) => unknown(why),
             },
             // The same call is refused in the same way: the first one, which nobody finds, made
@@ -180,6 +186,14 @@ impl Attempting<'_> {
                 Settled::refused(refusal)
             }
             Err(_) => unknown(why),
+        }
+    }
+
+    /// What a look by address settles; else it is not known, for this reason.
+    async fn by_email_or(&self, why: Error) -> Settled {
+        match self.by_email().await {
+            Ok(Some(settled)) => settled,
+            Ok(None) | Err(Undecided) => unknown(why),
         }
     }
 
@@ -197,7 +211,8 @@ impl Attempting<'_> {
         let new: Vec<_> = found.users.iter().filter(|found| found.created_at >= since).collect();
         match new.as_slice() {
             [ours] if self.has_no_rival(&ours.user.user_id).await => {
-                let user_id = Some(bare(&ours.user.user_id).to_owned());
+                let user_id = bare(&ours.user.user_id);
+                let user_id = (user_id != self.user_id.as_str()).then(|| user_id.to_owned());
                 let done = Done::new(Outcome::Created(Arc::new(ours.user.clone())));
                 Ok(Some(Settled::new(done, Settlement::Created { user_id })))
             }

@@ -58,15 +58,13 @@ impl Settler {
         }
     }
 
-    /// Learns from the last user that was created that the connection keeps pinned ids: after a
-    /// restart nothing else tells, and without it a look-up that finds nobody proves nothing.
-    ///
-    /// That it does not keep them is never learnt here: the row may have been written without a
-    /// pin, or before the operator mended the connection.
+    /// Learns from the last user that was created whether the connection keeps pinned ids: after a
+    /// restart nothing else tells. Where it does, a look-up that finds nobody proves something; where
+    /// it did not, a call must not be sent again until this process has seen an id kept.
     pub async fn learn_pin(&self) {
         let created = self.shared.ledger.find(Find::State(State::Created), 1).await;
-        if created.is_ok_and(|rows| rows.first().is_some_and(|last| last.auth0_user_id.is_none())) {
-            self.shared.pin.recall_kept();
+        if let Ok([last, ..]) = created.as_deref() {
+            self.shared.pin.recall(last.auth0_user_id.is_none());
         }
     }
 

@@ -141,6 +141,20 @@ async fn without_a_key_the_ledger_says_what_came_of_it() {
 }
 
 #[tokio::test]
+async fn without_a_key_a_user_that_was_deleted_is_made_anew() {
+    let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
+    let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
+    let first = app.sign_up(&ada()).await;
+    let id = first.json()["user"]["user_id"].as_str().unwrap().replace('|', "%7C");
+    let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
+    let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
+    assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let anew = app.sign_up(&ada()).await;
+    assert_eq!((anew.status, is_replayed(&anew)), (StatusCode::CREATED, false), "{anew:?}");
+    assert_eq!((app.creates().len(), app.auth0.users().len()), (2, 1));
+}
+
+#[tokio::test]
 async fn twins_hear_a_refusal_that_frees_the_key() {
     let app = TestApp::spawn().await;
     app.until_ready().await;

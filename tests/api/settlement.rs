@@ -53,13 +53,16 @@ async fn a_time_out_is_settled_too() {
 #[tokio::test]
 async fn a_repeat_that_meets_its_own_user_is_created_and_not_taken() {
     let app = TestApp::spawn().await;
+    // From here on it is known that ids are kept.
+    let before = crate::app::ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
     // Nobody is there at the first look; the repeat meets the user, which the second look finds.
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     app.auth0.fault(Route::GetUser, Fault::answer(404).body(NOBODY));
     let answer = app.sign_up(&ada()).await;
     assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
-    assert_eq!(app.creates().len(), 2);
-    assert_eq!(app.auth0.users().len(), 1);
+    assert_eq!(app.creates().len(), 3);
+    assert_eq!(app.auth0.users().len(), 2);
 }
 
 #[tokio::test]
@@ -218,20 +221,21 @@ async fn a_connection_that_was_mended_is_trusted_again() {
     assert_eq!(app.sign_up(&other("before")).await.status, StatusCode::CREATED);
     app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
 
-    // A restart forgets what is ignored, though the last user has an id of its own.
+    // After a restart the last user tells that ids were ignored: a lost call is looked up by
+    // address, and not sent again.
     let app = app.restart().await;
+    app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&other("restarted")).await.status, StatusCode::CREATED);
-    assert!(app.auth0.calls(Route::UsersByEmail).is_empty());
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+    assert_eq!(app.creates().len(), 2);
 
-    // So does the next user that keeps its id, without a restart.
-    app.auth0.tenant(|tenant| tenant.ignores_user_id = true);
-    assert_eq!(app.sign_up(&other("broken")).await.status, StatusCode::CREATED);
-    app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
+    // The next user that keeps its id says that the connection was mended.
     assert_eq!(app.sign_up(&other("mended")).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
-    assert!(app.auth0.calls(Route::UsersByEmail).is_empty());
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+    assert_eq!(app.auth0.users().len(), 4);
 }
 
 #[tokio::test]
@@ -285,4 +289,32 @@ async fn what_is_unsettled_is_seen_by_whoever_watches() {
     assert_eq!(app.sign_up(&lost).await.problem(), "outcome_unknown");
     app.until_metric("ledger_unsettled", 1).await;
     app.until_metric("ledger_unsettled_oldest_seconds", 1).await;
+}
+
+#[tokio::test]
+async fn a_database_that_takes_doubles_gets_none_after_a_restart() {
+    let takes_all = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.ignores_user_id = true;
+        tenant.unique_email = false;
+    };
+    let app = TestApp::builder().auth0(takes_all).spawn().await;
+    let before = crate::app::ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    let app = app.restart().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert_eq!(app.auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn the_first_of_all_users_is_looked_for_by_address_before_it_is_made_again() {
+    let takes_all = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.ignores_user_id = true;
+        tenant.unique_email = false;
+    };
+    let app = TestApp::builder().auth0(takes_all).spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert_eq!((app.auth0.users().len(), app.creates().len()), (1, 1));
 }

@@ -1,6 +1,9 @@
 //! Twins on two replicas with one database: the second has looked the key up and found nothing
 //! when the first begins.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -9,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use auth0_emulator::{Fault, Route};
 
-use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{Ahead, Answer, TestApp, TestAppBuilder, ada, ada_with};
 use crate::postgres;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -119,4 +122,34 @@ async fn a_twin_begins_afresh_once_the_first_was_given_up() {
     // Its key now is the twin's, at the replica that has to wait as well.
     let again = Answer::of(one.post().header("idempotency-key", KEY).json(&ada())).await;
     assert_eq!(again.json()["user"]["user_id"], twin.json()["user"]["user_id"], "{again:?}");
+}
+
+#[tokio::test]
+async fn of_two_replicas_that_take_an_attempt_up_one_makes_the_call() {
+    let clock = Arc::new(Ahead::default());
+    let database = postgres::database().await;
+    let replica = |builder: TestAppBuilder| {
+        builder
+            .set("database.url", &database)
+            .set("secrets.key", "0123456789abcdef0123456789abcdef")
+            .set("auth0.pin_user_id", "false")
+            .clock(Arc::<Ahead>::clone(&clock))
+    };
+    let one = replica(TestApp::builder()).spawn().await;
+    let other = replica(TestApp::builder()).set("auth0.domain", one.auth0.url()).spawn().await;
+    let sign_up = |app: &TestApp| {
+        tokio::spawn(Answer::of(app.post().header("idempotency-key", KEY).json(&ada())))
+    };
+    one.auth0.fault(Route::CreateUser, Fault::close());
+    assert_eq!(sign_up(&one).await.unwrap().problem(), "outcome_unknown");
+    clock.put_forward(Duration::from_mins(2));
+    // Long enough that both have looked before either has created.
+    one.auth0.fault(Route::UsersByEmail, Fault::delay(Duration::from_millis(300)));
+    one.auth0.fault(Route::UsersByEmail, Fault::delay(Duration::from_millis(300)));
+    let (first, second) = tokio::join!(sign_up(&one), sign_up(&other));
+    for answer in [first.unwrap(), second.unwrap()] {
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    }
+    assert_eq!(one.creates().len(), 2);
+    assert_eq!(one.auth0.users().len(), 1);
 }

@@ -323,7 +323,7 @@ impl Bucket {
         let kept = match (self.known, class) {
             (Knowledge::Nothing | Knowledge::Silent, _) => 0.0,
             (Knowledge::Told, Class::Lookup) => CUSHION,
-            (Knowledge::Told, Class::Create | Class::Background) => {
+            (Knowledge::Told, Class::Create | Class::Background | Class::Spare) => {
                 CUSHION.max(self.reserve * self.limit)
             }
         };

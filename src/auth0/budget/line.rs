@@ -37,7 +37,7 @@ impl Line {
         match class {
             Class::Lookup => self.lookups.len(),
             Class::Create => self.lookups.len() + self.creates.len(),
-            Class::Background => self.len(),
+            Class::Background | Class::Spare => self.len(),
         }
     }
 
@@ -86,7 +86,7 @@ impl Line {
         match class {
             Class::Lookup => &mut self.lookups,
             Class::Create => &mut self.creates,
-            Class::Background => &mut self.background,
+            Class::Background | Class::Spare => &mut self.background,
         }
     }
 }

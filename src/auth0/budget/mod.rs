@@ -46,6 +46,8 @@ pub enum Class {
     Lookup,
     /// Settles what nobody waits for: goes last.
     Background,
+    /// Tells more than has to be told: goes only when there is a permit to spare, and never waits.
+    Spare,
 }
 
 /// There is no permit within the time that a sign-up waits for one.
@@ -154,7 +156,7 @@ impl Budget {
         let hopeless = bucket.is_sure() && wait > self.max_wait;
         // A look-up in a request belongs to a create that was let through, so they are bounded.
         let full = class != Class::Lookup && line.len() >= self.max_waiting;
-        if hopeless || full {
+        if hopeless || full || class == Class::Spare {
             return Asked::Refused(self.busy(bucket, wait));
         }
         let (id, woken) = line.join(class);

@@ -38,7 +38,7 @@ macro_rules! write_sql {
                 $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[]) \
                 AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
                 connection_ended_at, due_at, held) \
-              WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state = 4)) \
+              WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state IN (2, 4))) \
                 AND (f.held IS NULL OR coalesce(a.connection_ended_at, -1) = f.held) \
                 OR (f.state = a.state AND f.finished_at = a.finished_at)) \
               RETURNING a.id \

@@ -46,7 +46,7 @@ const FINISH: &str = "\
     UPDATE attempts SET state = ?2, code = ?3, auth0_user_id = ?4, \
     auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
     connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), due_at = ?8, owner = NULL \
-    WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state = 4)) \
+    WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state IN (2, 4))) \
     AND (?9 IS NULL OR coalesce(connection_ended_at, -1) = ?9)";
 
 const FREE: &str = "\

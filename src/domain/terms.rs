@@ -41,11 +41,13 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// The version that is accepted with this field; `None` where nothing is and nothing has to be.
+    /// The version that is accepted with this field, which says yes or which version it means; `None`
+    /// where nothing is and nothing has to be.
     ///
     /// # Errors
     ///
-    /// [`Violation::TermsRequired`], or [`Violation::Malformed`] where it is neither yes nor no.
+    /// [`Violation::TermsRequired`], also where it means another version: what the person saw is no
+    /// longer what they would be said to have accepted.
     pub(super) fn accepted(&self, given: &Slot<'_>) -> Result<Option<TermsVersion>, Violation> {
         match says_yes(given) {
             Some(true) => Ok(Some(self.version.clone())),
@@ -54,7 +56,10 @@ impl Terms {
                 Err(Violation::TermsRequired)
             }
             Some(false) => Ok(None),
-            None => Err(Violation::Malformed),
+            None if given.trimmed() == Some(self.version.as_str()) => {
+                Ok(Some(self.version.clone()))
+            }
+            None => Err(Violation::TermsRequired),
         }
     }
 }
@@ -95,6 +100,23 @@ mod tests {
         assert_eq!(says_yes(&Slot::Absent), Some(false));
         for neither in ["TRUE", "2026-11", "accepted"] {
             assert_eq!(says(neither), None, "{neither}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_accepted_by_its_name_and_no_other_one_is() {
+        let url = Url::parse("https://example.com/terms").unwrap();
+        for required in [true, false] {
+            let version = TermsVersion::parse("v2").unwrap();
+            let terms = Terms { version, url: url.clone(), required };
+            let accepted = |text: &'static str| {
+                let accepted = terms.accepted(&Slot::Text(text.into()));
+                accepted.map(|version| version.map(|version| version.as_str().to_owned()))
+            };
+            assert_eq!(accepted("v2"), Ok(Some("v2".to_owned())));
+            assert_eq!(accepted("true"), Ok(Some("v2".to_owned())));
+            // A form that was opened under the terms of before.
+            assert_eq!(accepted("v1"), Err(Violation::TermsRequired));
         }
     }
 }

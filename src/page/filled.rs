@@ -63,8 +63,15 @@ impl Filled {
             };
             values.push((metadata_name(key), text));
         }
-        if says_yes(form.control(Control::Terms)) == Some(true) {
-            values.push((Control::Terms.name().to_owned(), TICKED.to_owned()));
+        let terms = form.control(Control::Terms);
+        let ticked = match says_yes(terms) {
+            Some(true) => Some(TICKED),
+            Some(false) => None,
+            // The version that the form showed.
+            None => terms.trimmed(),
+        };
+        if let Some(ticked) = ticked {
+            values.push((Control::Terms.name().to_owned(), ticked.to_owned()));
         }
         let control = |control: Control| match form.control(control) {
             Slot::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),

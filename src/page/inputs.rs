@@ -10,7 +10,7 @@ use crate::config::PageSettings;
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::rules::{Presence, Rules};
 use crate::domain::submission::Control;
-use crate::domain::{Field, Terms};
+use crate::domain::{Field, Terms, TermsVersion};
 
 /// One input of the form.
 #[derive(Debug)]
@@ -50,8 +50,8 @@ pub(super) enum Kind {
     Choice(Vec<String>),
     /// A box to tick.
     Box,
-    /// The box of the terms, with where they can be read.
-    Terms(Url),
+    /// The box of the terms: where they can be read, and which they are.
+    Terms(Url, TermsVersion),
 }
 
 /// The attributes of a line of text.
@@ -150,7 +150,7 @@ fn of_terms(terms: &Terms) -> Input {
     Input {
         name: Control::Terms.name().to_owned(),
         label: Label::Terms,
-        kind: Kind::Terms(terms.url.clone()),
+        kind: Kind::Terms(terms.url.clone(), terms.version.clone()),
         required: terms.required,
         asked: true,
     }

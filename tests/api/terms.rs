@@ -89,8 +89,9 @@ async fn a_form_that_does_not_accept_them_hears_so_with_everything_else() {
         assert_eq!(answer.errors(), [error("terms_required")], "{refused}");
     }
     assert_eq!(app.sign_up(&ada()).await.errors(), [error("terms_required")]);
-    let neither = app.sign_up(&ada_with("terms", "2026-11")).await;
-    assert_eq!(neither.errors(), [error("malformed")]);
+    // Of a form that was opened under the terms of before.
+    let stale = app.sign_up(&ada_with("terms", "2025-01")).await;
+    assert_eq!(stale.errors(), [error("terms_required")]);
     let wrong = app.sign_up(&ada_with("terms", 1)).await;
     assert_eq!(wrong.errors(), [error("wrong_type")]);
     assert_eq!(wrong.json()["errors"][0]["params"]["expected"], "boolean");
@@ -100,7 +101,7 @@ async fn a_form_that_does_not_accept_them_hears_so_with_everything_else() {
     let pointers: Vec<_> = answer.errors().into_iter().map(|(pointer, _)| pointer).collect();
     assert_eq!(pointers, ["/email", "/password", "/password", "/terms", "/role"]);
     assert!(app.creates().is_empty());
-    for (nth, accepted) in ["true", "on", "1", "yes"].into_iter().enumerate() {
+    for (nth, accepted) in ["true", "on", "1", "yes", "2026-11"].into_iter().enumerate() {
         let form = format!(
             "email=ada{nth}%40example.com&password=Difference-Engine-1843&terms={accepted}"
         );
@@ -167,7 +168,7 @@ async fn the_plain_form_has_the_box_shows_the_fault_and_keeps_the_tick() {
         r#"<span>Ich stimme den <a href="{URL}" target="_blank" rel="noopener">Bedingungen<"#
     );
     assert!(page.contains(&sentence), "{page}");
-    let the_box = r#"<input id="terms" name="terms" type="checkbox" value="true" required>"#;
+    let the_box = r#"<input id="terms" name="terms" type="checkbox" value="2026-11" required>"#;
     assert!(page.contains(the_box), "{page}");
 
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
@@ -179,14 +180,15 @@ async fn the_plain_form_has_the_box_shows_the_fault_and_keeps_the_tick() {
     for shown in [
         r##"<li><a href="#terms">Terms</a>: Accept the terms to go on.</li>"##,
         r#"<p class="fault" id="terms-error"><span>Accept the terms to go on.</span>"#,
-        r#"value="true" required aria-invalid="true" aria-describedby="terms-error">"#,
+        r#"value="2026-11" required aria-invalid="true" aria-describedby="terms-error">"#,
     ] {
         assert!(unticked.text.contains(shown), "{shown} in {}", unticked.text);
     }
-    let mut faulty = ada_with("terms", "true");
+    let mut faulty = ada_with("terms", "2026-11");
     faulty["email"] = "nope".into();
     let ticked = post(faulty).await.text;
-    let kept = r#"<input id="terms" name="terms" type="checkbox" value="true" checked required>"#;
+    let kept =
+        r#"<input id="terms" name="terms" type="checkbox" value="2026-11" checked required>"#;
     assert!(ticked.contains(kept) && !ticked.contains("terms-error"), "{ticked}");
     assert_eq!(post(ada_with("terms", "true")).await.status, StatusCode::SEE_OTHER);
     assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");

@@ -40,3 +40,37 @@ test("the field for robots is out of sight and out of reach", async (t) => {
   assert.ok(box.x + box.width <= 0, JSON.stringify(box));
   assert.equal(await trap.getAttribute("tabindex"), "-1");
 });
+
+test("a limit that a proof passes beyond is passed with one", async (t) => {
+  const busy = await Service.start({
+    "limits.address.burst": 1,
+    "limits.address.per_hour": 1,
+    "challenge.work.cost": 1000,
+  });
+  const headers = { "Content-Type": "application/json" };
+  const first = { method: "POST", headers, body: JSON.stringify({ ...ADA, email: "first@example.com" }) };
+  assert.equal((await fetch(`${busy.url}/signup`, first)).status, 201);
+  const page = await open(chromium, t, `${busy.url}/signup`);
+  await fill(page, { ...ADA, email: "second@example.com" });
+  const told = page.nextResult();
+  await page.click("button[type=submit]");
+  assert.equal((await told).status, "created");
+});
+
+test("the module can be imported where there is no page", async () => {
+  const { signUp } = await import("../../src/page/assets/signup.js");
+  assert.equal(typeof signUp, "function");
+});
+
+test("an input called action does not hide where the form goes", async (t) => {
+  const page = await open(chromium, t, form);
+  const url = await page.evaluate(async (address) => {
+    const { enhance } = await import(address);
+    const made = document.createElement("form");
+    made.action = "/signup";
+    made.innerHTML = '<input type="hidden" name="action" value="z">';
+    document.body.append(made);
+    return enhance(made).url;
+  }, `${service.url}/signup.js`);
+  assert.equal(url, form);
+});

@@ -209,7 +209,8 @@ export async function signUp(url, data, options = {}) {
       if (signal?.aborted) throw error;
       result = { status: "offline" };
     }
-    if (result.status === "challenge" && !proven) {
+    // A limit names the challenge whose proof passes beyond it.
+    if ((result.status === "challenge" || result.problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
       const proof = await prove(await ask(url, "/challenge"), signal);
@@ -247,7 +248,8 @@ class SignupForm {
 
   constructor(form, options) {
     this.form = form;
-    this.url = options.url ?? form.action;
+    // Not `form.action`, which an input of that name would hide.
+    this.url = options.url ?? new URL(form.getAttribute("action") ?? "", form.baseURI).href;
     this.texts = { ...TEXTS, ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     const { signupPolicy } = form.dataset;
     this.policy = signupPolicy ? Promise.resolve(JSON.parse(signupPolicy)) : ask(this.url, "/policy");
@@ -543,7 +545,7 @@ class SignupForm {
   }
 }
 
-// Forms that are there when the module is run. `data-signup="manual"` waits for `enhance`.
-for (const form of document.querySelectorAll('form[data-signup]:not([data-signup="manual"])')) {
-  enhance(form);
-}
+// Forms that are there when the module is run, unless a server renders the page.
+// `data-signup="manual"` waits for `enhance`.
+const ready = 'form[data-signup]:not([data-signup="manual"])';
+for (const form of globalThis.document?.querySelectorAll(ready) ?? []) enhance(form);

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use auth0_emulator::{Fault, Route};
 
@@ -143,10 +145,22 @@ async fn of_two_replicas_that_take_an_attempt_up_one_makes_the_call() {
     one.auth0.fault(Route::CreateUser, Fault::close());
     assert_eq!(sign_up(&one).await.unwrap().problem(), "outcome_unknown");
     clock.put_forward(Duration::from_mins(2));
-    // Long enough that both have looked before either has created.
-    one.auth0.fault(Route::UsersByEmail, Fault::delay(Duration::from_millis(300)));
-    one.auth0.fault(Route::UsersByEmail, Fault::delay(Duration::from_millis(300)));
-    let (first, second) = tokio::join!(sign_up(&one), sign_up(&other));
+    // Both have read the attempt when the first may write that it takes it up.
+    let mut table = PgConnection::connect(&database).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE")
+        .execute(&mut table)
+        .await
+        .unwrap();
+    // And both have looked by address before a user is there.
+    let late = Fault::delay(Duration::from_millis(500)).times(2);
+    one.auth0.fault(Route::CreateUser, late);
+    let (first, second) = (sign_up(&one), sign_up(&other));
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut table).await.unwrap() < 2 {
+        sleep(Duration::from_millis(10)).await;
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut table).await.unwrap();
+    let (first, second) = tokio::join!(first, second);
     for answer in [first.unwrap(), second.unwrap()] {
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
     }

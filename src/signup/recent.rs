@@ -255,3 +255,55 @@ pub(super) async fn told(mut outcome: watch::Receiver<Option<Done>>) -> Done {
         Ok(None) | Err(_) => Done::new(Outcome::Unknown),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Digests;
+
+    fn enter(recent: &Arc<Recent>) -> Entered {
+        let digests = Digests::new(&"k".repeat(32).into(), None);
+        let digest = digests.email("ada@example.com").current;
+        recent.enter(digest, digest, true, Instant::now())
+    }
+
+    fn first(recent: &Arc<Recent>) -> Turn {
+        match enter(recent) {
+            Entered::First(turn) => turn,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn known(recent: &Arc<Recent>) -> (Turn, AttemptId) {
+        match enter(recent) {
+            Entered::Known(turn, attempt) => (turn, attempt),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn work_that_ends_without_an_outcome_forgets_no_attempt() {
+        let recent = Arc::default();
+        drop(first(&recent));
+        let turn = first(&recent);
+        let attempt = AttemptId::new(Duration::from_secs(1));
+        turn.begun(attempt);
+        drop(turn);
+        // Neither does that of a replay.
+        for _ in 0..2 {
+            let (turn, remembered) = known(&recent);
+            assert_eq!(remembered, attempt);
+            drop(turn);
+        }
+    }
+
+    #[test]
+    fn what_made_nothing_is_not_remembered() {
+        let recent = Arc::default();
+        let attempt = AttemptId::new(Duration::from_secs(1));
+        first(&recent).tell(Done::new(Outcome::EmailTaken), Some(attempt), Instant::now());
+        let (turn, _) = known(&recent);
+        turn.tell(Done::new(Outcome::Internal), Some(attempt), Instant::now());
+        drop(first(&recent));
+    }
+}

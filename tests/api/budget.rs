@@ -111,6 +111,23 @@ async fn looks_that_nobody_waits_for_go_after_creates_that_came_later() {
 }
 
 #[tokio::test]
+async fn who_asks_again_and_again_takes_no_permit_from_sign_ups() {
+    let tenant = |tenant: &mut auth0_emulator::Tenant| {
+        tenant.plan = Plan::Custom { burst: 10, per_second: 0.1 };
+    };
+    let app = TestApp::builder().auth0(tenant).spawn().await;
+    app.until_ready().await;
+    for _ in 0..20 {
+        assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    }
+    let reads = app.auth0.calls(Route::GetUser).len();
+    assert!((1..=5).contains(&reads), "{reads} of a bucket of ten");
+    let other = ada_with("email", "other@example.com");
+    assert_eq!(app.sign_up(&other).await.status, StatusCode::CREATED);
+    assert_eq!(refused_by_the_tenant(&app), 0);
+}
+
+#[tokio::test]
 async fn an_outage_is_failed_fast_and_its_end_is_noticed() {
     let builder = TestApp::builder().set("auth0.breaker.failures", "3");
     let app = builder.set("auth0.breaker.pause_ms", "300").spawn().await;

@@ -214,6 +214,24 @@ async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
 }
 
 #[tokio::test]
+async fn a_caller_does_not_wait_for_a_ledger_that_does_not_take_the_outcome() {
+    let app = TestApp::builder().set("ledger.timeout_ms", "200").spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let answer = tokio::spawn(Answer::of(app.post().json(&ada())));
+    app.until(|app| app.creates().len() == 1).await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    // Held until the caller has heard it: the outcome is written by a later try.
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    ledger.execute_batch("ROLLBACK").unwrap();
+    let state = || ledger.query_row("SELECT state FROM attempts", [], |row| row.get::<_, i64>(0));
+    app.until(|_| state().unwrap() == 1).await;
+    assert!(app.auth0.calls(Route::GetUser).is_empty(), "and not found out by a look");
+}
+
+#[tokio::test]
 async fn a_connection_that_was_mended_is_trusted_again() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;

@@ -323,9 +323,11 @@ impl Bucket {
         let kept = match (self.known, class) {
             (Knowledge::Nothing | Knowledge::Silent, _) => 0.0,
             (Knowledge::Told, Class::Lookup) => CUSHION,
-            (Knowledge::Told, Class::Create | Class::Background | Class::Spare) => {
+            (Knowledge::Told, Class::Create | Class::Background) => {
                 CUSHION.max(self.reserve * self.limit)
             }
+            // The lower half is for those who need it.
+            (Knowledge::Told, Class::Spare) => CUSHION.max(self.reserve.max(0.5) * self.limit),
         };
         (1.0 + kept).min(self.limit)
     }

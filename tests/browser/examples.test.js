@@ -26,6 +26,16 @@ const strict = await Service.start({
   "lock.enabled": false,
   "challenge.work.cost": 1000,
 });
+const full = await Service.start({
+  ...settings,
+  "terms.version": "2026-11",
+  "terms.url": "https://www.example.com/terms",
+  "user_metadata.allow": "company_name",
+  "user_metadata.keys.plan.values": "free,pro",
+  "user_metadata.keys.seats.type": "integer",
+  "user_metadata.keys.seats.max": 50,
+  "user_metadata.keys.newsletter.type": "boolean",
+});
 
 /** The folder of an application with the React example and the service's module in it. */
 const app = await mkdtemp(join(tmpdir(), "signup-example-"));
@@ -37,8 +47,8 @@ for (const name of ["signup.js", "signup.d.ts"]) {
   await writeFile(join(app, name), await response.text());
 }
 
-for (const [folder, { url }] of [["", service], ["/strict", strict]]) {
-  const plain = await readFile(join(examples, "plain/index.html"), "utf8");
+const plain = await readFile(join(examples, "plain/index.html"), "utf8");
+for (const [folder, { url }] of Object.entries({ "": service, "/strict": strict, "/full": full })) {
   files[`${folder}/plain/`] = plain.replaceAll(DEMO, url);
   files[`${folder}/react/`] = await readFile(join(app, "index.html"), "utf8");
   const { outputFiles } = await build({
@@ -53,6 +63,9 @@ for (const [folder, { url }] of [["", service], ["/strict", strict]]) {
   files[`${folder}/react/bundle.js`] = outputFiles[0].text.replaceAll(DEMO, url);
 }
 
+/** With the lines that are only for some services. */
+files["/full/plain/"] = files["/full/plain/"].replace(/<!-- For a service with [^:]*:([^]*?)-->/, "$1");
+
 /** Opens an example, and waits until it takes input. */
 const visit = async (t, path, options) => {
   const page = await open(chromium, t, `${shop}${path}`, options);
@@ -65,7 +78,7 @@ const created = (page) => page.getByRole("status").filter({ hasText: "account wa
 
 /** What the field of that name is described by, once it is marked as faulty. */
 const fault = async (page, name) => {
-  const input = page.locator(`[name=${name}][aria-invalid=true]`);
+  const input = page.locator(`[name="${name}"][aria-invalid=true]`);
   await input.waitFor();
   const [id] = (await input.getAttribute("aria-describedby")).split(" ");
   const place = page.locator(`[id="${id}"]`);
@@ -192,6 +205,98 @@ for (const example of ["plain", "react"]) {
     assert.equal(keys[0], keys[1]);
   });
 }
+
+/** What the tenant got beside the address, the password and the connection's own. */
+const attributes = async (email) => {
+  const [{ given_name, family_name, name, nickname, picture, user_metadata, app_metadata }] =
+    await full.creates(email);
+  const terms = app_metadata?.terms.version;
+  return { given_name, family_name, name, nickname, picture, user_metadata, terms };
+};
+
+test("react: everything that the policy names is asked for, and sent", async (t) => {
+  const page = await visit(t, "/full/react/");
+  const email = "full.react@example.com";
+  const given = {
+    given_name: "Ada",
+    family_name: "Lovelace",
+    name: "Countess of Lovelace",
+    nickname: "ada",
+    picture: "https://www.example.com/ada.png",
+  };
+  await fill(page, { ...given, email, password: ADA.password });
+  await page.getByLabel("Company name").fill("Engines & Co");
+  await page.getByLabel("Plan").selectOption("pro");
+  await page.getByLabel("Seats").fill("3");
+  await page.getByLabel("Newsletter").check();
+  const terms = page.getByRole("link", { name: "terms" });
+  assert.equal(await terms.getAttribute("href"), "https://www.example.com/terms");
+  await page.getByLabel("I accept the terms").check();
+  assert.deepEqual(await axeViolations(page), []);
+  await send(page);
+  await created(page);
+  const user_metadata = { company_name: "Engines & Co", plan: "pro", seats: 3, newsletter: true };
+  assert.deepEqual(await attributes(email), { ...given, user_metadata, terms: "2026-11" });
+  assert.deepEqual(page.complaints, []);
+});
+
+test("react: what is optional may be left blank", async (t) => {
+  const page = await visit(t, "/full/react/");
+  const email = "blank.react@example.com";
+  await fill(page, { ...ADA, email });
+  await page.getByLabel("I accept the terms").check();
+  await send(page);
+  await created(page);
+  const { given_name, family_name } = ADA;
+  assert.deepEqual(await attributes(email), {
+    ...{ given_name, family_name, name: "Ada Lovelace", nickname: undefined, picture: undefined },
+    ...{ user_metadata: undefined, terms: "2026-11" },
+  });
+});
+
+test("react: faults of metadata, of the picture and of the terms stand at their fields", async (t) => {
+  const page = await visit(t, "/full/react/");
+  const email = "mended.full.react@example.com";
+  await fill(page, { ...ADA, email, picture: "ada.png", "user_metadata.seats": "51" });
+  await send(page);
+  assert.match(await fault(page, "picture"), /not allowed/);
+  assert.ok(await fault(page, "user_metadata.seats"));
+  assert.match(await fault(page, "terms"), /Accept the terms/);
+  assert.equal(await page.getByRole("alert").count(), 0);
+  assert.deepEqual(await axeViolations(page), []);
+  assert.deepEqual(await full.creates(email), []);
+  await fill(page, { picture: "", "user_metadata.seats": "50" });
+  await page.getByLabel("I accept the terms").check();
+  await send(page);
+  await created(page);
+  assert.deepEqual((await attributes(email)).user_metadata, { seats: 50 });
+});
+
+test("react: without the policy it asks for what every service takes", async (t) => {
+  const page = await open(chromium, t, null);
+  await page.route("**/signup/policy", (route) => route.fulfill({ status: 503, body: "{}" }));
+  await page.goto(`${shop}/react/`);
+  await page.waitForSelector("form[aria-busy=false]");
+  const email = "no.policy.react@example.com";
+  await fill(page, { email, password: ADA.password });
+  await send(page);
+  await created(page);
+  assert.equal((await service.creates(email)).length, 1);
+});
+
+test("plain: a key of user_metadata and the terms are added as its comment says", async (t) => {
+  const page = await visit(t, "/full/plain/");
+  const email = "full.plain@example.com";
+  await fill(page, { ...ADA, email });
+  await send(page);
+  assert.match(await fault(page, "terms"), /Accept the terms/);
+  await page.getByLabel("Plan").selectOption("pro");
+  await page.getByLabel("I accept the terms").check();
+  await send(page);
+  await created(page);
+  const { user_metadata, terms } = await attributes(email);
+  assert.deepEqual([user_metadata, terms], [{ plan: "pro" }, "2026-11"]);
+});
 
 test("plain: without JavaScript the service's pages take over", async (t) => {
   const page = await open(chromium, t, `${shop}/plain/`, { javaScriptEnabled: false });

@@ -1,18 +1,38 @@
 // A sign-up form in React. README.md says where signup.js and its types come from.
 
-import { type FormEvent, useEffect, useId, useRef, useState } from "react";
+import type { ComponentProps, FormEvent, ReactNode } from "react";
+import { useEffect, useId, useRef, useState } from "react";
 
-import { type Policy, type Result, checkPassword, newKey, signUp } from "./signup.js";
+import { type FieldPolicy, type Policy, type Result, checkPassword, newKey, signUp } from "./signup.js";
 
-/** What is asked for, in this order, as far as the service takes it. */
-const FIELDS = [
+/** How the attributes are asked for, in this order, as far as the service takes them. */
+const ATTRIBUTES = [
   { name: "given_name", label: "First name", type: "text", autoComplete: "given-name" },
   { name: "family_name", label: "Last name", type: "text", autoComplete: "family-name" },
+  { name: "name", label: "Full name", type: "text", autoComplete: "name" },
+  { name: "nickname", label: "Nickname", type: "text", autoComplete: "nickname" },
+  { name: "picture", label: "Address of a picture", type: "url", autoComplete: "photo" },
   { name: "username", label: "User name", type: "text", autoComplete: "username" },
   { name: "phone_number", label: "Phone", type: "tel", autoComplete: "tel" },
   { name: "email", label: "E-mail", type: "email", autoComplete: "email" },
   { name: "password", label: "Password", type: "password", autoComplete: "new-password" },
 ];
+
+/** What of the policy makes the form. */
+type Asked = Pick<Policy, "fields" | "user_metadata" | "password"> & {
+  terms: { version: string; url: string; required: boolean } | null;
+};
+
+/** Where the policy cannot be had: what every service takes. */
+const LEAST: Asked = {
+  fields: {
+    email: { type: "string", required: true },
+    password: { type: "string", required: true },
+  },
+  user_metadata: {},
+  password: { rules: [] },
+  terms: null,
+};
 
 type Done = Extract<Result, { status: "created" | "accepted" }>;
 type Refused = Exclude<Result, Done>;
@@ -21,7 +41,7 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
   const id = useId();
   const form = useRef<HTMLFormElement>(null);
   const sent = useRef({ as: "", key: "" });
-  const [policy, setPolicy] = useState<Policy>();
+  const [asked, setAsked] = useState<Asked>();
   const [password, setPassword] = useState("");
   const [refused, setRefused] = useState<Refused>();
   const [busy, setBusy] = useState(false);
@@ -30,8 +50,9 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
   useEffect(() => {
     const aborted = new AbortController();
     fetch(`${service}/signup/policy`, { signal: aborted.signal })
-      .then((response) => response.json())
-      .then(setPolicy, () => {}); // Without it the form works as well: the service knows the rules.
+      .then((response) => (response.ok ? response.json() : LEAST))
+      .catch(() => LEAST)
+      .then((policy) => aborted.signal.aborted || setAsked(policy));
     return () => aborted.abort();
   }, [service]);
 
@@ -62,10 +83,11 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
     }
   }
 
-  const fields = FIELDS.filter(({ name }) => !policy || policy.fields[name]);
+  if (!asked) return null;
+  const fields = fieldsOf(asked);
   const faults = faultsOf(refused);
   const elsewhere = faults.filter(({ field }) => !fields.some(({ name }) => name === field));
-  const rules = policy && checkPassword(password, policy.password);
+  const rules = checkPassword(password, asked.password);
   return (
     <form ref={form} onSubmit={submit} noValidate aria-busy={busy}>
       {elsewhere.length > 0 && (
@@ -75,35 +97,91 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
           ))}
         </div>
       )}
-      {fields.map(({ name, label, ...input }) => {
+      {fields.map(({ name, label, required, values, input }, nth) => {
         const own = faults.filter(({ field }) => field === name);
-        const described = [own.length > 0 && `${id}fault-${name}`, name === "password" && `${id}rules`];
+        const described = [own.length > 0 && `${id}fault${nth}`, name === "password" && `${id}rules`];
+        const shared = {
+          id: id + nth,
+          name,
+          required,
+          "aria-invalid": own.length > 0,
+          "aria-describedby": described.filter(Boolean).join(" ") || undefined,
+        };
         return (
           <p key={name}>
-            <label htmlFor={id + name}>{label}</label>{" "}
-            <input
-              id={id + name}
-              name={name}
-              required={policy?.fields[name]?.required}
-              aria-invalid={own.length > 0}
-              aria-describedby={described.filter(Boolean).join(" ") || undefined}
-              onChange={name === "password" ? (event) => setPassword(event.target.value) : undefined}
-              {...input}
-            />
-            <span id={`${id}fault-${name}`}>{own.map(({ message }) => message).join(" ")}</span>
+            <label htmlFor={shared.id}>
+              {label}
+              {!required && " (optional)"}
+            </label>{" "}
+            {values ? (
+              <select {...shared}>
+                <option value="">Choose …</option>
+                {values.map((value) => <option key={value}>{value}</option>)}
+              </select>
+            ) : (
+              <input
+                onChange={name === "password" ? (event) => setPassword(event.target.value) : undefined}
+                {...shared}
+                {...input}
+              />
+            )}
+            <span id={`${id}fault${nth}`}>{own.map(({ message }) => message).join(" ")}</span>
           </p>
         );
       })}
       <ul id={`${id}rules`}>
-        {policy?.password.rules.map(({ code, message }) => (
+        {asked.password.rules.map(({ code, message }) => (
           <li key={code}>
-            {rules?.find((rule) => rule.code === code)?.met ? "✓" : "·"} {message}
+            {rules.find((rule) => rule.code === code)?.met ? "✓" : "·"} {message}
           </li>
         ))}
       </ul>
       <button disabled={waiting}>{busy ? "One moment …" : "Sign up"}</button>
     </form>
   );
+}
+
+interface Field {
+  name: string;
+  label: ReactNode;
+  required: boolean;
+  /** One of these is chosen. */
+  values?: string[];
+  input?: ComponentProps<"input">;
+}
+
+/** Everything that the service takes: the attributes, its own keys, the terms. */
+function fieldsOf({ fields, user_metadata, terms }: Asked): Field[] {
+  const asked: Field[] = [];
+  for (const { name, label, ...input } of ATTRIBUTES) {
+    const rule = fields[name];
+    if (rule) asked.push({ name, label, required: rule.required, input });
+  }
+  for (const [key, rule] of Object.entries(user_metadata)) {
+    if (!rule) continue;
+    const words = key.replace(/[_.-]/g, " ");
+    const label = words.charAt(0).toUpperCase() + words.slice(1);
+    const { required, values } = rule;
+    asked.push({ name: `user_metadata.${key}`, label, required, values, input: inputFor(rule) });
+  }
+  if (terms) {
+    const link = <a href={terms.url} target="_blank" rel="noopener">terms</a>;
+    // The version says which terms the person saw.
+    const input = { type: "checkbox", value: terms.version };
+    asked.push({ name: "terms", label: <>I accept the {link}</>, required: terms.required, input });
+  }
+  return asked;
+}
+
+function inputFor({ type, min, max }: FieldPolicy): ComponentProps<"input"> {
+  switch (type) {
+    case "boolean":
+      return { type: "checkbox", value: "true" };
+    case "integer":
+      return { type: "number", min, max };
+    case "string":
+      return { type: "text" };
+  }
 }
 
 /** What to say of a refusal, each at its field; without a field above the form. */

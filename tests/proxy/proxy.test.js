@@ -157,12 +157,13 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
         request.on("error", failed).end(body);
       });
 
-    const signUp = (localAddress, email, headers = {}) =>
-      ask(localAddress, SIGN_UP, {
+    const post = (localAddress, path, members, headers = {}) =>
+      ask(localAddress, path, {
         method: "POST",
         headers: { "Content-Type": "application/json", ...headers },
-        body: JSON.stringify({ ...ADA, email, client_id: "lock", user_metadata: {} }),
+        body: JSON.stringify({ ...ADA, client_id: "lock", user_metadata: {}, ...members }),
       });
+    const signUp = (localAddress, email, headers) => post(localAddress, SIGN_UP, { email }, headers);
 
     test("the sign-up path comes to the service, and each client is one of its own", async () => {
       const email = (who) => `${who}.${name}@example.com`;
@@ -188,14 +189,37 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
       assert.deepEqual(await service.creates(email("bob")), []);
     });
 
-    test("so does what Lock asks beside it, and no other spelling gets to Auth0", async () => {
-      const challenge = await ask(from(2), `${SIGN_UP}/challenge`, { method: "POST" });
-      assert.deepEqual(JSON.parse(challenge.body), { required: false });
-      const before = seen.length;
-      for (const path of [`${SIGN_UP}/`, "/DBConnections/SignUp", "/%64bconnections/signup"]) {
-        const other = await ask(from(2), path, { method: "POST" });
-        assert.notEqual(other.body, "auth0", path);
+    test("Auth0's other spellings of the path work as well, with their query", async () => {
+      const spellings = ["/dbconnections/signup/", "/DBConnections/SignUp", "/DBCONNECTIONS/SIGNUP/"];
+      for (const [nth, path] of spellings.entries()) {
+        const email = `spelling.${nth}.${name}@example.com`;
+        const answer = await post(from(10 + nth), path, { email });
+        assert.equal(answer.status, 200, `${path}: ${answer.body}`);
+        assert.equal((await service.creates(email)).length, 1, path);
+
+        const refused = await post(from(20 + nth), `${path}?ui_locales=de`, { picture: "no" });
+        const { code, description } = JSON.parse(refused.body);
+        assert.equal(code, "hook_error", path);
+        assert.match(description, /Bild/, path);
       }
+      for (const path of ["", "/", "?a=b"].map((end) => `${SIGN_UP}/challenge${end}`)) {
+        for (const spelt of [path, path.toUpperCase()]) {
+          const challenge = await ask(from(2), spelt, { method: "POST" });
+          assert.equal(challenge.body, '{"required":false}', spelt);
+        }
+      }
+    });
+
+    test("what else begins like this is not there, and never gets to Auth0", async () => {
+      const before = seen.length;
+      const ends = ["x", "/x", "/challenge/x", "/signup", "/challengex", ";a"];
+      for (const path of ends.map((end) => SIGN_UP + end)) {
+        const other = await ask(from(2), path, { method: "POST" });
+        assert.equal(other.status, 404, `${path}: ${other.body}`);
+        assert.equal(JSON.parse(other.body).code, "not_found", path);
+      }
+      const encoded = await ask(from(2), "/%64bconnections/signup", { method: "POST" });
+      assert.notEqual(encoded.body, "auth0");
       assert.equal(seen.length, before);
     });
 

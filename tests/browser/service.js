@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { after } from "node:test";
@@ -17,9 +17,19 @@ export const ADA = {
   family_name: "Lovelace",
 };
 
-// A file that cannot be set up ends without its `after`; what it started goes with it.
+// A file that cannot be set up, or is told to end, ends without its `after`; what it started goes with it.
 const running = new Set();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
+for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) {
+  process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
+
+/** Starts a program that never outlives this file. */
+export function started(...command) {
+  const child = spawn(...command);
+  running.add(child);
+  return child;
+}
 
 /** A child process, stopped when the file is done. */
 class Child {
@@ -27,12 +37,11 @@ class Child {
 
   /** Resolves when a line is printed that `ready` makes something of. */
   async start(binary, args, env, ready) {
-    const child = spawn(join(target, binary), args, {
+    const child = started(join(target, binary), args, {
       env: { PATH: process.env.PATH, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.#process = child;
-    running.add(child);
     child.ended = new Promise((end) => child.once("exit", end));
     return new Promise((found, failed) => {
       child.once("exit", (status) => failed(new Error(`${binary} ended with ${status}`)));

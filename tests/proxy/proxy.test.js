@@ -2,7 +2,7 @@
 // each is told of the client.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import https from "node:https";
@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
-import { ADA, Service } from "../browser/service.js";
+import { ADA, Service, started } from "../browser/service.js";
 
 const DOMAIN = "login.example.com";
 const ORIGIN = "tenant-cd-0123456789abcdef.edge.tenants.eu.auth0.com";
@@ -62,7 +62,7 @@ const freePort = async () => {
 
 /** Starts a proxy and waits until it takes connections. */
 const serve = async (command, args, env, port) => {
-  const child = spawn(command, args, { env: { PATH, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = started(command, args, { env: { PATH, ...env }, stdio: ["ignore", "ignore", "pipe"] });
   const log = [];
   child.stderr.on("data", (data) => log.push(data));
   let ended = false;

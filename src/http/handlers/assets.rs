@@ -22,28 +22,14 @@ static TYPES_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new(TYPES));
 #[utoipa::path(
     get,
     path = "/signup.js",
-    params(("If-None-Match" = Option<String>, Header, description = "The validator of what the caller has")),
     responses(
         (
             status = 200,
             description = "The module, in gzip where that is taken",
             content_type = "text/javascript",
             body = String,
-            headers(
-                ("ETag" = String, description = "Its validator"),
-                ("Cache-Control" = String, description = "How long it may be used again"),
-                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
-            ),
         ),
-        (
-            status = 304,
-            description = "The caller has it",
-            headers(
-                ("ETag" = String, description = "Its validator"),
-                ("Cache-Control" = String, description = "How long it may be used again"),
-                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
-            ),
-        ),
+        (status = 304, description = "The caller has it"),
     )
 )]
 pub(in super::super) async fn module(headers: HeaderMap) -> Response {
@@ -54,28 +40,14 @@ pub(in super::super) async fn module(headers: HeaderMap) -> Response {
 #[utoipa::path(
     get,
     path = "/signup.d.ts",
-    params(("If-None-Match" = Option<String>, Header, description = "The validator of what the caller has")),
     responses(
         (
             status = 200,
             description = "Its types, in gzip where that is taken",
             content_type = "text/plain",
             body = String,
-            headers(
-                ("ETag" = String, description = "Its validator"),
-                ("Cache-Control" = String, description = "How long it may be used again"),
-                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
-            ),
         ),
-        (
-            status = 304,
-            description = "The caller has it",
-            headers(
-                ("ETag" = String, description = "Its validator"),
-                ("Cache-Control" = String, description = "How long it may be used again"),
-                ("Access-Control-Allow-Origin" = String, description = "Any origin"),
-            ),
-        ),
+        (status = 304, description = "The caller has it"),
     )
 )]
 pub(in super::super) async fn types(headers: HeaderMap) -> Response {

@@ -158,11 +158,12 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&proxies),
         );
-        let page = Arc::new(Page::new(page, &rules));
+        let page =
+            Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.described()));
         let shared = matches!(kept.database, Database::Postgres(_));
         let limits = Limits::new(limits, &digests, shared, &metrics);
         let told = Existence::new(&existence);
-        let policy = Arc::new(http::Policy::new(&rules, &challenges, &told));
+        let policy = Arc::new(http::Policy::new(&rules, &challenges, &told, &page));
         let parts = Parts {
             stages: Arc::new(Stages {
                 gate: Gate::new(gate, Arc::clone(&metrics)),

@@ -117,6 +117,11 @@ impl Challenges {
         })
     }
 
+    /// What was asked for in the settings.
+    pub const fn settings(&self) -> &ChallengeSettings {
+        &self.settings
+    }
+
     /// The tokens of the built-in page's forms.
     pub const fn form_tokens(&self) -> &FormToken {
         &self.form_tokens

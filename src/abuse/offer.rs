@@ -6,6 +6,7 @@ use std::time::Duration;
 use altcha::Challenge;
 use serde::Serialize;
 
+use super::captcha::Captcha;
 use super::challenges::Challenges;
 use super::network::Network;
 use super::work::Strength;
@@ -49,6 +50,8 @@ pub struct Described<'a> {
     kinds: [&'static str; 1],
     endpoint: &'static str,
     site_key: Option<&'a str>,
+    /// What the token of a captcha has to be said to be for.
+    action: Option<&'a str>,
 }
 
 impl Challenges {
@@ -82,8 +85,13 @@ impl Challenges {
 
     /// What the policy tells: the same for everybody and at any time.
     pub fn described(&self) -> Described<'_> {
-        let site_key = self.captcha.as_ref().map(|captcha| &*captcha.settings().site_key);
-        Described { kinds: [self.kind()], endpoint: ENDPOINT, site_key }
+        let captcha = self.captcha.as_ref().map(Captcha::settings);
+        Described {
+            kinds: [self.kind()],
+            endpoint: ENDPOINT,
+            site_key: captcha.map(|captcha| &*captcha.site_key),
+            action: captcha.and_then(|captcha| captcha.action.as_deref()),
+        }
     }
 
     fn kind(&self) -> &'static str {

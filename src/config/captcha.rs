@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::{Host, Url};
 
+use super::page::PageSettings;
 use super::reader::Reader;
 
 /// A captcha service and what its answers have to say.
@@ -116,6 +117,24 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
         fail: fail.unwrap_or(Fail::Closed),
         timeout,
     })
+}
+
+/// The built-in page shows the widget, so its host, where that is known, has to be one of them.
+pub(super) fn check_page(
+    reader: &mut Reader<'_>,
+    captcha: Option<&CaptchaSettings>,
+    page: &PageSettings,
+) {
+    let Some(captcha) = captcha.filter(|captcha| page.enabled && !captcha.hostnames.is_empty())
+    else {
+        return;
+    };
+    let public = reader.text("http.public_url").and_then(|text| Url::parse(&text).ok());
+    let host = public.as_ref().and_then(Url::host_str);
+    if let Some(host) = host.filter(|host| !captcha.hostnames.contains(*host)) {
+        let expected = format!("{host} too, which shows the widget while page.enabled is on");
+        reader.fault("challenge.captcha.hostnames", expected);
+    }
 }
 
 /// Which services say an action and a score that can be asked for, and which have to.

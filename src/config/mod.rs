@@ -12,6 +12,7 @@ mod existence;
 mod fault;
 mod fields;
 mod http;
+mod labels;
 mod languages;
 mod layers;
 mod ledger;
@@ -40,6 +41,7 @@ pub use colour::Colour;
 pub use existence::{Existence, UniformSettings};
 pub use fault::{Fault, Faults};
 pub use http::{AdminSettings, HttpSettings};
+pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{LimitSettings, MailboxSettings, Refill};
@@ -124,8 +126,9 @@ impl Settings {
         let signup = signup::read(&mut reader);
         let gate = signup::read_gate(&mut reader);
         let limits = limits::read(&mut reader);
-        let page = page::read(&mut reader);
+        let page = page::read(&mut reader, rules.as_ref());
         let challenge = challenge::read(&mut reader);
+        captcha::check_page(&mut reader, challenge.captcha.as_ref(), &page);
         let lock = lock::read(&mut reader, &challenge);
         let existence = existence::read(&mut reader);
         let language = languages::read(&mut reader);
@@ -304,6 +307,19 @@ mod tests {
             }
             assert!(!faults.join("").contains("canary"), "{faults:?}");
         }
+        // The built-in page shows the widget.
+        let variables = [
+            ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-secret"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
+            ("SIGNUP__LOCK__ENABLED", "false"),
+            ("SIGNUP__HTTP__PUBLIC_URL", "https://signup.example.com"),
+        ];
+        let faults = load_with(&variables).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].contains("signup.example.com too"), "{faults:?}");
+        let off = ("SIGNUP__PAGE__ENABLED", "false");
+        assert!(load_with(&[variables.as_slice(), &[off]].concat()).is_ok());
         let faults = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
         // Lock's endpoint cannot ask for the token, so that leaving it on is the second fault.
         let keys = ["challenge.form_token_required", "lock.without_challenge"];

@@ -4,8 +4,9 @@ use url::Url;
 
 use super::auth0::is_loopback;
 use super::colour::Colour;
+use super::labels::{self, Labels};
 use super::reader::Reader;
-use crate::domain::Field;
+use crate::domain::{Field, Rules};
 
 /// The built-in page and where browsers are sent.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct PageSettings {
     pub dark: Palette,
     /// The optional fields that the page asks for.
     pub fields: Vec<Field>,
+    /// What the keys of `user_metadata` are called.
+    pub labels: Labels,
     /// Where people log in.
     pub login_url: Option<Url>,
     /// Where people get a new password.
@@ -52,7 +55,8 @@ pub struct ReturnAddress {
     pub url: Url,
 }
 
-pub(super) fn read(reader: &mut Reader<'_>) -> PageSettings {
+/// `rules`: those of forms, whose keys are named.
+pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettings {
     PageSettings {
         enabled: reader.flag("page.enabled"),
         name: reader.text("page.name"),
@@ -66,6 +70,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> PageSettings {
             background: colour(reader, "page.background_dark"),
         },
         fields: fields(reader),
+        labels: labels::read(reader, rules),
         login_url: url(reader, "page.login_url"),
         reset_url: url(reader, "page.reset_url"),
         privacy_url: url(reader, "page.privacy_url"),

@@ -117,7 +117,7 @@ impl MetadataKind {
             Self::OneOf(values) if values.iter().any(|value| value == text) => {
                 Ok(MetadataValue::Text(text.to_owned()))
             }
-            Self::OneOf(_) => Err(Violation::NotAllowed),
+            Self::OneOf(values) => Err(Violation::NotListed { values: values.clone() }),
             Self::Integer(range) => {
                 let number = text.parse().map_err(|_| Violation::Malformed)?;
                 in_range(range, number)
@@ -148,7 +148,9 @@ fn in_range(range: &RangeInclusive<i64>, number: i64) -> Result<MetadataValue, V
     if range.contains(&number) {
         Ok(MetadataValue::Integer(number))
     } else {
-        Err(Violation::NotAllowed)
+        // The ends of the type are no bounds that anybody set.
+        let bound = |bound: &i64| (![i64::MIN, i64::MAX].contains(bound)).then_some(*bound);
+        Err(Violation::OutOfRange { min: bound(range.start()), max: bound(range.end()) })
     }
 }
 
@@ -225,7 +227,13 @@ mod tests {
         for json in ["5", "\"5\"", "\" 5 \""] {
             assert_eq!(read(&integer, json), Ok(Some(MetadataValue::Integer(5))), "{json}");
         }
-        assert_eq!(read(&integer, "6"), Err(Violation::NotAllowed));
+        let beyond = Violation::OutOfRange { min: Some(1), max: Some(5) };
+        assert_eq!(read(&integer, "6"), Err(beyond));
+        let beyond = Violation::OutOfRange { min: Some(18), max: None };
+        assert_eq!(read(&MetadataKind::Integer(18..=i64::MAX), "17"), Err(beyond));
+        let values = vec!["free".to_owned(), "pro".to_owned()];
+        let unlisted = Violation::NotListed { values: values.clone() };
+        assert_eq!(read(&MetadataKind::OneOf(values), "\"gold\""), Err(unlisted));
         assert_eq!(read(&integer, "1.5"), Err(Violation::WrongType { expected: "integer" }));
         assert_eq!(read(&integer, "\"five\""), Err(Violation::Malformed));
         for json in ["true", "\"true\"", "\"on\""] {

@@ -29,8 +29,20 @@ pub enum Violation {
     },
     /// Not of the form the field takes (an address, a URL, a phone number, a number).
     Malformed,
-    /// Well formed, but not among what is taken here (a URL scheme, a file, a listed value).
+    /// Well formed, but not among what is taken here (a URL scheme, a file).
     NotAllowed,
+    /// None of the values that are listed for it.
+    NotListed {
+        /// The values that are taken.
+        values: Vec<String>,
+    },
+    /// A whole number beyond its bounds; one that is `None` does not exist.
+    OutOfRange {
+        /// The least number allowed.
+        min: Option<i64>,
+        /// The greatest number allowed.
+        max: Option<i64>,
+    },
     /// The e-mail's domain is not taken here.
     DomainNotAllowed,
     /// The terms have to be accepted.
@@ -157,7 +169,7 @@ impl Violation {
             Self::TooLong { .. } => "too_long",
             Self::TooShort { .. } => "too_short",
             Self::Malformed => "malformed",
-            Self::NotAllowed => "not_allowed",
+            Self::NotAllowed | Self::NotListed { .. } | Self::OutOfRange { .. } => "not_allowed",
             Self::DomainNotAllowed => "domain_not_allowed",
             Self::TermsRequired => "terms_required",
             Self::UnknownField => "unknown_field",

@@ -7,6 +7,7 @@ mod cors;
 mod handlers;
 mod head_limits;
 mod idempotency_key;
+mod kept;
 mod limits;
 mod lock;
 mod observe;

@@ -24,6 +24,7 @@ use super::server::Peer;
 use super::wanted::Wanted;
 use crate::abuse::{Proxies, Resolved};
 use crate::clock::Clock;
+use crate::page::FORM;
 use crate::telemetry::{Metrics, chain};
 use crate::texts::Locale;
 
@@ -82,7 +83,7 @@ pub(super) async fn observe(
     let id = taken_over.unwrap_or_else(|| RequestId::new(observer.clock.now()));
     request.extensions_mut().insert(id);
     let wanted = Wanted::of(&request, observer.language);
-    request.extensions_mut().insert(wanted);
+    request.extensions_mut().insert(wanted.clone());
     let tally = RateHeaders::tally(&mut request);
     let exchange = Exchange {
         id,
@@ -97,7 +98,7 @@ pub(super) async fn observe(
 
     let mut response = next.run(request).instrument(span).await;
 
-    let problem = render(&mut response, id, wanted, &observer.pages);
+    let problem = render(&mut response, id, &wanted, &observer.pages);
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
     if let Some(tally) = &tally {
@@ -135,7 +136,7 @@ impl Exchange {
 
     fn end(&self, answered: &Answered<'_>) {
         answered.log(self);
-        if matches!(self.route(), "/signup" | lock::SIGN_UP) && self.method == Method::POST {
+        if matches!(self.route(), FORM | lock::SIGN_UP) && self.method == Method::POST {
             self.metrics.signup(answered.outcome, self.started.elapsed());
         }
     }

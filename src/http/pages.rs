@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
+use url::Url;
 
 use super::problem::{DETAIL, Problem, ProblemCode, say_language};
 use super::request_id::RequestId;
@@ -14,7 +15,7 @@ use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, PasswordRule, Violation};
 use crate::page::words::Words;
-use crate::page::{Alert, Filled, FormView, Page, RuleLine};
+use crate::page::{Alert, FORM, Filled, FormView, Page, RuleLine};
 use crate::texts::Locale;
 
 /// Kept by the browser of one person, so that its Back button shows the form as it was, with its
@@ -42,6 +43,8 @@ pub(super) struct Pages {
     pub(super) page: Arc<Page>,
     pub(super) challenges: Arc<Challenges>,
     pub(super) clock: Arc<dyn Clock>,
+    /// Origins of forms that people may be led back to.
+    pub(super) origins: Vec<HeaderValue>,
 }
 
 impl Pages {
@@ -76,8 +79,9 @@ impl Pages {
         problem: &Problem,
         id: RequestId,
         locale: Locale,
+        referrer: Option<&HeaderValue>,
     ) {
-        self.put(response, self.of(problem, id, locale));
+        self.put(response, self.of(problem, id, locale, referrer));
     }
 
     fn put(&self, response: &mut Response, html: Result<String, askama::Error>) {
@@ -95,6 +99,7 @@ impl Pages {
         problem: &Problem,
         id: RequestId,
         locale: Locale,
+        referrer: Option<&HeaderValue>,
     ) -> Result<String, askama::Error> {
         let code = problem.code();
         let (title, detail) = words(code, locale);
@@ -117,6 +122,7 @@ impl Pages {
                 ProblemCode::EmailTaken | ProblemCode::OutcomeUnknown | ProblemCode::SignupsClosed
             ),
             reference: code.status().is_server_error().then(|| id.to_string()),
+            back: None,
         };
         match (problem.form(), way(code)) {
             (Some(filled), way @ (Way::Again | Way::Anew)) => {
@@ -125,10 +131,30 @@ impl Pages {
                 self.form(filled, &token, Some(&alert), way, locale)
             }
             (None, _) | (_, Way::Nowhere) => {
-                let alert = Alert { reference: Some(id.to_string()), ..alert };
+                let back = self.back(code, locale, referrer);
+                let alert = Alert { reference: Some(id.to_string()), back, ..alert };
                 self.page.notice(Words::of(locale), &alert)
             }
         }
+    }
+
+    /// The way back from a page without the form: to the built-in one, or to the page of another site
+    /// whose form was posted. None to what is closed.
+    fn back(
+        &self,
+        code: ProblemCode,
+        locale: Locale,
+        referrer: Option<&HeaderValue>,
+    ) -> Option<String> {
+        if code == ProblemCode::SignupsClosed {
+            return None;
+        }
+        if self.page.settings().enabled {
+            return Some(format!("{FORM}?ui_locales={}", locale.tag()));
+        }
+        let page = Url::parse(referrer?.to_str().ok()?).ok()?;
+        let origin = page.origin().ascii_serialization();
+        self.origins.iter().any(|known| *known == origin).then(|| page.into())
     }
 
     /// The form with what was typed, and with its key or a new one.
@@ -171,7 +197,10 @@ const fn way(code: ProblemCode) -> Way {
         | ProblemCode::Unavailable
         | ProblemCode::ChallengeUnavailable
         | ProblemCode::UpstreamUnavailable
-        | ProblemCode::OutcomeUnknown => Way::Again,
+        | ProblemCode::OutcomeUnknown
+        // What was typed is not lost by a fault that is not the person's.
+        | ProblemCode::Internal
+        | ProblemCode::UpstreamRejected => Way::Again,
         // The key replays that the address is taken, or belongs to what was sent before.
         ProblemCode::EmailTaken | ProblemCode::IdempotencyKeyReused => Way::Anew,
         ProblemCode::MalformedBody
@@ -182,9 +211,7 @@ const fn way(code: ProblemCode) -> Way {
         | ProblemCode::RequestTimeout
         | ProblemCode::BodyTooLarge
         | ProblemCode::UnsupportedMediaType
-        | ProblemCode::HeadersTooLarge
-        | ProblemCode::Internal
-        | ProblemCode::UpstreamRejected => Way::Nowhere,
+        | ProblemCode::HeadersTooLarge => Way::Nowhere,
     }
 }
 
@@ -225,6 +252,10 @@ mod tests {
             Violation::TooShort { min: 1 },
             Violation::Malformed,
             Violation::NotAllowed,
+            Violation::NotListed { values: vec!["free".to_owned(), "pro".to_owned()] },
+            Violation::OutOfRange { min: Some(1), max: Some(9) },
+            Violation::OutOfRange { min: Some(1), max: None },
+            Violation::OutOfRange { min: None, max: Some(9) },
             Violation::DomainNotAllowed,
             Violation::TermsRequired,
             Violation::UnknownField,
@@ -244,6 +275,8 @@ mod tests {
         used.extend(violations().iter().map(|violation| violation.code().to_owned()));
         let types = CharacterType::ALL.map(CharacterType::name);
         used.extend(types.map(|kind| format!("character_type.{kind}")));
+        used.extend(["not_listed", "out_of_range"].map(str::to_owned));
+        used.extend(["out_of_range.min", "out_of_range.max"].map(str::to_owned));
         used.insert("character_type.separator".to_owned());
         used.insert("password.character_types_all".to_owned());
         used.extend(Words::keys());

@@ -15,6 +15,11 @@ pub(super) fn of(violation: &Violation) -> Map<String, Value> {
             PasswordRule::RepeatedCharacters { max } | PasswordRule::SequentialCharacters { max },
         ) => json!({ "max": max }),
         Violation::TooShort { min } => json!({ "min": min }),
+        Violation::NotListed { values } => json!({ "values": values }),
+        Violation::OutOfRange { min, max } => {
+            let bounds = [("min", min), ("max", max)].into_iter();
+            bounds.filter_map(|(name, bound)| Some((name, (*bound)?))).collect()
+        }
         Violation::WrongType { expected } => json!({ "expected": expected }),
         Violation::Password(PasswordRule::TooShort { min_length }) => {
             json!({ "min_length": min_length })

@@ -5,7 +5,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::params;
@@ -14,7 +14,8 @@ use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
 use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Terms, Violation};
-use crate::page::script;
+use crate::page::words::Words;
+use crate::page::{Page, metadata_name, script};
 use crate::texts::Locale;
 
 /// The document, made once for each language.
@@ -32,9 +33,9 @@ pub(super) struct Document {
 
 impl Policy {
     /// The policy of a deployment with these rules.
-    pub fn new(rules: &Rules, challenges: &Challenges, existence: &Existence) -> Self {
-        let documents =
-            Locale::ALL.map(|locale| (locale, document(rules, challenges, existence, locale)));
+    pub fn new(rules: &Rules, challenges: &Challenges, existence: &Existence, page: &Page) -> Self {
+        let document = |locale| document(rules, challenges, existence, page, Words::of(locale));
+        let documents = Locale::ALL.map(|locale| (locale, document(locale)));
         Self(documents.into())
     }
 
@@ -44,32 +45,22 @@ impl Policy {
     }
 }
 
-impl Document {
-    /// Whether a request has these bytes already (RFC 9110, 13.1.2).
-    pub(super) fn is_known(&self, headers: &HeaderMap) -> bool {
-        let values = headers.get_all(header::IF_NONE_MATCH).iter();
-        let tags =
-            values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-        tags.map(str::trim).any(|tag| {
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.etag.as_bytes()
-        })
-    }
-}
-
 fn document(
     rules: &Rules,
     challenges: &Challenges,
     existence: &Existence,
-    locale: Locale,
+    page: &Page,
+    words: &Words,
 ) -> Document {
     let policy = json!({
-        "fields": fields(rules),
-        "user_metadata": metadata(rules),
-        "password": password(&rules.password, locale),
+        "fields": fields(rules, page, words),
+        "user_metadata": metadata(rules, page, words),
+        "password": password(&rules.password, words.locale),
         "terms": rules.terms.as_ref().map(terms),
         "challenge": challenges.described(),
         "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
+        "texts": words.script(),
     });
     let body = policy.to_string();
     let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes()));
@@ -78,7 +69,7 @@ fn document(
 }
 
 /// The fields that are taken, each with what it takes.
-fn fields(rules: &Rules) -> Map<String, Value> {
+fn fields(rules: &Rules, page: &Page, words: &Words) -> Map<String, Value> {
     let fields = Field::ALL.into_iter().filter_map(|field| {
         let presence = match field {
             Field::Email | Field::Password => Presence::Required,
@@ -92,6 +83,7 @@ fn fields(rules: &Rules) -> Map<String, Value> {
         let mut told = bounds(field, rules);
         told.insert("type".to_owned(), "string".into());
         told.insert("required".to_owned(), required.into());
+        told.insert("label".to_owned(), page.label(field.name(), words).into());
         Some((field.name().to_owned(), Value::Object(told)))
     });
     fields.collect()
@@ -119,13 +111,27 @@ fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
 }
 
 /// The keys of `user_metadata`, each with what it takes.
-fn metadata(rules: &Rules) -> Map<String, Value> {
-    rules.metadata.iter().map(|(key, rule)| (key.clone(), key_of(rule))).collect()
+fn metadata(rules: &Rules, page: &Page, words: &Words) -> Map<String, Value> {
+    let told = |(key, rule): (&String, &MetadataRule)| {
+        let name = metadata_name(key);
+        let mut told = taken(rule);
+        told.insert("label".to_owned(), page.label(&name, words).into());
+        let options: Map<_, _> = page
+            .options(&name, words)
+            .map(|(value, label)| (value.to_owned(), label.into()))
+            .collect();
+        if !options.is_empty() {
+            told.insert("options".to_owned(), options.into());
+        }
+        (key.clone(), told.into())
+    };
+    rules.metadata.iter().map(told).collect()
 }
 
-fn key_of(rule: &MetadataRule) -> Value {
+/// The type of a key, and its bounds.
+fn taken(rule: &MetadataRule) -> Map<String, Value> {
     let (kind, required) = (rule.kind.type_name(), rule.required);
-    match &rule.kind {
+    let taken = match &rule.kind {
         MetadataKind::Text { length } => json!({
             "type": kind,
             "required": required,
@@ -139,6 +145,10 @@ fn key_of(rule: &MetadataRule) -> Value {
             json!({ "type": kind, "required": required, "min": range.start(), "max": range.end() })
         }
         MetadataKind::Boolean => json!({ "type": kind, "required": required }),
+    };
+    match taken {
+        Value::Object(taken) => taken,
+        _ => Map::new(),
     }
 }
 

@@ -326,7 +326,7 @@ impl Problem {
 pub(super) fn render(
     response: &mut Response,
     id: RequestId,
-    wanted: Wanted,
+    wanted: &Wanted,
     pages: &Pages,
 ) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
@@ -341,13 +341,15 @@ pub(super) fn render(
             *response.body_mut() = Body::from(document.unwrap_or_default());
         }
         Representation::Auth0 => {
-            let refused = lock::refused(&problem, pages.page.password_rules(), locale);
+            let refused = lock::refused(&problem, Some(&pages.page), locale);
             *response.status_mut() = refused.status;
             let kind = HeaderValue::from_static("application/json");
             response.headers_mut().insert(CONTENT_TYPE, kind);
             *response.body_mut() = Body::from(refused.body.to_string());
         }
-        Representation::Page => pages.show(response, &problem, id, locale),
+        Representation::Page => {
+            pages.show(response, &problem, id, locale, wanted.referrer.as_ref());
+        }
     }
     say_language(response, locale);
     Some(problem)

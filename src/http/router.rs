@@ -18,7 +18,7 @@ use super::stages::Stages;
 use super::{cors, handlers, lock};
 use crate::abuse::{Challenges, ENDPOINT, Proxies};
 use crate::clock::Clock;
-use crate::page::{Page, SUCCESS};
+use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
@@ -50,12 +50,12 @@ pub struct Parts {
 
 /// The public listener.
 pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
-    let pages = pages(parts);
+    let pages = pages(parts, allowed_origins);
     let sign_up = post(handlers::signup);
     let sign_up = sign_up.with_state((Arc::clone(&parts.stages), Arc::clone(&parts.page)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(&parts.challenges));
     let routes = Router::new()
-        .route("/signup", sign_up)
+        .route(FORM, sign_up)
         .route(ENDPOINT, challenge)
         .merge(page_routes(parts, Arc::clone(&pages)))
         .route("/signup/policy", get(handlers::policy).with_state(Arc::clone(&parts.policy)))
@@ -79,7 +79,7 @@ pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
 pub fn admin(parts: &Parts) -> Router {
     // A scraper behind a proxy is no client to be told from others.
     let observer =
-        Observer { proxies: Arc::new(Proxies::none()), ..observer(parts, &pages(parts)) };
+        Observer { proxies: Arc::new(Proxies::none()), ..observer(parts, &pages(parts, &[])) };
     let routes = Router::new()
         .route("/metrics", get(handlers::metrics))
         .with_state(Arc::clone(&parts.metrics))
@@ -87,11 +87,12 @@ pub fn admin(parts: &Parts) -> Router {
     finish(routes).layer((from_fn_with_state(observer, observe), CatchPanicLayer::custom(panicked)))
 }
 
-fn pages(parts: &Parts) -> Arc<Pages> {
+fn pages(parts: &Parts, origins: &[HeaderValue]) -> Arc<Pages> {
     Arc::new(Pages {
         page: Arc::clone(&parts.page),
         challenges: Arc::clone(&parts.challenges),
         clock: Arc::clone(&parts.clock),
+        origins: origins.to_vec(),
     })
 }
 
@@ -117,7 +118,7 @@ fn page_routes(parts: &Parts, pages: Arc<Pages>) -> Router {
             None => get(handlers::form),
             Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).told(text)),
         };
-        routes = routes.route("/signup", form);
+        routes = routes.route(FORM, form);
     }
     routes.with_state(pages)
 }

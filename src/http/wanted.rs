@@ -1,8 +1,8 @@
 //! How a request is to be answered, decided once from its head: in which shape, in which language.
 
 use axum::extract::Request;
-use http::Uri;
-use http::header::ACCEPT_LANGUAGE;
+use http::header::{ACCEPT_LANGUAGE, REFERER};
+use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
 use super::lock;
@@ -10,12 +10,14 @@ use super::representation::Representation;
 use crate::texts::Locale;
 
 /// In the extensions of every request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// The shape of the answer.
     pub(super) representation: Representation,
     /// The language of its texts.
     pub(super) locale: Locale,
+    /// Where a browser comes from that is to be shown a page.
+    pub(super) referrer: Option<HeaderValue>,
 }
 
 impl Wanted {
@@ -28,7 +30,12 @@ impl Wanted {
             lock::SIGN_UP | lock::CHALLENGE => Representation::Auth0,
             _ => Representation::of(headers),
         };
-        Self { representation, locale: of_query().or_else(of_header).unwrap_or(default) }
+        let referrer = match representation {
+            Representation::Page => headers.get(REFERER).cloned(),
+            Representation::Json | Representation::Auth0 => None,
+        };
+        let locale = of_query().or_else(of_header).unwrap_or(default);
+        Self { representation, locale, referrer }
     }
 }
 

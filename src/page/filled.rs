@@ -100,6 +100,6 @@ impl fmt::Debug for Filled {
 }
 
 /// The name of the input of a key of `user_metadata`; dotted, as it stands in messages.
-pub(super) fn metadata_name(key: &str) -> String {
+pub fn metadata_name(key: &str) -> String {
     format!("{METADATA}.{key}")
 }

@@ -6,7 +6,8 @@
 use url::Url;
 
 use super::filled::metadata_name;
-use crate::config::PageSettings;
+use super::words::Words;
+use crate::config::{Label as Named, PageSettings};
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::rules::{Presence, Rules};
 use crate::domain::submission::Control;
@@ -15,8 +16,10 @@ use crate::domain::{Field, Terms, TermsVersion};
 /// One input of the form.
 #[derive(Debug)]
 pub(super) struct Input {
-    /// The name in the body and the id in the document.
+    /// The name in the body.
     pub(super) name: String,
+    /// The id in the document: the name, without white space, which would make two ids of it.
+    pub(super) id: String,
     /// What it is called.
     pub(super) label: Label,
     /// What the browser makes of it.
@@ -35,8 +38,8 @@ pub(super) enum Label {
     Field(Field),
     /// The language's word for the terms.
     Terms,
-    /// The operator's: the key of `user_metadata`, made readable.
-    Own(String),
+    /// The operator's: what a key of `user_metadata` is called, or the key, made readable.
+    Own(Named),
 }
 
 /// What the browser makes of an input.
@@ -47,11 +50,27 @@ pub(super) enum Kind {
     /// The password.
     Password,
     /// One of these.
-    Choice(Vec<String>),
+    Choice(Vec<Choice>),
     /// A box to tick.
     Box,
     /// The box of the terms: where they can be read, and which they are.
     Terms(Url, TermsVersion),
+}
+
+/// A value to choose.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// What is sent.
+    pub(super) value: String,
+    /// What it is called.
+    pub(super) label: Named,
+}
+
+impl Choice {
+    /// What it is called in a language.
+    pub(super) fn called(&self, words: &Words) -> &str {
+        self.label.in_language(words.locale)
+    }
 }
 
 /// The attributes of a line of text.
@@ -89,7 +108,7 @@ pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
         Field::Picture,
     ];
     let fields = ORDER.into_iter().filter_map(|field| of_field(field, settings, rules));
-    let metadata = rules.metadata.iter().map(|(key, rule)| of_metadata(key, rule));
+    let metadata = rules.metadata.iter().map(|(key, rule)| of_metadata(key, rule, settings));
     fields.chain(metadata).chain(rules.terms.iter().map(of_terms)).collect()
 }
 
@@ -121,6 +140,7 @@ fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Inpu
     };
     Some(Input {
         name: field.name().to_owned(),
+        id: field.name().to_owned(),
         label: Label::Field(field),
         kind,
         required,
@@ -128,16 +148,23 @@ fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Inpu
     })
 }
 
-fn of_metadata(key: &str, rule: &MetadataRule) -> Input {
+fn of_metadata(key: &str, rule: &MetadataRule, settings: &PageSettings) -> Input {
+    let labels = &settings.labels;
     let line = |inputmode| {
         Kind::Line(Line { kind: "text", autocomplete: "off", inputmode, is_name: false })
     };
+    let choice = |value: &String| Choice {
+        value: value.clone(),
+        label: labels.option(key, value).cloned().unwrap_or(Named::common(value.clone())),
+    };
+    let name = metadata_name(key);
     Input {
-        name: metadata_name(key),
-        label: Label::Own(readable(key)),
+        id: name.replace(char::is_whitespace, "%20"),
+        name,
+        label: Label::Own(labels.key(key).cloned().unwrap_or(Named::common(readable(key)))),
         kind: match &rule.kind {
             MetadataKind::Text { .. } => line("text"),
-            MetadataKind::OneOf(values) => Kind::Choice(values.clone()),
+            MetadataKind::OneOf(values) => Kind::Choice(values.iter().map(choice).collect()),
             MetadataKind::Integer(_) => line("numeric"),
             MetadataKind::Boolean => Kind::Box,
         },
@@ -149,6 +176,7 @@ fn of_metadata(key: &str, rule: &MetadataRule) -> Input {
 fn of_terms(terms: &Terms) -> Input {
     Input {
         name: Control::Terms.name().to_owned(),
+        id: Control::Terms.name().to_owned(),
         label: Label::Terms,
         kind: Kind::Terms(terms.url.clone(), terms.version.clone()),
         required: terms.required,

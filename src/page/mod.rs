@@ -6,7 +6,8 @@ mod inputs;
 pub mod script;
 mod theme;
 mod view;
+mod widget;
 pub mod words;
 
-pub use filled::Filled;
-pub use view::{Alert, FormView, Page, RuleLine, SUCCESS};
+pub use filled::{Filled, metadata_name};
+pub use view::{Alert, FORM, FormView, Page, RuleLine, SUCCESS};

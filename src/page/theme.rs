@@ -9,6 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 use url::Url;
 
+use super::widget::{Sources, Widget};
 use crate::config::{PageSettings, Palette};
 
 /// The rules, which know the operator's colours as custom properties.
@@ -20,17 +21,18 @@ pub(super) struct Theme {
     /// The content of the one `style` element. In the page itself, so that a page that tells of
     /// trouble needs no second request.
     pub(super) style: String,
-    /// `Content-Security-Policy`: no script but this service's, no style but that one by its hash.
+    /// `Content-Security-Policy`: no script but this service's and the captcha's, no style but that one
+    /// by its hash.
     pub(super) policy: HeaderValue,
 }
 
 impl Theme {
-    pub(super) fn new(settings: &PageSettings) -> Self {
+    pub(super) fn new(settings: &PageSettings, widget: Option<&Widget>) -> Self {
         let (light, dark) = (variables(settings.light), variables(settings.dark));
         let style = format!(
             ":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{RULES}"
         );
-        let policy = HeaderValue::try_from(policy(settings, &style));
+        let policy = HeaderValue::try_from(policy(settings, widget, &style));
         // Origins are ASCII, so this is no invalid value.
         let policy = policy.unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Self { style, policy }
@@ -42,17 +44,27 @@ fn variables(palette: Palette) -> String {
     format!("--accent:{accent};--on-accent:{};--background:{background}", accent.readable())
 }
 
-fn policy(settings: &PageSettings, style: &str) -> String {
+fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> String {
+    let of_widget = widget.map(Widget::sources).unwrap_or_default();
     let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
+    let hash = format!("'sha256-{hash}'");
     let origin = |url: &Url| url.origin().ascii_serialization();
     let logo = settings.logo.as_ref().map(origin).unwrap_or_default();
     // Chrome holds the redirection after a post to form-action as well.
     let targets = settings.return_to.iter().map(|address| &address.url);
     let targets: BTreeSet<_> = targets.chain(&settings.success_url).map(origin).collect();
     let targets = Vec::from_iter(targets).join(" ");
-    format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; script-src 'self'; connect-src 'self'; \
-         img-src data: {logo}; form-action 'self' {targets}; base-uri 'none'; \
-         frame-ancestors 'none'"
-    )
+    let Sources { script, frame, style, connect } = of_widget;
+    let directives = [
+        ("default-src", vec!["'none'"]),
+        ("style-src", vec![&hash, style]),
+        ("script-src", vec!["'self'", script]),
+        ("connect-src", vec!["'self'", connect]),
+        ("frame-src", vec![if frame.is_empty() { "'none'" } else { frame }]),
+        ("img-src", vec!["data:", &logo]),
+        ("form-action", vec!["'self'", &targets]),
+        ("base-uri", vec!["'none'"]),
+        ("frame-ancestors", vec!["'none'"]),
+    ];
+    directives.map(|(name, sources)| format!("{name} {}", sources.join(" ").trim())).join("; ")
 }

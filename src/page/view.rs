@@ -4,18 +4,22 @@ use std::borrow::Cow;
 
 use askama::Template;
 use http::HeaderValue;
+use serde::Serialize;
 use serde_json::json;
 
 use super::filled::Filled;
 use super::inputs::{self, Input, Kind, Label};
 use super::script;
 use super::theme::Theme;
+use super::widget::Widget;
 use super::words::Words;
-use crate::config::PageSettings;
+use crate::config::{ChallengeSettings, PageSettings, Required};
 use crate::domain::PasswordRule;
 use crate::domain::rules::Rules;
 use crate::texts::Locale;
 
+/// The route of the form.
+pub const FORM: &str = "/signup";
 /// The route of the page after a sign-up.
 pub const SUCCESS: &str = "/signup/success";
 
@@ -28,6 +32,9 @@ pub struct Page {
     /// What the script is told, so that it needs no request of its own.
     policy: String,
     theme: Theme,
+    widget: Option<Widget>,
+    /// Whether a form that is sent without JavaScript may be asked for a proof at any time.
+    needs_script: bool,
 }
 
 /// Something that went wrong, said above everything else.
@@ -45,6 +52,8 @@ pub struct Alert<'a> {
     pub has_account: bool,
     /// What to tell the operator, so that the request can be found in the log.
     pub reference: Option<String>,
+    /// Where to go back to, from a page without the form.
+    pub back: Option<String>,
 }
 
 /// A line of the password's rules: the code of its fault, and its words.
@@ -110,12 +119,22 @@ struct Line<'a> {
 }
 
 impl Page {
-    /// The pages with these settings, for forms with these rules.
-    pub fn new(settings: PageSettings, rules: &Rules) -> Self {
-        let (inputs, theme) = (inputs::inputs(&settings, rules), Theme::new(&settings));
+    /// The pages with these settings, for forms with these rules. `told`: what the policy
+    /// tells of challenges.
+    pub fn new(
+        settings: PageSettings,
+        rules: &Rules,
+        challenge: &ChallengeSettings,
+        told: &impl Serialize,
+    ) -> Self {
+        let widget = challenge.captcha.as_ref().map(Widget::new);
+        let needs_script = widget.is_some() || challenge.required == Required::Always;
+        let theme = Theme::new(&settings, widget.as_ref());
+        let inputs = inputs::inputs(&settings, rules);
         let password_rules = rules.password.rules();
-        let policy = json!({ "password": script::judged(&rules.password) }).to_string();
-        Self { settings, inputs, password_rules, policy, theme }
+        let judged = script::judged(&rules.password);
+        let policy = json!({ "password": judged, "challenge": told }).to_string();
+        Self { settings, inputs, password_rules, policy, theme, widget, needs_script }
     }
 
     /// How the pages are set up.
@@ -126,6 +145,27 @@ impl Page {
     /// The rules to tell people before they choose a password.
     pub fn password_rules(&self) -> &[PasswordRule] {
         &self.password_rules
+    }
+
+    /// What a field is called that forms may have, by its name in code.
+    pub fn label<'a>(&'a self, field: &str, words: &'a Words) -> Option<&'a str> {
+        let input = self.inputs.iter().find(|input| input.name == field)?;
+        Some(label(input, words))
+    }
+
+    /// What the values are called that a key of `user_metadata` takes, by its name in code; none
+    /// where it takes others.
+    pub fn options<'a>(
+        &'a self,
+        field: &str,
+        words: &'a Words,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let kind = self.inputs.iter().find(|input| input.name == field).map(|input| &input.kind);
+        let choices = match kind {
+            Some(Kind::Choice(choices)) => choices.as_slice(),
+            _ => &[],
+        };
+        choices.iter().map(|choice| (&*choice.value, choice.called(words)))
     }
 
     /// The `Content-Security-Policy` of every page.
@@ -167,7 +207,7 @@ impl Page {
         });
         let inputs: Vec<_> = shown.filter(Shown::is_needed).collect();
         let on_form = inputs.iter().filter(|shown| !shown.faults.is_empty()).map(|shown| Line {
-            target: Some(&shown.input.name),
+            target: Some(&shown.input.id),
             label: shown.label,
             message: shown.faults.join(" "),
         });
@@ -209,7 +249,7 @@ impl Shown<'_> {
     fn described_by(&self) -> String {
         let mut ids = Vec::new();
         if !self.faults.is_empty() {
-            ids.push(format!("{}-error", self.input.name));
+            ids.push(format!("{}-error", self.input.id));
         }
         if matches!(self.input.kind, Kind::Password) {
             ids.push("password-rules".to_owned());
@@ -222,6 +262,6 @@ fn label<'a>(input: &'a Input, words: &'a Words) -> &'a str {
     match &input.label {
         Label::Field(field) => words.field(*field),
         Label::Terms => &words.terms,
-        Label::Own(text) => text,
+        Label::Own(named) => named.in_language(words.locale),
     }
 }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use fluent_bundle::FluentArgs;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::domain::Field;
+use crate::domain::submission::Control;
 use crate::texts::Locale;
 
 /// Defines [`Words`]: beside what is the same for all, a word for each attribute of the text
@@ -23,18 +24,21 @@ macro_rules! words {
             /// `ltr` or `rtl`.
             pub dir: &'static str,
             fields: [Cow<'static, str>; Field::ALL.len()],
+            /// What the box of the terms is called.
+            pub(super) terms: Cow<'static, str>,
             $(pub(super) $name: Cow<'static, str>,)+
         }
 
         impl Words {
             fn new(locale: Locale) -> Self {
                 let word = |name| locale.attribute(KEY, name).unwrap_or_default();
-                let field = |field: Field| locale.attribute("field", field.name());
+                let named = |name: &str| locale.attribute("field", name);
                 Self {
                     locale,
                     lang: locale.tag(),
                     dir: locale.direction(),
-                    fields: Field::ALL.map(|name| field(name).unwrap_or_default()),
+                    fields: Field::ALL.map(|name| named(name.name()).unwrap_or_default()),
+                    terms: named(Control::Terms.name()).unwrap_or_default(),
                     $($name: word(stringify!($name)),)+
                 }
             }
@@ -48,9 +52,9 @@ macro_rules! words {
 
 words! {
     create_account error optional show show_password password_rules type_again submit
-    terms accept_terms new_tab have_account log_in reset_password privacy choose created created_mail created_log_in
+    accept_terms new_tab have_account log_in reset_password privacy choose created created_mail created_log_in
     back_to_form reference leave_empty script_suggestion script_offline script_wait script_working
-    script_met script_unmet
+    script_met script_unmet script_created script_accepted needs_script
 }
 
 /// The text whose attributes the words are.
@@ -79,8 +83,8 @@ impl Words {
         (before, link, after)
     }
 
-    /// What the script says by itself, in JSON.
-    pub(super) fn script(&self) -> String {
+    /// What `/signup.js` says by itself.
+    pub fn script(&self) -> Value {
         json!({
             "suggestion": self.script_suggestion,
             "offline": self.script_offline,
@@ -88,8 +92,9 @@ impl Words {
             "working": self.script_working,
             "met": self.script_met,
             "unmet": self.script_unmet,
+            "created": self.script_created,
+            "accepted": self.script_accepted,
         })
-        .to_string()
     }
 
     /// When it is worth trying again.
@@ -103,7 +108,8 @@ impl Words {
     #[cfg(test)]
     pub(crate) fn keys() -> impl Iterator<Item = String> {
         let plain = Self::NAMES.iter().chain(&["try_again_in"]).map(|name| format!("{KEY}.{name}"));
-        plain.chain(Field::ALL.into_iter().map(|field| format!("field.{field}")))
+        let fields = Field::ALL.map(Field::name).into_iter().chain([Control::Terms.name()]);
+        plain.chain(fields.map(|field| format!("field.{field}")))
     }
 }
 

@@ -8,6 +8,12 @@ use super::Locale;
 use crate::domain::violation::CharacterType;
 use crate::domain::{FieldError, PasswordRule, Violation};
 
+/// The text whose attributes are the character types.
+const TYPES: &str = "character_type";
+
+/// The most values that a message lists.
+const MOST_VALUES: usize = 8;
+
 impl Locale {
     /// What is wrong with a field, to show beside it.
     pub fn fault(self, violation: &Violation) -> Cow<'static, str> {
@@ -17,10 +23,16 @@ impl Locale {
             Violation::WrongType { expected } => {
                 self.with(violation.code(), None, [("expected", (*expected).into())])
             }
+            Violation::NotListed { values } if values.len() <= MOST_VALUES => {
+                let values = values.join(&self.separator());
+                self.with("not_listed", None, [("values", values.into())])
+            }
+            Violation::OutOfRange { min, max } => self.range(*min, *max),
             Violation::Password(rule) => self.password(rule),
             Violation::Required
             | Violation::Malformed
             | Violation::NotAllowed
+            | Violation::NotListed { .. }
             | Violation::DomainNotAllowed
             | Violation::TermsRequired
             | Violation::UnknownField
@@ -67,11 +79,28 @@ impl Locale {
         }
     }
 
+    fn range(self, min: Option<i64>, max: Option<i64>) -> Cow<'static, str> {
+        const KEY: &str = "out_of_range";
+        // As text: a number of Fluent's is a float.
+        let text = |bound: i64| FluentValue::from(bound.to_string());
+        match (min, max) {
+            (Some(min), Some(max)) => {
+                self.with(KEY, None, [("min", text(min)), ("max", text(max))])
+            }
+            (Some(min), None) => self.with(KEY, Some("min"), [("min", text(min))]),
+            (None, Some(max)) => self.with(KEY, Some("max"), [("max", text(max))]),
+            (None, None) => self.text(Violation::NotAllowed.code()),
+        }
+    }
+
     fn list(self, types: &[CharacterType]) -> String {
-        const KEY: &str = "character_type";
-        let word = |kind: &CharacterType| self.attribute(KEY, kind.name()).unwrap_or_default();
-        let separator = self.attribute(KEY, "separator").unwrap_or_default();
-        types.iter().map(word).collect::<Vec<_>>().join(&separator)
+        let word = |kind: &CharacterType| self.attribute(TYPES, kind.name()).unwrap_or_default();
+        types.iter().map(word).collect::<Vec<_>>().join(&self.separator())
+    }
+
+    /// What stands between two things in a list.
+    fn separator(self) -> Cow<'static, str> {
+        self.attribute(TYPES, "separator").unwrap_or_default()
     }
 
     fn with<const N: usize>(

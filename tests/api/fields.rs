@@ -178,7 +178,8 @@ async fn metadata_keys_have_types_where_the_settings_give_them() {
     std::fs::remove_file(&file).unwrap();
 
     let bad = json!({"plan": "gold", "seats": 11, "news": "maybe", "source": 1});
-    let mut errors = app.sign_up(&ada_with("user_metadata", bad)).await.errors();
+    let refused = app.sign_up(&ada_with("user_metadata", bad)).await;
+    let mut errors = refused.errors();
     errors.sort();
     let expected = [
         ("/user_metadata/news", "malformed"),
@@ -187,6 +188,18 @@ async fn metadata_keys_have_types_where_the_settings_give_them() {
         ("/user_metadata/source", "wrong_type"),
     ];
     assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+    let body = refused.json();
+    let told = |pointer: &str| {
+        let errors = body["errors"].as_array().unwrap();
+        let error = errors.iter().find(|error| error["pointer"] == pointer).unwrap();
+        (error["params"].clone(), error["message"].as_str().unwrap().to_owned())
+    };
+    let (params, message) = told("/user_metadata/plan");
+    assert_eq!(params, json!({"values": ["free", "pro"]}));
+    assert_eq!(message, "Choose one of these: free, pro.");
+    let (params, message) = told("/user_metadata/seats");
+    assert_eq!(params, json!({"min": 1, "max": 10}));
+    assert_eq!(message, "Use a whole number from 1 to 10.");
     let missing = app.sign_up(&ada_with("user_metadata", json!({}))).await;
     assert_eq!(missing.errors(), [("/user_metadata/plan".into(), "required".into())]);
 

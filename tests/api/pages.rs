@@ -229,6 +229,121 @@ async fn trouble_behind_is_told_on_the_form_and_keeps_its_key() {
 }
 
 #[tokio::test]
+async fn a_fault_that_is_not_the_persons_loses_nothing_of_the_form() {
+    let app = TestApp::builder().set("page.return_to", "https://app.example.com/").spawn().await;
+    app.until_ready().await;
+    let invalid =
+        r#"{"statusCode":400,"errorCode":"invalid_body","message":"Payload validation error"}"#;
+    for (status, fault) in [
+        (StatusCode::BAD_GATEWAY, Fault::answer(403)),
+        (StatusCode::INTERNAL_SERVER_ERROR, Fault::answer(400).body(invalid)),
+    ] {
+        app.auth0.fault(Route::CreateUser, fault);
+        let form = with(&[
+            ("idempotency_key", "the-key-of-this-form"),
+            ("return_to", "https://app.example.com/"),
+        ]);
+        let answer = post(&app, &form).await;
+        assert_eq!(answer.status, status);
+        for shown in ["value=\"Ada\"", "name=\"return_to\" value=\"https://app.example.com/\""] {
+            assert!(answer.text.contains(shown), "{shown} in {}", answer.text);
+        }
+        assert!(answer.text.contains(answer.header("x-request-id").unwrap()));
+        assert_eq!(key(&answer), "the-key-of-this-form");
+    }
+}
+
+#[tokio::test]
+async fn a_page_without_the_form_leads_back_to_where_it_was_posted() {
+    let app = TestApp::builder()
+        .set("page.enabled", "false")
+        .set("page.login_url", "https://www.example.com/login")
+        .set("http.allowed_origins", "https://shop.example.com")
+        .spawn()
+        .await;
+    let login = "href=\"https://www.example.com/login\"";
+    for (referrer, back) in [
+        ("https://shop.example.com/join?a=1", Some("https://shop.example.com/join?a=1")),
+        ("https://shop.example.com.evil.example/", None),
+        ("https://evil.example/https://shop.example.com", None),
+        ("nonsense", None),
+    ] {
+        let unread = browser().post(app.url("/signup")).header("referer", referrer).body("");
+        let answer = Answer::of(unread).await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        if let Some(back) = back {
+            assert!(answer.text.contains(&format!("href=\"{back}\"")), "{}", answer.text);
+        } else {
+            assert!(!answer.text.contains("shop.example.com"), "{referrer}: {}", answer.text);
+            assert!(answer.text.contains(login), "{referrer}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_captchas_widget_is_on_the_form_and_may_load_what_it_needs() {
+    let captcha = |provider| {
+        TestApp::builder()
+            .set("lock.enabled", "false")
+            .set("challenge.captcha.provider", provider)
+            .set("challenge.captcha.site_key", "site&key")
+            .set("challenge.captcha.secret", "canary-captcha-secret")
+            .set("challenge.captcha.hostnames", "www.example.com")
+    };
+    for (provider, script, element, source) in [
+        (
+            "turnstile",
+            "https://challenges.cloudflare.com/turnstile/v0/api.js\"",
+            "class=\"captcha cf-turnstile\" data-sitekey=\"site&#38;key\"",
+            "https://challenges.cloudflare.com",
+        ),
+        (
+            "hcaptcha",
+            "https://js.hcaptcha.com/1/api.js?hl=en\"",
+            "class=\"captcha h-captcha\" data-sitekey=\"site&#38;key\"",
+            "https://*.hcaptcha.com",
+        ),
+        (
+            "recaptcha_v2",
+            "https://www.google.com/recaptcha/api.js?hl=en\"",
+            "class=\"captcha g-recaptcha\" data-sitekey=\"site&#38;key\"",
+            "https://www.google.com/recaptcha/",
+        ),
+    ] {
+        let page = captcha(provider).spawn().await.get("/signup").await;
+        for shown in [&format!("<script src=\"{script}"), element, "<noscript>"] {
+            assert!(page.text.contains(shown), "{provider}: {shown} in {}", page.text);
+        }
+        let policy = page.header("content-security-policy").unwrap();
+        for directive in ["script-src 'self'", "frame-src"] {
+            let allowed = policy.split("; ").find(|part| part.starts_with(directive)).unwrap();
+            assert!(allowed.contains(source), "{provider}: {policy}");
+        }
+        assert!(!page.text.contains("canary"));
+    }
+    let scored = captcha("recaptcha_v3")
+        .set("challenge.captcha.action", "signup")
+        .set("challenge.captcha.min_score_percent", "50");
+    let page = scored.spawn().await.get("/signup").await;
+    let script = "https://www.google.com/recaptcha/api.js?hl=en&#38;render=site%26key";
+    assert!(page.text.contains(script), "{}", page.text);
+    assert!(page.text.contains("&#34;action&#34;:&#34;signup&#34;"), "{}", page.text);
+}
+
+#[tokio::test]
+async fn people_without_javascript_learn_that_a_form_may_need_it() {
+    for (required, told) in [("always", true), ("adaptive", false)] {
+        let app = TestApp::builder()
+            .set("challenge.required", required)
+            .set("lock.without_challenge", "true")
+            .spawn()
+            .await;
+        let page = app.get("/signup").await;
+        assert_eq!(page.text.contains("<noscript>"), told, "{required}");
+    }
+}
+
+#[tokio::test]
 async fn the_page_can_be_switched_off_and_plain_forms_still_work() {
     let app = TestApp::builder().set("page.enabled", "false").spawn().await;
     assert_eq!(app.get("/signup").await.problem(), "method_not_allowed");

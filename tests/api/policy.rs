@@ -22,13 +22,25 @@ async fn a_form_can_be_built_from_the_policy() {
     assert!(!fields.contains_key("nickname") && !fields.contains_key("phone_number"), "{fields:?}");
     assert_eq!(
         fields["given_name"],
-        json!({"type": "string", "required": false, "min_length": 1, "max_length": 150})
+        json!({
+            "label": "First name",
+            "type": "string",
+            "required": false,
+            "min_length": 1,
+            "max_length": 150,
+        })
     );
     assert_eq!(fields["username"]["required"], true);
     assert_eq!(fields["email"]["format"], "email");
     assert_eq!(
         policy["user_metadata"],
-        json!({"plan": {"type": "string", "required": false, "min_length": 1, "max_length": 500}})
+        json!({"plan": {
+            "label": "Plan",
+            "type": "string",
+            "required": false,
+            "min_length": 1,
+            "max_length": 500,
+        }})
     );
     let password = &policy["password"];
     assert_eq!(password["policy"], "excellent");
@@ -50,6 +62,40 @@ async fn a_form_can_be_built_from_the_policy() {
     assert_eq!(policy["challenge"]["endpoint"], "/signup/challenge");
     assert_eq!(policy["existence"], "reveal");
     assert_eq!(policy["languages"], json!(["en", "de", "fr", "es", "ja", "ar"]));
+}
+
+#[tokio::test]
+async fn labels_and_the_words_of_the_script_are_in_the_language_of_the_document() {
+    let file = std::env::temp_dir().join(format!("signup-labels-{}.toml", std::process::id()));
+    std::fs::write(
+        &file,
+        "[user_metadata.keys.\"team size\"]\ntype = \"string\"\nvalues = [\"s\", \"l\"]\n\
+         [user_metadata.keys.plan]\ntype = \"string\"\n\
+         [page.labels]\nplan = \"Tariff\"\n\"team size\" = { de = \"Größe\", en = \"Size\" }\n\
+         [page.options.\"team size\"]\ns = { en = \"Small\", de = \"Klein\" }\n",
+    )
+    .unwrap();
+    let app = TestApp::builder().file(&file).spawn().await;
+    std::fs::remove_file(&file).unwrap();
+    let get = |path: &str, tags: &'static str| {
+        Answer::of(app.client.get(app.url(path)).header(ACCEPT_LANGUAGE, tags))
+    };
+    let german = get("/signup/policy", "de").await.json();
+    assert_eq!(german["fields"]["given_name"]["label"], "Vorname");
+    assert_eq!(german["texts"]["created"], "Ihr Konto wurde angelegt.");
+    let size = &german["user_metadata"]["team size"];
+    assert_eq!(size["label"], "Größe");
+    assert_eq!(size["options"], json!({"s": "Klein", "l": "l"}));
+    assert_eq!(german["user_metadata"]["plan"]["label"], "Tariff");
+    // A language without a word of its own.
+    let french = get("/signup/policy", "fr").await.json();
+    assert_eq!(french["user_metadata"]["team size"]["label"], "Size");
+
+    let page = get("/signup", "de").await.text;
+    let id = "id=\"user_metadata.team%20size\" name=\"user_metadata.team size\"";
+    for shown in [id, ">Größe ", ">Tariff ", "<option value=\"s\">Klein</option>"] {
+        assert!(page.contains(shown), "{shown} in {page}");
+    }
 }
 
 #[tokio::test]

@@ -211,7 +211,7 @@ async fn lock_brings_them_in_a_root_field() {
     let unticked = sign_up(ada_with("terms", "false")).await;
     assert_eq!(unticked.status, StatusCode::BAD_REQUEST);
     assert_eq!(unticked.json()["code"], "hook_error");
-    assert_eq!(unticked.json()["description"], "terms: Accept the terms to go on.");
+    assert_eq!(unticked.json()["description"], "Terms: Accept the terms to go on.");
     assert!(app.creates().is_empty());
     assert_eq!(sign_up(ada_with("terms", "true")).await.status, StatusCode::OK);
     assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");

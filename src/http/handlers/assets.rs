@@ -6,10 +6,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
-    ETAG, IF_NONE_MATCH, VARY,
+    ETAG, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::super::kept::{is_known, members};
 use crate::page::script::{Asset, MODULE, TYPES};
 
 /// Long enough that a visit asks once; short enough that a new version arrives with the service.
@@ -73,19 +74,6 @@ fn serve(asset: &Asset, kind: &'static str, asked: &HeaderMap) -> Response {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     response
-}
-
-/// The members of a header that is a list.
-fn members(headers: &HeaderMap, name: http::HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim)
-}
-
-/// Whether the caller has what it would be sent (RFC 9110, 13.1.2: compared weakly).
-fn is_known(asked: &HeaderMap, etag: &HeaderValue) -> bool {
-    members(asked, IF_NONE_MATCH)
-        .map(|known| known.strip_prefix("W/").unwrap_or(known))
-        .any(|known| known == "*" || known.as_bytes() == etag.as_bytes())
 }
 
 /// Whether gzip is named among the codings, and not to refuse it.

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use super::super::kept::is_known;
 use super::super::openapi::schemas;
 use super::super::policy::Policy;
 use super::super::problem::{Problem, ProblemCode, say_language};
@@ -33,7 +34,7 @@ pub(in super::super) async fn policy(
 ) -> Result<Response, Problem> {
     let document = policy.in_language(wanted.locale);
     let document = document.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
-    let mut response = if document.is_known(&headers) {
+    let mut response = if is_known(&headers, &document.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(CONTENT_TYPE, "application/json")], document.body.clone()).into_response()

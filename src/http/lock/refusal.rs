@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use super::super::problem::{DETAIL, Problem, ProblemCode};
 use super::password;
-use crate::domain::{FieldError, PasswordRule, Violation};
+use crate::domain::{FieldError, Violation};
+use crate::page::Page;
+use crate::page::words::Words;
 use crate::texts::Locale;
 
 /// A refusal as Auth0 would word it.
@@ -16,12 +18,9 @@ pub(in super::super) struct Refused {
     pub(in super::super) body: Value,
 }
 
-/// The shape of a problem. `rules` are those of the password policy in force.
-pub(in super::super) fn refused(
-    problem: &Problem,
-    rules: &[PasswordRule],
-    locale: Locale,
-) -> Refused {
+/// The shape of a problem. `page` knows the rules of the password policy in force, and what fields are
+/// called; without it neither is told.
+pub(in super::super) fn refused(problem: &Problem, page: Option<&Page>, locale: Locale) -> Refused {
     let code = problem.code();
     let detail = || match problem.own_detail() {
         Some(own) => own.to_owned(),
@@ -32,7 +31,7 @@ pub(in super::super) fn refused(
         ProblemCode::UsernameTaken => {
             bad_request("username_exists", "The username already exists.")
         }
-        ProblemCode::InvalidFields => fields(problem.errors(), rules, locale),
+        ProblemCode::InvalidFields => fields(problem.errors(), page, locale),
         ProblemCode::MalformedBody => bad_request("invalid_signup", "Invalid sign up"),
         // Auth0's own answer, an `error` without a code, makes Lock say that something went wrong.
         ProblemCode::SignupsClosed => bad_request("hook_error", &detail()),
@@ -67,7 +66,7 @@ pub(in super::super) fn refused(
 
 /// Fields that break their rules. Lock words a bad password by itself and shows a `hook_error` as it
 /// stands, so that a person learns all that is wrong; what only a developer can mend is neither.
-fn fields(errors: &[FieldError], rules: &[PasswordRule], locale: Locale) -> Refused {
+fn fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) -> Refused {
     let mendable = |error: &&FieldError| match &error.violation {
         Violation::UnknownField | Violation::DuplicateField | Violation::WrongType { .. } => false,
         Violation::NotAllowed => !matches!(&*error.pointer, "/client_id" | "/connection"),
@@ -75,6 +74,8 @@ fn fields(errors: &[FieldError], rules: &[PasswordRule], locale: Locale) -> Refu
         | Violation::Malformed
         | Violation::TooLong { .. }
         | Violation::TooShort { .. }
+        | Violation::NotListed { .. }
+        | Violation::OutOfRange { .. }
         | Violation::DomainNotAllowed
         | Violation::TermsRequired
         | Violation::ControlCharacter
@@ -88,20 +89,20 @@ fn fields(errors: &[FieldError], rules: &[PasswordRule], locale: Locale) -> Refu
         })
         .collect();
     if unmet.len() == errors.len() {
-        return password::refused(&unmet, rules);
+        return password::refused(&unmet, page.map(Page::password_rules).unwrap_or_default());
     }
     let told: Vec<_> = errors.iter().filter(mendable).collect();
     if told.len() == unmet.len() {
         return bad_request("invalid_signup", "Invalid sign up");
     }
-    let sentences: Vec<_> = told.into_iter().map(|error| sentence(error, locale)).collect();
+    let sentences: Vec<_> = told.into_iter().map(|error| sentence(error, page, locale)).collect();
     bad_request("hook_error", &sentences.join(" "))
 }
 
 /// What is wrong with a field, after what the built-in page calls it.
-fn sentence(error: &FieldError, locale: Locale) -> String {
+fn sentence(error: &FieldError, page: Option<&Page>, locale: Locale) -> String {
     let field = error.field();
-    let label = locale.attribute("field", &field).unwrap_or_else(|| field.into());
+    let label = page.and_then(|page| page.label(&field, Words::of(locale))).unwrap_or(&field);
     format!("{label}: {}", locale.fault_of(error))
 }
 

@@ -108,7 +108,7 @@ fn example(path: &str, code: ProblemCode) -> (String, Value) {
         _ => Problem::new(code),
     };
     if is_auth0s(path) {
-        let refused = lock::refused(&problem, &[], Locale::En);
+        let refused = lock::refused(&problem, None, Locale::En);
         return (refused.status.as_str().to_owned(), refused.body);
     }
     let mut body = problem.example();

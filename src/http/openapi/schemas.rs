@@ -131,7 +131,8 @@ pub struct FieldFault {
 /// What a form has to hold.
 #[derive(Debug, ToSchema)]
 pub struct Policy {
-    /// The fields that are taken, each with its type, its bounds and whether it is required.
+    /// The fields that are taken, each with its label, its type, its bounds and whether it is
+    /// required.
     pub fields: BTreeMap<String, Value>,
     /// The keys of `user_metadata` likewise.
     pub user_metadata: BTreeMap<String, Value>,
@@ -146,6 +147,8 @@ pub struct Policy {
     pub existence: String,
     /// The languages of the texts.
     pub languages: Vec<String>,
+    /// What `/signup.js` says by itself, in the language of the document.
+    pub texts: BTreeMap<String, String>,
 }
 
 /// What Lock, auth0.js and the SDKs send; `client_id`, `connection` and what belongs to the log-in are

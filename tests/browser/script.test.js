@@ -211,6 +211,58 @@ test("a form of another site is enhanced, and its own fields stay at home", asyn
   assert.match(await page.textContent("[role=status]"), /created/);
 });
 
+test("a page in another language is answered in it, the module's own words included", async (t) => {
+  files["/de"] = foreign(service.url).replace('lang="en"', 'lang="de_DE"');
+  const page = await open(chromium, t, `${shop}/de`);
+  await page.waitForSelector("[data-rule]");
+  assert.match(await page.textContent("[data-rule='password.too_short']"), /Zeichen/);
+  await fill(page, { email: "nope", password: "abc" });
+  assert.match((await send(page)).problem.detail, /Feld/);
+  assert.match(await page.locator(".signup-error").first().textContent(), /Adresse/);
+  assert.match(await page.textContent("[data-rule='password.too_short']"), /^noch nicht erfüllt: /);
+  await fill(page, { email: "seite@example.com", password: ADA.password });
+  assert.equal((await send(page)).status, "created");
+  assert.equal(await page.textContent("[role=status] p"), "Ihr Konto wurde angelegt.");
+  assert.equal(await page.inputValue("[name=password]"), "", "nothing of it stays in the page");
+  assert.deepEqual(page.complaints, []);
+});
+
+test("an object of fields is sent whole, and a file is refused by its field", async (t) => {
+  const typed = await Service.start({
+    "http.allowed_origins": shop,
+    "user_metadata.allow": "plan,source.id",
+    "terms.version": "v1",
+    "terms.url": "https://www.example.com/terms",
+  });
+  const page = await open(chromium, t, shop);
+  const [created, listed, file] = await page.evaluate(
+    async ([module, url, ada]) => {
+      const { signUp } = await import(module);
+      const metadata = { plan: "pro", "source.id": "ad", nothing: undefined };
+      const whole = { ...ada, nickname: null, terms: true, user_metadata: metadata };
+      const list = { ...whole, user_metadata: { plan: ["a", "b"] }, seats: 3 };
+      const form = new FormData();
+      Object.entries(ada).forEach((pair) => form.append(...pair));
+      form.append("terms", "v1");
+      form.append("empty", new File([], ""));
+      form.append("picture", new File(["x"], "me.png"));
+      return [await signUp(url, whole), await signUp(url, list), await signUp(url, form)];
+    },
+    [`${typed.url}/signup.js`, `${typed.url}/signup`, { ...ADA, email: "object@example.com" }],
+  );
+  assert.equal(created.status, "created", JSON.stringify(created));
+  const [create] = await typed.creates("object@example.com");
+  assert.deepEqual(create.user_metadata, { plan: "pro", "source.id": "ad" });
+  assert.equal(create.app_metadata.terms.version, "v1");
+  const faults = ({ errors }) => errors.map(({ field, code }) => `${field} ${code}`).sort();
+  assert.deepEqual(faults(listed), [
+    "seats unknown_field",
+    "user_metadata.plan.0 unknown_field",
+    "user_metadata.plan.1 unknown_field",
+  ]);
+  assert.deepEqual(faults(file), ["picture not_allowed"]);
+});
+
 test("the module judges, suggests and solves", async (t) => {
   const page = await open(chromium, t, form);
   const [nonce, salt] = [randomBytes(16), randomBytes(16)];

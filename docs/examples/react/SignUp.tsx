@@ -7,27 +7,25 @@ import { type FieldPolicy, type Policy, type Result, checkPassword, newKey, sign
 
 /** How the attributes are asked for, in this order, as far as the service takes them. */
 const ATTRIBUTES = [
-  { name: "given_name", label: "First name", type: "text", autoComplete: "given-name" },
-  { name: "family_name", label: "Last name", type: "text", autoComplete: "family-name" },
-  { name: "name", label: "Full name", type: "text", autoComplete: "name" },
-  { name: "nickname", label: "Nickname", type: "text", autoComplete: "nickname" },
-  { name: "picture", label: "Address of a picture", type: "url", autoComplete: "photo" },
-  { name: "username", label: "User name", type: "text", autoComplete: "username" },
-  { name: "phone_number", label: "Phone", type: "tel", autoComplete: "tel" },
-  { name: "email", label: "E-mail", type: "email", autoComplete: "email" },
-  { name: "password", label: "Password", type: "password", autoComplete: "new-password" },
+  { name: "given_name", type: "text", autoComplete: "given-name" },
+  { name: "family_name", type: "text", autoComplete: "family-name" },
+  { name: "name", type: "text", autoComplete: "name" },
+  { name: "nickname", type: "text", autoComplete: "nickname" },
+  { name: "picture", type: "url", autoComplete: "photo" },
+  { name: "username", type: "text", autoComplete: "username" },
+  { name: "phone_number", type: "tel", autoComplete: "tel" },
+  { name: "email", type: "email", autoComplete: "email" },
+  { name: "password", type: "password", autoComplete: "new-password" },
 ];
 
 /** What of the policy makes the form. */
-type Asked = Pick<Policy, "fields" | "user_metadata" | "password"> & {
-  terms: { version: string; url: string; required: boolean } | null;
-};
+type Asked = Pick<Policy, "fields" | "user_metadata" | "password" | "terms">;
 
 /** Where the policy cannot be had: what every service takes. */
 const LEAST: Asked = {
   fields: {
-    email: { type: "string", required: true },
-    password: { type: "string", required: true },
+    email: { label: "E-mail address", type: "string", required: true },
+    password: { label: "Password", type: "string", required: true },
   },
   user_metadata: {},
   password: { rules: [] },
@@ -49,7 +47,9 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
 
   useEffect(() => {
     const aborted = new AbortController();
-    fetch(`${service}/signup/policy`, { signal: aborted.signal })
+    // The labels in the language of the page, as the module asks for the messages.
+    const headers = { "Accept-Language": document.documentElement.lang };
+    fetch(`${service}/signup/policy`, { headers, signal: aborted.signal })
       .then((response) => (response.ok ? response.json() : LEAST))
       .catch(() => LEAST)
       .then((policy) => aborted.signal.aborted || setAsked(policy));
@@ -97,7 +97,7 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
           ))}
         </div>
       )}
-      {fields.map(({ name, label, required, values, input }, nth) => {
+      {fields.map(({ name, label, required, values, options, input }, nth) => {
         const own = faults.filter(({ field }) => field === name);
         const described = [own.length > 0 && `${id}fault${nth}`, name === "password" && `${id}rules`];
         const shared = {
@@ -116,7 +116,9 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
             {values ? (
               <select {...shared}>
                 <option value="">Choose …</option>
-                {values.map((value) => <option key={value}>{value}</option>)}
+                {values.map((value) => (
+                  <option key={value} value={value}>{options?.[value] ?? value}</option>
+                ))}
               </select>
             ) : (
               <input
@@ -147,22 +149,20 @@ interface Field {
   required: boolean;
   /** One of these is chosen. */
   values?: string[];
+  /** What they are called. */
+  options?: Record<string, string>;
   input?: ComponentProps<"input">;
 }
 
 /** Everything that the service takes: the attributes, its own keys, the terms. */
 function fieldsOf({ fields, user_metadata, terms }: Asked): Field[] {
   const asked: Field[] = [];
-  for (const { name, label, ...input } of ATTRIBUTES) {
+  for (const { name, ...input } of ATTRIBUTES) {
     const rule = fields[name];
-    if (rule) asked.push({ name, label, required: rule.required, input });
+    if (rule) asked.push({ name, label: rule.label, required: rule.required, input });
   }
   for (const [key, rule] of Object.entries(user_metadata)) {
-    if (!rule) continue;
-    const words = key.replace(/[_.-]/g, " ");
-    const label = words.charAt(0).toUpperCase() + words.slice(1);
-    const { required, values } = rule;
-    asked.push({ name: `user_metadata.${key}`, label, required, values, input: inputFor(rule) });
+    if (rule) asked.push({ ...rule, name: `user_metadata.${key}`, input: inputFor(rule) });
   }
   if (terms) {
     const link = <a href={terms.url} target="_blank" rel="noopener">terms</a>;

@@ -18,6 +18,8 @@ export interface Problem {
   code: string;
   request_id: string;
   retry_after?: number;
+  /** Where a challenge is given whose proof lets it pass, in place of the wait. */
+  challenge?: string;
   errors?: FieldError[];
 }
 
@@ -61,7 +63,10 @@ export type Result =
   /** No answer arrived: send it again with the same key. */
   | { status: "offline" };
 
-/** The words that the module says by itself. `%address%` and `%seconds%` are put in. */
+/**
+ * The words that the module says by itself, unless given in the language of the policy. `%address%` and
+ * `%seconds%` are put in.
+ */
 export interface Texts {
   suggestion: string;
   created: string;
@@ -100,6 +105,8 @@ export interface PasswordPolicy {
 
 /** What a field, or a key of `user_metadata`, takes. Lengths are in code points. */
 export interface FieldPolicy {
+  /** What it is called, in the language of the document. */
+  label: string;
   type: "string" | "integer" | "boolean";
   required: boolean;
   format?: string;
@@ -110,6 +117,8 @@ export interface FieldPolicy {
   pattern?: string;
   schemes?: string[];
   values?: string[];
+  /** What each of `values` is called. */
+  options?: Record<string, string>;
 }
 
 /** What `GET /signup/policy` answers: enough to build a form from nothing. */
@@ -121,10 +130,22 @@ export interface Policy {
   password: PasswordPolicy & {
     rules: { code: string; message: string; params?: Record<string, unknown> }[];
   };
-  challenge: { kinds: string[]; endpoint: string; site_key: string | null };
+  /** What people have to accept; the value of the field `terms` is the version. */
+  terms: { version: string; url: string; required: boolean } | null;
+  /** `site_key` and `action` are those of a captcha. */
+  challenge: {
+    kinds: string[];
+    endpoint: string;
+    site_key: string | null;
+    action: string | null;
+  };
   existence: "reveal" | "uniform";
   languages: string[];
+  texts: Texts;
 }
+
+/** What a field takes; `user_metadata` takes an object of them. Nothing is sent for null. */
+export type FieldValue = string | number | boolean | null | undefined | { [key: string]: FieldValue };
 
 /** A challenge in the ALTCHA format, version 2. */
 export interface Challenge {
@@ -158,7 +179,7 @@ export function enhance(form: HTMLFormElement, options?: Options): SignupForm;
  */
 export function signUp(
   url: string | URL,
-  data: FormData | Record<string, string | undefined>,
+  data: FormData | URLSearchParams | Record<string, FieldValue>,
   options?: SignUpOptions,
 ): Promise<Result>;
 

@@ -1,13 +1,11 @@
-// Makes any sign-up form better. A form that posts to a sign-up service works without this module;
+// Makes any sign-up form better; without it the form works all the same:
 //
 //   <form action="https://signup.example.com/signup" method="post" data-signup> … </form>
 //   <script type="module" src="https://signup.example.com/signup.js"></script>
 //
-// is enhanced with it: the password's rules while they are typed, a word about a mistyped e-mail
-// domain, messages beside their fields, safe retries, proof of work. No dependencies, no cookies,
-// no storage. docs/page.md says how it is used, signup.d.ts what it gives.
+// No dependencies, no cookies, no storage. docs/page.md says how it is used, signup.d.ts what it gives.
 
-/** What the module says by itself. All else is worded by the service, in the language of the page. */
+/** What the module says by itself until the policy tells it in the language of the page. */
 const TEXTS = {
   suggestion: "Did you mean %address%?",
   created: "Your account was created.",
@@ -19,9 +17,9 @@ const TEXTS = {
   unmet: "not met yet:",
 };
 
-/** How often, and how soon, the same sign-up is sent again by itself. It has the same key each time. */
+/** When the same sign-up is sent again by itself, with the same key. */
 const RETRIES_MS = [1000, 3000];
-/** A service that asks for a longer wait than this is not asked again by itself. */
+/** The longest wait before that. */
 const LONGEST_WAIT_S = 5;
 
 // ---------------------------------------------------------------------------- the form's own rules
@@ -44,7 +42,7 @@ function hasSequence(password) {
   return bytes.some((_, at) => at > 0 && step(at - 1) && step(at - 1) === step(at));
 }
 
-/** Judges a password by the rules that a policy tells: code of each rule, and whether it is met. */
+/** Judges a password by a policy: the code of each rule, and whether it is met. */
 export function checkPassword(password, policy) {
   const { min_length = 0, max_bytes = 72, character_types = [], rule = "all" } = policy;
   const rules = [];
@@ -76,7 +74,7 @@ const DOMAINS = `gmail.com googlemail.com yahoo.com hotmail.com outlook.com iclo
 /** Domains that look like a mistake and are none. */
 const REAL = "ymail.com mail.com email.com hotmail.ca yahoo.ca live.ca outlook.es outlook.it".split(" ");
 
-/** Whether one slip of the fingers lies between two words: a letter more, less, other, or swapped. */
+/** Whether a letter more, less, other, or two swapped lie between two words. */
 function isOneSlip(a, b) {
   let start = 0;
   while (start < a.length && a[start] === b[start]) start++;
@@ -87,7 +85,7 @@ function isOneSlip(a, b) {
   );
 }
 
-/** The address that was probably meant, if there is a more likely one. Never a verdict. */
+/** The address that was probably meant, if there is a more likely one. */
 export function suggestEmail(email) {
   const at = email.lastIndexOf("@");
   const domain = email.slice(at + 1).trim().toLowerCase();
@@ -103,7 +101,7 @@ export function suggestEmail(email) {
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 
-/** Solves a challenge in the ALTCHA format. The browser derives the keys on threads of its own. */
+/** Solves a challenge in the ALTCHA format; the keys are derived on threads of the browser. */
 export async function solve(challenge, signal) {
   const { algorithm, cost, keyLength, keyPrefix, nonce, salt } = challenge.parameters;
   if (algorithm !== "PBKDF2/SHA-256") throw new Error(`cannot solve ${algorithm}`);
@@ -137,24 +135,43 @@ export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
+/** What every request says: that it wants JSON, in the language of the page. */
+function wanted() {
+  // Anything but a tag would need a preflight.
+  const lang = globalThis.document?.documentElement.lang.replace(/[^a-z0-9-]/gi, "-");
+  return { Accept: "application/json", ...(lang && { "Accept-Language": lang }) };
+}
+
 /** What the service tells beside this address; nothing where it does not answer. */
 function ask(url, path) {
-  const beside = new URL(url, document.baseURI);
+  const beside = new URL(url, globalThis.document?.baseURI);
   beside.pathname = beside.pathname.replace(/\/$/, "") + path;
   beside.search = "";
-  const { lang } = document.documentElement;
-  const headers = { Accept: "application/json", ...(lang && { "Accept-Language": lang }) };
-  const answer = fetch(beside, { headers, credentials: "omit" });
+  const answer = fetch(beside, { headers: wanted(), credentials: "omit" });
   return answer.then((response) => (response.ok ? response.json() : undefined), () => undefined);
 }
 
-/** The proof that was told to be needed; nothing where that is not one of work. */
+/** The proof of work that was told to be needed, if it was one. */
 async function prove(told, signal) {
   if (!told?.parameters || !globalThis.crypto?.subtle) return undefined;
   return solve(told, signal).catch(() => undefined);
 }
 
-/** What an answer means. `status` tells the results apart. */
+/** What tells the results apart, by the code of the problem. */
+const STATUSES = {
+  invalid_fields: "invalid",
+  challenge_required: "challenge",
+  challenge_failed: "challenge",
+  outcome_unknown: "unknown",
+  rate_limited: "later",
+  upstream_busy: "later",
+  unavailable: "later",
+  challenge_unavailable: "later",
+  upstream_unavailable: "later",
+  idempotency_in_progress: "later",
+};
+
+/** What an answer means. */
 async function read(response) {
   const body = await response.json().catch(() => ({}));
   const replayed = response.headers.get("Idempotency-Replayed") === "true";
@@ -162,43 +179,34 @@ async function read(response) {
   if (response.status === 202) return { status: "accepted" };
   const retryAfter = Number(body.retry_after ?? response.headers.get("Retry-After")) || undefined;
   const told = { problem: body, httpStatus: response.status, retryAfter };
-  switch (body.code) {
-    case "invalid_fields":
-      return { status: "invalid", errors: body.errors ?? [], ...told };
-    case "email_taken":
-      return { status: "taken", field: "email", ...told };
-    case "username_taken":
-      return { status: "taken", field: "username", ...told };
-    case "challenge_required":
-    case "challenge_failed":
-      return { status: "challenge", ...told };
-    case "outcome_unknown":
-      return { status: "unknown", ...told };
-    case "rate_limited":
-    case "upstream_busy":
-    case "unavailable":
-    case "challenge_unavailable":
-    case "upstream_unavailable":
-    case "idempotency_in_progress":
-      return { status: "later", ...told };
-    default:
-      return { status: "failed", ...told };
-  }
+  const field = /^(email|username)_taken$/.exec(body.code)?.[1];
+  if (field) return { status: "taken", field, ...told };
+  if (body.code === "invalid_fields") told.errors = body.errors ?? [];
+  return { status: STATUSES[body.code] ?? "failed", ...told };
+}
+
+/** The fields of an object as a form has them: a nested one as `user_metadata.plan`, nothing as nothing. */
+function fields(data, inside = "") {
+  return Object.entries(data).flatMap(([name, value]) => {
+    if (value === undefined || value === null) return [];
+    return typeof value === "object" ? fields(value, `${inside}${name}.`) : [[inside + name, value]];
+  });
 }
 
 /**
  * Signs somebody up: one post, sent again with the same key where that is safe and may help, and with
- * a proof of work where one is asked for. `data` is an object of fields, or a FormData. Never throws
- * but when it is aborted.
+ * a proof of work where one is asked for. Throws only when it is aborted.
  */
 export async function signUp(url, data, options = {}) {
   const { key = newKey(), signal, retry = true, onChallenge } = options;
-  const pairs = data instanceof FormData ? [...data] : Object.entries(data);
-  const texts = pairs.filter(([, value]) => typeof value === "string");
+  // Files go by their names, so that the service can refuse them; an input without one sends nothing.
+  const body = new URLSearchParams();
+  for (const [name, value] of data[Symbol.iterator] ? data : fields(data)) {
+    if (value?.name !== "") body.append(name, value?.name ?? value);
+  }
   // An urlencoded form with the key inside needs no preflight.
-  const body = new URLSearchParams(texts);
   body.set("idempotency_key", key);
-  const headers = { Accept: "application/json" };
+  const headers = wanted();
   let proven = false;
   for (let tries = 0; ; tries++) {
     let result;
@@ -231,6 +239,7 @@ export async function signUp(url, data, options = {}) {
 // -------------------------------------------------------------------------------------- the form
 
 const forms = new WeakMap();
+const make = (tag, members) => Object.assign(document.createElement(tag), members);
 
 /** Enhances a form; the same form twice is once. `options` are in signup.d.ts. */
 export function enhance(form, options = {}) {
@@ -250,7 +259,8 @@ class SignupForm {
     this.form = form;
     // Not `form.action`, which an input of that name would hide.
     this.url = options.url ?? new URL(form.getAttribute("action") ?? "", form.baseURI).href;
-    this.texts = { ...TEXTS, ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
+    const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
+    this.texts = { ...TEXTS, ...own };
     const { signupPolicy } = form.dataset;
     this.policy = signupPolicy ? Promise.resolve(JSON.parse(signupPolicy)) : ask(this.url, "/policy");
     const on = (name, act) => form.addEventListener(name, act, { signal: this.#listeners.signal });
@@ -271,7 +281,15 @@ class SignupForm {
     on("click", ({ target }) => target.closest?.("[data-signup-reveal]") && this.#reveal());
     form.noValidate = true;
     form.dataset.signupReady = "";
-    this.policy.then((policy) => policy && this.#rules(policy));
+    this.policy.then((policy) => {
+      if (!policy) return;
+      Object.assign(this.texts, policy.texts, own);
+      this.#rules(policy);
+      const { kinds, site_key, action } = policy.challenge ?? {};
+      if (kinds?.includes("recaptcha_v3")) {
+        this.#score = async () => globalThis.grecaptcha.execute(site_key, { action });
+      }
+    });
     this.#emit("ready");
   }
 
@@ -279,6 +297,8 @@ class SignupForm {
   #pause;
   #prepared;
   #proof;
+  #score;
+  #judge = () => {};
 
   /** Takes the enhancement away again. */
   destroy() {
@@ -294,7 +314,7 @@ class SignupForm {
     const seconds = Math.ceil((this.#until - Date.now()) / 1000);
     if (this.#busy) return undefined;
     if (seconds > 0) {
-      this.#alert(this.#text("wait", { seconds }));
+      this.#alert(this.#wait(seconds));
       return undefined;
     }
     if (!this.#emit("submit", {}, true)) return undefined;
@@ -316,6 +336,8 @@ class SignupForm {
     for (const { name } of this.form.querySelectorAll("[data-signup-ignore]")) data.delete(name);
     const ahead = await this.#proof;
     if (ahead) data.set("altcha", ahead);
+    const token = await this.#score?.().catch(() => {});
+    if (token) data.set("g-recaptcha-response", token);
     const { signal } = this.#listeners;
     const onChallenge = () => {
       this.#emit("challenge");
@@ -359,15 +381,10 @@ class SignupForm {
   /** Solves a challenge ahead, while the form is being filled in, if one will be needed. */
   async #prepare() {
     const { challenge } = (await this.policy) ?? {};
-    if (challenge?.kinds?.length && !this.#captcha()) {
+    if (challenge?.kinds?.includes("proof_of_work") && !this.#input("altcha")) {
       const told = await ask(this.url, "/challenge");
       if (told?.required) this.#proof = prove(told, this.#listeners.signal);
     }
-  }
-
-  #captcha() {
-    const names = ["altcha", "cf-turnstile-response", "h-captcha-response", "g-recaptcha-response"];
-    return names.some((name) => this.#input(name));
   }
 
   // ------------------------------------------------------------------------- what is shown
@@ -380,6 +397,8 @@ class SignupForm {
     const { problem, status, retryAfter } = result;
     if (status === "created" || status === "accepted") {
       const { signupSuccess } = this.form.dataset;
+      const password = this.#input("password");
+      if (password) password.value = "";
       if (signupSuccess) location.assign(signupSuccess);
       else this.#alert(this.texts[status], true);
       return;
@@ -391,7 +410,7 @@ class SignupForm {
     const lines = rest.map(({ field, message }) => `${field}: ${message}`);
     if (status === "offline") lines.push(this.texts.offline);
     if (!faults.length && problem) lines.push(problem.detail ?? problem.title ?? "");
-    if (retryAfter) lines.push(this.#text("wait", { seconds: retryAfter }));
+    if (retryAfter) lines.push(this.#wait(retryAfter));
     const links = status === "taken" || status === "unknown" ? this.#links() : [];
     if (lines.length || links.length) this.#alert(lines.join(" "), links.length > 0, links);
     const first = this.form.querySelector("[aria-invalid=true]");
@@ -405,12 +424,12 @@ class SignupForm {
     if (!input || input.type === "hidden") return false;
     const known = this.#described.get(input);
     if (known) {
-      known.append(document.createElement("br"), message);
+      known.append(make("br"), message);
       return true;
     }
-    const id = input.id || `signup-${field}`;
+    const id = input.id || `signup-${field}`.replace(/\s/g, "-");
     const own = this.form.querySelector(`[data-signup-error="${CSS.escape(field)}"]`);
-    const place = own ?? document.getElementById(`${id}-error`) ?? document.createElement("p");
+    const place = own ?? document.getElementById(`${id}-error`) ?? make("p");
     place.id ||= `${id}-error`;
     place.classList.add("fault", "signup-error");
     place.textContent = message;
@@ -446,7 +465,7 @@ class SignupForm {
   /** Says something above the fields; nothing takes it away. */
   #alert(text, calm = false, links = []) {
     this.#box ??= this.form.querySelector("[data-signup-alert]")
-      ?? Object.assign(document.createElement("div"), { tabIndex: -1 });
+      ?? make("div", { tabIndex: -1 });
     const box = this.#box;
     box.setAttribute("role", calm ? "status" : "alert");
     box.removeAttribute("aria-labelledby");
@@ -454,7 +473,7 @@ class SignupForm {
     box.classList.toggle("calm", calm);
     box.hidden = !text && !links.length;
     if (!box.isConnected && !box.hidden) this.form.prepend(box);
-    const line = Object.assign(document.createElement("p"), { textContent: text ?? "" });
+    const line = make("p", { textContent: text ?? "" });
     box.replaceChildren(line, ...links);
   }
 
@@ -469,18 +488,17 @@ class SignupForm {
     const box = this.form.querySelector("[data-signup-rules]");
     if (!box) return;
     const rules = checkPassword("", policy.password ?? {});
-    const list = box.querySelector("ul") ?? box.appendChild(document.createElement("ul"));
+    const list = box.querySelector("ul") ?? box.appendChild(make("ul"));
     for (const { code } of rules) {
       const told = policy.password.rules?.find((rule) => rule.code === code)?.message;
       if (list.querySelector(`[data-rule="${code}"]`) || !told) continue;
-      const line = list.appendChild(document.createElement("li"));
+      const line = list.appendChild(make("li", { textContent: told }));
       line.dataset.rule = code;
-      line.textContent = told;
     }
     for (const line of list.children) {
-      line.prepend(Object.assign(document.createElement("span"), { className: "aside" }));
+      line.prepend(make("span", { className: "aside" }));
     }
-    this.judge = () => {
+    this.#judge = () => {
       const password = this.#input("password")?.value ?? "";
       for (const { code, met } of checkPassword(password, policy.password)) {
         const line = list.querySelector(`[data-rule="${code}"]`);
@@ -489,11 +507,7 @@ class SignupForm {
         line.firstChild.textContent = password && `${this.texts[met ? "met" : "unmet"]} `;
       }
     };
-    this.judge();
-  }
-
-  #judge() {
-    this.judge?.();
+    this.#judge();
   }
 
   #suggest() {
@@ -502,12 +516,11 @@ class SignupForm {
     if (!address) return;
     this.#emit("suggestion", { address });
     if (!this.#suggestion) {
-      this.#suggestion = document.createElement("p");
-      this.#suggestion.className = "hint signup-suggestion";
+      this.#suggestion = make("p", { className: "hint signup-suggestion" });
       this.#suggestion.setAttribute("role", "status");
       input.after(this.#suggestion);
     }
-    const take = Object.assign(document.createElement("button"), {
+    const take = make("button", {
       type: "button",
       textContent: address,
       onclick: () => {
@@ -535,8 +548,8 @@ class SignupForm {
     return found instanceof RadioNodeList ? found[0] : found;
   }
 
-  #text(name, values) {
-    return this.texts[name].replace(/%(\w+)%/g, (_, key) => values[key]);
+  #wait(seconds) {
+    return this.texts.wait.replace("%seconds%", seconds);
   }
 
   #emit(name, detail = {}, cancelable = false) {
@@ -545,7 +558,6 @@ class SignupForm {
   }
 }
 
-// Forms that are there when the module is run, unless a server renders the page.
-// `data-signup="manual"` waits for `enhance`.
+// Forms that are there when the module is run. `data-signup="manual"` waits for `enhance`.
 const ready = 'form[data-signup]:not([data-signup="manual"])';
 for (const form of globalThis.document?.querySelectorAll(ready) ?? []) enhance(form);

@@ -1,0 +1,141 @@
+// The captchas on the built-in page. The services' scripts and frames are stand-ins at the real
+// addresses, so that the page's own policy decides what may load; the answers are judged over HTTP.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { after, test } from "node:test";
+
+import { ADA, Service, browser, fill, open } from "./support.js";
+
+const chromium = await browser();
+
+/** What was asked of the service that judges, in order. */
+const asked = [];
+const judge = createServer(async (request, response) => {
+  const chunks = await request.toArray();
+  asked.push(Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())));
+  const verdict = { success: true, hostname: "127.0.0.1", action: "signup", score: 0.9 };
+  response.end(JSON.stringify(verdict));
+});
+await new Promise((listening) => judge.listen(0, "127.0.0.1", listening));
+after(() => judge.close());
+
+/** A stand-in for a service's script: a frame and the hidden field where it has a widget, and its object. */
+const script = ({ object, field, class: name, frame }) => `
+  let tokens = 0;
+  const token = () => "${object}-" + ++tokens;
+  const element = document.querySelector(".${name}");
+  if (element) {
+    const input = Object.assign(document.createElement("input"), { type: "hidden", name: "${field}" });
+    input.value = token();
+    const inside = Object.assign(document.createElement("iframe"), { src: "${frame}", width: 164 });
+    element.append(inside, input);
+    globalThis.${object} = { key: element.dataset.sitekey, reset: () => (input.value = token()) };
+  } else {
+    globalThis.${object} = { execute: async (key, { action }) => [key, action, token()].join("/") };
+  }`;
+
+const TURNSTILE = {
+  provider: "turnstile",
+  object: "turnstile",
+  field: "cf-turnstile-response",
+  class: "cf-turnstile",
+  script: "https://challenges.cloudflare.com/turnstile/v0/api.js",
+  frame: "https://challenges.cloudflare.com/cdn-cgi/challenge-platform/x",
+};
+const HCAPTCHA = {
+  provider: "hcaptcha",
+  object: "hcaptcha",
+  field: "h-captcha-response",
+  class: "h-captcha",
+  script: "https://js.hcaptcha.com/1/api.js?hl=en",
+  frame: "https://newassets.hcaptcha.com/captcha/v1/x",
+};
+const RECAPTCHA = {
+  provider: "recaptcha_v2",
+  object: "grecaptcha",
+  field: "g-recaptcha-response",
+  class: "g-recaptcha",
+  script: "https://www.google.com/recaptcha/api.js?hl=en",
+  frame: "https://www.google.com/recaptcha/api2/anchor",
+};
+const SCORED = {
+  ...RECAPTCHA,
+  provider: "recaptcha_v3",
+  script: "https://www.google.com/recaptcha/api.js?hl=en&render=site",
+};
+
+const start = ({ provider }) => Service.start({
+  "challenge.required": "always",
+  "lock.enabled": false,
+  "challenge.captcha.provider": provider,
+  "challenge.captcha.site_key": "site",
+  "challenge.captcha.secret": "secret",
+  "challenge.captcha.hostnames": "127.0.0.1",
+  "challenge.captcha.verify_url": `http://127.0.0.1:${judge.address().port}/`,
+  ...(provider === "recaptcha_v3" && {
+    "challenge.captcha.action": "signup",
+    "challenge.captcha.min_score_percent": 50,
+  }),
+});
+
+/** The form, with the stand-ins where the service's own would be. */
+async function form(t, service, captcha, options) {
+  const page = await open(chromium, t, undefined, options);
+  await page.route(captcha.script, (route) =>
+    route.fulfill({ contentType: "text/javascript", body: script(captcha) }),
+  );
+  await page.route(captcha.frame, (route) =>
+    route.fulfill({ contentType: "text/html", body: "<!doctype html><title>x</title>ok" }),
+  );
+  await page.goto(`${service.url}/signup`);
+  return page;
+}
+
+for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
+  const { provider, object } = captcha;
+  test(`the page gives the answer of ${provider}, a new one each time`, async (t) => {
+    const service = await start(captcha);
+    const page = await form(t, service, captcha);
+    await page.waitForFunction((name) => globalThis[name], object);
+    const email = `${provider}@example.com`;
+    asked.length = 0;
+    const send = async (values) => {
+      await fill(page, values);
+      const told = page.nextResult();
+      await page.click("button[type=submit]");
+      return told;
+    };
+    assert.equal((await send({ ...ADA, email, password: "abc" })).status, "invalid");
+    assert.deepEqual(asked, [], "a form with faults costs no answer");
+    assert.equal((await send({ password: ADA.password })).status, "created");
+    await page.waitForURL("**/signup/success");
+    const token = provider === "recaptcha_v3" ? "site/signup/grecaptcha-2" : `${object}-2`;
+    assert.deepEqual(asked.map(({ secret, response }) => [secret, response]), [["secret", token]]);
+    assert.equal((await service.creates(email)).length, 1);
+    assert.deepEqual(page.complaints, []);
+  });
+}
+
+test("the widget's frame is shown, and nothing is wider than a small phone", async (t) => {
+  const service = await start(TURNSTILE);
+  const page = await form(t, service, TURNSTILE, { viewport: { width: 320, height: 640 } });
+  await page.frameLocator(".cf-turnstile iframe").getByText("ok").waitFor();
+  assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+  assert.deepEqual(page.complaints, []);
+});
+
+test("where the module does not load the form still brings the answer", async (t) => {
+  const service = await start(TURNSTILE);
+  const page = await open(chromium, t);
+  await page.route("**/signup.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));
+  await page.route(TURNSTILE.script, (route) =>
+    route.fulfill({ contentType: "text/javascript", body: script(TURNSTILE) }),
+  );
+  await page.route(TURNSTILE.frame, (route) => route.fulfill({ contentType: "text/html", body: "ok" }));
+  await page.goto(`${service.url}/signup`);
+  await page.waitForFunction(() => globalThis.turnstile);
+  await fill(page, { ...ADA, email: "plain@example.com" });
+  await page.click("button[type=submit]");
+  await page.waitForURL("**/signup/success");
+});

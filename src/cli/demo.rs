@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use clap::Args;
 
+use super::output::print;
 use super::serve::serve;
 use crate::config;
 use crate::telemetry;
@@ -64,9 +65,8 @@ impl Demo {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the command's whole purpose is to be read")]
 fn tell(tenant: &str, address: SocketAddr) {
-    println!(
+    let text = format!(
         "An emulated Auth0 tenant runs on {tenant}; it forgets its users when this ends.\n\
          \n\
          Sign up on http://{address}/signup, or from here:\n\
@@ -79,6 +79,8 @@ fn tell(tenant: &str, address: SocketAddr) {
          What the tenant keeps, and every call it got:\n\
          \n\
          curl -s {tenant}/_emulator/users\n\
-         curl -s {tenant}/_emulator/journal\n"
+         curl -s {tenant}/_emulator/journal\n\n"
     );
+    // Unread, the demo runs all the same.
+    let _unread = print(&text);
 }

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Context as _;
+
 /// Writes at once. A reader that has seen enough (`| head`) is no failure.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();

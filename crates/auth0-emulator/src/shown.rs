@@ -1,7 +1,6 @@
 //! What the program prints: the settings to use, and what went wrong.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its terminal")]
-
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use auth0_emulator::Emulator;
@@ -11,19 +10,21 @@ pub(crate) fn settings(auth0: &Emulator, ca_file: &Path) {
     let (client_id, client_secret, connection) = auth0.tenant(|tenant| {
         (tenant.client_id.clone(), tenant.client_secret.clone(), tenant.connection.clone())
     });
-    println!("AUTH0_URL={}", auth0.url());
-    if let Some(url) = auth0.tls_url() {
-        println!("AUTH0_TLS_URL={url}");
-        println!("AUTH0_CA_FILE={}", ca_file.display());
-    }
-    println!("AUTH0_AUDIENCE={}", auth0.audience());
-    println!("AUTH0_CLIENT_ID={client_id}");
-    println!("AUTH0_CLIENT_SECRET={client_secret}");
-    println!("AUTH0_CONNECTION={connection}");
-    println!("ready");
+    let tls = auth0.tls_url().map_or_else(String::new, |url| {
+        format!("AUTH0_TLS_URL={url}\nAUTH0_CA_FILE={}\n", ca_file.display())
+    });
+    let text = format!(
+        "AUTH0_URL={}\n{tls}AUTH0_AUDIENCE={}\nAUTH0_CLIENT_ID={client_id}\n\
+         AUTH0_CLIENT_SECRET={client_secret}\nAUTH0_CONNECTION={connection}\nready\n",
+        auth0.url(),
+        auth0.audience(),
+    );
+    // Who has read enough of it may close the pipe: the tenant runs on.
+    let _unread = io::stdout().write_all(text.as_bytes());
 }
 
 /// Prints why the program ends.
+#[expect(clippy::print_stderr, reason = "a program talks to its terminal")]
 pub(crate) fn problem(error: &anyhow::Error) {
     eprintln!("auth0-emulator: {error:#}");
 }

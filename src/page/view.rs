@@ -133,6 +133,8 @@ impl Page {
         let inputs = inputs::inputs(&settings, rules);
         let password_rules = rules.password.rules();
         let judged = script::judged(&rules.password);
+        // Where a proof is needed only now and then, asking ahead would cost every visit one.
+        let told = needs_script.then_some(told);
         let policy = json!({ "password": judged, "challenge": told }).to_string();
         Self { settings, inputs, password_rules, policy, theme, widget, needs_script }
     }

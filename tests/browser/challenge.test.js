@@ -33,6 +33,25 @@ test("without JavaScript it is asked to be sent once more, and then goes through
   await page.waitForURL("**/signup/success");
 });
 
+for (const [required, asked] of [["always", 1], ["adaptive", 0]]) {
+  test(`a proof is found while the form is filled in where it is needed ${required}`, async (t) => {
+    const settings = { "challenge.required": required, "challenge.work.cost": 1000 };
+    const own = await Service.start({ ...settings, "lock.without_challenge": true });
+    const page = await open(chromium, t, `${own.url}/signup`);
+    const calls = [];
+    page.on("request", (request) => calls.push(`${request.method()} ${new URL(request.url()).pathname}`));
+    const email = `${required}@example.com`;
+    await fill(page, { ...ADA, email });
+    const told = page.nextResult();
+    await page.click("button[type=submit]");
+    assert.equal((await told).status, "created");
+    const count = (call) => calls.filter((made) => made === call).length;
+    assert.equal(count("GET /signup/challenge"), asked);
+    assert.equal(count("POST /signup"), 1, "none is refused for want of a proof");
+    assert.equal((await own.creates(email)).length, 1);
+  });
+}
+
 test("the field for robots is out of sight and out of reach", async (t) => {
   const page = await open(chromium, t, form);
   const trap = page.locator("form [name=subject]");

@@ -195,6 +195,9 @@ fn every_fault_of_the_terms_is_named() {
     assert_eq!(check(&[good[0], good[1], allowed]).0, Some(0), "it is kept elsewhere");
     for (faulty, keys) in [
         (vec![(version, "2026 11"), (url, "http://www.example.com")], vec![version, url]),
+        // A form says yes or no with them, whichever terms it means.
+        (vec![(version, "1"), good[1]], vec![version]),
+        (vec![(version, "off"), good[1]], vec![version]),
         (vec![good[0]], vec!["terms.url (not set"]),
         (vec![good[1]], vec!["terms.version (not set"]),
         (

@@ -1,4 +1,4 @@
-//! `auth0-signup config check|show`
+//! `auth0-signup config check|show|schema`
 
 use clap::Subcommand;
 
@@ -6,13 +6,15 @@ use super::output::print;
 use super::{Layered, environment};
 use crate::config::{self, Faults, Layers};
 
-/// Check or show the settings.
+/// Check, show or describe the settings.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Read the settings and tell all that is wrong with them
     Check(Layered),
     /// Print every key, its value and where it comes from; secrets are redacted
     Show(Layered),
+    /// Print the JSON Schema of a settings file
+    Schema,
 }
 
 impl Config {
@@ -30,6 +32,10 @@ impl Config {
                 if !faults.is_empty() {
                     return Err(faults.into());
                 }
+            }
+            Self::Schema => {
+                let layers = Layers::read(None, [], &mut Faults::default())?;
+                print(&config::schema(&layers))?;
             }
         }
         Ok(())

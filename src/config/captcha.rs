@@ -7,7 +7,6 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use super::page::PageSettings;
 use super::reader::Reader;
 
 /// A captcha service and what its answers have to say.
@@ -101,10 +100,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     let min_score_percent = reader.integer("challenge.captcha.min_score_percent", &(0..=100));
     let min_score_percent = u32::try_from(min_score_percent).ok().filter(|score| *score > 0);
     let action = reader.text("challenge.captcha.action");
-    scored(reader, provider, action.is_some(), min_score_percent.is_some());
+    scored(reader, provider, action.as_deref(), min_score_percent.is_some());
     let fail =
         reader.choice("challenge.captcha.fail", &[("open", Fail::Open), ("closed", Fail::Closed)]);
     let hostnames = hostnames(reader);
+    check_own(reader, &hostnames);
     let timeout = reader.millis("challenge.captcha.timeout_ms", 100..=10_000);
     Some(CaptchaSettings {
         provider,
@@ -119,26 +119,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     })
 }
 
-/// The built-in page shows the widget, so its host, where that is known, has to be one of them.
-pub(super) fn check_page(
-    reader: &mut Reader<'_>,
-    captcha: Option<&CaptchaSettings>,
-    page: &PageSettings,
-) {
-    let Some(captcha) = captcha.filter(|captcha| page.enabled && !captcha.hostnames.is_empty())
-    else {
+/// The service's own pages show the widget, also those that a form of another site is answered with.
+/// So its host, where that is known, has to be one of them.
+fn check_own(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
+    if hostnames.is_empty() {
         return;
-    };
+    }
     let public = reader.text("http.public_url").and_then(|text| Url::parse(&text).ok());
     let host = public.as_ref().and_then(Url::host_str);
-    if let Some(host) = host.filter(|host| !captcha.hostnames.contains(*host)) {
-        let expected = format!("{host} too, which shows the widget while page.enabled is on");
+    if let Some(host) = host.filter(|host| !hostnames.contains(*host)) {
+        let expected = format!("{host} too: the service's own pages show the widget");
         reader.fault("challenge.captcha.hostnames", expected);
     }
 }
 
 /// Which services say an action and a score that can be asked for, and which have to.
-fn scored(reader: &mut Reader<'_>, provider: Provider, action: bool, score: bool) {
+fn scored(reader: &mut Reader<'_>, provider: Provider, action: Option<&str>, score: bool) {
     const ACTION: &str = "challenge.captcha.action";
     const SCORE: &str = "challenge.captcha.min_score_percent";
     match provider {
@@ -147,8 +143,12 @@ fn scored(reader: &mut Reader<'_>, provider: Provider, action: bool, score: bool
             if !score {
                 reader.fault(SCORE, "1 to 100 with recaptcha_v3");
             }
-            if !action {
-                reader.fault(ACTION, "the action of the page with recaptcha_v3");
+            // A-Z, a-z, 0-9, / and _ (Google's documentation of version 3).
+            if !action.is_some_and(|action| is_made_of(action, b"/_")) {
+                reader.fault(
+                    ACTION,
+                    "the action of the page with recaptcha_v3: a-z, A-Z, 0-9, / and _",
+                );
             }
         }
         Provider::Turnstile | Provider::HCaptcha | Provider::ReCaptchaV2 => {
@@ -156,11 +156,25 @@ fn scored(reader: &mut Reader<'_>, provider: Provider, action: bool, score: bool
                 // hCaptcha's, where a plan has one, counts the other way.
                 reader.fault(SCORE, "0, save with recaptcha_v3");
             }
-            if action && provider != Provider::Turnstile {
-                reader.fault(ACTION, "no value, save with turnstile and recaptcha_v3");
+            match (provider, action) {
+                // Cloudflare's documentation of the widget.
+                (Provider::Turnstile, Some(action))
+                    if action.len() > 32 || !is_made_of(action, b"_-") =>
+                {
+                    reader.fault(ACTION, "at most 32 of a-z, A-Z, 0-9, _ and - with turnstile");
+                }
+                (Provider::Turnstile, _) | (_, None) => {}
+                (_, Some(_)) => {
+                    reader.fault(ACTION, "no value, save with turnstile and recaptcha_v3");
+                }
             }
         }
     }
+}
+
+/// Whether the text is of letters, digits and these.
+fn is_made_of(text: &str, others: &[u8]) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
 /// The service's own address, or another that speaks as it does. The secret goes there, so it has

@@ -113,6 +113,9 @@ fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
     }
     let place = |locale: &Locale| Locale::ALL.iter().position(|known| known == locale);
     own.sort_by_key(|(locale, _)| place(locale));
+    if table.is_empty() {
+        reader.fault_at(at, value, "a word, or a table of words by language");
+    }
     let common = own.first().map(|(_, word)| word.clone())?;
     Some(Label { common, own })
 }

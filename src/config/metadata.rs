@@ -48,7 +48,13 @@ impl Key<'_, '_> {
     }
 
     fn kind(&mut self) -> MetadataKind {
-        let values = self.member("values", "a list of strings", strings);
+        let values = self.member("values", "a list of strings, each once", |value| {
+            let values = strings(value)?;
+            let each = values.iter().enumerate();
+            let once =
+                each.filter(|(at, value)| !values.iter().take(*at).any(|other| other == *value));
+            (once.count() == values.len()).then_some(values)
+        });
         let name = self.member("type", "string | integer | boolean", |value| {
             let name = value.into_string().ok()?;
             ["string", "integer", "boolean"].into_iter().find(|known| *known == name)

@@ -27,6 +27,7 @@ mod password;
 mod protection;
 mod proxies;
 mod reader;
+mod schema;
 mod show;
 mod signup;
 mod terms;
@@ -52,6 +53,7 @@ pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use protection::{BreakerSettings, BudgetSettings};
 pub use proxies::{ForwardedHeader, ProxySettings};
+pub use schema::schema;
 pub use show::show;
 pub use signup::{GateSettings, SignupSettings};
 pub use terms::{TermsMember, TermsTarget};
@@ -128,7 +130,6 @@ impl Settings {
         let limits = limits::read(&mut reader);
         let page = page::read(&mut reader, rules.as_ref());
         let challenge = challenge::read(&mut reader);
-        captcha::check_page(&mut reader, challenge.captcha.as_ref(), &page);
         let lock = lock::read(&mut reader, &challenge);
         let existence = existence::read(&mut reader);
         let language = languages::read(&mut reader);
@@ -307,7 +308,7 @@ mod tests {
             }
             assert!(!faults.join("").contains("canary"), "{faults:?}");
         }
-        // The built-in page shows the widget.
+        // The service's own pages show the widget.
         let variables = [
             ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
             ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
@@ -319,7 +320,11 @@ mod tests {
         let faults = load_with(&variables).unwrap_err();
         assert!(faults.len() == 1 && faults[0].contains("signup.example.com too"), "{faults:?}");
         let off = ("SIGNUP__PAGE__ENABLED", "false");
-        assert!(load_with(&[variables.as_slice(), &[off]].concat()).is_ok());
+        assert!(load_with(&[variables.as_slice(), &[off]].concat()).is_err());
+        for (action, good) in [("sign_up-1", true), ("sign up", false), (&*"a".repeat(33), false)] {
+            let loaded = with(&[of("turnstile"), id, secret, hosts, ("captcha.action", action)]);
+            assert_eq!(loaded.is_ok(), good, "{action}");
+        }
         let faults = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
         // Lock's endpoint cannot ask for the token, so that leaving it on is the second fault.
         let keys = ["challenge.form_token_required", "lock.without_challenge"];

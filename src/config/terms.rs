@@ -2,6 +2,8 @@
 
 use super::page::url;
 use super::reader::Reader;
+use crate::domain::submission::Slot;
+use crate::domain::terms::says_yes;
 use crate::domain::{Rules, Terms, TermsVersion};
 
 const VERSION: &str = "terms.version";
@@ -60,10 +62,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Terms> {
         }
         return None;
     };
-    let version = TermsVersion::parse(&version);
+    // A form says yes or no with them, whichever terms it means.
+    let is_answer = says_yes(&Slot::Text(version.as_str().into())).is_some();
+    let version = TermsVersion::parse(&version).filter(|_| !is_answer);
     if version.is_none() {
         let most = TermsVersion::MAX_LENGTH;
-        reader.fault(VERSION, format!("1 to {most} visible ASCII characters, such as 2026-11"));
+        reader.fault(VERSION, format!(
+            "1 to {most} visible ASCII characters, such as 2026-11; not true, on, 1, yes, false, off, 0 or no"
+        ));
     }
     if url.is_none() && reader.text("terms.url").is_none() {
         reader.fault("terms.url", "where the terms can be read, an https address");

@@ -9,7 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::problem::{DETAIL, Problem, ProblemCode, say_language};
+use super::problem::{ADVICE, DETAIL, Problem, ProblemCode, say_language};
 use super::request_id::RequestId;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
@@ -22,9 +22,8 @@ use crate::texts::Locale;
 /// idempotency key; never used again without having been asked for anew.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// The texts of a problem on a page, where they differ from its title and its detail.
+/// The title of a problem on a page, where it differs.
 const HEADING: &str = "heading";
-const ADVICE: &str = "advice";
 
 /// What to do after a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,7 +151,8 @@ impl Pages {
         if self.page.settings().enabled {
             return Some(format!("{FORM}?ui_locales={}", locale.tag()));
         }
-        let page = Url::parse(referrer?.to_str().ok()?).ok()?;
+        let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
+        page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
         self.origins.iter().any(|known| *known == origin).then(|| page.into())
     }

@@ -60,7 +60,7 @@ fn document(
         "challenge": challenges.described(),
         "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
-        "texts": words.script(),
+        "texts": words.texts(),
     });
     let body = policy.to_string();
     let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes()));

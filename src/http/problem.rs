@@ -26,8 +26,11 @@ use crate::domain::FieldError;
 use crate::page::Filled;
 use crate::texts::Locale;
 
-/// The text of a problem that says what to do.
+/// The text of a problem that says what to do, to a developer.
 pub(super) const DETAIL: &str = "detail";
+
+/// The same for somebody who signs up, where it differs.
+pub(super) const ADVICE: &str = "advice";
 
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -312,6 +315,10 @@ impl Problem {
                 Some(own) => own.into(),
                 None => locale.attribute(code, DETAIL).unwrap_or_default(),
             },
+            advice: match self.own_detail() {
+                Some(_) => None,
+                None => locale.attribute(code, ADVICE),
+            },
             code,
             request_id: id.to_string(),
             retry_after: self.retry_after_s(),
@@ -383,6 +390,8 @@ struct Document<'a> {
     title: Cow<'static, str>,
     status: u16,
     detail: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Cow<'static, str>>,
     code: &'static str,
     request_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]

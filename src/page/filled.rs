@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use url::form_urlencoded;
+
+use super::view::FORM;
 use crate::domain::Field;
 use crate::domain::submission::{Control, METADATA, Slot, Submission};
 use crate::domain::terms::says_yes;
@@ -84,6 +87,18 @@ impl Filled {
             ui_locales: control(Control::UiLocales).or(ui_locales),
             form_token: control(Control::FormToken),
         }
+    }
+
+    /// Where the form is posted to. A reload by that address shows the form anew, as it was asked for.
+    pub(super) fn action(&self) -> String {
+        let mut query = form_urlencoded::Serializer::new(format!("{FORM}?sent"));
+        let wishes = [("ui_locales", &self.ui_locales), ("return_to", &self.return_to)];
+        for (name, wish) in wishes {
+            if let Some(wish) = wish {
+                query.append_pair(name, wish);
+            }
+        }
+        query.finish()
     }
 
     /// What was typed into the input of that name; blank where nothing was.

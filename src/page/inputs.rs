@@ -10,7 +10,7 @@ use super::words::Words;
 use crate::config::{Label as Named, PageSettings};
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::rules::{Presence, Rules};
-use crate::domain::submission::Control;
+use crate::domain::submission::{Control, METADATA};
 use crate::domain::{Field, Terms, TermsVersion};
 
 /// One input of the form.
@@ -18,7 +18,7 @@ use crate::domain::{Field, Terms, TermsVersion};
 pub(super) struct Input {
     /// The name in the body.
     pub(super) name: String,
-    /// The id in the document: the name, without white space, which would make two ids of it.
+    /// The id in the document: the name, or for metadata, whose keys are anybody's, a number.
     pub(super) id: String,
     /// What it is called.
     pub(super) label: Label,
@@ -108,7 +108,8 @@ pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
         Field::Picture,
     ];
     let fields = ORDER.into_iter().filter_map(|field| of_field(field, settings, rules));
-    let metadata = rules.metadata.iter().map(|(key, rule)| of_metadata(key, rule, settings));
+    let metadata = rules.metadata.iter().enumerate();
+    let metadata = metadata.map(|(nth, (key, rule))| of_metadata(nth, key, rule, settings));
     fields.chain(metadata).chain(rules.terms.iter().map(of_terms)).collect()
 }
 
@@ -148,7 +149,7 @@ fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Inpu
     })
 }
 
-fn of_metadata(key: &str, rule: &MetadataRule, settings: &PageSettings) -> Input {
+fn of_metadata(nth: usize, key: &str, rule: &MetadataRule, settings: &PageSettings) -> Input {
     let labels = &settings.labels;
     let line = |inputmode| {
         Kind::Line(Line { kind: "text", autocomplete: "off", inputmode, is_name: false })
@@ -157,10 +158,9 @@ fn of_metadata(key: &str, rule: &MetadataRule, settings: &PageSettings) -> Input
         value: value.clone(),
         label: labels.option(key, value).cloned().unwrap_or(Named::common(value.clone())),
     };
-    let name = metadata_name(key);
     Input {
-        id: name.replace(char::is_whitespace, "%20"),
-        name,
+        id: format!("{METADATA}-{nth}"),
+        name: metadata_name(key),
         label: Label::Own(labels.key(key).cloned().unwrap_or(Named::common(readable(key)))),
         kind: match &rule.kind {
             MetadataKind::Text { .. } => line("text"),

@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 
 use crate::domain::PasswordPolicy;
 
-/// The module. Short enough to be served as it is written, comments and all.
-pub static MODULE: &str = include_str!("assets/signup.js");
+/// The module, as it is written.
+static SOURCE: &str = include_str!("assets/signup.js");
 /// Its types.
-pub static TYPES: &str = include_str!("assets/signup.d.ts");
+static TYPES: &str = include_str!("assets/signup.d.ts");
 
 /// The bytes of the validator that are kept: 96 bits of the content's digest.
 const TAG: usize = 12;
@@ -36,9 +36,18 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// Prepares a file.
-    pub fn new(content: &'static str) -> Self {
-        let digest = digest(&SHA256, content.as_bytes());
+    /// The module, without its comments but the first, which says whose it is.
+    pub fn module() -> Self {
+        Self::new(without_comments(SOURCE).into())
+    }
+
+    /// The types of the module.
+    pub fn types() -> Self {
+        Self::new(TYPES.into())
+    }
+
+    fn new(content: Bytes) -> Self {
+        let digest = digest(&SHA256, &content);
         let tag = digest.as_ref().get(..TAG).unwrap_or_default();
         let tag = BASE64_URL_SAFE_NO_PAD.encode(tag);
         let etag = |suffix: &str| {
@@ -47,12 +56,27 @@ impl Asset {
             value.unwrap_or(HeaderValue::from_static("\"\""))
         };
         Self {
-            plain: Bytes::from_static(content.as_bytes()),
-            gzip: compress(content.as_bytes()).map(Bytes::from),
+            gzip: compress(&content).map(Bytes::from),
+            plain: content,
             etag: etag(""),
             gzip_etag: etag("-gzip"),
         }
     }
+}
+
+/// The source without the lines that hold nothing but a comment, save those at its head. No comment
+/// of it shares its line with code that matters.
+fn without_comments(source: &str) -> String {
+    let (head, rest) = source.split_once("\n\n").unwrap_or(("", source));
+    let mut inside = false;
+    let code = rest.lines().filter(|line| {
+        let line = line.trim();
+        let begins = line.starts_with("/**");
+        let is_comment = inside || begins || line.starts_with("//");
+        inside = (inside || begins) && !line.ends_with("*/");
+        !is_comment && !line.is_empty()
+    });
+    std::iter::once(head).chain(code).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// What `/signup.js` judges a password by, while it is typed: here and in `GET /signup/policy`.
@@ -83,7 +107,17 @@ mod tests {
 
     #[test]
     fn the_module_takes_at_most_8_kilobytes_on_the_wire() {
-        let size = Asset::new(MODULE).gzip.unwrap().len();
+        let size = Asset::module().gzip.unwrap().len();
         assert!(size <= 8 * 1024, "{size} bytes");
+    }
+
+    #[test]
+    fn comments_stay_at_home_and_code_does_not() {
+        let source = "// Whose it is.\n// More.\n\n/** One. */\nlet a = 1; /* kept */\n\n  /**\n   * Two.\n   \
+                      */\n  // three\n  let b = \"https://x\";\n";
+        let served = "// Whose it is.\n// More.\nlet a = 1; /* kept */\n  let b = \"https://x\";\n";
+        assert_eq!(without_comments(source), served);
+        let module = without_comments(SOURCE);
+        assert!(module.contains("export async function signUp(") && !module.contains("/**"));
     }
 }

@@ -68,3 +68,63 @@ fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> Stri
     ];
     directives.map(|(name, sources)| format!("{name} {}", sources.join(" ").trim())).join("; ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{CaptchaSettings, Fail, Provider, load};
+
+    fn policy_with(captcha: Option<Provider>) -> String {
+        let variables = [
+            ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
+            ("AUTH0_CLIENT_ID", "id"),
+            ("AUTH0_CLIENT_SECRET", "secret"),
+        ];
+        let settings = load(None, variables.map(|(name, value)| (name.into(), value.into())));
+        let widget = captcha.map(|provider| {
+            Widget::new(&CaptchaSettings {
+                provider,
+                site_key: "site".to_owned(),
+                secret: "secret".into(),
+                verify_url: "https://example.com".parse().unwrap(),
+                hostnames: BTreeSet::new(),
+                action: None,
+                min_score_percent: None,
+                fail: Fail::Closed,
+                timeout: std::time::Duration::ZERO,
+            })
+        });
+        policy(&settings.unwrap().page, widget.as_ref(), "style")
+    }
+
+    #[test]
+    fn pages_may_load_what_they_are_made_of_and_what_a_captcha_is_documented_to_need() {
+        let hash = BASE64_STANDARD.encode(digest(&SHA256, b"style"));
+        let expected = |[style, script, connect, frame]: [&str; 4]| {
+            format!(
+                "default-src 'none'; style-src 'sha256-{hash}'{style}; script-src 'self'{script}; \
+                 connect-src 'self'{connect}; frame-src {frame}; img-src data:; form-action 'self'; \
+                 base-uri 'none'; frame-ancestors 'none'"
+            )
+        };
+        assert_eq!(policy_with(None), expected(["", "", "", "'none'"]));
+
+        let turnstile = "https://challenges.cloudflare.com";
+        let allowed = ["", &format!(" {turnstile}"), "", turnstile];
+        assert_eq!(policy_with(Some(Provider::Turnstile)), expected(allowed));
+
+        let hcaptcha = " https://hcaptcha.com https://*.hcaptcha.com";
+        let allowed = [hcaptcha, hcaptcha, hcaptcha, hcaptcha.trim()];
+        assert_eq!(policy_with(Some(Provider::HCaptcha)), expected(allowed));
+
+        let allowed = [
+            "",
+            " https://www.google.com/recaptcha/ https://www.gstatic.com/recaptcha/",
+            " https://www.google.com/recaptcha/",
+            "https://www.google.com/recaptcha/ https://recaptcha.google.com/recaptcha/",
+        ];
+        for provider in [Provider::ReCaptchaV2, Provider::ReCaptchaV3] {
+            assert_eq!(policy_with(Some(provider)), expected(allowed));
+        }
+    }
+}

@@ -128,13 +128,13 @@ impl Page {
         told: &impl Serialize,
     ) -> Self {
         let widget = challenge.captcha.as_ref().map(Widget::new);
-        let needs_script = widget.is_some() || challenge.required == Required::Always;
+        let needs_script = challenge.required == Required::Always;
         let theme = Theme::new(&settings, widget.as_ref());
         let inputs = inputs::inputs(&settings, rules);
         let password_rules = rules.password.rules();
         let judged = script::judged(&rules.password);
         // Where a proof is needed only now and then, asking ahead would cost every visit one.
-        let told = needs_script.then_some(told);
+        let told = (needs_script || widget.is_some()).then_some(told);
         let policy = json!({ "password": judged, "challenge": told }).to_string();
         Self { settings, inputs, password_rules, policy, theme, widget, needs_script }
     }

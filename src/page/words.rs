@@ -1,10 +1,11 @@
 //! The words of the pages that are neither a problem nor a message about a field.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use fluent_bundle::FluentArgs;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::domain::Field;
 use crate::domain::submission::Control;
@@ -54,11 +55,14 @@ words! {
     create_account error optional show show_password password_rules type_again submit
     accept_terms new_tab have_account log_in reset_password privacy choose created created_mail created_log_in
     back_to_form reference leave_empty script_suggestion script_offline script_wait script_working
-    script_met script_unmet script_created script_accepted needs_script
+    script_wait_minutes script_challenge script_met script_unmet script_created script_accepted needs_script
 }
 
 /// The text whose attributes the words are.
 const KEY: &str = "page";
+
+/// From so many seconds on a wait is told in minutes.
+const MINUTES_FROM_S: u64 = 120;
 
 /// Of every language, in the order of [`Locale::ALL`].
 static WORDS: LazyLock<[Words; Locale::ALL.len()]> = LazyLock::new(|| Locale::ALL.map(Words::new));
@@ -83,31 +87,57 @@ impl Words {
         (before, link, after)
     }
 
-    /// What `/signup.js` says by itself.
-    pub fn script(&self) -> Value {
-        json!({
-            "suggestion": self.script_suggestion,
-            "offline": self.script_offline,
-            "wait": self.script_wait,
-            "working": self.script_working,
-            "met": self.script_met,
-            "unmet": self.script_unmet,
-            "created": self.script_created,
-            "accepted": self.script_accepted,
-        })
+    /// What `/signup.js` says by itself, in JSON.
+    pub(super) fn script(&self) -> String {
+        json!(BTreeMap::from(self.script_words())).to_string()
     }
 
-    /// When it is worth trying again.
+    /// What a form of others is built with beside the labels: the words of `/signup.js`, and those that
+    /// a form needs. The sentence of the terms has its link in brackets.
+    pub fn texts(&self) -> BTreeMap<&'static str, &str> {
+        let form = [
+            ("submit", &*self.submit),
+            ("choose", &*self.choose),
+            ("optional", &*self.optional),
+            ("accept_terms", &*self.accept_terms),
+        ];
+        form.into_iter().chain(self.script_words()).collect()
+    }
+
+    fn script_words(&self) -> [(&'static str, &str); 11] {
+        [
+            ("suggestion", &*self.script_suggestion),
+            ("offline", &*self.script_offline),
+            ("wait", &*self.script_wait),
+            ("wait_minutes", &*self.script_wait_minutes),
+            ("working", &*self.script_working),
+            ("challenge", &*self.script_challenge),
+            ("reference", &*self.reference),
+            ("met", &*self.script_met),
+            ("unmet", &*self.script_unmet),
+            ("created", &*self.script_created),
+            ("accepted", &*self.script_accepted),
+        ]
+    }
+
+    /// When it is worth trying again; in minutes where that is easier to wait by.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     pub(super) fn try_again_in(&self, seconds: &u64) -> String {
-        let parameters = FluentArgs::from_iter([("seconds", *seconds)]);
-        self.locale.formatted(KEY, Some("try_again_in"), &parameters)
+        let (text, unit, number) = match *seconds {
+            seconds @ ..MINUTES_FROM_S => ("try_again_in", "seconds", seconds),
+            seconds => ("try_again_in_minutes", "minutes", seconds.div_ceil(60)),
+        };
+        let parameters = FluentArgs::from_iter([(unit, number)]);
+        self.locale.formatted(KEY, Some(text), &parameters)
     }
 
     /// Every text of the catalogue that pages show.
     #[cfg(test)]
     pub(crate) fn keys() -> impl Iterator<Item = String> {
-        let plain = Self::NAMES.iter().chain(&["try_again_in"]).map(|name| format!("{KEY}.{name}"));
+        let plain = Self::NAMES
+            .iter()
+            .chain(&["try_again_in", "try_again_in_minutes"])
+            .map(|name| format!("{KEY}.{name}"));
         let fields = Field::ALL.map(Field::name).into_iter().chain([Control::Terms.name()]);
         plain.chain(fields.map(|field| format!("field.{field}")))
     }

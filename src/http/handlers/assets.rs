@@ -11,13 +11,13 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::super::kept::{is_known, members};
-use crate::page::script::{Asset, MODULE, TYPES};
+use crate::page::script::Asset;
 
 /// Long enough that a visit asks once; short enough that a new version arrives with the service.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-static MODULE_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new(MODULE));
-static TYPES_FILE: LazyLock<Asset> = LazyLock::new(|| Asset::new(TYPES));
+static MODULE_FILE: LazyLock<Asset> = LazyLock::new(Asset::module);
+static TYPES_FILE: LazyLock<Asset> = LazyLock::new(Asset::types);
 
 /// The module that enhances forms.
 #[utoipa::path(

@@ -14,9 +14,9 @@ use super::super::policy::Policy;
 use super::super::problem::{Problem, ProblemCode, say_language};
 use super::super::wanted::Wanted;
 
-/// A deployment's policy changes with its settings, so seldom; an hour late does no harm, since every
-/// rule is applied again to what is posted.
-const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+/// A deployment's policy changes with its settings, so seldom. But who has seen the terms of before
+/// cannot accept those of now: a form must not ask by an old copy for long.
+const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 /// The policy, or that the caller has it.
 #[utoipa::path(

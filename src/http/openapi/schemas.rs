@@ -98,8 +98,11 @@ pub struct Problem {
     pub title: String,
     /// The status of the answer.
     pub status: u16,
-    /// What to do, in the caller's language.
+    /// What to do, to a developer, in the caller's language.
     pub detail: String,
+    /// What to do, to the person who signs up, where that is not the same.
+    #[schema(nullable = false)]
+    pub advice: Option<String>,
     /// The stable code.
     pub code: String,
     /// As in `X-Request-Id`.
@@ -107,6 +110,9 @@ pub struct Problem {
     /// Seconds, as in `Retry-After`.
     #[schema(nullable = false)]
     pub retry_after: Option<u64>,
+    /// Where a challenge is given whose proof lets it pass, in place of the wait.
+    #[schema(nullable = false)]
+    pub challenge: Option<String>,
     /// Every field at fault, with 422 only.
     #[schema(nullable = false)]
     pub errors: Option<Vec<FieldFault>>,
@@ -147,7 +153,7 @@ pub struct Policy {
     pub existence: String,
     /// The languages of the texts.
     pub languages: Vec<String>,
-    /// What `/signup.js` says by itself, in the language of the document.
+    /// What `/signup.js` says by itself, and the words of a form, in the language of the document.
     pub texts: BTreeMap<String, String>,
 }
 

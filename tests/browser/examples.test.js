@@ -240,6 +240,16 @@ test("react: everything that the policy names is asked for, and sent", async (t)
   assert.deepEqual(page.complaints, []);
 });
 
+test("react: a page in another language is in that one throughout", async (t) => {
+  files["/full/react/de"] = files["/full/react/"].replace('lang="en"', 'lang="de_DE"');
+  const page = await visit(t, "/full/react/de");
+  await page.getByLabel("Vorname (freiwillig)").fill("Ada");
+  await page.getByRole("checkbox", { name: "Ich stimme den Bedingungen zu." }).waitFor();
+  await page.getByRole("button", { name: "Konto anlegen" }).click();
+  assert.match(await fault(page, "email"), /Füllen Sie dieses Feld aus/);
+  assert.deepEqual(page.complaints, []);
+});
+
 test("react: what is optional may be left blank", async (t) => {
   const page = await visit(t, "/full/react/");
   const email = "blank.react@example.com";
@@ -312,10 +322,21 @@ test("plain: without JavaScript the service's pages take over", async (t) => {
   assert.equal(create.name, "Ada Lovelace");
 });
 
-test("the types of the module and the React example are sound", () => {
+test("the types of the module and the React example are sound", async () => {
   const flags = ["--noEmit", "--strict", "--jsx", "react-jsx", "--target", "es2022"];
   const more = ["--module", "esnext", "--moduleResolution", "bundler", "--noUncheckedIndexedAccess"];
-  const sources = ["main.tsx", "SignUp.tsx", "signup.d.ts"];
+  // What a page of TypeScript does beside it.
+  const use = `import { signUp, type Result } from "./signup.js";
+    interface Plan { plan: string; seats?: number }
+    interface Person { email: string; password: string; nickname?: string | null; user_metadata: Plan }
+    export const join = (person: Person): Promise<Result> => signUp("https://x.example/signup", person);
+    document.addEventListener("signup:result", ({ detail }) => detail.status);
+    window.addEventListener("signup:created", ({ detail }) => detail.user.user_id);
+    document.forms[0]?.addEventListener("signup:offline", ({ detail }) => detail.retryAfter);
+    // @ts-expect-error a symbol is no value of a field
+    signUp("https://x.example/signup", { email: Symbol("x") });`;
+  await writeFile(join(app, "use.ts"), use);
+  const sources = ["main.tsx", "SignUp.tsx", "use.ts", "signup.d.ts"];
   const tsc = join(modules, ".bin/tsc");
   execFileSync(tsc, [...flags, ...more, ...sources], { cwd: app, stdio: "inherit" });
 });

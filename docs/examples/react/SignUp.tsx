@@ -3,7 +3,8 @@
 import type { ComponentProps, FormEvent, ReactNode } from "react";
 import { useEffect, useId, useRef, useState } from "react";
 
-import { type FieldPolicy, type Policy, type Result, checkPassword, newKey, signUp } from "./signup.js";
+import type { FieldPolicy, Policy, Problem, Result } from "./signup.js";
+import { checkPassword, getPolicy, newKey, signUp } from "./signup.js";
 
 /** How the attributes are asked for, in this order, as far as the service takes them. */
 const ATTRIBUTES = [
@@ -18,8 +19,21 @@ const ATTRIBUTES = [
   { name: "password", type: "password", autoComplete: "new-password" },
 ];
 
+/** English, where the policy has no words in the language of the page. */
+const WORDS = {
+  submit: "Create account",
+  choose: "Choose",
+  optional: "optional",
+  accept_terms: "I accept the [terms].",
+  working: "One moment …",
+  offline: "The connection failed. Nothing is lost: send the form again.",
+  wait: "Try again in %seconds% s.",
+  wait_minutes: "Try again in %minutes% min.",
+};
+type Words = typeof WORDS;
+
 /** What of the policy makes the form. */
-type Asked = Pick<Policy, "fields" | "user_metadata" | "password" | "terms">;
+type Asked = Pick<Policy, "fields" | "user_metadata" | "password" | "terms"> & { texts: Words };
 
 /** Where the policy cannot be had: what every service takes. */
 const LEAST: Asked = {
@@ -30,6 +44,7 @@ const LEAST: Asked = {
   user_metadata: {},
   password: { rules: [] },
   terms: null,
+  texts: WORDS,
 };
 
 type Done = Extract<Result, { status: "created" | "accepted" }>;
@@ -47,12 +62,10 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
 
   useEffect(() => {
     const aborted = new AbortController();
-    // The labels in the language of the page, as the module asks for the messages.
-    const headers = { "Accept-Language": document.documentElement.lang };
-    fetch(`${service}/signup/policy`, { headers, signal: aborted.signal })
-      .then((response) => (response.ok ? response.json() : LEAST))
-      .catch(() => LEAST)
-      .then((policy) => aborted.signal.aborted || setAsked(policy));
+    // In the language of the page, as the messages will be.
+    getPolicy(`${service}/signup`, { signal: aborted.signal }).then((policy) => {
+      if (!aborted.signal.aborted) setAsked(policy ?? LEAST);
+    });
     return () => aborted.abort();
   }, [service]);
 
@@ -83,13 +96,19 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
     }
   }
 
+  /** A limit may be that of the address, which is another one now. */
+  function mended({ target }: FormEvent) {
+    if (target instanceof HTMLInputElement && target.name === "email") setWaiting(false);
+  }
+
   if (!asked) return null;
+  const words = asked.texts;
   const fields = fieldsOf(asked);
-  const faults = faultsOf(refused);
+  const faults = faultsOf(words, refused);
   const elsewhere = faults.filter(({ field }) => !fields.some(({ name }) => name === field));
   const rules = checkPassword(password, asked.password);
   return (
-    <form ref={form} onSubmit={submit} noValidate aria-busy={busy}>
+    <form ref={form} onSubmit={submit} onInput={mended} noValidate aria-busy={busy}>
       {elsewhere.length > 0 && (
         <div role="alert" tabIndex={-1}>
           {elsewhere.map(({ field, message }) => (
@@ -111,11 +130,11 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
           <p key={name}>
             <label htmlFor={shared.id}>
               {label}
-              {!required && " (optional)"}
+              {!required && ` (${words.optional})`}
             </label>{" "}
             {values ? (
               <select {...shared}>
-                <option value="">Choose …</option>
+                <option value="">{words.choose}</option>
                 {values.map((value) => (
                   <option key={value} value={value}>{options?.[value] ?? value}</option>
                 ))}
@@ -138,7 +157,7 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
           </li>
         ))}
       </ul>
-      <button disabled={waiting}>{busy ? "One moment …" : "Sign up"}</button>
+      <button disabled={waiting}>{busy ? words.working : words.submit}</button>
     </form>
   );
 }
@@ -155,7 +174,7 @@ interface Field {
 }
 
 /** Everything that the service takes: the attributes, its own keys, the terms. */
-function fieldsOf({ fields, user_metadata, terms }: Asked): Field[] {
+function fieldsOf({ fields, user_metadata, terms, texts }: Asked): Field[] {
   const asked: Field[] = [];
   for (const { name, ...input } of ATTRIBUTES) {
     const rule = fields[name];
@@ -165,10 +184,13 @@ function fieldsOf({ fields, user_metadata, terms }: Asked): Field[] {
     if (rule) asked.push({ ...rule, name: `user_metadata.${key}`, input: inputFor(rule) });
   }
   if (terms) {
-    const link = <a href={terms.url} target="_blank" rel="noopener">terms</a>;
+    // The sentence has its link in brackets.
+    const [before, text, after] = texts.accept_terms.split(/[\[\]]/);
+    const link = <a href={terms.url} target="_blank" rel="noopener">{text}</a>;
+    const label = <>{before}{link}{after}</>;
     // The version says which terms the person saw.
     const input = { type: "checkbox", value: terms.version };
-    asked.push({ name: "terms", label: <>I accept the {link}</>, required: terms.required, input });
+    asked.push({ name: "terms", label, required: terms.required, input });
   }
   return asked;
 }
@@ -185,19 +207,26 @@ function inputFor({ type, min, max }: FieldPolicy): ComponentProps<"input"> {
 }
 
 /** What to say of a refusal, each at its field; without a field above the form. */
-function faultsOf(refused?: Refused): { field?: string; message: string }[] {
+function faultsOf(words: Words, refused?: Refused): { field?: string; message: string }[] {
   if (!refused) return [];
   switch (refused.status) {
     case "invalid":
       return refused.errors;
     case "taken":
-      return [{ field: refused.field, message: refused.problem.detail }];
+      return [{ field: refused.field, message: sayOf(refused.problem) }];
     case "offline":
-      return [{ message: "The connection failed. Nothing is lost: send the form again." }];
-    default: {
-      const { problem, retryAfter } = refused;
-      const wait = retryAfter ? ` Try again in ${retryAfter} s.` : "";
-      return [{ message: problem.detail + wait }];
-    }
+      return [{ message: words.offline + waitOf(words, refused.retryAfter) }];
+    default:
+      return [{ message: sayOf(refused.problem) + waitOf(words, refused.retryAfter) }];
   }
+}
+
+/** To a person, where the service has words for one. */
+function sayOf({ advice, detail }: Problem) {
+  return advice ?? detail;
+}
+
+function waitOf({ wait, wait_minutes }: Words, seconds = 0) {
+  if (seconds >= 120) return ` ${wait_minutes.replace("%minutes%", `${Math.ceil(seconds / 60)}`)}`;
+  return seconds > 0 ? ` ${wait.replace("%seconds%", `${seconds}`)}` : "";
 }

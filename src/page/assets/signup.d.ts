@@ -14,7 +14,10 @@ export interface Problem {
   type: string;
   title: string;
   status: number;
+  /** What to do, to a developer. */
   detail: string;
+  /** What to do, to the person who signs up, where that is not the same. */
+  advice?: string;
   code: string;
   request_id: string;
   retry_after?: number;
@@ -60,12 +63,12 @@ export type Result =
   | ({ status: "later" } & Told)
   /** Nothing that the person can do. */
   | ({ status: "failed" } & Told)
-  /** No answer arrived: send it again with the same key. */
-  | { status: "offline" };
+  /** No answer arrived, or half of one, or somebody else's: send it again with the same key. */
+  | { status: "offline"; httpStatus?: number; retryAfter?: number };
 
 /**
- * The words that the module says by itself, unless given in the language of the policy. `%address%` and
- * `%seconds%` are put in.
+ * The words that the module says by itself, unless given in the language of the policy. `%address%`,
+ * `%seconds%` and `%minutes%` are put in.
  */
 export interface Texts {
   suggestion: string;
@@ -73,7 +76,10 @@ export interface Texts {
   accepted: string;
   offline: string;
   wait: string;
+  wait_minutes: string;
   working: string;
+  challenge: string;
+  reference: string;
   met: string;
   unmet: string;
 }
@@ -87,11 +93,15 @@ export interface Options {
 export interface SignUpOptions {
   /** Made anew unless given. Keep it while the e-mail address and the password stay the same. */
   key?: string;
+  /** Of the messages: tags with spaces between them; those of the page unless said. */
+  lang?: string;
   signal?: AbortSignal;
   /** Whether it is sent again by itself where that is safe and may help; `true` unless said. */
   retry?: boolean;
   /** Called before a proof of work is solved, which takes a moment. */
   onChallenge?: () => void;
+  /** Called before it is sent again by itself, after a moment. */
+  onRetry?: () => void;
 }
 
 /** The `password` of `GET /signup/policy`, as far as the module reads it. */
@@ -141,11 +151,12 @@ export interface Policy {
   };
   existence: "reveal" | "uniform";
   languages: string[];
-  texts: Texts;
+  /** The module's own words, and those of a form: `accept_terms` has the link in brackets. */
+  texts: Texts & { submit: string; choose: string; optional: string; accept_terms: string };
 }
 
 /** What a field takes; `user_metadata` takes an object of them. Nothing is sent for null. */
-export type FieldValue = string | number | boolean | null | undefined | { [key: string]: FieldValue };
+export type FieldValue = string | number | boolean | null | undefined | object;
 
 /** A challenge in the ALTCHA format, version 2. */
 export interface Challenge {
@@ -177,11 +188,17 @@ export function enhance(form: HTMLFormElement, options?: Options): SignupForm;
  * Signs somebody up without a form, with a proof of work where one is asked for. Rejects only when
  * `signal` aborts it.
  */
-export function signUp(
+export function signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
   url: string | URL,
-  data: FormData | URLSearchParams | Record<string, FieldValue>,
+  data: FormData | URLSearchParams | Fields,
   options?: SignUpOptions,
 ): Promise<Result>;
+
+/** What a form at this address has to hold; nothing where the service does not answer. */
+export function getPolicy(
+  url: string | URL,
+  options?: { lang?: string; signal?: AbortSignal },
+): Promise<Policy | undefined>;
 
 /** A new idempotency key. */
 export function newKey(): string;
@@ -218,5 +235,5 @@ export interface SignupEventMap {
 }
 
 declare global {
-  interface HTMLElementEventMap extends SignupEventMap {}
+  interface GlobalEventHandlersEventMap extends SignupEventMap {}
 }

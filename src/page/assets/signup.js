@@ -12,7 +12,10 @@ const TEXTS = {
   accepted: "Thank you. Look into your mail for what comes next.",
   offline: "The connection failed. Nothing is lost: send the form again.",
   wait: "Try again in %seconds% s.",
+  wait_minutes: "Try again in %minutes% min.",
   working: "One moment …",
+  challenge: "It has to be sure that a person sends this. Answer the question of this page; if there is none, let the page load it.",
+  reference: "Reference",
   met: "met:",
   unmet: "not met yet:",
 };
@@ -21,6 +24,8 @@ const TEXTS = {
 const RETRIES_MS = [1000, 3000];
 /** The longest wait before that. */
 const LONGEST_WAIT_S = 5;
+/** How long an answer is waited for. The service gives its own up sooner. */
+const TIMEOUT_MS = 20_000;
 
 // ---------------------------------------------------------------------------- the form's own rules
 
@@ -128,27 +133,53 @@ export async function solve(challenge, signal) {
 
 // -------------------------------------------------------------------------------------- the wire
 
-const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
+/** Wakes after a while; rejects when it is aborted. */
+function sleep(ms, signal) {
+  return new Promise((wake, fail) => {
+    signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
+    setTimeout(wake, ms);
+  });
+}
 
 /** A new idempotency key. */
 export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-/** What every request says: that it wants JSON, in the language of the page. */
-function wanted() {
-  // Anything but a tag would need a preflight.
-  const lang = globalThis.document?.documentElement.lang.replace(/[^a-z0-9-]/gi, "-");
-  return { Accept: "application/json", ...(lang && { "Accept-Language": lang }) };
+/** Fetches in these languages, or in that of the page. `body` is undefined where there is no JSON. */
+async function call(url, { lang, signal, ...how } = {}) {
+  const tags = lang || globalThis.document?.documentElement.lang || "";
+  // Anything but tags would need a preflight.
+  const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",");
+  const headers = { Accept: "application/json", ...(languages && { "Accept-Language": languages }) };
+  const own = new AbortController();
+  const end = () => own.abort();
+  const timer = setTimeout(end, TIMEOUT_MS);
+  signal?.addEventListener("abort", end);
+  try {
+    signal?.throwIfAborted();
+    const response = await fetch(url, { ...how, headers, signal: own.signal, credentials: "omit" });
+    const body = await response.json().catch(() => undefined);
+    signal?.throwIfAborted();
+    return { response, body };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", end);
+  }
 }
 
 /** What the service tells beside this address; nothing where it does not answer. */
-function ask(url, path) {
+async function ask(url, path, options) {
   const beside = new URL(url, globalThis.document?.baseURI);
   beside.pathname = beside.pathname.replace(/\/$/, "") + path;
   beside.search = "";
-  const answer = fetch(beside, { headers: wanted(), credentials: "omit" });
-  return answer.then((response) => (response.ok ? response.json() : undefined), () => undefined);
+  const { response, body } = await call(beside, options).catch(() => ({}));
+  return response?.ok ? body : undefined;
+}
+
+/** What a form at this address has to hold; nothing where the service does not answer. */
+export function getPolicy(url, options) {
+  return ask(url, "/policy", options);
 }
 
 /** The proof of work that was told to be needed, if it was one. */
@@ -172,13 +203,17 @@ const STATUSES = {
 };
 
 /** What an answer means. */
-async function read(response) {
-  const body = await response.json().catch(() => ({}));
-  const replayed = response.headers.get("Idempotency-Replayed") === "true";
-  if (response.status === 201) return { status: "created", user: body.user, replayed };
-  if (response.status === 202) return { status: "accepted" };
-  const retryAfter = Number(body.retry_after ?? response.headers.get("Retry-After")) || undefined;
-  const told = { problem: body, httpStatus: response.status, retryAfter };
+function read({ response, body }) {
+  const { status: httpStatus, headers } = response;
+  const retryAfter = Number(body?.retry_after ?? headers.get("Retry-After")) || undefined;
+  if (httpStatus === 201 && body?.user) {
+    const replayed = headers.get("Idempotency-Replayed") === "true";
+    return { status: "created", user: body.user, replayed };
+  }
+  if (httpStatus === 202 && body?.status) return { status: "accepted" };
+  // Half an answer, or somebody else's.
+  if (typeof body?.code !== "string") return { status: "offline", httpStatus, retryAfter };
+  const told = { problem: body, httpStatus, retryAfter };
   const field = /^(email|username)_taken$/.exec(body.code)?.[1];
   if (field) return { status: "taken", field, ...told };
   if (body.code === "invalid_fields") told.errors = body.errors ?? [];
@@ -198,7 +233,7 @@ function fields(data, inside = "") {
  * a proof of work where one is asked for. Throws only when it is aborted.
  */
 export async function signUp(url, data, options = {}) {
-  const { key = newKey(), signal, retry = true, onChallenge } = options;
+  const { key = newKey(), lang, signal, retry = true, onChallenge, onRetry } = options;
   // Files go by their names, so that the service can refuse them; an input without one sends nothing.
   const body = new URLSearchParams();
   for (const [name, value] of data[Symbol.iterator] ? data : fields(data)) {
@@ -206,39 +241,44 @@ export async function signUp(url, data, options = {}) {
   }
   // An urlencoded form with the key inside needs no preflight.
   body.set("idempotency_key", key);
-  const headers = wanted();
-  let proven = false;
-  for (let tries = 0; ; tries++) {
+  const hasCaptcha = [...body.keys()].some((name) => name.endsWith("-response"));
+  let [tries, proven] = [0, false];
+  for (;;) {
     let result;
     try {
-      const how = { method: "POST", headers, body, signal, credentials: "omit" };
-      result = await read(await fetch(url, how));
-    } catch (error) {
-      if (signal?.aborted) throw error;
+      result = read(await call(url, { method: "POST", body, lang, signal }));
+    } catch {
+      signal?.throwIfAborted();
       result = { status: "offline" };
     }
+    const { status, problem, retryAfter } = result;
     // A limit names the challenge whose proof passes beyond it.
-    if ((result.status === "challenge" || result.problem?.challenge) && !proven) {
+    if ((status === "challenge" || problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
-      const proof = await prove(await ask(url, "/challenge"), signal);
+      const proof = await prove(await ask(url, "/challenge", { signal }), signal);
       signal?.throwIfAborted();
       if (!proof) return result;
       body.set("altcha", proof);
-      tries--;
       continue;
     }
-    const wait = result.retryAfter === undefined ? RETRIES_MS[tries] : result.retryAfter * 1000;
-    const mayHelp = ["offline", "unknown", "later"].includes(result.status);
-    const soon = (result.retryAfter ?? 0) <= LONGEST_WAIT_S;
+    // The answer to a captcha is used up by an answer, and only a person has another.
+    const mayHelp = ["offline", "unknown"].includes(status) || (status === "later" && !hasCaptcha);
+    const soon = (retryAfter ?? 0) <= LONGEST_WAIT_S;
     if (!retry || !mayHelp || !soon || tries >= RETRIES_MS.length) return result;
-    await sleep(wait);
+    onRetry?.();
+    await sleep(retryAfter ? retryAfter * 1000 : RETRIES_MS[tries], signal);
+    tries++;
+    // So is a proof of work.
+    body.delete("altcha");
+    proven = false;
   }
 }
 
 // -------------------------------------------------------------------------------------- the form
 
 const forms = new WeakMap();
+let places = 0;
 const make = (tag, members) => Object.assign(document.createElement(tag), members);
 
 /** Enhances a form; the same form twice is once. `options` are in signup.d.ts. */
@@ -261,9 +301,12 @@ class SignupForm {
     this.url = options.url ?? new URL(form.getAttribute("action") ?? "", form.baseURI).href;
     const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...own };
+    const { signal } = this.#listeners;
     const { signupPolicy } = form.dataset;
-    this.policy = signupPolicy ? Promise.resolve(JSON.parse(signupPolicy)) : ask(this.url, "/policy");
-    const on = (name, act) => form.addEventListener(name, act, { signal: this.#listeners.signal });
+    this.policy = signupPolicy
+      ? Promise.resolve(JSON.parse(signupPolicy))
+      : getPolicy(this.url, { lang: this.#lang(), signal });
+    const on = (name, act) => form.addEventListener(name, act, { signal });
     on("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -272,6 +315,8 @@ class SignupForm {
       this.#clear(target);
       if (target === this.#input("password")) this.#judge();
       if (target !== this.#input("email")) return;
+      // A limit may be that of the address.
+      this.#until = 0;
       this.#suggestion?.replaceChildren();
       // Not when the field is left: what moves then makes a click on the button miss it.
       clearTimeout(this.#pause);
@@ -279,10 +324,11 @@ class SignupForm {
     });
     on("focusin", () => (this.#prepared ??= this.#prepare()));
     on("click", ({ target }) => target.closest?.("[data-signup-reveal]") && this.#reveal());
+    this.#noValidate = form.noValidate;
     form.noValidate = true;
     form.dataset.signupReady = "";
     this.policy.then((policy) => {
-      if (!policy) return;
+      if (!policy || signal.aborted) return;
       Object.assign(this.texts, policy.texts, own);
       this.#rules(policy);
       const { kinds, site_key, action } = policy.challenge ?? {};
@@ -299,11 +345,15 @@ class SignupForm {
   #proof;
   #score;
   #judge = () => {};
+  #noValidate;
 
   /** Takes the enhancement away again. */
   destroy() {
     this.#listeners.abort();
     clearTimeout(this.#pause);
+    for (const input of this.#described.keys()) this.#clear(input);
+    this.#suggestion?.remove();
+    this.form.noValidate = this.#noValidate;
     delete this.form.dataset.signupReady;
     forms.delete(this.form);
   }
@@ -313,6 +363,14 @@ class SignupForm {
     const { form } = this;
     const seconds = Math.ceil((this.#until - Date.now()) / 1000);
     if (this.#busy) return undefined;
+    // What the page itself asks for is no business of the service, and is judged before.
+    const wrong = [...form.elements].find(({ dataset, validity }) =>
+      "signupIgnore" in dataset ? validity?.valid === false : validity?.customError,
+    );
+    if (wrong) {
+      wrong.reportValidity();
+      return undefined;
+    }
     if (seconds > 0) {
       this.#alert(this.#wait(seconds));
       return undefined;
@@ -325,6 +383,9 @@ class SignupForm {
       const result = await this.#send();
       this.#show(result);
       return result;
+    } catch (error) {
+      if (!this.#listeners.signal.aborted) throw error;
+      return undefined;
     } finally {
       this.#busy = false;
       form.removeAttribute("aria-busy");
@@ -339,11 +400,13 @@ class SignupForm {
     const token = await this.#score?.().catch(() => {});
     if (token) data.set("g-recaptcha-response", token);
     const { signal } = this.#listeners;
+    const onRetry = () => this.#alert(this.texts.working, true);
     const onChallenge = () => {
       this.#emit("challenge");
-      this.#alert(this.texts.working, true);
+      onRetry();
     };
-    const post = () => signUp(this.url, data, { key: this.#keyOf(data), signal, onChallenge });
+    const how = { lang: this.#lang(), signal, onChallenge, onRetry };
+    const post = () => signUp(this.url, data, { key: this.#keyOf(data), ...how });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
       // The page was gone back to: its key belongs to what was sent then.
@@ -382,8 +445,9 @@ class SignupForm {
   async #prepare() {
     const { challenge } = (await this.policy) ?? {};
     if (challenge?.kinds?.includes("proof_of_work") && !this.#input("altcha")) {
-      const told = await ask(this.url, "/challenge");
-      if (told?.required) this.#proof = prove(told, this.#listeners.signal);
+      const { signal } = this.#listeners;
+      const told = await ask(this.url, "/challenge", { signal });
+      if (told?.required) this.#proof = prove(told, signal);
     }
   }
 
@@ -394,7 +458,8 @@ class SignupForm {
     for (const input of this.#described.keys()) this.#clear(input);
     this.#emit("result", result);
     this.#emit(result.status, result);
-    const { problem, status, retryAfter } = result;
+    const { problem, status, httpStatus, retryAfter } = result;
+    const advice = problem && (problem.advice ?? problem.detail ?? problem.title ?? "");
     if (status === "created" || status === "accepted") {
       const { signupSuccess } = this.form.dataset;
       const password = this.#input("password");
@@ -405,12 +470,13 @@ class SignupForm {
     }
     if (retryAfter) this.#until = Date.now() + retryAfter * 1000;
     const faults = [...(result.errors ?? [])];
-    if (status === "taken") faults.push({ field: result.field, message: problem.detail });
+    if (status === "taken") faults.push({ field: result.field, message: advice });
     const rest = faults.filter((fault) => !this.#place(fault));
     const lines = rest.map(({ field, message }) => `${field}: ${message}`);
-    if (status === "offline") lines.push(this.texts.offline);
-    if (!faults.length && problem) lines.push(problem.detail ?? problem.title ?? "");
+    if (status === "offline" || status === "challenge") lines.push(this.texts[status]);
+    else if (!faults.length) lines.push(advice);
     if (retryAfter) lines.push(this.#wait(retryAfter));
+    if (problem && httpStatus >= 500) lines.push(`${this.texts.reference}: ${problem.request_id}`);
     const links = status === "taken" || status === "unknown" ? this.#links() : [];
     if (lines.length || links.length) this.#alert(lines.join(" "), links.length > 0, links);
     const first = this.form.querySelector("[aria-invalid=true]");
@@ -427,10 +493,9 @@ class SignupForm {
       known.append(make("br"), message);
       return true;
     }
-    const id = input.id || `signup-${field}`.replace(/\s/g, "-");
     const own = this.form.querySelector(`[data-signup-error="${CSS.escape(field)}"]`);
-    const place = own ?? document.getElementById(`${id}-error`) ?? make("p");
-    place.id ||= `${id}-error`;
+    const place = own ?? this.#faultOf(input) ?? make("p");
+    place.id ||= input.id ? `${input.id}-error` : `signup-fault-${++places}`;
     place.classList.add("fault", "signup-error");
     place.textContent = message;
     if (!place.isConnected) {
@@ -447,7 +512,7 @@ class SignupForm {
 
   #clear(input) {
     const place = this.#described.get(input)
-      ?? (input.getAttribute?.("aria-invalid") && document.getElementById(`${input.id}-error`));
+      ?? (input.getAttribute?.("aria-invalid") && this.#faultOf(input));
     if (!place) return;
     this.#described.delete(input);
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ");
@@ -458,6 +523,11 @@ class SignupForm {
     input.closest(".field")?.classList.remove("faulty");
     if (place.dataset.signupError) place.textContent = "";
     else place.remove();
+  }
+
+  /** What the service's page says of an input. */
+  #faultOf({ id }) {
+    return id ? this.form.querySelector(`#${CSS.escape(`${id}-error`)}`) : null;
   }
 
   #box;
@@ -496,7 +566,7 @@ class SignupForm {
       line.dataset.rule = code;
     }
     for (const line of list.children) {
-      line.prepend(make("span", { className: "aside" }));
+      if (!line.querySelector(".aside")) line.prepend(make("span", { className: "aside" }));
     }
     this.#judge = () => {
       const password = this.#input("password")?.value ?? "";
@@ -512,13 +582,13 @@ class SignupForm {
 
   #suggest() {
     const input = this.#input("email");
-    const address = suggestEmail(input.value);
+    const address = input && suggestEmail(input.value);
     if (!address) return;
     this.#emit("suggestion", { address });
     if (!this.#suggestion) {
       this.#suggestion = make("p", { className: "hint signup-suggestion" });
       this.#suggestion.setAttribute("role", "status");
-      input.after(this.#suggestion);
+      (input.closest("label") ?? input).after(this.#suggestion);
     }
     const take = make("button", {
       type: "button",
@@ -549,7 +619,14 @@ class SignupForm {
   }
 
   #wait(seconds) {
-    return this.texts.wait.replace("%seconds%", seconds);
+    const { wait, wait_minutes } = this.texts;
+    const [text, number] = seconds < 120 ? [wait, seconds] : [wait_minutes, Math.ceil(seconds / 60)];
+    return text.replace(/%\w+%/, number);
+  }
+
+  /** The languages that the form asks for. */
+  #lang() {
+    return this.#input("ui_locales")?.value;
   }
 
   #emit(name, detail = {}, cancelable = false) {
@@ -560,4 +637,10 @@ class SignupForm {
 
 // Forms that are there when the module is run. `data-signup="manual"` waits for `enhance`.
 const ready = 'form[data-signup]:not([data-signup="manual"])';
-for (const form of globalThis.document?.querySelectorAll(ready) ?? []) enhance(form);
+for (const form of globalThis.document?.querySelectorAll(ready) ?? []) {
+  try {
+    enhance(form);
+  } catch (error) {
+    reportError(error);
+  }
+}

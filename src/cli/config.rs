@@ -33,10 +33,7 @@ impl Config {
                     return Err(faults.into());
                 }
             }
-            Self::Schema => {
-                let layers = Layers::read(None, [], &mut Faults::default())?;
-                print(&config::schema(&layers))?;
-            }
+            Self::Schema => print(&config::schema()?)?,
         }
         Ok(())
     }

@@ -34,7 +34,7 @@ pub(super) const SECRETS: [&str; 5] = [
 ];
 
 /// Tables whose members the operator names.
-pub(super) const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.keys"];
+const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.keys"];
 
 const PREFIX: &str = "SIGNUP__";
 

@@ -2,12 +2,17 @@
 
 use std::ops::RangeInclusive;
 
-use config::{Map, Value};
+use config::{Map, Value as Setting};
+use serde_json::{Value, json};
 
 use super::reader::{Reader, strings, whole_number};
 use crate::domain::metadata::{MAX_TEXT, MetadataKind, MetadataRule, MetadataRules};
 
-const KEYS: &str = "user_metadata.keys";
+/// The table of keys with types and bounds.
+pub(super) const KEYS: &str = "user_metadata.keys";
+
+/// What a key may take.
+const TYPES: [&str; 3] = ["string", "integer", "boolean"];
 
 /// What a table of a key may hold.
 const MEMBERS: [&str; 5] = ["type", "values", "min", "max", "required"];
@@ -29,10 +34,25 @@ pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
     rules
 }
 
+/// The JSON Schema of the table of one key.
+pub(super) fn schema() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "type": { "enum": TYPES },
+            "values": { "type": "array", "items": { "type": "string" }, "uniqueItems": true },
+            "min": { "type": "integer" },
+            "max": { "type": "integer" },
+            "required": { "type": "boolean" },
+        },
+    })
+}
+
 /// The table of one key.
 struct Key<'k, 'l> {
     at: String,
-    table: Map<String, Value>,
+    table: Map<String, Setting>,
     reader: &'k mut Reader<'l>,
 }
 
@@ -57,7 +77,7 @@ impl Key<'_, '_> {
         });
         let name = self.member("type", "string | integer | boolean", |value| {
             let name = value.into_string().ok()?;
-            ["string", "integer", "boolean"].into_iter().find(|known| *known == name)
+            TYPES.into_iter().find(|known| *known == name)
         });
         match (name.unwrap_or("string"), values) {
             ("boolean", _) => {
@@ -66,7 +86,7 @@ impl Key<'_, '_> {
             }
             ("integer", _) => {
                 self.refuse(&["values"], "min and max instead");
-                let whole = |value: Value| value.into_int().ok();
+                let whole = |value: Setting| value.into_int().ok();
                 MetadataKind::Integer(self.range("a whole number", i64::MIN..=i64::MAX, whole))
             }
             (_, Some(values)) => {
@@ -76,7 +96,7 @@ impl Key<'_, '_> {
             (_, None) => {
                 let range = 1..=MAX_TEXT;
                 let expected = whole_number(&range);
-                let length = |value: Value| {
+                let length = |value: Setting| {
                     let length = usize::try_from(value.into_uint().ok()?).ok()?;
                     (1..=MAX_TEXT).contains(&length).then_some(length)
                 };
@@ -90,7 +110,7 @@ impl Key<'_, '_> {
         &mut self,
         expected: &str,
         widest: RangeInclusive<T>,
-        read: impl Fn(Value) -> Option<T>,
+        read: impl Fn(Setting) -> Option<T>,
     ) -> RangeInclusive<T> {
         let min = self.member("min", expected, &read).unwrap_or(*widest.start());
         let max = self.member("max", expected, &read).unwrap_or(*widest.end());
@@ -111,7 +131,7 @@ impl Key<'_, '_> {
         &mut self,
         name: &str,
         expected: &str,
-        read: impl FnOnce(Value) -> Option<T>,
+        read: impl FnOnce(Setting) -> Option<T>,
     ) -> Option<T> {
         let read = read(self.table.get(name)?.clone());
         if read.is_none() {

@@ -120,41 +120,46 @@ impl Settings {
     /// All faults.
     pub fn read(layers: &Layers, faults: Faults) -> Result<Self, Faults> {
         let mut reader = Reader::new(layers, faults);
-        let auth0 = auth0::read(&mut reader);
-        let http = http::read(&mut reader);
-        let admin = http::read_admin(&mut reader);
-        let rules = fields::read(&mut reader);
-        let ledger = ledger::read(&mut reader);
-        let signup = signup::read(&mut reader);
-        let gate = signup::read_gate(&mut reader);
-        let limits = limits::read(&mut reader);
-        let page = page::read(&mut reader, rules.as_ref());
-        let challenge = challenge::read(&mut reader);
-        let lock = lock::read(&mut reader, &challenge);
-        let existence = existence::read(&mut reader);
-        let language = languages::read(&mut reader);
-        let terms = terms::read_member(&mut reader, rules.as_ref());
-        let log = log::read(&mut reader);
-        match (auth0, rules, ledger, existence) {
-            (Some(auth0), Some(rules), Some(ledger), Some(existence)) => reader.finish(Self {
-                auth0,
-                http,
-                admin,
-                rules,
-                ledger,
-                signup,
-                page,
-                challenge,
-                lock,
-                existence,
-                language,
-                gate,
-                limits,
-                terms,
-                log,
-            }),
-            _ => Err(reader.into_faults()),
+        match Self::read_with(&mut reader) {
+            Some(settings) => reader.finish(settings),
+            None => Err(reader.into_faults()),
         }
+    }
+
+    /// Asks for every key; `None` where a section cannot be made of what there is.
+    fn read_with(reader: &mut Reader<'_>) -> Option<Self> {
+        let auth0 = auth0::read(reader);
+        let http = http::read(reader);
+        let admin = http::read_admin(reader);
+        let rules = fields::read(reader);
+        let ledger = ledger::read(reader);
+        let signup = signup::read(reader);
+        let gate = signup::read_gate(reader);
+        let limits = limits::read(reader);
+        let page = page::read(reader, rules.as_ref());
+        let challenge = challenge::read(reader);
+        let lock = lock::read(reader, &challenge);
+        let existence = existence::read(reader);
+        let language = languages::read(reader);
+        let terms = terms::read_member(reader, rules.as_ref());
+        let log = log::read(reader);
+        Some(Self {
+            auth0: auth0?,
+            http,
+            admin,
+            rules: rules?,
+            ledger: ledger?,
+            signup,
+            page,
+            challenge,
+            lock,
+            existence: existence?,
+            language,
+            gate,
+            limits,
+            terms,
+            log,
+        })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Typed access to the merged layers. Each reading that fails adds a [`Fault`] and goes on with a
 //! stand-in, so that one run tells everything that is wrong.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -17,12 +18,27 @@ use super::layers::Layers;
 pub(super) struct Reader<'l> {
     layers: &'l Layers,
     faults: Faults,
+    expected: BTreeMap<String, Expected>,
+}
+
+/// What was asked of a key, as far as the type of its default does not say it.
+#[derive(Debug, Clone)]
+pub(super) enum Expected {
+    /// A whole number in this range.
+    Integer(RangeInclusive<u64>),
+    /// One of these words.
+    Choice(Vec<String>),
 }
 
 impl<'l> Reader<'l> {
     /// Reads from these layers; `faults` are those found so far.
     pub(super) const fn new(layers: &'l Layers, faults: Faults) -> Self {
-        Self { layers, faults }
+        Self { layers, faults, expected: BTreeMap::new() }
+    }
+
+    /// What was asked so far, by key.
+    pub(super) fn into_expected(self) -> BTreeMap<String, Expected> {
+        self.expected
     }
 
     /// The settings, or all faults.
@@ -75,6 +91,7 @@ impl<'l> Reader<'l> {
 
     /// A whole number in `range`.
     pub(super) fn integer(&mut self, key: &str, range: &RangeInclusive<u64>) -> u64 {
+        self.expected.insert(key.to_owned(), Expected::Integer(range.clone()));
         let number = self.layers.value(key).and_then(|value| value.into_uint().ok());
         let number = number.filter(|number| range.contains(number));
         self.or_fault(key, number, whole_number(range), *range.start())
@@ -110,6 +127,8 @@ impl<'l> Reader<'l> {
 
     /// One of the named values.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
+        let words = choices.iter().map(|(name, _)| (*name).to_owned()).collect();
+        self.expected.insert(key.to_owned(), Expected::Choice(words));
         let text = self.text(key).unwrap_or_default();
         let chosen = choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
         if chosen.is_none() {

@@ -2,7 +2,8 @@
 #
 # The value is the title, for every occurrence the same; .detail says what to do, to a developer or
 # in a program's own form. .heading and .advice say the same on a page, to somebody who signs up and
-# knows nothing of requests; a page takes the title and the detail where they are left out.
+# knows nothing of requests; a page takes the title and the detail where they are left out. JSON has the
+# advice too; .advice_with_script where a form with a script needs another.
 
 malformed_body = The body cannot be read
     .detail = Send a JSON object, an urlencoded form or a multipart form, in UTF-8.
@@ -12,10 +13,12 @@ challenge_required = A challenge has to be solved first
     .detail = Solve the challenge and send its answer with the form. Nothing was created.
     .heading = One more step
     .advice = It has to be sure that a person filled this in. Type the password again and send the form once more. If that does not help, allow JavaScript on this page.
+    .advice_with_script = It has to be sure that a person sends this. Answer the question of this page; if there is none, let the page load it.
 challenge_failed = The challenge was not solved
     .detail = The answer is wrong, has expired or was used before. Solve a new challenge.
     .heading = That did not work
     .advice = The proof that you are a person has expired or was wrong. Send the form again.
+    .advice_with_script = It has to be sure that a person sends this. Answer the question of this page; if there is none, let the page load it.
 signups_closed = Sign-ups are closed
     .detail = New accounts are not made at the moment.
     .advice = New accounts are not made at the moment. Come back later.

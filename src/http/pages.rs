@@ -15,7 +15,7 @@ use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, PasswordRule, Violation};
 use crate::page::words::Words;
-use crate::page::{Alert, FORM, Filled, FormView, Page, RuleLine};
+use crate::page::{Alert, Back, Filled, FormView, Page, RuleLine};
 use crate::texts::Locale;
 
 /// Kept by the browser of one person, so that its Back button shows the form as it was, with its
@@ -130,7 +130,7 @@ impl Pages {
                 self.form(filled, &token, Some(&alert), way, locale)
             }
             (None, _) | (_, Way::Nowhere) => {
-                let back = self.back(code, locale, referrer);
+                let back = self.back(code, referrer);
                 let alert = Alert { reference: Some(id.to_string()), back, ..alert };
                 self.page.notice(Words::of(locale), &alert)
             }
@@ -139,22 +139,17 @@ impl Pages {
 
     /// The way back from a page without the form: to the built-in one, or to the page of another site
     /// whose form was posted. None to what is closed.
-    fn back(
-        &self,
-        code: ProblemCode,
-        locale: Locale,
-        referrer: Option<&HeaderValue>,
-    ) -> Option<String> {
+    fn back(&self, code: ProblemCode, referrer: Option<&HeaderValue>) -> Option<Back> {
         if code == ProblemCode::SignupsClosed {
             return None;
         }
         if self.page.settings().enabled {
-            return Some(format!("{FORM}?ui_locales={}", locale.tag()));
+            return Some(Back::Form);
         }
         let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
         page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
-        self.origins.iter().any(|known| *known == origin).then(|| page.into())
+        self.origins.iter().any(|known| *known == origin).then_some(Back::Site(page))
     }
 
     /// The form with what was typed, and with its key or a new one.
@@ -227,6 +222,7 @@ fn words(code: ProblemCode, locale: Locale) -> (Cow<'static, str>, Cow<'static, 
 mod tests {
     use std::collections::BTreeSet;
 
+    use super::super::problem::ADVICE_WITH_SCRIPT;
     use super::*;
     use crate::domain::violation::CharacterType;
     use crate::texts::texts_of;
@@ -281,8 +277,9 @@ mod tests {
         used.insert("password.character_types_all".to_owned());
         used.extend(Words::keys());
         // Where they are left out, something else stands in.
-        let own =
-            problems.iter().flat_map(|code| [HEADING, ADVICE].map(|own| format!("{code}.{own}")));
+        let own = problems.iter().flat_map(|code| {
+            [HEADING, ADVICE, ADVICE_WITH_SCRIPT].map(|own| format!("{code}.{own}"))
+        });
         let own = own.chain(["malformed.email", "malformed.phone_number"].map(str::to_owned));
         used.extend(own.filter(|key| there.contains(key)));
         assert_eq!(used, there);

@@ -32,6 +32,9 @@ pub(super) const DETAIL: &str = "detail";
 /// The same for somebody who signs up, where it differs.
 pub(super) const ADVICE: &str = "advice";
 
+/// That where a script shows it, which knows the password still.
+pub(super) const ADVICE_WITH_SCRIPT: &str = "advice_with_script";
+
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
@@ -317,7 +320,9 @@ impl Problem {
             },
             advice: match self.own_detail() {
                 Some(_) => None,
-                None => locale.attribute(code, ADVICE),
+                None => locale
+                    .attribute(code, ADVICE_WITH_SCRIPT)
+                    .or_else(|| locale.attribute(code, ADVICE)),
             },
             code,
             request_id: id.to_string(),

@@ -10,4 +10,4 @@ mod widget;
 pub mod words;
 
 pub use filled::{Filled, metadata_name};
-pub use view::{Alert, FORM, FormView, Page, RuleLine, SUCCESS};
+pub use view::{Alert, Back, FORM, FormView, Page, RuleLine, SUCCESS};

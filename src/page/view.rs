@@ -6,6 +6,7 @@ use askama::Template;
 use http::HeaderValue;
 use serde::Serialize;
 use serde_json::json;
+use url::Url;
 
 use super::filled::Filled;
 use super::inputs::{self, Input, Kind, Label};
@@ -53,7 +54,26 @@ pub struct Alert<'a> {
     /// What to tell the operator, so that the request can be found in the log.
     pub reference: Option<String>,
     /// Where to go back to, from a page without the form.
-    pub back: Option<String>,
+    pub back: Option<Back>,
+}
+
+/// Where a page without the form leads back to.
+#[derive(Debug)]
+pub enum Back {
+    /// To the built-in form.
+    Form,
+    /// To a page of another site: often its origin alone, which is all that browsers tell of it.
+    Site(Url),
+}
+
+impl Back {
+    /// The address, for a page in this language.
+    fn address(&self, lang: &str) -> Cow<'_, str> {
+        match self {
+            Self::Form => format!("{FORM}?ui_locales={lang}").into(),
+            Self::Site(page) => page.as_str().into(),
+        }
+    }
 }
 
 /// A line of the password's rules: the code of its fault, and its words.

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use fluent_bundle::FluentArgs;
 use serde_json::json;
 
+use super::view::Back;
 use crate::domain::Field;
 use crate::domain::submission::Control;
 use crate::texts::Locale;
@@ -55,7 +56,7 @@ words! {
     create_account error optional show show_password password_rules type_again submit
     accept_terms new_tab have_account log_in reset_password privacy choose created created_mail created_log_in
     back_to_form reference leave_empty script_suggestion script_offline script_wait script_working
-    script_wait_minutes script_challenge script_met script_unmet script_created script_accepted needs_script
+    script_wait_minutes script_met script_unmet script_created script_accepted needs_script
 }
 
 /// The text whose attributes the words are.
@@ -104,14 +105,13 @@ impl Words {
         form.into_iter().chain(self.script_words()).collect()
     }
 
-    fn script_words(&self) -> [(&'static str, &str); 11] {
+    fn script_words(&self) -> [(&'static str, &str); 10] {
         [
             ("suggestion", &*self.script_suggestion),
             ("offline", &*self.script_offline),
             ("wait", &*self.script_wait),
             ("wait_minutes", &*self.script_wait_minutes),
             ("working", &*self.script_working),
-            ("challenge", &*self.script_challenge),
             ("reference", &*self.reference),
             ("met", &*self.script_met),
             ("unmet", &*self.script_unmet),
@@ -131,12 +131,24 @@ impl Words {
         self.locale.formatted(KEY, Some(text), &parameters)
     }
 
+    /// What leads to a page of another site.
+    pub(super) fn back_to(&self, back: &Back) -> Cow<'_, str> {
+        match back {
+            Back::Form => Cow::Borrowed(&self.back_to_form),
+            Back::Site(page) => {
+                let site = page.host_str().unwrap_or_default();
+                let parameters = FluentArgs::from_iter([("site", site)]);
+                self.locale.formatted(KEY, Some("back_to_site"), &parameters).into()
+            }
+        }
+    }
+
     /// Every text of the catalogue that pages show.
     #[cfg(test)]
     pub(crate) fn keys() -> impl Iterator<Item = String> {
         let plain = Self::NAMES
             .iter()
-            .chain(&["try_again_in", "try_again_in_minutes"])
+            .chain(&["try_again_in", "try_again_in_minutes", "back_to_site"])
             .map(|name| format!("{KEY}.{name}"));
         let fields = Field::ALL.map(Field::name).into_iter().chain([Control::Terms.name()]);
         plain.chain(fields.map(|field| format!("field.{field}")))

@@ -16,7 +16,20 @@ use crate::abuse::{Challenges, NoOffer};
     get,
     path = "/signup/challenge",
     responses(
-        (status = 200, description = "What is needed, with a challenge to solve", content_type = "application/json", body = serde_json::Value),
+        (status = 200, description = "What is needed, with a challenge to solve", content_type = "application/json", body = serde_json::Value, example = json!({
+            "required": true,
+            "kind": "proof_of_work",
+            "parameters": {
+                "algorithm": "PBKDF2/SHA-256",
+                "cost": 5000,
+                "keyLength": 32,
+                "keyPrefix": "8f2c1e0b5a7d4c39",
+                "nonce": "d3b07384d113edec49eaa6238ad5ff00",
+                "salt": "c157a79031e1c40f85931829bc5fc552",
+                "expiresAt": 1_795_612_345,
+            },
+            "signature": "7d0a6e1f3c5b48929ab0c4d6e8f01a2b3c4d5e6f708192a3b4c5d6e7f8091a2b",
+        })),
     )
 )]
 pub(in super::super) async fn challenge(

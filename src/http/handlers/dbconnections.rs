@@ -50,7 +50,7 @@ pub(in super::super) async fn dbconnections_signup(
     post,
     path = "/dbconnections/signup/challenge",
     responses(
-        (status = 200, description = "Always that none is needed", content_type = "application/json", body = serde_json::Value),
+        (status = 200, description = "Always that none is needed", content_type = "application/json", body = serde_json::Value, example = json!({"required": false})),
     )
 )]
 pub(in super::super) async fn dbconnections_challenge() -> Response {

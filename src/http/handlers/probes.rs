@@ -49,7 +49,7 @@ impl From<Report> for Body {
 #[utoipa::path(
     get,
     path = "/livez",
-    responses((status = 200, description = "The process can answer", content_type = "application/json", body = serde_json::Value))
+    responses((status = 200, description = "The process can answer", content_type = "application/json", body = serde_json::Value, example = json!({"status": "alive"})))
 )]
 pub(in super::super) async fn livez() -> Response {
     answer(StatusCode::OK, &Live { status: "alive" })
@@ -65,8 +65,14 @@ struct Live {
     get,
     path = "/readyz",
     responses(
-        (status = 200, description = "Sign-ups are taken", content_type = "application/json", body = serde_json::Value),
-        (status = 503, description = "None is taken", content_type = "application/json", body = serde_json::Value),
+        (status = 200, description = "Sign-ups are taken", content_type = "application/json", body = serde_json::Value, example = json!({
+            "status": "ready",
+            "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok"},
+        })),
+        (status = 503, description = "None is taken", content_type = "application/json", body = serde_json::Value, example = json!({
+            "status": "draining",
+            "checks": {"process": "draining", "ledger": "ok", "auth0": "ok", "clients": "ok"},
+        })),
     )
 )]
 pub(in super::super) async fn readyz(State(readiness): State<Readiness>) -> Response {

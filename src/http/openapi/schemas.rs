@@ -8,6 +8,14 @@ use utoipa::ToSchema;
 
 /// The fields of a sign-up. Which are taken is configuration; `GET /signup/policy` tells.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "email": "ada@example.com",
+    "password": "Difference-Engine-1843",
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+    "nickname": "Countess",
+    "picture": "https://www.example.com/ada.png",
+}))]
 pub struct SignUp {
     /// Trimmed and lower-cased.
     #[schema(format = "email", max_length = 254, example = "ada@example.com")]
@@ -47,6 +55,19 @@ pub struct SignUp {
 
 /// The user exists now.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "status": "created",
+    "user": {
+        "user_id": "auth0|507f1f77bcf86cd799439020",
+        "email": "ada@example.com",
+        "email_verified": false,
+        "name": "Ada Lovelace",
+        "given_name": "Ada",
+        "family_name": "Lovelace",
+        "nickname": "Countess",
+        "picture": "https://www.example.com/ada.png",
+    },
+}))]
 pub struct Created {
     /// `created`
     #[schema(example = "created")]
@@ -57,6 +78,7 @@ pub struct Created {
 
 /// The sign-up was taken; whether the address is a new one is not told.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({"status": "accepted"}))]
 pub struct Accepted {
     /// `accepted`
     #[schema(example = "accepted")]
@@ -136,6 +158,56 @@ pub struct FieldFault {
 
 /// What a form has to hold.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "fields": {
+        "email": {
+            "label": "E-mail address",
+            "type": "string",
+            "required": true,
+            "format": "email",
+            "max_length": 254,
+        },
+        "password": {
+            "label": "Password",
+            "type": "string",
+            "required": true,
+            "format": "password",
+        },
+    },
+    "user_metadata": {
+        "plan": {
+            "label": "Plan",
+            "type": "string",
+            "required": true,
+            "values": ["free", "pro"],
+            "options": {"free": "Free", "pro": "Professional"},
+        },
+    },
+    "password": {
+        "policy": "good",
+        "min_length": 8,
+        "max_bytes": 72,
+        "character_types": ["lowercase", "uppercase", "number", "special"],
+        "rule": "three_of_four",
+        "identical_characters": "allow",
+        "sequential_characters": "allow",
+        "rules": [{
+            "code": "password.too_short",
+            "message": "Use at least 8 characters.",
+            "params": {"min_length": 8},
+        }],
+    },
+    "terms": {"version": "2026-11", "url": "https://www.example.com/terms", "required": true},
+    "challenge": {
+        "kinds": ["proof_of_work"],
+        "endpoint": "/signup/challenge",
+        "site_key": null,
+        "action": null,
+    },
+    "existence": "reveal",
+    "languages": ["en", "de", "fr", "es", "ja", "ar"],
+    "texts": {"submit": "Create account", "wait": "Try again in %seconds% s."},
+}))]
 pub struct Policy {
     /// The fields that are taken, each with its label, its type, its bounds and whether it is
     /// required.
@@ -160,6 +232,15 @@ pub struct Policy {
 /// What Lock, auth0.js and the SDKs send; `client_id`, `connection` and what belongs to the log-in are
 /// not forwarded.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "client_id": "the-applications-id",
+    "connection": "Username-Password-Authentication",
+    "email": "ada@example.com",
+    "password": "Difference-Engine-1843",
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+    "user_metadata": {},
+}))]
 pub struct Auth0SignUp {
     /// The application.
     pub client_id: Option<String>,
@@ -193,6 +274,13 @@ pub struct Auth0SignUp {
 
 /// The new user as Auth0's public endpoint answers, with the attributes that were given.
 #[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "_id": "507f1f77bcf86cd799439020",
+    "email": "ada@example.com",
+    "email_verified": false,
+    "given_name": "Ada",
+    "family_name": "Lovelace",
+}))]
 pub struct Auth0SignedUp {
     /// The id within the connection.
     #[schema(rename = "_id", example = "507f1f77bcf86cd799439020")]

@@ -21,9 +21,9 @@ await new Promise((listening) => judge.listen(0, "127.0.0.1", listening));
 after(() => judge.close());
 
 /** A stand-in for a service's script: a frame and the hidden field where it has a widget, and its object. */
-const script = ({ object, field, class: name, frame }) => `
+const script = ({ object, field, class: name, frame }, load = 1) => `
   let tokens = 0;
-  const token = () => "${object}-" + ++tokens;
+  const token = () => "${object}-${load}-" + ++tokens;
   const element = document.querySelector(".${name}");
   if (element) {
     const input = Object.assign(document.createElement("input"), { type: "hidden", name: "${field}" });
@@ -80,10 +80,10 @@ const start = ({ provider }) => Service.start({
 });
 
 /** The form, with the stand-ins where the service's own would be. */
-async function form(t, service, captcha, options) {
+async function form(t, service, captcha, options, load) {
   const page = await open(chromium, t, undefined, options);
   await page.route(captcha.script, (route) =>
-    route.fulfill({ contentType: "text/javascript", body: script(captcha) }),
+    route.fulfill({ contentType: "text/javascript", body: script(captcha, load) }),
   );
   await page.route(captcha.frame, (route) =>
     route.fulfill({ contentType: "text/html", body: "<!doctype html><title>x</title>ok" }),
@@ -94,7 +94,7 @@ async function form(t, service, captcha, options) {
 
 for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
   const { provider, object } = captcha;
-  test(`the page gives the answer of ${provider}, a new one each time`, async (t) => {
+  test(`the page gives the answer of ${provider}, and none twice`, async (t) => {
     const service = await start(captcha);
     const page = await form(t, service, captcha);
     await page.waitForFunction((name) => globalThis[name], object);
@@ -110,10 +110,22 @@ for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
     assert.deepEqual(asked, [], "a form with faults costs no answer");
     assert.equal((await send({ password: ADA.password })).status, "created");
     await page.waitForURL("**/signup/success");
-    const token = provider === "recaptcha_v3" ? "site/signup/grecaptcha-2" : `${object}-2`;
+    // A form with faults does not use a widget's answer up; a score is asked for each time.
+    const token = provider === "recaptcha_v3" ? "site/signup/grecaptcha-1-2" : `${object}-1-1`;
     assert.deepEqual(asked.map(({ secret, response }) => [secret, response]), [["secret", token]]);
     assert.equal((await service.creates(email)).length, 1);
     assert.deepEqual(page.complaints, []);
+    // Taken: the answer was judged, and is good for nothing more.
+    const again = await form(t, service, captcha, {}, 2);
+    await again.waitForFunction((name) => globalThis[name], object);
+    await fill(again, { ...ADA, email, password: `${ADA.password}!` });
+    const taken = again.nextResult();
+    await again.click("button[type=submit]");
+    assert.equal((await taken).status, "taken");
+    if (provider !== "recaptcha_v3") {
+      const field = again.locator(`[name="${captcha.field}"]`);
+      assert.equal(await field.inputValue(), `${object}-2-2`);
+    }
   });
 }
 

@@ -47,7 +47,7 @@ test("the page is two requests and few bytes", async (t) => {
   assert.equal(await shift(), 0);
 });
 
-test("nothing moves by itself when faults appear", async (t) => {
+test("what faults move, they move with the click", async (t) => {
   const { page, shift } = await measured(t);
   await page.goto(form);
   await fill(page, { ...ADA, email: "nope", password: "abc" });

@@ -40,7 +40,13 @@ export async function open(browser, test, url, options = {}) {
   });
   // Over the bridge, since a page that tells of a success goes away.
   let heard = () => {};
-  page.nextResult = () => new Promise((told) => (heard = told));
+  page.nextResult = () =>
+    new Promise((told, failed) => {
+      heard = told;
+      // A result that never comes fails its test, and does not hold the file up.
+      const late = setTimeout(() => failed(new Error("no result was told")), 30_000);
+      test.after(() => clearTimeout(late));
+    });
   await page.exposeFunction("heard", (result) => heard(result));
   await page.addInitScript(() => {
     addEventListener("signup:result", ({ detail }) => globalThis.heard(detail));

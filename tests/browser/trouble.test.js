@@ -158,7 +158,7 @@ test("an enhancement that is taken away leaves nothing, and can be had again", a
     const form = document.querySelector("form");
     enhance(form).destroy();
     const { noValidate } = form;
-    const faults = form.querySelectorAll(".fault, .signup-suggestion, [aria-invalid]").length;
+    const faults = form.querySelectorAll(".fault, .signup-suggestion, .alert, [aria-invalid]").length;
     enhance(form);
     form.elements.password.value = "abcdefgh";
     form.elements.password.dispatchEvent(new Event("input", { bubbles: true }));
@@ -243,4 +243,135 @@ test("an address field that goes away while it is looked at is no fault", async 
   await page.locator("[name=email]").evaluate((input) => input.remove());
   await page.waitForTimeout(700);
   assert.deepEqual(page.complaints, []);
+});
+
+test("the button that was pressed is sent, and one that leads elsewhere is left to the browser", async (t) => {
+  const planned = await Service.start({ "http.allowed_origins": shop, "user_metadata.allow": "plan" });
+  const buttons = ["free", "pro"].map((plan) =>
+    `<button name="user_metadata.plan" value="${plan}">${plan}</button>`);
+  const elsewhere = '<button formaction="/there" formmethod="get">Log in instead</button>';
+  files["/there"] = "<!doctype html><title>there</title>";
+  const body = plain(buttons.join("") + elsewhere).replace(form, `${planned.url}/signup`);
+  const page = await open(chromium, t, shown("/buttons", body));
+  await page.waitForSelector("form[data-signup-ready]");
+  await fill(page, { email: "button@example.com", password: ADA.password });
+  await send(page, "text=pro");
+  const [create] = await planned.creates("button@example.com");
+  assert.equal(create.user_metadata.plan, "pro");
+  await page.click("text=Log in instead");
+  await page.waitForURL("**/there?**");
+});
+
+test("a page that keeps its form from being sent keeps it", async (t) => {
+  const stop = `<script>document.forms[0].addEventListener("submit", (event) => event.preventDefault())</script>`;
+  const page = await open(chromium, t, shown("/kept", plain() + stop));
+  await page.waitForSelector("form[data-signup-ready]");
+  const posts = await answer(page);
+  await fill(page, { email: "kept@example.com", password: ADA.password });
+  await page.click("form button");
+  await page.waitForTimeout(200);
+  assert.deepEqual(posts, []);
+});
+
+test("inputs outside their form, switched off or in a group, are inputs like others", async (t) => {
+  const made = await Service.start({ "http.allowed_origins": shop, "user_metadata.allow": "plan" });
+  const group = ["free", "x".repeat(501)].map((plan, nth) =>
+    `<label>${nth}<input type="radio" name="user_metadata.plan" value="${plan}"></label>`);
+  const body = `<form id="f" action="${made.url}/signup" method="post" data-signup>
+    ${group.join("")}<input data-signup-ignore disabled aria-label="off"><button>Join</button></form>
+    <label>E-mail <input form="f" name="email"></label>
+    <label>Password <input form="f" name="password" type="password"></label>
+    <label>Note <input form="f" name="note" data-signup-ignore></label>`;
+  const page = await open(chromium, t, shown("/outside", body));
+  await page.waitForSelector("form[data-signup-ready]");
+  await page.locator("[disabled]").evaluate((input) => input.setCustomValidity("no"));
+  await page.fill("[name=note]", "stays at home");
+  await page.fill("[name=password]", ADA.password);
+  await page.check(`[type=radio] >> nth=1`);
+  const told = await send(page);
+  assert.deepEqual(told.errors.map(({ field }) => field).sort(), ["email", "user_metadata.plan"]);
+  const focused = () => page.evaluate(() => document.activeElement.name);
+  assert.equal(await focused(), "user_metadata.plan");
+  await page.check("[type=radio] >> nth=0");
+  assert.equal(await page.locator("[type=radio][aria-invalid]").count(), 0);
+  await page.fill("[name=email]", "outside@example.com");
+  assert.equal(await page.locator("[aria-invalid]").count(), 0);
+  assert.equal((await send(page)).status, "created");
+  assert.equal(await page.textContent("[role=status] p"), "Your account was created.");
+});
+
+test("what came of it is in sight, and a form that is reset forgets it", async (t) => {
+  const tall = '<div data-signup-rules></div><p style="height: 900px">…</p>';
+  const page = await open(chromium, t, shown("/tall", plain(tall)), { viewport: { width: 320, height: 568 } });
+  await page.waitForSelector("[data-rule]");
+  await fill(page, { email: "nope", password: "abcdefgh" });
+  await send(page);
+  await page.evaluate(() => document.forms[0].reset());
+  await page.locator("[data-rule='password.too_short'][data-met=false]").waitFor();
+  assert.equal(await page.locator(".fault, [aria-invalid]").count(), 0);
+  await fill(page, { email: "tall@example.com", password: ADA.password });
+  assert.equal((await send(page)).status, "created");
+  const box = page.locator("[role=status]:not(.hint)");
+  await box.filter({ hasText: "created" }).waitFor();
+  const { y } = await box.boundingBox();
+  assert.ok(y > -1 && y < 568, `${y}`);
+});
+
+test("a form that went away while it was sent leads nowhere", async (t) => {
+  const leading = plain().replace("data-signup", 'data-signup data-signup-success="/elsewhere"');
+  const page = await open(chromium, t, shown("/left", leading));
+  await page.waitForSelector("form[data-signup-ready]");
+  await page.evaluate(() => {
+    addEventListener("signup:submit", ({ target }) => setTimeout(() => target.remove()));
+  });
+  await fill(page, { email: "left@example.com", password: ADA.password });
+  const answered = page.waitForResponse((response) => response.request().method() === "POST");
+  await page.click("form button");
+  assert.equal((await answered).status(), 201);
+  await page.waitForTimeout(200);
+  assert.equal(page.url(), `${shop}/left`);
+});
+
+test("a wait for a proof is told", async (t) => {
+  const hard = await Service.start({
+    "challenge.required": "always",
+    "challenge.work.cost": 20_000,
+    "challenge.work.tries": 1000,
+    "lock.without_challenge": true,
+  });
+  const page = await open(chromium, t, `${hard.url}/signup`);
+  const asked = page.waitForResponse("**/signup/challenge");
+  await fill(page, { ...ADA, email: "hard@example.com" });
+  await asked;
+  await page.click("button[type=submit]");
+  await page.getByRole("status").filter({ hasText: "One moment" }).waitFor();
+});
+
+test("what signUp is given decides the key, the language and the dates", async (t) => {
+  const page = await open(chromium, t, form);
+  const posts = await answer(page, ...Array(2).fill(says(400, '{"code":"x"}', "application/problem+json")));
+  const long = Array(60).fill("de-AT").join(" ");
+  const statuses = await page.evaluate(async ([url, lang]) => {
+    const { signUp } = await import("/signup.js");
+    const data = new FormData();
+    data.set("idempotency_key", "the-key-of-the-form-itself");
+    const born = { user_metadata: { born: new Date(0) } };
+    return [(await signUp(url, data, { lang })).status, (await signUp(url, born)).status];
+  }, [form, long]);
+  assert.deepEqual(statuses, ["failed", "failed"]);
+  assert.equal(posts[0].get("idempotency_key"), "the-key-of-the-form-itself");
+  assert.match(posts[1].get("user_metadata.born"), /1970/);
+});
+
+test("a list can be the place for the rules, and another country is no mistake", async (t) => {
+  const page = await open(chromium, t, shown("/list", plain("<ul data-signup-rules></ul>")));
+  await page.waitForSelector("[data-signup-rules] > [data-rule]");
+  assert.deepEqual(await axeViolations(page), []);
+  const suggested = await page.evaluate(async (address) => {
+    const { suggestEmail } = await import(address);
+    const domains = ["hotmail.be", "yahoo.com.ar", "outlook.ie", "gmail.co", "hotmial.de", "yahoo.con"];
+    return domains.map((domain) => suggestEmail(`a@${domain}`));
+  }, `${service.url}/signup.js`);
+  const meant = [undefined, undefined, undefined, "a@gmail.com", "a@hotmail.de", "a@yahoo.com"];
+  assert.deepEqual(suggested, meant);
 });

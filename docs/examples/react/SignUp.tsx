@@ -58,16 +58,21 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
   const [password, setPassword] = useState("");
   const [refused, setRefused] = useState<Refused>();
   const [busy, setBusy] = useState(false);
-  const [waiting, setWaiting] = useState(false);
+  const [waitS, setWaitS] = useState(0);
 
   useEffect(() => {
-    const aborted = new AbortController();
-    // In the language of the page, as the messages will be.
-    getPolicy(`${service}/signup`, { signal: aborted.signal }).then((policy) => {
-      if (!aborted.signal.aborted) setAsked(policy ?? LEAST);
+    let gone = false;
+    // In the language of the page, as the messages will be. Nobody waits long for it.
+    getPolicy(`${service}/signup`, { signal: AbortSignal.timeout(3000) }).then((policy) => {
+      if (!gone) setAsked(policy ?? LEAST);
     });
-    return () => aborted.abort();
+    return () => void (gone = true);
   }, [service]);
+
+  useEffect(() => {
+    const over = setTimeout(() => setWaitS(0), waitS * 1000);
+    return () => clearTimeout(over);
+  }, [waitS, refused]);
 
   useEffect(() => {
     form.current?.querySelector<HTMLElement>("[aria-invalid=true], [role=alert]")?.focus();
@@ -82,7 +87,7 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
 
   async function submit(event: FormEvent<HTMLFormElement>) {
     event.preventDefault();
-    if (busy || waiting) return;
+    if (busy || waitS) return;
     setBusy(true);
     const data = new FormData(event.currentTarget);
     // Solves a proof of work, and waits and sends again by itself where that is soon.
@@ -90,15 +95,12 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
     setBusy(false);
     if (result.status === "created" || result.status === "accepted") return onDone(result);
     setRefused(result);
-    if ("retryAfter" in result && result.retryAfter) {
-      setWaiting(true);
-      setTimeout(() => setWaiting(false), result.retryAfter * 1000);
-    }
+    setWaitS(("retryAfter" in result && result.retryAfter) || 0);
   }
 
   /** A limit may be that of the address, which is another one now. */
   function mended({ target }: FormEvent) {
-    if (target instanceof HTMLInputElement && target.name === "email") setWaiting(false);
+    if (target instanceof HTMLInputElement && target.name === "email") setWaitS(0);
   }
 
   if (!asked) return null;
@@ -157,7 +159,7 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
           </li>
         ))}
       </ul>
-      <button disabled={waiting}>{busy ? words.working : words.submit}</button>
+      <button disabled={waitS > 0}>{busy ? words.working : words.submit}</button>
     </form>
   );
 }

@@ -78,7 +78,6 @@ export interface Texts {
   wait: string;
   wait_minutes: string;
   working: string;
-  challenge: string;
   reference: string;
   met: string;
   unmet: string;
@@ -91,7 +90,7 @@ export interface Options {
 }
 
 export interface SignUpOptions {
-  /** Made anew unless given. Keep it while the e-mail address and the password stay the same. */
+  /** Unless given, the field `idempotency_key`, or a new one. Keep it while the e-mail address and the password stay the same. */
   key?: string;
   /** Of the messages: tags with spaces between them; those of the page unless said. */
   lang?: string;
@@ -176,7 +175,7 @@ export interface Challenge {
 export interface SignupForm {
   readonly form: HTMLFormElement;
   /** Sends the form and shows what came of it; nothing while it is under way or has to wait. */
-  submit(): Promise<Result | undefined>;
+  submit(submitter?: HTMLElement | null): Promise<Result | undefined>;
   /** Takes the enhancement away again. */
   destroy(): void;
 }

@@ -14,7 +14,6 @@ const TEXTS = {
   wait: "Try again in %seconds% s.",
   wait_minutes: "Try again in %minutes% min.",
   working: "One moment …",
-  challenge: "It has to be sure that a person sends this. Answer the question of this page; if there is none, let the page load it.",
   reference: "Reference",
   met: "met:",
   unmet: "not met yet:",
@@ -77,7 +76,10 @@ const DOMAINS = `gmail.com googlemail.com yahoo.com hotmail.com outlook.com iclo
   libero.it hotmail.it yahoo.it hotmail.es yahoo.es yahoo.co.jp yahoo.co.in yahoo.com.br
   comcast.net verizon.net btinternet.com yandex.ru rambler.ru naver.com`.split(/\s+/);
 /** Domains that look like a mistake and are none. */
-const REAL = "ymail.com mail.com email.com hotmail.ca yahoo.ca live.ca outlook.es outlook.it".split(" ");
+const REAL = ["ymail.com", "mail.com", "email.com"];
+const nameOf = (domain) => domain.split(".")[0];
+/** Whether somebody has a domain in many countries: another country is then no mistake. */
+const isMany = (name) => DOMAINS.filter((known) => nameOf(known) === name).length > 1;
 
 /** Whether a letter more, less, other, or two swapped lie between two words. */
 function isOneSlip(a, b) {
@@ -95,9 +97,10 @@ export function suggestEmail(email) {
   const at = email.lastIndexOf("@");
   const domain = email.slice(at + 1).trim().toLowerCase();
   if (at < 1 || DOMAINS.includes(domain) || REAL.includes(domain)) return undefined;
-  const known = DOMAINS.find((known) => isOneSlip(domain, known));
+  const name = nameOf(domain);
+  const known = !isMany(name) && DOMAINS.find((known) => isOneSlip(domain, known));
   const top = domain.replace(/\.(con|cmo|ocm|vom|xom|comm|cim)$/, ".com");
-  const meant = known ?? (top === domain ? undefined : top);
+  const meant = known || (top === domain ? undefined : top);
   return meant && `${email.slice(0, at)}@${meant}`;
 }
 
@@ -149,8 +152,8 @@ export function newKey() {
 /** Fetches in these languages, or in that of the page. `body` is undefined where there is no JSON. */
 async function call(url, { lang, signal, ...how } = {}) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
-  // Anything but tags would need a preflight.
-  const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",");
+  // Anything but tags, and more than 128 bytes, would need a preflight.
+  const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
   const headers = { Accept: "application/json", ...(languages && { "Accept-Language": languages }) };
   const own = new AbortController();
   const end = () => own.abort();
@@ -224,7 +227,8 @@ function read({ response, body }) {
 function fields(data, inside = "") {
   return Object.entries(data).flatMap(([name, value]) => {
     if (value === undefined || value === null) return [];
-    return typeof value === "object" ? fields(value, `${inside}${name}.`) : [[inside + name, value]];
+    const isNested = typeof value === "object" && !(value instanceof Date);
+    return isNested ? fields(value, `${inside}${name}.`) : [[inside + name, value]];
   });
 }
 
@@ -233,15 +237,15 @@ function fields(data, inside = "") {
  * a proof of work where one is asked for. Throws only when it is aborted.
  */
 export async function signUp(url, data, options = {}) {
-  const { key = newKey(), lang, signal, retry = true, onChallenge, onRetry } = options;
+  const { key, lang, signal, retry = true, onChallenge, onRetry } = options;
   // Files go by their names, so that the service can refuse them; an input without one sends nothing.
   const body = new URLSearchParams();
   for (const [name, value] of data[Symbol.iterator] ? data : fields(data)) {
     if (value?.name !== "") body.append(name, value?.name ?? value);
   }
   // An urlencoded form with the key inside needs no preflight.
-  body.set("idempotency_key", key);
-  const hasCaptcha = [...body.keys()].some((name) => name.endsWith("-response"));
+  body.set("idempotency_key", key || body.get("idempotency_key") || newKey());
+  const hasCaptcha = [...body].some(([name, value]) => value && name.endsWith("-response"));
   let [tries, proven] = [0, false];
   for (;;) {
     let result;
@@ -298,7 +302,7 @@ class SignupForm {
   constructor(form, options) {
     this.form = form;
     // Not `form.action`, which an input of that name would hide.
-    this.url = options.url ?? new URL(form.getAttribute("action") ?? "", form.baseURI).href;
+    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", form.baseURI).href;
     const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...own };
     const { signal } = this.#listeners;
@@ -306,13 +310,25 @@ class SignupForm {
     this.policy = signupPolicy
       ? Promise.resolve(JSON.parse(signupPolicy))
       : getPolicy(this.url, { lang: this.#lang(), signal });
-    const on = (name, act) => form.addEventListener(name, act, { signal });
+    const on = (name, act, target = form) => target.addEventListener(name, act, { signal });
     on("submit", (event) => {
+      const { defaultPrevented, submitter } = event;
+      const elsewhere = ["formaction", "formmethod"].some((name) => submitter?.hasAttribute(name));
+      if (defaultPrevented || elsewhere) return;
       event.preventDefault();
-      this.submit();
+      this.submit(submitter);
     });
+    on("reset", () => {
+      this.#forget();
+      setTimeout(() => this.#judge());
+    });
+    on("click", ({ target }) => target.closest?.("[data-signup-reveal]") && this.#reveal());
+    // An input may stand outside its form.
+    const root = form.getRootNode();
+    on("focusin", ({ target }) => target.form === form && (this.#prepared ??= this.#prepare()), root);
     on("input", ({ target }) => {
-      this.#clear(target);
+      if (target.form !== form) return;
+      this.#clear((target.name && this.#input(target.name)) || target);
       if (target === this.#input("password")) this.#judge();
       if (target !== this.#input("email")) return;
       // A limit may be that of the address.
@@ -321,9 +337,7 @@ class SignupForm {
       // Not when the field is left: what moves then makes a click on the button miss it.
       clearTimeout(this.#pause);
       this.#pause = setTimeout(() => this.#suggest(), 500);
-    });
-    on("focusin", () => (this.#prepared ??= this.#prepare()));
-    on("click", ({ target }) => target.closest?.("[data-signup-reveal]") && this.#reveal());
+    }, root);
     this.#noValidate = form.noValidate;
     form.noValidate = true;
     form.dataset.signupReady = "";
@@ -351,21 +365,23 @@ class SignupForm {
   destroy() {
     this.#listeners.abort();
     clearTimeout(this.#pause);
-    for (const input of this.#described.keys()) this.#clear(input);
+    this.#forget();
     this.#suggestion?.remove();
+    this.#alert();
+    if (!("signupAlert" in this.#box.dataset)) this.#box.remove();
     this.form.noValidate = this.#noValidate;
     delete this.form.dataset.signupReady;
     forms.delete(this.form);
   }
 
   /** Sends the form and shows what came of it. Nothing while it is under way. */
-  async submit() {
+  async submit(submitter) {
     const { form } = this;
     const seconds = Math.ceil((this.#until - Date.now()) / 1000);
     if (this.#busy) return undefined;
     // What the page itself asks for is no business of the service, and is judged before.
-    const wrong = [...form.elements].find(({ dataset, validity }) =>
-      "signupIgnore" in dataset ? validity?.valid === false : validity?.customError,
+    const wrong = [...form.elements].find(({ dataset, validity, willValidate }) =>
+      willValidate && !("signupIgnore" in dataset ? validity.valid : !validity.customError),
     );
     if (wrong) {
       wrong.reportValidity();
@@ -380,7 +396,7 @@ class SignupForm {
     form.setAttribute("aria-busy", "true");
     this.#reveal(false);
     try {
-      const result = await this.#send();
+      const result = await this.#send(submitter);
       this.#show(result);
       return result;
     } catch (error) {
@@ -392,15 +408,19 @@ class SignupForm {
     }
   }
 
-  async #send() {
-    const data = new FormData(this.form);
-    for (const { name } of this.form.querySelectorAll("[data-signup-ignore]")) data.delete(name);
+  async #send(submitter) {
+    const data = new FormData(this.form, submitter);
+    for (const { dataset, name } of this.form.elements) {
+      if ("signupIgnore" in dataset) data.delete(name);
+    }
+    const { signal } = this.#listeners;
+    const onRetry = () => this.#alert(this.texts.working, true);
+    const patience = setTimeout(onRetry, 500);
     const ahead = await this.#proof;
+    clearTimeout(patience);
     if (ahead) data.set("altcha", ahead);
     const token = await this.#score?.().catch(() => {});
     if (token) data.set("g-recaptcha-response", token);
-    const { signal } = this.#listeners;
-    const onRetry = () => this.#alert(this.texts.working, true);
     const onChallenge = () => {
       this.#emit("challenge");
       onRetry();
@@ -413,15 +433,19 @@ class SignupForm {
       this.#setKey(newKey());
       result = await post();
     }
-    // A proof and a captcha's answer are good once.
+    // A proof is good once, and so is a captcha's answer, which a form with faults does not use up: but
+    // what Auth0 alone finds, it finds after it.
     this.#proof = this.#prepared = undefined;
-    if (result.status !== "created") {
+    const { status, errors = [] } = result;
+    const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
+    if (status !== "created" && (status !== "invalid" || late)) {
       for (const widget of ["turnstile", "hcaptcha", "grecaptcha"]) {
         try {
           globalThis[widget]?.reset?.();
         } catch { /* there is none on this page */ }
       }
     }
+    if (status === "taken") this.#setKey(newKey());
     return result;
   }
 
@@ -455,9 +479,10 @@ class SignupForm {
 
   #show(result) {
     this.#alert();
-    for (const input of this.#described.keys()) this.#clear(input);
+    this.#forget();
     this.#emit("result", result);
     this.#emit(result.status, result);
+    if (this.#listeners.signal.aborted || !this.form.isConnected) return;
     const { problem, status, httpStatus, retryAfter } = result;
     const advice = problem && (problem.advice ?? problem.detail ?? problem.title ?? "");
     if (status === "created" || status === "accepted") {
@@ -466,6 +491,7 @@ class SignupForm {
       if (password) password.value = "";
       if (signupSuccess) location.assign(signupSuccess);
       else this.#alert(this.texts[status], true);
+      this.#box.focus();
       return;
     }
     if (retryAfter) this.#until = Date.now() + retryAfter * 1000;
@@ -473,15 +499,14 @@ class SignupForm {
     if (status === "taken") faults.push({ field: result.field, message: advice });
     const rest = faults.filter((fault) => !this.#place(fault));
     const lines = rest.map(({ field, message }) => `${field}: ${message}`);
-    if (status === "offline" || status === "challenge") lines.push(this.texts[status]);
+    if (status === "offline") lines.push(this.texts.offline);
     else if (!faults.length) lines.push(advice);
     if (retryAfter) lines.push(this.#wait(retryAfter));
     if (problem && httpStatus >= 500) lines.push(`${this.texts.reference}: ${problem.request_id}`);
     const links = status === "taken" || status === "unknown" ? this.#links() : [];
     if (lines.length || links.length) this.#alert(lines.join(" "), links.length > 0, links);
-    const first = this.form.querySelector("[aria-invalid=true]");
-    if (first) first.focus();
-    else this.#box?.focus();
+    const first = [...this.form.elements].find((input) => input.getAttribute("aria-invalid") === "true");
+    (first ?? this.#box).focus();
   }
 
   /** Puts a fault beside its field; false where the form has no such field. */
@@ -508,6 +533,12 @@ class SignupForm {
     input.setAttribute("aria-describedby", [...new Set([place.id, ...ids])].join(" "));
     this.#described.set(input, place);
     return true;
+  }
+
+  /** Takes everything away that is said beside the fields. */
+  #forget() {
+    for (const input of this.#described.keys()) this.#clear(input);
+    this.#suggestion?.replaceChildren();
   }
 
   #clear(input) {
@@ -545,6 +576,7 @@ class SignupForm {
     if (!box.isConnected && !box.hidden) this.form.prepend(box);
     const line = make("p", { textContent: text ?? "" });
     box.replaceChildren(line, ...links);
+    if (!box.hidden) box.scrollIntoView({ block: "nearest" });
   }
 
   /** The ways on for somebody who has an account. */
@@ -558,7 +590,7 @@ class SignupForm {
     const box = this.form.querySelector("[data-signup-rules]");
     if (!box) return;
     const rules = checkPassword("", policy.password ?? {});
-    const list = box.querySelector("ul") ?? box.appendChild(make("ul"));
+    const list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
     for (const { code } of rules) {
       const told = policy.password.rules?.find((rule) => rule.code === code)?.message;
       if (list.querySelector(`[data-rule="${code}"]`) || !told) continue;
@@ -615,7 +647,8 @@ class SignupForm {
   #input(name) {
     const bracketed = name.replace(/^user_metadata\.(.+)$/, "user_metadata[$1]");
     const found = this.form.elements.namedItem(name) ?? this.form.elements.namedItem(bracketed);
-    return found instanceof RadioNodeList ? found[0] : found;
+    if (!(found instanceof RadioNodeList)) return found;
+    return [...found].find(({ type }) => type !== "hidden") ?? found[0];
   }
 
   #wait(seconds) {
@@ -626,7 +659,7 @@ class SignupForm {
 
   /** The languages that the form asks for. */
   #lang() {
-    return this.#input("ui_locales")?.value;
+    return this.#input("ui_locales")?.value || new URL(this.url).searchParams.get("ui_locales");
   }
 
   #emit(name, detail = {}, cancelable = false) {

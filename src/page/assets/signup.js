@@ -137,7 +137,8 @@ export async function solve(challenge, signal) {
 // -------------------------------------------------------------------------------------- the wire
 
 /** Wakes after a while; rejects when it is aborted. */
-function sleep(ms, signal) {
+async function sleep(ms, signal) {
+  signal?.throwIfAborted();
   return new Promise((wake, fail) => {
     signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
     setTimeout(wake, ms);
@@ -336,7 +337,7 @@ class SignupForm {
       this.#suggestion?.replaceChildren();
       // Not when the field is left: what moves then makes a click on the button miss it.
       clearTimeout(this.#pause);
-      this.#pause = setTimeout(() => this.#suggest(), 500);
+      this.#pause = setTimeout(() => this.#suggest(), 400);
     }, root);
     this.#noValidate = form.noValidate;
     form.noValidate = true;

@@ -152,7 +152,10 @@ test("an enhancement that is taken away leaves nothing, and can be had again", a
   await page.waitForSelector("[data-rule]");
   await fill(page, { email: "a@gmail.con" });
   await page.locator(".signup-suggestion button").waitFor();
+  await answer(page, says(400, '{"code":"malformed_body","detail":"x"}', "application/problem+json"));
   await send(page);
+  await page.getByRole("alert").waitFor();
+  assert.equal((await send(page)).status, "invalid");
   const left = await page.evaluate(async (address) => {
     const { enhance } = await import(address);
     const form = document.querySelector("form");
@@ -275,7 +278,7 @@ test("a page that keeps its form from being sent keeps it", async (t) => {
 
 test("inputs outside their form, switched off or in a group, are inputs like others", async (t) => {
   const made = await Service.start({ "http.allowed_origins": shop, "user_metadata.allow": "plan" });
-  const group = ["free", "x".repeat(501)].map((plan, nth) =>
+  const group = ["x".repeat(501), "free"].map((plan, nth) =>
     `<label>${nth}<input type="radio" name="user_metadata.plan" value="${plan}"></label>`);
   const body = `<form id="f" action="${made.url}/signup" method="post" data-signup>
     ${group.join("")}<input data-signup-ignore disabled aria-label="off"><button>Join</button></form>
@@ -287,12 +290,12 @@ test("inputs outside their form, switched off or in a group, are inputs like oth
   await page.locator("[disabled]").evaluate((input) => input.setCustomValidity("no"));
   await page.fill("[name=note]", "stays at home");
   await page.fill("[name=password]", ADA.password);
-  await page.check(`[type=radio] >> nth=1`);
+  await page.check("[type=radio] >> nth=0");
   const told = await send(page);
   assert.deepEqual(told.errors.map(({ field }) => field).sort(), ["email", "user_metadata.plan"]);
   const focused = () => page.evaluate(() => document.activeElement.name);
   assert.equal(await focused(), "user_metadata.plan");
-  await page.check("[type=radio] >> nth=0");
+  await page.check("[type=radio] >> nth=1");
   assert.equal(await page.locator("[type=radio][aria-invalid]").count(), 0);
   await page.fill("[name=email]", "outside@example.com");
   assert.equal(await page.locator("[aria-invalid]").count(), 0);

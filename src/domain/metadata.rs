@@ -148,10 +148,15 @@ fn in_range(range: &RangeInclusive<i64>, number: i64) -> Result<MetadataValue, V
     if range.contains(&number) {
         Ok(MetadataValue::Integer(number))
     } else {
-        // The ends of the type are no bounds that anybody set.
-        let bound = |bound: &i64| (![i64::MIN, i64::MAX].contains(bound)).then_some(*bound);
-        Err(Violation::OutOfRange { min: bound(range.start()), max: bound(range.end()) })
+        let (min, max) = bounds(range);
+        Err(Violation::OutOfRange { min, max })
     }
+}
+
+/// The least and the greatest number, where somebody set one: the ends of the type are no bounds.
+pub fn bounds(range: &RangeInclusive<i64>) -> (Option<i64>, Option<i64>) {
+    let bound = |bound: &i64| (![i64::MIN, i64::MAX].contains(bound)).then_some(*bound);
+    (bound(range.start()), bound(range.end()))
 }
 
 /// Applies the rules to the members given; adds a fault for each that breaks one, for each key

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::params;
 use crate::abuse::{Challenges, Existence};
-use crate::domain::metadata::{MetadataKind, MetadataRule};
+use crate::domain::metadata::{self, MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
 use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Terms, Violation};
@@ -54,7 +54,7 @@ fn document(
 ) -> Document {
     let policy = json!({
         "fields": fields(rules, page, words),
-        "user_metadata": metadata(rules, page, words),
+        "user_metadata": keys(rules, page, words),
         "password": password(&rules.password, words.locale),
         "terms": rules.terms.as_ref().map(terms),
         "challenge": challenges.described(),
@@ -104,14 +104,11 @@ fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
         Field::Username => length(*rules.username.start(), *rules.username.end()),
         Field::PhoneNumber => json!({ "format": "phone", "pattern": r"^\+[0-9]{1,15}$" }),
     };
-    match bounds {
-        Value::Object(bounds) => bounds,
-        _ => Map::new(),
-    }
+    members(bounds)
 }
 
 /// The keys of `user_metadata`, each with what it takes.
-fn metadata(rules: &Rules, page: &Page, words: &Words) -> Map<String, Value> {
+fn keys(rules: &Rules, page: &Page, words: &Words) -> Map<String, Value> {
     let told = |(key, rule): (&String, &MetadataRule)| {
         let name = metadata_name(key);
         let mut told = taken(rule);
@@ -142,12 +139,21 @@ fn taken(rule: &MetadataRule) -> Map<String, Value> {
             json!({ "type": kind, "required": required, "values": values })
         }
         MetadataKind::Integer(range) => {
-            json!({ "type": kind, "required": required, "min": range.start(), "max": range.end() })
+            let mut taken = members(json!({ "type": kind, "required": required }));
+            let (min, max) = metadata::bounds(range);
+            taken.extend(min.map(|min| ("min".to_owned(), min.into())));
+            taken.extend(max.map(|max| ("max".to_owned(), max.into())));
+            taken.into()
         }
         MetadataKind::Boolean => json!({ "type": kind, "required": required }),
     };
-    match taken {
-        Value::Object(taken) => taken,
+    members(taken)
+}
+
+/// The members of an object.
+fn members(object: Value) -> Map<String, Value> {
+    match object {
+        Value::Object(members) => members,
         _ => Map::new(),
     }
 }

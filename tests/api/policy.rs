@@ -71,6 +71,7 @@ async fn labels_and_the_words_of_the_script_are_in_the_language_of_the_document(
         &file,
         "[user_metadata.keys.\"team size\"]\ntype = \"string\"\nvalues = [\"s\", \"l\"]\n\
          [user_metadata.keys.plan]\ntype = \"string\"\n\
+         [user_metadata.keys.age]\ntype = \"integer\"\nmin = 18\n\
          [page.labels]\nplan = \"Tariff\"\n\"team size\" = { de = \"Größe\", en = \"Size\" }\n\
          [page.options.\"team size\"]\ns = { en = \"Small\", de = \"Klein\" }\n",
     )
@@ -87,12 +88,15 @@ async fn labels_and_the_words_of_the_script_are_in_the_language_of_the_document(
     assert_eq!(size["label"], "Größe");
     assert_eq!(size["options"], json!({"s": "Klein", "l": "l"}));
     assert_eq!(german["user_metadata"]["plan"]["label"], "Tariff");
+    // A bound that nobody set is none.
+    let age = json!({"label": "Age", "type": "integer", "required": false, "min": 18});
+    assert_eq!(german["user_metadata"]["age"], age);
     // A language without a word of its own.
     let french = get("/signup/policy", "fr").await.json();
     assert_eq!(french["user_metadata"]["team size"]["label"], "Size");
 
     let page = get("/signup", "de").await.text;
-    let id = "id=\"user_metadata-1\" name=\"user_metadata.team size\"";
+    let id = "id=\"user_metadata-2\" name=\"user_metadata.team size\"";
     for shown in [id, ">Größe ", ">Tariff ", "<option value=\"s\">Klein</option>"] {
         assert!(page.contains(shown), "{shown} in {page}");
     }

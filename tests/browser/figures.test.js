@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADA, Service, browser, fill, open } from "./support.js";
+import { Service, browser, open } from "./support.js";
 
 const chromium = await browser();
 const service = await Service.start();
@@ -44,21 +44,6 @@ test("the page is two requests and few bytes", async (t) => {
   const total = sent.reduce((sum, { bytes }) => sum + bytes, 0);
   t.diagnostic(`in all: ${total} bytes`);
   assert.ok(total <= 24 * 1024, `${total} bytes`);
-  assert.equal(await shift(), 0);
-});
-
-test("what faults move, they move with the click", async (t) => {
-  const { page, shift } = await measured(t);
-  await page.goto(form);
-  await fill(page, { ...ADA, email: "nope", password: "abc" });
-  const told = page.nextResult();
-  await page.click("button[type=submit]");
-  assert.equal((await told).status, "invalid");
-  await page.locator("#email[aria-invalid=true]").waitFor();
-  // Two frames, so that a shift would have been told.
-  await page.evaluate(() => new Promise((drawn) => {
-    requestAnimationFrame(() => requestAnimationFrame(drawn));
-  }));
   assert.equal(await shift(), 0);
 });
 

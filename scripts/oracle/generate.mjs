@@ -1,4 +1,4 @@
-// Asks every input of the packages and writes their answers: node generate.mjs <folder>.
+// Runs the packages on every input and writes their results: node generate.mjs <folder>.
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -12,11 +12,11 @@ import { isAccepted, isAcceptedByNewest, wasAcceptedIn2019 } from "./schema.mjs"
 
 const folder = process.argv[2];
 
-/** JSON in ASCII, since half of the inputs cannot be seen or would turn the line around. */
+/** JSON in ASCII, since half of the inputs are invisible or would reverse the line's direction. */
 const ascii = (value) =>
   JSON.stringify(value).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-/** One vector a line, so that a change shows as the lines that changed. */
+/** One vector a line, so that a diff shows only the changed vectors. */
 const lines = (vectors) => `[\n${vectors.map(ascii).join(",\n")}\n]`;
 
 function write(name, text) {
@@ -25,7 +25,7 @@ function write(name, text) {
 
 mkdirSync(folder, { recursive: true });
 
-// An address is sent, and so judged, in lower case.
+// An address is lower-cased before it is validated and sent.
 const emailVectors = emails().map((input) => {
   const kept = input.toLowerCase();
   return isAccepted("email", kept) ? { input, accepted: true, kept } : { input, accepted: false };

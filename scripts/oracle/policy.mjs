@@ -1,5 +1,5 @@
-// What a password fails: asked of password-sheriff with the rules of auth0-password-policies, and
-// of a reference written here for the two rules that those packages have no code for.
+// The rules that a password fails, according to password-sheriff with the rules of
+// auth0-password-policies, and to a reference written here for the two rules that they lack.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -28,7 +28,7 @@ function rulesOf({ level, min_length, complexity }) {
   return min_length ? { ...rules, length: { minLength: min_length } } : rules;
 }
 
-/** One unmet rule of password-sheriff in the words of this project. */
+/** One unmet rule of password-sheriff, as this project's error code and numbers. */
 function translated({ code, format, items }) {
   const types = (unmetOnly) =>
     items.filter((item) => !unmetOnly || !item.verified).map((item) => TYPE_NAMES[item.code]);
@@ -52,7 +52,7 @@ function translated({ code, format, items }) {
   }
 }
 
-/** Lower case character by character: a word is compared without regard to where it stands. */
+/** Lower case, character by character, since whole-string lowercasing depends on neighbours (Σ). */
 const folded = (text) => [...text].map((character) => character.toLowerCase()).join("");
 
 const LEGACY_FIELDS = [

@@ -14,7 +14,7 @@ export function randomFrom(seed) {
   return { below, pick, chance: (share) => next() < share };
 }
 
-/** Characters at which the packages' classes begin or end, or which JavaScript and Rust read apart. */
+/** Characters at the edges of the packages' classes, or that JavaScript and Rust treat differently. */
 export const EDGES = [
   0x00, 0x01, 0x08, 0x09, 0x0a, 0x0b, 0x0d, 0x1f, 0x20, 0x22, 0x25, 0x2b, 0x2d, 0x2e, 0x2f, 0x3a, 0x3c, 0x3e,
   0x40, 0x5b, 0x5c, 0x5d, 0x5f, 0x7e, 0x7f, 0x80, 0x85, 0x9f, 0xa0, 0xa1, 0xa8, 0xa9, 0xaa, 0xad, 0xb5,
@@ -25,7 +25,7 @@ export const EDGES = [
   0xe0001, 0x10ffff,
 ].map((point) => String.fromCodePoint(point));
 
-/** The text with one to three characters put in, taken out, doubled or replaced. */
+/** The text with one to three characters inserted, removed, doubled or replaced. */
 export function mutate(random, text, alphabet) {
   let characters = [...text];
   for (let count = 1 + random.below(3); count > 0; count -= 1) {

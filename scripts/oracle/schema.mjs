@@ -1,5 +1,5 @@
-// The part of Auth0's CreateUserRequestContent that a form can fill, and z-schema's answers to it
-// in three readings.
+// The part of Auth0's CreateUserRequestContent that a form can fill, and the results of three
+// versions of z-schema for it.
 
 import ZSchemaToday from "z-schema";
 import ZSchema2019 from "z-schema-2019";
@@ -27,27 +27,27 @@ const SCHEMA = {
 
 const reporter = errors.init({ contextMessage: "Payload validation error:" });
 
-/** Whether a create-user body with that one field passes; a refusal must be about the field. */
+/** Returns true when a create-user body with that one field passes. A rejection must name the field. */
 function accepts(validator, field, value) {
   if (validator.validate({ connection: "c", [field]: value }, SCHEMA)) {
     return true;
   }
   const message = reporter.extractMessage({ report: { errors: validator.getLastErrors() } });
   if (!message.includes(`on property ${field}`)) {
-    throw new Error(`refused for another reason: ${message}`);
+    throw new Error(`rejected for another reason: ${message}`);
   }
   return false;
 }
 
-/** z-schema 6 with validator 13.15: what the vectors hold. */
+/** z-schema 6 with validator 13.15: the source of the vectors. */
 const today = new ZSchemaToday();
 export const isAccepted = (field, value) => accepts(today, field, value);
 
-/** z-schema 3 with validator 10: what the recordings of 2018 and 2019 were answered by. */
+/** z-schema 3 with validator 10: the versions behind the recordings of 2018 and 2019. */
 const in2019 = new ZSchema2019();
 export const wasAcceptedIn2019 = (field, value) => accepts(in2019, field, value);
 
-/** z-schema 12, which judges e-mail addresses by another rule than every version before. */
+/** z-schema 12, whose rule for e-mail addresses differs from that of every earlier version. */
 const newest = ZSchemaNewest.create({ safe: true });
 export const isAcceptedByNewest = (field, value) =>
   newest.validate({ connection: "c", [field]: value }, { ...SCHEMA }).valid;

@@ -1,4 +1,4 @@
-// E-mail addresses to judge: hand-picked hostile ones, every local part with every domain, and
+// E-mail addresses to validate: hand-picked hostile ones, local parts and domains in many pairs, and
 // mutations of both.
 
 import { EDGES, distinct, mutate, randomFrom } from "../random.mjs";

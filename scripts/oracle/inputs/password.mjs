@@ -1,5 +1,5 @@
-// Policies and passwords to judge: every level with and without a minimum of its own, flexible
-// policies in every mix of options, and passwords around every rule.
+// Policies and passwords to validate: every level with and without a minimum length, flexible
+// policies with every mix of options, and passwords at the edge of every rule.
 
 import { EDGES, distinct, mutate, randomFrom } from "../random.mjs";
 
@@ -8,7 +8,7 @@ const TYPES = ["lowercase", "uppercase", "number", "special"];
 /** Every subset of the four types, the empty one first. */
 const SUBSETS = Array.from({ length: 16 }, (_, bits) => TYPES.filter((_, at) => bits & (1 << at)));
 
-/** Policies by name, in the words of Auth0's connection options. */
+/** Policies by name, with the keys of Auth0's connection options. */
 export function policies() {
   const named = {};
   for (const level of ["none", "low", "fair", "good", "excellent"]) {
@@ -45,7 +45,7 @@ export function policies() {
   return named;
 }
 
-/** The person that every password of a personal-information policy is judged beside. */
+/** The user whose data a personal-information policy looks for in a password. */
 export const PROFILE = {
   email: "ada.byron+news@example.com",
   name: "Ada Lovelace",
@@ -88,7 +88,7 @@ export function passwords(common) {
     const letters = [...random.pick(ALPHABETS), ...random.pick(ALPHABETS)];
     return Array.from({ length: 1 + random.below(18) }, () => random.pick(letters)).join("");
   });
-  // A walk by ones, twos and repeats through letters and digits: runs of every length and turn.
+  // A walk by ones, twos and repeats through letters and digits: sequences of every length and direction.
   const walks = Array.from({ length: 400 }, () => {
     let unit = random.pick([..."amzAMZ059"]).charCodeAt(0);
     return Array.from({ length: 2 + random.below(8) }, () => {

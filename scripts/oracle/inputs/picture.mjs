@@ -1,4 +1,4 @@
-// Picture URLs to judge: schemes, credentials, hosts, ports and tails in every mix, hand-picked
+// Picture URLs to validate: mixes of schemes, credentials, hosts, ports and tails, hand-picked
 // hostile ones, and mutations.
 
 import { EDGES, distinct, mutate, randomFrom } from "../random.mjs";

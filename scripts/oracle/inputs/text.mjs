@@ -1,4 +1,4 @@
-// Names, usernames and phone numbers to judge. Long texts are given as a unit and a count.
+// Names, usernames and phone numbers to validate. Long texts are given as a unit and a count.
 
 import { EDGES, distinct, mutate, randomFrom } from "../random.mjs";
 

@@ -1,5 +1,5 @@
-# The service in an image of its own files and nothing else. docs/decisions/0001-image.md says why.
-# scripts/image-smoke runs these steps without an engine.
+# An image with the service's own files and nothing else. docs/decisions/0001-image.md has the reasons.
+# scripts/image-smoke runs these steps without a container engine.
 
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
@@ -21,13 +21,13 @@ ENTRYPOINT ["/auth0-emulator"]
 
 FROM scratch
 COPY --from=build /image /
-# The SQLite ledger and its key, where no PostgreSQL is named: the one place that is written to.
+# The SQLite ledger and its key, unless PostgreSQL is configured. The only writable path.
 COPY --from=build --chown=65532:65532 /image/data /data
 VOLUME /data
 # One line each: scripts/image-smoke reads ENV, USER, HEALTHCHECK, ENTRYPOINT and CMD from here.
 ENV SIGNUP__HTTP__HOST=0.0.0.0 SIGNUP__ADMIN__HOST=0.0.0.0 DATABASE_URL=sqlite:///data/signup.db
 USER 65532:65532
-# Probes and metrics on 9090 are for the cluster's own network.
+# Probes and metrics on 9090 are only for the cluster's own network.
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/auth0-signup", "healthcheck"]
 ENTRYPOINT ["/auth0-signup"]

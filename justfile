@@ -1,6 +1,6 @@
-# What people type, for those who have `just`. Everything works without it: see CONTRIBUTING.md.
+# Shortcuts for those who have `just`. Everything works without it: see CONTRIBUTING.md.
 
-# What can be done here
+# List the recipes
 default:
     @just --list
 
@@ -8,11 +8,11 @@ default:
 demo *arguments:
     cargo run --release -- demo {{ arguments }}
 
-# All checks, or the steps named
+# All checks, or the named steps
 test *steps:
     scripts/test {{ steps }}
 
-# The tests alone; arguments go to nextest
+# Only the tests; arguments go to nextest
 t *arguments:
     cargo nextest run --workspace {{ arguments }}
 
@@ -25,7 +25,7 @@ lint:
 doc:
     cargo doc --workspace --no-deps --document-private-items --open
 
-# Write the vectors anew from the packages that Auth0 validates with
+# Regenerate the test vectors from the packages that Auth0 validates with
 vectors:
     scripts/oracle/run
 

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{
-    self, Access, AttemptId, Basis, Candidates, Digest, Finish, Ledger, NewAttempt, NewKey,
-    PinnedUserId, Toll, Verdict,
+    self, Access, AdmissionCost, AttemptId, Basis, Digest, DigestPair, FinishAttempt, Ledger,
+    NewAttempt, NewKey, PinnedUserId, Resolution,
 };
 use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;
@@ -46,36 +46,36 @@ fn settings(database: Database, synchronous: Synchronous, writers: usize) -> Led
     }
 }
 
-fn candidates() -> Candidates {
-    Candidates { current: Digest::from_bytes(rand::random()), previous: None }
+fn candidates() -> DigestPair {
+    DigestPair { current: Digest::from_bytes(rand::random()), previous: None }
 }
 
 /// A beginning, a millisecond after the one before it.
-fn attempt(key: Candidates) -> NewAttempt {
+fn attempt(key: DigestPair) -> NewAttempt {
     static MILLIS: AtomicU64 = AtomicU64::new(0);
-    let begun_at = NOW + Duration::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
-    let expires_at = begun_at + Duration::from_hours(24);
+    let started_at = NOW + Duration::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
+    let expires_at = started_at + Duration::from_hours(24);
     NewAttempt {
-        id: AttemptId::new(begun_at),
+        id: AttemptId::new(started_at),
         email: Digest::from_bytes(rand::random()),
         key: Some(NewKey { key, binding: Digest::from_bytes(rand::random()), expires_at }),
         user_id: PinnedUserId::random(),
-        request_id: AttemptId::new(begun_at).to_string(),
+        request_id: AttemptId::new(started_at).to_string(),
         terms: None,
-        begun_at,
-        leased_until: begun_at + Duration::from_secs(30),
-        toll: Toll::default(),
+        started_at,
+        leased_until: started_at + Duration::from_secs(30),
+        toll: AdmissionCost::default(),
     }
 }
 
-fn created(attempt: &NewAttempt) -> Finish {
-    Finish {
-        basis: Basis::Seen,
+fn created(attempt: &NewAttempt) -> FinishAttempt {
+    FinishAttempt {
+        basis: Basis::Observed,
         id: attempt.id,
-        verdict: Verdict::Created { user_id: None },
+        verdict: Resolution::Created { user_id: None },
         code: "created",
         auth0_request_id: Some("1fa9c4f4d3fd7b2a1f5e".to_owned()),
-        finished_at: attempt.begun_at + Duration::from_millis(300),
+        finished_at: attempt.started_at + Duration::from_millis(300),
     }
 }
 
@@ -166,14 +166,14 @@ async fn all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         .await;
     }
     let settler = Arc::clone(ledger);
-    measure(&format!("{what}: begin + claim_open + release"), 1, time, move || {
+    measure(&format!("{what}: begin + claim_due + release"), 1, time, move || {
         let ledger = Arc::clone(&settler);
         async move {
             let new = NewAttempt { key: None, ..attempt(candidates()) };
             let owner = Uuid::from_u128(7);
             ledger.begin(new.clone()).await.unwrap();
             let claimed =
-                ledger.claim_open(owner, new.leased_until, Duration::from_secs(9), 50).await;
+                ledger.claim_due(owner, new.leased_until, Duration::from_secs(9), 50).await;
             for row in claimed.unwrap() {
                 ledger.release(row.id, owner, None).await.unwrap();
             }
@@ -222,7 +222,7 @@ async fn main() {
         let settings = settings(database, synchronous, writers);
         let digests = ledger::digests(&settings).unwrap();
         let unseen = LedgerMetrics::default();
-        let opened = ledger::open(&settings, &digests, Access::Serve, NOW, &lifecycle, &unseen);
+        let opened = ledger::open(&settings, &digests, Access::Service, NOW, &lifecycle, &unseen);
         let ledger = opened.await.unwrap();
         println!("{synchronous:?}");
         if synchronous == Synchronous::Normal {

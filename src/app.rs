@@ -11,20 +11,20 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::csrf::ConfigError;
 
-use crate::abuse::{Challenges, Existence, Gate, Limits, Proxies};
+use crate::abuse::{Challenges, Existence, Limits, Proxies, SignupSwitch};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
-    Auth0Settings, Database, HttpSettings, LedgerSettings, LockSettings, OriginSettings, Settings,
-    SignupSettings,
+    Auth0CompatSettings, Auth0Settings, Database, HttpSettings, LedgerSettings, OriginSettings,
+    Settings, SignupSettings,
 };
-use crate::http::server::{Deadlines, Server, listen, room_for};
-use crate::http::{self, Lock, Origins, Parts, Stages};
-use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_unsettled};
+use crate::http::server::{Deadlines, Server, listen, raise_fd_limit};
+use crate::http::{self, Auth0Compat, Origins, Parts, SignupPipeline};
+use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_regularly};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
 use crate::readiness::Readiness;
-use crate::signup::{self, Signups, Times};
+use crate::signup::{self, Signups, Timeouts};
 use crate::telemetry::{HttpMetrics, Metrics};
 use crate::texts;
 
@@ -88,7 +88,7 @@ impl StartError {
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
-                | OpenError::OtherKey
+                | OpenError::WrongSecret
                 | OpenError::Pending(_) => true,
                 OpenError::Unavailable(_) => false,
             },
@@ -116,7 +116,7 @@ impl App {
             language,
             gate,
             limits,
-            lock,
+            auth0_compat,
             terms,
             log: _,
         } = settings;
@@ -125,14 +125,15 @@ impl App {
         let lifecycle = Lifecycle::new();
         let metrics = Arc::new(Metrics::new());
         let digests = Arc::new(ledger::digests(&kept)?);
-        let (access, now) = (Access::Serve, clock.now());
+        let (access, now) = (Access::Service, clock.now());
         let opened = ledger::open(&kept, &digests, access, now, &lifecycle, metrics.ledger());
         let ledger = opened.await?;
-        lifecycle.spawn_background(count_unsettled(Arc::clone(&ledger), Arc::clone(&clock)));
+        lifecycle
+            .spawn_background(count_pending_regularly(Arc::clone(&ledger), Arc::clone(&clock)));
         let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
         let client = Client::start(&auth0, terms, clock_of, metrics_of, &lifecycle)?;
         let client = Arc::new(client);
-        let signups = Signups::new(signup::Parts {
+        let signups = Signups::new(signup::Deps {
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
             digests: Arc::clone(&digests),
@@ -165,13 +166,13 @@ impl App {
         let told = Existence::new(&existence);
         let policy = Arc::new(http::Policy::new(&rules, &challenges, &told, &page));
         let parts = Parts {
-            stages: Arc::new(Stages {
-                gate: Gate::new(gate, Arc::clone(&metrics)),
+            stages: Arc::new(SignupPipeline {
+                gate: SignupSwitch::new(gate, Arc::clone(&metrics)),
                 origins: origins(&http.origins)?,
                 rules,
                 challenges: Arc::clone(&challenges),
                 limits: Arc::new(limits),
-                lock: lock_of(lock.as_ref()),
+                auth0_compat: auth0_compat_of(auth0_compat.as_ref()),
                 existence: told,
                 signups,
                 metrics: Arc::clone(&metrics),
@@ -184,7 +185,7 @@ impl App {
             page,
             challenges,
             policy,
-            lock: lock.is_some(),
+            auth0_compat: auth0_compat.is_some(),
             language,
             proxies: Arc::clone(&proxies),
         };
@@ -228,7 +229,7 @@ impl App {
         let (listener, router) = public;
         let public = Server {
             listener,
-            max_connections: room_for(http.max_connections),
+            max_connections: raise_fd_limit(http.max_connections),
             max_connections_per_address: http.max_connections_per_address,
             deadlines,
             proxies: Arc::clone(&proxies),
@@ -272,11 +273,11 @@ impl App {
     }
 }
 
-fn lock_of(settings: Option<&LockSettings>) -> Lock {
-    Lock {
-        client_ids: settings.iter().flat_map(|lock| lock.client_ids.iter().cloned()).collect(),
-        connection: settings.and_then(|lock| lock.connection.clone()),
-        without_challenge: settings.is_some_and(|lock| lock.without_challenge),
+fn auth0_compat_of(settings: Option<&Auth0CompatSettings>) -> Auth0Compat {
+    Auth0Compat {
+        client_ids: settings.iter().flat_map(|compat| compat.client_ids.iter().cloned()).collect(),
+        connection: settings.and_then(|compat| compat.connection.clone()),
+        without_challenge: settings.is_some_and(|compat| compat.without_challenge),
     }
 }
 
@@ -285,9 +286,9 @@ fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
     Origins::new(settings.allowed.iter().chain(&settings.own), settings.required)
 }
 
-fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Times {
+fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Timeouts {
     let attempt = auth0.timeout.mul_f64(ATTEMPT);
-    Times {
+    Timeouts {
         key_lifetime: ledger.key_lifetime,
         twin_wait: signup.twin_wait,
         retry: auth0.timeout,

@@ -9,7 +9,7 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request};
 
 use crate::abuse::forwarded::{Hop, hops};
-use crate::auth0::answer::classify;
+use crate::auth0::classify::classify;
 use crate::config::ForwardedHeader;
 use crate::domain::Rules;
 use crate::domain::submission::Submission;

@@ -9,18 +9,18 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::captcha::{Captcha, CaptchaFault};
-use super::evidence::Evidence;
-use super::form_token::{Filled, FormToken};
+use super::client_signals::ClientSignals;
+use super::form_token::{FillTime, FormToken};
+use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
-use super::permits::Permits;
 use super::pressure::Pressure;
-use super::work::{ProofOfWork, Strength};
+use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
-use crate::config::{ChallengeSettings, Fail, LimitSettings, Required};
+use crate::config::{ChallengeSettings, LimitSettings, OnUnavailable, Required};
 use crate::domain::submission::Submission;
-use crate::ledger::{Digests, Rate, Redemption};
+use crate::ledger::{Digests, ProofUse, Rate};
 use crate::lifecycle::Lifecycle;
-use crate::signup::{Done, Outcome, Refusal};
+use crate::signup::{Done, Outcome, Rejection};
 use crate::telemetry::{Metrics, chain};
 
 /// Asks for proofs and judges them.
@@ -33,9 +33,9 @@ pub struct Challenges {
     /// `None` unless it decides.
     pressure: Option<Pressure>,
     /// `None` where there is none.
-    slow_lane: Option<Permits>,
+    slow_lane: Option<KeyedLimiter>,
     /// Challenges given out.
-    pub(super) issued: Permits,
+    pub(super) issued: KeyedLimiter,
     /// Networks that are asked for nothing under pressure.
     exempt: Vec<IpNet>,
     pub(super) clock: Arc<dyn Clock>,
@@ -92,7 +92,7 @@ impl Challenges {
     ) -> Result<Self, reqwest::Error> {
         const HOUR: Duration = Duration::from_hours(1);
         const MINUTE: Duration = Duration::from_mins(1);
-        let (slow, issued) = (settings.slow_lane_per_hour, settings.work.per_minute.max(1));
+        let (slow, issued) = (settings.without_proof_per_hour, settings.work.per_minute.max(1));
         let most = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
         Ok(Self {
@@ -103,9 +103,9 @@ impl Challenges {
                 .then(|| Pressure::new(settings.adaptive, most, metrics.limiter("pressure"))),
             slow_lane: (adaptive && slow > 0).then(|| {
                 let rate = Rate { burst: slow, every: HOUR / slow };
-                Permits::new(rate, most, metrics.limiter("slow_lane"))
+                KeyedLimiter::new(rate, most, metrics.limiter("slow_lane"))
             }),
-            issued: Permits::new(
+            issued: KeyedLimiter::new(
                 Rate { burst: issued, every: MINUTE / issued },
                 most,
                 metrics.limiter("challenges"),
@@ -133,10 +133,10 @@ impl Challenges {
     }
 
     /// What a form says of who filled it in.
-    pub fn evidence(&self, form: &Submission<'_>) -> Evidence {
+    pub fn evidence(&self, form: &Submission<'_>) -> ClientSignals {
         let captcha = self.settings.captcha.as_ref().map(|captcha| captcha.provider);
         let tokens = self.settings.fill_time.is_some();
-        Evidence::of(form, self.honeypot(), captcha, tokens)
+        ClientSignals::of(form, self.honeypot(), captcha, tokens)
     }
 
     /// Decides whether an attempt from this address may go on, and with which proof.
@@ -145,9 +145,9 @@ impl Challenges {
     /// When it has to bring a proof, or another one.
     pub async fn admit(
         &self,
-        evidence: Evidence,
+        evidence: ClientSignals,
         address: IpAddr,
-    ) -> Result<Option<Redemption>, Refusal> {
+    ) -> Result<Option<ProofUse>, Rejection> {
         let admitted = self.judge(evidence, address).await;
         if let Some(pressure) = self.pressure_of(address) {
             pressure.attempt(address.into(), admitted.is_err(), Instant::now());
@@ -157,7 +157,7 @@ impl Challenges {
 
     /// Hears what came of an attempt from this address that was admitted.
     pub fn came_to(&self, done: &Done, address: IpAddr) {
-        if matches!(done.outcome, Outcome::Refused(Refusal::ProofUsed)) {
+        if matches!(done.outcome, Outcome::Refused(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
         if done.replayed {
@@ -167,14 +167,14 @@ impl Challenges {
         match &done.outcome {
             Outcome::EmailTaken
             | Outcome::UsernameTaken
-            | Outcome::Refused(Refusal::Limited { .. } | Refusal::ProofUsed) => {
+            | Outcome::Refused(Rejection::Limited { .. } | Rejection::ProofUsed) => {
                 pressure.refused(address.into(), Instant::now());
             }
             // Counted when it was refused, or nothing that tells a robot.
             Outcome::Refused(
-                Refusal::ChallengeRequired
-                | Refusal::ChallengeFailed
-                | Refusal::ChallengeUnavailable,
+                Rejection::ChallengeRequired
+                | Rejection::ChallengeFailed
+                | Rejection::ChallengeUnavailable,
             )
             | Outcome::Created(_)
             | Outcome::PasswordRefused(_)
@@ -183,7 +183,7 @@ impl Challenges {
             | Outcome::Internal
             | Outcome::Unreachable { .. }
             | Outcome::Unknown
-            | Outcome::LedgerDown
+            | Outcome::LedgerUnavailable
             | Outcome::Abandoned
             | Outcome::KeyReused
             | Outcome::InProgress => {}
@@ -191,7 +191,7 @@ impl Challenges {
     }
 
     /// How strong a proof this address is to bring now; `None` where none is needed.
-    pub(super) fn strength(&self, address: IpAddr) -> Option<Strength> {
+    pub(super) fn strength(&self, address: IpAddr) -> Option<Difficulty> {
         self.pressure_of(address)?.of(address.into(), Instant::now())
     }
 
@@ -204,9 +204,9 @@ impl Challenges {
 
     async fn judge(
         &self,
-        evidence: Evidence,
+        evidence: ClientSignals,
         address: IpAddr,
-    ) -> Result<Option<Redemption>, Refusal> {
+    ) -> Result<Option<ProofUse>, Rejection> {
         let now = self.clock.now();
         let robot = self.robot(&evidence, now);
         let reason = robot.or_else(|| self.reason(address));
@@ -217,7 +217,7 @@ impl Challenges {
         let proof = match &self.captcha {
             None => self.work.judge(proof.expose_secret(), now).map_err(|fault| {
                 self.metrics.challenges().failed(fault.name());
-                Refusal::ChallengeFailed
+                Rejection::ChallengeFailed
             })?,
             Some(captcha) => match self.ask(captcha, &proof, now, reason, robot.is_some()).await? {
                 Some(proof) => proof,
@@ -229,7 +229,7 @@ impl Challenges {
     }
 
     /// Whether the form looks like a robot's.
-    fn robot(&self, evidence: &Evidence, now: Duration) -> Option<Reason> {
+    fn robot(&self, evidence: &ClientSignals, now: Duration) -> Option<Reason> {
         if evidence.trapped {
             return Some(Reason::Honeypot);
         }
@@ -237,10 +237,10 @@ impl Challenges {
             return self.settings.form_token_required.then_some(Reason::NoToken);
         };
         match self.form_tokens.read(token, now) {
-            Filled::InTime => None,
-            Filled::TooSoon => Some(Reason::TooSoon),
-            Filled::TooLate => Some(Reason::TooLate),
-            Filled::Forged => Some(Reason::ForgedToken),
+            FillTime::InTime => None,
+            FillTime::TooSoon => Some(Reason::TooSoon),
+            FillTime::TooLate => Some(Reason::TooLate),
+            FillTime::Forged => Some(Reason::ForgedToken),
         }
     }
 
@@ -254,14 +254,14 @@ impl Challenges {
 
     /// An attempt that brings no proof and needs one: the slow lane, for people who cannot, unless
     /// it looks like a robot's.
-    fn without(&self, reason: Reason, address: IpAddr) -> Result<(), Refusal> {
+    fn without(&self, reason: Reason, address: IpAddr) -> Result<(), Rejection> {
         let lane = self.slow_lane.as_ref().filter(|_| reason == Reason::Pressure);
         if lane.is_some_and(|lane| lane.spend(Network::from(address).bits()).is_ok()) {
-            self.metrics.challenges().slow_lane();
+            self.metrics.challenges().skipped();
             return Ok(());
         }
         self.metrics.challenges().required(reason.name());
-        Err(Refusal::ChallengeRequired)
+        Err(Rejection::ChallengeRequired)
     }
 
     /// Asks the captcha service; `None` where the attempt goes on without a proof.
@@ -272,14 +272,14 @@ impl Challenges {
         now: Duration,
         reason: Option<Reason>,
         robot: bool,
-    ) -> Result<Option<Redemption>, Refusal> {
+    ) -> Result<Option<ProofUse>, Rejection> {
         let provider = captcha.settings().provider.name();
         let metrics = self.metrics.challenges();
         let goes_on = match captcha.judge(token.expose_secret(), now).await {
             Ok(proof) => return Ok(Some(proof)),
             Err(CaptchaFault::Refused(fault)) => {
                 metrics.failed(fault.name());
-                return Err(Refusal::ChallengeFailed);
+                return Err(Rejection::ChallengeFailed);
             }
             Err(CaptchaFault::Misconfigured(code)) => {
                 tracing::error!(
@@ -296,7 +296,7 @@ impl Challenges {
             }
             Err(CaptchaFault::Unavailable(why)) => {
                 metrics.unavailable("captcha");
-                let open = captcha.settings().fail == Fail::Open && !robot;
+                let open = captcha.settings().on_unavailable == OnUnavailable::Allow && !robot;
                 let fail = if open { "open" } else { "closed" };
                 tracing::warn!(
                     provider,
@@ -314,7 +314,7 @@ impl Challenges {
                 metrics.fail_open();
                 Ok(None)
             }
-            Some(_) => Err(Refusal::ChallengeUnavailable),
+            Some(_) => Err(Rejection::ChallengeUnavailable),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::pace::Pace;
+use super::timing_floor::TimingFloor;
 use crate::config;
 use crate::signup::{Done, Outcome};
 
@@ -12,7 +12,7 @@ pub enum Existence {
     /// They are.
     Reveal,
     /// New and known addresses are answered alike: in words, and in time.
-    Uniform(Pace),
+    Uniform(TimingFloor),
 }
 
 impl Existence {
@@ -20,7 +20,9 @@ impl Existence {
     pub const fn new(settings: &config::Existence) -> Self {
         match settings {
             config::Existence::Reveal => Self::Reveal,
-            config::Existence::Uniform(uniform) => Self::Uniform(Pace::new(uniform.first_pace)),
+            config::Existence::Uniform(uniform) => {
+                Self::Uniform(TimingFloor::new(uniform.first_pace))
+            }
         }
     }
 

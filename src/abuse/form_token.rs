@@ -27,7 +27,7 @@ pub struct FormToken {
 
 /// What a token says of the form that it came with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Filled {
+pub enum FillTime {
     /// In a time that a person takes.
     InTime,
     /// Sooner than a person can.
@@ -65,14 +65,14 @@ impl FormToken {
     }
 
     /// What the token says at this time.
-    pub fn read(&self, token: &str, now: Duration) -> Filled {
-        let Some(allowed) = &self.age else { return Filled::InTime };
-        let Some(issued_at) = self.issued_at(token) else { return Filled::Forged };
+    pub fn read(&self, token: &str, now: Duration) -> FillTime {
+        let Some(allowed) = &self.age else { return FillTime::InTime };
+        let Some(issued_at) = self.issued_at(token) else { return FillTime::Forged };
         // A replica whose clock is ahead may have issued it: that is no age at all.
         match now.saturating_sub(issued_at) {
-            age if age < *allowed.start() => Filled::TooSoon,
-            age if age > *allowed.end() => Filled::TooLate,
-            _ => Filled::InTime,
+            age if age < *allowed.start() => FillTime::TooSoon,
+            age if age > *allowed.end() => FillTime::TooLate,
+            _ => FillTime::InTime,
         }
     }
 
@@ -119,11 +119,11 @@ mod tests {
         let token = tokens.issue(NOW);
         assert_eq!(token.len(), LENGTH);
         let after = |age| tokens.read(&token, NOW + age);
-        assert_eq!(after(Duration::ZERO), Filled::TooSoon);
-        assert_eq!(after(SECOND), Filled::InTime);
-        assert_eq!(after(HOUR), Filled::InTime);
-        assert_eq!(after(HOUR + SECOND), Filled::TooLate);
-        assert_eq!(tokens.read(&token, Duration::ZERO), Filled::TooSoon);
+        assert_eq!(after(Duration::ZERO), FillTime::TooSoon);
+        assert_eq!(after(SECOND), FillTime::InTime);
+        assert_eq!(after(HOUR), FillTime::InTime);
+        assert_eq!(after(HOUR + SECOND), FillTime::TooLate);
+        assert_eq!(tokens.read(&token, Duration::ZERO), FillTime::TooSoon);
     }
 
     #[test]
@@ -131,10 +131,10 @@ mod tests {
         let tokens = tokens("k", None);
         let first = tokens.issue(NOW);
         let corrected = tokens.reissue(Some(&first), NOW + SECOND);
-        assert_eq!(tokens.read(&corrected, NOW + SECOND), Filled::InTime);
+        assert_eq!(tokens.read(&corrected, NOW + SECOND), FillTime::InTime);
         for strange in [None, Some("x"), Some(&*tokens_of_another().issue(NOW))] {
             let token = tokens.reissue(strange, NOW);
-            assert_eq!(tokens.read(&token, NOW), Filled::TooSoon, "{strange:?}");
+            assert_eq!(tokens.read(&token, NOW), FillTime::TooSoon, "{strange:?}");
         }
     }
 
@@ -151,11 +151,11 @@ mod tests {
             let mut changed = token.clone();
             let other = if &token[at..=at] == "A" { "B" } else { "A" };
             changed.replace_range(at..=at, other);
-            assert_eq!(tokens.read(&changed, later), Filled::Forged, "{at}");
+            assert_eq!(tokens.read(&changed, later), FillTime::Forged, "{at}");
         }
         for forged in ["", "é", &token[1..], &format!("{token}A"), &tokens_of_another().issue(NOW)]
         {
-            assert_eq!(tokens.read(forged, later), Filled::Forged, "{forged}");
+            assert_eq!(tokens.read(forged, later), FillTime::Forged, "{forged}");
         }
     }
 
@@ -163,8 +163,8 @@ mod tests {
     fn the_previous_secret_is_still_known_and_no_age_looks_at_nothing() {
         let before = tokens("k", None).issue(NOW);
         let rotated = tokens("l", Some("k"));
-        assert_eq!(rotated.read(&before, NOW + SECOND), Filled::InTime);
+        assert_eq!(rotated.read(&before, NOW + SECOND), FillTime::InTime);
         let digests = Digests::new(&"k".repeat(32).into(), None);
-        assert_eq!(FormToken::new(&digests, None).read("x", NOW), Filled::InTime);
+        assert_eq!(FormToken::new(&digests, None).read("x", NOW), FillTime::InTime);
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Gcra {
 
 /// How a bucket stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct BucketState {
     /// The permits that are left.
     pub(super) left: u64,
     /// Until there is one more.
@@ -36,7 +36,7 @@ impl Gcra {
     ///
     /// # Errors
     /// How it stands, when there is none.
-    pub(super) fn spend(self, until: u64, now: u64) -> Result<(u64, Standing), Standing> {
+    pub(super) fn spend(self, until: u64, now: u64) -> Result<(u64, BucketState), BucketState> {
         let next = until.max(now).saturating_add(self.every);
         if next > now.saturating_add(self.most) {
             return Err(self.standing(until, now));
@@ -45,7 +45,7 @@ impl Gcra {
     }
 
     /// How a bucket stands that is spent until then.
-    pub(super) fn standing(self, until: u64, now: u64) -> Standing {
+    pub(super) fn standing(self, until: u64, now: u64) -> BucketState {
         let ahead = until.saturating_sub(now);
         let room = self.most.saturating_sub(ahead);
         let left = room / self.every;
@@ -54,7 +54,7 @@ impl Gcra {
             0 => ahead.saturating_add(self.every).saturating_sub(self.most),
             _ => ahead % self.every,
         };
-        Standing { left, more_in: Duration::from_micros(more_in) }
+        BucketState { left, more_in: Duration::from_micros(more_in) }
     }
 
     /// Until when a bucket is spent that has its next permit after that wait.
@@ -71,8 +71,8 @@ mod tests {
     const SECOND: u64 = 1_000_000;
     const RATE: Rate = Rate { burst: 3, every: Duration::from_secs(10) };
 
-    fn standing(left: u64, seconds: u64) -> Standing {
-        Standing { left, more_in: Duration::from_secs(seconds) }
+    fn standing(left: u64, seconds: u64) -> BucketState {
+        BucketState { left, more_in: Duration::from_secs(seconds) }
     }
 
     #[test]

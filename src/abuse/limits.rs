@@ -2,7 +2,7 @@
 //! all together may attempt to sign up.
 //!
 //! Kept in the memory of each replica. Where several share a database, what passes here is spent
-//! there once more, in the write that begins the attempt ([`Charge`]); what is refused there is noted
+//! there once more, in the write that begins the attempt ([`PermitCharge`]); what is refused there is noted
 //! here, so that a flood meets this replica's memory and not the database. `docs/limits.md` has the
 //! numbers and the reasons.
 
@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::gcra::Standing;
-use super::mailbox::folded;
+use super::email_key::folded;
+use super::gcra::BucketState;
+use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
-use super::permits::Permits;
-use super::tally::{Keys, Quota, Tally};
-use crate::config::{LimitSettings, MailboxSettings, Refill};
+use super::rate_limit_report::{Keys, Quota, RateLimitReport};
+use crate::config::{EmailKeySettings, LimitSettings, Refill};
 use crate::domain::EmailAddress;
-use crate::ledger::{Charge, Digest, Digests, Limit, Rate, SubKey};
-use crate::signup::Refusal;
+use crate::ledger::{Digest, Digests, Limit, PermitCharge, Rate, SubKey};
+use crate::signup::Rejection;
 use crate::telemetry::Metrics;
 
 /// What an IPv6 /48 has, as a multiple of what one address has.
@@ -36,7 +36,7 @@ pub struct Limits {
     proven: Option<Bounded>,
     service: Option<Bounded>,
     exempt: Vec<IpNet>,
-    mailbox: MailboxSettings,
+    mailbox: EmailKeySettings,
     /// Digests e-mail addresses, and whatever goes to a database.
     key: SubKey,
     /// Whether replicas share a database.
@@ -48,12 +48,12 @@ pub struct Limits {
 struct Bounded {
     limit: Limit,
     rate: Rate,
-    permits: Permits,
+    permits: KeyedLimiter,
 }
 
 impl Bounded {
     /// Spends a permit and notes how the bucket stands.
-    fn spend(&self, key: u128, tally: &Tally) -> Result<(), Refusal> {
+    fn spend(&self, key: u128, tally: &RateLimitReport) -> Result<(), Rejection> {
         let limit = self.limit;
         match self.permits.spend(key) {
             Ok(standing) => {
@@ -64,7 +64,7 @@ impl Bounded {
             }
             Err(standing) => {
                 tally.stands(quota(limit, standing));
-                Err(Refusal::Limited { limit, retry_after: standing.more_in })
+                Err(Rejection::Limited { limit, retry_after: standing.more_in })
             }
         }
     }
@@ -84,7 +84,7 @@ impl Limits {
         let bounded = |limit: Limit, refill: Option<Refill>| {
             let Refill { burst, every } = refill?;
             let rate = Rate { burst, every };
-            let permits = Permits::new(rate, max_buckets, metrics.limiter(limit.name()));
+            let permits = KeyedLimiter::new(rate, max_buckets, metrics.limiter(limit.name()));
             Some(Bounded { limit, rate, permits })
         };
         let (key, _) = digests.sub_keys("limits v1");
@@ -94,7 +94,7 @@ impl Limits {
             address: bounded(Limit::Address, address),
             network: bounded(Limit::Network, address.map(of_a_site)),
             email: bounded(Limit::Email, email),
-            proven: bounded(Limit::Proven, proven),
+            proven: bounded(Limit::WithProof, proven),
             service: bounded(Limit::Service, service),
             exempt,
             mailbox,
@@ -113,7 +113,7 @@ impl Limits {
     ///
     /// # Errors
     /// How long to wait, when it has posted too often.
-    pub fn post(&self, address: IpAddr, tally: &Tally) -> Result<(), Refusal> {
+    pub fn post(&self, address: IpAddr, tally: &RateLimitReport) -> Result<(), Rejection> {
         let network = Network::from(address);
         if self.is_exempt(address) {
             if let Some(posts) = &self.posts {
@@ -143,8 +143,8 @@ impl Limits {
         address: IpAddr,
         email: &EmailAddress,
         is_proven: bool,
-        tally: &Tally,
-    ) -> Result<Vec<Charge>, Refusal> {
+        tally: &RateLimitReport,
+    ) -> Result<Vec<PermitCharge>, Rejection> {
         let keys = self.keys(address, email, is_proven);
         let exempt = self.is_exempt(address);
         let mut spent = Vec::new();
@@ -152,7 +152,7 @@ impl Limits {
             let metrics = bounded.permits.metrics();
             match (bounded.limit, is_proven) {
                 (Limit::Address | Limit::Network, _) if exempt => metrics.exempt(),
-                (Limit::Proven, _) | (_, false) => {
+                (Limit::WithProof, _) | (_, false) => {
                     bounded.spend(key, tally)?;
                     if self.shared {
                         spent.push(self.charge(bounded, key));
@@ -167,13 +167,13 @@ impl Limits {
 
     /// Notes what the limits that replicas share refused to an attempt that passed here. Twins that
     /// only waited for it note nothing.
-    pub fn refused(&self, refusal: Refusal, tally: &Tally) {
-        let Refusal::Limited { limit, retry_after } = refusal else { return };
+    pub fn refused(&self, refusal: Rejection, tally: &RateLimitReport) {
+        let Rejection::Limited { limit, retry_after } = refusal else { return };
         let Some(keys) = tally.keys() else { return };
         for (bounded, key) in self.each(&keys).filter(|(bounded, _)| bounded.limit == limit) {
             bounded.permits.learn(key, retry_after);
             bounded.permits.metrics().refused_shared();
-            tally.stands(quota(limit, Standing { left: 0, more_in: retry_after }));
+            tally.stands(quota(limit, BucketState { left: 0, more_in: retry_after }));
         }
     }
 
@@ -209,10 +209,10 @@ impl Limits {
     }
 
     /// No address, not even the key of one, goes to the database as it is.
-    fn charge(&self, bounded: &Bounded, key: u128) -> Charge {
+    fn charge(&self, bounded: &Bounded, key: u128) -> PermitCharge {
         let limit = bounded.limit;
         let parts = [b"bucket".as_slice(), limit.name().as_bytes(), &key.to_be_bytes()];
-        Charge { limit, bucket: self.key.digest(parts), rate: bounded.rate }
+        PermitCharge { limit, bucket: self.key.digest(parts), rate: bounded.rate }
     }
 
     fn is_exempt(&self, address: IpAddr) -> bool {
@@ -223,12 +223,14 @@ impl Limits {
 
 /// What an address is told of: its own limits. How an e-mail address, a network or the service stands
 /// is nobody's business.
-const fn quota(limit: Limit, standing: Standing) -> Option<Quota> {
+const fn quota(limit: Limit, standing: BucketState) -> Option<Quota> {
     match limit {
         Limit::Posts | Limit::Address => {
             Some(Quota { limit, left: standing.left, more_in: standing.more_in })
         }
-        Limit::SitePosts | Limit::Network | Limit::Email | Limit::Proven | Limit::Service => None,
+        Limit::SitePosts | Limit::Network | Limit::Email | Limit::WithProof | Limit::Service => {
+            None
+        }
     }
 }
 
@@ -263,7 +265,7 @@ mod tests {
             service: None,
             max_buckets: 10_000,
             exempt: Vec::new(),
-            mailbox: MailboxSettings { fold_plus: true, fold_dots: Vec::new() },
+            mailbox: EmailKeySettings { ignore_plus_tag: true, ignore_dots: Vec::new() },
         }
     }
 
@@ -281,15 +283,15 @@ mod tests {
     }
 
     /// The limit that refuses, if one does.
-    fn refusal<T>(spent: Result<T, Refusal>) -> Option<Limit> {
+    fn refusal<T>(spent: Result<T, Rejection>) -> Option<Limit> {
         match spent.err()? {
-            Refusal::Limited { limit, .. } => Some(limit),
+            Rejection::Limited { limit, .. } => Some(limit),
             other => panic!("{other:?}"),
         }
     }
 
     fn attempt(limits: &Limits, from: &str, email: &EmailAddress, proven: bool) -> Option<Limit> {
-        refusal(limits.attempt(address(from), email, proven, &Tally::default()))
+        refusal(limits.attempt(address(from), email, proven, &RateLimitReport::default()))
     }
 
     #[test]
@@ -309,7 +311,7 @@ mod tests {
         // A tag is no way round, and a cap there is.
         let tagged = EmailAddress::parse("ADA0+x@example.com").unwrap();
         assert_eq!(attempt(&limits, "198.51.100.1", &tagged, true), None);
-        assert_eq!(attempt(&limits, "198.51.100.1", &tagged, true), Some(Limit::Proven));
+        assert_eq!(attempt(&limits, "198.51.100.1", &tagged, true), Some(Limit::WithProof));
     }
 
     #[test]
@@ -343,7 +345,7 @@ mod tests {
 
         let posts = |n: u32| {
             let from = address(&format!("2001:db8:9:{n:x}::1"));
-            refusal(limits.post(from, &Tally::default()))
+            refusal(limits.post(from, &RateLimitReport::default()))
         };
         assert_eq!((0..1_000).filter(|n| posts(*n).is_none()).count(), 32);
     }
@@ -363,7 +365,7 @@ mod tests {
         let exempt = vec!["192.0.2.0/24".parse().unwrap()];
         let limits = limits(LimitSettings { exempt, ..settings() }, false);
         for n in 0..20 {
-            let tally = Tally::default();
+            let tally = RateLimitReport::default();
             assert_eq!(refusal(limits.post(address("::ffff:192.0.2.9"), &tally)), None);
             assert_eq!(attempt(&limits, "192.0.2.9", &email(n), false), None);
             assert_eq!(tally.quota(), None);
@@ -375,7 +377,7 @@ mod tests {
     #[test]
     fn only_its_own_limits_are_told_to_an_address() {
         let limits = limits(settings(), false);
-        let tally = Tally::default();
+        let tally = RateLimitReport::default();
         let spend = || limits.attempt(address("192.0.2.1"), &email(0), false, &tally);
         assert!(limits.post(address("192.0.2.1"), &tally).is_ok());
         assert_eq!(tally.quota().map(|quota| (quota.limit, quota.left)), Some((Limit::Posts, 3)));
@@ -388,7 +390,7 @@ mod tests {
     #[test]
     fn what_replicas_share_is_charged_by_digest_and_its_refusal_is_noted() {
         let limits = limits(settings(), true);
-        let tally = Tally::default();
+        let tally = RateLimitReport::default();
         let charges = limits.attempt(address("2001:db8::1"), &email(0), false, &tally).unwrap();
         let charged: Vec<_> = charges.iter().map(|charge| charge.limit).collect();
         assert_eq!(charged, [Limit::Address, Limit::Network, Limit::Email]);
@@ -397,9 +399,9 @@ mod tests {
         assert_eq!(buckets.len(), 3);
 
         let wait = Duration::from_secs(90);
-        let refused = Refusal::Limited { limit: Limit::Address, retry_after: wait };
+        let refused = Rejection::Limited { limit: Limit::Address, retry_after: wait };
         // A twin that only waited for the attempt.
-        limits.refused(refused, &Tally::default());
+        limits.refused(refused, &RateLimitReport::default());
         assert_eq!(attempt(&limits, "2001:db8::1", &email(1), false), None);
         limits.refused(refused, &tally);
         assert_eq!(tally.quota().map(|quota| (quota.left, quota.more_in)), Some((0, wait)));
@@ -412,7 +414,7 @@ mod tests {
             LimitSettings { posts: None, address: None, email: None, proven: None, ..settings() };
         let limits = limits(off, true);
         for _ in 0..100 {
-            let tally = Tally::default();
+            let tally = RateLimitReport::default();
             assert!(limits.post(address("192.0.2.1"), &tally).is_ok());
             let charges = limits.attempt(address("192.0.2.1"), &email(0), false, &tally);
             assert_eq!(charges, Ok(Vec::new()));

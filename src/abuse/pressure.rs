@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
-use super::permits::Permits;
-use super::work::Strength;
+use super::work::Difficulty;
 use crate::config::AdaptiveSettings;
 use crate::ledger::Rate;
 use crate::telemetry::LimiterMetrics;
@@ -28,8 +28,8 @@ const DEEPEST: u32 = 4;
 #[derive(Debug)]
 pub(super) struct Pressure {
     settings: AdaptiveSettings,
-    /// Permits that nobody is refused for: how many are spent is what counts.
-    networks: Permits,
+    /// KeyedLimiter that nobody is refused for: how many are spent is what counts.
+    networks: KeyedLimiter,
     all: Mutex<Windows>,
 }
 
@@ -58,7 +58,7 @@ impl Pressure {
         let rate = Rate { burst, every: settings.address_refill };
         let began = Instant::now();
         let all = Windows { began, now: Count::default(), last: Count::default() };
-        let networks = Permits::new(rate, max_networks, metrics);
+        let networks = KeyedLimiter::new(rate, max_networks, metrics);
         Self { settings, networks, all: Mutex::new(all) }
     }
 
@@ -98,13 +98,13 @@ impl Pressure {
     }
 
     /// How strong a proof this network is to bring now; `None` in calm.
-    pub(super) fn of(&self, network: Network, now: Instant) -> Option<Strength> {
+    pub(super) fn of(&self, network: Network, now: Instant) -> Option<Difficulty> {
         let burst = self.settings.address_burst;
         let network = steps(self.level(network), burst, 2);
         network.max(self.of_all(now))
     }
 
-    fn of_all(&self, now: Instant) -> Option<Strength> {
+    fn of_all(&self, now: Instant) -> Option<Difficulty> {
         let count = {
             let mut all = self.locked();
             all.turn(now);
@@ -115,7 +115,7 @@ impl Pressure {
         let fruitless = count.attempts >= TELLING && part > most;
         // One more than what is no pressure is the first that is some.
         let many = steps(count.attempts, self.settings.attempts_per_minute.saturating_add(1), 4);
-        many.max(fruitless.then_some(Strength::Calm))
+        many.max(fruitless.then_some(Difficulty::Base))
     }
 
     fn locked(&self) -> MutexGuard<'_, Windows> {
@@ -125,13 +125,13 @@ impl Pressure {
 }
 
 /// The strength for so many attempts, where it rises at `first` and at each multiple of it.
-fn steps(attempts: u32, first: u32, factor: u32) -> Option<Strength> {
+fn steps(attempts: u32, first: u32, factor: u32) -> Option<Difficulty> {
     let second = first.saturating_mul(factor);
     match attempts {
         few if few < first => None,
-        some if some < second => Some(Strength::Calm),
-        many if many < second.saturating_mul(factor) => Some(Strength::Raised),
-        _ => Some(Strength::High),
+        some if some < second => Some(Difficulty::Base),
+        many if many < second.saturating_mul(factor) => Some(Difficulty::Raised),
+        _ => Some(Difficulty::High),
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
             seen.push(pressure.of(network(1), now));
             pressure.attempt(network(1), false, now);
         }
-        let (calm, raised, high) = (Strength::Calm, Strength::Raised, Strength::High);
+        let (calm, raised, high) = (Difficulty::Base, Difficulty::Raised, Difficulty::High);
         assert_eq!(seen[..3], [None; 3]);
         assert_eq!(seen[3..6], [Some(calm); 3]);
         assert_eq!(seen[6..12], [Some(raised); 6]);
@@ -214,10 +214,10 @@ mod tests {
             pressure.of(network(0), now)
         };
         assert_eq!(until(100), None);
-        assert_eq!(until(101), Some(Strength::Calm));
-        assert_eq!(until(404), Some(Strength::Raised));
-        assert_eq!(until(1616), Some(Strength::High));
-        assert_eq!(pressure.of(network(0), now + WINDOW + WINDOW / 2), Some(Strength::High));
+        assert_eq!(until(101), Some(Difficulty::Base));
+        assert_eq!(until(404), Some(Difficulty::Raised));
+        assert_eq!(until(1616), Some(Difficulty::High));
+        assert_eq!(pressure.of(network(0), now + WINDOW + WINDOW / 2), Some(Difficulty::High));
         assert_eq!(pressure.of(network(0), now + WINDOW * 3), None);
     }
 
@@ -233,7 +233,7 @@ mod tests {
         }
         assert_eq!(pressure.of(network(99), now), None);
         pressure.attempt(network(50), false, now);
-        assert_eq!(pressure.of(network(99), now), Some(Strength::Calm));
+        assert_eq!(pressure.of(network(99), now), Some(Difficulty::Base));
         for n in 0..48 {
             pressure.attempt(network(100 + n), false, now);
         }
@@ -248,7 +248,7 @@ mod tests {
             pressure.attempt(network(1), true, now);
             pressure.refused(network(1), now);
         }
-        assert_eq!(pressure.of(network(1), now), Some(Strength::High));
+        assert_eq!(pressure.of(network(1), now), Some(Difficulty::High));
         assert_eq!(pressure.of(network(2), now), None);
     }
 }

@@ -1,5 +1,5 @@
 //! What is wrong with a proof that is none. One that is one is a
-//! [`Redemption`](crate::ledger::Redemption), good for one attempt.
+//! [`ProofUse`](crate::ledger::ProofUse), good for one attempt.
 
 /// Why a proof is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

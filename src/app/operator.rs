@@ -8,12 +8,12 @@ use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
 use crate::ledger::{self, Access, Digests, Ledger, OpenError};
 use crate::lifecycle::Lifecycle;
-use crate::signup::{self, Settler, Signups};
+use crate::signup::{self, Reconciler, Signups};
 use crate::telemetry::{LedgerMetrics, Metrics};
 
 /// The ledger of a service, opened for one command.
 #[derive(Debug)]
-pub struct Desk {
+pub struct OperatorContext {
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
     /// The digests that it is searched by.
@@ -22,7 +22,7 @@ pub struct Desk {
     lifecycle: Lifecycle,
 }
 
-impl Desk {
+impl OperatorContext {
     /// Opens the ledger, which has to be there and up to date: a command that asks a question
     /// neither makes it nor changes its tables under a service of another version.
     ///
@@ -40,7 +40,7 @@ impl Desk {
         let settings = LedgerSettings { migrate: false, ..settings.clone() };
         let lifecycle = Lifecycle::new();
         let digests = Arc::new(ledger::digests(&settings)?);
-        let (access, unseen) = (Access::Operate, LedgerMetrics::default());
+        let (access, unseen) = (Access::Cli, LedgerMetrics::default());
         let opened = ledger::open(&settings, &digests, access, clock.now(), &lifecycle, &unseen);
         Ok(Self { ledger: opened.await?, digests, clock, lifecycle })
     }
@@ -49,12 +49,12 @@ impl Desk {
     ///
     /// # Errors
     /// When TLS cannot be set up or a setting cannot be sent.
-    pub async fn settler(&self, settings: &Settings) -> Result<Settler, StartError> {
+    pub async fn settler(&self, settings: &Settings) -> Result<Reconciler, StartError> {
         let Settings { auth0, ledger, signup, terms, .. } = settings;
         let clock = || Arc::clone(&self.clock);
         let metrics = Arc::new(Metrics::new());
         let client = Client::start(auth0, terms.clone(), clock(), metrics, &self.lifecycle)?;
-        let signups = Signups::new(signup::Parts {
+        let signups = Signups::new(signup::Deps {
             auth0: Arc::new(client),
             ledger: Arc::clone(&self.ledger),
             digests: Arc::clone(&self.digests),

@@ -11,13 +11,13 @@ use reqwest::Request;
 use tokio::time::Instant;
 use url::Url;
 
-use super::answer::{classify, refuses_token};
-use super::budget::Class;
+use super::budget::Priority;
+use super::call_guard::{CallGuard, CallPermit};
+use super::classify::{classify, refuses_token};
 use super::create_user::{self, Acceptance, Common, User};
 use super::error::{Error, Misconfiguration, Transport, transport};
-use super::gate::{Gate, Pass};
 use super::lookup::{self, ByEmail, LookupError};
-use super::token::{Keeper, Token, TokenHealth, Tokens};
+use super::token::{Token, TokenCache, TokenHealth, TokenRefresher};
 use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
 use crate::clock::Clock;
@@ -41,8 +41,8 @@ pub struct Client {
     /// The headers that are the same in every call.
     pub(super) headers: HeaderMap,
     pub(super) common: Common,
-    tokens: Arc<Tokens>,
-    gate: Gate,
+    tokens: Arc<TokenCache>,
+    gate: CallGuard,
     clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -62,8 +62,8 @@ impl Client {
         lifecycle: &Lifecycle,
     ) -> Result<Self, BuildError> {
         let http = http_client::build(settings)?;
-        let tokens = Tokens::new();
-        let keeper = Keeper {
+        let tokens = TokenCache::new();
+        let keeper = TokenRefresher {
             tokens: Arc::clone(&tokens),
             request: TokenRequest::new(http.clone(), settings, Arc::clone(&clock))?,
             clock: Arc::clone(&clock),
@@ -92,7 +92,7 @@ impl Client {
                 terms,
             },
             tokens,
-            gate: Gate::new(&settings.budget, &settings.breaker, &metrics),
+            gate: CallGuard::new(&settings.budget, &settings.breaker, &metrics),
             clock,
             metrics,
         })
@@ -104,14 +104,14 @@ impl Client {
     /// shows up in the tenant's log. `pass` is [`Client::admit`]'s.
     ///
     /// # Errors
-    /// See [`Error`]; only [`Error::Unclear`] leaves open whether the user exists now.
+    /// See [`Error`]; only [`Error::Ambiguous`] leaves open whether the user exists now.
     pub async fn create_user(
         &self,
         user: &NewUser,
         user_id: Option<&str>,
         terms: Option<Acceptance<'_>>,
         correlation_id: &str,
-        pass: Pass,
+        pass: CallPermit,
     ) -> Result<Created, Error> {
         let body = create_user::body(&self.common, user, user_id, terms)
             .map_err(|_| Error::InvalidBody)?;
@@ -124,22 +124,22 @@ impl Client {
             request
         };
         let started = Instant::now();
-        let answer = self.call(Class::Create, Some(pass), request).await;
+        let answer = self.call(Priority::Create, Some(pass), request).await;
         let created = answer.and_then(|answer| self.created(&answer));
         let label = created.as_ref().map_or_else(Error::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
     }
 
-    fn created(&self, answer: &Answer) -> Result<Created, Error> {
-        let Answer { status, headers, body } = answer;
+    fn created(&self, answer: &ApiResponse) -> Result<Created, Error> {
+        let ApiResponse { status, headers, body } = answer;
         // A status other than 201 says enough when the body breaks off.
         let bytes = body.as_deref().unwrap_or_default();
         if *status != 201 {
             return Err(classify(*status, headers, bytes, self.clock.now()));
         }
         let user = serde_json::from_slice(bytes)
-            .map_err(|_| Error::Unclear(Arc::new(Transport::Unreadable(201))))?;
+            .map_err(|_| Error::Ambiguous(Arc::new(Transport::Unreadable(201))))?;
         Ok(Created { user, auth0_request_id: request_id(headers) })
     }
 
@@ -149,7 +149,7 @@ impl Client {
     ///
     /// # Errors
     /// When the application lacks `read:users`, or the tenant did not tell.
-    pub async fn user(&self, user_id: &str, class: Class) -> Result<Option<User>, LookupError> {
+    pub async fn user(&self, user_id: &str, class: Priority) -> Result<Option<User>, LookupError> {
         let mut url = self.users.clone();
         // The bar of `auth0|` has to be encoded, which a URL's own rules leave alone in a path.
         let id = full_user_id(user_id);
@@ -177,7 +177,7 @@ impl Client {
         url.query_pairs_mut().append_pair("email", email);
         let started = Instant::now();
         let answer =
-            self.call(Class::Lookup, None, || self.request(Method::GET, url.clone())).await;
+            self.call(Priority::Lookup, None, || self.request(Method::GET, url.clone())).await;
         let found = answer
             .map_err(LookupError::from)
             .and_then(|answer| lookup::by_email(&answer, &self.common.connection));
@@ -206,9 +206,9 @@ impl Client {
     ///
     /// # Errors
     /// When there is none soon enough; surely nothing was sent.
-    pub async fn admit(&self) -> Result<Pass, Error> {
+    pub async fn admit(&self) -> Result<CallPermit, Error> {
         self.tokens.get().await?;
-        self.gate.enter(Class::Create).await
+        self.gate.enter(Priority::Create).await
     }
 
     fn request(&self, method: Method, url: Url) -> Request {
@@ -220,10 +220,10 @@ impl Client {
     /// One call, and a second with a fresh token when the first was refused for its token.
     async fn call(
         &self,
-        class: Class,
-        mut pass: Option<Pass>,
+        class: Priority,
+        mut pass: Option<CallPermit>,
         request: impl Fn() -> Request,
-    ) -> Result<Answer, Error> {
+    ) -> Result<ApiResponse, Error> {
         for _ in 0..2 {
             let token = self.tokens.get().await?;
             let pass = match pass.take() {
@@ -244,11 +244,16 @@ impl Client {
         Err(Misconfiguration::TokenRefused.into())
     }
 
-    async fn send(&self, mut request: Request, token: &Token, pass: Pass) -> Result<Answer, Error> {
+    async fn send(
+        &self,
+        mut request: Request,
+        token: &Token,
+        pass: CallPermit,
+    ) -> Result<ApiResponse, Error> {
         request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
         let response = pass.with(self.http.execute(request)).await.map_err(transport)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(Answer { status, headers, body: read_body(response).await.ok() })
+        Ok(ApiResponse { status, headers, body: read_body(response).await.ok() })
     }
 }
 
@@ -263,7 +268,7 @@ pub struct Created {
 
 /// An answer of the tenant.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     /// `None` when it broke off.

@@ -34,7 +34,7 @@ pub enum Error {
     NotSent(#[source] Arc<Transport>),
     /// The call may have been acted on: time-out, reset, 5xx or an answer that cannot be read.
     #[error("the tenant may or may not have created the user")]
-    Unclear(#[source] Arc<Transport>),
+    Ambiguous(#[source] Arc<Transport>),
 }
 
 /// What went wrong between this service and the tenant.
@@ -51,7 +51,7 @@ pub enum Transport {
     Unreadable(u16),
     /// No answer that this process knows of: it was an earlier one that asked.
     #[error("an earlier attempt was left open")]
-    Earlier,
+    PreviousAttempt,
     /// An attempt that took longer than it may in all.
     #[error("the attempt took too long")]
     OutOfTime,
@@ -146,7 +146,7 @@ impl Error {
             Self::Misconfigured(_) => "misconfigured",
             Self::RateLimited { .. } => "rate_limited",
             Self::NotSent(_) => "not_sent",
-            Self::Unclear(_) => "unclear",
+            Self::Ambiguous(_) => "unclear",
         }
     }
 }
@@ -158,7 +158,7 @@ impl Error {
 pub(super) fn transport(error: reqwest::Error) -> Error {
     let sent = !error.is_connect() && !error.is_builder() && !was_canceled(&error);
     let transport = Arc::new(Transport::Http(error.without_url()));
-    if sent { Error::Unclear(transport) } else { Error::NotSent(transport) }
+    if sent { Error::Ambiguous(transport) } else { Error::NotSent(transport) }
 }
 
 fn was_canceled(error: &reqwest::Error) -> bool {

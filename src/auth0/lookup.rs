@@ -10,8 +10,8 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::answer::{denies_the_user, lacks_scope};
-use super::client::Answer;
+use super::classify::{denies_the_user, lacks_scope};
+use super::client::ApiResponse;
 use super::create_user::User;
 use super::error::{Error, Transport};
 use super::rate_headers::RateHeaders;
@@ -78,7 +78,7 @@ struct Identity {
 }
 
 /// What `GET /api/v2/users/{id}` says: the user, or that there is none.
-pub(super) fn by_id(answer: &Answer) -> Result<Option<User>, LookupError> {
+pub(super) fn by_id(answer: &ApiResponse) -> Result<Option<User>, LookupError> {
     match answer.status {
         200 => read(answer, |body| serde_json::from_slice(body).ok()).map(Some),
         status if denies_the_user(status, answer.body.as_deref().unwrap_or_default()) => Ok(None),
@@ -87,7 +87,7 @@ pub(super) fn by_id(answer: &Answer) -> Result<Option<User>, LookupError> {
 }
 
 /// What `GET /api/v2/users-by-email` says: the users of this connection with that address.
-pub(super) fn by_email(answer: &Answer, connection: &str) -> Result<ByEmail, LookupError> {
+pub(super) fn by_email(answer: &ApiResponse, connection: &str) -> Result<ByEmail, LookupError> {
     if answer.status != 200 {
         return Err(failure(answer));
     }
@@ -106,13 +106,13 @@ fn found(member: Member) -> Option<Found> {
     Some(Found { user: member.user, created_at })
 }
 
-fn read<T>(answer: &Answer, parse: impl Fn(&Bytes) -> Option<T>) -> Result<T, LookupError> {
+fn read<T>(answer: &ApiResponse, parse: impl Fn(&Bytes) -> Option<T>) -> Result<T, LookupError> {
     let body = answer.body.as_ref();
     let unreadable = || unclear(Transport::Unreadable(answer.status));
     body.and_then(parse).ok_or_else(unreadable)
 }
 
-fn failure(answer: &Answer) -> LookupError {
+fn failure(answer: &ApiResponse) -> LookupError {
     if lacks_scope(answer.status, answer.body.as_deref().unwrap_or_default()) {
         LookupError::Forbidden
     } else {
@@ -121,5 +121,5 @@ fn failure(answer: &Answer) -> LookupError {
 }
 
 fn unclear(transport: Transport) -> LookupError {
-    LookupError::Failed(Arc::new(Error::Unclear(Arc::new(transport))))
+    LookupError::Failed(Arc::new(Error::Ambiguous(Arc::new(transport))))
 }

@@ -5,27 +5,27 @@
 //! [`Client`], no trait: the seam is the base address, and tests speak HTTP to the emulator, so that
 //! the wire is what is tested.
 
-pub(crate) mod answer;
 mod breaker;
 mod budget;
+mod call_guard;
+pub(crate) mod classify;
 mod client;
 mod create_user;
 mod error;
-mod gate;
 mod http_client;
 mod lookup;
-mod new_password;
+mod password_reset;
 mod rate_headers;
 mod telemetry_header;
 mod token;
 mod token_quota;
 mod token_request;
 
-pub use budget::Class;
+pub use budget::Priority;
+pub use call_guard::CallPermit;
 pub use client::{Client, Created};
 pub use create_user::{Acceptance, User};
 pub use error::{Error, Misconfiguration, Transport};
-pub use gate::Pass;
 pub use http_client::BuildError;
 pub use lookup::{ByEmail, LookupError};
 pub use token::TokenHealth;

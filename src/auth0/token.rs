@@ -1,7 +1,7 @@
 //! The Management API token: fetched once for any number of sign-ups, refreshed before it expires,
 //! dropped exactly when the tenant refuses it.
 //!
-//! One task, the [`Keeper`], makes every request to `/oauth/token`; sign-ups read what it last
+//! One task, the [`TokenRefresher`], makes every request to `/oauth/token`; sign-ups read what it last
 //! published. So a failing token endpoint is asked by the keeper's schedule and never by load.
 
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl State {
 
 /// Where sign-ups get the token from.
 #[derive(Debug)]
-pub(super) struct Tokens {
+pub(super) struct TokenCache {
     state: watch::Sender<State>,
     started_at: Instant,
     /// A sign-up waits for the first token.
@@ -120,7 +120,7 @@ pub(super) struct Tokens {
     refused: Notify,
 }
 
-impl Tokens {
+impl TokenCache {
     /// No token yet.
     pub(super) fn new() -> Arc<Self> {
         let (state, _) = watch::channel(State::default());
@@ -202,14 +202,14 @@ impl Tokens {
 
 /// The task that fetches tokens.
 #[derive(Debug)]
-pub(super) struct Keeper {
-    pub(super) tokens: Arc<Tokens>,
+pub(super) struct TokenRefresher {
+    pub(super) tokens: Arc<TokenCache>,
     pub(super) request: TokenRequest,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
 
-impl Keeper {
+impl TokenRefresher {
     /// Runs until it is dropped.
     pub(super) async fn run(self) {
         let jitter = rand::random_range(START_JITTER.0..START_JITTER.1);

@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::answer::retry_after;
+use super::classify::retry_after;
 use super::client::read_body;
 use super::error::{ErrorCode, Misconfiguration, Transport, transport};
 use super::token_quota::TokenQuota;
@@ -147,7 +147,7 @@ fn denied(status: u16, body: &Bytes) -> Misconfiguration {
 
 fn not_sent(error: reqwest::Error) -> Error {
     match transport(error) {
-        Error::Unclear(source) => Error::NotSent(source),
+        Error::Ambiguous(source) => Error::NotSent(source),
         other => other,
     }
 }

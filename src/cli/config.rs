@@ -3,16 +3,16 @@
 use clap::Subcommand;
 
 use super::output::print;
-use super::{Layered, environment};
-use crate::config::{self, Faults, Layers};
+use super::{ConfigArgs, environment};
+use crate::config::{self, ConfigErrors, Layers};
 
 /// Check, show or describe the settings.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Read the settings and tell all that is wrong with them
-    Check(Layered),
+    Check(ConfigArgs),
     /// Print every key, its value and where it comes from; secrets are redacted
-    Show(Layered),
+    Show(ConfigArgs),
     /// Print the JSON Schema of a settings file
     Schema,
 }
@@ -25,7 +25,7 @@ impl Config {
                 print("the settings are complete and valid\n")?;
             }
             Self::Show(layered) => {
-                let mut faults = Faults::default();
+                let mut faults = ConfigErrors::default();
                 let file = layered.config.as_deref();
                 let layers = Layers::read(file, environment(), &mut faults)?;
                 print(&config::show(&layers))?;

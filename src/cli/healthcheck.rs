@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use clap::Args;
 
-use super::{Layered, environment};
+use super::{ConfigArgs, environment};
 use crate::config;
 
 /// How long the service may take to answer.
@@ -20,7 +20,7 @@ pub(super) struct Healthcheck {
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
     #[command(flatten)]
-    layered: Layered,
+    layered: ConfigArgs,
 }
 
 impl Healthcheck {

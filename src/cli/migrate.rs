@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::output::print;
-use super::{Layered, answer, block_on, environment};
+use super::{ConfigArgs, answer, block_on, environment};
 use crate::app::StartError;
 use crate::clock::{Clock as _, SystemClock, utc};
 use crate::config::{self, LedgerSettings};
@@ -16,7 +16,7 @@ use crate::ledger;
 #[derive(Debug, Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
-    layered: Layered,
+    layered: ConfigArgs,
     #[command(subcommand)]
     command: Option<Command>,
 }

@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
-use crate::config::Faults;
+use crate::config::ConfigErrors;
 
 /// The status of a process whose settings are wrong (`docs/api.md`).
 const WRONG_SETTINGS: u8 = 2;
@@ -38,7 +38,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve sign-ups for the tenant that the settings name
-    Serve(Layered),
+    Serve(ConfigArgs),
     /// Try it without a tenant: an emulated Auth0 and the service on this machine
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
@@ -57,7 +57,7 @@ enum Command {
 
 /// Where settings come from beside the environment.
 #[derive(Debug, clap::Args)]
-struct Layered {
+struct ConfigArgs {
     /// A TOML file laid over the defaults; the environment wins over it
     #[arg(long, value_name = "FILE", env = "SIGNUP_CONFIG", global = true)]
     config: Option<PathBuf>,
@@ -78,8 +78,8 @@ pub fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            complain(&error);
-            let wrong_settings = error.is::<Faults>()
+            print_error(&error);
+            let wrong_settings = error.is::<ConfigErrors>()
                 || error.downcast_ref().is_some_and(StartError::is_of_the_settings);
             ExitCode::from(if wrong_settings { WRONG_SETTINGS } else { 1 })
         }
@@ -96,13 +96,13 @@ fn answer(yes: bool) -> ExitCode {
 }
 
 #[expect(clippy::print_stderr, reason = "a command tells what failed on stderr")]
-fn complain(error: &anyhow::Error) {
+fn print_error(error: &anyhow::Error) {
     eprintln!("auth0-signup: {error:#}");
 }
 
 /// Says what a person wants to know and a program that reads stdout does not.
 #[expect(clippy::print_stderr, reason = "beside the answer on stdout")]
-fn note(text: &str) {
+fn print_hint(text: &str) {
     eprintln!("{text}");
 }
 

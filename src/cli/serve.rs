@@ -12,14 +12,14 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
-use super::{Layered, environment};
+use super::{ConfigArgs, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{self, Settings};
 use crate::telemetry;
 
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn run(layered: &Layered) -> anyhow::Result<()> {
+pub(super) fn run(layered: &ConfigArgs) -> anyhow::Result<()> {
     let settings = config::load(layered.config.as_deref(), environment())?;
     let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
     runtime().context("the runtime cannot be started")?.block_on(serve(settings, |_| {}))

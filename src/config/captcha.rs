@@ -27,7 +27,7 @@ pub struct CaptchaSettings {
     /// The least score, in hundredths; `None` is not looked at.
     pub min_score_percent: Option<u32>,
     /// What becomes of a sign-up while the service does not answer.
-    pub fail: Fail,
+    pub on_unavailable: OnUnavailable,
     /// One verification in all.
     pub timeout: Duration,
 }
@@ -70,11 +70,11 @@ impl Provider {
 
 /// What becomes of a sign-up while the captcha service does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fail {
+pub enum OnUnavailable {
     /// It goes on without a proof.
-    Open,
+    Allow,
     /// It is refused.
-    Closed,
+    Reject,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
@@ -101,8 +101,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     let min_score_percent = u32::try_from(min_score_percent).ok().filter(|score| *score > 0);
     let action = reader.text("challenge.captcha.action");
     scored(reader, provider, action.as_deref(), min_score_percent.is_some());
-    let fail =
-        reader.choice("challenge.captcha.fail", &[("open", Fail::Open), ("closed", Fail::Closed)]);
+    let fail = reader.choice(
+        "challenge.captcha.on_unavailable",
+        &[("allow", OnUnavailable::Allow), ("reject", OnUnavailable::Reject)],
+    );
     let hostnames = hostnames(reader);
     check_own(reader, &hostnames);
     let timeout = reader.millis("challenge.captcha.timeout_ms", 100..=10_000);
@@ -114,7 +116,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
         hostnames,
         action,
         min_score_percent,
-        fail: fail.unwrap_or(Fail::Closed),
+        on_unavailable: fail.unwrap_or(OnUnavailable::Reject),
         timeout,
     })
 }

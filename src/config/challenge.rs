@@ -20,7 +20,7 @@ pub struct ChallengeSettings {
     /// Whether a post without the token of a form is asked for a proof.
     pub form_token_required: bool,
     /// The attempts without a proof that an address has an hour while one is needed.
-    pub slow_lane_per_hour: u32,
+    pub without_proof_per_hour: u32,
     /// When a proof becomes needed.
     pub adaptive: AdaptiveSettings,
     /// The proof of work.
@@ -82,7 +82,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
         honeypot: honeypot(reader),
         fill_time,
         form_token_required,
-        slow_lane_per_hour: number(reader, "challenge.slow_lane_per_hour", 0..=1_000_000),
+        without_proof_per_hour: number(reader, "challenge.without_proof_per_hour", 0..=1_000_000),
         adaptive: AdaptiveSettings {
             address_burst: number(reader, "challenge.adaptive.address_burst", 1..=1_000_000),
             address_refill: reader.millis("challenge.adaptive.address_refill_ms", 1..=86_400_000),
@@ -91,7 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
                 "challenge.adaptive.attempts_per_minute",
                 1..=1_000_000_000,
             ),
-            refused_percent: number(reader, "challenge.adaptive.refused_percent", 1..=100),
+            refused_percent: number(reader, "challenge.adaptive.unsuccessful_percent", 1..=100),
         },
         work: WorkSettings {
             cost: number(reader, "challenge.work.cost", 1_000..=1_000_000),

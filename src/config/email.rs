@@ -11,7 +11,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailRules {
     if allow.intersection(&deny).next().is_some() {
         reader.fault("email.deny_domains", "no domain that email.allow_domains names");
     }
-    let plus = reader.choice("email.plus", &[("allow", false), ("refuse", true)]);
+    let plus = reader.choice("email.plus", &[("allow", false), ("reject", true)]);
     EmailRules { allow, deny, refuse_plus: plus.unwrap_or(false) }
 }
 

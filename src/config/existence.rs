@@ -1,4 +1,4 @@
-//! `existence` and `[uniform]`: whether callers are told that an e-mail address has an account.
+//! `existence` and `[existence_uniform]`: whether callers are told that an e-mail address has an account.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ pub enum Existence {
     /// They are: 409 `email_taken`.
     Reveal,
     /// New and known addresses are answered alike.
-    Uniform(UniformSettings),
+    Uniform(ExistenceUniformSettings),
 }
 
 impl Existence {
@@ -25,7 +25,7 @@ impl Existence {
 
 /// How new and known addresses are answered alike.
 #[derive(Debug, Clone)]
-pub struct UniformSettings {
+pub struct ExistenceUniformSettings {
     /// How long an answer takes at the least while too few sign-ups have shown what is usual.
     pub first_pace: Duration,
     /// Whose mail tells the owner of an address that somebody tried to sign up with it: the
@@ -38,13 +38,13 @@ const TELLING: [&str; 2] = ["fields.username", "fields.phone_number"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Existence> {
     let uniform = reader.choice("existence", &[("reveal", false), ("uniform", true)]);
-    let first_pace = reader.millis("uniform.first_pace_ms", 0..=10_000);
-    let tell = reader.flag("uniform.tell_owner");
-    let client_id = reader.text("uniform.mail_client_id");
+    let first_pace = reader.millis("existence_uniform.initial_floor_ms", 0..=10_000);
+    let tell = reader.flag("existence_uniform.notify_existing");
+    let client_id = reader.text("existence_uniform.mail_client_id");
     if tell && client_id.is_none() {
         reader.fault(
-            "uniform.mail_client_id",
-            "the client id of an application of this connection, since uniform.tell_owner is on",
+            "existence_uniform.mail_client_id",
+            "the client id of an application of this connection, since existence_uniform.notify_existing is on",
         );
     }
     if !uniform? {
@@ -56,17 +56,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Existence> {
         }
     }
     let owner_mail_client_id = client_id.filter(|_| tell);
-    Some(Existence::Uniform(UniformSettings { first_pace, owner_mail_client_id }))
+    Some(Existence::Uniform(ExistenceUniformSettings { first_pace, owner_mail_client_id }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Faults, Layers};
+    use crate::config::{ConfigErrors, Layers};
 
     fn read_with(variables: &[(&str, &str)]) -> Result<Existence, Vec<String>> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let mut faults = Faults::default();
+        let mut faults = ConfigErrors::default();
         let layers = Layers::read(None, variables, &mut faults).unwrap();
         let mut reader = Reader::new(&layers, faults);
         let existence = read(&mut reader).unwrap();
@@ -86,11 +86,11 @@ mod tests {
             ("SIGNUP__EXISTENCE", "uniform"),
             ("SIGNUP__FIELDS__USERNAME", "optional"),
             ("SIGNUP__FIELDS__PHONE_NUMBER", "required"),
-            ("SIGNUP__UNIFORM__TELL_OWNER", "true"),
+            ("SIGNUP__EXISTENCE_UNIFORM__NOTIFY_EXISTING", "true"),
         ])
         .unwrap_err();
         assert_eq!(faults.len(), 3, "{faults:?}");
-        let keys = ["uniform.mail_client_id", "fields.username", "fields.phone_number"];
+        let keys = ["existence_uniform.mail_client_id", "fields.username", "fields.phone_number"];
         for key in keys {
             assert!(faults.iter().any(|fault| fault.starts_with(key)), "{faults:?}");
         }

@@ -49,8 +49,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> HttpSettings {
         max_connections: reader.count("http.max_connections", 1..=1_000_000),
         max_connections_per_address: reader
             .count("http.max_connections_per_address", 1..=1_000_000),
-        silence_timeout: reader.millis("http.silence_timeout_ms", 100..=600_000),
-        head_timeout: reader.millis("http.head_timeout_ms", 100..=600_000),
+        silence_timeout: reader.millis("http.first_byte_timeout_ms", 100..=600_000),
+        head_timeout: reader.millis("http.header_timeout_ms", 100..=600_000),
         idle_timeout: reader.millis("http.idle_timeout_ms", 100..=600_000),
         body_timeout: reader.millis("http.body_timeout_ms", 100..=600_000),
         request_timeout: reader.millis("http.request_timeout_ms", 100..=600_000),

@@ -122,7 +122,7 @@ fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fault::Faults;
+    use super::super::error::ConfigErrors;
     use super::super::layers::Layers;
     use super::super::{fields, load};
     use super::*;
@@ -135,7 +135,7 @@ mod tests {
                     [page.options]\nrole = \"x\"\n\
                     [page.options.plan]\nfree = \"Free\"\ngold = \"Gold\"\n";
         std::fs::write(&file, text).unwrap();
-        let mut faults = Faults::default();
+        let mut faults = ConfigErrors::default();
         let layers = Layers::read(Some(&file), [], &mut faults).unwrap();
         std::fs::remove_file(&file).unwrap();
         let mut reader = Reader::new(&layers, faults);

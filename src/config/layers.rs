@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 
-use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
+use config::{
+    Config, ConfigError as LibraryError, File, FileFormat, Map, Source, Value, ValueKind,
+};
 
-use super::fault::{Fault, Faults};
+use super::error::{ConfigError, ConfigErrors};
 
 /// Every key with its default; the reference that `docs/configuration.md` points to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -56,8 +58,8 @@ impl Layers {
     pub fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
-        faults: &mut Faults,
-    ) -> Result<Self, ConfigError> {
+        faults: &mut ConfigErrors,
+    ) -> Result<Self, LibraryError> {
         let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
         let mut known = BTreeSet::new();
         flatten("", &Value::new(None, ValueKind::Table(defaults.collect()?)), &mut |key, _| {
@@ -74,7 +76,7 @@ impl Layers {
                     let root = Value::new(Some(&origin), ValueKind::Table(table));
                     flatten("", &root, &mut |key, value| {
                         if !is_known(&known, key) {
-                            faults.push(Fault::unknown(key, &origin));
+                            faults.push(ConfigError::unknown(key, &origin));
                         }
                         let blank = matches!(&value.kind, ValueKind::String(s) if s.is_empty());
                         if SECRETS.contains(&key) && !blank {
@@ -84,7 +86,9 @@ impl Layers {
                     builder = builder.add_source(source);
                 }
                 // The parser's own message quotes the line, which may hold a secret.
-                Err(_) => faults.push(Fault::new("--config", &origin, "a readable TOML file")),
+                Err(_) => {
+                    faults.push(ConfigError::new("--config", &origin, "a readable TOML file"))
+                }
             }
         }
 
@@ -152,7 +156,7 @@ impl Environment {
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         known: &BTreeSet<String>,
         mut given: BTreeSet<String>,
-        faults: &mut Faults,
+        faults: &mut ConfigErrors,
     ) -> Self {
         let mut environment = Self::default();
         let mut files = BTreeMap::new();
@@ -162,11 +166,11 @@ impl Environment {
             let Some((key, secret_file)) = key_of(name) else { continue };
             let origin = format!("environment variable {name}");
             if !is_known(known, &key) {
-                faults.push(Fault::unknown(&key, &origin));
+                faults.push(ConfigError::unknown(&key, &origin));
                 continue;
             }
             let Some(value) = value.to_str() else {
-                faults.push(Fault::new(&key, &origin, "UTF-8"));
+                faults.push(ConfigError::new(&key, &origin, "UTF-8"));
                 continue;
             };
             // Compose files set variables to nothing; a secret that is blank is told as such.
@@ -187,7 +191,7 @@ impl Environment {
         for (key, (origin, path)) in files {
             if given.contains(&key) {
                 let expected = "either the value or the file, not both";
-                faults.push(Fault::new(&key, &origin, expected));
+                faults.push(ConfigError::new(&key, &origin, expected));
             } else {
                 environment.read_secret(key, &origin, &path, faults);
             }
@@ -195,7 +199,7 @@ impl Environment {
         environment
     }
 
-    fn read_secret(&mut self, key: String, origin: &str, path: &str, faults: &mut Faults) {
+    fn read_secret(&mut self, key: String, origin: &str, path: &str, faults: &mut ConfigErrors) {
         match std::fs::read_to_string(path) {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -205,7 +209,7 @@ impl Environment {
             }
             Err(error) => {
                 let expected = format!("a readable UTF-8 file ({})", error.kind());
-                faults.push(Fault::new(&key, origin, expected));
+                faults.push(ConfigError::new(&key, origin, expected));
             }
         }
     }
@@ -216,7 +220,7 @@ impl Source for Environment {
         Box::new(self.clone())
     }
 
-    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+    fn collect(&self) -> Result<Map<String, Value>, LibraryError> {
         Ok(self.values.clone().into_iter().collect())
     }
 }
@@ -241,7 +245,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> (Layers, Vec<String>) {
-        let mut faults = Faults::default();
+        let mut faults = ConfigErrors::default();
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut faults).unwrap();
         (layers, faults.iter().map(ToString::to_string).collect())

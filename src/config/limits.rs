@@ -28,7 +28,7 @@ pub struct LimitSettings {
     /// Networks whose addresses are not limited.
     pub exempt: Vec<IpNet>,
     /// Which e-mail addresses are one mailbox.
-    pub mailbox: MailboxSettings,
+    pub mailbox: EmailKeySettings,
 }
 
 /// So many at once, and one more after each interval.
@@ -42,11 +42,11 @@ pub struct Refill {
 
 /// Which e-mail addresses are one mailbox.
 #[derive(Debug, Clone, Default)]
-pub struct MailboxSettings {
+pub struct EmailKeySettings {
     /// Whether what follows a `+` is a tag.
-    pub fold_plus: bool,
+    pub ignore_plus_tag: bool,
     /// The domains where dots before the `@` mean nothing.
-    pub fold_dots: Vec<DomainName>,
+    pub ignore_dots: Vec<DomainName>,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
@@ -58,9 +58,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
         service: refill(reader, "service"),
         max_buckets: reader.count("limits.max_buckets", 1_000..=100_000_000),
         exempt: exempt(reader),
-        mailbox: MailboxSettings {
-            fold_plus: reader.flag("limits.email.fold_plus"),
-            fold_dots: fold_dots(reader),
+        mailbox: EmailKeySettings {
+            ignore_plus_tag: reader.flag("limits.email.ignore_plus_tag"),
+            ignore_dots: ignore_dots(reader),
         },
     }
 }
@@ -84,12 +84,12 @@ fn exempt(reader: &mut Reader<'_>) -> Vec<IpNet> {
     networks
 }
 
-fn fold_dots(reader: &mut Reader<'_>) -> Vec<DomainName> {
+fn ignore_dots(reader: &mut Reader<'_>) -> Vec<DomainName> {
     let mut domains = Vec::new();
-    for text in reader.list("limits.email.fold_dots") {
+    for text in reader.list("limits.email.ignore_dots") {
         match DomainName::parse(&text) {
             Some(domain) => domains.push(domain),
-            None => reader.fault("limits.email.fold_dots", "domains such as gmail.com"),
+            None => reader.fault("limits.email.ignore_dots", "domains such as gmail.com"),
         }
     }
     domains

@@ -4,12 +4,13 @@
 //! file of its own; `config/default.toml` lists every key with its default and why.
 
 mod auth0;
+mod auth0_compat;
 mod captcha;
 mod challenge;
 mod colour;
 mod email;
+mod error;
 mod existence;
-mod fault;
 mod fields;
 mod http;
 mod labels;
@@ -17,7 +18,6 @@ mod languages;
 mod layers;
 mod ledger;
 mod limits;
-mod lock;
 mod log;
 mod metadata;
 mod origins;
@@ -36,17 +36,17 @@ use std::ffi::OsString;
 use std::path::Path;
 
 pub use auth0::{Auth0Settings, VerifyEmail};
-pub use captcha::{CaptchaSettings, Fail, Provider};
+pub use auth0_compat::Auth0CompatSettings;
+pub use captcha::{CaptchaSettings, OnUnavailable, Provider};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
-pub use existence::{Existence, UniformSettings};
-pub use fault::{Fault, Faults};
+pub use error::{ConfigError, ConfigErrors};
+pub use existence::{Existence, ExistenceUniformSettings};
 pub use http::{AdminSettings, HttpSettings};
 pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
-pub use limits::{LimitSettings, MailboxSettings, Refill};
-pub use lock::LockSettings;
+pub use limits::{EmailKeySettings, LimitSettings, Refill};
 pub use log::{LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use page::{PageSettings, Palette, ReturnAddress};
@@ -55,7 +55,7 @@ pub use protection::{BreakerSettings, BudgetSettings};
 pub use proxies::{ForwardedHeader, ProxySettings};
 pub use schema::schema;
 pub use show::show;
-pub use signup::{GateSettings, SignupSettings};
+pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
 
 use crate::domain::Rules;
@@ -82,13 +82,13 @@ pub struct Settings {
     /// What a sign-up has to prove, and when.
     pub challenge: ChallengeSettings,
     /// Auth0's own sign-up endpoint; `None` is off.
-    pub lock: Option<LockSettings>,
+    pub auth0_compat: Option<Auth0CompatSettings>,
     /// Whether callers are told that an e-mail address has an account.
     pub existence: Existence,
     /// The language of those who ask for none that there is.
     pub language: Locale,
     /// Whether sign-ups are open.
-    pub gate: GateSettings,
+    pub gate: SignupSwitchSettings,
     /// How often somebody may post and attempt.
     pub limits: LimitSettings,
     /// Where the create call says which terms were accepted.
@@ -104,12 +104,12 @@ pub struct Settings {
 pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<Settings, Faults> {
-    let mut faults = Faults::default();
+) -> Result<Settings, ConfigErrors> {
+    let mut faults = ConfigErrors::default();
     if let Ok(layers) = Layers::read(file, environment, &mut faults) {
         return Settings::read(&layers, faults);
     }
-    faults.push(Fault::unmergeable());
+    faults.push(ConfigError::unmergeable());
     Err(faults)
 }
 
@@ -118,7 +118,7 @@ impl Settings {
     ///
     /// # Errors
     /// All faults.
-    pub fn read(layers: &Layers, faults: Faults) -> Result<Self, Faults> {
+    pub fn read(layers: &Layers, faults: ConfigErrors) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(layers, faults);
         match Self::read_with(&mut reader) {
             Some(settings) => reader.finish(settings),
@@ -138,7 +138,7 @@ impl Settings {
         let limits = limits::read(reader);
         let page = page::read(reader, rules.as_ref());
         let challenge = challenge::read(reader);
-        let lock = lock::read(reader, &challenge);
+        let auth0_compat = auth0_compat::read(reader, &challenge);
         let existence = existence::read(reader);
         let language = languages::read(reader);
         let terms = terms::read_member(reader, rules.as_ref());
@@ -152,7 +152,7 @@ impl Settings {
             signup,
             page,
             challenge,
-            lock,
+            auth0_compat,
             existence: existence?,
             language,
             gate,
@@ -319,7 +319,7 @@ mod tests {
             ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
             ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-secret"),
             ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
-            ("SIGNUP__LOCK__ENABLED", "false"),
+            ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
             ("SIGNUP__HTTP__PUBLIC_URL", "https://signup.example.com"),
         ];
         let faults = load_with(&variables).unwrap_err();
@@ -332,7 +332,7 @@ mod tests {
         }
         let faults = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
         // Lock's endpoint cannot ask for the token, so that leaving it on is the second fault.
-        let keys = ["challenge.form_token_required", "lock.without_challenge"];
+        let keys = ["challenge.form_token_required", "auth0_compat.without_challenge"];
         assert!(faults.iter().zip(keys).all(|(fault, key)| fault.starts_with(key)), "{faults:?}");
         assert_eq!(faults.len(), keys.len());
         for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {

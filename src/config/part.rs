@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::fault::{Fault, Faults};
+use super::error::{ConfigError, ConfigErrors};
 use super::layers::Layers;
 use super::reader::Reader;
 use super::{AdminSettings, LedgerSettings, http, ledger};
@@ -16,7 +16,7 @@ use super::{AdminSettings, LedgerSettings, http, ledger};
 pub fn load_ledger(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<LedgerSettings, Faults> {
+) -> Result<LedgerSettings, ConfigErrors> {
     load_part(file, environment, &["database", "secrets", "ledger"], ledger::read)
 }
 
@@ -27,7 +27,7 @@ pub fn load_ledger(
 pub fn load_admin(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-) -> Result<AdminSettings, Faults> {
+) -> Result<AdminSettings, ConfigErrors> {
     load_part(file, environment, &["admin"], |reader| Some(http::read_admin(reader)))
 }
 
@@ -37,10 +37,10 @@ fn load_part<T>(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     sections: &[&str],
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
-) -> Result<T, Faults> {
-    let mut faults = Faults::default();
+) -> Result<T, ConfigErrors> {
+    let mut faults = ConfigErrors::default();
     let Ok(layers) = Layers::read(file, environment, &mut faults) else {
-        faults.push(Fault::unmergeable());
+        faults.push(ConfigError::unmergeable());
         return Err(faults);
     };
     faults.retain(|fault| {
@@ -63,7 +63,7 @@ mod tests {
         given.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
-    fn faults<T>(loaded: Result<T, Faults>) -> Vec<String> {
+    fn faults<T>(loaded: Result<T, ConfigErrors>) -> Vec<String> {
         let faults = loaded.err().unwrap_or_default();
         faults.iter().map(|fault| fault.key.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! Typed access to the merged layers. Each reading that fails adds a [`Fault`] and goes on with a
+//! Typed access to the merged layers. Each reading that fails adds a [`ConfigError`] and goes on with a
 //! stand-in, so that one run tells everything that is wrong.
 
 use std::collections::BTreeMap;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use config::{Map, Value, ValueKind};
 use secrecy::SecretString;
 
-use super::fault::{Fault, Faults};
+use super::error::{ConfigError, ConfigErrors};
 use super::layers::Layers;
 
 /// Reads settings and gathers what is wrong with them.
 #[derive(Debug)]
 pub(super) struct Reader<'l> {
     layers: &'l Layers,
-    faults: Faults,
+    faults: ConfigErrors,
     expected: BTreeMap<String, Expected>,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum Expected {
 
 impl<'l> Reader<'l> {
     /// Reads from these layers; `faults` are those found so far.
-    pub(super) const fn new(layers: &'l Layers, faults: Faults) -> Self {
+    pub(super) const fn new(layers: &'l Layers, faults: ConfigErrors) -> Self {
         Self { layers, faults, expected: BTreeMap::new() }
     }
 
@@ -45,27 +45,27 @@ impl<'l> Reader<'l> {
     ///
     /// # Errors
     /// The faults, when there is any.
-    pub(super) fn finish<T>(self, settings: T) -> Result<T, Faults> {
+    pub(super) fn finish<T>(self, settings: T) -> Result<T, ConfigErrors> {
         if self.faults.is_empty() { Ok(settings) } else { Err(self.faults) }
     }
 
     /// All faults so far.
-    pub(super) fn into_faults(self) -> Faults {
+    pub(super) fn into_faults(self) -> ConfigErrors {
         self.faults
     }
 
     /// Adds a fault of the value under `key`.
     pub(super) fn fault(&mut self, key: &str, expected: impl Display) {
         let fault = match self.layers.value(key) {
-            Some(value) if !is_blank(&value) => Fault::new(key, &origin(&value), expected),
-            _ => Fault::missing(key, expected),
+            Some(value) if !is_blank(&value) => ConfigError::new(key, &origin(&value), expected),
+            _ => ConfigError::missing(key, expected),
         };
         self.faults.push(fault);
     }
 
     /// Adds a fault of a value inside an open table.
     pub(super) fn fault_at(&mut self, key: &str, value: &Value, expected: impl Display) {
-        self.faults.push(Fault::new(key, &origin(value), expected));
+        self.faults.push(ConfigError::new(key, &origin(value), expected));
     }
 
     /// A string, `None` when blank.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use config::{ConfigError, Value as Setting, ValueKind};
 use serde_json::{Map, Value, json};
 
-use super::fault::Faults;
+use super::error::ConfigErrors;
 use super::layers::{DEFAULTS, Layers, SECRETS};
 use super::reader::{Expected, Reader};
 use super::{Settings, metadata};
@@ -19,7 +19,7 @@ use crate::texts::Locale;
 /// # Errors
 /// Only when the compiled-in defaults cannot be merged, which a test excludes.
 pub fn schema() -> Result<String, ConfigError> {
-    let defaults = Layers::read(None, [], &mut Faults::default())?;
+    let defaults = Layers::read(None, [], &mut ConfigErrors::default())?;
     let (expected, comments) = (expected()?, comments());
     let mut root = table();
     for key in defaults.keys() {
@@ -44,8 +44,8 @@ pub fn schema() -> Result<String, ConfigError> {
 /// What the readers ask for. A captcha is configured for it, or nobody would ask for its keys.
 fn expected() -> Result<BTreeMap<String, Expected>, ConfigError> {
     let captcha = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER".into(), "turnstile".into());
-    let layers = Layers::read(None, [captcha], &mut Faults::default())?;
-    let mut reader = Reader::new(&layers, Faults::default());
+    let layers = Layers::read(None, [captcha], &mut ConfigErrors::default())?;
+    let mut reader = Reader::new(&layers, ConfigErrors::default());
     // Without a tenant there are no settings, but every key was asked for.
     drop(Settings::read_with(&mut reader));
     Ok(reader.into_expected())
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_key_has_its_type_and_what_is_said_of_it() {
-        let layers = Layers::read(None, [], &mut Faults::default()).unwrap();
+        let layers = Layers::read(None, [], &mut ConfigErrors::default()).unwrap();
         let schema: Value = serde_json::from_str(&schema().unwrap()).unwrap();
         let of = |key: &str| {
             key.split('.').fold(schema.clone(), |at, name| at["properties"][name].clone())
@@ -174,7 +174,7 @@ mod tests {
         let provider = of("challenge.captcha.provider");
         let providers = ["turnstile", "hcaptcha", "recaptcha_v2", "recaptcha_v3", ""];
         assert_eq!(provider["enum"], json!(providers));
-        assert_eq!(of("challenge.captcha.fail")["enum"], json!(["open", "closed"]));
+        assert_eq!(of("challenge.captcha.on_unavailable")["enum"], json!(["allow", "reject"]));
         let secret = of("auth0.client_secret");
         assert_eq!(secret["writeOnly"], true);
         assert!(secret["description"].as_str().unwrap().starts_with("Secret. Environment:"));

@@ -1,4 +1,4 @@
-//! `[signup]`, `[idempotency]` and `[settlement]`: whether sign-ups are open, and how long is waited
+//! `[signup]`, `[idempotency]` and `[reconciliation]`: whether sign-ups are open, and how long is waited
 //! for what.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct SignupSettings {
 
 /// Whether sign-ups are open.
 #[derive(Debug, Clone)]
-pub enum GateSettings {
+pub enum SignupSwitchSettings {
     /// Everybody may try.
     Open,
     /// Nobody may.
@@ -30,7 +30,7 @@ pub enum GateSettings {
 /// The longest text of a closed gate, in characters.
 const LONGEST_TEXT: usize = 500;
 
-pub(super) fn read_gate(reader: &mut Reader<'_>) -> GateSettings {
+pub(super) fn read_gate(reader: &mut Reader<'_>) -> SignupSwitchSettings {
     let open = reader.flag("signup.open");
     let text = reader.text("signup.closed_text");
     let long =
@@ -38,12 +38,16 @@ pub(super) fn read_gate(reader: &mut Reader<'_>) -> GateSettings {
     if text.as_ref().is_some_and(long) {
         reader.fault("signup.closed_text", "one line of at most 500 characters");
     }
-    if open { GateSettings::Open } else { GateSettings::Closed { text: text.map(Arc::from) } }
+    if open {
+        SignupSwitchSettings::Open
+    } else {
+        SignupSwitchSettings::Closed { text: text.map(Arc::from) }
+    }
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SignupSettings {
     SignupSettings {
         twin_wait: reader.millis("idempotency.wait_ms", 0..=60_000),
-        not_created_after: reader.millis("settlement.not_created_after_ms", 1_000..=3_600_000),
+        not_created_after: reader.millis("reconciliation.not_created_after_ms", 1_000..=3_600_000),
     }
 }

@@ -12,9 +12,9 @@ use futures_util::future::{Either, Ready, ready};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tower::{Layer, Service};
 
+use super::pipeline::{client, refused};
 use super::problem::{Problem, whole_seconds};
-use super::stages::{client, refused};
-use crate::abuse::{Limits, Tally};
+use crate::abuse::{Limits, RateLimitReport};
 use crate::signup::{Limit, Rate};
 
 /// Which limits an address has.
@@ -65,7 +65,7 @@ where
 impl<S> Limited<S> {
     fn spend(&self, request: &Request) -> Result<(), Problem> {
         // There for posts alone.
-        let Some(tally) = request.extensions().get::<Tally>() else { return Ok(()) };
+        let Some(tally) = request.extensions().get::<RateLimitReport>() else { return Ok(()) };
         self.limits.post(client(request).ip(), tally).map_err(refused)
     }
 }
@@ -86,20 +86,20 @@ impl RateHeaders {
     }
 
     /// Begins to note what a post meets.
-    pub(super) fn tally(request: &mut Request) -> Option<Tally> {
+    pub(super) fn tally(request: &mut Request) -> Option<RateLimitReport> {
         (request.method() == Method::POST).then(|| {
-            let tally = Tally::default();
+            let tally = RateLimitReport::default();
             request.extensions_mut().insert(tally.clone());
             tally
         })
     }
 
     /// Tells what it met.
-    pub(super) fn put(&self, tally: &Tally, headers: &mut HeaderMap) {
+    pub(super) fn put(&self, tally: &RateLimitReport, headers: &mut HeaderMap) {
         headers.extend(self.of(tally).into_iter().flatten());
     }
 
-    fn of(&self, tally: &Tally) -> Option<[(HeaderName, HeaderValue); 2]> {
+    fn of(&self, tally: &RateLimitReport) -> Option<[(HeaderName, HeaderValue); 2]> {
         let quota = tally.quota()?;
         let (_, policy) = self.policies.iter().find(|(limit, _)| *limit == quota.limit)?;
         let name = name(quota.limit)?;
@@ -114,7 +114,9 @@ const fn name(limit: Limit) -> Option<&'static str> {
     match limit {
         Limit::Posts => Some("posts"),
         Limit::Address => Some("attempts"),
-        Limit::SitePosts | Limit::Network | Limit::Email | Limit::Proven | Limit::Service => None,
+        Limit::SitePosts | Limit::Network | Limit::Email | Limit::WithProof | Limit::Service => {
+            None
+        }
     }
 }
 

@@ -15,13 +15,13 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use super::auth0_compat;
 use super::limits::RateHeaders;
-use super::lock;
+use super::negotiation::Negotiated;
 use super::pages::Pages;
 use super::problem::{Problem, ProblemCode, render};
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
-use super::wanted::Wanted;
 use crate::abuse::{Proxies, Resolved};
 use crate::clock::Clock;
 use crate::page::FORM;
@@ -82,7 +82,7 @@ pub(super) async fn observe(
     let taken_over = if by_proxy { RequestId::of_proxy(request.headers()) } else { None };
     let id = taken_over.unwrap_or_else(|| RequestId::new(observer.clock.now()));
     request.extensions_mut().insert(id);
-    let wanted = Wanted::of(&request, observer.language);
+    let wanted = Negotiated::of(&request, observer.language);
     request.extensions_mut().insert(wanted.clone());
     let tally = RateHeaders::tally(&mut request);
     let exchange = Exchange {
@@ -136,7 +136,7 @@ impl Exchange {
 
     fn end(&self, answered: &Answered<'_>) {
         answered.log(self);
-        if matches!(self.route(), FORM | lock::SIGN_UP) && self.method == Method::POST {
+        if matches!(self.route(), FORM | auth0_compat::SIGN_UP) && self.method == Method::POST {
             self.metrics.signup(answered.outcome, self.started.elapsed());
         }
     }

@@ -14,7 +14,7 @@ use super::request_id::RequestId;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, PasswordRule, Violation};
-use crate::page::words::Words;
+use crate::page::messages::Words;
 use crate::page::{Alert, Back, Filled, FormView, Page, RuleLine};
 use crate::texts::Locale;
 

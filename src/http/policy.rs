@@ -14,7 +14,7 @@ use crate::domain::metadata::{self, MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
 use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Terms, Violation};
-use crate::page::words::Words;
+use crate::page::messages::Words;
 use crate::page::{Page, metadata_name, script};
 use crate::texts::Locale;
 

@@ -16,11 +16,11 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::negotiation::Negotiated;
 use super::pages::Pages;
 use super::representation::Representation;
 use super::request_id::RequestId;
-use super::wanted::Wanted;
-use super::{lock, params};
+use super::{auth0_compat, params};
 use crate::abuse::ENDPOINT;
 use crate::domain::FieldError;
 use crate::page::Filled;
@@ -38,7 +38,7 @@ pub(super) const ADVICE_WITH_SCRIPT: &str = "advice_with_script";
 /// Says that an answer is that of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Begun seconds: after so many of them a wait is surely over.
+/// BeginResult seconds: after so many of them a wait is surely over.
 pub(super) const fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(if wait.subsec_nanos() > 0 { 1 } else { 0 })
 }
@@ -338,7 +338,7 @@ impl Problem {
 pub(super) fn render(
     response: &mut Response,
     id: RequestId,
-    wanted: &Wanted,
+    wanted: &Negotiated,
     pages: &Pages,
 ) -> Option<Arc<Problem>> {
     let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
@@ -353,7 +353,7 @@ pub(super) fn render(
             *response.body_mut() = Body::from(document.unwrap_or_default());
         }
         Representation::Auth0 => {
-            let refused = lock::refused(&problem, Some(&pages.page), locale);
+            let refused = auth0_compat::refused(&problem, Some(&pages.page), locale);
             *response.status_mut() = refused.status;
             let kind = HeaderValue::from_static("application/json");
             response.headers_mut().insert(CONTENT_TYPE, kind);

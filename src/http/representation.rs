@@ -12,14 +12,14 @@ pub(super) enum Representation {
     Json,
     /// Pages and redirections: what a browser shows when a form is posted without a script.
     Page,
-    /// The shapes of Auth0's public sign-up endpoint: what Lock and the SDKs take.
+    /// The shapes of Auth0's public sign-up endpoint: what Auth0Compat and the SDKs take.
     Auth0,
 }
 
 /// How much a type is wanted (thousandths), and how exactly it was named: not at all, by `*/*`, by
 /// `type/*`, in full.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Wanted {
+struct Negotiated {
     quality: u16,
     precision: u8,
 }
@@ -47,8 +47,8 @@ fn names_text(accept: &str) -> bool {
 }
 
 /// What the most exact of the ranges that match says of a type.
-fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) -> Wanted {
-    let mut best = Wanted::default();
+fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) -> Negotiated {
+    let mut best = Negotiated::default();
     for range in ranges {
         let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
         let Some((range_kind, range_subkind)) = essence.trim().split_once('/') else { continue };
@@ -59,7 +59,7 @@ fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) 
             _ => continue,
         };
         if precision > best.precision {
-            best = Wanted { quality: quality(parameters), precision };
+            best = Negotiated { quality: quality(parameters), precision };
         }
     }
     best

@@ -12,10 +12,10 @@ use super::head_limits::HeadLimits;
 use super::limits::{PostLimit, RateHeaders};
 use super::observe::{Observer, observe};
 use super::pages::Pages;
+use super::pipeline::SignupPipeline;
 use super::policy::Policy;
 use super::problem::{Problem, ProblemCode, method_not_allowed, not_found, panicked};
-use super::stages::Stages;
-use super::{cors, handlers, lock};
+use super::{auth0_compat, cors, handlers};
 use crate::abuse::{Challenges, ENDPOINT, Proxies};
 use crate::clock::Clock;
 use crate::page::{FORM, Page, SUCCESS};
@@ -27,7 +27,7 @@ use crate::texts::Locale;
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// What a post that signs somebody up goes through.
-    pub stages: Arc<Stages>,
+    pub stages: Arc<SignupPipeline>,
     /// What readyz looks at.
     pub readiness: Readiness,
     /// What is counted.
@@ -41,7 +41,7 @@ pub struct Parts {
     /// What front ends may know beforehand.
     pub policy: Arc<Policy>,
     /// Whether Auth0's own endpoint is there.
-    pub lock: bool,
+    pub auth0_compat: bool,
     /// The language of those who ask for none that there is.
     pub language: Locale,
     /// Who may say whom a request came from.
@@ -98,13 +98,13 @@ fn pages(parts: &Parts, origins: &[HeaderValue]) -> Arc<Pages> {
 
 /// Auth0's own sign-up endpoint.
 fn auth0s(parts: &Parts) -> Router {
-    if !parts.lock {
+    if !parts.auth0_compat {
         return Router::new();
     }
     Router::new()
-        .route(lock::SIGN_UP, post(handlers::dbconnections_signup))
+        .route(auth0_compat::SIGN_UP, post(handlers::dbconnections_signup))
         .with_state(Arc::clone(&parts.stages))
-        .route(lock::CHALLENGE, post(handlers::dbconnections_challenge))
+        .route(auth0_compat::CHALLENGE, post(handlers::dbconnections_challenge))
 }
 
 /// What browsers are shown beside the answer to a post.

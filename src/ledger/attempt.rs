@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use uuid::{Builder, Uuid};
 
-use super::digest::{Candidates, Digest};
-use super::toll::Toll;
+use super::admission_cost::AdmissionCost;
+use super::digest::{Digest, DigestPair};
 use crate::domain::TermsVersion;
 
 /// One attempt to sign somebody up. A UUID v7: unique, and in order of time, so that new rows land
@@ -85,7 +85,7 @@ impl PinnedUserId {
 /// An attempt that is about to call the tenant.
 #[derive(Debug, Clone)]
 pub struct NewAttempt {
-    /// Its id, made at `begun_at`.
+    /// Its id, made at `started_at`.
     pub id: AttemptId,
     /// The e-mail address, digested.
     pub email: Digest,
@@ -98,20 +98,20 @@ pub struct NewAttempt {
     /// The terms that came accepted with it, and are in its create call.
     pub terms: Option<TermsVersion>,
     /// Now.
-    pub begun_at: Duration,
+    pub started_at: Duration,
     /// Until when this process surely has ended its work on it: the attempt's whole deadline and
     /// some. Later, an attempt that is still open is an orphan, which
-    /// [`claim_open`](super::Ledger::claim_open) hands out.
+    /// [`claim_due`](super::Ledger::claim_due) hands out.
     pub leased_until: Duration,
     /// What it has to give before it begins.
-    pub toll: Toll,
+    pub toll: AdmissionCost,
 }
 
 /// A caller's idempotency key, bound to what came with it.
 #[derive(Debug, Clone)]
 pub struct NewKey {
     /// The key, digested.
-    pub key: Candidates,
+    pub key: DigestPair,
     /// E-mail address and password, digested together.
     pub binding: Digest,
     /// From when on the key means nothing.
@@ -120,8 +120,8 @@ pub struct NewKey {
 
 /// How far an attempt has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum State {
-    /// Begun, and not ended as far as is written down. The user may exist.
+pub enum AttemptState {
+    /// BeginResult, and not ended as far as is written down. The user may exist.
     Open,
     /// This attempt made the user. The key replays it.
     Created,
@@ -133,7 +133,7 @@ pub enum State {
     NotCreated,
 }
 
-impl State {
+impl AttemptState {
     /// Every state.
     pub const ALL: [Self; 5] =
         [Self::Open, Self::Created, Self::Exists, Self::Unknown, Self::NotCreated];
@@ -175,7 +175,7 @@ impl State {
 
 /// What came of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Resolution {
     /// This attempt made the user.
     Created {
         /// The id that Auth0 answered, where it is not the pinned one: without `auth0|`, or with
@@ -194,14 +194,14 @@ pub enum Verdict {
     NotCreated,
 }
 
-impl Verdict {
+impl Resolution {
     /// The state that the attempt is in from now on.
-    pub const fn state(&self) -> State {
+    pub const fn state(&self) -> AttemptState {
         match self {
-            Self::Created { .. } => State::Created,
-            Self::Exists => State::Exists,
-            Self::Unknown { .. } => State::Unknown,
-            Self::NotCreated => State::NotCreated,
+            Self::Created { .. } => AttemptState::Created,
+            Self::Exists => AttemptState::Exists,
+            Self::Unknown { .. } => AttemptState::Unknown,
+            Self::NotCreated => AttemptState::NotCreated,
         }
     }
 
@@ -224,10 +224,10 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
     /// An answer, or a user that was found: true whatever happens meanwhile.
-    Seen,
+    Observed,
     /// That nobody was found. Void, and not written, once another call of the attempt has been
     /// written down.
-    Absence {
+    NotFound {
         /// When the attempt's calls had ended, as the row said before the look.
         connection_ended_at: Option<Duration>,
     },
@@ -235,11 +235,11 @@ pub enum Basis {
 
 /// The end of an attempt.
 #[derive(Debug, Clone)]
-pub struct Finish {
+pub struct FinishAttempt {
     /// Which attempt.
     pub id: AttemptId,
     /// What came of it.
-    pub verdict: Verdict,
+    pub verdict: Resolution,
     /// The outcome's code, as the caller hears it.
     pub code: &'static str,
     /// Auth0's id of the request that decided it.
@@ -250,19 +250,19 @@ pub struct Finish {
     pub basis: Basis,
 }
 
-impl Finish {
+impl FinishAttempt {
     /// What the row has to hold as `connection_ended_at`, in milliseconds; -1: nothing.
-    pub(crate) fn held(&self) -> Option<i64> {
+    pub(crate) fn expected_connection_ended_at(&self) -> Option<i64> {
         match self.basis {
-            Basis::Seen => None,
-            Basis::Absence { connection_ended_at } => {
-                Some(connection_ended_at.map_or(-1, super::stored::millis))
+            Basis::Observed => None,
+            Basis::NotFound { connection_ended_at } => {
+                Some(connection_ended_at.map_or(-1, super::attempt_row::millis))
             }
         }
     }
 
     /// When the settler is to look at what is not known: as soon as no call is under way.
-    pub(crate) fn due_at(&self) -> Option<Duration> {
+    pub(crate) fn next_check_at(&self) -> Option<Duration> {
         let ended = self.verdict.connection_ended_at()?;
         Some(ended.max(self.finished_at))
     }
@@ -276,7 +276,7 @@ pub struct Attempt {
     /// The e-mail address, digested.
     pub email: Digest,
     /// The idempotency key, while it is neither freed nor swept away.
-    pub key: Option<KeptKey>,
+    pub key: Option<StoredKey>,
     /// The user id that the create call pins.
     pub user_id: PinnedUserId,
     /// The id that Auth0 answered, where it is not the pinned one.
@@ -286,29 +286,29 @@ pub struct Attempt {
     /// Auth0's id of the request that decided it.
     pub auth0_request_id: Option<String>,
     /// How far it has come.
-    pub state: State,
+    pub state: AttemptState,
     /// The outcome's code; none while open.
     pub code: Option<String>,
     /// When it began.
-    pub begun_at: Duration,
+    pub started_at: Duration,
     /// When its outcome was last written; none while open.
     pub finished_at: Option<Duration>,
     /// When the connection that carried an ambiguous call ended.
     pub connection_ended_at: Option<Duration>,
     /// While unsettled: until when somebody works on it, or when the next look is due. None: never
     /// again by itself.
-    pub due_at: Option<Duration>,
+    pub next_check_at: Option<Duration>,
     /// Who leased it last.
     pub owner: Option<Uuid>,
     /// How often a settler has looked.
-    pub looks: u32,
+    pub check_count: u32,
     /// The terms that came accepted with it, and are in its create call.
     pub terms: Option<TermsVersion>,
 }
 
 /// An idempotency key that is written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptKey {
+pub struct StoredKey {
     /// The key, digested.
     pub key: Digest,
     /// E-mail address and password, digested together.
@@ -343,9 +343,9 @@ mod tests {
 
     #[test]
     fn every_state_has_a_number_of_its_own() {
-        for state in State::ALL {
-            assert_eq!(State::from_number(state.number().into()), Some(state));
+        for state in AttemptState::ALL {
+            assert_eq!(AttemptState::from_number(state.number().into()), Some(state));
         }
-        assert_eq!(State::from_number(5), None);
+        assert_eq!(AttemptState::from_number(5), None);
     }
 }

@@ -35,14 +35,14 @@ impl fmt::Debug for Digest {
 
 /// The digest of one value under the current secret and, while one is being replaced, the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Candidates {
+pub struct DigestPair {
     /// Under the current secret: what is written.
     pub current: Digest,
     /// Under the previous secret: what may still be there.
     pub previous: Option<Digest>,
 }
 
-impl Candidates {
+impl DigestPair {
     /// Whether a kept digest is one of these, in constant time.
     pub fn contains(&self, kept: &Digest) -> bool {
         self.iter().any(|digest| verify_slices_are_equal(&digest.0, &kept.0).is_ok())
@@ -68,18 +68,18 @@ impl Digests {
     }
 
     /// An e-mail address, as validated: trimmed and in lower case.
-    pub fn email(&self, email: &str) -> Candidates {
+    pub fn email(&self, email: &str) -> DigestPair {
         self.candidates(|secret| secret.email.digest([email.as_bytes()]))
     }
 
     /// A caller's idempotency key.
-    pub fn idempotency_key(&self, key: &str) -> Candidates {
+    pub fn idempotency_key(&self, key: &str) -> DigestPair {
         self.candidates(|secret| secret.key.digest([key.as_bytes()]))
     }
 
     /// What a key is bound to. The length of the first part goes before it, so that no two pairs
     /// are the same bytes.
-    pub fn binding(&self, email: &str, password: &SecretString) -> Candidates {
+    pub fn binding(&self, email: &str, password: &SecretString) -> DigestPair {
         let email = email.as_bytes();
         // usize has at most 64 bits on every target there is.
         let length = u64::try_from(email.len()).unwrap_or(u64::MAX).to_be_bytes();
@@ -88,7 +88,7 @@ impl Digests {
     }
 
     /// What the database keeps to recognise the secret by.
-    pub fn check_value(&self) -> Candidates {
+    pub fn check_value(&self) -> DigestPair {
         self.candidates(|secret| secret.check.digest([b"auth0-signup".as_slice()]))
     }
 
@@ -98,8 +98,8 @@ impl Digests {
         (self.current.sub_key(label), previous)
     }
 
-    fn candidates(&self, digest: impl Fn(&Secret) -> Digest) -> Candidates {
-        Candidates { current: digest(&self.current), previous: self.previous.as_ref().map(digest) }
+    fn candidates(&self, digest: impl Fn(&Secret) -> Digest) -> DigestPair {
+        DigestPair { current: digest(&self.current), previous: self.previous.as_ref().map(digest) }
     }
 }
 

@@ -6,16 +6,16 @@
 //! idempotency key. Knows nothing of HTTP or Auth0; what a row means for a caller is decided by
 //! the use case. `docs/ledger.md` says what is durable when.
 
+mod admission_cost;
 mod attempt;
+mod attempt_row;
 mod digest;
-mod metered;
+mod instrumented;
 mod migrations;
 mod open;
 pub mod postgres;
 mod secret_key;
 pub mod sqlite;
-mod stored;
-mod toll;
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -25,15 +25,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub use admission_cost::{AdmissionCost, Limit, PermitCharge, ProofUse, Rate};
 pub use attempt::{
-    Attempt, AttemptId, Basis, Finish, NewAttempt, NewKey, PinnedUserId, State, Verdict,
+    Attempt, AttemptId, AttemptState, Basis, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
+    Resolution,
 };
-pub use digest::{Candidates, Digest, Digests, SubKey};
-pub use metered::{Metered, count_unsettled};
+pub use digest::{Digest, DigestPair, Digests, SubKey};
+pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{Access, OpenError, migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
-pub use toll::{Charge, Limit, Rate, Redemption, Toll};
 
 /// Where attempts are written down. All times are since the Unix epoch, kept to the millisecond.
 #[async_trait]
@@ -41,32 +42,32 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Writes the attempt down; durable when it returns.
     ///
     /// Of any number of calls with one key, at any time and on any replica, exactly one is
-    /// [`Begun::New`] while the key lives; so it is with a proof.
+    /// [`BeginResult::Started`] while the key lives; so it is with a proof.
     ///
     /// Charges are never given back: they are spent also when the attempt is refused because of
     /// another charge, or its key turns out to be taken this very moment.
     ///
     /// # Errors
     /// When it could not be written. It may have been all the same (the connection broke after
-    /// the commit): such a row is found by [`Ledger::claim_open`].
-    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError>;
+    /// the commit): such a row is found by [`Ledger::claim_due`].
+    async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError>;
 
     /// Takes a proof on behalf of an attempt that was begun without one, and says whether it was
     /// still there to be taken.
     ///
     /// # Errors
     /// When it could not be written.
-    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError>;
+    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError>;
 
     /// Writes down what came of an attempt; durable when it returns.
     ///
-    /// A settled attempt stays as it is, save that [`Verdict::Created`] overrides
-    /// [`Verdict::NotCreated`]: a look-up that came too early is corrected by the call itself.
+    /// A settled attempt stays as it is, save that [`Resolution::Created`] overrides
+    /// [`Resolution::NotCreated`]: a look-up that came too early is corrected by the call itself.
     /// Whether it was written is what is returned.
     ///
     /// # Errors
     /// When it could not be written.
-    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError>;
+    async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError>;
 
     /// The attempt that holds a key, if the key is alive.
     ///
@@ -74,7 +75,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be read.
     async fn find_key(
         &self,
-        key: &Candidates,
+        key: &DigestPair,
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError>;
 
@@ -92,7 +93,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn claim_open(
+    async fn claim_due(
         &self,
         owner: Uuid,
         now: Duration,
@@ -109,7 +110,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_look_at: Option<Duration>,
+        next_check_at: Option<Duration>,
     ) -> Result<(), LedgerError>;
 
     /// Removes at most `batch` attempts begun before `now - keep`, frees at most `batch` expired
@@ -135,20 +136,20 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError>;
+    async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError>;
 
     /// How many attempts are open or will be looked at again; `now` since the Unix epoch. Counts no
-    /// more than [`Unsettled::MOST`], and holds no sign-up up.
+    /// more than [`PendingAttempts::MOST`], and holds no sign-up up.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError>;
+    async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError>;
 
     /// Whether the ledger can be written, by writing.
     ///
     /// # Errors
     /// When it cannot.
-    async fn check(&self, now: Duration) -> Result<(), LedgerError>;
+    async fn ping(&self, now: Duration) -> Result<(), LedgerError>;
 
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);
@@ -156,20 +157,20 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
 /// What [`Ledger::begin`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Begun {
+pub enum BeginResult {
     /// The attempt is written down and its own.
-    New,
+    Started,
     /// A living key names this attempt already; nothing was written.
-    Known(Box<Attempt>),
+    Existing(Box<Attempt>),
     /// A limit that replicas share has no permit left; the attempt was not written.
-    Limited {
+    RateLimited {
         /// Which limit.
         limit: Limit,
         /// Until there is a permit again.
         retry_after: Duration,
     },
     /// The proof was used before; the attempt was not written.
-    Redeemed,
+    ProofAlreadyUsed,
 }
 
 /// What [`Ledger::sweep`] did.
@@ -194,14 +195,14 @@ impl Swept {
 
 /// What [`Ledger::unsettled`] counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Unsettled {
+pub struct PendingAttempts {
     /// How many; [`Self::MOST`]: so many or more.
     pub attempts: usize,
     /// How long ago the oldest of those counted began; zero when there is none.
     pub oldest: Duration,
 }
 
-impl Unsettled {
+impl PendingAttempts {
     /// The most attempts that are counted.
     pub const MOST: usize = 10_000;
 
@@ -218,11 +219,11 @@ pub enum Find {
     /// All.
     All,
     /// Those in a state.
-    State(State),
+    State(AttemptState),
     /// Those of a request.
     RequestId(String),
     /// Those of an e-mail address.
-    Email(Candidates),
+    Email(DigestPair),
 }
 
 /// Why the ledger did not do what it was asked.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cause, Digests, Ledger, LedgerError, Metered, Migration, postgres, sqlite};
+use super::{Cause, Digests, InstrumentedLedger, Ledger, LedgerError, Migration, postgres, sqlite};
 use crate::config::{Database, LedgerSettings};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::LedgerMetrics;
@@ -14,9 +14,9 @@ use crate::telemetry::LedgerMetrics;
 pub enum Access {
     /// The service. One process at a time has an SQLite file, so attempts that an earlier one left
     /// open are due for a look at once.
-    Serve,
+    Service,
     /// An operator's command, beside a running service.
-    Operate,
+    Cli,
 }
 
 /// Why the ledger cannot be opened.
@@ -40,7 +40,7 @@ pub enum OpenError {
         "the database was written under another secrets.key; set that one, or both as \
          docs/ledger.md says"
     )]
-    OtherKey,
+    WrongSecret,
     /// Migrations are pending and not to be applied.
     #[error("{0} migrations are pending; run `auth0-signup migrate`")]
     Pending(usize),
@@ -101,7 +101,7 @@ pub async fn open(
             Arc::new(postgres::Postgres::open(options, check, now, lifecycle).await?)
         }
     };
-    Ok(Arc::new(Metered::new(ledger, metrics)))
+    Ok(Arc::new(InstrumentedLedger::new(ledger, metrics)))
 }
 
 /// Every migration, and when it was applied. Changes nothing; an SQLite file that is not there is

@@ -5,8 +5,8 @@
 
 use url::Url;
 
-use super::filled::metadata_name;
-use super::words::Words;
+use super::form_values::metadata_name;
+use super::messages::Words;
 use crate::config::{Label as Named, PageSettings};
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::rules::{Presence, Rules};

@@ -72,7 +72,7 @@ fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> Stri
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{CaptchaSettings, Fail, Provider, load};
+    use crate::config::{CaptchaSettings, OnUnavailable, Provider, load};
 
     fn policy_with(captcha: Option<Provider>) -> String {
         let variables = [
@@ -90,7 +90,7 @@ mod tests {
                 hostnames: BTreeSet::new(),
                 action: None,
                 min_score_percent: None,
-                fail: Fail::Closed,
+                on_unavailable: OnUnavailable::Reject,
                 timeout: std::time::Duration::ZERO,
             })
         });

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 use url::Url;
 
-use super::filled::Filled;
+use super::form_values::Filled;
 use super::inputs::{self, Input, Kind, Label};
+use super::messages::Words;
 use super::script;
 use super::theme::Theme;
 use super::widget::Widget;
-use super::words::Words;
 use crate::config::{ChallengeSettings, PageSettings, Required};
 use crate::domain::PasswordRule;
 use crate::domain::rules::Rules;

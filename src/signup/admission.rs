@@ -8,19 +8,21 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::ledger::{Limit, Toll};
+use crate::ledger::{AdmissionCost, Limit};
 
 /// Decides whether a new attempt may begin. Polled only when it has to be decided, in the task of
 /// the attempt; dropped unpolled for a known key, and half-way when every caller has gone.
-pub struct Admission(Pin<Box<dyn Future<Output = Result<Toll, Refusal>> + Send>>);
+pub struct Admission(Pin<Box<dyn Future<Output = Result<AdmissionCost, Rejection>> + Send>>);
 
 impl Admission {
     /// An admission that this future decides.
-    pub fn new(decide: impl Future<Output = Result<Toll, Refusal>> + Send + 'static) -> Self {
+    pub fn new(
+        decide: impl Future<Output = Result<AdmissionCost, Rejection>> + Send + 'static,
+    ) -> Self {
         Self(Box::pin(decide))
     }
 
-    pub(super) async fn decide(self) -> Result<Toll, Refusal> {
+    pub(super) async fn decide(self) -> Result<AdmissionCost, Rejection> {
         self.0.await
     }
 }
@@ -33,7 +35,7 @@ impl fmt::Debug for Admission {
 
 /// Why a new attempt may not begin. Nothing was written down and nothing sent to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum Rejection {
     /// Too many attempts from an address, or for an e-mail address, or in all.
     Limited {
         /// Which limit.
@@ -51,7 +53,7 @@ pub enum Refusal {
     ChallengeUnavailable,
 }
 
-impl Refusal {
+impl Rejection {
     /// The stable name.
     pub const fn code(self) -> &'static str {
         match self {

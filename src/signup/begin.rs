@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::in_flight::Leader;
 use super::outcome::{Done, Outcome};
-use super::recent::Turn;
-use super::settle::{Attempting, Settled};
-use super::{Admission, POLL, Person, Refusal, Shared, Toll};
+use super::settle::{AttemptRunner, Settled};
+use super::{Admission, AdmissionCost, Inner, KeyedRequest, POLL, Rejection};
 use crate::domain::TermsVersion;
 use crate::ledger::{
-    AttemptId, Basis, Begun, Finish, LedgerError, NewAttempt, NewKey, PinnedUserId,
+    AttemptId, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt, NewKey, PinnedUserId,
 };
 use crate::telemetry::chain;
 
@@ -24,22 +24,22 @@ const BEGINNINGS: u32 = 3;
 
 /// What an attempt is made of, for its call.
 #[derive(Debug)]
-pub(super) struct Made {
+pub(super) struct PreparedCall {
     pub(super) id: AttemptId,
     pub(super) user_id: PinnedUserId,
     /// Since the Unix epoch.
-    pub(super) begun_at: Duration,
+    pub(super) started_at: Duration,
     /// The terms that its call says were accepted.
     pub(super) terms: Option<TermsVersion>,
 }
 
-impl Shared {
+impl Inner {
     /// Does what the turn is for, and tells all who wait.
     pub(super) async fn work(
         self: &Arc<Self>,
-        person: Person,
+        person: KeyedRequest,
         admission: Admission,
-        turn: Turn,
+        turn: Leader,
         known: Option<AttemptId>,
     ) {
         let again = match known {
@@ -66,9 +66,9 @@ impl Shared {
     /// Answers a known key, or begins a new attempt.
     async fn first(
         self: &Arc<Self>,
-        person: &Person,
+        person: &KeyedRequest,
         admission: Admission,
-        turn: &Turn,
+        turn: &Leader,
     ) -> (Done, Option<AttemptId>) {
         if person.key.is_none() {
             turn.step().is_new();
@@ -98,27 +98,31 @@ impl Shared {
     /// it was looked up.
     async fn begin(
         self: &Arc<Self>,
-        person: &Person,
-        mut toll: Toll,
-        turn: &Turn,
+        person: &KeyedRequest,
+        mut toll: AdmissionCost,
+        turn: &Leader,
     ) -> (Done, Option<AttemptId>) {
         for _ in 0..BEGINNINGS {
-            let made = Made::new(self.clock.now(), person.user.terms.clone());
+            let made = PreparedCall::new(self.clock.now(), person.user.terms.clone());
             // Given once: a beginning that meets a key has given it all the same.
             let toll = std::mem::take(&mut toll);
             let begun = self.ledger.begin(self.new_attempt(person, &made, toll)).await;
             let done = match begun {
-                Ok(Begun::New) => {
+                Ok(BeginResult::Started) => {
                     return (self.see_through(person, &made, turn).await, Some(made.id));
                 }
-                Ok(Begun::Known(attempt)) => match Box::pin(self.known(person, *attempt)).await {
-                    Some(done) => done,
-                    None => continue,
-                },
-                Ok(Begun::Limited { limit, retry_after }) => {
-                    Done::new(Outcome::Refused(Refusal::Limited { limit, retry_after }))
+                Ok(BeginResult::Existing(attempt)) => {
+                    match Box::pin(self.known(person, *attempt)).await {
+                        Some(done) => done,
+                        None => continue,
+                    }
                 }
-                Ok(Begun::Redeemed) => Done::new(Outcome::Refused(Refusal::ProofUsed)),
+                Ok(BeginResult::RateLimited { limit, retry_after }) => {
+                    Done::new(Outcome::Refused(Rejection::Limited { limit, retry_after }))
+                }
+                Ok(BeginResult::ProofAlreadyUsed) => {
+                    Done::new(Outcome::Refused(Rejection::ProofUsed))
+                }
                 Err(error) => error.into(),
             };
             return (done, None);
@@ -128,7 +132,12 @@ impl Shared {
     }
 
     /// Makes the call of an attempt that is written down, and writes down what came of it.
-    async fn see_through(self: &Arc<Self>, person: &Person, made: &Made, turn: &Turn) -> Done {
+    async fn see_through(
+        self: &Arc<Self>,
+        person: &KeyedRequest,
+        made: &PreparedCall,
+        turn: &Leader,
+    ) -> Done {
         turn.begun(made.id);
         turn.step().is_new();
         // While nothing is sent, a caller that goes away takes its place in the line along.
@@ -155,11 +164,11 @@ impl Shared {
 
     pub(super) fn attempting<'a>(
         &'a self,
-        person: &'a Person,
-        made: &'a Made,
+        person: &'a KeyedRequest,
+        made: &'a PreparedCall,
         in_doubt: &'a AtomicBool,
-    ) -> Attempting<'a> {
-        Attempting {
+    ) -> AttemptRunner<'a> {
+        AttemptRunner {
             auth0: &self.auth0,
             ledger: &*self.ledger,
             clock: &*self.clock,
@@ -169,7 +178,7 @@ impl Shared {
             user: &person.user,
             user_id: &made.user_id,
             request_id: &person.request_id,
-            begun_at: made.begun_at,
+            started_at: made.started_at,
             terms: made.terms.as_ref(),
             in_doubt,
             is_quiet: false,
@@ -177,20 +186,25 @@ impl Shared {
         }
     }
 
-    fn new_attempt(&self, person: &Person, made: &Made, toll: Toll) -> NewAttempt {
+    fn new_attempt(
+        &self,
+        person: &KeyedRequest,
+        made: &PreparedCall,
+        toll: AdmissionCost,
+    ) -> NewAttempt {
         NewAttempt {
             id: made.id,
             email: person.email.current,
             key: person.key.map(|key| NewKey {
                 key,
                 binding: person.binding.current,
-                expires_at: made.begun_at + self.times.key_lifetime,
+                expires_at: made.started_at + self.times.key_lifetime,
             }),
             user_id: made.user_id.clone(),
             request_id: person.request_id.clone(),
             terms: made.terms.clone(),
-            begun_at: made.begun_at,
-            leased_until: made.begun_at + self.times.lease,
+            started_at: made.started_at,
+            leased_until: made.started_at + self.times.lease,
             toll,
         }
     }
@@ -201,13 +215,13 @@ impl Shared {
     pub(super) async fn finish(self: &Arc<Self>, id: AttemptId, settled: Settled) -> Done {
         let Settled { done, verdict, auth0_request_id } = settled;
         let finished_at = self.clock.now();
-        let finish = Finish {
+        let finish = FinishAttempt {
             id,
             verdict: verdict.verdict(finished_at),
             code: done.outcome.code(),
             auth0_request_id,
             finished_at,
-            basis: Basis::Seen,
+            basis: Basis::Observed,
         };
         if let Err(error) = self.ledger.finish(finish.clone()).await {
             let shared = Arc::clone(self);
@@ -216,7 +230,7 @@ impl Shared {
         done
     }
 
-    async fn finish_later(&self, finish: Finish, mut error: LedgerError) {
+    async fn finish_later(&self, finish: FinishAttempt, mut error: LedgerError) {
         let mut pause = POLL;
         for _ in 1..FINISH_TRIES {
             if matches!(error, LedgerError::Corrupt(_)) {
@@ -237,8 +251,8 @@ impl Shared {
     }
 }
 
-impl Made {
+impl PreparedCall {
     fn new(now: Duration, terms: Option<TermsVersion>) -> Self {
-        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), begun_at: now, terms }
+        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), started_at: now, terms }
     }
 }

@@ -6,13 +6,13 @@
 
 mod admission;
 mod begin;
-mod doubt;
+mod existing_account_notice;
+mod in_flight;
 mod outcome;
-mod owner_mail;
-mod recent;
+mod reconciler;
 mod replay;
 mod settle;
-mod settler;
+mod unresolved;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,18 +20,18 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-pub use crate::ledger::{Limit, Rate, Toll};
-pub use admission::{Admission, Refusal};
-pub use doubt::Doubt;
+pub use crate::ledger::{AdmissionCost, Limit, Rate};
+pub use admission::{Admission, Rejection};
 pub use outcome::{Done, Outcome};
-pub use settler::Settler;
+pub use reconciler::Reconciler;
+pub use unresolved::UnresolvedReason;
 
-use self::recent::{Entered, Recent, told};
+use self::in_flight::{InFlight, Join, told};
 use self::settle::Pin;
 use crate::auth0::{Client, Error, Transport};
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, NewUser};
-use crate::ledger::{Candidates, Digests, Ledger};
+use crate::ledger::{DigestPair, Digests, Ledger};
 use crate::lifecycle::Lifecycle;
 
 /// How often a twin on another replica is looked at.
@@ -39,7 +39,7 @@ const POLL: Duration = Duration::from_millis(100);
 
 /// The times that sign-ups keep.
 #[derive(Debug, Clone, Copy)]
-pub struct Times {
+pub struct Timeouts {
     /// How long an idempotency key replays its outcome.
     pub key_lifetime: Duration,
     /// How long a request waits for a twin.
@@ -57,17 +57,17 @@ pub struct Times {
 
 /// Signs people up. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
-pub struct Signups(Arc<Shared>);
+pub struct Signups(Arc<Inner>);
 
 #[derive(Debug)]
-struct Shared {
+struct Inner {
     auth0: Arc<Client>,
     ledger: Arc<dyn Ledger>,
     digests: Arc<Digests>,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
-    times: Times,
-    recent: Arc<Recent>,
+    times: Timeouts,
+    recent: Arc<InFlight>,
     pin: Pin,
     owner_mail_client_id: Option<String>,
     /// This process, as the owner of leases.
@@ -89,7 +89,7 @@ pub struct Request {
 
 /// What [`Signups`] is made of.
 #[derive(Debug)]
-pub struct Parts {
+pub struct Deps {
     /// The tenant.
     pub auth0: Arc<Client>,
     /// Where attempts are written down.
@@ -101,7 +101,7 @@ pub struct Parts {
     /// What a stop waits for.
     pub lifecycle: Lifecycle,
     /// The times that sign-ups keep.
-    pub times: Times,
+    pub times: Timeouts,
     /// Whether create calls pin the user's id.
     pub pin_user_id: bool,
     /// In whose name the owner of a known address is told of attempts to sign up with it; `None`:
@@ -111,8 +111,8 @@ pub struct Parts {
 
 impl Signups {
     /// Signs people up with these parts.
-    pub fn new(parts: Parts) -> Self {
-        let Parts {
+    pub fn new(parts: Deps) -> Self {
+        let Deps {
             auth0,
             ledger,
             digests,
@@ -122,7 +122,7 @@ impl Signups {
             pin_user_id,
             owner_mail_client_id,
         } = parts;
-        Self(Arc::new(Shared {
+        Self(Arc::new(Inner {
             auth0,
             ledger,
             digests,
@@ -145,14 +145,14 @@ impl Signups {
     pub async fn create(&self, request: Request, deadline: Instant) -> Done {
         let shared = &self.0;
         let Request { user, key, request_id, admission } = request;
-        let person = Person::new(&shared.digests, user, key, request_id);
+        let person = KeyedRequest::new(&shared.digests, user, key, request_id);
         let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
         let remember = person.key.is_none();
         let enter = || shared.recent.enter(slot, person.binding.current, remember, Instant::now());
         let (turn, known) = loop {
             match enter() {
-                Entered::Other => return Done::new(Outcome::KeyReused),
-                Entered::Running(outcome) => {
+                Join::KeyMismatch => return Done::new(Outcome::KeyReused),
+                Join::Follower(outcome) => {
                     let until = deadline.min(Instant::now() + shared.times.twin_wait);
                     match timeout_at(until, told(outcome)).await {
                         // It was given up before this caller joined it: start afresh.
@@ -161,8 +161,8 @@ impl Signups {
                         Err(_) => return Done::new(Outcome::InProgress),
                     }
                 }
-                Entered::First(turn) => break (turn, None),
-                Entered::Known(turn, attempt) => break (turn, Some(attempt)),
+                Join::Leader(turn) => break (turn, None),
+                Join::Completed(turn, attempt) => break (turn, Some(attempt)),
             }
         };
         let (outcome, step) = (turn.subscribe(), turn.step().clone());
@@ -172,27 +172,27 @@ impl Signups {
         match timeout_at(deadline, told(outcome)).await {
             Ok(done) => done,
             Err(_) if step.give_up() => Error::NotSent(Arc::new(Transport::OutOfTime)).into(),
-            Err(_) => Error::Unclear(Arc::new(Transport::OutOfTime)).into(),
+            Err(_) => Error::Ambiguous(Arc::new(Transport::OutOfTime)).into(),
         }
     }
 
     /// What finishes attempts that nobody works on any more.
-    pub fn settler(&self) -> Settler {
-        Settler::new(Arc::clone(&self.0))
+    pub fn settler(&self) -> Reconciler {
+        Reconciler::new(Arc::clone(&self.0))
     }
 }
 
 /// A request with its digests.
 #[derive(Debug)]
-struct Person {
+struct KeyedRequest {
     user: NewUser,
     request_id: String,
-    email: Candidates,
-    binding: Candidates,
-    key: Option<Candidates>,
+    email: DigestPair,
+    binding: DigestPair,
+    key: Option<DigestPair>,
 }
 
-impl Person {
+impl KeyedRequest {
     fn new(
         digests: &Digests,
         user: NewUser,

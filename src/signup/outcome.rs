@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Refusal;
+use super::Rejection;
 use crate::auth0::{Error, Transport, User};
 use crate::domain::PasswordRule;
 use crate::ledger::LedgerError;
@@ -38,9 +38,9 @@ pub enum Outcome {
     /// The user may or may not exist now.
     Unknown,
     /// The ledger cannot be written; nothing was sent to the tenant.
-    LedgerDown,
+    LedgerUnavailable,
     /// The attempt may not begin.
-    Refused(Refusal),
+    Refused(Rejection),
     /// Every caller went away before anything was sent to the tenant.
     Abandoned,
     /// The idempotency key belongs to another e-mail address or password.
@@ -87,7 +87,7 @@ impl Outcome {
             Self::Internal => "internal",
             Self::Unreachable { .. } => "upstream_unavailable",
             Self::Unknown => "outcome_unknown",
-            Self::LedgerDown => "unavailable",
+            Self::LedgerUnavailable => "unavailable",
             Self::Refused(refusal) => refusal.code(),
             Self::Abandoned => "abandoned",
             Self::KeyReused => "idempotency_key_reused",
@@ -143,12 +143,12 @@ impl From<Error> for Done {
                     Transport::Http(_)
                     | Transport::Status(_)
                     | Transport::Unreadable(_)
-                    | Transport::Earlier
+                    | Transport::PreviousAttempt
                     | Transport::OutOfTime
                     | Transport::NoToken => None,
                 },
             },
-            Error::Unclear(_) => Outcome::Unknown,
+            Error::Ambiguous(_) => Outcome::Unknown,
         };
         Self::because(outcome, error)
     }
@@ -156,6 +156,6 @@ impl From<Error> for Done {
 
 impl From<LedgerError> for Done {
     fn from(error: LedgerError) -> Self {
-        Self::because(Outcome::LedgerDown, error)
+        Self::because(Outcome::LedgerUnavailable, error)
     }
 }

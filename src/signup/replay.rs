@@ -6,20 +6,26 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::begin::Made;
+use super::begin::PreparedCall;
 use super::outcome::{Done, Outcome};
-use super::settle::{Attempting, Settled, Undecided};
-use super::{POLL, Person, Shared};
-use crate::auth0::{Class, Error, LookupError, Transport, User};
-use crate::ledger::{Attempt, AttemptId, Basis, Finish, LedgerError, State, Verdict};
+use super::settle::{AttemptRunner, Settled, Undecided};
+use super::{Inner, KeyedRequest, POLL};
+use crate::auth0::{Error, LookupError, Priority, Transport, User};
+use crate::ledger::{
+    Attempt, AttemptId, AttemptState, Basis, FinishAttempt, LedgerError, Resolution,
+};
 
 /// How long reading a user that is known to exist may take: what is known of it is answer enough.
 const READ: Duration = Duration::from_secs(2);
 
-impl Shared {
+impl Inner {
     /// Answers a key that is written down already; `None` when its attempt was given up by its
     /// caller before anything was sent, so that the key is free.
-    pub(super) async fn known(self: &Arc<Self>, person: &Person, attempt: Attempt) -> Option<Done> {
+    pub(super) async fn known(
+        self: &Arc<Self>,
+        person: &KeyedRequest,
+        attempt: Attempt,
+    ) -> Option<Done> {
         let bound = attempt.key.as_ref().is_some_and(|key| person.binding.contains(&key.binding));
         if !bound {
             return Some(Done::new(Outcome::KeyReused));
@@ -36,11 +42,16 @@ impl Shared {
     /// Answers a request that this process remembers by its attempt; `None` when there is nothing to
     /// tell again: an operator made the ledger forget it, it was found to have made nothing, or the
     /// user that it made was deleted.
-    pub(super) async fn again(self: &Arc<Self>, person: &Person, id: AttemptId) -> Option<Done> {
+    pub(super) async fn again(
+        self: &Arc<Self>,
+        person: &KeyedRequest,
+        id: AttemptId,
+    ) -> Option<Done> {
         match self.ledger.get(id).await {
             Ok(attempt) => {
-                let attempt = attempt.filter(|attempt| attempt.state != State::NotCreated)?;
-                if attempt.state != State::Created {
+                let attempt =
+                    attempt.filter(|attempt| attempt.state != AttemptState::NotCreated)?;
+                if attempt.state != AttemptState::Created {
                     return Some(self.replay(person, &attempt).await.replay());
                 }
                 let user = match self.read(&attempt).await {
@@ -58,8 +69,8 @@ impl Shared {
     async fn awaited(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.times.twin_wait;
         loop {
-            let leased = attempt.due_at.is_some_and(|until| until > self.clock.now());
-            if attempt.state != State::Open || !leased {
+            let leased = attempt.next_check_at.is_some_and(|until| until > self.clock.now());
+            if attempt.state != AttemptState::Open || !leased {
                 return Ok(Some(attempt));
             }
             if Instant::now() + POLL > deadline {
@@ -75,7 +86,7 @@ impl Shared {
     }
 
     /// What a settled attempt is answered with; an unsettled one is taken up again.
-    async fn replay(self: &Arc<Self>, person: &Person, attempt: &Attempt) -> Done {
+    async fn replay(self: &Arc<Self>, person: &KeyedRequest, attempt: &Attempt) -> Done {
         if attempt.state.is_settled() {
             self.told_before(person, attempt).await
         } else {
@@ -84,15 +95,15 @@ impl Shared {
     }
 
     /// What is written down of an attempt.
-    async fn told_before(&self, person: &Person, attempt: &Attempt) -> Done {
+    async fn told_before(&self, person: &KeyedRequest, attempt: &Attempt) -> Done {
         match attempt.state {
-            State::Created => {
+            AttemptState::Created => {
                 let user = self.read(attempt).await.and_then(Result::ok).flatten();
                 created(person, attempt, user)
             }
-            State::Exists => Done::new(Outcome::EmailTaken),
-            State::Open | State::Unknown => Done::new(Outcome::Unknown),
-            State::NotCreated => {
+            AttemptState::Exists => Done::new(Outcome::EmailTaken),
+            AttemptState::Open | AttemptState::Unknown => Done::new(Outcome::Unknown),
+            AttemptState::NotCreated => {
                 let code = attempt.code.as_deref().unwrap_or_default();
                 Done::new(Outcome::not_created(code))
             }
@@ -101,16 +112,16 @@ impl Shared {
 
     /// The user that an earlier attempt made, as it is now; `None` when that takes too long.
     async fn read(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
-        timeout(READ, self.auth0.user(made_user(attempt), Class::Spare)).await.ok()
+        timeout(READ, self.auth0.user(made_user(attempt), Priority::BestEffort)).await.ok()
     }
 
     /// Settles an attempt that an earlier request left unknown, now that its password is here.
-    async fn take_up(self: &Arc<Self>, person: &Person, attempt: &Attempt) -> Done {
-        let made = Made::from(attempt);
+    async fn take_up(self: &Arc<Self>, person: &KeyedRequest, attempt: &Attempt) -> Done {
+        let made = PreparedCall::from(attempt);
         let ended_at = attempt.connection_ended_at;
         let in_doubt = AtomicBool::new(true);
         let is_quiet = ended_at.is_some_and(|ended| ended + self.times.proof <= self.clock.now());
-        let attempting = Attempting { is_quiet, ..self.attempting(person, &made, &in_doubt) };
+        let attempting = AttemptRunner { is_quiet, ..self.attempting(person, &made, &in_doubt) };
         if self.pin.is_ignored() && !is_quiet {
             // Nothing is sent again: what proves that nobody is there must not begin anew.
             return match attempting.by_email().await {
@@ -131,7 +142,7 @@ impl Shared {
             // An earlier call may have been acted on: that this one was not sent tells nothing.
             Err(error) => return Done::because(Outcome::Unknown, error),
         }
-        let why = Error::Unclear(Arc::new(Transport::Earlier));
+        let why = Error::Ambiguous(Arc::new(Transport::PreviousAttempt));
         let work = timeout(self.times.attempt, attempting.resume(why));
         let settled = work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt));
         self.finish(made.id, settled).await
@@ -144,13 +155,13 @@ impl Shared {
     async fn reopen(&self, id: AttemptId, ended_at: Option<Duration>) -> Result<bool, LedgerError> {
         let finished_at = self.clock.now();
         let connection_ended_at = finished_at + self.times.attempt;
-        let finish = Finish {
+        let finish = FinishAttempt {
             id,
-            verdict: Verdict::Unknown { connection_ended_at },
+            verdict: Resolution::Unknown { connection_ended_at },
             code: Outcome::Unknown.code(),
             auth0_request_id: None,
             finished_at,
-            basis: Basis::Absence { connection_ended_at: ended_at },
+            basis: Basis::NotFound { connection_ended_at: ended_at },
         };
         self.ledger.finish(finish).await
     }
@@ -176,17 +187,17 @@ fn made_user(attempt: &Attempt) -> &str {
 }
 
 /// An earlier attempt's user; what is known of it where it could not be read.
-fn created(person: &Person, attempt: &Attempt, user: Option<User>) -> Done {
+fn created(person: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> Done {
     let known = || User::known(made_user(attempt), person.user.email.as_ref());
     Done::new(Outcome::Created(Arc::new(user.unwrap_or_else(known))))
 }
 
-impl From<&Attempt> for Made {
+impl From<&Attempt> for PreparedCall {
     fn from(attempt: &Attempt) -> Self {
         Self {
             id: attempt.id,
             user_id: attempt.user_id.clone(),
-            begun_at: attempt.begun_at,
+            started_at: attempt.started_at,
             terms: attempt.terms.clone(),
         }
     }

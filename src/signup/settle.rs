@@ -2,8 +2,8 @@
 //!
 //! A call whose answer did not arrive is looked up by the id that it pinned. When the tenant knows
 //! no such user the same call is sent again, once: with the same id it cannot make a second one.
-//! What is still open then is left to the [settler](super::settler), which has no password and
-//! only looks.
+//! What is still open then is left to the [settler](super::reconciler), which has no password and
+//! only check_count.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -12,10 +12,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::outcome::{Done, Outcome};
-use crate::auth0::{Acceptance, Class, Client, Created, Error, LookupError, Pass, Transport, User};
+use crate::auth0::{
+    Acceptance, CallPermit, Client, Created, Error, LookupError, Priority, Transport, User,
+};
 use crate::clock::Clock;
 use crate::domain::{NewUser, TermsVersion, full_user_id};
-use crate::ledger::{Attempt, AttemptId, Candidates, Find, Ledger, PinnedUserId, State, Verdict};
+use crate::ledger::{
+    Attempt, AttemptId, AttemptState, DigestPair, Find, Ledger, PinnedUserId, Resolution,
+};
 
 /// How often a call that surely was not sent, or was told to wait, is tried in all.
 const TRIES: u32 = 3;
@@ -78,19 +82,19 @@ impl Pin {
 
 /// One attempt at the tenant.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attempting<'a> {
+pub(super) struct AttemptRunner<'a> {
     pub(super) auth0: &'a Client,
     pub(super) ledger: &'a dyn Ledger,
     pub(super) clock: &'a dyn Clock,
     pub(super) id: AttemptId,
     /// The digests of the address.
-    pub(super) email: &'a Candidates,
+    pub(super) email: &'a DigestPair,
     pub(super) pin: &'a Pin,
     pub(super) user: &'a NewUser,
     pub(super) user_id: &'a PinnedUserId,
     pub(super) request_id: &'a str,
     /// When the attempt began, since the Unix epoch.
-    pub(super) begun_at: Duration,
+    pub(super) started_at: Duration,
     /// The terms that came accepted.
     pub(super) terms: Option<&'a TermsVersion>,
     /// Whether a call of this attempt may have been acted on, as far as has come out.
@@ -113,7 +117,7 @@ pub(super) struct Settled {
     pub(super) auth0_request_id: Option<String>,
 }
 
-/// [`Verdict`] without the times that only the caller of this module has.
+/// [`Resolution`] without the times that only the caller of this module has.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Settlement {
     Created { user_id: Option<String> },
@@ -124,27 +128,27 @@ pub(super) enum Settlement {
 
 impl Settlement {
     /// For the ledger; `now` since the Unix epoch.
-    pub(super) fn verdict(self, now: Duration) -> Verdict {
+    pub(super) fn verdict(self, now: Duration) -> Resolution {
         match self {
-            Self::Created { user_id } => Verdict::Created { user_id },
-            Self::Exists => Verdict::Exists,
-            Self::Unknown => Verdict::Unknown { connection_ended_at: now },
-            Self::NotCreated => Verdict::NotCreated,
+            Self::Created { user_id } => Resolution::Created { user_id },
+            Self::Exists => Resolution::Exists,
+            Self::Unknown => Resolution::Unknown { connection_ended_at: now },
+            Self::NotCreated => Resolution::NotCreated,
         }
     }
 }
 
-impl Attempting<'_> {
+impl AttemptRunner<'_> {
     /// Sends the create call that was admitted, and settles it if its answer does not arrive.
-    pub(super) async fn begin(self, pass: Pass) -> Settled {
+    pub(super) async fn begin(self, pass: CallPermit) -> Settled {
         match self.create(Some(pass)).await {
-            Err(Error::Unclear(cause)) => Box::pin(self.resume(Error::Unclear(cause))).await,
+            Err(Error::Ambiguous(cause)) => Box::pin(self.resume(Error::Ambiguous(cause))).await,
             Ok(created) => self.created(created),
             Err(error) => Settled::refused(error),
         }
     }
 
-    /// Settles an attempt whose call may have been acted on: looks it up, then repeats it.
+    /// Settles an attempt whose call may have been acted on: check_count it up, then repeats it.
     pub(super) async fn resume(self, why: Error) -> Settled {
         if self.pin.is_ignored() {
             // Repeating could make a second user; only a look by e-mail can tell.
@@ -153,7 +157,7 @@ impl Attempting<'_> {
                 // There is no user, and no call that could still make one.
                 Ok(None) if self.is_quiet => match self.create(None).await {
                     Ok(created) => self.created(created),
-                    // Made since that look, by whomever.
+                    // PreparedCall since that look, by whomever.
                     Err(Error::UserExists) => self.by_email_or(why).await,
                     Err(error) => Settled::refused(error),
                 },
@@ -207,7 +211,7 @@ impl Attempting<'_> {
         }
         // Without the tenant's own time nothing can be compared.
         let answered_at = found.answered_at.ok_or(Undecided)?;
-        let since = answered_at.saturating_sub(self.clock.now().saturating_sub(self.begun_at));
+        let since = answered_at.saturating_sub(self.clock.now().saturating_sub(self.started_at));
         let new: Vec<_> = found.users.iter().filter(|found| found.created_at >= since).collect();
         match new.as_slice() {
             [ours] if self.has_no_rival(&ours.user.user_id).await => {
@@ -230,25 +234,25 @@ impl Attempting<'_> {
             return false;
         };
         let is_rival = |attempt: &Attempt| match attempt.state {
-            State::Open | State::Unknown => true,
-            State::Created => {
+            AttemptState::Open | AttemptState::Unknown => true,
+            AttemptState::Created => {
                 let made = attempt.auth0_user_id.as_deref();
                 full_user_id(made.unwrap_or(attempt.user_id.as_str())) == user_id
             }
-            State::Exists | State::NotCreated => false,
+            AttemptState::Exists | AttemptState::NotCreated => false,
         };
         !attempts.iter().any(|attempt| attempt.id != self.id && is_rival(attempt))
     }
 
     async fn look(&self) -> Result<Option<User>, LookupError> {
-        self.auth0.user(self.user_id.as_str(), Class::Lookup).await
+        self.auth0.user(self.user_id.as_str(), Priority::Lookup).await
     }
 
     /// The create call, tried again only when it surely was not acted on: it was not sent, or the
     /// tenant had no room for it.
-    async fn create(&self, mut pass: Option<Pass>) -> Result<Created, Error> {
+    async fn create(&self, mut pass: Option<CallPermit>) -> Result<Created, Error> {
         let user_id = (!self.pin.is_off()).then(|| self.user_id.as_str());
-        let terms = self.terms.map(|version| Acceptance { version, at: self.begun_at });
+        let terms = self.terms.map(|version| Acceptance { version, at: self.started_at });
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
@@ -295,7 +299,7 @@ impl Settled {
     pub(super) fn out_of_time(in_doubt: &AtomicBool) -> Self {
         let cause = Arc::new(Transport::OutOfTime);
         let in_doubt = in_doubt.load(Ordering::Relaxed);
-        Self::refused(if in_doubt { Error::Unclear(cause) } else { Error::NotSent(cause) })
+        Self::refused(if in_doubt { Error::Ambiguous(cause) } else { Error::NotSent(cause) })
     }
 
     /// Nobody waits for the outcome any more, and nothing was sent.
@@ -307,7 +311,7 @@ impl Settled {
     pub(super) fn refused(error: Error) -> Self {
         let verdict = match &error {
             Error::UserExists => Settlement::Exists,
-            Error::Unclear(_) => Settlement::Unknown,
+            Error::Ambiguous(_) => Settlement::Unknown,
             Error::UsernameExists
             | Error::PasswordRefused(_)
             | Error::InvalidBody

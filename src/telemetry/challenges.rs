@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 pub struct ChallengeMetrics {
     issued: Counter,
     required: Family<ReasonLabels, Counter>,
-    slow_lane: Counter,
+    skipped: Counter,
     passed: Counter,
     failed: Family<ReasonLabels, Counter>,
     unavailable: Family<ReasonLabels, Counter>,
@@ -28,7 +28,7 @@ impl ChallengeMetrics {
         let metrics = Self::default();
         let counters = [
             ("issued", "Challenges given out", &metrics.issued),
-            ("slow_lane", "Attempts without a proof while one was needed", &metrics.slow_lane),
+            ("skipped", "Attempts without a proof while one was needed", &metrics.skipped),
             ("passed", "Proofs that were valid", &metrics.passed),
             (
                 "fail_open",
@@ -61,8 +61,8 @@ impl ChallengeMetrics {
     }
 
     /// Counts an attempt that went on without a proof while one was needed.
-    pub fn slow_lane(&self) {
-        self.slow_lane.inc();
+    pub fn skipped(&self) {
+        self.skipped.inc();
     }
 
     /// Counts a valid proof.

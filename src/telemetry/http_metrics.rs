@@ -120,7 +120,7 @@ impl HttpMetrics {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         registry.register(
-            "http_forwarded_not_taken",
+            "http_forwarded_rejected",
             "Requests whose forwarded header did not name the client",
             metrics.forwarded.clone(),
         );
@@ -132,7 +132,7 @@ impl HttpMetrics {
             metrics.refused.clone(),
         );
         registry.register(
-            "http_connections_given_up",
+            "http_connections_closed",
             "Connections closed because the client was waited for long enough",
             metrics.ended.clone(),
         );

@@ -22,7 +22,7 @@ pub struct LedgerMetrics {
     calls: Family<CallLabels, Counter>,
     seconds: Family<OperationLabels, Histogram>,
     batches: BatchMetrics,
-    settled: Family<VerdictLabels, Counter>,
+    settled: Family<ResolutionLabels, Counter>,
     unsettled: Gauge,
     oldest_unsettled: Gauge,
     claimed: Counter,
@@ -53,8 +53,8 @@ struct OperationLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct VerdictLabels {
-    verdict: &'static str,
+struct ResolutionLabels {
+    result: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -88,27 +88,27 @@ impl LedgerMetrics {
             metrics.batches.0.clone(),
         );
         registry.register(
-            "ledger_settled",
+            "signup_attempts_resolved",
             "Attempts whose outcome was written down, by verdict",
             metrics.settled.clone(),
         );
         registry.register(
-            "ledger_unsettled",
+            "signup_attempts_pending",
             "Attempts under way, and those whose outcome is looked for",
             metrics.unsettled.clone(),
         );
         registry.register_with_unit(
-            "ledger_unsettled_oldest",
+            "signup_attempts_oldest_pending",
             "Age of the oldest of them",
             Unit::Seconds,
             metrics.oldest_unsettled.clone(),
         );
         registry.register(
-            "ledger_unsettled_claimed",
-            "Unsettled attempts taken up to be settled; one that stays unsettled counts each time",
+            "signup_attempts_claimed",
+            "Pending attempts taken up to be settled; one that stays unsettled counts each time",
             metrics.claimed.clone(),
         );
-        registry.register("ledger_swept", "What was removed for its age", metrics.swept.clone());
+        registry.register("ledger_deleted", "What was removed for its age", metrics.swept.clone());
         metrics
     }
 
@@ -128,8 +128,8 @@ impl LedgerMetrics {
     }
 
     /// Counts an attempt whose outcome was written down.
-    pub fn settled(&self, verdict: &'static str) {
-        self.settled.get_or_create_owned(&VerdictLabels { verdict }).inc();
+    pub fn resolved(&self, result: &'static str) {
+        self.settled.get_or_create_owned(&ResolutionLabels { result }).inc();
     }
 
     /// Notes how many attempts are unsettled, and the age of the oldest.

@@ -176,7 +176,7 @@ impl Metrics {
         let ledger = LedgerMetrics::register(&mut registry);
         let gate_refused = Counter::default();
         registry.register(
-            "signup_gate_refused",
+            "signup_closed_rejected",
             "Posts refused because sign-ups are closed",
             gate_refused.clone(),
         );
@@ -304,7 +304,7 @@ impl BudgetMetrics {
             registry.register(format!("auth0_budget_{name}"), help, gauge.clone());
         }
         registry.register(
-            "auth0_budget_refused",
+            "auth0_budget_exhausted",
             "Calls not made because the wait for a permit would have been too long",
             metrics.refused.clone(),
         );

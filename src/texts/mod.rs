@@ -5,7 +5,7 @@
 //! of requests.
 
 mod catalogue;
-mod faults;
+mod field_errors;
 mod locale;
 mod negotiation;
 

@@ -232,7 +232,7 @@ impl TestApp {
             // A test is one address, and a busy one.
             ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", "1000000"),
             ("SIGNUP__CHALLENGE__ADAPTIVE__ATTEMPTS_PER_MINUTE", "1000000"),
-            ("SIGNUP__CHALLENGE__ADAPTIVE__REFUSED_PERCENT", "100"),
+            ("SIGNUP__CHALLENGE__ADAPTIVE__UNSUCCESSFUL_PERCENT", "100"),
             // All tests come from one address, and many are of one e-mail address.
             ("SIGNUP__LIMITS__POSTS__BURST", "100000"),
             ("SIGNUP__LIMITS__ADDRESS__BURST", "100000"),

@@ -52,7 +52,7 @@ async fn a_rush_is_served_or_told_when_to_come_back() {
     assert!(created >= 10, "the whole bucket: {created}");
     assert_eq!(metric(&app, "auth0_budget_limit").await, "10");
     assert_eq!(metric(&app, "auth0_budget_waiting").await, "0");
-    assert_eq!(metric(&app, "auth0_budget_refused_total").await, (60 - created).to_string());
+    assert_eq!(metric(&app, "auth0_budget_exhausted_total").await, (60 - created).to_string());
     assert!(metric(&app, "auth0_budget_remaining").await.parse::<u32>().unwrap() < 10);
 }
 

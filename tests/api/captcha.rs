@@ -86,7 +86,7 @@ const SECRET: &str = "canary-captcha-secret";
 fn app(provider: &str, judge: &Judge) -> TestAppBuilder {
     TestApp::builder()
         .set("challenge.required", "always")
-        .set("lock.enabled", "false")
+        .set("auth0_compat.enabled", "false")
         .set("challenge.captcha.provider", provider)
         .set("challenge.captcha.site_key", "site")
         .set("challenge.captcha.secret", SECRET)
@@ -176,7 +176,8 @@ async fn a_score_a_host_and_an_action_are_asked_for() {
 #[tokio::test]
 async fn a_wrong_secret_is_the_operators_and_a_wrong_token_the_persons() {
     let judge = Judge::start().await;
-    let app = app("turnstile", &judge).set("challenge.captcha.fail", "open").spawn().await;
+    let app =
+        app("turnstile", &judge).set("challenge.captcha.on_unavailable", "allow").spawn().await;
     let post = async |token: &str| app.sign_up(&form(1, "cf-turnstile-response", token)).await;
     for status in [200, 400] {
         judge.answers(status, &codes("invalid-input-secret"));
@@ -197,10 +198,10 @@ async fn a_wrong_secret_is_the_operators_and_a_wrong_token_the_persons() {
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_closes_or_opens_by_setting() {
-    for (fail, outcome) in [("closed", "challenge_unavailable"), ("open", "created")] {
+    for (fail, outcome) in [("reject", "challenge_unavailable"), ("allow", "created")] {
         let judge = Judge::start().await;
         let app = app("turnstile", &judge)
-            .set("challenge.captcha.fail", fail)
+            .set("challenge.captcha.on_unavailable", fail)
             .set("challenge.captcha.timeout_ms", "300")
             .spawn()
             .await;

@@ -28,7 +28,7 @@ fn builder() -> TestAppBuilder {
 }
 
 async fn always() -> TestApp {
-    builder().set("challenge.required", "always").set("lock.enabled", "false").spawn().await
+    builder().set("challenge.required", "always").set("auth0_compat.enabled", "false").spawn().await
 }
 
 /// A challenge of the app, and its solution.
@@ -127,7 +127,7 @@ async fn replicas_take_each_others_challenges_and_redeem_once() {
     let replica = async |app: TestAppBuilder| {
         app.set("database.url", &database)
             .set("challenge.required", "always")
-            .set("lock.enabled", "false")
+            .set("auth0_compat.enabled", "false")
             .spawn()
             .await
     };
@@ -189,7 +189,7 @@ async fn a_proof_expires() {
     let clock = Arc::new(Ahead::default());
     let app = builder()
         .set("challenge.required", "always")
-        .set("lock.enabled", "false")
+        .set("auth0_compat.enabled", "false")
         .set("challenge.work.lifetime_ms", "60000")
         .clock(Arc::<Ahead>::clone(&clock))
         .spawn()
@@ -274,7 +274,7 @@ async fn an_exempt_network_is_asked_for_nothing_under_pressure() {
     let app = builder()
         .set("challenge.adaptive.address_burst", "1")
         .set("challenge.adaptive.attempts_per_minute", "1")
-        .set("challenge.slow_lane_per_hour", "0")
+        .set("challenge.without_proof_per_hour", "0")
         .set("limits.exempt", "127.0.0.0/8")
         .spawn()
         .await;
@@ -336,7 +336,7 @@ async fn a_form_that_comes_back_at_once_or_much_later_is_a_robots() {
 async fn a_deployment_with_its_own_page_only_can_ask_for_the_token() {
     let app = builder()
         .set("challenge.form_token_required", "true")
-        .set("lock.enabled", "false")
+        .set("auth0_compat.enabled", "false")
         .spawn()
         .await;
     assert_eq!(app.sign_up(&ada()).await.problem(), "challenge_required");
@@ -349,7 +349,7 @@ async fn a_deployment_with_its_own_page_only_can_ask_for_the_token() {
 async fn an_address_that_tries_often_is_asked_and_has_a_slow_lane() {
     let app = builder()
         .set("challenge.adaptive.address_burst", "4")
-        .set("challenge.slow_lane_per_hour", "2")
+        .set("challenge.without_proof_per_hour", "2")
         .spawn()
         .await;
     let offer = async || app.get("/signup/challenge").await.json();
@@ -367,7 +367,7 @@ async fn an_address_that_tries_often_is_asked_and_has_a_slow_lane() {
     let answer = app.sign_up(&with_proof(7, &proof(&app).await)).await;
     assert_eq!(answer.status, StatusCode::CREATED);
     assert_eq!(app.creates().len(), 7);
-    assert_eq!(app.metric("challenge_slow_lane_total").await, 2);
+    assert_eq!(app.metric("challenge_skipped_total").await, 2);
     assert_eq!(app.metric("challenge_required_total{reason=\"pressure\"}").await, 1);
 }
 
@@ -375,7 +375,7 @@ async fn an_address_that_tries_often_is_asked_and_has_a_slow_lane() {
 async fn a_rush_on_the_service_is_met_with_challenges_for_all() {
     let app = builder()
         .set("challenge.adaptive.attempts_per_minute", "5")
-        .set("challenge.slow_lane_per_hour", "0")
+        .set("challenge.without_proof_per_hour", "0")
         .spawn()
         .await;
     let mut statuses = Vec::new();

@@ -1,4 +1,4 @@
-//! Auth0's public sign-up endpoint, as Lock, auth0.js and the SDKs call it.
+//! Auth0's public sign-up endpoint, as Auth0Compat, auth0.js and the SDKs call it.
 
 use auth0_emulator::{Fault, Route};
 use reqwest::header::{
@@ -11,7 +11,7 @@ use crate::app::{Answer, TestApp, ada, ada_with};
 
 const ROUTE: &str = "/dbconnections/signup";
 
-/// What Lock sends, with additional fields of both storages.
+/// What Auth0Compat sends, with additional fields of both storages.
 fn lock_form() -> Value {
     json!({
         "client_id": "lock-client",
@@ -181,7 +181,7 @@ async fn other_faults_are_worded_for_the_person() {
     let answer = Answer::of(request.header("accept-language", "es").body(body)).await;
     assert_eq!(code(&answer), "hook_error");
     assert_eq!(answer.json()["description"], "Nombre: Use como máximo 150 caracteres.");
-    // An address that Lock lets pass.
+    // An address that Auth0Compat lets pass.
     let answer = sign_up(&app, &with("email", "ada@example.")).await;
     assert_eq!(code(&answer), "hook_error");
     assert_eq!(
@@ -232,8 +232,8 @@ async fn a_closed_gate_is_told_in_its_own_words() {
 #[tokio::test]
 async fn applications_and_connections_are_checked_where_they_are_set() {
     let app = TestApp::builder()
-        .set("lock.client_ids", "web,lock-client")
-        .set("lock.connection", "Username-Password-Authentication")
+        .set("auth0_compat.client_ids", "web,lock-client")
+        .set("auth0_compat.connection", "Username-Password-Authentication")
         .spawn()
         .await;
     assert_eq!(code(&sign_up(&app, &with("client_id", "other")).await), "invalid_signup");
@@ -287,7 +287,7 @@ async fn lock_is_told_that_there_is_no_captcha() {
 
 #[tokio::test]
 async fn the_route_can_be_switched_off() {
-    let app = TestApp::builder().set("lock.enabled", "false").spawn().await;
+    let app = TestApp::builder().set("auth0_compat.enabled", "false").spawn().await;
     let answer = sign_up(&app, &lock_form()).await;
     assert_eq!((answer.status, code(&answer).as_str()), (StatusCode::NOT_FOUND, "not_found"));
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
@@ -297,7 +297,7 @@ async fn the_route_can_be_switched_off() {
 async fn proofs_that_lock_cannot_bring_are_waived_where_that_is_set() {
     let app = TestApp::builder()
         .set("challenge.required", "always")
-        .set("lock.without_challenge", "true")
+        .set("auth0_compat.without_challenge", "true")
         .spawn()
         .await;
     assert_eq!(sign_up(&app, &lock_form()).await.status, StatusCode::OK);
@@ -308,7 +308,7 @@ async fn proofs_that_lock_cannot_bring_are_waived_where_that_is_set() {
 #[tokio::test]
 async fn without_proofs_the_limits_are_half() {
     let app = TestApp::builder()
-        .set("lock.without_challenge", "true")
+        .set("auth0_compat.without_challenge", "true")
         .set("limits.address.burst", "4")
         .spawn()
         .await;

@@ -12,7 +12,7 @@ use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 fn uniform() -> TestAppBuilder {
-    TestApp::builder().set("EXISTENCE", "uniform").set("UNIFORM__FIRST_PACE_MS", "1")
+    TestApp::builder().set("EXISTENCE", "uniform").set("UNIFORM__INITIAL_FLOOR_MS", "1")
 }
 
 async fn with_key(app: &TestApp, body: &Value) -> Answer {
@@ -107,7 +107,7 @@ async fn locks_endpoint_tells_a_known_address_what_it_tells_a_new_one() {
 #[tokio::test]
 async fn a_known_address_is_not_answered_sooner_than_a_new_one() {
     const PACE: Duration = Duration::from_millis(400);
-    let app = uniform().set("uniform.first_pace_ms", "400").spawn().await;
+    let app = uniform().set("existence_uniform.initial_floor_ms", "400").spawn().await;
     app.until_ready().await;
     for password in ["Correct-Horse-1", "Another-Password-1", "Another-Password-1"] {
         let began = Instant::now();
@@ -140,7 +140,7 @@ async fn known_addresses_are_no_pressure_that_a_challenge_would_tell_of() {
     for (builder, tells) in [(TestApp::builder(), true), (uniform(), false)] {
         let app = builder
             .set("http.trusted_proxies", "127.0.0.1")
-            .set("challenge.adaptive.refused_percent", "75")
+            .set("challenge.adaptive.unsuccessful_percent", "75")
             .spawn()
             .await;
         app.sign_up(&ada()).await;

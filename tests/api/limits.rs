@@ -234,7 +234,7 @@ async fn a_closed_gate_lets_nothing_in_and_reads_nothing() {
     assert!(form.text.contains(text) && !form.text.contains("<form"), "{}", form.text);
     assert!(app.creates().is_empty());
     let metrics = app.get_admin("/metrics").await.text;
-    assert!(metrics.contains("signup_gate_refused_total 3"), "{metrics}");
+    assert!(metrics.contains("signup_closed_rejected_total 3"), "{metrics}");
     assert_eq!(decisions(&app, "posts", "allowed").await, 3);
 }
 
@@ -243,7 +243,7 @@ async fn domains_and_tags_are_refused_with_all_other_faults() {
     let app = TestApp::builder()
         .set("email.allow_domains", "example.com, bücher.example, evil.net")
         .set("email.deny_domains", "bad.example.com")
-        .set("email.plus", "refuse")
+        .set("email.plus", "reject")
         .spawn()
         .await;
     let faults = async |email: &str| {
@@ -280,7 +280,7 @@ async fn a_solved_challenge_passes_beyond_the_limits_up_to_a_cap() {
     let app = limited("address", 1)
         .set("limits.email.burst", "1")
         .set("limits.service.burst", "1")
-        .set("limits.proven.burst", "2")
+        .set("limits.with_proof.burst", "2")
         .set("challenge.work.cost", "1000")
         .set("challenge.work.tries", "2")
         .spawn()

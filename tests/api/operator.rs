@@ -37,7 +37,7 @@ impl Desk {
         let settings = [
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
             // The settler of the service is slower than the operator.
-            ("SIGNUP__SETTLEMENT__NOT_CREATED_AFTER_MS", "3600000"),
+            ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", "3600000"),
         ];
         let settings = [&settings, more].concat();
         let service = Process::start(&auth0, &settings).await;
@@ -71,7 +71,7 @@ impl Desk {
             ("AUTH0_DOMAIN", self.auth0.url()),
             ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-            ("SIGNUP__SETTLEMENT__NOT_CREATED_AFTER_MS", proof),
+            ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", proof),
         ];
         self.run_with(&[&["attempts", "settle"], arguments].concat(), "", &tenant)
     }

@@ -289,7 +289,7 @@ async fn a_page_without_the_form_leads_back_to_where_it_was_posted() {
 async fn a_captchas_widget_is_on_the_form_and_may_load_what_it_needs() {
     let captcha = |provider| {
         TestApp::builder()
-            .set("lock.enabled", "false")
+            .set("auth0_compat.enabled", "false")
             .set("challenge.captcha.provider", provider)
             .set("challenge.captcha.site_key", "site&key")
             .set("challenge.captcha.secret", "canary-captcha-secret")
@@ -340,7 +340,7 @@ async fn people_without_javascript_learn_that_a_form_may_need_it() {
     for (required, told) in [("always", true), ("adaptive", false)] {
         let app = TestApp::builder()
             .set("challenge.required", required)
-            .set("lock.without_challenge", "true")
+            .set("auth0_compat.without_challenge", "true")
             .spawn()
             .await;
         let page = app.get("/signup").await;

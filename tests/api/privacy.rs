@@ -158,7 +158,7 @@ async fn a_captchas_token_goes_to_its_service_alone() {
         // Nobody listens there.
         ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", "http://127.0.0.1:1/siteverify"),
         ("SIGNUP__CHALLENGE__REQUIRED", "always"),
-        ("SIGNUP__LOCK__ENABLED", "false"),
+        ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
         ("RUST_LOG", "trace"),
     ];
     let mut process = Process::start(&auth0, &settings).await;

@@ -40,7 +40,7 @@ async fn a_private_peer_that_forwards_and_is_not_trusted_is_told() {
     assert_eq!(answer.json()["status"], "degraded");
     assert_eq!(answer.json()["checks"]["clients"], "failing");
     let metrics = app.get_admin("/metrics").await.text;
-    let line = "http_forwarded_not_taken_total{outcome=\"untrusted_private\"} 2";
+    let line = "http_forwarded_rejected_total{outcome=\"untrusted_private\"} 2";
     assert!(metrics.contains(line), "{metrics}");
 }
 

@@ -115,7 +115,7 @@ async fn a_repeat_is_written_down_before_it_is_sent() {
 
 #[tokio::test]
 async fn a_403_that_passes_does_not_end_settlement() {
-    let settings = TestApp::builder().set("settlement.not_created_after_ms", "1000");
+    let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");
     let app = settings.spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     // The look within the request, and the settler's first.
@@ -299,14 +299,14 @@ async fn what_is_unsettled_is_seen_by_whoever_watches() {
     let app = TestApp::spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
-    assert_eq!(app.metric(r#"ledger_settled_total{verdict="created"}"#).await, 1);
-    assert_eq!(app.metric(r#"ledger_settled_total{verdict="exists"}"#).await, 1);
+    assert_eq!(app.metric(r#"signup_attempts_resolved_total{result="created"}"#).await, 1);
+    assert_eq!(app.metric(r#"signup_attempts_resolved_total{result="exists"}"#).await, 1);
     assert!(app.metric("ledger_batch_writes_count").await >= 4, "each begins and ends");
     app.auth0.fault(Route::Any, Fault::answer(500).always());
     let lost = crate::app::ada_with("email", "lost@example.com");
     assert_eq!(app.sign_up(&lost).await.problem(), "outcome_unknown");
-    app.until_metric("ledger_unsettled", 1).await;
-    app.until_metric("ledger_unsettled_oldest_seconds", 1).await;
+    app.until_metric("signup_attempts_pending", 1).await;
+    app.until_metric("signup_attempts_oldest_pending_seconds", 1).await;
 }
 
 #[tokio::test]

@@ -14,14 +14,16 @@ const NO_BODY_YET: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: app
 /// Deadlines long enough for a busy machine to meet, short enough to wait for.
 fn builder() -> TestAppBuilder {
     TestApp::builder()
-        .set("http.silence_timeout_ms", "300")
-        .set("http.head_timeout_ms", "600")
+        .set("http.first_byte_timeout_ms", "300")
+        .set("http.header_timeout_ms", "600")
         .set("http.idle_timeout_ms", "60000")
 }
 
 /// A builder without deadlines that matter.
 fn patient() -> TestAppBuilder {
-    TestApp::builder().set("http.silence_timeout_ms", "60000").set("http.head_timeout_ms", "60000")
+    TestApp::builder()
+        .set("http.first_byte_timeout_ms", "60000")
+        .set("http.header_timeout_ms", "60000")
 }
 
 async fn metrics(app: &TestApp) -> String {
@@ -46,7 +48,7 @@ async fn a_silent_connection_and_a_slow_head_are_closed_in_their_own_time() {
     }
     let text = metrics(&app).await;
     for reason in ["silent", "slow_head"] {
-        let line = format!("http_connections_given_up_total{{reason=\"{reason}\"}} 1");
+        let line = format!("http_connections_closed_total{{reason=\"{reason}\"}} 1");
         assert!(text.contains(&line), "{line} in {text}");
     }
 }
@@ -75,7 +77,7 @@ async fn an_idle_connection_is_closed_in_the_end() {
     let app = TestApp::builder().set("http.idle_timeout_ms", "200").spawn().await;
     let mut idle = Raw::send(app.address, LIVEZ).await;
     assert!(idle.rest().await.contains("alive"));
-    let line = "http_connections_given_up_total{reason=\"idle\"} 1";
+    let line = "http_connections_closed_total{reason=\"idle\"} 1";
     assert!(metrics(&app).await.contains(line));
 }
 
@@ -90,7 +92,7 @@ async fn slow_clients_of_every_kind_do_not_stop_a_sign_up() {
     }
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let text = metrics(&app).await;
-    assert!(text.contains("http_connections_given_up_total{reason=\"made_room\"} 1"), "{text}");
+    assert!(text.contains("http_connections_closed_total{reason=\"made_room\"} 1"), "{text}");
     assert_eq!(app.creates().len(), 1);
 }
 

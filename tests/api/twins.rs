@@ -42,7 +42,7 @@ impl Replicas {
         let judge = format!("http://{}/", captchas.local_addr().unwrap());
         let other = replica(TestApp::builder())
             .set("auth0.domain", one.auth0.url())
-            .set("lock.enabled", "false")
+            .set("auth0_compat.enabled", "false")
             .set("challenge.required", "always")
             .set("challenge.captcha.provider", "turnstile")
             .set("challenge.captcha.site_key", "site")

@@ -17,7 +17,7 @@ const shop = await site(files);
 const chromium = await browser();
 const service = await Service.start({
   "challenge.required": "always",
-  "lock.enabled": false,
+  "auth0_compat.enabled": false,
   "challenge.work.cost": 1000,
   "http.allowed_origins": shop,
 });

@@ -67,7 +67,7 @@ const SCORED = {
 
 const start = ({ provider }) => Service.start({
   "challenge.required": "always",
-  "lock.enabled": false,
+  "auth0_compat.enabled": false,
   "challenge.captcha.provider": provider,
   "challenge.captcha.site_key": "site",
   "challenge.captcha.secret": "secret",

@@ -36,7 +36,7 @@ test("without JavaScript it is asked to be sent once more, and then goes through
 for (const [required, asked] of [["always", 1], ["adaptive", 0]]) {
   test(`a proof is found while the form is filled in where it is needed ${required}`, async (t) => {
     const settings = { "challenge.required": required, "challenge.work.cost": 1000 };
-    const own = await Service.start({ ...settings, "lock.without_challenge": true });
+    const own = await Service.start({ ...settings, "auth0_compat.without_challenge": true });
     const page = await open(chromium, t, `${own.url}/signup`);
     const calls = [];
     page.on("request", (request) => calls.push(`${request.method()} ${new URL(request.url()).pathname}`));

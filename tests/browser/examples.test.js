@@ -23,7 +23,7 @@ const service = await Service.start(settings);
 const strict = await Service.start({
   ...settings,
   "challenge.required": "always",
-  "lock.enabled": false,
+  "auth0_compat.enabled": false,
   "challenge.work.cost": 1000,
 });
 const full = await Service.start({

@@ -261,7 +261,7 @@ describe("Lock", { concurrency: 4 }, () => {
   test("a proof that Lock cannot bring: under pressure, and without a slow lane", async (t) => {
     const hard = await serviceWithLock({
       "challenge.adaptive.address_burst": 1,
-      "challenge.slow_lane_per_hour": 0,
+      "challenge.without_proof_per_hour": 0,
     });
     const page = await openLock(t, hard);
     await hard.fault(refusal("PasswordDictionaryError: Password is too common"));
@@ -274,7 +274,7 @@ describe("Lock", { concurrency: 4 }, () => {
 
   test("with a state, Lock asks for a captcha, and what it does not know only a developer mends", async (t) => {
     const other = await serviceWithLock(
-      { "lock.client_ids": "another" },
+      { "auth0_compat.client_ids": "another" },
       ', auth: { params: { state: "of the application" } }',
     );
     const page = await openLock(t, other);

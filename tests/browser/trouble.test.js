@@ -92,7 +92,7 @@ test("a proof is made anew for a sign-up that is sent again", async (t) => {
   const always = await Service.start({
     "challenge.required": "always",
     "challenge.work.cost": 1000,
-    "lock.without_challenge": true,
+    "auth0_compat.without_challenge": true,
   });
   const page = await open(chromium, t, `${always.url}/signup`);
   // Whoever says so has used the proof up by then.
@@ -342,7 +342,7 @@ test("a wait for a proof is told", async (t) => {
     "challenge.required": "always",
     "challenge.work.cost": 20_000,
     "challenge.work.tries": 1000,
-    "lock.without_challenge": true,
+    "auth0_compat.without_challenge": true,
   });
   const page = await open(chromium, t, `${hard.url}/signup`);
   const asked = page.waitForResponse("**/signup/challenge");

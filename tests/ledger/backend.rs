@@ -82,7 +82,7 @@ impl Backend {
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Ledger> {
-        self.try_open(Access::Serve).await.expect("a ledger")
+        self.try_open(Access::Service).await.expect("a ledger")
     }
 
     /// Another secret from now on.

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_signup::ledger::{Access, AttemptId, Begun, Ledger, LedgerError, OpenError};
+use auth0_signup::ledger::{Access, AttemptId, BeginResult, Ledger, LedgerError, OpenError};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
@@ -36,7 +36,7 @@ async fn begin_for_ever(ledger: &Arc<dyn Ledger>) {
             loop {
                 let attempt = keyless(NOW);
                 let id = attempt.id;
-                assert_eq!(ledger.begin(attempt).await.unwrap(), Begun::New);
+                assert_eq!(ledger.begin(attempt).await.unwrap(), BeginResult::Started);
                 println!("\nbegun {id}");
             }
         })
@@ -55,7 +55,7 @@ async fn fill_the_disk(ledger: &Arc<dyn Ledger>) {
         match ledger.begin(attempt).await {
             Ok(_) => ids.push(id),
             // A check writes less than a beginning, and may find room for some time.
-            Err(error) if ledger.check(now).await.is_err() => break error,
+            Err(error) if ledger.ping(now).await.is_err() => break error,
             Err(_) => {}
         }
     };
@@ -65,8 +65,8 @@ async fn fill_the_disk(ledger: &Arc<dyn Ledger>) {
     assert!(ledger.get(last).await.unwrap().is_some(), "readable all the same");
     println!("\nfull");
     std::io::stdin().read_line(&mut String::new()).unwrap();
-    ledger.check(NOW).await.unwrap();
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
+    ledger.ping(NOW).await.unwrap();
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
     for id in ids {
         assert!(ledger.get(id).await.unwrap().is_some());
     }
@@ -126,10 +126,10 @@ async fn a_second_process_on_a_file_is_refused_until_the_first_has_ended() {
     let (mut child, _stdin) = start(&backend, "begin", "");
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().starts_with("begun ")));
-    let refused = backend.try_open(Access::Serve).await.map(drop);
+    let refused = backend.try_open(Access::Service).await.map(drop);
     assert!(matches!(refused, Err(OpenError::InUse { .. })), "{refused:?}");
     // An operator's command works beside it.
-    backend.try_open(Access::Operate).await.unwrap().close().await;
+    backend.try_open(Access::Cli).await.unwrap().close().await;
     child.kill().unwrap();
     child.wait().unwrap();
     backend.open().await;

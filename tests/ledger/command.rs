@@ -40,7 +40,7 @@ async fn migrates(mut backend: Backend) {
 
     // What it made is what the service takes.
     backend.settings.migrate = false;
-    let ledger = backend.try_open(Access::Serve).await.unwrap();
+    let ledger = backend.try_open(Access::Service).await.unwrap();
     let attempt = keyless(NOW);
     ledger.begin(attempt.clone()).await.unwrap();
     let id = attempt.id.to_string();

@@ -12,6 +12,7 @@
     reason = "tests, and what they call, fail by panic; another process is told by environment"
 )]
 
+mod admission_costs;
 mod backend;
 mod child;
 mod command;
@@ -21,4 +22,3 @@ mod rows;
 mod server;
 mod sqlite;
 mod suite;
-mod tolls;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use auth0_signup::ledger::{Begun, LedgerError, NewAttempt};
+use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt};
 
 use crate::backend::{Backend, NOW, admin};
 use crate::rows::{created, keyed, keyless};
@@ -27,11 +27,11 @@ async fn an_outage_is_unavailable_and_recovers() {
     let refused = ledger.begin(keyless(NOW)).await;
     assert!(matches!(refused, Err(LedgerError::Unavailable(_))), "{refused:?}");
     assert!(ledger.get(attempt.id).await.is_err());
-    assert!(ledger.check(NOW).await.is_err());
+    assert!(ledger.ping(NOW).await.is_err());
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
     assert!(ledger.get(attempt.id).await.unwrap().is_some());
-    ledger.check(NOW).await.unwrap();
+    ledger.ping(NOW).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,12 +41,12 @@ async fn a_server_that_only_reads_is_unavailable() {
     let ledger = backend.open().await;
     admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
     terminate(&backend).await;
-    assert!(matches!(ledger.check(NOW).await, Err(LedgerError::Unavailable(_))));
+    assert!(matches!(ledger.ping(NOW).await, Err(LedgerError::Unavailable(_))));
     assert!(matches!(ledger.begin(keyless(NOW)).await, Err(LedgerError::Unavailable(_))));
     admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
     terminate(&backend).await;
-    ledger.check(NOW).await.unwrap();
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
+    ledger.ping(NOW).await.unwrap();
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn a_lost_connection_costs_no_sign_up() {
     let ledger = backend.open().await;
     for _ in 0..10 {
         let attempt = keyless(NOW);
-        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), Begun::New);
+        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), BeginResult::Started);
         terminate(&backend).await;
         assert!(ledger.finish(created(attempt.id)).await.unwrap());
         assert!(ledger.get(attempt.id).await.unwrap().is_some());
@@ -68,7 +68,7 @@ async fn an_attempt_written_by_a_lost_try_is_new() {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     for _ in 0..2 {
-        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), Begun::New);
+        assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), BeginResult::Started);
     }
 }
 
@@ -79,7 +79,9 @@ async fn replicas_that_begin_the_same_keys_agree() {
     let tasks = (0..900).map(|number| {
         let ledger = Arc::clone(&replicas[number % 3]);
         let key = u32::try_from(number / 9).unwrap();
-        tokio::spawn(async move { ledger.begin(keyed(key, NOW)).await.unwrap() == Begun::New })
+        tokio::spawn(
+            async move { ledger.begin(keyed(key, NOW)).await.unwrap() == BeginResult::Started },
+        )
     });
     let mut new = 0;
     for task in tasks.collect::<Vec<_>>() {
@@ -106,7 +108,8 @@ async fn one_bad_command_does_not_fail_its_batch() {
 async fn nothing_tells_the_password() {
     let mut backend = Backend::named("postgres://signup:canary-password@127.0.0.1:1/signup");
     backend.settings.timeout = std::time::Duration::from_millis(100);
-    let error = backend.try_open(auth0_signup::ledger::Access::Serve).await.map(drop).unwrap_err();
+    let error =
+        backend.try_open(auth0_signup::ledger::Access::Service).await.map(drop).unwrap_err();
     let text = format!("{error} {error:?} {:?}", backend.settings);
     assert!(!text.contains("canary"), "{text}");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    AttemptId, Basis, Begun, Candidates, Digest, Finish, NewAttempt, NewKey, PinnedUserId, Toll,
-    Verdict,
+    AdmissionCost, AttemptId, Basis, BeginResult, Digest, DigestPair, FinishAttempt, NewAttempt,
+    NewKey, PinnedUserId, Resolution,
 };
 
 use crate::backend::NOW;
@@ -22,8 +22,8 @@ pub(crate) fn digest(number: u32) -> Digest {
     Digest::from_bytes(bytes)
 }
 
-pub(crate) fn key(number: u32) -> Candidates {
-    Candidates { current: digest(number), previous: None }
+pub(crate) fn key(number: u32) -> DigestPair {
+    DigestPair { current: digest(number), previous: None }
 }
 
 /// An attempt without a key.
@@ -35,9 +35,9 @@ pub(crate) fn keyless(at: Duration) -> NewAttempt {
         user_id: PinnedUserId::random(),
         request_id: "request-1".to_owned(),
         terms: None,
-        begun_at: at,
+        started_at: at,
         leased_until: at + DEADLINE,
-        toll: Toll::default(),
+        toll: AdmissionCost::default(),
     }
 }
 
@@ -47,24 +47,26 @@ pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
     NewAttempt { key: Some(key), ..keyless(at) }
 }
 
-pub(crate) fn finish(id: AttemptId, verdict: Verdict, code: &'static str) -> Finish {
+pub(crate) fn finish(id: AttemptId, verdict: Resolution, code: &'static str) -> FinishAttempt {
     let finished_at = NOW + Duration::from_millis(456);
     let auth0_request_id = Some("auth0-request".to_owned());
-    Finish { id, verdict, code, auth0_request_id, finished_at, basis: Basis::Seen }
+    FinishAttempt { id, verdict, code, auth0_request_id, finished_at, basis: Basis::Observed }
 }
 
-pub(crate) fn created(id: AttemptId) -> Finish {
-    finish(id, Verdict::Created { user_id: None }, "created")
+pub(crate) fn created(id: AttemptId) -> FinishAttempt {
+    finish(id, Resolution::Created { user_id: None }, "created")
 }
 
-pub(crate) fn not_created(id: AttemptId) -> Finish {
-    finish(id, Verdict::NotCreated, "upstream_busy")
+pub(crate) fn not_created(id: AttemptId) -> FinishAttempt {
+    finish(id, Resolution::NotCreated, "upstream_busy")
 }
 
 /// The id of the attempt that holds the key.
-pub(crate) fn known(begun: &Begun) -> Option<AttemptId> {
+pub(crate) fn known(begun: &BeginResult) -> Option<AttemptId> {
     match begun {
-        Begun::New | Begun::Limited { .. } | Begun::Redeemed => None,
-        Begun::Known(attempt) => Some(attempt.id),
+        BeginResult::Started | BeginResult::RateLimited { .. } | BeginResult::ProofAlreadyUsed => {
+            None
+        }
+        BeginResult::Existing(attempt) => Some(attempt.id),
     }
 }

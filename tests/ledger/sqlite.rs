@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use auth0_signup::config::Database;
-use auth0_signup::ledger::{self, Begun, KeyError, LedgerError};
+use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError};
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
@@ -68,8 +68,8 @@ async fn a_locked_file_is_unavailable_and_recovers() {
     let refused = ledger.begin(keyless(NOW)).await;
     assert!(matches!(refused, Err(LedgerError::Unavailable(_))), "{refused:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), Begun::New);
-    ledger.check(NOW).await.unwrap();
+    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
+    ledger.ping(NOW).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

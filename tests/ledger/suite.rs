@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use auth0_signup::domain::TermsVersion;
 use auth0_signup::ledger::{
-    Access, Attempt, AttemptId, Basis, Begun, Candidates, Find, Finish, Ledger, NewAttempt,
-    OpenError, State, Unsettled, Verdict,
+    Access, Attempt, AttemptId, AttemptState, Basis, BeginResult, DigestPair, Find, FinishAttempt,
+    Ledger, NewAttempt, OpenError, PendingAttempts, Resolution,
 };
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ on_both! {
     a_closed_ledger_refuses,
 }
 
-async fn begin(ledger: &Arc<dyn Ledger>, attempt: &NewAttempt) -> Begun {
+async fn begin(ledger: &Arc<dyn Ledger>, attempt: &NewAttempt) -> BeginResult {
     ledger.begin(attempt.clone()).await.unwrap()
 }
 
@@ -73,26 +73,26 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
     let ledger = backend.open().await;
     let terms = TermsVersion::parse("2026-11");
     let new = NewAttempt { terms: terms.clone(), ..keyed(1, NOW) };
-    assert_eq!(begin(&ledger, &new).await, Begun::New);
+    assert_eq!(begin(&ledger, &new).await, BeginResult::Started);
     let without = keyless(NOW);
     begin(&ledger, &without).await;
     assert_eq!(get(&ledger, without.id).await.terms, None);
     let row = get(&ledger, new.id).await;
-    assert_eq!((row.id, row.email, row.state), (new.id, new.email, State::Open));
+    assert_eq!((row.id, row.email, row.state), (new.id, new.email, AttemptState::Open));
     assert_eq!((&row.user_id, &row.request_id), (&new.user_id, &new.request_id));
-    assert_eq!((row.begun_at, row.due_at), (NOW, Some(NOW + DEADLINE)));
-    assert_eq!((row.code, row.finished_at, row.looks, row.owner), (None, None, 0, None));
+    assert_eq!((row.started_at, row.next_check_at), (NOW, Some(NOW + DEADLINE)));
+    assert_eq!((row.code, row.finished_at, row.check_count, row.owner), (None, None, 0, None));
     let kept = row.key.unwrap();
     assert_eq!((kept.key, kept.binding), (digest(1), digest(1_000)));
     assert_eq!(kept.expires_at, NOW + DAY);
 
-    let end = finish(new.id, Verdict::Created { user_id: Some("other".to_owned()) }, "created");
+    let end = finish(new.id, Resolution::Created { user_id: Some("other".to_owned()) }, "created");
     assert!(ledger.finish(end.clone()).await.unwrap());
     let row = get(&ledger, new.id).await;
-    assert_eq!((row.state, row.code.as_deref()), (State::Created, Some("created")));
+    assert_eq!((row.state, row.code.as_deref()), (AttemptState::Created, Some("created")));
     assert_eq!((row.auth0_user_id.as_deref(), row.terms), (Some("other"), terms));
     assert_eq!(row.auth0_request_id, end.auth0_request_id);
-    assert_eq!((row.finished_at, row.due_at), (Some(end.finished_at), None));
+    assert_eq!((row.finished_at, row.next_check_at), (Some(end.finished_at), None));
     assert_eq!(ledger.get(AttemptId::new(NOW)).await.unwrap(), None);
 }
 
@@ -108,9 +108,11 @@ async fn of_fifty_twins_exactly_one_is_new(backend: Backend) {
         let mut named = HashSet::new();
         for twin in twins.collect::<Vec<_>>() {
             match twin.await.unwrap() {
-                (id, Begun::New) => new.push(id),
-                (_, Begun::Known(attempt)) => drop(named.insert(attempt.id)),
-                (_, begun @ (Begun::Limited { .. } | Begun::Redeemed)) => panic!("{begun:?}"),
+                (id, BeginResult::Started) => new.push(id),
+                (_, BeginResult::Existing(attempt)) => drop(named.insert(attempt.id)),
+                (_, begun @ (BeginResult::RateLimited { .. } | BeginResult::ProofAlreadyUsed)) => {
+                    panic!("{begun:?}")
+                }
             }
         }
         assert_eq!(new.len(), 1);
@@ -137,10 +139,10 @@ async fn many_beginnings_and_ends_at_once_are_all_written(backend: Backend) {
             // Half of them without a key, a quarter twice with the same.
             let attempt = if number % 2 == 0 { keyed(number / 4, NOW) } else { keyless(NOW) };
             let begun = begin(&ledger, &attempt).await;
-            if begun == Begun::New {
+            if begun == BeginResult::Started {
                 assert!(ledger.finish(created(attempt.id)).await.unwrap());
             }
-            begun == Begun::New
+            begun == BeginResult::Started
         })
     });
     let mut new = 0;
@@ -148,14 +150,14 @@ async fn many_beginnings_and_ends_at_once_are_all_written(backend: Backend) {
         new += usize::from(task.await.unwrap());
     }
     assert_eq!(new, 300);
-    let rows = ledger.find(Find::State(State::Created), 1_000).await.unwrap();
+    let rows = ledger.find(Find::State(AttemptState::Created), 1_000).await.unwrap();
     assert_eq!(rows.len(), 300);
 }
 
 async fn a_freed_key_begins_anew_and_a_kept_one_does_not(backend: Backend) {
     let ledger = backend.open().await;
-    let unknown = Verdict::Unknown { connection_ended_at: NOW };
-    let kept = [Verdict::Created { user_id: None }, Verdict::Exists, unknown];
+    let unknown = Resolution::Unknown { connection_ended_at: NOW };
+    let kept = [Resolution::Created { user_id: None }, Resolution::Exists, unknown];
     for (number, verdict) in (1..).zip(kept) {
         let attempt = keyed(number, NOW);
         begin(&ledger, &attempt).await;
@@ -168,9 +170,9 @@ async fn a_freed_key_begins_anew_and_a_kept_one_does_not(backend: Backend) {
     assert_eq!(ledger.find_key(&key(9), NOW).await.unwrap(), None);
     // A twin that waited asks by id, and learns what came of it.
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.state, row.code.as_deref()), (State::NotCreated, Some("upstream_busy")));
+    assert_eq!((row.state, row.code.as_deref()), (AttemptState::NotCreated, Some("upstream_busy")));
     assert_eq!(row.key, None);
-    assert_eq!(begin(&ledger, &keyed(9, NOW)).await, Begun::New);
+    assert_eq!(begin(&ledger, &keyed(9, NOW)).await, BeginResult::Started);
 }
 
 async fn an_expired_key_is_not_found_and_begins_anew(backend: Backend) {
@@ -182,7 +184,7 @@ async fn an_expired_key_is_not_found_and_begins_anew(backend: Backend) {
     assert_eq!(known(&begin(&ledger, &keyed(1, last)).await), Some(attempt.id));
     assert_eq!(ledger.find_key(&key(1), NOW + DAY).await.unwrap(), None);
     let again = keyed(1, NOW + DAY);
-    assert_eq!(begin(&ledger, &again).await, Begun::New);
+    assert_eq!(begin(&ledger, &again).await, BeginResult::Started);
     assert_eq!(known(&begin(&ledger, &keyed(1, NOW + DAY)).await), Some(again.id));
     assert_eq!(get(&ledger, attempt.id).await.key, None);
 }
@@ -191,13 +193,13 @@ async fn a_key_under_the_previous_secret_is_known(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
-    let rotated = Candidates { current: digest(2), previous: Some(digest(1)) };
+    let rotated = DigestPair { current: digest(2), previous: Some(digest(1)) };
     assert!(ledger.find_key(&rotated, NOW).await.unwrap().is_some());
     let mut again = keyed(2, NOW);
     again.key.as_mut().unwrap().key = rotated;
     assert_eq!(known(&begin(&ledger, &again).await), Some(attempt.id));
     ledger.finish(not_created(attempt.id)).await.unwrap();
-    assert_eq!(begin(&ledger, &again).await, Begun::New);
+    assert_eq!(begin(&ledger, &again).await, BeginResult::Started);
 }
 
 async fn a_settled_attempt_stays_as_it_is_unless_it_was_created(backend: Backend) {
@@ -205,12 +207,12 @@ async fn a_settled_attempt_stays_as_it_is_unless_it_was_created(backend: Backend
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
     assert!(ledger.finish(not_created(attempt.id)).await.unwrap());
-    let late = finish(attempt.id, Verdict::Exists, "email_taken");
+    let late = finish(attempt.id, Resolution::Exists, "email_taken");
     assert!(!ledger.finish(late).await.unwrap());
-    assert_eq!(get(&ledger, attempt.id).await.state, State::NotCreated);
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     assert!(!ledger.finish(not_created(attempt.id)).await.unwrap());
-    assert_eq!(get(&ledger, attempt.id).await.state, State::Created);
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
     assert!(!ledger.finish(created(AttemptId::new(NOW))).await.unwrap());
 }
 
@@ -219,17 +221,17 @@ async fn an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled(ba
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
     let ended = NOW + Duration::from_secs(5);
-    let unknown = Verdict::Unknown { connection_ended_at: ended };
+    let unknown = Resolution::Unknown { connection_ended_at: ended };
     let unknown = finish(attempt.id, unknown, "outcome_unknown");
     assert!(ledger.finish(unknown.clone()).await.unwrap());
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.connection_ended_at, row.due_at), (Some(ended), Some(ended)));
-    let claim = |now| ledger.claim_open(Uuid::now_v7(), now, DEADLINE, 10);
+    assert_eq!((row.connection_ended_at, row.next_check_at), (Some(ended), Some(ended)));
+    let claim = |now| ledger.claim_due(Uuid::now_v7(), now, DEADLINE, 10);
     assert!(claim(unknown.finished_at).await.unwrap().is_empty());
     assert_eq!(claim(ended).await.unwrap().len(), 1);
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.state, row.due_at, row.owner), (State::Created, None, None));
+    assert_eq!((row.state, row.next_check_at, row.owner), (AttemptState::Created, None, None));
     assert_eq!(row.connection_ended_at, Some(ended));
     assert!(row.key.is_some());
 }
@@ -239,23 +241,23 @@ async fn what_a_settler_concludes_is_void_once_the_call_is_repeated(backend: Bac
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
     let unknown = |ended| {
-        let verdict = Verdict::Unknown { connection_ended_at: ended };
+        let verdict = Resolution::Unknown { connection_ended_at: ended };
         finish(attempt.id, verdict, "outcome_unknown")
     };
     assert!(ledger.finish(unknown(NOW)).await.unwrap());
     let (settler, due) = (Uuid::now_v7(), NOW + DEADLINE);
-    assert_eq!(ledger.claim_open(settler, due, DEADLINE, 10).await.unwrap().len(), 1);
-    // While the settler looks, the caller comes back.
+    assert_eq!(ledger.claim_due(settler, due, DEADLINE, 10).await.unwrap().len(), 1);
+    // While the settler check_count, the caller comes back.
     assert!(ledger.finish(unknown(due + DEADLINE)).await.unwrap());
-    let nobody = |ended| Basis::Absence { connection_ended_at: Some(ended) };
-    let absent = Finish { basis: nobody(NOW), ..not_created(attempt.id) };
+    let nobody = |ended| Basis::NotFound { connection_ended_at: Some(ended) };
+    let absent = FinishAttempt { basis: nobody(NOW), ..not_created(attempt.id) };
     assert!(!ledger.finish(absent.clone()).await.unwrap());
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.state, row.connection_ended_at), (State::Unknown, Some(due + DEADLINE)));
-    assert_eq!(ledger.claim_open(settler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
-    let absent = Finish { basis: nobody(due + DEADLINE), ..absent };
+    assert_eq!((row.state, row.connection_ended_at), (AttemptState::Unknown, Some(due + DEADLINE)));
+    assert_eq!(ledger.claim_due(settler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
+    let absent = FinishAttempt { basis: nobody(due + DEADLINE), ..absent };
     assert!(ledger.finish(absent).await.unwrap());
-    assert_eq!(get(&ledger, attempt.id).await.state, State::NotCreated);
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
 }
 
 async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {
@@ -267,8 +269,8 @@ async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {
         for written in futures_util::future::join_all(ends.map(|end| ledger.finish(end))).await {
             written.unwrap();
         }
-        assert_eq!(get(&ledger, attempt.id).await.state, State::Created);
-        ledger.forget(&key(1)).await.unwrap();
+        assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+        ledger.delete_by_email(&key(1)).await.unwrap();
     }
 }
 
@@ -281,8 +283,8 @@ async fn two_owners_never_get_the_same_attempt(backend: Backend) {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move {
             let owner = Uuid::now_v7();
-            let claimed = ledger.claim_open(owner, now, DEADLINE, 20).await.unwrap();
-            assert!(claimed.iter().all(|row| row.owner == Some(owner) && row.looks == 1));
+            let claimed = ledger.claim_due(owner, now, DEADLINE, 20).await.unwrap();
+            assert!(claimed.iter().all(|row| row.owner == Some(owner) && row.check_count == 1));
             claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
         })
     };
@@ -307,11 +309,11 @@ async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Bac
     begin(&ledger, &attempt).await;
     let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
     let due = NOW + DEADLINE;
-    assert_eq!(ledger.claim_open(dead, due, DEADLINE, 9).await.unwrap().len(), 1);
+    assert_eq!(ledger.claim_due(dead, due, DEADLINE, 9).await.unwrap().len(), 1);
     let early = due + DEADLINE.saturating_sub(Duration::from_millis(1));
-    assert!(ledger.claim_open(heir, early, DEADLINE, 9).await.unwrap().is_empty());
-    let claimed = ledger.claim_open(heir, due + DEADLINE, DEADLINE, 9).await.unwrap();
-    assert_eq!((claimed[0].owner, claimed[0].looks), (Some(heir), 2));
+    assert!(ledger.claim_due(heir, early, DEADLINE, 9).await.unwrap().is_empty());
+    let claimed = ledger.claim_due(heir, due + DEADLINE, DEADLINE, 9).await.unwrap();
+    assert_eq!((claimed[0].owner, claimed[0].check_count), (Some(heir), 2));
     ledger.release(attempt.id, dead, Some(NOW)).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
 }
@@ -322,40 +324,40 @@ async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend
     begin(&ledger, &attempt).await;
     let owner = Uuid::now_v7();
     let due = NOW + DEADLINE;
-    ledger.claim_open(owner, due, DEADLINE, 9).await.unwrap();
+    ledger.claim_due(owner, due, DEADLINE, 9).await.unwrap();
     let next = due + Duration::from_mins(5);
     ledger.release(attempt.id, owner, Some(next)).await.unwrap();
     let early = next.saturating_sub(Duration::from_millis(1));
-    assert!(ledger.claim_open(owner, early, DEADLINE, 9).await.unwrap().is_empty());
-    assert_eq!(ledger.claim_open(owner, next, DEADLINE, 9).await.unwrap().len(), 1);
+    assert!(ledger.claim_due(owner, early, DEADLINE, 9).await.unwrap().is_empty());
+    assert_eq!(ledger.claim_due(owner, next, DEADLINE, 9).await.unwrap().len(), 1);
     ledger.release(attempt.id, owner, None).await.unwrap();
-    assert!(ledger.claim_open(owner, next + DAY, DEADLINE, 9).await.unwrap().is_empty());
-    assert_eq!(get(&ledger, attempt.id).await.state, State::Open);
+    assert!(ledger.claim_due(owner, next + DAY, DEADLINE, 9).await.unwrap().is_empty());
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
 }
 
 async fn what_is_unsettled_is_counted_with_the_age_of_the_oldest(backend: Backend) {
     let ledger = backend.open().await;
     let later = NOW + Duration::from_secs(100);
-    assert_eq!(ledger.unsettled(later).await.unwrap(), Unsettled::default());
+    assert_eq!(ledger.count_pending(later).await.unwrap(), PendingAttempts::default());
     let attempts = [2, 0, 1, 3].map(|second| keyless(NOW + Duration::from_secs(second)));
     for attempt in &attempts {
         begin(&ledger, attempt).await;
     }
     let counted = async || {
-        let Unsettled { attempts, oldest } = ledger.unsettled(later).await.unwrap();
+        let PendingAttempts { attempts, oldest } = ledger.count_pending(later).await.unwrap();
         (attempts, oldest.as_secs())
     };
     assert_eq!(counted().await, (4, 100));
     // One is settled, one is unknown, one is looked at, one is as it was.
     ledger.finish(created(attempts[1].id)).await.unwrap();
     assert_eq!(counted().await, (3, 99));
-    let unknown = Verdict::Unknown { connection_ended_at: NOW };
+    let unknown = Resolution::Unknown { connection_ended_at: NOW };
     ledger.finish(finish(attempts[2].id, unknown, "outcome_unknown")).await.unwrap();
     let owner = Uuid::from_u128(7);
-    let claimed = ledger.claim_open(owner, later, DAY, 1).await.unwrap();
+    let claimed = ledger.claim_due(owner, later, DAY, 1).await.unwrap();
     assert_eq!(claimed[0].id, attempts[2].id);
     assert_eq!(counted().await, (3, 99));
-    // Nobody looks at it again.
+    // Nobody check_count at it again.
     ledger.release(attempts[2].id, owner, None).await.unwrap();
     assert_eq!(counted().await, (2, 98));
 }
@@ -379,7 +381,7 @@ async fn a_sweep_goes_in_batches_and_leaves_what_is_young(backend: Backend) {
     assert_eq!((rest.attempts, rest.keys), (5, 5));
     let left = ledger.find(Find::All, 100).await.unwrap();
     assert_eq!(left.len(), 25);
-    assert!(left.iter().all(|row| row.begun_at == NOW + DAY && row.key.is_none()));
+    assert!(left.iter().all(|row| row.started_at == NOW + DAY && row.key.is_none()));
 }
 
 async fn forgetting_removes_every_attempt_of_an_address_and_no_other(backend: Backend) {
@@ -388,12 +390,12 @@ async fn forgetting_removes_every_attempt_of_an_address_and_no_other(backend: Ba
         let attempt = NewAttempt { email: digest(number % 3), ..keyed(number, NOW) };
         begin(&ledger, &attempt).await;
     }
-    let both = Candidates { current: digest(0), previous: Some(digest(1)) };
-    assert_eq!(ledger.forget(&both).await.unwrap(), 4);
-    assert_eq!(ledger.forget(&both).await.unwrap(), 0);
+    let both = DigestPair { current: digest(0), previous: Some(digest(1)) };
+    assert_eq!(ledger.delete_by_email(&both).await.unwrap(), 4);
+    assert_eq!(ledger.delete_by_email(&both).await.unwrap(), 0);
     let left = ledger.find(Find::All, 100).await.unwrap();
     assert!(left.len() == 2 && left.iter().all(|row| row.email == digest(2)));
-    assert_eq!(begin(&ledger, &keyed(0, NOW)).await, Begun::New);
+    assert_eq!(begin(&ledger, &keyed(0, NOW)).await, BeginResult::Started);
 }
 
 async fn operators_find_by_request_state_and_address(backend: Backend) {
@@ -411,7 +413,7 @@ async fn operators_find_by_request_state_and_address(backend: Backend) {
     };
     assert_eq!(find(Find::All, 9).await, [third.id, second.id, first.id]);
     assert_eq!(find(Find::All, 2).await, [third.id, second.id]);
-    assert_eq!(find(Find::State(State::Open), 9).await, [second.id, first.id]);
+    assert_eq!(find(Find::State(AttemptState::Open), 9).await, [second.id, first.id]);
     assert_eq!(find(Find::RequestId("request-2".into()), 9).await, [second.id]);
     assert_eq!(find(Find::Email(key(1)), 9).await, [third.id, first.id]);
 }
@@ -427,10 +429,10 @@ async fn everything_is_there_after_a_restart(backend: Backend) {
 
     let ledger = backend.open().await;
     assert_eq!(known(&begin(&ledger, &keyed(1, NOW)).await), Some(open.id));
-    assert_eq!(get(&ledger, done.id).await.state, State::Created);
+    assert_eq!(get(&ledger, done.id).await.state, AttemptState::Created);
     // Alone on its file, the new process knows that nobody works on what was open.
     let due = if backend.is_sqlite() { NOW } else { NOW + DEADLINE };
-    let claimed = ledger.claim_open(Uuid::now_v7(), due, DEADLINE, 9).await.unwrap();
+    let claimed = ledger.claim_due(Uuid::now_v7(), due, DEADLINE, 9).await.unwrap();
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [open.id]);
 }
 
@@ -448,15 +450,15 @@ async fn another_secret_is_refused_and_a_rotation_is_not(mut backend: Backend) {
     ];
     for (current, previous, opens) in steps {
         backend.with_secrets(current, previous);
-        match backend.try_open(Access::Serve).await {
+        match backend.try_open(Access::Service).await {
             Ok(ledger) => {
                 assert!(opens, "{current} {previous:?}");
-                ledger.check(NOW).await.unwrap();
+                ledger.ping(NOW).await.unwrap();
                 ledger.close().await;
             }
             Err(error) => {
                 assert!(!opens, "{current} {previous:?}: {error}");
-                assert!(matches!(error, OpenError::OtherKey), "{error}");
+                assert!(matches!(error, OpenError::WrongSecret), "{error}");
             }
         }
     }
@@ -467,19 +469,19 @@ async fn pending_migrations_are_told_and_applied_once(mut backend: Backend) {
     backend.settings.migrate = false;
     let all = migrations(&backend.settings).await.unwrap();
     assert!(all.iter().all(|migration| migration.applied_at.is_none()));
-    let refused = backend.try_open(Access::Serve).await.map(drop);
+    let refused = backend.try_open(Access::Service).await.map(drop);
     let pending = |count| matches!(refused, Err(OpenError::Pending(pending)) if pending == count);
     assert!(pending(all.len()), "{refused:?}");
     assert_eq!(migrate(&backend.settings, NOW).await.unwrap(), all.len());
     assert_eq!(migrate(&backend.settings, NOW + DAY).await.unwrap(), 0);
     assert_eq!(migrations(&backend.settings).await.unwrap()[0].applied_at, Some(NOW));
-    backend.open().await.check(NOW).await.unwrap();
+    backend.open().await.ping(NOW).await.unwrap();
 }
 
 async fn starts_at_the_same_time_migrate_once(backend: Backend) {
-    let opened = (0..8).map(|_| backend.try_open(Access::Operate));
+    let opened = (0..8).map(|_| backend.try_open(Access::Cli));
     for opened in futures_util::future::join_all(opened).await {
-        opened.unwrap().check(NOW).await.unwrap();
+        opened.unwrap().ping(NOW).await.unwrap();
     }
 }
 
@@ -490,5 +492,5 @@ async fn a_closed_ledger_refuses(backend: Backend) {
     assert!(ledger.begin(keyless(NOW)).await.is_err());
     assert!(ledger.get(AttemptId::new(NOW)).await.is_err());
     assert!(ledger.find(Find::All, 1).await.is_err());
-    assert!(ledger.check(NOW).await.is_err());
+    assert!(ledger.ping(NOW).await.is_err());
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use auth0_emulator::Emulator;
-use auth0_signup::ledger::{Attempt, Digest, Digests, State};
+use auth0_signup::ledger::{Attempt, AttemptState, Digest, Digests};
 use serde_json::Value;
 
 use super::client::{Heard, Story};
@@ -156,11 +156,13 @@ fn ledger(
             findings.note(count, person, format!("the ledger says {state} of {id}, {what}"));
         };
         match row.state {
-            State::Open | State::Unknown => wrong(Count::Unknown, "at the end"),
-            State::Created if !there => wrong(Count::Lost, "which is not there"),
-            State::Exists | State::NotCreated if there => wrong(Count::Lost, "which is there"),
-            State::Created if !made.insert(id.clone()) => wrong(Count::Twice, "twice"),
-            State::Created | State::Exists | State::NotCreated => {}
+            AttemptState::Open | AttemptState::Unknown => wrong(Count::Unknown, "at the end"),
+            AttemptState::Created if !there => wrong(Count::Lost, "which is not there"),
+            AttemptState::Exists | AttemptState::NotCreated if there => {
+                wrong(Count::Lost, "which is there")
+            }
+            AttemptState::Created if !made.insert(id.clone()) => wrong(Count::Twice, "twice"),
+            AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => {}
         }
     }
     for (index, (person, _)) in stories.iter().enumerate() {

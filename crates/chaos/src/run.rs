@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use auth0_signup::clock::{Clock as _, SystemClock};
 use auth0_signup::config;
-use auth0_signup::ledger::{self, Access, Attempt, Digests, Find, Ledger, State};
+use auth0_signup::ledger::{self, Access, Attempt, AttemptState, Digests, Find, Ledger};
 use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;
 use rand::rngs::StdRng;
@@ -94,7 +94,7 @@ impl Run {
         let now = SystemClock.now();
         let lifecycle = Lifecycle::new();
         let unseen = LedgerMetrics::default();
-        let opened = ledger::open(&kept, &digests, Access::Operate, now, &lifecycle, &unseen);
+        let opened = ledger::open(&kept, &digests, Access::Cli, now, &lifecycle, &unseen);
         let ledger = opened.await?;
         let (signups, kills) = (u64::from(options.signups), u64::from(options.kills));
         let patience = Duration::from_millis(120_000 + signups * 100 + kills * 3_000);
@@ -175,7 +175,7 @@ impl Run {
     }
 
     async fn is_unsettled(&self) -> anyhow::Result<bool> {
-        for state in State::ALL.into_iter().filter(|state| !state.is_settled()) {
+        for state in AttemptState::ALL.into_iter().filter(|state| !state.is_settled()) {
             if !self.ledger.find(Find::State(state), 1).await?.is_empty() {
                 return Ok(true);
             }
@@ -309,7 +309,7 @@ fn settings(tenant: &str, database: &str) -> Vec<(String, String)> {
         ("SIGNUP__AUTH0__TIMEOUT_MS", millis(menu::TIMEOUT)),
         ("SIGNUP__AUTH0__CONNECT_TIMEOUT_MS", millis(menu::TIMEOUT / 2)),
         ("SIGNUP__IDEMPOTENCY__WAIT_MS", millis(menu::TIMEOUT * 3)),
-        ("SIGNUP__SETTLEMENT__NOT_CREATED_AFTER_MS", millis(menu::NOT_CREATED_AFTER)),
+        ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", millis(menu::NOT_CREATED_AFTER)),
         ("SIGNUP__LOG__FORMAT", "json".to_owned()),
         ("SIGNUP__LOG__LEVEL", "warn".to_owned()),
     ];

@@ -69,7 +69,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::{Fail, Provider};
+    use crate::config::{OnUnavailable, Provider};
 
     fn settings() -> CaptchaSettings {
         CaptchaSettings {
@@ -80,7 +80,7 @@ mod tests {
             hostnames: ["www.example.com".to_owned()].into(),
             action: Some("signup".to_owned()),
             min_score_percent: Some(50),
-            fail: Fail::Closed,
+            on_unavailable: OnUnavailable::Reject,
             timeout: Duration::from_secs(1),
         }
     }

@@ -19,7 +19,7 @@ use url::form_urlencoded;
 use self::answer::{Answer, Judgement};
 use super::proof::ProofFault;
 use crate::config::{CaptchaSettings, Provider};
-use crate::ledger::{Digest, Redemption};
+use crate::ledger::{Digest, ProofUse};
 
 /// The most bytes of a token: Turnstile's own bound, and more than the longest of the others.
 const MAX_TOKEN: [usize; 2] = [2 * 1024, 8 * 1024];
@@ -103,11 +103,7 @@ impl Captcha {
     ///
     /// # Errors
     /// Whose fault it is that it is no proof.
-    pub(super) async fn judge(
-        &self,
-        token: &str,
-        now: Duration,
-    ) -> Result<Redemption, CaptchaFault> {
+    pub(super) async fn judge(&self, token: &str, now: Duration) -> Result<ProofUse, CaptchaFault> {
         let [turnstile, others] = MAX_TOKEN;
         let most = match self.settings.provider {
             Provider::Turnstile => turnstile,
@@ -122,7 +118,7 @@ impl Captcha {
         match answer.judge(&self.settings) {
             Judgement::Passed => {
                 let proof = digested(self.settings.provider, token);
-                Ok(Redemption { proof, expires_at: now + REMEMBERED })
+                Ok(ProofUse { proof, expires_at: now + REMEMBERED })
             }
             Judgement::Refused(fault) => Err(CaptchaFault::Refused(fault)),
             Judgement::Misconfigured(code) => Err(CaptchaFault::Misconfigured(code)),

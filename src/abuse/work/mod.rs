@@ -4,7 +4,7 @@
 //! that half. The other half is signed, so that judging an answer takes two HMACs and never a run
 //! of the key derivation, whatever an answer says. What was proved once is for the ledger to know.
 
-mod stock;
+mod key_pool;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,10 +17,10 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use self::stock::{KEY, Stock};
+use self::key_pool::{KEY, KeyPool};
 use super::proof::ProofFault;
 use crate::config::WorkSettings;
-use crate::ledger::{Digest, Digests, Redemption, SubKey};
+use crate::ledger::{Digest, Digests, ProofUse, SubKey};
 use crate::lifecycle::Lifecycle;
 
 /// The key derivation. Widgets of every version agree on this one.
@@ -37,22 +37,22 @@ const PREFIX: usize = KEY / 2;
 
 /// How much work a challenge is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Strength {
+pub(super) enum Difficulty {
     /// In calm.
-    Calm,
+    Base,
     /// Four times as much.
     Raised,
     /// Sixteen times as much.
     High,
 }
 
-impl Strength {
+impl Difficulty {
     /// Every strength, the least first.
-    pub(super) const ALL: [Self; 3] = [Self::Calm, Self::Raised, Self::High];
+    pub(super) const ALL: [Self; 3] = [Self::Base, Self::Raised, Self::High];
 
     const fn factor(self) -> u32 {
         match self {
-            Self::Calm => 1,
+            Self::Base => 1,
             Self::Raised => 4,
             Self::High => 16,
         }
@@ -66,7 +66,7 @@ pub(super) struct ProofOfWork {
     previous: Option<Keys>,
     cost: NonZeroU32,
     lifetime: Duration,
-    stock: Stock,
+    stock: KeyPool,
 }
 
 /// The two secrets of the format, as it takes them: text. Never empty, which would let anybody sign.
@@ -81,7 +81,7 @@ impl ProofOfWork {
     pub(super) fn start(settings: &WorkSettings, digests: &Digests, lifecycle: &Lifecycle) -> Self {
         let (key, previous) = digests.sub_keys("proof of work v1");
         let cost = NonZeroU32::new(settings.cost).unwrap_or(NonZeroU32::MIN);
-        let tries = |strength: Strength| {
+        let tries = |strength: Difficulty| {
             let most = settings.tries.saturating_mul(strength.factor());
             most.div_ceil(2)..=most
         };
@@ -90,12 +90,12 @@ impl ProofOfWork {
             previous: previous.as_ref().map(Keys::new),
             cost,
             lifetime: settings.lifetime,
-            stock: Stock::start(cost, tries, lifecycle),
+            stock: KeyPool::start(cost, tries, lifecycle),
         }
     }
 
     /// A challenge from now on; `None` when none can be had soon enough.
-    pub(super) async fn challenge(&self, strength: Strength, now: Duration) -> Option<Challenge> {
+    pub(super) async fn challenge(&self, strength: Difficulty, now: Duration) -> Option<Challenge> {
         let derived = self.stock.take(strength).await?;
         let expires_at = (now + self.lifetime).as_secs();
         let mut parameters = ChallengeParameters {
@@ -125,7 +125,7 @@ impl ProofOfWork {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub(super) fn judge(&self, answer: &str, now: Duration) -> Result<Redemption, ProofFault> {
+    pub(super) fn judge(&self, answer: &str, now: Duration) -> Result<ProofUse, ProofFault> {
         if answer.len() > MAX_ANSWER {
             return Err(ProofFault::Malformed);
         }
@@ -158,7 +158,7 @@ impl ProofOfWork {
         // The signature alone: what else is in the answer can be written in many ways.
         let signature = payload.challenge.signature.as_deref().and_then(digest);
         let expires_at = expires_at + SKEW;
-        Ok(Redemption { proof: signature.ok_or(ProofFault::Forged)?, expires_at })
+        Ok(ProofUse { proof: signature.ok_or(ProofFault::Forged)?, expires_at })
     }
 }
 

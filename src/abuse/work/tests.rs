@@ -26,7 +26,7 @@ fn encoded(challenge: &Challenge, solution: &altcha::Solution) -> String {
 }
 
 async fn solved(work: &ProofOfWork) -> (Challenge, altcha::Solution) {
-    let challenge = work.challenge(Strength::Calm, NOW).await.unwrap();
+    let challenge = work.challenge(Difficulty::Base, NOW).await.unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     (challenge, solution)
 }
@@ -124,13 +124,13 @@ async fn what_no_widget_sends_is_malformed() {
 async fn pressure_makes_more_work_and_the_stock_is_never_used_twice() {
     let work = work("k", None);
     let mut nonces = std::collections::HashSet::new();
-    for strength in Strength::ALL {
+    for strength in Difficulty::ALL {
         for _ in 0..20 {
             let challenge = work.challenge(strength, NOW).await.unwrap();
             assert!(nonces.insert(challenge.parameters.nonce));
         }
     }
-    let challenge = work.challenge(Strength::High, NOW).await.unwrap();
+    let challenge = work.challenge(Difficulty::High, NOW).await.unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     assert!((16..=32).contains(&solution.counter), "{solution:?}");
 }

@@ -11,9 +11,9 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::time::Instant;
 
-use super::Class;
-use super::hold::{Hold, reset_in};
-use super::refill::{Answer, Refill};
+use super::Priority;
+use super::cooldown::{Hold, reset_in};
+use super::refill_estimator::{Answer, Refill};
 use crate::auth0::rate_headers::RateHeaders;
 use crate::config::BudgetSettings;
 
@@ -140,7 +140,7 @@ impl Bucket {
     }
 
     /// When the next request of this class may be sent.
-    pub(super) fn turn(&mut self, class: Class, now: Instant) -> Turn {
+    pub(super) fn turn(&mut self, class: Priority, now: Instant) -> Turn {
         self.advance(now);
         if let Some(turn) = self.hold.turn(now) {
             return turn;
@@ -174,7 +174,7 @@ impl Bucket {
     }
 
     /// How long until a request is let go that has `ahead` others before it.
-    pub(super) fn wait(&mut self, class: Class, ahead: usize, now: Instant) -> Duration {
+    pub(super) fn wait(&mut self, class: Priority, ahead: usize, now: Instant) -> Duration {
         self.advance(now);
         let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
         let filled = self.refilled_in(self.needed(class) + f64::from(ahead) - self.level);
@@ -319,15 +319,17 @@ impl Bucket {
     }
 
     /// The permits that must be there for a request of this class to go.
-    fn needed(&self, class: Class) -> f64 {
+    fn needed(&self, class: Priority) -> f64 {
         let kept = match (self.known, class) {
             (Knowledge::Nothing | Knowledge::Silent, _) => 0.0,
-            (Knowledge::Told, Class::Lookup) => CUSHION,
-            (Knowledge::Told, Class::Create | Class::Background) => {
+            (Knowledge::Told, Priority::Lookup) => CUSHION,
+            (Knowledge::Told, Priority::Create | Priority::Background) => {
                 CUSHION.max(self.reserve * self.limit)
             }
             // The lower half is for those who need it.
-            (Knowledge::Told, Class::Spare) => CUSHION.max(self.reserve.max(0.5) * self.limit),
+            (Knowledge::Told, Priority::BestEffort) => {
+                CUSHION.max(self.reserve.max(0.5) * self.limit)
+            }
         };
         (1.0 + kept).min(self.limit)
     }

@@ -13,13 +13,13 @@
 //! `docs/decisions/0007-tenant-budget.md` says why it is built so and what it measured.
 
 mod bucket;
-mod hold;
-mod line;
-mod refill;
+mod cooldown;
+mod refill_estimator;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
 mod tests;
+mod wait_queue;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,7 +29,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
 use self::bucket::{Bucket, Grant, Turn};
-use self::line::Line;
+use self::wait_queue::Line;
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -38,7 +38,7 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
+pub enum Priority {
     /// A new sign-up.
     Create,
     /// Settles a sign-up whose caller waits: goes first, may use the reserve, and is never refused
@@ -47,7 +47,7 @@ pub enum Class {
     /// Settles what nobody waits for: goes last.
     Background,
     /// Tells more than has to be told: goes only when there is a permit to spare, and never waits.
-    Spare,
+    BestEffort,
 }
 
 /// There is no permit within the time that a sign-up waits for one.
@@ -124,7 +124,7 @@ impl Budget {
     ///
     /// # Errors
     /// [`Busy`] at once when the wait would be too long, else when it has become so.
-    pub(super) async fn take(self: &Arc<Self>, class: Class) -> Result<Permit, Busy> {
+    pub(super) async fn take(self: &Arc<Self>, class: Priority) -> Result<Permit, Busy> {
         let now = Instant::now();
         let asked = self.ask(class, now);
         let taken = match asked {
@@ -145,7 +145,7 @@ impl Budget {
     }
 
     /// A permit if there is one for a newcomer, else a place in the line if that is worth it.
-    fn ask(&self, class: Class, now: Instant) -> Asked {
+    fn ask(&self, class: Priority, now: Instant) -> Asked {
         let mut state = self.lock();
         let State { bucket, line } = &mut *state;
         let ahead = line.ahead(class);
@@ -155,8 +155,8 @@ impl Budget {
         let wait = bucket.wait(class, ahead, now);
         let hopeless = bucket.is_sure() && wait > self.max_wait;
         // A look-up in a request belongs to a create that was let through, so they are bounded.
-        let full = class != Class::Lookup && line.len() >= self.max_waiting;
-        if hopeless || full || class == Class::Spare {
+        let full = class != Priority::Lookup && line.len() >= self.max_waiting;
+        if hopeless || full || class == Priority::BestEffort {
             return Asked::Refused(self.busy(bucket, wait));
         }
         let (id, woken) = line.join(class);
@@ -223,7 +223,7 @@ impl Drop for Permit {
 struct Place<'b> {
     budget: &'b Budget,
     /// Which line.
-    class: Class,
+    class: Priority,
     /// The number in it.
     id: u64,
     /// The end of the wait.

@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Budget, Class};
+use super::{Budget, Priority};
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -162,7 +162,7 @@ async fn sign_up(
     report: Arc<Mutex<Report>>,
 ) {
     let asked_at = Instant::now();
-    let taken = budget.take(Class::Create).await;
+    let taken = budget.take(Priority::Create).await;
     let waited = asked_at.elapsed();
     let permit = match taken {
         Ok(permit) => permit,

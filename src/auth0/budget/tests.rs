@@ -8,7 +8,7 @@ use http::header::{AGE, DATE, HeaderName, HeaderValue, RETRY_AFTER};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, timeout};
 
-use super::{Budget, Busy, Class, Permit};
+use super::{Budget, Busy, Permit, Priority};
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -43,7 +43,7 @@ fn with(mut headers: HeaderMap, name: HeaderName, value: u32) -> HeaderMap {
 }
 
 /// A permit that is there without waiting.
-async fn at_once(budget: &Arc<Budget>, class: Class) -> Option<Permit> {
+async fn at_once(budget: &Arc<Budget>, class: Priority) -> Option<Permit> {
     let taken = timeout(Duration::ZERO, budget.take(class)).await.ok()?;
     taken.ok()
 }
@@ -51,7 +51,7 @@ async fn at_once(budget: &Arc<Budget>, class: Class) -> Option<Permit> {
 /// How many creates go without waiting; none of them is answered.
 async fn at_once_count(budget: &Arc<Budget>) -> usize {
     let mut permits = Vec::new();
-    while let Some(permit) = at_once(budget, Class::Create).await {
+    while let Some(permit) = at_once(budget, Priority::Create).await {
         permits.push(permit);
     }
     permits.len()
@@ -60,7 +60,7 @@ async fn at_once_count(budget: &Arc<Budget>) -> usize {
 /// A budget whose tenant just told this bucket.
 async fn told(limit: u32, remaining: u32) -> Arc<Budget> {
     let budget = budget();
-    let permit = at_once(&budget, Class::Create).await.unwrap();
+    let permit = at_once(&budget, Priority::Create).await.unwrap();
     permit.answered(201, &bucket(limit, remaining));
     budget
 }
@@ -90,8 +90,8 @@ async fn what_the_tenant_told_less_the_reserve_goes_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_tells_nothing_delays_nobody() {
     let budget = budget();
-    at_once(&budget, Class::Create).await.unwrap().answered(201, &HeaderMap::new());
-    let permits: Vec<_> = (0..500).map(|_| at_once(&budget, Class::Create)).collect();
+    at_once(&budget, Priority::Create).await.unwrap().answered(201, &HeaderMap::new());
+    let permits: Vec<_> = (0..500).map(|_| at_once(&budget, Priority::Create)).collect();
     for permit in permits {
         assert!(permit.await.is_some());
     }
@@ -100,12 +100,12 @@ async fn a_tenant_that_tells_nothing_delays_nobody() {
 #[tokio::test(start_paused = true)]
 async fn an_older_answer_and_one_from_a_cache_change_nothing() {
     let budget = budget();
-    let older = at_once(&budget, Class::Create).await.unwrap();
-    let newer = at_once(&budget, Class::Create).await.unwrap();
+    let older = at_once(&budget, Priority::Create).await.unwrap();
+    let newer = at_once(&budget, Priority::Create).await.unwrap();
     sleep(SECOND / 2).await;
     newer.answered(201, &bucket(10, 4));
     older.answered(201, &bucket(10, 9));
-    let cached = at_once(&budget, Class::Create).await.unwrap();
+    let cached = at_once(&budget, Priority::Create).await.unwrap();
     cached.answered(201, &with(bucket(10, 9), AGE, 30));
     assert!(at_once_count(&budget).await < 3);
 }
@@ -115,7 +115,7 @@ async fn a_late_answer_is_counted_as_of_when_its_request_was_sent() {
     let budget = told(10, 9).await;
     let mut permits = Vec::new();
     for _ in 0..6 {
-        permits.push(at_once(&budget, Class::Create).await.unwrap());
+        permits.push(at_once(&budget, Priority::Create).await.unwrap());
     }
     // The first of them had 8 left, and the five after it are gone too.
     permits.remove(0).answered(201, &bucket(10, 8));
@@ -126,17 +126,17 @@ async fn a_late_answer_is_counted_as_of_when_its_request_was_sent() {
 async fn an_unanswered_permit_counts_as_spent() {
     let budget = told(10, 9).await;
     for _ in 0..7 {
-        drop(at_once(&budget, Class::Create).await.unwrap());
+        drop(at_once(&budget, Priority::Create).await.unwrap());
     }
-    assert!(at_once(&budget, Class::Create).await.is_none());
+    assert!(at_once(&budget, Priority::Create).await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn lookups_may_use_the_reserve_and_go_first() {
     let budget = told(10, 2).await;
-    assert!(at_once(&budget, Class::Lookup).await.is_some());
+    assert!(at_once(&budget, Priority::Lookup).await.is_some());
     let mut order = JoinSet::new();
-    for (name, class) in [("create", Class::Create), ("lookup", Class::Lookup)] {
+    for (name, class) in [("create", Priority::Create), ("lookup", Priority::Lookup)] {
         let budget = Arc::clone(&budget);
         order.spawn(async move { budget.take(class).await.map(|_| name) });
         sleep(Duration::from_millis(1)).await;
@@ -153,7 +153,7 @@ async fn they_wait_in_the_order_of_their_coming() {
     for number in 0..3 {
         let budget = Arc::clone(&budget);
         tasks.spawn(async move {
-            let permit = budget.take(Class::Create).await.unwrap();
+            let permit = budget.take(Priority::Create).await.unwrap();
             sleep(Duration::from_millis(100)).await;
             permit.answered(201, &bucket(10, 0));
             number
@@ -170,8 +170,8 @@ async fn a_caller_that_goes_away_leaves_the_line_at_once() {
     let budget = told(10, 0).await;
     let mut tasks = JoinSet::new();
     let (first, second) = (Arc::clone(&budget), Arc::clone(&budget));
-    let first = tasks.spawn(async move { first.take(Class::Create).await.is_ok() });
-    tasks.spawn(async move { second.take(Class::Create).await.is_ok() });
+    let first = tasks.spawn(async move { first.take(Priority::Create).await.is_ok() });
+    tasks.spawn(async move { second.take(Priority::Create).await.is_ok() });
     sleep(Duration::from_millis(1)).await;
     assert_eq!(waiting(&budget), 2);
     first.abort();
@@ -189,13 +189,13 @@ async fn a_full_line_refuses_at_once_and_a_long_wait_refuses_at_its_end() {
         let budget = Arc::clone(&budget);
         tasks.spawn(async move {
             let asked_at = Instant::now();
-            let permit = budget.take(Class::Create).await;
+            let permit = budget.take(Priority::Create).await;
             (permit.map(std::mem::forget), asked_at.elapsed())
         });
     }
     sleep(Duration::from_millis(1)).await;
     let asked_at = Instant::now();
-    let Busy { retry_after } = budget.take(Class::Create).await.unwrap_err();
+    let Busy { retry_after } = budget.take(Priority::Create).await.unwrap_err();
     assert_eq!(asked_at.elapsed(), Duration::ZERO);
     // The refill is not known yet, but those before it are gone by then.
     assert_eq!(retry_after, 3 * SECOND);
@@ -223,32 +223,32 @@ async fn nothing_is_sent_before_the_told_time_and_then_one_at_a_time() {
         (with(HeaderMap::new(), AGE, 20), 1),
     ] {
         let budget = told(10, 9).await;
-        let refused = at_once(&budget, Class::Create).await.unwrap();
+        let refused = at_once(&budget, Priority::Create).await.unwrap();
         refused.answered(429, &headers);
         if wait > 3 {
-            let Busy { retry_after } = budget.take(Class::Create).await.unwrap_err();
+            let Busy { retry_after } = budget.take(Priority::Create).await.unwrap_err();
             assert!(retry_after >= SECOND * wait, "{retry_after:?} {headers:?}");
         }
         advance((SECOND * wait).saturating_sub(TICK)).await;
         assert_eq!(at_once_count(&budget).await, 0, "{headers:?}");
         advance(TICK).await;
-        let probe = at_once(&budget, Class::Create).await.unwrap();
-        assert!(at_once(&budget, Class::Create).await.is_none(), "{headers:?}");
+        let probe = at_once(&budget, Priority::Create).await.unwrap();
+        assert!(at_once(&budget, Priority::Create).await.is_none(), "{headers:?}");
         probe.answered(201, &bucket(10, 9));
-        assert!(at_once(&budget, Class::Create).await.is_none(), "not all at once");
+        assert!(at_once(&budget, Priority::Create).await.is_none(), "not all at once");
         sleep(SECOND).await;
-        assert!(at_once(&budget, Class::Create).await.is_some());
+        assert!(at_once(&budget, Priority::Create).await.is_some());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn those_who_wait_are_told_at_once_when_it_would_be_too_long() {
     let budget = told(10, 9).await;
-    let refused = at_once(&budget, Class::Create).await.unwrap();
-    while at_once(&budget, Class::Create).await.map(std::mem::forget).is_some() {}
+    let refused = at_once(&budget, Priority::Create).await.unwrap();
+    while at_once(&budget, Priority::Create).await.map(std::mem::forget).is_some() {}
     let waits = Arc::clone(&budget);
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { waits.take(Class::Create).await.map(|_| ()) });
+    tasks.spawn(async move { waits.take(Priority::Create).await.map(|_| ()) });
     sleep(Duration::from_millis(1)).await;
     refused.answered(429, &with(HeaderMap::new(), RETRY_AFTER, 60));
     let told = timeout(SECOND / 100, tasks.join_next()).await.unwrap().unwrap().unwrap();
@@ -259,25 +259,25 @@ async fn those_who_wait_are_told_at_once_when_it_would_be_too_long() {
 async fn refusals_in_a_row_that_tell_no_time_are_asked_less_and_less() {
     let budget = told(10, 9).await;
     for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
-        at_once(&budget, Class::Create).await.unwrap().answered(429, &HeaderMap::new());
+        at_once(&budget, Priority::Create).await.unwrap().answered(429, &HeaderMap::new());
         advance((SECOND * wait).saturating_sub(TICK)).await;
-        assert!(at_once(&budget, Class::Create).await.is_none(), "{wait}");
+        assert!(at_once(&budget, Priority::Create).await.is_none(), "{wait}");
         advance(TICK).await;
     }
-    at_once(&budget, Class::Create).await.unwrap().answered(201, &bucket(10, 9));
+    at_once(&budget, Priority::Create).await.unwrap().answered(201, &bucket(10, 9));
     sleep(SECOND).await;
-    at_once(&budget, Class::Create).await.unwrap().answered(429, &HeaderMap::new());
+    at_once(&budget, Priority::Create).await.unwrap().answered(429, &HeaderMap::new());
     sleep(SECOND).await;
-    assert!(at_once(&budget, Class::Create).await.is_some(), "counted anew");
+    assert!(at_once(&budget, Priority::Create).await.is_some(), "counted anew");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_without_an_answer_makes_room_for_the_next() {
     let budget = told(10, 9).await;
-    at_once(&budget, Class::Create).await.unwrap().answered(429, &HeaderMap::new());
+    at_once(&budget, Priority::Create).await.unwrap().answered(429, &HeaderMap::new());
     sleep(SECOND).await;
-    let probe = at_once(&budget, Class::Create).await.unwrap();
-    assert!(at_once(&budget, Class::Create).await.is_none());
+    let probe = at_once(&budget, Priority::Create).await.unwrap();
+    assert!(at_once(&budget, Priority::Create).await.is_none());
     drop(probe);
-    assert!(at_once(&budget, Class::Create).await.is_some());
+    assert!(at_once(&budget, Priority::Create).await.is_some());
 }

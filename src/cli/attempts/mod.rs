@@ -3,8 +3,8 @@
 //! Works beside a running service. An e-mail address is read from stdin and never an argument:
 //! arguments show in process lists and in the shell's history.
 
-mod settle;
-mod shown;
+mod reconcile;
+mod view;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::process::ExitCode;
@@ -16,14 +16,14 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
-use self::shown::Shown;
+use self::view::AttemptView;
 use super::output::print;
-use super::{Layered, answer, block_on, environment, note};
-use crate::app::operator::Desk;
+use super::{ConfigArgs, answer, block_on, environment, print_hint};
+use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::domain::EmailAddress;
-use crate::ledger::{Attempt, Candidates, Digests, Find, State};
+use crate::ledger::{Attempt, AttemptState, DigestPair, Digests, Find};
 
 /// The most bytes that are read in search of an address, which has at most 254 characters.
 const MAX_INPUT: u64 = 4 * 1024;
@@ -32,7 +32,7 @@ const MAX_INPUT: u64 = 4 * 1024;
 #[derive(Debug, Args)]
 pub(super) struct Attempts {
     #[command(flatten)]
-    layered: Layered,
+    layered: ConfigArgs,
     /// Print one JSON object a line
     #[arg(long, global = true)]
     json: bool,
@@ -46,7 +46,7 @@ enum Command {
     List {
         /// Only those in this state
         #[arg(long, value_parser = state_parser())]
-        state: Option<State>,
+        state: Option<AttemptState>,
         /// How many
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
@@ -103,21 +103,21 @@ impl Attempts {
     async fn run_async(&self) -> anyhow::Result<ExitCode> {
         let file = self.layered.config.as_deref();
         if let Command::Settle { id } = self.command {
-            return settle::run(&config::load(file, environment())?, id, self.json).await;
+            return reconcile::run(&config::load(file, environment())?, id, self.json).await;
         }
         let settings = config::load_ledger(file, environment())?;
-        let desk = Desk::open(&settings, Arc::new(SystemClock)).await?;
+        let desk = OperatorContext::open(&settings, Arc::new(SystemClock)).await?;
         let result = self.ask(&desk).await;
         desk.close().await;
         result
     }
 
-    async fn ask(&self, desk: &Desk) -> anyhow::Result<ExitCode> {
+    async fn ask(&self, desk: &OperatorContext) -> anyhow::Result<ExitCode> {
         match &self.command {
             Command::List { state, limit } => {
                 let by = state.map_or(Find::All, Find::State);
                 let attempts = desk.ledger.find(by, *limit).await?;
-                self.print(&attempts, shown::table)?;
+                self.print(&attempts, view::table)?;
                 note_more(attempts.len(), *limit);
                 Ok(ExitCode::SUCCESS)
             }
@@ -135,11 +135,11 @@ impl Attempts {
                 self.print_found(&attempts)
             }
             Command::Forget { whom: Whom { email: _ } } => {
-                let removed = desk.ledger.forget(&address(&desk.digests)?).await?;
+                let removed = desk.ledger.delete_by_email(&address(&desk.digests)?).await?;
                 print(&if self.json {
                     format!("{}\n", json!({ "removed": removed }))
                 } else {
-                    format!("removed {}\n", shown::count(removed))
+                    format!("removed {}\n", view::count(removed))
                 })?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -150,29 +150,33 @@ impl Attempts {
     /// Everything that is known of what was looked for.
     fn print_found(&self, attempts: &[Attempt]) -> anyhow::Result<ExitCode> {
         if attempts.is_empty() {
-            note("there is no such attempt");
+            print_hint("there is no such attempt");
         }
-        self.print(attempts, shown::details)?;
+        self.print(attempts, view::details)?;
         Ok(answer(!attempts.is_empty()))
     }
 
-    fn print(&self, attempts: &[Attempt], text: fn(&[Shown]) -> String) -> anyhow::Result<()> {
-        let shown: Vec<_> = attempts.iter().map(Shown::new).collect();
-        print(&if self.json { shown.iter().map(Shown::json).collect() } else { text(&shown) })
+    fn print(
+        &self,
+        attempts: &[Attempt],
+        text: fn(&[AttemptView]) -> String,
+    ) -> anyhow::Result<()> {
+        let shown: Vec<_> = attempts.iter().map(AttemptView::new).collect();
+        print(&if self.json { shown.iter().map(AttemptView::json).collect() } else { text(&shown) })
     }
 }
 
 fn note_more(found: usize, limit: usize) {
     if found == limit {
-        note("these are the latest; there may be more (--limit)");
+        print_hint("these are the latest; there may be more (--limit)");
     }
 }
 
 /// The digests of the address on stdin: trimmed and lower-cased as in a form.
-fn address(digests: &Digests) -> anyhow::Result<Candidates> {
+fn address(digests: &Digests) -> anyhow::Result<DigestPair> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        note("type the e-mail address, then Enter");
+        print_hint("type the e-mail address, then Enter");
     }
     let mut line = String::new();
     let read = stdin.lock().take(MAX_INPUT).read_line(&mut line);
@@ -183,8 +187,8 @@ fn address(digests: &Digests) -> anyhow::Result<Candidates> {
     Ok(digests.email(address.as_ref()))
 }
 
-fn state_parser() -> impl TypedValueParser<Value = State> {
-    let named = |name: String| State::ALL.into_iter().find(|state| state.name() == name);
-    PossibleValuesParser::new(State::ALL.map(State::name))
+fn state_parser() -> impl TypedValueParser<Value = AttemptState> {
+    let named = |name: String| AttemptState::ALL.into_iter().find(|state| state.name() == name);
+    PossibleValuesParser::new(AttemptState::ALL.map(AttemptState::name))
         .try_map(move |name| named(name).ok_or_else(|| anyhow!("no such state")))
 }

@@ -10,7 +10,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::super::kept::{is_known, members};
+use super::super::not_modified::{is_known, members};
 use crate::page::script::Asset;
 
 /// Long enough that a visit asks once; short enough that a new version arrives with the service.

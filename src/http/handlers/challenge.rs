@@ -7,9 +7,9 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
+use super::super::pipeline::client;
 use super::super::problem::{Problem, ProblemCode};
-use super::super::stages::client;
-use crate::abuse::{Challenges, NoOffer};
+use crate::abuse::{Challenges, IssueError};
 
 /// What a form of this address has to bring.
 #[utoipa::path(
@@ -40,10 +40,10 @@ pub(in super::super) async fn challenge(
     // A body that nobody asked for is not held while the challenge is made.
     drop(request);
     let offer = challenges.offer(client.ip()).await.map_err(|none| match none {
-        NoOffer::Limited { retry_after } => {
+        IssueError::Limited { retry_after } => {
             Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
         }
-        NoOffer::Busy { retry_after } => {
+        IssueError::Busy { retry_after } => {
             Problem::new(ProblemCode::ChallengeUnavailable).retry_after(retry_after)
         }
     })?;

@@ -8,13 +8,13 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 
-use super::super::lock::signed_up;
+use super::super::auth0_compat::signed_up;
+use super::super::negotiation::Negotiated;
 use super::super::observe::OutcomeCode;
 use super::super::openapi::schemas;
+use super::super::pipeline::SignupPipeline;
 use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::request_id::RequestId;
-use super::super::stages::Stages;
-use super::super::wanted::Wanted;
 
 /// Signs a person up.
 #[utoipa::path(
@@ -29,9 +29,9 @@ use super::super::wanted::Wanted;
     responses((status = 200, description = "The user exists now", body = schemas::Auth0SignedUp))
 )]
 pub(in super::super) async fn dbconnections_signup(
-    State(stages): State<Arc<Stages>>,
+    State(stages): State<Arc<SignupPipeline>>,
     Extension(id): Extension<RequestId>,
-    Extension(wanted): Extension<Wanted>,
+    Extension(wanted): Extension<Negotiated>,
     request: Request,
 ) -> Result<Response, Problem> {
     let person = stages.run(request, id, wanted.representation).await?;
@@ -45,7 +45,7 @@ pub(in super::super) async fn dbconnections_signup(
     Ok(response)
 }
 
-/// Says that Lock has no captcha to show: what is asked of a form here, it cannot answer.
+/// Says that Auth0Compat has no captcha to show: what is asked of a form here, it cannot answer.
 #[utoipa::path(
     post,
     path = "/dbconnections/signup/challenge",

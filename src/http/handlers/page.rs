@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 use http::Uri;
 
+use super::super::negotiation::{Negotiated, parameter};
 use super::super::pages::Pages;
-use super::super::wanted::{Wanted, parameter};
 
 /// The form. `return_to` and `ui_locales` of the address go with it.
 #[utoipa::path(
@@ -22,7 +22,7 @@ use super::super::wanted::{Wanted, parameter};
 )]
 pub(in super::super) async fn form(
     State(pages): State<Arc<Pages>>,
-    Extension(wanted): Extension<Wanted>,
+    Extension(wanted): Extension<Negotiated>,
     uri: Uri,
 ) -> Response {
     let of = |name| parameter(&uri, name);
@@ -33,7 +33,7 @@ pub(in super::super) async fn form(
 #[utoipa::path(get, path = "/signup/success", responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
 pub(in super::super) async fn success(
     State(pages): State<Arc<Pages>>,
-    Extension(wanted): Extension<Wanted>,
+    Extension(wanted): Extension<Negotiated>,
 ) -> Response {
     pages.success(wanted.locale)
 }

@@ -8,11 +8,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::super::kept::is_known;
+use super::super::negotiation::Negotiated;
+use super::super::not_modified::is_known;
 use super::super::openapi::schemas;
 use super::super::policy::Policy;
 use super::super::problem::{Problem, ProblemCode, say_language};
-use super::super::wanted::Wanted;
 
 /// A deployment's policy changes with its settings, so seldom. But who has seen the terms of before
 /// cannot accept those of now: a form must not ask by an old copy for long.
@@ -29,7 +29,7 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 )]
 pub(in super::super) async fn policy(
     State(policy): State<Arc<Policy>>,
-    Extension(wanted): Extension<Wanted>,
+    Extension(wanted): Extension<Negotiated>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let document = policy.in_language(wanted.locale);

@@ -9,13 +9,13 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::super::negotiation::Negotiated;
 use super::super::observe::OutcomeCode;
 use super::super::openapi::schemas;
+use super::super::pipeline::{SignedUp, SignupPipeline};
 use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
-use super::super::stages::{SignedUp, Stages};
-use super::super::wanted::Wanted;
 use crate::auth0::User;
 use crate::page::Page;
 
@@ -41,9 +41,9 @@ use crate::page::Page;
     )
 )]
 pub(in super::super) async fn signup(
-    State((stages, page)): State<(Arc<Stages>, Arc<Page>)>,
+    State((stages, page)): State<(Arc<SignupPipeline>, Arc<Page>)>,
     Extension(id): Extension<RequestId>,
-    Extension(wanted): Extension<Wanted>,
+    Extension(wanted): Extension<Negotiated>,
     request: Request,
 ) -> Result<Response, Problem> {
     let signed_up = stages.run(request, id, wanted.representation).await?;

@@ -2,7 +2,7 @@
 //! their examples from what is really rendered. `docs/openapi.json` is this document, held to it by a
 //! test.
 
-mod kept;
+mod conditional;
 mod problems;
 pub mod schemas;
 
@@ -41,7 +41,7 @@ pub fn document() -> OpenApi {
     let mut document = Routes::openapi();
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-            kept::add(operation);
+            conditional::add(operation);
             problems::add(path, operation);
         }
     }

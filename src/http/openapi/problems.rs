@@ -7,7 +7,7 @@ use utoipa::openapi::example::Example;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 
-use super::super::lock;
+use super::super::auth0_compat;
 use super::super::problem::{Problem, ProblemCode};
 use crate::domain::{FieldError, Violation};
 use crate::texts::Locale;
@@ -53,7 +53,7 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
     let own: &[ProblemCode] = match path {
         "/signup" if takes_posts => &OF_SIGN_UP,
         "/signup" => &[ProblemCode::SignupsClosed],
-        lock::SIGN_UP => &OF_SIGN_UP,
+        auth0_compat::SIGN_UP => &OF_SIGN_UP,
         "/signup/challenge" => &[ProblemCode::ChallengeUnavailable],
         _ => &[],
     };
@@ -108,7 +108,7 @@ fn example(path: &str, code: ProblemCode) -> (String, Value) {
         _ => Problem::new(code),
     };
     if is_auth0s(path) {
-        let refused = lock::refused(&problem, None, Locale::En);
+        let refused = auth0_compat::refused(&problem, None, Locale::En);
         return (refused.status.as_str().to_owned(), refused.body);
     }
     let mut body = problem.example();
@@ -119,5 +119,5 @@ fn example(path: &str, code: ProblemCode) -> (String, Value) {
 }
 
 fn is_auth0s(path: &str) -> bool {
-    matches!(path, lock::SIGN_UP | lock::CHALLENGE)
+    matches!(path, auth0_compat::SIGN_UP | auth0_compat::CHALLENGE)
 }

@@ -229,7 +229,7 @@ pub struct Policy {
     pub texts: BTreeMap<String, String>,
 }
 
-/// What Lock, auth0.js and the SDKs send; `client_id`, `connection` and what belongs to the log-in are
+/// What Auth0Compat, auth0.js and the SDKs send; `client_id`, `connection` and what belongs to the log-in are
 /// not forwarded.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({

@@ -3,12 +3,12 @@
 //! `axum::serve` 0.8 has neither. HTTP/1.1 only, since the protocol sniffing of hyper-util's `auto`
 //! builder leaves a silent connection open for ever; a proxy in front brings HTTP/2.
 
-mod crowd;
-mod descriptors;
-mod farewell;
+mod conn_state;
+mod connection_table;
+mod fd_limit;
+mod lingering_close;
 mod listen;
-mod phase;
-mod watched;
+mod timeout_stream;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use self::crowd::{Crowd, Member};
-pub use self::descriptors::room_for;
-use self::farewell::{Doorman, linger};
+pub use self::conn_state::Deadlines;
+use self::conn_state::Phase;
+use self::connection_table::{ConnectionGuard, ConnectionTable};
+pub use self::fd_limit::raise_fd_limit;
+use self::lingering_close::{OverloadResponder, linger};
 pub use self::listen::listen;
-pub use self::phase::Deadlines;
-use self::phase::Phase;
-use self::watched::{LastWord, Watched};
+use self::timeout_stream::{LastWord, TimeoutStream};
 use crate::abuse::Proxies;
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
@@ -75,9 +75,12 @@ impl Server {
     /// Serves until `stop` resolves, then closes idle connections and waits for requests under way.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
         let Self { listener, deadlines, proxies, metrics, .. } = self;
-        let crowd =
-            Crowd::new(self.max_connections, self.max_connections_per_address, metrics.clone());
-        let doorman = Doorman::new();
+        let crowd = ConnectionTable::new(
+            self.max_connections,
+            self.max_connections_per_address,
+            metrics.clone(),
+        );
+        let doorman = OverloadResponder::new();
         let graceful = GracefulShutdown::new();
         let requests = TaskTracker::new();
         let mut http = http1::Builder::new();
@@ -111,7 +114,7 @@ impl Server {
                     }
                 });
                 let connection = Arc::clone(&member.connection);
-                let socket = Watched::new(socket, connection, deadlines, metrics.clone());
+                let socket = TimeoutStream::new(socket, connection, deadlines, metrics.clone());
                 let connection = http.serve_connection(TokioIo::new(socket), service);
                 let connection = graceful.watch(connection);
                 spawn_connection(serve(connection, member, metrics.clone()));
@@ -136,7 +139,7 @@ impl Server {
 /// Serves one connection to its end, or until it has to make room while it waits.
 async fn serve(
     connection: impl Future<Output = hyper::Result<()>> + Send,
-    member: Member,
+    member: ConnectionGuard,
     metrics: HttpMetrics,
 ) {
     let known = &member.connection;

@@ -3,11 +3,11 @@
 //! Beginnings, ends and look-ups go in batches through [`lane`]s; what happens now and then goes
 //! through a small pool.
 
-mod lane;
+mod admission_cost;
+mod batch_worker;
 mod read;
 mod server;
 mod statements;
-mod toll;
 mod write;
 
 use std::sync::Arc;
@@ -22,15 +22,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use self::lane::{Job, Lane, QUEUE};
+use self::batch_worker::{BatchJob, BatchWorker, QUEUE};
 use self::read::{Read, both, columns};
 use self::server::Server;
 use self::write::Write;
+use super::attempt_row::millis;
 use super::migrations::{POSTGRES, pending, status};
-use super::stored::millis;
 use super::{
-    Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept, Unsettled,
+    Access, Attempt, AttemptId, BeginResult, Closed, Digest, DigestPair, Find, FinishAttempt,
+    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
 };
 use crate::config::Synchronous;
 use crate::lifecycle::Lifecycle;
@@ -43,14 +43,14 @@ const POOL: u32 = 2;
 const READERS: usize = 1;
 
 const CLAIM: &str = concat!(
-    "UPDATE attempts SET due_at = $2, owner = $3, looks = looks + 1 WHERE id = ANY (ARRAY \
-     (SELECT id FROM attempts WHERE due_at <= $1 AND due_at IS NOT NULL ORDER BY due_at \
+    "UPDATE attempts SET next_check_at = $2, owner = $3, check_count = check_count + 1 WHERE id = ANY (ARRAY \
+     (SELECT id FROM attempts WHERE next_check_at <= $1 AND next_check_at IS NOT NULL ORDER BY next_check_at \
      LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING ",
     columns!()
 );
 
 const RELEASE: &str = "\
-    UPDATE attempts SET due_at = $3, owner = NULL \
+    UPDATE attempts SET next_check_at = $3, owner = NULL \
     WHERE id = $1 AND owner = $2 AND state IN (0, 3)";
 
 const SWEEP_ATTEMPTS: &str = "\
@@ -82,7 +82,7 @@ const SWEEP_BUCKETS: &str = "\
 /// Sorted where it is read: there is no `min` of ids before PostgreSQL 18.
 const UNSETTLED: &str = "\
     SELECT count(*), (array_agg(id ORDER BY id))[1] FROM \
-    (SELECT id FROM attempts WHERE due_at IS NOT NULL ORDER BY due_at LIMIT $1) AS unsettled";
+    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) AS unsettled";
 
 const FORGET: &str = "DELETE FROM attempts WHERE email_digest = ANY($1)";
 
@@ -124,7 +124,7 @@ impl Postgres {
     /// When it cannot be reached or was written under another secret.
     pub async fn open(
         options: Options,
-        secrets: Candidates,
+        secrets: DigestPair,
         now: Duration,
         lifecycle: &Lifecycle,
     ) -> Result<Self, OpenError> {
@@ -149,10 +149,10 @@ impl Postgres {
                 return Err(OpenError::Pending(pending));
             }
         }
-        let renew = access == Access::Serve;
+        let renew = access == Access::Service;
         let known = server::recognise(&mut connection, &secrets, renew, now).await;
         if !known.map_err(database_error)? {
-            return Err(OpenError::OtherKey);
+            return Err(OpenError::WrongSecret);
         }
         let lanes = Lanes::default();
         Ok(Self {
@@ -169,7 +169,7 @@ impl Postgres {
         job: impl FnOnce(oneshot::Sender<Result<T, LedgerError>>) -> J + Send,
     ) -> Result<T, LedgerError>
     where
-        J: Job,
+        J: BatchJob,
         T: Send,
     {
         let (tell, told) = oneshot::channel();
@@ -188,7 +188,7 @@ struct Lanes {
 
 impl Lanes {
     /// Starts lanes that share a queue, and gives the way into it.
-    fn start<J: Job>(
+    fn start<J: BatchJob>(
         &self,
         server: &Server,
         count: usize,
@@ -199,7 +199,7 @@ impl Lanes {
         let receiver = Arc::new(Mutex::new(receiver));
         for _ in 0..count {
             let (receiver, closing) = (Arc::clone(&receiver), self.closing.clone());
-            let lane = Lane::new(server.clone(), receiver, closing, batches.cloned());
+            let lane = BatchWorker::new(server.clone(), receiver, closing, batches.cloned());
             lifecycle.spawn_background(self.running.track_future(lane.run()));
         }
         sender
@@ -254,19 +254,19 @@ async fn hang_up(connection: sqlx::PgConnection) {
 
 #[async_trait]
 impl Ledger for Postgres {
-    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError> {
+    async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
         let attempt = Box::new(attempt);
         Self::hand_over(&self.writes, |tell| Write::Begin(attempt, tell)).await
     }
 
-    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
+    async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let finish = Box::new(finish);
-        Self::hand_over(&self.writes, |tell| Write::Finish(finish, tell)).await
+        Self::hand_over(&self.writes, |tell| Write::FinishAttempt(finish, tell)).await
     }
 
     async fn find_key(
         &self,
-        key: &Candidates,
+        key: &DigestPair,
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError> {
         Self::hand_over(&self.reads, |tell| Read::Key(*key, now, tell)).await
@@ -276,7 +276,7 @@ impl Ledger for Postgres {
         Self::hand_over(&self.reads, |tell| Read::Id(id, tell)).await
     }
 
-    async fn claim_open(
+    async fn claim_due(
         &self,
         owner: Uuid,
         now: Duration,
@@ -296,9 +296,9 @@ impl Ledger for Postgres {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_look_at: Option<Duration>,
+        next_check_at: Option<Duration>,
     ) -> Result<(), LedgerError> {
-        let next = next_look_at.map(millis);
+        let next = next_check_at.map(millis);
         let released = query(RELEASE).bind(*id.as_uuid()).bind(owner).bind(next);
         released.execute(&self.pool).await.map_err(database_error)?;
         Ok(())
@@ -331,29 +331,29 @@ impl Ledger for Postgres {
         read::find(&self.pool, &by, count(limit)).await
     }
 
-    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError> {
-        let Redemption { proof, expires_at } = redemption;
-        let redeem = query(REDEEM).bind(proof.as_bytes().as_slice()).bind(id.as_uuid());
-        let taken = redeem.bind(millis(expires_at)).execute(&self.pool).await;
+    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError> {
+        let ProofUse { proof, expires_at } = redemption;
+        let use_proof = query(REDEEM).bind(proof.as_bytes().as_slice()).bind(id.as_uuid());
+        let taken = use_proof.bind(millis(expires_at)).execute(&self.pool).await;
         Ok(taken.map_err(database_error)?.rows_affected() == 1)
     }
 
-    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
+    async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
         let forgotten = query(FORGET).bind(both(email)).execute(&self.pool).await;
         Ok(rows(forgotten.map_err(database_error)?.rows_affected()))
     }
 
-    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError> {
-        let counted = query_as(UNSETTLED).bind(count(Unsettled::MOST)).fetch_one(&self.pool);
+    async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
+        let counted = query_as(UNSETTLED).bind(count(PendingAttempts::MOST)).fetch_one(&self.pool);
         let (rows, oldest) = counted.await.map_err(database_error)?;
-        Ok(Unsettled::new(rows, oldest, now))
+        Ok(PendingAttempts::new(rows, oldest, now))
     }
 
-    async fn check(&self, now: Duration) -> Result<(), LedgerError> {
+    async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
         let secret = self.secret.as_bytes();
         let written = query(CHECK).bind(secret).bind(millis(now)).execute(&self.pool).await;
         match written.map_err(database_error)?.rows_affected() {
-            0 => Err(LedgerError::unavailable(OpenError::OtherKey)),
+            0 => Err(LedgerError::unavailable(OpenError::WrongSecret)),
             _ => Ok(()),
         }
     }

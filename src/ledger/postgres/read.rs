@@ -1,4 +1,4 @@
-//! What is read: single rows in batches, many rows for operators, and what a row looks like.
+//! What is read: single rows in batches, many rows for operators, and what a row check_count like.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, PgPool, Row as _, query};
 use tokio::sync::oneshot;
 
-use super::lane::{Failure, Job};
-use crate::ledger::stored::Stored;
-use crate::ledger::{Attempt, AttemptId, Candidates, Digest, Find, LedgerError};
+use super::batch_worker::{BatchJob, Failure};
+use crate::ledger::attempt_row::AttemptRow;
+use crate::ledger::{Attempt, AttemptId, Digest, DigestPair, Find, LedgerError};
 
-/// The columns in the order of [`Stored`].
+/// The columns in the order of [`AttemptRow`].
 macro_rules! columns {
     () => {
         "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
-         request_id, auth0_request_id, state, code, begun_at, finished_at, connection_ended_at, \
-         due_at, owner, looks, terms_version"
+         request_id, auth0_request_id, state, code, started_at, finished_at, connection_ended_at, \
+         next_check_at, owner, check_count, terms_version"
     };
 }
 pub(super) use columns;
@@ -48,11 +48,11 @@ const BY_EMAIL: &str = concat!(
 /// A single row, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Read {
-    Key(Candidates, Duration, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
+    Key(DigestPair, Duration, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
     Id(AttemptId, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
 }
 
-impl Job for Read {
+impl BatchJob for Read {
     type Done = Vec<Attempt>;
 
     async fn run(connection: &mut PgConnection, batch: &[Self]) -> Result<Vec<Attempt>, Failure> {
@@ -112,7 +112,7 @@ pub(super) async fn find(
 }
 
 /// The current and the previous digest.
-pub(super) fn both(candidates: &Candidates) -> Vec<[u8; 32]> {
+pub(super) fn both(candidates: &DigestPair) -> Vec<[u8; 32]> {
     candidates.iter().map(bytes).collect()
 }
 
@@ -127,8 +127,8 @@ pub(super) fn attempts(rows: &[PgRow]) -> Result<Vec<Attempt>, LedgerError> {
     rows.iter().map(attempt).collect()
 }
 
-fn stored(row: &PgRow) -> Result<Stored, Error> {
-    Ok(Stored {
+fn stored(row: &PgRow) -> Result<AttemptRow, Error> {
+    Ok(AttemptRow {
         id: row.try_get(0)?,
         email_digest: row.try_get(1)?,
         key_digest: row.try_get(2)?,
@@ -140,12 +140,12 @@ fn stored(row: &PgRow) -> Result<Stored, Error> {
         auth0_request_id: row.try_get(8)?,
         state: row.try_get::<i16, _>(9)?.into(),
         code: row.try_get(10)?,
-        begun_at: row.try_get(11)?,
+        started_at: row.try_get(11)?,
         finished_at: row.try_get(12)?,
         connection_ended_at: row.try_get(13)?,
-        due_at: row.try_get(14)?,
+        next_check_at: row.try_get(14)?,
         owner: row.try_get(15)?,
-        looks: row.try_get::<i32, _>(16)?.into(),
+        check_count: row.try_get::<i32, _>(16)?.into(),
         terms_version: row.try_get(17)?,
     })
 }

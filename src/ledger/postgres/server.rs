@@ -8,15 +8,15 @@ use sqlx::{ConnectOptions as _, Connection as _, Error, query, query_as, query_s
 use tokio::time::timeout;
 
 use crate::config::Synchronous;
-use crate::ledger::Candidates;
+use crate::ledger::DigestPair;
+use crate::ledger::attempt_row::millis;
 use crate::ledger::migrations::{POSTGRES, pending};
-use crate::ledger::stored::millis;
 
 /// Taken for as long as a process migrates or recognises the database: replicas that start
 /// together do so one after the other.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('auth0-signup ledger'))";
 
-/// Every statement looks rows up by an index and is planned once. Planned anew each time, a batch
+/// Every statement check_count rows up by an index and is planned once. Planned anew each time, a batch
 /// would cost more to plan than to run; and a plan made while the table was small would read all
 /// of it later.
 const SESSION: &str = "\
@@ -148,7 +148,7 @@ pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Res
 /// `renew`.
 pub(super) async fn recognise(
     connection: &mut PgConnection,
-    secrets: &Candidates,
+    secrets: &DigestPair,
     renew: bool,
     now: Duration,
 ) -> Result<bool, Error> {

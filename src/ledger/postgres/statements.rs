@@ -11,16 +11,16 @@ macro_rules! write_sql {
             $tolls,
             "begun AS ( \
               INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, \
-                user_id, request_id, state, begun_at, due_at, terms_version) \
+                user_id, request_id, state, started_at, next_check_at, terms_version) \
               SELECT id, email_digest, key_digest, binding_digest, key_expires_at, \
-                user_id, request_id, 0, begun_at, due_at, terms_version \
+                user_id, request_id, 0, started_at, next_check_at, terms_version \
               FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], \
                 $6::bigint[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::text[]) \
                 AS new (id, email_digest, key_digest, previous_digest, binding_digest, \
-                key_expires_at, user_id, request_id, begun_at, due_at, terms_version) \
+                key_expires_at, user_id, request_id, started_at, next_check_at, terms_version) \
               WHERE NOT EXISTS (SELECT FROM attempts known \
                 WHERE known.key_digest = new.previous_digest \
-                AND known.key_digest IS NOT NULL AND known.key_expires_at > new.begun_at) ",
+                AND known.key_digest IS NOT NULL AND known.key_expires_at > new.started_at) ",
             $may_begin,
             "ON CONFLICT DO NOTHING \
               RETURNING id \
@@ -30,16 +30,16 @@ macro_rules! write_sql {
                 auth0_request_id = coalesce(f.auth0_request_id, a.auth0_request_id), \
                 finished_at = f.finished_at, \
                 connection_ended_at = greatest(f.connection_ended_at, a.connection_ended_at), \
-                due_at = f.due_at, owner = NULL, \
+                next_check_at = f.next_check_at, owner = NULL, \
                 key_digest = CASE WHEN f.state <> 4 THEN a.key_digest END, \
                 binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
                 key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
               FROM unnest($12::uuid[], $13::smallint[], $14::text[], $15::text[], $16::text[], \
                 $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[]) \
                 AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
-                connection_ended_at, due_at, held) \
+                connection_ended_at, next_check_at, expected_connection_ended_at) \
               WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state IN (2, 4))) \
-                AND (f.held IS NULL OR coalesce(a.connection_ended_at, -1) = f.held) \
+                AND (f.expected_connection_ended_at IS NULL OR coalesce(a.connection_ended_at, -1) = f.expected_connection_ended_at) \
                 OR (f.state = a.state AND f.finished_at = a.finished_at)) \
               RETURNING a.id \
             ) \
@@ -103,6 +103,6 @@ pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
 
 pub(super) const FREE_EXPIRED: &str = "\
     UPDATE attempts a SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
-    FROM unnest($1::bytea[], $2::bigint[]) AS new (key_digest, begun_at) \
+    FROM unnest($1::bytea[], $2::bigint[]) AS new (key_digest, started_at) \
     WHERE a.key_digest = new.key_digest AND a.key_digest IS NOT NULL \
-      AND a.key_expires_at <= new.begun_at";
+      AND a.key_expires_at <= new.started_at";

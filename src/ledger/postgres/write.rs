@@ -7,12 +7,12 @@ use sqlx::{Error, query, query_as};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::lane::{self, Failure, Job};
+use super::admission_cost::{AdmissionCosts, Refused};
+use super::batch_worker::{self, BatchJob, Failure};
 use super::read::{by_keys_or_ids, bytes};
 use super::statements::{FREE_EXPIRED, WRITE, WRITE_WITH_TOLLS};
-use super::toll::{Refused, Tolls};
-use crate::ledger::stored::millis;
-use crate::ledger::{Attempt, Begun, Finish, LedgerError, NewAttempt};
+use crate::ledger::attempt_row::millis;
+use crate::ledger::{Attempt, BeginResult, FinishAttempt, LedgerError, NewAttempt};
 
 /// Binds the parameters of beginnings and ends, in order.
 macro_rules! bind {
@@ -26,7 +26,7 @@ macro_rules! bind {
             .bind(list($begins, |new| Some(millis(new.key.as_ref()?.expires_at))))
             .bind(list($begins, |new| new.user_id.as_str()))
             .bind(list($begins, |new| new.request_id.as_str()))
-            .bind(list($begins, |new| millis(new.begun_at)))
+            .bind(list($begins, |new| millis(new.started_at)))
             .bind(list($begins, |new| millis(new.leased_until)))
             .bind(list($begins, |new| Some(new.terms.as_ref()?.as_str())))
             .bind(list($finishes, |end| *end.id.as_uuid()))
@@ -36,8 +36,8 @@ macro_rules! bind {
             .bind(list($finishes, |end| end.auth0_request_id.as_deref()))
             .bind(list($finishes, |end| millis(end.finished_at)))
             .bind(list($finishes, |end| end.verdict.connection_ended_at().map(millis)))
-            .bind(list($finishes, |end| end.due_at().map(millis)))
-            .bind(list($finishes, Finish::held))
+            .bind(list($finishes, |end| end.next_check_at().map(millis)))
+            .bind(list($finishes, FinishAttempt::expected_connection_ended_at))
     };
 }
 
@@ -48,20 +48,20 @@ const ROUNDS: usize = 4;
 /// A beginning or an end, and who waits for it.
 #[derive(Debug)]
 pub(super) enum Write {
-    Begin(Box<NewAttempt>, oneshot::Sender<Result<Begun, LedgerError>>),
-    Finish(Box<Finish>, oneshot::Sender<Result<bool, LedgerError>>),
+    Begin(Box<NewAttempt>, oneshot::Sender<Result<BeginResult, LedgerError>>),
+    FinishAttempt(Box<FinishAttempt>, oneshot::Sender<Result<bool, LedgerError>>),
 }
 
 /// What came of a batch.
 #[derive(Debug)]
 pub(super) struct Written {
     /// What beginnings met that were not written, by their id.
-    met: HashMap<Uuid, Begun>,
+    met: HashMap<Uuid, BeginResult>,
     /// The attempts whose end was written.
     ended: HashSet<Uuid>,
 }
 
-impl Job for Write {
+impl BatchJob for Write {
     type Done = Written;
 
     async fn run(connection: &mut PgConnection, batch: &[Self]) -> Result<Written, Failure> {
@@ -70,10 +70,10 @@ impl Job for Write {
         for write in batch {
             match write {
                 Self::Begin(attempt, _) => begins.push(&**attempt),
-                Self::Finish(finish, _) => finishes.push(&**finish),
+                Self::FinishAttempt(finish, _) => finishes.push(&**finish),
             }
         }
-        let tolls = Tolls::of(&begins);
+        let tolls = AdmissionCosts::of(&begins);
         // Every replica takes keys and rows in the same order, so that no two wait for each other.
         begins.sort_unstable_by_key(|attempt| attempt.key.as_ref().map(|key| key.key.current));
         finishes.sort_by_key(|finish| finish.id);
@@ -84,12 +84,13 @@ impl Job for Write {
         while !later.is_empty() {
             finishes = later;
             later = take_repeated(&mut finishes);
-            ended.extend(write(connection, &[], &finishes, &Tolls::default()).await?.ended);
+            ended
+                .extend(write(connection, &[], &finishes, &AdmissionCosts::default()).await?.ended);
         }
         let mut met = HashMap::new();
         if begun.len() < begins.len() {
             for (id, (limit, retry_after)) in tolls.limited(&short) {
-                met.insert(id, Begun::Limited { limit, retry_after });
+                met.insert(id, BeginResult::RateLimited { limit, retry_after });
             }
             begins.retain(|attempt| {
                 let id = attempt.id.as_uuid();
@@ -105,10 +106,11 @@ impl Job for Write {
         match self {
             Self::Begin(attempt, tell) => {
                 let id = attempt.id.as_uuid();
-                let begun = done.map(|written| written.met.remove(id).unwrap_or(Begun::New));
+                let begun =
+                    done.map(|written| written.met.remove(id).unwrap_or(BeginResult::Started));
                 let _told = tell.send(begun);
             }
-            Self::Finish(finish, tell) => {
+            Self::FinishAttempt(finish, tell) => {
                 let _told =
                     tell.send(done.map(|written| written.ended.contains(finish.id.as_uuid())));
             }
@@ -118,7 +120,7 @@ impl Job for Write {
 
 /// Leaves the first end of each attempt and gives the others, for statements of their own: one
 /// statement changes a row once. The ends are sorted.
-fn take_repeated<'f>(finishes: &mut Vec<&'f Finish>) -> Vec<&'f Finish> {
+fn take_repeated<'f>(finishes: &mut Vec<&'f FinishAttempt>) -> Vec<&'f FinishAttempt> {
     let mut later = Vec::new();
     finishes.dedup_by(|next, first| {
         let repeated = next.id == first.id;
@@ -146,8 +148,8 @@ struct Round {
 async fn write(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
-    finishes: &[&Finish],
-    tolls: &Tolls<'_>,
+    finishes: &[&FinishAttempt],
+    tolls: &AdmissionCosts<'_>,
 ) -> Result<Round, Error> {
     if tolls.is_empty() {
         return write_without(connection, begins, finishes).await;
@@ -155,8 +157,8 @@ async fn write(
     match write_with(connection, begins, finishes, tolls).await {
         Err(error)
             if tolls.is_without_proofs()
-                && lane::is_statement(&error)
-                && !lane::may_pass(&error, true) =>
+                && batch_worker::is_statement(&error)
+                && !batch_worker::may_pass(&error, true) =>
         {
             let round = write_without(connection, begins, finishes).await?;
             let cause: &dyn std::error::Error = &error;
@@ -170,7 +172,7 @@ async fn write(
 async fn write_without(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
-    finishes: &[&Finish],
+    finishes: &[&FinishAttempt],
 ) -> Result<Round, Error> {
     let query = bind!(query_as(WRITE), begins, finishes);
     let (begun, ended): (Ids, Ids) = query.fetch_one(connection).await?;
@@ -180,8 +182,8 @@ async fn write_without(
 async fn write_with(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
-    finishes: &[&Finish],
-    tolls: &Tolls<'_>,
+    finishes: &[&FinishAttempt],
+    tolls: &AdmissionCosts<'_>,
 ) -> Result<Round, Error> {
     let query = bind!(query_as(WRITE_WITH_TOLLS), begins, finishes)
         .bind(column(tolls.asked(), |asked| asked.0))
@@ -202,7 +204,7 @@ async fn write_with(
     Ok(Round { begun: set(begun), ended: set(ended), redeemed: set(redeemed), short })
 }
 
-/// Begun, ended, redeemed; the buckets that ran short, how many each refused, how far each is ahead.
+/// BeginResult, ended, redeemed; the buckets that ran short, how many each refused, how far each is ahead.
 type TollRow = (Ids, Ids, Ids, Option<Vec<Vec<u8>>>, Option<Vec<i64>>, Option<Vec<i64>>);
 
 /// Ids as the statement gives them; NULL for none.
@@ -218,7 +220,7 @@ async fn resolve(
     connection: &mut PgConnection,
     mut begins: Vec<&NewAttempt>,
     redeemed_before: &HashSet<Uuid>,
-) -> Result<HashMap<Uuid, Begun>, Failure> {
+) -> Result<HashMap<Uuid, BeginResult>, Failure> {
     let mut met = HashMap::new();
     for _ in 0..ROUNDS {
         let digests = begins.iter().filter_map(|attempt| Some(attempt.key.as_ref()?.key.iter()));
@@ -232,9 +234,9 @@ async fn resolve(
             }
             let id = *attempt.id.as_uuid();
             if let Some(row) = found.iter().find(|row| holds(row, attempt)) {
-                met.insert(id, Begun::Known(Box::new(row.clone())));
+                met.insert(id, BeginResult::Existing(Box::new(row.clone())));
             } else if redeemed_before.contains(&id) {
-                met.insert(id, Begun::Redeemed);
+                met.insert(id, BeginResult::ProofAlreadyUsed);
             }
             !met.contains_key(&id)
         });
@@ -243,11 +245,11 @@ async fn resolve(
         }
         query(FREE_EXPIRED)
             .bind(list(&begins, |attempt| attempt.key.as_ref().map(|key| bytes(&key.key.current))))
-            .bind(list(&begins, |attempt| millis(attempt.begun_at)))
+            .bind(list(&begins, |attempt| millis(attempt.started_at)))
             .execute(&mut *connection)
             .await?;
         // What they had to give was taken by the first statement.
-        let begun = write(connection, &begins, &[], &Tolls::default()).await?.begun;
+        let begun = write(connection, &begins, &[], &AdmissionCosts::default()).await?.begun;
         begins.retain(|attempt| !begun.contains(attempt.id.as_uuid()));
     }
     if begins.is_empty() { Ok(met) } else { Err(LedgerError::unavailable(Contended).into()) }
@@ -261,7 +263,7 @@ struct Contended;
 /// Whether this row has the attempt's key, alive.
 fn holds(row: &Attempt, attempt: &NewAttempt) -> bool {
     let (Some(kept), Some(new)) = (&row.key, &attempt.key) else { return false };
-    new.key.contains(&kept.key) && kept.expires_at > attempt.begun_at
+    new.key.contains(&kept.key) && kept.expires_at > attempt.started_at
 }
 
 fn column<R, T>(rows: impl Iterator<Item = R>, column: impl Fn(R) -> T) -> Vec<T> {

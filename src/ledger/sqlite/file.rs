@@ -9,10 +9,10 @@ use std::time::Duration;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
 use crate::config::Synchronous;
+use crate::ledger::attempt_row::millis;
 use crate::ledger::migrations::{SQLITE, pending};
 use crate::ledger::secret_key::{make_folder, sibling};
-use crate::ledger::stored::millis;
-use crate::ledger::{Candidates, OpenError};
+use crate::ledger::{DigestPair, OpenError};
 
 /// How long a write waits for another process: an operator's command, a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -120,7 +120,7 @@ pub(super) fn migrate(connection: &mut Connection, now: Duration) -> Result<usiz
 /// Whether the file was written under one of these secrets, or is new; notes them when `renew`.
 pub(super) fn recognise(
     connection: &mut Connection,
-    secrets: &Candidates,
+    secrets: &DigestPair,
     renew: bool,
     now: Duration,
 ) -> Result<bool> {

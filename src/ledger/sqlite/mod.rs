@@ -15,12 +15,12 @@ use uuid::Uuid;
 
 use super::migrations::{SQLITE, pending, status};
 use super::{
-    Access, Attempt, AttemptId, Begun, Candidates, Closed, Digest, Find, Finish, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, Redemption, Swept, Unsettled,
+    Access, Attempt, AttemptId, BeginResult, Closed, Digest, DigestPair, Find, FinishAttempt,
+    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
 };
 use crate::config::Synchronous;
 use crate::telemetry::BatchMetrics;
-use writer::{Lasting, Writer};
+use writer::{Durability, Writer};
 
 /// How the file is opened.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Sqlite {
     /// When it is another process's, was written under another secret, or cannot be opened.
     pub async fn open(
         options: Options,
-        secrets: Candidates,
+        secrets: DigestPair,
         now: Duration,
     ) -> Result<Self, OpenError> {
         blocking(move || Self::open_blocking(options, &secrets, now)).await
@@ -60,12 +60,12 @@ impl Sqlite {
 
     fn open_blocking(
         options: Options,
-        secrets: &Candidates,
+        secrets: &DigestPair,
         now: Duration,
     ) -> Result<Self, OpenError> {
         let Options { path, synchronous, migrate, access, batches } = options;
         file::make(&path).map_err(OpenError::unavailable)?;
-        let serves = access == Access::Serve;
+        let serves = access == Access::Service;
         let lock = if serves { Some(file::lock(&path)?) } else { None };
         let mut connection = connect(&path, synchronous)?;
         if migrate {
@@ -79,7 +79,7 @@ impl Sqlite {
         }
         let known = file::recognise(&mut connection, secrets, serves, now);
         if !known.map_err(LedgerError::from)? {
-            return Err(OpenError::OtherKey);
+            return Err(OpenError::WrongSecret);
         }
         if serves {
             statements::release_orphans(&connection, now).map_err(LedgerError::from)?;
@@ -132,36 +132,38 @@ async fn blocking<T: Send + 'static>(
 
 #[async_trait]
 impl Ledger for Sqlite {
-    async fn begin(&self, attempt: NewAttempt) -> Result<Begun, LedgerError> {
+    async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
         self.writer
-            .run(Lasting::Power, move |connection| statements::begin(connection, &attempt))
+            .run(Durability::PowerLoss, move |connection| statements::begin(connection, &attempt))
             .await
     }
 
-    async fn finish(&self, finish: Finish) -> Result<bool, LedgerError> {
+    async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         self.writer
-            .run(Lasting::Process, move |connection| statements::finish(connection, &finish))
+            .run(Durability::ProcessCrash, move |connection| {
+                statements::finish(connection, &finish)
+            })
             .await
     }
 
     async fn find_key(
         &self,
-        key: &Candidates,
+        key: &DigestPair,
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError> {
         self.reader.read(|connection| statements::find_key(connection, key, now))
     }
 
-    async fn redeem(&self, id: AttemptId, redemption: Redemption) -> Result<bool, LedgerError> {
-        let redeem = move |connection: &_| statements::redeem(connection, &id, &redemption);
-        self.writer.run(Lasting::Process, redeem).await
+    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError> {
+        let use_proof = move |connection: &_| statements::use_proof(connection, &id, &redemption);
+        self.writer.run(Durability::ProcessCrash, use_proof).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
         self.reader.read(|connection| statements::get(connection, id))
     }
 
-    async fn claim_open(
+    async fn claim_due(
         &self,
         owner: Uuid,
         now: Duration,
@@ -169,18 +171,18 @@ impl Ledger for Sqlite {
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
         let claim = move |connection: &_| statements::claim(connection, owner, now, lease, limit);
-        self.writer.run(Lasting::Process, claim).await
+        self.writer.run(Durability::ProcessCrash, claim).await
     }
 
     async fn release(
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_look_at: Option<Duration>,
+        next_check_at: Option<Duration>,
     ) -> Result<(), LedgerError> {
         let release =
-            move |connection: &_| statements::release(connection, id, owner, next_look_at);
-        self.writer.run(Lasting::Process, release).await
+            move |connection: &_| statements::release(connection, id, owner, next_check_at);
+        self.writer.run(Durability::ProcessCrash, release).await
     }
 
     async fn sweep(
@@ -190,7 +192,7 @@ impl Ledger for Sqlite {
         batch: usize,
     ) -> Result<Swept, LedgerError> {
         self.writer
-            .run(Lasting::Process, move |connection| {
+            .run(Durability::ProcessCrash, move |connection| {
                 statements::sweep(connection, now, keep, batch)
             })
             .await
@@ -206,16 +208,16 @@ impl Ledger for Sqlite {
         Ok(found.await.map_err(LedgerError::unavailable)??)
     }
 
-    async fn forget(&self, email: &Candidates) -> Result<usize, LedgerError> {
+    async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
         // Looked for outside the transaction, which would hold every sign-up up meanwhile.
         let attempts = self.find(Find::Email(*email), usize::MAX).await?;
         let ids: Vec<_> = attempts.into_iter().map(|attempt| attempt.id).collect();
         self.writer
-            .run(Lasting::Power, move |connection| statements::delete(connection, &ids))
+            .run(Durability::PowerLoss, move |connection| statements::delete(connection, &ids))
             .await
     }
 
-    async fn unsettled(&self, now: Duration) -> Result<Unsettled, LedgerError> {
+    async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
         // Thousands of them take a millisecond: on a thread that nobody waits for.
         let path = self.reader.path()?;
         let counted = spawn_blocking(move || {
@@ -224,12 +226,12 @@ impl Ledger for Sqlite {
         Ok(counted.await.map_err(LedgerError::unavailable)??)
     }
 
-    async fn check(&self, now: Duration) -> Result<(), LedgerError> {
+    async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
         let secret = self.secret;
-        let known = self
-            .writer
-            .run(Lasting::Process, move |connection| statements::check(connection, &secret, now));
-        if known.await? { Ok(()) } else { Err(LedgerError::unavailable(OpenError::OtherKey)) }
+        let known = self.writer.run(Durability::ProcessCrash, move |connection| {
+            statements::check(connection, &secret, now)
+        });
+        if known.await? { Ok(()) } else { Err(LedgerError::unavailable(OpenError::WrongSecret)) }
     }
 
     async fn close(&self) {

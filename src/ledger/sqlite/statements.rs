@@ -9,24 +9,24 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Resu
 use uuid::Uuid;
 
 use crate::domain::TermsVersion;
-use crate::ledger::stored::{Stored, millis};
+use crate::ledger::attempt_row::{AttemptRow, millis};
 use crate::ledger::{
-    Attempt, AttemptId, Begun, Candidates, Digest, Find, Finish, NewAttempt, Redemption, State,
-    Swept, Unsettled, Verdict,
+    Attempt, AttemptId, AttemptState, BeginResult, Digest, DigestPair, Find, FinishAttempt,
+    NewAttempt, PendingAttempts, ProofUse, Resolution, Swept,
 };
 
-/// The columns in the order of [`Stored`].
+/// The columns in the order of [`AttemptRow`].
 macro_rules! columns {
     () => {
         "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
-         request_id, auth0_request_id, state, code, begun_at, finished_at, connection_ended_at, \
-         due_at, owner, looks, terms_version"
+         request_id, auth0_request_id, state, code, started_at, finished_at, connection_ended_at, \
+         next_check_at, owner, check_count, terms_version"
     };
 }
 
 const INSERT: &str = "\
     INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, user_id, \
-    request_id, state, begun_at, due_at, terms_version) \
+    request_id, state, started_at, next_check_at, terms_version) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) \
     ON CONFLICT (key_digest) WHERE key_digest IS NOT NULL DO NOTHING";
 
@@ -45,7 +45,7 @@ const FREE_EXPIRED: &str = "\
 const FINISH: &str = "\
     UPDATE attempts SET state = ?2, code = ?3, auth0_user_id = ?4, \
     auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
-    connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), due_at = ?8, owner = NULL \
+    connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), next_check_at = ?8, owner = NULL \
     WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state IN (2, 4))) \
     AND (?9 IS NULL OR coalesce(connection_ended_at, -1) = ?9)";
 
@@ -56,13 +56,13 @@ const FREE: &str = "\
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = ?1");
 
 const CLAIM: &str = concat!(
-    "UPDATE attempts SET due_at = ?2, owner = ?3, looks = looks + 1 WHERE id IN \
-     (SELECT id FROM attempts WHERE due_at <= ?1 ORDER BY due_at LIMIT ?4) RETURNING ",
+    "UPDATE attempts SET next_check_at = ?2, owner = ?3, check_count = check_count + 1 WHERE id IN \
+     (SELECT id FROM attempts WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?4) RETURNING ",
     columns!()
 );
 
 const RELEASE: &str = "\
-    UPDATE attempts SET due_at = ?3, owner = NULL \
+    UPDATE attempts SET next_check_at = ?3, owner = NULL \
     WHERE id = ?1 AND owner = ?2 AND state IN (0, 3)";
 
 const SWEEP_ATTEMPTS: &str = "\
@@ -96,55 +96,54 @@ const BY_EMAIL: &str = concat!(
 /// The index of what is due holds the ids as well, so that no row is read.
 const UNSETTLED: &str = "\
     SELECT count(*), min(id) FROM \
-    (SELECT id FROM attempts WHERE due_at IS NOT NULL ORDER BY due_at LIMIT ?1)";
+    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT ?1)";
 
 const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
 
 const CHECK: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
 
 /// What an earlier process was working on when it ended.
-const ORPHANS: &str =
-    "UPDATE attempts SET due_at = ?1 WHERE due_at > ?1 AND (state = 0 OR owner IS NOT NULL)";
+const ORPHANS: &str = "UPDATE attempts SET next_check_at = ?1 WHERE next_check_at > ?1 AND (state = 0 OR owner IS NOT NULL)";
 
 /// Charges are not looked at: this file has one process, whose memory keeps the limits.
-pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Begun> {
-    if let Some(redemption) = &attempt.toll.redeem {
+pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<BeginResult> {
+    if let Some(redemption) = &attempt.toll.use_proof {
         // A repeated request must not use a proof up.
         let key = attempt.key.as_ref().map(|key| &key.key);
-        let known = key.map(|key| find_key(connection, key, attempt.begun_at)).transpose()?;
+        let known = key.map(|key| find_key(connection, key, attempt.started_at)).transpose()?;
         if let Some(known) = known.flatten() {
-            return Ok(Begun::Known(Box::new(known)));
+            return Ok(BeginResult::Existing(Box::new(known)));
         }
-        if !redeem(connection, &attempt.id, redemption)? {
-            return Ok(Begun::Redeemed);
+        if !use_proof(connection, &attempt.id, redemption)? {
+            return Ok(BeginResult::ProofAlreadyUsed);
         }
     }
     if let Some(key) = &attempt.key {
         if let Some(previous) = &key.key.previous
-            && let Some(known) = living(connection, previous, attempt.begun_at)?
+            && let Some(known) = living(connection, previous, attempt.started_at)?
         {
-            return Ok(Begun::Known(Box::new(known)));
+            return Ok(BeginResult::Existing(Box::new(known)));
         }
         if insert(connection, attempt)? {
-            return Ok(Begun::New);
+            return Ok(BeginResult::Started);
         }
-        if let Some(known) = living(connection, &key.key.current, attempt.begun_at)? {
-            return Ok(Begun::Known(Box::new(known)));
+        if let Some(known) = living(connection, &key.key.current, attempt.started_at)? {
+            return Ok(BeginResult::Existing(Box::new(known)));
         }
         let digest = key.key.current.as_bytes();
-        cached(connection, FREE_EXPIRED)?.execute(params![digest, millis(attempt.begun_at)])?;
+        cached(connection, FREE_EXPIRED)?.execute(params![digest, millis(attempt.started_at)])?;
     }
     insert(connection, attempt)?;
-    Ok(Begun::New)
+    Ok(BeginResult::Started)
 }
 
 /// Whether the proof was not used before.
-pub(super) fn redeem(
+pub(super) fn use_proof(
     connection: &Connection,
     id: &AttemptId,
-    redemption: &Redemption,
+    redemption: &ProofUse,
 ) -> Result<bool> {
-    let Redemption { proof, expires_at } = redemption;
+    let ProofUse { proof, expires_at } = redemption;
     let params = params![proof.as_bytes(), blob(id), millis(*expires_at)];
     Ok(cached(connection, REDEEM)?.execute(params)? == 1)
 }
@@ -160,7 +159,7 @@ fn insert(connection: &Connection, attempt: &NewAttempt) -> Result<bool> {
         key.map(|key| millis(key.expires_at)),
         attempt.user_id.as_str(),
         attempt.request_id,
-        millis(attempt.begun_at),
+        millis(attempt.started_at),
         millis(attempt.leased_until),
         attempt.terms.as_ref().map(TermsVersion::as_str),
     ])?;
@@ -173,7 +172,7 @@ fn living(connection: &Connection, key: &Digest, now: Duration) -> Result<Option
 
 pub(super) fn find_key(
     connection: &Connection,
-    key: &Candidates,
+    key: &DigestPair,
     now: Duration,
 ) -> Result<Option<Attempt>> {
     for digest in key.iter() {
@@ -184,7 +183,7 @@ pub(super) fn find_key(
     Ok(None)
 }
 
-pub(super) fn finish(connection: &Connection, finish: &Finish) -> Result<bool> {
+pub(super) fn finish(connection: &Connection, finish: &FinishAttempt) -> Result<bool> {
     let rows = cached(connection, FINISH)?.execute(params![
         blob(&finish.id),
         finish.verdict.state().number(),
@@ -193,10 +192,10 @@ pub(super) fn finish(connection: &Connection, finish: &Finish) -> Result<bool> {
         finish.auth0_request_id,
         millis(finish.finished_at),
         finish.verdict.connection_ended_at().map(millis),
-        finish.due_at().map(millis),
-        finish.held(),
+        finish.next_check_at().map(millis),
+        finish.expected_connection_ended_at(),
     ])?;
-    if rows == 1 && finish.verdict == Verdict::NotCreated {
+    if rows == 1 && finish.verdict == Resolution::NotCreated {
         cached(connection, FREE)?.execute([blob(&finish.id)])?;
     }
     Ok(rows == 1)
@@ -221,9 +220,9 @@ pub(super) fn release(
     connection: &Connection,
     id: AttemptId,
     owner: Uuid,
-    next_look_at: Option<Duration>,
+    next_check_at: Option<Duration>,
 ) -> Result<()> {
-    let next = next_look_at.map(millis);
+    let next = next_check_at.map(millis);
     cached(connection, RELEASE)?.execute(params![blob(&id), owner.as_bytes(), next])?;
     Ok(())
 }
@@ -249,7 +248,7 @@ pub(super) fn find(connection: &Connection, by: &Find, limit: usize) -> Result<V
         Find::All => many(connection, ALL, [limit]),
         Find::State(state) => many(connection, BY_STATE, params![limit, state.number()]),
         Find::RequestId(id) => many(connection, BY_REQUEST, params![limit, id]),
-        Find::Email(Candidates { current, previous }) => {
+        Find::Email(DigestPair { current, previous }) => {
             let previous = previous.as_ref().map(Digest::as_bytes);
             many(connection, BY_EMAIL, params![limit, current.as_bytes(), previous])
         }
@@ -261,10 +260,10 @@ pub(super) fn delete(connection: &Connection, ids: &[AttemptId]) -> Result<usize
     ids.iter().map(|id| statement.execute([blob(id)])).sum()
 }
 
-pub(super) fn unsettled(connection: &Connection, now: Duration) -> Result<Unsettled> {
-    cached(connection, UNSETTLED)?.query_row([count(Unsettled::MOST)], |row| {
+pub(super) fn unsettled(connection: &Connection, now: Duration) -> Result<PendingAttempts> {
+    cached(connection, UNSETTLED)?.query_row([count(PendingAttempts::MOST)], |row| {
         let oldest = row.get::<_, Option<[u8; 16]>>(1)?.map(Uuid::from_bytes);
-        Ok(Unsettled::new(row.get(0)?, oldest, now))
+        Ok(PendingAttempts::new(row.get(0)?, oldest, now))
     })
 }
 
@@ -291,7 +290,7 @@ fn many(connection: &Connection, sql: &'static str, params: impl Params) -> Resu
 }
 
 fn attempt(row: &Row<'_>) -> Result<Attempt> {
-    let stored = Stored {
+    let stored = AttemptRow {
         id: Uuid::from_bytes(row.get(0)?),
         email_digest: row.get(1)?,
         key_digest: row.get(2)?,
@@ -303,12 +302,12 @@ fn attempt(row: &Row<'_>) -> Result<Attempt> {
         auth0_request_id: row.get(8)?,
         state: row.get(9)?,
         code: row.get(10)?,
-        begun_at: row.get(11)?,
+        started_at: row.get(11)?,
         finished_at: row.get(12)?,
         connection_ended_at: row.get(13)?,
-        due_at: row.get(14)?,
+        next_check_at: row.get(14)?,
         owner: row.get::<_, Option<[u8; 16]>>(15)?.map(Uuid::from_bytes),
-        looks: row.get(16)?,
+        check_count: row.get(16)?,
         terms_version: row.get(17)?,
     };
     stored.parse().map_err(|malformed| {
@@ -326,6 +325,6 @@ fn count(number: usize) -> i64 {
 
 /// The numbers that the statements spell out.
 const _: () = {
-    assert!(State::Open.number() == 0 && State::Created.number() == 1);
-    assert!(State::Unknown.number() == 3 && State::NotCreated.number() == 4);
+    assert!(AttemptState::Open.number() == 0 && AttemptState::Created.number() == 1);
+    assert!(AttemptState::Unknown.number() == 3 && AttemptState::NotCreated.number() == 4);
 };

@@ -26,24 +26,24 @@ const BATCH: usize = 256;
 const QUEUE: usize = 4 * BATCH;
 
 /// What is to be done inside the transaction, or told why it cannot be; says how to answer.
-type Job = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Answer + Send>;
+type BatchJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Answer + Send>;
 
 /// Answers the caller once it is known how the transaction ended.
 type Answer = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
 enum Message {
-    Job(Job, Lasting),
+    BatchJob(BatchJob, Durability),
     Close(oneshot::Sender<()>),
 }
 
 /// What a write has to survive before it is told as done, where `ledger.synchronous` is `full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Lasting {
+pub(super) enum Durability {
     /// The end of the process. For what can be found out again: an end that the power takes leaves
     /// an attempt open, which is looked up.
-    Process,
+    ProcessCrash,
     /// A loss of power. For what nobody could find out again: that an attempt was begun.
-    Power,
+    PowerLoss,
 }
 
 /// Hands jobs to the thread, which ends when this is dropped.
@@ -82,7 +82,7 @@ impl Writer {
     /// When it fails, when the transaction does, or when the ledger is closed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        lasting: Lasting,
+        lasting: Durability,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let (tell, told) = oneshot::channel();
@@ -97,7 +97,7 @@ impl Writer {
             })
         };
         let closed = || LedgerError::unavailable(Closed);
-        self.0.send(Message::Job(Box::new(job), lasting)).await.map_err(|_| closed())?;
+        self.0.send(Message::BatchJob(Box::new(job), lasting)).await.map_err(|_| closed())?;
         told.await.map_err(|_| closed())?
     }
 
@@ -133,10 +133,10 @@ impl Thread {
         let mut jobs = Vec::with_capacity(BATCH);
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            let mut lasting = Lasting::Process;
+            let mut lasting = Durability::ProcessCrash;
             for message in batch.drain(..) {
                 match message {
-                    Message::Job(job, needed) => {
+                    Message::BatchJob(job, needed) => {
                         lasting = lasting.max(needed);
                         jobs.push(job);
                     }
@@ -152,7 +152,7 @@ impl Thread {
     }
 
     /// Does all jobs in one transaction, then answers them.
-    fn transact(&mut self, jobs: &mut Vec<Job>, lasting: Lasting) {
+    fn transact(&mut self, jobs: &mut Vec<BatchJob>, lasting: Durability) {
         self.batches.batch(jobs.len());
         let mut answers = Vec::with_capacity(jobs.len());
         let committed = match self.begin(lasting) {
@@ -188,7 +188,7 @@ impl Thread {
     }
 
     /// An open transaction that may write.
-    fn begin(&mut self, lasting: Lasting) -> Result<&Connection, LedgerError> {
+    fn begin(&mut self, lasting: Durability) -> Result<&Connection, LedgerError> {
         let connection = if let Some(connection) = self.connection.take() {
             connection
         } else {
@@ -197,8 +197,8 @@ impl Thread {
         };
         let connection = self.connection.insert(connection);
         let wanted = match lasting {
-            Lasting::Power => self.synchronous,
-            Lasting::Process => Synchronous::Normal,
+            Durability::PowerLoss => self.synchronous,
+            Durability::ProcessCrash => Synchronous::Normal,
         };
         if wanted != self.syncs {
             // Takes hold only between transactions.

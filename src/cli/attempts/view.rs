@@ -1,0 +1,127 @@
+//! An attempt as an operator sees it: as text, as a row of a table, as JSON. No digest is shown.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::clock::utc;
+use crate::domain::full_user_id;
+use crate::ledger::{Attempt, AttemptState};
+
+/// What is shown of an attempt; the names of the JSON are part of `docs/api.md`.
+#[derive(Debug, Serialize)]
+pub(super) struct AttemptView {
+    id: String,
+    state: &'static str,
+    #[serde(skip)]
+    meaning: &'static str,
+    code: Option<String>,
+    /// Of the user that this attempt made.
+    user_id: Option<String>,
+    /// Of the user that it would have made.
+    pinned_user_id: String,
+    request_id: String,
+    auth0_request_id: Option<String>,
+    started_at: String,
+    finished_at: Option<String>,
+    connection_ended_at: Option<String>,
+    next_check_at: Option<String>,
+    check_count: u32,
+    key_expires_at: Option<String>,
+    terms_version: Option<String>,
+}
+
+impl AttemptView {
+    pub(super) fn new(attempt: &Attempt) -> Self {
+        let pinned = format!("auth0|{}", attempt.user_id.as_str());
+        let answered = attempt.auth0_user_id.as_ref().map(|id| full_user_id(id).into_owned());
+        let created = attempt.state == AttemptState::Created;
+        Self {
+            id: attempt.id.to_string(),
+            state: attempt.state.name(),
+            meaning: meaning(attempt.state),
+            code: attempt.code.clone(),
+            user_id: created.then(|| answered.unwrap_or_else(|| pinned.clone())),
+            pinned_user_id: pinned,
+            request_id: attempt.request_id.clone(),
+            auth0_request_id: attempt.auth0_request_id.clone(),
+            started_at: utc(attempt.started_at),
+            finished_at: attempt.finished_at.map(utc),
+            connection_ended_at: attempt.connection_ended_at.map(utc),
+            next_check_at: attempt.next_check_at.map(utc),
+            check_count: attempt.check_count,
+            key_expires_at: attempt.key.as_ref().map(|key| utc(key.expires_at)),
+            terms_version: attempt.terms.as_ref().map(|terms| terms.as_str().to_owned()),
+        }
+    }
+
+    /// One line of JSON.
+    pub(super) fn json(&self) -> String {
+        // Text and numbers under fixed names: there is nothing in it that could fail.
+        serde_json::to_string(self).map(|json| json + "\n").unwrap_or_default()
+    }
+}
+
+const fn meaning(state: AttemptState) -> &'static str {
+    match state {
+        AttemptState::Open => {
+            "begun and not ended as far as is written down; the account may exist"
+        }
+        AttemptState::Created => "this attempt made the account",
+        AttemptState::Exists => "the address had an account before",
+        AttemptState::Unknown => "the account may have been made; `attempts reconcile` looks",
+        AttemptState::NotCreated => "no account was made; the same form may be sent again",
+    }
+}
+
+/// A row an attempt.
+pub(super) fn table(attempts: &[AttemptView]) -> String {
+    let row = |begun: &str, state: &str, code: &str, id: &str, request: &str| {
+        format!("{begun:<24}  {state:<11}  {code:<20}  {id:<36}  {request}\n")
+    };
+    let head = row("BEGUN", "STATE", "CODE", "ATTEMPT", "REQUEST");
+    let rows = attempts.iter().map(|attempt| {
+        let AttemptView { started_at, state, code, id, request_id, .. } = attempt;
+        row(started_at, state, code.as_deref().unwrap_or("-"), id, request_id)
+    });
+    std::iter::once(head).chain(rows).collect()
+}
+
+/// All that is known, a line a fact and a blank line between attempts.
+pub(super) fn details(attempts: &[AttemptView]) -> String {
+    attempts.iter().map(detail).collect::<Vec<_>>().join("\n")
+}
+
+fn detail(attempt: &AttemptView) -> String {
+    let mut text = String::new();
+    let state = format!("{}: {}", attempt.state, attempt.meaning);
+    let check_count = (attempt.check_count > 0).then(|| attempt.check_count.to_string());
+    let facts = [
+        ("attempt", Some(&attempt.id)),
+        ("state", Some(&state)),
+        ("code", attempt.code.as_ref()),
+        ("user", attempt.user_id.as_ref()),
+        ("pinned user", Some(&attempt.pinned_user_id).filter(|_| attempt.user_id.is_none())),
+        ("request", Some(&attempt.request_id)),
+        ("request at Auth0", attempt.auth0_request_id.as_ref()),
+        ("begun", Some(&attempt.started_at)),
+        ("outcome written", attempt.finished_at.as_ref()),
+        ("connection ended", attempt.connection_ended_at.as_ref()),
+        ("due", attempt.next_check_at.as_ref()),
+        ("check_count", check_count.as_ref()),
+        ("key replays until", attempt.key_expires_at.as_ref()),
+        ("terms", attempt.terms_version.as_ref()),
+    ];
+    for (name, value) in facts {
+        if let Some(value) = value {
+            // Writing to a string cannot fail.
+            let _unfailing = writeln!(text, "{name:<18} {value}");
+        }
+    }
+    text
+}
+
+/// "1 attempt", "2 attempts"
+pub(super) fn count(attempts: usize) -> String {
+    format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" })
+}

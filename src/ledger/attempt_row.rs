@@ -1,0 +1,94 @@
+//! A row as a database has it, and the way from there to an [`Attempt`]: the same for both.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::attempt::StoredKey;
+use super::{Attempt, AttemptState, Digest, PinnedUserId};
+use crate::domain::TermsVersion;
+
+/// The columns of `attempts`, in the order of every statement that returns rows. The statements
+/// spell them out; the suite fails when the two differ.
+#[derive(Debug)]
+pub(super) struct AttemptRow {
+    pub(super) id: Uuid,
+    pub(super) email_digest: Vec<u8>,
+    pub(super) key_digest: Option<Vec<u8>>,
+    pub(super) binding_digest: Option<Vec<u8>>,
+    pub(super) key_expires_at: Option<i64>,
+    pub(super) user_id: String,
+    pub(super) auth0_user_id: Option<String>,
+    pub(super) request_id: String,
+    pub(super) auth0_request_id: Option<String>,
+    pub(super) state: i64,
+    pub(super) code: Option<String>,
+    pub(super) started_at: i64,
+    pub(super) finished_at: Option<i64>,
+    pub(super) connection_ended_at: Option<i64>,
+    pub(super) next_check_at: Option<i64>,
+    pub(super) owner: Option<Uuid>,
+    pub(super) check_count: i64,
+    pub(super) terms_version: Option<String>,
+}
+
+/// A column holds what this program does not write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("column {0} of an attempt holds what was never written there")]
+pub(super) struct InvalidColumn(&'static str);
+
+impl AttemptRow {
+    /// The attempt.
+    ///
+    /// # Errors
+    /// The first column that holds what is never written.
+    pub(super) fn parse(self) -> Result<Attempt, InvalidColumn> {
+        let key = match (self.key_digest, self.binding_digest, self.key_expires_at) {
+            (Some(key), Some(binding), Some(expires_at)) => Some(StoredKey {
+                key: digest(&key, "key_digest")?,
+                binding: digest(&binding, "binding_digest")?,
+                expires_at: duration(expires_at, "key_expires_at")?,
+            }),
+            (None, None, None) => None,
+            _ => return Err(InvalidColumn("key_digest")),
+        };
+        let optional =
+            |millis: Option<i64>, column| millis.map(|at| duration(at, column)).transpose();
+        let terms = self
+            .terms_version
+            .map(|version| TermsVersion::parse(&version).ok_or(InvalidColumn("terms_version")));
+        let terms = terms.transpose()?;
+        Ok(Attempt {
+            id: self.id.into(),
+            email: digest(&self.email_digest, "email_digest")?,
+            key,
+            user_id: PinnedUserId::parse(self.user_id).ok_or(InvalidColumn("user_id"))?,
+            auth0_user_id: self.auth0_user_id,
+            request_id: self.request_id,
+            auth0_request_id: self.auth0_request_id,
+            state: AttemptState::from_number(self.state).ok_or(InvalidColumn("state"))?,
+            code: self.code,
+            started_at: duration(self.started_at, "started_at")?,
+            finished_at: optional(self.finished_at, "finished_at")?,
+            connection_ended_at: optional(self.connection_ended_at, "connection_ended_at")?,
+            next_check_at: optional(self.next_check_at, "next_check_at")?,
+            owner: self.owner,
+            check_count: u32::try_from(self.check_count)
+                .map_err(|_| InvalidColumn("check_count"))?,
+            terms,
+        })
+    }
+}
+
+fn digest(bytes: &[u8], column: &'static str) -> Result<Digest, InvalidColumn> {
+    bytes.try_into().map(Digest::from_bytes).map_err(|_| InvalidColumn(column))
+}
+
+fn duration(millis: i64, column: &'static str) -> Result<Duration, InvalidColumn> {
+    u64::try_from(millis).map(Duration::from_millis).map_err(|_| InvalidColumn(column))
+}
+
+/// A time as both databases keep it. Saturates in the year 292 million.
+pub(super) fn millis(at: Duration) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,4 +1,4 @@
-// Auth0's Lock, unchanged, in a page of another origin: the set-up of docs/lock.md, run as it stands
+// Auth0's Lock, unchanged, in a page of another origin: the set-up of docs/auth0-compat.md, run as it stands
 // there. Lock reads about the connection from the tenant and signs up at the service.
 
 import assert from "node:assert/strict";
@@ -17,7 +17,7 @@ const shop = await site(files);
 const stranger = await site(files);
 const chromium = await browser();
 
-const guide = await readFile(new URL("../../docs/lock.md", import.meta.url), "utf8");
+const guide = await readFile(new URL("../../docs/auth0-compat.md", import.meta.url), "utf8");
 const [[, block], [, terms]] = [...guide.matchAll(/```js\n(.*?)```/gs)];
 const page = (options) => bundle(`const clientId = "demo-client";\n${options}\nglobalThis.lock = lock;`);
 const documented = await page(block);
@@ -318,7 +318,7 @@ describe("Lock", { concurrency: 4 }, () => {
     await send(page, ADA);
     assert.equal(await told(page), "Password is too common.");
     await send(page, { ...ADA, email: "second@example.com" });
-    await page.getByText("Too many attempts. Wait a little, then try again.").waitFor();
+    await page.getByText("Too many attempts. Try again later.").waitFor();
     assert.deepEqual(await narrow.creates("second@example.com"), []);
   });
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use anyhow::Context as _;
-use auth0_emulator::{Emulator, Latency, Plan, Policy, Route};
+use auth0_emulator::{Emulator, Latency, Plan, PolicyPreset, Route};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Client;
@@ -162,7 +162,8 @@ impl Target {
         times.sort();
         let at = |part: usize| times.get(times.len() * part / 100).or(times.last()).copied();
         let calls = self.tenant.calls(Route::CreateUser);
-        let honest = |entry: &&auth0_emulator::Entry| entry.body.windows(6).any(|b| b == b"honest");
+        let honest =
+            |entry: &&auth0_emulator::JournalEntry| entry.body.windows(6).any(|b| b == b"honest");
         let reached = calls.len() - calls.iter().filter(honest).count();
         println!("{name}");
         println!("  answered {answers:?}; {reached} create calls reached the tenant");
@@ -254,7 +255,7 @@ async fn closed_out() -> anyhow::Result<()> {
     let honest = target.honest();
     let mut answers = BTreeMap::new();
     // The tenant refuses what the service passes: an attempt is spent, and no user is made.
-    target.tenant.tenant(|tenant| tenant.policy = Policy::Excellent);
+    target.tenant.tenant(|tenant| tenant.policy = PolicyPreset::Excellent);
     for n in 0..600 {
         let form = json!({ "email": "victim@example.com", "password": format!("Abcde{n:03}") });
         let status = target.post((format!("192.0.2.{}", n % 250), form)).await?;

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use auth0_emulator::{Emulator, Entry, Fault, Route};
+use auth0_emulator::{Emulator, Fault, JournalEntry, Route};
 use reqwest::Client;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -105,7 +105,7 @@ async fn run(existence: &str) -> anyhow::Result<()> {
 
 /// As the recorded create calls took (half 289 ms, one of ten 587 ms, one of a hundred seconds); a
 /// quarter of it where nothing is created.
-fn latency(entry: &Entry) -> Option<Fault> {
+fn latency(entry: &JournalEntry) -> Option<Fault> {
     if entry.route() != Route::CreateUser {
         return None;
     }

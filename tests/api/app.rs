@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use auth0_emulator::{
-    Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Entry, Route, Tenant,
+    Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, JournalEntry, Route, Tenant,
 };
 use auth0_signup::app::App;
 use auth0_signup::clock::{Clock, SystemClock};
@@ -136,7 +136,7 @@ impl TestApp {
     }
 
     /// The create-user calls that the tenant got.
-    pub(crate) fn creates(&self) -> Vec<Entry> {
+    pub(crate) fn creates(&self) -> Vec<JournalEntry> {
         self.auth0.calls(Route::CreateUser)
     }
 

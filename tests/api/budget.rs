@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Entry, Fault, Plan, Route};
+use auth0_emulator::{Fault, JournalEntry, Plan, Route};
 use reqwest::StatusCode;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -105,7 +105,7 @@ async fn looks_that_nobody_waits_for_go_after_creates_that_came_later() {
     app.until(|app| app.auth0.calls(Route::GetUser).len() == 2).await;
     let mut calls = app.auth0.journal();
     calls.retain(|call| call.path.starts_with("/api/v2/users"));
-    let routes: Vec<_> = calls[4..].iter().map(Entry::route).collect();
+    let routes: Vec<_> = calls[4..].iter().map(JournalEntry::route).collect();
     assert_eq!(routes, [Route::CreateUser, Route::CreateUser, Route::GetUser]);
     assert_eq!(calls[4].json()["email"], "first@example.com");
 }

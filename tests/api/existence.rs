@@ -160,7 +160,7 @@ async fn known_addresses_are_no_pressure_that_a_challenge_would_tell_of() {
 #[tokio::test]
 async fn what_only_auth0_refuses_is_still_told() {
     let app = uniform()
-        .auth0(|tenant| tenant.policy = auth0_emulator::Policy::Excellent)
+        .auth0(|tenant| tenant.policy = auth0_emulator::PolicyPreset::Excellent)
         .set("PASSWORD__POLICY", "low")
         .spawn()
         .await;

@@ -29,7 +29,7 @@ fn check(cases: u32, bodies: impl Strategy<Value = (usize, Vec<u8>)>) {
     let app = runtime().block_on(async {
         let builder = TestApp::builder().set("fields.phone_number", "optional");
         let builder = builder.set("user_metadata.allow", "plan,name,first");
-        builder.auth0(|tenant| tenant.policy = auth0_emulator::Policy::None).spawn().await
+        builder.auth0(|tenant| tenant.policy = auth0_emulator::PolicyPreset::None).spawn().await
     });
     let mut runner =
         TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });

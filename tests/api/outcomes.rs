@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Emulator, Fault, Gate, Policy, Route};
+use auth0_emulator::{Emulator, Fault, Gate, PolicyPreset, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -56,7 +56,7 @@ async fn a_known_username_is_taken() {
 #[tokio::test]
 async fn a_password_that_the_tenant_refuses_is_told_by_rule() {
     let tenant = |tenant: &mut auth0_emulator::Tenant| {
-        tenant.policy = Policy::Excellent;
+        tenant.policy = PolicyPreset::Excellent;
         tenant.no_personal_info = true;
         tenant.dictionary.active = true;
         tenant.dictionary.custom = vec!["Engine-1843".to_owned()];

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use auth0_emulator::{Emulator, Entry, Fault, Route, TokenQuota};
+use auth0_emulator::{ClientQuota, Emulator, Fault, JournalEntry, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ async fn sign_up_many(app: &TestApp, people: std::ops::Range<usize>) -> usize {
 }
 
 /// The time between the first two calls.
-fn between(calls: &[Entry]) -> Duration {
+fn between(calls: &[JournalEntry]) -> Duration {
     calls[1].at.duration_since(calls[0].at).unwrap()
 }
 
@@ -124,7 +124,7 @@ async fn a_failing_token_endpoint_is_not_asked_once_per_sign_up() {
 
 #[tokio::test]
 async fn a_spent_token_quota_is_told_and_not_asked_again_before_it_begins_anew() {
-    let quota = TokenQuota { per_hour: Some(20), per_day: Some(1) };
+    let quota = ClientQuota { per_hour: Some(20), per_day: Some(1) };
     let auth0 = Emulator::builder().tenant(|t| t.token_quota = Some(quota)).start().await.unwrap();
     // Half a day is left of the tenant's day, whatever the time is here.
     let noon = UNIX_EPOCH.elapsed().unwrap().as_secs() % 86_400;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 
 use crate::emulator::{Emulator, Port};
-use crate::server::Identity;
+use crate::server::TlsIdentity;
+use crate::state::EmulatorState;
 use crate::tenant::Tenant;
-use crate::world::World;
 
 /// How many requests the journal keeps unless told otherwise.
 const JOURNAL_LIMIT: usize = 100_000;
@@ -98,7 +98,7 @@ impl Builder {
     /// When a port cannot be listened on, or there are no keys to be had for TLS.
     pub async fn start(self) -> io::Result<Emulator> {
         let identity = if self.tls || self.tls_port.is_some() {
-            Some(Identity::make(self.host)?)
+            Some(TlsIdentity::generate(self.host)?)
         } else {
             None
         };
@@ -111,8 +111,8 @@ impl Builder {
             ports.push(Port { address, url: url(address, tls), tls });
             listeners.push(listener);
         }
-        let world = Arc::new(World::new(self.tenant, self.journal_limit, self.seed));
-        let emulator = Emulator::new(world, ports, identity);
+        let state = Arc::new(EmulatorState::new(self.tenant, self.journal_limit, self.seed));
+        let emulator = Emulator::new(state, ports, identity);
         emulator.serve(listeners);
         Ok(emulator)
     }

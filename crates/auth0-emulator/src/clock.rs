@@ -18,12 +18,12 @@ const HTTP_DATE: StaticFormatDescription = format_description!(
 
 /// The time of one emulator.
 #[derive(Debug, Default)]
-pub(crate) struct Clock {
+pub(crate) struct TenantClock {
     /// How far this clock is ahead of the machine's; negative when it is behind.
     offset_ms: AtomicI64,
 }
 
-impl Clock {
+impl TenantClock {
     /// The present moment on this clock.
     pub(crate) fn now(&self) -> OffsetDateTime {
         let offset = self.offset_ms.load(Ordering::Relaxed);
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn moving_the_clock_moves_its_seconds() {
-        let clock = Clock::default();
+        let clock = TenantClock::default();
         let before = clock.unix_seconds();
         clock.advance(Duration::from_hours(1));
         assert!((3600..=3601).contains(&(clock.unix_seconds() - before)));
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_timestamp_has_milliseconds_and_a_z() {
-        let text = Clock::default().timestamp();
+        let text = TenantClock::default().timestamp();
         assert_eq!(text.len(), "2023-05-12T16:00:11.236Z".len());
         assert!(text.ends_with('Z') && text.as_bytes()[19] == b'.');
     }

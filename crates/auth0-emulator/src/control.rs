@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
-use crate::fault::Script;
-use crate::journal::Entry;
-use crate::world::World;
+use crate::fault::FaultScript;
+use crate::journal::JournalEntry;
+use crate::response::TenantResponse;
+use crate::state::EmulatorState;
 
 /// Where the API begins.
 pub(crate) const PREFIX: &str = "/_emulator/";
@@ -17,7 +17,7 @@ pub(crate) const PREFIX: &str = "/_emulator/";
 /// The body of `POST /_emulator/secret`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Secret {
+struct SecretChange {
     /// The new client secret.
     client_secret: String,
 }
@@ -25,75 +25,77 @@ struct Secret {
 /// The body of `POST /_emulator/clock`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Shift {
+struct ClockShift {
     /// By how many milliseconds the clock goes ahead, or back.
     advance_ms: i64,
 }
 
 /// Answers a request for what follows the prefix.
-pub(crate) fn answer(world: &World, path: &str, entry: &Entry) -> Answer {
-    let done = || Answer::empty(StatusCode::NO_CONTENT);
-    let shown = |value: Value| Answer::json(StatusCode::OK, &value);
+pub(crate) fn respond(state: &EmulatorState, path: &str, entry: &JournalEntry) -> TenantResponse {
+    let no_content = || TenantResponse::empty(StatusCode::NO_CONTENT);
+    let ok_json = |value: Value| TenantResponse::json(StatusCode::OK, &value);
     match (entry.method.as_str(), path) {
         ("GET", "journal") => {
-            let entries = world.journal.entries(|_| true);
-            shown(entries.iter().map(Entry::to_json).collect())
+            let entries = state.journal.entries(|_| true);
+            ok_json(entries.iter().map(JournalEntry::to_json).collect())
         }
         ("DELETE", "journal") => {
-            world.journal.clear();
-            done()
+            state.journal.clear();
+            no_content()
         }
-        ("GET", "users") => Answer::json(StatusCode::OK, &users(world)),
-        ("POST", "faults") => with_body(entry, |script: Script| {
+        ("GET", "users") => TenantResponse::json(StatusCode::OK, &users(state)),
+        ("POST", "faults") => with_body(entry, |script: FaultScript| {
             let (route, fault) = script.into_fault();
-            world.faults.add(route, fault);
-            Ok(shown(json!({ "waiting": world.faults.len() })))
+            state.faults.add(route, fault);
+            Ok(ok_json(json!({ "waiting": state.faults.len() })))
         }),
         ("DELETE", "faults") => {
-            world.faults.clear();
-            done()
+            state.faults.clear();
+            no_content()
         }
         ("POST", "revoke-tokens") => {
-            world.revoke_tokens();
-            done()
+            state.revoke_tokens();
+            no_content()
         }
-        ("POST", "secret") => with_body(entry, |body: Secret| {
-            world.change(|tenant| tenant.client_secret = body.client_secret);
-            Ok(done())
+        ("POST", "secret") => with_body(entry, |body: SecretChange| {
+            state.change(|tenant| tenant.client_secret = body.client_secret);
+            Ok(no_content())
         }),
-        ("POST", "clock") => with_body(entry, |body: Shift| {
-            world.clock.shift_ms(body.advance_ms);
-            Ok(shown(json!({ "now": world.clock.timestamp() })))
+        ("POST", "clock") => with_body(entry, |body: ClockShift| {
+            state.clock.shift_ms(body.advance_ms);
+            Ok(ok_json(json!({ "now": state.clock.timestamp() })))
         }),
-        ("GET", "tenant") => Answer::json(StatusCode::OK, &*world.tenant()),
+        ("GET", "tenant") => TenantResponse::json(StatusCode::OK, &*state.tenant()),
         ("PUT", "tenant") => with_body(entry, |changes: Value| {
-            world.change(|tenant| {
+            state.change(|tenant| {
                 *tenant = tenant.patched(changes)?;
-                Ok(Answer::json(StatusCode::OK, &*tenant))
+                Ok(TenantResponse::json(StatusCode::OK, &*tenant))
             })
         }),
         ("POST", "reset") => {
-            world.reset();
-            done()
+            state.reset();
+            no_content()
         }
-        _ => Answer::problem(StatusCode::NOT_FOUND, "the emulator has no such operation", None),
+        _ => {
+            TenantResponse::error(StatusCode::NOT_FOUND, "the emulator has no such operation", None)
+        }
     }
 }
 
 /// Every user, without their passwords.
-pub(crate) fn users(world: &World) -> Vec<Value> {
-    world.users.with(|users| {
+pub(crate) fn users(state: &EmulatorState) -> Vec<Value> {
+    state.users.with(|users| {
         users.all().filter_map(|stored| serde_json::to_value(&stored.user).ok()).collect()
     })
 }
 
 /// Reads the body as JSON and does something with it; what does not work is a 400 that says why.
 fn with_body<T: DeserializeOwned>(
-    entry: &Entry,
-    operation: impl FnOnce(T) -> Result<Answer, String>,
-) -> Answer {
+    entry: &JournalEntry,
+    operation: impl FnOnce(T) -> Result<TenantResponse, String>,
+) -> TenantResponse {
     serde_json::from_slice(&entry.body)
         .map_err(|error| error.to_string())
         .and_then(operation)
-        .unwrap_or_else(|why| Answer::problem(StatusCode::BAD_REQUEST, why, None))
+        .unwrap_or_else(|why| TenantResponse::error(StatusCode::BAD_REQUEST, why, None))
 }

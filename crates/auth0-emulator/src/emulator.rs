@@ -13,14 +13,14 @@ use tokio::net::{TcpListener, TcpSocket};
 use crate::builder::Builder;
 use crate::control;
 use crate::fault::Fault;
-use crate::guarded::Guarded;
-use crate::journal::Entry;
-use crate::password::Plain;
+use crate::journal::JournalEntry;
+use crate::locked::Locked;
+use crate::password::StoredPassword;
 use crate::route::Route;
-use crate::server::{Identity, Server};
+use crate::server::{PortServer, TlsIdentity};
+use crate::state::EmulatorState;
 use crate::tasks::Tasks;
 use crate::tenant::Tenant;
-use crate::world::World;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -39,15 +39,15 @@ pub(crate) struct Port {
 /// A tenant on loopback. It stops when it is dropped.
 pub struct Emulator {
     /// What it knows.
-    world: Arc<World>,
+    state: Arc<EmulatorState>,
     /// Where it listens.
     ports: Vec<Port>,
     /// Its certificate, if it speaks TLS.
-    identity: Option<Identity>,
+    identity: Option<TlsIdentity>,
     /// Its tasks; none after it was stopped.
-    tasks: Guarded<Option<Tasks>>,
+    tasks: Locked<Option<Tasks>>,
     /// While it is stopped, sockets that keep its ports.
-    reserved: Guarded<Vec<Option<TcpSocket>>>,
+    reserved: Locked<Vec<Option<TcpSocket>>>,
 }
 
 impl fmt::Debug for Emulator {
@@ -71,15 +71,13 @@ impl Emulator {
     }
 
     /// An emulator that does not serve yet.
-    pub(crate) fn new(world: Arc<World>, ports: Vec<Port>, identity: Option<Identity>) -> Self {
-        world.bases.get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
-        Self {
-            world,
-            ports,
-            identity,
-            tasks: Guarded::new(None),
-            reserved: Guarded::new(Vec::new()),
-        }
+    pub(crate) fn new(
+        state: Arc<EmulatorState>,
+        ports: Vec<Port>,
+        identity: Option<TlsIdentity>,
+    ) -> Self {
+        state.bases.get_or_init(|| ports.iter().map(|port| port.url.clone()).collect());
+        Self { state, ports, identity, tasks: Locked::new(None), reserved: Locked::new(Vec::new()) }
     }
 
     /// Serves on listeners for its ports, in their order.
@@ -87,8 +85,8 @@ impl Emulator {
         let tasks = Tasks::default();
         for (listener, port) in listeners.into_iter().zip(&self.ports) {
             let tls = self.identity.as_ref().filter(|_| port.tls);
-            let server = Server {
-                world: Arc::clone(&self.world),
+            let server = PortServer {
+                state: Arc::clone(&self.state),
                 tasks: tasks.clone(),
                 tls: tls.map(|identity| identity.acceptor.clone()),
             };
@@ -109,7 +107,7 @@ impl Emulator {
 
     /// The Management API's audience.
     pub fn audience(&self) -> String {
-        let own = self.world.tenant().audience.clone();
+        let own = self.state.tenant().audience.clone();
         own.unwrap_or_else(|| format!("{}/api/v2/", self.url()))
     }
 
@@ -119,59 +117,62 @@ impl Emulator {
     }
 
     /// Every request so far, oldest first.
-    pub fn journal(&self) -> Vec<Entry> {
-        self.world.journal.entries(|_| true)
+    pub fn journal(&self) -> Vec<JournalEntry> {
+        self.state.journal.entries(|_| true)
     }
 
     /// The requests for one operation, oldest first.
-    pub fn calls(&self, route: Route) -> Vec<Entry> {
-        self.world.journal.entries(|entry| route.covers(entry.route()))
+    pub fn calls(&self, route: Route) -> Vec<JournalEntry> {
+        self.state.journal.entries(|entry| route.covers(entry.route()))
     }
 
     /// Forgets the requests so far.
     pub fn clear_journal(&self) {
-        self.world.journal.clear();
+        self.state.journal.clear();
     }
 
     /// Lets calls for one operation go wrong: the next one, unless the fault says how many.
     pub fn fault(&self, route: Route, fault: Fault) {
-        self.world.faults.add(route, fault);
+        self.state.faults.add(route, fault);
     }
 
     /// Lets `choose` decide for each call that no fault waits for what goes wrong with it, if
     /// anything does; until the faults are cleared. Its number of times is not looked at.
-    pub fn choose_faults(&self, choose: impl Fn(&Entry) -> Option<Fault> + Send + Sync + 'static) {
-        self.world.faults.choose_by(Arc::new(choose));
+    pub fn choose_faults(
+        &self,
+        choose: impl Fn(&JournalEntry) -> Option<Fault> + Send + Sync + 'static,
+    ) {
+        self.state.faults.set_chooser(Arc::new(choose));
     }
 
     /// Forgets the faults that have not come yet, and who chooses them.
     pub fn clear_faults(&self) {
-        self.world.faults.clear();
+        self.state.faults.clear();
     }
 
     /// Changes the tenant's settings, or looks at them. It holds a lock meanwhile, so `change` must
     /// not ask the emulator for anything.
     pub fn tenant<R>(&self, change: impl FnOnce(&mut Tenant) -> R) -> R {
-        self.world.change(change)
+        self.state.change(change)
     }
 
     /// Every user as the Management API shows it, oldest first.
     pub fn users(&self) -> Vec<Value> {
-        control::users(&self.world)
+        control::users(&self.state)
     }
 
     /// Whether a user, by id or e-mail, has this password.
     pub fn has_password(&self, user: &str, password: &str) -> bool {
-        let password = Plain::new(password);
-        self.world.users.with(|users| {
-            let by_email = users.of_email(user);
+        let password = StoredPassword::new(password);
+        self.state.users.with(|users| {
+            let by_email = users.by_email_address(user);
             users.get(user).into_iter().chain(by_email).any(|stored| stored.password == password)
         })
     }
 
     /// Makes every token issued so far useless.
     pub fn revoke_tokens(&self) {
-        self.world.revoke_tokens();
+        self.state.revoke_tokens();
     }
 
     /// Gives the application another secret. Tokens stay good.
@@ -181,12 +182,12 @@ impl Emulator {
 
     /// Moves its clock ahead: tokens age, and rate limits recover.
     pub fn advance_clock(&self, by: Duration) {
-        self.world.clock.advance(by);
+        self.state.clock.advance(by);
     }
 
     /// Puts users, journal, faults, clock and settings back to what they were at the start.
     pub fn reset(&self) {
-        self.world.reset();
+        self.state.reset();
     }
 
     /// Stops: every connection ends, and the next is refused. Users and journal stay, and nobody

@@ -8,12 +8,12 @@ use http::{HeaderMap, Method, Version};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::guarded::Guarded;
+use crate::locked::Locked;
 use crate::route::Route;
 
 /// One request as it arrived, and the status it was answered with.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct JournalEntry {
     /// The method.
     pub method: Method,
     /// The path, still percent-encoded.
@@ -34,10 +34,10 @@ pub struct Entry {
     pub status: Option<u16>,
 }
 
-impl Entry {
+impl JournalEntry {
     /// Which operation it asked for.
     pub fn route(&self) -> Route {
-        Route::of(&self.method, &self.path)
+        Route::from_request(&self.method, &self.path)
     }
 
     /// The body read as JSON; `null` if it is none.
@@ -93,15 +93,15 @@ impl Entry {
 #[derive(Debug)]
 pub(crate) struct Journal {
     /// The entries and the number of the first of them.
-    kept: Guarded<Kept>,
+    retained: Locked<RetainedEntries>,
 }
 
 /// The entries still kept.
-struct Kept {
+struct RetainedEntries {
     /// The number of the oldest entry kept, counted from the start of the emulator.
     first: u64,
     /// The entries, oldest first.
-    entries: VecDeque<Entry>,
+    entries: VecDeque<JournalEntry>,
     /// How many are kept at most.
     limit: usize,
 }
@@ -109,41 +109,44 @@ struct Kept {
 impl Journal {
     /// An empty journal of at most `limit` entries.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { kept: Guarded::new(Kept { first: 0, entries: VecDeque::new(), limit }) }
+        Self {
+            retained: Locked::new(RetainedEntries { first: 0, entries: VecDeque::new(), limit }),
+        }
     }
 
     /// Adds an entry and returns its number.
-    pub(crate) fn record(&self, entry: Entry) -> u64 {
-        self.kept.with(|kept| {
-            kept.entries.push_back(entry);
-            while kept.entries.len() > kept.limit {
-                kept.entries.pop_front();
-                kept.first += 1;
+    pub(crate) fn record(&self, entry: JournalEntry) -> u64 {
+        self.retained.with(|retained| {
+            retained.entries.push_back(entry);
+            while retained.entries.len() > retained.limit {
+                retained.entries.pop_front();
+                retained.first += 1;
             }
-            kept.first + u64::try_from(kept.entries.len()).unwrap_or_default() - 1
+            retained.first + u64::try_from(retained.entries.len()).unwrap_or_default() - 1
         })
     }
 
     /// Notes the status that the entry of that number was answered with.
-    pub(crate) fn answered(&self, number: u64, status: u16) {
-        self.kept.with(|kept| {
-            let index = number.checked_sub(kept.first).and_then(|i| usize::try_from(i).ok());
-            if let Some(entry) = index.and_then(|index| kept.entries.get_mut(index)) {
+    pub(crate) fn set_status(&self, number: u64, status: u16) {
+        self.retained.with(|retained| {
+            let index = number.checked_sub(retained.first).and_then(|i| usize::try_from(i).ok());
+            if let Some(entry) = index.and_then(|index| retained.entries.get_mut(index)) {
                 entry.status = Some(status);
             }
         });
     }
 
     /// The entries for which `wanted` holds, oldest first.
-    pub(crate) fn entries(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<Entry> {
-        self.kept.with(|kept| kept.entries.iter().filter(|e| wanted(e)).cloned().collect())
+    pub(crate) fn entries(&self, wanted: impl Fn(&JournalEntry) -> bool) -> Vec<JournalEntry> {
+        self.retained
+            .with(|retained| retained.entries.iter().filter(|e| wanted(e)).cloned().collect())
     }
 
     /// Forgets every entry.
     pub(crate) fn clear(&self) {
-        self.kept.with(|kept| {
-            kept.first += u64::try_from(kept.entries.len()).unwrap_or_default();
-            kept.entries.clear();
+        self.retained.with(|retained| {
+            retained.first += u64::try_from(retained.entries.len()).unwrap_or_default();
+            retained.entries.clear();
         });
     }
 }
@@ -152,8 +155,8 @@ impl Journal {
 mod tests {
     use super::*;
 
-    fn entry(path: &str) -> Entry {
-        Entry {
+    fn entry(path: &str) -> JournalEntry {
+        JournalEntry {
             method: Method::GET,
             path: path.to_owned(),
             query: "email=a%40b.com".to_owned(),
@@ -171,8 +174,8 @@ mod tests {
         let journal = Journal::new(2);
         let numbers: Vec<u64> =
             ["/a", "/b", "/c"].iter().map(|p| journal.record(entry(p))).collect();
-        journal.answered(numbers[0], 500);
-        journal.answered(numbers[2], 200);
+        journal.set_status(numbers[0], 500);
+        journal.set_status(numbers[2], 200);
         let seen: Vec<_> =
             journal.entries(|_| true).into_iter().map(|e| (e.path, e.status)).collect();
         assert_eq!(seen, [("/b".to_owned(), None), ("/c".to_owned(), Some(200))]);
@@ -184,7 +187,7 @@ mod tests {
         let old = journal.record(entry("/old"));
         journal.clear();
         journal.record(entry("/new"));
-        journal.answered(old, 200);
+        journal.set_status(old, 200);
         assert_eq!(journal.entries(|_| true)[0].status, None);
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::guarded::Guarded;
+use crate::locked::Locked;
 use crate::route::Route;
 
 /// How long an answer is held back.
@@ -35,15 +35,15 @@ const SIGNUP: &[Quantile] = &[(0.0, 350.0), (0.5, 489.0), (1.0, 740.0)];
 
 /// Draws latencies; the same seed gives the same sequence.
 #[derive(Debug)]
-pub(crate) struct Dice {
+pub(crate) struct LatencyRng {
     /// The state of the generator.
-    state: Guarded<u64>,
+    state: Locked<u64>,
 }
 
-impl Dice {
+impl LatencyRng {
     /// Dice that start from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { state: Guarded::new(seed) }
+        Self { state: Locked::new(seed) }
     }
 
     /// How long the next answer on `route` is held back.
@@ -59,13 +59,13 @@ impl Dice {
                     Route::Preflight => return Duration::ZERO,
                     _ => READ,
                 };
-                Duration::from_secs_f64(at_quantile(curve, self.roll()) / 1000.0)
+                Duration::from_secs_f64(at_quantile(curve, self.next_unit()) / 1000.0)
             }
         }
     }
 
     /// A number in `0.0..1.0`, by the generator `SplitMix64`.
-    fn roll(&self) -> f64 {
+    fn next_unit(&self) -> f64 {
         let bits = self.state.with(|state| {
             *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mut z = *state;
@@ -97,9 +97,9 @@ mod tests {
 
     #[test]
     fn the_quantiles_of_many_draws_are_the_recorded_ones() {
-        let dice = Dice::new(7);
+        let latency_rng = LatencyRng::new(7);
         let mut drawn: Vec<u128> = (0..10_000)
-            .map(|_| dice.delay(Latency::Recorded, Route::CreateUser).as_millis())
+            .map(|_| latency_rng.delay(Latency::Recorded, Route::CreateUser).as_millis())
             .collect();
         drawn.sort_unstable();
         assert!((270..310).contains(&drawn[5_000]), "p50 is {}", drawn[5_000]);
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn the_same_seed_draws_the_same() {
         let draw = |seed| {
-            let dice = Dice::new(seed);
-            [(); 5].map(|()| dice.delay(Latency::Recorded, Route::Token))
+            let latency_rng = LatencyRng::new(seed);
+            [(); 5].map(|()| latency_rng.delay(Latency::Recorded, Route::Token))
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));

@@ -14,7 +14,6 @@
 //! # }
 //! ```
 
-mod answer;
 mod api;
 mod body;
 mod builder;
@@ -23,31 +22,32 @@ mod control;
 mod defaults;
 mod emulator;
 mod fault;
-mod guarded;
 mod ids;
 mod journal;
 mod latency;
+mod locked;
 mod password;
 mod rate;
 mod register;
+mod response;
 mod route;
 mod schema;
 mod server;
+mod state;
 mod tasks;
 mod tenant;
 mod token;
 mod users;
-mod world;
 
 pub use crate::builder::Builder;
 pub use crate::emulator::Emulator;
 pub use crate::fault::{Fault, Gate};
-pub use crate::journal::Entry;
+pub use crate::journal::JournalEntry;
 pub use crate::latency::Latency;
 pub use crate::password::{
-    CharacterType, CharacterTypeRule, Complexity, Dictionary, Flexible, MaxLengthExceeded, Policy,
-    ProfileData, Switch,
+    CharacterKind, CharacterKindRule, ComplexityOptions, DictionaryOptions, MaxLengthExceeded,
+    PasswordOptions, PolicyPreset, ProfileDataOptions, Switch,
 };
-pub use crate::rate::{Plan, TokenQuota};
+pub use crate::rate::{ClientQuota, Plan};
 pub use crate::route::Route;
 pub use crate::tenant::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, Tenant};

@@ -1,47 +1,47 @@
 //! `auth0-emulator`: an Auth0 tenant on loopback as a program of its own.
 
-mod command;
-mod shown;
+mod args;
+mod output;
 
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Parser as _;
 
-use crate::command::Command;
+use crate::args::EmulatorArgs;
 
 /// Runs until it is told to stop.
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(Command::parse()).await {
+    match run(EmulatorArgs::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            shown::problem(&error);
+            output::print_error(&error);
             ExitCode::FAILURE
         }
     }
 }
 
 /// Starts the emulator, says how to reach it, and waits for a signal.
-async fn run(command: Command) -> anyhow::Result<()> {
-    let ca_file = command.ca_out();
+async fn run(args: EmulatorArgs) -> anyhow::Result<()> {
+    let ca_file = args.ca_out();
     // Listened for before anybody can know that the program runs.
-    let stopped = stopped()?;
-    let auth0 = command.builder()?.start().await.context("cannot start the emulator")?;
+    let stop_signal = stop_signal()?;
+    let auth0 = args.builder()?.start().await.context("cannot start the emulator")?;
     if let Some(pem) = auth0.ca_pem() {
         std::fs::write(&ca_file, pem).with_context(|| {
             format!("cannot write the CA's certificate to {}", ca_file.display())
         })?;
     }
-    shown::settings(&auth0, &ca_file);
-    stopped.await;
+    output::print_settings(&auth0, &ca_file);
+    stop_signal.await;
     auth0.shutdown().await;
     Ok(())
 }
 
 /// Listens for Ctrl-C and termination; the future ends at the first of them.
 #[cfg(unix)]
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -55,7 +55,7 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
 
 /// Listens for Ctrl-C; the future ends at it.
 #[cfg(windows)]
-fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;
     Ok(async move {
         interrupt.recv().await;

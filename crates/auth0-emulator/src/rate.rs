@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 
-use crate::guarded::Guarded;
+use crate::locked::Locked;
 use crate::route::Route;
 
 /// The subscription whose limits apply, with the numbers of Auth0's published tables (mid-2026).
@@ -35,7 +35,7 @@ pub enum Plan {
 
 /// A bucket's size and how fast it fills again.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Limit {
+struct BucketLimit {
     /// How many permits it holds.
     burst: u32,
     /// How many come back each second.
@@ -44,7 +44,7 @@ struct Limit {
 
 /// The requests that share a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Group {
+enum EndpointGroup {
     /// The whole Management API, or its writes where a plan counts those apart.
     ManagementWrites,
     /// The Management API's reads, on plans that count by endpoint group.
@@ -55,16 +55,16 @@ enum Group {
 
 impl Plan {
     /// The bucket of a request, if the plan limits it.
-    fn bucket(self, route: Route) -> (Group, Limit) {
+    fn bucket(self, route: Route) -> (EndpointGroup, BucketLimit) {
         let group = match route {
-            _ if !route.is_management() => Group::Authentication,
-            Route::CreateUser | Route::DeleteUser => Group::ManagementWrites,
+            _ if !route.is_management() => EndpointGroup::Authentication,
+            Route::CreateUser | Route::DeleteUser => EndpointGroup::ManagementWrites,
             // Only the middle plans count by endpoint group. No number is published for the group
             // of the reads; it gets that of the writes.
-            _ if self == Self::Essentials => Group::ManagementReads,
-            _ => Group::ManagementWrites,
+            _ if self == Self::Essentials => EndpointGroup::ManagementReads,
+            _ => EndpointGroup::ManagementWrites,
         };
-        let authentication = group == Group::Authentication;
+        let authentication = group == EndpointGroup::Authentication;
         let (burst, per_second) = match self {
             Self::Unlimited => (5_000, 5_000.0),
             Self::Free if authentication => (30, 30.0),
@@ -76,14 +76,14 @@ impl Plan {
             Self::EnterpriseTest => (10, 2.0),
             Self::Custom { burst, per_second } => (burst, per_second),
         };
-        (group, Limit { burst, per_second })
+        (group, BucketLimit { burst, per_second })
     }
 }
 
 /// How many tokens one application may draw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct TokenQuota {
+pub struct ClientQuota {
     /// Tokens in an hour of UTC.
     pub per_hour: Option<u32>,
     /// Tokens in a day of UTC.
@@ -92,7 +92,7 @@ pub struct TokenQuota {
 
 /// What a bucket said to one request.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Verdict {
+pub(crate) struct RateDecision {
     /// Whether the request may go on.
     pub(crate) allowed: bool,
     /// The bucket's size.
@@ -103,9 +103,9 @@ pub(crate) struct Verdict {
     pub(crate) reset: i64,
 }
 
-impl Verdict {
+impl RateDecision {
     /// Writes the three headers of the rate limit.
-    pub(crate) fn put(self, headers: &mut HeaderMap) {
+    pub(crate) fn write_to(self, headers: &mut HeaderMap) {
         let mut put = |name, value: i64| {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
         };
@@ -117,7 +117,7 @@ impl Verdict {
 
 /// One bucket.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+struct PermitBucket {
     /// Permits left, with the part that has come back so far.
     permits: f64,
     /// When that was counted.
@@ -126,22 +126,22 @@ struct Bucket {
 
 /// The buckets of one tenant.
 #[derive(Debug)]
-pub(crate) struct Buckets(Guarded<HashMap<Group, Bucket>>);
+pub(crate) struct PlanBuckets(Locked<HashMap<EndpointGroup, PermitBucket>>);
 
-impl Default for Buckets {
+impl Default for PlanBuckets {
     fn default() -> Self {
-        Self(Guarded::new(HashMap::new()))
+        Self(Locked::new(HashMap::new()))
     }
 }
 
-impl Buckets {
+impl PlanBuckets {
     /// Takes a permit for a request at `now`, in seconds since 1970.
-    pub(crate) fn take(&self, plan: Plan, route: Route, now: f64) -> Verdict {
+    pub(crate) fn take(&self, plan: Plan, route: Route, now: f64) -> RateDecision {
         let (group, limit) = plan.bucket(route);
         let unlimited = plan == Plan::Unlimited;
         self.0.with(|buckets| {
             let full = f64::from(limit.burst);
-            let bucket = buckets.entry(group).or_insert(Bucket { permits: full, at: now });
+            let bucket = buckets.entry(group).or_insert(PermitBucket { permits: full, at: now });
             let came_back = (now - bucket.at).max(0.0) * limit.per_second;
             bucket.permits = (bucket.permits + came_back).min(full);
             bucket.at = now;
@@ -150,7 +150,7 @@ impl Buckets {
                 bucket.permits -= 1.0;
             }
             let until_next = (1.0 - bucket.permits.fract()) / limit.per_second.max(f64::EPSILON);
-            Verdict {
+            RateDecision {
                 allowed,
                 limit: limit.burst,
                 remaining: whole(bucket.permits),
@@ -182,7 +182,7 @@ mod tests {
 
     const START: f64 = 1_700_000_000.0;
 
-    fn allowed(buckets: &Buckets, plan: Plan, route: Route, at: f64, tries: usize) -> usize {
+    fn allowed(buckets: &PlanBuckets, plan: Plan, route: Route, at: f64, tries: usize) -> usize {
         (0..tries).filter(|_| buckets.take(plan, route, at).allowed).count()
     }
 
@@ -194,7 +194,7 @@ mod tests {
             (Plan::Enterprise, 50, 960),
             (Plan::EnterpriseTest, 10, 120),
         ] {
-            let buckets = Buckets::default();
+            let buckets = PlanBuckets::default();
             assert_eq!(allowed(&buckets, plan, Route::CreateUser, START, 100), burst, "{plan:?}");
             // A second and a quarter at a time, so that no bucket overflows.
             let later = (1..=240)
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn reset_is_the_second_of_the_next_permit() {
-        let buckets = Buckets::default();
+        let buckets = PlanBuckets::default();
         let plan = Plan::Custom { burst: 1, per_second: 0.25 };
         let first = buckets.take(plan, Route::CreateUser, START);
         assert_eq!((first.allowed, first.remaining, first.limit), (true, 0, 1));
@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn reads_and_writes_are_apart_only_where_the_plan_says_so() {
-        let buckets = Buckets::default();
+        let buckets = PlanBuckets::default();
         allowed(&buckets, Plan::Essentials, Route::CreateUser, START, 20);
         assert!(buckets.take(Plan::Essentials, Route::GetUser, START).allowed);
-        let buckets = Buckets::default();
+        let buckets = PlanBuckets::default();
         allowed(&buckets, Plan::Free, Route::CreateUser, START, 2);
         assert!(!buckets.take(Plan::Free, Route::GetUser, START).allowed);
         assert!(buckets.take(Plan::Free, Route::Token, START).allowed);
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn the_unlimited_plan_refuses_nothing() {
         assert_eq!(
-            allowed(&Buckets::default(), Plan::Unlimited, Route::CreateUser, START, 6_000),
+            allowed(&PlanBuckets::default(), Plan::Unlimited, Route::CreateUser, START, 6_000),
             6_000
         );
     }

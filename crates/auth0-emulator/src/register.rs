@@ -2,23 +2,23 @@
 
 use serde_json::{Map, Value};
 
-use crate::body::Members;
+use crate::body::BodyMembers;
 use crate::defaults;
-use crate::password::{self, Plain, Refusal};
-use crate::users::{Conflict, Identity, Stored, User};
-use crate::world::Call;
+use crate::password::{self, PasswordRejection, StoredPassword};
+use crate::state::Call;
+use crate::users::{Conflict, StoredUser, TenantUser, UserIdentity};
 
 /// Why the connection refuses a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Denied {
+pub(crate) enum RegisterError {
     /// A member the connection needs is not there.
     Missing(&'static str),
     /// A username for a connection without usernames.
-    UsernameUnwanted,
+    UsernameNotAllowed,
     /// A username of a length the connection does not take: the least and the greatest.
     UsernameLength(usize, usize),
     /// The password, and why.
-    Password(Refusal),
+    Password(PasswordRejection),
     /// An older user has the same.
     Conflict(Conflict),
 }
@@ -28,44 +28,47 @@ pub(crate) enum Denied {
 /// # Errors
 ///
 /// When the connection refuses it.
-pub(crate) fn register(call: &Call<'_>, members: &Members) -> Result<User, Denied> {
+pub(crate) fn register(
+    call: &Call<'_>,
+    members: &BodyMembers,
+) -> Result<TenantUser, RegisterError> {
     let stored = prepare(call, members)?;
     let user = stored.user.clone();
-    call.world
+    call.state
         .users
         .with(|users| users.insert(stored, call.tenant.unique_email))
-        .map_err(Denied::Conflict)?;
+        .map_err(RegisterError::Conflict)?;
     Ok(user)
 }
 
 /// The connection's checks that need no other user, and the user that passes them.
-fn prepare(call: &Call<'_>, members: &Members) -> Result<Stored, Denied> {
+fn prepare(call: &Call<'_>, members: &BodyMembers) -> Result<StoredUser, RegisterError> {
     let tenant = &call.tenant;
     let email = members.text("email").map(str::to_lowercase);
     if email.is_none() && tenant.email_required {
-        return Err(Denied::Missing("email"));
+        return Err(RegisterError::Missing("email"));
     }
     match members.text("username") {
-        None if tenant.requires_username => return Err(Denied::Missing("username")),
-        Some(_) if !tenant.requires_username => return Err(Denied::UsernameUnwanted),
+        None if tenant.requires_username => return Err(RegisterError::Missing("username")),
+        Some(_) if !tenant.requires_username => return Err(RegisterError::UsernameNotAllowed),
         Some(name)
             if !(tenant.username_min..=tenant.username_max).contains(&name.chars().count()) =>
         {
-            return Err(Denied::UsernameLength(tenant.username_min, tenant.username_max));
+            return Err(RegisterError::UsernameLength(tenant.username_min, tenant.username_max));
         }
         _ => {}
     }
-    let password = members.text("password").ok_or(Denied::Missing("password"))?;
-    password::check(tenant, password, &members.to_map()).map_err(Denied::Password)?;
-    Ok(Stored { user: fill_in(call, members, email), password: Plain::new(password) })
+    let password = members.text("password").ok_or(RegisterError::Missing("password"))?;
+    password::check(tenant, password, &members.to_map()).map_err(RegisterError::Password)?;
+    Ok(StoredUser { user: fill_in(call, members, email), password: StoredPassword::new(password) })
 }
 
 /// The user of these members, with what the tenant adds.
-fn fill_in(call: &Call<'_>, members: &Members, email: Option<String>) -> User {
+fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> TenantUser {
     let text = |name: &str| members.text(name).map(str::to_owned);
     let object = |name: &str| members.get(name).and_then(Value::as_object).cloned();
-    let clock = &call.world.clock;
-    let own_id = || call.world.ids.next(clock.unix_seconds());
+    let clock = &call.state.clock;
+    let own_id = || call.state.ids.next_id(clock.unix_seconds());
     let id = match members.text("user_id") {
         Some(chosen) if !chosen.is_empty() && !call.tenant.ignores_user_id => chosen.to_owned(),
         _ => own_id(),
@@ -73,7 +76,7 @@ fn fill_in(call: &Call<'_>, members: &Members, email: Option<String>) -> User {
     // A user without an e-mail is known by the username.
     let known_as = email.clone().or_else(|| text("username")).unwrap_or_default();
     let now = clock.timestamp();
-    User {
+    TenantUser {
         user_id: format!("auth0|{id}"),
         created_at: now.clone(),
         updated_at: now,
@@ -88,7 +91,7 @@ fn fill_in(call: &Call<'_>, members: &Members, email: Option<String>) -> User {
             .unwrap_or_else(|| defaults::picture(&known_as, members.text("name"))),
         name: text("name").unwrap_or(known_as),
         blocked: members.flag("blocked"),
-        identities: [Identity {
+        identities: [UserIdentity {
             connection: call.tenant.connection.clone(),
             user_id: id,
             provider: "auth0",

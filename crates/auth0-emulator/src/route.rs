@@ -39,7 +39,7 @@ pub enum Route {
 
 impl Route {
     /// The operation that `method` on `path` asks for.
-    pub fn of(method: &Method, path: &str) -> Self {
+    pub fn from_request(method: &Method, path: &str) -> Self {
         if method == Method::OPTIONS {
             return Self::Preflight;
         }
@@ -62,9 +62,9 @@ impl Route {
         }
     }
 
-    /// Whether a fault or a question for `self` covers a request for `asked`.
-    pub(crate) fn covers(self, asked: Self) -> bool {
-        self == Self::Any || self == asked
+    /// Whether a fault or a question for `self` covers a request for `requested`.
+    pub(crate) fn covers(self, requested: Self) -> bool {
+        self == Self::Any || self == requested
     }
 
     /// Whether the operation belongs to the Management API.
@@ -105,11 +105,11 @@ mod tests {
 
     #[test]
     fn an_encoded_id_is_a_user_and_a_deeper_path_is_not() {
-        let of = |path| Route::of(&Method::GET, path);
-        assert_eq!(of("/api/v2/users/auth0%7Cabc"), Route::GetUser);
-        assert_eq!(of("/api/v2/users/auth0%7Cabc/roles"), Route::Unknown);
-        assert_eq!(of("/api/v2/users/"), Route::Unknown);
-        assert_eq!(of("/client/demo.js"), Route::ClientScript);
+        let get_route = |path| Route::from_request(&Method::GET, path);
+        assert_eq!(get_route("/api/v2/users/auth0%7Cabc"), Route::GetUser);
+        assert_eq!(get_route("/api/v2/users/auth0%7Cabc/roles"), Route::Unknown);
+        assert_eq!(get_route("/api/v2/users/"), Route::Unknown);
+        assert_eq!(get_route("/client/demo.js"), Route::ClientScript);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::latency::Latency;
-use crate::password::{Dictionary, Flexible, Policy};
-use crate::rate::{Plan, TokenQuota};
+use crate::password::{DictionaryOptions, PasswordOptions, PolicyPreset};
+use crate::rate::{ClientQuota, Plan};
 
 /// The client id of a tenant that was told nothing else.
 pub const DEFAULT_CLIENT_ID: &str = "demo-client";
@@ -36,7 +36,7 @@ pub struct Tenant {
     /// The Management API's audience, if it is not the emulator's address and `/api/v2/`.
     pub audience: Option<String>,
     /// How many tokens the application may draw in an hour and a day.
-    pub token_quota: Option<TokenQuota>,
+    pub token_quota: Option<ClientQuota>,
     /// Whose rate limits apply.
     pub plan: Plan,
     /// Whether answers carry the `x-ratelimit-…` headers.
@@ -73,13 +73,13 @@ pub struct Tenant {
     /// Whether the public sign-up says that a user exists, rather than `invalid_signup`.
     pub user_exists_error: bool,
     /// The password policy.
-    pub policy: Policy,
+    pub policy: PolicyPreset,
     /// A least length other than the policy's.
     pub min_length: Option<usize>,
     /// A flexible policy; it replaces `policy` and `min_length`.
-    pub password_options: Option<Flexible>,
+    pub password_options: Option<PasswordOptions>,
     /// The dictionary of common passwords.
-    pub dictionary: Dictionary,
+    pub dictionary: DictionaryOptions,
     /// Whether passwords may not contain personal information.
     pub no_personal_info: bool,
     /// Passwords that count as breached.
@@ -115,10 +115,10 @@ impl Default for Tenant {
             username_max: 15,
             ignores_user_id: false,
             user_exists_error: false,
-            policy: Policy::Good,
+            policy: PolicyPreset::Good,
             min_length: None,
             password_options: None,
-            dictionary: Dictionary::default(),
+            dictionary: DictionaryOptions::default(),
             no_personal_info: false,
             breached_passwords: Vec::new(),
         }
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(
             changed,
             Tenant {
-                policy: Policy::Low,
+                policy: PolicyPreset::Low,
                 plan: Plan::Free,
                 token_lifetime_s: 60,
                 ..Tenant::default()

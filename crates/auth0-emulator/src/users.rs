@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::password::Plain;
+use crate::password::StoredPassword;
 
 /// A user as the Management API shows it. The members stand in the order it writes them.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the API")]
-pub(crate) struct User {
+pub(crate) struct TenantUser {
     /// `auth0|` and the connection's id.
     pub(crate) user_id: String,
     /// When it was created.
@@ -47,7 +47,7 @@ pub(crate) struct User {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) blocked: Option<bool>,
     /// Where it can log in.
-    pub(crate) identities: [Identity; 1],
+    pub(crate) identities: [UserIdentity; 1],
     /// What was sent, even if empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user_metadata: Option<Map<String, Value>>,
@@ -59,7 +59,7 @@ pub(crate) struct User {
 /// One place where a user can log in.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Identity {
+pub(crate) struct UserIdentity {
     /// The connection's name.
     pub(crate) connection: String,
     /// The connection's id of the user.
@@ -73,11 +73,11 @@ pub(crate) struct Identity {
 
 /// A user and what is never shown of it.
 #[derive(Clone, Debug)]
-pub(crate) struct Stored {
+pub(crate) struct StoredUser {
     /// What is shown.
-    pub(crate) user: User,
+    pub(crate) user: TenantUser,
     /// The password.
-    pub(crate) password: Plain,
+    pub(crate) password: StoredPassword,
 }
 
 /// What a new user has in common with an older one.
@@ -93,9 +93,9 @@ pub(crate) enum Conflict {
 
 /// All users of one tenant, in order of creation.
 #[derive(Debug, Default)]
-pub(crate) struct Users {
+pub(crate) struct UserStore {
     /// The users by their serial number.
-    by_number: BTreeMap<u64, Stored>,
+    by_number: BTreeMap<u64, StoredUser>,
     /// Serial numbers by user id.
     by_id: HashMap<String, u64>,
     /// Serial numbers by e-mail.
@@ -106,13 +106,17 @@ pub(crate) struct Users {
     next: u64,
 }
 
-impl Users {
+impl UserStore {
     /// Keeps a user.
     ///
     /// # Errors
     ///
     /// When it has something in common with another user that it may not.
-    pub(crate) fn insert(&mut self, stored: Stored, unique_email: bool) -> Result<(), Conflict> {
+    pub(crate) fn insert(
+        &mut self,
+        stored: StoredUser,
+        unique_email: bool,
+    ) -> Result<(), Conflict> {
         let user = &stored.user;
         if self.by_id.contains_key(&user.user_id) {
             return Err(Conflict::UserId);
@@ -139,18 +143,21 @@ impl Users {
     }
 
     /// The user of that id.
-    pub(crate) fn get(&self, user_id: &str) -> Option<&Stored> {
+    pub(crate) fn get(&self, user_id: &str) -> Option<&StoredUser> {
         self.by_number.get(self.by_id.get(user_id)?)
     }
 
     /// The users of that e-mail, oldest first.
-    pub(crate) fn of_email<'a>(&'a self, email: &str) -> impl Iterator<Item = &'a Stored> {
+    pub(crate) fn by_email_address<'a>(
+        &'a self,
+        email: &str,
+    ) -> impl Iterator<Item = &'a StoredUser> {
         let numbers = self.by_email.get(email).map(Vec::as_slice).unwrap_or_default();
         numbers.iter().filter_map(|number| self.by_number.get(number))
     }
 
     /// Every user, oldest first.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Stored> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &StoredUser> {
         self.by_number.values()
     }
 
@@ -180,14 +187,14 @@ impl Users {
 mod tests {
     use super::*;
 
-    fn stored(id: &str, email: &str, username: Option<&str>) -> Stored {
-        let identity = Identity {
+    fn stored(id: &str, email: &str, username: Option<&str>) -> StoredUser {
+        let identity = UserIdentity {
             connection: "c".to_owned(),
             user_id: id.to_owned(),
             provider: "auth0",
             is_social: false,
         };
-        let user = User {
+        let user = TenantUser {
             user_id: format!("auth0|{id}"),
             created_at: String::new(),
             updated_at: String::new(),
@@ -206,12 +213,12 @@ mod tests {
             user_metadata: None,
             app_metadata: None,
         };
-        Stored { user, password: Plain::new("p") }
+        StoredUser { user, password: StoredPassword::new("p") }
     }
 
     #[test]
     fn each_kind_of_duplicate_is_told_apart() {
-        let mut users = Users::default();
+        let mut users = UserStore::default();
         users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
         assert_eq!(users.insert(stored("1", "x@b.co", None), true), Err(Conflict::UserId));
         assert_eq!(users.insert(stored("2", "a@b.co", None), true), Err(Conflict::Email));
@@ -221,17 +228,18 @@ mod tests {
 
     #[test]
     fn an_email_may_be_shared_where_that_is_allowed() {
-        let mut users = Users::default();
+        let mut users = UserStore::default();
         users.insert(stored("1", "a@b.co", None), false).unwrap();
         users.insert(stored("2", "a@b.co", None), false).unwrap();
         users.remove("auth0|1");
-        let left: Vec<_> = users.of_email("a@b.co").map(|s| s.user.user_id.as_str()).collect();
+        let left: Vec<_> =
+            users.by_email_address("a@b.co").map(|s| s.user.user_id.as_str()).collect();
         assert_eq!(left, ["auth0|2"]);
     }
 
     #[test]
     fn a_removed_user_leaves_its_identifiers_free() {
-        let mut users = Users::default();
+        let mut users = UserStore::default();
         users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
         users.remove("auth0|1");
         users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();

@@ -3,15 +3,19 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::answer::Answer;
+use crate::response::TenantResponse;
 use crate::route::client_id_in;
-use crate::world::Call;
+use crate::state::Call;
 
 /// The script of the tenant's one application.
-pub(super) fn answer(call: &Call<'_>) -> Answer {
+pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     let tenant = &call.tenant;
     if client_id_in(&call.entry.path) != Some(&tenant.client_id) {
-        return Answer::text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "Not found");
+        return TenantResponse::text(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            "Not found",
+        );
     }
     let mut connection = json!({
         "name": tenant.connection,
@@ -33,5 +37,5 @@ pub(super) fn answer(call: &Call<'_>) -> Answer {
         "strategies": [{ "name": "auth0", "connections": [connection] }],
     });
     let script = format!("Auth0.setClient({client});");
-    Answer::text(StatusCode::OK, "application/javascript; charset=utf-8", script)
+    TenantResponse::text(StatusCode::OK, "application/javascript; charset=utf-8", script)
 }

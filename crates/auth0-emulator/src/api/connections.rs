@@ -3,18 +3,18 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
+use crate::response::TenantResponse;
+use crate::state::Call;
 use crate::tenant::Tenant;
-use crate::world::Call;
 
 /// The one connection, unless the query asks for another.
-pub(super) fn list(call: &Call<'_>) -> Answer {
+pub(super) fn list(call: &Call<'_>) -> TenantResponse {
     let asks_for = |name: &str, own: &str| {
         call.entry.query_value(name).is_none_or(|value| value.split(',').any(|one| one == own))
     };
     let wanted = asks_for("name", &call.tenant.connection) && asks_for("strategy", "auth0");
     let found: Vec<Value> = if wanted { vec![described(&call.tenant)] } else { Vec::new() };
-    Answer::json(StatusCode::OK, &found)
+    TenantResponse::json(StatusCode::OK, &found)
 }
 
 /// The connection as the API shows it.
@@ -38,8 +38,8 @@ fn described(tenant: &Tenant) -> Value {
             let value = json!({ "min_length": length });
             members.insert("password_complexity_options".to_owned(), value);
         }
-        if let Some(flexible) = &tenant.password_options {
-            members.insert("password_options".to_owned(), json!(flexible));
+        if let Some(options) = &tenant.password_options {
+            members.insert("password_options".to_owned(), json!(options));
         }
     }
     let enabled: Vec<&str> =

@@ -4,13 +4,13 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::management::over_limit;
-use crate::answer::Answer;
-use crate::body::{Body, Members};
-use crate::password::{self, Refusal};
-use crate::register::{Denied, register};
+use crate::body::{BodyMembers, ParsedBody};
+use crate::password::{self, PasswordRejection};
+use crate::register::{RegisterError, register};
+use crate::response::TenantResponse;
 use crate::schema;
-use crate::users::{Conflict, User};
-use crate::world::Call;
+use crate::state::Call;
+use crate::users::{Conflict, TenantUser};
 
 /// The members of a sign-up that are read. Others are left out, not refused.
 const KEPT: [&str; 11] = [
@@ -28,15 +28,15 @@ const KEPT: [&str; 11] = [
 ];
 
 /// Signs a user up.
-pub(super) fn answer(call: &Call<'_>) -> Answer {
-    let verdict = call.permit();
-    let answer = if verdict.allowed { sign_up(call) } else { over_limit(None) };
-    call.counted(answer, verdict).no_store()
+pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
+    let decision = call.permit();
+    let response = if decision.allowed { sign_up(call) } else { over_limit(None) };
+    call.with_rate_headers(response, decision).no_store()
 }
 
 /// The answer of a call that the rate limit lets through.
-fn sign_up(call: &Call<'_>) -> Answer {
-    let members = Body::read(call.entry).map(Body::into_members).unwrap_or_default();
+fn sign_up(call: &Call<'_>) -> TenantResponse {
+    let members = ParsedBody::parse(call.entry).map(ParsedBody::into_members).unwrap_or_default();
     if !call.tenant.public_signup {
         return plain("public signup is disabled");
     }
@@ -48,78 +48,78 @@ fn sign_up(call: &Call<'_>) -> Answer {
             return plain(format!("{name} is required"));
         }
     }
-    let body = Body::Members(members.only(&KEPT));
+    let body = ParsedBody::Object(members.only(&KEPT));
     let Ok(members) = schema::check(&body) else {
         return bad_request("invalid_signup", "Invalid sign up");
     };
     match register(call, members) {
-        Ok(user) => Answer::json(StatusCode::OK, &shown(&user, members)),
-        Err(denied) => refusal(call, &denied, members),
+        Ok(user) => TenantResponse::json(StatusCode::OK, &shown(&user, members)),
+        Err(error) => rejection(call, &error, members),
     }
 }
 
 /// An error that is a text alone.
-fn plain(error: impl Into<String>) -> Answer {
-    Answer::json(StatusCode::BAD_REQUEST, &json!({ "error": error.into() }))
+fn plain(error: impl Into<String>) -> TenantResponse {
+    TenantResponse::json(StatusCode::BAD_REQUEST, &json!({ "error": error.into() }))
 }
 
 /// An error with a code.
-fn bad_request(code: &str, description: &str) -> Answer {
+fn bad_request(code: &str, description: &str) -> TenantResponse {
     let body = json!({
         "name": "BadRequestError",
         "code": code,
         "description": description,
         "statusCode": 400,
     });
-    Answer::json(StatusCode::BAD_REQUEST, &body)
+    TenantResponse::json(StatusCode::BAD_REQUEST, &body)
 }
 
 /// The answer to a user that the connection refuses.
-fn refusal(call: &Call<'_>, denied: &Denied, members: &Members) -> Answer {
-    match denied {
-        Denied::Missing(name) => plain(format!(
+fn rejection(call: &Call<'_>, error: &RegisterError, members: &BodyMembers) -> TenantResponse {
+    match error {
+        RegisterError::Missing(name) => plain(format!(
             "missing {name} for {} connection with requires_{name} enabled",
             call.tenant.connection
         )),
-        Denied::UsernameUnwanted | Denied::UsernameLength(..) => {
+        RegisterError::UsernameNotAllowed | RegisterError::UsernameLength(..) => {
             bad_request("invalid_signup", "Invalid sign up")
         }
-        Denied::Password(Refusal::Breached) => {
-            bad_request("password_leaked", Refusal::Breached.text())
+        RegisterError::Password(PasswordRejection::Breached) => {
+            bad_request("password_leaked", PasswordRejection::Breached.text())
         }
-        Denied::Password(refusal) => {
-            password_error(refusal, members.text("password").unwrap_or_default())
+        RegisterError::Password(rejection) => {
+            password_error(rejection, members.text("password").unwrap_or_default())
         }
-        Denied::Conflict(_) if !call.tenant.user_exists_error => {
+        RegisterError::Conflict(_) if !call.tenant.user_exists_error => {
             bad_request("invalid_signup", "Invalid sign up")
         }
-        Denied::Conflict(Conflict::Username) => {
+        RegisterError::Conflict(Conflict::Username) => {
             bad_request("username_exists", "The username already exists.")
         }
-        Denied::Conflict(Conflict::Email | Conflict::UserId) => {
+        RegisterError::Conflict(Conflict::Email | Conflict::UserId) => {
             bad_request("user_exists", "The user already exists.")
         }
     }
 }
 
 /// The error of a password: only its name tells the kinds apart, and only weakness is explained.
-fn password_error(refusal: &Refusal, password: &str) -> Answer {
+fn password_error(rejection: &PasswordRejection, password: &str) -> TenantResponse {
     let mut body = json!({
-        "name": refusal.name(),
-        "message": refusal.text(),
+        "name": rejection.name(),
+        "message": rejection.text(),
         "code": "invalid_password",
-        "description": refusal.text(),
+        "description": rejection.text(),
         "statusCode": 400,
     });
-    if let (Refusal::Weak(rules), Some(members)) = (refusal, body.as_object_mut()) {
+    if let (PasswordRejection::Weak(rules), Some(members)) = (rejection, body.as_object_mut()) {
         members.insert("description".to_owned(), password::description(rules, password));
         members.insert("policy".to_owned(), Value::from(password::markdown(rules)));
     }
-    Answer::json(StatusCode::BAD_REQUEST, &body)
+    TenantResponse::json(StatusCode::BAD_REQUEST, &body)
 }
 
 /// What the endpoint shows of a new user: its bare id and what was sent.
-fn shown(user: &User, members: &Members) -> Map<String, Value> {
+fn shown(user: &TenantUser, members: &BodyMembers) -> Map<String, Value> {
     let mut shown = Map::new();
     let id = user.user_id.strip_prefix("auth0|").unwrap_or(&user.user_id);
     shown.insert("_id".to_owned(), Value::from(id));

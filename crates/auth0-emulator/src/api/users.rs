@@ -3,17 +3,17 @@
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
 
-use crate::answer::Answer;
+use crate::response::TenantResponse;
 use crate::route::user_id_in;
-use crate::world::Call;
+use crate::state::Call;
 
 /// `GET /api/v2/users/{id}`
-pub(super) fn get(call: &Call<'_>) -> Answer {
+pub(super) fn get(call: &Call<'_>) -> TenantResponse {
     let id = user_id(call);
-    let found = call.world.users.with(|users| users.get(&id).map(|stored| stored.user.clone()));
+    let found = call.state.users.with(|users| users.get(&id).map(|stored| stored.user.clone()));
     match found {
-        Some(user) => Answer::json(StatusCode::OK, &user),
-        None => Answer::problem(
+        Some(user) => TenantResponse::json(StatusCode::OK, &user),
+        None => TenantResponse::error(
             StatusCode::NOT_FOUND,
             "The user does not exist.",
             Some("inexistent_user"),
@@ -22,26 +22,26 @@ pub(super) fn get(call: &Call<'_>) -> Answer {
 }
 
 /// `DELETE /api/v2/users/{id}`, which succeeds also when there is none.
-pub(super) fn delete(call: &Call<'_>) -> Answer {
+pub(super) fn delete(call: &Call<'_>) -> TenantResponse {
     let id = user_id(call);
-    call.world.users.with(|users| users.remove(&id));
-    Answer::empty(StatusCode::NO_CONTENT)
+    call.state.users.with(|users| users.remove(&id));
+    TenantResponse::empty(StatusCode::NO_CONTENT)
 }
 
 /// `GET /api/v2/users-by-email`. The search is case-sensitive, and e-mails are kept in lower case.
-pub(super) fn by_email(call: &Call<'_>) -> Answer {
+pub(super) fn by_email(call: &Call<'_>) -> TenantResponse {
     let Some(email) = call.entry.query_value("email") else {
-        return Answer::problem(
+        return TenantResponse::error(
             StatusCode::BAD_REQUEST,
             "Query validation error: 'Missing required property: email'.",
             Some("invalid_query_string"),
         );
     };
     let found: Vec<_> = call
-        .world
+        .state
         .users
-        .with(|users| users.of_email(&email).map(|stored| stored.user.clone()).collect());
-    Answer::json(StatusCode::OK, &found)
+        .with(|users| users.by_email_address(&email).map(|stored| stored.user.clone()).collect());
+    TenantResponse::json(StatusCode::OK, &found)
 }
 
 /// The decoded id in the call's path.

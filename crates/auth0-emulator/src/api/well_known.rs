@@ -3,17 +3,17 @@
 use http::StatusCode;
 use serde_json::json;
 
-use crate::answer::Answer;
+use crate::response::TenantResponse;
+use crate::state::Call;
 use crate::token;
-use crate::world::Call;
 
 /// `GET /.well-known/jwks.json`
-pub(super) fn keys(call: &Call<'_>) -> Answer {
-    Answer::json(StatusCode::OK, &token::published(call.world.generation()))
+pub(super) fn keys(call: &Call<'_>) -> TenantResponse {
+    TenantResponse::json(StatusCode::OK, &token::published(call.state.generation()))
 }
 
 /// `GET /.well-known/openid-configuration`
-pub(super) fn discovery(call: &Call<'_>) -> Answer {
+pub(super) fn discovery(call: &Call<'_>) -> TenantResponse {
     let base = call.base;
     let document = json!({
         "issuer": format!("{base}/"),
@@ -24,5 +24,5 @@ pub(super) fn discovery(call: &Call<'_>) -> Answer {
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "PS256"],
         "id_token_signing_alg_values_supported": ["RS256"],
     });
-    Answer::json(StatusCode::OK, &document)
+    TenantResponse::json(StatusCode::OK, &document)
 }

@@ -8,11 +8,11 @@ use tokio::sync::watch;
 /// Holds the calls that come to it, by [`Fault::held`](super::Fault::held) or
 /// [`Fault::behind`](super::Fault::behind). Clones are one gate.
 #[derive(Clone)]
-pub struct Gate(Arc<watch::Sender<State>>);
+pub struct Gate(Arc<watch::Sender<GateState>>);
 
 /// What a gate knows.
 #[derive(Clone, Copy, Debug, Default)]
-struct State {
+struct GateState {
     /// Whether calls may pass.
     open: bool,
     /// How many calls came to it.
@@ -23,7 +23,7 @@ struct State {
 
 /// A call that came to a gate; the tenant is through with it when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(Gate);
+pub(crate) struct HeldCall(Gate);
 
 impl Gate {
     /// A closed gate.
@@ -38,35 +38,35 @@ impl Gate {
 
     /// Waits until so many calls have come to it.
     pub async fn arrived(&self, calls: u32) {
-        self.until(|state| state.arrived >= calls).await;
+        self.wait_until(|state| state.arrived >= calls).await;
     }
 
     /// Waits until the tenant is through with so many calls, whether their clients are still there
     /// or not.
     pub async fn done(&self, calls: u32) {
-        self.until(|state| state.done >= calls).await;
+        self.wait_until(|state| state.done >= calls).await;
     }
 
     /// Notes a call.
-    pub(crate) fn enter(&self) -> Held {
+    pub(crate) fn enter(&self) -> HeldCall {
         self.0.send_modify(|state| state.arrived += 1);
-        Held(self.clone())
+        HeldCall(self.clone())
     }
 
-    async fn until(&self, holds: impl FnMut(&State) -> bool) {
+    async fn wait_until(&self, holds: impl FnMut(&GateState) -> bool) {
         // The sender is this gate's own, so that it cannot be gone.
         drop(self.0.subscribe().wait_for(holds).await);
     }
 }
 
-impl Held {
+impl HeldCall {
     /// Waits until the gate is open.
     pub(crate) async fn pass(&self) {
-        self.0.until(|state| state.open).await;
+        self.0.wait_until(|state| state.open).await;
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldCall {
     fn drop(&mut self) {
         self.0.0.send_modify(|state| state.done += 1);
     }

@@ -11,8 +11,8 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 pub use self::gate::Gate;
-pub(crate) use self::queue::Faults;
-pub(crate) use self::script::Script;
+pub(crate) use self::queue::FaultQueue;
+pub(crate) use self::script::FaultScript;
 
 /// What goes wrong with one call, or with several.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,29 +22,29 @@ pub struct Fault {
     /// What holds the call after that.
     pub(crate) gate: Option<Gate>,
     /// Whether and when the tenant does what it is asked.
-    pub(crate) act: Act,
+    pub(crate) act: ActTiming,
     /// What the client gets to see.
-    pub(crate) reply: Reply,
+    pub(crate) effect: FaultEffect,
     /// For how many calls more; `None` is without end.
     pub(crate) times: Option<u32>,
 }
 
 /// Whether and when the tenant does what it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Act {
+pub(crate) enum ActTiming {
     /// Not at all.
     Never,
     /// Before it answers.
-    First,
+    BeforeResponse,
     /// So long after, whether the client is still there or not.
     Later(Duration),
 }
 
 /// What the client gets to see.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Reply {
-    /// The answer there is; for a call that is not acted on, nothing, as with [`Reply::Hang`].
-    Usual,
+pub(crate) enum FaultEffect {
+    /// The answer there is; for a call that is not acted on, nothing, as with [`FaultEffect::Hang`].
+    Normal,
     /// This answer instead.
     Canned(StatusCode, HeaderMap, Bytes),
     /// Half the usual body under the length of the whole, and then the end of the connection.
@@ -72,14 +72,14 @@ const INTERNAL_ERROR: u32 = 2;
 
 impl Fault {
     /// A fault for the next call that is not acted on.
-    fn unacted(reply: Reply) -> Self {
-        Self { delay: Duration::ZERO, gate: None, act: Act::Never, reply, times: Some(1) }
+    fn without_acting(effect: FaultEffect) -> Self {
+        Self { delay: Duration::ZERO, gate: None, act: ActTiming::Never, effect, times: Some(1) }
     }
 
     /// This answer, without doing what was asked. An unknown status becomes 500.
     pub fn answer(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self::unacted(Reply::Canned(status, HeaderMap::new(), Bytes::new()))
+        Self::without_acting(FaultEffect::Canned(status, HeaderMap::new(), Bytes::new()))
     }
 
     /// A page of HTML with this status, as the network in front of the tenant sends it.
@@ -95,7 +95,8 @@ impl Fault {
 
     /// The usual answer, that much later.
     pub fn delay(by: Duration) -> Self {
-        Self { act: Act::First, ..Self::unacted(Reply::Usual) }.delayed(by)
+        Self { act: ActTiming::BeforeResponse, ..Self::without_acting(FaultEffect::Normal) }
+            .delayed(by)
     }
 
     /// The usual answer, once the gate is open.
@@ -105,7 +106,7 @@ impl Fault {
 
     /// No answer on an open connection, without doing what was asked.
     pub fn hang() -> Self {
-        Self::unacted(Reply::Hang)
+        Self::without_acting(FaultEffect::Hang)
     }
 
     /// No answer on an open connection, after doing what was asked.
@@ -115,7 +116,7 @@ impl Fault {
 
     /// The connection is closed, without doing what was asked.
     pub fn close() -> Self {
-        Self::unacted(Reply::Close)
+        Self::without_acting(FaultEffect::Close)
     }
 
     /// The connection is closed, after doing what was asked.
@@ -125,7 +126,7 @@ impl Fault {
 
     /// The connection is reset, without doing what was asked.
     pub fn reset() -> Self {
-        Self::unacted(Reply::Reset)
+        Self::without_acting(FaultEffect::Reset)
     }
 
     /// The connection is reset, after doing what was asked.
@@ -136,38 +137,38 @@ impl Fault {
     /// What was asked is done that much later, whether the client is still there or not; it gets
     /// no answer on an open connection. Followed by [`Fault::closing`], the connection is closed.
     pub fn act_later(after: Duration) -> Self {
-        Self { act: Act::Later(after), ..Self::unacted(Reply::Hang) }
+        Self { act: ActTiming::Later(after), ..Self::without_acting(FaultEffect::Hang) }
     }
 
     /// The usual answer, cut in half under the length of the whole.
     pub fn truncated() -> Self {
-        Self::unacted(Reply::Truncated).after_acting()
+        Self::without_acting(FaultEffect::Truncated).after_acting()
     }
 
     /// The usual answer, so many bytes at a time with a pause after each.
     pub fn slow(bytes: usize, pause: Duration) -> Self {
-        Self::unacted(Reply::Slow(bytes.max(1), pause)).after_acting()
+        Self::without_acting(FaultEffect::Slow(bytes.max(1), pause)).after_acting()
     }
 
     /// `GOAWAY` before the call is processed; the connection ends.
     pub fn goaway() -> Self {
-        Self::unacted(Reply::GoAway(NO_ERROR))
+        Self::without_acting(FaultEffect::GoAway(NO_ERROR))
     }
 
     /// `RST_STREAM` for the call; the connection goes on.
     pub fn stream_reset() -> Self {
-        Self::unacted(Reply::StreamReset(INTERNAL_ERROR))
+        Self::without_acting(FaultEffect::StreamReset(INTERNAL_ERROR))
     }
 
     /// The connection says nothing any more, to this call and any other, not even to a ping.
     pub fn black_hole() -> Self {
-        Self::unacted(Reply::BlackHole)
+        Self::without_acting(FaultEffect::BlackHole)
     }
 
     /// The same, after doing what was asked.
     #[must_use]
     pub fn after_acting(self) -> Self {
-        Self { act: Act::First, ..self }
+        Self { act: ActTiming::BeforeResponse, ..self }
     }
 
     /// The same, that much later; what is done is done later as well.
@@ -186,13 +187,13 @@ impl Fault {
     /// The same, but the connection is closed at once.
     #[must_use]
     pub fn closing(self) -> Self {
-        Self { reply: Reply::Close, ..self }
+        Self { effect: FaultEffect::Close, ..self }
     }
 
     /// The same with another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
     #[must_use]
     pub fn code(mut self, code: u32) -> Self {
-        if let Reply::GoAway(known) | Reply::StreamReset(known) = &mut self.reply {
+        if let FaultEffect::GoAway(known) | FaultEffect::StreamReset(known) = &mut self.effect {
             *known = code;
         }
         self
@@ -201,7 +202,7 @@ impl Fault {
     /// The same with this body, for [`Fault::answer`]. It is JSON unless a header says otherwise.
     #[must_use]
     pub fn body(mut self, text: impl Into<Bytes>) -> Self {
-        if let Reply::Canned(_, headers, body) = &mut self.reply {
+        if let FaultEffect::Canned(_, headers, body) = &mut self.effect {
             *body = text.into();
             let json = HeaderValue::from_static("application/json; charset=utf-8");
             headers.entry(CONTENT_TYPE).or_insert(json);
@@ -212,7 +213,7 @@ impl Fault {
     /// The same with this header, for [`Fault::answer`]. One that is no valid header is left out.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        if let Reply::Canned(_, headers, _) = &mut self.reply
+        if let FaultEffect::Canned(_, headers, _) = &mut self.effect
             && let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse())
         {
             headers.insert(name, value);

@@ -3,26 +3,26 @@
 use std::sync::Arc;
 
 use super::Fault;
-use crate::guarded::Guarded;
-use crate::journal::Entry;
+use crate::journal::JournalEntry;
+use crate::locked::Locked;
 use crate::route::Route;
 
 /// Decides what goes wrong with a call.
-type Choose = Arc<dyn Fn(&Entry) -> Option<Fault> + Send + Sync>;
+type FaultChooser = Arc<dyn Fn(&JournalEntry) -> Option<Fault> + Send + Sync>;
 
 /// The faults of one emulator.
 #[derive(Debug)]
-pub(crate) struct Faults {
+pub(crate) struct FaultQueue {
     /// Those that wait, oldest first.
-    waiting: Guarded<Vec<(Route, Fault)>>,
+    waiting: Locked<Vec<(Route, Fault)>>,
     /// Asked when none waits.
-    choose: Guarded<Option<Choose>>,
+    choose: Locked<Option<FaultChooser>>,
 }
 
-impl Faults {
+impl FaultQueue {
     /// No faults.
     pub(crate) fn new() -> Self {
-        Self { waiting: Guarded::new(Vec::new()), choose: Guarded::new(None) }
+        Self { waiting: Locked::new(Vec::new()), choose: Locked::new(None) }
     }
 
     /// Adds a fault after those there are.
@@ -31,12 +31,12 @@ impl Faults {
     }
 
     /// Lets calls that no fault waits for go wrong as `choose` says.
-    pub(crate) fn choose_by(&self, choose: Choose) {
-        self.choose.with(|chosen_by| *chosen_by = Some(choose));
+    pub(crate) fn set_chooser(&self, choose: FaultChooser) {
+        self.choose.with(|chooser| *chooser = Some(choose));
     }
 
     /// The fault for a call: one that waits, else one that is chosen for it.
-    pub(crate) fn of(&self, call: &Entry) -> Option<Fault> {
+    pub(crate) fn fault_for(&self, call: &JournalEntry) -> Option<Fault> {
         self.take(call.route()).or_else(|| {
             let choose = self.choose.with(|choose| choose.clone())?;
             choose(call)
@@ -76,14 +76,14 @@ mod tests {
 
     #[test]
     fn faults_come_in_order_and_as_often_as_they_say() {
-        let faults = Faults::new();
+        let faults = FaultQueue::new();
         faults.add(Route::CreateUser, Fault::hang().times(2));
         faults.add(Route::CreateUser, Fault::close());
         faults.add(Route::Token, Fault::reset().always());
-        let replies: Vec<_> =
-            (0..4).map(|_| faults.take(Route::CreateUser).map(|fault| fault.reply)).collect();
-        let [hang, close] = [Fault::hang(), Fault::close()].map(|fault| Some(fault.reply));
-        assert_eq!(replies, [hang.clone(), hang, close, None]);
+        let effects: Vec<_> =
+            (0..4).map(|_| faults.take(Route::CreateUser).map(|fault| fault.effect)).collect();
+        let [hang, close] = [Fault::hang(), Fault::close()].map(|fault| Some(fault.effect));
+        assert_eq!(effects, [hang.clone(), hang, close, None]);
         for _ in 0..5 {
             assert!(faults.take(Route::Token).is_some());
         }
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn no_times_is_no_fault() {
-        let faults = Faults::new();
+        let faults = FaultQueue::new();
         faults.add(Route::Any, Fault::hang().times(0));
         assert!(faults.take(Route::Token).is_none());
     }

@@ -11,13 +11,13 @@ use crate::route::Route;
 /// The body of `POST /_emulator/faults`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Script {
+pub(crate) struct FaultScript {
     /// The calls it is for.
     route: Route,
     /// What goes wrong.
-    kind: Kind,
+    kind: FaultKind,
     /// For how many calls; one if left out.
-    times: Option<Times>,
+    times: Option<RepeatCount>,
     /// Whether the tenant does what it is asked first.
     after_acting: Option<bool>,
     /// How long nothing happens at all.
@@ -45,7 +45,7 @@ pub(crate) struct Script {
 /// What goes wrong, by the names of [`Fault`]'s constructors.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum FaultKind {
     /// [`Fault::answer`]
     Answer,
     /// [`Fault::html`]
@@ -75,38 +75,40 @@ enum Kind {
 /// For how many calls.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", untagged)]
-enum Times {
+enum RepeatCount {
     /// So many.
     Number(u32),
     /// Every one.
-    Word(Always),
+    Word(AlwaysWord),
 }
 
 /// The word `always`.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Always {
+enum AlwaysWord {
     /// Every call.
     Always,
 }
 
-impl Script {
+impl FaultScript {
     /// The calls and the fault it describes.
     pub(crate) fn into_fault(self) -> (Route, Fault) {
         let ms = |given: Option<u64>| Duration::from_millis(given.unwrap_or_default());
         let mut fault = match self.kind {
-            Kind::Answer => Fault::answer(self.status.unwrap_or(500)),
-            Kind::Html => Fault::html(self.status.unwrap_or(502)),
-            Kind::Delay => Fault::delay(Duration::ZERO),
-            Kind::Hang => Fault::hang(),
-            Kind::Close => Fault::close(),
-            Kind::Reset => Fault::reset(),
-            Kind::ActLater => Fault::act_later(ms(self.after_ms)),
-            Kind::Truncated => Fault::truncated(),
-            Kind::Slow => Fault::slow(self.bytes.unwrap_or(1), ms(self.pause_ms.or(Some(100)))),
-            Kind::Goaway => Fault::goaway(),
-            Kind::StreamReset => Fault::stream_reset(),
-            Kind::BlackHole => Fault::black_hole(),
+            FaultKind::Answer => Fault::answer(self.status.unwrap_or(500)),
+            FaultKind::Html => Fault::html(self.status.unwrap_or(502)),
+            FaultKind::Delay => Fault::delay(Duration::ZERO),
+            FaultKind::Hang => Fault::hang(),
+            FaultKind::Close => Fault::close(),
+            FaultKind::Reset => Fault::reset(),
+            FaultKind::ActLater => Fault::act_later(ms(self.after_ms)),
+            FaultKind::Truncated => Fault::truncated(),
+            FaultKind::Slow => {
+                Fault::slow(self.bytes.unwrap_or(1), ms(self.pause_ms.or(Some(100))))
+            }
+            FaultKind::Goaway => Fault::goaway(),
+            FaultKind::StreamReset => Fault::stream_reset(),
+            FaultKind::BlackHole => Fault::black_hole(),
         };
         for (name, value) in &self.headers {
             fault = fault.header(name, value);
@@ -126,8 +128,8 @@ impl Script {
         fault = fault.delayed(ms(self.delay_ms));
         let fault = match self.times {
             None => fault,
-            Some(Times::Number(calls)) => fault.times(calls),
-            Some(Times::Word(Always::Always)) => fault.always(),
+            Some(RepeatCount::Number(calls)) => fault.times(calls),
+            Some(RepeatCount::Word(AlwaysWord::Always)) => fault.always(),
         };
         (self.route, fault)
     }
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> (Route, Fault) {
-        serde_json::from_str::<Script>(json).unwrap().into_fault()
+        serde_json::from_str::<FaultScript>(json).unwrap().into_fault()
     }
 
     #[test]
@@ -165,6 +167,6 @@ mod tests {
     #[test]
     fn an_unknown_member_is_refused() {
         let json = r#"{"route":"token","kind":"hang","time":3}"#;
-        assert!(serde_json::from_str::<Script>(json).is_err());
+        assert!(serde_json::from_str::<FaultScript>(json).is_err());
     }
 }

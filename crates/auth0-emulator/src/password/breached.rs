@@ -3,6 +3,6 @@
 use crate::tenant::Tenant;
 
 /// Whether `password` is on the tenant's list.
-pub(crate) fn refuses(tenant: &Tenant, password: &str) -> bool {
+pub(crate) fn rejects(tenant: &Tenant, password: &str) -> bool {
     tenant.breached_passwords.iter().any(|known| known == password)
 }

@@ -8,16 +8,16 @@ const COMMON: &str = include_str!("common.txt");
 /// The dictionary setting of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Dictionary {
+pub struct DictionaryOptions {
     /// Whether the dictionary is on.
     pub active: bool,
     /// Words beside the built-in ones; the tenant allows 200.
     pub custom: Vec<String>,
 }
 
-impl Dictionary {
+impl DictionaryOptions {
     /// Whether `password` is, as a whole and in any case, one of the words.
-    pub(super) fn refuses(&self, password: &str) -> bool {
+    pub(super) fn rejects(&self, password: &str) -> bool {
         if !self.active {
             return false;
         }
@@ -33,15 +33,15 @@ mod tests {
 
     #[test]
     fn words_count_as_a_whole_and_in_any_case() {
-        let dictionary = Dictionary { active: true, custom: vec!["Acme2026!".to_owned()] };
-        assert!(dictionary.refuses("PassWord1"));
-        assert!(dictionary.refuses("ACME2026!"));
-        assert!(!dictionary.refuses("xPassword1"));
+        let dictionary = DictionaryOptions { active: true, custom: vec!["Acme2026!".to_owned()] };
+        assert!(dictionary.rejects("PassWord1"));
+        assert!(dictionary.rejects("ACME2026!"));
+        assert!(!dictionary.rejects("xPassword1"));
     }
 
     #[test]
     fn an_inactive_dictionary_refuses_nothing() {
-        assert!(!Dictionary::default().refuses("password"));
+        assert!(!DictionaryOptions::default().rejects("password"));
     }
 
     #[test]

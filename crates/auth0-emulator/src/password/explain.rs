@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::rules::{Rule, Set};
+use super::rules::{CharacterSet, PasswordRule};
 
-impl Set {
+impl CharacterSet {
     /// The kind's words and code.
     fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -16,7 +16,7 @@ impl Set {
     }
 }
 
-impl Rule {
+impl PasswordRule {
     /// The rule's sentence with `%d` and `%s` for its numbers, its code, and those numbers.
     fn words(&self) -> (&'static str, &'static str, Vec<Value>) {
         match self {
@@ -47,7 +47,7 @@ impl Rule {
     }
 
     /// The kinds the rule lists.
-    fn sets(&self) -> &[Set] {
+    fn sets(&self) -> &[CharacterSet] {
         match self {
             Self::Contains(sets) | Self::ContainsAtLeast(_, sets) => sets,
             Self::Length(_) | Self::IdenticalChars | Self::SequentialChars | Self::MaxBytes(_) => {
@@ -65,7 +65,7 @@ impl Rule {
                 members.insert("format".to_owned(), Value::from(format));
             }
             if !self.sets().is_empty() {
-                let item = |set: &Set| {
+                let item = |set: &CharacterSet| {
                     let (message, code) = set.words();
                     json!({ "message": message, "code": code, "verified": set.is_in(password) })
                 };
@@ -78,13 +78,13 @@ impl Rule {
 }
 
 /// The member `description` of a `PasswordStrengthError`.
-pub(crate) fn description(rules: &[Rule], password: &str) -> Value {
+pub(crate) fn description(rules: &[PasswordRule], password: &str) -> Value {
     let described: Vec<Value> = rules.iter().map(|rule| rule.described(password)).collect();
     json!({ "rules": described, "verified": rules.iter().all(|rule| rule.holds(password)) })
 }
 
 /// The member `policy` of a `PasswordStrengthError`: the rules as a list in Markdown.
-pub(crate) fn markdown(rules: &[Rule]) -> String {
+pub(crate) fn markdown(rules: &[PasswordRule]) -> String {
     let mut lines = Vec::new();
     for rule in rules {
         let (message, _, format) = rule.words();
@@ -109,7 +109,14 @@ mod tests {
 
     #[test]
     fn the_fair_policy_in_markdown() {
-        let rules = [Rule::Length(8), Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits])];
+        let rules = [
+            PasswordRule::Length(8),
+            PasswordRule::Contains(vec![
+                CharacterSet::Lower,
+                CharacterSet::Upper,
+                CharacterSet::Digits,
+            ]),
+        ];
         assert_eq!(
             markdown(&rules),
             "* At least 8 characters in length\n* Should contain:\n * lower case letters (a-z)\n \
@@ -119,7 +126,8 @@ mod tests {
 
     #[test]
     fn a_rule_says_which_of_its_items_hold() {
-        let rules = [Rule::ContainsAtLeast(2, vec![Set::Lower, Set::Digits])];
+        let rules =
+            [PasswordRule::ContainsAtLeast(2, vec![CharacterSet::Lower, CharacterSet::Digits])];
         assert_eq!(
             description(&rules, "abc"),
             json!({

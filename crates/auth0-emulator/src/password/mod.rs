@@ -6,24 +6,26 @@ mod explain;
 mod personal;
 mod policy;
 mod rules;
-mod text;
+mod stored_password;
 
 use serde_json::Value;
 
-pub use self::dictionary::Dictionary;
+pub use self::dictionary::DictionaryOptions;
 pub(crate) use self::explain::{description, markdown};
-pub use self::policy::{CharacterType, Complexity, Flexible, Policy, ProfileData, Switch};
-pub use self::policy::{CharacterTypeRule, MaxLengthExceeded};
-pub(crate) use self::rules::Rule;
-pub(crate) use self::text::Plain;
+pub use self::policy::{
+    CharacterKind, ComplexityOptions, PasswordOptions, PolicyPreset, ProfileDataOptions, Switch,
+};
+pub use self::policy::{CharacterKindRule, MaxLengthExceeded};
+pub(crate) use self::rules::PasswordRule;
+pub(crate) use self::stored_password::StoredPassword;
 
 use crate::tenant::Tenant;
 
 /// Why a password is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum PasswordRejection {
     /// The policy's rules, at least one of which it does not keep.
-    Weak(Vec<Rule>),
+    Weak(Vec<PasswordRule>),
     /// It is a common word.
     Common,
     /// It contains something about the person.
@@ -32,7 +34,7 @@ pub(crate) enum Refusal {
     Breached,
 }
 
-impl Refusal {
+impl PasswordRejection {
     /// The error's name, as both APIs write it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -63,19 +65,19 @@ pub(crate) fn check(
     tenant: &Tenant,
     password: &str,
     profile: &serde_json::Map<String, Value>,
-) -> Result<(), Refusal> {
+) -> Result<(), PasswordRejection> {
     let rules = policy::rules(tenant);
     if !rules.iter().all(|rule| rule.holds(password)) {
-        return Err(Refusal::Weak(rules));
+        return Err(PasswordRejection::Weak(rules));
     }
-    if policy::dictionary(tenant).refuses(password) {
-        return Err(Refusal::Common);
+    if policy::dictionary(tenant).rejects(password) {
+        return Err(PasswordRejection::Common);
     }
-    if personal::refuses(tenant, password, profile) {
-        return Err(Refusal::Personal);
+    if personal::rejects(tenant, password, profile) {
+        return Err(PasswordRejection::Personal);
     }
-    if breached::refuses(tenant, password) {
-        return Err(Refusal::Breached);
+    if breached::rejects(tenant, password) {
+        return Err(PasswordRejection::Breached);
     }
     Ok(())
 }

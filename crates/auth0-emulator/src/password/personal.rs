@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::policy::ProfileData;
+use super::policy::ProfileDataOptions;
 use crate::tenant::Tenant;
 
 /// The members the legacy check looks at. Given and family name are not among them.
@@ -17,10 +17,10 @@ const LEGACY_FIELDS: [&str; 7] = [
 ];
 
 /// Whether the tenant refuses `password` for the person of `profile`.
-pub(super) fn refuses(tenant: &Tenant, password: &str, profile: &Map<String, Value>) -> bool {
+pub(super) fn rejects(tenant: &Tenant, password: &str, profile: &Map<String, Value>) -> bool {
     let own = match &tenant.password_options {
-        Some(flexible) => flexible.profile_data.clone(),
-        None => ProfileData { active: tenant.no_personal_info, blocked_fields: Vec::new() },
+        Some(options) => options.profile_data.clone(),
+        None => ProfileDataOptions { active: tenant.no_personal_info, blocked_fields: Vec::new() },
     };
     if !own.active {
         return false;
@@ -55,7 +55,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::password::Flexible;
+    use crate::password::PasswordOptions;
 
     fn profile() -> Map<String, Value> {
         let profile = json!({
@@ -75,22 +75,22 @@ mod tests {
             ("augusta", false),
             ("example.com", false),
         ] {
-            assert_eq!(refuses(&tenant, password, &profile()), refused, "{password}");
+            assert_eq!(rejects(&tenant, password, &profile()), refused, "{password}");
         }
     }
 
     #[test]
     fn it_is_off_unless_switched_on() {
-        assert!(!refuses(&Tenant::default(), "ada.l", &profile()));
+        assert!(!rejects(&Tenant::default(), "ada.l", &profile()));
     }
 
     #[test]
     fn a_flexible_policy_names_its_own_members() {
         let profile_data =
-            ProfileData { active: true, blocked_fields: vec!["given_name".to_owned()] };
-        let flexible = Flexible { profile_data, ..Flexible::default() };
-        let tenant = Tenant { password_options: Some(flexible), ..Tenant::default() };
-        assert!(refuses(&tenant, "augusta1", &profile()));
-        assert!(!refuses(&tenant, "lovelace", &profile()));
+            ProfileDataOptions { active: true, blocked_fields: vec!["given_name".to_owned()] };
+        let options = PasswordOptions { profile_data, ..PasswordOptions::default() };
+        let tenant = Tenant { password_options: Some(options), ..Tenant::default() };
+        assert!(rejects(&tenant, "augusta1", &profile()));
+        assert!(!rejects(&tenant, "lovelace", &profile()));
     }
 }

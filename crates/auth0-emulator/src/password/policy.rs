@@ -2,19 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dictionary::Dictionary;
-use super::rules::{Rule, Set};
+use super::dictionary::DictionaryOptions;
+use super::rules::{CharacterSet, PasswordRule};
 use crate::tenant::Tenant;
 
 /// The kinds in the order the presets name them.
-const ALL_SETS: [Set; 4] = [Set::Lower, Set::Upper, Set::Digits, Set::Special];
+const ALL_SETS: [CharacterSet; 4] =
+    [CharacterSet::Lower, CharacterSet::Upper, CharacterSet::Digits, CharacterSet::Special];
 /// How many bytes of a password the tenant's hash function reads.
 const HASHED_BYTES: usize = 72;
 
 /// A preset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Policy {
+pub enum PolicyPreset {
     /// Not empty.
     None,
     /// Six characters.
@@ -28,7 +29,7 @@ pub enum Policy {
     Excellent,
 }
 
-impl Policy {
+impl PolicyPreset {
     /// The name Lock and the connections API know it by.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -41,17 +42,24 @@ impl Policy {
     }
 
     /// Its rules, with another least length if one is set.
-    fn rules(self, min_length: Option<usize>) -> Vec<Rule> {
-        let length = |usual| Rule::Length(min_length.unwrap_or(usual));
-        let three_of_four = || Rule::ContainsAtLeast(3, ALL_SETS.to_vec());
+    fn rules(self, min_length: Option<usize>) -> Vec<PasswordRule> {
+        let length = |usual| PasswordRule::Length(min_length.unwrap_or(usual));
+        let three_of_four = || PasswordRule::ContainsAtLeast(3, ALL_SETS.to_vec());
         match self {
             Self::None => vec![length(1)],
             Self::Low => vec![length(6)],
             Self::Fair => {
-                vec![length(8), Rule::Contains(vec![Set::Lower, Set::Upper, Set::Digits])]
+                vec![
+                    length(8),
+                    PasswordRule::Contains(vec![
+                        CharacterSet::Lower,
+                        CharacterSet::Upper,
+                        CharacterSet::Digits,
+                    ]),
+                ]
             }
             Self::Good => vec![length(8), three_of_four()],
-            Self::Excellent => vec![length(10), three_of_four(), Rule::IdenticalChars],
+            Self::Excellent => vec![length(10), three_of_four(), PasswordRule::IdenticalChars],
         }
     }
 }
@@ -59,25 +67,25 @@ impl Policy {
 /// `connection.options.password_options`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Flexible {
+pub struct PasswordOptions {
     /// What the password is made of.
-    pub complexity: Complexity,
+    pub complexity: ComplexityOptions,
     /// Common passwords.
-    pub dictionary: Dictionary,
+    pub dictionary: DictionaryOptions,
     /// Personal information.
-    pub profile_data: ProfileData,
+    pub profile_data: ProfileDataOptions,
 }
 
 /// What a password of a flexible policy is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Complexity {
+pub struct ComplexityOptions {
     /// The least length, 1 to 72.
     pub min_length: Option<usize>,
     /// The kinds of character it needs.
-    pub character_types: Vec<CharacterType>,
+    pub character_types: Vec<CharacterKind>,
     /// How many of them.
-    pub character_type_rule: CharacterTypeRule,
+    pub character_type_rule: CharacterKindRule,
     /// Whether a character may stand more than twice in a row.
     pub identical_characters: Switch,
     /// Whether more than two may follow one another.
@@ -89,7 +97,7 @@ pub struct Complexity {
 /// A kind of character, in the words of the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CharacterType {
+pub enum CharacterKind {
     /// `a` to `z`.
     Lowercase,
     /// `A` to `Z`.
@@ -103,7 +111,7 @@ pub enum CharacterType {
 /// How many of the kinds a password needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CharacterTypeRule {
+pub enum CharacterKindRule {
     /// All that are listed.
     #[default]
     All,
@@ -136,60 +144,60 @@ pub enum MaxLengthExceeded {
 /// Which members of the profile may not be in a password.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct ProfileData {
+pub struct ProfileDataOptions {
     /// Whether the check is on.
     pub active: bool,
     /// The members, at most twelve; those of the legacy check if there are none.
     pub blocked_fields: Vec<String>,
 }
 
-impl Complexity {
+impl ComplexityOptions {
     /// Its rules, in the order the tenant explains them.
-    fn rules(&self) -> Vec<Rule> {
+    fn rules(&self) -> Vec<PasswordRule> {
         let mut rules = Vec::new();
-        rules.extend(self.min_length.map(Rule::Length));
-        if self.character_type_rule == CharacterTypeRule::ThreeOfFour {
-            rules.push(Rule::ContainsAtLeast(3, ALL_SETS.to_vec()));
+        rules.extend(self.min_length.map(PasswordRule::Length));
+        if self.character_type_rule == CharacterKindRule::ThreeOfFour {
+            rules.push(PasswordRule::ContainsAtLeast(3, ALL_SETS.to_vec()));
         } else if !self.character_types.is_empty() {
-            let wanted = |set: &Set| self.character_types.iter().any(|t| t.set() == *set);
-            rules.push(Rule::Contains(ALL_SETS.into_iter().filter(wanted).collect()));
+            let wanted = |set: &CharacterSet| self.character_types.iter().any(|t| t.set() == *set);
+            rules.push(PasswordRule::Contains(ALL_SETS.into_iter().filter(wanted).collect()));
         }
         if self.identical_characters == Switch::Block {
-            rules.push(Rule::IdenticalChars);
+            rules.push(PasswordRule::IdenticalChars);
         }
         if self.sequential_characters == Switch::Block {
-            rules.push(Rule::SequentialChars);
+            rules.push(PasswordRule::SequentialChars);
         }
         if self.max_length_exceeded == MaxLengthExceeded::Error {
-            rules.push(Rule::MaxBytes(HASHED_BYTES));
+            rules.push(PasswordRule::MaxBytes(HASHED_BYTES));
         }
         rules
     }
 }
 
-impl CharacterType {
+impl CharacterKind {
     /// The characters of the kind.
-    fn set(self) -> Set {
+    fn set(self) -> CharacterSet {
         match self {
-            Self::Lowercase => Set::Lower,
-            Self::Uppercase => Set::Upper,
-            Self::Number => Set::Digits,
-            Self::Special => Set::Special,
+            Self::Lowercase => CharacterSet::Lower,
+            Self::Uppercase => CharacterSet::Upper,
+            Self::Number => CharacterSet::Digits,
+            Self::Special => CharacterSet::Special,
         }
     }
 }
 
 /// The rules of the tenant's connection.
-pub(super) fn rules(tenant: &Tenant) -> Vec<Rule> {
+pub(super) fn rules(tenant: &Tenant) -> Vec<PasswordRule> {
     match &tenant.password_options {
-        Some(flexible) => flexible.complexity.rules(),
+        Some(options) => options.complexity.rules(),
         None => tenant.policy.rules(tenant.min_length),
     }
 }
 
 /// The dictionary of the tenant's connection.
-pub(super) fn dictionary(tenant: &Tenant) -> &Dictionary {
-    tenant.password_options.as_ref().map_or(&tenant.dictionary, |flexible| &flexible.dictionary)
+pub(super) fn dictionary(tenant: &Tenant) -> &DictionaryOptions {
+    tenant.password_options.as_ref().map_or(&tenant.dictionary, |options| &options.dictionary)
 }
 
 #[cfg(test)]
@@ -203,17 +211,17 @@ mod tests {
     #[test]
     fn each_preset_draws_its_own_line() {
         for (policy, password, accepted) in [
-            (Policy::None, "a", true),
-            (Policy::Low, "aaaaa", false),
-            (Policy::Low, "aaaaaa", true),
-            (Policy::Fair, "abcdefg1!", false),
-            (Policy::Fair, "Abcdefg1", true),
-            (Policy::Good, "Abcdefg!", true),
-            (Policy::Good, "abcdefg!", false),
-            (Policy::Good, "Abcde1!", false),
-            (Policy::Excellent, "Abcdefgh1", false),
-            (Policy::Excellent, "Abcdefghi1", true),
-            (Policy::Excellent, "Abcdefghhh1", false),
+            (PolicyPreset::None, "a", true),
+            (PolicyPreset::Low, "aaaaa", false),
+            (PolicyPreset::Low, "aaaaaa", true),
+            (PolicyPreset::Fair, "abcdefg1!", false),
+            (PolicyPreset::Fair, "Abcdefg1", true),
+            (PolicyPreset::Good, "Abcdefg!", true),
+            (PolicyPreset::Good, "abcdefg!", false),
+            (PolicyPreset::Good, "Abcde1!", false),
+            (PolicyPreset::Excellent, "Abcdefgh1", false),
+            (PolicyPreset::Excellent, "Abcdefghi1", true),
+            (PolicyPreset::Excellent, "Abcdefghhh1", false),
         ] {
             let tenant = Tenant { policy, ..Tenant::default() };
             assert_eq!(accepts(&tenant, password), accepted, "{policy:?} {password}");
@@ -222,21 +230,21 @@ mod tests {
 
     #[test]
     fn a_least_length_replaces_the_presets_own() {
-        let tenant = Tenant { policy: Policy::Low, min_length: Some(3), ..Tenant::default() };
+        let tenant = Tenant { policy: PolicyPreset::Low, min_length: Some(3), ..Tenant::default() };
         assert!(accepts(&tenant, "abc") && !accepts(&tenant, "ab"));
     }
 
     #[test]
     fn a_flexible_policy_replaces_the_preset() {
-        let complexity = Complexity {
+        let complexity = ComplexityOptions {
             min_length: Some(4),
-            character_types: vec![CharacterType::Number, CharacterType::Lowercase],
+            character_types: vec![CharacterKind::Number, CharacterKind::Lowercase],
             sequential_characters: Switch::Block,
             max_length_exceeded: MaxLengthExceeded::Error,
-            ..Complexity::default()
+            ..ComplexityOptions::default()
         };
-        let flexible = Flexible { complexity, ..Flexible::default() };
-        let tenant = Tenant { password_options: Some(flexible), ..Tenant::default() };
+        let options = PasswordOptions { complexity, ..PasswordOptions::default() };
+        let tenant = Tenant { password_options: Some(options), ..Tenant::default() };
         assert!(accepts(&tenant, "aax1"));
         assert!(!accepts(&tenant, "aaxy"), "no digit");
         assert!(!accepts(&tenant, "123x"), "a sequence");

@@ -5,7 +5,7 @@ const LONGEST_RUN: usize = 2;
 
 /// A kind of character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Set {
+pub(crate) enum CharacterSet {
     /// `a` to `z`.
     Lower,
     /// `A` to `Z`.
@@ -16,7 +16,7 @@ pub(crate) enum Set {
     Special,
 }
 
-impl Set {
+impl CharacterSet {
     /// Whether `password` has a character of this kind.
     pub(super) fn is_in(self, password: &str) -> bool {
         password.chars().any(|c| match self {
@@ -30,13 +30,13 @@ impl Set {
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Rule {
+pub(crate) enum PasswordRule {
     /// At least so many UTF-16 units.
     Length(usize),
     /// A character of each kind.
-    Contains(Vec<Set>),
+    Contains(Vec<CharacterSet>),
     /// Characters of at least so many of these kinds.
-    ContainsAtLeast(usize, Vec<Set>),
+    ContainsAtLeast(usize, Vec<CharacterSet>),
     /// No character more than twice in a row.
     IdenticalChars,
     /// No more than two letters or digits in a row that follow one another.
@@ -45,7 +45,7 @@ pub(crate) enum Rule {
     MaxBytes(usize),
 }
 
-impl Rule {
+impl PasswordRule {
     /// Whether `password` keeps the rule.
     pub(crate) fn holds(&self, password: &str) -> bool {
         if password.is_empty() {
@@ -114,21 +114,29 @@ mod tests {
 
     #[test]
     fn length_counts_utf16_units() {
-        assert!(Rule::Length(2).holds("😀"));
-        assert!(!Rule::Length(3).holds("😀"));
+        assert!(PasswordRule::Length(2).holds("😀"));
+        assert!(!PasswordRule::Length(3).holds("😀"));
     }
 
     #[test]
     fn only_ascii_counts_as_a_kind() {
-        assert!(!Set::Upper.is_in("Ä") && !Set::Lower.is_in("ä") && !Set::Special.is_in("§"));
-        assert!(Set::Special.is_in(" ") && Set::Special.is_in("~") && Set::Digits.is_in("a7"));
-        assert!(!Set::Digits.is_in("٣"));
+        assert!(
+            !CharacterSet::Upper.is_in("Ä")
+                && !CharacterSet::Lower.is_in("ä")
+                && !CharacterSet::Special.is_in("§")
+        );
+        assert!(
+            CharacterSet::Special.is_in(" ")
+                && CharacterSet::Special.is_in("~")
+                && CharacterSet::Digits.is_in("a7")
+        );
+        assert!(!CharacterSet::Digits.is_in("٣"));
     }
 
     #[test]
     fn a_third_in_a_row_breaks_the_rule() {
-        assert!(Rule::IdenticalChars.holds("aabbaa"));
-        assert!(!Rule::IdenticalChars.holds("baaab"));
+        assert!(PasswordRule::IdenticalChars.holds("aabbaa"));
+        assert!(!PasswordRule::IdenticalChars.holds("baaab"));
     }
 
     #[test]
@@ -143,13 +151,13 @@ mod tests {
             ("yzA", true),
             ("89a", true),
         ] {
-            assert_eq!(Rule::SequentialChars.holds(password), allowed, "{password}");
+            assert_eq!(PasswordRule::SequentialChars.holds(password), allowed, "{password}");
         }
     }
 
     #[test]
     fn the_greatest_length_is_in_bytes() {
-        assert!(Rule::MaxBytes(72).holds(&"ä".repeat(36)));
-        assert!(!Rule::MaxBytes(72).holds(&"ä".repeat(37)));
+        assert!(PasswordRule::MaxBytes(72).holds(&"ä".repeat(36)));
+        assert!(!PasswordRule::MaxBytes(72).holds(&"ä".repeat(37)));
     }
 }

@@ -6,18 +6,18 @@ use super::{email, kind, uri};
 
 /// One member.
 #[derive(Debug)]
-pub(super) struct Field {
+pub(super) struct SchemaField {
     /// Its name.
     pub(super) name: &'static str,
     /// Its description, without the last full stop.
     pub(super) description: &'static str,
     /// What its value must be.
-    rule: Rule,
+    rule: FieldRule,
 }
 
 /// What a value must be.
 #[derive(Debug)]
-enum Rule {
+enum FieldRule {
     /// Text of so many code points.
     Text(usize, usize),
     /// An e-mail address.
@@ -35,80 +35,84 @@ enum Rule {
 }
 
 /// Every member the schema knows.
-pub(super) const FIELDS: &[Field] = &[
-    of("email", Rule::Email, "The user's email"),
-    of("phone_number", Rule::Phone, "The user's phone number (following the E.164 recommendation)"),
-    of(
+pub(super) const FIELDS: &[SchemaField] = &[
+    field("email", FieldRule::Email, "The user's email"),
+    field(
+        "phone_number",
+        FieldRule::Phone,
+        "The user's phone number (following the E.164 recommendation)",
+    ),
+    field(
         "user_metadata",
-        Rule::Object,
+        FieldRule::Object,
         "Data related to the user that does not affect the application's core functionality",
     ),
-    of(
+    field(
         "blocked",
-        Rule::Flag,
+        FieldRule::Flag,
         "Whether this user was blocked by an administrator (true) or not (false)",
     ),
-    of(
+    field(
         "email_verified",
-        Rule::Flag,
+        FieldRule::Flag,
         "Whether this email address is verified (true) or unverified (false). User will receive a \
          verification email after creation if `email_verified` is false or not specified",
     ),
-    of(
+    field(
         "phone_verified",
-        Rule::Flag,
+        FieldRule::Flag,
         "Whether this phone number has been verified (true) or not (false)",
     ),
-    of(
+    field(
         "app_metadata",
-        Rule::Object,
+        FieldRule::Object,
         "Data related to the user that does affect the application's core functionality",
     ),
-    of("given_name", Rule::Text(1, 150), "The user's given name(s)"),
-    of("family_name", Rule::Text(1, 150), "The user's family name(s)"),
-    of("name", Rule::Text(1, 300), "The user's full name"),
-    of("nickname", Rule::Text(1, 300), "The user's nickname"),
-    of("picture", Rule::Uri, "A URI pointing to the user's picture"),
-    of("user_id", Rule::Id, "The external user's id provided by the identity provider"),
-    of(
+    field("given_name", FieldRule::Text(1, 150), "The user's given name(s)"),
+    field("family_name", FieldRule::Text(1, 150), "The user's family name(s)"),
+    field("name", FieldRule::Text(1, 300), "The user's full name"),
+    field("nickname", FieldRule::Text(1, 300), "The user's nickname"),
+    field("picture", FieldRule::Uri, "A URI pointing to the user's picture"),
+    field("user_id", FieldRule::Id, "The external user's id provided by the identity provider"),
+    field(
         "connection",
-        Rule::Text(1, usize::MAX),
+        FieldRule::Text(1, usize::MAX),
         "Name of the connection this user should be created in",
     ),
-    of(
+    field(
         "password",
-        Rule::Text(1, usize::MAX),
+        FieldRule::Text(1, usize::MAX),
         "Initial password for this user. Only valid for auth0 connection strategy",
     ),
-    of(
+    field(
         "verify_email",
-        Rule::Flag,
+        FieldRule::Flag,
         "Whether the user will receive a verification email after creation (true) or no email \
          (false). Overrides behavior of `email_verified` parameter",
     ),
-    of(
+    field(
         "username",
-        Rule::Text(1, 128),
+        FieldRule::Text(1, 128),
         "The user's username. Only valid if the connection requires a username",
     ),
 ];
 
 /// A field; a function only to keep the table readable.
-const fn of(name: &'static str, rule: Rule, description: &'static str) -> Field {
-    Field { name, description, rule }
+const fn field(name: &'static str, rule: FieldRule, description: &'static str) -> SchemaField {
+    SchemaField { name, description, rule }
 }
 
-impl Field {
+impl SchemaField {
     /// Whether the value is a switch.
     pub(super) fn is_flag(&self) -> bool {
-        matches!(self.rule, Rule::Flag)
+        matches!(self.rule, FieldRule::Flag)
     }
 
     /// What is wrong with `value`, without the frame of the message.
     pub(super) fn errors(&self, value: &Value) -> Vec<String> {
         let expected = match self.rule {
-            Rule::Flag => "boolean",
-            Rule::Object => "object",
+            FieldRule::Flag => "boolean",
+            FieldRule::Object => "object",
             _ => "string",
         };
         let found = kind::name(value);
@@ -119,17 +123,17 @@ impl Field {
             return Vec::new();
         };
         match self.rule {
-            Rule::Text(least, most) => length_error(text, least, most).into_iter().collect(),
-            Rule::Email => format_error(text, "email", email::is_email(text)),
-            Rule::Uri => format_error(text, "strict-uri", uri::is_url(text)),
-            Rule::Phone => pattern_error(text, r"^\+[0-9]{1,15}$", is_phone(text)),
-            Rule::Id => {
+            FieldRule::Text(least, most) => length_error(text, least, most).into_iter().collect(),
+            FieldRule::Email => format_error(text, "email", email::is_email(text)),
+            FieldRule::Uri => format_error(text, "strict-uri", uri::is_url(text)),
+            FieldRule::Phone => pattern_error(text, r"^\+[0-9]{1,15}$", is_phone(text)),
+            FieldRule::Id => {
                 let mut errors: Vec<String> = length_error(text, 0, 255).into_iter().collect();
                 let solid = !text.contains(super::host::is_js_space);
                 errors.extend(pattern_error(text, r"^\S*$", solid));
                 errors
             }
-            Rule::Flag | Rule::Object => Vec::new(),
+            FieldRule::Flag | FieldRule::Object => Vec::new(),
         }
     }
 }

@@ -9,8 +9,8 @@ mod uri;
 
 use serde_json::Value;
 
-use self::field::{FIELDS, Field};
-use crate::body::{Body, Members};
+use self::field::{FIELDS, SchemaField};
+use crate::body::{BodyMembers, ParsedBody};
 
 /// The words before each error.
 const CONTEXT: &str = "Payload validation error:";
@@ -22,16 +22,16 @@ const SEPARATOR: &str = " (also) ";
 /// # Errors
 ///
 /// One message with all that is wrong with it.
-pub(crate) fn check(body: &Body) -> Result<&Members, String> {
+pub(crate) fn check(body: &ParsedBody) -> Result<&BodyMembers, String> {
     let errors = match body {
-        Body::Members(members) => errors_of(members),
-        Body::Other(value) => {
+        ParsedBody::Object(members) => errors_of(members),
+        ParsedBody::Other(value) => {
             let found = kind::name(value);
             vec![about_body(&format!("Expected type object but found type {found}"))]
         }
     };
     match body {
-        Body::Members(members) if errors.is_empty() => Ok(members),
+        ParsedBody::Object(members) if errors.is_empty() => Ok(members),
         _ => Err(errors.join(SEPARATOR)),
     }
 }
@@ -43,7 +43,7 @@ pub(crate) fn missing(name: &str) -> String {
 
 /// Everything wrong with the members, each error once. The validator names what is missing, then
 /// what is unknown in the body's order, and then walks the members from the last to the first.
-fn errors_of(members: &Members) -> Vec<String> {
+fn errors_of(members: &BodyMembers) -> Vec<String> {
     let mut errors = Vec::new();
     if members.get("connection").is_none() {
         errors.push(missing("connection"));
@@ -66,7 +66,7 @@ fn errors_of(members: &Members) -> Vec<String> {
 }
 
 /// The field of that name.
-fn field(name: &str) -> Option<&'static Field> {
+fn field(name: &str) -> Option<&'static SchemaField> {
     FIELDS.iter().find(|field| field.name == name)
 }
 
@@ -76,16 +76,18 @@ fn about_body(error: &str) -> String {
 }
 
 /// An error about one field.
-fn about_field(field: &Field, error: &str) -> String {
+fn about_field(field: &SchemaField, error: &str) -> String {
     format!("{CONTEXT} '{error}' on property {} ({}).", field.name, field.description)
 }
 
 /// Turns the words `true` and `false` of a form into the switches a schema of switches asks for.
-pub(crate) fn with_switches(members: Members) -> Members {
-    members.map(|name, value| match (field(name).is_some_and(Field::is_flag), value.as_str()) {
-        (true, Some("true")) => Value::Bool(true),
-        (true, Some("false")) => Value::Bool(false),
-        _ => value,
+pub(crate) fn with_switches(members: BodyMembers) -> BodyMembers {
+    members.map(|name, value| {
+        match (field(name).is_some_and(SchemaField::is_flag), value.as_str()) {
+            (true, Some("true")) => Value::Bool(true),
+            (true, Some("false")) => Value::Bool(false),
+            _ => value,
+        }
     })
 }
 

@@ -7,24 +7,24 @@ use std::time::Duration;
 
 use http::header::{DATE, HeaderValue};
 
-use crate::answer::Answer;
 use crate::api;
-use crate::fault::{Act, Fault, Gate, Reply};
-use crate::journal::Entry;
-use crate::rate::Verdict;
+use crate::fault::{ActTiming, Fault, FaultEffect, Gate};
+use crate::journal::JournalEntry;
+use crate::rate::RateDecision;
+use crate::response::TenantResponse;
 use crate::route::Route;
+use crate::state::{Call, EmulatorState};
 use crate::tasks::Tasks;
-use crate::world::{Call, World};
 
 /// What the client is to see.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum Delivery {
     /// An answer.
-    Answer(Answer),
+    Complete(TenantResponse),
     /// Half an answer.
-    Truncated(Answer),
+    Truncated(TenantResponse),
     /// An answer, so many bytes at a time with a pause after each.
-    Slow(Answer, usize, Duration),
+    Slow(TenantResponse, usize, Duration),
     /// Nothing.
     Hang,
     /// The end of the connection.
@@ -39,21 +39,23 @@ pub(super) enum Outcome {
     BlackHole,
 }
 
-impl Outcome {
+impl Delivery {
     /// The status the client sees, if it sees one.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
-            Self::Answer(answer) | Self::Truncated(answer) | Self::Slow(answer, ..) => {
-                Some(answer.status.as_u16())
+            Self::Complete(response) | Self::Truncated(response) | Self::Slow(response, ..) => {
+                Some(response.status.as_u16())
             }
             _ => None,
         }
     }
 
     /// The answer the client sees, whole or in part, if it sees one.
-    fn answer_mut(&mut self) -> Option<&mut Answer> {
+    fn response_mut(&mut self) -> Option<&mut TenantResponse> {
         match self {
-            Self::Answer(answer) | Self::Truncated(answer) | Self::Slow(answer, ..) => Some(answer),
+            Self::Complete(response) | Self::Truncated(response) | Self::Slow(response, ..) => {
+                Some(response)
+            }
             _ => None,
         }
     }
@@ -61,39 +63,39 @@ impl Outcome {
 
 /// A call that has arrived.
 #[derive(Debug)]
-pub(super) struct Arrived {
+pub(super) struct ReceivedCall {
     /// The emulator.
-    pub(super) world: Arc<World>,
+    pub(super) state: Arc<EmulatorState>,
     /// Its tasks.
     pub(super) tasks: Tasks,
     /// The request.
-    pub(super) entry: Entry,
+    pub(super) entry: JournalEntry,
     /// The address that was asked.
     pub(super) base: String,
 }
 
-impl Arrived {
+impl ReceivedCall {
     /// Goes through with the call.
-    pub(super) async fn outcome(self) -> Outcome {
-        let world = Arc::clone(&self.world);
-        let date = || HeaderValue::from_str(&world.clock.http_date()).ok();
-        let mut outcome = self.undated_outcome().await;
-        if let (Some(answer), Some(date)) = (outcome.answer_mut(), date()) {
+    pub(super) async fn delivery(self) -> Delivery {
+        let state = Arc::clone(&self.state);
+        let date = || HeaderValue::from_str(&state.clock.http_date()).ok();
+        let mut delivery = self.undated_delivery().await;
+        if let (Some(response), Some(date)) = (delivery.response_mut(), date()) {
             // By the tenant's clock, unless a fault gave the answer a date of its own.
-            answer.headers.entry(DATE).or_insert(date);
+            response.headers.entry(DATE).or_insert(date);
         }
-        outcome
+        delivery
     }
 
-    async fn undated_outcome(self) -> Outcome {
+    async fn undated_delivery(self) -> Delivery {
         let route = self.entry.route();
-        let fault = self.world.faults.of(&self.entry);
+        let fault = self.state.faults.fault_for(&self.entry);
         // A limiter counts a call when it arrives, not when it is done.
-        let verdict = self.counts(fault.as_ref()).then(|| self.call(None).take_permit());
-        let mut wait = self.world.dice.delay(self.world.tenant().latency, route);
-        let Some(Fault { delay, gate, act, reply, .. }) = fault else {
+        let decision = self.is_rate_limited(fault.as_ref()).then(|| self.call(None).take_permit());
+        let mut wait = self.state.latency_rng.delay(self.state.tenant().latency, route);
+        let Some(Fault { delay, gate, act, effect, .. }) = fault else {
             pause(wait).await;
-            return Outcome::Answer(self.act(verdict));
+            return Delivery::Complete(self.act(decision));
         };
         wait += delay;
         let held = gate.as_ref().map(Gate::enter);
@@ -101,41 +103,41 @@ impl Arrived {
         if let Some(held) = &held {
             held.pass().await;
         }
-        let usual = match act {
-            Act::Never => None,
-            Act::First => Some(self.act(verdict)),
-            Act::Later(after) => {
+        let response = match act {
+            ActTiming::Never => None,
+            ActTiming::BeforeResponse => Some(self.act(decision)),
+            ActTiming::Later(after) => {
                 let tasks = self.tasks.clone();
                 drop(tasks.spawn(async move {
                     pause(after).await;
-                    self.act(verdict);
+                    self.act(decision);
                     drop(held);
                 }));
                 None
             }
         };
-        seen(reply, usual)
+        delivery(effect, response)
     }
 
     /// Whether the call takes a permit of the rate limit: one that is never acted on takes none.
-    fn counts(&self, fault: Option<&Fault>) -> bool {
+    fn is_rate_limited(&self, fault: Option<&Fault>) -> bool {
         let route = self.entry.route();
         let limited = route.is_management() || matches!(route, Route::Token | Route::Signup);
-        limited && fault.is_none_or(|fault| !matches!(fault.act, Act::Never))
+        limited && fault.is_none_or(|fault| !matches!(fault.act, ActTiming::Never))
     }
 
     /// Does what is asked.
-    fn act(&self, verdict: Option<Verdict>) -> Answer {
-        api::answer(&self.call(verdict))
+    fn act(&self, decision: Option<RateDecision>) -> TenantResponse {
+        api::respond(&self.call(decision))
     }
 
-    fn call(&self, verdict: Option<Verdict>) -> Call<'_> {
+    fn call(&self, decision: Option<RateDecision>) -> Call<'_> {
         Call {
-            world: &self.world,
-            tenant: self.world.tenant(),
+            state: &self.state,
+            tenant: self.state.tenant(),
             entry: &self.entry,
             base: &self.base,
-            verdict,
+            decision,
         }
     }
 }
@@ -147,22 +149,23 @@ async fn pause(time: Duration) {
     }
 }
 
-/// What the client sees of `usual`, the answer there is if the call was acted on.
-fn seen(reply: Reply, usual: Option<Answer>) -> Outcome {
-    match (reply, usual) {
-        (Reply::Usual, Some(answer)) => Outcome::Answer(answer),
-        (Reply::Truncated, Some(answer)) => Outcome::Truncated(answer),
-        (Reply::Slow(bytes, pause), Some(answer)) => Outcome::Slow(answer, bytes, pause),
-        (Reply::Canned(status, headers, body), _) => {
-            Outcome::Answer(Answer { status, headers, body })
+/// What the client sees of `response`, the answer there is if the call was acted on.
+fn delivery(effect: FaultEffect, response: Option<TenantResponse>) -> Delivery {
+    match (effect, response) {
+        (FaultEffect::Normal, Some(response)) => Delivery::Complete(response),
+        (FaultEffect::Truncated, Some(response)) => Delivery::Truncated(response),
+        (FaultEffect::Slow(bytes, pause), Some(response)) => Delivery::Slow(response, bytes, pause),
+        (FaultEffect::Canned(status, headers, body), _) => {
+            Delivery::Complete(TenantResponse { status, headers, body })
         }
-        (Reply::Close, _) => Outcome::Close,
-        (Reply::Reset, _) => Outcome::Reset,
-        (Reply::GoAway(code), _) => Outcome::GoAway(code),
-        (Reply::StreamReset(code), _) => Outcome::StreamReset(code),
-        (Reply::BlackHole, _) => Outcome::BlackHole,
-        (Reply::Hang, _) | (Reply::Usual | Reply::Truncated | Reply::Slow(..), None) => {
-            Outcome::Hang
+        (FaultEffect::Close, _) => Delivery::Close,
+        (FaultEffect::Reset, _) => Delivery::Reset,
+        (FaultEffect::GoAway(code), _) => Delivery::GoAway(code),
+        (FaultEffect::StreamReset(code), _) => Delivery::StreamReset(code),
+        (FaultEffect::BlackHole, _) => Delivery::BlackHole,
+        (FaultEffect::Hang, _)
+        | (FaultEffect::Normal | FaultEffect::Truncated | FaultEffect::Slow(..), None) => {
+            Delivery::Hang
         }
     }
 }

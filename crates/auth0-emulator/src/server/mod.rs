@@ -1,7 +1,7 @@
 //! The listeners: they accept connections and speak HTTP/1.1 or h2 on them.
 
 mod exchange;
-mod reply;
+mod response_body;
 mod service;
 mod tls;
 mod wire;
@@ -15,27 +15,27 @@ use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use self::service::Connection;
-pub(crate) use self::tls::Identity;
-use self::wire::{Control, Stream, Wire};
+use self::service::ConnectionHandler;
+pub(crate) use self::tls::TlsIdentity;
+use self::wire::{Stream, Wire, WireControl};
+use crate::state::EmulatorState;
 use crate::tasks::Tasks;
-use crate::world::World;
 
 /// How long a listener that cannot accept waits before it tries again.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
 /// What the connections of one listener have in common.
 #[derive(Clone)]
-pub(crate) struct Server {
+pub(crate) struct PortServer {
     /// The emulator.
-    pub(crate) world: Arc<World>,
+    pub(crate) state: Arc<EmulatorState>,
     /// Its tasks.
     pub(crate) tasks: Tasks,
     /// Set if the listener speaks TLS.
     pub(crate) tls: Option<TlsAcceptor>,
 }
 
-impl Server {
+impl PortServer {
     /// Accepts connections until the emulator stops.
     pub(crate) async fn run(self, listener: TcpListener) {
         loop {
@@ -51,7 +51,7 @@ impl Server {
 
     /// Serves one connection until it ends.
     async fn connection(self, tcp: TcpStream) {
-        let number = self.world.next_connection();
+        let number = self.state.next_connection();
         // A failure only means that small answers may wait for each other.
         drop(tcp.set_nodelay(true));
         let secure = self.tls.is_some();
@@ -62,10 +62,15 @@ impl Server {
                 Err(_) => return,
             },
         };
-        let control = Arc::new(Control::default());
+        let control = Arc::new(WireControl::default());
         let wire = Wire::new(stream, Arc::clone(&control));
-        let connection =
-            Connection { world: self.world, tasks: self.tasks.clone(), control, number, secure };
+        let connection = ConnectionHandler {
+            state: self.state,
+            tasks: self.tasks.clone(),
+            control,
+            number,
+            secure,
+        };
         let service = service_fn(move |request| connection.clone().serve(request));
         let served =
             auto::Builder::new(self.tasks).serve_connection(TokioIo::new(wire), service).await;

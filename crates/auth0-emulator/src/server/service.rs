@@ -10,28 +10,28 @@ use http::{HeaderValue, Request, Response, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::exchange::{Arrived, Outcome};
-use super::reply::{self, ReplyBody};
-use super::wire::Control;
+use super::exchange::{Delivery, ReceivedCall};
+use super::response_body::{self, ResponseBody};
+use super::wire::WireControl;
 use crate::api::LARGEST_BODY;
-use crate::clock::Clock;
+use crate::clock::TenantClock;
 use crate::control;
-use crate::journal::Entry;
+use crate::journal::JournalEntry;
+use crate::state::EmulatorState;
 use crate::tasks::Tasks;
-use crate::world::World;
 
 /// The header with the tenant's own name for a request: here its number in the journal.
 const REQUEST_ID: &str = "ot-baggage-auth0-request-id";
 
 /// One connection, as its requests see it.
 #[derive(Clone)]
-pub(super) struct Connection {
+pub(super) struct ConnectionHandler {
     /// The emulator.
-    pub(super) world: Arc<World>,
+    pub(super) state: Arc<EmulatorState>,
     /// Its tasks.
     pub(super) tasks: Tasks,
     /// What may break the connection.
-    pub(super) control: Arc<Control>,
+    pub(super) control: Arc<WireControl>,
     /// The connection's number.
     pub(super) number: u64,
     /// Whether it is under TLS.
@@ -40,15 +40,15 @@ pub(super) struct Connection {
 
 /// Why a request gets no answer. On h2 the reason becomes that of the stream's reset.
 #[derive(Debug)]
-pub(super) struct Unanswered(Option<h2::Error>);
+pub(super) struct NoResponse(Option<h2::Error>);
 
-impl fmt::Display for Unanswered {
+impl fmt::Display for NoResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("left unanswered on purpose")
     }
 }
 
-impl std::error::Error for Unanswered {
+impl std::error::Error for NoResponse {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Some(error) => Some(error),
@@ -57,34 +57,34 @@ impl std::error::Error for Unanswered {
     }
 }
 
-impl Connection {
+impl ConnectionHandler {
     /// Serves one request.
     pub(super) async fn serve(
         self,
         request: Request<Incoming>,
-    ) -> Result<Response<ReplyBody>, Unanswered> {
+    ) -> Result<Response<ResponseBody>, NoResponse> {
         let version = request.version();
-        let (entry, base, complete) = self.arrived(request).await;
+        let (entry, base, complete) = self.receive(request).await;
         if let Some(path) = entry.path.strip_prefix(control::PREFIX)
             && complete
         {
-            return Ok(reply::whole(control::answer(&self.world, path, &entry)));
+            return Ok(response_body::complete(control::respond(&self.state, path, &entry)));
         }
-        let number = self.world.journal.record(entry.clone());
+        let number = self.state.journal.record(entry.clone());
         if !complete {
-            return Err(Unanswered(None));
+            return Err(NoResponse(None));
         }
-        let arrived =
-            Arrived { world: Arc::clone(&self.world), tasks: self.tasks.clone(), entry, base };
+        let call =
+            ReceivedCall { state: Arc::clone(&self.state), tasks: self.tasks.clone(), entry, base };
         // Without an outcome the emulator is stopping, and the connection with it.
-        let outcome = match self.tasks.spawn(arrived.outcome()).await {
-            Ok(Some(outcome)) => outcome,
-            Ok(None) | Err(_) => Outcome::Close,
+        let delivery = match self.tasks.spawn(call.delivery()).await {
+            Ok(Some(delivery)) => delivery,
+            Ok(None) | Err(_) => Delivery::Close,
         };
-        if let Some(status) = outcome.status() {
-            self.world.journal.answered(number, status);
+        if let Some(status) = delivery.status() {
+            self.state.journal.set_status(number, status);
         }
-        let mut response = self.shown(outcome, version).await?;
+        let mut response = self.deliver(delivery, version).await?;
         let request_id = HeaderValue::try_from(format!("{:016x}", number + 1));
         if let Ok(id) = request_id {
             response.headers_mut().insert(REQUEST_ID, id);
@@ -94,8 +94,8 @@ impl Connection {
 
     /// Reads a request: the entry for the journal, the address that was asked, and whether all of
     /// it came.
-    async fn arrived(&self, request: Request<Incoming>) -> (Entry, String, bool) {
-        let at = Clock::machine().into();
+    async fn receive(&self, request: Request<Incoming>) -> (JournalEntry, String, bool) {
+        let at = TenantClock::machine().into();
         let (head, body) = request.into_parts();
         let (body, complete) = read(body).await;
         let host = match head.uri.authority() {
@@ -104,7 +104,7 @@ impl Connection {
         };
         let scheme = if self.secure { "https" } else { "http" };
         let base = format!("{scheme}://{host}");
-        let entry = Entry {
+        let entry = JournalEntry {
             method: head.method,
             path: head.uri.path().to_owned(),
             query: head.uri.query().unwrap_or_default().to_owned(),
@@ -119,24 +119,28 @@ impl Connection {
     }
 
     /// Shows the client the outcome, or what there is instead of one.
-    async fn shown(
+    async fn deliver(
         &self,
-        outcome: Outcome,
+        delivery: Delivery,
         version: Version,
-    ) -> Result<Response<ReplyBody>, Unanswered> {
+    ) -> Result<Response<ResponseBody>, NoResponse> {
         let is_h2 = version == Version::HTTP_2;
-        match outcome {
-            Outcome::Answer(answer) => return Ok(reply::whole(answer)),
-            Outcome::Truncated(answer) => return Ok(reply::cut(answer)),
-            Outcome::Slow(answer, bytes, pause) => return Ok(reply::slow(answer, bytes, pause)),
-            Outcome::StreamReset(code) if is_h2 => {
-                return Err(Unanswered(Some(h2::Reason::from(code).into())));
+        match delivery {
+            Delivery::Complete(response) => return Ok(response_body::complete(response)),
+            Delivery::Truncated(response) => return Ok(response_body::truncated(response)),
+            Delivery::Slow(response, bytes, pause) => {
+                return Ok(response_body::slow(response, bytes, pause));
             }
-            Outcome::GoAway(code) if is_h2 => self.control.go_away(code),
-            Outcome::Hang => {}
-            Outcome::BlackHole => self.control.silence(),
-            Outcome::Reset => self.control.reset(),
-            Outcome::Close | Outcome::StreamReset(_) | Outcome::GoAway(_) => self.control.close(),
+            Delivery::StreamReset(code) if is_h2 => {
+                return Err(NoResponse(Some(h2::Reason::from(code).into())));
+            }
+            Delivery::GoAway(code) if is_h2 => self.control.go_away(code),
+            Delivery::Hang => {}
+            Delivery::BlackHole => self.control.silence(),
+            Delivery::Reset => self.control.reset(),
+            Delivery::Close | Delivery::StreamReset(_) | Delivery::GoAway(_) => {
+                self.control.close()
+            }
         }
         // Whatever is to happen to the connection happens on its own task; no answer may come
         // before it.

@@ -12,27 +12,29 @@ use tokio_rustls::TlsAcceptor;
 
 /// A certificate for this machine's own names, and the authority that vouches for it.
 #[derive(Clone)]
-pub(crate) struct Identity {
+pub(crate) struct TlsIdentity {
     /// The authority's certificate in PEM.
     pub(crate) ca_pem: String,
     /// Accepts connections with the certificate.
     pub(crate) acceptor: TlsAcceptor,
 }
 
-impl Identity {
+impl TlsIdentity {
     /// Makes an authority and a certificate for the loopback names and `host`.
     ///
     /// # Errors
     ///
     /// When the machine cannot make keys.
-    pub(crate) fn make(host: IpAddr) -> io::Result<Self> {
-        let (ca_pem, config) = make(host).map_err(io::Error::other)?;
+    pub(crate) fn generate(host: IpAddr) -> io::Result<Self> {
+        let (ca_pem, config) = generate_config(host).map_err(io::Error::other)?;
         Ok(Self { ca_pem, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 }
 
 /// The authority's PEM and the settings of a server it vouches for.
-fn make(host: IpAddr) -> Result<(String, ServerConfig), Box<dyn std::error::Error + Send + Sync>> {
+fn generate_config(
+    host: IpAddr,
+) -> Result<(String, ServerConfig), Box<dyn std::error::Error + Send + Sync>> {
     let ca_key = KeyPair::generate()?;
     let mut ca = CertificateParams::default();
     ca.distinguished_name.push(DnType::CommonName, "auth0-emulator");

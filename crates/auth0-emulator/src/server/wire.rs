@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::guarded::Guarded;
+use crate::locked::Locked;
 
 /// What a connection runs on.
 pub(super) enum Stream {
@@ -21,7 +21,7 @@ pub(super) enum Stream {
 
 /// What is wrong with a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-enum Mode {
+enum WireMode {
     /// Nothing.
     #[default]
     Open,
@@ -32,33 +32,33 @@ enum Mode {
     /// It stays open and says nothing any more.
     Silent,
     /// These bytes are the last it says.
-    LastWords(Vec<u8>),
+    FinalBytes(Vec<u8>),
 }
 
 /// Breaks a connection from a task that is not its own.
 #[derive(Debug)]
-pub(super) struct Control(Guarded<(Mode, Option<Waker>)>);
+pub(super) struct WireControl(Locked<(WireMode, Option<Waker>)>);
 
-impl Default for Control {
+impl Default for WireControl {
     fn default() -> Self {
-        Self(Guarded::new((Mode::Open, None)))
+        Self(Locked::new((WireMode::Open, None)))
     }
 }
 
-impl Control {
+impl WireControl {
     /// Closes the connection.
     pub(super) fn close(&self) {
-        self.set(Mode::Closed);
+        self.set(WireMode::Closed);
     }
 
     /// Resets the connection.
     pub(super) fn reset(&self) {
-        self.set(Mode::Reset);
+        self.set(WireMode::Reset);
     }
 
     /// Leaves the connection open and silent.
     pub(super) fn silence(&self) {
-        self.set(Mode::Silent);
+        self.set(WireMode::Silent);
     }
 
     /// Writes an h2 `GOAWAY` that names no stream as processed, and closes the connection.
@@ -66,13 +66,13 @@ impl Control {
         // Length 8, type 7, no flags, stream 0; then the last stream and the code (RFC 9113, 6.8).
         let mut frame = vec![0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         frame.extend(code.to_be_bytes());
-        self.set(Mode::LastWords(frame));
+        self.set(WireMode::FinalBytes(frame));
     }
 
     /// Changes the mode and wakes the connection to see it.
-    fn set(&self, mode: Mode) {
-        let waker = self.0.with(|(known, waker)| {
-            *known = mode;
+    fn set(&self, mode: WireMode) {
+        let waker = self.0.with(|(current, waker)| {
+            *current = mode;
             waker.take()
         });
         if let Some(waker) = waker {
@@ -81,9 +81,9 @@ impl Control {
     }
 
     /// The present mode; `context` is woken when it changes.
-    fn mode(&self, context: &Context<'_>) -> Mode {
+    fn mode(&self, context: &Context<'_>) -> WireMode {
         self.0.with(|(mode, waker)| {
-            if waker.as_ref().is_none_or(|known| !known.will_wake(context.waker())) {
+            if waker.as_ref().is_none_or(|current| !current.will_wake(context.waker())) {
                 *waker = Some(context.waker().clone());
             }
             mode.clone()
@@ -91,17 +91,17 @@ impl Control {
     }
 }
 
-/// A connection under a [`Control`].
+/// A connection under a [`WireControl`].
 pub(super) struct Wire {
     /// The connection.
     stream: Stream,
     /// What may break it.
-    control: Arc<Control>,
+    control: Arc<WireControl>,
 }
 
 impl Wire {
     /// Puts `stream` under `control`.
-    pub(super) fn new(stream: Stream, control: Arc<Control>) -> Self {
+    pub(super) fn new(stream: Stream, control: Arc<WireControl>) -> Self {
         Self { stream, control }
     }
 
@@ -116,35 +116,35 @@ impl Wire {
     /// Does what a broken connection does instead of what HTTP asks of it; `None` if it is whole.
     fn broken(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
         match self.control.mode(context) {
-            Mode::Open => None,
-            Mode::Closed | Mode::Reset => {
+            WireMode::Open => None,
+            WireMode::Closed | WireMode::Reset => {
                 Some(Poll::Ready(io::ErrorKind::ConnectionAborted.into()))
             }
-            Mode::Silent => Some(Poll::Pending),
-            Mode::LastWords(words) => Some(self.say(&words, context)),
+            WireMode::Silent => Some(Poll::Pending),
+            WireMode::FinalBytes(bytes) => Some(self.write_last(&bytes, context)),
         }
     }
 
     /// Writes the last words and ends the connection.
-    fn say(&mut self, words: &[u8], context: &mut Context<'_>) -> Poll<io::Error> {
-        let mut words = words;
-        while !words.is_empty() {
-            match self.stream().poll_write(context, words) {
+    fn write_last(&mut self, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Error> {
+        let mut bytes = bytes;
+        while !bytes.is_empty() {
+            match self.stream().poll_write(context, bytes) {
                 Poll::Ready(Ok(written)) if written > 0 => {
-                    words = words.get(written..).unwrap_or_default();
+                    bytes = bytes.get(written..).unwrap_or_default();
                 }
                 Poll::Ready(Ok(_)) => break,
                 Poll::Ready(Err(error)) => return Poll::Ready(error),
                 Poll::Pending => {
-                    self.control.0.with(|(mode, _)| *mode = Mode::LastWords(words.to_vec()));
+                    self.control.0.with(|(mode, _)| *mode = WireMode::FinalBytes(bytes.to_vec()));
                     return Poll::Pending;
                 }
             }
         }
-        self.control.0.with(|(mode, _)| *mode = Mode::LastWords(Vec::new()));
+        self.control.0.with(|(mode, _)| *mode = WireMode::FinalBytes(Vec::new()));
         // The client must be able to read the words, so the end is an orderly one.
         drop(ready!(self.stream().poll_shutdown(context)));
-        self.control.0.with(|(mode, _)| *mode = Mode::Closed);
+        self.control.0.with(|(mode, _)| *mode = WireMode::Closed);
         Poll::Ready(io::ErrorKind::ConnectionAborted.into())
     }
 }
@@ -195,7 +195,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.control.0.with(|(mode, _)| *mode == Mode::Reset) {
+        if self.control.0.with(|(mode, _)| *mode == WireMode::Reset) {
             let tcp = match &self.stream {
                 Stream::Plain(tcp) => tcp,
                 Stream::Tls(stream) => stream.get_ref().0,

@@ -7,8 +7,8 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
-use super::jwt::Parts;
-use crate::world::Call;
+use super::jwt::ParsedJwt;
+use crate::state::Call;
 
 /// How far ahead an assertion may expire, in seconds.
 const LONGEST: i64 = 300;
@@ -23,13 +23,13 @@ const KEYS: usize = 2;
 ///
 /// What is wrong with it.
 pub(crate) fn check(call: &Call<'_>, assertion: &str) -> Result<(), &'static str> {
-    let parts = Parts::of(assertion).ok_or("client_assertion is not a JWT")?;
+    let jwt = ParsedJwt::parse(assertion).ok_or("client_assertion is not a JWT")?;
     let client = Some(call.tenant.client_id.as_str());
-    if parts.text("iss") != client || parts.text("sub") != client {
+    if jwt.text("iss") != client || jwt.text("sub") != client {
         return Err("client_assertion iss and sub must be the client_id");
     }
     let algorithm: &'static dyn VerificationAlgorithm =
-        match parts.header.get("alg").and_then(|alg| alg.as_str()) {
+        match jwt.header.get("alg").and_then(|alg| alg.as_str()) {
             Some("RS256") => &RSA_PKCS1_2048_8192_SHA256,
             Some("RS384") => &RSA_PKCS1_2048_8192_SHA384,
             Some("PS256") => &RSA_PSS_2048_8192_SHA256,
@@ -37,25 +37,25 @@ pub(crate) fn check(call: &Call<'_>, assertion: &str) -> Result<(), &'static str
         };
     let verifies = |pem: &String| {
         der(pem).is_some_and(|key| {
-            UnparsedPublicKey::new(algorithm, key).verify(parts.signed, &parts.signature).is_ok()
+            UnparsedPublicKey::new(algorithm, key).verify(jwt.signed, &jwt.signature).is_ok()
         })
     };
     if !call.tenant.public_keys.iter().take(KEYS).any(verifies) {
         return Err("client_assertion signature verification failed");
     }
-    if parts.text("aud") != Some(&format!("{}/", call.base)) {
+    if jwt.text("aud") != Some(&format!("{}/", call.base)) {
         return Err("client_assertion audience is invalid");
     }
-    let now = call.world.clock.unix_seconds();
-    let expires = parts.number("exp").ok_or("client_assertion has no exp")?;
+    let now = call.state.clock.unix_seconds();
+    let expires = jwt.number("exp").ok_or("client_assertion has no exp")?;
     if expires <= now - SKEW || expires > now + LONGEST + SKEW {
         return Err("client_assertion expires too early or too late");
     }
-    if ["iat", "nbf"].iter().any(|claim| parts.number(claim).is_some_and(|at| at > now + SKEW)) {
+    if ["iat", "nbf"].iter().any(|claim| jwt.number(claim).is_some_and(|at| at > now + SKEW)) {
         return Err("client_assertion is not valid yet");
     }
-    let id = parts.text("jti").ok_or("client_assertion has no jti")?;
-    if call.world.assertions.with(|used| used.insert(id.to_owned())) {
+    let id = jwt.text("jti").ok_or("client_assertion has no jti")?;
+    if call.state.assertions.with(|used| used.insert(id.to_owned())) {
         Ok(())
     } else {
         Err("client_assertion was used before")

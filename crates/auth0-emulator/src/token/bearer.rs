@@ -4,14 +4,14 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use super::jwt::Parts;
+use super::jwt::ParsedJwt;
 use super::keys;
-use crate::answer::Answer;
-use crate::world::Call;
+use crate::response::TenantResponse;
+use crate::state::Call;
 
 /// Why a call is not let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Denied {
+pub(crate) enum BearerError {
     /// It has no `Authorization` header.
     Missing,
     /// The header holds no token at all.
@@ -26,15 +26,15 @@ pub(crate) enum Denied {
     Scope(&'static str),
 }
 
-impl Denied {
+impl BearerError {
     /// The answer that says so.
-    pub(crate) fn answer(self) -> Answer {
+    pub(crate) fn response(self) -> TenantResponse {
         match self {
             Self::Missing => {
-                Answer::problem(StatusCode::UNAUTHORIZED, "Missing authentication", None)
-                    .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+                TenantResponse::error(StatusCode::UNAUTHORIZED, "Missing authentication", None)
+                    .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
-            Self::Malformed => Answer::problem(
+            Self::Malformed => TenantResponse::error(
                 StatusCode::BAD_REQUEST,
                 "Bad HTTP authentication header format",
                 Some("Bearer"),
@@ -44,7 +44,7 @@ impl Denied {
             }
             Self::Expired => unauthorized("Expired token received for JSON Web Token validation"),
             Self::Invalid => unauthorized("Invalid token"),
-            Self::Scope(scope) => Answer::problem(
+            Self::Scope(scope) => TenantResponse::error(
                 StatusCode::FORBIDDEN,
                 format!("Insufficient scope, expected any of: {scope}"),
                 Some("insufficient_scope"),
@@ -54,15 +54,15 @@ impl Denied {
 }
 
 /// The answer to a token that is refused; it says why twice.
-fn unauthorized(message: &str) -> Answer {
+fn unauthorized(message: &str) -> TenantResponse {
     let body = json!({
         "statusCode": 401,
         "error": "Unauthorized",
         "message": message,
         "attributes": { "error": message },
     });
-    Answer::json(StatusCode::UNAUTHORIZED, &body)
-        .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    TenantResponse::json(StatusCode::UNAUTHORIZED, &body)
+        .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
 /// Checks the token of a call.
@@ -70,29 +70,29 @@ fn unauthorized(message: &str) -> Answer {
 /// # Errors
 ///
 /// When the call is not let in.
-pub(crate) fn check(call: &Call<'_>, scope: &'static str) -> Result<(), Denied> {
-    let header = call.entry.headers.get(AUTHORIZATION).ok_or(Denied::Missing)?;
+pub(crate) fn check(call: &Call<'_>, scope: &'static str) -> Result<(), BearerError> {
+    let header = call.entry.headers.get(AUTHORIZATION).ok_or(BearerError::Missing)?;
     let token = header
         .to_str()
         .ok()
         .and_then(|text| text.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-        .ok_or(Denied::Malformed)?
+        .ok_or(BearerError::Malformed)?
         .1;
-    let parts = Parts::of(token).ok_or(Denied::Malformed)?;
-    if !keys::verifies(parts.signed, &parts.signature) {
-        return Err(Denied::Signature);
+    let jwt = ParsedJwt::parse(token).ok_or(BearerError::Malformed)?;
+    if !keys::verifies(jwt.signed, &jwt.signature) {
+        return Err(BearerError::Signature);
     }
-    if parts.number("exp").is_none_or(|exp| exp <= call.world.clock.unix_seconds()) {
-        return Err(Denied::Expired);
+    if jwt.number("exp").is_none_or(|exp| exp <= call.state.clock.unix_seconds()) {
+        return Err(BearerError::Expired);
     }
-    let issued_here = parts.text("iss") == Some(&format!("{}/", call.base));
-    let meant_for_us = parts.text("aud").is_some_and(|aud| call.is_management_audience(aud));
-    let current = keys::key_id(call.world.generation());
-    let in_force = parts.header.get("kid").and_then(|kid| kid.as_str()) == Some(current.as_str());
-    if !(issued_here && meant_for_us && in_force) {
-        return Err(Denied::Invalid);
+    let issued_here = jwt.text("iss") == Some(&format!("{}/", call.base));
+    let for_this_tenant = jwt.text("aud").is_some_and(|aud| call.is_management_audience(aud));
+    let current = keys::key_id(call.state.generation());
+    let not_revoked = jwt.header.get("kid").and_then(|kid| kid.as_str()) == Some(current.as_str());
+    if !(issued_here && for_this_tenant && not_revoked) {
+        return Err(BearerError::Invalid);
     }
-    let granted = parts.text("scope").unwrap_or_default();
-    if granted.split(' ').any(|one| one == scope) { Ok(()) } else { Err(Denied::Scope(scope)) }
+    let granted = jwt.text("scope").unwrap_or_default();
+    if granted.split(' ').any(|one| one == scope) { Ok(()) } else { Err(BearerError::Scope(scope)) }
 }

@@ -8,7 +8,7 @@ use super::keys;
 
 /// A token taken apart, its signature not yet checked.
 #[derive(Debug)]
-pub(super) struct Parts<'a> {
+pub(super) struct ParsedJwt<'a> {
     /// The header.
     pub(super) header: Value,
     /// The claims.
@@ -19,9 +19,9 @@ pub(super) struct Parts<'a> {
     pub(super) signature: Vec<u8>,
 }
 
-impl<'a> Parts<'a> {
+impl<'a> ParsedJwt<'a> {
     /// Takes `token` apart, if it is three segments of which two are JSON objects.
-    pub(super) fn of(token: &'a str) -> Option<Self> {
+    pub(super) fn parse(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
         let bytes = |segment: &str| BASE64_URL_SAFE_NO_PAD.decode(segment).ok();
@@ -63,16 +63,16 @@ mod tests {
     #[test]
     fn a_signed_token_comes_apart_and_its_signature_holds() {
         let token = sign("k", &json!({ "sub": "x", "exp": 5 })).unwrap();
-        let parts = Parts::of(&token).unwrap();
-        assert_eq!((parts.text("sub"), parts.number("exp")), (Some("x"), Some(5)));
-        assert!(keys::verifies(parts.signed, &parts.signature));
-        assert!(!keys::verifies(b"other", &parts.signature));
+        let jwt = ParsedJwt::parse(&token).unwrap();
+        assert_eq!((jwt.text("sub"), jwt.number("exp")), (Some("x"), Some(5)));
+        assert!(keys::verifies(jwt.signed, &jwt.signature));
+        assert!(!keys::verifies(b"other", &jwt.signature));
     }
 
     #[test]
     fn what_is_no_token_does_not_come_apart() {
         for text in ["", "a.b", "a.b.c", "e30.e30", "e30.WzFd.AA"] {
-            assert!(Parts::of(text).is_none(), "{text}");
+            assert!(ParsedJwt::parse(text).is_none(), "{text}");
         }
     }
 }

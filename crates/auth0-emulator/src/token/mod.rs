@@ -10,4 +10,4 @@ pub(crate) use self::assertion::check as check_assertion;
 pub(crate) use self::bearer::check as check_bearer;
 pub(crate) use self::jwt::sign;
 pub(crate) use self::keys::{key_id, published};
-pub(crate) use self::quota::{Draw, QuotaCounter};
+pub(crate) use self::quota::{QuotaCounter, QuotaDraw};

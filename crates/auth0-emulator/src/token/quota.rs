@@ -1,7 +1,7 @@
 //! How many tokens the application has drawn in this hour and this day of UTC.
 
-use crate::guarded::Guarded;
-use crate::rate::TokenQuota;
+use crate::locked::Locked;
+use crate::rate::ClientQuota;
 
 /// Seconds in an hour.
 const HOUR: i64 = 3_600;
@@ -10,11 +10,11 @@ const DAY: i64 = 86_400;
 
 /// Counts the tokens drawn.
 #[derive(Debug)]
-pub(crate) struct QuotaCounter(Guarded<Drawn>);
+pub(crate) struct QuotaCounter(Locked<DrawnTokens>);
 
 /// The tokens drawn in the hour and day that last drew one.
 #[derive(Clone, Copy, Debug, Default)]
-struct Drawn {
+struct DrawnTokens {
     /// The hour since 1970 and how many it drew.
     hour: (i64, u32),
     /// The day since 1970 and how many it drew.
@@ -23,22 +23,22 @@ struct Drawn {
 
 /// What the quota said to one draw.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Draw {
+pub(crate) struct QuotaDraw {
     /// Seconds until there are tokens again, if there are none.
-    pub(crate) refused_for: Option<i64>,
+    pub(crate) retry_after_s: Option<i64>,
     /// The value of the quota header.
     pub(crate) header: String,
 }
 
 impl Default for QuotaCounter {
     fn default() -> Self {
-        Self(Guarded::new(Drawn::default()))
+        Self(Locked::new(DrawnTokens::default()))
     }
 }
 
 impl QuotaCounter {
     /// Draws a token at `now`, in seconds since 1970.
-    pub(crate) fn draw(&self, quota: TokenQuota, now: i64) -> Draw {
+    pub(crate) fn draw(&self, quota: ClientQuota, now: i64) -> QuotaDraw {
         self.0.with(|drawn| {
             let mut buckets = Vec::new();
             for (name, length, most, count) in [
@@ -52,12 +52,12 @@ impl QuotaCounter {
                     buckets.push((name, most, length - now % length, count));
                 }
             }
-            let refused_for = buckets
+            let retry_after_s = buckets
                 .iter()
                 .filter(|(_, most, _, count)| count.1 >= *most)
                 .map(|(_, _, reset, _)| *reset)
                 .max();
-            if refused_for.is_none() {
+            if retry_after_s.is_none() {
                 for (_, _, _, count) in &mut buckets {
                     count.1 += 1;
                 }
@@ -68,13 +68,13 @@ impl QuotaCounter {
                     format!("b={name};q={most};r={};t={reset}", most.saturating_sub(count.1))
                 })
                 .collect();
-            Draw { refused_for, header: header.join(",") }
+            QuotaDraw { retry_after_s, header: header.join(",") }
         })
     }
 
     /// Forgets what was drawn.
     pub(crate) fn reset(&self) {
-        self.0.with(|drawn| *drawn = Drawn::default());
+        self.0.with(|drawn| *drawn = DrawnTokens::default());
     }
 }
 
@@ -85,14 +85,14 @@ mod tests {
     #[test]
     fn the_longer_quota_decides_and_the_hour_begins_anew() {
         let counter = QuotaCounter::default();
-        let quota = TokenQuota { per_hour: Some(2), per_day: Some(3) };
+        let quota = ClientQuota { per_hour: Some(2), per_day: Some(3) };
         let noon = 1_700_000_000 / DAY * DAY + 12 * HOUR;
         let first = counter.draw(quota, noon + 60);
-        assert_eq!(first.refused_for, None);
+        assert_eq!(first.retry_after_s, None);
         assert_eq!(first.header, "b=per_hour;q=2;r=1;t=3540,b=per_day;q=3;r=2;t=43140");
         counter.draw(quota, noon + 61);
-        assert_eq!(counter.draw(quota, noon + 62).refused_for, Some(3_538));
-        assert_eq!(counter.draw(quota, noon + HOUR).refused_for, None);
-        assert_eq!(counter.draw(quota, noon + HOUR).refused_for, Some(11 * HOUR));
+        assert_eq!(counter.draw(quota, noon + 62).retry_after_s, Some(3_538));
+        assert_eq!(counter.draw(quota, noon + HOUR).retry_after_s, None);
+        assert_eq!(counter.draw(quota, noon + HOUR).retry_after_s, Some(11 * HOUR));
     }
 }

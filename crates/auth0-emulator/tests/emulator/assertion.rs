@@ -13,12 +13,12 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-use crate::client::{Client, with};
+use crate::client::{TestClient, with};
 
 /// An application's key.
-struct Key(RsaKeyPair);
+struct ApplicationKey(RsaKeyPair);
 
-impl Key {
+impl ApplicationKey {
     /// A new one.
     fn new() -> Self {
         Self(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
@@ -58,22 +58,22 @@ fn claims(auth0: &Emulator, id: &str) -> Value {
 }
 
 /// The status of a token request with that assertion.
-async fn status(client: &Client, auth0: &Emulator, assertion: &str) -> u16 {
+async fn status(client: &TestClient, auth0: &Emulator, assertion: &str) -> u16 {
     let grant = json!({
         "grant_type": "client_credentials",
         "audience": auth0.audience(),
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
         "client_assertion": assertion,
     });
-    client.token_answer(&grant).await.status.as_u16()
+    client.request_token(&grant).await.status.as_u16()
 }
 
 #[tokio::test]
 async fn an_assertion_is_good_once_and_only_as_the_rules_say() {
-    let key = Key::new();
+    let key = ApplicationKey::new();
     let pem = key.pem();
     let auth0 = Emulator::builder().tenant(|t| t.public_keys = vec![pem]).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let good = key.sign("RS256", &claims(&auth0, "1"));
     assert_eq!(status(&client, &auth0, &good).await, 200);
     assert_eq!(status(&client, &auth0, &good).await, 401, "a second time");
@@ -91,7 +91,7 @@ async fn an_assertion_is_good_once_and_only_as_the_rules_say() {
         let assertion = key.sign("RS256", &with(claims(&auth0, id), wrong));
         assert_eq!(status(&client, &auth0, &assertion).await, 401, "{id}");
     }
-    let stranger = Key::new().sign("RS256", &claims(&auth0, "3"));
+    let stranger = ApplicationKey::new().sign("RS256", &claims(&auth0, "3"));
     assert_eq!(status(&client, &auth0, &stranger).await, 401, "another key");
     let unsupported = key.sign("RS512", &claims(&auth0, "4"));
     assert_eq!(status(&client, &auth0, &unsupported).await, 401, "another algorithm");

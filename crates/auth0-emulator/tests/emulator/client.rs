@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(crate) const PASSWORD: &str = "Correct7Horse!";
 
 /// A client of one emulator.
-pub(crate) struct Client {
+pub(crate) struct TestClient {
     /// Sends the requests.
     pub(crate) http: reqwest::Client,
     /// The emulator's address.
@@ -21,7 +21,7 @@ pub(crate) struct Client {
 
 /// An answer, read in full.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct JsonResponse {
     /// The status.
     pub(crate) status: StatusCode,
     /// The headers.
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
 }
 
-impl Answer {
+impl JsonResponse {
     /// Reads a response.
     pub(crate) async fn read(response: Response) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
@@ -49,9 +49,9 @@ impl Answer {
     }
 }
 
-impl Client {
+impl TestClient {
     /// A client for `auth0`, whichever protocol it speaks.
-    pub(crate) fn of(auth0: &Emulator) -> Self {
+    pub(crate) fn new(auth0: &Emulator) -> Self {
         let ca = auth0.ca_pem().map(|pem| Certificate::from_pem(pem.as_bytes()).unwrap());
         let builder = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
@@ -82,33 +82,33 @@ impl Client {
     }
 
     /// The answer to a token request.
-    pub(crate) async fn token_answer(&self, grant: &Value) -> Answer {
+    pub(crate) async fn request_token(&self, grant: &Value) -> JsonResponse {
         let request = self.request(Method::POST, "/oauth/token").json(grant);
-        Answer::read(request.send().await.unwrap()).await
+        JsonResponse::read(request.send().await.unwrap()).await
     }
 
     /// A token.
     pub(crate) async fn token(&self) -> String {
-        let answer = self.token_answer(&self.grant()).await;
-        answer.body["access_token"].as_str().unwrap().to_owned()
+        let response = self.request_token(&self.grant()).await;
+        response.body["access_token"].as_str().unwrap().to_owned()
     }
 
     /// A create-user request with a good token.
-    pub(crate) async fn creating(&self, body: &Value) -> RequestBuilder {
+    pub(crate) async fn create_request(&self, body: &Value) -> RequestBuilder {
         let token = self.token().await;
         self.request(Method::POST, "/api/v2/users").bearer_auth(token).json(body)
     }
 
     /// The answer to a create-user call with a good token.
-    pub(crate) async fn create(&self, body: &Value) -> Answer {
-        Answer::read(self.creating(body).await.send().await.unwrap()).await
+    pub(crate) async fn create(&self, body: &Value) -> JsonResponse {
+        JsonResponse::read(self.create_request(body).await.send().await.unwrap()).await
     }
 
     /// The answer to a `GET` with a good token.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> JsonResponse {
         let token = self.token().await;
         let request = self.request(Method::GET, path).bearer_auth(token);
-        Answer::read(request.send().await.unwrap()).await
+        JsonResponse::read(request.send().await.unwrap()).await
     }
 }
 

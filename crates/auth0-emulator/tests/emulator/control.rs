@@ -1,24 +1,29 @@
 //! `/_emulator/…`, as a test in another language uses it.
 
-use auth0_emulator::{Emulator, Plan, Policy};
+use auth0_emulator::{Emulator, Plan, PolicyPreset};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, PASSWORD, user};
+use crate::client::{JsonResponse, PASSWORD, TestClient, user};
 
 /// Calls the emulator's own API.
-async fn control(client: &Client, method: Method, path: &str, body: Option<Value>) -> Answer {
+async fn control(
+    client: &TestClient,
+    method: Method,
+    path: &str,
+    body: Option<Value>,
+) -> JsonResponse {
     let mut request = client.request(method, &format!("/_emulator/{path}"));
     if let Some(body) = body {
         request = request.json(&body);
     }
-    Answer::read(request.send().await.unwrap()).await
+    JsonResponse::read(request.send().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn users_and_journal_are_shown_without_the_passwords_of_the_users() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let created = client.create(&user("a@b.co")).await;
     let users = control(&client, Method::GET, "users", None).await.body;
     assert_eq!(users, json!([created.body]));
@@ -40,29 +45,29 @@ async fn users_and_journal_are_shown_without_the_passwords_of_the_users() {
 #[tokio::test]
 async fn faults_are_scripted_and_taken_back() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let fault = json!({"route": "create_user", "kind": "answer", "status": 503, "times": 2});
-    let answer = control(&client, Method::POST, "faults", Some(fault)).await;
-    assert_eq!((answer.status.as_u16(), answer.body), (200, json!({"waiting": 1})));
+    let response = control(&client, Method::POST, "faults", Some(fault)).await;
+    assert_eq!((response.status.as_u16(), response.body), (200, json!({"waiting": 1})));
     assert_eq!(client.create(&user("a@b.co")).await.status.as_u16(), 503);
     control(&client, Method::DELETE, "faults", None).await;
     assert_eq!(client.create(&user("a@b.co")).await.status.as_u16(), 201);
     let wrong = json!({"route": "create_user", "kind": "explode"});
-    let answer = control(&client, Method::POST, "faults", Some(wrong)).await;
-    assert_eq!(answer.status.as_u16(), 400);
-    assert!(answer.message().contains("explode"), "{}", answer.message());
+    let response = control(&client, Method::POST, "faults", Some(wrong)).await;
+    assert_eq!(response.status.as_u16(), 400);
+    assert!(response.message().contains("explode"), "{}", response.message());
 }
 
 #[tokio::test]
 async fn settings_are_changed_one_by_one() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let change = json!({"policy": "low", "plan": {"custom": {"burst": 3, "per_second": 0.5}}});
-    let answer = control(&client, Method::PUT, "tenant", Some(change)).await;
-    assert_eq!(answer.body["policy"], "low");
-    assert_eq!(answer.body, control(&client, Method::GET, "tenant", None).await.body);
+    let response = control(&client, Method::PUT, "tenant", Some(change)).await;
+    assert_eq!(response.body["policy"], "low");
+    assert_eq!(response.body, control(&client, Method::GET, "tenant", None).await.body);
     auth0.tenant(|t| {
-        assert_eq!(t.policy, Policy::Low);
+        assert_eq!(t.policy, PolicyPreset::Low);
         assert_eq!(t.plan, Plan::Custom { burst: 3, per_second: 0.5 });
         assert_eq!(t.client_id, "demo-client");
     });
@@ -73,8 +78,8 @@ async fn settings_are_changed_one_by_one() {
 #[tokio::test]
 async fn tokens_secret_and_clock_are_moved() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await;
+    let client = TestClient::new(&auth0);
+    let request = client.create_request(&user("a@b.co")).await;
     let status = async || request.try_clone().unwrap().send().await.unwrap().status().as_u16();
     control(&client, Method::POST, "clock", Some(json!({"advance_ms": 86_400_000}))).await;
     assert_eq!(status().await, 401);
@@ -83,7 +88,7 @@ async fn tokens_secret_and_clock_are_moved() {
     control(&client, Method::POST, "revoke-tokens", None).await;
     assert_eq!(status().await, 401);
     control(&client, Method::POST, "secret", Some(json!({"client_secret": "new"}))).await;
-    assert_eq!(client.token_answer(&client.grant()).await.status.as_u16(), 401);
+    assert_eq!(client.request_token(&client.grant()).await.status.as_u16(), 401);
     control(&client, Method::POST, "reset", None).await;
     assert!(auth0.users().is_empty() && auth0.journal().is_empty());
     assert_eq!(client.create(&user("a@b.co")).await.status.as_u16(), 201);
@@ -92,6 +97,6 @@ async fn tokens_secret_and_clock_are_moved() {
 #[tokio::test]
 async fn what_it_does_not_have_is_a_404() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     assert_eq!(control(&client, Method::GET, "nothing", None).await.status.as_u16(), 404);
 }

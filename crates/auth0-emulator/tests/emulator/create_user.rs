@@ -1,23 +1,23 @@
 //! `POST /api/v2/users`: what the tenant takes and what it makes of it.
 
-use auth0_emulator::{Emulator, Latency, Plan, Policy, Route};
+use auth0_emulator::{Emulator, Latency, Plan, PolicyPreset, Route};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, PASSWORD, user, with};
+use crate::client::{JsonResponse, PASSWORD, TestClient, user, with};
 
 #[tokio::test]
 async fn a_user_gets_the_defaults_of_the_tenant() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let answer = client.create(&user("Ada.L+x@Example.com")).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(answer.header("content-type"), "application/json; charset=utf-8");
-    let id = answer.body["identities"][0]["user_id"].as_str().unwrap();
+    let client = TestClient::new(&auth0);
+    let response = client.create(&user("Ada.L+x@Example.com")).await;
+    assert_eq!(response.status, StatusCode::CREATED);
+    assert_eq!(response.header("content-type"), "application/json; charset=utf-8");
+    let id = response.body["identities"][0]["user_id"].as_str().unwrap();
     assert!(id.len() == 24 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
-    let created_at = answer.body["created_at"].as_str().unwrap();
+    let created_at = response.body["created_at"].as_str().unwrap();
     assert_eq!(
-        answer.body,
+        response.body,
         json!({
             "user_id": format!("auth0|{id}"),
             "created_at": created_at,
@@ -31,7 +31,7 @@ async fn a_user_gets_the_defaults_of_the_tenant() {
             "picture": "https://s.gravatar.com/avatar/e4c32384a0468e9aaa254a81fe467ee8?s=480&r=pg&d=https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fad.png",
         })
     );
-    assert_eq!(auth0.users(), [answer.body]);
+    assert_eq!(auth0.users(), [response.body]);
     assert!(auth0.has_password("ada.l+x@example.com", PASSWORD));
     assert!(!auth0.has_password("ada.l+x@example.com", "other"));
 }
@@ -39,7 +39,7 @@ async fn a_user_gets_the_defaults_of_the_tenant() {
 #[tokio::test]
 async fn root_attributes_come_back_as_they_were_sent() {
     let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let sent = json!({
         "username": "ada", "given_name": "Ada", "family_name": "Lovelace", "name": "Ada L",
         "nickname": "Countess", "picture": "https://example.com/a.png", "phone_number": "+4412",
@@ -47,20 +47,20 @@ async fn root_attributes_come_back_as_they_were_sent() {
         "user_metadata": {},
     });
     let more = json!({"app_metadata": {}, "verify_email": false, "user_id": "chosen"});
-    let answer = client.create(&with(with(user("a@b.co"), sent.clone()), more)).await;
+    let response = client.create(&with(with(user("a@b.co"), sent.clone()), more)).await;
     for (name, value) in sent.as_object().unwrap() {
-        assert_eq!(&answer.body[name], value, "{name}");
+        assert_eq!(&response.body[name], value, "{name}");
     }
-    assert_eq!(answer.body["user_id"], "auth0|chosen");
+    assert_eq!(response.body["user_id"], "auth0|chosen");
     for absent in ["app_metadata", "verify_email", "password", "connection"] {
-        assert_eq!(answer.body.get(absent), None, "{absent}");
+        assert_eq!(response.body.get(absent), None, "{absent}");
     }
 }
 
 #[tokio::test]
 async fn what_the_schema_refuses_is_told_in_its_grammar() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     // The text itself, since the order of its members is that of the errors.
     let body =
         r#"{"connection":"Username-Password-Authentication","given_name":"","nickname":null}"#;
@@ -70,10 +70,10 @@ async fn what_the_schema_refuses_is_told_in_its_grammar() {
         .bearer_auth(token)
         .header("content-type", "application/json")
         .body(body);
-    let answer = Answer::read(request.send().await.unwrap()).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    let response = JsonResponse::read(request.send().await.unwrap()).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
     assert_eq!(
-        answer.body,
+        response.body,
         json!({
             "statusCode": 400, "error": "Bad Request", "errorCode": "invalid_body",
             "message": "Payload validation error: 'Expected type string but found type null' on \
@@ -95,7 +95,7 @@ async fn each_refusal_of_the_connection_has_its_own_body() {
         .start()
         .await
         .unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     client.create(&with(user("taken@b.co"), json!({"user_id": "taken"}))).await;
     let bad =
         |message: &str| json!({"statusCode": 400, "error": "Bad Request", "message": message});
@@ -137,9 +137,9 @@ async fn each_refusal_of_the_connection_has_its_own_body() {
                 "message": "The user already exists."}),
         ),
     ] {
-        let answer = client.create(&body).await;
-        assert_eq!(answer.body, expected, "{body}");
-        assert_eq!(u64::from(answer.status.as_u16()), expected["statusCode"]);
+        let response = client.create(&body).await;
+        assert_eq!(response.body, expected, "{body}");
+        assert_eq!(u64::from(response.status.as_u16()), expected["statusCode"]);
     }
     assert_eq!(auth0.users().len(), 1);
 }
@@ -147,10 +147,10 @@ async fn each_refusal_of_the_connection_has_its_own_body() {
 #[tokio::test]
 async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
     let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let create = async |email: &str, username: Value| {
-        let answer = client.create(&with(user(email), json!({ "username": username }))).await;
-        (answer.status.as_u16(), answer.message().to_owned())
+        let response = client.create(&with(user(email), json!({ "username": username }))).await;
+        (response.status.as_u16(), response.message().to_owned())
     };
     assert_eq!(create("a@b.co", json!("ada")).await.0, 201);
     assert_eq!(
@@ -158,9 +158,9 @@ async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
         (400, "The username provided is in use already.".to_owned())
     );
     assert_eq!(create("b@b.co", json!("a".repeat(16))).await.0, 400);
-    let answer = client.create(&user("b@b.co")).await;
+    let response = client.create(&user("b@b.co")).await;
     assert_eq!(
-        answer.message(),
+        response.message(),
         "Payload validation error: 'Missing required property: username'."
     );
 }
@@ -169,10 +169,10 @@ async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
 async fn the_other_409_is_about_custom_domains() {
     let domains = vec!["a.example.com".to_owned(), "b.example.com".to_owned()];
     let auth0 = Emulator::builder().tenant(|t| t.custom_domains = domains).start().await.unwrap();
-    let client = Client::of(&auth0);
-    let answer = client.create(&user("a@b.co")).await;
+    let client = TestClient::new(&auth0);
+    let response = client.create(&user("a@b.co")).await;
     assert_eq!(
-        (answer.status.as_u16(), answer.body),
+        (response.status.as_u16(), response.body),
         (
             409,
             json!({"statusCode": 409, "error": "Conflict", "errorCode": "custom_domain_conflict",
@@ -182,7 +182,7 @@ async fn the_other_409_is_about_custom_domains() {
     let named = |domain: &'static str| {
         let client = &client;
         async move {
-            let request = client.creating(&user("a@b.co")).await;
+            let request = client.create_request(&user("a@b.co")).await;
             request.header("auth0-custom-domain", domain).send().await.unwrap().status()
         }
     };
@@ -195,13 +195,13 @@ async fn the_other_409_is_about_custom_domains() {
 #[tokio::test]
 async fn switches_of_the_tenant_refuse_a_create() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     auth0.tenant(|t| t.connection_enabled = false);
     assert_eq!(client.create(&user("a@b.co")).await.message(), "The connection is disabled.");
     auth0.tenant(|t| t.plan_error = Some("feature_not_enabled".to_owned()));
-    let answer = client.create(&user("a@b.co")).await;
+    let response = client.create(&user("a@b.co")).await;
     assert_eq!(
-        (answer.status.as_u16(), &answer.body["errorCode"]),
+        (response.status.as_u16(), &response.body["errorCode"]),
         (403, &json!("feature_not_enabled"))
     );
 }
@@ -216,7 +216,7 @@ async fn a_custom_database_ignores_the_chosen_id_and_emails_may_be_shared() {
         .start()
         .await
         .unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let body = with(user("a@b.co"), json!({"user_id": "chosen"}));
     let (first, second) = (client.create(&body).await, client.create(&body).await);
     assert_eq!((first.status, second.status), (StatusCode::CREATED, StatusCode::CREATED));
@@ -228,19 +228,19 @@ async fn a_custom_database_ignores_the_chosen_id_and_emails_may_be_shared() {
 #[tokio::test]
 async fn a_form_is_read_as_json_is() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     let form = with(user("a@b.co"), json!({"email_verified": "true", "given_name": "Ada"}));
     let request = client.request(Method::POST, "/api/v2/users").bearer_auth(token).form(&form);
-    let answer = Answer::read(request.send().await.unwrap()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
-    assert_eq!(answer.body["email_verified"], true);
+    let response = JsonResponse::read(request.send().await.unwrap()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{:?}", response.body);
+    assert_eq!(response.body["email_verified"], true);
 }
 
 #[tokio::test]
 async fn other_media_types_broken_json_and_too_much_are_refused() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     let send = async |media_type: &str, body: String| {
         let request = client
@@ -248,7 +248,7 @@ async fn other_media_types_broken_json_and_too_much_are_refused() {
             .bearer_auth(&token)
             .header("content-type", media_type)
             .body(body);
-        Answer::read(request.send().await.unwrap()).await
+        JsonResponse::read(request.send().await.unwrap()).await
     };
     assert_eq!(send("text/plain", "x".to_owned()).await.status.as_u16(), 415);
     let broken = send("application/json", "{".to_owned()).await;
@@ -263,23 +263,23 @@ async fn other_media_types_broken_json_and_too_much_are_refused() {
 
 #[tokio::test]
 async fn the_policy_may_change_while_it_runs() {
-    let auth0 = Emulator::builder().tenant(|t| t.policy = Policy::Low).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let auth0 = Emulator::builder().tenant(|t| t.policy = PolicyPreset::Low).start().await.unwrap();
+    let client = TestClient::new(&auth0);
     let weak = |email: &str| with(user(email), json!({"password": "aaaaaa"}));
     assert_eq!(client.create(&weak("a@b.co")).await.status, StatusCode::CREATED);
-    auth0.tenant(|t| t.policy = Policy::Excellent);
+    auth0.tenant(|t| t.policy = PolicyPreset::Excellent);
     assert_eq!(client.create(&weak("b@b.co")).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
     let auth0 = Emulator::builder().tenant(|t| t.plan = Plan::Free).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     let create = async |email: &str| {
         let request =
             client.request(Method::POST, "/api/v2/users").bearer_auth(&token).json(&user(email));
-        Answer::read(request.send().await.unwrap()).await
+        JsonResponse::read(request.send().await.unwrap()).await
     };
     let first = create("a@b.co").await;
     assert_eq!(
@@ -309,8 +309,8 @@ async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
 #[tokio::test]
 async fn the_journal_keeps_what_came_and_what_was_answered() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await.header("x-correlation-id", "try-1");
+    let client = TestClient::new(&auth0);
+    let request = client.create_request(&user("a@b.co")).await.header("x-correlation-id", "try-1");
     request.send().await.unwrap();
     let calls = auth0.calls(Route::CreateUser);
     assert_eq!(calls.len(), 1);
@@ -326,6 +326,6 @@ async fn a_latency_holds_the_answer_back() {
     let auth0 =
         Emulator::builder().tenant(|t| t.latency = Latency::FixedMs(80)).start().await.unwrap();
     let started = std::time::Instant::now();
-    Client::of(&auth0).token().await;
+    TestClient::new(&auth0).token().await;
     assert!(started.elapsed().as_millis() >= 80);
 }

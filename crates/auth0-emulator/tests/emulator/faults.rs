@@ -7,25 +7,25 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::client::{Answer, Client, user};
+use crate::client::{JsonResponse, TestClient, user};
 
 /// Longer than anything on loopback takes, and short enough to wait for.
 const SHORT: Duration = Duration::from_millis(600);
 
 /// Waits until there is a user, as long as a patient test would.
 async fn user_appears(auth0: &Emulator) {
-    let patience = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while auth0.users().is_empty() {
-        assert!(Instant::now() < patience, "no user has appeared");
+        assert!(Instant::now() < deadline, "no user has appeared");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 /// Lets a create-user call meet `fault`: what came of it, and how many users there were at once.
-async fn meet(fault: Fault) -> (Result<Answer, reqwest::Error>, usize, Emulator) {
+async fn meet(fault: Fault) -> (Result<JsonResponse, reqwest::Error>, usize, Emulator) {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await.timeout(Duration::from_secs(1));
+    let client = TestClient::new(&auth0);
+    let request = client.create_request(&user("a@b.co")).await.timeout(Duration::from_secs(1));
     auth0.fault(Route::CreateUser, fault);
     let result = match request.send().await {
         Ok(response) => {
@@ -33,7 +33,7 @@ async fn meet(fault: Fault) -> (Result<Answer, reqwest::Error>, usize, Emulator)
             response.bytes().await.map(|bytes| {
                 let body = serde_json::from_slice(&bytes)
                     .unwrap_or_else(|_| json!(String::from_utf8_lossy(&bytes)));
-                Answer { status, headers, body }
+                JsonResponse { status, headers, body }
             })
         }
         Err(error) => Err(error),
@@ -45,10 +45,10 @@ async fn meet(fault: Fault) -> (Result<Answer, reqwest::Error>, usize, Emulator)
 #[tokio::test]
 async fn a_canned_answer_is_given_as_it_is_and_nothing_is_done() {
     let fault = Fault::answer(503).header("retry-after", "7").body(r#"{"x":1}"#);
-    let (answer, users, auth0) = meet(fault).await;
-    let answer = answer.unwrap();
-    assert_eq!((answer.status.as_u16(), answer.body.clone()), (503, json!({"x": 1})));
-    assert_eq!(answer.header("retry-after"), "7");
+    let (response, users, auth0) = meet(fault).await;
+    let response = response.unwrap();
+    assert_eq!((response.status.as_u16(), response.body.clone()), (503, json!({"x": 1})));
+    assert_eq!(response.header("retry-after"), "7");
     assert_eq!(users, 0);
     assert_eq!(auth0.calls(Route::CreateUser)[0].status, Some(503));
 }
@@ -56,9 +56,10 @@ async fn a_canned_answer_is_given_as_it_is_and_nothing_is_done() {
 #[tokio::test]
 async fn a_fault_can_be_chosen_for_each_call() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     auth0.choose_faults(|call| (call.json()["email"] == "a@b.co").then(|| Fault::answer(503)));
-    let sent = async |email| client.creating(&user(email)).await.send().await.unwrap().status();
+    let sent =
+        async |email| client.create_request(&user(email)).await.send().await.unwrap().status();
     assert_eq!(sent("a@b.co").await.as_u16(), 503);
     assert_eq!(sent("c@d.co").await.as_u16(), 201);
     // One that waits comes first, and clearing ends both.
@@ -70,24 +71,24 @@ async fn a_fault_can_be_chosen_for_each_call() {
 
 #[tokio::test]
 async fn acting_first_leaves_a_user_behind_an_error() {
-    let (answer, users, _auth0) = meet(Fault::answer(500).after_acting()).await;
-    assert_eq!((answer.unwrap().status.as_u16(), users), (500, 1));
+    let (response, users, _auth0) = meet(Fault::answer(500).after_acting()).await;
+    assert_eq!((response.unwrap().status.as_u16(), users), (500, 1));
 }
 
 #[tokio::test]
 async fn html_comes_as_the_network_in_front_sends_it() {
-    let (answer, users, _auth0) = meet(Fault::html(520)).await;
-    let answer = answer.unwrap();
-    assert_eq!((answer.status.as_u16(), users), (520, 0));
-    assert!(answer.header("content-type").starts_with("text/html"));
-    assert!(answer.body.as_str().unwrap().starts_with("<!DOCTYPE html>"));
+    let (response, users, _auth0) = meet(Fault::html(520)).await;
+    let response = response.unwrap();
+    assert_eq!((response.status.as_u16(), users), (520, 0));
+    assert!(response.header("content-type").starts_with("text/html"));
+    assert!(response.body.as_str().unwrap().starts_with("<!DOCTYPE html>"));
 }
 
 #[tokio::test]
 async fn a_hang_is_a_timeout_with_or_without_a_user() {
     for (fault, expected) in [(Fault::hang(), 0), (Fault::hang_after_acting(), 1)] {
-        let (answer, users, auth0) = meet(fault).await;
-        assert!(answer.unwrap_err().is_timeout());
+        let (response, users, auth0) = meet(fault).await;
+        assert!(response.unwrap_err().is_timeout());
         assert_eq!(users, expected);
         assert_eq!(auth0.calls(Route::CreateUser)[0].status, None);
     }
@@ -104,8 +105,8 @@ async fn a_close_and_a_reset_end_the_connection_with_or_without_a_user() {
         (Fault::goaway(), 0),
         (Fault::stream_reset(), 0),
     ] {
-        let (answer, users, _auth0) = meet(fault.clone()).await;
-        let error = answer.unwrap_err();
+        let (response, users, _auth0) = meet(fault.clone()).await;
+        let error = response.unwrap_err();
         assert!(!error.is_timeout() && !error.is_connect(), "{fault:?}: {error:?}");
         assert_eq!(users, expected, "{fault:?}");
     }
@@ -130,15 +131,15 @@ async fn a_reset_is_a_reset_and_a_close_is_not() {
 #[tokio::test]
 async fn a_delay_comes_before_what_is_done() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await;
+    let client = TestClient::new(&auth0);
+    let request = client.create_request(&user("a@b.co")).await;
     auth0.fault(Route::CreateUser, Fault::delay(SHORT));
     let started = Instant::now();
-    let (answer, ()) = tokio::join!(request.send(), async {
+    let (response, ()) = tokio::join!(request.send(), async {
         tokio::time::sleep(SHORT / 2).await;
         assert!(auth0.users().is_empty());
     });
-    assert_eq!(answer.unwrap().status().as_u16(), 201);
+    assert_eq!(response.unwrap().status().as_u16(), 201);
     assert!(started.elapsed() >= SHORT);
 }
 
@@ -146,8 +147,8 @@ async fn a_delay_comes_before_what_is_done() {
 async fn a_late_act_comes_after_the_client_has_gone() {
     for fault in [Fault::act_later(SHORT), Fault::act_later(SHORT).closing()] {
         let auth0 = Emulator::builder().start().await.unwrap();
-        let client = Client::of(&auth0);
-        let request = client.creating(&user("a@b.co")).await.timeout(SHORT / 4);
+        let client = TestClient::new(&auth0);
+        let request = client.create_request(&user("a@b.co")).await.timeout(SHORT / 4);
         auth0.fault(Route::CreateUser, fault);
         request.send().await.unwrap_err();
         drop(client);
@@ -159,8 +160,8 @@ async fn a_late_act_comes_after_the_client_has_gone() {
 #[tokio::test]
 async fn a_call_whose_client_gives_up_is_still_done() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await.timeout(SHORT / 4);
+    let client = TestClient::new(&auth0);
+    let request = client.create_request(&user("a@b.co")).await.timeout(SHORT / 4);
     auth0.fault(Route::CreateUser, Fault::delay(SHORT));
     assert!(request.send().await.unwrap_err().is_timeout());
     drop(client);
@@ -170,8 +171,8 @@ async fn a_call_whose_client_gives_up_is_still_done() {
 
 #[tokio::test]
 async fn a_truncated_body_ends_before_its_length() {
-    let (answer, users, _auth0) = meet(Fault::truncated()).await;
-    let error = answer.unwrap_err();
+    let (response, users, _auth0) = meet(Fault::truncated()).await;
+    let error = response.unwrap_err();
     assert!(error.is_body() || error.is_decode(), "{error:?}");
     assert_eq!(users, 1);
 }
@@ -179,15 +180,15 @@ async fn a_truncated_body_ends_before_its_length() {
 #[tokio::test]
 async fn slow_bytes_come_all_the_same() {
     let started = Instant::now();
-    let (answer, _, auth0) = meet(Fault::slow(100, Duration::from_millis(40))).await;
-    assert_eq!(answer.unwrap().body, auth0.users()[0]);
+    let (response, _, auth0) = meet(Fault::slow(100, Duration::from_millis(40))).await;
+    assert_eq!(response.unwrap().body, auth0.users()[0]);
     assert!(started.elapsed() >= Duration::from_millis(3 * 40));
 }
 
 #[tokio::test]
 async fn faults_wait_for_their_route_and_are_used_up() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
     let mut statuses = Vec::new();
     for _ in 0..3 {
@@ -195,19 +196,19 @@ async fn faults_wait_for_their_route_and_are_used_up() {
     }
     assert_eq!(statuses, [503, 503, 201]);
     auth0.fault(Route::Any, Fault::answer(500).always());
-    assert_eq!(client.token_answer(&client.grant()).await.status.as_u16(), 500);
+    assert_eq!(client.request_token(&client.grant()).await.status.as_u16(), 500);
     auth0.clear_faults();
-    assert_eq!(client.token_answer(&client.grant()).await.status.as_u16(), 200);
+    assert_eq!(client.request_token(&client.grant()).await.status.as_u16(), 200);
 }
 
 #[tokio::test]
 async fn a_call_takes_its_permit_when_it_arrives() {
     let plan = auth0_emulator::Plan::Custom { burst: 2, per_second: 0.001 };
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let first = client.creating(&user("a@b.co")).await;
-    let second = client.creating(&user("c@d.co")).await;
-    let third = client.creating(&user("e@f.co")).await;
+    let client = TestClient::new(&auth0);
+    let first = client.create_request(&user("a@b.co")).await;
+    let second = client.create_request(&user("c@d.co")).await;
+    let third = client.create_request(&user("e@f.co")).await;
     auth0.tenant(|tenant| tenant.plan = plan);
     auth0.fault(Route::CreateUser, Fault::delay(SHORT));
     let others = async {
@@ -224,14 +225,14 @@ async fn a_call_takes_its_permit_when_it_arrives() {
 #[tokio::test]
 async fn a_gate_holds_calls_until_it_is_opened_and_tells_when_they_are_done() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let gate = Gate::new();
     auth0.fault(Route::CreateUser, Fault::held(&gate).times(2));
-    let waits = client.creating(&user("a@b.co")).await.send();
-    let gives_up = client.creating(&user("c@d.co")).await.send();
+    let waits = client.create_request(&user("a@b.co")).await.send();
+    let gives_up = client.create_request(&user("c@d.co")).await.send();
     let opens = async {
         tokio::select! {
-            answer = gives_up => panic!("answered at a closed gate: {answer:?}"),
+            response = gives_up => panic!("answered at a closed gate: {response:?}"),
             () = gate.arrived(2) => {}
         }
         assert!(auth0.users().is_empty());
@@ -239,8 +240,8 @@ async fn a_gate_holds_calls_until_it_is_opened_and_tells_when_they_are_done() {
         gate.done(2).await;
         assert_eq!(auth0.users().len(), 2);
     };
-    let (answer, ()) = tokio::join!(waits, opens);
-    assert_eq!(answer.unwrap().status(), 201);
+    let (response, ()) = tokio::join!(waits, opens);
+    assert_eq!(response.unwrap().status(), 201);
 
     // Open for those who come later, too.
     auth0.fault(Route::CreateUser, Fault::answer(503).behind(&gate));

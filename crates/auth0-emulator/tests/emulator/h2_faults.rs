@@ -26,8 +26,8 @@ async fn ask(
 ) -> Result<http::StatusCode, h2::Error> {
     let uri = format!("{}/.well-known/openid-configuration", auth0.url());
     let request = Request::get(uri).body(()).unwrap();
-    let (answer, _) = sender.clone().ready().await?.send_request(request, true)?;
-    Ok(answer.await?.status())
+    let (response, _) = sender.clone().ready().await?.send_request(request, true)?;
+    Ok(response.await?.status())
 }
 
 #[tokio::test]
@@ -65,9 +65,9 @@ async fn a_black_hole_answers_neither_requests_nor_pings() {
     let (mut sender, mut pings) = connect(&auth0).await;
     pings.ping(Ping::opaque()).await.unwrap();
     auth0.fault(Route::Discovery, Fault::black_hole());
-    let patience = Duration::from_millis(200);
-    assert!(tokio::time::timeout(patience, ask(&auth0, &mut sender)).await.is_err());
-    assert!(tokio::time::timeout(patience, pings.ping(Ping::opaque())).await.is_err());
+    let wait = Duration::from_millis(200);
+    assert!(tokio::time::timeout(wait, ask(&auth0, &mut sender)).await.is_err());
+    assert!(tokio::time::timeout(wait, pings.ping(Ping::opaque())).await.is_err());
     let (mut other, _pings) = connect(&auth0).await;
     assert_eq!(ask(&auth0, &mut other).await.unwrap(), 200);
 }
@@ -77,8 +77,8 @@ async fn a_hang_leaves_other_streams_and_pings_alone() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let (mut sender, mut pings) = connect(&auth0).await;
     auth0.fault(Route::Discovery, Fault::hang());
-    let patience = Duration::from_millis(200);
-    assert!(tokio::time::timeout(patience, ask(&auth0, &mut sender)).await.is_err());
+    let wait = Duration::from_millis(200);
+    assert!(tokio::time::timeout(wait, ask(&auth0, &mut sender)).await.is_err());
     pings.ping(Ping::opaque()).await.unwrap();
     assert_eq!(ask(&auth0, &mut sender).await.unwrap(), 200);
 }

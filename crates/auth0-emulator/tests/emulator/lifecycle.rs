@@ -7,13 +7,13 @@ use reqwest::{Method, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::client::{Client, user};
+use crate::client::{TestClient, user};
 
 #[tokio::test]
 async fn stopping_ends_a_call_that_waits() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let request = client.creating(&user("a@b.co")).await;
+    let client = TestClient::new(&auth0);
+    let request = client.create_request(&user("a@b.co")).await;
     auth0.fault(Route::CreateUser, Fault::hang());
     let (hung, ()) = tokio::join!(request.send(), async {
         while auth0.calls(Route::CreateUser).is_empty() {
@@ -31,9 +31,9 @@ async fn a_shut_down_emulator_frees_its_port() {
     TcpListener::bind(&address).await.unwrap_err();
     auth0.shutdown().await;
     // Another test may have been given the port; it gives it back.
-    let patience = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while let Err(error) = TcpListener::bind(&address).await {
-        assert!(Instant::now() < patience, "{error}");
+        assert!(Instant::now() < deadline, "{error}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -46,9 +46,9 @@ async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
     let part = b"POST /oauth/token HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf";
     stream.write_all(part).await.unwrap();
     drop(stream);
-    let patience = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while auth0.calls(Route::Token).is_empty() {
-        assert!(Instant::now() < patience, "it is not in the journal");
+        assert!(Instant::now() < deadline, "it is not in the journal");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let call = auth0.calls(Route::Token).remove(0);
@@ -58,12 +58,12 @@ async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
 #[tokio::test]
 async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
-    let token = Client::of(&auth0).token().await;
+    let token = TestClient::new(&auth0).token().await;
     // A client for each call: none has a connection that it takes to be still there.
     let create = async |email: &str| {
-        let client = Client::of(&auth0);
+        let client = TestClient::new(&auth0);
         let request = client.request(Method::POST, "/api/v2/users").json(&user(email));
-        request.bearer_auth(&token).send().await.map(|answer| answer.status())
+        request.bearer_auth(&token).send().await.map(|response| response.status())
     };
     assert_eq!(create("a@b.co").await.unwrap(), StatusCode::CREATED);
     for _ in 0..3 {
@@ -78,13 +78,13 @@ async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
 #[tokio::test]
 async fn a_dropped_emulator_stops() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let address = auth0.url().to_owned();
     drop(auth0);
     // Its tasks end as soon as the runtime gets to them.
-    let patience = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(5);
     while client.http.get(&address).send().await.is_ok() {
-        assert!(Instant::now() < patience, "it still answers");
+        assert!(Instant::now() < deadline, "it still answers");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -39,10 +39,10 @@ async fn it_prints_the_settings_to_use_and_serves_them() {
     assert_eq!(value("AUTH0_CLIENT_SECRET"), "s3");
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = format!("{}/oauth/token", value("AUTH0_URL"));
-    let answer = http.post(url).form(&grant).send().await.unwrap();
+    let response = http.post(url).form(&grant).send().await.unwrap();
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(response.status(), StatusCode::OK);
 }
 
 #[cfg(unix)]

@@ -1,40 +1,40 @@
 //! What a browser may ask without a token.
 
-use auth0_emulator::{Emulator, Policy};
+use auth0_emulator::{Emulator, PolicyPreset};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, PASSWORD, user, with};
+use crate::client::{JsonResponse, PASSWORD, TestClient, user, with};
 
 /// The answer to a public sign-up.
-async fn sign_up(client: &Client, body: &Value) -> Answer {
+async fn sign_up(client: &TestClient, body: &Value) -> JsonResponse {
     let request = client.request(Method::POST, "/dbconnections/signup").json(body);
-    Answer::read(request.send().await.unwrap()).await
+    JsonResponse::read(request.send().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn a_signup_answers_200_with_a_bare_id() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let more = json!({"client_id": "demo-client", "given_name": "Ada", "user_metadata": {},
         "app_metadata": {"admin": true}, "email_verified": true});
-    let answer = sign_up(&client, &with(user("Ada@b.co"), more)).await;
+    let response = sign_up(&client, &with(user("Ada@b.co"), more)).await;
     let id = auth0.users()[0]["user_id"].as_str().unwrap().to_owned();
-    assert_eq!(answer.status.as_u16(), 200);
+    assert_eq!(response.status.as_u16(), 200);
     assert_eq!(
-        answer.body,
+        response.body,
         json!({"_id": id.strip_prefix("auth0|").unwrap(), "email": "ada@b.co",
             "email_verified": false, "given_name": "Ada", "user_metadata": {}})
     );
-    assert_eq!(answer.header("access-control-allow-origin"), "*");
-    assert!(answer.header("cache-control").contains("no-store"));
+    assert_eq!(response.header("access-control-allow-origin"), "*");
+    assert!(response.header("cache-control").contains("no-store"));
     assert_eq!(auth0.users()[0].get("app_metadata"), None, "not to be set in public");
 }
 
 #[tokio::test]
 async fn a_duplicate_is_hidden_unless_the_tenant_says_otherwise() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     sign_up(&client, &user("a@b.co")).await;
     let error = |code: &str, description: &str| {
         json!({"name": "BadRequestError", "code": code, "description": description,
@@ -45,9 +45,9 @@ async fn a_duplicate_is_hidden_unless_the_tenant_says_otherwise() {
     let hidden = sign_up(&client, &user("a@b.co")).await;
     assert_eq!(hidden.body, error("invalid_signup", "Invalid sign up"));
     auth0.tenant(|t| t.user_exists_error = true);
-    let told = sign_up(&client, &user("a@b.co")).await;
+    let revealed = sign_up(&client, &user("a@b.co")).await;
     assert_eq!(
-        (told.status.as_u16(), told.body),
+        (revealed.status.as_u16(), revealed.body),
         (400, error("user_exists", "The user already exists."))
     );
 }
@@ -56,13 +56,13 @@ async fn a_duplicate_is_hidden_unless_the_tenant_says_otherwise() {
 async fn a_weak_password_is_explained_and_a_common_one_is_not() {
     let auth0 = Emulator::builder()
         .tenant(|t| {
-            t.policy = Policy::Low;
+            t.policy = PolicyPreset::Low;
             t.dictionary.active = true;
         })
         .start()
         .await
         .unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let weak = sign_up(&client, &with(user("a@b.co"), json!({"password": "abc"}))).await;
     assert_eq!(
         weak.body,
@@ -86,7 +86,7 @@ async fn a_weak_password_is_explained_and_a_common_one_is_not() {
 #[tokio::test]
 async fn the_third_shape_has_an_error_alone() {
     let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     assert_eq!(
         sign_up(&client, &user("a@b.co")).await.body,
         json!({"error": "missing username for Username-Password-Authentication connection with \
@@ -102,14 +102,14 @@ async fn the_third_shape_has_an_error_alone() {
 #[tokio::test]
 async fn a_preflight_is_allowed_for_the_public_and_not_for_the_rest() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let preflight = async |path: &str| {
         let request = client
             .request(Method::OPTIONS, path)
             .header("origin", "https://app.example.com")
             .header("access-control-request-method", "POST")
             .header("access-control-request-headers", "auth0-client,content-type");
-        Answer::read(request.send().await.unwrap()).await
+        JsonResponse::read(request.send().await.unwrap()).await
     };
     let open = preflight("/dbconnections/signup").await;
     assert_eq!(open.header("access-control-allow-origin"), "*");
@@ -120,20 +120,20 @@ async fn a_preflight_is_allowed_for_the_public_and_not_for_the_rest() {
 #[tokio::test]
 async fn a_password_change_says_the_same_to_all() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let body = json!({"client_id": "demo-client", "email": "nobody@b.co",
         "connection": "Username-Password-Authentication"});
     let request = client.request(Method::POST, "/dbconnections/change_password").json(&body);
-    let answer = request.send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 200);
-    let text = answer.text().await.unwrap();
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    let text = response.text().await.unwrap();
     assert_eq!(text, "We've just sent you an email to reset your password.");
 }
 
 #[tokio::test]
 async fn lock_finds_its_connection_in_the_client_script() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let get = async |id: &str| {
         client.request(Method::GET, &format!("/client/{id}.js?t1")).send().await.unwrap()
     };
@@ -150,7 +150,7 @@ async fn lock_finds_its_connection_in_the_client_script() {
 #[tokio::test]
 async fn discovery_leads_to_the_keys_a_token_is_signed_with() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let get = async |url: &str| -> Value {
         let response = client.http.get(url).send().await.unwrap();
         serde_json::from_slice(&response.bytes().await.unwrap()).unwrap()

@@ -4,7 +4,7 @@ use auth0_emulator::Emulator;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::client::{Answer, Client, user, with};
+use crate::client::{JsonResponse, TestClient, user, with};
 
 /// A tenant whose application may do everything the emulator knows.
 async fn open_tenant() -> Emulator {
@@ -19,7 +19,7 @@ async fn open_tenant() -> Emulator {
 #[tokio::test]
 async fn a_user_is_found_by_its_encoded_id_and_by_its_email_in_lower_case() {
     let auth0 = open_tenant().await;
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let body = with(user("Ada@b.co"), json!({"user_id": "one two".replace(' ', "-")}));
     let created = client.create(&body).await;
     assert_eq!(client.get("/api/v2/users/auth0%7Cone-two").await.body, created.body);
@@ -32,21 +32,21 @@ async fn a_user_is_found_by_its_encoded_id_and_by_its_email_in_lower_case() {
 #[tokio::test]
 async fn what_is_not_there_is_a_404_with_its_code() {
     let auth0 = open_tenant().await;
-    let answer = Client::of(&auth0).get("/api/v2/users/auth0%7Cnobody").await;
+    let response = TestClient::new(&auth0).get("/api/v2/users/auth0%7Cnobody").await;
     assert_eq!(
-        answer.body,
+        response.body,
         json!({"statusCode": 404, "error": "Not Found", "errorCode": "inexistent_user",
             "message": "The user does not exist."})
     );
-    assert_eq!(answer.status.as_u16(), 404);
-    let missing = Client::of(&auth0).get("/api/v2/users-by-email").await;
+    assert_eq!(response.status.as_u16(), 404);
+    let missing = TestClient::new(&auth0).get("/api/v2/users-by-email").await;
     assert_eq!(missing.status.as_u16(), 400);
 }
 
 #[tokio::test]
 async fn a_removed_user_may_come_again() {
     let auth0 = open_tenant().await;
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let body = with(user("a@b.co"), json!({"user_id": "a"}));
     client.create(&body).await;
     let request =
@@ -59,7 +59,7 @@ async fn a_removed_user_may_come_again() {
 #[tokio::test]
 async fn each_operation_asks_for_its_own_scope() {
     let auth0 = Emulator::builder().tenant(|t| t.scopes.clear()).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     for (method, path, scope) in [
         (Method::POST, "/api/v2/users", "create:users"),
@@ -69,17 +69,17 @@ async fn each_operation_asks_for_its_own_scope() {
         (Method::GET, "/api/v2/connections", "read:connections"),
     ] {
         let request = client.request(method, path).bearer_auth(&token);
-        let answer = Answer::read(request.send().await.unwrap()).await;
+        let response = JsonResponse::read(request.send().await.unwrap()).await;
         let expected = format!("Insufficient scope, expected any of: {scope}");
-        assert_eq!((answer.status.as_u16(), answer.message()), (403, expected.as_str()));
-        assert_ne!(answer.header("x-ratelimit-remaining"), "");
+        assert_eq!((response.status.as_u16(), response.message()), (403, expected.as_str()));
+        assert_ne!(response.header("x-ratelimit-remaining"), "");
     }
 }
 
 #[tokio::test]
 async fn the_connection_shows_its_policy() {
     let auth0 = open_tenant().await;
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     auth0.tenant(|t| t.min_length = Some(12));
     let listed = client.get("/api/v2/connections?strategy=auth0").await.body;
     assert_eq!(listed[0]["name"], "Username-Password-Authentication");

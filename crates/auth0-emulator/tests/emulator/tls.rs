@@ -4,15 +4,15 @@ use auth0_emulator::{Emulator, Fault, Route};
 use http::Version;
 use reqwest::{Method, StatusCode};
 
-use crate::client::{Client, user};
+use crate::client::{TestClient, user};
 
 #[tokio::test]
 async fn h2_is_agreed_on_and_a_user_created() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
     assert!(auth0.url().starts_with("https://127.0.0.1:"));
-    let client = Client::of(&auth0);
-    let answer = client.create(&user("a@b.co")).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{:?}", answer.body);
+    let client = TestClient::new(&auth0);
+    let response = client.create(&user("a@b.co")).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{:?}", response.body);
     let versions: Vec<Version> = auth0.journal().iter().map(|entry| entry.version).collect();
     assert_eq!(versions, [Version::HTTP_2, Version::HTTP_2]);
 }
@@ -22,8 +22,11 @@ async fn the_ca_is_the_emulators_own() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
     let other = Emulator::builder().tls(true).start().await.unwrap();
     assert_ne!(auth0.ca_pem(), other.ca_pem());
-    let request =
-        Client::of(&other).http.get(format!("{}/.well-known/jwks.json", auth0.url())).send().await;
+    let request = TestClient::new(&other)
+        .http
+        .get(format!("{}/.well-known/jwks.json", auth0.url()))
+        .send()
+        .await;
     assert!(request.unwrap_err().is_connect());
     assert!(auth0.journal().is_empty());
 }
@@ -32,7 +35,7 @@ async fn the_ca_is_the_emulators_own() {
 async fn a_second_port_may_speak_tls_beside_the_plain_one() {
     let auth0 = Emulator::builder().tls_port(0).start().await.unwrap();
     assert!(auth0.url().starts_with("http://"));
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     assert_eq!(client.create(&user("a@b.co")).await.status, StatusCode::CREATED);
     let keys = format!("{}/.well-known/jwks.json", auth0.tls_url().unwrap());
     assert_eq!(client.http.get(keys).send().await.unwrap().status(), StatusCode::OK);
@@ -41,7 +44,7 @@ async fn a_second_port_may_speak_tls_beside_the_plain_one() {
 #[tokio::test]
 async fn faults_reach_below_tls() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     for fault in [Fault::reset(), Fault::close(), Fault::goaway(), Fault::stream_reset()] {
         auth0.fault(Route::Keys, fault.clone());
         let request = client.request(Method::GET, "/.well-known/jwks.json");

@@ -2,30 +2,30 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Emulator, Plan, Route, TokenQuota};
+use auth0_emulator::{ClientQuota, Emulator, Plan, Route};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::client::{Answer, Client, user, with};
+use crate::client::{JsonResponse, TestClient, user, with};
 
 #[tokio::test]
 async fn json_form_and_basic_give_a_token() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
-    let json = client.token_answer(&client.grant()).await;
+    let client = TestClient::new(&auth0);
+    let json = client.request_token(&client.grant()).await;
     let form = client.request(Method::POST, "/oauth/token").form(&client.grant());
     let basic = client
         .request(Method::POST, "/oauth/token")
         .basic_auth("demo-client", Some("demo-secret"))
         .form(&json!({"grant_type": "client_credentials", "audience": auth0.audience()}));
-    let form = Answer::read(form.send().await.unwrap()).await;
-    let basic = Answer::read(basic.send().await.unwrap()).await;
-    for answer in [&json, &form, &basic] {
-        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
-        assert_eq!(answer.body["token_type"], "Bearer");
-        assert_eq!(answer.body["expires_in"], 86_400);
-        assert_eq!(answer.body["scope"], "create:users read:users");
-        assert!(answer.header("cache-control").contains("no-store"));
+    let form = JsonResponse::read(form.send().await.unwrap()).await;
+    let basic = JsonResponse::read(basic.send().await.unwrap()).await;
+    for response in [&json, &form, &basic] {
+        assert_eq!(response.status, StatusCode::OK, "{:?}", response.body);
+        assert_eq!(response.body["token_type"], "Bearer");
+        assert_eq!(response.body["expires_in"], 86_400);
+        assert_eq!(response.body["scope"], "create:users read:users");
+        assert!(response.header("cache-control").contains("no-store"));
     }
     assert_eq!(auth0.calls(Route::Token).len(), 3);
     let sent = auth0.calls(Route::Token)[1].form();
@@ -35,7 +35,7 @@ async fn json_form_and_basic_give_a_token() {
 #[tokio::test]
 async fn each_refusal_has_its_own_status_and_error() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let without = |name: &str| {
         let mut grant = client.grant();
         grant.as_object_mut().unwrap().remove(name);
@@ -78,18 +78,18 @@ async fn each_refusal_has_its_own_status_and_error() {
             refusal(400, "invalid_request", "Missing required parameter: client_id"),
         ),
     ] {
-        let answer = client.token_answer(&grant).await;
-        assert_eq!((answer.status.as_u16(), answer.body), expected, "{grant}");
+        let response = client.request_token(&grant).await;
+        assert_eq!((response.status.as_u16(), response.body), expected, "{grant}");
     }
     auth0.tenant(|tenant| tenant.authorized = false);
-    let answer = client.token_answer(&client.grant()).await;
-    assert_eq!((answer.status.as_u16(), &answer.body["error"]), (403, &json!("access_denied")));
+    let response = client.request_token(&client.grant()).await;
+    assert_eq!((response.status.as_u16(), &response.body["error"]), (403, &json!("access_denied")));
 }
 
 #[tokio::test]
 async fn a_token_ends_with_its_lifetime_on_the_emulators_clock() {
     let auth0 = Emulator::builder().tenant(|t| t.token_lifetime_s = 60).start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     let create = |email: &str| {
         client.request(Method::POST, "/api/v2/users").bearer_auth(&token).json(&user(email))
@@ -97,23 +97,23 @@ async fn a_token_ends_with_its_lifetime_on_the_emulators_clock() {
     auth0.advance_clock(Duration::from_secs(55));
     assert_eq!(create("a@example.com").send().await.unwrap().status(), StatusCode::CREATED);
     auth0.advance_clock(Duration::from_secs(6));
-    let answer = Answer::read(create("b@example.com").send().await.unwrap()).await;
+    let response = JsonResponse::read(create("b@example.com").send().await.unwrap()).await;
     let message = "Expired token received for JSON Web Token validation";
     assert_eq!(
-        (answer.status.as_u16(), &answer.body),
+        (response.status.as_u16(), &response.body),
         (
             401,
             &json!({"statusCode": 401, "error": "Unauthorized", "message": message,
                 "attributes": {"error": message}})
         )
     );
-    assert_eq!(answer.header("www-authenticate"), "Bearer");
+    assert_eq!(response.header("www-authenticate"), "Bearer");
 }
 
 #[tokio::test]
 async fn a_bad_token_is_told_apart_from_no_token() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let good = client.token().await;
     let (signed, _) = good.rsplit_once('.').unwrap();
     let forged = format!("Bearer {signed}.{}", "A".repeat(342));
@@ -132,9 +132,9 @@ async fn a_bad_token_is_told_apart_from_no_token() {
         if let Some(header) = header {
             request = request.header("authorization", header);
         }
-        let answer = Answer::read(request.send().await.unwrap()).await;
+        let response = JsonResponse::read(request.send().await.unwrap()).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.message(), answer.body["errorCode"].as_str()),
+            (response.status.as_u16(), response.message(), response.body["errorCode"].as_str()),
             (status, message, code)
         );
     }
@@ -144,16 +144,16 @@ async fn a_bad_token_is_told_apart_from_no_token() {
 #[tokio::test]
 async fn revoked_and_unscoped_tokens_let_nobody_in() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     let create =
         || client.request(Method::POST, "/api/v2/users").bearer_auth(&token).json(&user("a@b.co"));
     auth0.revoke_tokens();
     assert_eq!(create().send().await.unwrap().status(), StatusCode::UNAUTHORIZED);
     auth0.tenant(|tenant| tenant.scopes = vec!["read:users".to_owned()]);
-    let answer = client.create(&user("a@b.co")).await;
+    let response = client.create(&user("a@b.co")).await;
     assert_eq!(
-        (answer.status.as_u16(), answer.message(), &answer.body["errorCode"]),
+        (response.status.as_u16(), response.message(), &response.body["errorCode"]),
         (403, "Insufficient scope, expected any of: create:users", &json!("insufficient_scope"))
     );
 }
@@ -161,26 +161,26 @@ async fn revoked_and_unscoped_tokens_let_nobody_in() {
 #[tokio::test]
 async fn a_token_is_good_only_at_the_host_that_gave_it() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     let elsewhere = client
         .request(Method::POST, "/api/v2/users")
         .header("host", "login.example.com")
         .bearer_auth(token)
         .json(&user("a@b.co"));
-    let answer = Answer::read(elsewhere.send().await.unwrap()).await;
-    assert_eq!((answer.status.as_u16(), answer.message()), (401, "Invalid token"));
+    let response = JsonResponse::read(elsewhere.send().await.unwrap()).await;
+    assert_eq!((response.status.as_u16(), response.message()), (401, "Invalid token"));
 }
 
 #[tokio::test]
 async fn a_rotated_secret_ends_the_old_one_and_not_its_tokens() {
     let auth0 = Emulator::builder().start().await.unwrap();
-    let client = Client::of(&auth0);
+    let client = TestClient::new(&auth0);
     let token = client.token().await;
     auth0.rotate_secret("new");
-    assert_eq!(client.token_answer(&client.grant()).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(client.request_token(&client.grant()).await.status, StatusCode::UNAUTHORIZED);
     let grant = with(client.grant(), json!({"client_secret": "new"}));
-    assert_eq!(client.token_answer(&grant).await.status, StatusCode::OK);
+    assert_eq!(client.request_token(&grant).await.status, StatusCode::OK);
     let create =
         client.request(Method::POST, "/api/v2/users").bearer_auth(token).json(&user("a@b.co"));
     assert_eq!(create.send().await.unwrap().status(), StatusCode::CREATED);
@@ -188,12 +188,12 @@ async fn a_rotated_secret_ends_the_old_one_and_not_its_tokens() {
 
 #[tokio::test]
 async fn a_spent_quota_is_a_429_that_says_until_when() {
-    let quota = TokenQuota { per_hour: Some(1), per_day: None };
+    let quota = ClientQuota { per_hour: Some(1), per_day: None };
     let auth0 = Emulator::builder().tenant(|t| t.token_quota = Some(quota)).start().await.unwrap();
-    let client = Client::of(&auth0);
-    let first = client.token_answer(&client.grant()).await;
+    let client = TestClient::new(&auth0);
+    let first = client.request_token(&client.grant()).await;
     assert!(first.header("auth0-client-quota-limit").starts_with("b=per_hour;q=1;r=0;t="));
-    let second = client.token_answer(&client.grant()).await;
+    let second = client.request_token(&client.grant()).await;
     assert_eq!(second.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(
         second.body,
@@ -202,17 +202,17 @@ async fn a_spent_quota_is_a_429_that_says_until_when() {
     let wait: u64 = second.header("retry-after").parse().unwrap();
     assert!((1..=3600).contains(&wait));
     auth0.advance_clock(Duration::from_secs(wait));
-    assert_eq!(client.token_answer(&client.grant()).await.status, StatusCode::OK);
+    assert_eq!(client.request_token(&client.grant()).await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn the_authentication_api_has_a_rate_limit_of_its_own() {
     let plan = Plan::Custom { burst: 1, per_second: 0.5 };
     let auth0 = Emulator::builder().tenant(|t| t.plan = plan).start().await.unwrap();
-    let client = Client::of(&auth0);
-    let first = client.token_answer(&client.grant()).await;
+    let client = TestClient::new(&auth0);
+    let first = client.request_token(&client.grant()).await;
     assert_eq!(first.header("x-ratelimit-remaining"), "0");
-    let second = client.token_answer(&client.grant()).await;
+    let second = client.request_token(&client.grant()).await;
     assert_eq!(second.status, StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(second.body["error"], "too_many_requests");
     auth0.advance_clock(Duration::from_secs(2));

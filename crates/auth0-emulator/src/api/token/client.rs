@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 
-use super::refusal::Refusal;
-use crate::body::Members;
+use super::grant_error::GrantError;
+use crate::body::BodyMembers;
+use crate::state::Call;
 use crate::token;
-use crate::world::Call;
 
 /// The kind of an assertion.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -17,24 +17,24 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 /// # Errors
 ///
 /// When something else does, or it does not say so.
-pub(super) fn authenticate(call: &Call<'_>, members: &Members) -> Result<(), Refusal> {
+pub(super) fn authenticate(call: &Call<'_>, members: &BodyMembers) -> Result<(), GrantError> {
     if let Some(assertion) = members.text("client_assertion") {
         if members.text("client_assertion_type") != Some(ASSERTION_TYPE) {
-            return Err(Refusal::Missing("client_assertion_type"));
+            return Err(GrantError::Missing("client_assertion_type"));
         }
-        return token::check_assertion(call, assertion).map_err(Refusal::Assertion);
+        return token::check_assertion(call, assertion).map_err(GrantError::Assertion);
     }
     let text = |name: &str| members.text(name).map(str::to_owned);
     let (id, secret) = match basic(call) {
         Some((id, secret)) => (Some(id), Some(secret)),
         None => (text("client_id"), text("client_secret")),
     };
-    let id = id.ok_or(Refusal::Missing("client_id"))?;
+    let id = id.ok_or(GrantError::Missing("client_id"))?;
     // No secret at all is what a wrong one is: the tenant does not tell them apart.
     if id == call.tenant.client_id && secret.as_deref() == Some(&call.tenant.client_secret) {
         Ok(())
     } else {
-        Err(Refusal::Client)
+        Err(GrantError::Client)
     }
 }
 

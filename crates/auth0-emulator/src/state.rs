@@ -6,68 +6,68 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::answer::Answer;
-use crate::clock::Clock;
-use crate::fault::Faults;
-use crate::guarded::Guarded;
-use crate::ids::Ids;
-use crate::journal::{Entry, Journal};
-use crate::latency::Dice;
-use crate::rate::{Buckets, Verdict};
+use crate::clock::TenantClock;
+use crate::fault::FaultQueue;
+use crate::ids::IdGenerator;
+use crate::journal::{Journal, JournalEntry};
+use crate::latency::LatencyRng;
+use crate::locked::Locked;
+use crate::rate::{PlanBuckets, RateDecision};
+use crate::response::TenantResponse;
 use crate::tenant::Tenant;
 use crate::token::QuotaCounter;
-use crate::users::Users;
+use crate::users::UserStore;
 
 /// The state of one emulator.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct EmulatorState {
     /// The settings.
-    tenant: Guarded<Arc<Tenant>>,
+    tenant: Locked<Arc<Tenant>>,
     /// The settings it started with.
     initial: Arc<Tenant>,
     /// Its addresses, known once it listens; the first is the canonical one.
     pub(crate) bases: OnceLock<Vec<String>>,
     /// Its clock.
-    pub(crate) clock: Clock,
+    pub(crate) clock: TenantClock,
     /// Its users.
-    pub(crate) users: Guarded<Users>,
+    pub(crate) users: Locked<UserStore>,
     /// Makes its ids.
-    pub(crate) ids: Ids,
+    pub(crate) ids: IdGenerator,
     /// What it was asked.
     pub(crate) journal: Journal,
     /// What is to go wrong.
-    pub(crate) faults: Faults,
+    pub(crate) faults: FaultQueue,
     /// Its rate limits.
-    pub(crate) buckets: Buckets,
+    pub(crate) buckets: PlanBuckets,
     /// Its latencies.
-    pub(crate) dice: Dice,
+    pub(crate) latency_rng: LatencyRng,
     /// How many tokens were drawn.
     pub(crate) quota: QuotaCounter,
     /// The ids of the assertions it has seen; each is good once.
-    pub(crate) assertions: Guarded<HashSet<String>>,
+    pub(crate) assertions: Locked<HashSet<String>>,
     /// How often all tokens have been revoked. A token names the number it was issued under.
     generation: AtomicU64,
     /// How many connections it has accepted.
     connections: AtomicU64,
 }
 
-impl World {
+impl EmulatorState {
     /// A world with these settings, a journal of so many entries, and latencies from that seed.
     pub(crate) fn new(tenant: Tenant, journal_limit: usize, seed: u64) -> Self {
         let initial = Arc::new(tenant);
         Self {
-            tenant: Guarded::new(Arc::clone(&initial)),
+            tenant: Locked::new(Arc::clone(&initial)),
             initial,
             bases: OnceLock::new(),
-            clock: Clock::default(),
-            users: Guarded::new(Users::default()),
-            ids: Ids::new(),
+            clock: TenantClock::default(),
+            users: Locked::new(UserStore::default()),
+            ids: IdGenerator::new(),
             journal: Journal::new(journal_limit),
-            faults: Faults::new(),
-            buckets: Buckets::default(),
-            dice: Dice::new(seed),
+            faults: FaultQueue::new(),
+            buckets: PlanBuckets::default(),
+            latency_rng: LatencyRng::new(seed),
             quota: QuotaCounter::default(),
-            assertions: Guarded::new(HashSet::new()),
+            assertions: Locked::new(HashSet::new()),
             generation: AtomicU64::new(0),
             connections: AtomicU64::new(0),
         }
@@ -103,7 +103,7 @@ impl World {
         let initial = Arc::clone(&self.initial);
         self.tenant.with(|tenant| *tenant = initial);
         self.clock.reset();
-        self.users.with(|users| *users = Users::default());
+        self.users.with(|users| *users = UserStore::default());
         self.journal.clear();
         self.faults.clear();
         self.buckets.reset();
@@ -117,35 +117,39 @@ impl World {
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
     /// The emulator.
-    pub(crate) world: &'a World,
+    pub(crate) state: &'a EmulatorState,
     /// The settings when it came.
     pub(crate) tenant: Arc<Tenant>,
     /// The request.
-    pub(crate) entry: &'a Entry,
+    pub(crate) entry: &'a JournalEntry,
     /// The address that was asked, without a slash at the end.
     pub(crate) base: &'a str,
     /// What the rate limit said when the call arrived; `None` where nothing was asked then.
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) decision: Option<RateDecision>,
 }
 
 impl Call<'_> {
     /// The permit of the rate limit that was taken on arrival, or one that is taken now.
-    pub(crate) fn permit(&self) -> Verdict {
-        self.verdict.unwrap_or_else(|| self.take_permit())
+    pub(crate) fn permit(&self) -> RateDecision {
+        self.decision.unwrap_or_else(|| self.take_permit())
     }
 
     /// Takes a permit of the rate limit.
-    pub(crate) fn take_permit(&self) -> Verdict {
-        let now = self.world.clock.unix_seconds_f64();
-        self.world.buckets.take(self.tenant.plan, self.entry.route(), now)
+    pub(crate) fn take_permit(&self) -> RateDecision {
+        let now = self.state.clock.unix_seconds_f64();
+        self.state.buckets.take(self.tenant.plan, self.entry.route(), now)
     }
 
     /// The answer with the headers of the rate limit.
-    pub(crate) fn counted(&self, mut answer: Answer, verdict: Verdict) -> Answer {
+    pub(crate) fn with_rate_headers(
+        &self,
+        mut response: TenantResponse,
+        decision: RateDecision,
+    ) -> TenantResponse {
         if self.tenant.rate_limit_headers {
-            verdict.put(&mut answer.headers);
+            decision.write_to(&mut response.headers);
         }
-        answer
+        response
     }
 
     /// Whether `audience` is the Management API of this tenant.
@@ -157,7 +161,7 @@ impl Call<'_> {
             Some(own) => own == audience,
             None => {
                 base == self.base
-                    || self.world.bases.get().is_some_and(|own| own.iter().any(|b| b == base))
+                    || self.state.bases.get().is_some_and(|own| own.iter().any(|b| b == base))
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use auth0_emulator::Emulator;
 
 /// Prints how to reach the emulator, one `NAME=value` a line.
-pub(crate) fn settings(auth0: &Emulator, ca_file: &Path) {
+pub(crate) fn print_settings(auth0: &Emulator, ca_file: &Path) {
     let (client_id, client_secret, connection) = auth0.tenant(|tenant| {
         (tenant.client_id.clone(), tenant.client_secret.clone(), tenant.connection.clone())
     });
@@ -25,6 +25,6 @@ pub(crate) fn settings(auth0: &Emulator, ca_file: &Path) {
 
 /// Prints why the program ends.
 #[expect(clippy::print_stderr, reason = "a program talks to its terminal")]
-pub(crate) fn problem(error: &anyhow::Error) {
+pub(crate) fn print_error(error: &anyhow::Error) {
     eprintln!("auth0-emulator: {error:#}");
 }

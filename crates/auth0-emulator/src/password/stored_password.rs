@@ -7,16 +7,16 @@ const HASHED_BYTES: usize = 72;
 
 /// A password as the store keeps it: cut where the tenant's hash function stops reading.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Plain(Vec<u8>);
+pub(crate) struct StoredPassword(Vec<u8>);
 
-impl Plain {
+impl StoredPassword {
     /// Keeps the part of `password` that counts.
     pub(crate) fn new(password: &str) -> Self {
         Self(password.bytes().take(HASHED_BYTES).collect())
     }
 }
 
-impl fmt::Debug for Plain {
+impl fmt::Debug for StoredPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Plain(…)")
     }
@@ -29,12 +29,12 @@ mod tests {
     #[test]
     fn what_comes_after_72_bytes_does_not_count() {
         let long = "x".repeat(72);
-        assert_eq!(Plain::new(&long), Plain::new(&format!("{long}y")));
-        assert_ne!(Plain::new(&long), Plain::new(long.get(1..).unwrap()));
+        assert_eq!(StoredPassword::new(&long), StoredPassword::new(&format!("{long}y")));
+        assert_ne!(StoredPassword::new(&long), StoredPassword::new(long.get(1..).unwrap()));
     }
 
     #[test]
     fn it_does_not_print() {
-        assert!(!format!("{:?}", Plain::new("hunter2")).contains("hunter2"));
+        assert!(!format!("{:?}", StoredPassword::new("hunter2")).contains("hunter2"));
     }
 }

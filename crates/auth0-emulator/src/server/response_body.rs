@@ -14,14 +14,14 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::answer::Answer;
+use crate::response::TenantResponse;
 
 /// The body of an answer.
-pub(super) enum ReplyBody {
+pub(super) enum ResponseBody {
     /// All of it at once.
-    Whole(Full<Bytes>),
+    Complete(Full<Bytes>),
     /// So much of it, and then the end of the connection.
-    Cut(Cut),
+    Truncated(TruncatedBody),
     /// So many bytes at a time, with a pause after each.
     Slow {
         /// What is still to come.
@@ -36,7 +36,7 @@ pub(super) enum ReplyBody {
 }
 
 /// How far a body that is cut short has come.
-pub(super) enum Cut {
+pub(super) enum TruncatedBody {
     /// This is still to be sent.
     Part(Bytes),
     /// It is on its way.
@@ -47,35 +47,41 @@ pub(super) enum Cut {
 
 /// What a body that is cut short ends with.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CutShort;
+pub(super) struct TruncatedOnPurpose;
 
-impl fmt::Display for CutShort {
+impl fmt::Display for TruncatedOnPurpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("cut short on purpose")
     }
 }
 
-impl std::error::Error for CutShort {}
+impl std::error::Error for TruncatedOnPurpose {}
 
-impl From<Infallible> for CutShort {
+impl From<Infallible> for TruncatedOnPurpose {
     fn from(never: Infallible) -> Self {
         match never {}
     }
 }
 
 /// An answer in full.
-pub(super) fn whole(answer: Answer) -> Response<ReplyBody> {
-    respond(answer, |body| ReplyBody::Whole(Full::new(body)))
+pub(super) fn complete(response: TenantResponse) -> Response<ResponseBody> {
+    with_body(response, |body| ResponseBody::Complete(Full::new(body)))
 }
 
 /// An answer of which half the body comes, under the length of the whole.
-pub(super) fn cut(answer: Answer) -> Response<ReplyBody> {
-    respond(answer, |body| ReplyBody::Cut(Cut::Part(body.slice(..body.len() / 2))))
+pub(super) fn truncated(response: TenantResponse) -> Response<ResponseBody> {
+    with_body(response, |body| {
+        ResponseBody::Truncated(TruncatedBody::Part(body.slice(..body.len() / 2)))
+    })
 }
 
 /// An answer whose body takes its time.
-pub(super) fn slow(answer: Answer, at_once: usize, pause: Duration) -> Response<ReplyBody> {
-    respond(answer, |rest| ReplyBody::Slow {
+pub(super) fn slow(
+    response: TenantResponse,
+    at_once: usize,
+    pause: Duration,
+) -> Response<ResponseBody> {
+    with_body(response, |rest| ResponseBody::Slow {
         rest,
         at_once,
         pause,
@@ -83,42 +89,45 @@ pub(super) fn slow(answer: Answer, at_once: usize, pause: Duration) -> Response<
     })
 }
 
-/// The response of `answer` with a body made by `send`.
-fn respond(answer: Answer, send: impl FnOnce(Bytes) -> ReplyBody) -> Response<ReplyBody> {
-    let length = HeaderValue::from(answer.body.len());
-    let mut response = Response::new(send(answer.body));
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
-    if answer.status != http::StatusCode::NO_CONTENT {
-        response.headers_mut().insert(CONTENT_LENGTH, length);
+/// The response of `response` with a body made by `send`.
+fn with_body(
+    response: TenantResponse,
+    send: impl FnOnce(Bytes) -> ResponseBody,
+) -> Response<ResponseBody> {
+    let length = HeaderValue::from(response.body.len());
+    let mut http_response = Response::new(send(response.body));
+    *http_response.status_mut() = response.status;
+    *http_response.headers_mut() = response.headers;
+    if response.status != http::StatusCode::NO_CONTENT {
+        http_response.headers_mut().insert(CONTENT_LENGTH, length);
     }
-    response
+    http_response
 }
 
-impl Body for ReplyBody {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = CutShort;
+    type Error = TruncatedOnPurpose;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, TruncatedOnPurpose>>> {
         match &mut *self {
-            Self::Whole(body) => {
+            Self::Complete(body) => {
                 Pin::new(body).poll_frame(context).map(|frame| frame.map(|f| f.map_err(Into::into)))
             }
-            Self::Cut(cut) => match mem::replace(cut, Cut::End) {
-                Cut::Part(part) => {
-                    *cut = Cut::Sent;
+            Self::Truncated(truncated) => match mem::replace(truncated, TruncatedBody::End) {
+                TruncatedBody::Part(part) => {
+                    *truncated = TruncatedBody::Sent;
                     Poll::Ready(Some(Ok(Frame::data(part))))
                 }
-                Cut::Sent => {
+                TruncatedBody::Sent => {
                     // hyper throws away what it has not flushed when a body fails, and flushes
                     // when a body lets it wait.
                     context.waker().wake_by_ref();
                     Poll::Pending
                 }
-                Cut::End => Poll::Ready(Some(Err(CutShort))),
+                TruncatedBody::End => Poll::Ready(Some(Err(TruncatedOnPurpose))),
             },
             Self::Slow { rest, at_once, pause, timer } => {
                 if rest.is_empty() {
@@ -134,17 +143,17 @@ impl Body for ReplyBody {
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
-            Self::Cut(_) => false,
+            Self::Complete(body) => body.is_end_stream(),
+            Self::Truncated(_) => false,
             Self::Slow { rest, .. } => rest.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
+            Self::Complete(body) => body.size_hint(),
             // The header has the length; the body must not be found out before it ends.
-            Self::Cut(_) | Self::Slow { .. } => SizeHint::default(),
+            Self::Truncated(_) | Self::Slow { .. } => SizeHint::default(),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// A whole answer: status, headers and body.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TenantResponse {
     /// The status line's number.
     pub(crate) status: StatusCode,
     /// The headers, without those the connection adds.
@@ -17,7 +17,7 @@ pub(crate) struct Answer {
     pub(crate) body: Bytes,
 }
 
-impl Answer {
+impl TenantResponse {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
@@ -29,8 +29,8 @@ impl Answer {
         media_type: &'static str,
         body: impl Into<Bytes>,
     ) -> Self {
-        let answer = Self { status, headers: HeaderMap::new(), body: body.into() };
-        answer.with(CONTENT_TYPE, HeaderValue::from_static(media_type))
+        let response = Self { status, headers: HeaderMap::new(), body: body.into() };
+        response.with_header(CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
     /// A JSON answer as the tenant labels it.
@@ -41,7 +41,7 @@ impl Answer {
     }
 
     /// An error of the Management API. Some errors of the real one have no `errorCode`.
-    pub(crate) fn problem(
+    pub(crate) fn error(
         status: StatusCode,
         message: impl Into<String>,
         code: Option<&str>,
@@ -58,7 +58,7 @@ impl Answer {
     }
 
     /// The same answer with one header more.
-    pub(crate) fn with(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.insert(name, value.into());
         self
     }
@@ -66,7 +66,7 @@ impl Answer {
     /// The same answer, never to be kept by a cache.
     pub(crate) fn no_store(self) -> Self {
         let value = "private, no-store, no-cache, must-revalidate, post-check=0, pre-check=0";
-        self.with(CACHE_CONTROL, HeaderValue::from_static(value))
+        self.with_header(CACHE_CONTROL, HeaderValue::from_static(value))
     }
 }
 
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn a_problem_without_a_code_has_no_such_member() {
-        let answer = Answer::problem(StatusCode::BAD_REQUEST, "no", None);
-        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        let response = TenantResponse::error(StatusCode::BAD_REQUEST, "no", None);
+        let body: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(body, json!({"statusCode": 400, "error": "Bad Request", "message": "no"}));
     }
 }

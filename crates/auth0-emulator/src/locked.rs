@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 /// A mutex whose content is only reached inside a closure.
-pub(crate) struct Guarded<T>(Mutex<T>);
+pub(crate) struct Locked<T>(Mutex<T>);
 
-impl<T> Guarded<T> {
+impl<T> Locked<T> {
     /// Wraps `value`.
     pub(crate) fn new(value: T) -> Self {
         Self(Mutex::new(value))
@@ -19,7 +19,7 @@ impl<T> Guarded<T> {
     }
 }
 
-impl<T> fmt::Debug for Guarded<T> {
+impl<T> fmt::Debug for Locked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Guarded").finish_non_exhaustive()
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use auth0_emulator::{
     Builder, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, Emulator, Latency, Plan,
-    Policy, Tenant,
+    PolicyPreset, Tenant,
 };
 use clap::{Parser, ValueEnum};
 
@@ -15,7 +15,7 @@ use clap::{Parser, ValueEnum};
 /// Every setting of the tenant may be changed while it runs, through `PUT /_emulator/tenant`.
 #[derive(Debug, Parser)]
 #[command(name = "auth0-emulator", version)]
-pub(crate) struct Command {
+pub(crate) struct EmulatorArgs {
     /// The address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
@@ -115,7 +115,7 @@ enum LatencyName {
     Recorded,
 }
 
-impl Command {
+impl EmulatorArgs {
     /// Where the CA's certificate goes.
     pub(crate) fn ca_out(&self) -> PathBuf {
         self.ca_out.clone()
@@ -171,7 +171,7 @@ impl Command {
     }
 }
 
-impl From<PolicyName> for Policy {
+impl From<PolicyName> for PolicyPreset {
     fn from(name: PolicyName) -> Self {
         match name {
             PolicyName::None => Self::None,
@@ -212,21 +212,21 @@ mod tests {
 
     #[test]
     fn the_definition_is_sound() {
-        Command::command().debug_assert();
+        EmulatorArgs::command().debug_assert();
     }
 
     #[test]
     fn without_options_the_tenant_is_the_usual_one() {
-        let command = Command::try_parse_from(["auth0-emulator"]).unwrap();
-        assert_eq!(command.tenant().unwrap(), Tenant::default());
+        let args = EmulatorArgs::try_parse_from(["auth0-emulator"]).unwrap();
+        assert_eq!(args.tenant().unwrap(), Tenant::default());
     }
 
     #[test]
     fn options_reach_the_tenant() {
         let line = "auth0-emulator --policy low --plan enterprise-test --scope create:users";
-        let command = Command::try_parse_from(line.split(' ')).unwrap();
-        let tenant = command.tenant().unwrap();
-        assert_eq!((tenant.policy, tenant.plan), (Policy::Low, Plan::EnterpriseTest));
+        let args = EmulatorArgs::try_parse_from(line.split(' ')).unwrap();
+        let tenant = args.tenant().unwrap();
+        assert_eq!((tenant.policy, tenant.plan), (PolicyPreset::Low, Plan::EnterpriseTest));
         assert_eq!(tenant.scopes, ["create:users"]);
     }
 }

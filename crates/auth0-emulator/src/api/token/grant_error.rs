@@ -4,19 +4,19 @@ use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
-use crate::answer::Answer;
-use crate::token::Draw;
+use crate::response::TenantResponse;
+use crate::token::QuotaDraw;
 
 /// The header that tells how much of a token quota is left.
 const QUOTA: HeaderName = HeaderName::from_static("auth0-client-quota-limit");
 
 /// Why there is no token.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum GrantError {
     /// The Authentication API's rate limit.
     Rate,
     /// The application's quota, spent for so many seconds.
-    Quota(Draw, i64),
+    Quota(QuotaDraw, i64),
     /// A parameter that is not there.
     Missing(&'static str),
     /// A wrong client id or secret. The tenant does not say `invalid_client`.
@@ -35,15 +35,15 @@ pub(super) enum Refusal {
     NoKey,
 }
 
-impl Refusal {
+impl GrantError {
     /// The answer that says so.
-    pub(super) fn answer(&self) -> Answer {
-        let answer = error(self.status(), self.error(), &self.description());
+    pub(super) fn response(&self) -> TenantResponse {
+        let response = error(self.status(), self.error(), &self.description());
         match self {
             Self::Quota(draw, seconds) => {
-                with_quota(answer, draw).with(RETRY_AFTER, HeaderValue::from(*seconds))
+                with_quota(response, draw).with_header(RETRY_AFTER, HeaderValue::from(*seconds))
             }
-            _ => answer,
+            _ => response,
         }
     }
 
@@ -100,14 +100,14 @@ impl Refusal {
 }
 
 /// An error of the Authentication API.
-fn error(status: StatusCode, error: &str, description: &str) -> Answer {
-    Answer::json(status, &json!({ "error": error, "error_description": description }))
+fn error(status: StatusCode, error: &str, description: &str) -> TenantResponse {
+    TenantResponse::json(status, &json!({ "error": error, "error_description": description }))
 }
 
 /// The answer with what is left of the quota.
-pub(super) fn with_quota(answer: Answer, draw: &Draw) -> Answer {
+pub(super) fn with_quota(response: TenantResponse, draw: &QuotaDraw) -> TenantResponse {
     match HeaderValue::try_from(draw.header.as_str()) {
-        Ok(value) => answer.with(QUOTA, value),
-        Err(_) => answer,
+        Ok(value) => response.with_header(QUOTA, value),
+        Err(_) => response,
     }
 }

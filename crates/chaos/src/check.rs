@@ -6,19 +6,19 @@ use auth0_emulator::Emulator;
 use auth0_signup::ledger::{Attempt, AttemptState, Digest, Digests};
 use serde_json::Value;
 
-use super::client::{Heard, Story};
-use super::crowd::{Manner, Person};
-use super::finding::{Count, Findings};
+use super::client::{ClientHistory, Observed};
+use super::finding::{FindingKind, Findings};
+use super::people::{ClientBehavior, Person};
 
 /// The tenant's users, found fast.
 #[derive(Debug, Default)]
-struct Users {
+struct UserIndex {
     by_email: HashMap<String, Vec<String>>,
     ids: HashSet<String>,
 }
 
-impl Users {
-    fn of(auth0: &Emulator) -> Self {
+impl UserIndex {
+    fn new(auth0: &Emulator) -> Self {
         let mut users = Self::default();
         for user in auth0.users() {
             let text = |name| user.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -35,139 +35,173 @@ impl Users {
 
 /// Everything that is wrong.
 ///
-/// `one_memory`: there is one replica, so a client without a key is known again until a kill.
+/// `single_process`: there is one replica, so a client without a key is known again until a kill.
 pub(crate) fn check(
     auth0: &Emulator,
-    stories: &[(Person, Vec<Story>)],
+    histories: &[(Person, Vec<ClientHistory>)],
     rows: &[Attempt],
     digests: &Digests,
-    one_memory: bool,
+    single_process: bool,
 ) -> Findings {
-    let users = Users::of(auth0);
+    let users = UserIndex::new(auth0);
     let mut findings = Findings::default();
-    for (index, (person, stories)) in stories.iter().enumerate() {
+    for (index, (person, histories)) in histories.iter().enumerate() {
         let ids = users.of_email(&person.email);
         if ids.len() > 1 {
-            findings.note(Count::Twice, Some(index), format!("{} users", ids.len()));
+            findings.note(FindingKind::Duplicate, Some(index), format!("{} users", ids.len()));
         }
-        for story in stories {
-            let whose = auth0.has_password(&person.email, &story.plan.password);
-            let told = Told { story, stories, ids, is_own: whose, one_memory };
-            told.check(index, &mut findings);
+        for client in histories {
+            let owns_user = auth0.has_password(&person.email, &client.plan.password);
+            let check = ClientCheck { client, histories, ids, owns_user, single_process };
+            check.check(index, &mut findings);
         }
     }
-    ledger(&users, stories, rows, digests, &mut findings);
+    check_ledger(&users, histories, rows, digests, &mut findings);
     findings
 }
 
 /// One client's story beside what is true.
-struct Told<'a> {
-    story: &'a Story,
+struct ClientCheck<'a> {
+    client: &'a ClientHistory,
     /// Those of all clients of the person.
-    stories: &'a [Story],
+    histories: &'a [ClientHistory],
     /// The users of the person's address.
     ids: &'a [String],
     /// Whether the user of the address has the client's password.
-    is_own: bool,
-    one_memory: bool,
+    owns_user: bool,
+    single_process: bool,
 }
 
-impl Told<'_> {
+impl ClientCheck<'_> {
     fn check(&self, person: usize, findings: &mut Findings) {
         let mut note = |count, what: String| findings.note(count, Some(person), what);
-        let created: HashSet<_> = self.ids_told().collect();
+        let created: HashSet<_> = self.reported_ids().collect();
         if created.len() > 1 {
-            note(Count::Twice, format!("told of two users: {created:?}"));
+            note(FindingKind::Duplicate, format!("the client was given two users: {created:?}"));
         }
         for id in &created {
-            if !self.ids.iter().any(|there| there == id) {
-                note(Count::Lost, format!("told that {id} was created, which is not there"));
-            } else if !self.is_own {
-                note(Count::Lost, format!("told that {id} was created, which is another's"));
+            if !self.ids.iter().any(|existing| existing == id) {
+                note(
+                    FindingKind::Lost,
+                    format!("the client was given 201 for {id}, but no such user exists"),
+                );
+            } else if !self.owns_user {
+                note(
+                    FindingKind::Lost,
+                    format!("the client was given 201 for {id}, which is another client's user"),
+                );
             }
         }
-        match self.story.last() {
-            Some(Heard::Taken) if self.ids.is_empty() => {
-                note(Count::Lost, "told that the address is taken, by nobody".to_owned());
+        match self.client.last() {
+            Some(Observed::EmailTaken) if self.ids.is_empty() => {
+                note(
+                    FindingKind::Lost,
+                    "the client was given email_taken, but no user has the address".to_owned(),
+                );
             }
-            Some(Heard::Taken) if self.is_own && self.may_be_forgotten() => findings.forgotten += 1,
-            Some(Heard::Taken) if self.is_own => {
-                note(Count::Lost, "told that the address is taken, by its own user".to_owned());
+            Some(Observed::EmailTaken) if self.owns_user && self.may_be_unlinked() => {
+                findings.unlinked += 1
             }
-            Some(Heard::Created(_) | Heard::Taken) => {}
-            Some(Heard::Nothing(code)) if self.story.plan.manner == Manner::GivesUp => {
-                if self.is_own && self.may_be_forgotten() {
+            Some(Observed::EmailTaken) if self.owns_user => {
+                note(
+                    FindingKind::Lost,
+                    "the client was given email_taken for its own user".to_owned(),
+                );
+            }
+            Some(Observed::Created(_) | Observed::EmailTaken) => {}
+            Some(Observed::NotCreated(code))
+                if self.client.plan.behavior == ClientBehavior::AcceptsFailure =>
+            {
+                if self.owns_user && self.may_be_unlinked() {
                     // Of its last attempt, truly; an earlier one made the user.
-                    findings.forgotten += 1;
-                } else if self.is_own && !self.another_made_it() {
-                    note(Count::Lost, format!("told {code}, and the user is there"));
+                    findings.unlinked += 1;
+                } else if self.owns_user && !self.duplicate_created_it() {
+                    note(
+                        FindingKind::Lost,
+                        format!("the client was given {code}, but the user exists"),
+                    );
                 }
             }
-            Some(Heard::Odd(answer)) => note(Count::Unknown, format!("an odd answer: {answer}")),
-            Some(Heard::Nothing(_) | Heard::NotKnown(_) | Heard::Silence(_)) | None => {
-                if self.story.plan.manner != Manner::Leaves {
-                    note(Count::Unknown, "never told what came of it".to_owned());
+            Some(Observed::Unexpected(response)) => {
+                note(FindingKind::Unknown, format!("unexpected response: {response}"))
+            }
+            Some(Observed::NotCreated(_) | Observed::Unresolved(_) | Observed::NoResponse(_))
+            | None => {
+                if self.client.plan.behavior != ClientBehavior::Abandons {
+                    note(FindingKind::Unknown, "the client never learned the outcome".to_owned());
                 }
             }
         }
     }
 
-    fn ids_told(&self) -> impl Iterator<Item = &str> {
-        self.story.heard.iter().filter_map(|(_, heard)| match heard {
-            Heard::Created(id) => Some(id.as_str()),
+    fn reported_ids(&self) -> impl Iterator<Item = &str> {
+        self.client.observed.iter().filter_map(|(_, observed)| match observed {
+            Observed::Created(id) => Some(id.as_str()),
             _ => None,
         })
     }
 
-    fn may_be_forgotten(&self) -> bool {
-        let killed = || self.stories.iter().any(|twin| twin.killed);
-        self.story.plan.key.is_none() && (!self.one_memory || killed())
+    fn may_be_unlinked(&self) -> bool {
+        let killed = || self.histories.iter().any(|other| other.killed);
+        self.client.plan.key.is_none() && (!self.single_process || killed())
     }
 
     /// Whether a twin was told of the user, or left before it was told anything.
-    fn another_made_it(&self) -> bool {
-        let mut twins =
-            self.stories.iter().filter(|twin| twin.plan.password == self.story.plan.password);
-        twins.any(|twin| {
-            matches!(twin.last(), Some(Heard::Created(_))) || twin.plan.manner == Manner::Leaves
+    fn duplicate_created_it(&self) -> bool {
+        let mut duplicates =
+            self.histories.iter().filter(|other| other.plan.password == self.client.plan.password);
+        duplicates.any(|other| {
+            matches!(other.last(), Some(Observed::Created(_)))
+                || other.plan.behavior == ClientBehavior::Abandons
         })
     }
 }
 
 /// Each row says what is true, and each user has its row.
-fn ledger(
-    users: &Users,
-    stories: &[(Person, Vec<Story>)],
+fn check_ledger(
+    users: &UserIndex,
+    histories: &[(Person, Vec<ClientHistory>)],
     rows: &[Attempt],
     digests: &Digests,
     findings: &mut Findings,
 ) {
-    let people = stories.iter().enumerate();
-    let people = people.map(|(index, (person, _))| (digests.email(&person.email).current, index));
-    let people: HashMap<Digest, usize> = people.collect();
-    let mut made = HashSet::new();
+    let by_email = histories.iter().enumerate();
+    let by_email =
+        by_email.map(|(index, (person, _))| (digests.email(&person.email).current, index));
+    let by_email: HashMap<Digest, usize> = by_email.collect();
+    let mut created = HashSet::new();
     for row in rows {
         let id = row.auth0_user_id.as_deref().unwrap_or(row.user_id.as_str());
         let id = format!("auth0|{id}");
-        let there = users.ids.contains(&id);
-        let person = people.get(&row.email).copied();
+        let exists = users.ids.contains(&id);
+        let person = by_email.get(&row.email).copied();
         let mut wrong = |count, what| {
             let state = row.state.name();
-            findings.note(count, person, format!("the ledger says {state} of {id}, {what}"));
+            findings.note(count, person, format!("the ledger has {id} as {state}, {what}"));
         };
         match row.state {
-            AttemptState::Open | AttemptState::Unknown => wrong(Count::Unknown, "at the end"),
-            AttemptState::Created if !there => wrong(Count::Lost, "which is not there"),
-            AttemptState::Exists | AttemptState::NotCreated if there => {
-                wrong(Count::Lost, "which is there")
+            AttemptState::Open | AttemptState::Unknown => {
+                wrong(FindingKind::Unknown, "unresolved at the end")
             }
-            AttemptState::Created if !made.insert(id.clone()) => wrong(Count::Twice, "twice"),
+            AttemptState::Created if !exists => {
+                wrong(FindingKind::Lost, "but the user does not exist")
+            }
+            AttemptState::Exists | AttemptState::NotCreated if exists => {
+                wrong(FindingKind::Lost, "but the user exists")
+            }
+            AttemptState::Created if !created.insert(id.clone()) => {
+                wrong(FindingKind::Duplicate, "in two rows")
+            }
             AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => {}
         }
     }
-    for (index, (person, _)) in stories.iter().enumerate() {
-        for id in users.of_email(&person.email).iter().filter(|id| !made.contains(*id)) {
-            findings.note(Count::Lost, Some(index), format!("the ledger made no {id}"));
+    for (index, (person, _)) in histories.iter().enumerate() {
+        for id in users.of_email(&person.email).iter().filter(|id| !created.contains(*id)) {
+            findings.note(
+                FindingKind::Lost,
+                Some(index),
+                format!("the ledger has no created row for {id}"),
+            );
         }
     }
 }

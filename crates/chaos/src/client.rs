@@ -11,7 +11,7 @@ use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::crowd::{Manner, Person, Plan};
+use super::people::{ClientBehavior, ClientPlan, Person};
 
 /// How often a client asks at most.
 const TRIES: usize = 400;
@@ -30,54 +30,56 @@ const HANG_UP: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::f
 
 /// What a client hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Observed {
     /// 201, with the user's id.
     Created(String),
     /// 409 `email_taken`.
-    Taken,
+    EmailTaken,
     /// Surely nothing was created; the problem's code.
-    Nothing(String),
+    NotCreated(String),
     /// Not known yet; the problem's code.
-    NotKnown(String),
+    Unresolved(String),
     /// An answer that no sign-up of this run can deserve.
-    Odd(String),
+    Unexpected(String),
     /// No answer: the connection failed, or the client hung up.
-    Silence(&'static str),
+    NoResponse(&'static str),
 }
 
-impl fmt::Display for Heard {
+impl fmt::Display for Observed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Created(id) => write!(f, "created {id}"),
-            Self::Taken => f.write_str("email_taken"),
-            Self::Nothing(code) | Self::NotKnown(code) | Self::Odd(code) => f.write_str(code),
-            Self::Silence(why) => f.write_str(why),
+            Self::EmailTaken => f.write_str("email_taken"),
+            Self::NotCreated(code) | Self::Unresolved(code) | Self::Unexpected(code) => {
+                f.write_str(code)
+            }
+            Self::NoResponse(why) => f.write_str(why),
         }
     }
 }
 
 /// What a client went through.
 #[derive(Debug, Clone)]
-pub(crate) struct Story {
+pub(crate) struct ClientHistory {
     /// What it meant to do.
-    pub(crate) plan: Plan,
+    pub(crate) plan: ClientPlan,
     /// Every answer, and when it came after the client began.
-    pub(crate) heard: Vec<(Duration, Heard)>,
+    pub(crate) observed: Vec<(Duration, Observed)>,
     /// Whether the service was killed meanwhile.
     pub(crate) killed: bool,
 }
 
-impl Story {
+impl ClientHistory {
     /// What it heard last, silence not counted.
-    pub(crate) fn last(&self) -> Option<&Heard> {
-        let mut heard = self.heard.iter().rev().map(|(_, heard)| heard);
-        heard.find(|heard| !matches!(heard, Heard::Silence(_)))
+    pub(crate) fn last(&self) -> Option<&Observed> {
+        let mut observed = self.observed.iter().rev().map(|(_, observed)| observed);
+        observed.find(|observed| !matches!(observed, Observed::NoResponse(_)))
     }
 }
 
 /// What all clients share.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct ClientContext {
     /// Sends their requests.
     pub(crate) client: Client,
     /// Where the services listen.
@@ -85,61 +87,61 @@ pub(crate) struct World {
     /// How many requests were sent.
     pub(crate) requests: AtomicU64,
     /// How many clients have begun.
-    pub(crate) begun: AtomicU64,
+    pub(crate) started: AtomicU64,
     /// How many kills there were.
     pub(crate) kills: AtomicU64,
     /// When clients give up waiting.
     pub(crate) deadline: Instant,
 }
 
-impl World {
+impl ClientContext {
     /// Signs the person up as one of their clients.
-    pub(crate) async fn sign_up(&self, person: &Person, plan: &Plan) -> Story {
-        let began = Instant::now();
+    pub(crate) async fn sign_up(&self, person: &Person, plan: &ClientPlan) -> ClientHistory {
+        let started_at = Instant::now();
         let kills = self.kills.load(Ordering::Relaxed);
-        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.started.fetch_add(1, Ordering::Relaxed);
         let mut rng = StdRng::seed_from_u64(plan.seed);
-        let mut heard: Vec<(Duration, Heard)> = Vec::new();
-        let mut patience = match plan.manner {
-            Manner::HangsUp(times) => times,
-            Manner::Leaves => 1,
-            Manner::Patient | Manner::Slow | Manner::GivesUp => 0,
+        let mut observed: Vec<(Duration, Observed)> = Vec::new();
+        let mut hang_ups = match plan.behavior {
+            ClientBehavior::HangsUp(times) => times,
+            ClientBehavior::Abandons => 1,
+            ClientBehavior::Patient | ClientBehavior::Slow | ClientBehavior::AcceptsFailure => 0,
         };
-        while heard.len() < TRIES && Instant::now() < self.deadline {
-            let (answer, wait) = if patience > 0 {
-                patience -= 1;
-                let request = self.ask(person, plan, &mut rng);
-                let hung_up = || (Heard::Silence("hung up"), None);
+        while observed.len() < TRIES && Instant::now() < self.deadline {
+            let (observed_now, wait) = if hang_ups > 0 {
+                hang_ups -= 1;
+                let request = self.send(person, plan, &mut rng);
+                let hung_up = || (Observed::NoResponse("hung up"), None);
                 timeout(rng.random_range(HANG_UP), request).await.unwrap_or_else(|_| hung_up())
             } else {
-                self.ask(person, plan, &mut rng).await
+                self.send(person, plan, &mut rng).await
             };
-            heard.push((began.elapsed(), answer.clone()));
-            let done = match answer {
-                Heard::Created(_) | Heard::Taken | Heard::Odd(_) => true,
-                Heard::Nothing(_) if plan.manner == Manner::GivesUp => true,
-                Heard::Nothing(_) | Heard::NotKnown(_) | Heard::Silence(_) => {
-                    plan.manner == Manner::Leaves
+            observed.push((started_at.elapsed(), observed_now.clone()));
+            let done = match observed_now {
+                Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_) => true,
+                Observed::NotCreated(_) if plan.behavior == ClientBehavior::AcceptsFailure => true,
+                Observed::NotCreated(_) | Observed::Unresolved(_) | Observed::NoResponse(_) => {
+                    plan.behavior == ClientBehavior::Abandons
                 }
             };
             if done {
                 break;
             }
-            let slow = plan.manner == Manner::Slow;
+            let slow = plan.behavior == ClientBehavior::Slow;
             let pause = rng.random_range(if slow { SLOW_PAUSE } else { PAUSE });
             sleep(wait.map_or(pause, |wait: Duration| wait.min(LONGEST_WAIT).max(pause))).await;
         }
         let killed = self.kills.load(Ordering::Relaxed) > kills;
-        Story { plan: plan.clone(), heard, killed }
+        ClientHistory { plan: plan.clone(), observed, killed }
     }
 
     /// Asks once: the answer, and how long to wait before the next.
-    fn ask(
+    fn send(
         &self,
         person: &Person,
-        plan: &Plan,
+        plan: &ClientPlan,
         rng: &mut StdRng,
-    ) -> impl Future<Output = (Heard, Option<Duration>)> + use<> {
+    ) -> impl Future<Output = (Observed, Option<Duration>)> + use<> {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let url = self.urls.get(rng.random_range(0..self.urls.len())).map_or("", String::as_str);
         let form = json!({
@@ -153,23 +155,23 @@ impl World {
         if let Some(key) = &plan.key {
             request = request.header("idempotency-key", key);
         }
-        answer(request)
+        observe(request)
     }
 }
 
-async fn answer(request: RequestBuilder) -> (Heard, Option<Duration>) {
+async fn observe(request: RequestBuilder) -> (Observed, Option<Duration>) {
     match request.send().await {
         Ok(response) => {
             let wait = retry_after(&response);
             let status = response.status().as_u16();
             match response.bytes().await {
                 Ok(body) => (read(status, &body), wait),
-                Err(_) => (Heard::Silence("answer cut off"), None),
+                Err(_) => (Observed::NoResponse("response cut off"), None),
             }
         }
-        Err(error) if error.is_connect() => (Heard::Silence("no connection"), None),
-        Err(error) if error.is_timeout() => (Heard::Silence("timed out"), None),
-        Err(_) => (Heard::Silence("connection lost"), None),
+        Err(error) if error.is_connect() => (Observed::NoResponse("no connection"), None),
+        Err(error) if error.is_timeout() => (Observed::NoResponse("timed out"), None),
+        Err(_) => (Observed::NoResponse("connection lost"), None),
     }
 }
 
@@ -178,19 +180,19 @@ fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn read(status: u16, body: &[u8]) -> Heard {
+fn read(status: u16, body: &[u8]) -> Observed {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |pointer| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let code = text("/code").to_owned();
     match (status, code.as_str()) {
-        (201, _) => Heard::Created(text("/user/user_id").to_owned()),
-        (409, "email_taken") => Heard::Taken,
+        (201, _) => Observed::Created(text("/user/user_id").to_owned()),
+        (409, "email_taken") => Observed::EmailTaken,
         (502, "upstream_rejected")
         | (503, "upstream_busy" | "unavailable")
-        | (504, "upstream_unavailable") => Heard::Nothing(code),
+        | (504, "upstream_unavailable") => Observed::NotCreated(code),
         (409, "idempotency_in_progress") | (408 | 429, _) | (504, "outcome_unknown") => {
-            Heard::NotKnown(code)
+            Observed::Unresolved(code)
         }
-        _ => Heard::Odd(format!("{status} {body}")),
+        _ => Observed::Unexpected(format!("{status} {body}")),
     }
 }

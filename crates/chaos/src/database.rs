@@ -3,26 +3,33 @@
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::options::{Kind, Options};
+use super::options::{ChaosOptions, DatabaseKind};
 
 /// A database that is this run's own.
 #[derive(Debug)]
-pub(crate) struct Database {
+pub(crate) struct RunDatabase {
     /// As the service is told it.
     pub(crate) url: String,
     /// The server's URL and the database's name, to be dropped.
     made: Option<(String, String)>,
 }
 
-impl Database {
+impl RunDatabase {
     /// Makes it.
-    pub(crate) async fn make(options: &Options, folder: &std::path::Path) -> anyhow::Result<Self> {
-        if options.database == Kind::Sqlite {
-            anyhow::ensure!(options.replicas == 1, "one process at a time has an SQLite file");
+    pub(crate) async fn create(
+        options: &ChaosOptions,
+        folder: &std::path::Path,
+    ) -> anyhow::Result<Self> {
+        if options.database == DatabaseKind::Sqlite {
+            anyhow::ensure!(
+                options.replicas == 1,
+                "an SQLite file allows only one process: use --replicas 1"
+            );
             let url = format!("sqlite://{}", folder.join("signup.db").display());
             return Ok(Self { url, made: None });
         }
-        let server = options.server.clone().context("no --server and no TEST_DATABASE_URL")?;
+        let server =
+            options.server.clone().context("neither --server nor TEST_DATABASE_URL is set")?;
         let name = format!("chaos_{:016x}", rand::random::<u64>());
         let (before, after) = server.split_once('?').unwrap_or((&server, ""));
         let (host, _) = before.rsplit_once('/').context("--server names no database")?;
@@ -43,7 +50,8 @@ impl Database {
 }
 
 async fn run(server: &str, sql: String) -> anyhow::Result<()> {
-    let mut connection = PgConnection::connect(server).await.context("the server is away")?;
+    let mut connection =
+        PgConnection::connect(server).await.context("cannot connect to the server")?;
     // The name in it is ours: letters and digits.
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     connection.close().await?;

@@ -2,9 +2,9 @@
 
 /// Which number counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Count {
+pub(crate) enum FindingKind {
     /// One sign-up made two users, or was told so.
-    Twice,
+    Duplicate,
     /// A user, a row of the ledger and an answer do not agree.
     Lost,
     /// Nobody knows what came of it, or an answer makes no sense.
@@ -15,7 +15,7 @@ pub(crate) enum Count {
 #[derive(Debug)]
 pub(crate) struct Finding {
     /// Which number counts it.
-    pub(crate) count: Count,
+    pub(crate) count: FindingKind,
     /// Whom it befell; none when that cannot be told.
     pub(crate) person: Option<usize>,
     /// What it is.
@@ -29,17 +29,22 @@ pub(crate) struct Findings {
     pub(crate) all: Vec<Finding>,
     /// Clients without a key that were not told of their own user after a kill, or by another
     /// replica: what ties their requests together is in one process's memory, as documented.
-    pub(crate) forgotten: usize,
+    pub(crate) unlinked: usize,
 }
 
 impl Findings {
     /// Notes one.
-    pub(crate) fn note(&mut self, count: Count, person: Option<usize>, what: impl Into<String>) {
+    pub(crate) fn note(
+        &mut self,
+        count: FindingKind,
+        person: Option<usize>,
+        what: impl Into<String>,
+    ) {
         self.all.push(Finding { count, person, what: what.into() });
     }
 
     /// One of the three numbers.
-    pub(crate) fn count(&self, count: Count) -> usize {
+    pub(crate) fn count(&self, count: FindingKind) -> usize {
         self.all.iter().filter(|finding| finding.count == count).count()
     }
 }

@@ -3,27 +3,29 @@
 use std::collections::HashSet;
 use std::time::UNIX_EPOCH;
 
-use auth0_emulator::{Entry, Route};
+use auth0_emulator::{JournalEntry, Route};
 use serde_json::Value;
 
-use super::client::Story;
-use super::crowd::Person;
-use super::faults::Dealer;
+use super::client::ClientHistory;
+use super::fault_injector::FaultInjector;
+use super::people::Person;
 
 /// The person's history. `journal` is the tenant's.
-pub(crate) fn history(
+pub(crate) fn format_history(
     person: &Person,
-    stories: &[Story],
-    journal: &[Entry],
-    dealer: &Dealer,
+    histories: &[ClientHistory],
+    journal: &[JournalEntry],
+    injector: &FaultInjector,
 ) -> String {
     let mut lines = vec![format!("  person {}, {}", person.number, person.email)];
-    for (number, Story { plan, heard, killed }) in (1..).zip(stories) {
+    for (number, ClientHistory { plan, observed, killed }) in (1..).zip(histories) {
         let key = if plan.key.is_some() { "with a key" } else { "without a key" };
         let during = if *killed { ", during a kill" } else { "" };
-        lines.push(format!("    client {number}, {:?}, {key}{during}", plan.manner));
-        let heard = heard.iter();
-        lines.extend(heard.map(|(at, heard)| format!("      {:>6} ms {heard}", at.as_millis())));
+        lines.push(format!("    client {number}, {:?}, {key}{during}", plan.behavior));
+        let observed = observed.iter();
+        lines.extend(
+            observed.map(|(at, observed)| format!("      {:>6} ms {observed}", at.as_millis())),
+        );
     }
     let creates = journal.iter().filter(|call| call.route() == Route::CreateUser);
     let mut ids = HashSet::new();
@@ -45,8 +47,8 @@ pub(crate) fn history(
     calls.sort_by_key(|(call, _)| call.at);
     for (call, id) in calls {
         let at = call.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let status = call.status.map_or_else(|| "no answer".to_owned(), |code| code.to_string());
-        let fault = dealer.of(call).unwrap_or("no fault");
+        let status = call.status.map_or_else(|| "no response".to_owned(), |code| code.to_string());
+        let fault = injector.fault_for(call).unwrap_or("no fault");
         lines.push(format!("    {at} {:?} {id}: {status}, {fault}", call.route()));
     }
     lines.join("\n")

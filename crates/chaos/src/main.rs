@@ -13,13 +13,13 @@
 
 mod check;
 mod client;
-mod crowd;
 mod database;
-mod faults;
+mod fault_catalog;
+mod fault_injector;
 mod finding;
 mod history;
-mod menu;
 mod options;
+mod people;
 mod run;
 mod service;
 
@@ -27,22 +27,22 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use self::options::Options;
+use self::options::ChaosOptions;
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from);
-    let result = runtime.and_then(|runtime| runtime.block_on(run::run(Options::parse())));
+    let result = runtime.and_then(|runtime| runtime.block_on(run::run(ChaosOptions::parse())));
     match result {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            complain(&error);
+            print_error(&error);
             ExitCode::FAILURE
         }
     }
 }
 
 #[expect(clippy::print_stderr, reason = "a command tells what failed on stderr")]
-fn complain(error: &anyhow::Error) {
+fn print_error(error: &anyhow::Error) {
     eprintln!("chaos: {error:#}");
 }

@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 /// Sign-ups through faults and kills; fails when the outcome of one of them is not known.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "chaos", version)]
-pub(crate) struct Options {
+pub(crate) struct ChaosOptions {
     /// How many clients sign up
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=200_000))]
     pub(crate) signups: u32,
@@ -16,7 +16,7 @@ pub(crate) struct Options {
     pub(crate) kills: u32,
     /// Where the service keeps its ledger
     #[arg(long, value_enum, default_value = "sqlite")]
-    pub(crate) database: Kind,
+    pub(crate) database: DatabaseKind,
     /// The PostgreSQL server, whose user may create databases: scripts/with-postgres starts one
     #[arg(long, env = "TEST_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) server: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct Options {
 
 /// The database of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kind {
+pub(crate) enum DatabaseKind {
     /// A file in a temporary folder.
     Sqlite,
     /// A database of its own on the server.

@@ -13,7 +13,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The service on one port, started again and again. What runs is killed when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Service {
+pub(crate) struct ServiceProcess {
     program: PathBuf,
     settings: Vec<(String, String)>,
     log: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) struct Service {
     pub(crate) url: String,
 }
 
-impl Service {
+impl ServiceProcess {
     /// Not started yet; a port that is free now is its own from now on.
     pub(crate) fn new(
         program: &Path,
@@ -45,7 +45,7 @@ impl Service {
         command.env_clear().envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn();
-        let child = child.with_context(|| format!("{} cannot be run", self.program.display()))?;
+        let child = child.with_context(|| format!("cannot run {}", self.program.display()))?;
         self.child = Some(child);
         Ok(())
     }
@@ -65,7 +65,7 @@ impl Service {
     }
 }
 
-impl Drop for Service {
+impl Drop for ServiceProcess {
     fn drop(&mut self) {
         // Nobody is left to be told.
         drop(self.kill());
@@ -78,7 +78,7 @@ pub(crate) fn program(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         return Ok(given.to_owned());
     }
     let own = std::env::current_exe()?;
-    let folder = own.parent().context("this program is in no folder")?;
+    let folder = own.parent().context("this program has no parent folder")?;
     if let Some(cargo) = std::env::var_os("CARGO") {
         let profile = match folder.file_name().and_then(OsStr::to_str) {
             Some("debug") | None => "dev",
@@ -86,10 +86,10 @@ pub(crate) fn program(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         };
         let mut build = Command::new(cargo);
         build.args(["build", "--quiet", "--bin", "auth0-signup", "--profile", profile]);
-        let status = build.current_dir(ROOT).status().context("cargo cannot be run")?;
-        anyhow::ensure!(status.success(), "the service could not be built");
+        let status = build.current_dir(ROOT).status().context("cannot run cargo")?;
+        anyhow::ensure!(status.success(), "building the service failed");
     }
     let program = folder.join("auth0-signup");
-    anyhow::ensure!(program.exists(), "{} is not there: build it", program.display());
+    anyhow::ensure!(program.exists(), "{} does not exist: build it first", program.display());
     Ok(program)
 }

@@ -11,25 +11,25 @@ pub(crate) struct Person {
     /// An address of their own.
     pub(crate) email: String,
     /// One, or two at the same time.
-    pub(crate) clients: Vec<Plan>,
+    pub(crate) clients: Vec<ClientPlan>,
 }
 
 /// What a client is going to do.
 #[derive(Debug, Clone)]
-pub(crate) struct Plan {
+pub(crate) struct ClientPlan {
     /// Tells whose user it is when two clients want one address.
     pub(crate) password: String,
     /// Twins share one.
     pub(crate) key: Option<String>,
     /// How it bears failure.
-    pub(crate) manner: Manner,
+    pub(crate) behavior: ClientBehavior,
     /// Where its own chance starts.
     pub(crate) seed: u64,
 }
 
 /// How a client bears failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Manner {
+pub(crate) enum ClientBehavior {
     /// Tries until it is told.
     Patient,
     /// The same, with seconds between two tries: its attempt may be settled meanwhile.
@@ -37,13 +37,13 @@ pub(crate) enum Manner {
     /// Hangs up early so many times, and comes back.
     HangsUp(u8),
     /// Takes "nothing was created" for an answer.
-    GivesUp,
+    AcceptsFailure,
     /// Hangs up and never comes back.
-    Leaves,
+    Abandons,
 }
 
 /// So many clients, the same ones for the same seed.
-pub(crate) fn crowd(clients: u32, seed: u64) -> Vec<Person> {
+pub(crate) fn generate_people(clients: u32, seed: u64) -> Vec<Person> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut people = Vec::new();
     let mut left = clients;
@@ -70,17 +70,18 @@ fn person(number: u32, left: u32, rng: &mut StdRng) -> Person {
         20..24 => vec![(password(1), None)],
         _ => vec![(password(1), first)],
     };
-    let plan = |(password, key)| Plan { password, key, manner: manner(rng), seed: rng.random() };
+    let plan =
+        |(password, key)| ClientPlan { password, key, behavior: behavior(rng), seed: rng.random() };
     let email = format!("person-{number}@example.com");
     Person { number, email, clients: pairs.into_iter().map(plan).collect() }
 }
 
-fn manner(rng: &mut StdRng) -> Manner {
+fn behavior(rng: &mut StdRng) -> ClientBehavior {
     match rng.random_range(0..100) {
-        0..15 => Manner::HangsUp(rng.random_range(1..=3)),
-        15..30 => Manner::GivesUp,
-        30..33 => Manner::Leaves,
-        33..48 => Manner::Slow,
-        _ => Manner::Patient,
+        0..15 => ClientBehavior::HangsUp(rng.random_range(1..=3)),
+        15..30 => ClientBehavior::AcceptsFailure,
+        30..33 => ClientBehavior::Abandons,
+        33..48 => ClientBehavior::Slow,
+        _ => ClientBehavior::Patient,
     }
 }

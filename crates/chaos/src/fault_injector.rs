@@ -4,48 +4,51 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use auth0_emulator::{Emulator, Entry, Fault, Route};
+use auth0_emulator::{Emulator, Fault, JournalEntry, Route};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::sleep;
 
-use super::menu::{self, Dish};
+use super::fault_catalog::{self, FaultSpec};
 
 /// The wait before all tokens are revoked, again and again.
 const REVOKE: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::from_secs(4);
 
 /// Deals faults. Clones share what was dealt.
 #[derive(Debug, Clone)]
-pub(crate) struct Dealer(Arc<Mutex<State>>);
+pub(crate) struct FaultInjector(Arc<Mutex<InjectorState>>);
 
 #[derive(Debug)]
-struct State {
+struct InjectorState {
     rng: StdRng,
     percent: u8,
-    menus: HashMap<Route, Vec<Dish>>,
-    dealt: BTreeMap<&'static str, u64>,
+    catalogs: HashMap<Route, Vec<FaultSpec>>,
+    injected: BTreeMap<&'static str, u64>,
     /// By the call's time and connection, which no other call has together.
     by_call: HashMap<(SystemTime, u64), &'static str>,
 }
 
-impl Dealer {
+impl FaultInjector {
     /// Deals to so many calls in a hundred.
     pub(crate) fn new(seed: u64, percent: u8) -> Self {
         let routes = [Route::Token, Route::CreateUser, Route::GetUser, Route::UsersByEmail];
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(InjectorState {
             rng: StdRng::seed_from_u64(seed),
             percent,
-            menus: routes.into_iter().map(|route| (route, menu::of(route))).collect(),
-            dealt: BTreeMap::new(),
+            catalogs: routes
+                .into_iter()
+                .map(|route| (route, fault_catalog::for_route(route)))
+                .collect(),
+            injected: BTreeMap::new(),
             by_call: HashMap::new(),
         })))
     }
 
     /// Deals to this tenant's calls until its faults are cleared.
-    pub(crate) fn deal_to(&self, auth0: &Emulator) {
-        let dealer = self.clone();
-        auth0.choose_faults(move |call| dealer.lock().deal(call));
+    pub(crate) fn inject_into(&self, auth0: &Emulator) {
+        let injector = self.clone();
+        auth0.choose_faults(move |call| injector.lock().next_fault(call));
     }
 
     /// Revokes all tokens now and then. Runs until it is dropped.
@@ -54,32 +57,32 @@ impl Dealer {
             let wait = self.lock().rng.random_range(REVOKE);
             sleep(wait).await;
             auth0.revoke_tokens();
-            *self.lock().dealt.entry("tokens revoked").or_default() += 1;
+            *self.lock().injected.entry("tokens revoked").or_default() += 1;
         }
     }
 
     /// How many of each kind were dealt.
-    pub(crate) fn dealt(&self) -> BTreeMap<&'static str, u64> {
-        self.lock().dealt.clone()
+    pub(crate) fn injected(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().injected.clone()
     }
 
     /// The fault that a call got.
-    pub(crate) fn of(&self, call: &Entry) -> Option<&'static str> {
+    pub(crate) fn fault_for(&self, call: &JournalEntry) -> Option<&'static str> {
         self.lock().by_call.get(&(call.at, call.connection)).copied()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, InjectorState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn deal(&mut self, call: &Entry) -> Option<Fault> {
+impl InjectorState {
+    fn next_fault(&mut self, call: &JournalEntry) -> Option<Fault> {
         if self.rng.random_range(0..100) >= self.percent {
             return None;
         }
-        let &(name, make) = self.menus.get(&call.route())?.choose(&mut self.rng)?;
-        *self.dealt.entry(name).or_default() += 1;
+        let &(name, make) = self.catalogs.get(&call.route())?.choose(&mut self.rng)?;
+        *self.injected.entry(name).or_default() += 1;
         self.by_call.insert((call.at, call.connection), name);
         Some(make(&mut self.rng))
     }

@@ -18,10 +18,10 @@ const LATEST_ACT: Duration = Duration::from_secs(3);
 pub(crate) const NOT_CREATED_AFTER: Duration = LATEST_ACT.saturating_add(TIMEOUT);
 
 /// A fault's name, and how one is made.
-pub(crate) type Dish = (&'static str, fn(&mut StdRng) -> Fault);
+pub(crate) type FaultSpec = (&'static str, fn(&mut StdRng) -> Fault);
 
 /// What may befall any call. Whether it is acted on is plain from its answer, or nobody minds.
-const ANY: [Dish; 15] = [
+const ANY: [FaultSpec; 15] = [
     ("answer 5xx", |rng| Fault::answer(server_error(rng))),
     ("answer 429", |_| Fault::answer(429).header("retry-after", "1")),
     ("answer 401", |_| Fault::answer(401)),
@@ -40,7 +40,7 @@ const ANY: [Dish; 15] = [
 ];
 
 /// What may befall a create call beside that.
-const CREATE: [Dish; 16] = [
+const CREATE: [FaultSpec; 16] = [
     ("answer 4xx", |rng| Fault::answer(one_of(rng, [400, 403, 404, 422]))),
     ("answer 5xx, acted", |rng| Fault::answer(server_error(rng)).after_acting()),
     ("answer 408, acted", |_| Fault::answer(408).after_acting()),
@@ -53,7 +53,7 @@ const CREATE: [Dish; 16] = [
     ("goaway, acted", |_| Fault::goaway().after_acting()),
     ("stream reset, acted", |_| Fault::stream_reset().after_acting()),
     ("black hole, acted", |_| Fault::black_hole().after_acting()),
-    ("delay past the time-out", |rng| Fault::delay(pick(rng, 1_000, LATEST_ACT))),
+    ("delay past the timeout", |rng| Fault::delay(pick(rng, 1_000, LATEST_ACT))),
     ("acts later", |rng| Fault::act_later(pick(rng, 50, LATEST_ACT))),
     ("acts later, closing", |rng| Fault::act_later(pick(rng, 50, LATEST_ACT)).closing()),
     ("reset late, acted", |rng| Fault::reset_after_acting().delayed(pick(rng, 20, TIMEOUT))),
@@ -63,7 +63,7 @@ const CREATE: [Dish; 16] = [
 const NOT_FOR_TOKENS: [&str; 2] = ["answer 401", "HTML 403"];
 
 /// The faults of a route.
-pub(crate) fn of(route: Route) -> Vec<Dish> {
+pub(crate) fn for_route(route: Route) -> Vec<FaultSpec> {
     match route {
         Route::CreateUser => ANY.into_iter().chain(CREATE).collect(),
         Route::Token => {

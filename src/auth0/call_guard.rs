@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::Instant;
 
-use super::breaker::{Attempt, Breaker};
+use super::breaker::{Breaker, GuardedCall};
 use super::budget::{Budget, Permit, Priority};
 use super::error::{Error, Transport};
 use crate::config::{BreakerSettings, BudgetSettings};
@@ -25,7 +25,7 @@ pub(super) struct CallGuard {
 #[derive(Debug)]
 #[must_use = "a pass that is dropped has spent a permit"]
 pub struct CallPermit {
-    attempt: Attempt,
+    call: GuardedCall,
     permit: Permit,
 }
 
@@ -50,20 +50,20 @@ impl CallGuard {
     /// # Errors
     /// [`Error::NotSent`] while the breaker is open, [`Error::RateLimited`] when the budget has
     /// nothing soon enough.
-    pub(super) async fn enter(&self, class: Priority) -> Result<CallPermit, Error> {
+    pub(super) async fn enter(&self, priority: Priority) -> Result<CallPermit, Error> {
         // Nobody waits for a permit that the breaker would not let them use.
-        if class != Priority::Lookup {
+        if priority != Priority::Lookup {
             self.breaker.check(Instant::now()).map_err(circuit_open)?;
         }
-        let taken = self.budget.take(class).await;
+        let taken = self.budget.take(priority).await;
         let permit = taken.map_err(|busy| Error::RateLimited { retry_after: busy.retry_after })?;
-        let attempt = match class {
-            Priority::Lookup => self.breaker.pass(),
+        let call = match priority {
+            Priority::Lookup => self.breaker.admit_always(),
             Priority::Create | Priority::Background | Priority::BestEffort => {
                 self.breaker.admit(Instant::now()).map_err(circuit_open)?
             }
         };
-        Ok(CallPermit { attempt, permit })
+        Ok(CallPermit { call, permit })
     }
 
     /// Whether calls are turned away because the last ones failed.
@@ -84,16 +84,16 @@ impl CallPermit {
         match call.await {
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                self.permit.answered(status, answer.headers());
+                self.permit.record_response(status, answer.headers());
                 if status >= 500 {
-                    self.attempt.failed();
+                    self.call.failed();
                 } else {
-                    self.attempt.succeeded();
+                    self.call.succeeded();
                 }
                 Ok(answer)
             }
             Err(error) => {
-                self.attempt.failed();
+                self.call.failed();
                 Err(error)
             }
         }

@@ -17,7 +17,7 @@ use crate::domain::PasswordRule;
 /// The wait when a 429 tells none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest wait that is believed: a quota of the client ends with the day at the latest.
+/// The longest wait that is believed: a token quota of the application ends with the day at the latest.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Auth0's error envelope. Every member may be absent, or the body may be something else.
@@ -74,7 +74,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
         (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
         (409, Some("auth0_idp_error")) => Error::UserExists,
         (409, None) if message.starts_with("The user already exists") => Error::UserExists,
-        (429, _) => Error::RateLimited { retry_after: retry_after(headers, None, now) },
+        (429, _) => Error::RateLimited { retry_after: retry_after(headers, now) },
         // A 2xx that is no 201 may have made a user; 408: the tenant's edge gave up waiting.
         (200..=299 | 408 | 500.., _) => Error::Ambiguous(Arc::new(Transport::Status(status))),
         (_, _) => unknown(),
@@ -104,13 +104,12 @@ fn bad_request(message: &str) -> Option<Error> {
     problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
 }
 
-/// How long a 429 asks to wait: `Retry-After`, else as long as a quota is `spent`, else until
-/// `x-ratelimit-reset`. Between a second and a day.
+/// The wait that a 429 asks for: `Retry-After`, or the time until `x-ratelimit-reset`. Between a second
+/// and a day.
 ///
-/// The reset is a second of the tenant's clock, so it is compared with the answer's own `Date`.
-pub(super) fn retry_after(headers: &HeaderMap, spent: Option<Duration>, now: Duration) -> Duration {
-    let headers = RateHeaders::of(headers);
-    let told = headers.retry_after(Some(now)).or(spent);
-    let wait = told.or_else(|| headers.reset_in(Some(now)));
+/// The reset is a second of the tenant's clock, so it is compared with the response's own `Date`.
+pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
+    let headers = RateHeaders::new(headers);
+    let wait = headers.retry_after(Some(now)).or_else(|| headers.reset_in(Some(now)));
     wait.unwrap_or(DEFAULT_WAIT).clamp(DEFAULT_WAIT, LONGEST_WAIT)
 }

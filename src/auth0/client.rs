@@ -143,20 +143,24 @@ impl Client {
         Ok(Created { user, auth0_request_id: request_id(headers) })
     }
 
-    /// The user of this id, or `None` when there is none now. `class`: whether somebody waits.
+    /// The user of this id, or `None` when there is none now. `priority`: whether somebody waits.
     ///
     /// An id without a provider is one of `auth0|`.
     ///
     /// # Errors
     /// When the application lacks `read:users`, or the tenant did not tell.
-    pub async fn user(&self, user_id: &str, class: Priority) -> Result<Option<User>, LookupError> {
+    pub async fn user(
+        &self,
+        user_id: &str,
+        priority: Priority,
+    ) -> Result<Option<User>, LookupError> {
         let mut url = self.users.clone();
         // The bar of `auth0|` has to be encoded, which a URL's own rules leave alone in a path.
         let id = full_user_id(user_id);
         let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
         url.set_path(&format!("{}/{id}", self.users.path()));
         let started = Instant::now();
-        let answer = self.call(class, None, || self.request(Method::GET, url.clone())).await;
+        let answer = self.call(priority, None, || self.request(Method::GET, url.clone())).await;
         let found = answer.map_err(LookupError::from).and_then(|answer| lookup::by_id(&answer));
         let label = match &found {
             Ok(Some(_)) => "found",
@@ -220,7 +224,7 @@ impl Client {
     /// One call, and a second with a fresh token when the first was refused for its token.
     async fn call(
         &self,
-        class: Priority,
+        priority: Priority,
         mut pass: Option<CallPermit>,
         request: impl Fn() -> Request,
     ) -> Result<ApiResponse, Error> {
@@ -228,18 +232,18 @@ impl Client {
             let token = self.tokens.get().await?;
             let pass = match pass.take() {
                 Some(pass) => pass,
-                None => self.gate.enter(class).await?,
+                None => self.gate.enter(priority).await?,
             };
             let answer = self.send(request(), &token, pass).await?;
             let refused = refuses_token(answer.status, answer.body.as_deref().unwrap_or_default());
             if !refused {
                 // A limiter may answer before anybody looks at the token.
                 if matches!(answer.status, 200 | 201 | 404 | 409) {
-                    token.prove();
+                    token.mark_accepted();
                 }
                 return Ok(answer);
             }
-            self.tokens.refuse(&token);
+            self.tokens.invalidate(&token);
         }
         Err(Misconfiguration::TokenRefused.into())
     }

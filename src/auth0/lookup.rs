@@ -95,7 +95,7 @@ pub(super) fn by_email(answer: &ApiResponse, connection: &str) -> Result<ByEmail
     let ours = members.into_iter().filter(|member| {
         member.identities.iter().any(|identity| identity.connection == connection)
     });
-    let answered_at = RateHeaders::of(&answer.headers).answered_at();
+    let answered_at = RateHeaders::new(&answer.headers).answered_at();
     Ok(ByEmail { users: ours.filter_map(found).collect(), answered_at })
 }
 

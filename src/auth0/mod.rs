@@ -18,7 +18,6 @@ mod password_reset;
 mod rate_headers;
 mod telemetry_header;
 mod token;
-mod token_quota;
 mod token_request;
 
 pub use budget::Priority;

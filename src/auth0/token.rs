@@ -1,8 +1,9 @@
-//! The Management API token: fetched once for any number of sign-ups, refreshed before it expires,
-//! dropped exactly when the tenant refuses it.
+//! The Management API token: fetched once for any number of sign-ups, refreshed before it expires, and
+//! dropped exactly when the tenant rejects it.
 //!
 //! One task, the [`TokenRefresher`], makes every request to `/oauth/token`; sign-ups read what it last
-//! published. So a failing token endpoint is asked by the keeper's schedule and never by load.
+//! published. So the load on a failing token endpoint depends on the refresher's schedule alone, never on
+//! the number of sign-ups.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,32 +16,31 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::Error;
 use super::error::{Misconfiguration, Transport};
-use super::token_quota::{QuotaWatch, Refresh, TokenQuota};
-use super::token_request::{Grant, TokenRequest};
+use super::token_request::{TokenGrant, TokenRequest};
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
 
-/// How long a sign-up waits for a token that is being fetched.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// The longest time that a sign-up waits for a token that is being fetched.
+const MAX_WAIT: Duration = Duration::from_secs(4);
 
-/// A token is refreshed when this part of its life is over.
+/// The part of a token's lifetime after which it is refreshed.
 const REFRESH_AT: f64 = 0.8;
 
-/// A token this close to its end is not used: the call has to arrive before it expires.
+/// A token this close to its expiry is not used, since the call must arrive before it expires.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// A token is held this long at least, however short its life is said to be.
-const SHORTEST_HOLD: Duration = Duration::from_secs(1);
+/// The shortest time between two refreshes, however short the reported lifetime is.
+const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The wait after the first failed request, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// The longest time without asking, whatever the wait that was told: that may have come from something
-/// in front of the tenant, or the quota may have been raised. A request that is refused costs no token.
-const LONGEST_SILENCE: Duration = Duration::from_mins(15);
+/// The longest time between two requests, whatever wait was reported: the report may come from something
+/// in front of the tenant, or the quota may have been raised. A rejected request costs no token.
+const MAX_RETRY_INTERVAL: Duration = Duration::from_mins(15);
 
-/// The first request waits up to this long unless a sign-up wants it sooner: replicas that start
-/// together do not ask together, and one that dies at once costs no token of the client's quota.
+/// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together do not
+/// request together, and one that dies at once costs no token of the application's quota.
 const START_JITTER: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
 /// A token in use.
@@ -49,24 +49,24 @@ pub(super) struct Token {
     /// `Bearer …`, marked sensitive.
     pub(super) authorization: HeaderValue,
     expires_at: Instant,
-    /// The tenant took it at least once.
-    proven: AtomicBool,
+    /// Set once the tenant has accepted it.
+    accepted: AtomicBool,
 }
 
 impl Token {
-    fn is_good(&self) -> bool {
+    fn is_fresh(&self) -> bool {
         Instant::now() < self.expires_at
     }
 
-    /// Notes that the tenant took it.
-    pub(super) fn prove(&self) {
-        if !self.proven.load(Ordering::Relaxed) {
-            self.proven.store(true, Ordering::Relaxed);
+    /// Records that the tenant accepted it.
+    pub(super) fn mark_accepted(&self) {
+        if !self.accepted.load(Ordering::Relaxed) {
+            self.accepted.store(true, Ordering::Relaxed);
         }
     }
 }
 
-/// Why there is no token, and when the keeper asks again.
+/// The reason that there is no token, and the time of the next request.
 #[derive(Debug, Clone)]
 struct TokenFailure {
     error: Error,
@@ -74,7 +74,7 @@ struct TokenFailure {
 }
 
 impl TokenFailure {
-    /// The reason, with the wait that is left.
+    /// The reason, with the remaining wait.
     fn now(&self) -> Error {
         match &self.error {
             Error::RateLimited { .. } => {
@@ -86,52 +86,57 @@ impl TokenFailure {
     }
 }
 
-/// Whether sign-ups have a token, for readiness.
+/// The state of the token, for readiness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenHealth {
-    /// None was asked for yet, or the first request has just gone out.
+    /// The first request is about to be sent, or has just been sent.
     Starting,
-    /// There is a good one.
+    /// There is a fresh token.
     Good,
-    /// There is none.
+    /// There is no token.
     Failing,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TokenState {
     token: Option<Arc<Token>>,
     failure: Option<TokenFailure>,
 }
 
-impl State {
+impl TokenState {
     fn holds(&self, token: &Arc<Token>) -> bool {
         self.token.as_ref().is_some_and(|current| Arc::ptr_eq(current, token))
     }
 }
 
-/// Where sign-ups get the token from.
+/// The token that sign-ups use.
 #[derive(Debug)]
 pub(super) struct TokenCache {
-    state: watch::Sender<State>,
+    state: watch::Sender<TokenState>,
     started_at: Instant,
-    /// A sign-up waits for the first token.
-    wanted: Notify,
-    /// The token in use was refused.
-    refused: Notify,
+    /// Notified when a sign-up waits for the first token.
+    fetch_requested: Notify,
+    /// Notified when the token in use was rejected.
+    invalidated: Notify,
 }
 
 impl TokenCache {
-    /// No token yet.
+    /// Returns a cache without a token.
     pub(super) fn new() -> Arc<Self> {
-        let (state, _) = watch::channel(State::default());
+        let (state, _) = watch::channel(TokenState::default());
         let started_at = Instant::now();
-        Arc::new(Self { state, started_at, wanted: Notify::new(), refused: Notify::new() })
+        Arc::new(Self {
+            state,
+            started_at,
+            fetch_requested: Notify::new(),
+            invalidated: Notify::new(),
+        })
     }
 
-    /// A token that is good, waiting a short time for one that is being fetched.
+    /// Returns a fresh token, waiting up to [`MAX_WAIT`] for one that is being fetched.
     ///
     /// # Errors
-    /// The keeper's last failure, when the keeper does not ask again within that time.
+    /// The refresher's last failure, if the refresher sends no further request within that time.
     pub(super) async fn get(&self) -> Result<Arc<Token>, Error> {
         match self.current() {
             Some(result) => result,
@@ -139,17 +144,17 @@ impl TokenCache {
         }
     }
 
-    /// Drops the token if it is still the one in use; the keeper fetches another.
-    pub(super) fn refuse(&self, refused: &Arc<Token>) {
+    /// Drops the token if it is still the one in use; the refresher fetches another.
+    pub(super) fn invalidate(&self, rejected: &Arc<Token>) {
         let dropped = self.state.send_if_modified(|state| {
-            let current = state.holds(refused);
+            let current = state.holds(rejected);
             if current {
                 state.token = None;
             }
             current
         });
         if dropped {
-            self.refused.notify_one();
+            self.invalidated.notify_one();
         }
     }
 
@@ -157,33 +162,33 @@ impl TokenCache {
         self.state.borrow().holds(token)
     }
 
-    /// Whether sign-ups have a token now.
+    /// The state of the token now.
     pub(super) fn health(&self) -> TokenHealth {
         let state = self.state.borrow();
         match (&state.token, &state.failure) {
-            (Some(token), _) if token.is_good() => TokenHealth::Good,
-            (None, None) if self.started_at.elapsed() < PATIENCE => TokenHealth::Starting,
+            (Some(token), _) if token.is_fresh() => TokenHealth::Good,
+            (None, None) if self.started_at.elapsed() < MAX_WAIT => TokenHealth::Starting,
             (_, _) => TokenHealth::Failing,
         }
     }
 
-    /// The answer that needs no waiting.
+    /// Returns the result that needs no waiting, if there is one.
     fn current(&self) -> Option<Result<Arc<Token>, Error>> {
         let state = self.state.borrow();
-        if let Some(token) = state.token.as_ref().filter(|token| token.is_good()) {
+        if let Some(token) = state.token.as_ref().filter(|token| token.is_fresh()) {
             return Some(Ok(Arc::clone(token)));
         }
         let failure = state.failure.as_ref()?;
-        // Waiting mends an outage, and nothing that the operator has to mend.
-        let hopeless = matches!(failure.error, Error::Misconfigured(_));
-        let too_late = failure.next_try > Instant::now() + PATIENCE;
-        (hopeless || too_late).then(|| Err(failure.now()))
+        // Waiting helps in an outage, but not where the operator has to act.
+        let permanent = matches!(failure.error, Error::Misconfigured(_));
+        let too_late = failure.next_try > Instant::now() + MAX_WAIT;
+        (permanent || too_late).then(|| Err(failure.now()))
     }
 
     async fn wait(&self) -> Result<Arc<Token>, Error> {
         let mut changes = self.state.subscribe();
-        self.wanted.notify_one();
-        let found = timeout(PATIENCE, async {
+        self.fetch_requested.notify_one();
+        let found = timeout(MAX_WAIT, async {
             loop {
                 if let Some(result) = self.current() {
                     return result;
@@ -215,28 +220,26 @@ impl TokenRefresher {
         let jitter = rand::random_range(START_JITTER.0..START_JITTER.1);
         tokio::select! {
             () = sleep(jitter) => {}
-            () = self.tokens.wanted.notified() => {}
+            () = self.tokens.fetch_requested.notified() => {}
         }
         let mut backoff = backoff();
-        let mut refused_unused = 0;
-        let mut watch = QuotaWatch::new(Arc::clone(&self.metrics));
+        let mut rejected_unused = 0;
         loop {
-            let asked_at = Instant::now();
-            let (asked, quota) = self.request.send().await;
-            watch.observe(&quota);
-            let label = asked.as_ref().map_or_else(Error::label, |_| "granted");
-            self.metrics.auth0_request(Operation::Token, label, asked_at.elapsed());
-            let failure = match asked {
+            let requested_at = Instant::now();
+            let response = self.request.send().await;
+            let label = response.as_ref().map_or_else(Error::label, |_| "granted");
+            self.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
+            let failure = match response {
                 Ok(grant) => {
-                    let token = self.publish(grant, asked_at);
-                    if self.hold(&token, asked_at, &quota).await {
-                        refused_unused = 0;
+                    let token = self.publish(grant, requested_at);
+                    if self.wait_until_stale(&token, requested_at).await {
+                        rejected_unused = 0;
                     } else {
-                        refused_unused += 1;
+                        rejected_unused += 1;
                     }
-                    // One token that was refused before it was ever taken may have been revoked;
-                    // with a second, asking at once would make every sign-up cost a token.
-                    if refused_unused < 2 {
+                    // One token that was rejected before it was ever accepted may have been revoked.
+                    // After a second one, an immediate request would make every sign-up cost a token.
+                    if rejected_unused < 2 {
                         backoff = self::backoff();
                         continue;
                     }
@@ -253,15 +256,15 @@ impl TokenRefresher {
         }
     }
 
-    fn publish(&self, grant: Grant, asked_at: Instant) -> Arc<Token> {
+    fn publish(&self, grant: TokenGrant, requested_at: Instant) -> Arc<Token> {
         let lifetime = grant.lifetime;
         let margin = MARGIN.min(lifetime / 2);
         let token = Arc::new(Token {
             authorization: grant.authorization,
-            expires_at: asked_at + lifetime.saturating_sub(margin),
-            proven: AtomicBool::new(false),
+            expires_at: requested_at + lifetime.saturating_sub(margin),
+            accepted: AtomicBool::new(false),
         });
-        let state = State { token: Some(Arc::clone(&token)), failure: None };
+        let state = TokenState { token: Some(Arc::clone(&token)), failure: None };
         self.tokens.state.send_replace(state);
         self.metrics.token_expires(self.clock.now() + lifetime);
         tracing::info!(
@@ -272,36 +275,21 @@ impl TokenRefresher {
         token
     }
 
-    /// Waits until the token has to be refreshed or was refused.
+    /// Waits until the token has to be refreshed or was rejected.
     ///
-    /// `false` when it was refused without ever having been taken.
-    async fn hold(&self, token: &Arc<Token>, asked_at: Instant, quota: &TokenQuota) -> bool {
-        let life = token.expires_at - asked_at;
-        let early = life.mul_f64(REFRESH_AT);
-        let refresh = match quota.refresh(early, life, asked_at.elapsed()) {
-            Refresh::After(wait) => wait,
-            // Asked early all the same: the quota may have been raised, and if not, sign-ups hear
-            // by the answer when there will be a token.
-            Refresh::InVain(wait) => {
-                let life_s = life.as_secs();
-                tracing::warn!(
-                    life_s,
-                    "the token is of no use after {life_s} s, before the application's quota \
-                     begins anew"
-                );
-                wait
-            }
-        };
-        let soonest = Instant::now() + SHORTEST_HOLD;
-        let refresh = sleep_until(soonest.max(asked_at + refresh));
+    /// Returns `false` if it was rejected without ever having been accepted.
+    async fn wait_until_stale(&self, token: &Arc<Token>, requested_at: Instant) -> bool {
+        let lifetime = token.expires_at - requested_at;
+        let soonest = Instant::now() + MIN_REFRESH_INTERVAL;
+        let refresh = sleep_until(soonest.max(requested_at + lifetime.mul_f64(REFRESH_AT)));
         tokio::pin!(refresh);
         loop {
             tokio::select! {
                 () = &mut refresh => return true,
-                () = self.tokens.refused.notified() => {
-                    // The notice may be of the token before this one.
+                () = self.tokens.invalidated.notified() => {
+                    // The notification may be about the previous token.
                     if !self.tokens.is_current(token) {
-                        return token.proven.load(Ordering::Relaxed);
+                        return token.accepted.load(Ordering::Relaxed);
                     }
                 }
             }
@@ -312,11 +300,11 @@ impl TokenRefresher {
         log_failure(&error, wait);
         let failure = TokenFailure { error, next_try: Instant::now() + wait };
         self.tokens.state.send_modify(|state| state.failure = Some(failure));
-        sleep(wait.min(LONGEST_SILENCE)).await;
+        sleep(wait.min(MAX_RETRY_INTERVAL)).await;
     }
 }
 
-/// An error when the operator must act, a warning when waiting is all there is to do.
+/// Logs an error if the operator must act, and a warning if waiting is enough.
 fn log_failure(failure: &Error, wait: Duration) {
     let (error, retry_in_ms) = (chain(failure), wait.as_millis());
     if matches!(failure, Error::Misconfigured(_)) {

@@ -1,4 +1,5 @@
-//! One client credentials request to `/oauth/token` (RFC 6749, 4.4) and what its answer means.
+//! One client credentials request to `/oauth/token` (RFC 6749, section 4.4) and the meaning of its
+//! response.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,26 +15,25 @@ use url::form_urlencoded;
 use super::classify::retry_after;
 use super::client::read_body;
 use super::error::{ErrorCode, Misconfiguration, Transport, transport};
-use super::token_quota::TokenQuota;
 use super::{BuildError, Error};
 use crate::clock::Clock;
 use crate::config::Auth0Settings;
 
-/// The longest life that Auth0 gives a token: 30 days. More is nothing to rely on.
+/// The longest lifetime that Auth0 grants a token: 30 days. A longer one is not relied on.
 const LONGEST: Duration = Duration::from_hours(30 * 24);
-/// A token of a shorter life is of no use.
+/// A token with a shorter lifetime is unusable.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// A token as it was granted.
+/// A body token.
 #[derive(Debug)]
-pub(super) struct Grant {
+pub(super) struct TokenGrant {
     /// `Bearer …`, marked sensitive.
     pub(super) authorization: HeaderValue,
-    /// How long it is good for, from the moment of the request.
+    /// The time for which it is valid, from the moment of the request.
     pub(super) lifetime: Duration,
 }
 
-/// The request, made once.
+/// The request, prepared once.
 #[derive(Debug)]
 pub(super) struct TokenRequest {
     http: reqwest::Client,
@@ -45,14 +45,14 @@ pub(super) struct TokenRequest {
 }
 
 #[derive(Deserialize)]
-struct Granted<'a> {
+struct TokenBody<'a> {
     #[serde(borrow)]
     access_token: Cow<'a, str>,
     expires_in: u64,
 }
 
 #[derive(Default, Deserialize)]
-struct Denied<'a> {
+struct TokenErrorBody<'a> {
     #[serde(borrow, default)]
     error: Option<Cow<'a, str>>,
 }
@@ -73,22 +73,17 @@ impl TokenRequest {
         })
     }
 
-    /// Asks for a token. The quota is what the answer tells of it, also when it is a refusal.
+    /// Requests a token.
     ///
     /// # Errors
-    /// Never about a user: [`Error::Misconfigured`], [`Error::RateLimited`] or
-    /// [`Error::NotSent`], since a sign-up without a token is surely not sent.
-    pub(super) async fn send(&self) -> (Result<Grant, Error>, TokenQuota) {
-        match self.exchange().await {
-            Ok((status, headers, body)) => {
-                let quota = TokenQuota::of(&headers);
-                (self.meaning(status, &headers, &body, &quota), quota)
-            }
-            Err(error) => (Err(not_sent(error)), TokenQuota::default()),
-        }
+    /// Never about a user: [`Error::Misconfigured`], [`Error::RateLimited`] or [`Error::NotSent`], since a
+    /// sign-up without a token was certainly not sent.
+    pub(super) async fn send(&self) -> Result<TokenGrant, Error> {
+        let (status, headers, body) = self.exchange().await.map_err(not_sent)?;
+        self.classify(status, &headers, &body)
     }
 
-    /// The answer, read to its end.
+    /// Sends the request and reads the whole response.
     async fn exchange(&self) -> reqwest::Result<(u16, HeaderMap, Bytes)> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
@@ -98,45 +93,40 @@ impl TokenRequest {
             .finish();
         let request = self.http.post(self.url.clone());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let answer = request.body(form).send().await?;
-        let status = answer.status().as_u16();
-        let headers = answer.headers().clone();
-        Ok((status, headers, read_body(answer).await?))
+        let response = request.body(form).send().await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        Ok((status, headers, read_body(response).await?))
     }
 
-    fn meaning(
+    fn classify(
         &self,
         status: u16,
         headers: &HeaderMap,
         body: &Bytes,
-        quota: &TokenQuota,
-    ) -> Result<Grant, Error> {
+    ) -> Result<TokenGrant, Error> {
         match status {
             200 => grant(body).ok_or_else(|| without_token(Transport::Unreadable(200))),
-            429 => {
-                let retry_after = retry_after(headers, quota.spent_for(), self.clock.now());
-                Err(Error::RateLimited { retry_after })
-            }
+            429 => Err(Error::RateLimited { retry_after: retry_after(headers, self.clock.now()) }),
             400..=499 => Err(denied(status, body).into()),
             _ => Err(without_token(Transport::Status(status))),
         }
     }
 }
 
-fn grant(body: &Bytes) -> Option<Grant> {
-    let granted: Granted<'_> = serde_json::from_slice(body).ok()?;
-    if granted.access_token.is_empty() {
+fn grant(body: &Bytes) -> Option<TokenGrant> {
+    let body: TokenBody<'_> = serde_json::from_slice(body).ok()?;
+    if body.access_token.is_empty() {
         return None;
     }
-    let mut authorization =
-        HeaderValue::from_str(&format!("Bearer {}", granted.access_token)).ok()?;
+    let mut authorization = HeaderValue::from_str(&format!("Bearer {}", body.access_token)).ok()?;
     authorization.set_sensitive(true);
-    let lifetime = Duration::from_secs(granted.expires_in).min(LONGEST);
-    (lifetime >= SHORTEST).then_some(Grant { authorization, lifetime })
+    let lifetime = Duration::from_secs(body.expires_in).min(LONGEST);
+    (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime })
 }
 
 fn denied(status: u16, body: &Bytes) -> Misconfiguration {
-    let denied: Denied<'_> = serde_json::from_slice(body).unwrap_or_default();
+    let denied: TokenErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
     match (status, denied.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,

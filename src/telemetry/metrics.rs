@@ -30,7 +30,6 @@ pub struct Metrics {
     auth0: Family<Auth0Labels, Counter>,
     auth0_seconds: Family<OperationLabels, Histogram>,
     token_expires: Gauge,
-    token_quota: Family<QuotaLabels, Gauge>,
     budget: BudgetMetrics,
     breaker_open: Gauge,
     challenges: ChallengeMetrics,
@@ -75,41 +74,6 @@ impl EncodeLabelValue for Operation {
             Self::Token => "token",
         })
     }
-}
-
-/// What a token quota counts the tokens of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum QuotaPeriod {
-    /// An hour of UTC.
-    Hour,
-    /// A day of UTC.
-    Day,
-}
-
-impl QuotaPeriod {
-    /// The one with this name of Auth0's.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::Hour, Self::Day].into_iter().find(|period| period.name() == name)
-    }
-
-    /// Auth0's name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Hour => "per_hour",
-            Self::Day => "per_day",
-        }
-    }
-}
-
-impl EncodeLabelValue for QuotaPeriod {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
-        encoder.write_str(self.name())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct QuotaLabels {
-    bucket: QuotaPeriod,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -157,12 +121,6 @@ impl Metrics {
             "When the Management API token expires, in Unix seconds",
             token_expires.clone(),
         );
-        let token_quota = Family::default();
-        registry.register(
-            "auth0_token_quota_remaining",
-            "Tokens left of the application's quota, as last told",
-            token_quota.clone(),
-        );
         let budget = BudgetMetrics::register(&mut registry);
         let breaker_open = Gauge::default();
         registry.register(
@@ -195,7 +153,6 @@ impl Metrics {
             auth0,
             auth0_seconds,
             token_expires,
-            token_quota,
             budget,
             breaker_open,
             challenges,
@@ -231,11 +188,6 @@ impl Metrics {
         self.token_expires.set(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Notes how many tokens are left of the application's quota.
-    pub fn token_quota(&self, bucket: QuotaPeriod, left: u32) {
-        self.token_quota.get_or_create(&QuotaLabels { bucket }).set(left.into());
-    }
-
     /// Notes the bucket that the tenant last told.
     pub fn budget(&self, limit: u32, remaining: u32) {
         self.budget.limit.set(limit.into());
@@ -248,7 +200,7 @@ impl Metrics {
     }
 
     /// Counts a call that was not made because the wait would have been too long.
-    pub fn budget_refused(&self) {
+    pub fn budget_exhausted(&self) {
         self.budget.refused.inc();
     }
 

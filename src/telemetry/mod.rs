@@ -18,4 +18,4 @@ pub use http_metrics::{ConnectionEnd, ForwardedOutcome, HttpMetrics, Refused};
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;
 pub use logs::{LogGuard, init};
-pub use metrics::{Metrics, Operation, QuotaPeriod};
+pub use metrics::{Metrics, Operation};

@@ -1,4 +1,4 @@
-//! The tenant's rate limit and outages of the tenant, as callers see them.
+//! The tenant's rate limit and outages of the tenant, as clients see them.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ async fn metric(app: &TestApp, name: &str) -> String {
     line.unwrap_or_else(|| panic!("{name} in {text}")).to_owned()
 }
 
-fn refused_by_the_tenant(app: &TestApp) -> usize {
+fn rejected_by_the_tenant(app: &TestApp) -> usize {
     app.creates().iter().filter(|call| call.status == Some(429)).count()
 }
 
 #[tokio::test]
-async fn a_rush_is_served_or_told_when_to_come_back() {
+async fn a_rush_is_served_or_gets_a_retry_after() {
     let tenant = |tenant: &mut auth0_emulator::Tenant| {
         tenant.plan = Plan::Custom { burst: 10, per_second: 10.0 };
     };
@@ -47,7 +47,7 @@ async fn a_rush_is_served_or_told_when_to_come_back() {
         let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=10).contains(&seconds), "{seconds}");
     }
-    assert_eq!(refused_by_the_tenant(&app), 0);
+    assert_eq!(rejected_by_the_tenant(&app), 0);
     assert_eq!(app.auth0.users().len(), created);
     assert!(created >= 10, "the whole bucket: {created}");
     assert_eq!(metric(&app, "auth0_budget_limit").await, "10");
@@ -57,7 +57,7 @@ async fn a_rush_is_served_or_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_before_the_time_that_the_tenant_told() {
+async fn nothing_is_sent_before_the_reported_time() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "86400"));
@@ -71,7 +71,7 @@ async fn nothing_is_sent_before_the_time_that_the_tenant_told() {
 }
 
 #[tokio::test]
-async fn a_caller_waits_out_a_short_hold() {
+async fn a_request_waits_out_a_short_cooldown() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429));
@@ -80,11 +80,11 @@ async fn a_caller_waits_out_a_short_hold() {
 }
 
 #[tokio::test]
-async fn looks_that_nobody_waits_for_go_after_creates_that_came_later() {
+async fn background_lookups_go_after_later_creates() {
     let builder = TestApp::builder().set("auth0.budget.max_wait_ms", "60000");
     let app = builder.set("http.request_timeout_ms", "60000").spawn().await;
-    // Before the settler's first round there is an attempt for it to look at, and the tenant has
-    // told this service to wait.
+    // Before the reconciler's first round there is an attempt to look up, and the tenant has asked this
+    // service to wait.
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(500));
     let hold = Fault::answer(429).header("retry-after", "8");
@@ -111,7 +111,7 @@ async fn looks_that_nobody_waits_for_go_after_creates_that_came_later() {
 }
 
 #[tokio::test]
-async fn who_asks_again_and_again_takes_no_permit_from_sign_ups() {
+async fn repeated_replays_take_no_permit_from_sign_ups() {
     let tenant = |tenant: &mut auth0_emulator::Tenant| {
         tenant.plan = Plan::Custom { burst: 10, per_second: 0.1 };
     };
@@ -124,11 +124,11 @@ async fn who_asks_again_and_again_takes_no_permit_from_sign_ups() {
     assert!((1..=5).contains(&reads), "{reads} of a bucket of ten");
     let other = ada_with("email", "other@example.com");
     assert_eq!(app.sign_up(&other).await.status, StatusCode::CREATED);
-    assert_eq!(refused_by_the_tenant(&app), 0);
+    assert_eq!(rejected_by_the_tenant(&app), 0);
 }
 
 #[tokio::test]
-async fn an_outage_is_failed_fast_and_its_end_is_noticed() {
+async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     let builder = TestApp::builder().set("auth0.breaker.failures", "3");
     let app = builder.set("auth0.breaker.pause_ms", "300").spawn().await;
     app.until_ready().await;
@@ -155,7 +155,7 @@ async fn an_outage_is_failed_fast_and_its_end_is_noticed() {
 }
 
 #[tokio::test]
-async fn server_errors_open_the_breaker_and_refusals_do_not() {
+async fn server_errors_open_the_breaker_and_rejections_do_not() {
     let app = TestApp::builder().set("auth0.breaker.failures", "3");
     let app = app.set("auth0.breaker.pause_ms", "60000").set("auth0.breaker.max_pause_ms", "60000");
     let app = app.spawn().await;
@@ -164,7 +164,7 @@ async fn server_errors_open_the_breaker_and_refusals_do_not() {
     for _ in 0..5 {
         assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected");
     }
-    // The call, the look and the repeat: three in a row.
+    // The call, the lookup and the repeat: three in a row.
     app.auth0.fault(Route::Any, Fault::answer(503).always());
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
     let other = ada_with("email", "other@example.com");

@@ -1,149 +1,149 @@
-//! What a 429 does: nothing is sent before the told time, then one request to see, then carefully
-//! on. Pure: time is a parameter.
+//! The cooldown after a 429: nothing is sent before the reported time, then one request as a probe, then
+//! the others with caution. Pure: time is a parameter.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bucket::{Grant, Turn};
+use super::grant::{Grant, NextSend};
 use crate::auth0::rate_headers::RateHeaders;
 
-/// The wait after a 429 that tells none: the first, doubled by each further one, and the longest.
+/// The wait after a 429 that reports none: the first, doubled by each further one, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-/// The longest `Retry-After` that is obeyed to the end: the longest that Auth0 documents.
+/// The longest `Retry-After` that is obeyed in full: the longest that Auth0 documents.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
-/// more means that two clocks were mixed up.
+/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so a
+/// larger value means that two clocks were mixed up.
 const LONGEST_RESET: Duration = Duration::from_mins(1);
 
-/// How long it makes wary, counted from the time when the next request may be sent.
-const WARY: Duration = Duration::from_mins(1);
+/// How long caution lasts, counted from the time at which the next request may be sent.
+const CAUTION: Duration = Duration::from_mins(1);
 
-/// Whether requests may be sent at all.
+/// The state of the cooldown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// As the bucket has it.
+enum CooldownState {
+    /// The bucket alone decides.
     Open,
-    /// Not before this moment.
+    /// Nothing is sent before this time.
     Blocked(Instant),
-    /// One request, to see whether the tenant takes any again: its number once it is sent.
+    /// One request probes whether the tenant accepts requests again; its number once it is sent.
     Probing(Option<u64>),
 }
 
-/// The hold that 429s put on the bucket.
+/// The cooldown that 429s put on the bucket.
 #[derive(Debug)]
-pub(super) struct Hold {
-    /// What may be sent.
-    mode: Mode,
+pub(super) struct Cooldown {
+    /// The current state.
+    state: CooldownState,
     /// 429s in a row.
-    refusals: u32,
-    /// When the last of them came.
-    refused_at: Option<Instant>,
-    /// How long care is taken.
-    wary_until: Option<Instant>,
+    rejections: u32,
+    /// The arrival of the last of them.
+    rejected_at: Option<Instant>,
+    /// The end of the caution.
+    cautious_until: Option<Instant>,
 }
 
-impl Hold {
-    /// None.
+impl Cooldown {
+    /// Returns an inactive cooldown.
     pub(super) const fn new() -> Self {
-        Self { mode: Mode::Open, refusals: 0, refused_at: None, wary_until: None }
+        Self { state: CooldownState::Open, rejections: 0, rejected_at: None, cautious_until: None }
     }
 
-    /// When the next request may be sent, if that is not for the bucket to say.
-    pub(super) fn turn(&mut self, now: Instant) -> Option<Turn> {
-        match self.mode {
-            Mode::Open => None,
-            Mode::Blocked(until) if now < until => Some(Turn::At(until)),
-            Mode::Blocked(_) => {
-                self.mode = Mode::Probing(None);
-                Some(Turn::Now)
+    /// Returns the time at which the next request may be sent, or `None` if the bucket decides.
+    pub(super) fn next_send(&mut self, now: Instant) -> Option<NextSend> {
+        match self.state {
+            CooldownState::Open => None,
+            CooldownState::Blocked(until) if now < until => Some(NextSend::At(until)),
+            CooldownState::Blocked(_) => {
+                self.state = CooldownState::Probing(None);
+                Some(NextSend::Now)
             }
-            Mode::Probing(None) => Some(Turn::Now),
-            Mode::Probing(Some(_)) => Some(Turn::AfterProbe),
+            CooldownState::Probing(None) => Some(NextSend::Now),
+            CooldownState::Probing(Some(_)) => Some(NextSend::AfterProbe),
         }
     }
 
-    /// Whether the bucket alone decides.
+    /// Returns whether the bucket alone decides.
     pub(super) const fn is_open(&self) -> bool {
-        matches!(self.mode, Mode::Open)
+        matches!(self.state, CooldownState::Open)
     }
 
-    /// Whether nothing may be sent before a time that was told.
+    /// Returns whether nothing may be sent before a reported time.
     pub(super) const fn is_blocked(&self) -> bool {
-        matches!(self.mode, Mode::Blocked(_))
+        matches!(self.state, CooldownState::Blocked(_))
     }
 
-    /// How long that is from now.
+    /// Returns the time until then.
     pub(super) fn left(&self, now: Instant) -> Duration {
-        match self.mode {
-            Mode::Blocked(until) => until.saturating_duration_since(now),
-            Mode::Open | Mode::Probing(_) => Duration::ZERO,
+        match self.state {
+            CooldownState::Blocked(until) => until.saturating_duration_since(now),
+            CooldownState::Open | CooldownState::Probing(_) => Duration::ZERO,
         }
     }
 
-    /// Whether the tenant refused something lately.
-    pub(super) fn is_wary(&self, now: Instant) -> bool {
-        self.wary_until.is_some_and(|until| now < until)
+    /// Returns whether the tenant rejected a request recently.
+    pub(super) fn is_cautious(&self, now: Instant) -> bool {
+        self.cautious_until.is_some_and(|until| now < until)
     }
 
-    /// A request is sent.
-    pub(super) fn sent(&mut self, number: u64) {
-        if self.mode == Mode::Probing(None) {
-            self.mode = Mode::Probing(Some(number));
+    /// Records that a request is sent.
+    pub(super) fn record_send(&mut self, number: u64) {
+        if self.state == CooldownState::Probing(None) {
+            self.state = CooldownState::Probing(Some(number));
         }
     }
 
-    /// A request was answered, and not with a 429.
-    pub(super) fn taken(&mut self, grant: Grant) {
-        if self.mode == Mode::Probing(Some(grant.number)) {
-            self.mode = Mode::Open;
+    /// Records a response other than a 429.
+    pub(super) fn record_acceptance(&mut self, grant: Grant) {
+        if self.state == CooldownState::Probing(Some(grant.number)) {
+            self.state = CooldownState::Open;
         }
-        if self.mode == Mode::Open {
-            self.refusals = 0;
-        }
-    }
-
-    /// A request got no answer: if it was the probe, the next one is.
-    pub(super) fn lost(&mut self, grant: Grant) {
-        if self.mode == Mode::Probing(Some(grant.number)) {
-            self.mode = Mode::Probing(None);
+        if self.state == CooldownState::Open {
+            self.rejections = 0;
         }
     }
 
-    /// A request was answered with a 429. Returns when the next may be sent.
-    pub(super) fn refused(
+    /// Records that a request got no response. If it was the probe, the next request becomes the probe.
+    pub(super) fn record_loss(&mut self, grant: Grant) {
+        if self.state == CooldownState::Probing(Some(grant.number)) {
+            self.state = CooldownState::Probing(None);
+        }
+    }
+
+    /// Starts or extends the cooldown after a 429. Returns the time at which the next request may be sent.
+    pub(super) fn start(
         &mut self,
         grant: Grant,
         headers: RateHeaders<'_>,
         now: Instant,
     ) -> Instant {
-        // Requests that were under way when the first one was refused are the same refusal.
-        if self.refused_at.is_none_or(|at| grant.sent_at >= at) {
-            self.refusals = self.refusals.saturating_add(1);
-            self.refused_at = Some(now);
+        // Requests that were under way at the first 429 belong to the same rejection.
+        if self.rejected_at.is_none_or(|at| grant.sent_at >= at) {
+            self.rejections = self.rejections.saturating_add(1);
+            self.rejected_at = Some(now);
         }
         let mut until = now + self.wait(headers).min(LONGEST);
-        if let Mode::Blocked(already) = self.mode {
+        if let CooldownState::Blocked(already) = self.state {
             until = until.max(already);
         }
-        self.mode = Mode::Blocked(until);
-        self.wary_until = Some(until + WARY);
+        self.state = CooldownState::Blocked(until);
+        self.cautious_until = Some(until + CAUTION);
         until
     }
 
-    /// How long a 429 tells to wait, else a back-off.
+    /// Returns the wait that a 429 reports, or a backoff.
     fn wait(&self, headers: RateHeaders<'_>) -> Duration {
-        let told = headers.retry_after(None).or_else(|| reset_in(headers));
-        told.filter(|wait| !wait.is_zero()).unwrap_or_else(|| {
-            let doublings = self.refusals.saturating_sub(1).min(16);
+        let reported = headers.retry_after(None).or_else(|| reset_in(headers));
+        reported.filter(|wait| !wait.is_zero()).unwrap_or_else(|| {
+            let doublings = self.rejections.saturating_sub(1).min(16);
             BACKOFF.0.saturating_mul(1 << doublings).min(BACKOFF.1)
         })
     }
 }
 
-/// `x-ratelimit-reset` as a wait, if it can be one.
+/// Returns `x-ratelimit-reset` as a wait, if it is plausible.
 pub(super) fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
     headers.reset_in(None).filter(|reset| *reset <= LONGEST_RESET)
 }

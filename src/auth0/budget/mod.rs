@@ -1,19 +1,22 @@
-//! The tenant's rate limit as a budget: nothing is delayed while there is plenty, sign-ups wait in
-//! order when it is low, and are refused with an honest time to come back when that would be long.
+//! The tenant's rate limit as a budget.
 //!
-//! The tenant limits by a token bucket and tells it in the headers of every answer; those headers
-//! are all that is known, and all that the replicas of this service share. [`bucket`] mirrors it,
-//! [`refill`] learns how fast it fills, [`hold`] keeps the wait of a 429, [`mod@line`]
-//! holds who waits. This module does the waiting: no task of its own, each waiter sleeps for itself,
-//! and only the first one by a timer.
+//! While the tenant has permits to spare, nothing is delayed. When it runs low, calls wait in order.
+//! When the wait would be too long, they are rejected with an honest time to come back.
 //!
-//! Assumed: creates and lookups share one bucket. On plans that count them apart, an answer to one
-//! may raise the hopes for the other until a 429 corrects that.
+//! The tenant limits by a token bucket and reports it in the headers of every response. Those headers
+//! are all that this service knows, and all that its replicas share. [`bucket`] mirrors the tenant's
+//! bucket, [`refill_estimator`] measures how fast it fills, [`cooldown`] holds the wait after a 429, and
+//! [`wait_queue`] the calls that wait. This module does the waiting. It needs no task: every waiter
+//! sleeps by itself, and only the first one has a timer.
 //!
-//! `docs/decisions/0007-tenant-budget.md` says why it is built so and what it measured.
+//! Assumes that creates and lookups share one bucket. On plans that count them separately, a response
+//! to one may overstate the permits for the other until a 429 corrects it.
+//!
+//! `docs/decisions/0007-tenant-budget.md` has the reasons and the measurements.
 
 mod bucket;
 mod cooldown;
+mod grant;
 mod refill_estimator;
 #[cfg(test)]
 mod simulation;
@@ -28,182 +31,188 @@ use http::HeaderMap;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use self::bucket::{Bucket, Grant, Turn};
-use self::wait_queue::Line;
+use self::bucket::Bucket;
+use self::grant::{Grant, NextSend};
+use self::wait_queue::WaitQueue;
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
-/// The shortest time to come back that is told.
+/// The shortest `retry_after` that is reported.
 const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 
-/// What a request is for.
+/// The purpose of a call, which decides its place in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Priority {
     /// A new sign-up.
     Create,
-    /// Settles a sign-up whose caller waits: goes first, may use the reserve, and is never refused
-    /// because others wait.
+    /// Resolves a sign-up whose client waits. Goes first, may use the reserve, and is never rejected
+    /// because the queue is full.
     Lookup,
-    /// Settles what nobody waits for: goes last.
+    /// Resolves an attempt that no client waits for. Goes last.
     Background,
-    /// Tells more than has to be told: goes only when there is a permit to spare, and never waits.
+    /// Adds detail to a response that is complete without it. Goes only if there is a permit to spare,
+    /// and never waits.
     BestEffort,
 }
 
-/// There is no permit within the time that a sign-up waits for one.
+/// No permit becomes available within the time that a sign-up waits for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Busy {
-    /// When there should be one, those who wait now included.
+pub(super) struct BudgetExhausted {
+    /// The time until one should be available, counting the calls that wait now.
     pub(super) retry_after: Duration,
 }
 
 /// The budget of one tenant.
 #[derive(Debug)]
 pub(super) struct Budget {
-    /// The longest wait of one call.
+    /// The longest time that one call waits.
     max_wait: Duration,
-    /// The most calls that wait.
+    /// The most calls that wait at once.
     max_waiting: usize,
     /// Never held across an await.
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
     metrics: Arc<Metrics>,
 }
 
-/// What changes.
+/// The part of the budget that changes.
 #[derive(Debug)]
-struct State {
+struct BudgetState {
     bucket: Bucket,
-    line: Line,
+    queue: WaitQueue,
 }
 
-/// What comes of asking for a permit.
+/// The reply to a call that asks for a permit.
 #[derive(Debug)]
-enum Asked {
+enum Admission {
     /// A permit.
     Go(Grant),
-    /// It is not worth waiting.
-    Refused(Busy),
-    /// A place in the line, and what wakes it.
+    /// Waiting is not worth it.
+    Rejected(BudgetExhausted),
+    /// A ticket number in the queue, and the signal that wakes its holder.
     Wait(u64, Arc<Notify>),
 }
 
-/// What comes of asking again from the line.
+/// The reply to a call that asks again from the queue.
 #[derive(Debug)]
-enum AskedAgain {
+enum Retry {
     /// A permit.
     Go(Grant),
-    /// It is no longer worth waiting.
-    Refused(Busy),
-    /// Not before then, unless woken.
+    /// Waiting is no longer worth it.
+    Rejected(BudgetExhausted),
+    /// Wait until then, unless woken earlier.
     Wait(Instant),
 }
 
 /// Permission to send one request now.
 ///
-/// One that is dropped without an answer counts as spent: the tenant may have counted it too.
+/// A permit that is dropped without a response counts as spent, since the tenant may have counted it.
 #[derive(Debug)]
 pub(super) struct Permit {
     budget: Arc<Budget>,
-    /// Taken by the answer.
+    /// Taken when the response arrives.
     grant: Option<Grant>,
 }
 
 impl Budget {
-    /// A budget of which nothing is known.
+    /// Returns a budget of which nothing is known yet.
     pub(super) fn new(settings: &BudgetSettings, metrics: Arc<Metrics>) -> Arc<Self> {
         let bucket = Bucket::new(settings, Instant::now());
         Arc::new(Self {
             max_wait: settings.max_wait,
             max_waiting: settings.max_waiting,
-            state: Mutex::new(State { bucket, line: Line::default() }),
+            state: Mutex::new(BudgetState { bucket, queue: WaitQueue::default() }),
             metrics,
         })
     }
 
-    /// Takes a permit, waiting for it in order. Dropping the future leaves the line.
+    /// Takes a permit, waiting for it in order. Dropping the future leaves the queue.
     ///
     /// # Errors
-    /// [`Busy`] at once when the wait would be too long, else when it has become so.
-    pub(super) async fn take(self: &Arc<Self>, class: Priority) -> Result<Permit, Busy> {
+    /// [`BudgetExhausted`] at once if the wait would be too long, or later if it has become too long.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        priority: Priority,
+    ) -> Result<Permit, BudgetExhausted> {
         let now = Instant::now();
-        let asked = self.ask(class, now);
+        let asked = self.ask(priority, now);
         let taken = match asked {
-            Asked::Go(grant) => Ok(grant),
-            Asked::Refused(busy) => Err(busy),
-            Asked::Wait(id, woken) => {
-                let place = Place { budget: self, class, id, deadline: now + self.max_wait };
-                place.turn(&woken).await
+            Admission::Go(grant) => Ok(grant),
+            Admission::Rejected(exhausted) => Err(exhausted),
+            Admission::Wait(id, woken) => {
+                let ticket =
+                    QueueTicket { budget: self, priority, id, deadline: now + self.max_wait };
+                ticket.wait(&woken).await
             }
         };
         match taken {
             Ok(grant) => Ok(Permit { budget: Arc::clone(self), grant: Some(grant) }),
-            Err(busy) => {
-                self.metrics.budget_refused();
-                Err(busy)
+            Err(exhausted) => {
+                self.metrics.budget_exhausted();
+                Err(exhausted)
             }
         }
     }
 
-    /// A permit if there is one for a newcomer, else a place in the line if that is worth it.
-    fn ask(&self, class: Priority, now: Instant) -> Asked {
+    /// Grants a permit if one is free for a newcomer, or a ticket if the wait is worth it.
+    fn ask(&self, priority: Priority, now: Instant) -> Admission {
         let mut state = self.lock();
-        let State { bucket, line } = &mut *state;
-        let ahead = line.ahead(class);
-        if ahead == 0 && bucket.turn(class, now) == Turn::Now {
-            return Asked::Go(bucket.take(now));
+        let BudgetState { bucket, queue } = &mut *state;
+        let ahead = queue.ahead(priority);
+        if ahead == 0 && bucket.next_send(priority, now) == NextSend::Now {
+            return Admission::Go(bucket.take(now));
         }
-        let wait = bucket.wait(class, ahead, now);
+        let wait = bucket.wait(priority, ahead, now);
         let hopeless = bucket.is_sure() && wait > self.max_wait;
-        // A look-up in a request belongs to a create that was let through, so they are bounded.
-        let full = class != Priority::Lookup && line.len() >= self.max_waiting;
-        if hopeless || full || class == Priority::BestEffort {
-            return Asked::Refused(self.busy(bucket, wait));
+        // Each lookup belongs to a create that was admitted, so their number is bounded.
+        let full = priority != Priority::Lookup && queue.len() >= self.max_waiting;
+        if hopeless || full || priority == Priority::BestEffort {
+            return Admission::Rejected(self.exhausted(bucket, wait));
         }
-        let (id, woken) = line.join(class);
-        self.metrics.budget_waiting(line.len());
-        Asked::Wait(id, woken)
+        let (id, woken) = queue.join(priority);
+        self.metrics.budget_waiting(queue.len());
+        Admission::Wait(id, woken)
     }
 
-    /// The refusal of a call that would have to wait so long.
+    /// The rejection of a call that would have to wait this long.
     ///
-    /// Where that is a guess, all that is known is that those who wait now are gone after the
+    /// If the wait is a guess, the only certainty is that the calls that wait now are gone after the
     /// longest wait.
-    fn busy(&self, bucket: &Bucket, wait: Duration) -> Busy {
+    fn exhausted(&self, bucket: &Bucket, wait: Duration) -> BudgetExhausted {
         let wait = if bucket.is_sure() { wait } else { wait.min(self.max_wait) };
-        Busy { retry_after: wait.max(SHORTEST_RETRY) }
+        BudgetExhausted { retry_after: wait.max(SHORTEST_RETRY) }
     }
 
-    /// Learns from an answer, and wakes who may go or need no longer wait.
+    /// Learns from a response, and wakes the waiters that may go or have no reason to wait.
     fn observe(&self, grant: Grant, status: u16, headers: &HeaderMap) {
         let mut state = self.lock();
-        let told = state.bucket.observe(grant, status, headers, Instant::now());
+        let reported = state.bucket.observe(grant, status, headers, Instant::now());
         if status == 429 {
-            state.line.wake_all();
+            state.queue.wake_all();
         } else {
-            state.line.wake();
+            state.queue.wake();
         }
         drop(state);
-        if let Some((limit, remaining)) = told {
+        if let Some((limit, remaining)) = reported {
             self.metrics.budget(limit, remaining);
         }
     }
 
-    /// Notes that a request got no answer.
-    fn lost(&self, grant: Grant) {
+    /// Records that a request got no response.
+    fn record_loss(&self, grant: Grant) {
         let mut state = self.lock();
-        state.bucket.lost(grant);
-        state.line.wake();
+        state.bucket.record_loss(grant);
+        state.queue.wake();
     }
 
-    /// The state, also after a panic elsewhere: it is a handful of numbers.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Locks the state, even after a panic elsewhere: it is a handful of numbers.
+    fn lock(&self) -> MutexGuard<'_, BudgetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit {
-    /// Learns from the answer to the request.
-    pub(super) fn answered(mut self, status: u16, headers: &HeaderMap) {
+    /// Learns from the response to the request.
+    pub(super) fn record_response(mut self, status: u16, headers: &HeaderMap) {
         if let Some(grant) = self.grant.take() {
             self.budget.observe(grant, status, headers);
         }
@@ -213,31 +222,31 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(grant) = self.grant.take() {
-            self.budget.lost(grant);
+            self.budget.record_loss(grant);
         }
     }
 }
 
-/// A place in the line, given up when it is dropped.
+/// A ticket in the queue. Dropping it leaves the queue.
 #[derive(Debug)]
-struct Place<'b> {
+struct QueueTicket<'b> {
     budget: &'b Budget,
-    /// Which line.
-    class: Priority,
-    /// The number in it.
+    /// Selects the queue.
+    priority: Priority,
+    /// The ticket's number.
     id: u64,
     /// The end of the wait.
     deadline: Instant,
 }
 
-impl Place<'_> {
+impl QueueTicket<'_> {
     /// Waits for a permit until the deadline.
-    async fn turn(self, woken: &Notify) -> Result<Grant, Busy> {
+    async fn wait(self, woken: &Notify) -> Result<Grant, BudgetExhausted> {
         loop {
             let until = match self.ask(Instant::now()) {
-                AskedAgain::Go(grant) => return Ok(grant),
-                AskedAgain::Refused(busy) => return Err(busy),
-                AskedAgain::Wait(until) => until,
+                Retry::Go(grant) => return Ok(grant),
+                Retry::Rejected(exhausted) => return Err(exhausted),
+                Retry::Wait(until) => until,
             };
             tokio::select! {
                 () = woken.notified() => {}
@@ -246,28 +255,28 @@ impl Place<'_> {
         }
     }
 
-    /// A permit if this place is the first and there is one.
-    fn ask(&self, now: Instant) -> AskedAgain {
+    /// Grants a permit if this ticket is first and a permit is free.
+    fn ask(&self, now: Instant) -> Retry {
         let mut state = self.budget.lock();
-        let State { bucket, line } = &mut *state;
-        let first = line.is_first(self.id);
-        let until = match bucket.turn(self.class, now) {
-            Turn::Now if first => return AskedAgain::Go(bucket.take(now)),
-            Turn::At(at) if first || bucket.is_blocked() => at,
-            Turn::Now | Turn::At(_) | Turn::AfterProbe => self.deadline,
+        let BudgetState { bucket, queue } = &mut *state;
+        let first = queue.is_first(self.id);
+        let until = match bucket.next_send(self.priority, now) {
+            NextSend::Now if first => return Retry::Go(bucket.take(now)),
+            NextSend::At(at) if first || bucket.is_blocked() => at,
+            NextSend::Now | NextSend::At(_) | NextSend::AfterProbe => self.deadline,
         };
         if now >= self.deadline || (until > self.deadline && bucket.is_sure()) {
-            let wait = bucket.wait(self.class, line.len(), now);
-            return AskedAgain::Refused(self.budget.busy(bucket, wait));
+            let wait = bucket.wait(self.priority, queue.len(), now);
+            return Retry::Rejected(self.budget.exhausted(bucket, wait));
         }
-        AskedAgain::Wait(until.min(self.deadline))
+        Retry::Wait(until.min(self.deadline))
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueTicket<'_> {
     fn drop(&mut self) {
         let mut state = self.budget.lock();
-        state.line.leave(self.class, self.id);
-        self.budget.metrics.budget_waiting(state.line.len());
+        state.queue.leave(self.priority, self.id);
+        self.budget.metrics.budget_waiting(state.queue.len());
     }
 }

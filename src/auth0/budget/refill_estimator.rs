@@ -1,97 +1,97 @@
-//! How fast the bucket fills again, as far as this client can tell.
+//! Estimates how fast the tenant's bucket refills for this client.
 //!
-//! Learned from two answers some time apart: what the bucket gained and what was taken from it by
-//! this client in between came back in that time. Other clients of the tenant, another replica
-//! among them, take from the same bucket unseen, so what is learned is the *net* refill, the part
-//! that is there for this client. That is the number wanted: it falls when others want more.
+//! Compares two responses some time apart: the permits that the bucket gained, plus those that this
+//! client took in between, came back in that time. Other clients of the tenant, other replicas among
+//! them, take from the same bucket unseen. So the estimate is the *net* refill, the share left for this
+//! client, which is the number wanted: it falls when others want more.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Two answers are compared when the requests were at least this long apart, and so many were sent
-/// in between. `remaining` is a whole number, so less would mostly measure its rounding.
+/// The least time and the fewest requests between two responses that are compared. `remaining` is a
+/// whole number, so a shorter window would mostly measure its rounding.
 const WINDOW: (Duration, u32) = (Duration::from_secs(1), 6);
 
-/// They are compared after this time, however few there were.
+/// Two responses are compared after this time, however few requests lie between them.
 const LONGEST_WINDOW: Duration = Duration::from_secs(6);
 
-/// A full bucket shows only the least that came back, but exactly, in a window as short as this.
+/// The window for a full bucket. It shows only a lower bound of the refill, but exactly.
 const FULL_WINDOW: Duration = Duration::from_millis(250);
 
-/// No plan fills its bucket so often in a second.
+/// Bucket fills per second that no plan reaches.
 const UNBOUNDED: f64 = 4.0;
 
-/// How long a change of the refill takes to be believed.
+/// The time constant with which the estimate follows a change.
 const MEMORY: Duration = Duration::from_secs(3);
 
-/// The refill presumed before anything is told, in permits a second.
-const PRESUMED: f64 = 1.0;
+/// The refill assumed before the tenant reports anything, in permits a second.
+const ASSUMED: f64 = 1.0;
 
-/// The refill of one bucket.
+/// The refill estimate of one bucket.
 #[derive(Debug)]
-pub(super) struct Refill {
-    /// What was learned, in permits a second; zero at first.
+pub(super) struct RefillEstimator {
+    /// The estimate in permits a second; zero at first.
     learned: f64,
-    /// Whether that was measured while the bucket was not full.
+    /// Set once the rate was measured while the bucket was not full.
     measured: bool,
-    /// At least so much: the tenant says when the next permit is there. It keeps a replica that was
-    /// crowded out asking now and then.
+    /// The lower bound: the tenant reports when the next permit is there. It lets a replica that was
+    /// crowded out still send a request now and then.
     floor: f64,
-    /// The answer that the next one is compared with.
-    anchor: Option<Answer>,
+    /// The response that the next one is compared with.
+    anchor: Option<Sample>,
 }
 
-/// An answer, reduced to what is measured with.
+/// A response, reduced to what is measured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Answer {
-    /// How many requests the tenant had surely counted by then, this one included.
+pub(super) struct Sample {
+    /// The requests that the tenant had certainly counted by then, this one included.
     pub(super) counted: u64,
-    /// When that was sent.
+    /// The time at which the request was sent.
     pub(super) sent_at: Instant,
     /// The permits left after it.
     pub(super) remaining: f64,
 }
 
-impl Refill {
-    /// Nothing is known.
+impl RefillEstimator {
+    /// Returns an estimator without data.
     pub(super) const fn new() -> Self {
-        Self { learned: 0.0, measured: false, floor: PRESUMED, anchor: None }
+        Self { learned: 0.0, measured: false, floor: ASSUMED, anchor: None }
     }
 
-    /// Permits a second; more than zero.
+    /// Permits a second; greater than zero.
     pub(super) const fn rate(&self) -> f64 {
         self.learned.max(self.floor)
     }
 
-    /// The time in which at least one permit comes back, as the tenant has it.
+    /// The time in which at least one permit comes back, as the tenant reports it.
     pub(super) fn longest(&self) -> Duration {
         Duration::from_secs_f64(1.0 / self.floor)
     }
 
-    /// Whether the rate was measured rather than presumed.
+    /// Returns whether the rate was measured rather than assumed.
     pub(super) const fn is_measured(&self) -> bool {
         self.measured
     }
 
-    /// Learns how long the tenant says that one permit takes.
-    pub(super) fn told(&mut self, reset_in: Duration) {
+    /// Learns the time that one permit takes, as the tenant reports it.
+    pub(super) fn observe_reset(&mut self, reset_in: Duration) {
         self.floor = self.floor.min(1.0 / reset_in.as_secs_f64().max(1.0));
     }
 
-    /// Learns from the answer to the latest request that has one; `limit` is the bucket's size.
-    pub(super) fn observe(&mut self, answer: Answer, limit: f64) {
+    /// Learns from the response to the latest request that has one; `limit` is the bucket's size.
+    pub(super) fn observe(&mut self, sample: Sample, limit: f64) {
         let Some(anchor) = self.anchor else {
-            self.anchor = Some(answer);
+            self.anchor = Some(sample);
             return;
         };
-        let apart = answer.sent_at.saturating_duration_since(anchor.sent_at);
-        let taken = answer.counted.saturating_sub(anchor.counted);
+        let apart = sample.sent_at.saturating_duration_since(anchor.sent_at);
+        let taken = sample.counted.saturating_sub(anchor.counted);
         let taken = u32::try_from(taken).unwrap_or(u32::MAX);
-        let came_back = answer.remaining - anchor.remaining + f64::from(taken);
-        // A full bucket throws away what comes back.
-        let is_full = |answer: Answer| answer.remaining >= limit - 1.0;
-        if is_full(answer) {
+        let came_back = sample.remaining - anchor.remaining + f64::from(taken);
+        // A full bucket discards the permits that come back.
+        let is_full = |sample: Sample| sample.remaining >= limit - 1.0;
+        if is_full(sample) {
             if apart < FULL_WINDOW && is_full(anchor) {
                 return;
             }
@@ -99,12 +99,12 @@ impl Refill {
                 // `remaining` was rounded down, unless the bucket was full then too.
                 let rounded = if is_full(anchor) { 0.0 } else { 1.0 };
                 let least = (came_back - rounded) / apart.as_secs_f64();
-                // A bucket that filled this often within a second does not bound this client: it
+                // A bucket that filled this often within a second does not limit this client, which
                 // may try twice as much.
                 let unbounded = is_full(anchor) && least > UNBOUNDED * limit;
                 self.learned = self.learned.max(if unbounded { 2.0 * least } else { least });
             }
-            self.anchor = Some(answer);
+            self.anchor = Some(sample);
         } else if apart >= LONGEST_WINDOW || (apart >= WINDOW.0 && taken >= WINDOW.1) {
             let rate = (came_back / apart.as_secs_f64()).max(0.0);
             if self.measured {
@@ -113,11 +113,11 @@ impl Refill {
             } else {
                 (self.learned, self.measured) = (rate, true);
             }
-            self.anchor = Some(answer);
+            self.anchor = Some(sample);
         }
     }
 
-    /// Forgets the anchor: a request of which it is not known whether it took a permit.
+    /// Drops the anchor, after a request that may or may not have taken a permit.
     pub(super) const fn interrupt(&mut self) {
         self.anchor = None;
     }
@@ -127,32 +127,32 @@ impl Refill {
 mod tests {
     use super::*;
 
-    /// Feeds answers as (milliseconds, counted, remaining) of a bucket of ten.
-    fn learned(answers: &[(u64, u64, f64)]) -> Refill {
-        let (start, mut refill) = (Instant::now(), Refill::new());
-        for &(ms, counted, remaining) in answers {
+    /// Feeds responses as (milliseconds, counted, remaining) of a bucket of ten.
+    fn learned(samples: &[(u64, u64, f64)]) -> RefillEstimator {
+        let (start, mut refill) = (Instant::now(), RefillEstimator::new());
+        for &(ms, counted, remaining) in samples {
             let sent_at = start + Duration::from_millis(ms);
-            refill.observe(Answer { counted, sent_at, remaining }, 10.0);
+            refill.observe(Sample { counted, sent_at, remaining }, 10.0);
         }
         refill
     }
 
     #[test]
-    fn what_came_back_between_two_answers_is_the_refill() {
+    fn permits_regained_between_two_responses_are_the_refill() {
         let refill = learned(&[(0, 1, 8.0), (1000, 10, 3.0)]);
         assert!(refill.is_measured());
         assert!((refill.rate() - 4.0).abs() < 1e-9, "9 taken and 5 fewer: {refill:?}");
     }
 
     #[test]
-    fn a_full_bucket_shows_only_the_least() {
-        for (answers, rate) in [
+    fn a_full_bucket_shows_only_a_lower_bound() {
+        for (samples, rate) in [
             (vec![(0, 1, 9.0), (10_000, 2, 9.0)], 1.0),
             (vec![(0, 1, 9.0), (1000, 11, 9.0)], 10.0),
             (vec![(0, 1, 9.0), (1000, 501, 9.0)], 1000.0),
             (vec![(0, 1, 9.0), (1000, 501, 9.0), (9000, 502, 9.0)], 1000.0),
         ] {
-            let refill = learned(&answers);
+            let refill = learned(&samples);
             assert!(!refill.is_measured(), "{refill:?}");
             assert!((refill.rate() - rate).abs() < 1e-9, "{refill:?}");
         }
@@ -164,24 +164,24 @@ mod tests {
         let mut refill = learned(&[(0, 1, 8.0)]);
         refill.interrupt();
         let sent_at = Instant::now() + Duration::from_secs(5);
-        refill.observe(Answer { counted: 9, sent_at, remaining: 1.0 }, 10.0);
+        refill.observe(Sample { counted: 9, sent_at, remaining: 1.0 }, 10.0);
         assert!(!refill.is_measured());
     }
 
     #[test]
-    fn it_follows_a_change_within_seconds() {
-        let mut answers = vec![(0, 1, 5.0), (1000, 11, 5.0)];
-        answers.extend((1..=6).map(|s| (1000 + s * 1000, 11 + s * 2, 5.0)));
-        let refill = learned(&answers);
+    fn the_estimate_follows_a_change_within_seconds() {
+        let mut samples = vec![(0, 1, 5.0), (1000, 11, 5.0)];
+        samples.extend((1..=6).map(|s| (1000 + s * 1000, 11 + s * 2, 5.0)));
+        let refill = learned(&samples);
         assert!((2.0..3.2).contains(&refill.rate()), "from 10 to 2 a second: {refill:?}");
     }
 
     #[test]
-    fn the_told_second_bounds_the_estimate_from_below() {
-        let mut refill = Refill::new();
-        refill.told(Duration::from_secs(4));
+    fn the_reported_second_bounds_the_estimate_from_below() {
+        let mut refill = RefillEstimator::new();
+        refill.observe_reset(Duration::from_secs(4));
         assert!((refill.rate() - 0.25).abs() < 1e-9);
         let crowded_out = learned(&[(0, 1, 5.0), (1000, 2, 0.0)]);
-        assert!((crowded_out.rate() - PRESUMED).abs() < 1e-9, "{crowded_out:?}");
+        assert!((crowded_out.rate() - ASSUMED).abs() < 1e-9, "{crowded_out:?}");
     }
 }

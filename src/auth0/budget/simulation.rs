@@ -1,5 +1,5 @@
-//! The budget against a simulated tenant in simulated time: thousands of requests, with latencies
-//! that let answers overtake one another, in a few milliseconds and always the same.
+//! The budget against a simulated tenant in simulated time: thousands of requests, with latencies that let
+//! responses overtake one another. A run takes a few milliseconds and is deterministic.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -17,9 +17,9 @@ use crate::telemetry::Metrics;
 /// The second of 1970 at which every simulation starts, on this machine's clock.
 const EPOCH: f64 = 1_790_000_000.4;
 
-/// What is simulated.
+/// The parameters of a simulation.
 #[derive(Debug, Clone)]
-struct World {
+struct Scenario {
     /// The size of the tenant's bucket and its refill a second.
     plan: (f64, f64),
     /// Sign-ups a second, over all replicas.
@@ -30,19 +30,19 @@ struct World {
     other: f64,
     /// How far the tenant's clock is ahead, in seconds.
     clock_offset: f64,
-    /// The share of answers without headers.
+    /// The share of responses without headers.
     headerless: f64,
-    /// Whether `x-ratelimit-reset` lies in the past.
+    /// Set if `x-ratelimit-reset` lies in the past.
     stale_reset: bool,
-    /// The way there, in milliseconds, and how long an answer then takes.
+    /// The latency to the tenant in milliseconds, and that of the response after it.
     network_ms: (f64, f64),
     latency_ms: (f64, f64),
-    /// Where chance starts.
+    /// The random seed.
     seed: u64,
 }
 
 /// The steady overload of the requirements: a tenant of 10 a second, asked 30 a second.
-const OVERLOAD: World = World {
+const OVERLOAD: Scenario = Scenario {
     plan: (10.0, 10.0),
     offered: 30.0,
     seconds: 20.0,
@@ -56,54 +56,54 @@ const OVERLOAD: World = World {
     seed: 7,
 };
 
-/// What came of it.
+/// The result of a simulation.
 #[derive(Debug, Default, Clone)]
 struct Report {
-    /// Sign-ups that the tenant took and refused.
+    /// Sign-ups that the tenant accepted and rejected.
     created: u32,
     refused: u32,
-    /// Those that it took while sign-ups were offered.
+    /// Those that it accepted while sign-ups were offered.
     in_time: u32,
-    /// Sign-ups told to come back, and what they were told in seconds.
-    told_busy: u32,
-    told_s: Vec<f64>,
+    /// Sign-ups rejected as busy, and their `Retry-After` in seconds.
+    busy: u32,
+    retry_after_s: Vec<f64>,
     longest_wait: Duration,
-    /// Sign-ups that the tenant took, by replica.
+    /// Sign-ups that the tenant accepted, by replica.
     by_replica: Vec<u32>,
-    /// Requests of the other client that were taken and refused.
+    /// Requests of the other client that were accepted and rejected.
     other: (u32, u32),
 }
 
 impl Report {
-    /// The part of the tenant's requests that it refused.
+    /// The share of requests that the tenant rejected.
     fn refused_share(&self) -> f64 {
         f64::from(self.refused) / f64::from(self.refused + self.created)
     }
 
-    /// Users created in time, the first bucketful left out, as a part of what was there for them:
-    /// the refill, less what the other client took.
-    fn goodput(&self, world: &World) -> f64 {
-        let refilled = world.plan.1 * world.seconds - f64::from(self.other.0);
-        (f64::from(self.in_time) - world.plan.0) / refilled
+    /// Users created in time, without the first bucketful, as a share of the permits available: the
+    /// refill, less what the other client took.
+    fn goodput(&self, scenario: &Scenario) -> f64 {
+        let refilled = scenario.plan.1 * scenario.seconds - f64::from(self.other.0);
+        (f64::from(self.in_time) - scenario.plan.0) / refilled
     }
 }
 
 /// The tenant.
 #[derive(Debug)]
 struct Tenant {
-    world: World,
+    scenario: Scenario,
     started: Instant,
     state: Mutex<(f64, Instant, StdRng)>,
 }
 
 impl Tenant {
-    fn new(world: &World) -> Arc<Self> {
+    fn new(scenario: &Scenario) -> Arc<Self> {
         let started = Instant::now();
-        let state = Mutex::new((world.plan.0, started, StdRng::seed_from_u64(world.seed)));
-        Arc::new(Self { world: world.clone(), started, state })
+        let state = Mutex::new((scenario.plan.0, started, StdRng::seed_from_u64(scenario.seed)));
+        Arc::new(Self { scenario: scenario.clone(), started, state })
     }
 
-    /// A number between these two, the same in every run.
+    /// Draws a number between these two, the same in every run.
     fn draw(&self, (from, to): (f64, f64)) -> f64 {
         self.state.lock().unwrap().2.random_range(from..to)
     }
@@ -113,11 +113,11 @@ impl Tenant {
         sleep(Duration::from_secs_f64(seconds)).await;
     }
 
-    /// Takes a request now.
-    fn answer(&self) -> (u16, HeaderMap) {
+    /// Handles a request now.
+    fn respond(&self) -> (u16, HeaderMap) {
         let now = Instant::now();
-        let (burst, per_second) = self.world.plan;
-        let headerless = self.draw((0.0, 1.0)) < self.world.headerless;
+        let (burst, per_second) = self.scenario.plan;
+        let headerless = self.draw((0.0, 1.0)) < self.scenario.headerless;
         let mut state = self.state.lock().unwrap();
         let (level, at, _) = *state;
         let level = (level + (now - at).as_secs_f64() * per_second).min(burst);
@@ -126,9 +126,9 @@ impl Tenant {
         (state.0, state.1) = (level, now);
         drop(state);
 
-        let clock = EPOCH + (now - self.started).as_secs_f64() + self.world.clock_offset;
+        let clock = EPOCH + (now - self.started).as_secs_f64() + self.scenario.clock_offset;
         let next = clock + (1.0 - level.fract()) / per_second;
-        let reset = if self.world.stale_reset { clock - 30.0 } else { next.ceil() };
+        let reset = if self.scenario.stale_reset { clock - 30.0 } else { next.ceil() };
         let date = UNIX_EPOCH + Duration::from_secs_f64(clock.floor());
         let mut headers = HeaderMap::new();
         if !headerless {
@@ -166,18 +166,18 @@ async fn sign_up(
     let waited = asked_at.elapsed();
     let permit = match taken {
         Ok(permit) => permit,
-        Err(busy) => {
+        Err(exhausted) => {
             let mut report = report.lock().unwrap();
-            report.told_busy += 1;
-            report.told_s.push(busy.retry_after.as_secs_f64());
+            report.busy += 1;
+            report.retry_after_s.push(exhausted.retry_after.as_secs_f64());
             return;
         }
     };
-    tenant.pause(tenant.world.network_ms).await;
-    let (status, headers) = tenant.answer();
-    let in_time = tenant.started.elapsed().as_secs_f64() < tenant.world.seconds;
-    tenant.pause(tenant.world.latency_ms).await;
-    permit.answered(status, &headers);
+    tenant.pause(tenant.scenario.network_ms).await;
+    let (status, headers) = tenant.respond();
+    let in_time = tenant.started.elapsed().as_secs_f64() < tenant.scenario.seconds;
+    tenant.pause(tenant.scenario.latency_ms).await;
+    permit.record_response(status, &headers);
     let mut report = report.lock().unwrap();
     report.longest_wait = report.longest_wait.max(waited);
     if status == 201 {
@@ -189,21 +189,22 @@ async fn sign_up(
     }
 }
 
-/// Runs a world to its end.
-async fn run(world: &World) -> Report {
-    let tenant = Tenant::new(world);
-    let budgets: Vec<_> =
-        (0..world.replicas).map(|_| Budget::new(&settings(), Arc::new(Metrics::new()))).collect();
-    let report = Report { by_replica: vec![0; world.replicas], ..Report::default() };
+/// Runs a simulation to its end.
+async fn run(scenario: &Scenario) -> Report {
+    let tenant = Tenant::new(scenario);
+    let budgets: Vec<_> = (0..scenario.replicas)
+        .map(|_| Budget::new(&settings(), Arc::new(Metrics::new())))
+        .collect();
+    let report = Report { by_replica: vec![0; scenario.replicas], ..Report::default() };
     let report = Arc::new(Mutex::new(report));
-    let end = tenant.started + Duration::from_secs_f64(world.seconds);
+    let end = tenant.started + Duration::from_secs_f64(scenario.seconds);
     let mut tasks = JoinSet::new();
-    if world.other > 0.0 {
+    if scenario.other > 0.0 {
         let (tenant, report) = (Arc::clone(&tenant), Arc::clone(&report));
         tasks.spawn(async move {
             while Instant::now() < end {
-                tenant.pause((0.0, 2000.0 / tenant.world.other)).await;
-                let allowed = tenant.answer().0 == 201;
+                tenant.pause((0.0, 2000.0 / tenant.scenario.other)).await;
+                let allowed = tenant.respond().0 == 201;
                 let mut report = report.lock().unwrap();
                 if allowed {
                     report.other.0 += 1;
@@ -215,7 +216,7 @@ async fn run(world: &World) -> Report {
     }
     let mut next = tenant.started;
     for (replica, budget) in budgets.iter().enumerate().cycle() {
-        next += Duration::from_secs_f64(tenant.draw((0.0, 2.0)) / world.offered);
+        next += Duration::from_secs_f64(tenant.draw((0.0, 2.0)) / scenario.offered);
         if next >= end {
             break;
         }
@@ -227,14 +228,14 @@ async fn run(world: &World) -> Report {
     report.lock().unwrap().clone()
 }
 
-/// Runs a world and holds its figures against bounds: the share refused and the goodput.
-async fn holds(name: &str, world: World, refused: f64, goodput: f64) -> Report {
-    let report = run(&world).await;
-    let (share, good) = (report.refused_share(), report.goodput(&world));
-    let Report { created, told_busy, longest_wait, other, by_replica, .. } = &report;
+/// Runs a simulation and checks its figures against bounds: the share rejected and the goodput.
+async fn holds(name: &str, scenario: Scenario, refused: f64, goodput: f64) -> Report {
+    let report = run(&scenario).await;
+    let (share, good) = (report.refused_share(), report.goodput(&scenario));
+    let Report { created, busy, longest_wait, other, by_replica, .. } = &report;
     println!(
-        "{name}: created {created} {by_replica:?}, refused {:.2} %, goodput {:.1} %, told busy \
-         {told_busy}, longest wait {longest_wait:?}, other {other:?}",
+        "{name}: created {created} {by_replica:?}, refused {:.2} %, goodput {:.1} %, busy \
+         {busy}, longest wait {longest_wait:?}, other {other:?}",
         share * 100.0,
         good * 100.0,
     );
@@ -245,46 +246,47 @@ async fn holds(name: &str, world: World, refused: f64, goodput: f64) -> Report {
 }
 
 #[tokio::test(start_paused = true)]
-async fn steady_overload_meets_no_refusal_and_uses_what_there_is() {
+async fn steady_overload_meets_no_429_and_uses_every_permit() {
     for seed in 0..4 {
-        holds("overload", World { seed, ..OVERLOAD }, 0.01, 0.94).await;
+        holds("overload", Scenario { seed, ..OVERLOAD }, 0.01, 0.94).await;
     }
-    let report = holds("overload, 200 s", World { seconds: 200.0, ..OVERLOAD }, 0.001, 0.99).await;
-    let mean = report.told_s.iter().sum::<f64>() / f64::from(report.told_busy);
-    assert!((3.0..4.5).contains(&mean), "told to come back after {mean} s, with 3 s of waiters");
+    let report =
+        holds("overload, 200 s", Scenario { seconds: 200.0, ..OVERLOAD }, 0.001, 0.99).await;
+    let mean = report.retry_after_s.iter().sum::<f64>() / f64::from(report.busy);
+    assert!((3.0..4.5).contains(&mean), "mean Retry-After {mean} s, with 3 s of waiters");
 }
 
 #[tokio::test(start_paused = true)]
 async fn every_plan_is_learned() {
     for plan in [(2.0, 2.0), (20.0, 200.0 / 60.0), (50.0, 16.0), (10.0, 2.0), (100.0, 100.0)] {
-        let world = World { plan, offered: plan.1 * 3.0, seconds: 60.0, ..OVERLOAD };
-        holds(&format!("{plan:?}"), world, 0.01, 0.94).await;
+        let scenario = Scenario { plan, offered: plan.1 * 3.0, seconds: 60.0, ..OVERLOAD };
+        holds(&format!("{plan:?}"), scenario, 0.01, 0.94).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn clocks_headers_and_latencies_do_not_matter() {
-    for (name, world) in [
-        ("an hour ahead", World { clock_offset: 3600.0, ..OVERLOAD }),
-        ("an hour behind", World { clock_offset: -3600.0, ..OVERLOAD }),
-        ("stale reset", World { stale_reset: true, ..OVERLOAD }),
-        ("a third without headers", World { headerless: 0.33, ..OVERLOAD }),
-        ("far away", World { network_ms: (50.0, 200.0), ..OVERLOAD }),
+    for (name, scenario) in [
+        ("an hour ahead", Scenario { clock_offset: 3600.0, ..OVERLOAD }),
+        ("an hour behind", Scenario { clock_offset: -3600.0, ..OVERLOAD }),
+        ("stale reset", Scenario { stale_reset: true, ..OVERLOAD }),
+        ("a third without headers", Scenario { headerless: 0.33, ..OVERLOAD }),
+        ("far away", Scenario { network_ms: (50.0, 200.0), ..OVERLOAD }),
     ] {
-        holds(name, World { seconds: 60.0, ..world }, 0.01, 0.95).await;
+        holds(name, Scenario { seconds: 60.0, ..scenario }, 0.01, 0.95).await;
     }
-    let late = World { network_ms: (140.0, 600.0), latency_ms: (5.0, 60.0), ..OVERLOAD };
-    holds("counted late", World { seconds: 60.0, ..late }, 0.03, 0.8).await;
-    // Learning takes a few answers, and these take 2.7 s on average.
-    let slow = World { latency_ms: (140.0, 5200.0), seconds: 120.0, ..OVERLOAD };
-    holds("slow answers", slow, 0.01, 0.9).await;
+    let late = Scenario { network_ms: (140.0, 600.0), latency_ms: (5.0, 60.0), ..OVERLOAD };
+    holds("counted late", Scenario { seconds: 60.0, ..late }, 0.03, 0.8).await;
+    // Learning takes a few responses, and these take 2.7 s on average.
+    let slow = Scenario { latency_ms: (140.0, 5200.0), seconds: 120.0, ..OVERLOAD };
+    holds("slow responses", slow, 0.01, 0.9).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn replicas_share_without_talking() {
+async fn replicas_share_through_headers_alone() {
     for (replicas, seed) in [(2, 1), (2, 2), (2, 3), (4, 1)] {
-        let world = World { replicas, seed, seconds: 60.0, ..OVERLOAD };
-        let report = holds(&format!("{replicas} replicas"), world, 0.02, 0.9).await;
+        let scenario = Scenario { replicas, seed, seconds: 60.0, ..OVERLOAD };
+        let report = holds(&format!("{replicas} replicas"), scenario, 0.02, 0.9).await;
         let least = report.by_replica.iter().min().unwrap();
         let fair = report.created / u32::try_from(replicas).unwrap();
         assert!(least * 3 >= fair, "no replica is crowded out: {:?}", report.by_replica);
@@ -292,28 +294,28 @@ async fn replicas_share_without_talking() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_client_of_the_tenant_is_left_its_part() {
+async fn another_client_of_the_tenant_keeps_its_share() {
     for seed in 0..3 {
-        let world = World { other: 4.0, seconds: 60.0, seed, ..OVERLOAD };
-        let report = holds("another client", world, 0.03, 0.93).await;
+        let scenario = Scenario { other: 4.0, seconds: 60.0, seed, ..OVERLOAD };
+        let report = holds("another client", scenario, 0.03, 0.93).await;
         let (taken, refused) = report.other;
         assert!(refused * 15 < taken, "refused {refused} of the other's {}", taken + refused);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn plenty_delays_nobody() {
-    let world = World { plan: (5000.0, 5000.0), offered: 300.0, ..OVERLOAD };
-    let report = run(&world).await;
-    assert_eq!((report.refused, report.told_busy), (0, 0));
-    // Only the first ones wait, for the first answer.
+async fn spare_permits_delay_no_call() {
+    let scenario = Scenario { plan: (5000.0, 5000.0), offered: 300.0, ..OVERLOAD };
+    let report = run(&scenario).await;
+    assert_eq!((report.refused, report.busy), (0, 0));
+    // Only the first calls wait, for the first response.
     assert!(report.longest_wait < Duration::from_millis(700), "{:?}", report.longest_wait);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_bucket_that_fills_as_fast_as_it_is_used_delays_hardly_anybody() {
+async fn a_bucket_that_refills_as_fast_as_it_is_used_hardly_delays() {
     // Hundreds under way at once, at a tenant that always has nearly all of its 100 permits left.
-    let world = World {
+    let scenario = Scenario {
         plan: (100.0, 1e7),
         offered: 2000.0,
         seconds: 5.0,
@@ -321,7 +323,7 @@ async fn a_bucket_that_fills_as_fast_as_it_is_used_delays_hardly_anybody() {
         latency_ms: (20.0, 60.0),
         ..OVERLOAD
     };
-    let report = holds("always full", world, 0.0, 0.0).await;
-    assert_eq!(report.told_busy, 0);
+    let report = holds("always full", scenario, 0.0, 0.0).await;
+    assert_eq!(report.busy, 0);
     assert!(report.longest_wait < Duration::from_millis(1500), "{:?}", report.longest_wait);
 }

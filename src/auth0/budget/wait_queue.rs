@@ -1,5 +1,5 @@
-//! Who waits for a permit, in order: the look-ups of requests, creates, then the
-//! look-ups that nobody waits for; first come first served in each.
+//! The calls that wait for a permit: lookups of requests first, then creates, then lookups in the
+//! background. First come, first served within each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,69 +8,69 @@ use tokio::sync::Notify;
 
 use super::Priority;
 
-/// One who waits.
+/// One waiting call.
 #[derive(Debug)]
 struct Waiter {
-    /// Its number; later ones are greater.
+    /// Its ticket number; later ones are greater.
     id: u64,
-    /// Told when it may have come to the front, or when the front may go.
+    /// Notified when this call may be first, or when the first may go.
     woken: Arc<Notify>,
 }
 
-/// The lines.
+/// The queues, one per priority.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct WaitQueue {
     lookups: VecDeque<Waiter>,
     creates: VecDeque<Waiter>,
     background: VecDeque<Waiter>,
     last_id: u64,
 }
 
-impl Line {
-    /// How many wait.
+impl WaitQueue {
+    /// The number of waiting calls.
     pub(super) fn len(&self) -> usize {
         self.lookups.len() + self.creates.len() + self.background.len()
     }
 
-    /// How many are before a newcomer of this class.
-    pub(super) fn ahead(&self, class: Priority) -> usize {
-        match class {
+    /// The number of calls ahead of a newcomer of this priority.
+    pub(super) fn ahead(&self, priority: Priority) -> usize {
+        match priority {
             Priority::Lookup => self.lookups.len(),
             Priority::Create => self.lookups.len() + self.creates.len(),
             Priority::Background | Priority::BestEffort => self.len(),
         }
     }
 
-    /// Takes a place at the end.
-    pub(super) fn join(&mut self, class: Priority) -> (u64, Arc<Notify>) {
+    /// Joins the end of a queue. Returns the ticket number and the signal that wakes its holder.
+    pub(super) fn join(&mut self, priority: Priority) -> (u64, Arc<Notify>) {
         self.last_id += 1;
         let (id, woken) = (self.last_id, Arc::new(Notify::new()));
-        self.of(class).push_back(Waiter { id, woken: Arc::clone(&woken) });
+        self.queue_of(priority).push_back(Waiter { id, woken: Arc::clone(&woken) });
         (id, woken)
     }
 
-    /// Gives the place up and wakes whoever is at the front then.
-    pub(super) fn leave(&mut self, class: Priority, id: u64) {
-        let line = self.of(class);
-        if let Ok(place) = line.binary_search_by_key(&id, |waiter| waiter.id) {
-            line.remove(place);
+    /// Leaves the queue and wakes the first of the remaining calls.
+    pub(super) fn leave(&mut self, priority: Priority, id: u64) {
+        let queue = self.queue_of(priority);
+        if let Ok(index) = queue.binary_search_by_key(&id, |waiter| waiter.id) {
+            queue.remove(index);
         }
         self.wake();
     }
 
-    /// Whether this one is at the front.
+    /// Returns whether this ticket is first.
     pub(super) fn is_first(&self, id: u64) -> bool {
         self.first().is_some_and(|waiter| waiter.id == id)
     }
 
-    /// Wakes the front.
+    /// Wakes the first call.
     pub(super) fn wake(&self) {
         if let Some(waiter) = self.first() {
             waiter.woken.notify_one();
         }
     }
 
-    /// Wakes everybody.
+    /// Wakes every call.
     pub(super) fn wake_all(&self) {
         for waiter in self.lookups.iter().chain(&self.creates).chain(&self.background) {
             waiter.woken.notify_one();
@@ -82,8 +82,8 @@ impl Line {
         self.lookups.front().or_else(creates).or_else(|| self.background.front())
     }
 
-    const fn of(&mut self, class: Priority) -> &mut VecDeque<Waiter> {
-        match class {
+    const fn queue_of(&mut self, priority: Priority) -> &mut VecDeque<Waiter> {
+        match priority {
             Priority::Lookup => &mut self.lookups,
             Priority::Create => &mut self.creates,
             Priority::Background | Priority::BestEffort => &mut self.background,
@@ -96,13 +96,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_of_requests_go_first_those_of_the_background_last() {
-        let mut line = Line::default();
-        let last = line.join(Priority::Background).0;
-        let [a, b] = [Priority::Create, Priority::Create].map(|class| line.join(class).0);
-        let [x, y] = [Priority::Lookup, Priority::Lookup].map(|class| line.join(class).0);
-        let classes = [Priority::Lookup, Priority::Create, Priority::Background];
-        assert_eq!(classes.map(|class| line.ahead(class)), [2, 4, 5]);
+    fn lookups_of_requests_go_first_and_background_lookups_last() {
+        let mut queue = WaitQueue::default();
+        let last = queue.join(Priority::Background).0;
+        let [a, b] = [Priority::Create, Priority::Create].map(|priority| queue.join(priority).0);
+        let [x, y] = [Priority::Lookup, Priority::Lookup].map(|priority| queue.join(priority).0);
+        let priorities = [Priority::Lookup, Priority::Create, Priority::Background];
+        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [2, 4, 5]);
         let order = [
             (x, Priority::Lookup),
             (y, Priority::Lookup),
@@ -110,21 +110,21 @@ mod tests {
             (b, Priority::Create),
             (last, Priority::Background),
         ];
-        for (id, class) in order {
-            assert!(line.is_first(id));
-            line.leave(class, id);
+        for (id, priority) in order {
+            assert!(queue.is_first(id));
+            queue.leave(priority, id);
         }
-        assert_eq!(line.len(), 0);
+        assert_eq!(queue.len(), 0);
     }
 
     #[test]
-    fn one_that_leaves_from_the_middle_moves_nobody_else() {
-        let mut line = Line::default();
-        let [a, b, c] = [Priority::Create; 3].map(|class| line.join(class).0);
-        line.leave(Priority::Create, b);
-        line.leave(Priority::Create, b);
-        assert!(line.is_first(a) && line.len() == 2);
-        line.leave(Priority::Create, a);
-        assert!(line.is_first(c));
+    fn leaving_from_the_middle_moves_no_other_call() {
+        let mut queue = WaitQueue::default();
+        let [a, b, c] = [Priority::Create; 3].map(|priority| queue.join(priority).0);
+        queue.leave(Priority::Create, b);
+        queue.leave(Priority::Create, b);
+        assert!(queue.is_first(a) && queue.len() == 2);
+        queue.leave(Priority::Create, a);
+        assert!(queue.is_first(c));
     }
 }

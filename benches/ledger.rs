@@ -73,7 +73,7 @@ fn created(attempt: &NewAttempt) -> FinishAttempt {
         basis: Basis::Observed,
         id: attempt.id,
         verdict: Resolution::Created { user_id: None },
-        code: "created",
+        outcome_code: "created",
         auth0_request_id: Some("1fa9c4f4d3fd7b2a1f5e".to_owned()),
         finished_at: attempt.started_at + Duration::from_millis(300),
     }

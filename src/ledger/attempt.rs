@@ -241,7 +241,7 @@ pub struct FinishAttempt {
     /// What came of it.
     pub verdict: Resolution,
     /// The outcome's code, as the caller hears it.
-    pub code: &'static str,
+    pub outcome_code: &'static str,
     /// Auth0's id of the request that decided it.
     pub auth0_request_id: Option<String>,
     /// Now.
@@ -288,7 +288,7 @@ pub struct Attempt {
     /// How far it has come.
     pub state: AttemptState,
     /// The outcome's code; none while open.
-    pub code: Option<String>,
+    pub outcome_code: Option<String>,
     /// When it began.
     pub started_at: Duration,
     /// When its outcome was last written; none while open.
@@ -299,7 +299,7 @@ pub struct Attempt {
     /// again by itself.
     pub next_check_at: Option<Duration>,
     /// Who leased it last.
-    pub owner: Option<Uuid>,
+    pub lease_owner: Option<Uuid>,
     /// How often a settler has looked.
     pub check_count: u32,
     /// The terms that came accepted with it, and are in its create call.

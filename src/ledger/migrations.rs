@@ -25,7 +25,7 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
-pub(super) const SQLITE: [Script; 3] = [
+pub(super) const SQLITE: [Script; 4] = [
     Script {
         version: 1,
         name: "attempts",
@@ -41,9 +41,14 @@ pub(super) const SQLITE: [Script; 3] = [
         name: "terms",
         sql: include_str!("../../migrations/sqlite/0003_terms.sql"),
     },
+    Script {
+        version: 4,
+        name: "rename_columns",
+        sql: include_str!("../../migrations/sqlite/0004_rename_columns.sql"),
+    },
 ];
 
-pub(super) const POSTGRES: [Script; 4] = [
+pub(super) const POSTGRES: [Script; 5] = [
     Script {
         version: 1,
         name: "attempts",
@@ -63,6 +68,11 @@ pub(super) const POSTGRES: [Script; 4] = [
         version: 4,
         name: "terms",
         sql: include_str!("../../migrations/postgres/0004_terms.sql"),
+    },
+    Script {
+        version: 5,
+        name: "rename_columns",
+        sql: include_str!("../../migrations/postgres/0005_rename_columns.sql"),
     },
 ];
 

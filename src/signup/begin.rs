@@ -218,7 +218,7 @@ impl Inner {
         let finish = FinishAttempt {
             id,
             verdict: verdict.verdict(finished_at),
-            code: done.outcome.code(),
+            outcome_code: done.outcome.code(),
             auth0_request_id,
             finished_at,
             basis: Basis::Observed,

@@ -153,7 +153,7 @@ impl Reconciler {
         let finish = FinishAttempt {
             id: attempt.id,
             verdict,
-            code,
+            outcome_code: code,
             auth0_request_id: attempt.auth0_request_id.clone(),
             finished_at: self.shared.clock.now(),
             basis,

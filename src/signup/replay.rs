@@ -104,7 +104,7 @@ impl Inner {
             AttemptState::Exists => Done::new(Outcome::EmailTaken),
             AttemptState::Open | AttemptState::Unknown => Done::new(Outcome::Unknown),
             AttemptState::NotCreated => {
-                let code = attempt.code.as_deref().unwrap_or_default();
+                let code = attempt.outcome_code.as_deref().unwrap_or_default();
                 Done::new(Outcome::not_created(code))
             }
         }
@@ -158,7 +158,7 @@ impl Inner {
         let finish = FinishAttempt {
             id,
             verdict: Resolution::Unknown { connection_ended_at },
-            code: Outcome::Unknown.code(),
+            outcome_code: Outcome::Unknown.code(),
             auth0_request_id: None,
             finished_at,
             basis: Basis::NotFound { connection_ended_at: ended_at },

@@ -121,7 +121,9 @@ async fn without_a_key_the_ledger_says_what_came_of_it() {
 
     // What is found to have made nothing may begin anew, and so may what an operator forgot.
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
-    for change in ["UPDATE attempts SET state = 4, code = 'internal'", "DELETE FROM attempts"] {
+    for change in
+        ["UPDATE attempts SET state = 4, outcome_code = 'internal'", "DELETE FROM attempts"]
+    {
         let before = app.creates().len();
         ledger.execute(change, []).unwrap();
         let anew = app.sign_up(&ada()).await;

@@ -104,7 +104,7 @@ async fn a_repeat_is_written_down_before_it_is_sent() {
     // Should the process die now, finding nobody proves nothing until the call has ended.
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     let (state, ended, due): (i64, i64, i64) = ledger
-        .query_row("SELECT state, connection_ended_at, due_at FROM attempts", [], |row| {
+        .query_row("SELECT state, connection_ended_at, next_check_at FROM attempts", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .unwrap();

@@ -47,10 +47,21 @@ pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
     NewAttempt { key: Some(key), ..keyless(at) }
 }
 
-pub(crate) fn finish(id: AttemptId, verdict: Resolution, code: &'static str) -> FinishAttempt {
+pub(crate) fn finish(
+    id: AttemptId,
+    verdict: Resolution,
+    outcome_code: &'static str,
+) -> FinishAttempt {
     let finished_at = NOW + Duration::from_millis(456);
     let auth0_request_id = Some("auth0-request".to_owned());
-    FinishAttempt { id, verdict, code, auth0_request_id, finished_at, basis: Basis::Observed }
+    FinishAttempt {
+        id,
+        verdict,
+        outcome_code,
+        auth0_request_id,
+        finished_at,
+        basis: Basis::Observed,
+    }
 }
 
 pub(crate) fn created(id: AttemptId) -> FinishAttempt {

@@ -81,7 +81,10 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
     assert_eq!((row.id, row.email, row.state), (new.id, new.email, AttemptState::Open));
     assert_eq!((&row.user_id, &row.request_id), (&new.user_id, &new.request_id));
     assert_eq!((row.started_at, row.next_check_at), (NOW, Some(NOW + DEADLINE)));
-    assert_eq!((row.code, row.finished_at, row.check_count, row.owner), (None, None, 0, None));
+    assert_eq!(
+        (row.outcome_code, row.finished_at, row.check_count, row.lease_owner),
+        (None, None, 0, None)
+    );
     let kept = row.key.unwrap();
     assert_eq!((kept.key, kept.binding), (digest(1), digest(1_000)));
     assert_eq!(kept.expires_at, NOW + DAY);
@@ -89,7 +92,7 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
     let end = finish(new.id, Resolution::Created { user_id: Some("other".to_owned()) }, "created");
     assert!(ledger.finish(end.clone()).await.unwrap());
     let row = get(&ledger, new.id).await;
-    assert_eq!((row.state, row.code.as_deref()), (AttemptState::Created, Some("created")));
+    assert_eq!((row.state, row.outcome_code.as_deref()), (AttemptState::Created, Some("created")));
     assert_eq!((row.auth0_user_id.as_deref(), row.terms), (Some("other"), terms));
     assert_eq!(row.auth0_request_id, end.auth0_request_id);
     assert_eq!((row.finished_at, row.next_check_at), (Some(end.finished_at), None));
@@ -170,7 +173,10 @@ async fn a_freed_key_begins_anew_and_a_kept_one_does_not(backend: Backend) {
     assert_eq!(ledger.find_key(&key(9), NOW).await.unwrap(), None);
     // A twin that waited asks by id, and learns what came of it.
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.state, row.code.as_deref()), (AttemptState::NotCreated, Some("upstream_busy")));
+    assert_eq!(
+        (row.state, row.outcome_code.as_deref()),
+        (AttemptState::NotCreated, Some("upstream_busy"))
+    );
     assert_eq!(row.key, None);
     assert_eq!(begin(&ledger, &keyed(9, NOW)).await, BeginResult::Started);
 }
@@ -231,7 +237,10 @@ async fn an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled(ba
     assert_eq!(claim(ended).await.unwrap().len(), 1);
     assert!(ledger.finish(created(attempt.id)).await.unwrap());
     let row = get(&ledger, attempt.id).await;
-    assert_eq!((row.state, row.next_check_at, row.owner), (AttemptState::Created, None, None));
+    assert_eq!(
+        (row.state, row.next_check_at, row.lease_owner),
+        (AttemptState::Created, None, None)
+    );
     assert_eq!(row.connection_ended_at, Some(ended));
     assert!(row.key.is_some());
 }
@@ -284,7 +293,9 @@ async fn two_owners_never_get_the_same_attempt(backend: Backend) {
         tokio::spawn(async move {
             let owner = Uuid::now_v7();
             let claimed = ledger.claim_due(owner, now, DEADLINE, 20).await.unwrap();
-            assert!(claimed.iter().all(|row| row.owner == Some(owner) && row.check_count == 1));
+            assert!(
+                claimed.iter().all(|row| row.lease_owner == Some(owner) && row.check_count == 1)
+            );
             claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
         })
     };
@@ -313,7 +324,7 @@ async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Bac
     let early = due + DEADLINE.saturating_sub(Duration::from_millis(1));
     assert!(ledger.claim_due(heir, early, DEADLINE, 9).await.unwrap().is_empty());
     let claimed = ledger.claim_due(heir, due + DEADLINE, DEADLINE, 9).await.unwrap();
-    assert_eq!((claimed[0].owner, claimed[0].check_count), (Some(heir), 2));
+    assert_eq!((claimed[0].lease_owner, claimed[0].check_count), (Some(heir), 2));
     ledger.release(attempt.id, dead, Some(NOW)).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
 }

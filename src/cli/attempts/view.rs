@@ -15,7 +15,7 @@ pub(super) struct AttemptView {
     state: &'static str,
     #[serde(skip)]
     meaning: &'static str,
-    code: Option<String>,
+    outcome_code: Option<String>,
     /// Of the user that this attempt made.
     user_id: Option<String>,
     /// Of the user that it would have made.
@@ -40,7 +40,7 @@ impl AttemptView {
             id: attempt.id.to_string(),
             state: attempt.state.name(),
             meaning: meaning(attempt.state),
-            code: attempt.code.clone(),
+            outcome_code: attempt.outcome_code.clone(),
             user_id: created.then(|| answered.unwrap_or_else(|| pinned.clone())),
             pinned_user_id: pinned,
             request_id: attempt.request_id.clone(),
@@ -81,8 +81,8 @@ pub(super) fn table(attempts: &[AttemptView]) -> String {
     };
     let head = row("BEGUN", "STATE", "CODE", "ATTEMPT", "REQUEST");
     let rows = attempts.iter().map(|attempt| {
-        let AttemptView { started_at, state, code, id, request_id, .. } = attempt;
-        row(started_at, state, code.as_deref().unwrap_or("-"), id, request_id)
+        let AttemptView { started_at, state, outcome_code, id, request_id, .. } = attempt;
+        row(started_at, state, outcome_code.as_deref().unwrap_or("-"), id, request_id)
     });
     std::iter::once(head).chain(rows).collect()
 }
@@ -99,7 +99,7 @@ fn detail(attempt: &AttemptView) -> String {
     let facts = [
         ("attempt", Some(&attempt.id)),
         ("state", Some(&state)),
-        ("code", attempt.code.as_ref()),
+        ("outcome code", attempt.outcome_code.as_ref()),
         ("user", attempt.user_id.as_ref()),
         ("pinned user", Some(&attempt.pinned_user_id).filter(|_| attempt.user_id.is_none())),
         ("request", Some(&attempt.request_id)),

@@ -43,15 +43,15 @@ const POOL: u32 = 2;
 const READERS: usize = 1;
 
 const CLAIM: &str = concat!(
-    "UPDATE attempts SET next_check_at = $2, owner = $3, check_count = check_count + 1 WHERE id = ANY (ARRAY \
+    "UPDATE attempts SET next_check_at = $2, lease_owner = $3, check_count = check_count + 1 WHERE id = ANY (ARRAY \
      (SELECT id FROM attempts WHERE next_check_at <= $1 AND next_check_at IS NOT NULL ORDER BY next_check_at \
      LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING ",
     columns!()
 );
 
 const RELEASE: &str = "\
-    UPDATE attempts SET next_check_at = $3, owner = NULL \
-    WHERE id = $1 AND owner = $2 AND state IN (0, 3)";
+    UPDATE attempts SET next_check_at = $3, lease_owner = NULL \
+    WHERE id = $1 AND lease_owner = $2 AND state IN (0, 3)";
 
 const SWEEP_ATTEMPTS: &str = "\
     DELETE FROM attempts WHERE id = ANY (ARRAY \
@@ -64,12 +64,12 @@ const SWEEP_KEYS: &str = "\
     ORDER BY key_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 const REDEEM: &str = "\
-    INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) VALUES ($1, $2, $3) \
+    INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES ($1, $2, $3) \
     ON CONFLICT (proof) DO NOTHING";
 
 const SWEEP_PROOFS: &str = "\
-    DELETE FROM redeemed_proofs WHERE proof = ANY (ARRAY \
-    (SELECT proof FROM redeemed_proofs WHERE expires_at <= $1 \
+    DELETE FROM used_proofs WHERE proof = ANY (ARRAY \
+    (SELECT proof FROM used_proofs WHERE expires_at <= $1 \
     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
 /// By the server's clock, by which the rows were written. Reads the whole table, which holds no more

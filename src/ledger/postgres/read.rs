@@ -14,8 +14,8 @@ use crate::ledger::{Attempt, AttemptId, Digest, DigestPair, Find, LedgerError};
 macro_rules! columns {
     () => {
         "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
-         request_id, auth0_request_id, state, code, started_at, finished_at, connection_ended_at, \
-         next_check_at, owner, check_count, terms_version"
+         request_id, auth0_request_id, state, outcome_code, started_at, finished_at, connection_ended_at, \
+         next_check_at, lease_owner, check_count, terms_version"
     };
 }
 pub(super) use columns;
@@ -139,12 +139,12 @@ fn stored(row: &PgRow) -> Result<AttemptRow, Error> {
         request_id: row.try_get(7)?,
         auth0_request_id: row.try_get(8)?,
         state: row.try_get::<i16, _>(9)?.into(),
-        code: row.try_get(10)?,
+        outcome_code: row.try_get(10)?,
         started_at: row.try_get(11)?,
         finished_at: row.try_get(12)?,
         connection_ended_at: row.try_get(13)?,
         next_check_at: row.try_get(14)?,
-        owner: row.try_get(15)?,
+        lease_owner: row.try_get(15)?,
         check_count: row.try_get::<i32, _>(16)?.into(),
         terms_version: row.try_get(17)?,
     })

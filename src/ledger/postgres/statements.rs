@@ -25,18 +25,18 @@ macro_rules! write_sql {
             "ON CONFLICT DO NOTHING \
               RETURNING id \
             ), ended AS ( \
-              UPDATE attempts a SET state = f.state, code = f.code, \
+              UPDATE attempts a SET state = f.state, outcome_code = f.outcome_code, \
                 auth0_user_id = f.auth0_user_id, \
                 auth0_request_id = coalesce(f.auth0_request_id, a.auth0_request_id), \
                 finished_at = f.finished_at, \
                 connection_ended_at = greatest(f.connection_ended_at, a.connection_ended_at), \
-                next_check_at = f.next_check_at, owner = NULL, \
+                next_check_at = f.next_check_at, lease_owner = NULL, \
                 key_digest = CASE WHEN f.state <> 4 THEN a.key_digest END, \
                 binding_digest = CASE WHEN f.state <> 4 THEN a.binding_digest END, \
                 key_expires_at = CASE WHEN f.state <> 4 THEN a.key_expires_at END \
               FROM unnest($12::uuid[], $13::smallint[], $14::text[], $15::text[], $16::text[], \
                 $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[]) \
-                AS f (id, state, code, auth0_user_id, auth0_request_id, finished_at, \
+                AS f (id, state, outcome_code, auth0_user_id, auth0_request_id, finished_at, \
                 connection_ended_at, next_check_at, expected_connection_ended_at) \
               WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state IN (2, 4))) \
                 AND (f.expected_connection_ended_at IS NULL OR coalesce(a.connection_ended_at, -1) = f.expected_connection_ended_at) \
@@ -84,7 +84,7 @@ pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
       JOIN unnest($25::uuid[], $26::bytea[], $27::bigint[]) AS place (id, bucket, after) \
         ON place.bucket = short.bucket AND place.after < short.refused \
     ), redeemed AS ( \
-      INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) \
+      INSERT INTO used_proofs (proof, attempt_id, expires_at) \
       SELECT proof, id, expires_at \
       FROM unnest($28::bytea[], $29::uuid[], $30::bigint[]) AS given (proof, id, expires_at) \
       WHERE id <> ALL ((SELECT ids FROM limited)::uuid[]) \

@@ -31,7 +31,7 @@ macro_rules! bind {
             .bind(list($begins, |new| Some(new.terms.as_ref()?.as_str())))
             .bind(list($finishes, |end| *end.id.as_uuid()))
             .bind(list($finishes, |end| end.verdict.state().number()))
-            .bind(list($finishes, |end| end.code))
+            .bind(list($finishes, |end| end.outcome_code))
             .bind(list($finishes, |end| end.verdict.user_id()))
             .bind(list($finishes, |end| end.auth0_request_id.as_deref()))
             .bind(list($finishes, |end| millis(end.finished_at)))

@@ -19,8 +19,8 @@ use crate::ledger::{
 macro_rules! columns {
     () => {
         "id, email_digest, key_digest, binding_digest, key_expires_at, user_id, auth0_user_id, \
-         request_id, auth0_request_id, state, code, started_at, finished_at, connection_ended_at, \
-         next_check_at, owner, check_count, terms_version"
+         request_id, auth0_request_id, state, outcome_code, started_at, finished_at, connection_ended_at, \
+         next_check_at, lease_owner, check_count, terms_version"
     };
 }
 
@@ -31,7 +31,7 @@ const INSERT: &str = "\
     ON CONFLICT (key_digest) WHERE key_digest IS NOT NULL DO NOTHING";
 
 const REDEEM: &str = "\
-    INSERT INTO redeemed_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
+    INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
     ON CONFLICT DO NOTHING";
 
 const BY_KEY: &str =
@@ -43,9 +43,9 @@ const FREE_EXPIRED: &str = "\
 
 /// Leaves the key's columns out: SQLite rewrites the index of every column that is named here.
 const FINISH: &str = "\
-    UPDATE attempts SET state = ?2, code = ?3, auth0_user_id = ?4, \
+    UPDATE attempts SET state = ?2, outcome_code = ?3, auth0_user_id = ?4, \
     auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
-    connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), next_check_at = ?8, owner = NULL \
+    connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), next_check_at = ?8, lease_owner = NULL \
     WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state IN (2, 4))) \
     AND (?9 IS NULL OR coalesce(connection_ended_at, -1) = ?9)";
 
@@ -56,14 +56,14 @@ const FREE: &str = "\
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = ?1");
 
 const CLAIM: &str = concat!(
-    "UPDATE attempts SET next_check_at = ?2, owner = ?3, check_count = check_count + 1 WHERE id IN \
+    "UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, check_count = check_count + 1 WHERE id IN \
      (SELECT id FROM attempts WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?4) RETURNING ",
     columns!()
 );
 
 const RELEASE: &str = "\
-    UPDATE attempts SET next_check_at = ?3, owner = NULL \
-    WHERE id = ?1 AND owner = ?2 AND state IN (0, 3)";
+    UPDATE attempts SET next_check_at = ?3, lease_owner = NULL \
+    WHERE id = ?1 AND lease_owner = ?2 AND state IN (0, 3)";
 
 const SWEEP_ATTEMPTS: &str = "\
     DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
@@ -73,8 +73,8 @@ const SWEEP_KEYS: &str = "\
     WHERE id IN (SELECT id FROM attempts WHERE key_expires_at <= ?1 LIMIT ?2)";
 
 const SWEEP_PROOFS: &str = "\
-    DELETE FROM redeemed_proofs WHERE proof IN \
-    (SELECT proof FROM redeemed_proofs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+    DELETE FROM used_proofs WHERE proof IN \
+    (SELECT proof FROM used_proofs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
 
 const ALL: &str = concat!("SELECT ", columns!(), " FROM attempts ORDER BY id DESC LIMIT ?1");
 
@@ -103,7 +103,7 @@ const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
 const CHECK: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
 
 /// What an earlier process was working on when it ended.
-const ORPHANS: &str = "UPDATE attempts SET next_check_at = ?1 WHERE next_check_at > ?1 AND (state = 0 OR owner IS NOT NULL)";
+const ORPHANS: &str = "UPDATE attempts SET next_check_at = ?1 WHERE next_check_at > ?1 AND (state = 0 OR lease_owner IS NOT NULL)";
 
 /// Charges are not looked at: this file has one process, whose memory keeps the limits.
 pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<BeginResult> {
@@ -187,7 +187,7 @@ pub(super) fn finish(connection: &Connection, finish: &FinishAttempt) -> Result<
     let rows = cached(connection, FINISH)?.execute(params![
         blob(&finish.id),
         finish.verdict.state().number(),
-        finish.code,
+        finish.outcome_code,
         finish.verdict.user_id(),
         finish.auth0_request_id,
         millis(finish.finished_at),
@@ -301,12 +301,12 @@ fn attempt(row: &Row<'_>) -> Result<Attempt> {
         request_id: row.get(7)?,
         auth0_request_id: row.get(8)?,
         state: row.get(9)?,
-        code: row.get(10)?,
+        outcome_code: row.get(10)?,
         started_at: row.get(11)?,
         finished_at: row.get(12)?,
         connection_ended_at: row.get(13)?,
         next_check_at: row.get(14)?,
-        owner: row.get::<_, Option<[u8; 16]>>(15)?.map(Uuid::from_bytes),
+        lease_owner: row.get::<_, Option<[u8; 16]>>(15)?.map(Uuid::from_bytes),
         check_count: row.get(16)?,
         terms_version: row.get(17)?,
     };

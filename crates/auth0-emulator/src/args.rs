@@ -10,122 +10,122 @@ use auth0_emulator::{
 };
 use clap::{Parser, ValueEnum};
 
-/// An Auth0 tenant on loopback that keeps users and answers as the real one does.
+/// An Auth0 tenant on loopback that stores users and responds like a real tenant.
 ///
-/// Every setting of the tenant may be changed while it runs, through `PUT /_emulator/tenant`.
+/// Every tenant setting can be changed at run time through `PUT /_emulator/tenant`.
 #[derive(Debug, Parser)]
 #[command(name = "auth0-emulator", version)]
 pub(crate) struct EmulatorArgs {
-    /// The address to listen on
+    /// Address to listen on
     #[arg(long, default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
-    /// The port to listen on; 0 for any free one
+    /// Port to listen on; 0 picks any free port
     #[arg(long, default_value_t = 4010)]
     port: u16,
-    /// Speak TLS on that port, with HTTP/1.1 and h2
+    /// Serve TLS on that port, with HTTP/1.1 and h2
     #[arg(long)]
     tls: bool,
-    /// Speak TLS on a second port
+    /// Serve TLS on a second port
     #[arg(long, value_name = "PORT")]
     tls_port: Option<u16>,
-    /// Where to write the certificate of the emulator's own CA
+    /// File to write the certificate of the emulator's own CA to
     #[arg(long, value_name = "FILE", default_value = "auth0-emulator-ca.pem")]
     ca_out: PathBuf,
-    /// The application's id
+    /// Client id of the application
     #[arg(long, default_value = DEFAULT_CLIENT_ID)]
     client_id: String,
-    /// The application's secret
+    /// Client secret of the application
     #[arg(long, default_value = DEFAULT_CLIENT_SECRET)]
     client_secret: String,
-    /// A file with a public key in PEM that the application may sign assertions for
+    /// PEM file with a public key for the application's client assertions; may be repeated
     #[arg(long, value_name = "FILE")]
     public_key: Vec<PathBuf>,
-    /// A scope of the application; several by repeating it
+    /// Scope granted to the application; may be repeated
     #[arg(long, value_name = "SCOPE", default_values_t = Tenant::default().scopes)]
     scope: Vec<String>,
-    /// How many seconds a token is good
+    /// Lifetime of an access token in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     token_lifetime: u32,
-    /// The Management API's audience, if not the address and `/api/v2/`
+    /// Audience of the Management API; defaults to the emulator's URL plus `/api/v2/`
     #[arg(long, value_name = "URL")]
     audience: Option<String>,
-    /// The name of the database connection
+    /// Name of the database connection
     #[arg(long, default_value = DEFAULT_CONNECTION)]
     connection: String,
-    /// Let the connection have usernames
+    /// Require usernames on the connection
     #[arg(long)]
     requires_username: bool,
-    /// The connection's password policy
+    /// Password policy of the connection
     #[arg(long, value_enum, default_value_t = PolicyName::Good)]
     policy: PolicyName,
-    /// Whose rate limits apply
+    /// Subscription plan whose rate limits apply
     #[arg(long, value_enum, default_value_t = PlanName::Unlimited)]
     plan: PlanName,
-    /// How long answers are held back
+    /// Delay added to each response
     #[arg(long, value_enum, default_value_t = LatencyName::None)]
     latency: LatencyName,
-    /// Where recorded latencies start; the same number gives the same latencies
+    /// Seed of the recorded latencies; the same seed gives the same latencies
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// How many of the latest requests the journal keeps
+    /// Number of latest requests the journal keeps
     #[arg(long, value_name = "ENTRIES", default_value_t = 100_000)]
     journal_limit: usize,
-    /// A file of settings in JSON, as `GET /_emulator/tenant` shows them; it wins over the options
+    /// JSON file of settings, in the format of `GET /_emulator/tenant`; overrides the other options
     #[arg(long, value_name = "FILE")]
     tenant: Option<PathBuf>,
 }
 
-/// The policies by name.
+/// Password policies by name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PolicyName {
-    /// Not empty
+    /// At least one character
     None,
-    /// Six characters
+    /// At least six characters
     Low,
-    /// Eight characters, with lower case, upper case and digits
+    /// At least eight characters, with lower case, upper case and digits
     Fair,
-    /// Eight characters of three of four kinds
+    /// At least eight characters of three of the four types
     Good,
-    /// Ten characters of three of four kinds, none more than twice in a row
+    /// At least ten characters of three of the four types, none more than twice in a row
     Excellent,
 }
 
-/// The plans by name.
+/// Subscription plans by name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PlanName {
-    /// No request is refused
+    /// No limit
     Unlimited,
-    /// 2 requests, 2 more each second
+    /// Burst of 2, then 2 requests a second
     Free,
-    /// 20 writes, 200 more each minute
+    /// Burst of 20 writes, then 200 a minute
     #[value(alias = "professional")]
     Essentials,
-    /// 50 requests, 16 more each second
+    /// Burst of 50, then 16 requests a second
     Enterprise,
-    /// 10 requests, 2 more each second
+    /// Burst of 10, then 2 requests a second
     EnterpriseTest,
 }
 
-/// The latencies by name.
+/// Latency modes by name.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LatencyName {
-    /// Not at all
+    /// No delay
     None,
-    /// As recorded: half of the creates take 289 ms, one in a hundred 3.8 s
+    /// Recorded latencies: the median create call takes 289 ms, the 99th percentile 3.8 s
     Recorded,
 }
 
 impl EmulatorArgs {
-    /// Where the CA's certificate goes.
+    /// Path to write the CA certificate to.
     pub(crate) fn ca_out(&self) -> PathBuf {
         self.ca_out.clone()
     }
 
-    /// The emulator it asks for.
+    /// Builds the emulator described by the arguments.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or is not what it should be.
+    /// Returns an error if a file cannot be read or has invalid content.
     pub(crate) fn builder(self) -> anyhow::Result<Builder> {
         let Self { host, port, tls, tls_port, seed, journal_limit, .. } = self;
         let tenant = self.tenant()?;
@@ -142,7 +142,7 @@ impl EmulatorArgs {
         Ok(builder)
     }
 
-    /// The tenant it asks for.
+    /// Builds the tenant described by the arguments.
     fn tenant(self) -> anyhow::Result<Tenant> {
         let read = |file: &PathBuf| {
             std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))
@@ -166,7 +166,7 @@ impl EmulatorArgs {
             return Ok(tenant);
         };
         let changes = serde_json::from_str(&read(file)?)
-            .with_context(|| format!("{} is not JSON", file.display()))?;
+            .with_context(|| format!("{} is not valid JSON", file.display()))?;
         tenant.patched(changes).map_err(anyhow::Error::msg)
     }
 }
@@ -211,12 +211,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_is_sound() {
+    fn the_argument_definition_is_valid() {
         EmulatorArgs::command().debug_assert();
     }
 
     #[test]
-    fn without_options_the_tenant_is_the_usual_one() {
+    fn without_options_the_tenant_has_the_defaults() {
         let args = EmulatorArgs::try_parse_from(["auth0-emulator"]).unwrap();
         assert_eq!(args.tenant().unwrap(), Tenant::default());
     }

@@ -1,4 +1,4 @@
-//! Request bodies as lists of members that keep their order, which the order of errors follows.
+//! Request bodies as ordered lists of members. The order matters: errors are reported in it.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use serde_json::{Map, Value};
 
 use crate::journal::JournalEntry;
 
-/// A body that has been read.
+/// A parsed request body.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ParsedBody {
-    /// An object: its members in the order they came.
+    /// A JSON object or a form, with its members in the order received.
     Object(BodyMembers),
     /// Any other JSON value.
     Other(Value),
 }
 
-/// Why a body cannot be read.
+/// Reason a body cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyError {
-    /// It is neither JSON nor a form.
+    /// The media type is neither JSON nor a form.
     MediaType,
-    /// It says it is JSON and is not.
+    /// The media type is JSON, but the body is not valid JSON.
     Json,
 }
 
-/// The members of an object, in order. Of two with one name the later value stands in the earlier
-/// one's place, as in JavaScript.
+/// The members of an object, in order. If a name is repeated, the later value replaces the earlier
+/// one in its position, as in JavaScript.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct BodyMembers(Vec<(String, Value)>);
 
 impl BodyMembers {
-    /// Adds a member.
+    /// Adds a member, or replaces the value of an existing one.
     fn put(&mut self, name: String, value: Value) {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
@@ -44,12 +44,12 @@ impl BodyMembers {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The text of a member, if it is text.
+    /// The value of a member, if it is a string.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.get(name)?.as_str()
     }
 
-    /// The value of a member that is a switch.
+    /// The value of a member, if it is a boolean.
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.get(name)?.as_bool()
     }
@@ -59,12 +59,12 @@ impl BodyMembers {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// The members with other values under the same names.
+    /// Maps every value, keeping the names.
     pub(crate) fn map(self, f: impl Fn(&str, Value) -> Value) -> Self {
         Self(self.0.into_iter().map(|(name, value)| (name.clone(), f(&name, value))).collect())
     }
 
-    /// The members of those names alone.
+    /// Keeps only the members with these names.
     pub(crate) fn only(self, names: &[&str]) -> Self {
         Self(self.0.into_iter().filter(|(name, _)| names.contains(&name.as_str())).collect())
     }
@@ -76,11 +76,11 @@ impl BodyMembers {
 }
 
 impl ParsedBody {
-    /// Reads the body of a request by its media type.
+    /// Parses the body of a request by its media type.
     ///
     /// # Errors
     ///
-    /// When the media type is another, or the JSON is none.
+    /// Returns an error if the media type is not supported or the JSON is invalid.
     pub(crate) fn parse(entry: &JournalEntry) -> Result<Self, BodyError> {
         let media_type = entry.header("content-type").unwrap_or_default();
         let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -97,7 +97,7 @@ impl ParsedBody {
         }
     }
 
-    /// The members; none if the body is no object.
+    /// The members; empty if the body is not an object.
     pub(crate) fn into_members(self) -> BodyMembers {
         match self {
             Self::Object(members) => members,
@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for ParsedBody {
     }
 }
 
-/// Reads a [`ParsedBody`]; only the outermost object needs its order.
+/// Deserializes a [`ParsedBody`]. Only the outermost object needs to keep its order.
 struct BodyVisitor;
 
 impl<'de> Visitor<'de> for BodyVisitor {
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_keep_their_order_and_the_later_of_two_values() {
+    fn members_keep_their_order_and_the_last_of_repeated_values() {
         let body: ParsedBody = serde_json::from_str(r#"{"z":1,"a":2,"z":3}"#).unwrap();
         let members = body.into_members();
         let names: Vec<_> = members.iter().map(|(name, value)| (name, value.as_i64())).collect();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn other_values_are_kept_as_they_are() {
+    fn non_object_values_are_kept() {
         for text in ["null", "true", "3", "-1", "1.5", "\"x\"", "[1,{\"a\":null}]"] {
             let body: ParsedBody = serde_json::from_str(text).unwrap();
             assert_eq!(body, ParsedBody::Other(serde_json::from_str(text).unwrap()));

@@ -1,4 +1,4 @@
-//! How an emulator is set up and started.
+//! Configuring and starting an emulator.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -11,25 +11,25 @@ use crate::server::TlsIdentity;
 use crate::state::EmulatorState;
 use crate::tenant::Tenant;
 
-/// How many requests the journal keeps unless told otherwise.
+/// Default number of requests kept in the journal.
 const JOURNAL_LIMIT: usize = 100_000;
 
-/// The settings of an emulator that is not started yet.
+/// The settings of an emulator that has not been started.
 #[derive(Clone, Debug)]
 pub struct Builder {
     /// The tenant's settings.
     tenant: Tenant,
     /// The address it listens on.
     host: IpAddr,
-    /// The port it listens on; 0 for any.
+    /// The port it listens on; 0 picks any free port.
     port: u16,
-    /// Whether that port speaks TLS.
+    /// Selects TLS on that port.
     tls: bool,
-    /// Another port, which speaks TLS.
+    /// A second port, which serves TLS.
     tls_port: Option<u16>,
-    /// How many requests the journal keeps.
+    /// The number of requests the journal keeps.
     journal_limit: usize,
-    /// Where the latencies start.
+    /// The seed of the latency generator.
     seed: u64,
 }
 
@@ -55,47 +55,47 @@ impl Builder {
         self
     }
 
-    /// Listens on this address; 127.0.0.1 unless told otherwise.
+    /// Sets the address to listen on. The default is 127.0.0.1.
     #[must_use]
     pub fn host(self, host: IpAddr) -> Self {
         Self { host, ..self }
     }
 
-    /// Listens on this port; any free one unless told otherwise.
+    /// Sets the port to listen on. The default is any free port.
     #[must_use]
     pub fn port(self, port: u16) -> Self {
         Self { port, ..self }
     }
 
-    /// Whether the port speaks TLS, with HTTP/1.1 and h2, rather than plain HTTP.
+    /// Serves TLS, with HTTP/1.1 and h2, instead of plain HTTP on the port.
     #[must_use]
     pub fn tls(self, tls: bool) -> Self {
         Self { tls, ..self }
     }
 
-    /// Listens on a second port that speaks TLS.
+    /// Serves TLS on a second port.
     #[must_use]
     pub fn tls_port(self, port: u16) -> Self {
         Self { tls_port: Some(port), ..self }
     }
 
-    /// Keeps so many of the latest requests; 100,000 unless told otherwise.
+    /// Sets the number of latest requests to keep. The default is 100,000.
     #[must_use]
     pub fn journal_limit(self, entries: usize) -> Self {
         Self { journal_limit: entries, ..self }
     }
 
-    /// Draws recorded latencies from this seed. The same seed gives the same latencies.
+    /// Sets the seed of the recorded latencies. The same seed gives the same latencies.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// Starts the emulator. It listens when this returns.
+    /// Starts the emulator. It is listening when this returns.
     ///
     /// # Errors
     ///
-    /// When a port cannot be listened on, or there are no keys to be had for TLS.
+    /// Returns an error if a port cannot be bound, or if the keys for TLS cannot be generated.
     pub async fn start(self) -> io::Result<Emulator> {
         let identity = if self.tls || self.tls_port.is_some() {
             Some(TlsIdentity::generate(self.host)?)
@@ -118,7 +118,7 @@ impl Builder {
     }
 }
 
-/// How a client on this machine writes the address.
+/// The URL of an address for a client on this machine.
 fn url(address: SocketAddr, tls: bool) -> String {
     let scheme = if tls { "https" } else { "http" };
     if address.ip().is_unspecified() {

@@ -1,4 +1,4 @@
-//! The emulator's own clock: the machine's, moved by an offset.
+//! The emulator's own clock: the system clock plus an offset.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
 
-/// RFC 3339 in UTC with milliseconds, as the tenant writes it.
+/// RFC 3339 in UTC with milliseconds, the tenant's timestamp format.
 const MILLISECONDS: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
@@ -16,15 +16,15 @@ const HTTP_DATE: StaticFormatDescription = format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );
 
-/// The time of one emulator.
+/// The clock of one emulator.
 #[derive(Debug, Default)]
 pub(crate) struct TenantClock {
-    /// How far this clock is ahead of the machine's; negative when it is behind.
+    /// Offset from the system clock; negative if this clock is behind.
     offset_ms: AtomicI64,
 }
 
 impl TenantClock {
-    /// The present moment on this clock.
+    /// The current time on this clock.
     pub(crate) fn now(&self) -> OffsetDateTime {
         let offset = self.offset_ms.load(Ordering::Relaxed);
         Self::machine()
@@ -32,45 +32,45 @@ impl TenantClock {
             .unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
-    /// The present moment on the machine's clock.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    /// The current time on the system clock.
+    #[expect(clippy::disallowed_methods, reason = "the only place that reads the system clock")]
     pub(crate) fn machine() -> OffsetDateTime {
         OffsetDateTime::now_utc()
     }
 
-    /// The present moment in whole seconds since 1970.
+    /// The current time in whole seconds since 1970.
     pub(crate) fn unix_seconds(&self) -> i64 {
         self.now().unix_timestamp()
     }
 
-    /// The present moment in seconds since 1970, with its fraction.
+    /// The current time in seconds since 1970, with its fraction.
     pub(crate) fn unix_seconds_f64(&self) -> f64 {
         (self.now() - OffsetDateTime::UNIX_EPOCH).as_seconds_f64()
     }
 
-    /// The present moment as the tenant writes timestamps.
+    /// The current time in the tenant's timestamp format.
     pub(crate) fn timestamp(&self) -> String {
         // Formatting fails only for years outside four digits.
         self.now().format(&MILLISECONDS).unwrap_or_default()
     }
 
-    /// The present moment as a `Date` header has it.
+    /// The current time in the format of a `Date` header.
     pub(crate) fn http_date(&self) -> String {
         self.now().format(&HTTP_DATE).unwrap_or_default()
     }
 
-    /// Moves the clock ahead.
+    /// Moves the clock forward.
     pub(crate) fn advance(&self, by: Duration) {
         self.shift_ms(i64::try_from(by.as_millis()).unwrap_or(i64::MAX));
     }
 
-    /// Moves the clock by a number of milliseconds of either sign.
+    /// Moves the clock by a number of milliseconds, forward or back.
     pub(crate) fn shift_ms(&self, by: i64) {
         let shifted = self.offset_ms.load(Ordering::Relaxed).saturating_add(by);
         self.offset_ms.store(shifted, Ordering::Relaxed);
     }
 
-    /// Puts the clock back on the machine's time.
+    /// Sets the clock back to the system time.
     pub(crate) fn reset(&self) {
         self.offset_ms.store(0, Ordering::Relaxed);
     }
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moving_the_clock_moves_its_seconds() {
+    fn advancing_the_clock_advances_its_seconds() {
         let clock = TenantClock::default();
         let before = clock.unix_seconds();
         clock.advance(Duration::from_hours(1));

@@ -1,5 +1,5 @@
-//! `/_emulator/…`: the emulator's own API, for tests in other languages. It is not journalled and
-//! no fault touches it.
+//! `/_emulator/…`: the emulator's control API, for tests in other languages. Its calls are not
+//! recorded in the journal and no fault applies to them.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::journal::JournalEntry;
 use crate::response::TenantResponse;
 use crate::state::EmulatorState;
 
-/// Where the API begins.
+/// Path prefix of the control API.
 pub(crate) const PREFIX: &str = "/_emulator/";
 
 /// The body of `POST /_emulator/secret`.
@@ -26,11 +26,11 @@ struct SecretChange {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClockShift {
-    /// By how many milliseconds the clock goes ahead, or back.
+    /// Milliseconds to move the clock forward, or back if negative.
     advance_ms: i64,
 }
 
-/// Answers a request for what follows the prefix.
+/// Handles a control request. `path` is the part after the prefix.
 pub(crate) fn respond(state: &EmulatorState, path: &str, entry: &JournalEntry) -> TenantResponse {
     let no_content = || TenantResponse::empty(StatusCode::NO_CONTENT);
     let ok_json = |value: Value| TenantResponse::json(StatusCode::OK, &value);
@@ -76,20 +76,18 @@ pub(crate) fn respond(state: &EmulatorState, path: &str, entry: &JournalEntry) -
             state.reset();
             no_content()
         }
-        _ => {
-            TenantResponse::error(StatusCode::NOT_FOUND, "the emulator has no such operation", None)
-        }
+        _ => TenantResponse::error(StatusCode::NOT_FOUND, "unknown control operation", None),
     }
 }
 
-/// Every user, without their passwords.
+/// All users, without their passwords.
 pub(crate) fn users(state: &EmulatorState) -> Vec<Value> {
     state.users.with(|users| {
         users.all().filter_map(|stored| serde_json::to_value(&stored.user).ok()).collect()
     })
 }
 
-/// Reads the body as JSON and does something with it; what does not work is a 400 that says why.
+/// Parses the body as JSON and passes it to `operation`. Any error is a 400 with the reason.
 fn with_body<T: DeserializeOwned>(
     entry: &JournalEntry,
     operation: impl FnOnce(T) -> Result<TenantResponse, String>,

@@ -1,8 +1,8 @@
-//! What the tenant fills in when a new user has no name, nickname or picture.
+//! Default name, nickname and picture of a new user.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Everything but what JavaScript's `encodeURIComponent` leaves alone.
+/// Every character except those that JavaScript's `encodeURIComponent` leaves unescaped.
 const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -14,12 +14,12 @@ const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'(')
     .remove(b')');
 
-/// The nickname of an e-mail: its local part as it is.
+/// The default nickname: the e-mail's local part, unchanged.
 pub(crate) fn nickname(email: &str) -> &str {
     email.rsplit_once('@').map_or(email, |(local, _)| local)
 }
 
-/// The picture of a user: the e-mail's Gravatar, with an avatar of the initials to fall back on.
+/// The default picture: the e-mail's Gravatar, falling back to an avatar of the initials.
 pub(crate) fn picture(email: &str, name: Option<&str>) -> String {
     let digest = md5::compute(email.to_lowercase());
     let fallback = format!("https://cdn.auth0.com/avatars/{}.png", initials(name.unwrap_or(email)));
@@ -27,7 +27,8 @@ pub(crate) fn picture(email: &str, name: Option<&str>) -> String {
     format!("https://s.gravatar.com/avatar/{digest:x}?s=480&r=pg&d={fallback}")
 }
 
-/// Two lower-case letters: those of the first two words, or the first two of the only one.
+/// Two lower-case letters: the initials of the first two words, or the first two letters of a
+/// single word.
 fn initials(name: &str) -> String {
     let words: Vec<&str> = name.split_whitespace().collect();
     let letters: String = match words.as_slice() {
@@ -44,14 +45,14 @@ mod tests {
 
     #[test]
     fn the_picture_is_the_gravatar_of_the_lower_cased_email() {
-        // md5 of `ada@example.com`, computed elsewhere.
+        // md5 of `ada@example.com`, computed with another tool.
         let expected = "https://s.gravatar.com/avatar/3e3417d7ef77d5932a6734b916515ed5?s=480&r=pg&d=\
             https%3A%2F%2Fcdn.auth0.com%2Favatars%2Fad.png";
         assert_eq!(picture("Ada@Example.com", None), expected);
     }
 
     #[test]
-    fn initials_follow_the_words_of_the_name() {
+    fn initials_come_from_the_words_of_the_name() {
         for (name, expected) in [
             ("byron.schaden", "by"),
             ("John3 Doe", "jd"),

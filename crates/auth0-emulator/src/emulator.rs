@@ -1,4 +1,4 @@
-//! A running emulator, as a test holds it.
+//! A running emulator and the API that tests use.
 
 use std::fmt;
 use std::io;
@@ -22,7 +22,7 @@ use crate::state::EmulatorState;
 use crate::tasks::Tasks;
 use crate::tenant::Tenant;
 
-/// How many connections may wait to be accepted.
+/// Length of the listen queue.
 const BACKLOG: u32 = 1024;
 
 /// One port the emulator listens on.
@@ -30,23 +30,23 @@ const BACKLOG: u32 = 1024;
 pub(crate) struct Port {
     /// Its address.
     pub(crate) address: SocketAddr,
-    /// How a client writes it.
+    /// Its URL for clients.
     pub(crate) url: String,
-    /// Whether it speaks TLS.
+    /// Set if it serves TLS.
     pub(crate) tls: bool,
 }
 
-/// A tenant on loopback. It stops when it is dropped.
+/// An Auth0 tenant on loopback. Dropping it stops it.
 pub struct Emulator {
-    /// What it knows.
+    /// The state of the tenant.
     state: Arc<EmulatorState>,
-    /// Where it listens.
+    /// The ports it listens on.
     ports: Vec<Port>,
-    /// Its certificate, if it speaks TLS.
+    /// Its certificate, if it serves TLS.
     identity: Option<TlsIdentity>,
-    /// Its tasks; none after it was stopped.
+    /// Its tasks; `None` while it is stopped.
     tasks: Locked<Option<Tasks>>,
-    /// While it is stopped, sockets that keep its ports.
+    /// Bound sockets that hold the ports while the emulator is stopped.
     reserved: Locked<Vec<Option<TcpSocket>>>,
 }
 
@@ -65,12 +65,12 @@ impl Drop for Emulator {
 }
 
 impl Emulator {
-    /// An emulator with the usual settings, to be changed and started.
+    /// A builder with the default settings.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// An emulator that does not serve yet.
+    /// An emulator that is not serving yet.
     pub(crate) fn new(
         state: Arc<EmulatorState>,
         ports: Vec<Port>,
@@ -80,7 +80,7 @@ impl Emulator {
         Self { state, ports, identity, tasks: Locked::new(None), reserved: Locked::new(Vec::new()) }
     }
 
-    /// Serves on listeners for its ports, in their order.
+    /// Serves on one listener per port, in the order of the ports.
     pub(crate) fn serve(&self, listeners: Vec<TcpListener>) {
         let tasks = Tasks::default();
         for (listener, port) in listeners.into_iter().zip(&self.ports) {
@@ -95,12 +95,12 @@ impl Emulator {
         self.tasks.with(|running| *running = Some(tasks));
     }
 
-    /// Its address, without a slash at the end.
+    /// Its URL, without a trailing slash.
     pub fn url(&self) -> &str {
         self.ports.first().map(|port| port.url.as_str()).unwrap_or_default()
     }
 
-    /// The address of the port that speaks TLS, if there is one.
+    /// The URL of the port that serves TLS, if there is one.
     pub fn tls_url(&self) -> Option<&str> {
         self.ports.iter().find(|port| port.tls).map(|port| port.url.as_str())
     }
@@ -111,33 +111,33 @@ impl Emulator {
         own.unwrap_or_else(|| format!("{}/api/v2/", self.url()))
     }
 
-    /// The certificate of its authority in PEM, if it speaks TLS.
+    /// The PEM certificate of its CA, if it serves TLS.
     pub fn ca_pem(&self) -> Option<&str> {
         self.identity.as_ref().map(|identity| identity.ca_pem.as_str())
     }
 
-    /// Every request so far, oldest first.
+    /// All recorded requests, oldest first.
     pub fn journal(&self) -> Vec<JournalEntry> {
         self.state.journal.entries(|_| true)
     }
 
-    /// The requests for one operation, oldest first.
+    /// The recorded requests for one operation, oldest first.
     pub fn calls(&self, route: Route) -> Vec<JournalEntry> {
         self.state.journal.entries(|entry| route.covers(entry.route()))
     }
 
-    /// Forgets the requests so far.
+    /// Clears the journal.
     pub fn clear_journal(&self) {
         self.state.journal.clear();
     }
 
-    /// Lets calls for one operation go wrong: the next one, unless the fault says how many.
+    /// Adds a fault for calls to one operation: the next call, unless the fault says how many.
     pub fn fault(&self, route: Route, fault: Fault) {
         self.state.faults.add(route, fault);
     }
 
-    /// Lets `choose` decide for each call that no fault waits for what goes wrong with it, if
-    /// anything does; until the faults are cleared. Its number of times is not looked at.
+    /// Sets a function that chooses the fault of each call that no queued fault matches. It applies
+    /// until the faults are cleared. The chosen fault's `times` is ignored.
     pub fn choose_faults(
         &self,
         choose: impl Fn(&JournalEntry) -> Option<Fault> + Send + Sync + 'static,
@@ -145,23 +145,23 @@ impl Emulator {
         self.state.faults.set_chooser(Arc::new(choose));
     }
 
-    /// Forgets the faults that have not come yet, and who chooses them.
+    /// Removes all queued faults and the function that chooses faults.
     pub fn clear_faults(&self) {
         self.state.faults.clear();
     }
 
-    /// Changes the tenant's settings, or looks at them. It holds a lock meanwhile, so `change` must
-    /// not ask the emulator for anything.
+    /// Reads or changes the tenant's settings. A lock is held meanwhile, so `change` must not call
+    /// the emulator.
     pub fn tenant<R>(&self, change: impl FnOnce(&mut Tenant) -> R) -> R {
         self.state.change(change)
     }
 
-    /// Every user as the Management API shows it, oldest first.
+    /// All users as the Management API returns them, oldest first.
     pub fn users(&self) -> Vec<Value> {
         control::users(&self.state)
     }
 
-    /// Whether a user, by id or e-mail, has this password.
+    /// Returns true if a user, by id or e-mail, has this password.
     pub fn has_password(&self, user: &str, password: &str) -> bool {
         let password = StoredPassword::new(password);
         self.state.users.with(|users| {
@@ -170,28 +170,28 @@ impl Emulator {
         })
     }
 
-    /// Makes every token issued so far useless.
+    /// Revokes every token issued so far.
     pub fn revoke_tokens(&self) {
         self.state.revoke_tokens();
     }
 
-    /// Gives the application another secret. Tokens stay good.
+    /// Changes the application's secret. Issued tokens stay valid.
     pub fn rotate_secret(&self, secret: &str) {
         self.tenant(|tenant| secret.clone_into(&mut tenant.client_secret));
     }
 
-    /// Moves its clock ahead: tokens age, and rate limits recover.
+    /// Moves the clock forward: tokens age, and rate limits recover.
     pub fn advance_clock(&self, by: Duration) {
         self.state.clock.advance(by);
     }
 
-    /// Puts users, journal, faults, clock and settings back to what they were at the start.
+    /// Resets users, journal, faults, clock and settings to their initial state.
     pub fn reset(&self) {
         self.state.reset();
     }
 
-    /// Stops: every connection ends, and the next is refused. Users and journal stay, and nobody
-    /// else is given the ports, for [`Emulator::start_again`].
+    /// Stops the emulator: closes every connection and refuses new ones. Users and journal are
+    /// kept. The ports stay reserved for [`Emulator::start_again`].
     pub async fn stop(&self) {
         self.end_tasks().await;
         let reserved = self.ports.iter().map(|port| reserve(port.address).ok()).collect();
@@ -202,7 +202,7 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// When another process has taken a port.
+    /// Returns an error if another process has taken a port.
     pub async fn start_again(&self) -> io::Result<()> {
         self.end_tasks().await;
         let mut reserved = self.reserved.with(mem::take).into_iter();
@@ -218,12 +218,12 @@ impl Emulator {
         Ok(())
     }
 
-    /// Stops for good. The ports are free when this returns.
+    /// Stops the emulator for good. The ports are free when this returns.
     pub async fn shutdown(self) {
         self.end_tasks().await;
     }
 
-    /// Ends every connection and listener.
+    /// Closes every connection and listener.
     async fn end_tasks(&self) {
         if let Some(tasks) = self.tasks.with(Option::take) {
             tasks.cancel();
@@ -232,13 +232,13 @@ impl Emulator {
     }
 }
 
-/// A socket that keeps an address from others and does not listen on it yet.
+/// Binds a socket without listening, so that no other process can take the address.
 fn reserve(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // The connections of before may not be quite over for the kernel.
+    // The kernel may not have released the earlier connections yet.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     Ok(socket)

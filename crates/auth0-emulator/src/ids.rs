@@ -1,27 +1,28 @@
-//! New ids in the manner of `MongoDB`'s, which is where the tenant's come from.
+//! New ids in the format of `MongoDB`'s ObjectIds, which the tenant's ids are.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Makes ids of 24 hexadecimal digits: the second, this maker's own number, and a counter.
+/// Generates ids of 24 hexadecimal digits: the timestamp in seconds, a random number per generator,
+/// and a counter.
 #[derive(Debug)]
 pub(crate) struct IdGenerator {
-    /// Tells one maker from another, in ten digits.
+    /// Ten digits that are unique to this generator.
     generator: String,
-    /// How many ids it has made.
+    /// The number of ids generated so far.
     count: AtomicU32,
 }
 
 impl IdGenerator {
-    /// A maker of its own.
+    /// A generator with its own random number.
     pub(crate) fn new() -> Self {
         let mut random = [0; 8];
-        // Without randomness the ids of two emulators may be the same, which harms neither.
+        // Without randomness the ids of two emulators may be equal, which harms neither.
         aws_lc_rs::rand::fill(&mut random).unwrap_or_default();
         let number = u64::from_be_bytes(random) & 0x00ff_ffff_ffff;
         Self { generator: format!("{number:010x}"), count: AtomicU32::new(0) }
     }
 
-    /// The next id at that second since 1970.
+    /// The next id, for a time in seconds since 1970.
     pub(crate) fn next_id(&self, seconds: i64) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed) & 0x00ff_ffff;
         let seconds = seconds & 0xffff_ffff;
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_have_24_digits_and_differ() {
+    fn ids_have_24_digits_and_are_unique() {
         let ids = IdGenerator::new();
         let (first, second) = (ids.next_id(1_700_000_000), ids.next_id(1_700_000_000));
         assert_eq!(first.len(), 24);

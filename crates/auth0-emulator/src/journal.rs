@@ -1,4 +1,4 @@
-//! Every request the emulator got, in order, for tests to assert on.
+//! Every request the emulator received, in order, for tests to assert on.
 
 use std::collections::VecDeque;
 use std::time::SystemTime;
@@ -11,63 +11,63 @@ use serde_json::{Value, json};
 use crate::locked::Locked;
 use crate::route::Route;
 
-/// One request as it arrived, and the status it was answered with.
+/// One request as received, and the status of its response.
 #[derive(Clone, Debug)]
 pub struct JournalEntry {
     /// The method.
     pub method: Method,
     /// The path, still percent-encoded.
     pub path: String,
-    /// The query string without its question mark; empty if there was none.
+    /// The query string without its question mark; empty if absent.
     pub query: String,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as far as it came, at most one byte more than the tenant accepts.
+    /// The body as far as it was received, at most one byte more than the tenant accepts.
     pub body: Bytes,
     /// The protocol version of the connection.
     pub version: Version,
-    /// Which connection it came on; numbered from 1 in order of arrival.
+    /// The number of its connection, counted from 1 in order of arrival.
     pub connection: u64,
-    /// When its head had arrived.
+    /// The time at which its head had been received.
     pub at: SystemTime,
-    /// What it was answered with; `None` while it waits, or if it never gets an answer.
+    /// The status of the response; `None` while it is pending, or if no response is ever sent.
     pub status: Option<u16>,
 }
 
 impl JournalEntry {
-    /// Which operation it asked for.
+    /// The requested operation.
     pub fn route(&self) -> Route {
         Route::from_request(&self.method, &self.path)
     }
 
-    /// The body read as JSON; `null` if it is none.
+    /// The body parsed as JSON; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         self.parse().unwrap_or_default()
     }
 
-    /// The body read as JSON of a given type.
+    /// The body parsed as JSON of a given type.
     pub fn parse<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The body read as form fields, in order.
+    /// The body parsed as form fields, in order.
     pub fn form(&self) -> Vec<(String, String)> {
         form_urlencoded::parse(&self.body).into_owned().collect()
     }
 
-    /// The value of one header, if it is there and is text.
+    /// The value of a header, if present and valid text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The decoded value of one query parameter.
+    /// The decoded value of a query parameter.
     pub(crate) fn query_value(&self, name: &str) -> Option<String> {
         form_urlencoded::parse(self.query.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
     }
 
-    /// The entry as `/_emulator/journal` shows it.
+    /// The entry in the format of `/_emulator/journal`.
     pub(crate) fn to_json(&self) -> Value {
         let headers: Vec<Value> = self
             .headers
@@ -89,20 +89,20 @@ impl JournalEntry {
     }
 }
 
-/// The latest requests, up to a fixed number of them.
+/// The latest requests, up to a fixed number.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    /// The entries and the number of the first of them.
+    /// The retained entries and the number of the first one.
     retained: Locked<RetainedEntries>,
 }
 
-/// The entries still kept.
+/// The entries that have not been dropped.
 struct RetainedEntries {
-    /// The number of the oldest entry kept, counted from the start of the emulator.
+    /// The number of the oldest retained entry, counted from the start of the emulator.
     first: u64,
     /// The entries, oldest first.
     entries: VecDeque<JournalEntry>,
-    /// How many are kept at most.
+    /// The maximum number of entries.
     limit: usize,
 }
 
@@ -126,7 +126,7 @@ impl Journal {
         })
     }
 
-    /// Notes the status that the entry of that number was answered with.
+    /// Sets the response status of the entry with this number.
     pub(crate) fn set_status(&self, number: u64, status: u16) {
         self.retained.with(|retained| {
             let index = number.checked_sub(retained.first).and_then(|i| usize::try_from(i).ok());
@@ -136,13 +136,13 @@ impl Journal {
         });
     }
 
-    /// The entries for which `wanted` holds, oldest first.
+    /// The entries that match `wanted`, oldest first.
     pub(crate) fn entries(&self, wanted: impl Fn(&JournalEntry) -> bool) -> Vec<JournalEntry> {
         self.retained
             .with(|retained| retained.entries.iter().filter(|e| wanted(e)).cloned().collect())
     }
 
-    /// Forgets every entry.
+    /// Removes all entries.
     pub(crate) fn clear(&self) {
         self.retained.with(|retained| {
             retained.first += u64::try_from(retained.entries.len()).unwrap_or_default();
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_entry_goes_first_and_statuses_still_find_their_own() {
+    fn dropping_the_oldest_entry_keeps_statuses_on_their_entries() {
         let journal = Journal::new(2);
         let numbers: Vec<u64> =
             ["/a", "/b", "/c"].iter().map(|p| journal.record(entry(p))).collect();
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_after_a_clear_marks_nothing() {
+    fn a_late_status_after_a_clear_is_ignored() {
         let journal = Journal::new(9);
         let old = journal.record(entry("/old"));
         journal.clear();

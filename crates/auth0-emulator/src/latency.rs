@@ -1,4 +1,4 @@
-//! How long the tenant takes: not at all, or as long as recorded ones took.
+//! The tenant's response times: none, fixed, or sampled from recordings.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use crate::locked::Locked;
 use crate::route::Route;
 
-/// How long an answer is held back.
+/// Delay added to each response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Latency {
-    /// Not at all.
+    /// No delay.
     #[default]
     None,
-    /// As the recordings of developer tenants have it.
+    /// Sampled from recordings of developer tenants.
     Recorded,
-    /// The same number of milliseconds each time.
+    /// The same number of milliseconds for every response.
     FixedMs(u32),
 }
 
-/// A point of a distribution: this share of the answers takes at most so many milliseconds.
+/// A point of a distribution: this share of the responses takes at most this many milliseconds.
 type Quantile = (f64, f64);
 
 /// `POST /api/v2/users`, 268 recordings.
@@ -33,7 +33,7 @@ const TOKEN: &[Quantile] = &[(0.0, 100.0), (0.5, 189.0), (1.0, 540.0)];
 /// `POST /dbconnections/signup`, 10 recordings.
 const SIGNUP: &[Quantile] = &[(0.0, 350.0), (0.5, 489.0), (1.0, 740.0)];
 
-/// Draws latencies; the same seed gives the same sequence.
+/// Samples latencies. The same seed gives the same sequence.
 #[derive(Debug)]
 pub(crate) struct LatencyRng {
     /// The state of the generator.
@@ -41,12 +41,12 @@ pub(crate) struct LatencyRng {
 }
 
 impl LatencyRng {
-    /// Dice that start from `seed`.
+    /// A generator that starts from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         Self { state: Locked::new(seed) }
     }
 
-    /// How long the next answer on `route` is held back.
+    /// The delay of the next response on `route`.
     pub(crate) fn delay(&self, latency: Latency, route: Route) -> Duration {
         match latency {
             Latency::None => Duration::ZERO,
@@ -64,7 +64,7 @@ impl LatencyRng {
         }
     }
 
-    /// A number in `0.0..1.0`, by the generator `SplitMix64`.
+    /// A number in `0.0..1.0`, from the `SplitMix64` generator.
     fn next_unit(&self) -> f64 {
         let bits = self.state.with(|state| {
             *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
@@ -77,7 +77,7 @@ impl LatencyRng {
     }
 }
 
-/// The value of a distribution at `share`, straight lines between its points.
+/// The value of a distribution at `share`, interpolated linearly between its points.
 fn at_quantile(curve: &[Quantile], share: f64) -> f64 {
     let mut below = curve.first().copied().unwrap_or_default();
     for &point in curve {
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_quantiles_of_many_draws_are_the_recorded_ones() {
+    fn sampled_quantiles_match_the_recorded_ones() {
         let latency_rng = LatencyRng::new(7);
         let mut drawn: Vec<u128> = (0..10_000)
             .map(|_| latency_rng.delay(Latency::Recorded, Route::CreateUser).as_millis())
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_draws_the_same() {
+    fn the_same_seed_gives_the_same_latencies() {
         let draw = |seed| {
             let latency_rng = LatencyRng::new(seed);
             [(); 5].map(|()| latency_rng.delay(Latency::Recorded, Route::Token))

@@ -1,11 +1,11 @@
-//! An Auth0 tenant on loopback that keeps users and answers as the real one does.
+//! An Auth0 tenant on loopback that stores users and responds like a real tenant.
 //!
 //! ```
-//! use auth0_emulator::{Emulator, Fault, Policy, Route};
+//! use auth0_emulator::{Emulator, Fault, PolicyPreset, Route};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> std::io::Result<()> {
-//! let auth0 = Emulator::builder().tenant(|t| t.policy = Policy::Low).start().await?;
+//! let auth0 = Emulator::builder().tenant(|t| t.policy = PolicyPreset::Low).start().await?;
 //! auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
 //! println!("the tenant is at {}", auth0.url());
 //! assert!(auth0.calls(Route::CreateUser).is_empty());

@@ -1,9 +1,9 @@
-//! A value behind a lock that is held for one closure and never across an `await`.
+//! A mutex that is locked for one closure at a time and never across an `await`.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
-/// A mutex whose content is only reached inside a closure.
+/// A mutex whose value is only accessible inside a closure.
 pub(crate) struct Locked<T>(Mutex<T>);
 
 impl<T> Locked<T> {
@@ -12,8 +12,8 @@ impl<T> Locked<T> {
         Self(Mutex::new(value))
     }
 
-    /// Runs `f` on the value. A panic in an earlier holder does not spread: the emulator serves
-    /// tests, and one that failed must not take the others down.
+    /// Runs `f` on the value. A poisoned lock is ignored: the emulator serves tests, and a test
+    /// that panicked must not fail the others.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut T) -> R) -> R {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,4 +1,4 @@
-//! `auth0-emulator`: an Auth0 tenant on loopback as a program of its own.
+//! `auth0-emulator`: the emulated Auth0 tenant as a standalone program.
 
 mod args;
 mod output;
@@ -10,7 +10,7 @@ use clap::Parser as _;
 
 use crate::args::EmulatorArgs;
 
-/// Runs until it is told to stop.
+/// Runs until a signal stops it.
 #[tokio::main]
 async fn main() -> ExitCode {
     match run(EmulatorArgs::parse()).await {
@@ -22,10 +22,10 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Starts the emulator, says how to reach it, and waits for a signal.
+/// Starts the emulator, prints its settings, and waits for a signal.
 async fn run(args: EmulatorArgs) -> anyhow::Result<()> {
     let ca_file = args.ca_out();
-    // Listened for before anybody can know that the program runs.
+    // Registered first, so that a signal sent as soon as the program is ready is not lost.
     let stop_signal = stop_signal()?;
     let auth0 = args.builder()?.start().await.context("cannot start the emulator")?;
     if let Some(pem) = auth0.ca_pem() {
@@ -39,7 +39,7 @@ async fn run(args: EmulatorArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Listens for Ctrl-C and termination; the future ends at the first of them.
+/// Registers for Ctrl-C and SIGTERM. The future completes at the first of them.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -53,7 +53,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Listens for Ctrl-C; the future ends at it.
+/// Registers for Ctrl-C. The future completes when it is received.
 #[cfg(windows)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;

@@ -1,11 +1,11 @@
-//! What the program prints: the settings to use, and what went wrong.
+//! The program's output: the settings to use, and errors.
 
 use std::io::{self, Write as _};
 use std::path::Path;
 
 use auth0_emulator::Emulator;
 
-/// Prints how to reach the emulator, one `NAME=value` a line.
+/// Prints the connection settings, one `NAME=value` per line.
 pub(crate) fn print_settings(auth0: &Emulator, ca_file: &Path) {
     let (client_id, client_secret, connection) = auth0.tenant(|tenant| {
         (tenant.client_id.clone(), tenant.client_secret.clone(), tenant.connection.clone())
@@ -19,12 +19,12 @@ pub(crate) fn print_settings(auth0: &Emulator, ca_file: &Path) {
         auth0.url(),
         auth0.audience(),
     );
-    // Who has read enough of it may close the pipe: the tenant runs on.
+    // The reader may close the pipe once it has read enough; the emulator keeps running.
     let _unread = io::stdout().write_all(text.as_bytes());
 }
 
-/// Prints why the program ends.
-#[expect(clippy::print_stderr, reason = "a program talks to its terminal")]
+/// Prints the error that ends the program.
+#[expect(clippy::print_stderr, reason = "the program reports errors on stderr")]
 pub(crate) fn print_error(error: &anyhow::Error) {
     eprintln!("auth0-emulator: {error:#}");
 }

@@ -8,44 +8,44 @@ use serde::{Deserialize, Serialize};
 use crate::locked::Locked;
 use crate::route::Route;
 
-/// The subscription whose limits apply, with the numbers of Auth0's published tables (mid-2026).
+/// The subscription whose limits apply. The numbers are from Auth0's published tables (mid-2026).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Plan {
-    /// No request is refused. The headers still count, as a private cloud's would.
+    /// No limit is enforced. The headers still count down, as a private cloud's would.
     #[default]
     Unlimited,
-    /// Free: 2 requests, 2 more each second.
+    /// Free: burst of 2, then 2 requests a second.
     Free,
-    /// Essentials and Professional: 20 writes, 200 more each minute.
+    /// Essentials and Professional: burst of 20 writes, then 200 a minute.
     #[serde(alias = "professional")]
     Essentials,
-    /// Enterprise, production: 50 requests, 16 more each second.
+    /// Enterprise, production: burst of 50, then 16 requests a second.
     Enterprise,
-    /// Enterprise, non-production: 10 requests, 2 more each second.
+    /// Enterprise, non-production: burst of 10, then 2 requests a second.
     EnterpriseTest,
-    /// Other numbers, for the Management and the Authentication API alike.
+    /// Custom numbers, for both the Management and the Authentication API.
     Custom {
-        /// How many requests may come at once.
+        /// Requests allowed at once.
         burst: u32,
-        /// How many more each second.
+        /// Permits added each second.
         per_second: f64,
     },
 }
 
-/// A bucket's size and how fast it fills again.
+/// A bucket's capacity and refill rate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct BucketLimit {
-    /// How many permits it holds.
+    /// Permits in a full bucket.
     burst: u32,
-    /// How many come back each second.
+    /// Permits added each second.
     per_second: f64,
 }
 
 /// The requests that share a bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum EndpointGroup {
-    /// The whole Management API, or its writes where a plan counts those apart.
+    /// The whole Management API, or only its writes if the plan counts them separately.
     ManagementWrites,
     /// The Management API's reads, on plans that count by endpoint group.
     ManagementReads,
@@ -54,13 +54,13 @@ enum EndpointGroup {
 }
 
 impl Plan {
-    /// The bucket of a request, if the plan limits it.
+    /// The bucket and the limit for a request.
     fn bucket(self, route: Route) -> (EndpointGroup, BucketLimit) {
         let group = match route {
             _ if !route.is_management() => EndpointGroup::Authentication,
             Route::CreateUser | Route::DeleteUser => EndpointGroup::ManagementWrites,
-            // Only the middle plans count by endpoint group. No number is published for the group
-            // of the reads; it gets that of the writes.
+            // Only the middle plans count by endpoint group. No number is published for the read
+            // group, so it gets that of the writes.
             _ if self == Self::Essentials => EndpointGroup::ManagementReads,
             _ => EndpointGroup::ManagementWrites,
         };
@@ -80,31 +80,31 @@ impl Plan {
     }
 }
 
-/// How many tokens one application may draw.
+/// The maximum number of tokens issued to one application.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ClientQuota {
-    /// Tokens in an hour of UTC.
+    /// Tokens per hour of UTC.
     pub per_hour: Option<u32>,
-    /// Tokens in a day of UTC.
+    /// Tokens per day of UTC.
     pub per_day: Option<u32>,
 }
 
-/// What a bucket said to one request.
+/// The result of taking a permit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RateDecision {
-    /// Whether the request may go on.
+    /// Set if the request is within the limit.
     pub(crate) allowed: bool,
-    /// The bucket's size.
+    /// The bucket's capacity.
     limit: u32,
-    /// Whole permits left.
+    /// Whole permits remaining.
     remaining: u32,
-    /// When the next permit comes, in seconds since 1970.
+    /// The time of the next permit, in seconds since 1970.
     pub(crate) reset: i64,
 }
 
 impl RateDecision {
-    /// Writes the three headers of the rate limit.
+    /// Writes the three rate-limit headers.
     pub(crate) fn write_to(self, headers: &mut HeaderMap) {
         let mut put = |name, value: i64| {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
@@ -118,9 +118,9 @@ impl RateDecision {
 /// One bucket.
 #[derive(Clone, Copy, Debug)]
 struct PermitBucket {
-    /// Permits left, with the part that has come back so far.
+    /// Permits remaining, with the fraction refilled so far.
     permits: f64,
-    /// When that was counted.
+    /// The time of that count.
     at: f64,
 }
 
@@ -135,7 +135,7 @@ impl Default for PlanBuckets {
 }
 
 impl PlanBuckets {
-    /// Takes a permit for a request at `now`, in seconds since 1970.
+    /// Takes a permit at `now`, in seconds since 1970.
     pub(crate) fn take(&self, plan: Plan, route: Route, now: f64) -> RateDecision {
         let (group, limit) = plan.bucket(route);
         let unlimited = plan == Plan::Unlimited;
@@ -159,18 +159,18 @@ impl PlanBuckets {
         })
     }
 
-    /// Fills every bucket.
+    /// Refills every bucket.
     pub(crate) fn reset(&self) {
         self.0.with(HashMap::clear);
     }
 }
 
-/// The whole part of a number that is not negative.
+/// The whole part of a non-negative number.
 #[expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "saturates, and std has no other conversion from a float"
+    reason = "the cast saturates, and std has no other conversion from a float"
 )]
 fn whole(number: f64) -> u32 {
     number as u32
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn each_plan_lets_its_burst_through_and_then_its_rate() {
+    fn each_plan_allows_its_burst_and_then_its_rate() {
         for (plan, burst, in_a_minute) in [
             (Plan::Free, 2, 120),
             (Plan::Essentials, 20, 200),
@@ -196,7 +196,7 @@ mod tests {
         ] {
             let buckets = PlanBuckets::default();
             assert_eq!(allowed(&buckets, plan, Route::CreateUser, START, 100), burst, "{plan:?}");
-            // A second and a quarter at a time, so that no bucket overflows.
+            // A quarter of a second at a time, so that no bucket overflows.
             let later = (1..=240)
                 .map(|i| allowed(&buckets, plan, Route::CreateUser, START + f64::from(i) / 4.0, 50))
                 .sum::<usize>();
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_and_writes_are_apart_only_where_the_plan_says_so() {
+    fn reads_and_writes_are_separate_only_on_plans_with_groups() {
         let buckets = PlanBuckets::default();
         allowed(&buckets, Plan::Essentials, Route::CreateUser, START, 20);
         assert!(buckets.take(Plan::Essentials, Route::GetUser, START).allowed);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn the_unlimited_plan_refuses_nothing() {
+    fn the_unlimited_plan_rejects_nothing() {
         assert_eq!(
             allowed(&PlanBuckets::default(), Plan::Unlimited, Route::CreateUser, START, 6_000),
             6_000

@@ -1,4 +1,4 @@
-//! How a connection takes a new user: its checks, then what it fills in.
+//! Adding a user to the connection: its checks, then its default values.
 
 use serde_json::{Map, Value};
 
@@ -8,26 +8,26 @@ use crate::password::{self, PasswordRejection, StoredPassword};
 use crate::state::Call;
 use crate::users::{Conflict, StoredUser, TenantUser, UserIdentity};
 
-/// Why the connection refuses a user.
+/// Reason the connection rejects a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RegisterError {
-    /// A member the connection needs is not there.
+    /// A required member is missing.
     Missing(&'static str),
-    /// A username for a connection without usernames.
+    /// A username was sent to a connection without usernames.
     UsernameNotAllowed,
-    /// A username of a length the connection does not take: the least and the greatest.
+    /// The username's length is outside the connection's minimum and maximum.
     UsernameLength(usize, usize),
-    /// The password, and why.
+    /// The password is rejected, and why.
     Password(PasswordRejection),
-    /// An older user has the same.
+    /// An existing user has the same identifier.
     Conflict(Conflict),
 }
 
-/// Checks and keeps a user of these members, which the schema has passed.
+/// Checks and stores a user with these members, which have passed the schema.
 ///
 /// # Errors
 ///
-/// When the connection refuses it.
+/// Returns an error if the connection rejects the user.
 pub(crate) fn register(
     call: &Call<'_>,
     members: &BodyMembers,
@@ -41,7 +41,7 @@ pub(crate) fn register(
     Ok(user)
 }
 
-/// The connection's checks that need no other user, and the user that passes them.
+/// Runs the checks that involve no other user, and returns the user to store.
 fn prepare(call: &Call<'_>, members: &BodyMembers) -> Result<StoredUser, RegisterError> {
     let tenant = &call.tenant;
     let email = members.text("email").map(str::to_lowercase);
@@ -63,7 +63,7 @@ fn prepare(call: &Call<'_>, members: &BodyMembers) -> Result<StoredUser, Registe
     Ok(StoredUser { user: fill_in(call, members, email), password: StoredPassword::new(password) })
 }
 
-/// The user of these members, with what the tenant adds.
+/// The user with these members and the tenant's defaults.
 fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> TenantUser {
     let text = |name: &str| members.text(name).map(str::to_owned);
     let object = |name: &str| members.get(name).and_then(Value::as_object).cloned();
@@ -73,7 +73,7 @@ fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> Ten
         Some(chosen) if !chosen.is_empty() && !call.tenant.ignores_user_id => chosen.to_owned(),
         _ => own_id(),
     };
-    // A user without an e-mail is known by the username.
+    // A user without an e-mail gets its defaults from the username.
     let known_as = email.clone().or_else(|| text("username")).unwrap_or_default();
     let now = clock.timestamp();
     TenantUser {

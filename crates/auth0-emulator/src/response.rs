@@ -1,4 +1,4 @@
-//! What the tenant answers, before any fault has got at it.
+//! The tenant's responses, before any fault is applied.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
@@ -6,24 +6,24 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// A whole answer: status, headers and body.
+/// A complete response: status, headers and body.
 #[derive(Clone, Debug)]
 pub(crate) struct TenantResponse {
-    /// The status line's number.
+    /// The status code.
     pub(crate) status: StatusCode,
-    /// The headers, without those the connection adds.
+    /// The headers, except those the connection adds.
     pub(crate) headers: HeaderMap,
     /// The body.
     pub(crate) body: Bytes,
 }
 
 impl TenantResponse {
-    /// An answer without a body.
+    /// A response without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// An answer with `body` of the given media type.
+    /// A response with a `body` of the given media type.
     pub(crate) fn text(
         status: StatusCode,
         media_type: &'static str,
@@ -33,14 +33,14 @@ impl TenantResponse {
         response.with_header(CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
-    /// A JSON answer as the tenant labels it.
+    /// A JSON response with the tenant's content type.
     pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Self {
         // Every body is built from strings, numbers and maps with string keys.
         let bytes = serde_json::to_vec(body).unwrap_or_default();
         Self::text(status, "application/json; charset=utf-8", bytes)
     }
 
-    /// An error of the Management API. Some errors of the real one have no `errorCode`.
+    /// An error of the Management API. Some errors of the real tenant have no `errorCode`.
     pub(crate) fn error(
         status: StatusCode,
         message: impl Into<String>,
@@ -57,13 +57,13 @@ impl TenantResponse {
         Self::json(status, &body)
     }
 
-    /// The same answer with one header more.
+    /// Adds a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.insert(name, value.into());
         self
     }
 
-    /// The same answer, never to be kept by a cache.
+    /// Adds the tenant's `no-store` header.
     pub(crate) fn no_store(self) -> Self {
         let value = "private, no-store, no-cache, must-revalidate, post-check=0, pre-check=0";
         self.with_header(CACHE_CONTROL, HeaderValue::from_static(value))
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_without_a_code_has_no_such_member() {
+    fn an_error_without_a_code_has_no_error_code_member() {
         let response = TenantResponse::error(StatusCode::BAD_REQUEST, "no", None);
         let body: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!(body, json!({"statusCode": 400, "error": "Bad Request", "message": "no"}));

@@ -1,4 +1,4 @@
-//! The operations the emulator knows, and which of them a request asks for.
+//! The operations of the emulator, and the mapping from requests to them.
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -31,14 +31,14 @@ pub enum Route {
     ClientScript,
     /// A CORS preflight on any path.
     Preflight,
-    /// Anything the emulator does not have.
+    /// A path or method that the emulator does not support.
     Unknown,
-    /// Every operation; only to choose calls and faults, never what a request is.
+    /// Every operation. Only used to select calls and faults; no request has this route.
     Any,
 }
 
 impl Route {
-    /// The operation that `method` on `path` asks for.
+    /// The operation for a method and a path.
     pub fn from_request(method: &Method, path: &str) -> Self {
         if method == Method::OPTIONS {
             return Self::Preflight;
@@ -62,12 +62,12 @@ impl Route {
         }
     }
 
-    /// Whether a fault or a question for `self` covers a request for `requested`.
+    /// Returns true if a fault or query for `self` applies to a request for `requested`.
     pub(crate) fn covers(self, requested: Self) -> bool {
         self == Self::Any || self == requested
     }
 
-    /// Whether the operation belongs to the Management API.
+    /// Returns true for operations of the Management API.
     pub(crate) fn is_management(self) -> bool {
         matches!(
             self,
@@ -79,7 +79,7 @@ impl Route {
         )
     }
 
-    /// Whether a browser on another page may call the operation.
+    /// Returns true for operations that pages on other origins may call.
     pub(crate) fn is_public(self) -> bool {
         matches!(
             self,
@@ -88,13 +88,13 @@ impl Route {
     }
 }
 
-/// The still percent-encoded user id in a path, if it has one.
+/// The user id in a path, still percent-encoded, if there is one.
 pub(crate) fn user_id_in(path: &str) -> Option<&str> {
     let id = path.strip_prefix("/api/v2/users/")?;
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
-/// The client id in the path of a client script, if it is one.
+/// The client id in the path of a client script.
 pub(crate) fn client_id_in(path: &str) -> Option<&str> {
     path.strip_prefix("/client/")?.strip_suffix(".js")
 }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encoded_id_is_a_user_and_a_deeper_path_is_not() {
+    fn an_encoded_id_is_a_user_and_a_deeper_path_is_unknown() {
         let get_route = |path| Route::from_request(&Method::GET, path);
         assert_eq!(get_route("/api/v2/users/auth0%7Cabc"), Route::GetUser);
         assert_eq!(get_route("/api/v2/users/auth0%7Cabc/roles"), Route::Unknown);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn any_covers_everything_and_a_route_only_itself() {
+    fn any_covers_every_route_and_a_route_only_itself() {
         assert!(Route::Any.covers(Route::Token));
         assert!(Route::Token.covers(Route::Token));
         assert!(!Route::Token.covers(Route::CreateUser));

@@ -1,4 +1,4 @@
-//! Everything one emulator knows. It outlives the listeners, so that a stopped emulator can be
+//! The whole state of one emulator. It outlives the listeners, so that a stopped emulator can be
 //! started again with its users.
 
 use std::collections::HashSet;
@@ -23,36 +23,38 @@ use crate::users::UserStore;
 pub(crate) struct EmulatorState {
     /// The settings.
     tenant: Locked<Arc<Tenant>>,
-    /// The settings it started with.
+    /// The initial settings, for a reset.
     initial: Arc<Tenant>,
-    /// Its addresses, known once it listens; the first is the canonical one.
+    /// Its base URLs, set once it listens. The first is the canonical one.
     pub(crate) bases: OnceLock<Vec<String>>,
     /// Its clock.
     pub(crate) clock: TenantClock,
     /// Its users.
     pub(crate) users: Locked<UserStore>,
-    /// Makes its ids.
+    /// Generates its ids.
     pub(crate) ids: IdGenerator,
-    /// What it was asked.
+    /// The requests it received.
     pub(crate) journal: Journal,
-    /// What is to go wrong.
+    /// The faults to apply to calls.
     pub(crate) faults: FaultQueue,
     /// Its rate limits.
     pub(crate) buckets: PlanBuckets,
-    /// Its latencies.
+    /// Samples its latencies.
     pub(crate) latency_rng: LatencyRng,
-    /// How many tokens were drawn.
+    /// The tokens issued, counted against the quota.
     pub(crate) quota: QuotaCounter,
-    /// The ids of the assertions it has seen; each is good once.
+    /// The ids of the assertions used so far; each is valid once.
     pub(crate) assertions: Locked<HashSet<String>>,
-    /// How often all tokens have been revoked. A token names the number it was issued under.
+    /// The number of times all tokens were revoked. Each token names the generation it was issued
+    /// in.
     generation: AtomicU64,
-    /// How many connections it has accepted.
+    /// The number of connections accepted.
     connections: AtomicU64,
 }
 
 impl EmulatorState {
-    /// A world with these settings, a journal of so many entries, and latencies from that seed.
+    /// A state with these settings, a journal of `journal_limit` entries, and latencies from
+    /// `seed`.
     pub(crate) fn new(tenant: Tenant, journal_limit: usize, seed: u64) -> Self {
         let initial = Arc::new(tenant);
         Self {
@@ -73,7 +75,7 @@ impl EmulatorState {
         }
     }
 
-    /// The present settings.
+    /// The current settings.
     pub(crate) fn tenant(&self) -> Arc<Tenant> {
         self.tenant.with(|tenant| Arc::clone(tenant))
     }
@@ -83,22 +85,22 @@ impl EmulatorState {
         self.tenant.with(|tenant| change(Arc::make_mut(tenant)))
     }
 
-    /// The number that tokens of now are issued under.
+    /// The generation for new tokens.
     pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Makes every token issued so far useless.
+    /// Revokes every token issued so far.
     pub(crate) fn revoke_tokens(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of the connection that has just been accepted.
+    /// Returns the number for a newly accepted connection.
     pub(crate) fn next_connection(&self) -> u64 {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Puts everything back to what it was at the start, but for the tokens, which are revoked.
+    /// Resets everything to its initial state. Tokens are revoked rather than restored.
     pub(crate) fn reset(&self) {
         let initial = Arc::clone(&self.initial);
         self.tenant.with(|tenant| *tenant = initial);
@@ -113,34 +115,34 @@ impl EmulatorState {
     }
 }
 
-/// One request on its way through the tenant.
+/// One request while the tenant handles it.
 #[derive(Debug)]
 pub(crate) struct Call<'a> {
-    /// The emulator.
+    /// The emulator's state.
     pub(crate) state: &'a EmulatorState,
-    /// The settings when it came.
+    /// The settings at the time of the request.
     pub(crate) tenant: Arc<Tenant>,
     /// The request.
     pub(crate) entry: &'a JournalEntry,
-    /// The address that was asked, without a slash at the end.
+    /// The base URL of the request, without a trailing slash.
     pub(crate) base: &'a str,
-    /// What the rate limit said when the call arrived; `None` where nothing was asked then.
+    /// The rate limit's decision on arrival; `None` if no permit was taken then.
     pub(crate) decision: Option<RateDecision>,
 }
 
 impl Call<'_> {
-    /// The permit of the rate limit that was taken on arrival, or one that is taken now.
+    /// The permit taken on arrival, or one taken now.
     pub(crate) fn permit(&self) -> RateDecision {
         self.decision.unwrap_or_else(|| self.take_permit())
     }
 
-    /// Takes a permit of the rate limit.
+    /// Takes a permit from the rate limit.
     pub(crate) fn take_permit(&self) -> RateDecision {
         let now = self.state.clock.unix_seconds_f64();
         self.state.buckets.take(self.tenant.plan, self.entry.route(), now)
     }
 
-    /// The answer with the headers of the rate limit.
+    /// Adds the rate-limit headers to the response.
     pub(crate) fn with_rate_headers(
         &self,
         mut response: TenantResponse,
@@ -152,7 +154,7 @@ impl Call<'_> {
         response
     }
 
-    /// Whether `audience` is the Management API of this tenant.
+    /// Returns true if `audience` is this tenant's Management API.
     pub(crate) fn is_management_audience(&self, audience: &str) -> bool {
         let Some(base) = audience.strip_suffix("/api/v2/") else {
             return self.tenant.audience.as_deref() == Some(audience);

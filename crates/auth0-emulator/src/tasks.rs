@@ -1,4 +1,4 @@
-//! Every task of one emulator, so that stopping it leaves nothing behind.
+//! The tasks of one emulator, tracked so that stopping it leaves none running.
 
 use std::future::Future;
 
@@ -11,12 +11,13 @@ use tokio_util::task::TaskTracker;
 pub(crate) struct Tasks {
     /// Counts the tasks still running.
     tracker: TaskTracker,
-    /// Ends them.
+    /// Cancels the tasks.
     stop: CancellationToken,
 }
 
 impl Tasks {
-    /// Runs `future` until it ends or the emulator stops; then its output is `None`.
+    /// Runs `future` until it completes or the emulator stops. In the latter case the output is
+    /// `None`.
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<Option<F::Output>>
     where
         F: Future + Send + 'static,
@@ -26,7 +27,7 @@ impl Tasks {
         self.tracker.spawn(async move { stop.run_until_cancelled(future).await })
     }
 
-    /// Tells every task to end.
+    /// Cancels every task.
     pub(crate) fn cancel(&self) {
         self.stop.cancel();
         self.tracker.close();
@@ -44,7 +45,7 @@ where
     F::Output: Send + 'static,
 {
     fn execute(&self, future: F) {
-        // hyper runs one future for each h2 stream; it ends with its connection at the latest.
+        // hyper runs one future for each h2 stream. It ends no later than its connection.
         drop(self.spawn(future));
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of the emulated tenant: plain data that may change while it runs.
+//! The settings of the emulated tenant: plain data that may change at run time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -7,82 +7,83 @@ use crate::latency::Latency;
 use crate::password::{DictionaryOptions, PasswordOptions, PolicyPreset};
 use crate::rate::{ClientQuota, Plan};
 
-/// The client id of a tenant that was told nothing else.
+/// Default client id of the application.
 pub const DEFAULT_CLIENT_ID: &str = "demo-client";
-/// The client secret of a tenant that was told nothing else.
+/// Default client secret of the application.
 pub const DEFAULT_CLIENT_SECRET: &str = "demo-secret";
-/// The name of the one connection of a tenant that was told nothing else.
+/// Default name of the database connection.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
 
 /// One tenant: an application, a database connection and their limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the tenant's dashboard")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of the tenant's dashboard")]
 pub struct Tenant {
-    /// The application's id.
+    /// The application's client id.
     pub client_id: String,
-    /// The application's secret.
+    /// The application's client secret.
     pub client_secret: String,
-    /// Public keys (PEM) that the application may sign assertions for; the tenant allows two.
+    /// Public keys (PEM) for the application's client assertions. The tenant allows two.
     pub public_keys: Vec<String>,
     /// The grant types the application may use.
     pub grant_types: Vec<String>,
-    /// Whether the application has a client grant for the Management API.
+    /// Gives the application a client grant for the Management API.
     pub authorized: bool,
-    /// The scopes of that grant.
+    /// The scopes of that client grant.
     pub scopes: Vec<String>,
-    /// How long a token is good, in seconds.
+    /// Lifetime of an access token, in seconds.
     pub token_lifetime_s: u32,
-    /// The Management API's audience, if it is not the emulator's address and `/api/v2/`.
+    /// The Management API's audience. The default is the emulator's URL plus `/api/v2/`.
     pub audience: Option<String>,
-    /// How many tokens the application may draw in an hour and a day.
+    /// The application's token quota per hour and per day.
     pub token_quota: Option<ClientQuota>,
-    /// Whose rate limits apply.
+    /// The subscription plan whose rate limits apply.
     pub plan: Plan,
-    /// Whether answers carry the `x-ratelimit-…` headers.
+    /// Adds the `x-ratelimit-…` headers to responses.
     pub rate_limit_headers: bool,
-    /// Whether a rate-limit refusal of the Management API carries `Retry-After`.
+    /// Adds `Retry-After` to 429 responses of the Management API.
     pub retry_after: bool,
-    /// An `errorCode` of the plan, such as `feature_not_enabled`, that refuses every create.
+    /// An `errorCode` of the plan, such as `feature_not_enabled`, with which every create call
+    /// fails.
     pub plan_error: Option<String>,
-    /// How long answers are held back.
+    /// Delay added to each response.
     pub latency: Latency,
     /// The verified custom domains.
     pub custom_domains: Vec<String>,
-    /// Which of them is the default.
+    /// The default custom domain, one of the above.
     pub default_custom_domain: Option<String>,
     /// The database connection's name.
     pub connection: String,
-    /// Whether the connection takes new users through the Management API.
+    /// Allows creating users through the Management API.
     pub connection_enabled: bool,
-    /// Whether the connection takes public sign-ups.
+    /// Allows public sign-ups.
     pub public_signup: bool,
-    /// Whether the connection needs an e-mail.
+    /// Requires an e-mail for every user.
     pub email_required: bool,
-    /// Whether two users may not share an e-mail.
+    /// Rejects a second user with the same e-mail.
     pub unique_email: bool,
-    /// Whether the connection has usernames.
+    /// Requires a username for every user; without it usernames are not allowed.
     pub requires_username: bool,
-    /// The least length of a username.
+    /// The minimum length of a username.
     pub username_min: usize,
-    /// The greatest length of a username.
+    /// The maximum length of a username.
     pub username_max: usize,
-    /// Whether the connection is a custom database that gives ids of its own and ignores the
-    /// caller's `user_id`.
+    /// Behaves like a custom database, which assigns its own ids and ignores the caller's
+    /// `user_id`.
     pub ignores_user_id: bool,
-    /// Whether the public sign-up says that a user exists, rather than `invalid_signup`.
+    /// Makes the public sign-up respond with `user_exists` instead of `invalid_signup`.
     pub user_exists_error: bool,
     /// The password policy.
     pub policy: PolicyPreset,
-    /// A least length other than the policy's.
+    /// A minimum length that overrides the policy's.
     pub min_length: Option<usize>,
-    /// A flexible policy; it replaces `policy` and `min_length`.
+    /// A flexible policy, which replaces `policy` and `min_length`.
     pub password_options: Option<PasswordOptions>,
     /// The dictionary of common passwords.
     pub dictionary: DictionaryOptions,
-    /// Whether passwords may not contain personal information.
+    /// Rejects passwords that contain personal information.
     pub no_personal_info: bool,
-    /// Passwords that count as breached.
+    /// Passwords treated as breached.
     pub breached_passwords: Vec<String>,
 }
 
@@ -126,14 +127,14 @@ impl Default for Tenant {
 }
 
 impl Tenant {
-    /// This tenant with the members of `changes` put over its own.
+    /// Returns this tenant with the members of `changes` replaced.
     ///
     /// # Errors
     ///
-    /// When a member is unknown or has a value of the wrong kind.
+    /// Returns an error if a member is unknown or has the wrong type.
     pub fn patched(&self, changes: Value) -> Result<Self, String> {
         let Value::Object(changes) = changes else {
-            return Err("the settings are a JSON object".to_owned());
+            return Err("the settings must be a JSON object".to_owned());
         };
         let mut whole = serde_json::to_value(self).map_err(|error| error.to_string())?;
         if let Some(members) = whole.as_object_mut() {
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_leaves_the_rest_alone() {
+    fn a_patch_changes_only_the_members_it_names() {
         let tenant = Tenant { token_lifetime_s: 60, ..Tenant::default() };
         let changed = tenant.patched(json!({"policy": "low", "plan": "free"})).unwrap();
         assert_eq!(
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_member_is_named() {
+    fn an_unknown_member_is_named_in_the_error() {
         let refusal = Tenant::default().patched(json!({"polycy": "low"})).unwrap_err();
         assert!(refusal.contains("polycy"), "{refusal}");
     }

@@ -1,4 +1,4 @@
-//! The users the tenant keeps.
+//! The stored users of the tenant.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,20 +7,20 @@ use serde_json::{Map, Value};
 
 use crate::password::StoredPassword;
 
-/// A user as the Management API shows it. The members stand in the order it writes them.
+/// A user as the Management API returns it, with the members in the API's order.
 #[derive(Clone, Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(crate) struct TenantUser {
-    /// `auth0|` and the connection's id.
+    /// `auth0|` and the connection's user id.
     pub(crate) user_id: String,
-    /// When it was created.
+    /// Time of creation.
     pub(crate) created_at: String,
-    /// When it was changed last.
+    /// Time of the last change.
     pub(crate) updated_at: String,
     /// The e-mail in lower case.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) email: Option<String>,
-    /// Whether the e-mail is verified.
+    /// Set if the e-mail is verified.
     pub(crate) email_verified: bool,
     /// The username.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ pub(crate) struct TenantUser {
     /// The phone number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone_number: Option<String>,
-    /// Whether the phone number is verified.
+    /// Set if the phone number is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) phone_verified: Option<bool>,
     /// The given name.
@@ -41,46 +41,46 @@ pub(crate) struct TenantUser {
     pub(crate) name: String,
     /// The nickname.
     pub(crate) nickname: String,
-    /// The picture's address.
+    /// The URL of the picture.
     pub(crate) picture: String,
-    /// Whether it is blocked; shown when it was sent.
+    /// The blocked flag, included only if the request had it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) blocked: Option<bool>,
-    /// Where it can log in.
+    /// The connections through which the user can log in.
     pub(crate) identities: [UserIdentity; 1],
-    /// What was sent, even if empty.
+    /// The metadata of the request, even if empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) user_metadata: Option<Map<String, Value>>,
-    /// What was sent, unless empty.
+    /// The metadata of the request, unless empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) app_metadata: Option<Map<String, Value>>,
 }
 
-/// One place where a user can log in.
+/// One connection through which a user can log in.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct UserIdentity {
     /// The connection's name.
     pub(crate) connection: String,
-    /// The connection's id of the user.
+    /// The user's id within the connection.
     #[serde(rename = "user_id")]
     pub(crate) user_id: String,
-    /// `auth0`, since the emulator has database connections only.
+    /// Always `auth0`: the emulator only has a database connection.
     pub(crate) provider: &'static str,
-    /// `false`, for the same reason.
+    /// Always `false`, for the same reason.
     pub(crate) is_social: bool,
 }
 
-/// A user and what is never shown of it.
+/// A user with the data that is never returned.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredUser {
-    /// What is shown.
+    /// The data the API returns.
     pub(crate) user: TenantUser,
     /// The password.
     pub(crate) password: StoredPassword,
 }
 
-/// What a new user has in common with an older one.
+/// The identifier that a new user shares with an existing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Conflict {
     /// The id.
@@ -107,11 +107,11 @@ pub(crate) struct UserStore {
 }
 
 impl UserStore {
-    /// Keeps a user.
+    /// Stores a user.
     ///
     /// # Errors
     ///
-    /// When it has something in common with another user that it may not.
+    /// Returns the identifier that conflicts with an existing user.
     pub(crate) fn insert(
         &mut self,
         stored: StoredUser,
@@ -142,12 +142,12 @@ impl UserStore {
         Ok(())
     }
 
-    /// The user of that id.
+    /// The user with this id.
     pub(crate) fn get(&self, user_id: &str) -> Option<&StoredUser> {
         self.by_number.get(self.by_id.get(user_id)?)
     }
 
-    /// The users of that e-mail, oldest first.
+    /// The users with this e-mail, oldest first.
     pub(crate) fn by_email_address<'a>(
         &'a self,
         email: &str,
@@ -156,12 +156,12 @@ impl UserStore {
         numbers.iter().filter_map(|number| self.by_number.get(number))
     }
 
-    /// Every user, oldest first.
+    /// All users, oldest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &StoredUser> {
         self.by_number.values()
     }
 
-    /// Forgets the user of that id, if there is one.
+    /// Removes the user with this id, if there is one.
     pub(crate) fn remove(&mut self, user_id: &str) {
         let Some(number) = self.by_id.remove(user_id) else {
             return;
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_duplicate_is_told_apart() {
+    fn each_kind_of_conflict_is_reported() {
         let mut users = UserStore::default();
         users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
         assert_eq!(users.insert(stored("1", "x@b.co", None), true), Err(Conflict::UserId));
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_email_may_be_shared_where_that_is_allowed() {
+    fn users_may_share_an_email_if_allowed() {
         let mut users = UserStore::default();
         users.insert(stored("1", "a@b.co", None), false).unwrap();
         users.insert(stored("2", "a@b.co", None), false).unwrap();
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_user_leaves_its_identifiers_free() {
+    fn a_removed_users_identifiers_can_be_reused() {
         let mut users = UserStore::default();
         users.insert(stored("1", "a@b.co", Some("ada")), true).unwrap();
         users.remove("auth0|1");

@@ -1,4 +1,4 @@
-//! `POST /dbconnections/change_password`, which sends a mail in the real tenant.
+//! `POST /dbconnections/change_password`. The real tenant sends an email here.
 
 use http::StatusCode;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::body::ParsedBody;
 use crate::response::TenantResponse;
 use crate::state::Call;
 
-/// The same answer whether there is such a user or not.
+/// Responds the same whether or not the user exists.
 pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     let members = ParsedBody::parse(call.entry).map(ParsedBody::into_members).unwrap_or_default();
     for name in ["email", "connection"] {

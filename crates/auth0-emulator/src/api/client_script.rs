@@ -1,4 +1,4 @@
-//! `GET /client/{id}.js`, by which Lock learns what the connection asks for.
+//! `GET /client/{id}.js`, from which Lock reads the connection's settings.
 
 use http::StatusCode;
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::response::TenantResponse;
 use crate::route::client_id_in;
 use crate::state::Call;
 
-/// The script of the tenant's one application.
+/// Returns the script of the tenant's one application.
 pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     let tenant = &call.tenant;
     if client_id_in(&call.entry.path) != Some(&tenant.client_id) {

@@ -7,7 +7,7 @@ use crate::response::TenantResponse;
 use crate::state::Call;
 use crate::tenant::Tenant;
 
-/// The one connection, unless the query asks for another.
+/// Lists the one connection, unless the query filters it out.
 pub(super) fn list(call: &Call<'_>) -> TenantResponse {
     let asks_for = |name: &str, own: &str| {
         call.entry.query_value(name).is_none_or(|value| value.split(',').any(|one| one == own))
@@ -17,7 +17,7 @@ pub(super) fn list(call: &Call<'_>) -> TenantResponse {
     TenantResponse::json(StatusCode::OK, &found)
 }
 
-/// The connection as the API shows it.
+/// The connection in the API's format.
 fn described(tenant: &Tenant) -> Value {
     let mut options = json!({
         "passwordPolicy": tenant.policy.name(),

@@ -1,4 +1,4 @@
-//! What lets a browser on another page call the public operations.
+//! CORS headers, which let pages on other origins call the public operations.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -11,7 +11,7 @@ use crate::response::TenantResponse;
 use crate::route::Route;
 use crate::state::Call;
 
-/// The answer, open to any page, without credentials.
+/// Allows any origin to read the response, without credentials.
 pub(super) fn open(response: TenantResponse) -> TenantResponse {
     response
         .with_header(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
@@ -22,7 +22,7 @@ pub(super) fn open(response: TenantResponse) -> TenantResponse {
         )
 }
 
-/// The answer to a preflight: yes for what is public, and a bare 204 for the rest.
+/// Responds to a preflight: allows public operations, and returns a bare 204 for the rest.
 pub(super) fn preflight(call: &Call<'_>) -> TenantResponse {
     let response = TenantResponse::empty(StatusCode::NO_CONTENT);
     let path = &call.entry.path;

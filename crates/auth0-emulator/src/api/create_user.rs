@@ -45,20 +45,19 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     }
 }
 
-/// Whether the body is a form.
+/// Returns true if the body is a form.
 fn is_form(call: &Call<'_>) -> bool {
     call.entry
         .header("content-type")
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// A refusal with status 400.
+/// An error with status 400.
 fn bad(message: impl Into<String>, code: Option<&str>) -> TenantResponse {
     TenantResponse::error(StatusCode::BAD_REQUEST, message, code)
 }
 
-/// The refusal of a call that does not say which custom domain it is about, or names none of the
-/// tenant's.
+/// Rejects a call that names an unknown custom domain, or names none where the tenant needs one.
 fn custom_domain_rejection(call: &Call<'_>) -> Option<TenantResponse> {
     let tenant = &call.tenant;
     match call.entry.header("auth0-custom-domain") {
@@ -75,7 +74,7 @@ fn custom_domain_rejection(call: &Call<'_>) -> Option<TenantResponse> {
     }
 }
 
-/// What the Management API says to a user that the connection refuses. It gives no detail of a
+/// The Management API's response for a user that the connection rejects. It gives no detail of a
 /// weak password.
 fn rejection(error: &RegisterError) -> TenantResponse {
     match error {
@@ -83,8 +82,8 @@ fn rejection(error: &RegisterError) -> TenantResponse {
         RegisterError::UsernameNotAllowed => {
             bad("Cannot set username for connection without requires_username.", None)
         }
-        RegisterError::UsernameLength(least, most) => {
-            bad(format!("Username must be between {least} and {most} characters long."), None)
+        RegisterError::UsernameLength(min, max) => {
+            bad(format!("Username must be between {min} and {max} characters long."), None)
         }
         RegisterError::Password(rejection) => {
             bad(format!("{}: {}", rejection.name(), rejection.text()), None)

@@ -1,4 +1,4 @@
-//! What every Management call passes first: the rate limit, the token, the scope.
+//! The checks before every Management API operation: rate limit, token, scope.
 
 use http::header::RETRY_AFTER;
 use http::{HeaderValue, StatusCode};
@@ -7,7 +7,7 @@ use crate::response::TenantResponse;
 use crate::state::Call;
 use crate::token;
 
-/// The answer of `operation` to a call that is let in.
+/// Runs `operation` if the call is within the rate limit and its token has the scope.
 pub(super) fn with_scope(
     call: &Call<'_>,
     scope: &'static str,
@@ -26,7 +26,8 @@ pub(super) fn with_scope(
     call.with_rate_headers(response, decision)
 }
 
-/// The refusal of a call over the rate limit, with the seconds to wait if they are to be told.
+/// The 429 response for a call over the rate limit. `wait` is the `Retry-After` value, if it is
+/// sent.
 pub(super) fn over_limit(wait: Option<i64>) -> TenantResponse {
     let rejection = TenantResponse::error(
         StatusCode::TOO_MANY_REQUESTS,

@@ -1,4 +1,4 @@
-//! What the tenant does and answers: one file for each operation, one place that chooses.
+//! The tenant's operations, one file each, and the dispatch to them.
 
 mod change_password;
 mod client_script;
@@ -17,16 +17,16 @@ use crate::response::TenantResponse;
 use crate::route::Route;
 use crate::state::Call;
 
-/// The largest body the tenant reads.
-pub(crate) const LARGEST_BODY: usize = 1_048_576;
+/// The largest body the tenant accepts, in bytes.
+pub(crate) const MAX_BODY_BYTES: usize = 1_048_576;
 
-/// Does what the call asks and answers it.
+/// Performs the requested operation and returns its response.
 pub(crate) fn respond(call: &Call<'_>) -> TenantResponse {
     let route = call.entry.route();
-    let response = if call.entry.body.len() > LARGEST_BODY {
+    let response = if call.entry.body.len() > MAX_BODY_BYTES {
         TenantResponse::error(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("Payload content length greater than maximum allowed: {LARGEST_BODY}"),
+            format!("Payload content length greater than maximum allowed: {MAX_BODY_BYTES}"),
             None,
         )
     } else {

@@ -1,4 +1,4 @@
-//! `POST /dbconnections/signup`: the public way in, with errors of three shapes.
+//! `POST /dbconnections/signup`: the public sign-up, whose errors have three formats.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -12,8 +12,8 @@ use crate::schema;
 use crate::state::Call;
 use crate::users::{Conflict, TenantUser};
 
-/// The members of a sign-up that are read. Others are left out, not refused.
-const KEPT: [&str; 11] = [
+/// The members that a sign-up reads. Others are ignored rather than rejected.
+const ACCEPTED: [&str; 11] = [
     "connection",
     "email",
     "password",
@@ -34,7 +34,7 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     call.with_rate_headers(response, decision).no_store()
 }
 
-/// The answer of a call that the rate limit lets through.
+/// Signs a user up once the rate limit has let the call through.
 fn sign_up(call: &Call<'_>) -> TenantResponse {
     let members = ParsedBody::parse(call.entry).map(ParsedBody::into_members).unwrap_or_default();
     if !call.tenant.public_signup {
@@ -48,22 +48,22 @@ fn sign_up(call: &Call<'_>) -> TenantResponse {
             return plain(format!("{name} is required"));
         }
     }
-    let body = ParsedBody::Object(members.only(&KEPT));
+    let body = ParsedBody::Object(members.only(&ACCEPTED));
     let Ok(members) = schema::check(&body) else {
         return bad_request("invalid_signup", "Invalid sign up");
     };
     match register(call, members) {
-        Ok(user) => TenantResponse::json(StatusCode::OK, &shown(&user, members)),
+        Ok(user) => TenantResponse::json(StatusCode::OK, &created_user(&user, members)),
         Err(error) => rejection(call, &error, members),
     }
 }
 
-/// An error that is a text alone.
+/// An error in the text-only format.
 fn plain(error: impl Into<String>) -> TenantResponse {
     TenantResponse::json(StatusCode::BAD_REQUEST, &json!({ "error": error.into() }))
 }
 
-/// An error with a code.
+/// An error in the format with a code.
 fn bad_request(code: &str, description: &str) -> TenantResponse {
     let body = json!({
         "name": "BadRequestError",
@@ -74,7 +74,7 @@ fn bad_request(code: &str, description: &str) -> TenantResponse {
     TenantResponse::json(StatusCode::BAD_REQUEST, &body)
 }
 
-/// The answer to a user that the connection refuses.
+/// The response for a user that the connection rejects.
 fn rejection(call: &Call<'_>, error: &RegisterError, members: &BodyMembers) -> TenantResponse {
     match error {
         RegisterError::Missing(name) => plain(format!(
@@ -102,7 +102,8 @@ fn rejection(call: &Call<'_>, error: &RegisterError, members: &BodyMembers) -> T
     }
 }
 
-/// The error of a password: only its name tells the kinds apart, and only weakness is explained.
+/// A password error. All kinds share one code and differ in `name`; only a weak password is
+/// explained.
 fn password_error(rejection: &PasswordRejection, password: &str) -> TenantResponse {
     let mut body = json!({
         "name": rejection.name(),
@@ -118,18 +119,18 @@ fn password_error(rejection: &PasswordRejection, password: &str) -> TenantRespon
     TenantResponse::json(StatusCode::BAD_REQUEST, &body)
 }
 
-/// What the endpoint shows of a new user: its bare id and what was sent.
-fn shown(user: &TenantUser, members: &BodyMembers) -> Map<String, Value> {
-    let mut shown = Map::new();
+/// The new user in the endpoint's format: its bare id and the members that were sent.
+fn created_user(user: &TenantUser, members: &BodyMembers) -> Map<String, Value> {
+    let mut created_user = Map::new();
     let id = user.user_id.strip_prefix("auth0|").unwrap_or(&user.user_id);
-    shown.insert("_id".to_owned(), Value::from(id));
-    shown.insert("email_verified".to_owned(), Value::from(user.email_verified));
-    shown.extend(
+    created_user.insert("_id".to_owned(), Value::from(id));
+    created_user.insert("email_verified".to_owned(), Value::from(user.email_verified));
+    created_user.extend(
         members
             .iter()
             .filter(|(name, _)| !["connection", "password"].contains(name))
             .map(|(name, value)| (name.to_owned(), value.clone())),
     );
-    shown.insert("email".to_owned(), json!(user.email));
-    shown
+    created_user.insert("email".to_owned(), json!(user.email));
+    created_user
 }

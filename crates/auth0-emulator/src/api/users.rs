@@ -1,4 +1,4 @@
-//! Reading and removing users through the Management API.
+//! Reading and deleting users through the Management API.
 
 use http::StatusCode;
 use percent_encoding::percent_decode_str;
@@ -21,14 +21,15 @@ pub(super) fn get(call: &Call<'_>) -> TenantResponse {
     }
 }
 
-/// `DELETE /api/v2/users/{id}`, which succeeds also when there is none.
+/// `DELETE /api/v2/users/{id}`, which also succeeds if the user does not exist.
 pub(super) fn delete(call: &Call<'_>) -> TenantResponse {
     let id = user_id(call);
     call.state.users.with(|users| users.remove(&id));
     TenantResponse::empty(StatusCode::NO_CONTENT)
 }
 
-/// `GET /api/v2/users-by-email`. The search is case-sensitive, and e-mails are kept in lower case.
+/// `GET /api/v2/users-by-email`. The search is case-sensitive, and e-mails are stored in lower
+/// case.
 pub(super) fn by_email(call: &Call<'_>) -> TenantResponse {
     let Some(email) = call.entry.query_value("email") else {
         return TenantResponse::error(
@@ -44,7 +45,7 @@ pub(super) fn by_email(call: &Call<'_>) -> TenantResponse {
     TenantResponse::json(StatusCode::OK, &found)
 }
 
-/// The decoded id in the call's path.
+/// The decoded user id in the call's path.
 fn user_id(call: &Call<'_>) -> String {
     let encoded = user_id_in(&call.entry.path).unwrap_or_default();
     percent_decode_str(encoded).decode_utf8_lossy().into_owned()

@@ -1,4 +1,4 @@
-//! What the tenant publishes about itself.
+//! The tenant's published metadata.
 
 use http::StatusCode;
 use serde_json::json;

@@ -1,27 +1,28 @@
-//! A gate that holds calls until a test opens it: an event where a delay would be a guess.
+//! A gate that holds calls until a test opens it. It lets a test wait for an event rather than a
+//! guessed delay.
 
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Holds the calls that come to it, by [`Fault::held`](super::Fault::held) or
-/// [`Fault::behind`](super::Fault::behind). Clones are one gate.
+/// Holds calls that have a fault from [`Fault::held`](super::Fault::held) or
+/// [`Fault::behind`](super::Fault::behind). Clones share one gate.
 #[derive(Clone)]
 pub struct Gate(Arc<watch::Sender<GateState>>);
 
-/// What a gate knows.
+/// The state of a gate.
 #[derive(Clone, Copy, Debug, Default)]
 struct GateState {
-    /// Whether calls may pass.
+    /// Set once calls may pass.
     open: bool,
-    /// How many calls came to it.
+    /// The number of calls that have reached the gate.
     arrived: u32,
-    /// How many of them the tenant is through with.
+    /// The number of those calls that the tenant has finished.
     done: u32,
 }
 
-/// A call that came to a gate; the tenant is through with it when this is dropped.
+/// A call held at a gate. Dropping it marks the call as finished.
 #[derive(Debug)]
 pub(crate) struct HeldCall(Gate);
 
@@ -31,30 +32,30 @@ impl Gate {
         Self(Arc::new(watch::Sender::default()))
     }
 
-    /// Lets every call pass, those that wait and those that are still to come.
+    /// Opens the gate for waiting and later calls.
     pub fn open(&self) {
         self.0.send_modify(|state| state.open = true);
     }
 
-    /// Waits until so many calls have come to it.
+    /// Waits until this many calls have reached the gate.
     pub async fn arrived(&self, calls: u32) {
         self.wait_until(|state| state.arrived >= calls).await;
     }
 
-    /// Waits until the tenant is through with so many calls, whether their clients are still there
-    /// or not.
+    /// Waits until the tenant has finished this many calls, even if their clients have
+    /// disconnected.
     pub async fn done(&self, calls: u32) {
         self.wait_until(|state| state.done >= calls).await;
     }
 
-    /// Notes a call.
+    /// Registers a call at the gate.
     pub(crate) fn enter(&self) -> HeldCall {
         self.0.send_modify(|state| state.arrived += 1);
         HeldCall(self.clone())
     }
 
     async fn wait_until(&self, holds: impl FnMut(&GateState) -> bool) {
-        // The sender is this gate's own, so that it cannot be gone.
+        // Cannot fail: this gate holds the sender.
         drop(self.0.subscribe().wait_for(holds).await);
     }
 }

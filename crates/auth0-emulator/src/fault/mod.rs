@@ -1,4 +1,4 @@
-//! Faults: what goes wrong with a call, scripted by a test.
+//! Faults: errors and delays that a test injects into calls.
 
 mod gate;
 mod queue;
@@ -14,75 +14,76 @@ pub use self::gate::Gate;
 pub(crate) use self::queue::FaultQueue;
 pub(crate) use self::script::FaultScript;
 
-/// What goes wrong with one call, or with several.
+/// A fault for one call or several.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// How long nothing happens at all.
+    /// The delay before anything else happens.
     pub(crate) delay: Duration,
-    /// What holds the call after that.
+    /// The gate that holds the call after the delay.
     pub(crate) gate: Option<Gate>,
-    /// Whether and when the tenant does what it is asked.
+    /// The point at which the tenant performs the operation, if at all.
     pub(crate) act: ActTiming,
-    /// What the client gets to see.
+    /// The effect that the client sees.
     pub(crate) effect: FaultEffect,
-    /// For how many calls more; `None` is without end.
+    /// The number of calls left; `None` if unlimited.
     pub(crate) times: Option<u32>,
 }
 
-/// Whether and when the tenant does what it is asked.
+/// The point at which the tenant performs the operation, if at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ActTiming {
-    /// Not at all.
+    /// Never.
     Never,
-    /// Before it answers.
+    /// Before responding.
     BeforeResponse,
-    /// So long after, whether the client is still there or not.
+    /// After this delay, even if the client has disconnected.
     Later(Duration),
 }
 
-/// What the client gets to see.
+/// The effect of a fault as the client sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum FaultEffect {
-    /// The answer there is; for a call that is not acted on, nothing, as with [`FaultEffect::Hang`].
+    /// The normal response. If the operation is not performed, there is none, as with
+    /// [`FaultEffect::Hang`].
     Normal,
-    /// This answer instead.
+    /// This response instead.
     Canned(StatusCode, HeaderMap, Bytes),
-    /// Half the usual body under the length of the whole, and then the end of the connection.
+    /// Half of the normal body, with the full `Content-Length`; then the connection ends.
     Truncated,
-    /// The usual body, so many bytes at a time with a pause after each.
+    /// The normal body, this many bytes at a time with a pause after each.
     Slow(usize, Duration),
-    /// Nothing, on an open connection.
+    /// No response; the connection stays open.
     Hang,
-    /// Nothing, and the connection is closed.
+    /// No response; the connection is closed.
     Close,
-    /// Nothing, and the connection is reset.
+    /// No response; the connection is reset.
     Reset,
-    /// `GOAWAY` with this error code, naming no stream as processed. A close on HTTP/1.1.
+    /// `GOAWAY` with this error code, naming no stream as processed. On HTTP/1.1, a close.
     GoAway(u32),
-    /// `RST_STREAM` with this error code. A close on HTTP/1.1.
+    /// `RST_STREAM` with this error code. On HTTP/1.1, a close.
     StreamReset(u32),
-    /// The connection stays open and says nothing any more, not even to a ping.
+    /// The connection stays open but sends nothing more, not even a ping reply.
     BlackHole,
 }
 
-/// The h2 error code of a connection that ends in order (RFC 9113, section 7).
+/// The h2 error code of an orderly shutdown (RFC 9113, section 7).
 const NO_ERROR: u32 = 0;
-/// The h2 error code of a stream that the server could not carry through.
+/// The h2 error code of an internal error (RFC 9113, section 7).
 const INTERNAL_ERROR: u32 = 2;
 
 impl Fault {
-    /// A fault for the next call that is not acted on.
+    /// A fault for the next call, which is not performed.
     fn without_acting(effect: FaultEffect) -> Self {
         Self { delay: Duration::ZERO, gate: None, act: ActTiming::Never, effect, times: Some(1) }
     }
 
-    /// This answer, without doing what was asked. An unknown status becomes 500.
+    /// Responds with this status, without performing the operation. An invalid status becomes 500.
     pub fn answer(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self::without_acting(FaultEffect::Canned(status, HeaderMap::new(), Bytes::new()))
     }
 
-    /// A page of HTML with this status, as the network in front of the tenant sends it.
+    /// Responds with an HTML page and this status, like the network in front of the tenant.
     pub fn html(status: u16) -> Self {
         Self::answer(status)
             .header("content-type", "text/html; charset=UTF-8")
@@ -93,104 +94,105 @@ impl Fault {
             ))
     }
 
-    /// The usual answer, that much later.
+    /// Sends the normal response after a delay.
     pub fn delay(by: Duration) -> Self {
         Self { act: ActTiming::BeforeResponse, ..Self::without_acting(FaultEffect::Normal) }
             .delayed(by)
     }
 
-    /// The usual answer, once the gate is open.
+    /// Sends the normal response once the gate is open.
     pub fn held(gate: &Gate) -> Self {
         Self::delay(Duration::ZERO).behind(gate)
     }
 
-    /// No answer on an open connection, without doing what was asked.
+    /// Never responds, and does not perform the operation. The connection stays open.
     pub fn hang() -> Self {
         Self::without_acting(FaultEffect::Hang)
     }
 
-    /// No answer on an open connection, after doing what was asked.
+    /// Never responds, but performs the operation. The connection stays open.
     pub fn hang_after_acting() -> Self {
         Self::hang().after_acting()
     }
 
-    /// The connection is closed, without doing what was asked.
+    /// Closes the connection, without performing the operation.
     pub fn close() -> Self {
         Self::without_acting(FaultEffect::Close)
     }
 
-    /// The connection is closed, after doing what was asked.
+    /// Closes the connection after performing the operation.
     pub fn close_after_acting() -> Self {
         Self::close().after_acting()
     }
 
-    /// The connection is reset, without doing what was asked.
+    /// Resets the connection, without performing the operation.
     pub fn reset() -> Self {
         Self::without_acting(FaultEffect::Reset)
     }
 
-    /// The connection is reset, after doing what was asked.
+    /// Resets the connection after performing the operation.
     pub fn reset_after_acting() -> Self {
         Self::reset().after_acting()
     }
 
-    /// What was asked is done that much later, whether the client is still there or not; it gets
-    /// no answer on an open connection. Followed by [`Fault::closing`], the connection is closed.
+    /// Performs the operation after a delay, even if the client has disconnected. The client gets
+    /// no response on an open connection. Combined with [`Fault::closing`], the connection is
+    /// closed at once.
     pub fn act_later(after: Duration) -> Self {
         Self { act: ActTiming::Later(after), ..Self::without_acting(FaultEffect::Hang) }
     }
 
-    /// The usual answer, cut in half under the length of the whole.
+    /// Sends half of the normal body, with the full `Content-Length`.
     pub fn truncated() -> Self {
         Self::without_acting(FaultEffect::Truncated).after_acting()
     }
 
-    /// The usual answer, so many bytes at a time with a pause after each.
+    /// Sends the normal response, this many bytes at a time with a pause after each.
     pub fn slow(bytes: usize, pause: Duration) -> Self {
         Self::without_acting(FaultEffect::Slow(bytes.max(1), pause)).after_acting()
     }
 
-    /// `GOAWAY` before the call is processed; the connection ends.
+    /// Sends `GOAWAY` before the call is processed, and ends the connection.
     pub fn goaway() -> Self {
         Self::without_acting(FaultEffect::GoAway(NO_ERROR))
     }
 
-    /// `RST_STREAM` for the call; the connection goes on.
+    /// Sends `RST_STREAM` for the call. The connection stays usable.
     pub fn stream_reset() -> Self {
         Self::without_acting(FaultEffect::StreamReset(INTERNAL_ERROR))
     }
 
-    /// The connection says nothing any more, to this call and any other, not even to a ping.
+    /// Silences the connection: it answers neither this call nor any other, nor pings.
     pub fn black_hole() -> Self {
         Self::without_acting(FaultEffect::BlackHole)
     }
 
-    /// The same, after doing what was asked.
+    /// Performs the operation before the fault takes effect.
     #[must_use]
     pub fn after_acting(self) -> Self {
         Self { act: ActTiming::BeforeResponse, ..self }
     }
 
-    /// The same, that much later; what is done is done later as well.
+    /// Delays the fault, and with it the operation.
     #[must_use]
     pub fn delayed(self, by: Duration) -> Self {
         Self { delay: by, ..self }
     }
 
-    /// The same, once the gate is open; what is done is done then as well, whether the client is
-    /// still there or not.
+    /// Holds the call until the gate is open. The operation is then performed even if the client
+    /// has disconnected.
     #[must_use]
     pub fn behind(self, gate: &Gate) -> Self {
         Self { gate: Some(gate.clone()), ..self }
     }
 
-    /// The same, but the connection is closed at once.
+    /// Closes the connection at once.
     #[must_use]
     pub fn closing(self) -> Self {
         Self { effect: FaultEffect::Close, ..self }
     }
 
-    /// The same with another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
+    /// Sets another h2 error code, for [`Fault::goaway`] and [`Fault::stream_reset`].
     #[must_use]
     pub fn code(mut self, code: u32) -> Self {
         if let FaultEffect::GoAway(known) | FaultEffect::StreamReset(known) = &mut self.effect {
@@ -199,7 +201,7 @@ impl Fault {
         self
     }
 
-    /// The same with this body, for [`Fault::answer`]. It is JSON unless a header says otherwise.
+    /// Sets the body, for [`Fault::answer`]. It is JSON unless a header says otherwise.
     #[must_use]
     pub fn body(mut self, text: impl Into<Bytes>) -> Self {
         if let FaultEffect::Canned(_, headers, body) = &mut self.effect {
@@ -210,7 +212,7 @@ impl Fault {
         self
     }
 
-    /// The same with this header, for [`Fault::answer`]. One that is no valid header is left out.
+    /// Sets a header, for [`Fault::answer`]. An invalid header is ignored.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         if let FaultEffect::Canned(_, headers, _) = &mut self.effect
@@ -221,13 +223,13 @@ impl Fault {
         self
     }
 
-    /// The same for the next `calls` calls.
+    /// Applies the fault to the next `calls` calls.
     #[must_use]
     pub fn times(self, calls: u32) -> Self {
         Self { times: Some(calls), ..self }
     }
 
-    /// The same for every call until the faults are cleared.
+    /// Applies the fault to every call until the faults are cleared.
     #[must_use]
     pub fn always(self) -> Self {
         Self { times: None, ..self }

@@ -1,4 +1,4 @@
-//! The faults that wait for their calls, and who chooses one for a call that none waits for.
+//! The queued faults, and the function that chooses a fault if none is queued for a call.
 
 use std::sync::Arc;
 
@@ -7,35 +7,35 @@ use crate::journal::JournalEntry;
 use crate::locked::Locked;
 use crate::route::Route;
 
-/// Decides what goes wrong with a call.
+/// Chooses the fault for a call, if any.
 type FaultChooser = Arc<dyn Fn(&JournalEntry) -> Option<Fault> + Send + Sync>;
 
 /// The faults of one emulator.
 #[derive(Debug)]
 pub(crate) struct FaultQueue {
-    /// Those that wait, oldest first.
+    /// The queued faults, oldest first.
     waiting: Locked<Vec<(Route, Fault)>>,
-    /// Asked when none waits.
+    /// Called if no queued fault matches.
     choose: Locked<Option<FaultChooser>>,
 }
 
 impl FaultQueue {
-    /// No faults.
+    /// An empty queue.
     pub(crate) fn new() -> Self {
         Self { waiting: Locked::new(Vec::new()), choose: Locked::new(None) }
     }
 
-    /// Adds a fault after those there are.
+    /// Appends a fault.
     pub(crate) fn add(&self, route: Route, fault: Fault) {
         self.waiting.with(|faults| faults.push((route, fault)));
     }
 
-    /// Lets calls that no fault waits for go wrong as `choose` says.
+    /// Sets the function that chooses a fault for calls that no queued fault matches.
     pub(crate) fn set_chooser(&self, choose: FaultChooser) {
         self.choose.with(|chooser| *chooser = Some(choose));
     }
 
-    /// The fault for a call: one that waits, else one that is chosen for it.
+    /// The fault for a call: a queued one, or else a chosen one.
     pub(crate) fn fault_for(&self, call: &JournalEntry) -> Option<Fault> {
         self.take(call.route()).or_else(|| {
             let choose = self.choose.with(|choose| choose.clone())?;
@@ -43,7 +43,7 @@ impl FaultQueue {
         })
     }
 
-    /// The fault for a call on `route`: the oldest that covers it and has a call left.
+    /// Takes the oldest queued fault that covers `route` and has a call left.
     fn take(&self, route: Route) -> Option<Fault> {
         self.waiting.with(|faults| {
             let index =
@@ -58,12 +58,12 @@ impl FaultQueue {
         })
     }
 
-    /// How many faults wait.
+    /// The number of queued faults.
     pub(crate) fn len(&self) -> usize {
         self.waiting.with(|faults| faults.len())
     }
 
-    /// Forgets every fault, and who chooses.
+    /// Removes every queued fault and the function that chooses faults.
     pub(crate) fn clear(&self) {
         self.waiting.with(Vec::clear);
         self.choose.with(|choose| *choose = None);
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_come_in_order_and_as_often_as_they_say() {
+    fn faults_apply_in_order_and_as_many_times_as_set() {
         let faults = FaultQueue::new();
         faults.add(Route::CreateUser, Fault::hang().times(2));
         faults.add(Route::CreateUser, Fault::close());
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn no_times_is_no_fault() {
+    fn a_fault_with_zero_times_never_applies() {
         let faults = FaultQueue::new();
         faults.add(Route::Any, Fault::hang().times(0));
         assert!(faults.take(Route::Token).is_none());

@@ -12,37 +12,37 @@ use crate::route::Route;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FaultScript {
-    /// The calls it is for.
+    /// The operations it applies to.
     route: Route,
-    /// What goes wrong.
+    /// The kind of fault.
     kind: FaultKind,
-    /// For how many calls; one if left out.
+    /// The number of calls; 1 if absent.
     times: Option<RepeatCount>,
-    /// Whether the tenant does what it is asked first.
+    /// Performs the operation before the fault takes effect.
     after_acting: Option<bool>,
-    /// How long nothing happens at all.
+    /// The delay before anything else happens.
     delay_ms: Option<u64>,
-    /// For `act_later`: how long after.
+    /// For `act_later`: the delay until the operation is performed.
     after_ms: Option<u64>,
-    /// For `act_later`: whether the connection is closed at once.
+    /// For `act_later`: closes the connection at once.
     #[serde(default)]
     closing: bool,
     /// For `answer` and `html`: the status.
     status: Option<u16>,
-    /// For `answer` and `html`: headers.
+    /// For `answer` and `html`: the headers.
     #[serde(default)]
     headers: BTreeMap<String, String>,
     /// For `answer` and `html`: the body.
     body: Option<String>,
-    /// For `slow`: how many bytes at a time.
+    /// For `slow`: the number of bytes per write.
     bytes: Option<usize>,
-    /// For `slow`: how long it pauses after them.
+    /// For `slow`: the pause after each write.
     pause_ms: Option<u64>,
     /// For `goaway` and `stream_reset`: the h2 error code.
     code: Option<u32>,
 }
 
-/// What goes wrong, by the names of [`Fault`]'s constructors.
+/// The kinds of fault, named after [`Fault`]'s constructors.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum FaultKind {
@@ -72,13 +72,13 @@ enum FaultKind {
     BlackHole,
 }
 
-/// For how many calls.
+/// The number of calls.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", untagged)]
 enum RepeatCount {
-    /// So many.
+    /// A fixed number.
     Number(u32),
-    /// Every one.
+    /// Every call.
     Word(AlwaysWord),
 }
 
@@ -91,7 +91,7 @@ enum AlwaysWord {
 }
 
 impl FaultScript {
-    /// The calls and the fault it describes.
+    /// Returns the route and the fault that the script describes.
     pub(crate) fn into_fault(self) -> (Route, Fault) {
         let ms = |given: Option<u64>| Duration::from_millis(given.unwrap_or_default());
         let mut fault = match self.kind {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn json_says_what_the_library_says() {
+    fn a_json_script_equals_the_library_call() {
         assert_eq!(
             read(
                 r#"{"route":"create_user","kind":"answer","status":503,"body":"x","times":3,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_member_is_refused() {
+    fn an_unknown_member_is_rejected() {
         let json = r#"{"route":"token","kind":"hang","time":3}"#;
         assert!(serde_json::from_str::<FaultScript>(json).is_err());
     }

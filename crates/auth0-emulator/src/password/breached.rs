@@ -1,8 +1,8 @@
-//! Passwords known from breaches: the ones the settings list.
+//! Breached passwords: those listed in the settings.
 
 use crate::tenant::Tenant;
 
-/// Whether `password` is on the tenant's list.
+/// Returns true if `password` is on the tenant's list.
 pub(crate) fn rejects(tenant: &Tenant, password: &str) -> bool {
     tenant.breached_passwords.iter().any(|known| known == password)
 }

@@ -1,22 +1,22 @@
-//! Common passwords: a short list of the emulator's own, and the tenant's words.
+//! Common passwords: a short built-in list, and the tenant's own words.
 
 use serde::{Deserialize, Serialize};
 
-/// The words of the built-in list, one a line. The tenant's has ten thousand; a test needs few.
+/// The built-in list, one word a line. The tenant's has ten thousand words; a test needs few.
 const COMMON: &str = include_str!("common.txt");
 
 /// The dictionary setting of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DictionaryOptions {
-    /// Whether the dictionary is on.
+    /// Turns the check on.
     pub active: bool,
-    /// Words beside the built-in ones; the tenant allows 200.
+    /// Words in addition to the built-in ones. The tenant allows 200.
     pub custom: Vec<String>,
 }
 
 impl DictionaryOptions {
-    /// Whether `password` is, as a whole and in any case, one of the words.
+    /// Returns true if `password` as a whole, ignoring case, is one of the words.
     pub(super) fn rejects(&self, password: &str) -> bool {
         if !self.active {
             return false;
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_count_as_a_whole_and_in_any_case() {
+    fn words_match_as_a_whole_and_ignore_case() {
         let dictionary = DictionaryOptions { active: true, custom: vec!["Acme2026!".to_owned()] };
         assert!(dictionary.rejects("PassWord1"));
         assert!(dictionary.rejects("ACME2026!"));
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn an_inactive_dictionary_refuses_nothing() {
+    fn an_inactive_dictionary_rejects_nothing() {
         assert!(!DictionaryOptions::default().rejects("password"));
     }
 

@@ -1,11 +1,11 @@
-//! A policy in words, as the public sign-up endpoint explains it.
+//! Explanations of a password policy, as returned by the public sign-up.
 
 use serde_json::{Value, json};
 
 use super::rules::{CharacterSet, PasswordRule};
 
 impl CharacterSet {
-    /// The kind's words and code.
+    /// The character set's description and code.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Lower => ("lower case letters (a-z)", "lowerCase"),
@@ -17,18 +17,18 @@ impl CharacterSet {
 }
 
 impl PasswordRule {
-    /// The rule's sentence with `%d` and `%s` for its numbers, its code, and those numbers.
+    /// The rule's message with `%d` and `%s` placeholders, its code, and the placeholders' values.
     fn words(&self) -> (&'static str, &'static str, Vec<Value>) {
         match self {
             Self::Length(1) => ("Non-empty password required", "nonEmpty", vec![]),
-            Self::Length(least) => {
-                ("At least %d characters in length", "lengthAtLeast", vec![json!(least)])
+            Self::Length(min) => {
+                ("At least %d characters in length", "lengthAtLeast", vec![json!(min)])
             }
             Self::Contains(_) => ("Should contain:", "shouldContain", vec![]),
-            Self::ContainsAtLeast(least, sets) => (
+            Self::ContainsAtLeast(min, sets) => (
                 "Contain at least %d of the following %d types of characters:",
                 "containsAtLeast",
-                vec![json!(least), json!(sets.len())],
+                vec![json!(min), json!(sets.len())],
             ),
             Self::IdenticalChars => (
                 "No more than %d identical characters in a row (e.g., \"%s\" not allowed)",
@@ -40,13 +40,13 @@ impl PasswordRule {
                 "sequentialChars",
                 vec![json!(2), json!("abc")],
             ),
-            Self::MaxBytes(most) => {
-                ("Maximum password length exceeded", "maxLength", vec![json!(most)])
+            Self::MaxBytes(max) => {
+                ("Maximum password length exceeded", "maxLength", vec![json!(max)])
             }
         }
     }
 
-    /// The kinds the rule lists.
+    /// The character sets that the rule lists.
     fn sets(&self) -> &[CharacterSet] {
         match self {
             Self::Contains(sets) | Self::ContainsAtLeast(_, sets) => sets,
@@ -56,7 +56,7 @@ impl PasswordRule {
         }
     }
 
-    /// The rule as an object that says whether `password` keeps it.
+    /// The rule as a JSON object that says whether `password` satisfies it.
     fn described(&self, password: &str) -> Value {
         let (message, code, format) = self.words();
         let mut object = json!({ "message": message, "code": code });
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fair_policy_in_markdown() {
+    fn the_fair_policy_is_listed_in_markdown() {
         let rules = [
             PasswordRule::Length(8),
             PasswordRule::Contains(vec![
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_says_which_of_its_items_hold() {
+    fn a_rule_reports_which_items_are_satisfied() {
         let rules =
             [PasswordRule::ContainsAtLeast(2, vec![CharacterSet::Lower, CharacterSet::Digits])];
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Whether the connection takes a password, and why not.
+//! The connection's password checks.
 
 mod breached;
 mod dictionary;
@@ -21,21 +21,21 @@ pub(crate) use self::stored_password::StoredPassword;
 
 use crate::tenant::Tenant;
 
-/// Why a password is refused.
+/// Reason a password is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PasswordRejection {
-    /// The policy's rules, at least one of which it does not keep.
+    /// At least one of the policy's rules is not satisfied. Holds all of them.
     Weak(Vec<PasswordRule>),
     /// It is a common word.
     Common,
-    /// It contains something about the person.
+    /// It contains personal information.
     Personal,
-    /// It is known from a breach.
+    /// It is known from a data breach.
     Breached,
 }
 
 impl PasswordRejection {
-    /// The error's name, as both APIs write it.
+    /// The error name, the same in both APIs.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Weak(_) => "PasswordStrengthError",
@@ -45,7 +45,7 @@ impl PasswordRejection {
         }
     }
 
-    /// The error's text.
+    /// The error message.
     pub(crate) fn text(&self) -> &'static str {
         match self {
             Self::Weak(_) => "Password is too weak",
@@ -56,11 +56,11 @@ impl PasswordRejection {
     }
 }
 
-/// Checks `password` for the person that `profile` describes, as the tenant's connection does.
+/// Checks `password` for the user described by `profile`, as the tenant's connection does.
 ///
 /// # Errors
 ///
-/// The first of the connection's checks that fails.
+/// Returns the first failing check of the connection.
 pub(crate) fn check(
     tenant: &Tenant,
     password: &str,

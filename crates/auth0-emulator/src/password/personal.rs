@@ -1,11 +1,11 @@
-//! Whether a password contains something about its owner.
+//! The check for personal information in a password.
 
 use serde_json::{Map, Value};
 
 use super::policy::ProfileDataOptions;
 use crate::tenant::Tenant;
 
-/// The members the legacy check looks at. Given and family name are not among them.
+/// The members that the legacy check compares. Given and family name are not among them.
 const LEGACY_FIELDS: [&str; 7] = [
     "name",
     "username",
@@ -16,7 +16,7 @@ const LEGACY_FIELDS: [&str; 7] = [
     "email",
 ];
 
-/// Whether the tenant refuses `password` for the person of `profile`.
+/// Returns true if `password` contains personal information from `profile`.
 pub(super) fn rejects(tenant: &Tenant, password: &str, profile: &Map<String, Value>) -> bool {
     let own = match &tenant.password_options {
         Some(options) => options.profile_data.clone(),
@@ -28,7 +28,7 @@ pub(super) fn rejects(tenant: &Tenant, password: &str, profile: &Map<String, Val
     let lower = password.to_lowercase();
     let contains = |field: &str| {
         value_of(profile, field).is_some_and(|value| {
-            // Of an e-mail only the part before the sign counts.
+            // Of an e-mail only the local part counts.
             let part = match field {
                 "email" => value.rsplit_once('@').map_or(value, |(local, _)| local),
                 _ => value,
@@ -43,7 +43,7 @@ pub(super) fn rejects(tenant: &Tenant, password: &str, profile: &Map<String, Val
     }
 }
 
-/// The text at a dotted path of the profile.
+/// The string at a dotted path of the profile.
 fn value_of<'a>(profile: &'a Map<String, Value>, path: &str) -> Option<&'a str> {
     let mut steps = path.split('.');
     let first = profile.get(steps.next()?)?;
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_legacy_check_knows_the_local_part_nickname_and_metadata() {
+    fn the_legacy_check_compares_local_part_nickname_and_metadata() {
         let tenant = Tenant { no_personal_info: true, ..Tenant::default() };
         for (password, refused) in [
             ("xADA.L9", true),
@@ -80,12 +80,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_off_unless_switched_on() {
+    fn the_check_is_off_by_default() {
         assert!(!rejects(&Tenant::default(), "ada.l", &profile()));
     }
 
     #[test]
-    fn a_flexible_policy_names_its_own_members() {
+    fn a_flexible_policy_selects_its_own_members() {
         let profile_data =
             ProfileDataOptions { active: true, blocked_fields: vec!["given_name".to_owned()] };
         let options = PasswordOptions { profile_data, ..PasswordOptions::default() };

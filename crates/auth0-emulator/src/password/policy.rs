@@ -1,4 +1,4 @@
-//! The five presets and the flexible policies, as npm `auth0-password-policies` builds them.
+//! The five presets and the flexible policies, as in npm `auth0-password-policies`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,31 +6,31 @@ use super::dictionary::DictionaryOptions;
 use super::rules::{CharacterSet, PasswordRule};
 use crate::tenant::Tenant;
 
-/// The kinds in the order the presets name them.
+/// All character sets, in the order used by the presets.
 const ALL_SETS: [CharacterSet; 4] =
     [CharacterSet::Lower, CharacterSet::Upper, CharacterSet::Digits, CharacterSet::Special];
-/// How many bytes of a password the tenant's hash function reads.
+/// The number of bytes of a password that the tenant's hash function reads.
 const HASHED_BYTES: usize = 72;
 
-/// A preset.
+/// A preset password policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyPreset {
-    /// Not empty.
+    /// At least one character.
     None,
-    /// Six characters.
+    /// At least six characters.
     Low,
-    /// Eight characters, with lower case, upper case and digits.
+    /// At least eight characters, with lower case, upper case and digits.
     Fair,
-    /// Eight characters of three of the four kinds.
+    /// At least eight characters of three of the four types.
     #[default]
     Good,
-    /// Ten characters of three of the four kinds, and none more than twice in a row.
+    /// At least ten characters of three of the four types, and none more than twice in a row.
     Excellent,
 }
 
 impl PolicyPreset {
-    /// The name Lock and the connections API know it by.
+    /// The preset's name in Lock and the connections API.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -41,9 +41,9 @@ impl PolicyPreset {
         }
     }
 
-    /// Its rules, with another least length if one is set.
+    /// The preset's rules, with `min_length` in place of its own minimum if given.
     fn rules(self, min_length: Option<usize>) -> Vec<PasswordRule> {
-        let length = |usual| PasswordRule::Length(min_length.unwrap_or(usual));
+        let length = |default| PasswordRule::Length(min_length.unwrap_or(default));
         let three_of_four = || PasswordRule::ContainsAtLeast(3, ALL_SETS.to_vec());
         match self {
             Self::None => vec![length(1)],
@@ -68,33 +68,33 @@ impl PolicyPreset {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PasswordOptions {
-    /// What the password is made of.
+    /// Rules for length and characters.
     pub complexity: ComplexityOptions,
-    /// Common passwords.
+    /// The check for common passwords.
     pub dictionary: DictionaryOptions,
-    /// Personal information.
+    /// The check for personal information.
     pub profile_data: ProfileDataOptions,
 }
 
-/// What a password of a flexible policy is made of.
+/// The rules for length and characters of a flexible policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ComplexityOptions {
-    /// The least length, 1 to 72.
+    /// The minimum length, 1 to 72.
     pub min_length: Option<usize>,
-    /// The kinds of character it needs.
+    /// The required character types.
     pub character_types: Vec<CharacterKind>,
-    /// How many of them.
+    /// The number of types required.
     pub character_type_rule: CharacterKindRule,
-    /// Whether a character may stand more than twice in a row.
+    /// Allows a character more than twice in a row.
     pub identical_characters: Switch,
-    /// Whether more than two may follow one another.
+    /// Allows more than two sequential characters.
     pub sequential_characters: Switch,
-    /// What happens beyond 72 bytes.
+    /// The treatment of passwords over 72 bytes.
     pub max_length_exceeded: MaxLengthExceeded,
 }
 
-/// A kind of character, in the words of the settings.
+/// A character type, as named in the settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CharacterKind {
@@ -104,55 +104,55 @@ pub enum CharacterKind {
     Uppercase,
     /// `0` to `9`.
     Number,
-    /// A space or a mark of ASCII.
+    /// A space or ASCII punctuation.
     Special,
 }
 
-/// How many of the kinds a password needs.
+/// The number of character types a password needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CharacterKindRule {
-    /// All that are listed.
+    /// All listed types.
     #[default]
     All,
-    /// Three of the four.
+    /// Three of the four types.
     ThreeOfFour,
 }
 
-/// Whether something may be in a password.
+/// Allows or blocks a property of a password.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Switch {
-    /// It may.
+    /// Allowed.
     #[default]
     Allow,
-    /// It may not.
+    /// Blocked.
     Block,
 }
 
-/// What happens to a password of more than 72 bytes.
+/// The treatment of a password over 72 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MaxLengthExceeded {
-    /// It is cut.
+    /// It is truncated.
     #[default]
     Truncate,
-    /// It is refused.
+    /// It is rejected.
     Error,
 }
 
-/// Which members of the profile may not be in a password.
+/// The profile members that a password must not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProfileDataOptions {
-    /// Whether the check is on.
+    /// Turns the check on.
     pub active: bool,
-    /// The members, at most twelve; those of the legacy check if there are none.
+    /// The members, at most twelve. If empty, those of the legacy check.
     pub blocked_fields: Vec<String>,
 }
 
 impl ComplexityOptions {
-    /// Its rules, in the order the tenant explains them.
+    /// The rules, in the order in which the tenant explains them.
     fn rules(&self) -> Vec<PasswordRule> {
         let mut rules = Vec::new();
         rules.extend(self.min_length.map(PasswordRule::Length));
@@ -176,7 +176,7 @@ impl ComplexityOptions {
 }
 
 impl CharacterKind {
-    /// The characters of the kind.
+    /// The character set of the type.
     fn set(self) -> CharacterSet {
         match self {
             Self::Lowercase => CharacterSet::Lower,
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn each_preset_draws_its_own_line() {
+    fn each_preset_accepts_and_rejects_as_documented() {
         for (policy, password, accepted) in [
             (PolicyPreset::None, "a", true),
             (PolicyPreset::Low, "aaaaa", false),
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_least_length_replaces_the_presets_own() {
+    fn a_minimum_length_overrides_the_presets() {
         let tenant = Tenant { policy: PolicyPreset::Low, min_length: Some(3), ..Tenant::default() };
         assert!(accepts(&tenant, "abc") && !accepts(&tenant, "ab"));
     }

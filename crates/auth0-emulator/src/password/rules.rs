@@ -1,9 +1,9 @@
-//! The rules a policy is made of, as npm `password-sheriff` checks them.
+//! Password rules, as checked by npm `password-sheriff`.
 
-/// The longest run that the rules about runs let pass.
+/// The longest run that the two run rules allow.
 const LONGEST_RUN: usize = 2;
 
-/// A kind of character.
+/// A set of characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CharacterSet {
     /// `a` to `z`.
@@ -12,12 +12,12 @@ pub(crate) enum CharacterSet {
     Upper,
     /// `0` to `9`.
     Digits,
-    /// A space, or one of the 32 marks of ASCII.
+    /// A space, or one of the 32 ASCII punctuation characters.
     Special,
 }
 
 impl CharacterSet {
-    /// Whether `password` has a character of this kind.
+    /// Returns true if `password` contains a character of this set.
     pub(super) fn is_in(self, password: &str) -> bool {
         password.chars().any(|c| match self {
             Self::Lower => c.is_ascii_lowercase(),
@@ -28,43 +28,43 @@ impl CharacterSet {
     }
 }
 
-/// One rule.
+/// A rule of a password policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PasswordRule {
-    /// At least so many UTF-16 units.
+    /// A minimum number of UTF-16 units.
     Length(usize),
-    /// A character of each kind.
+    /// A character of each set.
     Contains(Vec<CharacterSet>),
-    /// Characters of at least so many of these kinds.
+    /// Characters of at least this many of the sets.
     ContainsAtLeast(usize, Vec<CharacterSet>),
     /// No character more than twice in a row.
     IdenticalChars,
-    /// No more than two letters or digits in a row that follow one another.
+    /// No more than two sequential letters or digits.
     SequentialChars,
-    /// At most so many bytes.
+    /// A maximum number of bytes.
     MaxBytes(usize),
 }
 
 impl PasswordRule {
-    /// Whether `password` keeps the rule.
+    /// Returns true if `password` satisfies the rule.
     pub(crate) fn holds(&self, password: &str) -> bool {
         if password.is_empty() {
             return false;
         }
         match self {
-            Self::Length(least) => password.encode_utf16().count() >= *least,
+            Self::Length(min) => password.encode_utf16().count() >= *min,
             Self::Contains(sets) => sets.iter().all(|set| set.is_in(password)),
-            Self::ContainsAtLeast(least, sets) => {
-                sets.iter().filter(|set| set.is_in(password)).count() >= *least
+            Self::ContainsAtLeast(min, sets) => {
+                sets.iter().filter(|set| set.is_in(password)).count() >= *min
             }
             Self::IdenticalChars => longest_repeat(password) <= LONGEST_RUN,
             Self::SequentialChars => longest_sequence(password) <= LONGEST_RUN,
-            Self::MaxBytes(most) => password.len() <= *most,
+            Self::MaxBytes(max) => password.len() <= *max,
         }
     }
 }
 
-/// How often a UTF-16 unit stands in a row, at most.
+/// The length of the longest run of one UTF-16 unit.
 fn longest_repeat(password: &str) -> usize {
     let mut longest = 0;
     let mut run = 0;
@@ -77,7 +77,7 @@ fn longest_repeat(password: &str) -> usize {
     longest
 }
 
-/// How many letters or digits follow one another, up or down, at most.
+/// The length of the longest ascending or descending sequence of letters or digits.
 fn longest_sequence(password: &str) -> usize {
     let mut longest = 0;
     let mut run = 0;
@@ -103,7 +103,7 @@ fn longest_sequence(password: &str) -> usize {
     longest
 }
 
-/// Whether a UTF-16 unit is a letter or a digit of ASCII.
+/// Returns true if a UTF-16 unit is an ASCII letter or digit.
 fn is_alphanumeric(unit: u16) -> bool {
     u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_alphanumeric())
 }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ascii_counts_as_a_kind() {
+    fn only_ascii_characters_count_in_a_set() {
         assert!(
             !CharacterSet::Upper.is_in("Ä")
                 && !CharacterSet::Lower.is_in("ä")
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn a_third_in_a_row_breaks_the_rule() {
+    fn a_third_identical_character_breaks_the_rule() {
         assert!(PasswordRule::IdenticalChars.holds("aabbaa"));
         assert!(!PasswordRule::IdenticalChars.holds("baaab"));
     }
 
     #[test]
-    fn sequences_run_up_and_down_and_turn() {
+    fn sequences_ascend_descend_and_turn() {
         for (password, allowed) in [
             ("ab1", true),
             ("abc", false),
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_length_is_in_bytes() {
+    fn the_maximum_length_is_in_bytes() {
         assert!(PasswordRule::MaxBytes(72).holds(&"ä".repeat(36)));
         assert!(!PasswordRule::MaxBytes(72).holds(&"ä".repeat(37)));
     }

@@ -1,16 +1,16 @@
-//! A stored password, which shows itself to nobody.
+//! A stored password, which is never printed.
 
 use std::fmt;
 
-/// How many bytes the tenant's hash function looks at.
+/// The number of bytes that the tenant's hash function reads.
 const HASHED_BYTES: usize = 72;
 
-/// A password as the store keeps it: cut where the tenant's hash function stops reading.
+/// A password truncated to the part that the tenant's hash function reads.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct StoredPassword(Vec<u8>);
 
 impl StoredPassword {
-    /// Keeps the part of `password` that counts.
+    /// Stores the significant part of `password`.
     pub(crate) fn new(password: &str) -> Self {
         Self(password.bytes().take(HASHED_BYTES).collect())
     }
@@ -27,14 +27,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_after_72_bytes_does_not_count() {
+    fn bytes_after_the_72nd_are_ignored() {
         let long = "x".repeat(72);
         assert_eq!(StoredPassword::new(&long), StoredPassword::new(&format!("{long}y")));
         assert_ne!(StoredPassword::new(&long), StoredPassword::new(long.get(1..).unwrap()));
     }
 
     #[test]
-    fn it_does_not_print() {
+    fn debug_output_hides_the_password() {
         assert!(!format!("{:?}", StoredPassword::new("hunter2")).contains("hunter2"));
     }
 }

@@ -2,19 +2,19 @@
 
 use super::host::{is_fqdn, is_js_space};
 
-/// The longest local part, in bytes.
+/// The maximum length of the local part, in bytes.
 const LOCAL_BYTES: usize = 64;
-/// The longest domain, in bytes.
+/// The maximum length of the domain, in bytes.
 const DOMAIN_BYTES: usize = 254;
 
-/// Whether the tenant takes `text` for an e-mail address.
+/// Returns true if the tenant accepts `text` as an e-mail address.
 pub(super) fn is_email(text: &str) -> bool {
     let (local, domain) = text.rsplit_once('@').unwrap_or(("", text));
     if local.len() > LOCAL_BYTES || domain.len() > DOMAIN_BYTES || !is_fqdn(domain) {
         return false;
     }
     match local.strip_prefix('"') {
-        // The validator cuts the last character off without looking whether it is the quote.
+        // The validator removes the last character without checking that it is a quote.
         Some(rest) => {
             let mut inner = rest.chars();
             inner.next_back();
@@ -24,12 +24,12 @@ pub(super) fn is_email(text: &str) -> bool {
     }
 }
 
-/// Whether a local part may have the character without quotes.
+/// Returns true if an unquoted local part may contain the character.
 fn is_atom(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8(c)
 }
 
-/// Whether the text between two quotes is what a quoted local part may have.
+/// Returns true if `inner` is valid between the quotes of a local part.
 fn is_quoted(mut inner: std::str::Chars<'_>) -> bool {
     while let Some(c) = inner.next() {
         let passes = match c {
@@ -46,8 +46,7 @@ fn is_quoted(mut inner: std::str::Chars<'_>) -> bool {
     true
 }
 
-/// Whether the character is one of those beyond ASCII that a local part may have: the first plane,
-/// less a few blocks.
+/// Returns true for the non-ASCII characters of a local part: the first plane, less a few blocks.
 fn is_utf8(c: char) -> bool {
     matches!(
         c,
@@ -60,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_where_the_validator_draws_it() {
+    fn emails_are_accepted_as_by_the_validator() {
         for (text, passes) in [
             ("a@b.co", true),
             ("a+tag@b.co", true),
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_local_part_has_64_bytes() {
+    fn the_local_part_has_at_most_64_bytes() {
         assert!(is_email(&format!("{}@b.co", "a".repeat(64))));
         assert!(!is_email(&format!("{}@b.co", "a".repeat(65))));
         assert!(!is_email(&format!("{}@b.co", "ü".repeat(33))));

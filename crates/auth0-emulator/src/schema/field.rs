@@ -4,37 +4,37 @@ use serde_json::Value;
 
 use super::{email, kind, uri};
 
-/// One member.
+/// One member of the body.
 #[derive(Debug)]
 pub(super) struct SchemaField {
     /// Its name.
     pub(super) name: &'static str,
-    /// Its description, without the last full stop.
+    /// Its description, without the final full stop.
     pub(super) description: &'static str,
-    /// What its value must be.
+    /// The rule for its value.
     rule: FieldRule,
 }
 
-/// What a value must be.
+/// The rule for a value.
 #[derive(Debug)]
 enum FieldRule {
-    /// Text of so many code points.
+    /// A string with a minimum and maximum of code points.
     Text(usize, usize),
     /// An e-mail address.
     Email,
     /// A phone number.
     Phone,
-    /// An address of a page or picture.
+    /// The URL of a page or picture.
     Uri,
-    /// Text of at most 255 code points without white space.
+    /// A string of at most 255 code points without white space.
     Id,
-    /// `true` or `false`.
+    /// A boolean.
     Flag,
-    /// An object with any members.
+    /// An object with arbitrary members.
     Object,
 }
 
-/// Every member the schema knows.
+/// Every member in the schema.
 pub(super) const FIELDS: &[SchemaField] = &[
     field("email", FieldRule::Email, "The user's email"),
     field(
@@ -97,18 +97,18 @@ pub(super) const FIELDS: &[SchemaField] = &[
     ),
 ];
 
-/// A field; a function only to keep the table readable.
+/// Builds a field. A function, only to keep the table readable.
 const fn field(name: &'static str, rule: FieldRule, description: &'static str) -> SchemaField {
     SchemaField { name, description, rule }
 }
 
 impl SchemaField {
-    /// Whether the value is a switch.
+    /// Returns true if the value is a boolean.
     pub(super) fn is_flag(&self) -> bool {
         matches!(self.rule, FieldRule::Flag)
     }
 
-    /// What is wrong with `value`, without the frame of the message.
+    /// The errors in `value`, without the surrounding message.
     pub(super) fn errors(&self, value: &Value) -> Vec<String> {
         let expected = match self.rule {
             FieldRule::Flag => "boolean",
@@ -123,7 +123,7 @@ impl SchemaField {
             return Vec::new();
         };
         match self.rule {
-            FieldRule::Text(least, most) => length_error(text, least, most).into_iter().collect(),
+            FieldRule::Text(min, max) => length_error(text, min, max).into_iter().collect(),
             FieldRule::Email => format_error(text, "email", email::is_email(text)),
             FieldRule::Uri => format_error(text, "strict-uri", uri::is_url(text)),
             FieldRule::Phone => pattern_error(text, r"^\+[0-9]{1,15}$", is_phone(text)),
@@ -138,34 +138,34 @@ impl SchemaField {
     }
 }
 
-/// The error of a text that is too short or too long. Its length is judged in code points and told
-/// in UTF-16 units: the validator does both.
-fn length_error(text: &str, least: usize, most: usize) -> Option<String> {
+/// The error for a string that is too short or too long. The length is compared in code points and
+/// reported in UTF-16 units, as the validator does.
+fn length_error(text: &str, min: usize, max: usize) -> Option<String> {
     let units = text.encode_utf16().count();
     match text.chars().count() {
-        points if points < least => {
-            Some(format!("String is too short ({units} chars), minimum {least}"))
+        points if points < min => {
+            Some(format!("String is too short ({units} chars), minimum {min}"))
         }
-        points if points > most => {
-            Some(format!("String is too long ({units} chars), maximum {most}"))
+        points if points > max => {
+            Some(format!("String is too long ({units} chars), maximum {max}"))
         }
         _ => None,
     }
 }
 
-/// The error of a text that is not of a format.
+/// The error for a string that does not have the format.
 fn format_error(text: &str, format: &str, passes: bool) -> Vec<String> {
     let error = || format!("Object didn't pass validation for format {format}: {text}");
     if passes { Vec::new() } else { vec![error()] }
 }
 
-/// The error of a text that does not match a pattern.
+/// The error for a string that does not match the pattern.
 fn pattern_error(text: &str, pattern: &str, passes: bool) -> Vec<String> {
     let error = || format!("String does not match pattern {pattern}: {text}");
     if passes { Vec::new() } else { vec![error()] }
 }
 
-/// Whether `text` is a plus sign and one to fifteen digits.
+/// Returns true if `text` is a plus sign and one to fifteen digits.
 fn is_phone(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn length_is_judged_in_code_points_and_told_in_utf16() {
+    fn length_is_checked_in_code_points_and_reported_in_utf16_units() {
         assert!(errors("given_name", &json!("😀".repeat(150))).is_empty());
         assert_eq!(
             errors("given_name", &json!("😀".repeat(151))),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_may_be_wrong_twice() {
+    fn a_user_id_can_have_two_errors() {
         let id = "a b".repeat(100);
         assert_eq!(
             errors("user_id", &json!(id)),
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_are_named_as_javascript_sees_them() {
+    fn types_have_their_javascript_names() {
         assert_eq!(errors("name", &json!(1.0)), ["Expected type string but found type integer"]);
         assert_eq!(errors("name", &json!(1.5)), ["Expected type string but found type number"]);
         assert_eq!(

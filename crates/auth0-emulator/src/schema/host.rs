@@ -1,8 +1,8 @@
-//! Host names and IP addresses as npm `validator` 10 (the one under `z-schema` 3.25) sees them.
+//! Host names and IP addresses as defined by npm `validator` 10, which `z-schema` 3.25 uses.
 
 use std::net::Ipv6Addr;
 
-/// Whether `text` is a dotted host name with a top-level domain.
+/// Returns true if `text` is a dotted host name with a top-level domain.
 pub(super) fn is_fqdn(text: &str) -> bool {
     let labels: Vec<&str> = text.split('.').collect();
     if labels.iter().any(|label| label.encode_utf16().count() > 63) {
@@ -16,7 +16,7 @@ pub(super) fn is_fqdn(text: &str) -> bool {
     }
 }
 
-/// Whether `text` can be the last part of a host name.
+/// Returns true if `text` can be the last label of a host name.
 fn is_tld(text: &str) -> bool {
     let letters = text.encode_utf16().count() >= 2
         && text.chars().all(|c| c.is_ascii_alphabetic() || is_wide(c));
@@ -27,7 +27,7 @@ fn is_tld(text: &str) -> bool {
     (letters || punycode) && !text.chars().any(is_tld_space)
 }
 
-/// Whether `text` can be another part of a host name.
+/// Returns true if `text` can be another label of a host name.
 fn is_label(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || is_wide(c))
@@ -36,14 +36,15 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether the validator's class `\u00a1-\uffff` has the character. Beyond that plane JavaScript
-/// sees two units of the class.
+/// Returns true if the validator's class `\u00a1-\uffff` contains the character. JavaScript sees
+/// characters beyond that plane as two units of the class.
 fn is_wide(c: char) -> bool {
     c >= '\u{a1}'
 }
 
-/// Whether a top-level domain may not have the character. The validator's class for it was meant
-/// for one character beyond the first plane and has the halves of its pair instead.
+/// Returns true for characters forbidden in a top-level domain. The validator's class was meant to
+/// contain one character beyond the first plane, and contains the two halves of its surrogate pair
+/// instead.
 fn is_tld_space(c: char) -> bool {
     let mut units = [0; 2];
     is_js_space(c)
@@ -51,7 +52,7 @@ fn is_tld_space(c: char) -> bool {
         || c.encode_utf16(&mut units).iter().any(|unit| matches!(unit, 0xDB40 | 0xDC20))
 }
 
-/// Whether JavaScript's `\s` has the character.
+/// Returns true if JavaScript's `\s` matches the character.
 pub(super) fn is_js_space(c: char) -> bool {
     matches!(
         c,
@@ -69,12 +70,12 @@ pub(super) fn is_js_space(c: char) -> bool {
     )
 }
 
-/// Whether `text` is an IPv4 or IPv6 address.
+/// Returns true if `text` is an IPv4 or IPv6 address.
 pub(super) fn is_ip(text: &str) -> bool {
     is_ipv4(text) || is_ipv6(text)
 }
 
-/// Whether `text` is four numbers up to 255; unlike std's, they may begin with zeros.
+/// Returns true if `text` is four numbers up to 255. Unlike in std, leading zeros are allowed.
 fn is_ipv4(text: &str) -> bool {
     let is_part = |part: &str| {
         (1..=3).contains(&part.len())
@@ -84,7 +85,7 @@ fn is_ipv4(text: &str) -> bool {
     text.split('.').count() == 4 && text.split('.').all(is_part)
 }
 
-/// Whether `text` is an IPv6 address.
+/// Returns true if `text` is an IPv6 address.
 pub(super) fn is_ipv6(text: &str) -> bool {
     text.parse::<Ipv6Addr>().is_ok()
 }
@@ -94,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_need_a_top_level_domain_of_two_letters() {
+    fn host_names_need_a_top_level_domain_of_two_letters() {
         for (text, passes) in [
             ("example.com", true),
             ("bücher.de", true),
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_may_begin_with_zeros() {
+    fn ipv4_addresses_may_have_leading_zeros() {
         assert!(is_ip("01.2.3.4") && is_ip("::ffff:1.2.3.4"));
         assert!(!is_ip("1.2.3.256") && !is_ip("1.2.3") && !is_ip("1.2.3.0004"));
     }

@@ -1,14 +1,14 @@
-//! What the validator calls the kinds of JSON values.
+//! The validator's names for JSON types.
 
 use serde_json::Value;
 
-/// The name of the kind of `value`.
+/// The type name of `value`.
 pub(super) fn name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
         Value::Number(number) => {
-            // JavaScript has one type of number, so 1.0 is an integer.
+            // JavaScript has one number type, so 1.0 is an integer.
             let whole = number.as_f64().is_none_or(|number| number.fract() == 0.0);
             if whole { "integer" } else { "number" }
         }

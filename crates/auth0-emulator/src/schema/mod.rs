@@ -1,4 +1,4 @@
-//! The check of a create-user body against Auth0's OpenAPI document, in the grammar of its
+//! Validates a create-user body against Auth0's OpenAPI document. The errors are those of its
 //! validator (npm `z-schema`, worded by npm `z-schema-errors`).
 
 mod email;
@@ -12,16 +12,16 @@ use serde_json::Value;
 use self::field::{FIELDS, SchemaField};
 use crate::body::{BodyMembers, ParsedBody};
 
-/// The words before each error.
+/// The prefix of each error.
 const CONTEXT: &str = "Payload validation error:";
-/// The words between two errors.
+/// The separator between two errors.
 const SEPARATOR: &str = " (also) ";
 
-/// Checks the body of a create-user call.
+/// Validates the body of a create-user call.
 ///
 /// # Errors
 ///
-/// One message with all that is wrong with it.
+/// Returns one message with every error.
 pub(crate) fn check(body: &ParsedBody) -> Result<&BodyMembers, String> {
     let errors = match body {
         ParsedBody::Object(members) => errors_of(members),
@@ -36,13 +36,13 @@ pub(crate) fn check(body: &ParsedBody) -> Result<&BodyMembers, String> {
     }
 }
 
-/// The message for a member that the connection needs.
+/// The message for a required member that is missing.
 pub(crate) fn missing(name: &str) -> String {
     about_body(&format!("Missing required property: {name}"))
 }
 
-/// Everything wrong with the members, each error once. The validator names what is missing, then
-/// what is unknown in the body's order, and then walks the members from the last to the first.
+/// Every error in the members, each once. The validator first reports missing members, then unknown
+/// ones in the body's order, and then checks the members from the last to the first.
 fn errors_of(members: &BodyMembers) -> Vec<String> {
     let mut errors = Vec::new();
     if members.get("connection").is_none() {
@@ -65,7 +65,7 @@ fn errors_of(members: &BodyMembers) -> Vec<String> {
     once
 }
 
-/// The field of that name.
+/// The schema field with this name.
 fn field(name: &str) -> Option<&'static SchemaField> {
     FIELDS.iter().find(|field| field.name == name)
 }
@@ -80,7 +80,8 @@ fn about_field(field: &SchemaField, error: &str) -> String {
     format!("{CONTEXT} '{error}' on property {} ({}).", field.name, field.description)
 }
 
-/// Turns the words `true` and `false` of a form into the switches a schema of switches asks for.
+/// Converts `true` and `false` in a form to booleans, for members that the schema defines as
+/// boolean.
 pub(crate) fn with_switches(members: BodyMembers) -> BodyMembers {
     members.map(|name, value| {
         match (field(name).is_some_and(SchemaField::is_flag), value.as_str()) {
@@ -100,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_body_with_a_connection_alone_passes() {
+    fn a_body_with_only_a_connection_is_valid() {
         assert_eq!(message(r#"{"connection":"c"}"#), "");
     }
 
     #[test]
-    fn seven_blanks_give_seven_errors_from_the_last_to_the_first() {
+    fn seven_empty_members_give_seven_errors_in_reverse_order() {
         let blank = r#"{"connection":"c","phone_number":"","given_name":"","family_name":"",
             "name":"","nickname":"","picture":"","username":""}"#;
         let short = |property: &str, description: &str| {
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_then_unknown_in_order_then_the_rest_from_the_last() {
+    fn errors_list_missing_then_unknown_then_invalid_members_in_reverse() {
         assert_eq!(
             message(r#"{"b":1,"email":"x","a":2,"nickname":null}"#),
             "Payload validation error: 'Missing required property: connection'. (also) \
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_object_is_named_by_its_kind() {
+    fn a_non_object_body_is_reported_by_its_type() {
         for (json, kind) in [
             ("[]", "array"),
             ("null", "null"),

@@ -2,10 +2,10 @@
 
 use super::host::{is_fqdn, is_ip, is_ipv6, is_js_space};
 
-/// The first length, in UTF-16 units, that is too long.
+/// The shortest length that is too long, in UTF-16 units.
 const TOO_LONG: usize = 2083;
 
-/// Whether the tenant takes `text` for an address. It need not have a scheme.
+/// Returns true if the tenant accepts `text` as a URL. The scheme is optional.
 pub(super) fn is_url(text: &str) -> bool {
     if text.is_empty()
         || text.encode_utf16().count() >= TOO_LONG
@@ -35,7 +35,7 @@ pub(super) fn is_url(text: &str) -> bool {
     is_host_and_port(host)
 }
 
-/// Whether `text` is a host with or without a port.
+/// Returns true if `text` is a host with an optional port.
 fn is_host_and_port(text: &str) -> bool {
     if let Some((address, after)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         let port = match after {
@@ -54,10 +54,10 @@ fn is_host_and_port(text: &str) -> bool {
     port.is_none_or(is_port) && (is_ip(host) || is_fqdn(host))
 }
 
-/// Whether `text` is a port number.
+/// Returns true if `text` is a port number.
 fn is_port(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    // Leading zeros are no matter to JavaScript.
+    // JavaScript ignores leading zeros.
     let number = text.trim_start_matches('0').parse::<u16>().unwrap_or_default();
     digits && number > 0
 }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_where_the_validator_draws_it() {
+    fn urls_are_accepted_as_by_the_validator() {
         for (text, passes) in [
             ("https://example.com/p.png", true),
             ("HTTP://example.com", true),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_address_has_2082_characters() {
+    fn a_url_has_at_most_2082_characters() {
         let address = |length: usize| format!("https://b.co/{}", "a".repeat(length - 13));
         assert!(is_url(&address(2082)));
         assert!(!is_url(&address(2083)));

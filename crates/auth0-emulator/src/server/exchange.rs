@@ -1,6 +1,6 @@
-//! One call from its arrival to what the client is to see, with whatever fault waits for it.
+//! Runs one call from its arrival to its delivery, with any fault that applies.
 //!
-//! It runs in a task of its own: the tenant goes on with a call whose client has gone.
+//! Each call has its own task, so the tenant finishes a call whose client has disconnected.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,31 +16,31 @@ use crate::route::Route;
 use crate::state::{Call, EmulatorState};
 use crate::tasks::Tasks;
 
-/// What the client is to see.
+/// The response or failure that the client sees.
 #[derive(Debug)]
 pub(super) enum Delivery {
-    /// An answer.
+    /// A complete response.
     Complete(TenantResponse),
-    /// Half an answer.
+    /// Half of a response.
     Truncated(TenantResponse),
-    /// An answer, so many bytes at a time with a pause after each.
+    /// A response, this many bytes at a time with a pause after each.
     Slow(TenantResponse, usize, Duration),
-    /// Nothing.
+    /// No response.
     Hang,
-    /// The end of the connection.
+    /// A closed connection.
     Close,
-    /// The end of the connection, by reset.
+    /// A reset connection.
     Reset,
     /// `GOAWAY` with this code.
     GoAway(u32),
     /// `RST_STREAM` with this code.
     StreamReset(u32),
-    /// Silence, on the whole connection.
+    /// A silent connection.
     BlackHole,
 }
 
 impl Delivery {
-    /// The status the client sees, if it sees one.
+    /// The status the client sees, if any.
     pub(super) fn status(&self) -> Option<u16> {
         match self {
             Self::Complete(response) | Self::Truncated(response) | Self::Slow(response, ..) => {
@@ -50,7 +50,7 @@ impl Delivery {
         }
     }
 
-    /// The answer the client sees, whole or in part, if it sees one.
+    /// The full or partial response the client sees, if any.
     fn response_mut(&mut self) -> Option<&mut TenantResponse> {
         match self {
             Self::Complete(response) | Self::Truncated(response) | Self::Slow(response, ..) => {
@@ -61,27 +61,27 @@ impl Delivery {
     }
 }
 
-/// A call that has arrived.
+/// A call that has been received.
 #[derive(Debug)]
 pub(super) struct ReceivedCall {
-    /// The emulator.
+    /// The emulator's state.
     pub(super) state: Arc<EmulatorState>,
-    /// Its tasks.
+    /// The emulator's tasks.
     pub(super) tasks: Tasks,
     /// The request.
     pub(super) entry: JournalEntry,
-    /// The address that was asked.
+    /// The base URL of the request.
     pub(super) base: String,
 }
 
 impl ReceivedCall {
-    /// Goes through with the call.
+    /// Runs the call.
     pub(super) async fn delivery(self) -> Delivery {
         let state = Arc::clone(&self.state);
         let date = || HeaderValue::from_str(&state.clock.http_date()).ok();
         let mut delivery = self.undated_delivery().await;
         if let (Some(response), Some(date)) = (delivery.response_mut(), date()) {
-            // By the tenant's clock, unless a fault gave the answer a date of its own.
+            // The date is the tenant's clock's, unless a fault set another.
             response.headers.entry(DATE).or_insert(date);
         }
         delivery
@@ -90,7 +90,7 @@ impl ReceivedCall {
     async fn undated_delivery(self) -> Delivery {
         let route = self.entry.route();
         let fault = self.state.faults.fault_for(&self.entry);
-        // A limiter counts a call when it arrives, not when it is done.
+        // A rate limiter counts a call when it arrives, not when it is finished.
         let decision = self.is_rate_limited(fault.as_ref()).then(|| self.call(None).take_permit());
         let mut wait = self.state.latency_rng.delay(self.state.tenant().latency, route);
         let Some(Fault { delay, gate, act, effect, .. }) = fault else {
@@ -119,14 +119,15 @@ impl ReceivedCall {
         delivery(effect, response)
     }
 
-    /// Whether the call takes a permit of the rate limit: one that is never acted on takes none.
+    /// Returns true if the call takes a permit from the rate limit. A call that is never performed
+    /// takes none.
     fn is_rate_limited(&self, fault: Option<&Fault>) -> bool {
         let route = self.entry.route();
         let limited = route.is_management() || matches!(route, Route::Token | Route::Signup);
         limited && fault.is_none_or(|fault| !matches!(fault.act, ActTiming::Never))
     }
 
-    /// Does what is asked.
+    /// Performs the operation.
     fn act(&self, decision: Option<RateDecision>) -> TenantResponse {
         api::respond(&self.call(decision))
     }
@@ -142,14 +143,15 @@ impl ReceivedCall {
     }
 }
 
-/// Waits, unless there is nothing to wait for.
+/// Sleeps, unless `time` is zero.
 async fn pause(time: Duration) {
     if !time.is_zero() {
         tokio::time::sleep(time).await;
     }
 }
 
-/// What the client sees of `response`, the answer there is if the call was acted on.
+/// Combines the fault's effect with the operation's response, which is `None` if it was not
+/// performed.
 fn delivery(effect: FaultEffect, response: Option<TenantResponse>) -> Delivery {
     match (effect, response) {
         (FaultEffect::Normal, Some(response)) => Delivery::Complete(response),

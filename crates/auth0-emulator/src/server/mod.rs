@@ -1,4 +1,4 @@
-//! The listeners: they accept connections and speak HTTP/1.1 or h2 on them.
+//! The listeners, which accept connections and serve HTTP/1.1 or h2 on them.
 
 mod exchange;
 mod response_body;
@@ -21,17 +21,17 @@ use self::wire::{Stream, Wire, WireControl};
 use crate::state::EmulatorState;
 use crate::tasks::Tasks;
 
-/// How long a listener that cannot accept waits before it tries again.
+/// Delay before a listener retries after a failed accept.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
-/// What the connections of one listener have in common.
+/// Serves the connections of one listener.
 #[derive(Clone)]
 pub(crate) struct PortServer {
-    /// The emulator.
+    /// The emulator's state.
     pub(crate) state: Arc<EmulatorState>,
-    /// Its tasks.
+    /// The emulator's tasks.
     pub(crate) tasks: Tasks,
-    /// Set if the listener speaks TLS.
+    /// Set if the listener serves TLS.
     pub(crate) tls: Option<TlsAcceptor>,
 }
 
@@ -52,7 +52,7 @@ impl PortServer {
     /// Serves one connection until it ends.
     async fn connection(self, tcp: TcpStream) {
         let number = self.state.next_connection();
-        // A failure only means that small answers may wait for each other.
+        // If this fails, small responses may only be delayed (Nagle's algorithm).
         drop(tcp.set_nodelay(true));
         let secure = self.tls.is_some();
         let stream = match &self.tls {
@@ -74,7 +74,7 @@ impl PortServer {
         let service = service_fn(move |request| connection.clone().serve(request));
         let served =
             auto::Builder::new(self.tasks).serve_connection(TokioIo::new(wire), service).await;
-        // A connection that ends badly is the client's affair, or the fault that was asked for.
+        // Connection errors are ignored: the client caused them, or an injected fault did.
         drop(served);
     }
 }

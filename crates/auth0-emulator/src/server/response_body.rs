@@ -1,4 +1,4 @@
-//! Bodies on their way out: whole, cut short, or slow.
+//! Response bodies: complete, truncated, or slow.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,42 +16,42 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::response::TenantResponse;
 
-/// The body of an answer.
+/// The body of a response.
 pub(super) enum ResponseBody {
-    /// All of it at once.
+    /// The complete body.
     Complete(Full<Bytes>),
-    /// So much of it, and then the end of the connection.
+    /// Part of the body, then the end of the connection.
     Truncated(TruncatedBody),
-    /// So many bytes at a time, with a pause after each.
+    /// A few bytes at a time, with a pause after each write.
     Slow {
-        /// What is still to come.
+        /// The bytes not sent yet.
         rest: Bytes,
-        /// How many bytes at a time.
-        at_once: usize,
-        /// How long the pause is.
+        /// The number of bytes per write.
+        chunk_size: usize,
+        /// The pause after each write.
         pause: Duration,
-        /// The end of the present pause.
+        /// The end of the current pause.
         timer: Pin<Box<Sleep>>,
     },
 }
 
-/// How far a body that is cut short has come.
+/// The progress of a truncated body.
 pub(super) enum TruncatedBody {
-    /// This is still to be sent.
+    /// These bytes are still to be sent.
     Part(Bytes),
-    /// It is on its way.
+    /// The bytes have been handed to hyper.
     Sent,
-    /// There is nothing but the end.
+    /// Only the error is left.
     End,
 }
 
-/// What a body that is cut short ends with.
+/// The error that ends a truncated body.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TruncatedOnPurpose;
 
 impl fmt::Display for TruncatedOnPurpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cut short on purpose")
+        f.write_str("body truncated by an injected fault")
     }
 }
 
@@ -63,33 +63,33 @@ impl From<Infallible> for TruncatedOnPurpose {
     }
 }
 
-/// An answer in full.
+/// A complete response.
 pub(super) fn complete(response: TenantResponse) -> Response<ResponseBody> {
     with_body(response, |body| ResponseBody::Complete(Full::new(body)))
 }
 
-/// An answer of which half the body comes, under the length of the whole.
+/// A response with half the body and the full `Content-Length`.
 pub(super) fn truncated(response: TenantResponse) -> Response<ResponseBody> {
     with_body(response, |body| {
         ResponseBody::Truncated(TruncatedBody::Part(body.slice(..body.len() / 2)))
     })
 }
 
-/// An answer whose body takes its time.
+/// A response with a slow body.
 pub(super) fn slow(
     response: TenantResponse,
-    at_once: usize,
+    chunk_size: usize,
     pause: Duration,
 ) -> Response<ResponseBody> {
     with_body(response, |rest| ResponseBody::Slow {
         rest,
-        at_once,
+        chunk_size,
         pause,
         timer: Box::pin(sleep_until(Instant::now())),
     })
 }
 
-/// The response of `response` with a body made by `send`.
+/// Builds the HTTP response, with the body that `send` makes.
 fn with_body(
     response: TenantResponse,
     send: impl FnOnce(Bytes) -> ResponseBody,
@@ -122,20 +122,20 @@ impl Body for ResponseBody {
                     Poll::Ready(Some(Ok(Frame::data(part))))
                 }
                 TruncatedBody::Sent => {
-                    // hyper throws away what it has not flushed when a body fails, and flushes
-                    // when a body lets it wait.
+                    // hyper discards unflushed bytes when a body fails, and flushes them when a
+                    // body returns pending.
                     context.waker().wake_by_ref();
                     Poll::Pending
                 }
                 TruncatedBody::End => Poll::Ready(Some(Err(TruncatedOnPurpose))),
             },
-            Self::Slow { rest, at_once, pause, timer } => {
+            Self::Slow { rest, chunk_size, pause, timer } => {
                 if rest.is_empty() {
                     return Poll::Ready(None);
                 }
                 std::task::ready!(timer.as_mut().poll(context));
                 timer.as_mut().reset(Instant::now() + *pause);
-                let part = rest.split_to(rest.len().min(*at_once));
+                let part = rest.split_to(rest.len().min(*chunk_size));
                 Poll::Ready(Some(Ok(Frame::data(part))))
             }
         }
@@ -152,7 +152,7 @@ impl Body for ResponseBody {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Complete(body) => body.size_hint(),
-            // The header has the length; the body must not be found out before it ends.
+            // The header has the length. The size hint must not reveal that the body is shorter.
             Self::Truncated(_) | Self::Slow { .. } => SizeHint::default(),
         }
     }

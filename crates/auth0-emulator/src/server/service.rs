@@ -1,4 +1,4 @@
-//! The requests of one connection: read, written down, handed on, and answered or not.
+//! The requests of one connection: read, recorded in the journal, run, and delivered.
 
 use std::fmt;
 use std::future::pending;
@@ -13,38 +13,38 @@ use hyper::body::Incoming;
 use super::exchange::{Delivery, ReceivedCall};
 use super::response_body::{self, ResponseBody};
 use super::wire::WireControl;
-use crate::api::LARGEST_BODY;
+use crate::api::MAX_BODY_BYTES;
 use crate::clock::TenantClock;
 use crate::control;
 use crate::journal::JournalEntry;
 use crate::state::EmulatorState;
 use crate::tasks::Tasks;
 
-/// The header with the tenant's own name for a request: here its number in the journal.
+/// The header with the tenant's own request id. The emulator sends the number in its journal.
 const REQUEST_ID: &str = "ot-baggage-auth0-request-id";
 
-/// One connection, as its requests see it.
+/// Serves the requests of one connection.
 #[derive(Clone)]
 pub(super) struct ConnectionHandler {
-    /// The emulator.
+    /// The emulator's state.
     pub(super) state: Arc<EmulatorState>,
-    /// Its tasks.
+    /// The emulator's tasks.
     pub(super) tasks: Tasks,
-    /// What may break the connection.
+    /// Breaks the connection on purpose.
     pub(super) control: Arc<WireControl>,
     /// The connection's number.
     pub(super) number: u64,
-    /// Whether it is under TLS.
+    /// Set if the connection uses TLS.
     pub(super) secure: bool,
 }
 
-/// Why a request gets no answer. On h2 the reason becomes that of the stream's reset.
+/// Ends a request without a response. On h2 it holds the reason of the stream reset.
 #[derive(Debug)]
 pub(super) struct NoResponse(Option<h2::Error>);
 
 impl fmt::Display for NoResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("left unanswered on purpose")
+        f.write_str("request left without a response by an injected fault")
     }
 }
 
@@ -76,7 +76,7 @@ impl ConnectionHandler {
         }
         let call =
             ReceivedCall { state: Arc::clone(&self.state), tasks: self.tasks.clone(), entry, base };
-        // Without an outcome the emulator is stopping, and the connection with it.
+        // The task was cancelled: the emulator is stopping and closes the connection.
         let delivery = match self.tasks.spawn(call.delivery()).await {
             Ok(Some(delivery)) => delivery,
             Ok(None) | Err(_) => Delivery::Close,
@@ -92,8 +92,8 @@ impl ConnectionHandler {
         Ok(response)
     }
 
-    /// Reads a request: the entry for the journal, the address that was asked, and whether all of
-    /// it came.
+    /// Reads a request. Returns its journal entry, its base URL, and whether it was received
+    /// completely.
     async fn receive(&self, request: Request<Incoming>) -> (JournalEntry, String, bool) {
         let at = TenantClock::machine().into();
         let (head, body) = request.into_parts();
@@ -118,7 +118,7 @@ impl ConnectionHandler {
         (entry, base, complete)
     }
 
-    /// Shows the client the outcome, or what there is instead of one.
+    /// Sends the response, or breaks the connection instead.
     async fn deliver(
         &self,
         delivery: Delivery,
@@ -142,13 +142,13 @@ impl ConnectionHandler {
                 self.control.close()
             }
         }
-        // Whatever is to happen to the connection happens on its own task; no answer may come
-        // before it.
+        // The connection's own task carries out the close or reset; no response may be sent before
+        // that.
         pending().await
     }
 }
 
-/// The bytes of a body, at most one more than the tenant reads, and whether it came to its end.
+/// The bytes of a body, at most one more than the tenant accepts, and whether it was complete.
 async fn read(mut body: Incoming) -> (Bytes, bool) {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -156,7 +156,7 @@ async fn read(mut body: Incoming) -> (Bytes, bool) {
             return (bytes.freeze(), false);
         };
         if let Ok(data) = frame.into_data() {
-            let room = LARGEST_BODY + 1 - bytes.len();
+            let room = MAX_BODY_BYTES + 1 - bytes.len();
             bytes.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
         }
     }

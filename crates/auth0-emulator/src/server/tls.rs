@@ -1,4 +1,4 @@
-//! The emulator's own certificate authority, made at the start and known to nobody else.
+//! The emulator's own certificate authority, generated at start and trusted by no system.
 
 use std::io;
 use std::net::IpAddr;
@@ -10,28 +10,28 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::TlsAcceptor;
 
-/// A certificate for this machine's own names, and the authority that vouches for it.
+/// A certificate for this machine's names, and the CA that signed it.
 #[derive(Clone)]
 pub(crate) struct TlsIdentity {
-    /// The authority's certificate in PEM.
+    /// The CA certificate in PEM.
     pub(crate) ca_pem: String,
     /// Accepts connections with the certificate.
     pub(crate) acceptor: TlsAcceptor,
 }
 
 impl TlsIdentity {
-    /// Makes an authority and a certificate for the loopback names and `host`.
+    /// Generates a CA and a certificate for the loopback names and `host`.
     ///
     /// # Errors
     ///
-    /// When the machine cannot make keys.
+    /// Returns an error if the keys cannot be generated.
     pub(crate) fn generate(host: IpAddr) -> io::Result<Self> {
         let (ca_pem, config) = generate_config(host).map_err(io::Error::other)?;
         Ok(Self { ca_pem, acceptor: TlsAcceptor::from(Arc::new(config)) })
     }
 }
 
-/// The authority's PEM and the settings of a server it vouches for.
+/// The CA's PEM, and a server configuration with a certificate signed by it.
 fn generate_config(
     host: IpAddr,
 ) -> Result<(String, ServerConfig), Box<dyn std::error::Error + Send + Sync>> {
@@ -49,7 +49,7 @@ fn generate_config(
     }
     let mut leaf = CertificateParams::new(names)?;
     leaf.distinguished_name.push(DnType::CommonName, "localhost");
-    // Python's TLS refuses a certificate that does not name its issuer's key.
+    // Python's TLS rejects a certificate without an authority key identifier.
     leaf.use_authority_key_identifier_extension = true;
     let certificate = leaf.signed_by(&key, &Issuer::new(ca, ca_key))?;
 

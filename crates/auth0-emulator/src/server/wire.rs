@@ -11,31 +11,31 @@ use tokio_rustls::server::TlsStream;
 
 use crate::locked::Locked;
 
-/// What a connection runs on.
+/// The underlying stream.
 pub(super) enum Stream {
-    /// TCP alone.
+    /// Plain TCP.
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// What is wrong with a connection.
+/// The state of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum WireMode {
-    /// Nothing.
+    /// Working normally.
     #[default]
     Open,
-    /// It is to be closed.
+    /// To be closed.
     Closed,
-    /// It is to be reset.
+    /// To be reset.
     Reset,
-    /// It stays open and says nothing any more.
+    /// Open, but sending nothing more.
     Silent,
-    /// These bytes are the last it says.
+    /// To be closed after sending these bytes.
     FinalBytes(Vec<u8>),
 }
 
-/// Breaks a connection from a task that is not its own.
+/// Breaks a connection from another task.
 #[derive(Debug)]
 pub(super) struct WireControl(Locked<(WireMode, Option<Waker>)>);
 
@@ -69,7 +69,7 @@ impl WireControl {
         self.set(WireMode::FinalBytes(frame));
     }
 
-    /// Changes the mode and wakes the connection to see it.
+    /// Changes the mode and wakes the connection.
     fn set(&self, mode: WireMode) {
         let waker = self.0.with(|(current, waker)| {
             *current = mode;
@@ -80,7 +80,7 @@ impl WireControl {
         }
     }
 
-    /// The present mode; `context` is woken when it changes.
+    /// The current mode. `context` is woken when it changes.
     fn mode(&self, context: &Context<'_>) -> WireMode {
         self.0.with(|(mode, waker)| {
             if waker.as_ref().is_none_or(|current| !current.will_wake(context.waker())) {
@@ -91,11 +91,11 @@ impl WireControl {
     }
 }
 
-/// A connection under a [`WireControl`].
+/// A connection that a [`WireControl`] can break.
 pub(super) struct Wire {
     /// The connection.
     stream: Stream,
-    /// What may break it.
+    /// Breaks the connection.
     control: Arc<WireControl>,
 }
 
@@ -105,7 +105,7 @@ impl Wire {
         Self { stream, control }
     }
 
-    /// The connection's stream, whichever it is.
+    /// The underlying stream as a trait object.
     fn stream(&mut self) -> Pin<&mut dyn Duplex> {
         match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream),
@@ -113,7 +113,7 @@ impl Wire {
         }
     }
 
-    /// Does what a broken connection does instead of what HTTP asks of it; `None` if it is whole.
+    /// Does what the current mode asks for. Returns `None` if the connection works normally.
     fn broken(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
         match self.control.mode(context) {
             WireMode::Open => None,
@@ -125,7 +125,7 @@ impl Wire {
         }
     }
 
-    /// Writes the last words and ends the connection.
+    /// Writes the final bytes and shuts the connection down.
     fn write_last(&mut self, bytes: &[u8], context: &mut Context<'_>) -> Poll<io::Error> {
         let mut bytes = bytes;
         while !bytes.is_empty() {
@@ -142,7 +142,7 @@ impl Wire {
             }
         }
         self.control.0.with(|(mode, _)| *mode = WireMode::FinalBytes(Vec::new()));
-        // The client must be able to read the words, so the end is an orderly one.
+        // An orderly shutdown, so that the client can read the final bytes.
         drop(ready!(self.stream().poll_shutdown(context)));
         self.control.0.with(|(mode, _)| *mode = WireMode::Closed);
         Poll::Ready(io::ErrorKind::ConnectionAborted.into())
@@ -200,7 +200,7 @@ impl Drop for Wire {
                 Stream::Plain(tcp) => tcp,
                 Stream::Tls(stream) => stream.get_ref().0,
             };
-            // With no time to linger the kernel ends the connection by RST rather than FIN.
+            // With zero linger the kernel sends RST rather than FIN.
             drop(tcp.set_zero_linger());
         }
     }

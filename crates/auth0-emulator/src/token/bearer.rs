@@ -1,4 +1,4 @@
-//! Whether the Management API takes the token of a call.
+//! Access-token validation of the Management API.
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
@@ -9,25 +9,25 @@ use super::keys;
 use crate::response::TenantResponse;
 use crate::state::Call;
 
-/// Why a call is not let in.
+/// Reason a call is not authorized.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BearerError {
-    /// It has no `Authorization` header.
+    /// There is no `Authorization` header.
     Missing,
-    /// The header holds no token at all.
+    /// The header contains no JWT.
     Malformed,
-    /// The token is not the tenant's.
+    /// The token was not signed by the tenant.
     Signature,
-    /// The token's time is over.
+    /// The token has expired.
     Expired,
-    /// The token is the tenant's, but revoked or meant for something else.
+    /// The token is the tenant's, but revoked or issued for another audience or issuer.
     Invalid,
-    /// The token does not have the scope.
+    /// The token lacks this scope.
     Scope(&'static str),
 }
 
 impl BearerError {
-    /// The answer that says so.
+    /// The error response.
     pub(crate) fn response(self) -> TenantResponse {
         match self {
             Self::Missing => {
@@ -53,7 +53,7 @@ impl BearerError {
     }
 }
 
-/// The answer to a token that is refused; it says why twice.
+/// The response to an invalid token. The message appears twice.
 fn unauthorized(message: &str) -> TenantResponse {
     let body = json!({
         "statusCode": 401,
@@ -65,11 +65,11 @@ fn unauthorized(message: &str) -> TenantResponse {
         .with_header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
 }
 
-/// Checks the token of a call.
+/// Checks the access token of a call.
 ///
 /// # Errors
 ///
-/// When the call is not let in.
+/// Returns an error if the call is not authorized.
 pub(crate) fn check(call: &Call<'_>, scope: &'static str) -> Result<(), BearerError> {
     let header = call.entry.headers.get(AUTHORIZATION).ok_or(BearerError::Missing)?;
     let token = header

@@ -1,4 +1,4 @@
-//! JSON Web Tokens in their compact form, as far as the emulator needs them.
+//! Parsing and signing of JSON Web Tokens in compact form.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -6,21 +6,21 @@ use serde_json::{Value, json};
 
 use super::keys;
 
-/// A token taken apart, its signature not yet checked.
+/// A parsed token whose signature has not been checked.
 #[derive(Debug)]
 pub(super) struct ParsedJwt<'a> {
     /// The header.
     pub(super) header: Value,
     /// The claims.
     pub(super) claims: Value,
-    /// What was signed.
+    /// The signed bytes.
     pub(super) signed: &'a [u8],
     /// The signature.
     pub(super) signature: Vec<u8>,
 }
 
 impl<'a> ParsedJwt<'a> {
-    /// Takes `token` apart, if it is three segments of which two are JSON objects.
+    /// Parses `token`, which must be three segments, the first two JSON objects.
     pub(super) fn parse(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, claims) = signed.split_once('.')?;
@@ -36,18 +36,18 @@ impl<'a> ParsedJwt<'a> {
         })
     }
 
-    /// The text of a claim.
+    /// The string value of a claim.
     pub(super) fn text(&self, claim: &str) -> Option<&str> {
         self.claims.get(claim)?.as_str()
     }
 
-    /// The whole number of a claim.
+    /// The integer value of a claim.
     pub(super) fn number(&self, claim: &str) -> Option<i64> {
         self.claims.get(claim)?.as_i64()
     }
 }
 
-/// A token of the tenant with these claims; `None` if the machine has no signing key.
+/// Signs a token with these claims. Returns `None` if there is no signing key.
 pub(crate) fn sign(key_id: &str, claims: &Value) -> Option<String> {
     let header = json!({ "alg": "RS256", "typ": "JWT", "kid": key_id });
     let segment = |part: &Value| BASE64_URL_SAFE_NO_PAD.encode(part.to_string());
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signed_token_comes_apart_and_its_signature_holds() {
+    fn a_signed_token_parses_and_verifies() {
         let token = sign("k", &json!({ "sub": "x", "exp": 5 })).unwrap();
         let jwt = ParsedJwt::parse(&token).unwrap();
         assert_eq!((jwt.text("sub"), jwt.number("exp")), (Some("x"), Some(5)));
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_does_not_come_apart() {
+    fn an_invalid_token_does_not_parse() {
         for text in ["", "a.b", "a.b.c", "e30.e30", "e30.WzFd.AA"] {
             assert!(ParsedJwt::parse(text).is_none(), "{text}");
         }

@@ -1,5 +1,5 @@
-//! The tenant's signing key. It is made at the first token and shared by every emulator of the
-//! process, since making one takes longer than most tests.
+//! The tenant's signing key. It is generated for the first token and shared by every emulator in
+//! the process, because generating one takes longer than most tests.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// The process's key; `None` if the machine could make none.
+/// The process's key; `None` if it could not be generated.
 static KEY: OnceLock<Option<RsaKeyPair>> = OnceLock::new();
 
 /// The process's key.
@@ -20,8 +20,8 @@ fn key() -> Option<&'static RsaKeyPair> {
     KEY.get_or_init(|| RsaKeyPair::generate(KeySize::Rsa2048).ok()).as_ref()
 }
 
-/// The id of the key for tokens of that generation. The key stays the same: a new id is enough to
-/// make older tokens useless.
+/// The key id for tokens of a generation. The key never changes: a new id is enough to invalidate
+/// older tokens.
 pub(crate) fn key_id(generation: u64) -> String {
     format!("emulator-{generation}")
 }
@@ -34,7 +34,7 @@ pub(super) fn signature(message: &[u8]) -> Option<Vec<u8>> {
     Some(signature)
 }
 
-/// Whether `signature` is this process's for `message`.
+/// Returns true if `signature` is this process's signature of `message`.
 pub(super) fn verifies(message: &[u8], signature: &[u8]) -> bool {
     key().is_some_and(|key| {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref())
@@ -43,7 +43,7 @@ pub(super) fn verifies(message: &[u8], signature: &[u8]) -> bool {
     })
 }
 
-/// The key set as the tenant publishes it.
+/// The published key set.
 pub(crate) fn published(generation: u64) -> Value {
     let keys: Vec<Value> = key()
         .into_iter()

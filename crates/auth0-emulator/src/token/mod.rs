@@ -1,4 +1,4 @@
-//! Access tokens: how they are signed, drawn, counted and checked.
+//! Access tokens: signing, quota and validation.
 
 mod assertion;
 mod bearer;

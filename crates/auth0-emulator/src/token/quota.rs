@@ -1,4 +1,4 @@
-//! How many tokens the application has drawn in this hour and this day of UTC.
+//! The number of tokens issued to the application in the current hour and day of UTC.
 
 use crate::locked::Locked;
 use crate::rate::ClientQuota;
@@ -8,23 +8,23 @@ const HOUR: i64 = 3_600;
 /// Seconds in a day.
 const DAY: i64 = 86_400;
 
-/// Counts the tokens drawn.
+/// Counts the issued tokens.
 #[derive(Debug)]
 pub(crate) struct QuotaCounter(Locked<DrawnTokens>);
 
-/// The tokens drawn in the hour and day that last drew one.
+/// The tokens issued in the latest hour and day with a token.
 #[derive(Clone, Copy, Debug, Default)]
 struct DrawnTokens {
-    /// The hour since 1970 and how many it drew.
+    /// The hour since 1970, and its count.
     hour: (i64, u32),
-    /// The day since 1970 and how many it drew.
+    /// The day since 1970, and its count.
     day: (i64, u32),
 }
 
-/// What the quota said to one draw.
+/// The result of drawing a token from the quota.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct QuotaDraw {
-    /// Seconds until there are tokens again, if there are none.
+    /// Seconds until a token is available, if the quota is used up.
     pub(crate) retry_after_s: Option<i64>,
     /// The value of the quota header.
     pub(crate) header: String,
@@ -41,20 +41,20 @@ impl QuotaCounter {
     pub(crate) fn draw(&self, quota: ClientQuota, now: i64) -> QuotaDraw {
         self.0.with(|drawn| {
             let mut buckets = Vec::new();
-            for (name, length, most, count) in [
+            for (name, length, max, count) in [
                 ("per_hour", HOUR, quota.per_hour, &mut drawn.hour),
                 ("per_day", DAY, quota.per_day, &mut drawn.day),
             ] {
                 if count.0 != now / length {
                     *count = (now / length, 0);
                 }
-                if let Some(most) = most {
-                    buckets.push((name, most, length - now % length, count));
+                if let Some(max) = max {
+                    buckets.push((name, max, length - now % length, count));
                 }
             }
             let retry_after_s = buckets
                 .iter()
-                .filter(|(_, most, _, count)| count.1 >= *most)
+                .filter(|(_, max, _, count)| count.1 >= *max)
                 .map(|(_, _, reset, _)| *reset)
                 .max();
             if retry_after_s.is_none() {
@@ -64,15 +64,15 @@ impl QuotaCounter {
             }
             let header: Vec<String> = buckets
                 .iter()
-                .map(|(name, most, reset, count)| {
-                    format!("b={name};q={most};r={};t={reset}", most.saturating_sub(count.1))
+                .map(|(name, max, reset, count)| {
+                    format!("b={name};q={max};r={};t={reset}", max.saturating_sub(count.1))
                 })
                 .collect();
             QuotaDraw { retry_after_s, header: header.join(",") }
         })
     }
 
-    /// Forgets what was drawn.
+    /// Resets the counts.
     pub(crate) fn reset(&self) {
         self.0.with(|drawn| *drawn = DrawnTokens::default());
     }
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longer_quota_decides_and_the_hour_begins_anew() {
+    fn the_exhausted_quota_with_the_longest_wait_decides() {
         let counter = QuotaCounter::default();
         let quota = ClientQuota { per_hour: Some(2), per_day: Some(3) };
         let noon = 1_700_000_000 / DAY * DAY + 12 * HOUR;

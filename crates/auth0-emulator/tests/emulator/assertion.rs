@@ -1,4 +1,5 @@
-//! `private_key_jwt`: a token for an application that signs instead of telling a secret.
+//! `private_key_jwt`: tokens for an application that signs an assertion instead of sending a
+//! secret.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -19,19 +20,19 @@ use crate::client::{TestClient, with};
 struct ApplicationKey(RsaKeyPair);
 
 impl ApplicationKey {
-    /// A new one.
+    /// Generates a key.
     fn new() -> Self {
         Self(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())
     }
 
-    /// Its public half in PEM.
+    /// The public key in PEM.
     fn pem(&self) -> String {
         let der: PublicKeyX509Der<'_> = self.0.public_key().as_der().unwrap();
         let text = BASE64_STANDARD.encode(der.as_ref());
         format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n")
     }
 
-    /// An assertion of these claims.
+    /// Signs an assertion with these claims.
     fn sign(&self, algorithm: &str, claims: &Value) -> String {
         let encoding: &'static dyn RsaEncoding = match algorithm {
             "PS256" => &RSA_PSS_SHA256,
@@ -45,19 +46,19 @@ impl ApplicationKey {
     }
 }
 
-/// The present second.
+/// The current time in seconds since 1970.
 fn now() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "the assertion is to be good at this moment")]
+    #[expect(clippy::disallowed_methods, reason = "the assertion must be valid now")]
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// Claims that are good at `auth0`, under that id.
+/// Valid claims for `auth0`, with this `jti`.
 fn claims(auth0: &Emulator, id: &str) -> Value {
     json!({"iss": "demo-client", "sub": "demo-client", "aud": format!("{}/", auth0.url()),
         "jti": id, "iat": now(), "exp": now() + 60})
 }
 
-/// The status of a token request with that assertion.
+/// The status of a token request with this assertion.
 async fn status(client: &TestClient, auth0: &Emulator, assertion: &str) -> u16 {
     let grant = json!({
         "grant_type": "client_credentials",
@@ -69,14 +70,14 @@ async fn status(client: &TestClient, auth0: &Emulator, assertion: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn an_assertion_is_good_once_and_only_as_the_rules_say() {
+async fn an_assertion_is_accepted_once_and_only_if_valid() {
     let key = ApplicationKey::new();
     let pem = key.pem();
     let auth0 = Emulator::builder().tenant(|t| t.public_keys = vec![pem]).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let good = key.sign("RS256", &claims(&auth0, "1"));
     assert_eq!(status(&client, &auth0, &good).await, 200);
-    assert_eq!(status(&client, &auth0, &good).await, 401, "a second time");
+    assert_eq!(status(&client, &auth0, &good).await, 401, "used a second time");
     let pss = key.sign("PS256", &claims(&auth0, "2"));
     assert_eq!(status(&client, &auth0, &pss).await, 200);
     for (id, wrong) in [

@@ -1,4 +1,4 @@
-//! A client for the tests: the calls they all make.
+//! A client for the tests.
 
 use std::time::Duration;
 
@@ -6,27 +6,27 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTIO
 use reqwest::{Certificate, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// A password that the usual policy takes.
+/// A password that the default policy accepts.
 pub(crate) const PASSWORD: &str = "Correct7Horse!";
 
 /// A client of one emulator.
 pub(crate) struct TestClient {
     /// Sends the requests.
     pub(crate) http: reqwest::Client,
-    /// The emulator's address.
+    /// The emulator's URL.
     url: String,
     /// The emulator's audience.
     audience: String,
 }
 
-/// An answer, read in full.
+/// A response, read completely.
 #[derive(Debug)]
 pub(crate) struct JsonResponse {
     /// The status.
     pub(crate) status: StatusCode,
     /// The headers.
     pub(crate) headers: reqwest::header::HeaderMap,
-    /// The body as JSON; `null` if it is none.
+    /// The body as JSON; `null` if it is not JSON.
     pub(crate) body: Value,
 }
 
@@ -38,7 +38,7 @@ impl JsonResponse {
         Self { status, headers, body }
     }
 
-    /// The text of a header; empty if there is none.
+    /// The value of a header; empty if absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
     }
@@ -50,14 +50,14 @@ impl JsonResponse {
 }
 
 impl TestClient {
-    /// A client for `auth0`, whichever protocol it speaks.
+    /// A client for `auth0`, over TLS if the emulator uses it.
     pub(crate) fn new(auth0: &Emulator) -> Self {
         let ca = auth0.ca_pem().map(|pem| Certificate::from_pem(pem.as_bytes()).unwrap());
         let builder = reqwest::Client::builder()
             .timeout(Duration::from_secs(10))
             .retry(reqwest::retry::never())
             .no_proxy()
-            // Even without a CA: reading the machine's takes longer than most tests.
+            // Also without a CA, because loading the system's takes longer than most tests.
             .tls_certs_only(ca);
         Self {
             http: builder.build().unwrap(),
@@ -71,7 +71,7 @@ impl TestClient {
         self.http.request(method, format!("{}{path}", self.url))
     }
 
-    /// The body of a token request that succeeds.
+    /// The body of a valid token request.
     pub(crate) fn grant(&self) -> Value {
         json!({
             "grant_type": "client_credentials",
@@ -81,30 +81,30 @@ impl TestClient {
         })
     }
 
-    /// The answer to a token request.
+    /// Sends a token request.
     pub(crate) async fn request_token(&self, grant: &Value) -> JsonResponse {
         let request = self.request(Method::POST, "/oauth/token").json(grant);
         JsonResponse::read(request.send().await.unwrap()).await
     }
 
-    /// A token.
+    /// Fetches an access token.
     pub(crate) async fn token(&self) -> String {
         let response = self.request_token(&self.grant()).await;
         response.body["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// A create-user request with a good token.
+    /// A create-user request with a valid token.
     pub(crate) async fn create_request(&self, body: &Value) -> RequestBuilder {
         let token = self.token().await;
         self.request(Method::POST, "/api/v2/users").bearer_auth(token).json(body)
     }
 
-    /// The answer to a create-user call with a good token.
+    /// Sends a create-user request with a valid token.
     pub(crate) async fn create(&self, body: &Value) -> JsonResponse {
         JsonResponse::read(self.create_request(body).await.send().await.unwrap()).await
     }
 
-    /// The answer to a `GET` with a good token.
+    /// Sends a `GET` with a valid token.
     pub(crate) async fn get(&self, path: &str) -> JsonResponse {
         let token = self.token().await;
         let request = self.request(Method::GET, path).bearer_auth(token);
@@ -112,12 +112,12 @@ impl TestClient {
     }
 }
 
-/// The body of a create-user call for this e-mail that succeeds.
+/// A valid create-user body for this e-mail.
 pub(crate) fn user(email: &str) -> Value {
     json!({ "connection": DEFAULT_CONNECTION, "email": email, "password": PASSWORD })
 }
 
-/// `base` with the members of `more`.
+/// Returns `base` with the members of `more` added.
 pub(crate) fn with(mut base: Value, more: Value) -> Value {
     let Value::Object(more) = more else { panic!("not an object") };
     base.as_object_mut().unwrap().extend(more);

@@ -1,4 +1,4 @@
-//! `/_emulator/…`, as a test in another language uses it.
+//! `/_emulator/…`, as used by tests in other languages.
 
 use auth0_emulator::{Emulator, Plan, PolicyPreset};
 use reqwest::Method;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::client::{JsonResponse, PASSWORD, TestClient, user};
 
-/// Calls the emulator's own API.
+/// Calls the control API.
 async fn control(
     client: &TestClient,
     method: Method,
@@ -21,7 +21,7 @@ async fn control(
 }
 
 #[tokio::test]
-async fn users_and_journal_are_shown_without_the_passwords_of_the_users() {
+async fn users_and_journal_are_returned_and_users_without_passwords() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let created = client.create(&user("a@b.co")).await;
@@ -37,13 +37,13 @@ async fn users_and_journal_are_shown_without_the_passwords_of_the_users() {
     assert_eq!(entry["body"], user("a@b.co").to_string());
     let headers = entry["headers"].as_array().unwrap();
     assert!(headers.contains(&json!(["content-type", "application/json"])));
-    assert_eq!(journal.as_array().unwrap().len(), 2, "its own calls are not in it");
+    assert_eq!(journal.as_array().unwrap().len(), 2, "control calls are not recorded");
     control(&client, Method::DELETE, "journal", None).await;
     assert!(auth0.journal().is_empty());
 }
 
 #[tokio::test]
-async fn faults_are_scripted_and_taken_back() {
+async fn faults_can_be_added_and_cleared() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let fault = json!({"route": "create_user", "kind": "answer", "status": 503, "times": 2});
@@ -59,7 +59,7 @@ async fn faults_are_scripted_and_taken_back() {
 }
 
 #[tokio::test]
-async fn settings_are_changed_one_by_one() {
+async fn settings_can_be_changed_individually() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let change = json!({"policy": "low", "plan": {"custom": {"burst": 3, "per_second": 0.5}}});
@@ -76,7 +76,7 @@ async fn settings_are_changed_one_by_one() {
 }
 
 #[tokio::test]
-async fn tokens_secret_and_clock_are_moved() {
+async fn tokens_secret_and_clock_can_be_changed() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let request = client.create_request(&user("a@b.co")).await;
@@ -95,7 +95,7 @@ async fn tokens_secret_and_clock_are_moved() {
 }
 
 #[tokio::test]
-async fn what_it_does_not_have_is_a_404() {
+async fn an_unknown_control_operation_is_a_404() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     assert_eq!(control(&client, Method::GET, "nothing", None).await.status.as_u16(), 404);

@@ -1,4 +1,4 @@
-//! `POST /api/v2/users`: what the tenant takes and what it makes of it.
+//! `POST /api/v2/users`: validation and the created user.
 
 use auth0_emulator::{Emulator, Latency, Plan, PolicyPreset, Route};
 use reqwest::{Method, StatusCode};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::client::{JsonResponse, PASSWORD, TestClient, user, with};
 
 #[tokio::test]
-async fn a_user_gets_the_defaults_of_the_tenant() {
+async fn a_user_gets_the_tenants_defaults() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let response = client.create(&user("Ada.L+x@Example.com")).await;
@@ -37,7 +37,7 @@ async fn a_user_gets_the_defaults_of_the_tenant() {
 }
 
 #[tokio::test]
-async fn root_attributes_come_back_as_they_were_sent() {
+async fn root_attributes_are_returned_as_sent() {
     let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let sent = json!({
@@ -58,10 +58,10 @@ async fn root_attributes_come_back_as_they_were_sent() {
 }
 
 #[tokio::test]
-async fn what_the_schema_refuses_is_told_in_its_grammar() {
+async fn schema_errors_have_the_validators_format() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
-    // The text itself, since the order of its members is that of the errors.
+    // Raw text, because the order of the members determines the order of the errors.
     let body =
         r#"{"connection":"Username-Password-Authentication","given_name":"","nickname":null}"#;
     let token = client.token().await;
@@ -85,7 +85,7 @@ async fn what_the_schema_refuses_is_told_in_its_grammar() {
 }
 
 #[tokio::test]
-async fn each_refusal_of_the_connection_has_its_own_body() {
+async fn each_connection_error_has_its_own_body() {
     let auth0 = Emulator::builder()
         .tenant(|t| {
             t.dictionary.active = true;
@@ -145,7 +145,7 @@ async fn each_refusal_of_the_connection_has_its_own_body() {
 }
 
 #[tokio::test]
-async fn a_username_is_needed_measured_and_unique_where_there_are_usernames() {
+async fn usernames_are_required_bounded_and_unique_if_enabled() {
     let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let create = async |email: &str, username: Value| {
@@ -193,7 +193,7 @@ async fn the_other_409_is_about_custom_domains() {
 }
 
 #[tokio::test]
-async fn switches_of_the_tenant_refuse_a_create() {
+async fn tenant_settings_can_reject_a_create() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     auth0.tenant(|t| t.connection_enabled = false);
@@ -207,7 +207,7 @@ async fn switches_of_the_tenant_refuse_a_create() {
 }
 
 #[tokio::test]
-async fn a_custom_database_ignores_the_chosen_id_and_emails_may_be_shared() {
+async fn a_custom_database_ignores_the_requested_id_and_may_share_emails() {
     let auth0 = Emulator::builder()
         .tenant(|t| {
             t.ignores_user_id = true;
@@ -226,7 +226,7 @@ async fn a_custom_database_ignores_the_chosen_id_and_emails_may_be_shared() {
 }
 
 #[tokio::test]
-async fn a_form_is_read_as_json_is() {
+async fn a_form_is_accepted_like_json() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -238,7 +238,7 @@ async fn a_form_is_read_as_json_is() {
 }
 
 #[tokio::test]
-async fn other_media_types_broken_json_and_too_much_are_refused() {
+async fn other_media_types_invalid_json_and_large_bodies_are_rejected() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -262,7 +262,7 @@ async fn other_media_types_broken_json_and_too_much_are_refused() {
 }
 
 #[tokio::test]
-async fn the_policy_may_change_while_it_runs() {
+async fn the_policy_can_change_at_run_time() {
     let auth0 = Emulator::builder().tenant(|t| t.policy = PolicyPreset::Low).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let weak = |email: &str| with(user(email), json!({"password": "aaaaaa"}));
@@ -272,7 +272,7 @@ async fn the_policy_may_change_while_it_runs() {
 }
 
 #[tokio::test]
-async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
+async fn the_free_plan_allows_two_calls_and_reports_the_next_permit() {
     let auth0 = Emulator::builder().tenant(|t| t.plan = Plan::Free).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -307,7 +307,7 @@ async fn the_free_plan_lets_two_through_and_tells_when_there_is_more() {
 }
 
 #[tokio::test]
-async fn the_journal_keeps_what_came_and_what_was_answered() {
+async fn the_journal_records_requests_and_statuses() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let request = client.create_request(&user("a@b.co")).await.header("x-correlation-id", "try-1");
@@ -322,7 +322,7 @@ async fn the_journal_keeps_what_came_and_what_was_answered() {
 }
 
 #[tokio::test]
-async fn a_latency_holds_the_answer_back() {
+async fn a_latency_delays_the_response() {
     let auth0 =
         Emulator::builder().tenant(|t| t.latency = Latency::FixedMs(80)).start().await.unwrap();
     let started = std::time::Instant::now();

@@ -1,4 +1,4 @@
-//! Faults on HTTP/1.1: what the client sees, and whether there is a user afterwards.
+//! Faults on HTTP/1.1: their effect on the client, and whether a user exists afterwards.
 
 use std::time::{Duration, Instant};
 
@@ -9,20 +9,21 @@ use tokio::net::TcpStream;
 
 use crate::client::{JsonResponse, TestClient, user};
 
-/// Longer than anything on loopback takes, and short enough to wait for.
+/// Longer than any call on loopback takes, and short enough to wait for.
 const SHORT: Duration = Duration::from_millis(600);
 
-/// Waits until there is a user, as long as a patient test would.
-async fn user_appears(auth0: &Emulator) {
+/// Waits until a user exists, for at most five seconds.
+async fn wait_for_user(auth0: &Emulator) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while auth0.users().is_empty() {
-        assert!(Instant::now() < deadline, "no user has appeared");
+        assert!(Instant::now() < deadline, "no user was created");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// Lets a create-user call meet `fault`: what came of it, and how many users there were at once.
-async fn meet(fault: Fault) -> (Result<JsonResponse, reqwest::Error>, usize, Emulator) {
+/// Sends a create-user call with `fault` queued. Returns the result and the number of users right
+/// after it.
+async fn call_with_fault(fault: Fault) -> (Result<JsonResponse, reqwest::Error>, usize, Emulator) {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let request = client.create_request(&user("a@b.co")).await.timeout(Duration::from_secs(1));
@@ -43,9 +44,9 @@ async fn meet(fault: Fault) -> (Result<JsonResponse, reqwest::Error>, usize, Emu
 }
 
 #[tokio::test]
-async fn a_canned_answer_is_given_as_it_is_and_nothing_is_done() {
+async fn a_canned_response_is_sent_and_no_user_created() {
     let fault = Fault::answer(503).header("retry-after", "7").body(r#"{"x":1}"#);
-    let (response, users, auth0) = meet(fault).await;
+    let (response, users, auth0) = call_with_fault(fault).await;
     let response = response.unwrap();
     assert_eq!((response.status.as_u16(), response.body.clone()), (503, json!({"x": 1})));
     assert_eq!(response.header("retry-after"), "7");
@@ -62,7 +63,7 @@ async fn a_fault_can_be_chosen_for_each_call() {
         async |email| client.create_request(&user(email)).await.send().await.unwrap().status();
     assert_eq!(sent("a@b.co").await.as_u16(), 503);
     assert_eq!(sent("c@d.co").await.as_u16(), 201);
-    // One that waits comes first, and clearing ends both.
+    // A queued fault takes precedence, and clearing removes both.
     auth0.fault(Route::CreateUser, Fault::answer(502));
     assert_eq!(sent("a@b.co").await.as_u16(), 502);
     auth0.clear_faults();
@@ -70,14 +71,14 @@ async fn a_fault_can_be_chosen_for_each_call() {
 }
 
 #[tokio::test]
-async fn acting_first_leaves_a_user_behind_an_error() {
-    let (response, users, _auth0) = meet(Fault::answer(500).after_acting()).await;
+async fn acting_first_creates_the_user_despite_the_error() {
+    let (response, users, _auth0) = call_with_fault(Fault::answer(500).after_acting()).await;
     assert_eq!((response.unwrap().status.as_u16(), users), (500, 1));
 }
 
 #[tokio::test]
-async fn html_comes_as_the_network_in_front_sends_it() {
-    let (response, users, _auth0) = meet(Fault::html(520)).await;
+async fn an_html_fault_looks_like_the_network_in_front() {
+    let (response, users, _auth0) = call_with_fault(Fault::html(520)).await;
     let response = response.unwrap();
     assert_eq!((response.status.as_u16(), users), (520, 0));
     assert!(response.header("content-type").starts_with("text/html"));
@@ -87,7 +88,7 @@ async fn html_comes_as_the_network_in_front_sends_it() {
 #[tokio::test]
 async fn a_hang_is_a_timeout_with_or_without_a_user() {
     for (fault, expected) in [(Fault::hang(), 0), (Fault::hang_after_acting(), 1)] {
-        let (response, users, auth0) = meet(fault).await;
+        let (response, users, auth0) = call_with_fault(fault).await;
         assert!(response.unwrap_err().is_timeout());
         assert_eq!(users, expected);
         assert_eq!(auth0.calls(Route::CreateUser)[0].status, None);
@@ -101,11 +102,11 @@ async fn a_close_and_a_reset_end_the_connection_with_or_without_a_user() {
         (Fault::close_after_acting(), 1),
         (Fault::reset(), 0),
         (Fault::reset_after_acting(), 1),
-        // Both are frames of h2; on HTTP/1.1 all there is to end is the connection.
+        // Both are h2 frames. On HTTP/1.1 only the connection can be ended.
         (Fault::goaway(), 0),
         (Fault::stream_reset(), 0),
     ] {
-        let (response, users, _auth0) = meet(fault.clone()).await;
+        let (response, users, _auth0) = call_with_fault(fault.clone()).await;
         let error = response.unwrap_err();
         assert!(!error.is_timeout() && !error.is_connect(), "{fault:?}: {error:?}");
         assert_eq!(users, expected, "{fault:?}");
@@ -129,7 +130,7 @@ async fn a_reset_is_a_reset_and_a_close_is_not() {
 }
 
 #[tokio::test]
-async fn a_delay_comes_before_what_is_done() {
+async fn a_delay_comes_before_the_operation() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let request = client.create_request(&user("a@b.co")).await;
@@ -144,7 +145,7 @@ async fn a_delay_comes_before_what_is_done() {
 }
 
 #[tokio::test]
-async fn a_late_act_comes_after_the_client_has_gone() {
+async fn a_late_operation_runs_after_the_client_disconnected() {
     for fault in [Fault::act_later(SHORT), Fault::act_later(SHORT).closing()] {
         let auth0 = Emulator::builder().start().await.unwrap();
         let client = TestClient::new(&auth0);
@@ -153,12 +154,12 @@ async fn a_late_act_comes_after_the_client_has_gone() {
         request.send().await.unwrap_err();
         drop(client);
         assert!(auth0.users().is_empty());
-        user_appears(&auth0).await;
+        wait_for_user(&auth0).await;
     }
 }
 
 #[tokio::test]
-async fn a_call_whose_client_gives_up_is_still_done() {
+async fn a_call_is_performed_although_its_client_timed_out() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let request = client.create_request(&user("a@b.co")).await.timeout(SHORT / 4);
@@ -166,27 +167,27 @@ async fn a_call_whose_client_gives_up_is_still_done() {
     assert!(request.send().await.unwrap_err().is_timeout());
     drop(client);
     assert!(auth0.users().is_empty());
-    user_appears(&auth0).await;
+    wait_for_user(&auth0).await;
 }
 
 #[tokio::test]
 async fn a_truncated_body_ends_before_its_length() {
-    let (response, users, _auth0) = meet(Fault::truncated()).await;
+    let (response, users, _auth0) = call_with_fault(Fault::truncated()).await;
     let error = response.unwrap_err();
     assert!(error.is_body() || error.is_decode(), "{error:?}");
     assert_eq!(users, 1);
 }
 
 #[tokio::test]
-async fn slow_bytes_come_all_the_same() {
+async fn a_slow_body_arrives_complete() {
     let started = Instant::now();
-    let (response, _, auth0) = meet(Fault::slow(100, Duration::from_millis(40))).await;
+    let (response, _, auth0) = call_with_fault(Fault::slow(100, Duration::from_millis(40))).await;
     assert_eq!(response.unwrap().body, auth0.users()[0]);
     assert!(started.elapsed() >= Duration::from_millis(3 * 40));
 }
 
 #[tokio::test]
-async fn faults_wait_for_their_route_and_are_used_up() {
+async fn faults_apply_to_their_route_and_are_used_up() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     auth0.fault(Route::CreateUser, Fault::answer(503).times(2));
@@ -216,14 +217,14 @@ async fn a_call_takes_its_permit_when_it_arrives() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(second.send().await.unwrap().status(), 201);
-        assert_eq!(third.send().await.unwrap().status(), 429, "the slow call came before");
+        assert_eq!(third.send().await.unwrap().status(), 429, "the slow call took a permit first");
     };
     let (late, ()) = tokio::join!(first.send(), others);
     assert_eq!(late.unwrap().status(), 201);
 }
 
 #[tokio::test]
-async fn a_gate_holds_calls_until_it_is_opened_and_tells_when_they_are_done() {
+async fn a_gate_holds_calls_until_opened_and_reports_when_they_finish() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let gate = Gate::new();
@@ -232,7 +233,7 @@ async fn a_gate_holds_calls_until_it_is_opened_and_tells_when_they_are_done() {
     let gives_up = client.create_request(&user("c@d.co")).await.send();
     let opens = async {
         tokio::select! {
-            response = gives_up => panic!("answered at a closed gate: {response:?}"),
+            response = gives_up => panic!("responded at a closed gate: {response:?}"),
             () = gate.arrived(2) => {}
         }
         assert!(auth0.users().is_empty());
@@ -243,7 +244,7 @@ async fn a_gate_holds_calls_until_it_is_opened_and_tells_when_they_are_done() {
     let (response, ()) = tokio::join!(waits, opens);
     assert_eq!(response.unwrap().status(), 201);
 
-    // Open for those who come later, too.
+    // The gate stays open for later calls.
     auth0.fault(Route::CreateUser, Fault::answer(503).behind(&gate));
     assert_eq!(client.create(&user("e@f.co")).await.status.as_u16(), 503);
 }

@@ -1,4 +1,4 @@
-//! Faults on h2, seen by a client that tells frames apart.
+//! Faults on h2, with a client that distinguishes frames.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ async fn connect(auth0: &Emulator) -> (SendRequest<bytes::Bytes>, h2::PingPong) 
     (sender, pings)
 }
 
-/// What comes of a request: the status, or the error.
-async fn ask(
+/// Sends a request and returns its status or error.
+async fn send(
     auth0: &Emulator,
     sender: &mut SendRequest<bytes::Bytes>,
 ) -> Result<http::StatusCode, h2::Error> {
@@ -37,12 +37,12 @@ async fn a_goaway_names_no_stream_as_processed() {
     {
         let auth0 = Emulator::builder().start().await.unwrap();
         let (mut sender, _pings) = connect(&auth0).await;
-        assert_eq!(ask(&auth0, &mut sender).await.unwrap(), 200);
+        assert_eq!(send(&auth0, &mut sender).await.unwrap(), 200);
         auth0.fault(Route::Discovery, fault);
-        let error = ask(&auth0, &mut sender).await.unwrap_err();
+        let error = send(&auth0, &mut sender).await.unwrap_err();
         assert!(error.is_go_away() && error.is_remote(), "{error:?}");
         assert_eq!(error.reason(), Some(reason));
-        assert!(ask(&auth0, &mut sender).await.is_err(), "the connection is over");
+        assert!(send(&auth0, &mut sender).await.is_err(), "the connection is closed");
     }
 }
 
@@ -51,25 +51,25 @@ async fn a_stream_reset_leaves_the_connection_alone() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let (mut sender, _pings) = connect(&auth0).await;
     auth0.fault(Route::Discovery, Fault::stream_reset().code(7));
-    let error = ask(&auth0, &mut sender).await.unwrap_err();
+    let error = send(&auth0, &mut sender).await.unwrap_err();
     assert!(error.is_reset() && error.is_remote(), "{error:?}");
     assert_eq!(error.reason(), Some(Reason::REFUSED_STREAM));
-    assert_eq!(ask(&auth0, &mut sender).await.unwrap(), 200);
+    assert_eq!(send(&auth0, &mut sender).await.unwrap(), 200);
     let connections: Vec<u64> = auth0.journal().iter().map(|entry| entry.connection).collect();
     assert_eq!(connections, [1, 1]);
 }
 
 #[tokio::test]
-async fn a_black_hole_answers_neither_requests_nor_pings() {
+async fn a_black_hole_ignores_requests_and_pings() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let (mut sender, mut pings) = connect(&auth0).await;
     pings.ping(Ping::opaque()).await.unwrap();
     auth0.fault(Route::Discovery, Fault::black_hole());
-    let wait = Duration::from_millis(200);
-    assert!(tokio::time::timeout(wait, ask(&auth0, &mut sender)).await.is_err());
-    assert!(tokio::time::timeout(wait, pings.ping(Ping::opaque())).await.is_err());
+    let limit = Duration::from_millis(200);
+    assert!(tokio::time::timeout(limit, send(&auth0, &mut sender)).await.is_err());
+    assert!(tokio::time::timeout(limit, pings.ping(Ping::opaque())).await.is_err());
     let (mut other, _pings) = connect(&auth0).await;
-    assert_eq!(ask(&auth0, &mut other).await.unwrap(), 200);
+    assert_eq!(send(&auth0, &mut other).await.unwrap(), 200);
 }
 
 #[tokio::test]
@@ -77,10 +77,10 @@ async fn a_hang_leaves_other_streams_and_pings_alone() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let (mut sender, mut pings) = connect(&auth0).await;
     auth0.fault(Route::Discovery, Fault::hang());
-    let wait = Duration::from_millis(200);
-    assert!(tokio::time::timeout(wait, ask(&auth0, &mut sender)).await.is_err());
+    let limit = Duration::from_millis(200);
+    assert!(tokio::time::timeout(limit, send(&auth0, &mut sender)).await.is_err());
     pings.ping(Ping::opaque()).await.unwrap();
-    assert_eq!(ask(&auth0, &mut sender).await.unwrap(), 200);
+    assert_eq!(send(&auth0, &mut sender).await.unwrap(), 200);
 }
 
 #[tokio::test]
@@ -88,6 +88,6 @@ async fn a_close_ends_every_stream() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let (mut sender, _pings) = connect(&auth0).await;
     auth0.fault(Route::Discovery, Fault::close());
-    assert!(ask(&auth0, &mut sender).await.is_err());
-    assert!(ask(&auth0, &mut sender).await.is_err());
+    assert!(send(&auth0, &mut sender).await.is_err());
+    assert!(send(&auth0, &mut sender).await.is_err());
 }

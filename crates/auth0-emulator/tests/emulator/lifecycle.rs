@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::client::{TestClient, user};
 
 #[tokio::test]
-async fn stopping_ends_a_call_that_waits() {
+async fn stopping_ends_a_pending_call() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let request = client.create_request(&user("a@b.co")).await;
@@ -30,7 +30,7 @@ async fn a_shut_down_emulator_frees_its_port() {
     let address = auth0.url().strip_prefix("http://").unwrap().to_owned();
     TcpListener::bind(&address).await.unwrap_err();
     auth0.shutdown().await;
-    // Another test may have been given the port; it gives it back.
+    // Another test may hold the port for a while.
     let deadline = Instant::now() + Duration::from_secs(5);
     while let Err(error) = TcpListener::bind(&address).await {
         assert!(Instant::now() < deadline, "{error}");
@@ -39,7 +39,7 @@ async fn a_shut_down_emulator_frees_its_port() {
 }
 
 #[tokio::test]
-async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
+async fn an_incomplete_request_is_recorded_but_not_performed() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let address = auth0.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
     drop(stream);
     let deadline = Instant::now() + Duration::from_secs(5);
     while auth0.calls(Route::Token).is_empty() {
-        assert!(Instant::now() < deadline, "it is not in the journal");
+        assert!(Instant::now() < deadline, "the request is not in the journal");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let call = auth0.calls(Route::Token).remove(0);
@@ -56,10 +56,10 @@ async fn a_request_that_breaks_off_is_in_the_journal_and_not_done() {
 }
 
 #[tokio::test]
-async fn it_comes_back_on_its_port_with_its_users_and_tokens() {
+async fn a_restarted_emulator_keeps_its_port_users_and_tokens() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
     let token = TestClient::new(&auth0).token().await;
-    // A client for each call: none has a connection that it takes to be still there.
+    // A new client for each call, so that none reuses a closed connection.
     let create = async |email: &str| {
         let client = TestClient::new(&auth0);
         let request = client.request(Method::POST, "/api/v2/users").json(&user(email));
@@ -81,16 +81,16 @@ async fn a_dropped_emulator_stops() {
     let client = TestClient::new(&auth0);
     let address = auth0.url().to_owned();
     drop(auth0);
-    // Its tasks end as soon as the runtime gets to them.
+    // Its tasks end as soon as the runtime polls them.
     let deadline = Instant::now() + Duration::from_secs(5);
     while client.http.get(&address).send().await.is_ok() {
-        assert!(Instant::now() < deadline, "it still answers");
+        assert!(Instant::now() < deadline, "the emulator still responds");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
 #[tokio::test]
-async fn start_may_be_awaited_on_another_thread() {
+async fn start_can_be_awaited_on_another_thread() {
     let mut others = tokio::task::JoinSet::new();
     others.spawn(Emulator::builder().start());
     let auth0 = others.join_next().await.unwrap().unwrap().unwrap();

@@ -1,10 +1,10 @@
-//! The emulator over real sockets, by a client as others have it.
+//! Tests of the emulator over real sockets, with an ordinary HTTP client.
 
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what the tests share may fail as they do"
+    reason = "shared test helpers may panic like tests"
 )]
 
 mod assertion;

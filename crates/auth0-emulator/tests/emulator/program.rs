@@ -1,4 +1,4 @@
-//! The program: what it prints, and that it ends when told to.
+//! The program: its output, and how it ends.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ fn program(arguments: &[&str]) -> Command {
     command
 }
 
-/// The lines a program prints until it is ready.
+/// The settings a program prints before it is ready.
 fn settings(child: &mut Child) -> Vec<(String, String)> {
     BufReader::new(child.stdout.as_mut().unwrap())
         .lines()
@@ -26,7 +26,7 @@ fn settings(child: &mut Child) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn it_prints_the_settings_to_use_and_serves_them() {
+async fn the_program_prints_settings_that_work() {
     let mut child = program(&["--port", "0", "--client-secret", "s3"]).spawn().unwrap();
     let settings = settings(&mut child);
     let value = |name: &str| settings.iter().find(|(key, _)| key == name).unwrap().1.as_str();
@@ -47,7 +47,7 @@ async fn it_prints_the_settings_to_use_and_serves_them() {
 
 #[cfg(unix)]
 #[test]
-fn a_termination_signal_ends_it_in_order() {
+fn sigterm_ends_the_program_with_success() {
     let mut child = program(&["--port", "0"]).spawn().unwrap();
     settings(&mut child);
     Command::new("kill").arg(child.id().to_string()).status().unwrap();
@@ -55,7 +55,7 @@ fn a_termination_signal_ends_it_in_order() {
 }
 
 #[test]
-fn what_it_cannot_do_it_says() {
+fn invalid_arguments_and_missing_files_are_reported() {
     let unknown = program(&["--policy", "strict"]).output().unwrap();
     assert_eq!(unknown.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("excellent"));

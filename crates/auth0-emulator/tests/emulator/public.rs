@@ -1,4 +1,4 @@
-//! What a browser may ask without a token.
+//! The public operations, which need no token.
 
 use auth0_emulator::{Emulator, PolicyPreset};
 use reqwest::Method;
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use crate::client::{JsonResponse, PASSWORD, TestClient, user, with};
 
-/// The answer to a public sign-up.
+/// Sends a public sign-up.
 async fn sign_up(client: &TestClient, body: &Value) -> JsonResponse {
     let request = client.request(Method::POST, "/dbconnections/signup").json(body);
     JsonResponse::read(request.send().await.unwrap()).await
 }
 
 #[tokio::test]
-async fn a_signup_answers_200_with_a_bare_id() {
+async fn a_signup_returns_200_with_a_bare_id() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let more = json!({"client_id": "demo-client", "given_name": "Ada", "user_metadata": {},
@@ -28,11 +28,11 @@ async fn a_signup_answers_200_with_a_bare_id() {
     );
     assert_eq!(response.header("access-control-allow-origin"), "*");
     assert!(response.header("cache-control").contains("no-store"));
-    assert_eq!(auth0.users()[0].get("app_metadata"), None, "not to be set in public");
+    assert_eq!(auth0.users()[0].get("app_metadata"), None, "a public sign-up must not set it");
 }
 
 #[tokio::test]
-async fn a_duplicate_is_hidden_unless_the_tenant_says_otherwise() {
+async fn a_duplicate_is_hidden_unless_configured() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     sign_up(&client, &user("a@b.co")).await;
@@ -84,7 +84,7 @@ async fn a_weak_password_is_explained_and_a_common_one_is_not() {
 }
 
 #[tokio::test]
-async fn the_third_shape_has_an_error_alone() {
+async fn the_text_only_format_has_just_an_error() {
     let auth0 = Emulator::builder().tenant(|t| t.requires_username = true).start().await.unwrap();
     let client = TestClient::new(&auth0);
     assert_eq!(
@@ -96,11 +96,11 @@ async fn the_third_shape_has_an_error_alone() {
     let closed = sign_up(&client, &user("a@b.co")).await;
     assert_eq!(closed.body, json!({"error": "public signup is disabled"}));
     let managed = with(user("a@b.co"), json!({"username": "ada"}));
-    assert_eq!(client.create(&managed).await.status.as_u16(), 201, "the other API stays open");
+    assert_eq!(client.create(&managed).await.status.as_u16(), 201, "the Management API stays open");
 }
 
 #[tokio::test]
-async fn a_preflight_is_allowed_for_the_public_and_not_for_the_rest() {
+async fn a_preflight_is_allowed_only_for_public_operations() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let preflight = async |path: &str| {
@@ -118,7 +118,7 @@ async fn a_preflight_is_allowed_for_the_public_and_not_for_the_rest() {
 }
 
 #[tokio::test]
-async fn a_password_change_says_the_same_to_all() {
+async fn a_password_change_responds_the_same_for_every_email() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let body = json!({"client_id": "demo-client", "email": "nobody@b.co",
@@ -163,7 +163,7 @@ async fn discovery_leads_to_the_keys_a_token_is_signed_with() {
     assert!(!auth0.has_password("a@b.co", PASSWORD));
 }
 
-/// Checks a token by the published key, as an API would.
+/// Verifies a token with the published key, as an API would.
 fn verify(token: &str, key: &Value, auth0: &Emulator) {
     use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
     use base64::Engine as _;

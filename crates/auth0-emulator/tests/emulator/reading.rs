@@ -1,4 +1,4 @@
-//! Reading and removing users, and the connections.
+//! Reading and deleting users, and listing connections.
 
 use auth0_emulator::Emulator;
 use reqwest::Method;
@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::client::{JsonResponse, TestClient, user, with};
 
-/// A tenant whose application may do everything the emulator knows.
-async fn open_tenant() -> Emulator {
+/// A tenant whose application has every scope the emulator knows.
+async fn tenant_with_all_scopes() -> Emulator {
     let scopes = ["create:users", "read:users", "delete:users", "read:connections"];
     Emulator::builder()
         .tenant(|t| t.scopes = scopes.map(str::to_owned).to_vec())
@@ -17,8 +17,8 @@ async fn open_tenant() -> Emulator {
 }
 
 #[tokio::test]
-async fn a_user_is_found_by_its_encoded_id_and_by_its_email_in_lower_case() {
-    let auth0 = open_tenant().await;
+async fn a_user_is_found_by_encoded_id_and_by_lower_case_email() {
+    let auth0 = tenant_with_all_scopes().await;
     let client = TestClient::new(&auth0);
     let body = with(user("Ada@b.co"), json!({"user_id": "one two".replace(' ', "-")}));
     let created = client.create(&body).await;
@@ -30,8 +30,8 @@ async fn a_user_is_found_by_its_encoded_id_and_by_its_email_in_lower_case() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_404_with_its_code() {
-    let auth0 = open_tenant().await;
+async fn a_missing_user_is_a_404_with_a_code() {
+    let auth0 = tenant_with_all_scopes().await;
     let response = TestClient::new(&auth0).get("/api/v2/users/auth0%7Cnobody").await;
     assert_eq!(
         response.body,
@@ -44,8 +44,8 @@ async fn what_is_not_there_is_a_404_with_its_code() {
 }
 
 #[tokio::test]
-async fn a_removed_user_may_come_again() {
-    let auth0 = open_tenant().await;
+async fn a_deleted_user_can_be_created_again() {
+    let auth0 = tenant_with_all_scopes().await;
     let client = TestClient::new(&auth0);
     let body = with(user("a@b.co"), json!({"user_id": "a"}));
     client.create(&body).await;
@@ -57,7 +57,7 @@ async fn a_removed_user_may_come_again() {
 }
 
 #[tokio::test]
-async fn each_operation_asks_for_its_own_scope() {
+async fn each_operation_requires_its_own_scope() {
     let auth0 = Emulator::builder().tenant(|t| t.scopes.clear()).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -78,7 +78,7 @@ async fn each_operation_asks_for_its_own_scope() {
 
 #[tokio::test]
 async fn the_connection_shows_its_policy() {
-    let auth0 = open_tenant().await;
+    let auth0 = tenant_with_all_scopes().await;
     let client = TestClient::new(&auth0);
     auth0.tenant(|t| t.min_length = Some(12));
     let listed = client.get("/api/v2/connections?strategy=auth0").await.body;

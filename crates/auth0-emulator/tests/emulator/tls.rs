@@ -1,4 +1,4 @@
-//! TLS with the emulator's own CA, and what is spoken under it.
+//! TLS with the emulator's own CA, and the protocols over it.
 
 use auth0_emulator::{Emulator, Fault, Route};
 use http::Version;
@@ -32,7 +32,7 @@ async fn the_ca_is_the_emulators_own() {
 }
 
 #[tokio::test]
-async fn a_second_port_may_speak_tls_beside_the_plain_one() {
+async fn a_second_port_can_serve_tls_beside_plain_http() {
     let auth0 = Emulator::builder().tls_port(0).start().await.unwrap();
     assert!(auth0.url().starts_with("http://"));
     let client = TestClient::new(&auth0);
@@ -42,7 +42,7 @@ async fn a_second_port_may_speak_tls_beside_the_plain_one() {
 }
 
 #[tokio::test]
-async fn faults_reach_below_tls() {
+async fn faults_work_under_tls() {
     let auth0 = Emulator::builder().tls(true).start().await.unwrap();
     let client = TestClient::new(&auth0);
     for fault in [Fault::reset(), Fault::close(), Fault::goaway(), Fault::stream_reset()] {

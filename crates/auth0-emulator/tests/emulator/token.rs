@@ -1,4 +1,4 @@
-//! `POST /oauth/token`, and what its tokens are worth.
+//! `POST /oauth/token`, and the validation of its tokens.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::client::{JsonResponse, TestClient, user, with};
 
 #[tokio::test]
-async fn json_form_and_basic_give_a_token() {
+async fn json_form_and_basic_auth_get_a_token() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let json = client.request_token(&client.grant()).await;
@@ -33,7 +33,7 @@ async fn json_form_and_basic_give_a_token() {
 }
 
 #[tokio::test]
-async fn each_refusal_has_its_own_status_and_error() {
+async fn each_token_error_has_its_own_status_and_code() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let without = |name: &str| {
@@ -41,21 +41,21 @@ async fn each_refusal_has_its_own_status_and_error() {
         grant.as_object_mut().unwrap().remove(name);
         grant
     };
-    let refusal = |status: u16, error: &str, description: &str| {
+    let error_body = |status: u16, error: &str, description: &str| {
         (status, json!({"error": error, "error_description": description}))
     };
     for (grant, expected) in [
         (
             with(client.grant(), json!({"client_secret": "wrong"})),
-            refusal(401, "access_denied", "Unauthorized"),
+            error_body(401, "access_denied", "Unauthorized"),
         ),
         (
             with(client.grant(), json!({"client_id": "nobody"})),
-            refusal(401, "access_denied", "Unauthorized"),
+            error_body(401, "access_denied", "Unauthorized"),
         ),
         (
             with(client.grant(), json!({"audience": "https://x.example/api/v2"})),
-            refusal(
+            error_body(
                 403,
                 "access_denied",
                 "Service not enabled within domain: https://x.example/api/v2",
@@ -63,7 +63,7 @@ async fn each_refusal_has_its_own_status_and_error() {
         ),
         (
             with(client.grant(), json!({"grant_type": "password"})),
-            refusal(
+            error_body(
                 403,
                 "unauthorized_client",
                 "Grant type 'password' not allowed for the client.",
@@ -71,11 +71,11 @@ async fn each_refusal_has_its_own_status_and_error() {
         ),
         (
             without("grant_type"),
-            refusal(400, "invalid_request", "Missing required parameter: grant_type"),
+            error_body(400, "invalid_request", "Missing required parameter: grant_type"),
         ),
         (
             without("client_id"),
-            refusal(400, "invalid_request", "Missing required parameter: client_id"),
+            error_body(400, "invalid_request", "Missing required parameter: client_id"),
         ),
     ] {
         let response = client.request_token(&grant).await;
@@ -87,7 +87,7 @@ async fn each_refusal_has_its_own_status_and_error() {
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_lifetime_on_the_emulators_clock() {
+async fn a_token_expires_on_the_emulators_clock() {
     let auth0 = Emulator::builder().tenant(|t| t.token_lifetime_s = 60).start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -111,7 +111,7 @@ async fn a_token_ends_with_its_lifetime_on_the_emulators_clock() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_told_apart_from_no_token() {
+async fn an_invalid_token_differs_from_a_missing_one() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let good = client.token().await;
@@ -142,7 +142,7 @@ async fn a_bad_token_is_told_apart_from_no_token() {
 }
 
 #[tokio::test]
-async fn revoked_and_unscoped_tokens_let_nobody_in() {
+async fn revoked_and_unscoped_tokens_are_rejected() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -159,7 +159,7 @@ async fn revoked_and_unscoped_tokens_let_nobody_in() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_only_at_the_host_that_gave_it() {
+async fn a_token_is_valid_only_at_the_host_that_issued_it() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -173,7 +173,7 @@ async fn a_token_is_good_only_at_the_host_that_gave_it() {
 }
 
 #[tokio::test]
-async fn a_rotated_secret_ends_the_old_one_and_not_its_tokens() {
+async fn rotating_the_secret_keeps_issued_tokens_valid() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     let token = client.token().await;
@@ -187,7 +187,7 @@ async fn a_rotated_secret_ends_the_old_one_and_not_its_tokens() {
 }
 
 #[tokio::test]
-async fn a_spent_quota_is_a_429_that_says_until_when() {
+async fn an_exhausted_quota_is_a_429_with_retry_after() {
     let quota = ClientQuota { per_hour: Some(1), per_day: None };
     let auth0 = Emulator::builder().tenant(|t| t.token_quota = Some(quota)).start().await.unwrap();
     let client = TestClient::new(&auth0);
@@ -206,7 +206,7 @@ async fn a_spent_quota_is_a_429_that_says_until_when() {
 }
 
 #[tokio::test]
-async fn the_authentication_api_has_a_rate_limit_of_its_own() {
+async fn the_authentication_api_has_its_own_rate_limit() {
     let plan = Plan::Custom { burst: 1, per_second: 0.5 };
     let auth0 = Emulator::builder().tenant(|t| t.plan = plan).start().await.unwrap();
     let client = TestClient::new(&auth0);

@@ -1,5 +1,5 @@
-// The official Node SDK creates users on the emulator. The address, the application and the CA come
-// from the environment that `run` sets up.
+// Tests of the official Node SDK against the emulator. The URL, the application and the CA come from
+// the environment that `run` sets up.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -17,7 +17,7 @@ const application = {
 };
 const password = "Correct7Horse!";
 
-/** A user that is valid for the emulator's usual tenant. */
+/** A user that the emulator's default tenant accepts. */
 function user(email) {
   return { connection: AUTH0_CONNECTION, email, password, given_name: "Ada", family_name: "Lovelace" };
 }
@@ -36,7 +36,7 @@ for (const [name, Client] of [["7", ManagementClient], ["6", six.ManagementClien
     assert.equal(read.nickname, `node-${name}`);
   });
 
-  test(`SDK ${name} understands a refusal`, async () => {
+  test(`SDK ${name} understands an error`, async () => {
     const management = new Client(application);
     const email = `node-refused-${name}@example.com`;
     await management.users.create(user(email));
@@ -67,7 +67,7 @@ test("an application that signs assertions gets a token", async () => {
   assert.equal(created.email, "node-assertion@example.com");
 });
 
-test("the authentication client draws a token and signs a user up", async () => {
+test("the authentication client gets a token and signs a user up", async () => {
   const authentication = new six.AuthenticationClient(application);
   const { data: token } = await authentication.oauth.clientCredentialsGrant({
     audience: `${AUTH0_URL}/api/v2/`,

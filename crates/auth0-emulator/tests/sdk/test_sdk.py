@@ -1,6 +1,6 @@
-"""The official Python SDK creates users on the emulator.
+"""Tests of the official Python SDK against the emulator.
 
-The address, the application and the CA come from the environment that `run` sets up.
+The URL, the application and the CA come from the environment that `run` sets up.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ class Management(unittest.TestCase):
         self.assertEqual([user.user_id for user in found], [created.user_id])
         self.assertEqual(management.users.get(created.user_id).nickname, "python")
 
-    def test_a_refusal_is_understood(self):
+    def test_an_error_is_understood(self):
         management = ManagementClient(**APPLICATION)
-        with self.assertRaises(ApiError) as refusal:
+        with self.assertRaises(ApiError) as error:
             management.users.create(
                 connection=CONNECTION, email="python-weak@example.com", password="weak"
             )
-        self.assertEqual(refusal.exception.status_code, 400)
-        self.assertIn("PasswordStrengthError: Password is too weak", str(refusal.exception.body))
+        self.assertEqual(error.exception.status_code, 400)
+        self.assertIn("PasswordStrengthError: Password is too weak", str(error.exception.body))
 
     def test_the_asynchronous_client_creates_a_user_too(self):
         async def create():
@@ -64,17 +64,17 @@ class Authentication(unittest.TestCase):
 
     def test_a_token_is_signed_by_a_published_key(self):
         tokens = GetToken(DOMAIN, CLIENT_ID, client_secret=CLIENT_SECRET)
-        answer = tokens.client_credentials(f"{URL}/api/v2/")
-        self.assertEqual(answer["token_type"], "Bearer")
+        response = tokens.client_credentials(f"{URL}/api/v2/")
+        self.assertEqual(response["token_type"], "Bearer")
         verifier = AsymmetricSignatureVerifier(f"{URL}/.well-known/jwks.json")
-        claims = verifier.verify_signature(answer["access_token"])
+        claims = verifier.verify_signature(response["access_token"])
         self.assertEqual(claims["iss"], f"{URL}/")
         self.assertEqual(claims["sub"], f"{CLIENT_ID}@clients")
 
     def test_a_user_signs_up(self):
         database = Database(DOMAIN, CLIENT_ID)
-        answer = database.signup("python-signup@example.com", PASSWORD, CONNECTION)
-        self.assertRegex(answer["_id"], r"^[0-9a-f]{24}$")
+        response = database.signup("python-signup@example.com", PASSWORD, CONNECTION)
+        self.assertRegex(response["_id"], r"^[0-9a-f]{24}$")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-//! Who asks for a token: an application with its secret, or with an assertion it has signed.
+//! Client authentication of a token request: by a secret, or by a signed assertion.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,14 +9,14 @@ use crate::body::BodyMembers;
 use crate::state::Call;
 use crate::token;
 
-/// The kind of an assertion.
+/// The `client_assertion_type` of a JWT.
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Checks that the tenant's application asks.
+/// Checks that the request comes from the tenant's application.
 ///
 /// # Errors
 ///
-/// When something else does, or it does not say so.
+/// Returns an error if the credentials are missing or wrong.
 pub(super) fn authenticate(call: &Call<'_>, members: &BodyMembers) -> Result<(), GrantError> {
     if let Some(assertion) = members.text("client_assertion") {
         if members.text("client_assertion_type") != Some(ASSERTION_TYPE) {
@@ -30,7 +30,7 @@ pub(super) fn authenticate(call: &Call<'_>, members: &BodyMembers) -> Result<(),
         None => (text("client_id"), text("client_secret")),
     };
     let id = id.ok_or(GrantError::Missing("client_id"))?;
-    // No secret at all is what a wrong one is: the tenant does not tell them apart.
+    // A missing secret is treated like a wrong one, as in the tenant.
     if id == call.tenant.client_id && secret.as_deref() == Some(&call.tenant.client_secret) {
         Ok(())
     } else {
@@ -38,7 +38,7 @@ pub(super) fn authenticate(call: &Call<'_>, members: &BodyMembers) -> Result<(),
     }
 }
 
-/// The id and secret of an HTTP Basic header, form-decoded as OAuth 2.0 wants them.
+/// The id and secret of an HTTP Basic header, form-decoded as OAuth 2.0 requires.
 fn basic(call: &Call<'_>) -> Option<(String, String)> {
     let (scheme, encoded) = call.entry.header("authorization")?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

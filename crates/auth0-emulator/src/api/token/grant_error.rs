@@ -1,4 +1,4 @@
-//! Why there is no token, in the grammar of OAuth 2.0.
+//! Errors of a token request, in the format of OAuth 2.0.
 
 use http::header::{HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -7,36 +7,36 @@ use serde_json::json;
 use crate::response::TenantResponse;
 use crate::token::QuotaDraw;
 
-/// The header that tells how much of a token quota is left.
+/// The header with the remaining token quota.
 const QUOTA: HeaderName = HeaderName::from_static("auth0-client-quota-limit");
 
-/// Why there is no token.
+/// Reason no token is issued.
 #[derive(Debug)]
 pub(super) enum GrantError {
-    /// The Authentication API's rate limit.
+    /// The Authentication API's rate limit is exceeded.
     Rate,
-    /// The application's quota, spent for so many seconds.
+    /// The application's quota is used up for this many seconds.
     Quota(QuotaDraw, i64),
-    /// A parameter that is not there.
+    /// A required parameter is missing.
     Missing(&'static str),
-    /// A wrong client id or secret. The tenant does not say `invalid_client`.
+    /// The client id or secret is wrong. The tenant does not use `invalid_client` for this.
     Client,
-    /// What is wrong with the assertion.
+    /// The assertion is invalid, with the reason.
     Assertion(&'static str),
-    /// A grant type the application may not use.
+    /// The application may not use this grant type.
     GrantType(String),
-    /// No audience, and none to fall back on.
+    /// No audience is given, and there is no default.
     NoAudience,
-    /// An audience the tenant does not have.
+    /// The tenant has no such audience.
     Audience(String),
-    /// An application without a grant for the API.
+    /// The application has no grant for the API.
     NotAuthorized(String),
-    /// No key to sign with, which is the machine's fault.
+    /// The signing key could not be generated.
     NoKey,
 }
 
 impl GrantError {
-    /// The answer that says so.
+    /// The error response.
     pub(super) fn response(&self) -> TenantResponse {
         let response = error(self.status(), self.error(), &self.description());
         match self {
@@ -47,7 +47,7 @@ impl GrantError {
         }
     }
 
-    /// The status.
+    /// The status of the response.
     fn status(&self) -> StatusCode {
         match self {
             Self::Rate | Self::Quota(..) => StatusCode::TOO_MANY_REQUESTS,
@@ -99,12 +99,12 @@ impl GrantError {
     }
 }
 
-/// An error of the Authentication API.
+/// Builds an error response of the Authentication API.
 fn error(status: StatusCode, error: &str, description: &str) -> TenantResponse {
     TenantResponse::json(status, &json!({ "error": error, "error_description": description }))
 }
 
-/// The answer with what is left of the quota.
+/// Adds the header with the remaining quota.
 pub(super) fn with_quota(response: TenantResponse, draw: &QuotaDraw) -> TenantResponse {
     match HeaderValue::try_from(draw.header.as_str()) {
         Ok(value) => response.with_header(QUOTA, value),

@@ -12,10 +12,10 @@ use crate::response::TenantResponse;
 use crate::state::Call;
 use crate::token;
 
-/// The one grant the emulator can give.
+/// The only grant type the emulator supports.
 const GRANT: &str = "client_credentials";
 
-/// Answers a token request.
+/// Responds to a token request.
 pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     let decision = call.permit();
     let given = if decision.allowed { grant(call) } else { Err(GrantError::Rate) };
@@ -23,7 +23,7 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     call.with_rate_headers(response, decision).no_store()
 }
 
-/// The answer of a request that the rate limit lets through.
+/// Checks and issues a token once the rate limit has let the call through.
 fn grant(call: &Call<'_>) -> Result<TenantResponse, GrantError> {
     let members = ParsedBody::parse(call.entry).map(ParsedBody::into_members).unwrap_or_default();
     let grant_type = members.text("grant_type").ok_or(GrantError::Missing("grant_type"))?;
@@ -51,7 +51,7 @@ fn grant(call: &Call<'_>) -> Result<TenantResponse, GrantError> {
     }
 }
 
-/// A token for `audience`.
+/// Issues a token for `audience`.
 fn issue(call: &Call<'_>, audience: &str) -> Result<TenantResponse, GrantError> {
     let tenant = &call.tenant;
     let now = call.state.clock.unix_seconds();

@@ -1,14 +1,14 @@
-//! What the ledger costs: alone and in a crowd, empty and with many rows.
+//! Benchmarks the ledger: sequential and concurrent, empty and with many rows.
 //!
 //!   cargo bench --bench ledger -- [--url URL] [--rows 1000000] [--secs 3] [--writers 2]
 //!
-//! Without a URL: an SQLite file in a temporary folder. A line a measurement; a write is a beginning
-//! or an end. `server` is the processor time of every process named postgres.
+//! Without a URL it uses an SQLite file in a temporary folder. Prints one line per measurement; a
+//! write is a begin or a finish. `server` is the CPU time of all processes named postgres.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a bench"
+    reason = "a benchmark"
 )]
 #![expect(
     clippy::indexing_slicing,
@@ -50,7 +50,7 @@ fn candidates() -> DigestPair {
     DigestPair { current: Digest::from_bytes(rand::random()), previous: None }
 }
 
-/// A beginning, a millisecond after the one before it.
+/// A new attempt, a millisecond after the previous one.
 fn attempt(key: DigestPair) -> NewAttempt {
     static MILLIS: AtomicU64 = AtomicU64::new(0);
     let started_at = NOW + Duration::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
@@ -79,7 +79,7 @@ fn created(attempt: &NewAttempt) -> FinishAttempt {
     }
 }
 
-/// Clock ticks (10 ms) of a process, its threads included.
+/// The CPU time of a process with its threads, in clock ticks (10 ms).
 fn ticks(process: &str) -> u64 {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{process}/stat")) else { return 0 };
     let (_, rest) = stat.rsplit_once(')').unwrap();
@@ -94,7 +94,7 @@ fn server_ticks() -> u64 {
     pids.filter(|pid| name(pid).trim() == "postgres").map(|pid| ticks(&pid)).sum()
 }
 
-/// Runs `count` tasks that each do this over and over, and prints what one doing costs.
+/// Runs `count` tasks that each repeat `each`, and prints the cost of one write.
 async fn measure<F>(
     name: &str,
     count: usize,
@@ -103,31 +103,31 @@ async fn measure<F>(
 ) where
     F: Future<Output = u64> + Send,
 {
-    let (began, own, server) = (Instant::now(), ticks("self"), server_ticks());
+    let (started_at, own, server) = (Instant::now(), ticks("self"), server_ticks());
     let tasks: Vec<_> = (0..count)
         .map(|_| {
             let each = each.clone();
             tokio::spawn(async move {
-                let (mut done, mut took) = (0, Vec::new());
-                while began.elapsed() < time {
+                let (mut done, mut durations) = (0, Vec::new());
+                while started_at.elapsed() < time {
                     let at = Instant::now();
                     let writes = each().await;
-                    took.push(at.elapsed() / u32::try_from(writes).unwrap());
+                    durations.push(at.elapsed() / u32::try_from(writes).unwrap());
                     done += writes;
                 }
-                (done, took)
+                (done, durations)
             })
         })
         .collect();
-    let (mut done, mut took) = (0, Vec::new());
+    let (mut done, mut durations) = (0, Vec::new());
     for task in tasks {
         let (of_task, mut times) = task.await.unwrap();
         done += of_task;
-        took.append(&mut times);
+        durations.append(&mut times);
     }
-    let elapsed = began.elapsed().as_secs_f64();
-    took.sort_unstable();
-    let micros = |percent: usize| took[took.len() * percent / 100].as_secs_f64() * 1e6;
+    let elapsed = started_at.elapsed().as_secs_f64();
+    durations.sort_unstable();
+    let micros = |percent: usize| durations[durations.len() * percent / 100].as_secs_f64() * 1e6;
     let cost =
         |before: u64, after: u64| after.saturating_sub(before) as f64 * 10_000.0 / done as f64;
     println!(
@@ -140,7 +140,7 @@ async fn measure<F>(
     );
 }
 
-async fn all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
+async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
     for count in [1, 32, 256] {
         let writer = Arc::clone(ledger);
         measure(&format!("{what}: begin + finish, {count} at once"), count, time, move || {
@@ -165,9 +165,9 @@ async fn all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         })
         .await;
     }
-    let settler = Arc::clone(ledger);
+    let reconciler = Arc::clone(ledger);
     measure(&format!("{what}: begin + claim_due + release"), 1, time, move || {
-        let ledger = Arc::clone(&settler);
+        let ledger = Arc::clone(&reconciler);
         async move {
             let new = NewAttempt { key: None, ..attempt(candidates()) };
             let owner = Uuid::from_u128(7);
@@ -184,7 +184,7 @@ async fn all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
 }
 
 async fn fill(ledger: &Arc<dyn Ledger>, rows: usize) {
-    let began = Instant::now();
+    let started_at = Instant::now();
     let tasks = (0..1_000).map(|_| {
         let ledger = Arc::clone(ledger);
         tokio::spawn(async move {
@@ -198,7 +198,7 @@ async fn fill(ledger: &Arc<dyn Ledger>, rows: usize) {
     for task in tasks.collect::<Vec<_>>() {
         task.await.unwrap();
     }
-    println!("wrote {rows} rows in {:.0} s", began.elapsed().as_secs_f64());
+    println!("wrote {rows} rows in {:.0} s", started_at.elapsed().as_secs_f64());
 }
 
 #[tokio::main]
@@ -221,15 +221,15 @@ async fn main() {
         };
         let settings = settings(database, synchronous, writers);
         let digests = ledger::digests(&settings).unwrap();
-        let unseen = LedgerMetrics::default();
-        let opened = ledger::open(&settings, &digests, Access::Service, NOW, &lifecycle, &unseen);
+        let metrics = LedgerMetrics::default();
+        let opened = ledger::open(&settings, &digests, Access::Service, NOW, &lifecycle, &metrics);
         let ledger = opened.await.unwrap();
         println!("{synchronous:?}");
         if synchronous == Synchronous::Normal {
-            all(&ledger, "empty", time).await;
+            measure_all(&ledger, "empty", time).await;
             fill(&ledger, rows).await;
         }
-        all(&ledger, &format!("{rows} rows"), time).await;
+        measure_all(&ledger, &format!("{rows} rows"), time).await;
         ledger.close().await;
     }
     std::fs::remove_dir_all(folder).ok();

@@ -1,5 +1,5 @@
-//! The steady overload, for real: a tenant of 10 requests at once and 10 a second, offered 30
-//! sign-ups a second for 20 seconds, by one service and by two that do not know of one another.
+//! Measures steady overload: a tenant with a burst of 10 and 10 requests a second is offered 30
+//! sign-ups a second for 20 seconds, by one service and by two that do not coordinate.
 //!
 //! ```console
 //! cargo run --example budget
@@ -39,7 +39,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Offers the sign-ups to so many replicas in turn and prints what came of them.
+/// Offers the sign-ups to the replicas in turn and prints the results.
 async fn run(replicas: usize) -> anyhow::Result<()> {
     let tenant = Emulator::builder().tenant(|tenant| {
         tenant.plan = Plan::Custom { burst: BURST, per_second: PER_SECOND };
@@ -51,7 +51,7 @@ async fn run(replicas: usize) -> anyhow::Result<()> {
     let (mut addresses, mut folders) = (Vec::new(), Vec::new());
     for _ in 0..replicas {
         let folder = Folder::new();
-        // All callers are one address: its limits are not what is measured.
+        // All clients share one address, whose limits are not being measured.
         let app = start(&tenant, &folder, Some(Path::new("config/bench.toml")), &[]).await?;
         folders.push(folder);
         addresses.push(app.public_address()?);
@@ -59,19 +59,19 @@ async fn run(replicas: usize) -> anyhow::Result<()> {
     }
     let client = Client::builder().no_proxy().build()?;
     let started = Instant::now();
-    let mut answers = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for (number, address) in (0..OFFERED_PER_SECOND * SECONDS).zip(addresses.iter().cycle()) {
         sleep_until(started + Duration::from_secs(number.into()) / OFFERED_PER_SECOND).await;
-        answers.spawn(sign_up(client.clone(), *address, number));
+        tasks.spawn(sign_up(client.clone(), *address, number));
     }
     let calls = tenant.calls(Route::CreateUser);
     let in_time = calls.iter().filter(|call| call.status != Some(429)).count();
     let (mut created, mut busy) = (0, 0);
-    let (mut longest, mut retry_after) = (Duration::ZERO, 0);
-    while let Some(answer) = answers.join_next().await {
-        let (status, took, told) = answer??;
+    let (mut longest, mut longest_retry_after) = (Duration::ZERO, 0);
+    while let Some(result) = tasks.join_next().await {
+        let (status, took, retry_after) = result??;
         longest = longest.max(took);
-        retry_after = retry_after.max(told);
+        longest_retry_after = longest_retry_after.max(retry_after);
         match status {
             StatusCode::CREATED => created += 1,
             StatusCode::SERVICE_UNAVAILABLE => busy += 1,
@@ -79,14 +79,14 @@ async fn run(replicas: usize) -> anyhow::Result<()> {
         }
     }
     let calls = tenant.calls(Route::CreateUser);
-    let refused = calls.iter().filter(|call| call.status == Some(429)).count();
+    let rejected = calls.iter().filter(|call| call.status == Some(429)).count();
     let goodput = (in_time as f64 - f64::from(BURST)) / (PER_SECOND * f64::from(SECONDS));
     println!(
-        "{replicas} replica(s): {created} created, {busy} told to come back; the tenant refused \
-         {refused} of {} ({:.1} %); goodput after the burst {:.1} % of {PER_SECOND}/s; longest \
-         answer {:.1} s, longest Retry-After {retry_after} s",
+        "{replicas} replica(s): {created} created, {busy} asked to retry; the tenant rejected \
+         {rejected} of {} ({:.1} %); goodput after the burst {:.1} % of {PER_SECOND}/s; longest \
+         response {:.1} s, longest Retry-After {longest_retry_after} s",
         calls.len(),
-        100.0 * refused as f64 / calls.len() as f64,
+        100.0 * rejected as f64 / calls.len() as f64,
         100.0 * goodput,
         longest.as_secs_f64(),
     );
@@ -95,7 +95,7 @@ async fn run(replicas: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The status, how long it took and what `Retry-After` told in seconds.
+/// Returns the status, the duration, and `Retry-After` in seconds.
 async fn sign_up(
     client: Client,
     address: SocketAddr,
@@ -107,10 +107,10 @@ async fn sign_up(
         "given_name": "Ada",
     });
     let started = Instant::now();
-    let answer = client.post(format!("http://{address}/signup")).json(&form).send().await?;
-    let told = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-    let told = told.and_then(|value| value.parse().ok()).unwrap_or_default();
-    let status = answer.status();
-    drop(answer.bytes().await?);
-    Ok((status, started.elapsed(), told))
+    let response = client.post(format!("http://{address}/signup")).json(&form).send().await?;
+    let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let retry_after = retry_after.and_then(|value| value.parse().ok()).unwrap_or_default();
+    let status = response.status();
+    drop(response.bytes().await?);
+    Ok((status, started.elapsed(), retry_after))
 }

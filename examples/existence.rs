@@ -1,12 +1,12 @@
-//! What is left to see of who has an account, with `existence = "uniform"`: thousands of sign-ups
-//! with new and with known addresses, and whether their times can be told apart.
+//! Measures what `existence = "uniform"` still reveals about who has an account: thousands of
+//! sign-ups with new and known addresses, and whether their response times differ.
 //!
 //! ```console
 //! cargo run --example existence
 //! ```
 //!
-//! The tenant makes users as slowly as the recorded ones were made and refuses known addresses four
-//! times as fast. The two samples are compared by the two-sample Kolmogorov-Smirnov test.
+//! The tenant creates users as slowly as in recordings, and rejects known addresses four times as
+//! fast. The two samples are compared with the two-sample Kolmogorov-Smirnov test.
 
 #![expect(
     clippy::cast_precision_loss,
@@ -29,12 +29,12 @@ use tokio::time::{Instant, sleep};
 
 use shared::{Folder, start};
 
-/// Sign-ups of each kind.
+/// The number of sign-ups of each kind.
 const TRIALS: u32 = 3_000;
-/// Sign-ups before that, from which the service learns what is usual.
-const LEARNING: u32 = 600;
-/// A new sign-up every so often.
-const EVERY: Duration = Duration::from_millis(12);
+/// The number of earlier sign-ups, from which the service learns its usual response times.
+const WARM_UP: u32 = 600;
+/// The interval between two sign-ups.
+const INTERVAL: Duration = Duration::from_millis(12);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -56,22 +56,22 @@ async fn run(existence: &str) -> anyhow::Result<()> {
     let client = Client::builder().no_proxy().build()?;
     sign_up(client.clone(), address, "known0@example.com".into()).await?;
 
-    let mut answers = JoinSet::new();
-    for number in 0..LEARNING + 2 * TRIALS {
-        // Known and new in turn, so that whatever else happens meets both.
-        let new = number < LEARNING || number % 2 == 0;
+    let mut tasks = JoinSet::new();
+    for number in 0..WARM_UP + 2 * TRIALS {
+        // Known and new alternate, so that external disturbances affect both.
+        let new = number < WARM_UP || number % 2 == 0;
         let email =
             if new { format!("new{number}@example.com") } else { "known0@example.com".into() };
         let client = client.clone();
-        answers.spawn(async move {
+        tasks.spawn(async move {
             let took = sign_up(client, address, email).await?;
-            anyhow::Ok((number >= LEARNING, new, took))
+            anyhow::Ok((number >= WARM_UP, new, took))
         });
-        sleep(EVERY).await;
+        sleep(INTERVAL).await;
     }
     let (mut new, mut known) = (Vec::new(), Vec::new());
-    while let Some(answer) = answers.join_next().await {
-        match answer?? {
+    while let Some(result) = tasks.join_next().await {
+        match result?? {
             (false, _, _) => {}
             (true, true, took) => new.push(took.as_secs_f64()),
             (true, false, took) => known.push(took.as_secs_f64()),
@@ -81,7 +81,7 @@ async fn run(existence: &str) -> anyhow::Result<()> {
     known.sort_by(f64::total_cmp);
     println!("existence = {existence}, seconds:");
     for (name, sample) in [("new", &new), ("known", &known)] {
-        let at = |part: f64| quantile(sample, part);
+        let at = |share: f64| quantile(sample, share);
         println!(
             "  {name:5}  n {}  p10 {:.3}  p50 {:.3}  p90 {:.3}  p95 {:.3}  p99 {:.3}",
             sample.len(),
@@ -103,14 +103,14 @@ async fn run(existence: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// As the recorded create calls took (half 289 ms, one of ten 587 ms, one of a hundred seconds); a
-/// quarter of it where nothing is created.
+/// The recorded latencies of create calls (median 289 ms, 90th percentile 587 ms, 99th percentile
+/// seconds); a quarter of that if nothing is created.
 fn latency(entry: &JournalEntry) -> Option<Fault> {
     if entry.route() != Route::CreateUser {
         return None;
     }
-    let part: f64 = rand::random();
-    let ms = match part {
+    let share: f64 = rand::random();
+    let ms = match share {
         low if low < 0.5 => 140.0 + low / 0.5 * 149.0,
         usual if usual < 0.9 => 289.0 + (usual - 0.5) / 0.4 * 298.0,
         slow => 587.0 + (slow - 0.9) / 0.1 * 2_000.0,
@@ -120,24 +120,24 @@ fn latency(entry: &JournalEntry) -> Option<Fault> {
     Some(Fault::delay(if known { took / 4 } else { took }))
 }
 
-/// How long the answer took.
+/// Signs up and returns the response time.
 async fn sign_up(client: Client, address: SocketAddr, email: String) -> anyhow::Result<Duration> {
     let password = format!("Difference-Engine-{:016x}", rand::random::<u64>());
     let form = json!({ "email": email, "password": password });
     let started = Instant::now();
-    let answer = client.post(format!("http://{address}/signup")).json(&form).send().await?;
-    let status = answer.status();
-    drop(answer.bytes().await?);
-    anyhow::ensure!([201, 202, 409].contains(&status.as_u16()), "answered {status}");
+    let response = client.post(format!("http://{address}/signup")).json(&form).send().await?;
+    let status = response.status();
+    drop(response.bytes().await?);
+    anyhow::ensure!([201, 202, 409].contains(&status.as_u16()), "unexpected status {status}");
     Ok(started.elapsed())
 }
 
-fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let at = Duration::from_secs(sorted.len() as u64).mul_f64(part).as_secs();
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let at = Duration::from_secs(sorted.len() as u64).mul_f64(share).as_secs();
     usize::try_from(at).ok().and_then(|at| sorted.get(at)).copied().unwrap_or(f64::NAN)
 }
 
-/// The greatest distance between the two samples' distributions.
+/// The maximum distance between the two samples' distributions.
 fn distance(one: &[f64], other: &[f64]) -> f64 {
     let below = |sample: &[f64], at: f64| {
         sample.partition_point(|value| *value <= at) as f64 / sample.len() as f64
@@ -146,7 +146,7 @@ fn distance(one: &[f64], other: &[f64]) -> f64 {
     at.map(|at| (below(one, *at) - below(other, *at)).abs()).fold(0.0, f64::max)
 }
 
-/// How likely two samples of one distribution are so far apart (Kolmogorov's series).
+/// The probability that two samples of one distribution are this far apart (Kolmogorov's series).
 fn p_value(distance: f64, one: usize, other: usize) -> f64 {
     let (one, other) = (one as f64, other as f64);
     let size = (one * other / (one + other)).sqrt();

@@ -1,4 +1,4 @@
-//! What the measurements share: a service in front of an emulated tenant.
+//! Code shared by the measurements: a service in front of an emulated tenant.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,12 +10,12 @@ use auth0_signup::app::App;
 use auth0_signup::clock::SystemClock;
 use auth0_signup::config;
 
-/// A folder of its own for a ledger, removed with what is in it.
+/// A new folder for a ledger, deleted with its content on drop.
 #[derive(Debug)]
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// One that does not exist yet: the ledger makes it.
+    /// A folder that does not exist yet: the ledger creates it.
     pub(crate) fn new() -> Self {
         let name = format!("auth0-signup-{:032x}", rand::random::<u128>());
         Self(std::env::temp_dir().join(name))
@@ -24,13 +24,13 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Left behind when something still writes to it, in the system's folder for such things.
+        // If something is still writing to it, it stays in the system's temporary folder.
         drop(std::fs::remove_dir_all(&self.0));
     }
 }
 
-/// A service in front of this tenant, on free ports: with the settings of a file, if there is one,
-/// and these variables.
+/// Starts a service in front of this tenant, on free ports, with these variables and an optional
+/// settings file.
 pub(crate) async fn start(
     tenant: &Emulator,
     folder: &Folder,

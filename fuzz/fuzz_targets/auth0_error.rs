@@ -1,4 +1,4 @@
-//! An answer of Auth0's to create-user: a line with the status, one with `Retry-After`, the body.
+//! A response of Auth0 to create-user: a line with the status, a line with `Retry-After`, the body.
 #![no_main]
 
 use auth0_signup::fuzzing::create_user_error;

@@ -1,4 +1,4 @@
-//! `X-Forwarded-For` and `Forwarded`: what a client sends does not hide what a proxy appends.
+//! `X-Forwarded-For` and `Forwarded`: a client's header must not hide what a proxy appends.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! What the targets of the three bodies share.
+//! Code shared by the three body targets.
 
 use std::ffi::OsString;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use auth0_signup::config::{self, Settings};
 use auth0_signup::fuzzing;
 use tokio::runtime::{Builder, Runtime};
 
-/// Every optional thing on, so that as much code as possible is reached.
+/// Every optional feature is on, to reach as much code as possible.
 const SETTINGS: [(&str, &str); 8] = [
     ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
     ("AUTH0_CLIENT_ID", "id"),
@@ -25,7 +25,7 @@ static STATE: LazyLock<(Runtime, Settings)> = LazyLock::new(|| {
     (runtime, config::load(None, variables).expect("good settings"))
 });
 
-/// Reads and judges a body of that media type.
+/// Parses and validates a body of this media type.
 pub fn form(content_type: &'static str, body: &[u8]) {
     let (runtime, settings) = &*STATE;
     runtime.block_on(fuzzing::form(content_type, body, &settings.rules));

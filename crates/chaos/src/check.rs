@@ -1,4 +1,4 @@
-//! Compares the tenant's users, the ledger's rows and what every client heard.
+//! Compares the tenant's users, the ledger's rows and every client's observations.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use super::client::{ClientHistory, Observed};
 use super::finding::{FindingKind, Findings};
 use super::people::{ClientBehavior, Person};
 
-/// The tenant's users, found fast.
+/// The tenant's users, indexed by e-mail and id.
 #[derive(Debug, Default)]
 struct UserIndex {
     by_email: HashMap<String, Vec<String>>,
@@ -33,9 +33,9 @@ impl UserIndex {
     }
 }
 
-/// Everything that is wrong.
+/// Returns every inconsistency found.
 ///
-/// `single_process`: there is one replica, so a client without a key is known again until a kill.
+/// `single_process`: with one replica, requests without a key stay linked until a kill.
 pub(crate) fn check(
     auth0: &Emulator,
     histories: &[(Person, Vec<ClientHistory>)],
@@ -48,7 +48,7 @@ pub(crate) fn check(
     for (index, (person, histories)) in histories.iter().enumerate() {
         let ids = users.of_email(&person.email);
         if ids.len() > 1 {
-            findings.note(FindingKind::Duplicate, Some(index), format!("{} users", ids.len()));
+            findings.add(FindingKind::Duplicate, Some(index), format!("{} users", ids.len()));
         }
         for client in histories {
             let owns_user = auth0.has_password(&person.email, &client.plan.password);
@@ -60,21 +60,21 @@ pub(crate) fn check(
     findings
 }
 
-/// One client's story beside what is true.
+/// One client's history, with the facts to check it against.
 struct ClientCheck<'a> {
     client: &'a ClientHistory,
-    /// Those of all clients of the person.
+    /// The histories of all clients of the person.
     histories: &'a [ClientHistory],
-    /// The users of the person's address.
+    /// The ids of the users with the person's address.
     ids: &'a [String],
-    /// Whether the user of the address has the client's password.
+    /// Set if the user with the address has the client's password.
     owns_user: bool,
     single_process: bool,
 }
 
 impl ClientCheck<'_> {
     fn check(&self, person: usize, findings: &mut Findings) {
-        let mut note = |count, what: String| findings.note(count, Some(person), what);
+        let mut note = |kind, description: String| findings.add(kind, Some(person), description);
         let created: HashSet<_> = self.reported_ids().collect();
         if created.len() > 1 {
             note(FindingKind::Duplicate, format!("the client was given two users: {created:?}"));
@@ -113,7 +113,7 @@ impl ClientCheck<'_> {
                 if self.client.plan.behavior == ClientBehavior::AcceptsFailure =>
             {
                 if self.owns_user && self.may_be_unlinked() {
-                    // Of its last attempt, truly; an earlier one made the user.
+                    // True of its last attempt; an earlier attempt created the user.
                     findings.unlinked += 1;
                 } else if self.owns_user && !self.duplicate_created_it() {
                     note(
@@ -146,7 +146,8 @@ impl ClientCheck<'_> {
         self.client.plan.key.is_none() && (!self.single_process || killed())
     }
 
-    /// Whether a twin was told of the user, or left before it was told anything.
+    /// Returns true if a duplicate request observed the creation, or its client left before a
+    /// response.
     fn duplicate_created_it(&self) -> bool {
         let mut duplicates =
             self.histories.iter().filter(|other| other.plan.password == self.client.plan.password);
@@ -157,7 +158,7 @@ impl ClientCheck<'_> {
     }
 }
 
-/// Each row says what is true, and each user has its row.
+/// Checks that each row matches the tenant, and that each user has a row.
 fn check_ledger(
     users: &UserIndex,
     histories: &[(Person, Vec<ClientHistory>)],
@@ -175,9 +176,9 @@ fn check_ledger(
         let id = format!("auth0|{id}");
         let exists = users.ids.contains(&id);
         let person = by_email.get(&row.email).copied();
-        let mut wrong = |count, what| {
+        let mut wrong = |kind, what| {
             let state = row.state.name();
-            findings.note(count, person, format!("the ledger has {id} as {state}, {what}"));
+            findings.add(kind, person, format!("the ledger has {id} as {state}, {what}"));
         };
         match row.state {
             AttemptState::Open | AttemptState::Unknown => {
@@ -197,7 +198,7 @@ fn check_ledger(
     }
     for (index, (person, _)) in histories.iter().enumerate() {
         for id in users.of_email(&person.email).iter().filter(|id| !created.contains(*id)) {
-            findings.note(
+            findings.add(
                 FindingKind::Lost,
                 Some(index),
                 format!("the ledger has no created row for {id}"),

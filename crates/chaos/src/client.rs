@@ -1,4 +1,4 @@
-//! One client: sends its sign-up until it knows what came of it.
+//! A client that sends its sign-up until it knows the outcome.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,35 +13,35 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::people::{ClientBehavior, ClientPlan, Person};
 
-/// How often a client asks at most.
+/// The maximum number of requests per client.
 const TRIES: usize = 400;
 
-/// The longest wait that a client is talked into.
+/// The longest `Retry-After` that a client honours.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// The wait before a client asks again.
+/// The range of pauses between two requests.
 const PAUSE: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_millis(400);
 
-/// The wait of a slow one: about as long as the settler takes.
+/// The same for a slow client: about as long as the reconciler takes.
 const SLOW_PAUSE: std::ops::Range<Duration> = Duration::from_secs(3)..Duration::from_secs(9);
 
-/// When a client that hangs up does so.
+/// The range of times after which an impatient client hangs up.
 const HANG_UP: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(120);
 
-/// What a client hears.
+/// The result of one request, as the client observes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Observed {
     /// 201, with the user's id.
     Created(String),
     /// 409 `email_taken`.
     EmailTaken,
-    /// Surely nothing was created; the problem's code.
+    /// A problem which says that nothing was created; its code.
     NotCreated(String),
-    /// Not known yet; the problem's code.
+    /// A problem which leaves the outcome open; its code.
     Unresolved(String),
-    /// An answer that no sign-up of this run can deserve.
+    /// A response that no sign-up of this run should get.
     Unexpected(String),
-    /// No answer: the connection failed, or the client hung up.
+    /// No response: the connection failed, or the client hung up.
     NoResponse(&'static str),
 }
 
@@ -58,44 +58,44 @@ impl fmt::Display for Observed {
     }
 }
 
-/// What a client went through.
+/// The requests of one client and their results.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientHistory {
-    /// What it meant to do.
+    /// The client's plan.
     pub(crate) plan: ClientPlan,
-    /// Every answer, and when it came after the client began.
+    /// Every result, with its time since the client started.
     pub(crate) observed: Vec<(Duration, Observed)>,
-    /// Whether the service was killed meanwhile.
+    /// Set if the service was killed meanwhile.
     pub(crate) killed: bool,
 }
 
 impl ClientHistory {
-    /// What it heard last, silence not counted.
+    /// The last result, ignoring missing responses.
     pub(crate) fn last(&self) -> Option<&Observed> {
         let mut observed = self.observed.iter().rev().map(|(_, observed)| observed);
         observed.find(|observed| !matches!(observed, Observed::NoResponse(_)))
     }
 }
 
-/// What all clients share.
+/// The state shared by all clients.
 #[derive(Debug)]
 pub(crate) struct ClientContext {
-    /// Sends their requests.
+    /// Sends the requests.
     pub(crate) client: Client,
-    /// Where the services listen.
+    /// The base URLs of the services.
     pub(crate) urls: Vec<String>,
-    /// How many requests were sent.
+    /// The number of requests sent.
     pub(crate) requests: AtomicU64,
-    /// How many clients have begun.
+    /// The number of clients started.
     pub(crate) started: AtomicU64,
-    /// How many kills there were.
+    /// The number of kills.
     pub(crate) kills: AtomicU64,
-    /// When clients give up waiting.
+    /// The time at which clients give up.
     pub(crate) deadline: Instant,
 }
 
 impl ClientContext {
-    /// Signs the person up as one of their clients.
+    /// Signs the person up as the client described by `plan`.
     pub(crate) async fn sign_up(&self, person: &Person, plan: &ClientPlan) -> ClientHistory {
         let started_at = Instant::now();
         let kills = self.kills.load(Ordering::Relaxed);
@@ -135,7 +135,7 @@ impl ClientContext {
         ClientHistory { plan: plan.clone(), observed, killed }
     }
 
-    /// Asks once: the answer, and how long to wait before the next.
+    /// Sends one request. Returns its result and `Retry-After`.
     fn send(
         &self,
         person: &Person,

@@ -1,21 +1,21 @@
-//! The ledger's database: a file in the run's folder, or a database of its own on a server.
+//! The ledger's database: a file in the run's folder, or a separate database on a server.
 
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use super::options::{ChaosOptions, DatabaseKind};
 
-/// A database that is this run's own.
+/// A database created for this run.
 #[derive(Debug)]
 pub(crate) struct RunDatabase {
-    /// As the service is told it.
+    /// The `DATABASE_URL` for the service.
     pub(crate) url: String,
-    /// The server's URL and the database's name, to be dropped.
+    /// The server's URL and the database's name, for dropping it.
     made: Option<(String, String)>,
 }
 
 impl RunDatabase {
-    /// Makes it.
+    /// Creates the database.
     pub(crate) async fn create(
         options: &ChaosOptions,
         folder: &std::path::Path,
@@ -38,7 +38,7 @@ impl RunDatabase {
         Ok(Self { url, made: Some((server, name)) })
     }
 
-    /// Takes it away.
+    /// Drops the database.
     pub(crate) async fn drop(self) -> anyhow::Result<()> {
         match self.made {
             Some((server, name)) => {
@@ -52,7 +52,7 @@ impl RunDatabase {
 async fn run(server: &str, sql: String) -> anyhow::Result<()> {
     let mut connection =
         PgConnection::connect(server).await.context("cannot connect to the server")?;
-    // The name in it is ours: letters and digits.
+    // The name is generated here and has only letters and digits.
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
     connection.close().await?;
     Ok(())

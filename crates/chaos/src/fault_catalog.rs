@@ -1,5 +1,5 @@
-//! The faults there are, by route. Only what a tenant can do: it never acts and then says that it
-//! refused, and never denies a user that it has.
+//! The faults by route. Only what a tenant can do: it never performs a call that it then reports as
+//! rejected, and never denies that an existing user exists.
 
 use std::time::Duration;
 
@@ -8,19 +8,21 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 
-/// The service's time-out of one call.
+/// The service's timeout for one call.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The latest that the tenant acts on a call after the call arrived.
+/// The longest delay between a call's arrival and the tenant performing it.
 const LATEST_ACT: Duration = Duration::from_secs(3);
 
-/// When the settler may take no user for none to come: later than the tenant can still act.
+/// The age at which the reconciler may conclude that no user was created: later than the tenant can
+/// still perform a call.
 pub(crate) const NOT_CREATED_AFTER: Duration = LATEST_ACT.saturating_add(TIMEOUT);
 
-/// A fault's name, and how one is made.
+/// A fault's name, and a function that builds it.
 pub(crate) type FaultSpec = (&'static str, fn(&mut StdRng) -> Fault);
 
-/// What may befall any call. Whether it is acted on is plain from its answer, or nobody minds.
+/// Faults for any call. The response makes clear whether the call was performed, or it does not
+/// matter.
 const ANY: [FaultSpec; 15] = [
     ("answer 5xx", |rng| Fault::answer(server_error(rng))),
     ("answer 429", |_| Fault::answer(429).header("retry-after", "1")),
@@ -39,7 +41,7 @@ const ANY: [FaultSpec; 15] = [
     ("too slow", |_| Fault::slow(16, Duration::from_millis(200))),
 ];
 
-/// What may befall a create call beside that.
+/// Additional faults for create calls.
 const CREATE: [FaultSpec; 16] = [
     ("answer 4xx", |rng| Fault::answer(one_of(rng, [400, 403, 404, 422]))),
     ("answer 5xx, acted", |rng| Fault::answer(server_error(rng)).after_acting()),
@@ -59,10 +61,10 @@ const CREATE: [FaultSpec; 16] = [
     ("reset late, acted", |rng| Fault::reset_after_acting().delayed(pick(rng, 20, TIMEOUT))),
 ];
 
-/// What is only for the operator to mend when the token endpoint says it.
+/// Faults that, on the token endpoint, only the operator could fix.
 const NOT_FOR_TOKENS: [&str; 2] = ["answer 401", "HTML 403"];
 
-/// The faults of a route.
+/// The faults for a route.
 pub(crate) fn for_route(route: Route) -> Vec<FaultSpec> {
     match route {
         Route::CreateUser => ANY.into_iter().chain(CREATE).collect(),

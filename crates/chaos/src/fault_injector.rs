@@ -1,4 +1,4 @@
-//! Deals faults out to the tenant's calls by the seed, and remembers which call got which.
+//! Injects seeded faults into the tenant's calls, and records which call got which fault.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,10 +12,10 @@ use tokio::time::sleep;
 
 use super::fault_catalog::{self, FaultSpec};
 
-/// The wait before all tokens are revoked, again and again.
-const REVOKE: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::from_secs(4);
+/// The range of pauses between two revocations of all tokens.
+const REVOKE_PAUSE: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::from_secs(4);
 
-/// Deals faults. Clones share what was dealt.
+/// Injects faults. Clones share their state.
 #[derive(Debug, Clone)]
 pub(crate) struct FaultInjector(Arc<Mutex<InjectorState>>);
 
@@ -25,12 +25,12 @@ struct InjectorState {
     percent: u8,
     catalogs: HashMap<Route, Vec<FaultSpec>>,
     injected: BTreeMap<&'static str, u64>,
-    /// By the call's time and connection, which no other call has together.
+    /// By a call's time and connection, which together are unique.
     by_call: HashMap<(SystemTime, u64), &'static str>,
 }
 
 impl FaultInjector {
-    /// Deals to so many calls in a hundred.
+    /// An injector that affects `percent` of the calls.
     pub(crate) fn new(seed: u64, percent: u8) -> Self {
         let routes = [Route::Token, Route::CreateUser, Route::GetUser, Route::UsersByEmail];
         Self(Arc::new(Mutex::new(InjectorState {
@@ -45,28 +45,28 @@ impl FaultInjector {
         })))
     }
 
-    /// Deals to this tenant's calls until its faults are cleared.
+    /// Injects faults into this tenant's calls until its faults are cleared.
     pub(crate) fn inject_into(&self, auth0: &Emulator) {
         let injector = self.clone();
         auth0.choose_faults(move |call| injector.lock().next_fault(call));
     }
 
-    /// Revokes all tokens now and then. Runs until it is dropped.
-    pub(crate) async fn revoke(&self, auth0: &Emulator) {
+    /// Revokes all tokens at random intervals. Runs until it is dropped.
+    pub(crate) async fn revoke_tokens(&self, auth0: &Emulator) {
         loop {
-            let wait = self.lock().rng.random_range(REVOKE);
+            let wait = self.lock().rng.random_range(REVOKE_PAUSE);
             sleep(wait).await;
             auth0.revoke_tokens();
             *self.lock().injected.entry("tokens revoked").or_default() += 1;
         }
     }
 
-    /// How many of each kind were dealt.
+    /// The number of injected faults of each kind.
     pub(crate) fn injected(&self) -> BTreeMap<&'static str, u64> {
         self.lock().injected.clone()
     }
 
-    /// The fault that a call got.
+    /// The fault that was injected into a call.
     pub(crate) fn fault_for(&self, call: &JournalEntry) -> Option<&'static str> {
         self.lock().by_call.get(&(call.at, call.connection)).copied()
     }

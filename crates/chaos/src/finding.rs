@@ -1,50 +1,50 @@
-//! What is wrong at the end, by the three numbers that have to be 0.
+//! The inconsistencies found at the end of a run, in three counts that must all be 0.
 
-/// Which number counts it.
+/// The kind of an inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FindingKind {
-    /// One sign-up made two users, or was told so.
+    /// One sign-up created two users, or reported two.
     Duplicate,
-    /// A user, a row of the ledger and an answer do not agree.
+    /// A user, a row of the ledger and a response contradict each other.
     Lost,
-    /// Nobody knows what came of it, or an answer makes no sense.
+    /// The outcome is unknown, or a response makes no sense.
     Unknown,
 }
 
-/// One thing that is wrong.
+/// One inconsistency.
 #[derive(Debug)]
 pub(crate) struct Finding {
-    /// Which number counts it.
-    pub(crate) count: FindingKind,
-    /// Whom it befell; none when that cannot be told.
+    /// Its kind.
+    pub(crate) kind: FindingKind,
+    /// The person affected, if known.
     pub(crate) person: Option<usize>,
-    /// What it is.
-    pub(crate) what: String,
+    /// The description.
+    pub(crate) description: String,
 }
 
-/// Everything that is wrong.
+/// Every inconsistency.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    /// In the order in which it was found.
+    /// In the order found.
     pub(crate) all: Vec<Finding>,
-    /// Clients without a key that were not told of their own user after a kill, or by another
-    /// replica: what ties their requests together is in one process's memory, as documented.
+    /// Clients without a key that got `email_taken` for their own user after a kill or from another
+    /// replica. The link between their requests is in one process's memory, as documented.
     pub(crate) unlinked: usize,
 }
 
 impl Findings {
-    /// Notes one.
-    pub(crate) fn note(
+    /// Adds an inconsistency.
+    pub(crate) fn add(
         &mut self,
-        count: FindingKind,
+        kind: FindingKind,
         person: Option<usize>,
-        what: impl Into<String>,
+        description: impl Into<String>,
     ) {
-        self.all.push(Finding { count, person, what: what.into() });
+        self.all.push(Finding { kind, person, description: description.into() });
     }
 
-    /// One of the three numbers.
-    pub(crate) fn count(&self, count: FindingKind) -> usize {
-        self.all.iter().filter(|finding| finding.count == count).count()
+    /// The number of inconsistencies of a kind.
+    pub(crate) fn count(&self, kind: FindingKind) -> usize {
+        self.all.iter().filter(|finding| finding.kind == kind).count()
     }
 }

@@ -1,4 +1,4 @@
-//! What befell a person, for whoever looks for the cause: answers, and calls at the tenant.
+//! Formats a person's history for debugging: the clients' results, and the calls at the tenant.
 
 use std::collections::HashSet;
 use std::time::UNIX_EPOCH;
@@ -10,7 +10,7 @@ use super::client::ClientHistory;
 use super::fault_injector::FaultInjector;
 use super::people::Person;
 
-/// The person's history. `journal` is the tenant's.
+/// Formats the person's history. `journal` is the tenant's.
 pub(crate) fn format_history(
     person: &Person,
     histories: &[ClientHistory],

@@ -1,15 +1,17 @@
-//! Sign-ups through every fault of the tenant, by clients that hang up, collide and come back, while
-//! the service is killed again and again; then the count of those whose outcome is not known.
+//! Signs people up while faults are injected into the tenant and the service is killed repeatedly.
+//! The clients hang up, collide and come back. At the end it counts the sign-ups with a wrong or
+//! unknown outcome.
 //!
 //! ```sh
 //! cargo run --release --bin chaos -- --signups 10000 --kills 50
 //! scripts/with-postgres cargo run --release --bin chaos -- --database postgres --replicas 2
 //! ```
 //!
-//! The emulator runs in this process, the service is `auth0-signup serve` in processes of its own.
-//! Under cargo the service is built first, as this program was; else the one beside it is used.
-//! The end compares the tenant's users, the ledger and every answer: created twice, lost and unknown
-//! have to be 0. The same seed draws the same people, faults and kills, though not the same race.
+//! The emulator runs in this process; the service runs as `auth0-signup serve` in separate
+//! processes. Under cargo the service is built first, with the profile of this program. Otherwise
+//! the program beside this one is used. At the end the tenant's users, the ledger and every
+//! response are compared: created twice, lost and unknown must be 0. The same seed gives the same
+//! people, faults and kills, but not the same timing.
 
 mod check;
 mod client;

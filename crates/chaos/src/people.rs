@@ -1,48 +1,48 @@
-//! Who signs up: people, each with one client or two that collide on purpose.
+//! The people who sign up, each with one client or two that collide on purpose.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-/// Somebody with an e-mail address.
+/// A person with an e-mail address.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
-    /// From 0.
+    /// Counted from 0.
     pub(crate) number: u32,
-    /// An address of their own.
+    /// The person's own address.
     pub(crate) email: String,
-    /// One, or two at the same time.
+    /// One client, or two that run at the same time.
     pub(crate) clients: Vec<ClientPlan>,
 }
 
-/// What a client is going to do.
+/// The plan of one client.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientPlan {
-    /// Tells whose user it is when two clients want one address.
+    /// Identifies the owner of a user if two clients use the same address.
     pub(crate) password: String,
-    /// Twins share one.
+    /// Duplicate requests share a key.
     pub(crate) key: Option<String>,
-    /// How it bears failure.
+    /// The reaction to failures.
     pub(crate) behavior: ClientBehavior,
-    /// Where its own chance starts.
+    /// The seed of the client's random choices.
     pub(crate) seed: u64,
 }
 
-/// How a client bears failure.
+/// A client's reaction to failures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientBehavior {
-    /// Tries until it is told.
+    /// Retries until it knows the outcome.
     Patient,
-    /// The same, with seconds between two tries: its attempt may be settled meanwhile.
+    /// The same, with seconds between two requests, so that the attempt may be resolved meanwhile.
     Slow,
-    /// Hangs up early so many times, and comes back.
+    /// Hangs up early this many times, then retries.
     HangsUp(u8),
-    /// Takes "nothing was created" for an answer.
+    /// Accepts "nothing was created" as the outcome.
     AcceptsFailure,
     /// Hangs up and never comes back.
     Abandons,
 }
 
-/// So many clients, the same ones for the same seed.
+/// Generates this many clients. The same seed gives the same ones.
 pub(crate) fn generate_people(clients: u32, seed: u64) -> Vec<Person> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut people = Vec::new();
@@ -61,11 +61,11 @@ fn person(number: u32, left: u32, rng: &mut StdRng) -> Person {
     let password = |of: u8| format!("Chaos-{number}-Secret-{of}");
     let first = key(rng);
     let pairs = match kind {
-        // One key, twice at once.
+        // Two requests at once with the same key.
         0..8 if left > 1 => vec![(password(1), first.clone()), (password(1), first)],
-        // One address that two want.
+        // Two clients that want the same address.
         8..16 if left > 1 => vec![(password(1), first), (password(2), key(rng))],
-        // No key: a double click by a plain form.
+        // No key: a double click in a plain form.
         16..20 if left > 1 => vec![(password(1), None), (password(1), None)],
         20..24 => vec![(password(1), None)],
         _ => vec![(password(1), first)],

@@ -1,4 +1,4 @@
-//! The run from its set-up to its numbers.
+//! A chaos run, from setup to the final counts.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,19 +30,19 @@ use super::options::ChaosOptions;
 use super::people::{Person, generate_people};
 use super::service::{self, ServiceProcess};
 
-/// How often the progress and the services are looked at.
+/// The interval at which progress and services are checked.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How long after its moment has come a kill happens, and how long the service stays down.
-const KILL: Duration = Duration::from_millis(300);
+/// The maximum delay before a kill, and the maximum time until the restart.
+const MAX_KILL_DELAY: Duration = Duration::from_millis(300);
 
-/// How long the settler may take at the end.
+/// The time the reconciler has at the end.
 const RESOLVE_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// How many of those with a wrong outcome are told about in full.
+/// The maximum number of findings reported in full.
 const REPORTED: usize = 10;
 
-/// Runs; whether nothing was found to be wrong.
+/// Runs, and returns true if nothing was wrong.
 pub(crate) async fn run(options: ChaosOptions) -> anyhow::Result<bool> {
     let program = service::program(options.service.as_deref())?;
     let seed = options.seed.unwrap_or_else(rand::random);
@@ -62,7 +62,7 @@ pub(crate) async fn run(options: ChaosOptions) -> anyhow::Result<bool> {
     good.with_context(|| format!("the service's logs are in {}", folder.display()))
 }
 
-/// What a run consists of.
+/// The parts of a run.
 struct Run {
     options: ChaosOptions,
     seed: u64,
@@ -93,9 +93,9 @@ impl Run {
         let digests = ledger::digests(&ledger_settings)?;
         let now = SystemClock.now();
         let lifecycle = Lifecycle::new();
-        let unseen = LedgerMetrics::default();
+        let metrics = LedgerMetrics::default();
         let opened =
-            ledger::open(&ledger_settings, &digests, Access::Cli, now, &lifecycle, &unseen);
+            ledger::open(&ledger_settings, &digests, Access::Cli, now, &lifecycle, &metrics);
         let ledger = opened.await?;
         let (signups, kills) = (u64::from(options.signups), u64::from(options.kills));
         let time_limit = Duration::from_millis(120_000 + signups * 100 + kills * 3_000);
@@ -113,7 +113,7 @@ impl Run {
         Ok(Self { options, seed, auth0, injector, services, context, ledger, digests, started_at })
     }
 
-    /// Everything after the set-up.
+    /// Runs everything after the setup.
     async fn go(mut self) -> anyhow::Result<bool> {
         let people = generate_people(self.options.signups, self.seed);
         self.injector.inject_into(&self.auth0);
@@ -122,7 +122,7 @@ impl Run {
         }
         let context = Arc::clone(&self.context);
         let driving = drive(&context, people, self.options.concurrency);
-        let (histories, killed) = tokio::join!(driving, self.kill());
+        let (histories, killed) = tokio::join!(driving, self.kill_services());
         killed?;
         let histories = histories?;
         let rows = self.wait_until_resolved().await?;
@@ -132,9 +132,9 @@ impl Run {
         Ok(findings.all.is_empty())
     }
 
-    /// Kills and starts the services as the seed says, until every client has begun; then ends the
-    /// faults.
-    async fn kill(&mut self) -> anyhow::Result<()> {
+    /// Kills and restarts the services as the seed determines, until every client has started; then
+    /// clears the faults.
+    async fn kill_services(&mut self) -> anyhow::Result<()> {
         let mut rng = StdRng::seed_from_u64(self.seed.wrapping_add(2));
         let (signups, kills) = (self.options.signups, self.options.kills);
         let mut moments: Vec<u64> =
@@ -145,28 +145,28 @@ impl Run {
         let killing = async {
             for moment in moments {
                 wait_until_started(moment, context, services).await?;
-                sleep(rng.random_range(Duration::ZERO..KILL)).await;
+                sleep(rng.random_range(Duration::ZERO..MAX_KILL_DELAY)).await;
                 let index = rng.random_range(0..services.len());
                 let service = services.get_mut(index).context("no such service")?;
                 service.kill()?;
                 context.kills.fetch_add(1, Ordering::Relaxed);
-                sleep(rng.random_range(Duration::ZERO..KILL)).await;
+                sleep(rng.random_range(Duration::ZERO..MAX_KILL_DELAY)).await;
                 service.start()?;
             }
             wait_until_started(signups.into(), context, services).await
         };
         let killed = tokio::select! {
             killed = killing => killed,
-            () = injector.revoke(auth0) => Ok(()),
+            () = injector.revoke_tokens(auth0) => Ok(()),
         };
         self.auth0.clear_faults();
         killed
     }
 
-    /// Waits until nothing is open in the ledger, and returns all of it.
+    /// Waits until no attempt in the ledger is pending, and returns all rows.
     async fn wait_until_resolved(&mut self) -> anyhow::Result<Vec<Attempt>> {
         let end = Instant::now() + RESOLVE_TIMEOUT;
-        // What the tenant is still to act on has to be acted on.
+        // Lets the tenant perform the calls that are still delayed.
         sleep(fault_catalog::NOT_CREATED_AFTER).await;
         while self.has_pending().await? && Instant::now() < end {
             check_running(&mut self.services)?;
@@ -192,7 +192,7 @@ impl Run {
     ) {
         let journal = self.auth0.journal();
         for finding in findings.all.iter().take(REPORTED) {
-            print_line(&format!("{:?}: {}", finding.count, finding.what));
+            print_line(&format!("{:?}: {}", finding.kind, finding.description));
             if let Some((person, histories)) = finding.person.and_then(|index| histories.get(index))
             {
                 print_line(&format_history(person, histories, &journal, &self.injector));
@@ -237,7 +237,7 @@ impl Run {
     }
 }
 
-/// How often clients heard what.
+/// Counts the results that clients observed.
 fn count_observed(histories: &[(Person, Vec<ClientHistory>)]) -> BTreeMap<String, u64> {
     let mut count = BTreeMap::new();
     let histories = histories.iter().flat_map(|(_, histories)| histories);
@@ -251,7 +251,7 @@ fn count_observed(histories: &[(Person, Vec<ClientHistory>)]) -> BTreeMap<String
     count
 }
 
-/// Lets everybody sign up.
+/// Runs all sign-ups.
 async fn drive(
     context: &Arc<ClientContext>,
     people: Vec<Person>,
@@ -284,7 +284,7 @@ async fn drive(
     Ok(histories)
 }
 
-/// Waits until so many clients have begun.
+/// Waits until this many clients have started.
 async fn wait_until_started(
     many: u64,
     context: &ClientContext,
@@ -299,14 +299,14 @@ async fn wait_until_started(
 
 fn check_running(services: &mut [ServiceProcess]) -> anyhow::Result<()> {
     for service in services {
-        if let Some(status) = service.ended()? {
+        if let Some(status) = service.exit_status()? {
             anyhow::bail!("the service on {} exited unexpectedly: {status}", service.url);
         }
     }
     Ok(())
 }
 
-/// The service's whole environment but for its port.
+/// The service's whole environment, except the port.
 fn settings(tenant: &str, database: &str) -> Vec<(String, String)> {
     let millis = |time: Duration| time.as_millis().to_string();
     let secret = format!("{:032x}", rand::random::<u128>());

@@ -1,4 +1,4 @@
-//! The service: its program, and the processes that run it.
+//! The service's program and its processes.
 
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
@@ -8,22 +8,22 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 
 use anyhow::Context as _;
 
-/// The workspace.
+/// The root of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// The service on one port, started again and again. What runs is killed when it is dropped.
+/// A service on a fixed port that can be restarted. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct ServiceProcess {
     program: PathBuf,
     settings: Vec<(String, String)>,
     log: PathBuf,
     child: Option<Child>,
-    /// Where it listens.
+    /// Its base URL.
     pub(crate) url: String,
 }
 
 impl ServiceProcess {
-    /// Not started yet; a port that is free now is its own from now on.
+    /// A service that has not been started. It gets a port that is free now.
     pub(crate) fn new(
         program: &Path,
         mut settings: Vec<(String, String)>,
@@ -35,10 +35,10 @@ impl ServiceProcess {
         Ok(Self { program: program.to_owned(), settings, log, child: None, url })
     }
 
-    /// Starts it.
+    /// Starts the process.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
-        // Bounds far beyond what one address does in a run.
+        // Limits far above what one address uses in a run.
         let bounds = Path::new(ROOT).join("config/bench.toml");
         let mut command = Command::new(&self.program);
         command.arg("serve").arg("--config").arg(bounds);
@@ -50,7 +50,7 @@ impl ServiceProcess {
         Ok(())
     }
 
-    /// Kills it with SIGKILL.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(&mut self) -> anyhow::Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill()?;
@@ -59,20 +59,20 @@ impl ServiceProcess {
         Ok(())
     }
 
-    /// Its status, if it has ended by itself.
-    pub(crate) fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    /// The exit status, if the process has exited on its own.
+    pub(crate) fn exit_status(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
     }
 }
 
 impl Drop for ServiceProcess {
     fn drop(&mut self) {
-        // Nobody is left to be told.
+        // There is nobody left to report an error to.
         drop(self.kill());
     }
 }
 
-/// The service's program: the one given, else the one beside this, built anew under cargo.
+/// The service's program: the given one, or the one beside this program, rebuilt under cargo.
 pub(crate) fn program(given: Option<&Path>) -> anyhow::Result<PathBuf> {
     if let Some(given) = given {
         return Ok(given.to_owned());

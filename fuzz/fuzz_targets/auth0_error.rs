@@ -5,8 +5,8 @@ use auth0_signup::fuzzing::create_user_error;
 use http::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|answer: &[u8]| {
-    let mut parts = answer.splitn(3, |byte| *byte == b'\n');
+fuzz_target!(|response: &[u8]| {
+    let mut parts = response.splitn(3, |byte| *byte == b'\n');
     let mut next = || parts.next().unwrap_or_default();
     let status = std::str::from_utf8(next()).ok().and_then(|status| status.parse().ok());
     let mut headers = HeaderMap::new();

@@ -190,7 +190,7 @@ impl Emulator {
         self.state.reset();
     }
 
-    /// Stops the emulator: closes every connection and refuses new ones. Users and journal are
+    /// Stops the emulator: closes every connection and accepts no new ones. Users and journal are
     /// kept. The ports stay reserved for [`Emulator::start_again`].
     pub async fn stop(&self) {
         self.end_tasks().await;

@@ -142,8 +142,8 @@ impl PlanBuckets {
         self.0.with(|buckets| {
             let full = f64::from(limit.burst);
             let bucket = buckets.entry(group).or_insert(PermitBucket { permits: full, at: now });
-            let came_back = (now - bucket.at).max(0.0) * limit.per_second;
-            bucket.permits = (bucket.permits + came_back).min(full);
+            let refilled = (now - bucket.at).max(0.0) * limit.per_second;
+            bucket.permits = (bucket.permits + refilled).min(full);
             bucket.at = now;
             let allowed = unlimited || bucket.permits >= 1.0;
             if bucket.permits >= 1.0 {
@@ -211,8 +211,8 @@ mod tests {
         let first = buckets.take(plan, Route::CreateUser, START);
         assert_eq!((first.allowed, first.remaining, first.limit), (true, 0, 1));
         assert_eq!(first.reset, 1_700_000_004);
-        let refused = buckets.take(plan, Route::CreateUser, START + 1.0);
-        assert_eq!((refused.allowed, refused.reset), (false, 1_700_000_004));
+        let rejected = buckets.take(plan, Route::CreateUser, START + 1.0);
+        assert_eq!((rejected.allowed, rejected.reset), (false, 1_700_000_004));
         assert!(buckets.take(plan, Route::CreateUser, START + 4.0).allowed);
     }
 

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn an_unknown_member_is_named_in_the_error() {
-        let refusal = Tenant::default().patched(json!({"polycy": "low"})).unwrap_err();
-        assert!(refusal.contains("polycy"), "{refusal}");
+        let error = Tenant::default().patched(json!({"polycy": "low"})).unwrap_err();
+        assert!(error.contains("polycy"), "{error}");
     }
 }

@@ -74,39 +74,36 @@ struct ClientCheck<'a> {
 
 impl ClientCheck<'_> {
     fn check(&self, person: usize, findings: &mut Findings) {
-        let mut note = |kind, description: String| findings.add(kind, Some(person), description);
+        let mut add = |kind, description: String| findings.add(kind, Some(person), description);
         let created: HashSet<_> = self.reported_ids().collect();
         if created.len() > 1 {
-            note(FindingKind::Duplicate, format!("the client was given two users: {created:?}"));
+            add(FindingKind::Duplicate, format!("the client got two users: {created:?}"));
         }
         for id in &created {
             if !self.ids.iter().any(|existing| existing == id) {
-                note(
+                add(
                     FindingKind::Lost,
-                    format!("the client was given 201 for {id}, but no such user exists"),
+                    format!("the client got 201 for {id}, but no such user exists"),
                 );
             } else if !self.owns_user {
-                note(
+                add(
                     FindingKind::Lost,
-                    format!("the client was given 201 for {id}, which is another client's user"),
+                    format!("the client got 201 for {id}, which is another client's user"),
                 );
             }
         }
         match self.client.last() {
             Some(Observed::EmailTaken) if self.ids.is_empty() => {
-                note(
+                add(
                     FindingKind::Lost,
-                    "the client was given email_taken, but no user has the address".to_owned(),
+                    "the client got email_taken, but no user has the address".to_owned(),
                 );
             }
             Some(Observed::EmailTaken) if self.owns_user && self.may_be_unlinked() => {
-                findings.unlinked += 1
+                findings.unlinked += 1;
             }
             Some(Observed::EmailTaken) if self.owns_user => {
-                note(
-                    FindingKind::Lost,
-                    "the client was given email_taken for its own user".to_owned(),
-                );
+                add(FindingKind::Lost, "the client got email_taken for its own user".to_owned());
             }
             Some(Observed::Created(_) | Observed::EmailTaken) => {}
             Some(Observed::NotCreated(code))
@@ -116,19 +113,16 @@ impl ClientCheck<'_> {
                     // True of its last attempt; an earlier attempt created the user.
                     findings.unlinked += 1;
                 } else if self.owns_user && !self.duplicate_created_it() {
-                    note(
-                        FindingKind::Lost,
-                        format!("the client was given {code}, but the user exists"),
-                    );
+                    add(FindingKind::Lost, format!("the client got {code}, but the user exists"));
                 }
             }
             Some(Observed::Unexpected(response)) => {
-                note(FindingKind::Unknown, format!("unexpected response: {response}"))
+                add(FindingKind::Unknown, format!("unexpected response: {response}"));
             }
             Some(Observed::NotCreated(_) | Observed::Unresolved(_) | Observed::NoResponse(_))
             | None => {
                 if self.client.plan.behavior != ClientBehavior::Abandons {
-                    note(FindingKind::Unknown, "the client never learned the outcome".to_owned());
+                    add(FindingKind::Unknown, "the client never learned the outcome".to_owned());
                 }
             }
         }
@@ -146,8 +140,7 @@ impl ClientCheck<'_> {
         self.client.plan.key.is_none() && (!self.single_process || killed())
     }
 
-    /// Returns true if a duplicate request observed the creation, or its client left before a
-    /// response.
+    /// Returns true if a duplicate request got 201, or its client left without a response.
     fn duplicate_created_it(&self) -> bool {
         let mut duplicates =
             self.histories.iter().filter(|other| other.plan.password == self.client.plan.password);

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command tells what failed on stderr")]
+#[expect(clippy::print_stderr, reason = "the command reports errors on stderr")]
 fn print_error(error: &anyhow::Error) {
     eprintln!("chaos: {error:#}");
 }

@@ -162,7 +162,8 @@ impl Fault {
         Self::without_acting(FaultEffect::StreamReset(INTERNAL_ERROR))
     }
 
-    /// Silences the connection: it answers neither this call nor any other, nor pings.
+    /// Silences the connection: neither this call nor any other gets a response, and pings get no
+    /// reply.
     pub fn black_hole() -> Self {
         Self::without_acting(FaultEffect::BlackHole)
     }

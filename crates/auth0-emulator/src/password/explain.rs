@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rules::{CharacterSet, PasswordRule};
+use super::rules::{CharacterSet, PolicyRule};
 
 impl CharacterSet {
     /// The character set's description and code.
@@ -16,7 +16,7 @@ impl CharacterSet {
     }
 }
 
-impl PasswordRule {
+impl PolicyRule {
     /// The rule's message with `%d` and `%s` placeholders, its code, and the placeholders' values.
     fn words(&self) -> (&'static str, &'static str, Vec<Value>) {
         match self {
@@ -78,13 +78,13 @@ impl PasswordRule {
 }
 
 /// The member `description` of a `PasswordStrengthError`.
-pub(crate) fn description(rules: &[PasswordRule], password: &str) -> Value {
+pub(crate) fn description(rules: &[PolicyRule], password: &str) -> Value {
     let described: Vec<Value> = rules.iter().map(|rule| rule.described(password)).collect();
     json!({ "rules": described, "verified": rules.iter().all(|rule| rule.holds(password)) })
 }
 
 /// The member `policy` of a `PasswordStrengthError`: the rules as a list in Markdown.
-pub(crate) fn markdown(rules: &[PasswordRule]) -> String {
+pub(crate) fn markdown(rules: &[PolicyRule]) -> String {
     let mut lines = Vec::new();
     for rule in rules {
         let (message, _, format) = rule.words();
@@ -110,8 +110,8 @@ mod tests {
     #[test]
     fn the_fair_policy_is_listed_in_markdown() {
         let rules = [
-            PasswordRule::Length(8),
-            PasswordRule::Contains(vec![
+            PolicyRule::Length(8),
+            PolicyRule::Contains(vec![
                 CharacterSet::Lower,
                 CharacterSet::Upper,
                 CharacterSet::Digits,
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_rule_reports_which_items_are_satisfied() {
         let rules =
-            [PasswordRule::ContainsAtLeast(2, vec![CharacterSet::Lower, CharacterSet::Digits])];
+            [PolicyRule::ContainsAtLeast(2, vec![CharacterSet::Lower, CharacterSet::Digits])];
         assert_eq!(
             description(&rules, "abc"),
             json!({

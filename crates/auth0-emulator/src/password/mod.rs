@@ -16,7 +16,7 @@ pub use self::policy::{
     CharacterKind, ComplexityOptions, PasswordOptions, PolicyPreset, ProfileDataOptions, Switch,
 };
 pub use self::policy::{CharacterKindRule, MaxLengthExceeded};
-pub(crate) use self::rules::PasswordRule;
+pub(crate) use self::rules::PolicyRule;
 pub(crate) use self::stored_password::StoredPassword;
 
 use crate::tenant::Tenant;
@@ -25,7 +25,7 @@ use crate::tenant::Tenant;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PasswordRejection {
     /// At least one of the policy's rules is not satisfied. Holds all of them.
-    Weak(Vec<PasswordRule>),
+    Weak(Vec<PolicyRule>),
     /// It is a common word.
     Common,
     /// It contains personal information.

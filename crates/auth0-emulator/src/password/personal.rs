@@ -68,14 +68,14 @@ mod tests {
     #[test]
     fn the_legacy_check_compares_local_part_nickname_and_metadata() {
         let tenant = Tenant { no_personal_info: true, ..Tenant::default() };
-        for (password, refused) in [
+        for (password, rejected) in [
             ("xADA.L9", true),
             ("banjo99", true),
             ("lovelace", true),
             ("augusta", false),
             ("example.com", false),
         ] {
-            assert_eq!(rejects(&tenant, password, &profile()), refused, "{password}");
+            assert_eq!(rejects(&tenant, password, &profile()), rejected, "{password}");
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dictionary::DictionaryOptions;
-use super::rules::{CharacterSet, PasswordRule};
+use super::rules::{CharacterSet, PolicyRule};
 use crate::tenant::Tenant;
 
 /// All character sets, in the order used by the presets.
@@ -42,16 +42,16 @@ impl PolicyPreset {
     }
 
     /// The preset's rules, with `min_length` in place of its own minimum if given.
-    fn rules(self, min_length: Option<usize>) -> Vec<PasswordRule> {
-        let length = |default| PasswordRule::Length(min_length.unwrap_or(default));
-        let three_of_four = || PasswordRule::ContainsAtLeast(3, ALL_SETS.to_vec());
+    fn rules(self, min_length: Option<usize>) -> Vec<PolicyRule> {
+        let length = |default| PolicyRule::Length(min_length.unwrap_or(default));
+        let three_of_four = || PolicyRule::ContainsAtLeast(3, ALL_SETS.to_vec());
         match self {
             Self::None => vec![length(1)],
             Self::Low => vec![length(6)],
             Self::Fair => {
                 vec![
                     length(8),
-                    PasswordRule::Contains(vec![
+                    PolicyRule::Contains(vec![
                         CharacterSet::Lower,
                         CharacterSet::Upper,
                         CharacterSet::Digits,
@@ -59,7 +59,7 @@ impl PolicyPreset {
                 ]
             }
             Self::Good => vec![length(8), three_of_four()],
-            Self::Excellent => vec![length(10), three_of_four(), PasswordRule::IdenticalChars],
+            Self::Excellent => vec![length(10), three_of_four(), PolicyRule::IdenticalChars],
         }
     }
 }
@@ -153,23 +153,23 @@ pub struct ProfileDataOptions {
 
 impl ComplexityOptions {
     /// The rules, in the order in which the tenant explains them.
-    fn rules(&self) -> Vec<PasswordRule> {
+    fn rules(&self) -> Vec<PolicyRule> {
         let mut rules = Vec::new();
-        rules.extend(self.min_length.map(PasswordRule::Length));
+        rules.extend(self.min_length.map(PolicyRule::Length));
         if self.character_type_rule == CharacterKindRule::ThreeOfFour {
-            rules.push(PasswordRule::ContainsAtLeast(3, ALL_SETS.to_vec()));
+            rules.push(PolicyRule::ContainsAtLeast(3, ALL_SETS.to_vec()));
         } else if !self.character_types.is_empty() {
             let wanted = |set: &CharacterSet| self.character_types.iter().any(|t| t.set() == *set);
-            rules.push(PasswordRule::Contains(ALL_SETS.into_iter().filter(wanted).collect()));
+            rules.push(PolicyRule::Contains(ALL_SETS.into_iter().filter(wanted).collect()));
         }
         if self.identical_characters == Switch::Block {
-            rules.push(PasswordRule::IdenticalChars);
+            rules.push(PolicyRule::IdenticalChars);
         }
         if self.sequential_characters == Switch::Block {
-            rules.push(PasswordRule::SequentialChars);
+            rules.push(PolicyRule::SequentialChars);
         }
         if self.max_length_exceeded == MaxLengthExceeded::Error {
-            rules.push(PasswordRule::MaxBytes(HASHED_BYTES));
+            rules.push(PolicyRule::MaxBytes(HASHED_BYTES));
         }
         rules
     }
@@ -188,7 +188,7 @@ impl CharacterKind {
 }
 
 /// The rules of the tenant's connection.
-pub(super) fn rules(tenant: &Tenant) -> Vec<PasswordRule> {
+pub(super) fn rules(tenant: &Tenant) -> Vec<PolicyRule> {
     match &tenant.password_options {
         Some(options) => options.complexity.rules(),
         None => tenant.policy.rules(tenant.min_length),

@@ -30,7 +30,7 @@ impl CharacterSet {
 
 /// A rule of a password policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PasswordRule {
+pub(crate) enum PolicyRule {
     /// A minimum number of UTF-16 units.
     Length(usize),
     /// A character of each set.
@@ -45,7 +45,7 @@ pub(crate) enum PasswordRule {
     MaxBytes(usize),
 }
 
-impl PasswordRule {
+impl PolicyRule {
     /// Returns true if `password` satisfies the rule.
     pub(crate) fn holds(&self, password: &str) -> bool {
         if password.is_empty() {
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn length_counts_utf16_units() {
-        assert!(PasswordRule::Length(2).holds("😀"));
-        assert!(!PasswordRule::Length(3).holds("😀"));
+        assert!(PolicyRule::Length(2).holds("😀"));
+        assert!(!PolicyRule::Length(3).holds("😀"));
     }
 
     #[test]
@@ -135,8 +135,8 @@ mod tests {
 
     #[test]
     fn a_third_identical_character_breaks_the_rule() {
-        assert!(PasswordRule::IdenticalChars.holds("aabbaa"));
-        assert!(!PasswordRule::IdenticalChars.holds("baaab"));
+        assert!(PolicyRule::IdenticalChars.holds("aabbaa"));
+        assert!(!PolicyRule::IdenticalChars.holds("baaab"));
     }
 
     #[test]
@@ -151,13 +151,13 @@ mod tests {
             ("yzA", true),
             ("89a", true),
         ] {
-            assert_eq!(PasswordRule::SequentialChars.holds(password), allowed, "{password}");
+            assert_eq!(PolicyRule::SequentialChars.holds(password), allowed, "{password}");
         }
     }
 
     #[test]
     fn the_maximum_length_is_in_bytes() {
-        assert!(PasswordRule::MaxBytes(72).holds(&"ä".repeat(36)));
-        assert!(!PasswordRule::MaxBytes(72).holds(&"ä".repeat(37)));
+        assert!(PolicyRule::MaxBytes(72).holds(&"ä".repeat(36)));
+        assert!(!PolicyRule::MaxBytes(72).holds(&"ä".repeat(37)));
     }
 }

@@ -81,7 +81,7 @@ impl ReceivedCall {
         let date = || HeaderValue::from_str(&state.clock.http_date()).ok();
         let mut delivery = self.undated_delivery().await;
         if let (Some(response), Some(date)) = (delivery.response_mut(), date()) {
-            // The date is the tenant's clock's, unless a fault set another.
+            // The tenant's clock sets the date, unless a fault did.
             response.headers.entry(DATE).or_insert(date);
         }
         delivery

@@ -38,13 +38,13 @@ pub(super) struct ConnectionHandler {
     pub(super) secure: bool,
 }
 
-/// Ends a request without a response. On h2 it holds the reason of the stream reset.
+/// Error that ends a request without a response. On h2 it holds the reason of the stream reset.
 #[derive(Debug)]
 pub(super) struct NoResponse(Option<h2::Error>);
 
 impl fmt::Display for NoResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("request left without a response by an injected fault")
+        f.write_str("request ends without a response")
     }
 }
 
@@ -76,7 +76,7 @@ impl ConnectionHandler {
         }
         let call =
             ReceivedCall { state: Arc::clone(&self.state), tasks: self.tasks.clone(), entry, base };
-        // The task was cancelled: the emulator is stopping and closes the connection.
+        // If the task was cancelled, the emulator is stopping and closes the connection.
         let delivery = match self.tasks.spawn(call.delivery()).await {
             Ok(Some(delivery)) => delivery,
             Ok(None) | Err(_) => Delivery::Close,

@@ -113,8 +113,8 @@ impl Wire {
         }
     }
 
-    /// Does what the current mode asks for. Returns `None` if the connection works normally.
-    fn broken(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
+    /// Polls what a broken connection does instead of I/O. Returns `None` if it works normally.
+    fn poll_broken(&mut self, context: &mut Context<'_>) -> Option<Poll<io::Error>> {
         match self.control.mode(context) {
             WireMode::Open => None,
             WireMode::Closed | WireMode::Reset => {
@@ -159,7 +159,7 @@ impl AsyncRead for Wire {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.broken(context) {
+        match self.poll_broken(context) {
             Some(error) => error.map(Err),
             None => self.stream().poll_read(context, buffer),
         }
@@ -172,21 +172,21 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.broken(context) {
+        match self.poll_broken(context) {
             Some(error) => error.map(Err),
             None => self.stream().poll_write(context, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.broken(context) {
+        match self.poll_broken(context) {
             Some(error) => error.map(Err),
             None => self.stream().poll_flush(context),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.broken(context) {
+        match self.poll_broken(context) {
             Some(error) => error.map(Err),
             None => self.stream().poll_shutdown(context),
         }

@@ -1,4 +1,5 @@
-# The words of the pages that are neither a problem nor a message about a field.
+# Texts of the pages that belong to no problem and to no field error. The script_* texts are those of
+# /signup.js, which replaces %name%.
 
 page =
     .create_account = Create your account
@@ -6,39 +7,45 @@ page =
     .optional = optional
     .show = Show
     .show_password = Show password
-    .password_rules = The password needs all of this
-    .type_again = Type the password again; it is not kept.
+    .password_rules = Your password must have:
+    .type_again = Enter your password again.
     .submit = Create account
     .accept_terms = I accept the [terms].
     .new_tab = opens in a new tab
     .have_account = Already have an account?
     .log_in = Log in
-    .reset_password = Reset the password
+    .reset_password = Reset your password
     .privacy = Privacy
-    .choose = Choose
+    .choose = Choose an option
     .created = Welcome
-    .created_mail = Look into your mail: there may be a message to confirm your address.
-    .created_log_in = Then log in with your e-mail address and password.
+    .created_mail = Check your inbox for an email to confirm your address.
+    .created_log_in = Then log in with your email address and password.
     .back_to_form = Back to the form
     .back_to_site = Back to { $site }
-    .try_again_in = Try again in { $seconds } s.
-    .try_again_in_minutes = Try again in { $minutes } min.
+    .try_again_in = { $seconds ->
+        [one] Try again in { $seconds } second.
+       *[other] Try again in { $seconds } seconds.
+    }
+    .try_again_in_minutes = { $minutes ->
+        [one] Try again in { $minutes } minute.
+       *[other] Try again in { $minutes } minutes.
+    }
     .reference = Reference
-    .leave_empty = Leave this empty
-    .needs_script = Allow JavaScript on this page, so that it can check that you are a person.
+    .leave_empty = Leave this field empty
+    .needs_script = Turn on JavaScript for this page, so that we can check that you're not a robot.
     .script_suggestion = Did you mean %address%?
-    .script_offline = The connection failed. Nothing is lost: send the form again.
-    .script_wait = Try again in %seconds% s.
-    .script_wait_minutes = Try again in %minutes% min.
-    .script_working = One moment …
-    .script_met = met:
-    .script_unmet = not met yet:
+    .script_offline = The connection failed. Your details are still here. Send the form again.
+    .script_wait = Try again in %seconds% seconds.
+    .script_wait_minutes = Try again in %minutes% minutes.
+    .script_working = One moment…
+    .script_met = done:
+    .script_unmet = not yet:
     .script_created = Your account was created.
-    .script_accepted = Thank you. Look into your mail for what comes next.
+    .script_accepted = Thank you. Check your inbox for what to do next.
 
-# What the fields are called.
+# Names of the fields.
 field =
-    .email = E-mail address
+    .email = Email address
     .password = Password
     .given_name = First name
     .family_name = Last name

@@ -13,7 +13,7 @@ use super::problem::{ADVICE, DETAIL, Problem, ProblemCode, say_language};
 use super::request_id::RequestId;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
-use crate::domain::{IdempotencyKey, PasswordRule, Violation};
+use crate::domain::{IdempotencyKey, PasswordRule};
 use crate::page::messages::Words;
 use crate::page::{Alert, Back, Filled, FormView, Page, RuleLine};
 use crate::texts::Locale;
@@ -106,7 +106,7 @@ impl Pages {
         let mut faults: Vec<_> = problem
             .errors()
             .iter()
-            .map(|error| (error.field(), locale.fault_of(error).into_owned()))
+            .map(|error| (error.field(), locale.field_error(error).into_owned()))
             .collect();
         if code == ProblemCode::UsernameTaken {
             faults.push(("username".to_owned(), detail.clone().into_owned()));
@@ -169,8 +169,7 @@ impl Pages {
             }
         };
         let line = |rule: &PasswordRule| -> RuleLine {
-            let violation = Violation::Password(rule.clone());
-            (violation.code(), locale.fault(&violation).into_owned())
+            (rule.code(), locale.password_rule(rule).into_owned())
         };
         let rules: Vec<_> = self.page.password_rules().iter().map(line).collect();
         let honeypot = self.challenges.honeypot();
@@ -225,6 +224,7 @@ mod tests {
     use super::super::problem::ADVICE_WITH_SCRIPT;
     use super::*;
     use crate::domain::violation::CharacterType;
+    use crate::domain::{Field, Violation};
     use crate::texts::texts_of;
 
     /// One of each kind of fault.
@@ -275,20 +275,26 @@ mod tests {
         used.extend(["out_of_range.min", "out_of_range.max"].map(str::to_owned));
         used.insert("character_type.separator".to_owned());
         used.insert("password.character_types_all".to_owned());
+        let listed = ["character_types_all"].into_iter().chain(
+            violations().into_iter().filter_map(|rule| rule.code().strip_prefix("password.")),
+        );
         used.extend(Words::keys());
         // Where they are left out, something else stands in.
         let own = problems.iter().flat_map(|code| {
             [HEADING, ADVICE, ADVICE_WITH_SCRIPT].map(|own| format!("{code}.{own}"))
         });
-        let own = own.chain(["malformed.email", "malformed.phone_number"].map(str::to_owned));
+        let own = own.chain(Field::ALL.into_iter().flat_map(|field| {
+            ["malformed", "required"].map(|code| format!("{code}.{}", field.name()))
+        }));
+        let own = own.chain(listed.map(|rule| format!("password_rule.{rule}")));
         used.extend(own.filter(|key| there.contains(key)));
         assert_eq!(used, there);
     }
 
     #[test]
-    fn faults_are_told_in_every_language() {
+    fn field_errors_have_messages_in_every_language() {
         for locale in Locale::ALL {
-            let texts: Vec<_> = violations().iter().map(|fault| locale.fault(fault)).collect();
+            let texts: Vec<_> = violations().iter().map(|fault| locale.violation(fault)).collect();
             assert!(texts.iter().all(|text| !text.is_empty()), "{locale:?}: {texts:?}");
         }
         let rule = PasswordRule::CharacterTypes {
@@ -297,8 +303,14 @@ mod tests {
             missing: vec![CharacterType::Number],
         };
         let fault = Violation::Password(rule);
-        assert_eq!(Locale::De.fault(&fault), "Ergänzen Sie eine Ziffer.");
-        assert_eq!(Locale::Ar.fault(&Violation::TooShort { min: 8 }), "استخدم 8 أحرف على الأقل.");
-        assert_eq!(Locale::Ar.fault(&Violation::TooShort { min: 12 }), "استخدم 12 حرفًا على الأقل.");
+        assert_eq!(Locale::De.violation(&fault), "Ergänzen Sie eine Ziffer.");
+        assert_eq!(
+            Locale::Ar.violation(&Violation::TooShort { min: 8 }),
+            "استخدم 8 أحرف على الأقل."
+        );
+        assert_eq!(
+            Locale::Ar.violation(&Violation::TooShort { min: 12 }),
+            "استخدم 12 حرفًا على الأقل."
+        );
     }
 }

@@ -170,10 +170,11 @@ fn terms(terms: &Terms) -> Value {
 /// The password's rules: as numbers, to judge by, and in words, to show.
 fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
     let rules = policy.rules().into_iter().map(|rule| {
+        let message = locale.password_rule(&rule);
         let violation = Violation::Password(rule);
         json!({
             "code": violation.code(),
-            "message": locale.fault(&violation),
+            "message": message,
             "params": params::of(&violation),
         })
     });

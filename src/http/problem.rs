@@ -423,7 +423,7 @@ impl<'a> FieldDocument<'a> {
             pointer: &error.pointer,
             field: error.field(),
             code: error.violation.code(),
-            message: locale.fault_of(error),
+            message: locale.field_error(error),
             params: params::of(&error.violation),
         }
     }

@@ -1,4 +1,4 @@
-//! What is wrong with a field, in words. Never a rejected value.
+//! Messages of field errors and password rules. They never contain a rejected value.
 
 use std::borrow::Cow;
 
@@ -8,27 +8,42 @@ use super::Locale;
 use crate::domain::violation::CharacterType;
 use crate::domain::{FieldError, PasswordRule, Violation};
 
-/// The text whose attributes are the character types.
-const TYPES: &str = "character_type";
+/// Message whose attributes are the character types.
+const CHARACTER_TYPE: &str = "character_type";
 
-/// The most values that a message lists.
-const MOST_VALUES: usize = 8;
+/// Message whose attributes are the rules listed before a password is chosen.
+const PASSWORD_RULE: &str = "password_rule";
+
+/// Maximum number of values that a message lists.
+const MAX_VALUES: usize = 8;
 
 impl Locale {
-    /// What is wrong with a field, to show beside it.
-    pub fn fault(self, violation: &Violation) -> Cow<'static, str> {
+    /// Message of an error for its field: the field's own text if there is one.
+    pub fn field_error(self, error: &FieldError) -> Cow<'static, str> {
+        let own = error.pointer.strip_prefix('/').and_then(|field| {
+            let code = error.violation.code();
+            self.attribute(code, field)
+        });
+        own.unwrap_or_else(|| self.violation(&error.violation))
+    }
+
+    /// Message of a violation, the same for every field.
+    pub fn violation(self, violation: &Violation) -> Cow<'static, str> {
         match violation {
             Violation::TooLong { max } => self.with(violation.code(), None, [("max", max.into())]),
             Violation::TooShort { min } => self.with(violation.code(), None, [("min", min.into())]),
             Violation::WrongType { expected } => {
                 self.with(violation.code(), None, [("expected", (*expected).into())])
             }
-            Violation::NotListed { values } if values.len() <= MOST_VALUES => {
+            Violation::NotListed { values } if values.len() <= MAX_VALUES => {
                 let values = values.join(&self.separator());
                 self.with("not_listed", None, [("values", values.into())])
             }
             Violation::OutOfRange { min, max } => self.range(*min, *max),
-            Violation::Password(rule) => self.password(rule),
+            Violation::Password(rule) => {
+                let (key, name) = split(rule);
+                self.rule(key, name, rule)
+            }
             Violation::Required
             | Violation::Malformed
             | Violation::NotAllowed
@@ -41,37 +56,32 @@ impl Locale {
         }
     }
 
-    /// The same where it stands beside the field's label, with what is expected of that field.
-    pub fn fault_of(self, error: &FieldError) -> Cow<'static, str> {
-        let own = error.pointer.strip_prefix('/').and_then(|field| {
-            let code = error.violation.code();
-            self.attribute(code, field)
-        });
-        own.unwrap_or_else(|| self.fault(&error.violation))
+    /// Text of a password rule in the list that is shown before a password is chosen.
+    pub fn password_rule(self, rule: &PasswordRule) -> Cow<'static, str> {
+        let (_, name) = split(rule);
+        self.rule(PASSWORD_RULE, name, rule)
     }
 
-    fn password(self, rule: &PasswordRule) -> Cow<'static, str> {
-        let code = rule.code();
-        let (key, name) = code.split_once('.').unwrap_or((code, ""));
+    /// Text of a rule, from the attribute `name` of the message `key`.
+    fn rule(self, key: &str, name: &str, rule: &PasswordRule) -> Cow<'static, str> {
         let with =
             |parameter, number: usize| self.with(key, Some(name), [(parameter, number.into())]);
         match rule {
             PasswordRule::TooShort { min_length } => with("min_length", *min_length),
-            PasswordRule::TooLong { max_bytes } => with("max_bytes", *max_bytes),
             PasswordRule::RepeatedCharacters { max }
             | PasswordRule::SequentialCharacters { max } => with("max", *max),
-            PasswordRule::CharacterTypes { required, types, missing }
-                if *required == types.len() =>
-            {
-                let missing = self.list(missing);
-                self.with(key, Some("character_types_all"), [("missing", missing.into())])
-            }
-            PasswordRule::CharacterTypes { required, types, .. } => {
-                let parameters =
-                    [("required", required.into()), ("types", self.list(types).into())];
+            PasswordRule::CharacterTypes { required, types, missing } => {
+                let all = *required == types.len();
+                let name = if all { "character_types_all" } else { name };
+                let parameters = [
+                    ("required", required.into()),
+                    ("types", self.list(types).into()),
+                    ("missing", self.list(missing).into()),
+                ];
                 self.with(key, Some(name), parameters)
             }
-            PasswordRule::TooCommon
+            PasswordRule::TooLong { .. }
+            | PasswordRule::TooCommon
             | PasswordRule::ContainsUserInfo { .. }
             | PasswordRule::Breached
             | PasswordRule::UsedBefore
@@ -81,7 +91,7 @@ impl Locale {
 
     fn range(self, min: Option<i64>, max: Option<i64>) -> Cow<'static, str> {
         const KEY: &str = "out_of_range";
-        // As text: a number of Fluent's is a float.
+        // As text, since a Fluent number is a float.
         let text = |bound: i64| FluentValue::from(bound.to_string());
         match (min, max) {
             (Some(min), Some(max)) => {
@@ -94,13 +104,14 @@ impl Locale {
     }
 
     fn list(self, types: &[CharacterType]) -> String {
-        let word = |kind: &CharacterType| self.attribute(TYPES, kind.name()).unwrap_or_default();
-        types.iter().map(word).collect::<Vec<_>>().join(&self.separator())
+        let text =
+            |kind: &CharacterType| self.attribute(CHARACTER_TYPE, kind.name()).unwrap_or_default();
+        types.iter().map(text).collect::<Vec<_>>().join(&self.separator())
     }
 
-    /// What stands between two things in a list.
+    /// Separator between two items of a list.
     fn separator(self) -> Cow<'static, str> {
-        self.attribute(TYPES, "separator").unwrap_or_default()
+        self.attribute(CHARACTER_TYPE, "separator").unwrap_or_default()
     }
 
     fn with<const N: usize>(
@@ -111,4 +122,10 @@ impl Locale {
     ) -> Cow<'static, str> {
         self.formatted(key, attribute, &FluentArgs::from_iter(parameters)).into()
     }
+}
+
+/// Splits the code of a rule into its message and attribute.
+fn split(rule: &PasswordRule) -> (&'static str, &'static str) {
+    let code = rule.code();
+    code.split_once('.').unwrap_or((code, ""))
 }

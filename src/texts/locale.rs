@@ -23,7 +23,7 @@ macro_rules! sources {
     ($tag:literal) => {
         [
             include_str!(concat!("../../locales/", $tag, "/problems.ftl")),
-            include_str!(concat!("../../locales/", $tag, "/faults.ftl")),
+            include_str!(concat!("../../locales/", $tag, "/field_errors.ftl")),
             include_str!(concat!("../../locales/", $tag, "/page.ftl")),
         ]
     };

@@ -186,7 +186,7 @@ async fn other_faults_are_worded_for_the_person() {
     assert_eq!(code(&answer), "hook_error");
     assert_eq!(
         answer.json()["description"],
-        "E-mail address: Write a whole address, such as name@example.com."
+        "Email address: Enter a full email address, such as name@example.com."
     );
     // What only a developer can mend.
     assert_eq!(code(&sign_up(&app, &with("email_verified", true)).await), "invalid_signup");
@@ -202,7 +202,7 @@ async fn a_bad_password_beside_another_fault_is_told_with_it() {
     let answer = sign_up(&app, &form).await;
     assert_eq!(code(&answer), "hook_error");
     let description = answer.json()["description"].as_str().unwrap().to_owned();
-    assert!(description.contains("Nickname: Remove control characters"), "{description}");
+    assert!(description.contains("Nickname: Remove line breaks"), "{description}");
     assert!(description.contains("Password: Use at least 8 characters."), "{description}");
     form["nickname"] = 7.into();
     assert_eq!(code(&sign_up(&app, &form).await), "invalid_signup");
@@ -211,7 +211,7 @@ async fn a_bad_password_beside_another_fault_is_told_with_it() {
 #[tokio::test]
 async fn a_closed_gate_is_told_in_its_own_words() {
     for (text, told) in [
-        ("", "New accounts are not made at the moment."),
+        ("", "Sign-ups are closed right now."),
         ("Sign-ups open on Monday.", "Sign-ups open on Monday."),
     ] {
         let app = TestApp::builder()

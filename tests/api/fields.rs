@@ -47,7 +47,7 @@ async fn an_error_carries_what_a_front_end_needs_to_word_it() {
         "type": "urn:auth0-signup:problem:invalid_fields",
         "title": "Some fields are not valid",
         "status": 422,
-        "detail": "Every field at fault is listed in errors.",
+        "detail": "Every invalid field is listed in errors.",
         "code": "invalid_fields",
         "request_id": answer.header("x-request-id"),
         "errors": [
@@ -62,7 +62,7 @@ async fn an_error_carries_what_a_front_end_needs_to_word_it() {
                 "pointer": "/password",
                 "field": "password",
                 "code": "password.character_types",
-                "message": "Use 3 of these: a lower-case letter, an upper-case letter, a digit, \
+                "message": "Use at least 3 of these: a lowercase letter, an uppercase letter, a number, \
                             a special character.",
                 "params": {
                     "required": 3,
@@ -199,7 +199,7 @@ async fn metadata_keys_have_types_where_the_settings_give_them() {
     assert_eq!(message, "Choose one of these: free, pro.");
     let (params, message) = told("/user_metadata/seats");
     assert_eq!(params, json!({"min": 1, "max": 10}));
-    assert_eq!(message, "Use a whole number from 1 to 10.");
+    assert_eq!(message, "Enter a whole number from 1 to 10.");
     let missing = app.sign_up(&ada_with("user_metadata", json!({}))).await;
     assert_eq!(missing.errors(), [("/user_metadata/plan".into(), "required".into())]);
 

@@ -33,7 +33,7 @@ async fn a_fault_is_told_in_the_words_of_the_page() {
     let app = TestApp::spawn().await;
     let answer = app.sign_up(&ada_with("email", "nope")).await;
     let message = answer.json()["errors"][0]["message"].clone();
-    assert_eq!(message, "Write a whole address, such as name@example.com.");
+    assert_eq!(message, "Enter a full email address, such as name@example.com.");
 }
 
 #[tokio::test]

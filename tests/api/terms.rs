@@ -178,8 +178,8 @@ async fn the_plain_form_has_the_box_shows_the_fault_and_keeps_the_tick() {
     let unticked = post(ada()).await;
     assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY);
     for shown in [
-        r##"<li><a href="#terms">Terms</a>: Accept the terms to go on.</li>"##,
-        r#"<p class="fault" id="terms-error"><span>Accept the terms to go on.</span>"#,
+        r##"<li><a href="#terms">Terms</a>: Accept the terms to continue.</li>"##,
+        r#"<p class="field-error" id="terms-error"><span>Accept the terms to continue.</span>"#,
         r#"value="2026-11" required aria-invalid="true" aria-describedby="terms-error">"#,
     ] {
         assert!(unticked.text.contains(shown), "{shown} in {}", unticked.text);
@@ -211,7 +211,7 @@ async fn lock_brings_them_in_a_root_field() {
     let unticked = sign_up(ada_with("terms", "false")).await;
     assert_eq!(unticked.status, StatusCode::BAD_REQUEST);
     assert_eq!(unticked.json()["code"], "hook_error");
-    assert_eq!(unticked.json()["description"], "Terms: Accept the terms to go on.");
+    assert_eq!(unticked.json()["description"], "Terms: Accept the terms to continue.");
     assert!(app.creates().is_empty());
     assert_eq!(sign_up(ada_with("terms", "true")).await.status, StatusCode::OK);
     assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");

@@ -1,4 +1,4 @@
-// Pages of applications that bring Auth0's libraries along.
+// Pages of applications that bundle Auth0's libraries.
 
 import { join } from "node:path";
 
@@ -7,16 +7,16 @@ import { build } from "esbuild";
 const modules = join(import.meta.dirname, "node_modules");
 const ofLock = join(modules, "auth0-lock/node_modules");
 
-/** A script for a page, with what it imports from npm. */
+/** Bundles a script with its imports from npm. */
 export async function bundle(contents) {
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },
     bundle: true,
     define: { "process.env.NODE_ENV": '"production"', global: "globalThis" },
-    // The defaults, said aloud so that they hold where a package is required too: Lock's auth0.js
-    // calls its `main` a module, which it is not.
+    // The defaults, stated so that they hold for `require` too: Lock's auth0.js has a CommonJS file as
+    // its `module`.
     mainFields: ["browser", "module", "main"],
-    // What Lock brings along has to use the React that Lock uses.
+    // Lock's dependencies must use Lock's own React.
     alias: { react: join(ofLock, "react"), "react-dom": join(ofLock, "react-dom") },
     minify: true,
     write: false,
@@ -24,7 +24,7 @@ export async function bundle(contents) {
   return outputFiles[0].text;
 }
 
-/** The page of a script. Nothing on it takes its time to move. */
+/** Returns a page with a script, and without animations. */
 export const pageOf = (script) =>
   `<!doctype html><html lang="en"><title>Join</title><link rel="icon" href="data:,">
 <style>* { animation-duration: 1ms !important; animation-delay: 0s !important; }</style>

@@ -1,4 +1,4 @@
-// What every state of the page looks like: to axe-core, in the dark, from right to left, on a phone.
+// The look of every state of the page: for axe-core, in the dark, from right to left, on a phone.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,10 +14,10 @@ const service = await Service.start({
 });
 const form = `${service.url}/signup`;
 
-/** Each state of the page, and how one comes there. */
+/** Each state of the page, and how to reach it. */
 const STATES = {
   form: async (page) => page.goto(form),
-  faults: async (page) => {
+  errors: async (page) => {
     await page.goto(form);
     await fill(page, { ...ADA, email: "nope", password: "abc" });
     await sendPlainly(page);
@@ -32,8 +32,8 @@ const STATES = {
   "not found": async (page) => page.goto(`${service.url}/nowhere`),
 };
 
-/** What a browser may be set to. */
-const WAYS = {
+/** Settings of the browser. */
+const VARIANTS = {
   light: {},
   dark: { colorScheme: "dark" },
   "from right to left": { locale: "ar" },
@@ -41,12 +41,12 @@ const WAYS = {
   "in forced colours": { forcedColors: "active" },
 };
 
-const known = { email: ADA.email, password: ADA.password, terms: "true" };
-await fetch(form, { method: "POST", body: new URLSearchParams(known) });
+const existing = { email: ADA.email, password: ADA.password, terms: "true" };
+await fetch(form, { method: "POST", body: new URLSearchParams(existing) });
 
-for (const [way, options] of Object.entries(WAYS)) {
+for (const [variant, options] of Object.entries(VARIANTS)) {
   for (const [state, go] of Object.entries(STATES)) {
-    test(`${state}, ${way}: axe finds nothing, and nothing sticks out`, async (t) => {
+    test(`${state}, ${variant}: axe finds nothing, and nothing overflows`, async (t) => {
       const page = await open(chromium, t, undefined, options);
       await go(page);
       assert.deepEqual(await axeViolations(page), []);
@@ -55,26 +55,26 @@ for (const [way, options] of Object.entries(WAYS)) {
       const direction = await page.evaluate(() => getComputedStyle(document.body).direction);
       assert.equal(direction, options.locale === "ar" ? "rtl" : "ltr");
       if (process.env.SCREENSHOTS) {
-        const path = `${process.env.SCREENSHOTS}/${state}-${way}.png`.replaceAll(" ", "-");
+        const path = `${process.env.SCREENSHOTS}/${state}-${variant}.png`.replaceAll(" ", "-");
         await page.screenshot({ path, fullPage: true });
       }
-      assert.deepEqual(page.complaints, []);
+      assert.deepEqual(page.consoleErrors, []);
     });
   }
 }
 
-test("nothing moves once it is there", async (t) => {
+test("nothing moves while the page loads", async (t) => {
   const page = await open(chromium, t, undefined, { viewport: { width: 320, height: 640 } });
   await page.addInitScript(() => {
     globalThis.shift = 0;
-    const seen = (list) => list.getEntries().forEach((entry) => (globalThis.shift += entry.value));
-    new PerformanceObserver(seen).observe({ type: "layout-shift", buffered: true });
+    const add = (list) => list.getEntries().forEach((entry) => (globalThis.shift += entry.value));
+    new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
   });
   await page.goto(form, { waitUntil: "networkidle" });
   assert.equal(await page.evaluate(() => globalThis.shift), 0);
 });
 
-test("a password manager knows the fields, and a pasted password is not cut", async (t) => {
+test("a password manager recognises the fields, and a pasted password is not truncated", async (t) => {
   const page = await open(chromium, t, form);
   const attribute = (id, name) => page.getAttribute(`#${id}`, name);
   assert.equal(await attribute("email", "autocomplete"), "email");

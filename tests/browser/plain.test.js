@@ -1,26 +1,23 @@
-// The page without JavaScript: what the browser alone does with what the service answers.
+// The page without JavaScript, which leaves everything to the browser and the service.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ADA, Service, browser, fill, open } from "./support.js";
+import { ADA, Service, browser, fill, holdPosts, loading, open } from "./support.js";
 
 const chromium = await browser();
 const service = await Service.start({ "page.login_url": "https://www.example.com/login" });
 const form = `${service.url}/signup`;
 const plain = { javaScriptEnabled: false };
 
-const send = async (page) => {
-  await page.click("button[type=submit]");
-  await page.waitForLoadState();
-};
+const send = (page) => loading(page, () => page.click("button[type=submit]"));
 
-test("a person signs up and is told what happens next", async (t) => {
+test("a user signs up and reads what to do next", async (t) => {
   const page = await open(chromium, t, form, plain);
   await fill(page, ADA);
   await send(page);
   assert.equal(page.url(), `${service.url}/signup/success`);
-  assert.match(await page.textContent("main"), /mail/);
+  assert.match(await page.textContent("main"), /Check your inbox/);
   const [create] = await service.creates(ADA.email);
   assert.equal(create.given_name, "Ada");
   assert.equal(create.name, "Ada Lovelace");
@@ -38,19 +35,19 @@ test("everything can be done with the keyboard alone", async (t) => {
   await page.waitForURL("**/signup/success");
 });
 
-test("faults take the focus, lead to their fields and keep what was typed", async (t) => {
+test("errors take the focus, link to their fields and keep what was typed", async (t) => {
   const page = await open(chromium, t, form, plain);
   await fill(page, { ...ADA, email: "nope", password: "abc" });
   await send(page);
   assert.match(await page.title(), /^Error/);
-  assert.ok(await page.locator("[role=alert]").evaluate((box) => box === document.activeElement));
+  await page.locator("[role=alert]:focus").waitFor();
   assert.equal(await page.inputValue("#given_name"), "Ada");
   assert.equal(await page.inputValue("#email"), "nope");
   assert.equal(await page.inputValue("#password"), "");
   await page.click("[role=alert] a[href='#email']");
   const described = await page.getAttribute("#email", "aria-describedby");
-  assert.match(await page.textContent(`#${described}`), /whole address/);
-  await fill(page, { email: "ada.mended@example.com", password: ADA.password });
+  assert.match(await page.textContent(`#${described}`), /full email address/);
+  await fill(page, { email: "ada.corrected@example.com", password: ADA.password });
   await send(page);
   assert.equal(page.url(), `${service.url}/signup/success`);
 });
@@ -58,14 +55,15 @@ test("faults take the focus, lead to their fields and keep what was typed", asyn
 test("a double click creates once", async (t) => {
   const page = await open(chromium, t, form, plain);
   const email = "double@example.com";
-  await service.fault({ route: "create_user", kind: "delay", delay_ms: 500 });
   await fill(page, { ...ADA, email });
+  const release = await holdPosts(page);
   await page.dblclick("button[type=submit]");
+  release();
   await page.waitForURL("**/signup/success");
   assert.equal((await service.creates(email)).length, 1);
 });
 
-test("a reload of what came back sends nothing twice", async (t) => {
+test("a reload of the success page sends nothing twice", async (t) => {
   const page = await open(chromium, t, form, plain);
   const email = "reload@example.com";
   await fill(page, { ...ADA, email });
@@ -75,7 +73,7 @@ test("a reload of what came back sends nothing twice", async (t) => {
   assert.equal((await service.creates(email)).length, 1);
 });
 
-test("Back shows the form with its key, and sending it again tells the truth", async (t) => {
+test("Back shows the form with its key, and sending it again succeeds without a second user", async (t) => {
   const page = await open(chromium, t, form, plain);
   const email = "back@example.com";
   const key = await page.inputValue("[name=idempotency_key]");
@@ -89,7 +87,7 @@ test("Back shows the form with its key, and sending it again tells the truth", a
   assert.equal((await service.creates(email)).length, 1);
 });
 
-test("Back to a form that was sent, then another address: one more click", async (t) => {
+test("Back to a form that was sent, then another address, takes one more click", async (t) => {
   const page = await open(chromium, t, form, plain);
   await fill(page, { ...ADA, email: "first@example.com" });
   await send(page);
@@ -103,7 +101,7 @@ test("Back to a form that was sent, then another address: one more click", async
   assert.equal(page.url(), `${service.url}/signup/success`);
 });
 
-test("a taken address has a way to log in, and another one can be used", async (t) => {
+test("a taken address links to the log-in, and another address can be used", async (t) => {
   const page = await open(chromium, t, form, plain);
   await fill(page, { ...ADA, password: "Analytical-Engine-1837" });
   await send(page);
@@ -122,14 +120,14 @@ test("the service is restarted between load and send", async (t) => {
   assert.equal(page.url(), `${service.url}/signup/success`);
 });
 
-test("an outage is told, and the same form works afterwards", async (t) => {
+test("an outage is reported, and the same form works afterwards", async (t) => {
   const page = await open(chromium, t, form, plain);
   const email = "outage@example.com";
   await service.fault({ route: "create_user", kind: "answer", status: 503, times: "always" });
   await fill(page, { ...ADA, email });
   await send(page);
   assert.match(await page.textContent("[role=alert]"), /send the form again/i);
-  await service.mend();
+  await service.clearFaults();
   await fill(page, { password: ADA.password });
   await send(page);
   assert.equal(page.url(), `${service.url}/signup/success`);

@@ -1,4 +1,4 @@
-// A tenant and the service for tests. Every test file has its own.
+// The tenant and the service of the tests. Every test file has its own.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -9,7 +9,7 @@ import { after } from "node:test";
 
 const target = process.env.SIGNUP_BINARIES ?? join(import.meta.dirname, "../../target/debug");
 
-/** A form that meets every rule of the default settings. */
+/** Field values that meet every rule of the default settings. */
 export const ADA = {
   email: "ada@example.com",
   password: "Difference-Engine-1843",
@@ -17,38 +17,38 @@ export const ADA = {
   family_name: "Lovelace",
 };
 
-// A file that cannot be set up, or is told to end, ends without its `after`; what it started goes with it.
+// A file that fails in its setup, or gets a signal, ends without its `after` hooks. Its children end with it.
 const running = new Set();
 process.once("exit", () => running.forEach((child) => child.kill("SIGKILL")));
 for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) {
   process.once(signal, () => process.exit(128 + constants.signals[signal]));
 }
 
-/** Starts a program that never outlives this file. */
-export function started(...command) {
+/** Starts a program that ends with this file. */
+export function spawnChild(...command) {
   const child = spawn(...command);
   running.add(child);
   return child;
 }
 
-/** A child process, stopped when the file is done. */
+/** A child process. */
 class Child {
   #process;
 
-  /** Resolves when a line is printed that `ready` makes something of. */
+  /** Starts a program. Resolves with the first value that `ready` returns for a printed line. */
   async start(binary, args, env, ready) {
-    const child = started(join(target, binary), args, {
+    const child = spawnChild(join(target, binary), args, {
       env: { PATH: process.env.PATH, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
     this.#process = child;
-    child.ended = new Promise((end) => child.once("exit", end));
-    return new Promise((found, failed) => {
-      child.once("exit", (status) => failed(new Error(`${binary} ended with ${status}`)));
-      child.once("error", failed);
+    child.ended = new Promise((resolve) => child.once("exit", resolve));
+    return new Promise((resolve, reject) => {
+      child.once("exit", (status) => reject(new Error(`${binary} ended with ${status}`)));
+      child.once("error", reject);
       createInterface({ input: child.stdout }).on("line", (line) => {
-        const made = ready(line);
-        if (made) found(made);
+        const value = ready(line);
+        if (value) resolve(value);
       });
     });
   }
@@ -59,7 +59,7 @@ class Child {
   }
 }
 
-/** A tenant and a service that signs people up there. */
+/** A tenant and a service that signs users up there. */
 export class Service {
   #tenant = new Child();
   #child = new Child();
@@ -67,7 +67,7 @@ export class Service {
   #settings;
   #port = "0";
 
-  /** `settings`: keys of config/default.toml. */
+  /** Starts both. `settings`: keys of config/default.toml. */
   static async start(settings = {}) {
     const service = new Service();
     service.#settings = Object.fromEntries(
@@ -77,7 +77,7 @@ export class Service {
       ]),
     );
     service.#folder = await mkdtemp(join(tmpdir(), "signup-browser-"));
-    // Before anything runs, so that a start that fails leaves nothing behind that keeps Node waiting.
+    // Registered first, so that a failed start leaves no process that keeps Node running.
     after(() => service.stop());
     service.tenant = await service.#tenant.start("auth0-emulator", ["--port", "0"], {}, (line) =>
       line.startsWith("AUTH0_URL=") ? line.slice("AUTH0_URL=".length) : undefined,
@@ -95,7 +95,7 @@ export class Service {
       PORT: this.#port,
       SIGNUP__ADMIN__PORT: "0",
       SIGNUP__LOG__FORMAT: "json",
-      // A test types faster than a person.
+      // A test types faster than a user.
       SIGNUP__CHALLENGE__MIN_FILL_MS: "0",
       SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST: "1000",
       ...this.#settings,
@@ -106,7 +106,7 @@ export class Service {
     this.#port = new URL(this.url).port;
   }
 
-  /** Stops the service and starts it again at the same address, on the same ledger. */
+  /** Restarts the service at the same address, with the same ledger. */
   async restart() {
     await this.#child.stop();
     await this.#run();
@@ -118,18 +118,18 @@ export class Service {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** Lets calls of the tenant go wrong; the fields are in the emulator's README. */
+  /** Makes the tenant inject a fault; the emulator's README lists the fields. */
   async fault(fault) {
     const body = JSON.stringify(fault);
     await fetch(`${this.tenant}/_emulator/faults`, { method: "POST", body });
   }
 
-  /** Nothing goes wrong any more. */
-  async mend() {
+  /** Removes all faults. */
+  async clearFaults() {
     await fetch(`${this.tenant}/_emulator/faults`, { method: "DELETE" });
   }
 
-  /** The bodies of the create-user calls that the tenant got for an address. */
+  /** Returns the bodies of the create-user calls that the tenant received for an address. */
   async creates(email) {
     const journal = await (await fetch(`${this.tenant}/_emulator/journal`)).json();
     const calls = journal.filter((call) => call.method === "POST" && call.path === "/api/v2/users");

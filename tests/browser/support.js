@@ -1,4 +1,4 @@
-// A browser for the tests, beside the tenant and the service. Every test file has its own.
+// The browser, pages and sites of the tests. Every test file has its own.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -11,7 +11,7 @@ export { ADA, Service } from "./service.js";
 
 const require = createRequire(import.meta.url);
 
-/** A browser, closed when the file is done. A missing Chromium fails every test of the file. */
+/** Launches a browser, and closes it when the file is done. Without Chromium every test of the file fails. */
 export async function browser() {
   const launched = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
@@ -27,53 +27,91 @@ export async function browser() {
   return launched;
 }
 
-/** A page of its own for a test, which fails on what a console should not say. */
+/** Longer than any step takes on a busy machine. */
+const TIMEOUT_MS = 60_000;
+
+/**
+ * Opens a page for one test. `consoleErrors` collects errors and console messages, apart from failed
+ * statuses, which the tests cause on purpose.
+ */
 export async function open(browser, test, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 900, height: 900 }, ...options });
   test.after(() => context.close());
   const page = await context.newPage();
-  page.complaints = [];
-  page.on("pageerror", (error) => page.complaints.push(String(error)));
+  page.consoleErrors = [];
+  page.on("pageerror", (error) => page.consoleErrors.push(String(error)));
   page.on("console", (message) => {
     const isStatus = message.text().startsWith("Failed to load resource: the server responded");
-    if (message.type() === "error" && !isStatus) page.complaints.push(message.text());
+    if (message.type() === "error" && !isStatus) page.consoleErrors.push(message.text());
   });
-  // Over the bridge, since a page that tells of a success goes away.
-  let heard = () => {};
+  // Reported over a binding, since the page goes away after a success.
+  let reportResult = () => {};
   page.nextResult = () =>
-    new Promise((told, failed) => {
-      heard = told;
-      // A result that never comes fails its test, and does not hold the file up.
-      const late = setTimeout(() => failed(new Error("no result was told")), 30_000);
-      test.after(() => clearTimeout(late));
+    new Promise((resolve, reject) => {
+      reportResult = resolve;
+      // A missing result fails its test without holding the file up.
+      const timer = setTimeout(() => reject(new Error("no result")), 2 * TIMEOUT_MS);
+      test.after(() => clearTimeout(timer));
     });
-  await page.exposeFunction("heard", (result) => heard(result));
+  await page.exposeFunction("reportResult", (result) => reportResult(result));
   await page.addInitScript(() => {
-    addEventListener("signup:result", ({ detail }) => globalThis.heard(detail));
+    addEventListener("signup:result", ({ detail }) => globalThis.reportResult(detail));
   });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(TIMEOUT_MS);
   if (url) await page.goto(url);
   return page;
 }
 
-/** Types into the inputs, by name. */
+/** Fills inputs by name. */
 export async function fill(page, values) {
   for (const [name, value] of Object.entries(values)) {
     await page.fill(`form [name="${name}"]`, value);
   }
 }
 
-/** Sends the form as a browser without the script does, and waits for what comes. */
+/** Does something that loads another page, and waits for that page. */
+export async function loading(page, act) {
+  await Promise.all([page.waitForEvent("load"), act()]);
+}
+
+/** Sends the form as a browser without the script does, and waits for the next page. */
 export async function sendPlainly(page) {
-  await Promise.all([
-    page.waitForEvent("load"),
-    page.evaluate(() => document.querySelector("form").submit()),
-  ]);
+  await loading(page, () => page.evaluate(() => document.querySelector("form").submit()));
+}
+
+/** Holds the posts of a page until the returned function is called. */
+export async function holdPosts(page) {
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(/\/signup(\?sent)?$/, async (route) => {
+    if (route.request().method() === "POST") await released;
+    // The browser may have cancelled the request by now.
+    await route.fallback().catch(() => {});
+  });
+  return release;
+}
+
+/** Makes a page stop in the derivation of keys until `release`. Call it before the page loads. */
+export async function holdProofs(page) {
+  await page.addInitScript(() => {
+    const { subtle } = crypto;
+    const { importKey } = SubtleCrypto.prototype;
+    const released = new Promise((resolve) => (globalThis.releaseProofs = resolve));
+    subtle.importKey = async (...args) => {
+      globalThis.isSolving = true;
+      await released;
+      return importKey.apply(subtle, args);
+    };
+  });
+  return {
+    started: () => page.waitForFunction(() => globalThis.isSolving),
+    release: () => page.evaluate(() => globalThis.releaseProofs()),
+  };
 }
 
 const axe = await readFile(require.resolve("axe-core/axe.min.js"), "utf8");
 
-/** What axe-core finds against WCAG 2.2 A and AA, and its best practices. */
+/** Returns what axe-core finds against WCAG 2.2 A and AA, and its best practices. */
 export async function axeViolations(page) {
   await page.evaluate(axe);
   const result = await page.evaluate(() => globalThis.axe.run());
@@ -82,7 +120,7 @@ export async function axeViolations(page) {
   );
 }
 
-/** A static server on another origin: `files` by path, each a string of HTML or of JavaScript. */
+/** Starts a static server on another origin. `files`: HTML or JavaScript by path. */
 export async function site(files) {
   const server = createServer((request, response) => {
     const file = files[new URL(request.url, "http://x").pathname];
@@ -90,7 +128,7 @@ export async function site(files) {
     response.writeHead(file === undefined ? 404 : 200, { "Content-Type": `${kind}; charset=utf-8` });
     response.end(file);
   });
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   after(() => server.close());
   return `http://127.0.0.1:${server.address().port}`;
 }

@@ -1,4 +1,4 @@
-// A sign-up form in React. README.md says where signup.js and its types come from.
+// A sign-up form in React. README.md describes where signup.js and its types come from.
 
 import type { ComponentProps, FormEvent, ReactNode } from "react";
 import { useEffect, useId, useRef, useState } from "react";
@@ -6,7 +6,7 @@ import { useEffect, useId, useRef, useState } from "react";
 import type { FieldPolicy, Policy, Problem, Result } from "./signup.js";
 import { checkPassword, getPolicy, newKey, signUp } from "./signup.js";
 
-/** How the attributes are asked for, in this order, as far as the service takes them. */
+/** Inputs of the attributes, in this order; those that the service does not accept are left out. */
 const ATTRIBUTES = [
   { name: "given_name", type: "text", autoComplete: "given-name" },
   { name: "family_name", type: "text", autoComplete: "family-name" },
@@ -19,69 +19,69 @@ const ATTRIBUTES = [
   { name: "password", type: "password", autoComplete: "new-password" },
 ];
 
-/** English, where the policy has no words in the language of the page. */
-const WORDS = {
+/** English texts, for a page without a policy. */
+const TEXTS = {
   submit: "Create account",
-  choose: "Choose",
+  choose: "Choose an option",
   optional: "optional",
   accept_terms: "I accept the [terms].",
-  working: "One moment …",
-  offline: "The connection failed. Nothing is lost: send the form again.",
-  wait: "Try again in %seconds% s.",
-  wait_minutes: "Try again in %minutes% min.",
+  working: "One moment…",
+  offline: "The connection failed. Your details are still here. Send the form again.",
+  wait: "Try again in %seconds% seconds.",
+  wait_minutes: "Try again in %minutes% minutes.",
 };
-type Words = typeof WORDS;
+type Texts = typeof TEXTS;
 
-/** What of the policy makes the form. */
-type Asked = Pick<Policy, "fields" | "user_metadata" | "password" | "terms"> & { texts: Words };
+/** The part of the policy that the form is built from. */
+type FormPolicy = Pick<Policy, "fields" | "user_metadata" | "password" | "terms"> & { texts: Texts };
 
-/** Where the policy cannot be had: what every service takes. */
-const LEAST: Asked = {
+/** Used if the policy cannot be loaded: the fields that every service accepts. */
+const MINIMAL: FormPolicy = {
   fields: {
-    email: { label: "E-mail address", type: "string", required: true },
+    email: { label: "Email address", type: "string", required: true },
     password: { label: "Password", type: "string", required: true },
   },
   user_metadata: {},
   password: { rules: [] },
   terms: null,
-  texts: WORDS,
+  texts: TEXTS,
 };
 
-type Done = Extract<Result, { status: "created" | "accepted" }>;
-type Refused = Exclude<Result, Done>;
+type Success = Extract<Result, { status: "created" | "accepted" }>;
+type Failure = Exclude<Result, Success>;
 
-export function SignUp({ service, onDone }: { service: string; onDone: (done: Done) => void }) {
+export function SignUp({ service, onDone }: { service: string; onDone: (result: Success) => void }) {
   const id = useId();
   const form = useRef<HTMLFormElement>(null);
-  const sent = useRef({ as: "", key: "" });
-  const [asked, setAsked] = useState<Asked>();
+  const sent = useRef({ identity: "", key: "" });
+  const [policy, setPolicy] = useState<FormPolicy>();
   const [password, setPassword] = useState("");
-  const [refused, setRefused] = useState<Refused>();
+  const [failure, setFailure] = useState<Failure>();
   const [busy, setBusy] = useState(false);
   const [waitS, setWaitS] = useState(0);
 
   useEffect(() => {
-    let gone = false;
-    // In the language of the page, as the messages will be. Nobody waits long for it.
-    getPolicy(`${service}/signup`, { signal: AbortSignal.timeout(3000) }).then((policy) => {
-      if (!gone) setAsked(policy ?? LEAST);
+    let unmounted = false;
+    // In the language of the page, as are the messages. The form is not delayed for long.
+    getPolicy(`${service}/signup`, { signal: AbortSignal.timeout(3000) }).then((loaded) => {
+      if (!unmounted) setPolicy(loaded ?? MINIMAL);
     });
-    return () => void (gone = true);
+    return () => void (unmounted = true);
   }, [service]);
 
   useEffect(() => {
-    const over = setTimeout(() => setWaitS(0), waitS * 1000);
-    return () => clearTimeout(over);
-  }, [waitS, refused]);
+    const timer = setTimeout(() => setWaitS(0), waitS * 1000);
+    return () => clearTimeout(timer);
+  }, [waitS, failure]);
 
   useEffect(() => {
     form.current?.querySelector<HTMLElement>("[aria-invalid=true], [role=alert]")?.focus();
-  }, [refused]);
+  }, [failure]);
 
-  /** The same key until the address or the password changes: sent again, it is one sign-up. */
-  function keyOf(data: FormData) {
-    const as = JSON.stringify([data.get("email"), data.get("password")]);
-    if (sent.current.as !== as) sent.current = { as, key: newKey() };
+  /** Returns the same key until the address or the password changes, so that a repeat is one sign-up. */
+  function keyFor(data: FormData) {
+    const identity = JSON.stringify([data.get("email"), data.get("password")]);
+    if (sent.current.identity !== identity) sent.current = { identity, key: newKey() };
     return sent.current.key;
   }
 
@@ -90,37 +90,37 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
     if (busy || waitS) return;
     setBusy(true);
     const data = new FormData(event.currentTarget);
-    // Solves a proof of work, and waits and sends again by itself where that is soon.
-    const result = await signUp(`${service}/signup`, data, { key: keyOf(data) });
+    // Solves a proof of work, and retries automatically if the wait is short.
+    const result = await signUp(`${service}/signup`, data, { key: keyFor(data) });
     setBusy(false);
     if (result.status === "created" || result.status === "accepted") return onDone(result);
-    setRefused(result);
+    setFailure(result);
     setWaitS(("retryAfter" in result && result.retryAfter) || 0);
   }
 
-  /** A limit may be that of the address, which is another one now. */
-  function mended({ target }: FormEvent) {
+  /** Clears the wait when the address changes: the limit may be that of the previous address. */
+  function onInput({ target }: FormEvent) {
     if (target instanceof HTMLInputElement && target.name === "email") setWaitS(0);
   }
 
-  if (!asked) return null;
-  const words = asked.texts;
-  const fields = fieldsOf(asked);
-  const faults = faultsOf(words, refused);
-  const elsewhere = faults.filter(({ field }) => !fields.some(({ name }) => name === field));
-  const rules = checkPassword(password, asked.password);
+  if (!policy) return null;
+  const { texts } = policy;
+  const fields = fieldsOf(policy);
+  const errors = errorsOf(texts, failure);
+  const unplaced = errors.filter(({ field }) => !fields.some(({ name }) => name === field));
+  const rules = checkPassword(password, policy.password);
   return (
-    <form ref={form} onSubmit={submit} onInput={mended} noValidate aria-busy={busy}>
-      {elsewhere.length > 0 && (
+    <form ref={form} onSubmit={submit} onInput={onInput} noValidate aria-busy={busy}>
+      {unplaced.length > 0 && (
         <div role="alert" tabIndex={-1}>
-          {elsewhere.map(({ field, message }) => (
+          {unplaced.map(({ field, message }) => (
             <p key={message}>{field ? `${field}: ${message}` : message}</p>
           ))}
         </div>
       )}
       {fields.map(({ name, label, required, values, options, input }, nth) => {
-        const own = faults.filter(({ field }) => field === name);
-        const described = [own.length > 0 && `${id}fault${nth}`, name === "password" && `${id}rules`];
+        const own = errors.filter(({ field }) => field === name);
+        const described = [own.length > 0 && `${id}error${nth}`, name === "password" && `${id}rules`];
         const shared = {
           id: id + nth,
           name,
@@ -132,11 +132,11 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
           <p key={name}>
             <label htmlFor={shared.id}>
               {label}
-              {!required && ` (${words.optional})`}
+              {!required && ` (${texts.optional})`}
             </label>{" "}
             {values ? (
               <select {...shared}>
-                <option value="">{words.choose}</option>
+                <option value="">{texts.choose}</option>
                 {values.map((value) => (
                   <option key={value} value={value}>{options?.[value] ?? value}</option>
                 ))}
@@ -148,18 +148,18 @@ export function SignUp({ service, onDone }: { service: string; onDone: (done: Do
                 {...input}
               />
             )}
-            <span id={`${id}fault${nth}`}>{own.map(({ message }) => message).join(" ")}</span>
+            <span id={`${id}error${nth}`}>{own.map(({ message }) => message).join(" ")}</span>
           </p>
         );
       })}
       <ul id={`${id}rules`}>
-        {asked.password.rules.map(({ code, message }) => (
+        {policy.password.rules.map(({ code, message }) => (
           <li key={code}>
             {rules.find((rule) => rule.code === code)?.met ? "✓" : "·"} {message}
           </li>
         ))}
       </ul>
-      <button disabled={waitS > 0}>{busy ? words.working : words.submit}</button>
+      <button disabled={waitS > 0}>{busy ? texts.working : texts.submit}</button>
     </form>
   );
 }
@@ -168,33 +168,33 @@ interface Field {
   name: string;
   label: ReactNode;
   required: boolean;
-  /** One of these is chosen. */
+  /** The values to choose from. */
   values?: string[];
-  /** What they are called. */
+  /** Their labels. */
   options?: Record<string, string>;
   input?: ComponentProps<"input">;
 }
 
-/** Everything that the service takes: the attributes, its own keys, the terms. */
-function fieldsOf({ fields, user_metadata, terms, texts }: Asked): Field[] {
-  const asked: Field[] = [];
+/** Returns all fields that the service accepts: attributes, metadata keys, terms. */
+function fieldsOf({ fields, user_metadata, terms, texts }: FormPolicy): Field[] {
+  const inputs: Field[] = [];
   for (const { name, ...input } of ATTRIBUTES) {
     const rule = fields[name];
-    if (rule) asked.push({ name, label: rule.label, required: rule.required, input });
+    if (rule) inputs.push({ name, label: rule.label, required: rule.required, input });
   }
   for (const [key, rule] of Object.entries(user_metadata)) {
-    if (rule) asked.push({ ...rule, name: `user_metadata.${key}`, input: inputFor(rule) });
+    if (rule) inputs.push({ ...rule, name: `user_metadata.${key}`, input: inputFor(rule) });
   }
   if (terms) {
-    // The sentence has its link in brackets.
+    // The link is in brackets.
     const [before, text, after] = texts.accept_terms.split(/[\[\]]/);
     const link = <a href={terms.url} target="_blank" rel="noopener">{text}</a>;
     const label = <>{before}{link}{after}</>;
-    // The version says which terms the person saw.
+    // The version records which terms the user saw.
     const input = { type: "checkbox", value: terms.version };
-    asked.push({ name: "terms", label, required: terms.required, input });
+    inputs.push({ name: "terms", label, required: terms.required, input });
   }
-  return asked;
+  return inputs;
 }
 
 function inputFor({ type, min, max }: FieldPolicy): ComponentProps<"input"> {
@@ -208,27 +208,27 @@ function inputFor({ type, min, max }: FieldPolicy): ComponentProps<"input"> {
   }
 }
 
-/** What to say of a refusal, each at its field; without a field above the form. */
-function faultsOf(words: Words, refused?: Refused): { field?: string; message: string }[] {
-  if (!refused) return [];
-  switch (refused.status) {
+/** Returns the messages of a failure with their fields. Those without a field go above the form. */
+function errorsOf(texts: Texts, failure?: Failure): { field?: string; message: string }[] {
+  if (!failure) return [];
+  switch (failure.status) {
     case "invalid":
-      return refused.errors;
+      return failure.errors;
     case "taken":
-      return [{ field: refused.field, message: sayOf(refused.problem) }];
+      return [{ field: failure.field, message: messageOf(failure.problem) }];
     case "offline":
-      return [{ message: words.offline + waitOf(words, refused.retryAfter) }];
+      return [{ message: texts.offline + waitOf(texts, failure.retryAfter) }];
     default:
-      return [{ message: sayOf(refused.problem) + waitOf(words, refused.retryAfter) }];
+      return [{ message: messageOf(failure.problem) + waitOf(texts, failure.retryAfter) }];
   }
 }
 
-/** To a person, where the service has words for one. */
-function sayOf({ advice, detail }: Problem) {
+/** Returns the advice for users, if the problem has one. */
+function messageOf({ advice, detail }: Problem) {
   return advice ?? detail;
 }
 
-function waitOf({ wait, wait_minutes }: Words, seconds = 0) {
+function waitOf({ wait, wait_minutes }: Texts, seconds = 0) {
   if (seconds >= 120) return ` ${wait_minutes.replace("%minutes%", `${Math.ceil(seconds / 60)}`)}`;
-  return seconds > 0 ? ` ${wait.replace("%seconds%", `${seconds}`)}` : "";
+  return seconds > 0 ? ` ${wait.replace("%seconds%", `${Math.max(seconds, 2)}`)}` : "";
 }

@@ -3,7 +3,7 @@ import { createRoot } from "react-dom/client";
 
 import { SignUp } from "./SignUp";
 
-/** Where the service is. */
+/** Address of the service. */
 const SERVICE = "http://127.0.0.1:8080";
 
 function App() {
@@ -18,7 +18,7 @@ function App() {
             setWelcome(
               done.status === "created"
                 ? `Your account was created, ${done.user.name}.`
-                : "Thank you. Look into your mail for what comes next.",
+                : "Thank you. Check your inbox for what to do next.",
             )
           }
         />

@@ -103,7 +103,7 @@ fn fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) -> Refused
 fn sentence(error: &FieldError, page: Option<&Page>, locale: Locale) -> String {
     let field = error.field();
     let label = page.and_then(|page| page.label(&field, Words::of(locale))).unwrap_or(&field);
-    format!("{label}: {}", locale.fault_of(error))
+    format!("{label}: {}", locale.field_error(error))
 }
 
 /// A 400 that has a code.

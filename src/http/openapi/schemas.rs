@@ -161,7 +161,7 @@ pub struct FieldFault {
 #[schema(example = json!({
     "fields": {
         "email": {
-            "label": "E-mail address",
+            "label": "Email address",
             "type": "string",
             "required": true,
             "format": "email",
@@ -193,7 +193,7 @@ pub struct FieldFault {
         "sequential_characters": "allow",
         "rules": [{
             "code": "password.too_short",
-            "message": "Use at least 8 characters.",
+            "message": "At least 8 characters",
             "params": {"min_length": 8},
         }],
     },
@@ -206,7 +206,7 @@ pub struct FieldFault {
     },
     "existence": "reveal",
     "languages": ["en", "de", "fr", "es", "ja", "ar"],
-    "texts": {"submit": "Create account", "wait": "Try again in %seconds% s."},
+    "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},
 }))]
 pub struct Policy {
     /// The fields that are taken, each with its label, its type, its bounds and whether it is

@@ -1,6 +1,6 @@
-/** What /signup.js gives. docs/page.md tells how it is used. */
+/** Types of /signup.js. docs/page.md describes its use. */
 
-/** A fault of one field, as in a problem document. */
+/** An error of one field, as in a problem document. */
 export interface FieldError {
   pointer: string;
   field: string;
@@ -14,19 +14,19 @@ export interface Problem {
   type: string;
   title: string;
   status: number;
-  /** What to do, to a developer. */
+  /** Explanation for a developer. */
   detail: string;
-  /** What to do, to the person who signs up, where that is not the same. */
+  /** What the person who signs up should do, if that differs. */
   advice?: string;
   code: string;
   request_id: string;
   retry_after?: number;
-  /** Where a challenge is given whose proof lets it pass, in place of the wait. */
+  /** Route of a challenge whose proof replaces the wait. */
   challenge?: string;
   errors?: FieldError[];
 }
 
-/** The user as Auth0 answered; what is absent there is absent here. */
+/** The user as Auth0 returned it. Members that Auth0 left out are absent. */
 export interface User {
   user_id: string;
   email?: string;
@@ -40,35 +40,35 @@ export interface User {
   phone_number?: string;
 }
 
-interface Told {
+interface ProblemDetails {
   problem: Problem;
   httpStatus: number;
   /** Seconds. */
   retryAfter?: number;
 }
 
-/** What came of a sign-up. */
+/** The result of a sign-up. */
 export type Result =
-  /** The user exists. `replayed`: an earlier request with the same key made it. */
+  /** The user exists. `replayed`: it was created by an earlier request with the same key. */
   | { status: "created"; user: User; replayed: boolean }
-  /** Taken in; the service does not tell whether the address was known. */
+  /** Accepted. The service does not reveal whether the address was already known. */
   | { status: "accepted" }
-  | ({ status: "invalid"; errors: FieldError[] } & Told)
-  | ({ status: "taken"; field: "email" | "username" } & Told)
-  /** A proof is needed, or the one given is not good. */
-  | ({ status: "challenge" } & Told)
-  /** The user may or may not exist: send it again with the same key. */
-  | ({ status: "unknown" } & Told)
-  /** Nothing was created: send it again later, with the same key. */
-  | ({ status: "later" } & Told)
-  /** Nothing that the person can do. */
-  | ({ status: "failed" } & Told)
-  /** No answer arrived, or half of one, or somebody else's: send it again with the same key. */
+  | ({ status: "invalid"; errors: FieldError[] } & ProblemDetails)
+  | ({ status: "taken"; field: "email" | "username" } & ProblemDetails)
+  /** A proof is required, or the given one is not valid. */
+  | ({ status: "challenge" } & ProblemDetails)
+  /** The user may or may not exist. Send it again with the same key. */
+  | ({ status: "unknown" } & ProblemDetails)
+  /** Nothing was created. Send it again later, with the same key. */
+  | ({ status: "later" } & ProblemDetails)
+  /** An error that the user cannot fix. */
+  | ({ status: "failed" } & ProblemDetails)
+  /** No response, a truncated one, or one of another server. Send it again with the same key. */
   | { status: "offline"; httpStatus?: number; retryAfter?: number };
 
 /**
- * The words that the module says by itself, unless given in the language of the policy. `%address%`,
- * `%seconds%` and `%minutes%` are put in.
+ * The module's own texts, by default in the language of the policy. `%address%`, `%seconds%` and
+ * `%minutes%` are replaced.
  */
 export interface Texts {
   suggestion: string;
@@ -84,26 +84,26 @@ export interface Texts {
 }
 
 export interface Options {
-  /** Where the form is sent; its `action` unless said. */
+  /** URL that the form is sent to; by default its `action`. */
   url?: string;
   texts?: Partial<Texts>;
 }
 
 export interface SignUpOptions {
-  /** Unless given, the field `idempotency_key`, or a new one. Keep it while the e-mail address and the password stay the same. */
+  /** By default the field `idempotency_key`, or a new key. Keep it while the e-mail address and the password stay the same. */
   key?: string;
-  /** Of the messages: tags with spaces between them; those of the page unless said. */
+  /** Languages of the messages, as tags separated by spaces; by default that of the page. */
   lang?: string;
   signal?: AbortSignal;
-  /** Whether it is sent again by itself where that is safe and may help; `true` unless said. */
+  /** Retries automatically where that is safe and may help; `true` by default. */
   retry?: boolean;
   /** Called before a proof of work is solved, which takes a moment. */
   onChallenge?: () => void;
-  /** Called before it is sent again by itself, after a moment. */
+  /** Called before the pause of an automatic retry. */
   onRetry?: () => void;
 }
 
-/** The `password` of `GET /signup/policy`, as far as the module reads it. */
+/** The part of `password` in `GET /signup/policy` that the module reads. */
 export interface PasswordPolicy {
   min_length?: number;
   max_bytes?: number;
@@ -112,9 +112,9 @@ export interface PasswordPolicy {
   [more: string]: unknown;
 }
 
-/** What a field, or a key of `user_metadata`, takes. Lengths are in code points. */
+/** Rules of a field, or of a key of `user_metadata`. Lengths are in code points. */
 export interface FieldPolicy {
-  /** What it is called, in the language of the document. */
+  /** Label, in the language of the document. */
   label: string;
   type: "string" | "integer" | "boolean";
   required: boolean;
@@ -126,22 +126,22 @@ export interface FieldPolicy {
   pattern?: string;
   schemes?: string[];
   values?: string[];
-  /** What each of `values` is called. */
+  /** Label of each of `values`. */
   options?: Record<string, string>;
 }
 
-/** What `GET /signup/policy` answers: enough to build a form from nothing. */
+/** The response of `GET /signup/policy`: enough to build a form. */
 export interface Policy {
-  /** A field that is not named is not taken. */
+  /** Fields that are not listed are not accepted. */
   fields: Record<string, FieldPolicy | undefined>;
   user_metadata: Record<string, FieldPolicy | undefined>;
-  /** `rules`: what `checkPassword` judges, in words. */
+  /** `rules`: the texts of the rules that `checkPassword` checks. */
   password: PasswordPolicy & {
     rules: { code: string; message: string; params?: Record<string, unknown> }[];
   };
-  /** What people have to accept; the value of the field `terms` is the version. */
+  /** The terms to accept; the field `terms` has the version as its value. */
   terms: { version: string; url: string; required: boolean } | null;
-  /** `site_key` and `action` are those of a captcha. */
+  /** `site_key` and `action` belong to a captcha. */
   challenge: {
     kinds: string[];
     endpoint: string;
@@ -150,11 +150,11 @@ export interface Policy {
   };
   existence: "reveal" | "uniform";
   languages: string[];
-  /** The module's own words, and those of a form: `accept_terms` has the link in brackets. */
+  /** Texts of the module and of a form; `accept_terms` has its link in brackets. */
   texts: Texts & { submit: string; choose: string; optional: string; accept_terms: string };
 }
 
-/** What a field takes; `user_metadata` takes an object of them. Nothing is sent for null. */
+/** Value of a field; `user_metadata` is an object of them. Null is not sent. */
 export type FieldValue = string | number | boolean | null | undefined | object;
 
 /** A challenge in the ALTCHA format, version 2. */
@@ -174,17 +174,17 @@ export interface Challenge {
 /** An enhanced form. */
 export interface SignupForm {
   readonly form: HTMLFormElement;
-  /** Sends the form and shows what came of it; nothing while it is under way or has to wait. */
+  /** Sends the form and shows the result. Does nothing while a request is in progress or has to wait. */
   submit(submitter?: HTMLElement | null): Promise<Result | undefined>;
-  /** Takes the enhancement away again. */
+  /** Removes the enhancement. */
   destroy(): void;
 }
 
-/** Enhances a form; the same form twice is once. */
+/** Enhances a form. Returns the same object if it is already enhanced. */
 export function enhance(form: HTMLFormElement, options?: Options): SignupForm;
 
 /**
- * Signs somebody up without a form, with a proof of work where one is asked for. Rejects only when
+ * Signs a user up without a form, and solves a proof of work if one is required. Rejects only when
  * `signal` aborts it.
  */
 export function signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
@@ -193,39 +193,39 @@ export function signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
   options?: SignUpOptions,
 ): Promise<Result>;
 
-/** What a form at this address has to hold; nothing where the service does not answer. */
+/** Gets the policy for forms sent to this URL; undefined if the service does not respond. */
 export function getPolicy(
   url: string | URL,
   options?: { lang?: string; signal?: AbortSignal },
 ): Promise<Policy | undefined>;
 
-/** A new idempotency key. */
+/** Returns a new idempotency key. */
 export function newKey(): string;
 
-/** Each rule that can be judged here, and whether the password meets it. */
+/** Returns each rule that can be checked in the browser, and whether the password meets it. */
 export function checkPassword(
   password: string,
   policy: PasswordPolicy,
 ): { code: string; met: boolean }[];
 
-/** The address that was probably meant, if there is a more likely one. */
+/** Returns the address that was probably meant, if the domain looks like a typo. */
 export function suggestEmail(email: string): string | undefined;
 
-/** Solves a challenge; the answer goes into the field `altcha`. */
+/** Solves a challenge. Send the proof in the field `altcha`. */
 export function solve(challenge: Challenge, signal?: AbortSignal): Promise<string>;
 
-/** Events of an enhanced form; they bubble. `signup:submit` can be cancelled. */
+/** Events of an enhanced form. They bubble; `signup:submit` can be cancelled. */
 export interface SignupEventMap {
   "signup:ready": CustomEvent<Record<string, never>>;
   "signup:submit": CustomEvent<Record<string, never>>;
   "signup:suggestion": CustomEvent<{ address: string }>;
-  /** A result, whatever it is; then one named after its `status`: `signup:created`, … */
+  /** Any result; followed by an event named after its `status`, such as `signup:created`. */
   "signup:result": CustomEvent<Result>;
   "signup:created": CustomEvent<Extract<Result, { status: "created" }>>;
   "signup:accepted": CustomEvent<Extract<Result, { status: "accepted" }>>;
   "signup:invalid": CustomEvent<Extract<Result, { status: "invalid" }>>;
   "signup:taken": CustomEvent<Extract<Result, { status: "taken" }>>;
-  /** A proof of work is being solved (no detail), or it did not help (a result). */
+  /** A proof of work is being solved (no detail), or did not help (a result). */
   "signup:challenge": CustomEvent<Extract<Result, { status: "challenge" }> | Record<string, never>>;
   "signup:unknown": CustomEvent<Extract<Result, { status: "unknown" }>>;
   "signup:later": CustomEvent<Extract<Result, { status: "later" }>>;

@@ -1,32 +1,32 @@
-// Makes any sign-up form better; without it the form works all the same:
+// Enhances any sign-up form, which also works without it:
 //
 //   <form action="https://signup.example.com/signup" method="post" data-signup> … </form>
 //   <script type="module" src="https://signup.example.com/signup.js"></script>
 //
-// No dependencies, no cookies, no storage. docs/page.md says how it is used, signup.d.ts what it gives.
+// No dependencies, no cookies, no storage. docs/page.md describes its use, signup.d.ts its types.
 
-/** What the module says by itself until the policy tells it in the language of the page. */
+/** The module's own texts, until the policy has them in the language of the page. */
 const TEXTS = {
   suggestion: "Did you mean %address%?",
   created: "Your account was created.",
-  accepted: "Thank you. Look into your mail for what comes next.",
-  offline: "The connection failed. Nothing is lost: send the form again.",
-  wait: "Try again in %seconds% s.",
-  wait_minutes: "Try again in %minutes% min.",
-  working: "One moment …",
+  accepted: "Thank you. Check your inbox for what to do next.",
+  offline: "The connection failed. Your details are still here. Send the form again.",
+  wait: "Try again in %seconds% seconds.",
+  wait_minutes: "Try again in %minutes% minutes.",
+  working: "One moment…",
   reference: "Reference",
-  met: "met:",
-  unmet: "not met yet:",
+  met: "done:",
+  unmet: "not yet:",
 };
 
-/** When the same sign-up is sent again by itself, with the same key. */
+/** Delays before the same sign-up is sent again automatically, with the same key. */
 const RETRIES_MS = [1000, 3000];
-/** The longest wait before that. */
-const LONGEST_WAIT_S = 5;
-/** How long an answer is waited for. The service gives its own up sooner. */
+/** Longest Retry-After that is waited for automatically. */
+const MAX_WAIT_S = 5;
+/** Timeout of a response. The service itself times out sooner. */
 const TIMEOUT_MS = 20_000;
 
-// ---------------------------------------------------------------------------- the form's own rules
+// ---------------------------------------------------------------------- checks before sending
 
 const TYPES = {
   lowercase: /[a-z]/,
@@ -35,7 +35,7 @@ const TYPES = {
   special: /[ -/:-@[-`{-~]/,
 };
 
-/** Whether three neighbours stand in a row: abc, 321. */
+/** Finds three adjacent characters in sequence, such as abc or 321. */
 function hasSequence(password) {
   const bytes = new TextEncoder().encode(password);
   const step = (at) => {
@@ -46,7 +46,7 @@ function hasSequence(password) {
   return bytes.some((_, at) => at > 0 && step(at - 1) && step(at - 1) === step(at));
 }
 
-/** Judges a password by a policy: the code of each rule, and whether it is met. */
+/** Checks a password against a policy. Returns the code of each rule, and whether it is met. */
 export function checkPassword(password, policy) {
   const { min_length = 0, max_bytes = 72, character_types = [], rule = "all" } = policy;
   const rules = [];
@@ -75,14 +75,14 @@ const DOMAINS = `gmail.com googlemail.com yahoo.com hotmail.com outlook.com iclo
   laposte.net wanadoo.fr orange.fr t-online.de freenet.de outlook.de yahoo.de hotmail.de
   libero.it hotmail.it yahoo.it hotmail.es yahoo.es yahoo.co.jp yahoo.co.in yahoo.com.br
   comcast.net verizon.net btinternet.com yandex.ru rambler.ru naver.com`.split(/\s+/);
-/** Domains that look like a mistake and are none. */
+/** Domains that look like a typo but exist. */
 const REAL = ["ymail.com", "mail.com", "email.com"];
 const nameOf = (domain) => domain.split(".")[0];
-/** Whether somebody has a domain in many countries: another country is then no mistake. */
-const isMany = (name) => DOMAINS.filter((known) => nameOf(known) === name).length > 1;
+/** True if the provider has domains in several countries, so that another country is no typo. */
+const isInMany = (name) => DOMAINS.filter((known) => nameOf(known) === name).length > 1;
 
-/** Whether a letter more, less, other, or two swapped lie between two words. */
-function isOneSlip(a, b) {
+/** True if the words differ by one letter added, removed or changed, or by two letters swapped. */
+function isOneTypo(a, b) {
   let start = 0;
   while (start < a.length && a[start] === b[start]) start++;
   const [x, y] = [a.slice(start), b.slice(start)];
@@ -92,13 +92,13 @@ function isOneSlip(a, b) {
   );
 }
 
-/** The address that was probably meant, if there is a more likely one. */
+/** Returns the address that was probably meant, if the domain looks like a typo. */
 export function suggestEmail(email) {
   const at = email.lastIndexOf("@");
   const domain = email.slice(at + 1).trim().toLowerCase();
   if (at < 1 || DOMAINS.includes(domain) || REAL.includes(domain)) return undefined;
   const name = nameOf(domain);
-  const known = !isMany(name) && DOMAINS.find((known) => isOneSlip(domain, known));
+  const known = !isInMany(name) && DOMAINS.find((known) => isOneTypo(domain, known));
   const top = domain.replace(/\.(con|cmo|ocm|vom|xom|comm|cim)$/, ".com");
   const meant = known || (top === domain ? undefined : top);
   return meant && `${email.slice(0, at)}@${meant}`;
@@ -109,18 +109,18 @@ export function suggestEmail(email) {
 const hex = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 const unhex = (text) => Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 
-/** Solves a challenge in the ALTCHA format; the keys are derived on threads of the browser. */
+/** Solves a challenge in the ALTCHA format. The browser derives the keys on its own threads. */
 export async function solve(challenge, signal) {
   const { algorithm, cost, keyLength, keyPrefix, nonce, salt } = challenge.parameters;
   if (algorithm !== "PBKDF2/SHA-256") throw new Error(`cannot solve ${algorithm}`);
-  const [head, salted, started] = [unhex(nonce), unhex(salt), Date.now()];
+  const [nonceBytes, saltBytes, started] = [unhex(nonce), unhex(salt), Date.now()];
   const derive = async (counter) => {
-    const password = new Uint8Array(head.length + 4);
-    password.set(head);
-    new DataView(password.buffer).setUint32(head.length, counter);
+    const password = new Uint8Array(nonceBytes.length + 4);
+    password.set(nonceBytes);
+    new DataView(password.buffer).setUint32(nonceBytes.length, counter);
     const key = await crypto.subtle.importKey("raw", password, "PBKDF2", false, ["deriveBits"]);
-    const how = { name: "PBKDF2", hash: "SHA-256", salt: salted, iterations: cost };
-    return hex(new Uint8Array(await crypto.subtle.deriveBits(how, key, keyLength * 8)));
+    const kdf = { name: "PBKDF2", hash: "SHA-256", salt: saltBytes, iterations: cost };
+    return hex(new Uint8Array(await crypto.subtle.deriveBits(kdf, key, keyLength * 8)));
   };
   const width = Math.min(Math.max(navigator.hardwareConcurrency ?? 2, 2), 8);
   for (let first = 0; ; first += width) {
@@ -134,65 +134,67 @@ export async function solve(challenge, signal) {
   }
 }
 
-// -------------------------------------------------------------------------------------- the wire
+// --------------------------------------------------------------------------------- requests
 
-/** Wakes after a while; rejects when it is aborted. */
+/** Resolves after a delay, or rejects when aborted. */
 async function sleep(ms, signal) {
   signal?.throwIfAborted();
-  return new Promise((wake, fail) => {
-    signal?.addEventListener("abort", () => fail(signal.reason), { once: true });
-    setTimeout(wake, ms);
+  return new Promise((resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    setTimeout(resolve, ms);
   });
 }
 
-/** A new idempotency key. */
+/** Returns a new idempotency key. */
 export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-/** Fetches in these languages, or in that of the page. `body` is undefined where there is no JSON. */
-async function call(url, { lang, signal, ...how } = {}) {
+/** Fetches JSON in these languages, or in that of the page. `body` is undefined if it is not JSON. */
+async function call(url, { lang, signal, ...init } = {}) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
-  // Anything but tags, and more than 128 bytes, would need a preflight.
+  // Other characters, or more than 128 bytes, would need a preflight.
   const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
   const headers = { Accept: "application/json", ...(languages && { "Accept-Language": languages }) };
-  const own = new AbortController();
-  const end = () => own.abort();
-  const timer = setTimeout(end, TIMEOUT_MS);
-  signal?.addEventListener("abort", end);
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, TIMEOUT_MS);
+  signal?.addEventListener("abort", abort);
   try {
     signal?.throwIfAborted();
-    const response = await fetch(url, { ...how, headers, signal: own.signal, credentials: "omit" });
+    const response = await fetch(url, {
+      ...init, headers, signal: controller.signal, credentials: "omit",
+    });
     const body = await response.json().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", end);
+    signal?.removeEventListener("abort", abort);
   }
 }
 
-/** What the service tells beside this address; nothing where it does not answer. */
-async function ask(url, path, options) {
-  const beside = new URL(url, globalThis.document?.baseURI);
-  beside.pathname = beside.pathname.replace(/\/$/, "") + path;
-  beside.search = "";
-  const { response, body } = await call(beside, options).catch(() => ({}));
+/** Gets JSON from a path below this URL. Returns undefined if the service does not respond. */
+async function getBelow(url, path, options) {
+  const target = new URL(url, globalThis.document?.baseURI);
+  target.pathname = target.pathname.replace(/\/$/, "") + path;
+  target.search = "";
+  const { response, body } = await call(target, options).catch(() => ({}));
   return response?.ok ? body : undefined;
 }
 
-/** What a form at this address has to hold; nothing where the service does not answer. */
+/** Gets the policy for forms sent to this URL. Returns undefined if the service does not respond. */
 export function getPolicy(url, options) {
-  return ask(url, "/policy", options);
+  return getBelow(url, "/policy", options);
 }
 
-/** The proof of work that was told to be needed, if it was one. */
-async function prove(told, signal) {
-  if (!told?.parameters || !globalThis.crypto?.subtle) return undefined;
-  return solve(told, signal).catch(() => undefined);
+/** Solves a challenge if it is a proof of work. Returns undefined otherwise, or on failure. */
+async function prove(challenge, signal) {
+  if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
+  return solve(challenge, signal).catch(() => undefined);
 }
 
-/** What tells the results apart, by the code of the problem. */
+/** Status of a result, by the code of its problem. */
 const STATUSES = {
   invalid_fields: "invalid",
   challenge_required: "challenge",
@@ -206,8 +208,8 @@ const STATUSES = {
   idempotency_in_progress: "later",
 };
 
-/** What an answer means. */
-function read({ response, body }) {
+/** Turns a response into a result. */
+function toResult({ response, body }) {
   const { status: httpStatus, headers } = response;
   const retryAfter = Number(body?.retry_after ?? headers.get("Retry-After")) || undefined;
   if (httpStatus === 201 && body?.user) {
@@ -215,31 +217,31 @@ function read({ response, body }) {
     return { status: "created", user: body.user, replayed };
   }
   if (httpStatus === 202 && body?.status) return { status: "accepted" };
-  // Half an answer, or somebody else's.
+  // A truncated response, or one of another server.
   if (typeof body?.code !== "string") return { status: "offline", httpStatus, retryAfter };
-  const told = { problem: body, httpStatus, retryAfter };
+  const details = { problem: body, httpStatus, retryAfter };
   const field = /^(email|username)_taken$/.exec(body.code)?.[1];
-  if (field) return { status: "taken", field, ...told };
-  if (body.code === "invalid_fields") told.errors = body.errors ?? [];
-  return { status: STATUSES[body.code] ?? "failed", ...told };
+  if (field) return { status: "taken", field, ...details };
+  if (body.code === "invalid_fields") details.errors = body.errors ?? [];
+  return { status: STATUSES[body.code] ?? "failed", ...details };
 }
 
-/** The fields of an object as a form has them: a nested one as `user_metadata.plan`, nothing as nothing. */
-function fields(data, inside = "") {
+/** Flattens an object into form fields: a nested value becomes `user_metadata.plan`, null is left out. */
+function fields(data, prefix = "") {
   return Object.entries(data).flatMap(([name, value]) => {
     if (value === undefined || value === null) return [];
     const isNested = typeof value === "object" && !(value instanceof Date);
-    return isNested ? fields(value, `${inside}${name}.`) : [[inside + name, value]];
+    return isNested ? fields(value, `${prefix}${name}.`) : [[prefix + name, value]];
   });
 }
 
 /**
- * Signs somebody up: one post, sent again with the same key where that is safe and may help, and with
- * a proof of work where one is asked for. Throws only when it is aborted.
+ * Signs a user up with one post. Retries with the same key where that is safe and may help, and
+ * solves a proof of work if one is required. Rejects only when aborted.
  */
 export async function signUp(url, data, options = {}) {
   const { key, lang, signal, retry = true, onChallenge, onRetry } = options;
-  // Files go by their names, so that the service can refuse them; an input without one sends nothing.
+  // A file is sent as its name, so that the service can reject it. An empty file input is left out.
   const body = new URLSearchParams();
   for (const [name, value] of data[Symbol.iterator] ? data : fields(data)) {
     if (value?.name !== "") body.append(name, value?.name ?? value);
@@ -247,46 +249,48 @@ export async function signUp(url, data, options = {}) {
   // An urlencoded form with the key inside needs no preflight.
   body.set("idempotency_key", key || body.get("idempotency_key") || newKey());
   const hasCaptcha = [...body].some(([name, value]) => value && name.endsWith("-response"));
-  let [tries, proven] = [0, false];
+  let [retries, proven] = [0, false];
   for (;;) {
     let result;
     try {
-      result = read(await call(url, { method: "POST", body, lang, signal }));
+      result = toResult(await call(url, { method: "POST", body, lang, signal }));
     } catch {
       signal?.throwIfAborted();
       result = { status: "offline" };
     }
     const { status, problem, retryAfter } = result;
-    // A limit names the challenge whose proof passes beyond it.
+    // A rate limit with a challenge admits requests that carry its proof.
     if ((status === "challenge" || problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
-      const proof = await prove(await ask(url, "/challenge", { signal }), signal);
+      const proof = await prove(await getBelow(url, "/challenge", { signal }), signal);
       signal?.throwIfAborted();
       if (!proof) return result;
       body.set("altcha", proof);
       continue;
     }
-    // The answer to a captcha is used up by an answer, and only a person has another.
+    // Any response uses a captcha token up, and only the user can get another.
     const mayHelp = ["offline", "unknown"].includes(status) || (status === "later" && !hasCaptcha);
-    const soon = (retryAfter ?? 0) <= LONGEST_WAIT_S;
-    if (!retry || !mayHelp || !soon || tries >= RETRIES_MS.length) return result;
+    const soon = (retryAfter ?? 0) <= MAX_WAIT_S;
+    if (!retry || !mayHelp || !soon || retries >= RETRIES_MS.length) return result;
     onRetry?.();
-    await sleep(retryAfter ? retryAfter * 1000 : RETRIES_MS[tries], signal);
-    tries++;
-    // So is a proof of work.
+    await sleep(retryAfter ? retryAfter * 1000 : RETRIES_MS[retries], signal);
+    retries++;
+    // A proof of work can be used once.
     body.delete("altcha");
     proven = false;
   }
 }
 
-// -------------------------------------------------------------------------------------- the form
+// ------------------------------------------------------------------------------------- forms
 
 const forms = new WeakMap();
-let places = 0;
+let errorCount = 0;
+/** For screen readers alone, without a style sheet of the page. */
+const HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
 const make = (tag, members) => Object.assign(document.createElement(tag), members);
 
-/** Enhances a form; the same form twice is once. `options` are in signup.d.ts. */
+/** Enhances a form. Returns the same object if it is already enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
   if (!forms.has(form)) forms.set(form, new SignupForm(form, options));
   return forms.get(form);
@@ -297,12 +301,13 @@ class SignupForm {
   #busy = false;
   #key;
   #sent;
-  #until = 0;
-  #described = new Map();
+  #waitUntil = 0;
+  /** The error elements, by their inputs. */
+  #errors = new Map();
 
   constructor(form, options) {
     this.form = form;
-    // Not `form.action`, which an input of that name would hide.
+    // Not `form.action`, which an input of that name would shadow.
     this.url = new URL(options.url ?? form.getAttribute("action") ?? "", form.baseURI).href;
     const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...own };
@@ -311,7 +316,7 @@ class SignupForm {
     this.policy = signupPolicy
       ? Promise.resolve(JSON.parse(signupPolicy))
       : getPolicy(this.url, { lang: this.#lang(), signal });
-    const on = (name, act, target = form) => target.addEventListener(name, act, { signal });
+    const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal });
     on("submit", (event) => {
       const { defaultPrevented, submitter } = event;
       const elsewhere = ["formaction", "formmethod"].some((name) => submitter?.hasAttribute(name));
@@ -320,24 +325,24 @@ class SignupForm {
       this.submit(submitter);
     });
     on("reset", () => {
-      this.#forget();
-      setTimeout(() => this.#judge());
+      this.#clearErrors();
+      setTimeout(() => this.#checkRules());
     });
     on("click", ({ target }) => target.closest?.("[data-signup-reveal]") && this.#reveal());
-    // An input may stand outside its form.
+    // An input may be outside its form.
     const root = form.getRootNode();
-    on("focusin", ({ target }) => target.form === form && (this.#prepared ??= this.#prepare()), root);
+    on("focusin", ({ target }) => target.form === form && (this.#prepared ??= this.#prepareProof()), root);
     on("input", ({ target }) => {
       if (target.form !== form) return;
-      this.#clear((target.name && this.#input(target.name)) || target);
-      if (target === this.#input("password")) this.#judge();
+      this.#clearError((target.name && this.#input(target.name)) || target);
+      if (target === this.#input("password")) this.#checkRules();
       if (target !== this.#input("email")) return;
-      // A limit may be that of the address.
-      this.#until = 0;
+      // The rate limit may be that of the previous address.
+      this.#waitUntil = 0;
       this.#suggestion?.replaceChildren();
-      // Not when the field is left: what moves then makes a click on the button miss it.
-      clearTimeout(this.#pause);
-      this.#pause = setTimeout(() => this.#suggest(), 400);
+      // Not on blur: the shift in layout would make a click on the button miss it.
+      clearTimeout(this.#typing);
+      this.#typing = setTimeout(() => this.#suggest(), 400);
     }, root);
     this.#noValidate = form.noValidate;
     form.noValidate = true;
@@ -348,44 +353,44 @@ class SignupForm {
       this.#rules(policy);
       const { kinds, site_key, action } = policy.challenge ?? {};
       if (kinds?.includes("recaptcha_v3")) {
-        this.#score = async () => globalThis.grecaptcha.execute(site_key, { action });
+        this.#getScore = async () => globalThis.grecaptcha.execute(site_key, { action });
       }
     });
     this.#emit("ready");
   }
 
   #suggestion;
-  #pause;
+  #typing;
   #prepared;
   #proof;
-  #score;
-  #judge = () => {};
+  #getScore;
+  #checkRules = () => {};
   #noValidate;
 
-  /** Takes the enhancement away again. */
+  /** Removes the enhancement. */
   destroy() {
     this.#listeners.abort();
-    clearTimeout(this.#pause);
-    this.#forget();
+    clearTimeout(this.#typing);
+    this.#clearErrors();
     this.#suggestion?.remove();
     this.#alert();
-    if (!("signupAlert" in this.#box.dataset)) this.#box.remove();
+    if (!("signupAlert" in this.#alertBox.dataset)) this.#alertBox.remove();
     this.form.noValidate = this.#noValidate;
     delete this.form.dataset.signupReady;
     forms.delete(this.form);
   }
 
-  /** Sends the form and shows what came of it. Nothing while it is under way. */
+  /** Sends the form and shows the result. Does nothing while a request is in progress. */
   async submit(submitter) {
     const { form } = this;
-    const seconds = Math.ceil((this.#until - Date.now()) / 1000);
+    const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
     if (this.#busy) return undefined;
-    // What the page itself asks for is no business of the service, and is judged before.
-    const wrong = [...form.elements].find(({ dataset, validity, willValidate }) =>
+    // The page's own checks come first: those of ignored inputs, and custom errors of others.
+    const invalid = [...form.elements].find(({ dataset, validity, willValidate }) =>
       willValidate && !("signupIgnore" in dataset ? validity.valid : !validity.customError),
     );
-    if (wrong) {
-      wrong.reportValidity();
+    if (invalid) {
+      invalid.reportValidity();
       return undefined;
     }
     if (seconds > 0) {
@@ -416,26 +421,26 @@ class SignupForm {
     }
     const { signal } = this.#listeners;
     const onRetry = () => this.#alert(this.texts.working, true);
-    const patience = setTimeout(onRetry, 500);
-    const ahead = await this.#proof;
-    clearTimeout(patience);
-    if (ahead) data.set("altcha", ahead);
-    const token = await this.#score?.().catch(() => {});
+    const timer = setTimeout(onRetry, 500);
+    const proof = await this.#proof;
+    clearTimeout(timer);
+    if (proof) data.set("altcha", proof);
+    const token = await this.#getScore?.().catch(() => {});
     if (token) data.set("g-recaptcha-response", token);
     const onChallenge = () => {
       this.#emit("challenge");
       onRetry();
     };
-    const how = { lang: this.#lang(), signal, onChallenge, onRetry };
-    const post = () => signUp(this.url, data, { key: this.#keyOf(data), ...how });
+    const options = { lang: this.#lang(), signal, onChallenge, onRetry };
+    const post = () => signUp(this.url, data, { key: this.#keyFor(data), ...options });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
-      // The page was gone back to: its key belongs to what was sent then.
+      // After Back the form still has the key of the request sent before.
       this.#setKey(newKey());
       result = await post();
     }
-    // A proof is good once, and so is a captcha's answer, which a form with faults does not use up: but
-    // what Auth0 alone finds, it finds after it.
+    // A proof can be used once. So can a captcha token: field errors do not use it up, unless Auth0
+    // found them, which happens after the token was verified.
     this.#proof = this.#prepared = undefined;
     const { status, errors = [] } = result;
     const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
@@ -443,20 +448,20 @@ class SignupForm {
       for (const widget of ["turnstile", "hcaptcha", "grecaptcha"]) {
         try {
           globalThis[widget]?.reset?.();
-        } catch { /* there is none on this page */ }
+        } catch { /* no widget on this page */ }
       }
     }
     if (status === "taken") this.#setKey(newKey());
     return result;
   }
 
-  /** The key of this sign-up: the same until the address or the password changes. */
-  #keyOf(data) {
-    const said = JSON.stringify([data.get("email"), data.get("password")]);
+  /** Returns the key of this sign-up, which stays the same until the address or the password changes. */
+  #keyFor(data) {
+    const identity = JSON.stringify([data.get("email"), data.get("password")]);
     const hidden = this.#input("idempotency_key");
     if (!this.#key) this.#key = hidden?.value || newKey();
-    if (this.#sent !== undefined && this.#sent !== said) this.#setKey(newKey());
-    this.#sent = said;
+    if (this.#sent !== undefined && this.#sent !== identity) this.#setKey(newKey());
+    this.#sent = identity;
     return this.#key;
   }
 
@@ -466,21 +471,21 @@ class SignupForm {
     if (hidden) hidden.value = key;
   }
 
-  /** Solves a challenge ahead, while the form is being filled in, if one will be needed. */
-  async #prepare() {
+  /** Solves a challenge while the form is being filled in, if one will be required. */
+  async #prepareProof() {
     const { challenge } = (await this.policy) ?? {};
     if (challenge?.kinds?.includes("proof_of_work") && !this.#input("altcha")) {
       const { signal } = this.#listeners;
-      const told = await ask(this.url, "/challenge", { signal });
-      if (told?.required) this.#proof = prove(told, signal);
+      const issued = await getBelow(this.url, "/challenge", { signal });
+      if (issued?.required) this.#proof = prove(issued, signal);
     }
   }
 
-  // ------------------------------------------------------------------------- what is shown
+  // ----------------------------------------------------------------------------- display
 
   #show(result) {
     this.#alert();
-    this.#forget();
+    this.#clearErrors();
     this.#emit("result", result);
     this.#emit(result.status, result);
     if (this.#listeners.signal.aborted || !this.form.isConnected) return;
@@ -492,83 +497,83 @@ class SignupForm {
       if (password) password.value = "";
       if (signupSuccess) location.assign(signupSuccess);
       else this.#alert(this.texts[status], true);
-      this.#box.focus();
+      this.#alertBox.focus();
       return;
     }
-    if (retryAfter) this.#until = Date.now() + retryAfter * 1000;
-    const faults = [...(result.errors ?? [])];
-    if (status === "taken") faults.push({ field: result.field, message: advice });
-    const rest = faults.filter((fault) => !this.#place(fault));
+    if (retryAfter) this.#waitUntil = Date.now() + retryAfter * 1000;
+    const errors = [...(result.errors ?? [])];
+    if (status === "taken") errors.push({ field: result.field, message: advice });
+    const rest = errors.filter((error) => !this.#showError(error));
     const lines = rest.map(({ field, message }) => `${field}: ${message}`);
     if (status === "offline") lines.push(this.texts.offline);
-    else if (!faults.length) lines.push(advice);
+    else if (!errors.length) lines.push(advice);
     if (retryAfter) lines.push(this.#wait(retryAfter));
     if (problem && httpStatus >= 500) lines.push(`${this.texts.reference}: ${problem.request_id}`);
-    const links = status === "taken" || status === "unknown" ? this.#links() : [];
+    const links = status === "taken" || status === "unknown" ? this.#accountLinks() : [];
     if (lines.length || links.length) this.#alert(lines.join(" "), links.length > 0, links);
     const first = [...this.form.elements].find((input) => input.getAttribute("aria-invalid") === "true");
-    (first ?? this.#box).focus();
+    (first ?? this.#alertBox).focus();
   }
 
-  /** Puts a fault beside its field; false where the form has no such field. */
-  #place({ field, message }) {
+  /** Shows an error beside its field. Returns false if the form has no such field. */
+  #showError({ field, message }) {
     const input = this.#input(field);
     if (!input || input.type === "hidden") return false;
-    const known = this.#described.get(input);
-    if (known) {
-      known.append(make("br"), message);
+    const shown = this.#errors.get(input);
+    if (shown) {
+      shown.append(make("br"), message);
       return true;
     }
     const own = this.form.querySelector(`[data-signup-error="${CSS.escape(field)}"]`);
-    const place = own ?? this.#faultOf(input) ?? make("p");
-    place.id ||= input.id ? `${input.id}-error` : `signup-fault-${++places}`;
-    place.classList.add("fault", "signup-error");
+    const place = own ?? this.#errorFor(input) ?? make("p");
+    place.id ||= input.id ? `${input.id}-error` : `signup-error-${++errorCount}`;
+    place.classList.add("field-error", "signup-error");
     place.textContent = message;
     if (!place.isConnected) {
       const around = input.closest(".secret") ?? input.closest("label") ?? input;
       around.before(place);
     }
-    input.closest(".field")?.classList.add("faulty");
+    input.closest(".field")?.classList.add("invalid");
     input.setAttribute("aria-invalid", "true");
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
     input.setAttribute("aria-describedby", [...new Set([place.id, ...ids])].join(" "));
-    this.#described.set(input, place);
+    this.#errors.set(input, place);
     return true;
   }
 
-  /** Takes everything away that is said beside the fields. */
-  #forget() {
-    for (const input of this.#described.keys()) this.#clear(input);
+  /** Removes all errors and the suggestion. */
+  #clearErrors() {
+    for (const input of this.#errors.keys()) this.#clearError(input);
     this.#suggestion?.replaceChildren();
   }
 
-  #clear(input) {
-    const place = this.#described.get(input)
-      ?? (input.getAttribute?.("aria-invalid") && this.#faultOf(input));
+  #clearError(input) {
+    const place = this.#errors.get(input)
+      ?? (input.getAttribute?.("aria-invalid") && this.#errorFor(input));
     if (!place) return;
-    this.#described.delete(input);
+    this.#errors.delete(input);
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ");
     const left = ids.filter((id) => id && id !== place.id).join(" ");
     if (left) input.setAttribute("aria-describedby", left);
     else input.removeAttribute("aria-describedby");
     input.removeAttribute("aria-invalid");
-    input.closest(".field")?.classList.remove("faulty");
+    input.closest(".field")?.classList.remove("invalid");
     if (place.dataset.signupError) place.textContent = "";
     else place.remove();
   }
 
-  /** What the service's page says of an input. */
-  #faultOf({ id }) {
+  /** Finds the error that the built-in page rendered for an input. */
+  #errorFor({ id }) {
     return id ? this.form.querySelector(`#${CSS.escape(`${id}-error`)}`) : null;
   }
 
-  #box;
+  #alertBox;
 
-  /** Says something above the fields; nothing takes it away. */
+  /** Shows a message above the fields. Without a text, hides it. */
   #alert(text, calm = false, links = []) {
-    this.#box ??= this.form.querySelector("[data-signup-alert]")
+    this.#alertBox ??= this.form.querySelector("[data-signup-alert]")
       ?? make("div", { tabIndex: -1 });
-    const box = this.#box;
+    const box = this.#alertBox;
     box.setAttribute("role", calm ? "status" : "alert");
     box.removeAttribute("aria-labelledby");
     box.classList.add("alert", "signup-alert");
@@ -580,28 +585,29 @@ class SignupForm {
     if (!box.hidden) box.scrollIntoView({ block: "nearest" });
   }
 
-  /** The ways on for somebody who has an account. */
-  #links() {
+  /** Returns the links for users who already have an account. */
+  #accountLinks() {
     const links = document.querySelector("template[data-signup-account]")?.content.cloneNode(true);
     return links ? [links] : [];
   }
 
-  /** Fills the place for the password's rules, and keeps them up to date. */
+  /** Lists the password rules, and keeps their states up to date. */
   #rules(policy) {
     const box = this.form.querySelector("[data-signup-rules]");
     if (!box) return;
     const rules = checkPassword("", policy.password ?? {});
     const list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
     for (const { code } of rules) {
-      const told = policy.password.rules?.find((rule) => rule.code === code)?.message;
-      if (list.querySelector(`[data-rule="${code}"]`) || !told) continue;
-      const line = list.appendChild(make("li", { textContent: told }));
+      const text = policy.password.rules?.find((rule) => rule.code === code)?.message;
+      if (list.querySelector(`[data-rule="${code}"]`) || !text) continue;
+      const line = list.appendChild(make("li", { textContent: text }));
       line.dataset.rule = code;
     }
     for (const line of list.children) {
-      if (!line.querySelector(".aside")) line.prepend(make("span", { className: "aside" }));
+      if (line.querySelector(".signup-state")) continue;
+      line.prepend(make("span", { className: "signup-state", style: HIDDEN }));
     }
-    this.#judge = () => {
+    this.#checkRules = () => {
       const password = this.#input("password")?.value ?? "";
       for (const { code, met } of checkPassword(password, policy.password)) {
         const line = list.querySelector(`[data-rule="${code}"]`);
@@ -610,7 +616,7 @@ class SignupForm {
         line.firstChild.textContent = password && `${this.texts[met ? "met" : "unmet"]} `;
       }
     };
-    this.#judge();
+    this.#checkRules();
   }
 
   #suggest() {
@@ -623,7 +629,7 @@ class SignupForm {
       this.#suggestion.setAttribute("role", "status");
       (input.closest("label") ?? input).after(this.#suggestion);
     }
-    const take = make("button", {
+    const button = make("button", {
       type: "button",
       textContent: address,
       onclick: () => {
@@ -634,7 +640,7 @@ class SignupForm {
       },
     });
     const [before, after = ""] = this.texts.suggestion.split("%address%");
-    this.#suggestion.replaceChildren(before, take, after);
+    this.#suggestion.replaceChildren(before, button, after);
   }
 
   #reveal(shown = this.#input("password")?.type === "password") {
@@ -654,22 +660,24 @@ class SignupForm {
 
   #wait(seconds) {
     const { wait, wait_minutes } = this.texts;
-    const [text, number] = seconds < 120 ? [wait, seconds] : [wait_minutes, Math.ceil(seconds / 60)];
+    // At least 2: the texts have plurals only.
+    const [text, number] =
+      seconds < 120 ? [wait, Math.max(seconds, 2)] : [wait_minutes, Math.ceil(seconds / 60)];
     return text.replace(/%\w+%/, number);
   }
 
-  /** The languages that the form asks for. */
+  /** Returns the languages that the form requests. */
   #lang() {
     return this.#input("ui_locales")?.value || new URL(this.url).searchParams.get("ui_locales");
   }
 
   #emit(name, detail = {}, cancelable = false) {
-    const what = { detail, cancelable, bubbles: true };
-    return this.form.dispatchEvent(new CustomEvent(`signup:${name}`, what));
+    const init = { detail, cancelable, bubbles: true };
+    return this.form.dispatchEvent(new CustomEvent(`signup:${name}`, init));
   }
 }
 
-// Forms that are there when the module is run. `data-signup="manual"` waits for `enhance`.
+// Enhances the forms of the page, except `data-signup="manual"`, which wait for `enhance`.
 const ready = 'form[data-signup]:not([data-signup="manual"])';
 for (const form of globalThis.document?.querySelectorAll(ready) ?? []) {
   try {

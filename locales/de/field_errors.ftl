@@ -1,4 +1,11 @@
 required = Füllen Sie dieses Feld aus.
+    .email = Geben Sie Ihre E-Mail-Adresse ein.
+    .password = Geben Sie ein Passwort ein.
+    .given_name = Geben Sie Ihren Vornamen ein.
+    .family_name = Geben Sie Ihren Nachnamen ein.
+    .name = Geben Sie Ihren Namen ein.
+    .username = Geben Sie einen Benutzernamen ein.
+    .phone_number = Geben Sie Ihre Telefonnummer ein.
 too_long = Verwenden Sie höchstens { $max } Zeichen.
 too_short = Verwenden Sie mindestens { $min } Zeichen.
 malformed = Das hat nicht die erwartete Form.
@@ -18,7 +25,7 @@ control_character = Entfernen Sie Steuerzeichen wie Zeilenumbrüche.
 
 password =
     .too_short = Verwenden Sie mindestens { $min_length } Zeichen.
-    .too_long = Verwenden Sie höchstens { $max_bytes } Bytes; andere Buchstaben als a bis z brauchen mehr als eines.
+    .too_long = Dieses Passwort ist zu lang. Verwenden Sie ein kürzeres.
     .character_types = Verwenden Sie { $required } davon: { $types }.
     .character_types_all = Ergänzen Sie { $missing }.
     .repeated_characters = Verwenden Sie kein Zeichen mehr als { $max }-mal hintereinander.
@@ -28,6 +35,14 @@ password =
     .breached = Dieses Passwort stammt aus einem bekannten Datenleck.
     .used_before = Dieses Passwort wurde schon einmal verwendet.
     .too_weak = Dieses Passwort ist zu schwach.
+
+password_rule =
+    .too_short = Verwenden Sie mindestens { $min_length } Zeichen.
+    .character_types = Verwenden Sie { $required } davon: { $types }.
+    .character_types_all = Verwenden Sie alle diese: { $types }.
+    .repeated_characters = Verwenden Sie kein Zeichen mehr als { $max }-mal hintereinander.
+    .sequential_characters = Verwenden Sie nicht mehr als { $max } benachbarte Zeichen wie abc oder 123.
+    .contains_user_info = Verwenden Sie im Passwort weder Ihren Namen noch Ihren Benutzernamen noch Ihre E-Mail-Adresse.
 
 character_type =
     .lowercase = einen Kleinbuchstaben

@@ -1,4 +1,11 @@
 required = املأ هذا الحقل.
+    .email = أدخل عنوان بريدك الإلكتروني.
+    .password = أدخل كلمة مرور.
+    .given_name = أدخل اسمك الأول.
+    .family_name = أدخل اسم عائلتك.
+    .name = أدخل اسمك الكامل.
+    .username = أدخل اسم مستخدم.
+    .phone_number = أدخل رقم هاتفك.
 too_long = { $max ->
     [one] استخدم حرفًا واحدًا ({ $max }) على الأكثر.
     [two] استخدم حرفين ({ $max }) على الأكثر.
@@ -36,7 +43,7 @@ password =
         [many] استخدم { $min_length } حرفًا على الأقل.
        *[other] استخدم { $min_length } حرف على الأقل.
     }
-    .too_long = استخدم { $max_bytes } بايت على الأكثر؛ الحروف غير a إلى z تشغل أكثر من بايت واحد.
+    .too_long = كلمة المرور هذه طويلة جدًا. استخدم كلمة أقصر.
     .character_types = استخدم { $required } من هذه: { $types }.
     .character_types_all = أضف { $missing }.
     .repeated_characters = لا تكرّر الحرف نفسه أكثر من { $max } مرات متتالية.
@@ -46,6 +53,20 @@ password =
     .breached = كلمة المرور هذه ضمن تسريب بيانات معروف.
     .used_before = استُخدمت كلمة المرور هذه من قبل.
     .too_weak = كلمة المرور هذه ضعيفة جدًا.
+
+password_rule =
+    .too_short = { $min_length ->
+        [one] استخدم حرفًا واحدًا ({ $min_length }) على الأقل.
+        [two] استخدم حرفين ({ $min_length }) على الأقل.
+        [few] استخدم { $min_length } أحرف على الأقل.
+        [many] استخدم { $min_length } حرفًا على الأقل.
+       *[other] استخدم { $min_length } حرف على الأقل.
+    }
+    .character_types = استخدم { $required } من هذه: { $types }.
+    .character_types_all = استخدم كل ما يلي: { $types }.
+    .repeated_characters = لا تكرّر الحرف نفسه أكثر من { $max } مرات متتالية.
+    .sequential_characters = لا تستخدم أكثر من { $max } أحرف متسلسلة مثل abc أو 123.
+    .contains_user_info = لا تستخدم اسمك أو اسم المستخدم أو عنوان بريدك الإلكتروني في كلمة المرور.
 
 character_type =
     .lowercase = حرفًا لاتينيًا صغيرًا

@@ -1,4 +1,11 @@
 required = Remplissez ce champ.
+    .email = Saisissez votre adresse e-mail.
+    .password = Saisissez un mot de passe.
+    .given_name = Saisissez votre prénom.
+    .family_name = Saisissez votre nom de famille.
+    .name = Saisissez votre nom.
+    .username = Saisissez un nom d’utilisateur.
+    .phone_number = Saisissez votre numéro de téléphone.
 too_long = { $max ->
     [one] Utilisez { $max } caractère au plus.
    *[other] Utilisez { $max } caractères au plus.
@@ -27,7 +34,7 @@ password =
         [one] Utilisez au moins { $min_length } caractère.
        *[other] Utilisez au moins { $min_length } caractères.
     }
-    .too_long = Utilisez { $max_bytes } octets au plus ; les lettres autres que a à z en prennent plus d’un.
+    .too_long = Ce mot de passe est trop long. Choisissez-en un plus court.
     .character_types = Utilisez { $required } de ces éléments : { $types }.
     .character_types_all = Ajoutez { $missing }.
     .repeated_characters = N’utilisez pas un caractère plus de { $max } fois de suite.
@@ -37,6 +44,17 @@ password =
     .breached = Ce mot de passe figure dans une fuite de données connue.
     .used_before = Ce mot de passe a déjà été utilisé.
     .too_weak = Ce mot de passe est trop faible.
+
+password_rule =
+    .too_short = { $min_length ->
+        [one] Utilisez au moins { $min_length } caractère.
+       *[other] Utilisez au moins { $min_length } caractères.
+    }
+    .character_types = Utilisez { $required } de ces éléments : { $types }.
+    .character_types_all = Utilisez tous ces éléments : { $types }.
+    .repeated_characters = N’utilisez pas un caractère plus de { $max } fois de suite.
+    .sequential_characters = N’utilisez pas plus de { $max } caractères qui se suivent, comme abc ou 123.
+    .contains_user_info = N’utilisez ni votre nom, ni votre nom d’utilisateur, ni votre adresse e-mail dans le mot de passe.
 
 character_type =
     .lowercase = une minuscule

@@ -1,4 +1,11 @@
 required = Rellene este campo.
+    .email = Escriba su dirección de correo electrónico.
+    .password = Escriba una contraseña.
+    .given_name = Escriba su nombre.
+    .family_name = Escriba sus apellidos.
+    .name = Escriba su nombre completo.
+    .username = Escriba un nombre de usuario.
+    .phone_number = Escriba su número de teléfono.
 too_long = { $max ->
     [one] Use como máximo { $max } carácter.
    *[other] Use como máximo { $max } caracteres.
@@ -27,7 +34,7 @@ password =
         [one] Use al menos { $min_length } carácter.
        *[other] Use al menos { $min_length } caracteres.
     }
-    .too_long = Use como máximo { $max_bytes } bytes; las letras que no son de la a a la z ocupan más de uno.
+    .too_long = Esta contraseña es demasiado larga. Use una más corta.
     .character_types = Use { $required } de estos elementos: { $types }.
     .character_types_all = Añada { $missing }.
     .repeated_characters = No use un carácter más de { $max } veces seguidas.
@@ -37,6 +44,17 @@ password =
     .breached = Esta contraseña aparece en una filtración de datos conocida.
     .used_before = Esta contraseña ya se usó antes.
     .too_weak = Esta contraseña es demasiado débil.
+
+password_rule =
+    .too_short = { $min_length ->
+        [one] Use al menos { $min_length } carácter.
+       *[other] Use al menos { $min_length } caracteres.
+    }
+    .character_types = Use { $required } de estos elementos: { $types }.
+    .character_types_all = Use todos estos elementos: { $types }.
+    .repeated_characters = No use un carácter más de { $max } veces seguidas.
+    .sequential_characters = No use más de { $max } caracteres consecutivos, como abc o 123.
+    .contains_user_info = No use su nombre, su nombre de usuario ni su dirección de correo en la contraseña.
 
 character_type =
     .lowercase = una minúscula

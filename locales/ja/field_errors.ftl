@@ -1,4 +1,11 @@
 required = この項目を入力してください。
+    .email = メールアドレスを入力してください。
+    .password = パスワードを入力してください。
+    .given_name = 名を入力してください。
+    .family_name = 姓を入力してください。
+    .name = 氏名を入力してください。
+    .username = ユーザー名を入力してください。
+    .phone_number = 電話番号を入力してください。
 too_long = { $max } 文字以内で入力してください。
 too_short = { $min } 文字以上で入力してください。
 malformed = 形式が正しくありません。
@@ -18,7 +25,7 @@ control_character = 改行などの制御文字を取り除いてください。
 
 password =
     .too_short = { $min_length } 文字以上にしてください。
-    .too_long = { $max_bytes } バイト以内にしてください。a～z 以外の文字は 2 バイト以上になります。
+    .too_long = このパスワードは長すぎます。もっと短いパスワードにしてください。
     .character_types = 次のうち { $required } 種類を使ってください：{ $types }。
     .character_types_all = { $missing }を加えてください。
     .repeated_characters = 同じ文字を { $max } 回を超えて続けて使わないでください。
@@ -28,6 +35,14 @@ password =
     .breached = このパスワードは過去に漏えいしたデータに含まれています。
     .used_before = このパスワードは以前に使われています。
     .too_weak = このパスワードは弱すぎます。
+
+password_rule =
+    .too_short = { $min_length } 文字以上にしてください。
+    .character_types = 次のうち { $required } 種類を使ってください：{ $types }。
+    .character_types_all = 次のすべてを使ってください：{ $types }。
+    .repeated_characters = 同じ文字を { $max } 回を超えて続けて使わないでください。
+    .sequential_characters = abc や 123 のような連続した文字は { $max } 文字までにしてください。
+    .contains_user_info = 名前、ユーザー名、メールアドレスをパスワードに使わないでください。
 
 character_type =
     .lowercase = 英小文字

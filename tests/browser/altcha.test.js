@@ -1,5 +1,5 @@
-// The proof of work, solved by others' code: ALTCHA's own widget in a page of another site, and its
-// library, which shares nothing with the service.
+// The proof of work, solved by ALTCHA's own widget on another site, and by its library, which shares no
+// code with the service.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
@@ -23,25 +23,25 @@ const service = await Service.start({
 });
 files["/"] = `<!doctype html><html lang="en"><title>Join</title>
 <form action="${service.url}/signup" method="post">
-  <input name="email" value="widget@example.com" aria-label="E-mail">
+  <input name="email" value="widget@example.com" aria-label="Email">
   <input name="password" value="${ADA.password}" aria-label="Password">
   <altcha-widget challenge="${service.url}/signup/challenge"></altcha-widget>
   <button>Join</button>
 </form>
 <script type="module" src="/altcha.js"></script>`;
 
-test("ALTCHA's widget solves a challenge and its form signs somebody up", async (t) => {
+test("ALTCHA's widget solves a challenge, and its form signs a user up", async (t) => {
   const page = await open(chromium, t, shop);
-  // The tick is drawn above the box.
+  // The tick covers the checkbox.
   await page.locator("altcha-widget input[type=checkbox]").click({ force: true });
   await page.waitForFunction(() => document.querySelector("[name=altcha]")?.value);
   await page.click("button:text('Join')");
   await page.waitForURL("**/signup/success");
   assert.equal((await service.creates("widget@example.com")).length, 1);
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.consoleErrors, []);
 });
 
-test("what ALTCHA's library finds is a proof, once", async () => {
+test("the solution of ALTCHA's library is a proof that can be used once", async () => {
   const post = async (form) => {
     const response = await fetch(`${service.url}/signup`, {
       method: "POST",

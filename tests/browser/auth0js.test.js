@@ -1,4 +1,4 @@
-// auth0.js, unchanged, in a page of another origin.
+// auth0.js, unchanged, on a page of another origin.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -21,17 +21,18 @@ const webAuth = new WebAuth({
   redirectUri: location.href,
   responseType: "token",
 });
-const settled = (call) => new Promise((told) => call((error, result) => told({ error, result })));
-globalThis.signUp = (person) => settled((done) => webAuth.signup(person, done));
-globalThis.signUpAndLogIn = (person) =>
-  settled((done) => webAuth.redirect.signupAndLogin(person, done));
+const toPromise = (call) =>
+  new Promise((resolve) => call((error, result) => resolve({ error, result })));
+globalThis.signUp = (user) => toPromise((done) => webAuth.signup(user, done));
+globalThis.signUpAndLogIn = (user) =>
+  toPromise((done) => webAuth.redirect.signupAndLogin(user, done));
 `);
 
 const connection = "Username-Password-Authentication";
-const signUp = (page, person) =>
-  page.evaluate((person) => globalThis.signUp(person), { connection, ...person });
+const signUp = (page, user) =>
+  page.evaluate((user) => globalThis.signUp(user), { connection, ...user });
 
-test("a person signs up with every root attribute in the one call", async (t) => {
+test("a user signs up with every root attribute in one call", async (t) => {
   const page = await open(chromium, t, shop);
   const attributes = { given_name: "Ada", family_name: "Lovelace", name: "Ada", nickname: "ada" };
   const picture = "https://example.com/ada.png";
@@ -44,46 +45,46 @@ test("a person signs up with every root attribute in the one call", async (t) =>
   const creates = await service.creates(ADA.email);
   const expected = { ...ADA, ...attributes, picture, connection, user_id: creates[0].user_id };
   assert.deepEqual(creates, [expected]);
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.consoleErrors, []);
 });
 
-test("two calls at once create once and hear of the same user", async (t) => {
+test("two concurrent calls create one user, which both return", async (t) => {
   const page = await open(chromium, t, shop);
-  const person = { ...ADA, email: "twice@example.com" };
+  const user = { ...ADA, email: "twice@example.com" };
   await service.fault({ route: "create_user", kind: "delay", delay_ms: 300 });
-  const [first, second] = await Promise.all([signUp(page, person), signUp(page, person)]);
+  const [first, second] = await Promise.all([signUp(page, user), signUp(page, user)]);
   assert.deepEqual(first, second);
   assert.equal(first.error, null);
-  assert.equal((await service.creates(person.email)).length, 1);
+  assert.equal((await service.creates(user.email)).length, 1);
 });
 
-test("refusals have the members that an application decides on", async (t) => {
+test("rejections have the members that an application depends on", async (t) => {
   const page = await open(chromium, t, shop);
-  const person = { ...ADA, email: "taken@example.com" };
-  const refused = async (form) => (await signUp(page, { ...person, ...form })).error;
-  assert.equal(await refused({}), null);
-  const taken = await refused({ password: "Analytical-Engine-1837" });
+  const user = { ...ADA, email: "taken@example.com" };
+  const rejection = async (form) => (await signUp(page, { ...user, ...form })).error;
+  assert.equal(await rejection({}), null);
+  const taken = await rejection({ password: "Analytical-Engine-1837" });
   assert.deepEqual(
     [taken.statusCode, taken.code, taken.description],
     [400, "user_exists", "The user already exists."],
   );
-  const weak = await refused({ password: "weak" });
+  const weak = await rejection({ password: "weak" });
   assert.deepEqual([weak.code, weak.name], ["invalid_password", "PasswordStrengthError"]);
   assert.equal(weak.description.rules[0].verified, false);
   assert.match(weak.policy, /^\* At least 8 characters in length\n/);
-  const fault = await refused({ nickname: "a\u0007da" });
-  assert.equal(fault.code, "hook_error");
-  assert.match(fault.description, /^Nickname: /);
-  await refused({ password: "Analytical-Engine-1838" });
-  const often = await refused({ password: "Analytical-Engine-1839" });
-  assert.deepEqual([often.statusCode, often.code], [429, "too_many_requests"]);
+  const invalid = await rejection({ nickname: "a\u0007da" });
+  assert.equal(invalid.code, "hook_error");
+  assert.match(invalid.description, /^Nickname: /);
+  await rejection({ password: "Analytical-Engine-1838" });
+  const limited = await rejection({ password: "Analytical-Engine-1839" });
+  assert.deepEqual([limited.statusCode, limited.code], [429, "too_many_requests"]);
 });
 
-test("signupAndLogin signs up here, and says that the log-in is what failed", async (t) => {
+test("signupAndLogin signs up, and reports that the log-in failed", async (t) => {
   const page = await open(chromium, t, shop);
   const email = "login@example.com";
-  const person = { connection, email, password: ADA.password };
-  const { error } = await page.evaluate((person) => globalThis.signUpAndLogIn(person), person);
+  const user = { connection, email, password: ADA.password };
+  const { error } = await page.evaluate((user) => globalThis.signUpAndLogIn(user), user);
   assert.equal(error.errorInfo.error_code, "login_error");
   assert.equal((await service.creates(email)).length, 1);
 });

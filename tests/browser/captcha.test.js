@@ -1,5 +1,5 @@
-// The captchas on the built-in page. The services' scripts and frames are stand-ins at the real
-// addresses, so that the page's own policy decides what may load; the answers are judged over HTTP.
+// Captchas on the built-in page. Stand-ins for the services' scripts and frames are served at the real
+// addresses, so that the page's own policy applies; the tokens are verified over HTTP.
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
@@ -9,18 +9,18 @@ import { ADA, Service, browser, fill, open } from "./support.js";
 
 const chromium = await browser();
 
-/** What was asked of the service that judges, in order. */
-const asked = [];
-const judge = createServer(async (request, response) => {
+/** Requests to the service that verifies tokens, in order. */
+const verifications = [];
+const verifier = createServer(async (request, response) => {
   const chunks = await request.toArray();
-  asked.push(Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())));
-  const verdict = { success: true, hostname: "127.0.0.1", action: "signup", score: 0.9 };
-  response.end(JSON.stringify(verdict));
+  verifications.push(Object.fromEntries(new URLSearchParams(Buffer.concat(chunks).toString())));
+  const body = { success: true, hostname: "127.0.0.1", action: "signup", score: 0.9 };
+  response.end(JSON.stringify(body));
 });
-await new Promise((listening) => judge.listen(0, "127.0.0.1", listening));
-after(() => judge.close());
+await new Promise((resolve) => verifier.listen(0, "127.0.0.1", resolve));
+after(() => verifier.close());
 
-/** A stand-in for a service's script: a frame and the hidden field where it has a widget, and its object. */
+/** Returns a stand-in for a service's script: its object, and for a widget a frame and the hidden field. */
 const script = ({ object, field, class: name, frame }, load = 1) => `
   let tokens = 0;
   const token = () => "${object}-${load}-" + ++tokens;
@@ -72,14 +72,14 @@ const start = ({ provider }) => Service.start({
   "challenge.captcha.site_key": "site",
   "challenge.captcha.secret": "secret",
   "challenge.captcha.hostnames": "127.0.0.1",
-  "challenge.captcha.verify_url": `http://127.0.0.1:${judge.address().port}/`,
+  "challenge.captcha.verify_url": `http://127.0.0.1:${verifier.address().port}/`,
   ...(provider === "recaptcha_v3" && {
     "challenge.captcha.action": "signup",
     "challenge.captcha.min_score_percent": 50,
   }),
 });
 
-/** The form, with the stand-ins where the service's own would be. */
+/** Opens the form with stand-ins for the captcha service. */
 async function form(t, service, captcha, options, load) {
   const page = await open(chromium, t, undefined, options);
   await page.route(captcha.script, (route) =>
@@ -94,28 +94,28 @@ async function form(t, service, captcha, options, load) {
 
 for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
   const { provider, object } = captcha;
-  test(`the page gives the answer of ${provider}, and none twice`, async (t) => {
+  test(`the page sends the token of ${provider}, and none twice`, async (t) => {
     const service = await start(captcha);
     const page = await form(t, service, captcha);
     await page.waitForFunction((name) => globalThis[name], object);
     const email = `${provider}@example.com`;
-    asked.length = 0;
+    verifications.length = 0;
     const send = async (values) => {
       await fill(page, values);
-      const told = page.nextResult();
+      const result = page.nextResult();
       await page.click("button[type=submit]");
-      return told;
+      return result;
     };
     assert.equal((await send({ ...ADA, email, password: "abc" })).status, "invalid");
-    assert.deepEqual(asked, [], "a form with faults costs no answer");
+    assert.deepEqual(verifications, [], "a form with errors uses no token up");
     assert.equal((await send({ password: ADA.password })).status, "created");
     await page.waitForURL("**/signup/success");
-    // A form with faults does not use a widget's answer up; a score is asked for each time.
+    // Field errors do not use a widget's token up. A score is requested each time.
     const token = provider === "recaptcha_v3" ? "site/signup/grecaptcha-1-2" : `${object}-1-1`;
-    assert.deepEqual(asked.map(({ secret, response }) => [secret, response]), [["secret", token]]);
+    assert.deepEqual(verifications.map(({ secret, response }) => [secret, response]), [["secret", token]]);
     assert.equal((await service.creates(email)).length, 1);
-    assert.deepEqual(page.complaints, []);
-    // Taken: the answer was judged, and is good for nothing more.
+    assert.deepEqual(page.consoleErrors, []);
+    // The address is taken. The token was verified, and cannot be used again.
     const again = await form(t, service, captcha, {}, 2);
     await again.waitForFunction((name) => globalThis[name], object);
     await fill(again, { ...ADA, email, password: `${ADA.password}!` });
@@ -129,15 +129,15 @@ for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
   });
 }
 
-test("the widget's frame is shown, and nothing is wider than a small phone", async (t) => {
+test("the widget's frame is shown, and fits a small phone", async (t) => {
   const service = await start(TURNSTILE);
   const page = await form(t, service, TURNSTILE, { viewport: { width: 320, height: 640 } });
   await page.frameLocator(".cf-turnstile iframe").getByText("ok").waitFor();
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.consoleErrors, []);
 });
 
-test("where the module does not load the form still brings the answer", async (t) => {
+test("without the module the form still sends the token", async (t) => {
   const service = await start(TURNSTILE);
   const page = await open(chromium, t);
   await page.route("**/signup.js", (route) => route.fulfill({ contentType: "text/javascript", body: "" }));

@@ -1,4 +1,4 @@
-// The examples of docs/examples as their README tells to use them: on an origin of their own.
+// The examples of docs/examples, used as their README describes: on another origin.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -9,7 +9,7 @@ import { after, test } from "node:test";
 
 import { build } from "esbuild";
 
-import { ADA, Service, axeViolations, browser, fill, open, site } from "./support.js";
+import { ADA, Service, axeViolations, browser, fill, holdPosts, open, site } from "./support.js";
 
 const examples = join(import.meta.dirname, "../../docs/examples");
 const modules = join(import.meta.dirname, "node_modules");
@@ -37,7 +37,7 @@ const full = await Service.start({
   "user_metadata.keys.newsletter.type": "boolean",
 });
 
-/** The folder of an application with the React example and the service's module in it. */
+/** Folder of an application with the React example and the service's module. */
 const app = await mkdtemp(join(tmpdir(), "signup-example-"));
 after(() => rm(app, { recursive: true }));
 await cp(join(examples, "react"), app, { recursive: true });
@@ -63,10 +63,10 @@ for (const [folder, { url }] of Object.entries({ "": service, "/strict": strict,
   files[`${folder}/react/bundle.js`] = outputFiles[0].text.replaceAll(DEMO, url);
 }
 
-/** With the lines that are only for some services. */
+/** Includes the lines that are only for some services. */
 files["/full/plain/"] = files["/full/plain/"].replace(/<!-- For a service with [^:]*:([^]*?)-->/, "$1");
 
-/** Opens an example, and waits until it takes input. */
+/** Opens an example, and waits until it is ready. */
 const visit = async (t, path, options) => {
   const page = await open(chromium, t, `${shop}${path}`, options);
   await page.waitForSelector("form[data-signup-ready], form[aria-busy=false]");
@@ -76,8 +76,8 @@ const visit = async (t, path, options) => {
 const send = (page) => page.click("form button:not([type=button])");
 const created = (page) => page.getByRole("status").filter({ hasText: "account was created" }).waitFor();
 
-/** What the field of that name is described by, once it is marked as faulty. */
-const fault = async (page, name) => {
+/** Waits until a field is marked as invalid, and returns its error. */
+const errorOf = async (page, name) => {
   const input = page.locator(`[name="${name}"][aria-invalid=true]`);
   await input.waitFor();
   const [id] = (await input.getAttribute("aria-describedby")).split(" ");
@@ -86,15 +86,15 @@ const fault = async (page, name) => {
   return place.textContent();
 };
 
-/** The keys of the posts that a page makes. `answer` may give one by itself. */
-const posts = async (page, answer = () => {}) => {
+/** Collects the keys of a page's posts. `respond` may return a response of its own. */
+const posts = async (page, respond = () => {}) => {
   const keys = [];
   await page.route(`${service.url}/signup`, async (route) => {
     const request = route.request();
-    if (request.method() !== "POST") return route.continue();
+    if (request.method() !== "POST") return route.fallback();
     keys.push(new URLSearchParams(request.postData()).get("idempotency_key"));
-    const given = answer(keys.length);
-    return given ? route.fulfill(given) : route.continue();
+    const response = respond(keys.length);
+    return response ? route.fulfill(response) : route.fallback();
   });
   return keys;
 };
@@ -107,9 +107,9 @@ const busy = (seconds) => ({
 });
 
 for (const example of ["plain", "react"]) {
-  const address = (what) => `${what}.${example}@example.com`;
+  const address = (name) => `${name}.${example}@example.com`;
 
-  test(`${example}: a person signs up, in one call with all attributes`, async (t) => {
+  test(`${example}: a user signs up, with all attributes in one call`, async (t) => {
     const page = await visit(t, `/${example}/`);
     await fill(page, { ...ADA, email: address("ada") });
     await send(page);
@@ -118,64 +118,65 @@ for (const example of ["plain", "react"]) {
     assert.deepEqual(more, []);
     const { given_name, family_name, name } = create;
     assert.deepEqual([given_name, family_name, name], ["Ada", "Lovelace", "Ada Lovelace"]);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.consoleErrors, []);
   });
 
-  test(`${example}: faults stand at their fields`, async (t) => {
+  test(`${example}: errors are shown at their fields`, async (t) => {
     const page = await visit(t, `/${example}/`);
     await fill(page, { ...ADA, email: "nope", password: "abc" });
     await send(page);
-    assert.match(await fault(page, "email"), /whole address/);
-    assert.match(await fault(page, "password"), /at least 8 characters/);
-    assert.equal(await page.evaluate(() => document.activeElement.name), "email");
+    assert.match(await errorOf(page, "email"), /full email address/);
+    assert.match(await errorOf(page, "password"), /at least 8 characters/);
+    await page.locator("[name=email]:focus").waitFor();
     assert.deepEqual(await axeViolations(page), []);
-    await fill(page, { email: address("mended"), password: ADA.password });
+    await fill(page, { email: address("corrected"), password: ADA.password });
     await send(page);
     await created(page);
   });
 
-  test(`${example}: a taken address is told beside it`, async (t) => {
+  test(`${example}: a taken address is reported beside its field`, async (t) => {
     const taken = { ...ADA, email: address("taken") };
     await fetch(`${service.url}/signup`, { method: "POST", body: new URLSearchParams(taken) });
     const page = await visit(t, `/${example}/`);
     await fill(page, { ...taken, password: "Analytical-Engine-1837" });
     await send(page);
-    assert.match(await fault(page, "email"), /account/);
+    assert.match(await errorOf(page, "email"), /account/);
     await fill(page, { email: address("not.taken") });
     await send(page);
     await created(page);
     assert.equal((await service.creates(address("not.taken"))).length, 1);
   });
 
-  test(`${example}: the rules of the password follow what is typed`, async (t) => {
+  test(`${example}: the password rules follow what is typed`, async (t) => {
     const page = await visit(t, `/${example}/`);
-    const rule = page.getByRole("listitem").filter({ hasText: "at least 8 characters" });
+    const rule = page.getByRole("listitem").filter({ hasText: "At least 8 characters" });
     const before = await rule.textContent();
     await fill(page, { password: "12345678" });
     assert.notEqual(await rule.textContent(), before);
   });
 
-  test(`${example}: a proof of work is solved when it is asked for`, async (t) => {
+  test(`${example}: a proof of work is solved when it is required`, async (t) => {
     const page = await visit(t, `/strict/${example}/`);
     await fill(page, { ...ADA, email: address("proof") });
     await send(page);
     await created(page);
     assert.equal((await strict.creates(address("proof"))).length, 1);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.consoleErrors, []);
   });
 
   test(`${example}: a double click sends once`, async (t) => {
     const page = await visit(t, `/${example}/`);
     const keys = await posts(page);
-    await service.fault({ route: "create_user", kind: "delay", delay_ms: 500 });
     await fill(page, { ...ADA, email: address("double") });
+    const release = await holdPosts(page);
     await page.dblclick("form button");
+    release();
     await created(page);
     assert.equal(keys.length, 1);
     assert.equal((await service.creates(address("double"))).length, 1);
   });
 
-  test(`${example}: a busy service is asked again with the same key`, async (t) => {
+  test(`${example}: a request to a busy service is retried with the same key`, async (t) => {
     const page = await visit(t, `/${example}/`);
     const keys = await posts(page, (nth) => nth === 1 && busy(1));
     await fill(page, { ...ADA, email: address("busy") });
@@ -186,19 +187,20 @@ for (const example of ["plain", "react"]) {
     assert.equal((await service.creates(address("busy"))).length, 1);
   });
 
-  test(`${example}: a longer wait is left to the person, and kept`, async (t) => {
+  test(`${example}: a longer wait is left to the user, and enforced`, async (t) => {
     const page = await visit(t, `/${example}/`);
     await page.clock.install();
     const keys = await posts(page, (nth) => nth === 1 && busy(60));
     await fill(page, { ...ADA, email: address("later") });
     await send(page);
-    await page.getByRole("alert").filter({ hasText: "Try again in 60 s" }).waitFor();
-    // Enter, since a button may be out of reach.
+    await page.getByRole("alert").filter({ hasText: "Try again in 60 seconds" }).waitFor();
+    // Enter, since the button may be disabled.
     await page.press("[name=email]", "Enter");
-    await page.clock.fastForward(59_000);
+    // Half of it, since the clock runs on meanwhile.
+    await page.clock.fastForward(30_000);
     await page.press("[name=email]", "Enter");
     assert.equal(keys.length, 1);
-    await page.clock.fastForward(2_000);
+    await page.clock.fastForward(30_000);
     await send(page);
     await created(page);
     assert.equal(keys.length, 2);
@@ -206,7 +208,7 @@ for (const example of ["plain", "react"]) {
   });
 }
 
-/** What the tenant got beside the address, the password and the connection's own. */
+/** Returns the attributes, the metadata and the terms of the create-user call for an address. */
 const attributes = async (email) => {
   const [{ given_name, family_name, name, nickname, picture, user_metadata, app_metadata }] =
     await full.creates(email);
@@ -214,7 +216,7 @@ const attributes = async (email) => {
   return { given_name, family_name, name, nickname, picture, user_metadata, terms };
 };
 
-test("react: everything that the policy names is asked for, and sent", async (t) => {
+test("react: all fields of the policy are shown and sent", async (t) => {
   const page = await visit(t, "/full/react/");
   const email = "full.react@example.com";
   const given = {
@@ -237,20 +239,20 @@ test("react: everything that the policy names is asked for, and sent", async (t)
   await created(page);
   const user_metadata = { company_name: "Engines & Co", plan: "pro", seats: 3, newsletter: true };
   assert.deepEqual(await attributes(email), { ...given, user_metadata, terms: "2026-11" });
-  assert.deepEqual(page.complaints, []);
+  assert.deepEqual(page.consoleErrors, []);
 });
 
-test("react: a page in another language is in that one throughout", async (t) => {
+test("react: all texts are in the language of the page", async (t) => {
   files["/full/react/de"] = files["/full/react/"].replace('lang="en"', 'lang="de_DE"');
   const page = await visit(t, "/full/react/de");
   await page.getByLabel("Vorname (freiwillig)").fill("Ada");
   await page.getByRole("checkbox", { name: "Ich stimme den Bedingungen zu." }).waitFor();
   await page.getByRole("button", { name: "Konto anlegen" }).click();
-  assert.match(await fault(page, "email"), /Füllen Sie dieses Feld aus/);
-  assert.deepEqual(page.complaints, []);
+  assert.match(await errorOf(page, "email"), /Geben Sie Ihre E-Mail-Adresse ein/);
+  assert.deepEqual(page.consoleErrors, []);
 });
 
-test("react: what is optional may be left blank", async (t) => {
+test("react: optional fields may be left blank", async (t) => {
   const page = await visit(t, "/full/react/");
   const email = "blank.react@example.com";
   await fill(page, { ...ADA, email });
@@ -264,14 +266,14 @@ test("react: what is optional may be left blank", async (t) => {
   });
 });
 
-test("react: faults of metadata, of the picture and of the terms stand at their fields", async (t) => {
+test("react: errors of metadata, picture and terms are shown at their fields", async (t) => {
   const page = await visit(t, "/full/react/");
-  const email = "mended.full.react@example.com";
+  const email = "corrected.full.react@example.com";
   await fill(page, { ...ADA, email, picture: "ada.png", "user_metadata.seats": "51" });
   await send(page);
-  assert.match(await fault(page, "picture"), /not allowed/);
-  assert.ok(await fault(page, "user_metadata.seats"));
-  assert.match(await fault(page, "terms"), /Accept the terms/);
+  assert.match(await errorOf(page, "picture"), /isn't allowed/);
+  assert.ok(await errorOf(page, "user_metadata.seats"));
+  assert.match(await errorOf(page, "terms"), /Accept the terms/);
   assert.equal(await page.getByRole("alert").count(), 0);
   assert.deepEqual(await axeViolations(page), []);
   assert.deepEqual(await full.creates(email), []);
@@ -282,7 +284,7 @@ test("react: faults of metadata, of the picture and of the terms stand at their 
   assert.deepEqual((await attributes(email)).user_metadata, { seats: 50 });
 });
 
-test("react: without the policy it asks for what every service takes", async (t) => {
+test("react: without the policy the form has the fields that every service accepts", async (t) => {
   const page = await open(chromium, t, null);
   await page.route("**/signup/policy", (route) => route.fulfill({ status: 503, body: "{}" }));
   await page.goto(`${shop}/react/`);
@@ -294,12 +296,12 @@ test("react: without the policy it asks for what every service takes", async (t)
   assert.equal((await service.creates(email)).length, 1);
 });
 
-test("plain: a key of user_metadata and the terms are added as its comment says", async (t) => {
+test("plain: a key of user_metadata and the terms can be added as its comment describes", async (t) => {
   const page = await visit(t, "/full/plain/");
   const email = "full.plain@example.com";
   await fill(page, { ...ADA, email });
   await send(page);
-  assert.match(await fault(page, "terms"), /Accept the terms/);
+  assert.match(await errorOf(page, "terms"), /Accept the terms/);
   await page.getByLabel("Plan").selectOption("pro");
   await page.getByLabel("I accept the terms").check();
   await send(page);
@@ -314,7 +316,7 @@ test("plain: without JavaScript the service's pages take over", async (t) => {
   await fill(page, { ...ADA, email: "nope@example" });
   await send(page);
   await page.waitForURL(`${service.url}/signup`);
-  assert.match(await page.textContent("[role=alert]"), /whole address/);
+  assert.match(await page.textContent("[role=alert]"), /full email address/);
   await fill(page, { email: "plain.no.script@example.com", password: ADA.password });
   await send(page);
   await page.waitForURL("**/signup/success");
@@ -322,10 +324,10 @@ test("plain: without JavaScript the service's pages take over", async (t) => {
   assert.equal(create.name, "Ada Lovelace");
 });
 
-test("the types of the module and the React example are sound", async () => {
+test("the module's types and the React example pass the type checker", async () => {
   const flags = ["--noEmit", "--strict", "--jsx", "react-jsx", "--target", "es2022"];
   const more = ["--module", "esnext", "--moduleResolution", "bundler", "--noUncheckedIndexedAccess"];
-  // What a page of TypeScript does beside it.
+  // Other uses in a page written in TypeScript.
   const use = `import { signUp, type Result } from "./signup.js";
     interface Plan { plan: string; seats?: number }
     interface Person { email: string; password: string; nickname?: string | null; user_metadata: Plan }
@@ -333,7 +335,7 @@ test("the types of the module and the React example are sound", async () => {
     document.addEventListener("signup:result", ({ detail }) => detail.status);
     window.addEventListener("signup:created", ({ detail }) => detail.user.user_id);
     document.forms[0]?.addEventListener("signup:offline", ({ detail }) => detail.retryAfter);
-    // @ts-expect-error a symbol is no value of a field
+    // @ts-expect-error a symbol cannot be a field value
     signUp("https://x.example/signup", { email: Symbol("x") });`;
   await writeFile(join(app, "use.ts"), use);
   const sources = ["main.tsx", "SignUp.tsx", "use.ts", "signup.d.ts"];

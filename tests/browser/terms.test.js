@@ -1,4 +1,4 @@
-// The box of the terms, with the script and without.
+// The checkbox of the terms, with the script and without.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,10 +11,10 @@ const service = await Service.start({
   "terms.url": "https://www.example.com/terms",
 });
 const form = `${service.url}/signup`;
-const WORDS = "Accept the terms to go on.";
+const MESSAGE = "Accept the terms to continue.";
 
 for (const [way, options] of Object.entries({ "with the script": {}, "without it": { javaScriptEnabled: false } })) {
-  test(`who forgets the box is told beside it and goes on from there, ${way}`, async (t) => {
+  test(`a user who forgets the checkbox sees an error beside it and continues from there, ${way}`, async (t) => {
     const page = await open(chromium, t, form, options);
     const email = `terms.${way.replaceAll(" ", ".")}@example.com`;
     await fill(page, { ...ADA, email });
@@ -22,7 +22,7 @@ for (const [way, options] of Object.entries({ "with the script": {}, "without it
     const box = page.getByRole("checkbox", { name: "I accept the terms" });
     await page.waitForSelector("#terms[aria-invalid=true]");
     const described = await box.getAttribute("aria-describedby");
-    assert.equal((await page.textContent(`#${described}`)).trim(), WORDS);
+    assert.equal((await page.textContent(`#${described}`)).trim(), MESSAGE);
     assert.equal(await page.inputValue("#email"), email);
     assert.deepEqual(await service.creates(email), []);
     if (way === "with the script") {
@@ -38,6 +38,6 @@ for (const [way, options] of Object.entries({ "with the script": {}, "without it
     const [create] = await service.creates(email);
     assert.equal(create.app_metadata.terms.version, "2026-11");
     assert.match(create.app_metadata.terms.accepted_at, /^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/);
-    assert.deepEqual(page.complaints, []);
+    assert.deepEqual(page.consoleErrors, []);
   });
 }

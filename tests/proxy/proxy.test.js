@@ -1,5 +1,5 @@
-// nginx and Caddy as deploy/ sets them up before the service and Auth0: who gets which path, and what
-// each is told of the client.
+// nginx and Caddy in front of the service and Auth0, with the files of deploy/: which path goes where, and
+// what each receives about the client.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 
-import { ADA, Service, started } from "../browser/service.js";
+import { ADA, Service, spawnChild } from "../browser/service.js";
 
 const DOMAIN = "login.example.com";
 const ORIGIN = "tenant-cd-0123456789abcdef.edge.tenants.eu.auth0.com";
@@ -23,7 +23,7 @@ const folder = mkdtempSync(join(tmpdir(), "signup-proxy-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const file = (name) => join(folder, name);
 
-/** One certificate that all in this file have and trust. */
+/** Certificate that all servers of this file use and trust. */
 const key = file("key.pem");
 const cert = file("cert.pem");
 execFileSync("openssl", [
@@ -33,20 +33,20 @@ execFileSync("openssl", [
 ], { stdio: "ignore" });
 const pem = readFileSync(cert);
 
-/** Auth0's edge: answers with what it was told. */
-const seen = [];
+/** Auth0's edge. Records its requests. */
+const received = [];
 const edge = https.createServer({ key: readFileSync(key), cert: pem }, (request, response) => {
   const { method, url, headers, socket } = request;
-  seen.push({ method, url, headers, servername: socket.servername });
+  received.push({ method, url, headers, servername: socket.servername });
   response.end("auth0");
 });
-await new Promise((listening) => edge.listen(0, "127.0.0.1", listening));
+await new Promise((resolve) => edge.listen(0, "127.0.0.1", resolve));
 after(() => edge.close());
 const edgePort = edge.address().port;
 
 const service = await Service.start({
   "http.trusted_proxies": "127.0.0.1",
-  // An address has one attempt.
+  // One attempt per address.
   "limits.address.burst": 1,
   "limits.address.per_hour": 1,
 });
@@ -54,40 +54,40 @@ const address = new URL(service.url).host;
 
 const freePort = async () => {
   const server = net.createServer();
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
-  await new Promise((closed) => server.close(closed));
+  await new Promise((resolve) => server.close(resolve));
   return port;
 };
 
-/** Starts a proxy and waits until it takes connections. */
+/** Starts a proxy and waits until it accepts connections. */
 const serve = async (command, args, env, port) => {
-  const child = started(command, args, { env: { PATH, ...env }, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawnChild(command, args, { env: { PATH, ...env }, stdio: ["ignore", "ignore", "pipe"] });
   const log = [];
   child.stderr.on("data", (data) => log.push(data));
   let ended = false;
-  const end = new Promise((told) => child.once("close", () => told((ended = true))));
+  const end = new Promise((resolve) => child.once("close", () => resolve((ended = true))));
   after(async () => {
     child.kill("SIGTERM");
     await end;
   });
   const connects = () =>
-    new Promise((told) => {
+    new Promise((resolve) => {
       const socket = net.connect(port, "127.0.0.1");
-      socket.once("connect", () => told(true)).once("error", () => told(false));
+      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
       socket.once("connect", () => socket.destroy());
     });
   while (!(await connects())) {
     assert.ok(!ended, `${command} ended: ${Buffer.concat(log)}`);
-    await new Promise((later) => setTimeout(later, 20));
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 };
 
-/** The shipped file with what a test needs otherwise; each has to be in it. */
+/** Returns the shipped file with replacements for the test, each of which must occur once. */
 const changed = (text, changes) =>
-  changes.reduce((made, [from, to]) => {
-    assert.equal(made.split(from).length, 2, `${from} stands in it once`);
-    return made.replace(from, to);
+  changes.reduce((current, [from, to]) => {
+    assert.equal(current.split(from).length, 2, `${from} occurs once`);
+    return current.replace(from, to);
   }, text);
 
 const nginx = async () => {
@@ -99,7 +99,7 @@ const nginx = async () => {
     ["/etc/ssl/certs/ca-certificates.crt", cert],
     ["127.0.0.1:8080", address],
   ]));
-  // A group of the origin's name is found before a resolver is asked.
+  // nginx finds a group with the origin's name before it uses a resolver.
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   writeFileSync(file("nginx.conf"), `
     daemon off; master_process off; pid ${file("nginx.pid")}; error_log stderr;
@@ -139,9 +139,9 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
     const proxy = await start();
     const from = (last) => `127.0.${nth + 1}.${last}`;
 
-    /** Asks the proxy from an address of this machine. */
+    /** Sends a request to the proxy from an address of this machine. */
     const ask = (localAddress, path, { method = "GET", headers = {}, body } = {}) =>
-      new Promise((told, failed) => {
+      new Promise((resolve, reject) => {
         const options = {
           ...{ host: "127.0.0.1", port: proxy.port, localAddress, method, path, agent: false },
           headers: { Host: DOMAIN, ...headers },
@@ -151,10 +151,10 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
           const parts = [];
           response.on("data", (part) => parts.push(part));
           response.on("end", () =>
-            told({ status: response.statusCode, body: String(Buffer.concat(parts)) }),
+            resolve({ status: response.statusCode, body: String(Buffer.concat(parts)) }),
           );
         });
-        request.on("error", failed).end(body);
+        request.on("error", reject).end(body);
       });
 
     const post = (localAddress, path, members, headers = {}) =>
@@ -165,15 +165,15 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
       });
     const signUp = (localAddress, email, headers) => post(localAddress, SIGN_UP, { email }, headers);
 
-    test("the sign-up path comes to the service, and each client is one of its own", async () => {
-      const email = (who) => `${who}.${name}@example.com`;
-      const own = { Origin: `https://${DOMAIN}` };
-      const first = await signUp(from(2), email("ada"), own);
+    test("the sign-up path goes to the service, which sees each client's own address", async () => {
+      const email = (user) => `${user}.${name}@example.com`;
+      const sameOrigin = { Origin: `https://${DOMAIN}` };
+      const first = await signUp(from(2), email("ada"), sameOrigin);
       assert.equal(first.status, 200, first.body);
       assert.equal((await service.creates(email("ada"))).length, 1);
       assert.match(JSON.parse(first.body)._id, /^[0-9a-f]{24}$/);
 
-      // Who had its attempt has none left, whoever it says it is.
+      // The address has no attempt left, whatever its headers claim.
       for (const forged of [
         {},
         { "X-Forwarded-For": "198.51.100.7" },
@@ -193,54 +193,54 @@ for (const [nth, [name, start]] of Object.entries({ nginx, caddy }).entries()) {
       const spellings = ["/dbconnections/signup/", "/DBConnections/SignUp", "/DBCONNECTIONS/SIGNUP/"];
       for (const [nth, path] of spellings.entries()) {
         const email = `spelling.${nth}.${name}@example.com`;
-        const answer = await post(from(10 + nth), path, { email });
-        assert.equal(answer.status, 200, `${path}: ${answer.body}`);
+        const response = await post(from(10 + nth), path, { email });
+        assert.equal(response.status, 200, `${path}: ${response.body}`);
         assert.equal((await service.creates(email)).length, 1, path);
 
-        const refused = await post(from(20 + nth), `${path}?ui_locales=de`, { picture: "no" });
-        const { code, description } = JSON.parse(refused.body);
+        const rejected = await post(from(20 + nth), `${path}?ui_locales=de`, { picture: "no" });
+        const { code, description } = JSON.parse(rejected.body);
         assert.equal(code, "hook_error", path);
         assert.match(description, /Bild/, path);
       }
       for (const path of ["", "/", "?a=b"].map((end) => `${SIGN_UP}/challenge${end}`)) {
-        for (const spelt of [path, path.toUpperCase()]) {
-          const challenge = await ask(from(2), spelt, { method: "POST" });
-          assert.equal(challenge.body, '{"required":false}', spelt);
+        for (const spelling of [path, path.toUpperCase()]) {
+          const challenge = await ask(from(2), spelling, { method: "POST" });
+          assert.equal(challenge.body, '{"required":false}', spelling);
         }
       }
     });
 
-    test("what else begins like this is not there, and never gets to Auth0", async () => {
-      const before = seen.length;
-      const ends = ["x", "/x", "/challenge/x", "/signup", "/challengex", ";a"];
-      for (const path of ends.map((end) => SIGN_UP + end)) {
+    test("other paths with this prefix are not found, and never reach Auth0", async () => {
+      const before = received.length;
+      const suffixes = ["x", "/x", "/challenge/x", "/signup", "/challengex", ";a"];
+      for (const path of suffixes.map((suffix) => SIGN_UP + suffix)) {
         const other = await ask(from(2), path, { method: "POST" });
         assert.equal(other.status, 404, `${path}: ${other.body}`);
         assert.equal(JSON.parse(other.body).code, "not_found", path);
       }
       const encoded = await ask(from(2), "/%64bconnections/signup", { method: "POST" });
       assert.notEqual(encoded.body, "auth0");
-      assert.equal(seen.length, before);
+      assert.equal(received.length, before);
     });
 
-    test("everything else goes to Auth0 with what it asks of a proxy", async () => {
+    test("everything else goes to Auth0 with the headers that it requires", async () => {
       const path = "/authorize?client_id=x&state=a%2Fb";
       const headers = {
         Cookie: "auth0=session",
         "X-Forwarded-For": "198.51.100.7",
         "cname-api-key": "forged",
       };
-      const answer = await ask(from(5), path, { headers });
-      assert.deepEqual(answer, { status: 200, body: "auth0" });
-      const { url, headers: told, servername } = seen.at(-1);
+      const response = await ask(from(5), path, { headers });
+      assert.deepEqual(response, { status: 200, body: "auth0" });
+      const { url, headers: forwarded, servername } = received.at(-1);
       assert.equal(url, path);
       assert.equal(servername, proxy.servername);
-      assert.equal(told.host, proxy.host);
-      assert.equal(told["cname-api-key"], proxy.key);
-      assert.equal(told["x-forwarded-for"], from(5));
-      assert.equal(told.cookie, "auth0=session");
+      assert.equal(forwarded.host, proxy.host);
+      assert.equal(forwarded["cname-api-key"], proxy.key);
+      assert.equal(forwarded["x-forwarded-for"], from(5));
+      assert.equal(forwarded.cookie, "auth0=session");
       await ask(from(5), "/dbconnections/change_password", { method: "POST", body: "{}" });
-      assert.equal(seen.at(-1).url, "/dbconnections/change_password");
+      assert.equal(received.at(-1).url, "/dbconnections/change_password");
     });
   });
 }

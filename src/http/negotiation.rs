@@ -24,8 +24,9 @@ impl Negotiated {
     /// What this request asks for. A form may name other languages, in its field `ui_locales`.
     pub(super) fn of(request: &Request, default: Locale) -> Self {
         let headers = request.headers();
-        let of_query = || Locale::of_tags(&parameter(request.uri(), "ui_locales")?);
-        let of_header = || Locale::of_accept_language(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
+        let of_query = || Locale::from_tags(&parameter(request.uri(), "ui_locales")?);
+        let of_header =
+            || Locale::from_accept_language(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
         let representation = match request.uri().path() {
             auth0_compat::SIGN_UP | auth0_compat::CHALLENGE => Representation::Auth0,
             _ => Representation::of(headers),

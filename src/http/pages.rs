@@ -14,8 +14,8 @@ use super::request_id::RequestId;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, PasswordRule};
-use crate::page::messages::Words;
-use crate::page::{Alert, Back, Filled, FormView, Page, RuleLine};
+use crate::page::messages::Messages;
+use crate::page::{Alert, BackLink, FormValues, FormView, Page, RuleLine};
 use crate::texts::Locale;
 
 /// Kept by the browser of one person, so that its Back button shows the form as it was, with its
@@ -54,14 +54,14 @@ impl Pages {
         return_to: Option<String>,
         ui_locales: Option<String>,
     ) -> Response {
-        let filled = Filled::blank(return_to, ui_locales);
+        let filled = FormValues::empty(return_to, ui_locales);
         let token = self.challenges.form_tokens().issue(self.clock.now());
         self.respond(self.form(&filled, &token, None, Way::Anew, locale), locale)
     }
 
     /// The page after a sign-up.
     pub(super) fn success(&self, locale: Locale) -> Response {
-        self.respond(self.page.success(Words::of(locale)), locale)
+        self.respond(self.page.success(Messages::for_locale(locale)), locale)
     }
 
     fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {
@@ -103,18 +103,18 @@ impl Pages {
         let code = problem.code();
         let (title, detail) = words(code, locale);
         let detail = problem.own_detail().map_or(detail, |own| own.to_owned().into());
-        let mut faults: Vec<_> = problem
+        let mut errors: Vec<_> = problem
             .errors()
             .iter()
             .map(|error| (error.field(), locale.field_error(error).into_owned()))
             .collect();
         if code == ProblemCode::UsernameTaken {
-            faults.push(("username".to_owned(), detail.clone().into_owned()));
+            errors.push(("username".to_owned(), detail.clone().into_owned()));
         }
         let alert = Alert {
             title,
-            detail: if faults.is_empty() { detail } else { "".into() },
-            faults,
+            detail: if errors.is_empty() { detail } else { "".into() },
+            errors,
             retry_after: problem.retry_after_s(),
             has_account: matches!(
                 code,
@@ -132,30 +132,30 @@ impl Pages {
             (None, _) | (_, Way::Nowhere) => {
                 let back = self.back(code, referrer);
                 let alert = Alert { reference: Some(id.to_string()), back, ..alert };
-                self.page.notice(Words::of(locale), &alert)
+                self.page.notice(Messages::for_locale(locale), &alert)
             }
         }
     }
 
     /// The way back from a page without the form: to the built-in one, or to the page of another site
     /// whose form was posted. None to what is closed.
-    fn back(&self, code: ProblemCode, referrer: Option<&HeaderValue>) -> Option<Back> {
+    fn back(&self, code: ProblemCode, referrer: Option<&HeaderValue>) -> Option<BackLink> {
         if code == ProblemCode::SignupsClosed {
             return None;
         }
         if self.page.settings().enabled {
-            return Some(Back::Form);
+            return Some(BackLink::Form);
         }
         let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
         page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
-        self.origins.iter().any(|known| *known == origin).then_some(Back::Site(page))
+        self.origins.iter().any(|known| *known == origin).then_some(BackLink::Site(page))
     }
 
     /// The form with what was typed, and with its key or a new one.
     fn form(
         &self,
-        filled: &Filled,
+        filled: &FormValues,
         form_token: &str,
         alert: Option<&Alert<'_>>,
         way: Way,
@@ -173,8 +173,9 @@ impl Pages {
         };
         let rules: Vec<_> = self.page.password_rules().iter().map(line).collect();
         let honeypot = self.challenges.honeypot();
-        let view = FormView { filled, alert, key: &key, form_token, honeypot, rules: &rules };
-        self.page.form(Words::of(locale), &view)
+        let view =
+            FormView { values: filled, alert, key: &key, form_token, honeypot, rules: &rules };
+        self.page.form(Messages::for_locale(locale), &view)
     }
 }
 
@@ -278,7 +279,7 @@ mod tests {
         let listed = ["character_types_all"].into_iter().chain(
             violations().into_iter().filter_map(|rule| rule.code().strip_prefix("password.")),
         );
-        used.extend(Words::keys());
+        used.extend(Messages::keys());
         // Where they are left out, something else stands in.
         let own = problems.iter().flat_map(|code| {
             [HEADING, ADVICE, ADVICE_WITH_SCRIPT].map(|own| format!("{code}.{own}"))

@@ -22,7 +22,7 @@ use crate::abuse::{
 use crate::auth0::User;
 use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
-use crate::page::Filled;
+use crate::page::FormValues;
 use crate::signup::{self, Admission, AdmissionCost, Done, Outcome, Rejection, Signups};
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
@@ -80,7 +80,9 @@ impl SignupPipeline {
         let submission = Submission::new(members);
         let filled = match representation {
             Representation::Json | Representation::Auth0 => None,
-            Representation::Page => Some(Arc::new(Filled::of(&submission, ui_locales))),
+            Representation::Page => {
+                Some(Arc::new(FormValues::from_submission(&submission, ui_locales)))
+            }
         };
         let given = match representation {
             Representation::Auth0 => auth0_compat::given(&submission),
@@ -194,7 +196,7 @@ impl SignupPipeline {
 /// The language that a form asks for in its own field.
 fn locale(form: &Submission<'_>) -> Option<Locale> {
     match form.control(Control::UiLocales) {
-        Slot::Text(tags) => Locale::of_tags(tags),
+        Slot::Text(tags) => Locale::from_tags(tags),
         Slot::Absent | Slot::Faulty => None,
     }
 }
@@ -210,7 +212,7 @@ pub(super) struct SignedUp {
     /// Whether this is the answer of an earlier request.
     pub(super) replayed: bool,
     /// The form that a browser posted.
-    pub(super) filled: Option<Arc<Filled>>,
+    pub(super) filled: Option<Arc<FormValues>>,
     /// The fields that were given, where that is told.
     pub(super) given: Vec<Field>,
 }

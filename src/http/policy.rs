@@ -14,7 +14,7 @@ use crate::domain::metadata::{self, MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
 use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Terms, Violation};
-use crate::page::messages::Words;
+use crate::page::messages::Messages;
 use crate::page::{Page, metadata_name, script};
 use crate::texts::Locale;
 
@@ -34,7 +34,8 @@ pub(super) struct Document {
 impl Policy {
     /// The policy of a deployment with these rules.
     pub fn new(rules: &Rules, challenges: &Challenges, existence: &Existence, page: &Page) -> Self {
-        let document = |locale| document(rules, challenges, existence, page, Words::of(locale));
+        let document =
+            |locale| document(rules, challenges, existence, page, Messages::for_locale(locale));
         let documents = Locale::ALL.map(|locale| (locale, document(locale)));
         Self(documents.into())
     }
@@ -50,7 +51,7 @@ fn document(
     challenges: &Challenges,
     existence: &Existence,
     page: &Page,
-    words: &Words,
+    words: &Messages,
 ) -> Document {
     let policy = json!({
         "fields": fields(rules, page, words),
@@ -69,7 +70,7 @@ fn document(
 }
 
 /// The fields that are taken, each with what it takes.
-fn fields(rules: &Rules, page: &Page, words: &Words) -> Map<String, Value> {
+fn fields(rules: &Rules, page: &Page, words: &Messages) -> Map<String, Value> {
     let fields = Field::ALL.into_iter().filter_map(|field| {
         let presence = match field {
             Field::Email | Field::Password => Presence::Required,
@@ -108,7 +109,7 @@ fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
 }
 
 /// The keys of `user_metadata`, each with what it takes.
-fn keys(rules: &Rules, page: &Page, words: &Words) -> Map<String, Value> {
+fn keys(rules: &Rules, page: &Page, words: &Messages) -> Map<String, Value> {
     let told = |(key, rule): (&String, &MetadataRule)| {
         let name = metadata_name(key);
         let mut told = taken(rule);
@@ -178,7 +179,7 @@ fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
             "params": params::of(&violation),
         })
     });
-    let mut told = script::judged(policy);
+    let mut told = script::password_checks(policy);
     told.insert("policy".to_owned(), policy.name().into());
     told.insert("rules".to_owned(), rules.collect());
     told

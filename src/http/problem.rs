@@ -23,7 +23,7 @@ use super::request_id::RequestId;
 use super::{auth0_compat, params};
 use crate::abuse::ENDPOINT;
 use crate::domain::FieldError;
-use crate::page::Filled;
+use crate::page::FormValues;
 use crate::texts::Locale;
 
 /// The text of a problem that says what to do, to a developer.
@@ -194,7 +194,7 @@ pub struct Problem {
     retry_after: Option<Duration>,
     replayed: bool,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
-    filled: Option<Arc<Filled>>,
+    filled: Option<Arc<FormValues>>,
     locale: Option<Locale>,
     detail: Option<Arc<str>>,
     challenge: bool,
@@ -244,7 +244,7 @@ impl Problem {
 
     /// Notes the form that a browser posted, to be shown again.
     #[must_use]
-    pub fn filled(mut self, filled: Option<Arc<Filled>>) -> Self {
+    pub fn filled(mut self, filled: Option<Arc<FormValues>>) -> Self {
         self.filled = filled;
         self
     }
@@ -297,7 +297,7 @@ impl Problem {
     }
 
     /// The form that a browser posted.
-    pub(super) fn form(&self) -> Option<&Filled> {
+    pub(super) fn form(&self) -> Option<&FormValues> {
         self.filled.as_deref()
     }
 

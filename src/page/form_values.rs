@@ -1,24 +1,24 @@
-//! What a person had typed, to be shown again beside what is wrong with it. Never the password.
+//! The values of a posted form, which are shown again beside its errors. Never the password.
 
 use std::fmt;
 
 use url::form_urlencoded;
 
-use super::view::FORM;
+use super::paths::FORM;
 use crate::domain::Field;
 use crate::domain::submission::{Control, METADATA, Slot, Submission};
 use crate::domain::terms::says_yes;
 use crate::domain::value::Value;
 
-/// What the boxes of the form send.
-pub(super) const TICKED: &str = "true";
+/// Value of a ticked checkbox.
+pub(super) const CHECKED: &str = "true";
 
-/// The values of a form that are shown again, and what steers it.
+/// The values of a form that are shown again, and its control fields.
 ///
-/// Holds personal data, so `Debug` shows none of it.
+/// Contains personal data, which `Debug` leaves out.
 #[derive(Clone, Default)]
-pub struct Filled {
-    /// By the name of the input.
+pub struct FormValues {
+    /// Values, by the name of the input.
     values: Vec<(String, String)>,
     /// `idempotency_key`
     pub key: Option<String>,
@@ -30,15 +30,15 @@ pub struct Filled {
     pub form_token: Option<String>,
 }
 
-impl Filled {
-    /// A form that nobody has typed into.
-    pub fn blank(return_to: Option<String>, ui_locales: Option<String>) -> Self {
+impl FormValues {
+    /// The values of an empty form.
+    pub fn empty(return_to: Option<String>, ui_locales: Option<String>) -> Self {
         Self { return_to, ui_locales, ..Self::default() }
     }
 
-    /// What is kept of a form. Without a field `ui_locales`, the languages are those of the address
+    /// The values of a posted form. Without a field `ui_locales`, takes the languages of the address
     /// that it was posted to.
-    pub fn of(form: &Submission<'_>, ui_locales: Option<String>) -> Self {
+    pub fn from_submission(form: &Submission<'_>, ui_locales: Option<String>) -> Self {
         let mut values = Vec::new();
         for field in Field::ALL {
             match field {
@@ -67,14 +67,14 @@ impl Filled {
             values.push((metadata_name(key), text));
         }
         let terms = form.control(Control::Terms);
-        let ticked = match says_yes(terms) {
-            Some(true) => Some(TICKED),
+        let checked = match says_yes(terms) {
+            Some(true) => Some(CHECKED),
             Some(false) => None,
-            // The version that the form showed.
+            // The version that the form displayed.
             None => terms.trimmed(),
         };
-        if let Some(ticked) = ticked {
-            values.push((Control::Terms.name().to_owned(), ticked.to_owned()));
+        if let Some(checked) = checked {
+            values.push((Control::Terms.name().to_owned(), checked.to_owned()));
         }
         let control = |control: Control| match form.control(control) {
             Slot::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),
@@ -89,32 +89,33 @@ impl Filled {
         }
     }
 
-    /// Where the form is posted to. A reload by that address shows the form anew, as it was asked for.
+    /// The address that the form is posted to. A reload from there shows an empty form in the same
+    /// language, with the same `return_to`.
     pub(super) fn action(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(format!("{FORM}?sent"));
-        let wishes = [("ui_locales", &self.ui_locales), ("return_to", &self.return_to)];
-        for (name, wish) in wishes {
-            if let Some(wish) = wish {
-                query.append_pair(name, wish);
+        let parameters = [("ui_locales", &self.ui_locales), ("return_to", &self.return_to)];
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                query.append_pair(name, value);
             }
         }
         query.finish()
     }
 
-    /// What was typed into the input of that name; blank where nothing was.
+    /// The value of an input; blank if there is none.
     pub(super) fn value(&self, name: &str) -> &str {
         let found = self.values.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value)
     }
 }
 
-impl fmt::Debug for Filled {
+impl fmt::Debug for FormValues {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Filled")
+        f.write_str("FormValues")
     }
 }
 
-/// The name of the input of a key of `user_metadata`; dotted, as it stands in messages.
+/// The name of the input of a metadata key: dotted, as in messages.
 pub fn metadata_name(key: &str) -> String {
     format!("{METADATA}.{key}")
 }

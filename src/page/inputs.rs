@@ -1,13 +1,13 @@
-//! Which inputs the form has, and what each tells the browser.
+//! The inputs of the form and their attributes.
 //!
-//! No input has a `maxlength`: it would cut a pasted password without a word. What is too long is
-//! told by the rules.
+//! No input has a `maxlength`, which would silently truncate a pasted password. Validation reports
+//! values that are too long.
 
 use url::Url;
 
 use super::form_values::metadata_name;
-use super::messages::Words;
-use crate::config::{Label as Named, PageSettings};
+use super::messages::Messages;
+use crate::config::{Label, PageSettings};
 use crate::domain::metadata::{MetadataKind, MetadataRule};
 use crate::domain::rules::{Presence, Rules};
 use crate::domain::submission::{Control, METADATA};
@@ -18,83 +18,82 @@ use crate::domain::{Field, Terms, TermsVersion};
 pub(super) struct Input {
     /// The name in the body.
     pub(super) name: String,
-    /// The id in the document: the name, or for metadata, whose keys are anybody's, a number.
+    /// The id in the document: the name, or for metadata a number, since a key may hold any character.
     pub(super) id: String,
-    /// What it is called.
-    pub(super) label: Label,
-    /// What the browser makes of it.
+    /// Its label.
+    pub(super) label: InputLabel,
+    /// Its element.
     pub(super) kind: Kind,
-    /// Whether a sign-up without it is refused.
+    /// True if a sign-up without it is rejected.
     pub(super) required: bool,
-    /// Whether it is there even if nothing is known of it. Others come up when another site's form
-    /// gave them.
-    pub(super) asked: bool,
+    /// True if the form always shows it. Others appear only if a form of another site sent them.
+    pub(super) always_shown: bool,
 }
 
-/// Where the words of a label come from.
+/// Source of a label.
 #[derive(Debug)]
-pub(super) enum Label {
-    /// The language's.
+pub(super) enum InputLabel {
+    /// The name of a field in the language of the page.
     Field(Field),
-    /// The language's word for the terms.
+    /// The name of the terms in the language of the page.
     Terms,
-    /// The operator's: what a key of `user_metadata` is called, or the key, made readable.
-    Own(Named),
+    /// The operator's label of a metadata key, or the key, made readable.
+    Own(Label),
 }
 
-/// What the browser makes of an input.
+/// The element of an input.
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// A line of text.
-    Line(Line),
+    /// A text input.
+    Text(TextInput),
     /// The password.
     Password,
-    /// One of these.
+    /// A list of values.
     Choice(Vec<Choice>),
-    /// A box to tick.
-    Box,
-    /// The box of the terms: where they can be read, and which they are.
+    /// A checkbox.
+    Checkbox,
+    /// The checkbox of the terms, with their address and version.
     Terms(Url, TermsVersion),
 }
 
-/// A value to choose.
+/// A value of a list.
 #[derive(Debug)]
 pub(super) struct Choice {
-    /// What is sent.
+    /// The value that is sent.
     pub(super) value: String,
-    /// What it is called.
-    pub(super) label: Named,
+    /// Its label.
+    pub(super) label: Label,
 }
 
 impl Choice {
-    /// What it is called in a language.
-    pub(super) fn called(&self, words: &Words) -> &str {
-        self.label.in_language(words.locale)
+    /// Its label in the language of the page.
+    pub(super) fn label(&self, messages: &Messages) -> &str {
+        self.label.in_language(messages.locale)
     }
 }
 
-/// The attributes of a line of text.
+/// The attributes of a text input.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Line {
+pub(super) struct TextInput {
     /// `type`
     pub(super) kind: &'static str,
-    /// `autocomplete`: what password managers and browsers fill in (WCAG 2.2, 1.3.5).
+    /// `autocomplete`, for password managers and browsers (WCAG 2.2, 1.3.5).
     pub(super) autocomplete: &'static str,
-    /// `inputmode`: the keyboard of a phone.
+    /// `inputmode`, for the keyboard of a phone.
     pub(super) inputmode: &'static str,
-    /// Whether it is a name of a person: in capitals at the start, and no word of a dictionary.
+    /// True for the name of a person, which starts with a capital letter.
     pub(super) is_name: bool,
 }
 
-impl Line {
-    /// Whether it is written from left to right in every language.
+impl TextInput {
+    /// True if its value is written from left to right in every language.
     pub(super) fn is_ltr(&self) -> bool {
         matches!(self.kind, "email" | "url" | "tel") || self.inputmode == "numeric"
     }
 }
 
-/// The inputs of the form, in the order in which they stand on it: who, then how to log in, then
-/// the rest, and the terms last.
+/// Returns the inputs of the form in order: the person, then the log-in, then the rest, and the terms
+/// last.
 pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
     const ORDER: [Field; Field::ALL.len()] = [
         Field::GivenName,
@@ -107,13 +106,13 @@ pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
         Field::Password,
         Field::Picture,
     ];
-    let fields = ORDER.into_iter().filter_map(|field| of_field(field, settings, rules));
+    let fields = ORDER.into_iter().filter_map(|field| field_input(field, settings, rules));
     let metadata = rules.metadata.iter().enumerate();
-    let metadata = metadata.map(|(nth, (key, rule))| of_metadata(nth, key, rule, settings));
-    fields.chain(metadata).chain(rules.terms.iter().map(of_terms)).collect()
+    let metadata = metadata.map(|(index, (key, rule))| metadata_input(index, key, rule, settings));
+    fields.chain(metadata).chain(rules.terms.iter().map(terms_input)).collect()
 }
 
-fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Input> {
+fn field_input(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Input> {
     let required = match field {
         Field::Email | Field::Password => true,
         other => match rules.presence.get(&other).copied().unwrap_or(Presence::Off) {
@@ -123,10 +122,10 @@ fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Inpu
         },
     };
     let line = |kind, autocomplete, inputmode| {
-        Kind::Line(Line { kind, autocomplete, inputmode, is_name: false })
+        Kind::Text(TextInput { kind, autocomplete, inputmode, is_name: false })
     };
     let name = |autocomplete| {
-        Kind::Line(Line { kind: "text", autocomplete, inputmode: "text", is_name: true })
+        Kind::Text(TextInput { kind: "text", autocomplete, inputmode: "text", is_name: true })
     };
     let kind = match field {
         Field::Email => line("email", "email", "email"),
@@ -142,49 +141,49 @@ fn of_field(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Inpu
     Some(Input {
         name: field.name().to_owned(),
         id: field.name().to_owned(),
-        label: Label::Field(field),
+        label: InputLabel::Field(field),
         kind,
         required,
-        asked: required || settings.fields.contains(&field),
+        always_shown: required || settings.fields.contains(&field),
     })
 }
 
-fn of_metadata(nth: usize, key: &str, rule: &MetadataRule, settings: &PageSettings) -> Input {
+fn metadata_input(index: usize, key: &str, rule: &MetadataRule, settings: &PageSettings) -> Input {
     let labels = &settings.labels;
     let line = |inputmode| {
-        Kind::Line(Line { kind: "text", autocomplete: "off", inputmode, is_name: false })
+        Kind::Text(TextInput { kind: "text", autocomplete: "off", inputmode, is_name: false })
     };
     let choice = |value: &String| Choice {
         value: value.clone(),
-        label: labels.option(key, value).cloned().unwrap_or(Named::common(value.clone())),
+        label: labels.option(key, value).cloned().unwrap_or(Label::common(value.clone())),
     };
     Input {
-        id: format!("{METADATA}-{nth}"),
+        id: format!("{METADATA}-{index}"),
         name: metadata_name(key),
-        label: Label::Own(labels.key(key).cloned().unwrap_or(Named::common(readable(key)))),
+        label: InputLabel::Own(labels.key(key).cloned().unwrap_or(Label::common(readable(key)))),
         kind: match &rule.kind {
             MetadataKind::Text { .. } => line("text"),
             MetadataKind::OneOf(values) => Kind::Choice(values.iter().map(choice).collect()),
             MetadataKind::Integer(_) => line("numeric"),
-            MetadataKind::Boolean => Kind::Box,
+            MetadataKind::Boolean => Kind::Checkbox,
         },
         required: rule.required,
-        asked: true,
+        always_shown: true,
     }
 }
 
-fn of_terms(terms: &Terms) -> Input {
+fn terms_input(terms: &Terms) -> Input {
     Input {
         name: Control::Terms.name().to_owned(),
         id: Control::Terms.name().to_owned(),
-        label: Label::Terms,
+        label: InputLabel::Terms,
         kind: Kind::Terms(terms.url.clone(), terms.version.clone()),
         required: terms.required,
-        asked: true,
+        always_shown: true,
     }
 }
 
-/// `favourite_colour` as people write it: "Favourite colour".
+/// Makes a key readable: `favourite_colour` becomes "Favourite colour".
 fn readable(key: &str) -> String {
     let spaced = key.replace(['_', '-', '.'], " ");
     let mut letters = spaced.chars();

@@ -1,4 +1,4 @@
-//! The words of the pages that are neither a problem nor a message about a field.
+//! The texts of the pages that belong to no problem and to no field error.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -7,18 +7,18 @@ use std::sync::LazyLock;
 use fluent_bundle::FluentArgs;
 use serde_json::json;
 
-use super::view::Back;
+use super::model::BackLink;
 use crate::domain::Field;
 use crate::domain::submission::Control;
 use crate::texts::Locale;
 
-/// Defines [`Words`]: beside what is the same for all, a word for each attribute of the text
-/// `page`, under the same name.
-macro_rules! words {
+/// Defines [`Messages`]: the common fields, and a field for each attribute of the message `page`, with the
+/// same name.
+macro_rules! messages {
     ($($name:ident)+) => {
-        /// The words of one language, taken out of the catalogue once.
+        /// The texts of one language, read from the catalogue once.
         #[derive(Debug)]
-        pub struct Words {
+        pub struct Messages {
             /// The language.
             pub locale: Locale,
             /// Its BCP 47 tag.
@@ -26,75 +26,77 @@ macro_rules! words {
             /// `ltr` or `rtl`.
             pub dir: &'static str,
             fields: [Cow<'static, str>; Field::ALL.len()],
-            /// What the box of the terms is called.
+            /// The name of the terms.
             pub(super) terms: Cow<'static, str>,
             $(pub(super) $name: Cow<'static, str>,)+
         }
 
-        impl Words {
+        impl Messages {
             fn new(locale: Locale) -> Self {
-                let word = |name| locale.attribute(KEY, name).unwrap_or_default();
-                let named = |name: &str| locale.attribute("field", name);
+                let text = |name| locale.attribute(KEY, name).unwrap_or_default();
+                let field = |name: &str| locale.attribute("field", name);
                 Self {
                     locale,
                     lang: locale.tag(),
                     dir: locale.direction(),
-                    fields: Field::ALL.map(|name| named(name.name()).unwrap_or_default()),
-                    terms: named(Control::Terms.name()).unwrap_or_default(),
-                    $($name: word(stringify!($name)),)+
+                    fields: Field::ALL.map(|name| field(name.name()).unwrap_or_default()),
+                    terms: field(Control::Terms.name()).unwrap_or_default(),
+                    $($name: text(stringify!($name)),)+
                 }
             }
 
-            /// The attributes that have no parameters.
+            /// The attributes without parameters.
             #[cfg(test)]
             const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
         }
     };
 }
 
-words! {
-    create_account error optional show show_password password_rules type_again submit
-    accept_terms new_tab have_account log_in reset_password privacy choose created created_mail created_log_in
+messages! {
+    create_account error optional show show_password password_rules enter_password_again submit
+    accept_terms new_tab have_account log_in reset_password privacy choose success_title success_confirm_email
+    success_log_in
     back_to_form reference leave_empty script_suggestion script_offline script_wait script_working
     script_wait_minutes script_met script_unmet script_created script_accepted needs_script
 }
 
-/// The text whose attributes the words are.
+/// Message whose attributes the texts are.
 const KEY: &str = "page";
 
-/// From so many seconds on a wait is told in minutes.
+/// A wait of at least this many seconds is given in minutes.
 const MINUTES_FROM_S: u64 = 120;
 
-/// Of every language, in the order of [`Locale::ALL`].
-static WORDS: LazyLock<[Words; Locale::ALL.len()]> = LazyLock::new(|| Locale::ALL.map(Words::new));
+/// The texts of every language, in the order of [`Locale::ALL`].
+static MESSAGES: LazyLock<[Messages; Locale::ALL.len()]> =
+    LazyLock::new(|| Locale::ALL.map(Messages::new));
 
-impl Words {
-    /// The words of a language.
-    pub fn of(locale: Locale) -> &'static Self {
-        let [first, ..] = &*WORDS;
-        WORDS.iter().find(|words| words.locale == locale).unwrap_or(first)
+impl Messages {
+    /// The texts of a language.
+    pub fn for_locale(locale: Locale) -> &'static Self {
+        let [first, ..] = &*MESSAGES;
+        MESSAGES.iter().find(|messages| messages.locale == locale).unwrap_or(first)
     }
 
-    /// What a field is called.
+    /// The name of a field.
     pub(super) fn field(&self, field: Field) -> &str {
         let at = Field::ALL.iter().position(|known| *known == field);
         at.and_then(|at| self.fields.get(at)).map_or("", Cow::as_ref)
     }
 
-    /// The sentence beside the box of the terms: what stands before the link, in it and behind it.
+    /// The sentence beside the checkbox of the terms: the texts before the link, in it and after it.
     pub(super) fn acceptance(&self) -> (&str, &str, &str) {
         let (before, rest) = self.accept_terms.split_once('[').unwrap_or_default();
         let (link, after) = rest.split_once(']').unwrap_or_default();
         (before, link, after)
     }
 
-    /// What `/signup.js` says by itself, in JSON.
+    /// The texts of `/signup.js`, in JSON.
     pub(super) fn script(&self) -> String {
-        json!(BTreeMap::from(self.script_words())).to_string()
+        json!(BTreeMap::from(self.script_texts())).to_string()
     }
 
-    /// What a form of others is built with beside the labels: the words of `/signup.js`, and those that
-    /// a form needs. The sentence of the terms has its link in brackets.
+    /// The texts that a form of another site needs beside its labels, and those of `/signup.js`. The
+    /// sentence of the terms has its link in brackets.
     pub fn texts(&self) -> BTreeMap<&'static str, &str> {
         let form = [
             ("submit", &*self.submit),
@@ -102,10 +104,10 @@ impl Words {
             ("optional", &*self.optional),
             ("accept_terms", &*self.accept_terms),
         ];
-        form.into_iter().chain(self.script_words()).collect()
+        form.into_iter().chain(self.script_texts()).collect()
     }
 
-    fn script_words(&self) -> [(&'static str, &str); 10] {
+    fn script_texts(&self) -> [(&'static str, &str); 10] {
         [
             ("suggestion", &*self.script_suggestion),
             ("offline", &*self.script_offline),
@@ -120,7 +122,7 @@ impl Words {
         ]
     }
 
-    /// When it is worth trying again; in minutes where that is easier to wait by.
+    /// The text for a wait, in seconds or in minutes.
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass references")]
     pub(super) fn try_again_in(&self, seconds: &u64) -> String {
         let (text, unit, number) = match *seconds {
@@ -131,11 +133,11 @@ impl Words {
         self.locale.formatted(KEY, Some(text), &parameters)
     }
 
-    /// What leads to a page of another site.
-    pub(super) fn back_to(&self, back: &Back) -> Cow<'_, str> {
+    /// The text of the link back.
+    pub(super) fn back_to(&self, back: &BackLink) -> Cow<'_, str> {
         match back {
-            Back::Form => Cow::Borrowed(&self.back_to_form),
-            Back::Site(page) => {
+            BackLink::Form => Cow::Borrowed(&self.back_to_form),
+            BackLink::Site(page) => {
                 let site = page.host_str().unwrap_or_default();
                 let parameters = FluentArgs::from_iter([("site", site)]);
                 self.locale.formatted(KEY, Some("back_to_site"), &parameters).into()
@@ -143,7 +145,7 @@ impl Words {
         }
     }
 
-    /// Every text of the catalogue that pages show.
+    /// The keys of all texts that pages show.
     #[cfg(test)]
     pub(crate) fn keys() -> impl Iterator<Item = String> {
         let plain = Self::NAMES
@@ -162,11 +164,11 @@ mod tests {
     #[test]
     fn the_link_to_the_terms_is_in_the_sentence_of_every_language() {
         for locale in Locale::ALL {
-            let words = Words::of(locale);
-            let (before, link, after) = words.acceptance();
-            assert_eq!(format!("{before}[{link}]{after}"), words.accept_terms, "{locale:?}");
+            let messages = Messages::for_locale(locale);
+            let (before, link, after) = messages.acceptance();
+            assert_eq!(format!("{before}[{link}]{after}"), messages.accept_terms, "{locale:?}");
             assert!(!link.is_empty() && !format!("{before}{after}").trim().is_empty());
-            assert!(!after.contains(['[', ']']) && !words.terms.is_empty(), "{locale:?}");
+            assert!(!after.contains(['[', ']']) && !messages.terms.is_empty(), "{locale:?}");
         }
     }
 }

@@ -1,13 +1,17 @@
-//! The pages that people see, and `/signup.js`. Knows how they look and which words stand where;
-//! nothing of requests: `http` hands it what there is to show.
+//! The pages for people who sign up, and `/signup.js`. Knows layout and texts, and nothing about
+//! requests: `http` passes in what a page shows.
 
 mod form_values;
 mod inputs;
 pub mod messages;
+mod model;
+mod paths;
 pub mod script;
 mod theme;
 mod view;
 mod widget;
 
-pub use form_values::{Filled, metadata_name};
-pub use view::{Alert, Back, FORM, FormView, Page, RuleLine, SUCCESS};
+pub use form_values::{FormValues, metadata_name};
+pub use model::{Alert, BackLink, FormView, RuleLine};
+pub use paths::{FORM, SUCCESS};
+pub use view::Page;

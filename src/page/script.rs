@@ -1,5 +1,5 @@
-//! `/signup.js` and its types, as they are served: the sources, and compressed once at start; and what
-//! the module is told of passwords.
+//! `/signup.js` and its types as they are served, compressed once at start, and the password policy for
+//! the module.
 
 use std::io::Write as _;
 
@@ -14,29 +14,29 @@ use serde_json::{Map, Value};
 
 use crate::domain::PasswordPolicy;
 
-/// The module, as it is written.
+/// Source of the module.
 static SOURCE: &str = include_str!("assets/signup.js");
-/// Its types.
+/// Source of its types.
 static TYPES: &str = include_str!("assets/signup.d.ts");
 
-/// The bytes of the validator that are kept: 96 bits of the content's digest.
-const TAG: usize = 12;
+/// Length of a validator in bytes: 96 bits of the digest of the content.
+const TAG_LENGTH: usize = 12;
 
 /// A file that never changes while this process runs.
 #[derive(Debug)]
 pub struct Asset {
-    /// The file.
+    /// The content.
     pub plain: Bytes,
-    /// The same in gzip, where that is what it was made to be.
+    /// The content in gzip.
     pub gzip: Option<Bytes>,
-    /// The validator of the file.
+    /// The validator of `plain`.
     pub etag: HeaderValue,
-    /// The validator of the compressed one, which has other bytes.
+    /// The validator of `gzip`, whose bytes differ.
     pub gzip_etag: HeaderValue,
 }
 
 impl Asset {
-    /// The module, without its comments but the first, which says whose it is.
+    /// The module without its comments, apart from the first, which names its origin.
     pub fn module() -> Self {
         Self::new(without_comments(SOURCE).into())
     }
@@ -48,11 +48,11 @@ impl Asset {
 
     fn new(content: Bytes) -> Self {
         let digest = digest(&SHA256, &content);
-        let tag = digest.as_ref().get(..TAG).unwrap_or_default();
+        let tag = digest.as_ref().get(..TAG_LENGTH).unwrap_or_default();
         let tag = BASE64_URL_SAFE_NO_PAD.encode(tag);
         let etag = |suffix: &str| {
             let value = HeaderValue::try_from(format!("\"{tag}{suffix}\""));
-            // The alphabet has nothing that a header may not hold.
+            // The alphabet is valid in a header.
             value.unwrap_or(HeaderValue::from_static("\"\""))
         };
         Self {
@@ -64,26 +64,27 @@ impl Asset {
     }
 }
 
-/// The source without the lines that hold nothing but a comment, save those at its head. No comment
-/// of it shares its line with code that matters.
+/// Removes the lines that hold only a comment, except at the head of the file. The source has no
+/// block comment that starts or ends on a line with code.
 fn without_comments(source: &str) -> String {
     let (head, rest) = source.split_once("\n\n").unwrap_or(("", source));
     let mut inside = false;
     let code = rest.lines().filter(|line| {
         let line = line.trim();
-        let begins = line.starts_with("/**");
-        let is_comment = inside || begins || line.starts_with("//");
-        inside = (inside || begins) && !line.ends_with("*/");
+        let starts = line.starts_with("/**");
+        let is_comment = inside || starts || line.starts_with("//");
+        inside = (inside || starts) && !line.ends_with("*/");
         !is_comment && !line.is_empty()
     });
     std::iter::once(head).chain(code).flat_map(|line| [line, "\n"]).collect()
 }
 
-/// What `/signup.js` judges a password by, while it is typed: here and in `GET /signup/policy`.
-pub fn judged(policy: &PasswordPolicy) -> Map<String, Value> {
+/// The rules by which `/signup.js` checks a password while it is typed: on the page and in
+/// `GET /signup/policy`.
+pub fn password_checks(policy: &PasswordPolicy) -> Map<String, Value> {
     let types: Vec<_> = policy.character_types().iter().map(|kind| kind.name()).collect();
     let blocked = |blocks: bool| Value::from(if blocks { "block" } else { "allow" });
-    let told = [
+    let checks = [
         ("min_length", policy.min_length().into()),
         ("max_bytes", policy.max_bytes().into()),
         ("character_types", types.into()),
@@ -91,10 +92,10 @@ pub fn judged(policy: &PasswordPolicy) -> Map<String, Value> {
         ("identical_characters", blocked(policy.blocks_identical_characters())),
         ("sequential_characters", blocked(policy.blocks_sequential_characters())),
     ];
-    told.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
+    checks.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }
 
-/// `None` never in practice: a vector takes what is written into it.
+/// Compresses with gzip. Never `None` in practice: writing to a vector cannot fail.
 fn compress(content: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content).ok()?;
@@ -112,10 +113,10 @@ mod tests {
     }
 
     #[test]
-    fn comments_stay_at_home_and_code_does_not() {
-        let source = "// Whose it is.\n// More.\n\n/** One. */\nlet a = 1; /* kept */\n\n  /**\n   * Two.\n   \
+    fn comments_are_removed_and_code_stays() {
+        let source = "// Its origin.\n// More.\n\n/** One. */\nlet a = 1; /* kept */\n\n  /**\n   * Two.\n   \
                       */\n  // three\n  let b = \"https://x\";\n";
-        let served = "// Whose it is.\n// More.\nlet a = 1; /* kept */\n  let b = \"https://x\";\n";
+        let served = "// Its origin.\n// More.\nlet a = 1; /* kept */\n  let b = \"https://x\";\n";
         assert_eq!(without_comments(source), served);
         let module = without_comments(SOURCE);
         assert!(module.contains("export async function signUp(") && !module.contains("/**"));

@@ -1,5 +1,5 @@
-//! How the pages look, and what they may do: the style with the operator's colours, and the
-//! policy that allows it and nothing else.
+//! The style of the pages with the operator's colours, and the `Content-Security-Policy` that allows it
+//! and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -12,17 +12,17 @@ use url::Url;
 use super::widget::{Sources, Widget};
 use crate::config::{PageSettings, Palette};
 
-/// The rules, which know the operator's colours as custom properties.
+/// Style rules, with the operator's colours as custom properties.
 static RULES: &str = include_str!("assets/page.css");
 
-/// What all pages of a deployment look like.
+/// The look of all pages of a deployment.
 #[derive(Debug)]
 pub(super) struct Theme {
-    /// The content of the one `style` element. In the page itself, so that a page that tells of
-    /// trouble needs no second request.
+    /// The content of the only `style` element. It is inline, so that an error page needs no second
+    /// request.
     pub(super) style: String,
-    /// `Content-Security-Policy`: no script but this service's and the captcha's, no style but that one
-    /// by its hash.
+    /// `Content-Security-Policy`: allows the scripts of this service and of the captcha, and the inline
+    /// style by its hash.
     pub(super) policy: HeaderValue,
 }
 
@@ -33,7 +33,7 @@ impl Theme {
             ":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{RULES}"
         );
         let policy = HeaderValue::try_from(policy(settings, widget, &style));
-        // Origins are ASCII, so this is no invalid value.
+        // Origins are ASCII, so the value is valid.
         let policy = policy.unwrap_or(HeaderValue::from_static("default-src 'none'"));
         Self { style, policy }
     }
@@ -45,16 +45,16 @@ fn variables(palette: Palette) -> String {
 }
 
 fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> String {
-    let of_widget = widget.map(Widget::sources).unwrap_or_default();
+    let sources = widget.map(Widget::sources).unwrap_or_default();
     let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
     let hash = format!("'sha256-{hash}'");
     let origin = |url: &Url| url.origin().ascii_serialization();
     let logo = settings.logo.as_ref().map(origin).unwrap_or_default();
-    // Chrome holds the redirection after a post to form-action as well.
+    // Chrome also applies form-action to the redirect after a post.
     let targets = settings.return_to.iter().map(|address| &address.url);
     let targets: BTreeSet<_> = targets.chain(&settings.success_url).map(origin).collect();
     let targets = Vec::from_iter(targets).join(" ");
-    let Sources { script, frame, style, connect } = of_widget;
+    let Sources { script, frame, style, connect } = sources;
     let directives = [
         ("default-src", vec!["'none'"]),
         ("style-src", vec![&hash, style]),
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_may_load_what_they_are_made_of_and_what_a_captcha_is_documented_to_need() {
+    fn the_policy_allows_the_page_itself_and_the_documented_sources_of_a_captcha() {
         let hash = BASE64_STANDARD.encode(digest(&SHA256, b"style"));
         let expected = |[style, script, connect, frame]: [&str; 4]| {
             format!(

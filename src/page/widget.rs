@@ -1,4 +1,4 @@
-//! The captcha on the form: its element, its script, and what these may load.
+//! The captcha on the form: its element, its script, and the sources that these load from.
 
 use std::fmt::Write as _;
 
@@ -12,11 +12,11 @@ pub(super) struct Widget {
     provider: Provider,
     /// The public key.
     pub(super) site_key: String,
-    /// What the token is said to be for.
+    /// The action that the token is issued for.
     pub(super) action: Option<String>,
 }
 
-/// What the `Content-Security-Policy` of a page has to allow a widget, as its service documents it.
+/// Sources that the `Content-Security-Policy` must allow for a widget, as its service documents them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sources {
     /// `script-src`
@@ -30,14 +30,14 @@ pub(super) struct Sources {
 }
 
 impl Widget {
-    /// The widget of this captcha.
+    /// The widget of a captcha.
     pub(super) fn new(captcha: &CaptchaSettings) -> Self {
         let CaptchaSettings { provider, site_key, action, .. } = captcha.clone();
         Self { provider, site_key, action }
     }
 
-    /// The class by which the service's script finds its element; `None`: it shows none, and
-    /// `/signup.js` asks it for a token.
+    /// The class by which the service's script finds its element. `None` if it has no element, and
+    /// `/signup.js` requests the token.
     pub(super) const fn class(&self) -> Option<&'static str> {
         match self.provider {
             Provider::Turnstile => Some("cf-turnstile"),
@@ -47,10 +47,10 @@ impl Widget {
         }
     }
 
-    /// The address of the service's script, for a page in this language.
+    /// The address of the service's script for a page in this language.
     pub(super) fn script(&self, lang: &str) -> String {
         match self.provider {
-            // Takes its language from the element.
+            // Reads the language from its element.
             Provider::Turnstile => {
                 "https://challenges.cloudflare.com/turnstile/v0/api.js".to_owned()
             }
@@ -67,7 +67,7 @@ impl Widget {
         }
     }
 
-    /// What it loads: <https://developers.cloudflare.com/turnstile/reference/content-security-policy/>,
+    /// The sources of the widget: <https://developers.cloudflare.com/turnstile/reference/content-security-policy/>,
     /// <https://docs.hcaptcha.com/#content-security-policy-settings>,
     /// <https://developers.google.com/recaptcha/docs/faq>.
     pub(super) const fn sources(&self) -> Sources {
@@ -92,5 +92,5 @@ impl Widget {
     }
 }
 
-/// The script of reCAPTCHA.
+/// Address of reCAPTCHA's script.
 const RECAPTCHA: &str = "https://www.google.com/recaptcha/api.js";

@@ -1,4 +1,4 @@
-//! The texts themselves: read once, shared by all threads, formatted where they have parameters.
+//! The catalogue of texts: parsed once, shared by all threads, formatted with their parameters.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -12,20 +12,21 @@ use super::Locale;
 /// The texts of a language.
 type Bundle = FluentBundle<FluentResource>;
 
-/// Of every language, in the order of [`Locale::ALL`].
+/// The texts of every language, in the order of [`Locale::ALL`].
 static BUNDLES: LazyLock<[Bundle; Locale::ALL.len()]> = LazyLock::new(|| Locale::ALL.map(bundle));
 
-/// Reads all texts now, so that the first who needs one does not wait for it.
+/// Parses all texts, so that the first request does not wait for it.
 pub fn load() {
     LazyLock::force(&BUNDLES);
 }
 
-/// What does not parse is left out; a test finds that every text of every language is there.
+/// Parses the texts of a language. A text that does not parse is left out; a test checks that all are
+/// present.
 fn bundle(locale: Locale) -> Bundle {
     let language = locale.tag().parse::<LanguageIdentifier>().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![language]);
-    // The marks that isolate directions would stand in JSON too, and what is put in here are
-    // numbers and words of the same language.
+    // Isolation marks would appear in JSON too, and all parameters are numbers or texts of the same
+    // language.
     bundle.set_use_isolating(false);
     for source in locale.sources() {
         let resource = FluentResource::try_new(source.to_owned());
@@ -40,7 +41,7 @@ impl Locale {
         BUNDLES.get(at)
     }
 
-    /// A text that has no parameters.
+    /// A text without parameters.
     pub fn text(self, key: &str) -> Cow<'static, str> {
         let pattern = self.bundle().and_then(|bundle| {
             let value = bundle.get_message(key)?.value()?;
@@ -49,14 +50,14 @@ impl Locale {
         pattern.unwrap_or_default()
     }
 
-    /// A text that belongs to another one and has no parameters, where there is one.
+    /// An attribute of a text, without parameters. `None` if there is none.
     pub fn attribute(self, key: &str, attribute: &str) -> Option<Cow<'static, str>> {
         let bundle = self.bundle()?;
         let value = bundle.get_message(key)?.get_attribute(attribute)?.value();
         Some(bundle.format_pattern(value, None, &mut Vec::new()))
     }
 
-    /// A text, or with `attribute` one that belongs to it, with its parameters.
+    /// A text, or its attribute, with parameters.
     pub fn formatted(
         self,
         key: &str,
@@ -76,7 +77,7 @@ impl Locale {
     }
 }
 
-/// Every text of a language: `key` or `key.attribute`, with the parameters it names.
+/// Every text of a language: `key` or `key.attribute`, with its parameters.
 #[cfg(test)]
 pub(crate) fn texts_of(
     locale: Locale,
@@ -106,8 +107,8 @@ mod tests {
                             (format!("{id}.{}", attribute.id.name), attribute.value)
                         });
                         for (key, pattern) in value.into_iter().chain(attributes) {
-                            let twice = texts.insert(key.clone(), parameters(&pattern));
-                            assert!(twice.is_none(), "{locale:?}: {key} stands there twice");
+                            let duplicate = texts.insert(key.clone(), parameters(&pattern));
+                            assert!(duplicate.is_none(), "{locale:?}: duplicate key {key}");
                         }
                     }
                     Entry::Comment(_) | Entry::GroupComment(_) | Entry::ResourceComment(_) => {}

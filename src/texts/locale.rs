@@ -1,6 +1,6 @@
-//! The languages there are.
+//! The languages.
 
-/// A language that every text is there in.
+/// A language that has every text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Locale {
     /// English
@@ -30,7 +30,7 @@ macro_rules! sources {
 }
 
 impl Locale {
-    /// Every language, in the order in which they are listed.
+    /// Every language, in display order.
     pub const ALL: [Self; 6] = [Self::En, Self::De, Self::Fr, Self::Es, Self::Ja, Self::Ar];
 
     /// The BCP 47 tag: also the name of the folder, and the value of `Content-Language`.
@@ -45,7 +45,7 @@ impl Locale {
         }
     }
 
-    /// In which direction it is written: the value of the `dir` attribute.
+    /// The writing direction: the value of the `dir` attribute.
     pub const fn direction(self) -> &'static str {
         match self {
             Self::En | Self::De | Self::Fr | Self::Es | Self::Ja => "ltr",
@@ -53,7 +53,7 @@ impl Locale {
         }
     }
 
-    /// The language of that exact tag, if there is one.
+    /// The language with exactly this tag.
     pub fn from_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(tag))
     }

@@ -1,8 +1,8 @@
-//! What people read, in every language: each text by a key and parameters, never made in code.
+//! The texts for people, in every language: each has a key and parameters, and none is written in code.
 //!
-//! The texts stand in `locales/<language>/`, in Project Fluent's format, and are compiled in.
-//! `docs/languages.md` says how to add a language or a text. Knows the domain's faults, and nothing
-//! of requests.
+//! `locales/<language>/` holds them in Project Fluent's format; they are compiled in.
+//! `docs/languages.md` describes how to add a language or a text. Knows the domain's field errors, and
+//! nothing about requests.
 
 mod catalogue;
 mod field_errors;

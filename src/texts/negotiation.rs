@@ -1,22 +1,22 @@
-//! Which of the languages somebody is answered in.
+//! Chooses the language of a response.
 
 use super::Locale;
 
 impl Locale {
-    /// The best of a list of tags, the most wanted first (`"de-AT en"`, as `ui_locales` is).
-    pub fn of_tags(tags: &str) -> Option<Self> {
-        tags.split_ascii_whitespace().find_map(Self::look_up)
+    /// The best language for a list of tags in order of preference, such as `"de-AT en"` in `ui_locales`.
+    pub fn from_tags(tags: &str) -> Option<Self> {
+        tags.split_ascii_whitespace().find_map(Self::lookup)
     }
 
-    /// The best for an `Accept-Language` (RFC 9110, 12.5.4): the range of the highest quality that
-    /// there is a language for, of equal ones the first. `None` where nothing fits.
-    pub fn of_accept_language(header: &str) -> Option<Self> {
+    /// The best language for an `Accept-Language` (RFC 9110, 12.5.4): that of the highest quality, or the
+    /// first of equal ones. `None` if no range matches.
+    pub fn from_accept_language(header: &str) -> Option<Self> {
         let mut best: Option<(u16, Self)> = None;
         for range in header.split(',') {
             let (tag, parameters) = range.split_once(';').unwrap_or((range, ""));
             let quality = quality(parameters);
             if quality > best.map_or(0, |(best, _)| best)
-                && let Some(locale) = Self::look_up(tag.trim())
+                && let Some(locale) = Self::lookup(tag.trim())
             {
                 best = Some((quality, locale));
             }
@@ -24,9 +24,9 @@ impl Locale {
         best.map(|(_, locale)| locale)
     }
 
-    /// The language for a tag: itself, or with subtags taken from its end (RFC 4647, 3.4), so that
-    /// `de-AT` and `de-Latn-AT` are German.
-    fn look_up(tag: &str) -> Option<Self> {
+    /// The language of a tag, or of the tag without its last subtags (RFC 4647, 3.4): `de-AT` and
+    /// `de-Latn-AT` are German.
+    fn lookup(tag: &str) -> Option<Self> {
         let mut tag = tag;
         loop {
             if let Some(locale) = Self::from_tag(tag) {
@@ -37,7 +37,8 @@ impl Locale {
     }
 }
 
-/// The `q` among a range's parameters, in thousandths; 1 where it is absent, 0 where it is none (RFC 9110, 12.4.2).
+/// The `q` among a range's parameters, in thousandths: 1 if it is absent, 0 if it is invalid (RFC 9110,
+/// 12.4.2).
 pub fn quality(parameters: &str) -> u16 {
     let pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
     let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
@@ -57,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_highest_quality_wins_and_of_equals_the_first() {
+    fn the_highest_quality_wins_and_the_first_of_equals() {
         for (header, best) in [
             ("de", Some(Locale::De)),
             ("de-AT,de;q=0.9,en;q=0.8", Some(Locale::De)),
@@ -74,15 +75,15 @@ mod tests {
             ("den, d, -, de_AT", None),
             (",;,q=1;;", None),
         ] {
-            assert_eq!(Locale::of_accept_language(header), best, "{header}");
+            assert_eq!(Locale::from_accept_language(header), best, "{header}");
         }
     }
 
     #[test]
-    fn the_first_tag_that_there_is_a_language_for_is_taken() {
-        assert_eq!(Locale::of_tags("nl de-AT en"), Some(Locale::De));
-        assert_eq!(Locale::of_tags("  ja  "), Some(Locale::Ja));
-        assert_eq!(Locale::of_tags("nl pt-BR"), None);
-        assert_eq!(Locale::of_tags(""), None);
+    fn the_first_tag_with_a_language_wins() {
+        assert_eq!(Locale::from_tags("nl de-AT en"), Some(Locale::De));
+        assert_eq!(Locale::from_tags("  ja  "), Some(Locale::Ja));
+        assert_eq!(Locale::from_tags("nl pt-BR"), None);
+        assert_eq!(Locale::from_tags(""), None);
     }
 }

@@ -7,7 +7,7 @@ use super::super::problem::{DETAIL, Problem, ProblemCode};
 use super::password;
 use crate::domain::{FieldError, Violation};
 use crate::page::Page;
-use crate::page::messages::Words;
+use crate::page::messages::Messages;
 use crate::texts::Locale;
 
 /// A refusal as Auth0 would word it.
@@ -102,7 +102,8 @@ fn fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) -> Refused
 /// What is wrong with a field, after what the built-in page calls it.
 fn sentence(error: &FieldError, page: Option<&Page>, locale: Locale) -> String {
     let field = error.field();
-    let label = page.and_then(|page| page.label(&field, Words::of(locale))).unwrap_or(&field);
+    let label =
+        page.and_then(|page| page.label(&field, Messages::for_locale(locale))).unwrap_or(&field);
     format!("{label}: {}", locale.field_error(error))
 }
 

@@ -1,0 +1,66 @@
+//! The values that a page shows.
+
+use std::borrow::Cow;
+
+use url::Url;
+
+use super::form_values::FormValues;
+use super::paths::FORM;
+
+/// An error, shown above everything else.
+#[derive(Debug, Default)]
+pub struct Alert<'a> {
+    /// The error in a few words.
+    pub title: Cow<'a, str>,
+    /// What the user should do about it.
+    pub detail: Cow<'a, str>,
+    /// Field errors: the name of the field in code, and the message.
+    pub errors: Vec<(String, String)>,
+    /// Seconds after which a retry makes sense.
+    pub retry_after: Option<u64>,
+    /// True if the user may have an account and should log in.
+    pub has_account: bool,
+    /// Reference for support, which identifies the request in the log.
+    pub reference: Option<String>,
+    /// Link back, on a page without the form.
+    pub back: Option<BackLink>,
+}
+
+/// Target of the link back on a page without the form.
+#[derive(Debug)]
+pub enum BackLink {
+    /// The built-in form.
+    Form,
+    /// A page of another site: often only its origin, which is all that browsers report.
+    Site(Url),
+}
+
+impl BackLink {
+    /// The address, for a page in this language.
+    pub(super) fn address(&self, lang: &str) -> Cow<'_, str> {
+        match self {
+            Self::Form => format!("{FORM}?ui_locales={lang}").into(),
+            Self::Site(page) => page.as_str().into(),
+        }
+    }
+}
+
+/// A line of the password rules: the code of its error, and its text.
+pub type RuleLine = (&'static str, String);
+
+/// The content of the form.
+#[derive(Debug)]
+pub struct FormView<'a> {
+    /// The values typed before.
+    pub values: &'a FormValues,
+    /// The error to show.
+    pub alert: Option<&'a Alert<'a>>,
+    /// The idempotency key of this form.
+    pub key: &'a str,
+    /// The signed time at which this form was issued.
+    pub form_token: &'a str,
+    /// The name of the honeypot field.
+    pub honeypot: Option<&'a str>,
+    /// The texts of the password rules.
+    pub rules: &'a [RuleLine],
+}

@@ -64,7 +64,7 @@ fn attempt(key: DigestPair) -> NewAttempt {
         terms: None,
         started_at,
         leased_until: started_at + Duration::from_secs(30),
-        toll: AdmissionCost::default(),
+        admission_cost: AdmissionCost::default(),
     }
 }
 
@@ -72,7 +72,7 @@ fn created(attempt: &NewAttempt) -> FinishAttempt {
     FinishAttempt {
         basis: Basis::Observed,
         id: attempt.id,
-        verdict: Resolution::Created { user_id: None },
+        resolution: Resolution::Created { user_id: None },
         outcome_code: "created",
         auth0_request_id: Some("1fa9c4f4d3fd7b2a1f5e".to_owned()),
         finished_at: attempt.started_at + Duration::from_millis(300),

@@ -1,14 +1,16 @@
 //! auth0-signup: the sign-up backend for Auth0 tenants.
 //!
 //! One `POST /signup` becomes exactly one create-user call with every root attribute set. The
-//! modules depend on one another in one direction:
+//! modules depend on each other in one direction:
 //!
 //! ```text
 //! cli -> app -> http -> abuse -> signup -> auth0, ledger -> domain
 //! ```
 //!
-//! [`config`] and [`telemetry`] are leaves whose values [`app`] hands to the others, [`lifecycle`]
-//! and [`clock`] are what they all share, [`page`] is what browsers are shown. `docs/architecture.md` walks one request through them.
+//! [`config`] and [`telemetry`] are leaves, and [`app`] passes their values to the other modules. All
+//! of them share [`lifecycle`] and [`clock`]; [`abuse`] and [`ledger`] share the vocabulary of
+//! [`limits`]; [`page`] renders the form for browsers. `docs/architecture.md` follows one request
+//! through them.
 
 pub mod abuse;
 pub mod app;
@@ -23,6 +25,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod lifecycle;
+pub mod limits;
 pub mod page;
 pub mod readiness;
 pub mod signup;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 
-/// Why not the system's: `docs/decisions/0009-allocator.md`.
+/// Replaces the system's allocator; `docs/decisions/0009-allocator.md` has the reasons.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -5,21 +5,32 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each module and the modules it may use.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 17] = [
     ("domain", &[]),
     ("texts", &["domain"]),
     ("page", &["domain", "texts", "config"]),
     ("clock", &[]),
     ("lifecycle", &[]),
+    ("limits", &[]),
     ("config", &["domain", "texts"]),
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
-    ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
+    ("ledger", &["domain", "limits", "config", "telemetry", "lifecycle", "clock"]),
     ("readiness", &["abuse", "auth0", "ledger", "lifecycle", "clock"]),
-    ("signup", &["domain", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
+    ("signup", &["domain", "limits", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
     (
         "abuse",
-        &["domain", "config", "signup", "ledger", "auth0", "telemetry", "lifecycle", "clock"],
+        &[
+            "domain",
+            "limits",
+            "config",
+            "signup",
+            "ledger",
+            "auth0",
+            "telemetry",
+            "lifecycle",
+            "clock",
+        ],
     ),
     (
         "http",

@@ -18,8 +18,9 @@ use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
 use crate::config::{ChallengeSettings, LimitSettings, OnUnavailable, Required};
 use crate::domain::submission::Submission;
-use crate::ledger::{Digests, ProofUse, Rate};
+use crate::ledger::{Digests, ProofUse};
 use crate::lifecycle::Lifecycle;
+use crate::limits::Rate;
 use crate::signup::{Done, Outcome, Rejection};
 use crate::telemetry::{Metrics, chain};
 

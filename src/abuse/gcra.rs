@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::ledger::Rate;
+use crate::limits::Rate;
 
 /// A rate, in the numbers that are counted with.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::gcra::{BucketState, Gcra};
-use crate::ledger::Rate;
+use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
 
 /// Shards: a lock each, held for a look-up.

@@ -18,7 +18,8 @@ use super::network::Network;
 use super::rate_limit_report::{Keys, Quota, RateLimitReport};
 use crate::config::{EmailKeySettings, LimitSettings, Refill};
 use crate::domain::EmailAddress;
-use crate::ledger::{Digest, Digests, Limit, PermitCharge, Rate, SubKey};
+use crate::ledger::{Digest, Digests, PermitCharge, SubKey};
+use crate::limits::{Limit, Rate};
 use crate::signup::Rejection;
 use crate::telemetry::Metrics;
 

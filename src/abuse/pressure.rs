@@ -12,7 +12,7 @@ use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
 use super::work::Difficulty;
 use crate::config::AdaptiveSettings;
-use crate::ledger::Rate;
+use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
 
 /// What is counted is counted over this time and the one before it.

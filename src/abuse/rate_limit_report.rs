@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::ledger::Limit;
+use crate::limits::Limit;
 
 /// In the extensions of a post: what it has spent so far. Clones share it: the attempt's task
 /// writes, the answer reads.

@@ -150,11 +150,11 @@ impl SignupPipeline {
                 // Twice the price is half the limit.
                 let mut charges = limits.attempt(client.ip(), &email, false, &tally)?;
                 charges.extend(limits.attempt(client.ip(), &email, false, &tally)?);
-                return Ok(AdmissionCost { charges, use_proof: None });
+                return Ok(AdmissionCost { charges, proof: None });
             };
             let use_proof = challenges.admit(evidence, client.ip()).await?;
             let charges = limits.attempt(client.ip(), &email, use_proof.is_some(), &tally)?;
-            Ok(AdmissionCost { charges, use_proof })
+            Ok(AdmissionCost { charges, proof: use_proof })
         })
     }
 

@@ -1,4 +1,4 @@
-//! The vocabulary of a row: what begins, what ends, what is kept.
+//! An attempt: as it starts, as it is resolved, as it is stored.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,10 +7,11 @@ use uuid::{Builder, Uuid};
 
 use super::admission_cost::AdmissionCost;
 use super::digest::{Digest, DigestPair};
+use super::millis::millis;
 use crate::domain::TermsVersion;
 
-/// One attempt to sign somebody up. A UUID v7: unique, and in order of time, so that new rows land
-/// side by side and old ones are removed in one stretch.
+/// The id of one attempt to sign a user up. A UUID v7: unique and ordered by time, so that new rows
+/// are stored side by side and old ones are removed in one range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptId(Uuid);
 
@@ -20,7 +21,7 @@ impl AttemptId {
         Self(Self::build(now, rand::random()))
     }
 
-    /// The least id of this time.
+    /// The smallest id of this time.
     pub(crate) fn floor(at: Duration) -> Uuid {
         Self::build(at, [0; 10])
     }
@@ -30,13 +31,13 @@ impl AttemptId {
         Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    /// When it was made, since the Unix epoch, to the millisecond.
-    pub(crate) fn made_at(&self) -> Option<Duration> {
+    /// The time since the Unix epoch at which the id was created, to the millisecond.
+    pub(crate) fn created_at(&self) -> Option<Duration> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
         Some(Duration::new(seconds, nanos))
     }
 
-    /// As the database has it.
+    /// The form that the database stores.
     pub const fn as_uuid(&self) -> &Uuid {
         &self.0
     }
@@ -54,8 +55,8 @@ impl fmt::Display for AttemptId {
     }
 }
 
-/// The `user_id` that the create call asks Auth0 for: 24 lower-case hex digits, as Auth0's own
-/// are. Random and apart from the attempt's id, so that neither tells the other.
+/// The `user_id` that the create call requests from Auth0: 24 lower-case hex digits, like Auth0's
+/// own. Random and independent of the attempt's id, so that neither reveals the other.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PinnedUserId(String);
 
@@ -64,72 +65,72 @@ impl PinnedUserId {
 
     /// A new id.
     pub fn random() -> Self {
-        // Twice the digits are drawn and half are used: the id needs 96 bits of 128.
+        // The id needs 96 of the 128 random bits; the remaining digits are cut off.
         let mut text = format!("{:032x}", rand::random::<u128>());
         text.truncate(Self::DIGITS);
         Self(text)
     }
 
-    /// An id that was kept; `None` when it is none.
+    /// A stored id; `None` if the text is not one.
     pub fn parse(text: String) -> Option<Self> {
         let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         (text.len() == Self::DIGITS && digits).then_some(Self(text))
     }
 
-    /// Without the `auth0|` that Auth0 puts before it.
+    /// The id without Auth0's prefix `auth0|`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// An attempt that is about to call the tenant.
+/// An attempt to be recorded before it calls Auth0.
 #[derive(Debug, Clone)]
 pub struct NewAttempt {
-    /// Its id, made at `started_at`.
+    /// Its id, created at `started_at`.
     pub id: AttemptId,
-    /// The e-mail address, digested.
+    /// The e-mail address's digest.
     pub email: Digest,
-    /// The caller's idempotency key, if there is one.
+    /// The client's idempotency key, if there is one.
     pub key: Option<NewKey>,
     /// The user id that the create call pins.
     pub user_id: PinnedUserId,
-    /// The request that carried it.
+    /// The id of the request.
     pub request_id: String,
-    /// The terms that came accepted with it, and are in its create call.
+    /// The accepted terms, which are also in the create call.
     pub terms: Option<TermsVersion>,
-    /// Now.
+    /// The current time.
     pub started_at: Duration,
-    /// Until when this process surely has ended its work on it: the attempt's whole deadline and
-    /// some. Later, an attempt that is still open is an orphan, which
-    /// [`claim_due`](super::Ledger::claim_due) hands out.
+    /// The time by which this process has certainly stopped working on it: the attempt's whole
+    /// deadline and some more. After it, [`claim_due`](super::Ledger::claim_due) treats an attempt
+    /// that is still open as an orphan.
     pub leased_until: Duration,
-    /// What it has to give before it begins.
-    pub toll: AdmissionCost,
+    /// The permits and the proof that it costs.
+    pub admission_cost: AdmissionCost,
 }
 
-/// A caller's idempotency key, bound to what came with it.
+/// A client's idempotency key, bound to the form that it came with.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// The key, digested.
+    /// The key's digest.
     pub key: DigestPair,
-    /// E-mail address and password, digested together.
+    /// One digest of e-mail address and password.
     pub binding: Digest,
-    /// From when on the key means nothing.
+    /// The time from which the key has no meaning.
     pub expires_at: Duration,
 }
 
-/// How far an attempt has come.
+/// The state of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AttemptState {
-    /// BeginResult, and not ended as far as is written down. The user may exist.
+    /// Started, and no outcome is recorded. The user may exist.
     Open,
-    /// This attempt made the user. The key replays it.
+    /// This attempt created the user. The key replays it.
     Created,
     /// The user existed before. The key replays it.
     Exists,
-    /// The create call may have been acted on. The key replays it until it is settled.
+    /// Auth0 may have executed the create call. The key replays this until it is resolved.
     Unknown,
-    /// Surely nothing was created, whatever the reason. The key is free.
+    /// Nothing was created, whatever the reason. The key is free.
     NotCreated,
 }
 
@@ -149,7 +150,7 @@ impl AttemptState {
         }
     }
 
-    /// The number that the database keeps; the migrations list them.
+    /// The number that the database stores; the migrations list them.
     pub(crate) const fn number(self) -> i16 {
         match self {
             Self::Open => 0,
@@ -164,8 +165,8 @@ impl AttemptState {
         Self::ALL.into_iter().find(|state| i64::from(state.number()) == number)
     }
 
-    /// Whether the truth is known, so that no settler has to look.
-    pub const fn is_settled(self) -> bool {
+    /// Returns whether the outcome is final, so that the reconciler does not check it.
+    pub const fn is_resolved(self) -> bool {
         match self {
             Self::Open | Self::Unknown => false,
             Self::Created | Self::Exists | Self::NotCreated => true,
@@ -173,29 +174,29 @@ impl AttemptState {
     }
 }
 
-/// What came of an attempt.
+/// The result of an attempt, as the ledger records it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// This attempt made the user.
+    /// This attempt created the user.
     Created {
-        /// The id that Auth0 answered, where it is not the pinned one: without `auth0|`, or with
-        /// any other provider.
+        /// The id in Auth0's response, if it is not the pinned one: without `auth0|`, or with
+        /// another provider's prefix.
         user_id: Option<String>,
     },
     /// The user existed before.
     Exists,
-    /// The create call may have been acted on. It is due for a look once its connection has ended.
+    /// Auth0 may have executed the create call. Due for a check once its connection has ended.
     Unknown {
-        /// When the connection that carried the call ended: the time from which a 404 counts. For
-        /// a call that is about to be made, when it has surely ended.
+        /// The end of the call's connection, from which a 404 counts. For a call that is not sent
+        /// yet, the time by which it has certainly ended.
         connection_ended_at: Duration,
     },
-    /// Surely nothing was created; frees the key.
+    /// Nothing was created; frees the key.
     NotCreated,
 }
 
 impl Resolution {
-    /// The state that the attempt is in from now on.
+    /// The state that the attempt enters.
     pub const fn state(&self) -> AttemptState {
         match self {
             Self::Created { .. } => AttemptState::Created,
@@ -220,100 +221,98 @@ impl Resolution {
     }
 }
 
-/// What a verdict rests on.
+/// The evidence for a resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
-    /// An answer, or a user that was found: true whatever happens meanwhile.
+    /// A response, or a user that was found: true whatever happens meanwhile.
     Observed,
-    /// That nobody was found. Void, and not written, once another call of the attempt has been
-    /// written down.
+    /// A lookup that found no user. Void, and not written, once another call of the attempt has been
+    /// recorded.
     NotFound {
-        /// When the attempt's calls had ended, as the row said before the look.
+        /// The end of the attempt's calls, as read from the row before the lookup.
         connection_ended_at: Option<Duration>,
     },
 }
 
-/// The end of an attempt.
+/// The resolution of an attempt, with its details.
 #[derive(Debug, Clone)]
 pub struct FinishAttempt {
-    /// Which attempt.
+    /// The attempt.
     pub id: AttemptId,
-    /// What came of it.
-    pub verdict: Resolution,
-    /// The outcome's code, as the caller hears it.
+    /// Its result.
+    pub resolution: Resolution,
+    /// The outcome's code, as in the response.
     pub outcome_code: &'static str,
-    /// Auth0's id of the request that decided it.
+    /// Auth0's id of the request that decided the outcome.
     pub auth0_request_id: Option<String>,
-    /// Now.
+    /// The current time.
     pub finished_at: Duration,
-    /// What it rests on.
+    /// The evidence for the resolution.
     pub basis: Basis,
 }
 
 impl FinishAttempt {
-    /// What the row has to hold as `connection_ended_at`, in milliseconds; -1: nothing.
+    /// The value of `connection_ended_at` that the row must have, in milliseconds; -1 for NULL.
     pub(crate) fn expected_connection_ended_at(&self) -> Option<i64> {
         match self.basis {
             Basis::Observed => None,
-            Basis::NotFound { connection_ended_at } => {
-                Some(connection_ended_at.map_or(-1, super::attempt_row::millis))
-            }
+            Basis::NotFound { connection_ended_at } => Some(connection_ended_at.map_or(-1, millis)),
         }
     }
 
-    /// When the settler is to look at what is not known: as soon as no call is under way.
+    /// The time of the reconciler's first check of an unknown outcome: once no call is in flight.
     pub(crate) fn next_check_at(&self) -> Option<Duration> {
-        let ended = self.verdict.connection_ended_at()?;
+        let ended = self.resolution.connection_ended_at()?;
         Some(ended.max(self.finished_at))
     }
 }
 
-/// An attempt as it is written down.
+/// A recorded attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,
-    /// The e-mail address, digested.
+    /// The e-mail address's digest.
     pub email: Digest,
-    /// The idempotency key, while it is neither freed nor swept away.
+    /// The idempotency key, until it is freed or swept.
     pub key: Option<StoredKey>,
     /// The user id that the create call pins.
     pub user_id: PinnedUserId,
-    /// The id that Auth0 answered, where it is not the pinned one.
+    /// The id in Auth0's response, if it is not the pinned one.
     pub auth0_user_id: Option<String>,
-    /// The request that carried it.
+    /// The id of the request.
     pub request_id: String,
-    /// Auth0's id of the request that decided it.
+    /// Auth0's id of the request that decided the outcome.
     pub auth0_request_id: Option<String>,
-    /// How far it has come.
+    /// Its state.
     pub state: AttemptState,
-    /// The outcome's code; none while open.
+    /// The outcome's code; `None` while open.
     pub outcome_code: Option<String>,
-    /// When it began.
+    /// The time at which it started.
     pub started_at: Duration,
-    /// When its outcome was last written; none while open.
+    /// The time at which its outcome was last recorded; `None` while open.
     pub finished_at: Option<Duration>,
-    /// When the connection that carried an ambiguous call ended.
+    /// The end of the connection that carried an ambiguous call.
     pub connection_ended_at: Option<Duration>,
-    /// While unsettled: until when somebody works on it, or when the next look is due. None: never
-    /// again by itself.
+    /// While the outcome is pending: the end of the lease, or the time of the next check. `None`:
+    /// no automatic check.
     pub next_check_at: Option<Duration>,
-    /// Who leased it last.
+    /// The replica that leased it last.
     pub lease_owner: Option<Uuid>,
-    /// How often a settler has looked.
+    /// The number of checks by the reconciler.
     pub check_count: u32,
-    /// The terms that came accepted with it, and are in its create call.
+    /// The accepted terms, which are also in the create call.
     pub terms: Option<TermsVersion>,
 }
 
-/// An idempotency key that is written down.
+/// A recorded idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredKey {
-    /// The key, digested.
+    /// The key's digest.
     pub key: Digest,
-    /// E-mail address and password, digested together.
+    /// One digest of e-mail address and password.
     pub binding: Digest,
-    /// From when on the key means nothing.
+    /// The time from which the key has no meaning.
     pub expires_at: Duration,
 }
 
@@ -322,7 +321,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_in_order_of_time() {
+    fn ids_are_ordered_by_time() {
         let at = |millis| AttemptId::new(Duration::from_millis(millis));
         assert!(at(1_790_000_000_000) < at(1_790_000_000_001));
         let now = Duration::from_millis(1_790_000_000_001);
@@ -331,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_id_looks_like_auth0s_own() {
+    fn a_pinned_id_has_the_form_of_auth0s_own() {
         let id = PinnedUserId::random();
         assert_eq!(PinnedUserId::parse(id.as_str().to_owned()), Some(id));
         for wrong in
@@ -342,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn every_state_has_a_number_of_its_own() {
+    fn every_state_has_its_own_number() {
         for state in AttemptState::ALL {
             assert_eq!(AttemptState::from_number(state.number().into()), Some(state));
         }

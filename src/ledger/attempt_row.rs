@@ -1,15 +1,16 @@
-//! A row as a database has it, and the way from there to an [`Attempt`]: the same for both.
+//! A row as either database returns it, and its conversion to an [`Attempt`].
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::attempt::StoredKey;
-use super::{Attempt, AttemptState, Digest, PinnedUserId};
+use super::attempt::{Attempt, AttemptState, PinnedUserId, StoredKey};
+use super::digest::Digest;
+use super::millis::from_millis;
 use crate::domain::TermsVersion;
 
 /// The columns of `attempts`, in the order of every statement that returns rows. The statements
-/// spell them out; the suite fails when the two differ.
+/// list them again; the test suite fails when the two differ.
 #[derive(Debug)]
 pub(super) struct AttemptRow {
     pub(super) id: Uuid,
@@ -32,16 +33,16 @@ pub(super) struct AttemptRow {
     pub(super) terms_version: Option<String>,
 }
 
-/// A column holds what this program does not write.
+/// A column holds a value that this program never writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("column {0} of an attempt holds what was never written there")]
+#[error("invalid value in column `{0}` of `attempts`")]
 pub(super) struct InvalidColumn(&'static str);
 
 impl AttemptRow {
-    /// The attempt.
+    /// Converts the row.
     ///
     /// # Errors
-    /// The first column that holds what is never written.
+    /// The first column with an invalid value.
     pub(super) fn parse(self) -> Result<Attempt, InvalidColumn> {
         let key = match (self.key_digest, self.binding_digest, self.key_expires_at) {
             (Some(key), Some(binding), Some(expires_at)) => Some(StoredKey {
@@ -85,10 +86,5 @@ fn digest(bytes: &[u8], column: &'static str) -> Result<Digest, InvalidColumn> {
 }
 
 fn duration(millis: i64, column: &'static str) -> Result<Duration, InvalidColumn> {
-    u64::try_from(millis).map(Duration::from_millis).map_err(|_| InvalidColumn(column))
-}
-
-/// A time as both databases keep it. Saturates in the year 292 million.
-pub(super) fn millis(at: Duration) -> i64 {
-    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+    from_millis(millis).ok_or(InvalidColumn(column))
 }

@@ -1,7 +1,7 @@
-//! Keyed digests: what the ledger holds instead of an e-mail address, a key or a password.
+//! Keyed digests, which the ledger holds instead of e-mail addresses, keys and passwords.
 //!
-//! One secret; every use has a sub-key of its own, derived by HKDF-SHA-256 from a label, so that no
-//! digest of one kind can pass for another. Digests are HMAC-SHA-256.
+//! There is one secret. Each use has its own sub-key, derived by HKDF-SHA-256 from a label, so that
+//! a digest of one kind never equals one of another. Digests are HMAC-SHA-256.
 
 use std::fmt;
 
@@ -14,38 +14,38 @@ use secrecy::{ExposeSecret as _, SecretString};
 pub struct Digest([u8; 32]);
 
 impl Digest {
-    /// A digest that was kept.
+    /// A stored digest.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
-    /// As the database has it.
+    /// The form that the database stores.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
 impl fmt::Debug for Digest {
-    /// The first four bytes: enough to tell two apart in a test, and too few to look one up.
+    /// Prints the first four bytes: enough to distinguish two in a test, too few to look one up.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [one, two, three, four, ..] = self.0;
         write!(f, "Digest({one:02x}{two:02x}{three:02x}{four:02x}…)")
     }
 }
 
-/// The digest of one value under the current secret and, while one is being replaced, the other.
+/// The digest of one value under the current secret and, during a rotation, under the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DigestPair {
-    /// Under the current secret: what is written.
+    /// Under the current secret: the one that is written.
     pub current: Digest,
-    /// Under the previous secret: what may still be there.
+    /// Under the previous secret: older rows may have it.
     pub previous: Option<Digest>,
 }
 
 impl DigestPair {
-    /// Whether a kept digest is one of these, in constant time.
-    pub fn contains(&self, kept: &Digest) -> bool {
-        self.iter().any(|digest| verify_slices_are_equal(&digest.0, &kept.0).is_ok())
+    /// Returns whether a stored digest is one of these, in constant time.
+    pub fn contains(&self, stored: &Digest) -> bool {
+        self.iter().any(|digest| verify_slices_are_equal(&digest.0, &stored.0).is_ok())
     }
 
     /// The current one, then the previous.
@@ -54,7 +54,7 @@ impl DigestPair {
     }
 }
 
-/// Makes every keyed digest.
+/// Computes every keyed digest.
 #[derive(Debug)]
 pub struct Digests {
     current: Secret,
@@ -62,48 +62,48 @@ pub struct Digests {
 }
 
 impl Digests {
-    /// From the secret, and the one that it replaces or is to be replaced by.
+    /// From the secret and, during a rotation, the other one: the one before it or the one after.
     pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
         Self { current: Secret::new(current), previous: previous.map(Secret::new) }
     }
 
     /// An e-mail address, as validated: trimmed and in lower case.
     pub fn email(&self, email: &str) -> DigestPair {
-        self.candidates(|secret| secret.email.digest([email.as_bytes()]))
+        self.pair(|secret| secret.email.digest([email.as_bytes()]))
     }
 
-    /// A caller's idempotency key.
+    /// A client's idempotency key.
     pub fn idempotency_key(&self, key: &str) -> DigestPair {
-        self.candidates(|secret| secret.key.digest([key.as_bytes()]))
+        self.pair(|secret| secret.key.digest([key.as_bytes()]))
     }
 
-    /// What a key is bound to. The length of the first part goes before it, so that no two pairs
-    /// are the same bytes.
+    /// The e-mail address and password that a key is bound to. The length of the first part goes
+    /// before it, so that two different pairs are never the same bytes.
     pub fn binding(&self, email: &str, password: &SecretString) -> DigestPair {
         let email = email.as_bytes();
-        // usize has at most 64 bits on every target there is.
+        // usize has at most 64 bits on every target.
         let length = u64::try_from(email.len()).unwrap_or(u64::MAX).to_be_bytes();
         let password = password.expose_secret().as_bytes();
-        self.candidates(|secret| secret.binding.digest([&length, email, password]))
+        self.pair(|secret| secret.binding.digest([&length, email, password]))
     }
 
-    /// What the database keeps to recognise the secret by.
+    /// The value by which the database recognises the secret.
     pub fn check_value(&self) -> DigestPair {
-        self.candidates(|secret| secret.check.digest([b"auth0-signup".as_slice()]))
+        self.pair(|secret| secret.check.digest([b"auth0-signup".as_slice()]))
     }
 
-    /// A key for another use, under the current and the previous secret.
+    /// The key for another use, under the current and the previous secret.
     pub fn sub_keys(&self, label: &str) -> (SubKey, Option<SubKey>) {
         let previous = self.previous.as_ref().map(|secret| secret.sub_key(label));
         (self.current.sub_key(label), previous)
     }
 
-    fn candidates(&self, digest: impl Fn(&Secret) -> Digest) -> DigestPair {
+    fn pair(&self, digest: impl Fn(&Secret) -> Digest) -> DigestPair {
         DigestPair { current: digest(&self.current), previous: self.previous.as_ref().map(digest) }
     }
 }
 
-/// One secret's sub-keys, derived once.
+/// The sub-keys of one secret, derived once.
 #[derive(Debug)]
 struct Secret {
     root: hkdf::Prk,
@@ -136,24 +136,27 @@ impl Secret {
 pub struct SubKey(hmac::Key);
 
 impl SubKey {
-    #[expect(clippy::expect_used, reason = "HKDF-SHA-256 gives up to 8160 bytes; this asks for 32")]
+    #[expect(
+        clippy::expect_used,
+        reason = "HKDF-SHA-256 yields up to 8160 bytes; this requests 32"
+    )]
     fn derive(root: &hkdf::Prk, label: &str) -> Self {
         let info = [label.as_bytes()];
-        let okm = root.expand(&info, hmac::HMAC_SHA256).expect("32 bytes are not too many");
+        let okm = root.expand(&info, hmac::HMAC_SHA256).expect("32 bytes are within the bound");
         Self(okm.into())
     }
 
-    /// The digest of these parts, one after the other. Parts of varying length need their length
-    /// before them.
+    /// The digest of these parts, concatenated. A part of varying length needs its length before
+    /// it.
     pub fn digest<'p>(&self, parts: impl IntoIterator<Item = &'p [u8]>) -> Digest {
         let mut context = hmac::Context::with_key(&self.0);
         for part in parts {
             context.update(part);
         }
         let mut digest = [0; 32];
-        // The tag of HMAC-SHA-256 has exactly as many bytes.
-        for (byte, made) in digest.iter_mut().zip(context.sign().as_ref()) {
-            *byte = *made;
+        // The tag of HMAC-SHA-256 has exactly 32 bytes.
+        for (byte, signed) in digest.iter_mut().zip(context.sign().as_ref()) {
+            *byte = *signed;
         }
         Digest(digest)
     }
@@ -178,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_and_secrets_do_not_mix() {
+    fn digests_differ_by_kind_and_by_secret() {
         let digests = Digests::new(&secret("k"), None);
         assert_ne!(digests.email("same"), digests.idempotency_key("same"));
         assert_ne!(digests.email("same"), Digests::new(&secret("l"), None).email("same"));
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn hmac_and_hkdf_are_the_standard_ones() {
-        // Made with Python's hmac and hashlib: RFC 5869, then RFC 2104.
+        // Computed with Python's hmac and hashlib: RFC 5869, then RFC 2104.
         let digests = Digests::new(&secret("k"), None);
         let hex = digests.email("ada@example.com").current.0.map(|byte| format!("{byte:02x}"));
         assert_eq!(
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_tells_no_secret() {
+    fn debug_reveals_no_secret() {
         let text = format!("{:?}", Digests::new(&"canary".repeat(6).into(), None));
         assert!(!text.contains("canary"), "{text}");
     }

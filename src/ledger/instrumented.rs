@@ -1,4 +1,4 @@
-//! A ledger whose calls are counted and timed, whatever database it is.
+//! Counts and times the calls of either ledger.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::{
 use crate::clock::Clock;
 use crate::telemetry::{LedgerMetrics, OperationMetrics};
 
-/// How often the unsettled attempts are counted.
-const COUNTED_EVERY: Duration = Duration::from_secs(5);
+/// The interval at which the pending attempts are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Counts the calls of another ledger.
+/// Counts and times the calls of another ledger. The metrics are looked up once.
 #[derive(Debug)]
 pub struct InstrumentedLedger {
     ledger: Arc<dyn Ledger>,
@@ -27,17 +27,17 @@ pub struct InstrumentedLedger {
     finish: OperationMetrics,
     find_key: OperationMetrics,
     get: OperationMetrics,
-    claim: OperationMetrics,
+    claim_due: OperationMetrics,
     release: OperationMetrics,
     sweep: OperationMetrics,
     find: OperationMetrics,
-    forget: OperationMetrics,
-    unsettled: OperationMetrics,
-    check: OperationMetrics,
+    delete_by_email: OperationMetrics,
+    count_pending: OperationMetrics,
+    ping: OperationMetrics,
 }
 
 impl InstrumentedLedger {
-    /// Counts the calls of this one.
+    /// Wraps this ledger.
     pub fn new(ledger: Arc<dyn Ledger>, metrics: &LedgerMetrics) -> Self {
         Self {
             ledger,
@@ -47,46 +47,46 @@ impl InstrumentedLedger {
             finish: metrics.operation("finish"),
             find_key: metrics.operation("find_key"),
             get: metrics.operation("get"),
-            claim: metrics.operation("claim"),
+            claim_due: metrics.operation("claim_due"),
             release: metrics.operation("release"),
             sweep: metrics.operation("sweep"),
             find: metrics.operation("find"),
-            forget: metrics.operation("forget"),
-            unsettled: metrics.operation("unsettled"),
-            check: metrics.operation("check"),
+            delete_by_email: metrics.operation("delete_by_email"),
+            count_pending: metrics.operation("count_pending"),
+            ping: metrics.operation("ping"),
         }
     }
 }
 
-/// Counts the unsettled attempts now and then, for the metrics of this ledger. Runs until it is
+/// Counts the pending attempts at intervals, for the metrics of this ledger. Runs until it is
 /// dropped.
 pub async fn count_pending_regularly(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) {
     loop {
-        // That the ledger cannot be read is told by whoever needs it.
+        // Ignored: callers that need the ledger report the error themselves.
         drop(ledger.count_pending(clock.now()).await);
-        sleep(COUNTED_EVERY).await;
+        sleep(COUNT_INTERVAL).await;
     }
 }
 
-/// The verdict as the metrics have it; `None` while there is none.
-const fn label(state: AttemptState) -> Option<&'static str> {
+/// The resolution in the metrics' labels; `None` while there is none.
+const fn result_label(state: AttemptState) -> Option<&'static str> {
     match state {
-        AttemptState::Created => Some("created"),
-        AttemptState::Exists => Some("exists"),
-        AttemptState::NotCreated => Some("not_created"),
+        AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => {
+            Some(state.name())
+        }
         AttemptState::Open | AttemptState::Unknown => None,
     }
 }
 
-/// Counts what a call comes to.
+/// Counts and times one call.
 async fn metered<T>(
     metrics: &OperationMetrics,
     call: impl Future<Output = Result<T, LedgerError>> + Send,
 ) -> Result<T, LedgerError> {
-    let began = Instant::now();
-    let answer = call.await;
-    metrics.call(answer.is_ok(), began.elapsed());
-    answer
+    let started = Instant::now();
+    let result = call.await;
+    metrics.call(result.is_ok(), started.elapsed());
+    result
 }
 
 #[async_trait]
@@ -95,15 +95,15 @@ impl Ledger for InstrumentedLedger {
         metered(&self.begin, self.ledger.begin(attempt)).await
     }
 
-    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError> {
-        metered(&self.use_proof, self.ledger.use_proof(id, redemption)).await
+    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
+        metered(&self.use_proof, self.ledger.use_proof(id, proof)).await
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
-        let verdict = finish.verdict.state();
+        let state = finish.resolution.state();
         let written = metered(&self.finish, self.ledger.finish(finish)).await?;
-        if written && let Some(verdict) = label(verdict) {
-            self.metrics.resolved(verdict);
+        if written && let Some(result) = result_label(state) {
+            self.metrics.resolved(result);
         }
         Ok(written)
     }
@@ -127,7 +127,8 @@ impl Ledger for InstrumentedLedger {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claimed = metered(&self.claim, self.ledger.claim_due(owner, now, lease, limit)).await?;
+        let claimed =
+            metered(&self.claim_due, self.ledger.claim_due(owner, now, lease, limit)).await?;
         self.metrics.claimed(claimed.len());
         Ok(claimed)
     }
@@ -149,10 +150,10 @@ impl Ledger for InstrumentedLedger {
     ) -> Result<Swept, LedgerError> {
         let swept = metered(&self.sweep, self.ledger.sweep(now, keep, batch)).await?;
         let Swept { attempts, keys, proofs, buckets } = swept;
-        let swept =
+        let by_kind =
             [("attempts", attempts), ("keys", keys), ("proofs", proofs), ("buckets", buckets)];
-        self.metrics.swept(swept);
-        Ok(Swept { attempts, keys, proofs, buckets })
+        self.metrics.swept(by_kind);
+        Ok(swept)
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
@@ -160,17 +161,17 @@ impl Ledger for InstrumentedLedger {
     }
 
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        metered(&self.forget, self.ledger.delete_by_email(email)).await
+        metered(&self.delete_by_email, self.ledger.delete_by_email(email)).await
     }
 
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
-        let unsettled = metered(&self.unsettled, self.ledger.count_pending(now)).await?;
-        self.metrics.unsettled(unsettled.attempts, unsettled.oldest);
-        Ok(unsettled)
+        let pending = metered(&self.count_pending, self.ledger.count_pending(now)).await?;
+        self.metrics.unsettled(pending.attempts, pending.oldest);
+        Ok(pending)
     }
 
     async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
-        metered(&self.check, self.ledger.ping(now)).await
+        metered(&self.ping, self.ledger.ping(now)).await
     }
 
     async fn close(&self) {

@@ -1,23 +1,25 @@
-//! The tables' history: numbered SQL files, compiled in, each applied once and in order.
+//! The migrations: numbered SQL files, compiled in, each applied once and in order.
 //!
-//! Applied files never change; a change is a further file. A database that is ahead of this
-//! program (a newer replica migrated it) is taken as it is, so a migration must leave what the
-//! release before it reads and writes.
+//! Applied files never change; every change is a new file. A program also runs on a database that is
+//! ahead of it (migrated by a newer replica), so a migration must keep everything that the release
+//! before it reads and writes.
 
 use std::time::Duration;
 
-/// One migration, and when it was applied.
+use super::millis::from_millis;
+
+/// One migration and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
     /// Its number.
     pub version: i32,
-    /// What it is about.
+    /// Its topic.
     pub name: &'static str,
-    /// When it was applied; none while pending.
+    /// The time at which it was applied; `None` while pending.
     pub applied_at: Option<Duration>,
 }
 
-/// A migration's file.
+/// A migration's SQL file.
 #[derive(Debug)]
 pub(super) struct Script {
     pub(super) version: i32,
@@ -76,11 +78,11 @@ pub(super) const POSTGRES: [Script; 5] = [
     },
 ];
 
-/// Each script with the time from the table of those applied: `(version, milliseconds)`.
+/// Combines the scripts with the rows of `schema_migrations`: `(version, milliseconds)`.
 pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migration> {
     let applied_at = |version| {
         let (_, millis) = applied.iter().find(|(known, _)| *known == version)?;
-        Some(Duration::from_millis(u64::try_from(*millis).unwrap_or_default()))
+        from_millis(*millis)
     };
     let status = |script: &Script| Migration {
         version: script.version,
@@ -90,7 +92,7 @@ pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migratio
     scripts.iter().map(status).collect()
 }
 
-/// The scripts that are not in the table of those applied.
+/// The scripts that have no row in `schema_migrations`.
 pub(super) fn pending<'s>(
     scripts: &'s [Script],
     applied: &[(i32, i64)],
@@ -104,7 +106,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn every_file_is_compiled_in_under_its_number() {
+    fn every_file_is_compiled_in_with_its_number() {
         for (folder, scripts) in [("sqlite", &SQLITE[..]), ("postgres", &POSTGRES[..])] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(folder);
             let files = std::fs::read_dir(path).unwrap();
@@ -118,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_applied_is_pending() {
+    fn a_script_without_a_row_is_pending() {
         assert_eq!(pending(&SQLITE, &[]).count(), SQLITE.len());
         assert_eq!(pending(&SQLITE, &[(1, 5), (9, 6)]).count(), SQLITE.len() - 1);
         assert_eq!(status(&SQLITE, &[(1, 5)])[0].applied_at, Some(Duration::from_millis(5)));

@@ -1,10 +1,9 @@
-//! The ledger: what is known of every sign-up, written before the tenant is called and closed
-//! after it.
+//! The ledger of sign-up attempts: recorded before Auth0 is called, resolved afterwards.
 //!
 //! One trait, two databases: [`sqlite`] (embedded, one process) and [`postgres`] (several
-//! replicas). Holds keyed digests and pseudonyms only: no name, e-mail address or password, and no
-//! idempotency key. Knows nothing of HTTP or Auth0; what a row means for a caller is decided by
-//! the use case. `docs/ledger.md` says what is durable when.
+//! replicas). Holds keyed digests and pseudonyms only: no name, e-mail address, password or
+//! idempotency key. Knows nothing about HTTP or Auth0; the use case interprets the rows.
+//! `docs/ledger.md` says what is durable when.
 
 mod admission_cost;
 mod attempt;
@@ -12,6 +11,7 @@ mod attempt_row;
 mod digest;
 mod instrumented;
 mod migrations;
+mod millis;
 mod open;
 pub mod postgres;
 mod secret_key;
@@ -25,10 +25,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
-pub use admission_cost::{AdmissionCost, Limit, PermitCharge, ProofUse, Rate};
+pub use admission_cost::{AdmissionCost, PermitCharge, ProofUse};
 pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
-    Resolution,
+    Resolution, StoredKey,
 };
 pub use digest::{Digest, DigestPair, Digests, SubKey};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
@@ -36,40 +36,42 @@ pub use migrations::Migration;
 pub use open::{Access, OpenError, migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
 
-/// Where attempts are written down. All times are since the Unix epoch, kept to the millisecond.
+use crate::limits::Limit;
+
+/// The record of all attempts. All times are since the Unix epoch, kept to the millisecond.
 #[async_trait]
 pub trait Ledger: fmt::Debug + Send + Sync {
-    /// Writes the attempt down; durable when it returns.
+    /// Records a new attempt; durable when it returns.
     ///
-    /// Of any number of calls with one key, at any time and on any replica, exactly one is
-    /// [`BeginResult::Started`] while the key lives; so it is with a proof.
+    /// Of any number of calls with one key, at any time and on any replica, exactly one returns
+    /// [`BeginResult::Started`] while the key lives. The same holds for a proof.
     ///
-    /// Charges are never given back: they are spent also when the attempt is refused because of
-    /// another charge, or its key turns out to be taken this very moment.
+    /// Permits are never given back: they are also spent when another permit of the attempt is
+    /// missing, or when another call takes the key at the same moment.
     ///
     /// # Errors
-    /// When it could not be written. It may have been all the same (the connection broke after
-    /// the commit): such a row is found by [`Ledger::claim_due`].
+    /// When the write failed or its result is unknown: a connection may break after the commit.
+    /// Such a row is found by [`Ledger::claim_due`].
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError>;
 
-    /// Takes a proof on behalf of an attempt that was begun without one, and says whether it was
-    /// still there to be taken.
+    /// Uses a proof for an attempt that started without one. Returns `false` if the proof was used
+    /// before.
     ///
     /// # Errors
-    /// When it could not be written.
-    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError>;
+    /// When the ledger cannot be written.
+    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError>;
 
-    /// Writes down what came of an attempt; durable when it returns.
+    /// Records the resolution of an attempt and returns whether it was written; durable when it
+    /// returns.
     ///
-    /// A settled attempt stays as it is, save that [`Resolution::Created`] overrides
-    /// [`Resolution::NotCreated`]: a look-up that came too early is corrected by the call itself.
-    /// Whether it was written is what is returned.
+    /// A resolved attempt does not change, with one exception: [`Resolution::Created`] overrides
+    /// [`Resolution::NotCreated`], so the call itself corrects a lookup that came too early.
     ///
     /// # Errors
-    /// When it could not be written.
+    /// When the ledger cannot be written.
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError>;
 
-    /// The attempt that holds a key, if the key is alive.
+    /// Returns the attempt that holds a key, if the key is alive.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -79,17 +81,17 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError>;
 
-    /// The attempt with this id. A twin that waits for another replica asks for it repeatedly:
-    /// the answer is there even when the key was freed.
+    /// Returns the attempt with this id, even when its key was freed. A duplicate request that
+    /// waits for another replica polls it.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError>;
 
-    /// Leases up to `limit` unsettled attempts that are due for a look, the longest due first.
+    /// Leases up to `limit` pending attempts that are due for a check, the longest due first.
     ///
-    /// Nobody else gets them before `now + lease`; a lease that its owner (a replica) does not
-    /// give back, because it died, ends by itself.
+    /// Until `now + lease` no other replica gets them. If the owner dies, its leases expire by
+    /// themselves.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -101,8 +103,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError>;
 
-    /// Gives a leased attempt back unsettled, to be looked at again at that time or never. Does
-    /// nothing when the lease has gone to another owner.
+    /// Returns a leased attempt that is still pending, to be checked again at `next_check_at` or
+    /// never. Does nothing if another owner has the lease by now.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -113,9 +115,11 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         next_check_at: Option<Duration>,
     ) -> Result<(), LedgerError>;
 
-    /// Removes at most `batch` attempts begun before `now - keep`, frees at most `batch` expired
-    /// keys, and forgets as many proofs and buckets that mean nothing any more. To be called until [`Swept::is_done`], with a pause in between: a batch is
-    /// short enough not to hold sign-ups up.
+    /// Removes at most `batch` attempts started before `now - keep`, frees at most `batch` expired
+    /// keys, and deletes as many expired proofs and full buckets.
+    ///
+    /// Call it until [`Swept::is_done`], with a pause between the calls: a batch is short enough
+    /// not to delay sign-ups.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -126,26 +130,26 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         batch: usize,
     ) -> Result<Swept, LedgerError>;
 
-    /// The latest attempts that match, newest first. Reads every row if it must: for operators.
+    /// Returns the latest matching attempts, newest first. May read every row: for operators.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError>;
 
-    /// Removes every attempt of an e-mail address and says how many there were.
+    /// Removes every attempt of an e-mail address and returns their number.
     ///
     /// # Errors
     /// When the ledger cannot be written.
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError>;
 
-    /// How many attempts are open or will be looked at again; `now` since the Unix epoch. Counts no
-    /// more than [`PendingAttempts::MOST`], and holds no sign-up up.
+    /// Counts the attempts that are open or will be checked again, up to [`PendingAttempts::MOST`].
+    /// Delays no sign-up.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError>;
 
-    /// Whether the ledger can be written, by writing.
+    /// Checks that the ledger can be written, by writing.
     ///
     /// # Errors
     /// When it cannot.
@@ -155,50 +159,50 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn close(&self);
 }
 
-/// What [`Ledger::begin`] found.
+/// The result of [`Ledger::begin`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BeginResult {
-    /// The attempt is written down and its own.
+    /// The attempt is recorded and belongs to the caller.
     Started,
-    /// A living key names this attempt already; nothing was written.
+    /// A living key already names this attempt; nothing was written.
     Existing(Box<Attempt>),
-    /// A limit that replicas share has no permit left; the attempt was not written.
+    /// A shared limit has no permit left; the attempt was not recorded.
     RateLimited {
-        /// Which limit.
+        /// The limit.
         limit: Limit,
-        /// Until there is a permit again.
+        /// The time until a permit comes back.
         retry_after: Duration,
     },
-    /// The proof was used before; the attempt was not written.
+    /// The proof was used before; the attempt was not recorded.
     ProofAlreadyUsed,
 }
 
-/// What [`Ledger::sweep`] did.
+/// The rows that [`Ledger::sweep`] removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
     /// Attempts removed.
     pub attempts: usize,
     /// Expired keys freed.
     pub keys: usize,
-    /// Used proofs forgotten, since they have expired.
+    /// Used proofs deleted, since they have expired.
     pub proofs: usize,
-    /// Buckets of shared limits forgotten, since they are full again.
+    /// Buckets of shared limits deleted, since they are full again.
     pub buckets: usize,
 }
 
 impl Swept {
-    /// Whether nothing was left to do.
+    /// Returns whether nothing was left to remove.
     pub const fn is_done(self, batch: usize) -> bool {
         self.attempts < batch && self.keys < batch && self.proofs < batch && self.buckets < batch
     }
 }
 
-/// What [`Ledger::unsettled`] counted.
+/// The result of [`Ledger::count_pending`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PendingAttempts {
-    /// How many; [`Self::MOST`]: so many or more.
+    /// The number of attempts; [`Self::MOST`] means that many or more.
     pub attempts: usize,
-    /// How long ago the oldest of those counted began; zero when there is none.
+    /// The age of the oldest attempt counted; zero when there is none.
     pub oldest: Duration,
 }
 
@@ -206,14 +210,17 @@ impl PendingAttempts {
     /// The most attempts that are counted.
     pub const MOST: usize = 10_000;
 
-    /// From the number of rows and the least of their ids.
+    /// From the number of rows and the smallest of their ids.
     fn new(rows: i64, oldest: Option<Uuid>, now: Duration) -> Self {
-        let began = oldest.and_then(|id| AttemptId::from(id).made_at()).unwrap_or(now);
-        Self { attempts: usize::try_from(rows).unwrap_or(0), oldest: now.saturating_sub(began) }
+        let started_at = oldest.and_then(|id| AttemptId::from(id).created_at()).unwrap_or(now);
+        Self {
+            attempts: usize::try_from(rows).unwrap_or(0),
+            oldest: now.saturating_sub(started_at),
+        }
     }
 }
 
-/// Which attempts an operator asks for.
+/// The attempts that an operator asks for.
 #[derive(Debug, Clone)]
 pub enum Find {
     /// All.
@@ -226,14 +233,14 @@ pub enum Find {
     Email(DigestPair),
 }
 
-/// Why the ledger did not do what it was asked.
+/// A failed call of the ledger.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LedgerError {
-    /// It cannot be reached, is full, locked, read-only or closed. Passes by itself or is mended
-    /// by the operator; the ledger goes on as soon as it has passed.
+    /// It cannot be reached, or is full, locked, read-only or closed. Passes by itself or after the
+    /// operator's repair; later calls succeed without a restart.
     #[error("the ledger is not available")]
     Unavailable(#[source] Cause),
-    /// What it holds is not what this program wrote.
+    /// It holds data that this program did not write.
     #[error("the ledger is damaged")]
     Corrupt(#[source] Cause),
 }
@@ -251,7 +258,7 @@ impl LedgerError {
     }
 }
 
-/// The ledger was closed, or what served it has ended.
+/// The ledger was closed, or the task or thread that serves it has ended.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the ledger is closed")]
 pub(crate) struct Closed;

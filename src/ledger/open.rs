@@ -1,4 +1,4 @@
-//! Opening the ledger: which database, its migrations, whose secret.
+//! Opens the ledger: picks the database, applies migrations, verifies the secret.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use crate::config::{Database, LedgerSettings};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::LedgerMetrics;
 
-/// Who opens the ledger.
+/// The kind of process that opens the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The service. One process at a time has an SQLite file, so attempts that an earlier one left
-    /// open are due for a look at once.
+    /// The service. One process at a time serves from an SQLite file, so attempts that an earlier
+    /// one left open are due for a check at once.
     Service,
-    /// An operator's command, beside a running service.
+    /// An operator's command, which may run beside a service.
     Cli,
 }
 
-/// Why the ledger cannot be opened.
+/// A failure to open the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process serves from this file.
@@ -28,23 +28,23 @@ pub enum OpenError {
         /// The SQLite file.
         path: PathBuf,
     },
-    /// There is no such file, and an operator's command makes none: its answer would be that
-    /// nothing ever happened.
+    /// The file does not exist. An operator's command does not create it: an empty ledger would
+    /// report that nothing ever happened.
     #[error("there is no ledger at {}", path.display())]
     Absent {
         /// The SQLite file.
         path: PathBuf,
     },
-    /// The database was written under another secret.
+    /// The database was written with another secret.
     #[error(
-        "the database was written under another secrets.key; set that one, or both as \
-         docs/ledger.md says"
+        "the database was written with another secrets.key; set that one, or both as \
+         docs/ledger.md describes"
     )]
     WrongSecret,
-    /// Migrations are pending and not to be applied.
+    /// Migrations are pending, and the settings forbid applying them.
     #[error("{0} migrations are pending; run `auth0-signup migrate`")]
     Pending(usize),
-    /// It cannot be reached, read or made.
+    /// It cannot be reached, read or created.
     #[error("the ledger cannot be opened")]
     Unavailable(#[source] Cause),
 }
@@ -61,13 +61,13 @@ impl From<LedgerError> for OpenError {
     }
 }
 
-/// Opens the ledger that the settings name, counted by `metrics`; `now` since the Unix epoch.
+/// Opens the ledger that the settings name, and reports its calls to `metrics`.
 ///
-/// Makes an SQLite file and its folder, for their owner only. Applies pending migrations unless
-/// the settings say otherwise; replicas that start together do so one after the other.
+/// Creates a missing SQLite file and its folder, accessible to their owner only. Applies pending
+/// migrations unless the settings say otherwise; replicas that start together take turns.
 ///
 /// # Errors
-/// When it cannot be reached or is not this deployment's; see [`OpenError`].
+/// When it cannot be reached or belongs to another deployment; see [`OpenError`].
 pub async fn open(
     settings: &LedgerSettings,
     digests: &Digests,
@@ -79,7 +79,7 @@ pub async fn open(
     let check = digests.check_value();
     let ledger: Arc<dyn Ledger> = match &settings.database {
         Database::Sqlite(path) => {
-            let options = sqlite::Options {
+            let options = sqlite::SqliteOptions {
                 path: path.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
@@ -89,7 +89,7 @@ pub async fn open(
             Arc::new(sqlite::Sqlite::open(options, check, now).await?)
         }
         Database::Postgres(url) => {
-            let options = postgres::Options {
+            let options = postgres::PostgresOptions {
                 url: url.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
@@ -104,8 +104,8 @@ pub async fn open(
     Ok(Arc::new(InstrumentedLedger::new(ledger, metrics)))
 }
 
-/// Every migration, and when it was applied. Changes nothing; an SQLite file that is not there is
-/// not made.
+/// Returns every migration with its status. Changes nothing, and does not create a missing SQLite
+/// file.
 ///
 /// # Errors
 /// When the database cannot be reached.
@@ -116,10 +116,10 @@ pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, Ope
     }
 }
 
-/// Applies what is pending and says how many there were.
+/// Applies the pending migrations and returns their number.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration fails; then none is applied.
+/// When the database cannot be reached or a migration fails. Then none is applied.
 pub async fn migrate(settings: &LedgerSettings, now: Duration) -> Result<usize, OpenError> {
     match &settings.database {
         Database::Sqlite(path) => sqlite::migrate(path.clone(), now).await,

@@ -8,7 +8,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use crate::ledger::{AdmissionCost, Limit};
+use crate::ledger::AdmissionCost;
+use crate::limits::Limit;
 
 /// Decides whether a new attempt may begin. Polled only when it has to be decided, in the task of
 /// the attempt; dropped unpolled for a known key, and half-way when every caller has gone.

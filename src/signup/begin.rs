@@ -89,7 +89,7 @@ impl Inner {
             () = turn.deserted() => Err(Outcome::Abandoned),
         };
         match admitted {
-            Ok(toll) => self.begin(person, toll, turn).await,
+            Ok(cost) => self.begin(person, cost, turn).await,
             Err(outcome) => (Done::new(outcome), None),
         }
     }
@@ -99,14 +99,14 @@ impl Inner {
     async fn begin(
         self: &Arc<Self>,
         person: &KeyedRequest,
-        mut toll: AdmissionCost,
+        mut cost: AdmissionCost,
         turn: &Leader,
     ) -> (Done, Option<AttemptId>) {
         for _ in 0..BEGINNINGS {
             let made = PreparedCall::new(self.clock.now(), person.user.terms.clone());
             // Given once: a beginning that meets a key has given it all the same.
-            let toll = std::mem::take(&mut toll);
-            let begun = self.ledger.begin(self.new_attempt(person, &made, toll)).await;
+            let cost = std::mem::take(&mut cost);
+            let begun = self.ledger.begin(self.new_attempt(person, &made, cost)).await;
             let done = match begun {
                 Ok(BeginResult::Started) => {
                     return (self.see_through(person, &made, turn).await, Some(made.id));
@@ -190,7 +190,7 @@ impl Inner {
         &self,
         person: &KeyedRequest,
         made: &PreparedCall,
-        toll: AdmissionCost,
+        admission_cost: AdmissionCost,
     ) -> NewAttempt {
         NewAttempt {
             id: made.id,
@@ -205,7 +205,7 @@ impl Inner {
             terms: made.terms.clone(),
             started_at: made.started_at,
             leased_until: made.started_at + self.times.lease,
-            toll,
+            admission_cost,
         }
     }
 
@@ -217,7 +217,7 @@ impl Inner {
         let finished_at = self.clock.now();
         let finish = FinishAttempt {
             id,
-            verdict: verdict.verdict(finished_at),
+            resolution: verdict.verdict(finished_at),
             outcome_code: done.outcome.code(),
             auth0_request_id,
             finished_at,

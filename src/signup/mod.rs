@@ -20,7 +20,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
-pub use crate::ledger::{AdmissionCost, Limit, Rate};
+pub use crate::ledger::AdmissionCost;
+pub use crate::limits::{Limit, Rate};
 pub use admission::{Admission, Rejection};
 pub use outcome::{Done, Outcome};
 pub use reconciler::Reconciler;

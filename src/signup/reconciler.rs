@@ -103,7 +103,7 @@ impl Reconciler {
         &self,
         attempt: &Attempt,
     ) -> Result<Option<UnresolvedReason>, LedgerError> {
-        if attempt.state.is_settled() {
+        if attempt.state.is_resolved() {
             return Ok(None);
         }
         match UnresolvedReason::of_work(attempt, self.shared.clock.now()) {
@@ -134,7 +134,7 @@ impl Reconciler {
         }
         // Void: either it is settled by now, or a call of it is under way.
         let now = shared.ledger.get(attempt.id).await?;
-        let settled = now.is_none_or(|attempt| attempt.state.is_settled());
+        let settled = now.is_none_or(|attempt| attempt.state.is_resolved());
         Ok((!settled).then_some(UnresolvedReason::TakenUp))
     }
 
@@ -152,7 +152,7 @@ impl Reconciler {
         };
         let finish = FinishAttempt {
             id: attempt.id,
-            verdict,
+            resolution: verdict,
             outcome_code: code,
             auth0_request_id: attempt.auth0_request_id.clone(),
             finished_at: self.shared.clock.now(),

@@ -87,7 +87,7 @@ impl Inner {
 
     /// What a settled attempt is answered with; an unsettled one is taken up again.
     async fn replay(self: &Arc<Self>, person: &KeyedRequest, attempt: &Attempt) -> Done {
-        if attempt.state.is_settled() {
+        if attempt.state.is_resolved() {
             self.told_before(person, attempt).await
         } else {
             self.take_up(person, attempt).await
@@ -157,7 +157,7 @@ impl Inner {
         let connection_ended_at = finished_at + self.times.attempt;
         let finish = FinishAttempt {
             id,
-            verdict: Resolution::Unknown { connection_ended_at },
+            resolution: Resolution::Unknown { connection_ended_at },
             outcome_code: Outcome::Unknown.code(),
             auth0_request_id: None,
             finished_at,
@@ -172,7 +172,7 @@ impl Inner {
         let deadline = Instant::now() + self.times.twin_wait;
         loop {
             let attempt = self.ledger.get(id).await?;
-            let is_settled = attempt.as_ref().is_none_or(|attempt| attempt.state.is_settled());
+            let is_settled = attempt.as_ref().is_none_or(|attempt| attempt.state.is_resolved());
             if is_settled || Instant::now() + POLL > deadline {
                 return Ok(attempt);
             }

@@ -1,85 +1,86 @@
-//! What an attempt has to give in the write that begins it: a proof on both databases, permits on
+//! The admission cost, taken in the write that starts an attempt: a proof on both databases, permits on
 //! the one that replicas share.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::ledger::{
-    AdmissionCost, BeginResult, Find, Ledger, Limit, NewAttempt, PermitCharge, ProofUse, Rate,
+    AdmissionCost, BeginResult, Find, Ledger, NewAttempt, PermitCharge, ProofUse,
 };
+use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
-use crate::backend::{Backend, NOW, admin_in};
-use crate::rows::{digest, keyed, keyless, known};
+use crate::backend::{Backend, NOW};
+use crate::rows::{digest, existing, keyed, keyless};
 
 /// Slow enough that no permit comes back while a test runs.
 const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
 
-fn proven(proof: u32) -> NewAttempt {
-    let use_proof =
-        Some(ProofUse { proof: digest(proof), expires_at: NOW + Duration::from_mins(5) });
-    NewAttempt { toll: AdmissionCost { use_proof, ..AdmissionCost::default() }, ..keyless(NOW) }
+fn with_proof(number: u32) -> NewAttempt {
+    let proof = ProofUse { proof: digest(number), expires_at: NOW + Duration::from_mins(5) };
+    let admission_cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+    NewAttempt { admission_cost, ..keyless(NOW) }
 }
 
-fn charged(limit: Limit, bucket: u32, rate: Rate) -> NewAttempt {
+fn with_permit(limit: Limit, bucket: u32, rate: Rate) -> NewAttempt {
     let charges = vec![PermitCharge { limit, bucket: digest(bucket), rate }];
-    NewAttempt { toll: AdmissionCost { charges, use_proof: None }, ..keyless(NOW) }
+    NewAttempt { admission_cost: AdmissionCost { charges, proof: None }, ..keyless(NOW) }
 }
 
 async fn count(ledger: &Arc<dyn Ledger>) -> usize {
     ledger.find(Find::All, 10_000).await.unwrap().len()
 }
 
-fn new(begun: &[BeginResult]) -> usize {
-    begun.iter().filter(|begun| **begun == BeginResult::Started).count()
+fn started(results: &[BeginResult]) -> usize {
+    results.iter().filter(|result| **result == BeginResult::Started).count()
 }
 
-async fn a_proof_is_good_for_one_attempt(backend: Backend) {
+async fn a_proof_is_valid_for_one_attempt(backend: Backend) {
     let ledger = backend.open().await;
-    let begun = join_all((0..50).map(|_| ledger.begin(proven(1))));
-    let begun: Vec<_> = begun.await.into_iter().map(Result::unwrap).collect();
-    assert_eq!(new(&begun), 1);
+    let results = join_all((0..50).map(|_| ledger.begin(with_proof(1))));
+    let results: Vec<_> = results.await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(started(&results), 1);
     assert!(
-        begun
+        results
             .iter()
-            .all(|begun| matches!(begun, BeginResult::Started | BeginResult::ProofAlreadyUsed))
+            .all(|result| matches!(result, BeginResult::Started | BeginResult::ProofAlreadyUsed))
     );
-    assert_eq!(ledger.begin(proven(1)).await.unwrap(), BeginResult::ProofAlreadyUsed);
-    assert_eq!(ledger.begin(proven(2)).await.unwrap(), BeginResult::Started);
+    assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::ProofAlreadyUsed);
+    assert_eq!(ledger.begin(with_proof(2)).await.unwrap(), BeginResult::Started);
     assert_eq!(count(&ledger).await, 2);
 }
 
-async fn a_repeated_request_is_known_by_its_key_and_not_by_its_proof(backend: Backend) {
+async fn a_repeated_request_is_recognised_by_its_key_not_its_proof(backend: Backend) {
     let ledger = backend.open().await;
-    let first = NewAttempt { toll: proven(1).toll, ..keyed(1, NOW) };
+    let first = NewAttempt { admission_cost: with_proof(1).admission_cost, ..keyed(1, NOW) };
     assert_eq!(ledger.begin(first.clone()).await.unwrap(), BeginResult::Started);
-    let again = NewAttempt { toll: proven(1).toll, ..keyed(1, NOW) };
-    assert_eq!(known(&ledger.begin(again).await.unwrap()), Some(first.id));
+    let again = NewAttempt { admission_cost: with_proof(1).admission_cost, ..keyed(1, NOW) };
+    assert_eq!(existing(&ledger.begin(again).await.unwrap()), Some(first.id));
 }
 
 async fn a_proof_is_remembered_until_it_expires(backend: Backend) {
     let ledger = backend.open().await;
-    ledger.begin(proven(1)).await.unwrap();
+    ledger.begin(with_proof(1)).await.unwrap();
     let keep = Duration::from_hours(1);
     let early = ledger.sweep(NOW + Duration::from_mins(4), keep, 10).await.unwrap();
     assert_eq!(early.proofs, 0);
-    assert_eq!(ledger.begin(proven(1)).await.unwrap(), BeginResult::ProofAlreadyUsed);
+    assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::ProofAlreadyUsed);
     let late = ledger.sweep(NOW + Duration::from_mins(5), keep, 10).await.unwrap();
     assert_eq!(late.proofs, 1);
-    assert_eq!(ledger.begin(proven(1)).await.unwrap(), BeginResult::Started);
+    assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
 }
 
 mod sqlite {
-    use super::{Backend, BeginResult, Limit, Rate, SLOW, charged};
+    use super::{Backend, BeginResult, Limit, Rate, SLOW, with_permit};
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_proof_is_good_for_one_attempt() {
-        super::a_proof_is_good_for_one_attempt(Backend::sqlite()).await;
+    async fn a_proof_is_valid_for_one_attempt() {
+        super::a_proof_is_valid_for_one_attempt(Backend::sqlite()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_repeated_request_is_known_by_its_key_and_not_by_its_proof() {
-        super::a_repeated_request_is_known_by_its_key_and_not_by_its_proof(Backend::sqlite()).await;
+    async fn a_repeated_request_is_recognised_by_its_key_not_its_proof() {
+        super::a_repeated_request_is_recognised_by_its_key_not_its_proof(Backend::sqlite()).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -88,12 +89,12 @@ mod sqlite {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn limits_are_left_to_the_one_process() {
+    async fn permits_are_left_to_the_process_memory() {
         let ledger = Backend::sqlite().open().await;
         let once = Rate { burst: 1, ..SLOW };
         for _ in 0..2 {
-            let begun = ledger.begin(charged(Limit::Email, 1, once)).await.unwrap();
-            assert_eq!(begun, BeginResult::Started);
+            let result = ledger.begin(with_permit(Limit::Email, 1, once)).await.unwrap();
+            assert_eq!(result, BeginResult::Started);
         }
     }
 }
@@ -101,19 +102,19 @@ mod sqlite {
 mod postgres {
     use super::{
         AdmissionCost, Arc, Backend, BeginResult, Duration, Limit, NewAttempt, PermitCharge, Rate,
-        SLOW, admin_in, charged, count, digest, join_all, keyless, new, proven,
+        SLOW, count, digest, join_all, keyless, started, with_permit, with_proof,
     };
     use crate::backend::NOW;
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_proof_is_good_for_one_attempt() {
-        super::a_proof_is_good_for_one_attempt(Backend::postgres().await).await;
+    async fn a_proof_is_valid_for_one_attempt() {
+        super::a_proof_is_valid_for_one_attempt(Backend::postgres().await).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_repeated_request_is_known_by_its_key_and_not_by_its_proof() {
+    async fn a_repeated_request_is_recognised_by_its_key_not_its_proof() {
         let backend = Backend::postgres().await;
-        super::a_repeated_request_is_known_by_its_key_and_not_by_its_proof(backend).await;
+        super::a_repeated_request_is_recognised_by_its_key_not_its_proof(backend).await;
     }
 
     #[tokio::test(flavor = "multi_thread")]
@@ -127,72 +128,75 @@ mod postgres {
         let replicas = [backend.open().await, backend.open().await];
         let tasks = (0..40).map(|number| {
             let ledger = Arc::clone(&replicas[number % 2]);
-            tokio::spawn(
-                async move { ledger.begin(charged(Limit::Address, 1, SLOW)).await.unwrap() },
-            )
+            tokio::spawn(async move {
+                ledger.begin(with_permit(Limit::Address, 1, SLOW)).await.unwrap()
+            })
         });
-        let begun: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!(new(&begun), 5);
-        // A refused attempt is not written.
+        let results: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(started(&results), 5);
+        // A refused attempt is not recorded.
         assert_eq!(count(&replicas[0]).await, 5);
-        for begun in begun {
-            if let BeginResult::RateLimited { limit, retry_after } = begun {
+        for result in results {
+            if let BeginResult::RateLimited { limit, retry_after } = result {
                 assert_eq!(limit, Limit::Address);
                 let wait = Duration::from_mins(59)..=Duration::from_hours(1);
                 assert!(wait.contains(&retry_after), "{retry_after:?}");
             }
         }
-        let other = replicas[1].begin(charged(Limit::Address, 2, SLOW)).await.unwrap();
+        let other = replicas[1].begin(with_permit(Limit::Address, 2, SLOW)).await.unwrap();
         assert_eq!(other, BeginResult::Started);
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn in_a_batch_those_who_came_first_get_what_is_left() {
+    async fn in_a_batch_the_first_requests_get_the_last_permits() {
         let mut backend = Backend::postgres().await;
-        // Two connections could overtake each other between two batches.
+        // With two connections, one batch could overtake the other.
         backend.settings.writers = 1;
         let ledger = backend.open().await;
-        let begun = join_all((0..200).map(|_| ledger.begin(charged(Limit::Email, 1, SLOW)))).await;
-        let begun: Vec<_> = begun.into_iter().map(Result::unwrap).collect();
-        assert_eq!((new(&begun), new(&begun[..5])), (5, 5));
+        let requests = (0..200).map(|_| ledger.begin(with_permit(Limit::Email, 1, SLOW)));
+        let results: Vec<_> = join_all(requests).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!((started(&results), started(&results[..5])), (5, 5));
     }
 
     #[tokio::test(flavor = "multi_thread")]
     async fn permits_come_back_at_the_rate() {
         let backend = Backend::postgres().await;
         let ledger = backend.open().await;
-        let rate = Rate { burst: 2, every: Duration::from_millis(300) };
-        let begin = async || ledger.begin(charged(Limit::Email, 1, rate)).await.unwrap();
+        let rate = Rate { burst: 2, ..SLOW };
+        let begin = async || ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
         assert_eq!([begin().await, begin().await], [BeginResult::Started, BeginResult::Started]);
         let BeginResult::RateLimited { retry_after, .. } = begin().await else {
             panic!("not limited")
         };
         assert!(retry_after <= rate.every, "{retry_after:?}");
-        tokio::time::sleep(retry_after + Duration::from_millis(1)).await;
+        // The bucket as it will be after that time.
+        let micros = retry_after.as_micros();
+        backend.execute(&format!("UPDATE limits SET tat = tat - {micros}")).await;
         assert_eq!(begin().await, BeginResult::Started);
+        assert!(matches!(begin().await, BeginResult::RateLimited { .. }));
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn an_attempt_refused_by_a_limit_keeps_its_proof() {
+    async fn a_rate_limited_attempt_keeps_its_proof() {
         let backend = Backend::postgres().await;
         let ledger = backend.open().await;
         let once = Rate { burst: 1, ..SLOW };
-        ledger.begin(charged(Limit::WithProof, 1, once)).await.unwrap();
+        ledger.begin(with_permit(Limit::WithProof, 1, once)).await.unwrap();
         let both = AdmissionCost {
-            use_proof: proven(1).toll.use_proof,
-            ..charged(Limit::WithProof, 1, once).toll
+            proof: with_proof(1).admission_cost.proof,
+            ..with_permit(Limit::WithProof, 1, once).admission_cost
         };
-        let refused = NewAttempt { toll: both, ..keyless(NOW) };
+        let refused = NewAttempt { admission_cost: both, ..keyless(NOW) };
         let refused = ledger.begin(refused).await.unwrap();
         assert!(
             matches!(refused, BeginResult::RateLimited { limit: Limit::WithProof, .. }),
             "{refused:?}"
         );
-        assert_eq!(ledger.begin(proven(1)).await.unwrap(), BeginResult::Started);
+        assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_longest_wait_of_several_limits_is_told() {
+    async fn the_longest_wait_of_several_limits_is_reported() {
         let backend = Backend::postgres().await;
         let ledger = backend.open().await;
         let charge = |limit, bucket, minutes| PermitCharge {
@@ -202,7 +206,7 @@ mod postgres {
         };
         let charges = vec![charge(Limit::Address, 1, 1), charge(Limit::Email, 2, 10)];
         let attempt = || NewAttempt {
-            toll: AdmissionCost { charges: charges.clone(), use_proof: None },
+            admission_cost: AdmissionCost { charges: charges.clone(), proof: None },
             ..keyless(NOW)
         };
         assert_eq!(ledger.begin(attempt()).await.unwrap(), BeginResult::Started);
@@ -214,28 +218,28 @@ mod postgres {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_servers_clock_that_was_put_back_closes_nobody_out() {
+    async fn a_server_clock_that_was_put_back_locks_nobody_out() {
         let backend = Backend::postgres().await;
         let ledger = backend.open().await;
-        let rate = Rate { burst: 2, every: Duration::from_millis(200) };
-        ledger.begin(charged(Limit::Email, 1, rate)).await.unwrap();
-        admin_in(&backend, "UPDATE limits SET tat = tat + 3600000000").await;
+        let rate = Rate { burst: 2, ..SLOW };
+        ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap();
+        backend.execute("UPDATE limits SET tat = tat + 36000000000").await;
         let BeginResult::RateLimited { retry_after, .. } =
-            ledger.begin(charged(Limit::Email, 1, rate)).await.unwrap()
+            ledger.begin(with_permit(Limit::Email, 1, rate)).await.unwrap()
         else {
-            panic!("a bucket that is spent ahead has permits")
+            panic!("a bucket that is spent ahead has no permits")
         };
         assert!(retry_after <= rate.every, "{retry_after:?}");
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn without_their_table_the_limits_give_way() {
+    async fn without_their_table_the_shared_limits_are_skipped() {
         let backend = Backend::postgres().await;
         let ledger = backend.open().await;
-        admin_in(&backend, "DROP TABLE limits").await;
+        backend.execute("DROP TABLE limits").await;
         for _ in 0..6 {
-            let begun = ledger.begin(charged(Limit::Email, 1, SLOW)).await.unwrap();
-            assert_eq!(begun, BeginResult::Started);
+            let result = ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap();
+            assert_eq!(result, BeginResult::Started);
         }
     }
 
@@ -245,9 +249,9 @@ mod postgres {
         let ledger = backend.open().await;
         let quick = Rate { burst: 1, every: Duration::from_millis(1) };
         for bucket in 0..3 {
-            ledger.begin(charged(Limit::Email, bucket, quick)).await.unwrap();
+            ledger.begin(with_permit(Limit::Email, bucket, quick)).await.unwrap();
         }
-        ledger.begin(charged(Limit::Email, 9, SLOW)).await.unwrap();
+        ledger.begin(with_permit(Limit::Email, 9, SLOW)).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
         let swept = ledger.sweep(NOW, Duration::from_hours(1), 2).await.unwrap();
         assert_eq!(swept.buckets, 2);

@@ -1,4 +1,4 @@
-//! A fresh database for a test, and the ways to open it.
+//! A fresh database for each test, and the ways to open it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::server::server;
 
-/// When every test begins.
+/// The time at which every test starts.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
 
-/// A database that is this test's own.
+/// A database that belongs to one test.
 pub(crate) struct Backend {
     pub(crate) settings: LedgerSettings,
     lifecycle: Lifecycle,
@@ -28,7 +28,7 @@ impl Backend {
     pub(crate) fn sqlite() -> Self {
         let folder = std::env::temp_dir().join(format!("ledger-{}", Uuid::now_v7()));
         let file = folder.join("new").join("signup.db");
-        let mut backend = Self::of(Database::Sqlite(file));
+        let mut backend = Self::new(Database::Sqlite(file));
         backend.folder = Some(folder);
         backend
     }
@@ -37,10 +37,10 @@ impl Backend {
         let name = format!("ledger_{}", Uuid::now_v7().simple());
         admin(&format!("CREATE DATABASE {name}")).await;
         let url = server().replace("/postgres?", &format!("/{name}?"));
-        Self::of(Database::Postgres(url.into()))
+        Self::new(Database::Postgres(url.into()))
     }
 
-    fn of(database: Database) -> Self {
+    fn new(database: Database) -> Self {
         let settings = LedgerSettings {
             database,
             secret_key: Some("k".repeat(32).into()),
@@ -50,20 +50,21 @@ impl Backend {
             retention: Duration::from_hours(30 * 24),
             key_lifetime: Duration::from_hours(24),
             writers: 2,
-            timeout: Duration::from_secs(10),
+            // Never reached: several starts at once take turns, also on a busy machine.
+            timeout: Duration::from_mins(1),
         };
         Self { settings, lifecycle: Lifecycle::new(), folder: None }
     }
 
-    /// The database that another process was told of.
-    pub(crate) fn named(url: &str) -> Self {
-        Self::of(match url.strip_prefix("sqlite://") {
+    /// The database of the parent process.
+    pub(crate) fn from_url(url: &str) -> Self {
+        Self::new(match url.strip_prefix("sqlite://") {
             Some(path) => Database::Sqlite(path.into()),
             None => Database::Postgres(url.into()),
         })
     }
 
-    /// To tell another process.
+    /// The URL, for a child process.
     pub(crate) fn url(&self) -> String {
         match &self.settings.database {
             Database::Sqlite(path) => format!("sqlite://{}", path.display()),
@@ -77,19 +78,32 @@ impl Backend {
 
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
         let digests = ledger::digests(&self.settings).expect("a secret");
-        let unseen = LedgerMetrics::default();
-        ledger::open(&self.settings, &digests, access, NOW, &self.lifecycle, &unseen).await
+        let metrics = LedgerMetrics::default();
+        ledger::open(&self.settings, &digests, access, NOW, &self.lifecycle, &metrics).await
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Ledger> {
         self.try_open(Access::Service).await.expect("a ledger")
     }
 
-    /// Another secret from now on.
-    pub(crate) fn with_secrets(&mut self, current: &str, previous: Option<&str>) {
+    /// Changes the secrets.
+    pub(crate) fn set_secrets(&mut self, current: &str, previous: Option<&str>) {
         let secret = |letter: &str| SecretString::from(letter.repeat(32));
         self.settings.secret_key = Some(secret(current));
         self.settings.previous_secret_key = previous.map(secret);
+    }
+
+    /// Runs statements in this database, past the ledger.
+    pub(crate) async fn execute(&self, sql: &str) {
+        match &self.settings.database {
+            Database::Sqlite(path) => {
+                std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder");
+                let connection = rusqlite::Connection::open(path).expect("the file");
+                connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
+                connection.execute_batch(sql).expect(sql);
+            }
+            Database::Postgres(url) => execute(url.expose_secret(), sql).await,
+        }
     }
 
     /// The name of the PostgreSQL database.
@@ -108,16 +122,13 @@ impl Drop for Backend {
     }
 }
 
-/// Runs a statement as superuser, in a database of its own.
+/// Runs statements as superuser, in the server's own database.
 pub(crate) async fn admin(sql: &str) {
-    let mut connection = PgConnection::connect(server()).await.expect("the test's server");
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
-    connection.close().await.expect("a goodbye");
+    execute(server(), sql).await;
 }
 
-/// Runs a statement in this backend's database.
-pub(crate) async fn admin_in(backend: &Backend, sql: &str) {
-    let mut connection = PgConnection::connect(&backend.url()).await.expect("the test's database");
+async fn execute(url: &str, sql: &str) {
+    let mut connection = PgConnection::connect(url).await.expect("the tests' server");
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
-    connection.close().await.expect("a goodbye");
+    connection.close().await.expect("an orderly end");
 }

@@ -1,4 +1,4 @@
-//! The commands that operators run on a ledger, by the real binary, on both databases.
+//! The operator's commands, run by the real binary on both databases.
 
 use std::process::{Command, Output};
 
@@ -19,36 +19,43 @@ fn run(backend: &Backend, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What it said on stdout, after a look at its status.
-fn said(output: &Output, status: i32) -> String {
+/// The command's stdout, after a check of its status.
+fn stdout(output: &Output, status: i32) -> String {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 async fn migrates(mut backend: Backend) {
-    let pending = said(&run(&backend, &["migrate", "status"]), 3);
+    let pending = stdout(&run(&backend, &["migrate", "status"]), 3);
     assert!(pending.starts_with("0001 attempts") && pending.contains(" pending\n"), "{pending}");
-    assert_eq!(said(&run(&backend, &["migrate", "status"]), 3), pending, "status applies nothing");
+    assert_eq!(
+        stdout(&run(&backend, &["migrate", "status"]), 3),
+        pending,
+        "status applies nothing"
+    );
 
-    let applied = said(&run(&backend, &["migrate"]), 0);
+    let applied = stdout(&run(&backend, &["migrate"]), 0);
     assert!(applied.starts_with("applied "), "{applied}");
-    let status = said(&run(&backend, &["migrate", "status"]), 0);
+    let status = stdout(&run(&backend, &["migrate", "status"]), 0);
     assert_eq!(status.lines().count(), pending.lines().count());
     assert!(!status.contains("pending") && status.contains('Z'), "{status}");
-    assert_eq!(said(&run(&backend, &["migrate"]), 0), "nothing is pending\n");
-    assert_eq!(said(&run(&backend, &["migrate", "status"]), 0), status);
+    assert_eq!(stdout(&run(&backend, &["migrate"]), 0), "nothing is pending\n");
+    assert_eq!(stdout(&run(&backend, &["migrate", "status"]), 0), status);
 
-    // What it made is what the service takes.
+    // The service accepts the result.
     backend.settings.migrate = false;
     let ledger = backend.try_open(Access::Service).await.unwrap();
     let attempt = keyless(NOW);
     ledger.begin(attempt.clone()).await.unwrap();
     let id = attempt.id.to_string();
-    let listed = said(&run(&backend, &["attempts", "list", "--state", "open"]), 0);
+    let listed = stdout(&run(&backend, &["attempts", "list", "--state", "open"]), 0);
     assert!(listed.contains(&id), "{listed}");
-    let shown = said(&run(&backend, &["attempts", "show", &id]), 0);
-    assert!(shown.contains("open: begun and not ended"), "{shown}");
-    assert_eq!(said(&run(&backend, &["attempts", "find", "--request-id", "request-1"]), 0), shown);
+    let shown = stdout(&run(&backend, &["attempts", "show", &id]), 0);
+    assert!(shown.contains("open: started, and no outcome is recorded"), "{shown}");
+    assert_eq!(
+        stdout(&run(&backend, &["attempts", "find", "--request-id", "request-1"]), 0),
+        shown
+    );
     ledger.close().await;
 }
 
@@ -58,7 +65,7 @@ async fn a_fresh_sqlite_file_is_migrated_by_command() {
 }
 
 #[tokio::test]
-async fn a_fresh_sqlite_file_gets_its_secret_too() {
+async fn a_fresh_sqlite_file_also_gets_its_secret() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     migrates(backend).await;
@@ -70,20 +77,20 @@ async fn a_fresh_postgres_database_is_migrated_by_command() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_not_there_or_not_up_to_date_is_told_and_not_made() {
+async fn a_missing_or_outdated_ledger_is_reported_and_left_alone() {
     let backend = Backend::sqlite();
     let path = backend.url().replace("sqlite://", "");
     for arguments in [["attempts", "list"], ["migrate", "status"]] {
         run(&backend, &arguments);
-        assert!(!std::fs::exists(&path).unwrap(), "{arguments:?} made {path}");
+        assert!(!std::fs::exists(&path).unwrap(), "{arguments:?} created {path}");
     }
     let output = run(&backend, &["attempts", "list"]);
-    assert_eq!(said(&output, 2), "");
+    assert_eq!(stdout(&output, 2), "");
     assert!(String::from_utf8_lossy(&output.stderr).contains("there is no ledger at"));
 
     let backend = Backend::postgres().await;
     let output = run(&backend, &["attempts", "list"]);
-    assert_eq!(said(&output, 2), "");
+    assert_eq!(stdout(&output, 2), "");
     assert!(String::from_utf8_lossy(&output.stderr).contains("run `auth0-signup migrate`"));
-    assert!(said(&run(&backend, &["migrate", "status"]), 3).contains("pending"));
+    assert!(stdout(&run(&backend, &["migrate", "status"]), 3).contains("pending"));
 }

@@ -1,7 +1,7 @@
-//! One suite on both databases, and what is special to each.
+//! One suite for both databases, and the tests that are specific to each.
 //!
 //! PostgreSQL: `scripts/with-postgres cargo nextest run` shares one cluster among all tests. Without
-//! it every process starts a cluster of its own; where that cannot be, the tests fail.
+//! it every process starts its own cluster; where that is impossible, the tests fail.
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -9,7 +9,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests, and what they call, fail by panic; another process is told by environment"
+    reason = "tests and their helpers fail by panic; a child process is configured by environment"
 )]
 
 mod admission_costs;

@@ -1,4 +1,4 @@
-//! What is special to the server: outages, lost connections, several replicas.
+//! Tests specific to PostgreSQL: outages, lost connections, several replicas.
 
 use std::sync::Arc;
 
@@ -7,10 +7,11 @@ use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt};
 use crate::backend::{Backend, NOW, admin};
 use crate::rows::{created, keyed, keyless};
 
+/// Ends every connection to the database, and waits until the server has closed them.
 async fn terminate(backend: &Backend) {
     let database = backend.database();
     admin(&format!(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{database}'"
     ))
     .await;
 }
@@ -24,8 +25,8 @@ async fn an_outage_is_unavailable_and_recovers() {
     ledger.begin(attempt.clone()).await.unwrap();
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
     terminate(&backend).await;
-    let refused = ledger.begin(keyless(NOW)).await;
-    assert!(matches!(refused, Err(LedgerError::Unavailable(_))), "{refused:?}");
+    let failed = ledger.begin(keyless(NOW)).await;
+    assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     assert!(ledger.get(attempt.id).await.is_err());
     assert!(ledger.ping(NOW).await.is_err());
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
@@ -35,7 +36,7 @@ async fn an_outage_is_unavailable_and_recovers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_only_reads_is_unavailable() {
+async fn a_read_only_server_is_unavailable() {
     let backend = Backend::postgres().await;
     let database = backend.database();
     let ledger = backend.open().await;
@@ -63,7 +64,7 @@ async fn a_lost_connection_costs_no_sign_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_attempt_written_by_a_lost_try_is_new() {
+async fn an_attempt_written_by_a_lost_try_is_started() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
@@ -73,7 +74,7 @@ async fn an_attempt_written_by_a_lost_try_is_new() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn replicas_that_begin_the_same_keys_agree() {
+async fn replicas_start_one_attempt_for_each_key() {
     let backend = Backend::postgres().await;
     let replicas = [backend.open().await, backend.open().await, backend.open().await];
     let tasks = (0..900).map(|number| {
@@ -83,30 +84,30 @@ async fn replicas_that_begin_the_same_keys_agree() {
             async move { ledger.begin(keyed(key, NOW)).await.unwrap() == BeginResult::Started },
         )
     });
-    let mut new = 0;
+    let mut started = 0;
     for task in tasks.collect::<Vec<_>>() {
-        new += usize::from(task.await.unwrap());
+        started += usize::from(task.await.unwrap());
     }
-    assert_eq!(new, 100);
+    assert_eq!(started, 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_command_does_not_fail_its_batch() {
+async fn one_failing_job_does_not_fail_its_batch() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;
     let mut attempts: Vec<_> = (0..20).map(|_| keyless(NOW)).collect();
-    // The server takes no NUL in a text.
+    // The server rejects NUL in a text.
     attempts[10] = NewAttempt { request_id: "\0".to_owned(), ..keyless(NOW) };
-    let begun = attempts.iter().map(|attempt| ledger.begin(attempt.clone()));
-    let results = futures_util::future::join_all(begun).await;
+    let results = attempts.iter().map(|attempt| ledger.begin(attempt.clone()));
+    let results = futures_util::future::join_all(results).await;
     for (number, result) in results.iter().enumerate() {
         assert_eq!(result.is_ok(), number != 10, "{number}: {result:?}");
     }
 }
 
 #[tokio::test]
-async fn nothing_tells_the_password() {
-    let mut backend = Backend::named("postgres://signup:canary-password@127.0.0.1:1/signup");
+async fn no_error_reveals_the_password() {
+    let mut backend = Backend::from_url("postgres://signup:canary-password@127.0.0.1:1/signup");
     backend.settings.timeout = std::time::Duration::from_millis(100);
     let error =
         backend.try_open(auth0_signup::ledger::Access::Service).await.map(drop).unwrap_err();

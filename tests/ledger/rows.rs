@@ -1,4 +1,4 @@
-//! Attempts to write down.
+//! Attempts and resolutions to record.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use auth0_signup::ledger::{
 
 use crate::backend::NOW;
 
-/// How long a key lives.
+/// The lifetime of a key.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
-/// How long an attempt is its process's own.
+/// The first lease of an attempt, held by its own process.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
-/// A digest that is like no other number's.
+/// A digest that differs for each number.
 pub(crate) fn digest(number: u32) -> Digest {
     let mut bytes = [7; 32];
     bytes[..4].copy_from_slice(&number.to_be_bytes());
@@ -37,11 +37,11 @@ pub(crate) fn keyless(at: Duration) -> NewAttempt {
         terms: None,
         started_at: at,
         leased_until: at + DEADLINE,
-        toll: AdmissionCost::default(),
+        admission_cost: AdmissionCost::default(),
     }
 }
 
-/// An attempt with this key, bound to something.
+/// An attempt with this key and a fixed binding.
 pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
     let key = NewKey { key: key(number), binding: digest(1_000), expires_at: at + DAY };
     NewAttempt { key: Some(key), ..keyless(at) }
@@ -49,14 +49,14 @@ pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
 
 pub(crate) fn finish(
     id: AttemptId,
-    verdict: Resolution,
+    resolution: Resolution,
     outcome_code: &'static str,
 ) -> FinishAttempt {
     let finished_at = NOW + Duration::from_millis(456);
     let auth0_request_id = Some("auth0-request".to_owned());
     FinishAttempt {
         id,
-        verdict,
+        resolution,
         outcome_code,
         auth0_request_id,
         finished_at,
@@ -72,9 +72,9 @@ pub(crate) fn not_created(id: AttemptId) -> FinishAttempt {
     finish(id, Resolution::NotCreated, "upstream_busy")
 }
 
-/// The id of the attempt that holds the key.
-pub(crate) fn known(begun: &BeginResult) -> Option<AttemptId> {
-    match begun {
+/// The id of the attempt that already holds the key.
+pub(crate) fn existing(result: &BeginResult) -> Option<AttemptId> {
+    match result {
         BeginResult::Started | BeginResult::RateLimited { .. } | BeginResult::ProofAlreadyUsed => {
             None
         }

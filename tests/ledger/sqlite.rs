@@ -1,8 +1,7 @@
-//! What is special to the file.
+//! Tests specific to the SQLite file.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use auth0_signup::config::Database;
 use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError};
@@ -19,7 +18,7 @@ fn path(backend: &Backend) -> PathBuf {
 }
 
 #[tokio::test]
-async fn files_are_for_their_owner_only() {
+async fn files_are_accessible_to_their_owner_only() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     let ledger = backend.open().await;
@@ -39,16 +38,16 @@ async fn files_are_for_their_owner_only() {
 }
 
 #[tokio::test]
-async fn the_secret_is_made_once_and_missed_when_it_is_gone() {
+async fn the_secret_is_created_once_and_its_loss_is_reported() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     let digests = || ledger::digests(&backend.settings);
-    let together = std::thread::scope(|scope| {
+    let concurrent = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(digests)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap().unwrap()).collect::<Vec<_>>()
     });
-    let first = together[0].check_value();
-    assert!(together.iter().all(|digests| digests.check_value() == first));
+    let first = concurrent[0].check_value();
+    assert!(concurrent.iter().all(|digests| digests.check_value() == first));
     backend.open().await.close().await;
 
     let key = path(&backend).with_extension("db.key");
@@ -65,22 +64,22 @@ async fn a_locked_file_is_unavailable_and_recovers() {
     let ledger = backend.open().await;
     let other = Connection::open(path(&backend)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let refused = ledger.begin(keyless(NOW)).await;
-    assert!(matches!(refused, Err(LedgerError::Unavailable(_))), "{refused:?}");
+    let failed = ledger.begin(keyless(NOW)).await;
+    assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
     ledger.ping(NOW).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_bad_command_does_not_fail_its_batch() {
+async fn one_failing_job_does_not_fail_its_batch() {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
     let twice = keyless(NOW);
     ledger.begin(twice.clone()).await.unwrap();
     let others: Vec<_> = (0..20).map(|_| keyless(NOW)).collect();
     let mut all: Vec<_> = others.iter().map(|other| ledger.begin(other.clone())).collect();
-    // The same id again: the primary key refuses it.
+    // The same id again: the primary key rejects it.
     all.insert(10, ledger.begin(twice));
     let results = futures_util::future::join_all(all).await;
     assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
@@ -90,14 +89,12 @@ async fn one_bad_command_does_not_fail_its_batch() {
 }
 
 #[tokio::test]
-async fn damage_is_told_from_an_outage() {
+async fn damage_is_distinguished_from_an_outage() {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
     let attempt = keyless(NOW);
     ledger.begin(attempt.clone()).await.unwrap();
-    let other = Connection::open(path(&backend)).unwrap();
-    other.busy_timeout(Duration::from_secs(5)).unwrap();
-    other.execute_batch("UPDATE attempts SET state = 9").unwrap();
+    backend.execute("UPDATE attempts SET state = 9").await;
     let damaged = ledger.get(attempt.id).await;
     assert!(matches!(damaged, Err(LedgerError::Corrupt(_))), "{damaged:?}");
 }

@@ -1,4 +1,4 @@
-//! What holds on both databases.
+//! The tests that run on both databases.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,13 +7,13 @@ use std::time::Duration;
 use auth0_signup::domain::TermsVersion;
 use auth0_signup::ledger::{
     Access, Attempt, AttemptId, AttemptState, Basis, BeginResult, DigestPair, Find, FinishAttempt,
-    Ledger, NewAttempt, OpenError, PendingAttempts, Resolution,
+    Ledger, NewAttempt, OpenError, PendingAttempts, ProofUse, Resolution,
 };
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, DEADLINE, created, digest, finish, key, keyed, keyless, known, not_created,
+    DAY, DEADLINE, created, digest, existing, finish, key, keyed, keyless, not_created,
 };
 
 macro_rules! on_both {
@@ -37,28 +37,29 @@ macro_rules! on_both {
 
 on_both! {
     a_row_comes_back_as_it_was_written,
-    of_fifty_twins_exactly_one_is_new,
-    a_known_key_gives_its_attempt_across_batches,
-    many_beginnings_and_ends_at_once_are_all_written,
-    a_freed_key_begins_anew_and_a_kept_one_does_not,
-    an_expired_key_is_not_found_and_begins_anew,
-    a_key_under_the_previous_secret_is_known,
-    a_settled_attempt_stays_as_it_is_unless_it_was_created,
-    an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled,
-    what_a_settler_concludes_is_void_once_the_call_is_repeated,
-    several_ends_of_one_attempt_at_once_leave_the_truth,
-    two_owners_never_get_the_same_attempt,
-    a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back,
-    an_attempt_given_back_is_due_when_it_was_said_or_never,
-    what_is_unsettled_is_counted_with_the_age_of_the_oldest,
-    a_sweep_goes_in_batches_and_leaves_what_is_young,
-    forgetting_removes_every_attempt_of_an_address_and_no_other,
+    fifty_concurrent_duplicates_start_one_attempt,
+    a_key_returns_its_attempt_across_batches,
+    concurrent_attempts_and_resolutions_are_all_written,
+    only_a_freed_key_starts_a_new_attempt,
+    an_expired_key_is_not_found_and_starts_a_new_attempt,
+    a_key_under_the_previous_secret_is_found,
+    a_resolved_attempt_changes_only_to_created,
+    an_unknown_attempt_is_due_after_its_call_and_can_be_resolved,
+    an_absence_is_void_once_the_call_is_repeated,
+    concurrent_resolutions_of_one_attempt_keep_created,
+    two_owners_never_lease_the_same_attempt,
+    an_expired_lease_is_taken_over_and_cannot_be_released,
+    a_released_attempt_is_due_at_the_given_time_or_never,
+    pending_attempts_are_counted_with_the_age_of_the_oldest,
+    a_sweep_works_in_batches_and_keeps_recent_rows,
+    deleting_by_email_removes_the_attempts_of_that_address_only,
     operators_find_by_request_state_and_address,
-    everything_is_there_after_a_restart,
-    another_secret_is_refused_and_a_rotation_is_not,
-    pending_migrations_are_told_and_applied_once,
-    starts_at_the_same_time_migrate_once,
-    a_closed_ledger_refuses,
+    a_restart_loses_nothing,
+    another_secret_is_rejected_and_a_rotation_accepted,
+    pending_migrations_are_reported_and_applied_once,
+    concurrent_starts_migrate_once,
+    an_old_database_with_rows_is_upgraded,
+    a_closed_ledger_rejects_every_call,
 }
 
 async fn begin(ledger: &Arc<dyn Ledger>, attempt: &NewAttempt) -> BeginResult {
@@ -99,79 +100,79 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
     assert_eq!(ledger.get(AttemptId::new(NOW)).await.unwrap(), None);
 }
 
-async fn of_fifty_twins_exactly_one_is_new(backend: Backend) {
+async fn fifty_concurrent_duplicates_start_one_attempt(backend: Backend) {
     let ledger = backend.open().await;
     for round in 0..5 {
-        let twins = (0..50).map(|_| {
+        let duplicates = (0..50).map(|_| {
             let ledger = Arc::clone(&ledger);
             let attempt = keyed(round, NOW);
             tokio::spawn(async move { (attempt.id, begin(&ledger, &attempt).await) })
         });
-        let mut new = Vec::new();
-        let mut named = HashSet::new();
-        for twin in twins.collect::<Vec<_>>() {
-            match twin.await.unwrap() {
-                (id, BeginResult::Started) => new.push(id),
-                (_, BeginResult::Existing(attempt)) => drop(named.insert(attempt.id)),
-                (_, begun @ (BeginResult::RateLimited { .. } | BeginResult::ProofAlreadyUsed)) => {
-                    panic!("{begun:?}")
+        let mut started = Vec::new();
+        let mut found = HashSet::new();
+        for duplicate in duplicates.collect::<Vec<_>>() {
+            match duplicate.await.unwrap() {
+                (id, BeginResult::Started) => started.push(id),
+                (_, BeginResult::Existing(attempt)) => drop(found.insert(attempt.id)),
+                (_, result @ (BeginResult::RateLimited { .. } | BeginResult::ProofAlreadyUsed)) => {
+                    panic!("{result:?}")
                 }
             }
         }
-        assert_eq!(new.len(), 1);
-        assert_eq!(named, HashSet::from([new[0]]));
+        assert_eq!(started.len(), 1);
+        assert_eq!(found, HashSet::from([started[0]]));
     }
     assert_eq!(ledger.find(Find::All, 100).await.unwrap().len(), 5);
 }
 
-async fn a_known_key_gives_its_attempt_across_batches(backend: Backend) {
+async fn a_key_returns_its_attempt_across_batches(backend: Backend) {
     let ledger = backend.open().await;
     let first = keyed(1, NOW);
     begin(&ledger, &first).await;
-    assert_eq!(known(&begin(&ledger, &keyed(1, NOW)).await), Some(first.id));
+    assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(first.id));
     let found = ledger.find_key(&key(1), NOW).await.unwrap().unwrap();
     assert_eq!(found, get(&ledger, first.id).await);
     assert_eq!(ledger.find_key(&key(2), NOW).await.unwrap(), None);
 }
 
-async fn many_beginnings_and_ends_at_once_are_all_written(backend: Backend) {
+async fn concurrent_attempts_and_resolutions_are_all_written(backend: Backend) {
     let ledger = backend.open().await;
     let tasks = (0..400).map(|number| {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move {
             // Half of them without a key, a quarter twice with the same.
             let attempt = if number % 2 == 0 { keyed(number / 4, NOW) } else { keyless(NOW) };
-            let begun = begin(&ledger, &attempt).await;
-            if begun == BeginResult::Started {
+            let started = begin(&ledger, &attempt).await == BeginResult::Started;
+            if started {
                 assert!(ledger.finish(created(attempt.id)).await.unwrap());
             }
-            begun == BeginResult::Started
+            started
         })
     });
-    let mut new = 0;
+    let mut started = 0;
     for task in tasks.collect::<Vec<_>>() {
-        new += usize::from(task.await.unwrap());
+        started += usize::from(task.await.unwrap());
     }
-    assert_eq!(new, 300);
+    assert_eq!(started, 300);
     let rows = ledger.find(Find::State(AttemptState::Created), 1_000).await.unwrap();
     assert_eq!(rows.len(), 300);
 }
 
-async fn a_freed_key_begins_anew_and_a_kept_one_does_not(backend: Backend) {
+async fn only_a_freed_key_starts_a_new_attempt(backend: Backend) {
     let ledger = backend.open().await;
     let unknown = Resolution::Unknown { connection_ended_at: NOW };
     let kept = [Resolution::Created { user_id: None }, Resolution::Exists, unknown];
-    for (number, verdict) in (1..).zip(kept) {
+    for (number, resolution) in (1..).zip(kept) {
         let attempt = keyed(number, NOW);
         begin(&ledger, &attempt).await;
-        ledger.finish(finish(attempt.id, verdict, "code")).await.unwrap();
-        assert_eq!(known(&begin(&ledger, &keyed(number, NOW)).await), Some(attempt.id));
+        ledger.finish(finish(attempt.id, resolution, "code")).await.unwrap();
+        assert_eq!(existing(&begin(&ledger, &keyed(number, NOW)).await), Some(attempt.id));
     }
     let attempt = keyed(9, NOW);
     begin(&ledger, &attempt).await;
     assert!(ledger.finish(not_created(attempt.id)).await.unwrap());
     assert_eq!(ledger.find_key(&key(9), NOW).await.unwrap(), None);
-    // A twin that waited asks by id, and learns what came of it.
+    // A duplicate request that waited asks by id, and gets the outcome.
     let row = get(&ledger, attempt.id).await;
     assert_eq!(
         (row.state, row.outcome_code.as_deref()),
@@ -181,21 +182,21 @@ async fn a_freed_key_begins_anew_and_a_kept_one_does_not(backend: Backend) {
     assert_eq!(begin(&ledger, &keyed(9, NOW)).await, BeginResult::Started);
 }
 
-async fn an_expired_key_is_not_found_and_begins_anew(backend: Backend) {
+async fn an_expired_key_is_not_found_and_starts_a_new_attempt(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
     let last = NOW + DAY.saturating_sub(Duration::from_millis(1));
     assert!(ledger.find_key(&key(1), last).await.unwrap().is_some());
-    assert_eq!(known(&begin(&ledger, &keyed(1, last)).await), Some(attempt.id));
+    assert_eq!(existing(&begin(&ledger, &keyed(1, last)).await), Some(attempt.id));
     assert_eq!(ledger.find_key(&key(1), NOW + DAY).await.unwrap(), None);
     let again = keyed(1, NOW + DAY);
     assert_eq!(begin(&ledger, &again).await, BeginResult::Started);
-    assert_eq!(known(&begin(&ledger, &keyed(1, NOW + DAY)).await), Some(again.id));
+    assert_eq!(existing(&begin(&ledger, &keyed(1, NOW + DAY)).await), Some(again.id));
     assert_eq!(get(&ledger, attempt.id).await.key, None);
 }
 
-async fn a_key_under_the_previous_secret_is_known(backend: Backend) {
+async fn a_key_under_the_previous_secret_is_found(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
@@ -203,12 +204,12 @@ async fn a_key_under_the_previous_secret_is_known(backend: Backend) {
     assert!(ledger.find_key(&rotated, NOW).await.unwrap().is_some());
     let mut again = keyed(2, NOW);
     again.key.as_mut().unwrap().key = rotated;
-    assert_eq!(known(&begin(&ledger, &again).await), Some(attempt.id));
+    assert_eq!(existing(&begin(&ledger, &again).await), Some(attempt.id));
     ledger.finish(not_created(attempt.id)).await.unwrap();
     assert_eq!(begin(&ledger, &again).await, BeginResult::Started);
 }
 
-async fn a_settled_attempt_stays_as_it_is_unless_it_was_created(backend: Backend) {
+async fn a_resolved_attempt_changes_only_to_created(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
@@ -222,7 +223,7 @@ async fn a_settled_attempt_stays_as_it_is_unless_it_was_created(backend: Backend
     assert!(!ledger.finish(created(AttemptId::new(NOW))).await.unwrap());
 }
 
-async fn an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled(backend: Backend) {
+async fn an_unknown_attempt_is_due_after_its_call_and_can_be_resolved(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
@@ -245,37 +246,38 @@ async fn an_unknown_attempt_is_due_once_its_call_has_ended_and_can_be_settled(ba
     assert!(row.key.is_some());
 }
 
-async fn what_a_settler_concludes_is_void_once_the_call_is_repeated(backend: Backend) {
+async fn an_absence_is_void_once_the_call_is_repeated(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyed(1, NOW);
     begin(&ledger, &attempt).await;
     let unknown = |ended| {
-        let verdict = Resolution::Unknown { connection_ended_at: ended };
-        finish(attempt.id, verdict, "outcome_unknown")
+        let resolution = Resolution::Unknown { connection_ended_at: ended };
+        finish(attempt.id, resolution, "outcome_unknown")
     };
     assert!(ledger.finish(unknown(NOW)).await.unwrap());
-    let (settler, due) = (Uuid::now_v7(), NOW + DEADLINE);
-    assert_eq!(ledger.claim_due(settler, due, DEADLINE, 10).await.unwrap().len(), 1);
-    // While the settler check_count, the caller comes back.
+    let (reconciler, due) = (Uuid::now_v7(), NOW + DEADLINE);
+    assert_eq!(ledger.claim_due(reconciler, due, DEADLINE, 10).await.unwrap().len(), 1);
+    // During the reconciler's check, the client comes back.
     assert!(ledger.finish(unknown(due + DEADLINE)).await.unwrap());
     let nobody = |ended| Basis::NotFound { connection_ended_at: Some(ended) };
     let absent = FinishAttempt { basis: nobody(NOW), ..not_created(attempt.id) };
     assert!(!ledger.finish(absent.clone()).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.connection_ended_at), (AttemptState::Unknown, Some(due + DEADLINE)));
-    assert_eq!(ledger.claim_due(settler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
+    assert_eq!(ledger.claim_due(reconciler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
     let absent = FinishAttempt { basis: nobody(due + DEADLINE), ..absent };
     assert!(ledger.finish(absent).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
 }
 
-async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {
+async fn concurrent_resolutions_of_one_attempt_keep_created(backend: Backend) {
     let ledger = backend.open().await;
     for _ in 0..20 {
         let attempt = keyed(1, NOW);
         begin(&ledger, &attempt).await;
-        let ends = [not_created(attempt.id), created(attempt.id), not_created(attempt.id)];
-        for written in futures_util::future::join_all(ends.map(|end| ledger.finish(end))).await {
+        let all = [not_created(attempt.id), created(attempt.id), not_created(attempt.id)];
+        for written in futures_util::future::join_all(all.map(|finish| ledger.finish(finish))).await
+        {
             written.unwrap();
         }
         assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
@@ -283,7 +285,7 @@ async fn several_ends_of_one_attempt_at_once_leave_the_truth(backend: Backend) {
     }
 }
 
-async fn two_owners_never_get_the_same_attempt(backend: Backend) {
+async fn two_owners_never_lease_the_same_attempt(backend: Backend) {
     let ledger = backend.open().await;
     for _ in 0..100 {
         begin(&ledger, &keyless(NOW)).await;
@@ -299,7 +301,7 @@ async fn two_owners_never_get_the_same_attempt(backend: Backend) {
             claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
         })
     };
-    // While they are their own process's, nobody gets them.
+    // Until the first lease ends, nobody else gets them.
     assert!(claim(NOW).await.unwrap().is_empty());
     let claims: Vec<_> = (0..8).map(|_| claim(NOW + DEADLINE)).collect();
     let mut seen = Vec::new();
@@ -308,13 +310,19 @@ async fn two_owners_never_get_the_same_attempt(backend: Backend) {
         assert!(claimed.len() <= 20);
         seen.extend(claimed);
     }
-    // Claims that pass one another may leave some to the next, but none is given twice.
-    seen.extend(claim(NOW + DEADLINE).await.unwrap());
+    // Concurrent claims may skip some attempts, but none is leased twice.
+    loop {
+        let rest = claim(NOW + DEADLINE).await.unwrap();
+        if rest.is_empty() {
+            break;
+        }
+        seen.extend(rest);
+    }
     assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len());
     assert_eq!(seen.len(), 100);
 }
 
-async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Backend) {
+async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyless(NOW);
     begin(&ledger, &attempt).await;
@@ -329,7 +337,7 @@ async fn a_lease_of_the_dead_is_taken_over_and_cannot_be_given_back(backend: Bac
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
 }
 
-async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend) {
+async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = keyless(NOW);
     begin(&ledger, &attempt).await;
@@ -346,7 +354,7 @@ async fn an_attempt_given_back_is_due_when_it_was_said_or_never(backend: Backend
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
 }
 
-async fn what_is_unsettled_is_counted_with_the_age_of_the_oldest(backend: Backend) {
+async fn pending_attempts_are_counted_with_the_age_of_the_oldest(backend: Backend) {
     let ledger = backend.open().await;
     let later = NOW + Duration::from_secs(100);
     assert_eq!(ledger.count_pending(later).await.unwrap(), PendingAttempts::default());
@@ -359,7 +367,7 @@ async fn what_is_unsettled_is_counted_with_the_age_of_the_oldest(backend: Backen
         (attempts, oldest.as_secs())
     };
     assert_eq!(counted().await, (4, 100));
-    // One is settled, one is unknown, one is looked at, one is as it was.
+    // One is resolved, one unknown and then leased, the others are open.
     ledger.finish(created(attempts[1].id)).await.unwrap();
     assert_eq!(counted().await, (3, 99));
     let unknown = Resolution::Unknown { connection_ended_at: NOW };
@@ -368,12 +376,12 @@ async fn what_is_unsettled_is_counted_with_the_age_of_the_oldest(backend: Backen
     let claimed = ledger.claim_due(owner, later, DAY, 1).await.unwrap();
     assert_eq!(claimed[0].id, attempts[2].id);
     assert_eq!(counted().await, (3, 99));
-    // Nobody check_count at it again.
+    // No check follows.
     ledger.release(attempts[2].id, owner, None).await.unwrap();
     assert_eq!(counted().await, (2, 98));
 }
 
-async fn a_sweep_goes_in_batches_and_leaves_what_is_young(backend: Backend) {
+async fn a_sweep_works_in_batches_and_keeps_recent_rows(backend: Backend) {
     let ledger = backend.open().await;
     for number in 0..25 {
         begin(&ledger, &keyed(number, NOW)).await;
@@ -395,7 +403,7 @@ async fn a_sweep_goes_in_batches_and_leaves_what_is_young(backend: Backend) {
     assert!(left.iter().all(|row| row.started_at == NOW + DAY && row.key.is_none()));
 }
 
-async fn forgetting_removes_every_attempt_of_an_address_and_no_other(backend: Backend) {
+async fn deleting_by_email_removes_the_attempts_of_that_address_only(backend: Backend) {
     let ledger = backend.open().await;
     for number in 0..6 {
         let attempt = NewAttempt { email: digest(number % 3), ..keyed(number, NOW) };
@@ -429,7 +437,7 @@ async fn operators_find_by_request_state_and_address(backend: Backend) {
     assert_eq!(find(Find::Email(key(1)), 9).await, [third.id, first.id]);
 }
 
-async fn everything_is_there_after_a_restart(backend: Backend) {
+async fn a_restart_loses_nothing(backend: Backend) {
     let ledger = backend.open().await;
     let (open, done) = (keyed(1, NOW), keyed(2, NOW));
     begin(&ledger, &open).await;
@@ -439,15 +447,15 @@ async fn everything_is_there_after_a_restart(backend: Backend) {
     drop(ledger);
 
     let ledger = backend.open().await;
-    assert_eq!(known(&begin(&ledger, &keyed(1, NOW)).await), Some(open.id));
+    assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(open.id));
     assert_eq!(get(&ledger, done.id).await.state, AttemptState::Created);
-    // Alone on its file, the new process knows that nobody works on what was open.
+    // With SQLite, the new process knows that no other works on the open attempt.
     let due = if backend.is_sqlite() { NOW } else { NOW + DEADLINE };
     let claimed = ledger.claim_due(Uuid::now_v7(), due, DEADLINE, 9).await.unwrap();
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [open.id]);
 }
 
-async fn another_secret_is_refused_and_a_rotation_is_not(mut backend: Backend) {
+async fn another_secret_is_rejected_and_a_rotation_accepted(mut backend: Backend) {
     backend.open().await.close().await;
     let steps = [
         ("l", None, false),
@@ -460,7 +468,7 @@ async fn another_secret_is_refused_and_a_rotation_is_not(mut backend: Backend) {
         ("m", Some("k"), false),
     ];
     for (current, previous, opens) in steps {
-        backend.with_secrets(current, previous);
+        backend.set_secrets(current, previous);
         match backend.try_open(Access::Service).await {
             Ok(ledger) => {
                 assert!(opens, "{current} {previous:?}");
@@ -475,28 +483,95 @@ async fn another_secret_is_refused_and_a_rotation_is_not(mut backend: Backend) {
     }
 }
 
-async fn pending_migrations_are_told_and_applied_once(mut backend: Backend) {
+async fn pending_migrations_are_reported_and_applied_once(mut backend: Backend) {
     use auth0_signup::ledger::{migrate, migrations};
     backend.settings.migrate = false;
     let all = migrations(&backend.settings).await.unwrap();
     assert!(all.iter().all(|migration| migration.applied_at.is_none()));
-    let refused = backend.try_open(Access::Service).await.map(drop);
-    let pending = |count| matches!(refused, Err(OpenError::Pending(pending)) if pending == count);
-    assert!(pending(all.len()), "{refused:?}");
+    let rejected = backend.try_open(Access::Service).await.map(drop);
+    let pending = |count| matches!(rejected, Err(OpenError::Pending(pending)) if pending == count);
+    assert!(pending(all.len()), "{rejected:?}");
     assert_eq!(migrate(&backend.settings, NOW).await.unwrap(), all.len());
     assert_eq!(migrate(&backend.settings, NOW + DAY).await.unwrap(), 0);
     assert_eq!(migrations(&backend.settings).await.unwrap()[0].applied_at, Some(NOW));
     backend.open().await.ping(NOW).await.unwrap();
 }
 
-async fn starts_at_the_same_time_migrate_once(backend: Backend) {
+async fn concurrent_starts_migrate_once(backend: Backend) {
     let opened = (0..8).map(|_| backend.try_open(Access::Cli));
     for opened in futures_util::future::join_all(opened).await {
         opened.unwrap().ping(NOW).await.unwrap();
     }
 }
 
-async fn a_closed_ledger_refuses(backend: Backend) {
+/// The migrations before the columns were renamed, with rows as a service of that time wrote them.
+async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
+    let files: &[&str] = if backend.is_sqlite() {
+        &[
+            include_str!("../../migrations/sqlite/0001_attempts.sql"),
+            include_str!("../../migrations/sqlite/0002_redeemed_proofs.sql"),
+            include_str!("../../migrations/sqlite/0003_terms.sql"),
+        ]
+    } else {
+        &[
+            include_str!("../../migrations/postgres/0001_attempts.sql"),
+            include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
+            include_str!("../../migrations/postgres/0003_limits.sql"),
+            include_str!("../../migrations/postgres/0004_terms.sql"),
+        ]
+    };
+    let blob = |bytes: &[u8]| {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if backend.is_sqlite() { format!("X'{hex}'") } else { format!("'\\x{hex}'") }
+    };
+    let uuid = |id: &Uuid| {
+        if backend.is_sqlite() { blob(id.as_bytes()) } else { format!("'{id}'") }
+    };
+    let (pending, created) = (keyless(NOW), keyed(1, NOW));
+    let (now, lease, expiry) =
+        (NOW.as_millis(), (NOW + DEADLINE).as_millis(), (NOW + DAY).as_millis());
+    let owner = Uuid::from_u128(7);
+    let versions = (1..=files.len()).map(|version| format!("({version}, 'old', {now})"));
+    let sql = format!(
+        "{files}
+         CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,
+           applied_at bigint NOT NULL);
+         INSERT INTO schema_migrations (version, name, applied_at) VALUES {versions};
+         INSERT INTO attempts (id, email_digest, user_id, request_id, state, begun_at, due_at, owner,
+           looks) VALUES ({pending_id}, {email}, '{pending_user}', 'request-1', 0, {now}, {lease},
+           {owner}, 2);
+         INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, user_id,
+           request_id, state, code, begun_at, finished_at) VALUES ({created_id}, {email}, {key},
+           {key}, {expiry}, '{created_user}', 'request-2', 1, 'created', {now}, {now});
+         INSERT INTO redeemed_proofs (proof, attempt_id, expires_at)
+           VALUES ({key}, {created_id}, {expiry});",
+        files = files.concat(),
+        versions = versions.collect::<Vec<_>>().join(", "),
+        pending_id = uuid(pending.id.as_uuid()),
+        created_id = uuid(created.id.as_uuid()),
+        owner = uuid(&owner),
+        email = blob(digest(1).as_bytes()),
+        key = blob(digest(1).as_bytes()),
+        pending_user = pending.user_id.as_str(),
+        created_user = created.user_id.as_str(),
+    );
+    backend.execute(&sql).await;
+
+    let ledger = backend.try_open(Access::Cli).await.unwrap();
+    let row = get(&ledger, pending.id).await;
+    assert_eq!((row.state, row.started_at, row.outcome_code), (AttemptState::Open, NOW, None));
+    assert_eq!((row.next_check_at, row.lease_owner), (Some(NOW + DEADLINE), Some(owner)));
+    assert_eq!((row.check_count, row.user_id), (2, pending.user_id));
+    let row = get(&ledger, created.id).await;
+    assert_eq!((row.state, row.outcome_code.as_deref()), (AttemptState::Created, Some("created")));
+    assert_eq!(existing(&begin(&ledger, &keyed(1, NOW)).await), Some(created.id));
+    let proof = ProofUse { proof: digest(1), expires_at: NOW + DAY };
+    assert!(!ledger.use_proof(pending.id, proof).await.unwrap());
+    let claimed = ledger.claim_due(owner, NOW + DEADLINE, DEADLINE, 9).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].check_count), (1, 3));
+}
+
+async fn a_closed_ledger_rejects_every_call(backend: Backend) {
     let ledger = backend.open().await;
     ledger.close().await;
     ledger.close().await;

@@ -176,7 +176,7 @@ impl Run {
     }
 
     async fn has_pending(&self) -> anyhow::Result<bool> {
-        for state in AttemptState::ALL.into_iter().filter(|state| !state.is_settled()) {
+        for state in AttemptState::ALL.into_iter().filter(|state| !state.is_resolved()) {
             if !self.ledger.find(Find::State(state), 1).await?.is_empty() {
                 return Ok(true);
             }

@@ -1,5 +1,5 @@
-//! What the attempts of a batch have to give, as the statement takes it: permits summed by bucket,
-//! and each attempt's place in the order of arrival.
+//! The admission costs of a batch, as the statement takes them: permits summed by bucket, and the
+//! order of arrival of each attempt.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -7,123 +7,122 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::read::bytes;
-use crate::ledger::attempt_row::millis;
-use crate::ledger::{Digest, Limit, NewAttempt, Rate};
+use crate::ledger::millis::millis;
+use crate::ledger::{Digest, NewAttempt};
+use crate::limits::{Limit, Rate};
 
-/// The tolls of a batch. Buckets and proofs are in order, so that no two replicas wait for each
-/// other.
+/// The costs of a batch. Buckets and proofs are sorted, so that no two replicas wait for each other.
 #[derive(Debug, Default)]
 pub(super) struct AdmissionCosts<'b> {
-    buckets: BTreeMap<Digest, Asked>,
-    redeeming: BTreeMap<Digest, Vec<&'b NewAttempt>>,
+    buckets: BTreeMap<Digest, BucketDemand>,
+    proofs: BTreeMap<Digest, Vec<&'b NewAttempt>>,
 }
 
-/// What is asked of one bucket.
+/// The permits requested from one bucket.
 #[derive(Debug)]
-struct Asked {
+struct BucketDemand {
     limit: Limit,
     rate: Rate,
-    /// Who asks, in the order of arrival.
+    /// The requesting attempts, in the order of arrival.
     attempts: Vec<Uuid>,
 }
 
-/// A bucket that did not have a permit for everyone.
+/// A bucket with fewer permits than requests.
 #[derive(Debug)]
-pub(super) struct Refused {
-    /// Which bucket.
+pub(super) struct ShortBucket {
+    /// The bucket.
     pub(super) bucket: Vec<u8>,
-    /// How many of those who asked, the last ones, got none.
-    pub(super) count: i64,
-    /// How far its permits are spent ahead, in microseconds.
+    /// The number of requests without a permit: the last ones.
+    pub(super) refused: i64,
+    /// The time until which its permits are spent ahead, in microseconds from now.
     pub(super) ahead: i64,
 }
 
-/// One attempt that asks one bucket: its id, the bucket, and how many ask it after this one.
-pub(super) type Place = (Uuid, [u8; 32], i64);
+/// One attempt's request for a permit: its id, the bucket, and the number of later requests.
+pub(super) type PermitRequest = (Uuid, [u8; 32], i64);
 
 impl<'b> AdmissionCosts<'b> {
-    /// The tolls of these attempts, which are in the order of arrival.
-    pub(super) fn of(attempts: &[&'b NewAttempt]) -> Self {
-        let mut tolls = Self::default();
+    /// Collects the costs of these attempts, which are in the order of arrival.
+    pub(super) fn from_attempts(attempts: &[&'b NewAttempt]) -> Self {
+        let mut costs = Self::default();
         for attempt in attempts {
-            for charge in &attempt.toll.charges {
-                let asked = tolls.buckets.entry(charge.bucket).or_insert_with(|| Asked {
+            for charge in &attempt.admission_cost.charges {
+                let demand = costs.buckets.entry(charge.bucket).or_insert_with(|| BucketDemand {
                     limit: charge.limit,
                     rate: charge.rate,
                     attempts: Vec::with_capacity(1),
                 });
-                asked.attempts.push(*attempt.id.as_uuid());
+                demand.attempts.push(*attempt.id.as_uuid());
             }
-            if let Some(redemption) = &attempt.toll.use_proof {
-                tolls.redeeming.entry(redemption.proof).or_default().push(attempt);
+            if let Some(used) = &attempt.admission_cost.proof {
+                costs.proofs.entry(used.proof).or_default().push(attempt);
             }
         }
-        tolls
+        costs
     }
 
-    /// Whether nobody has to give anything.
+    /// Returns whether every attempt is free.
     pub(super) fn is_empty(&self) -> bool {
-        self.buckets.is_empty() && self.redeeming.is_empty()
+        self.buckets.is_empty() && self.proofs.is_empty()
     }
 
-    /// Whether nobody has to give a proof.
+    /// Returns whether no attempt uses a proof.
     pub(super) fn is_without_proofs(&self) -> bool {
-        self.redeeming.is_empty()
+        self.proofs.is_empty()
     }
 
-    /// `(bucket, permits, microseconds a permit, burst)`, in order.
-    pub(super) fn asked(&self) -> impl Iterator<Item = ([u8; 32], i64, i64, i64)> {
-        self.buckets.iter().map(|(bucket, asked)| {
-            let permits = i64::try_from(asked.attempts.len()).unwrap_or(i64::MAX);
-            (bytes(bucket), permits, micros(asked.rate.every), asked.rate.burst.into())
+    /// `(bucket, permits, microseconds a permit, burst)`, sorted.
+    pub(super) fn bucket_demands(&self) -> impl Iterator<Item = ([u8; 32], i64, i64, i64)> {
+        self.buckets.iter().map(|(bucket, demand)| {
+            let permits = i64::try_from(demand.attempts.len()).unwrap_or(i64::MAX);
+            (bytes(bucket), permits, micros(demand.rate.every), demand.rate.burst.into())
         })
     }
 
-    /// Who asks which bucket, and how many do so afterwards: the last ones are refused first.
-    pub(super) fn places(&self) -> impl Iterator<Item = Place> {
-        self.buckets.iter().flat_map(|(bucket, asked)| {
-            let after = (0..).zip(asked.attempts.iter().rev());
-            after.map(|(after, attempt)| (*attempt, bytes(bucket), after))
+    /// The requests by bucket. The last ones to arrive are refused first.
+    pub(super) fn permit_requests(&self) -> impl Iterator<Item = PermitRequest> {
+        self.buckets.iter().flat_map(|(bucket, demand)| {
+            let later = (0..).zip(demand.attempts.iter().rev());
+            later.map(|(later, attempt)| (*attempt, bytes(bucket), later))
         })
     }
 
-    /// `(proof, attempt, expiry in milliseconds)`, in order.
-    pub(super) fn proofs(&self) -> impl Iterator<Item = ([u8; 32], Uuid, i64)> {
-        self.redeeming.iter().flat_map(|(proof, attempts)| {
+    /// `(proof, attempt, expiry in milliseconds)`, sorted.
+    pub(super) fn proof_uses(&self) -> impl Iterator<Item = ([u8; 32], Uuid, i64)> {
+        self.proofs.iter().flat_map(|(proof, attempts)| {
             attempts.iter().filter_map(|attempt| {
-                let expires_at = attempt.toll.use_proof.as_ref()?.expires_at;
+                let expires_at = attempt.admission_cost.proof.as_ref()?.expires_at;
                 Some((bytes(proof), *attempt.id.as_uuid(), millis(expires_at)))
             })
         })
     }
 
-    /// Which limit each refused attempt met, and how long it is to wait: the longest, if several.
-    pub(super) fn limited(&self, refused: &[Refused]) -> HashMap<Uuid, (Limit, Duration)> {
+    /// Returns the limit that each refused attempt met and the wait: the longest, if several.
+    pub(super) fn rate_limited(&self, short: &[ShortBucket]) -> HashMap<Uuid, (Limit, Duration)> {
         let mut limited = HashMap::new();
-        for Refused { bucket, count, ahead } in refused {
+        for ShortBucket { bucket, refused, ahead } in short {
             let digest = <[u8; 32]>::try_from(bucket.as_slice()).map(Digest::from_bytes);
-            let Some(asked) = digest.ok().and_then(|digest| self.buckets.get(&digest)) else {
+            let Some(demand) = digest.ok().and_then(|digest| self.buckets.get(&digest)) else {
                 continue;
             };
-            let Rate { burst, every } = asked.rate;
+            let Rate { burst, every } = demand.rate;
             let ahead = Duration::from_micros(u64::try_from(*ahead).unwrap_or_default());
             let wait = (ahead + every).saturating_sub(every.saturating_mul(burst));
-            let last = asked.attempts.iter().rev().take(usize::try_from(*count).unwrap_or(0));
+            let last = demand.attempts.iter().rev().take(usize::try_from(*refused).unwrap_or(0));
             for attempt in last {
-                let entry = limited.entry(*attempt).or_insert((asked.limit, wait));
+                let entry = limited.entry(*attempt).or_insert((demand.limit, wait));
                 if entry.1 < wait {
-                    *entry = (asked.limit, wait);
+                    *entry = (demand.limit, wait);
                 }
             }
         }
         limited
     }
 
-    /// The attempts whose proof was used before: those that give one and are not among the
-    /// `redeemed`.
-    pub(super) fn redeemed_before(&self, redeemed: &HashSet<Uuid>) -> HashSet<Uuid> {
-        let giving = self.redeeming.values().flatten().map(|attempt| *attempt.id.as_uuid());
-        giving.filter(|id| !redeemed.contains(id)).collect()
+    /// Returns the attempts whose proof was used before: those with a proof that are not in `used`.
+    pub(super) fn with_used_proof(&self, used: &HashSet<Uuid>) -> HashSet<Uuid> {
+        let with_proof = self.proofs.values().flatten().map(|attempt| *attempt.id.as_uuid());
+        with_proof.filter(|id| !used.contains(id)).collect()
     }
 }
 
@@ -158,23 +157,26 @@ mod tests {
             terms: None,
             started_at: Duration::ZERO,
             leased_until: Duration::ZERO,
-            toll: AdmissionCost { charges: buckets.iter().map(charge).collect(), use_proof: None },
+            admission_cost: AdmissionCost {
+                charges: buckets.iter().map(charge).collect(),
+                proof: None,
+            },
         }
     }
 
     #[test]
-    fn permits_are_summed_by_bucket_and_the_last_to_arrive_are_refused() {
+    fn permits_are_summed_by_bucket_and_the_last_requests_are_refused() {
         let attempts = [attempt(&[2]), attempt(&[1, 2]), attempt(&[2])];
-        let tolls = AdmissionCosts::of(&attempts.iter().collect::<Vec<_>>());
-        let asked: Vec<_> = tolls.asked().map(|(key, permits, ..)| (key[0], permits)).collect();
-        assert_eq!(asked, [(1, 1), (2, 3)]);
+        let costs = AdmissionCosts::from_attempts(&attempts.iter().collect::<Vec<_>>());
+        let demands = costs.bucket_demands().map(|(bucket, permits, ..)| (bucket[0], permits));
+        assert_eq!(demands.collect::<Vec<_>>(), [(1, 1), (2, 3)]);
 
-        let refused = Refused { bucket: vec![2; 32], count: 2, ahead: 30_000_000 };
-        let limited = tolls.limited(&[refused]);
+        let short = ShortBucket { bucket: vec![2; 32], refused: 2, ahead: 30_000_000 };
+        let limited = costs.rate_limited(&[short]);
         let id = |at: usize| *attempts[at].id.as_uuid();
         assert_eq!(limited.len(), 2);
         assert!(!limited.contains_key(&id(0)));
-        // Three permits of ten seconds are spent: the next is back after ten.
+        // Three permits of ten seconds are spent: the next one comes back after ten.
         assert_eq!(limited[&id(1)], (Limit::Address, Duration::from_secs(10)));
         assert!(limited.contains_key(&id(2)));
     }

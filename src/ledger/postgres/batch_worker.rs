@@ -1,7 +1,7 @@
-//! A task with a connection of its own that serves jobs in batches.
+//! A task that runs jobs in batches over its own connection.
 //!
-//! A batch is whatever queued while the lanes of its kind were busy, and goes to the server in one
-//! statement. A connection that turns out to be dead is replaced once before the jobs hear of it.
+//! A batch holds the jobs that queued while the workers were busy, and goes to the server in one
+//! statement. A dead connection is replaced once before the jobs fail.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,52 +12,52 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::server::Server;
+use super::server::Connector;
 use crate::ledger::LedgerError;
 use crate::telemetry::BatchMetrics;
 
 /// The most jobs of one batch.
 const BATCH: usize = 256;
 
-/// How many jobs may queue before callers wait to hand theirs over.
+/// The number of jobs that may queue before callers have to wait.
 pub(super) const QUEUE: usize = 4 * BATCH;
 
-/// How often a batch is tried when others are in its way or its connection is dead.
+/// The number of tries of a batch that meets a conflict or a dead connection.
 const TRIES: usize = 3;
 
-/// What a lane serves.
+/// A job of a batch.
 pub(super) trait BatchJob: Sized + Send + Sync + 'static {
-    /// What came of a batch; each job finds its own answer in it.
-    type Done: Send;
+    /// The result of a batch, in which each job finds its own.
+    type Output: Send;
 
-    /// Does all jobs at once.
+    /// Runs all jobs in one batch.
     fn run(
         connection: &mut PgConnection,
         batch: &[Self],
-    ) -> impl Future<Output = Result<Self::Done, Failure>> + Send;
+    ) -> impl Future<Output = Result<Self::Output, BatchError>> + Send;
 
-    /// Answers the caller.
-    fn answer(self, done: Result<&mut Self::Done, LedgerError>);
+    /// Sends the caller the job's result.
+    fn reply(self, output: Result<&mut Self::Output, LedgerError>);
 }
 
-/// Why a batch was not done.
+/// A failed batch.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum BatchError {
     /// The database's own error.
     Database(Arc<Error>),
-    /// What the database holds.
+    /// An error that does not depend on the connection: damaged rows, a contended key.
     Ledger(LedgerError),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for BatchError {
     fn from(error: Error) -> Self {
         Self::Database(Arc::new(error))
     }
 }
 
-impl Failure {
-    /// As the caller hears it.
-    fn error(&self) -> LedgerError {
+impl BatchError {
+    /// The error that each caller gets.
+    fn to_ledger_error(&self) -> LedgerError {
         match self {
             Self::Database(error) => super::ledger_error(Arc::clone(error)),
             Self::Ledger(error) => error.clone(),
@@ -65,15 +65,15 @@ impl Failure {
     }
 }
 
-impl From<LedgerError> for Failure {
+impl From<LedgerError> for BatchError {
     fn from(error: LedgerError) -> Self {
         Self::Ledger(error)
     }
 }
 
-/// One lane. Lanes of a kind share their jobs.
+/// One worker. Workers of a kind share a queue.
 pub(super) struct BatchWorker<J> {
-    server: Server,
+    connector: Connector,
     jobs: Arc<Mutex<mpsc::Receiver<J>>>,
     closing: CancellationToken,
     connection: Option<PgConnection>,
@@ -81,25 +81,24 @@ pub(super) struct BatchWorker<J> {
 }
 
 impl<J: BatchJob> BatchWorker<J> {
-    /// A lane that connects when its first job comes.
+    /// A worker that connects when its first job arrives.
     pub(super) const fn new(
-        server: Server,
+        connector: Connector,
         jobs: Arc<Mutex<mpsc::Receiver<J>>>,
         closing: CancellationToken,
         batches: Option<BatchMetrics>,
     ) -> Self {
-        Self { server, jobs, closing, connection: None, batches }
+        Self { connector, jobs, closing, connection: None, batches }
     }
 
-    /// Serves until nobody hands jobs over any more, or until all that queued before the closing
-    /// is done.
+    /// Runs until every sender is dropped, or until the jobs queued before `closing` are done.
     pub(super) async fn run(mut self) {
         let mut batch = Vec::with_capacity(BATCH);
         while self.receive(&mut batch).await > 0 {
-            self.serve(&mut batch).await;
+            self.process(&mut batch).await;
         }
         if let Some(connection) = self.connection {
-            super::hang_up(connection).await;
+            super::close(connection).await;
         }
     }
 
@@ -112,48 +111,45 @@ impl<J: BatchJob> BatchWorker<J> {
         jobs.recv_many(batch, BATCH).await
     }
 
-    async fn serve(&mut self, batch: &mut Vec<J>) {
+    async fn process(&mut self, batch: &mut Vec<J>) {
         if let Some(batches) = &self.batches {
             batches.batch(batch.len());
         }
-        match self.attempt(batch).await {
-            Ok(mut done) => batch.drain(..).for_each(|job| job.answer(Ok(&mut done))),
-            // One job may hold what the server does not take: then it fails alone.
-            Err(Failure::Database(error)) if is_statement(&error) && batch.len() > 1 => {
+        match self.run_batch(batch).await {
+            Ok(mut output) => batch.drain(..).for_each(|job| job.reply(Ok(&mut output))),
+            // One job may hold a value that the server rejects: then it fails alone.
+            Err(BatchError::Database(error)) if is_statement_error(&error) && batch.len() > 1 => {
                 for job in batch.drain(..) {
-                    let mut done = self.attempt(std::slice::from_ref(&job)).await;
-                    job.answer(done.as_mut().map_err(|failure| failure.error()));
+                    let mut output = self.run_batch(std::slice::from_ref(&job)).await;
+                    job.reply(output.as_mut().map_err(|error| error.to_ledger_error()));
                 }
             }
-            Err(failure) => {
-                let error = failure.error();
+            Err(error) => {
+                let error = error.to_ledger_error();
                 let cause: &dyn std::error::Error = &error;
-                tracing::warn!(
-                    error = cause,
-                    jobs = batch.len(),
-                    "a batch of the ledger was not done"
-                );
-                batch.drain(..).for_each(|job| job.answer(Err(error.clone())));
+                tracing::warn!(error = cause, jobs = batch.len(), "a batch of the ledger failed");
+                batch.drain(..).for_each(|job| job.reply(Err(error.clone())));
             }
         }
     }
 
-    async fn attempt(&mut self, batch: &[J]) -> Result<J::Done, Failure> {
-        let limit = self.server.timeout();
+    async fn run_batch(&mut self, batch: &[J]) -> Result<J::Output, BatchError> {
+        let limit = self.connector.timeout();
         let mut tries = 0;
         loop {
             tries += 1;
-            let (mut connection, kept) = match self.connection.take() {
+            let (mut connection, reused) = match self.connection.take() {
                 Some(connection) => (connection, true),
-                None => (self.server.connect().await?, false),
+                None => (self.connector.connect().await?, false),
             };
             match within(limit, J::run(&mut connection, batch)).await {
-                Ok(done) => {
+                Ok(output) => {
                     self.connection = Some(connection);
-                    return Ok(done);
+                    return Ok(output);
                 }
-                Err(Failure::Database(error)) if tries < TRIES && may_pass(&error, kept) => {}
-                Err(failure) => return Err(failure),
+                Err(BatchError::Database(error))
+                    if tries < TRIES && is_retryable(&error, reused) => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -161,26 +157,26 @@ impl<J: BatchJob> BatchWorker<J> {
 
 async fn within<T>(
     limit: Duration,
-    work: impl Future<Output = Result<T, Failure>> + Send,
-) -> Result<T, Failure> {
+    work: impl Future<Output = Result<T, BatchError>> + Send,
+) -> Result<T, BatchError> {
     timeout(limit, work).await.unwrap_or(Err(Error::PoolTimedOut.into()))
 }
 
-/// Whether the server took offence at a statement, not at the connection.
-pub(super) fn is_statement(error: &Error) -> bool {
+/// Returns whether the server rejected a statement, not the connection.
+pub(super) fn is_statement_error(error: &Error) -> bool {
     matches!(error, Error::Database(error) if error.code().is_some_and(|code| !code.starts_with("57")))
 }
 
-/// Whether the same batch may succeed at once: others were in its way, or a connection that was
-/// `kept` had died before. Batches can be repeated: an id that is there already is the batch's own.
-pub(super) fn may_pass(error: &Error, kept: bool) -> bool {
+/// Returns whether the same batch may succeed at once: it met a conflict, or a `reused` connection
+/// had died before. Batches can be repeated: an id that exists already is the batch's own.
+pub(super) fn is_retryable(error: &Error, reused: bool) -> bool {
     match error {
-        Error::Io(_) | Error::Protocol(_) => kept,
+        Error::Io(_) | Error::Protocol(_) => reused,
         Error::Database(error) => match error.code().as_deref() {
             // Serialisation failure, deadlock.
             Some("40001" | "40P01") => true,
             // Shut down, crashed, starting, connection lost.
-            Some("57P01" | "57P02" | "57P03" | "08006" | "08003") => kept,
+            Some("57P01" | "57P02" | "57P03" | "08006" | "08003") => reused,
             _ => false,
         },
         _ => false,

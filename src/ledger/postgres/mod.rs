@@ -1,6 +1,6 @@
 //! The shared ledger: any number of replicas on one PostgreSQL database.
 //!
-//! Beginnings, ends and look-ups go in batches through [`lane`]s; what happens now and then goes
+//! New attempts, resolutions and lookups go in batches through [`batch_worker`]s; rare calls go
 //! through a small pool.
 
 mod admission_cost;
@@ -23,11 +23,11 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use self::batch_worker::{BatchJob, BatchWorker, QUEUE};
-use self::read::{Read, both, columns};
-use self::server::Server;
-use self::write::Write;
-use super::attempt_row::millis;
+use self::read::{ReadJob, both, columns};
+use self::server::Connector;
+use self::write::WriteJob;
 use super::migrations::{POSTGRES, pending, status};
+use super::millis::millis;
 use super::{
     Access, Attempt, AttemptId, BeginResult, Closed, Digest, DigestPair, Find, FinishAttempt,
     Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
@@ -36,15 +36,17 @@ use crate::config::Synchronous;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::BatchMetrics;
 
-/// The most connections for what happens now and then: the settler, the sweeper, probes.
+/// The most connections for rare calls: the reconciler, the sweeper, probes.
 const POOL: u32 = 2;
 
-/// The lanes for look-ups: they are batched, and short.
+/// The workers for lookups, which are batched and short.
 const READERS: usize = 1;
 
-const CLAIM: &str = concat!(
-    "UPDATE attempts SET next_check_at = $2, lease_owner = $3, check_count = check_count + 1 WHERE id = ANY (ARRAY \
-     (SELECT id FROM attempts WHERE next_check_at <= $1 AND next_check_at IS NOT NULL ORDER BY next_check_at \
+const CLAIM_DUE: &str = concat!(
+    "UPDATE attempts \
+     SET next_check_at = $2, lease_owner = $3, check_count = check_count + 1 \
+     WHERE id = ANY (ARRAY (SELECT id FROM attempts \
+     WHERE next_check_at <= $1 AND next_check_at IS NOT NULL ORDER BY next_check_at \
      LIMIT $4 FOR UPDATE SKIP LOCKED)) RETURNING ",
     columns!()
 );
@@ -63,7 +65,7 @@ const SWEEP_KEYS: &str = "\
     WHERE key_expires_at <= $1 AND key_expires_at IS NOT NULL \
     ORDER BY key_expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-const REDEEM: &str = "\
+const USE_PROOF: &str = "\
     INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES ($1, $2, $3) \
     ON CONFLICT (proof) DO NOTHING";
 
@@ -72,36 +74,37 @@ const SWEEP_PROOFS: &str = "\
     (SELECT proof FROM used_proofs WHERE expires_at <= $1 \
     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-/// By the server's clock, by which the rows were written. Reads the whole table, which holds no more
-/// than what was spent lately.
+/// Uses the server's clock, with which the rows were written. Reads the whole table, which holds only
+/// what was spent recently.
 const SWEEP_BUCKETS: &str = "\
     DELETE FROM limits WHERE bucket = ANY (ARRAY \
     (SELECT bucket FROM limits WHERE tat < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint \
     LIMIT $1 FOR UPDATE SKIP LOCKED))";
 
-/// Sorted where it is read: there is no `min` of ids before PostgreSQL 18.
-const UNSETTLED: &str = "\
+/// Sorts the ids: PostgreSQL has no `min` of ids before version 18.
+const COUNT_PENDING: &str = "\
     SELECT count(*), (array_agg(id ORDER BY id))[1] FROM \
-    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) AS unsettled";
+    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \
+    AS pending";
 
-const FORGET: &str = "DELETE FROM attempts WHERE email_digest = ANY($1)";
+const DELETE_BY_EMAIL: &str = "DELETE FROM attempts WHERE email_digest = ANY($1)";
 
-const CHECK: &str = "UPDATE secret_checks SET seen_at = $2 WHERE value = $1";
+const PING: &str = "UPDATE secret_checks SET seen_at = $2 WHERE value = $1";
 
-/// How the database is reached.
+/// The settings of a PostgreSQL ledger.
 #[derive(Debug)]
-pub struct Options {
+pub struct PostgresOptions {
     /// Its URL.
     pub url: SecretString,
-    /// What a commit waits for.
+    /// The durability that a commit waits for.
     pub synchronous: Synchronous,
     /// Whether pending migrations are applied.
     pub migrate: bool,
-    /// Whether this is the service.
+    /// The kind of process.
     pub access: Access,
-    /// How many batches are written at once.
+    /// The number of batches written at once.
     pub writers: usize,
-    /// How long a call waits for the database.
+    /// The longest wait of a call for the database.
     pub timeout: Duration,
     /// Counts the batches that are written.
     pub batches: BatchMetrics,
@@ -110,35 +113,36 @@ pub struct Options {
 /// The ledger in PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
-    writes: mpsc::Sender<Write>,
-    reads: mpsc::Sender<Read>,
-    lanes: Lanes,
+    writes: mpsc::Sender<WriteJob>,
+    reads: mpsc::Sender<ReadJob>,
+    workers: Workers,
     pool: PgPool,
     secret: Digest,
 }
 
 impl Postgres {
-    /// Reaches the database and starts the lanes, which end with the `lifecycle`.
+    /// Connects to the database and starts the workers, which end with the `lifecycle`.
     ///
     /// # Errors
-    /// When it cannot be reached or was written under another secret.
+    /// When it cannot be reached or was written with another secret.
     pub async fn open(
-        options: Options,
+        options: PostgresOptions,
         secrets: DigestPair,
         now: Duration,
         lifecycle: &Lifecycle,
     ) -> Result<Self, OpenError> {
-        let Options { url, synchronous, migrate, access, writers, timeout, batches } = options;
-        let server = Server::new(&url, synchronous, timeout).map_err(database_error)?;
-        let set_up = server.clone();
+        let PostgresOptions { url, synchronous, migrate, access, writers, timeout, batches } =
+            options;
+        let connector = Connector::new(&url, synchronous, timeout).map_err(database_error)?;
+        let for_pool = connector.clone();
         let pool = PgPoolOptions::new()
             .max_connections(POOL)
             .acquire_timeout(timeout)
             .after_connect(move |connection, _| {
-                let server = set_up.clone();
-                Box::pin(async move { server.set_up(connection).await })
+                let connector = for_pool.clone();
+                Box::pin(async move { connector.set_up(connection).await })
             })
-            .connect_lazy_with(server.options());
+            .connect_lazy_with(connector.options());
         let mut connection = pool.acquire().await.map_err(database_error)?;
         if migrate {
             server::migrate(&mut connection, now).await.map_err(database_error)?;
@@ -154,17 +158,18 @@ impl Postgres {
         if !known.map_err(database_error)? {
             return Err(OpenError::WrongSecret);
         }
-        let lanes = Lanes::default();
+        let workers = Workers::default();
         Ok(Self {
-            writes: lanes.start(&server, writers, lifecycle, Some(&batches)),
-            reads: lanes.start(&server, READERS, lifecycle, None),
-            lanes,
+            writes: workers.start(&connector, writers, lifecycle, Some(&batches)),
+            reads: workers.start(&connector, READERS, lifecycle, None),
+            workers,
             pool,
             secret: secrets.current,
         })
     }
 
-    async fn hand_over<J, T>(
+    /// Queues a job and waits for its result.
+    async fn submit<J, T>(
         jobs: &mpsc::Sender<J>,
         job: impl FnOnce(oneshot::Sender<Result<T, LedgerError>>) -> J + Send,
     ) -> Result<T, LedgerError>
@@ -172,40 +177,40 @@ impl Postgres {
         J: BatchJob,
         T: Send,
     {
-        let (tell, told) = oneshot::channel();
+        let (tx, rx) = oneshot::channel();
         let closed = || LedgerError::unavailable(Closed);
-        jobs.send(job(tell)).await.map_err(|_| closed())?;
-        told.await.map_err(|_| closed())?
+        jobs.send(job(tx)).await.map_err(|_| closed())?;
+        rx.await.map_err(|_| closed())?
     }
 }
 
-/// The tasks that serve jobs.
+/// The worker tasks.
 #[derive(Debug, Default)]
-struct Lanes {
+struct Workers {
     running: TaskTracker,
     closing: CancellationToken,
 }
 
-impl Lanes {
-    /// Starts lanes that share a queue, and gives the way into it.
+impl Workers {
+    /// Starts workers that share a queue, and returns its sender.
     fn start<J: BatchJob>(
         &self,
-        server: &Server,
+        connector: &Connector,
         count: usize,
         lifecycle: &Lifecycle,
         batches: Option<&BatchMetrics>,
     ) -> mpsc::Sender<J> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        let receiver = Arc::new(Mutex::new(receiver));
+        let (tx, rx) = mpsc::channel(QUEUE);
+        let rx = Arc::new(Mutex::new(rx));
         for _ in 0..count {
-            let (receiver, closing) = (Arc::clone(&receiver), self.closing.clone());
-            let lane = BatchWorker::new(server.clone(), receiver, closing, batches.cloned());
-            lifecycle.spawn_background(self.running.track_future(lane.run()));
+            let (rx, closing) = (Arc::clone(&rx), self.closing.clone());
+            let worker = BatchWorker::new(connector.clone(), rx, closing, batches.cloned());
+            lifecycle.spawn_background(self.running.track_future(worker.run()));
         }
-        sender
+        tx
     }
 
-    /// Returns when all that is queued is done.
+    /// Waits until every queued job is done.
     async fn close(&self) {
         self.closing.cancel();
         self.running.close();
@@ -213,7 +218,7 @@ impl Lanes {
     }
 }
 
-/// Every migration of this database, and when it was applied.
+/// Returns every migration of this database with its status.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -221,14 +226,14 @@ pub async fn migrations(
     url: &SecretString,
     timeout: Duration,
 ) -> Result<Vec<Migration>, OpenError> {
-    let server = Server::new(url, Synchronous::Full, timeout).map_err(database_error)?;
-    let mut connection = server.connect().await.map_err(database_error)?;
+    let connector = Connector::new(url, Synchronous::Full, timeout).map_err(database_error)?;
+    let mut connection = connector.connect().await.map_err(database_error)?;
     let applied = server::applied(&mut connection).await.map_err(database_error)?;
-    hang_up(connection).await;
+    close(connection).await;
     Ok(status(&POSTGRES, &applied))
 }
 
-/// Applies what is pending, all or nothing, and says how many there were.
+/// Applies the pending migrations, all or none, and returns their number.
 ///
 /// # Errors
 /// When the database cannot be reached or a migration fails.
@@ -237,18 +242,18 @@ pub async fn migrate(
     timeout: Duration,
     now: Duration,
 ) -> Result<usize, OpenError> {
-    let server = Server::new(url, Synchronous::Full, timeout).map_err(database_error)?;
-    let mut connection = server.connect().await.map_err(database_error)?;
+    let connector = Connector::new(url, Synchronous::Full, timeout).map_err(database_error)?;
+    let mut connection = connector.connect().await.map_err(database_error)?;
     let applied = server::migrate(&mut connection, now).await.map_err(database_error)?;
-    hang_up(connection).await;
+    close(connection).await;
     Ok(applied)
 }
 
-/// Says goodbye, as a courtesy to the server's log.
-async fn hang_up(connection: sqlx::PgConnection) {
+/// Closes the connection in order, so that the server logs no lost client.
+async fn close(connection: sqlx::PgConnection) {
     if let Err(error) = connection.close().await {
         let cause: &dyn std::error::Error = &error;
-        tracing::debug!(error = cause, "the database hung up first");
+        tracing::debug!(error = cause, "the database closed the connection first");
     }
 }
 
@@ -256,12 +261,12 @@ async fn hang_up(connection: sqlx::PgConnection) {
 impl Ledger for Postgres {
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
         let attempt = Box::new(attempt);
-        Self::hand_over(&self.writes, |tell| Write::Begin(attempt, tell)).await
+        Self::submit(&self.writes, |tx| WriteJob::Begin(attempt, tx)).await
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let finish = Box::new(finish);
-        Self::hand_over(&self.writes, |tell| Write::FinishAttempt(finish, tell)).await
+        Self::submit(&self.writes, |tx| WriteJob::Finish(finish, tx)).await
     }
 
     async fn find_key(
@@ -269,11 +274,11 @@ impl Ledger for Postgres {
         key: &DigestPair,
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError> {
-        Self::hand_over(&self.reads, |tell| Read::Key(*key, now, tell)).await
+        Self::submit(&self.reads, |tx| ReadJob::Key(*key, now, tx)).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        Self::hand_over(&self.reads, |tell| Read::Id(id, tell)).await
+        Self::submit(&self.reads, |tx| ReadJob::Id(id, tx)).await
     }
 
     async fn claim_due(
@@ -283,7 +288,7 @@ impl Ledger for Postgres {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claimed = query(CLAIM)
+        let claimed = query(CLAIM_DUE)
             .bind(millis(now))
             .bind(millis(now + lease))
             .bind(owner)
@@ -331,27 +336,31 @@ impl Ledger for Postgres {
         read::find(&self.pool, &by, count(limit)).await
     }
 
-    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError> {
-        let ProofUse { proof, expires_at } = redemption;
-        let use_proof = query(REDEEM).bind(proof.as_bytes().as_slice()).bind(id.as_uuid());
-        let taken = use_proof.bind(millis(expires_at)).execute(&self.pool).await;
-        Ok(taken.map_err(database_error)?.rows_affected() == 1)
+    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
+        let ProofUse { proof, expires_at } = proof;
+        let used = query(USE_PROOF)
+            .bind(proof.as_bytes().as_slice())
+            .bind(id.as_uuid())
+            .bind(millis(expires_at))
+            .execute(&self.pool);
+        Ok(used.await.map_err(database_error)?.rows_affected() == 1)
     }
 
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        let forgotten = query(FORGET).bind(both(email)).execute(&self.pool).await;
-        Ok(rows(forgotten.map_err(database_error)?.rows_affected()))
+        let deleted = query(DELETE_BY_EMAIL).bind(both(email)).execute(&self.pool).await;
+        Ok(rows(deleted.map_err(database_error)?.rows_affected()))
     }
 
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
-        let counted = query_as(UNSETTLED).bind(count(PendingAttempts::MOST)).fetch_one(&self.pool);
+        let counted =
+            query_as(COUNT_PENDING).bind(count(PendingAttempts::MOST)).fetch_one(&self.pool);
         let (rows, oldest) = counted.await.map_err(database_error)?;
         Ok(PendingAttempts::new(rows, oldest, now))
     }
 
     async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
         let secret = self.secret.as_bytes();
-        let written = query(CHECK).bind(secret).bind(millis(now)).execute(&self.pool).await;
+        let written = query(PING).bind(secret).bind(millis(now)).execute(&self.pool).await;
         match written.map_err(database_error)?.rows_affected() {
             0 => Err(LedgerError::unavailable(OpenError::WrongSecret)),
             _ => Ok(()),
@@ -359,7 +368,7 @@ impl Ledger for Postgres {
     }
 
     async fn close(&self) {
-        self.lanes.close().await;
+        self.workers.close().await;
         self.pool.close().await;
     }
 }
@@ -368,7 +377,7 @@ fn database_error(error: Error) -> LedgerError {
     ledger_error(Arc::new(error))
 }
 
-/// Rows that cannot be decoded are damage; all else passes.
+/// A row that cannot be decoded means damage; every other error may pass.
 fn ledger_error(error: Arc<Error>) -> LedgerError {
     match &*error {
         Error::ColumnDecode { .. } | Error::Decode(_) => LedgerError::Corrupt(error),

@@ -1,4 +1,4 @@
-//! What is read: single rows in batches, many rows for operators, and what a row check_count like.
+//! Reads: single rows in batches, many rows for operators, and the columns of a row.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{Error, PgPool, Row as _, query};
 use tokio::sync::oneshot;
 
-use super::batch_worker::{BatchJob, Failure};
+use super::batch_worker::{BatchError, BatchJob};
 use crate::ledger::attempt_row::AttemptRow;
 use crate::ledger::{Attempt, AttemptId, Digest, DigestPair, Find, LedgerError};
 
@@ -45,21 +45,24 @@ const BY_EMAIL: &str = concat!(
     " FROM attempts WHERE email_digest = ANY($2) ORDER BY id DESC LIMIT $1"
 );
 
-/// A single row, and who waits for it.
+/// A lookup of one row, and the channel to its caller.
 #[derive(Debug)]
-pub(super) enum Read {
+pub(super) enum ReadJob {
     Key(DigestPair, Duration, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
     Id(AttemptId, oneshot::Sender<Result<Option<Attempt>, LedgerError>>),
 }
 
-impl BatchJob for Read {
-    type Done = Vec<Attempt>;
+impl BatchJob for ReadJob {
+    type Output = Vec<Attempt>;
 
-    async fn run(connection: &mut PgConnection, batch: &[Self]) -> Result<Vec<Attempt>, Failure> {
+    async fn run(
+        connection: &mut PgConnection,
+        batch: &[Self],
+    ) -> Result<Vec<Attempt>, BatchError> {
         let mut keys = Vec::with_capacity(batch.len());
         let mut ids = Vec::new();
-        for read in batch {
-            match read {
+        for job in batch {
+            match job {
                 Self::Key(key, ..) => keys.extend(key.iter().map(bytes)),
                 Self::Id(id, _) => ids.push(*id.as_uuid()),
             }
@@ -67,34 +70,34 @@ impl BatchJob for Read {
         by_keys_or_ids(connection, &keys, &ids).await
     }
 
-    fn answer(self, done: Result<&mut Vec<Attempt>, LedgerError>) {
-        let pick = |found: &mut Vec<Attempt>, is_it: &dyn Fn(&Attempt) -> bool| {
-            found.iter().find(|row| is_it(row)).cloned()
+    fn reply(self, found: Result<&mut Vec<Attempt>, LedgerError>) {
+        let pick = |found: &mut Vec<Attempt>, matches: &dyn Fn(&Attempt) -> bool| {
+            found.iter().find(|row| matches(row)).cloned()
         };
-        // A caller that went away hears nothing.
-        let _told = match self {
-            Self::Key(wanted, now, tell) => tell.send(done.map(|found| {
+        // Ignored: the caller may have gone.
+        let _sent = match self {
+            Self::Key(wanted, now, tx) => tx.send(found.map(|found| {
                 pick(found, &|row| {
                     let key = row.key.as_ref();
                     key.is_some_and(|key| wanted.contains(&key.key) && key.expires_at > now)
                 })
             })),
-            Self::Id(id, tell) => tell.send(done.map(|found| pick(found, &|row| row.id == id))),
+            Self::Id(id, tx) => tx.send(found.map(|found| pick(found, &|row| row.id == id))),
         };
     }
 }
 
-/// The attempts with one of these keys, alive or not, and those with one of these ids.
+/// Returns the attempts with one of these keys, alive or not, and those with one of these ids.
 pub(super) async fn by_keys_or_ids(
     connection: &mut PgConnection,
     keys: &[[u8; 32]],
     ids: &[uuid::Uuid],
-) -> Result<Vec<Attempt>, Failure> {
+) -> Result<Vec<Attempt>, BatchError> {
     let rows = query(BY_KEYS_OR_IDS).bind(keys).bind(ids).fetch_all(connection).await?;
     Ok(attempts(&rows)?)
 }
 
-/// The latest that match, newest first.
+/// Returns the latest matches, newest first.
 pub(super) async fn find(
     pool: &PgPool,
     by: &Find,
@@ -112,22 +115,23 @@ pub(super) async fn find(
 }
 
 /// The current and the previous digest.
-pub(super) fn both(candidates: &DigestPair) -> Vec<[u8; 32]> {
-    candidates.iter().map(bytes).collect()
+pub(super) fn both(pair: &DigestPair) -> Vec<[u8; 32]> {
+    pair.iter().map(bytes).collect()
 }
 
 pub(super) const fn bytes(digest: &Digest) -> [u8; 32] {
     *digest.as_bytes()
 }
 
-/// The attempts in these rows.
+/// Converts rows to attempts.
 pub(super) fn attempts(rows: &[PgRow]) -> Result<Vec<Attempt>, LedgerError> {
-    let attempt =
-        |row| stored(row).map_err(super::database_error)?.parse().map_err(LedgerError::corrupt);
+    let attempt = |row| {
+        attempt_row(row).map_err(super::database_error)?.parse().map_err(LedgerError::corrupt)
+    };
     rows.iter().map(attempt).collect()
 }
 
-fn stored(row: &PgRow) -> Result<AttemptRow, Error> {
+fn attempt_row(row: &PgRow) -> Result<AttemptRow, Error> {
     Ok(AttemptRow {
         id: row.try_get(0)?,
         email_digest: row.try_get(1)?,

@@ -1,4 +1,4 @@
-//! The server: how it is reached, its migrations, whose secret it knows.
+//! The server: connections, migrations, and the check of the secret.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use tokio::time::timeout;
 
 use crate::config::Synchronous;
 use crate::ledger::DigestPair;
-use crate::ledger::attempt_row::millis;
 use crate::ledger::migrations::{POSTGRES, pending};
+use crate::ledger::millis::millis;
 
-/// Taken for as long as a process migrates or recognises the database: replicas that start
-/// together do so one after the other.
+/// Held while a process migrates the database or checks the secret, so that replicas that start
+/// together take turns.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('auth0-signup ledger'))";
 
-/// Every statement check_count rows up by an index and is planned once. Planned anew each time, a batch
-/// would cost more to plan than to run; and a plan made while the table was small would read all
-/// of it later.
+/// Every statement finds its rows by an index and is planned once. Planning a batch each time would
+/// cost more than running it, and a plan made while the table was small would later read the whole
+/// table.
 const SESSION: &str = "\
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; \
@@ -26,33 +26,33 @@ const SESSION: &str = "\
     SET enable_mergejoin = off; \
     SET jit = off";
 
-/// Waits for the server's disk at least; a stronger setting (a standby's) stays.
+/// Waits at least for the server's disk; a stronger setting (a standby's) stays.
 const FULL: &str = "\
     SELECT set_config('synchronous_commit', 'on', false) \
     WHERE current_setting('synchronous_commit') = 'off'";
 
 const NORMAL: &str = "SET synchronous_commit = off";
 
-/// Where the server is and how its connections are set up.
+/// Opens connections to the server and sets them up.
 #[derive(Clone)]
-pub(super) struct Server {
+pub(super) struct Connector {
     options: PgConnectOptions,
     synchronous: Synchronous,
     timeout: Duration,
 }
 
-impl std::fmt::Debug for Server {
-    /// The options hold the password.
+impl std::fmt::Debug for Connector {
+    /// Omits the options, which hold the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Connector").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
-impl Server {
-    /// The server of this URL.
+impl Connector {
+    /// A connector for the server of this URL.
     ///
     /// # Errors
-    /// When the URL is none.
+    /// When the URL is invalid.
     pub(super) fn new(
         url: &SecretString,
         synchronous: Synchronous,
@@ -63,20 +63,20 @@ impl Server {
         Ok(Self { options, synchronous, timeout })
     }
 
-    /// How to connect, for a pool.
+    /// The connection options, for a pool.
     pub(super) fn options(&self) -> PgConnectOptions {
         self.options.clone()
     }
 
-    /// How long a call may take.
+    /// The longest duration of a call.
     pub(super) const fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    /// A new connection, set up.
+    /// Opens a connection and sets it up.
     ///
     /// # Errors
-    /// When the server cannot be reached in time or refuses.
+    /// When the server cannot be reached in time or rejects the connection.
     pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
         let connected = timeout(self.timeout, async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
@@ -89,7 +89,7 @@ impl Server {
     /// Sets a connection up.
     ///
     /// # Errors
-    /// When the server refuses.
+    /// When the server rejects a setting.
     pub(super) async fn set_up(&self, connection: &mut PgConnection) -> Result<(), Error> {
         raw_sql(SESSION).execute(&mut *connection).await?;
         let synchronous = match self.synchronous {
@@ -97,7 +97,7 @@ impl Server {
             Synchronous::Normal => NORMAL,
         };
         raw_sql(synchronous).execute(&mut *connection).await?;
-        // The server gives a statement up when its caller does.
+        // The server cancels a statement when its caller gives up.
         query("SELECT set_config('statement_timeout', $1, false)")
             .bind(self.timeout.as_millis().to_string())
             .persistent(false)
@@ -107,7 +107,7 @@ impl Server {
     }
 }
 
-/// The migrations that were applied: `(version, milliseconds)`.
+/// Returns the applied migrations: `(version, milliseconds)`.
 pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<(i32, i64)>, Error> {
     let exists = "SELECT to_regclass('schema_migrations') IS NOT NULL";
     if !query_scalar(exists).fetch_one(&mut *connection).await? {
@@ -116,7 +116,7 @@ pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<(i32, i
     query_as("SELECT version, applied_at FROM schema_migrations").fetch_all(connection).await
 }
 
-/// Applies what is pending, all or nothing, and says how many there were.
+/// Applies the pending migrations, all or none, and returns their number.
 pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Result<usize, Error> {
     let mut transaction = connection.begin().await?;
     query(LOCK).execute(&mut *transaction).await?;
@@ -144,8 +144,8 @@ pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Res
     Ok(count)
 }
 
-/// Whether the database was written under one of these secrets, or is new; notes them when
-/// `renew`.
+/// Returns whether the database is new or was written with one of these secrets. Records the secrets
+/// when `renew` is set or the database is new.
 pub(super) async fn recognise(
     connection: &mut PgConnection,
     secrets: &DigestPair,

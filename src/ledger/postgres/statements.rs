@@ -1,15 +1,15 @@
-//! The statements that write a batch: everything in one, one round trip and one transaction.
+//! The statements that write a batch: one statement, one transaction, one round trip.
 
-/// Both parts see the rows as they were before the statement. So a beginning that meets a key which
-/// is in the same batch, be it taken or freed there, is resolved afterwards.
+/// Both parts see the rows as they were before the statement. A new attempt whose key is taken or
+/// freed in the same batch is therefore resolved afterwards.
 ///
-/// An end that was written already is written again: its answer was lost with a connection.
+/// A resolution that was written before is written again: its reply was lost with a connection.
 macro_rules! write_sql {
-    (with $tolls:literal where $may_begin:literal select $more:literal) => {
+    (with $costs:literal where $may_begin:literal select $more:literal) => {
         concat!(
             "WITH ",
-            $tolls,
-            "begun AS ( \
+            $costs,
+            "started AS ( \
               INSERT INTO attempts (id, email_digest, key_digest, binding_digest, key_expires_at, \
                 user_id, request_id, state, started_at, next_check_at, terms_version) \
               SELECT id, email_digest, key_digest, binding_digest, key_expires_at, \
@@ -24,7 +24,7 @@ macro_rules! write_sql {
             $may_begin,
             "ON CONFLICT DO NOTHING \
               RETURNING id \
-            ), ended AS ( \
+            ), finished AS ( \
               UPDATE attempts a SET state = f.state, outcome_code = f.outcome_code, \
                 auth0_user_id = f.auth0_user_id, \
                 auth0_request_id = coalesce(f.auth0_request_id, a.auth0_request_id), \
@@ -39,32 +39,35 @@ macro_rules! write_sql {
                 AS f (id, state, outcome_code, auth0_user_id, auth0_request_id, finished_at, \
                 connection_ended_at, next_check_at, expected_connection_ended_at) \
               WHERE a.id = f.id AND ((a.state IN (0, 3) OR (f.state = 1 AND a.state IN (2, 4))) \
-                AND (f.expected_connection_ended_at IS NULL OR coalesce(a.connection_ended_at, -1) = f.expected_connection_ended_at) \
+                AND (f.expected_connection_ended_at IS NULL \
+                  OR coalesce(a.connection_ended_at, -1) = f.expected_connection_ended_at) \
                 OR (f.state = a.state AND f.finished_at = a.finished_at)) \
               RETURNING a.id \
             ) \
-            SELECT (SELECT array_agg(id) FROM begun), (SELECT array_agg(id) FROM ended)",
+            SELECT (SELECT array_agg(id) FROM started), (SELECT array_agg(id) FROM finished)",
             $more,
         )
     };
 }
 
-/// For a batch whose attempts have nothing to give.
+/// For a batch of attempts without costs.
 pub(super) const WRITE: &str = write_sql!(with "" where "" select "");
 
-/// For the others. Permits first: what a bucket has left goes to those who asked first, and an
-/// attempt that gets none anywhere neither uses its proof up nor begins. All see one time, taken
-/// when the row is locked: a waiter's `now()` would be stale. A time that lies further ahead than a
-/// bucket can be spent is of a clock that was put back, and counts as that far.
+/// For every other batch. Permits come first: the remaining permits of a bucket go to the attempts
+/// that asked first. An attempt that lacks a permit does not use its proof and does not start.
+///
+/// The time is read when the row is locked, because the `now()` of a transaction that waited would be
+/// stale. A time further ahead than a bucket can be spent comes from a clock that was put back, and
+/// is cut to that distance.
 ///
 /// The arrays are materialised once, before the first row is inserted.
-pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
+pub(super) const WRITE_WITH_COSTS: &str = write_sql!(
     with "spent AS ( \
       INSERT INTO limits AS l (bucket, tat, every, burst, granted, refused) \
       SELECT bucket, now + every * least(permits, burst), every, burst, least(permits, burst), \
         permits - least(permits, burst) \
       FROM unnest($21::bytea[], $22::bigint[], $23::bigint[], $24::bigint[]) \
-        AS asked (bucket, permits, every, burst), \
+        AS demand (bucket, permits, every, burst), \
         (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now OFFSET 0) AS clock \
       ON CONFLICT (bucket) DO UPDATE SET (tat, every, burst, granted, refused) = ( \
         SELECT base + given * excluded.every, excluded.every, excluded.burst, given, \
@@ -80,22 +83,22 @@ pub(super) const WRITE_WITH_TOLLS: &str = write_sql!(
     ), short AS MATERIALIZED ( \
       SELECT bucket, refused, ahead FROM spent WHERE refused > 0 \
     ), limited AS MATERIALIZED ( \
-      SELECT coalesce(array_agg(place.id), '{}') AS ids FROM short \
-      JOIN unnest($25::uuid[], $26::bytea[], $27::bigint[]) AS place (id, bucket, after) \
-        ON place.bucket = short.bucket AND place.after < short.refused \
-    ), redeemed AS ( \
+      SELECT coalesce(array_agg(request.id), '{}') AS ids FROM short \
+      JOIN unnest($25::uuid[], $26::bytea[], $27::bigint[]) AS request (id, bucket, later) \
+        ON request.bucket = short.bucket AND request.later < short.refused \
+    ), used AS ( \
       INSERT INTO used_proofs (proof, attempt_id, expires_at) \
       SELECT proof, id, expires_at \
       FROM unnest($28::bytea[], $29::uuid[], $30::bigint[]) AS given (proof, id, expires_at) \
       WHERE id <> ALL ((SELECT ids FROM limited)::uuid[]) \
       ON CONFLICT DO NOTHING \
       RETURNING attempt_id \
-    ), paid AS MATERIALIZED ( \
-      SELECT coalesce(array_agg(attempt_id), '{}') AS ids FROM redeemed \
+    ), proven AS MATERIALIZED ( \
+      SELECT coalesce(array_agg(attempt_id), '{}') AS ids FROM used \
     ), "
     where "AND new.id <> ALL ((SELECT ids FROM limited)::uuid[]) \
-      AND (new.id <> ALL ($29::uuid[]) OR new.id = ANY ((SELECT ids FROM paid)::uuid[])) "
-    select ", (SELECT ids FROM paid), \
+      AND (new.id <> ALL ($29::uuid[]) OR new.id = ANY ((SELECT ids FROM proven)::uuid[])) "
+    select ", (SELECT ids FROM proven), \
       (SELECT array_agg(bucket ORDER BY bucket) FROM short), \
       (SELECT array_agg(refused ORDER BY bucket) FROM short), \
       (SELECT array_agg(ahead ORDER BY bucket) FROM short)"

@@ -1,4 +1,4 @@
-//! The batch that begins and ends attempts: one statement, one transaction, one round trip.
+//! The batch that starts and resolves attempts: one statement, one transaction, one round trip.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,14 +7,14 @@ use sqlx::{Error, query, query_as};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::admission_cost::{AdmissionCosts, Refused};
-use super::batch_worker::{self, BatchJob, Failure};
+use super::admission_cost::{AdmissionCosts, ShortBucket};
+use super::batch_worker::{self, BatchError, BatchJob};
 use super::read::{by_keys_or_ids, bytes};
-use super::statements::{FREE_EXPIRED, WRITE, WRITE_WITH_TOLLS};
-use crate::ledger::attempt_row::millis;
+use super::statements::{FREE_EXPIRED, WRITE, WRITE_WITH_COSTS};
+use crate::ledger::millis::millis;
 use crate::ledger::{Attempt, BeginResult, FinishAttempt, LedgerError, NewAttempt};
 
-/// Binds the parameters of beginnings and ends, in order.
+/// Binds the parameters of new attempts and resolutions, in order.
 macro_rules! bind {
     ($query:expr, $begins:ident, $finishes:ident) => {
         $query
@@ -29,97 +29,98 @@ macro_rules! bind {
             .bind(list($begins, |new| millis(new.started_at)))
             .bind(list($begins, |new| millis(new.leased_until)))
             .bind(list($begins, |new| Some(new.terms.as_ref()?.as_str())))
-            .bind(list($finishes, |end| *end.id.as_uuid()))
-            .bind(list($finishes, |end| end.verdict.state().number()))
-            .bind(list($finishes, |end| end.outcome_code))
-            .bind(list($finishes, |end| end.verdict.user_id()))
-            .bind(list($finishes, |end| end.auth0_request_id.as_deref()))
-            .bind(list($finishes, |end| millis(end.finished_at)))
-            .bind(list($finishes, |end| end.verdict.connection_ended_at().map(millis)))
-            .bind(list($finishes, |end| end.next_check_at().map(millis)))
+            .bind(list($finishes, |finish| *finish.id.as_uuid()))
+            .bind(list($finishes, |finish| finish.resolution.state().number()))
+            .bind(list($finishes, |finish| finish.outcome_code))
+            .bind(list($finishes, |finish| finish.resolution.user_id()))
+            .bind(list($finishes, |finish| finish.auth0_request_id.as_deref()))
+            .bind(list($finishes, |finish| millis(finish.finished_at)))
+            .bind(list($finishes, |finish| finish.resolution.connection_ended_at().map(millis)))
+            .bind(list($finishes, |finish| finish.next_check_at().map(millis)))
             .bind(list($finishes, FinishAttempt::expected_connection_ended_at))
     };
 }
 
-/// How often beginnings whose key is neither free nor found are tried: the key was freed, or
-/// taken, between two statements.
+/// The number of tries of a new attempt whose key is neither free nor found: another call took or
+/// freed the key between two statements.
 const ROUNDS: usize = 4;
 
-/// A beginning or an end, and who waits for it.
+/// A new attempt or a resolution, and the channel to its caller.
 #[derive(Debug)]
-pub(super) enum Write {
+pub(super) enum WriteJob {
     Begin(Box<NewAttempt>, oneshot::Sender<Result<BeginResult, LedgerError>>),
-    FinishAttempt(Box<FinishAttempt>, oneshot::Sender<Result<bool, LedgerError>>),
+    Finish(Box<FinishAttempt>, oneshot::Sender<Result<bool, LedgerError>>),
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// What beginnings met that were not written, by their id.
-    met: HashMap<Uuid, BeginResult>,
-    /// The attempts whose end was written.
-    ended: HashSet<Uuid>,
+    /// The results of the new attempts that were not written, by their id.
+    not_started: HashMap<Uuid, BeginResult>,
+    /// The attempts whose resolution was written.
+    finished: HashSet<Uuid>,
 }
 
-impl BatchJob for Write {
-    type Done = Written;
+impl BatchJob for WriteJob {
+    type Output = Written;
 
-    async fn run(connection: &mut PgConnection, batch: &[Self]) -> Result<Written, Failure> {
+    async fn run(connection: &mut PgConnection, batch: &[Self]) -> Result<Written, BatchError> {
         let mut begins = Vec::with_capacity(batch.len());
         let mut finishes = Vec::with_capacity(batch.len());
-        for write in batch {
-            match write {
+        for job in batch {
+            match job {
                 Self::Begin(attempt, _) => begins.push(&**attempt),
-                Self::FinishAttempt(finish, _) => finishes.push(&**finish),
+                Self::Finish(finish, _) => finishes.push(&**finish),
             }
         }
-        let tolls = AdmissionCosts::of(&begins);
-        // Every replica takes keys and rows in the same order, so that no two wait for each other.
+        let costs = AdmissionCosts::from_attempts(&begins);
+        // Every replica locks keys and rows in the same order, so that no two wait for each other.
         begins.sort_unstable_by_key(|attempt| attempt.key.as_ref().map(|key| key.key.current));
         finishes.sort_by_key(|finish| finish.id);
         let mut later = take_repeated(&mut finishes);
 
-        let Round { begun, mut ended, redeemed, short } =
-            write(connection, &begins, &finishes, &tolls).await?;
+        let Round { started, mut finished, proofs_used, short } =
+            write(connection, &begins, &finishes, &costs).await?;
         while !later.is_empty() {
             finishes = later;
             later = take_repeated(&mut finishes);
-            ended
-                .extend(write(connection, &[], &finishes, &AdmissionCosts::default()).await?.ended);
+            let round = write(connection, &[], &finishes, &AdmissionCosts::default()).await?;
+            finished.extend(round.finished);
         }
-        let mut met = HashMap::new();
-        if begun.len() < begins.len() {
-            for (id, (limit, retry_after)) in tolls.limited(&short) {
-                met.insert(id, BeginResult::RateLimited { limit, retry_after });
+        let mut not_started = HashMap::new();
+        if started.len() < begins.len() {
+            for (id, (limit, retry_after)) in costs.rate_limited(&short) {
+                not_started.insert(id, BeginResult::RateLimited { limit, retry_after });
             }
             begins.retain(|attempt| {
                 let id = attempt.id.as_uuid();
-                !begun.contains(id) && !met.contains_key(id)
+                !started.contains(id) && !not_started.contains_key(id)
             });
-            met.extend(resolve(connection, begins, &tolls.redeemed_before(&redeemed)).await?);
+            let with_used_proof = costs.with_used_proof(&proofs_used);
+            not_started.extend(retry_or_explain(connection, begins, &with_used_proof).await?);
         }
-        Ok(Written { met, ended })
+        Ok(Written { not_started, finished })
     }
 
-    fn answer(self, done: Result<&mut Written, LedgerError>) {
-        // A caller that went away hears nothing.
+    fn reply(self, written: Result<&mut Written, LedgerError>) {
+        // Ignored: the caller may have gone.
         match self {
-            Self::Begin(attempt, tell) => {
-                let id = attempt.id.as_uuid();
-                let begun =
-                    done.map(|written| written.met.remove(id).unwrap_or(BeginResult::Started));
-                let _told = tell.send(begun);
+            Self::Begin(attempt, tx) => {
+                let result = written.map(|written| {
+                    written.not_started.remove(attempt.id.as_uuid()).unwrap_or(BeginResult::Started)
+                });
+                let _sent = tx.send(result);
             }
-            Self::FinishAttempt(finish, tell) => {
-                let _told =
-                    tell.send(done.map(|written| written.ended.contains(finish.id.as_uuid())));
+            Self::Finish(finish, tx) => {
+                let result = written.map(|written| written.finished.contains(finish.id.as_uuid()));
+                let _sent = tx.send(result);
             }
         }
     }
 }
 
-/// Leaves the first end of each attempt and gives the others, for statements of their own: one
-/// statement changes a row once. The ends are sorted.
+/// Keeps the first resolution of each attempt and returns the others, for further statements: one
+/// statement changes a row once. The resolutions are sorted by attempt.
 fn take_repeated<'f>(finishes: &mut Vec<&'f FinishAttempt>) -> Vec<&'f FinishAttempt> {
     let mut later = Vec::new();
     finishes.dedup_by(|next, first| {
@@ -130,142 +131,156 @@ fn take_repeated<'f>(finishes: &mut Vec<&'f FinishAttempt>) -> Vec<&'f FinishAtt
     later
 }
 
-/// What one statement wrote.
+/// The rows that one statement wrote.
 #[derive(Debug, Default)]
 struct Round {
-    begun: HashSet<Uuid>,
-    ended: HashSet<Uuid>,
-    /// The attempts whose proof was taken.
-    redeemed: HashSet<Uuid>,
-    /// The buckets that did not have a permit for everyone.
-    short: Vec<Refused>,
+    started: HashSet<Uuid>,
+    finished: HashSet<Uuid>,
+    /// The attempts whose proof is used now.
+    proofs_used: HashSet<Uuid>,
+    /// The buckets with fewer permits than requests.
+    short: Vec<ShortBucket>,
 }
 
-/// Writes all and says what was written.
+/// Writes everything and returns the rows that were written.
 ///
-/// The limits are not worth a sign-up: when the statement fails with them and no proof has to be
-/// kept, it goes without them.
+/// Limits must not cost a sign-up: if the statement fails with them and no proof has to be recorded,
+/// it is sent again without them.
 async fn write(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
     finishes: &[&FinishAttempt],
-    tolls: &AdmissionCosts<'_>,
+    costs: &AdmissionCosts<'_>,
 ) -> Result<Round, Error> {
-    if tolls.is_empty() {
-        return write_without(connection, begins, finishes).await;
+    if costs.is_empty() {
+        return write_free(connection, begins, finishes).await;
     }
-    match write_with(connection, begins, finishes, tolls).await {
+    match write_with_costs(connection, begins, finishes, costs).await {
         Err(error)
-            if tolls.is_without_proofs()
-                && batch_worker::is_statement(&error)
-                && !batch_worker::may_pass(&error, true) =>
+            if costs.is_without_proofs()
+                && batch_worker::is_statement_error(&error)
+                && !batch_worker::is_retryable(&error, true) =>
         {
-            let round = write_without(connection, begins, finishes).await?;
+            let round = write_free(connection, begins, finishes).await?;
             let cause: &dyn std::error::Error = &error;
-            tracing::warn!(error = cause, "the shared limits failed; this replica's own remain");
+            tracing::warn!(
+                error = cause,
+                "the shared limits failed; this replica's own limits remain"
+            );
             Ok(round)
         }
         written => written,
     }
 }
 
-async fn write_without(
+async fn write_free(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
     finishes: &[&FinishAttempt],
 ) -> Result<Round, Error> {
     let query = bind!(query_as(WRITE), begins, finishes);
-    let (begun, ended): (Ids, Ids) = query.fetch_one(connection).await?;
-    Ok(Round { begun: set(begun), ended: set(ended), ..Round::default() })
+    let (started, finished): (Ids, Ids) = query.fetch_one(connection).await?;
+    Ok(Round { started: set(started), finished: set(finished), ..Round::default() })
 }
 
-async fn write_with(
+async fn write_with_costs(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],
     finishes: &[&FinishAttempt],
-    tolls: &AdmissionCosts<'_>,
+    costs: &AdmissionCosts<'_>,
 ) -> Result<Round, Error> {
-    let query = bind!(query_as(WRITE_WITH_TOLLS), begins, finishes)
-        .bind(column(tolls.asked(), |asked| asked.0))
-        .bind(column(tolls.asked(), |asked| asked.1))
-        .bind(column(tolls.asked(), |asked| asked.2))
-        .bind(column(tolls.asked(), |asked| asked.3))
-        .bind(column(tolls.places(), |place| place.0))
-        .bind(column(tolls.places(), |place| place.1))
-        .bind(column(tolls.places(), |place| place.2))
-        .bind(column(tolls.proofs(), |proof| proof.0))
-        .bind(column(tolls.proofs(), |proof| proof.1))
-        .bind(column(tolls.proofs(), |proof| proof.2));
-    let (begun, ended, redeemed, buckets, counts, aheads): TollRow =
+    let query = bind!(query_as(WRITE_WITH_COSTS), begins, finishes)
+        .bind(column(costs.bucket_demands(), |demand| demand.0))
+        .bind(column(costs.bucket_demands(), |demand| demand.1))
+        .bind(column(costs.bucket_demands(), |demand| demand.2))
+        .bind(column(costs.bucket_demands(), |demand| demand.3))
+        .bind(column(costs.permit_requests(), |request| request.0))
+        .bind(column(costs.permit_requests(), |request| request.1))
+        .bind(column(costs.permit_requests(), |request| request.2))
+        .bind(column(costs.proof_uses(), |used| used.0))
+        .bind(column(costs.proof_uses(), |used| used.1))
+        .bind(column(costs.proof_uses(), |used| used.2));
+    let (started, finished, proofs_used, buckets, refused, ahead): CostRow =
         query.fetch_one(connection).await?;
-    let numbers = counts.into_iter().flatten().zip(aheads.into_iter().flatten());
+    let numbers = refused.into_iter().flatten().zip(ahead.into_iter().flatten());
     let short = buckets.into_iter().flatten().zip(numbers);
-    let short = short.map(|(bucket, (count, ahead))| Refused { bucket, count, ahead }).collect();
-    Ok(Round { begun: set(begun), ended: set(ended), redeemed: set(redeemed), short })
+    let short = short.map(|(bucket, (refused, ahead))| ShortBucket { bucket, refused, ahead });
+    Ok(Round {
+        started: set(started),
+        finished: set(finished),
+        proofs_used: set(proofs_used),
+        short: short.collect(),
+    })
 }
 
-/// BeginResult, ended, redeemed; the buckets that ran short, how many each refused, how far each is ahead.
-type TollRow = (Ids, Ids, Ids, Option<Vec<Vec<u8>>>, Option<Vec<i64>>, Option<Vec<i64>>);
+/// Attempts started, attempts finished, attempts whose proof is used now; then of each short bucket
+/// its id, the number of refused requests, and the microseconds that it is spent ahead.
+type CostRow = (Ids, Ids, Ids, Option<Vec<Vec<u8>>>, Option<Vec<i64>>, Option<Vec<i64>>);
 
-/// Ids as the statement gives them; NULL for none.
+/// Ids as the statement returns them; NULL for none.
 type Ids = Option<Vec<Uuid>>;
 
 fn set(ids: Ids) -> HashSet<Uuid> {
     ids.into_iter().flatten().collect()
 }
 
-/// What the beginnings that were not written met, by the id of the beginning. Those not in it are
-/// written.
-async fn resolve(
+/// Tries the attempts that were not written again, and returns why the others did not start. An
+/// attempt without an entry is written.
+async fn retry_or_explain(
     connection: &mut PgConnection,
     mut begins: Vec<&NewAttempt>,
-    redeemed_before: &HashSet<Uuid>,
-) -> Result<HashMap<Uuid, BeginResult>, Failure> {
-    let mut met = HashMap::new();
+    with_used_proof: &HashSet<Uuid>,
+) -> Result<HashMap<Uuid, BeginResult>, BatchError> {
+    let mut not_started = HashMap::new();
     for _ in 0..ROUNDS {
         let digests = begins.iter().filter_map(|attempt| Some(attempt.key.as_ref()?.key.iter()));
         let digests: Vec<_> = digests.flatten().map(bytes).collect();
         let ids = list(&begins, |attempt| *attempt.id.as_uuid());
         let found = by_keys_or_ids(connection, &digests, &ids).await?;
         begins.retain(|attempt| {
-            // Written by an earlier try, whose answer was lost with its connection.
+            // Written by an earlier try, whose reply was lost with its connection.
             if found.iter().any(|row| row.id == attempt.id) {
                 return false;
             }
             let id = *attempt.id.as_uuid();
             if let Some(row) = found.iter().find(|row| holds(row, attempt)) {
-                met.insert(id, BeginResult::Existing(Box::new(row.clone())));
-            } else if redeemed_before.contains(&id) {
-                met.insert(id, BeginResult::ProofAlreadyUsed);
+                not_started.insert(id, BeginResult::Existing(Box::new(row.clone())));
+            } else if with_used_proof.contains(&id) {
+                not_started.insert(id, BeginResult::ProofAlreadyUsed);
             }
-            !met.contains_key(&id)
+            !not_started.contains_key(&id)
         });
         if begins.is_empty() {
-            return Ok(met);
+            return Ok(not_started);
         }
         query(FREE_EXPIRED)
             .bind(list(&begins, |attempt| attempt.key.as_ref().map(|key| bytes(&key.key.current))))
             .bind(list(&begins, |attempt| millis(attempt.started_at)))
             .execute(&mut *connection)
             .await?;
-        // What they had to give was taken by the first statement.
-        let begun = write(connection, &begins, &[], &AdmissionCosts::default()).await?.begun;
-        begins.retain(|attempt| !begun.contains(attempt.id.as_uuid()));
+        // The first statement took the permits and proofs.
+        let round = write(connection, &begins, &[], &AdmissionCosts::default()).await?;
+        begins.retain(|attempt| !round.started.contains(attempt.id.as_uuid()));
     }
-    if begins.is_empty() { Ok(met) } else { Err(LedgerError::unavailable(Contended).into()) }
+    if begins.is_empty() {
+        Ok(not_started)
+    } else {
+        Err(LedgerError::unavailable(Contended).into())
+    }
 }
 
-/// A key was freed and taken again each time it was looked for.
+/// Other calls freed and took a key again before each lookup.
 #[derive(Debug, thiserror::Error)]
-#[error("a key changes hands too quickly")]
+#[error("too many calls compete for one idempotency key")]
 struct Contended;
 
-/// Whether this row has the attempt's key, alive.
+/// Returns whether this row holds the attempt's key, alive.
 fn holds(row: &Attempt, attempt: &NewAttempt) -> bool {
-    let (Some(kept), Some(new)) = (&row.key, &attempt.key) else { return false };
-    new.key.contains(&kept.key) && kept.expires_at > attempt.started_at
+    let (Some(stored), Some(new)) = (&row.key, &attempt.key) else { return false };
+    new.key.contains(&stored.key) && stored.expires_at > attempt.started_at
 }
 
+/// One column of these tuples.
 fn column<R, T>(rows: impl Iterator<Item = R>, column: impl Fn(R) -> T) -> Vec<T> {
     rows.map(column).collect()
 }

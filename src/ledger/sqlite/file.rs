@@ -1,4 +1,4 @@
-//! The database's file: made for its owner, locked for one service, opened, migrated, recognised.
+//! The database file: creation, lock, connections, migrations, and the check of the secret.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -9,28 +9,28 @@ use std::time::Duration;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
 use crate::config::Synchronous;
-use crate::ledger::attempt_row::millis;
 use crate::ledger::migrations::{SQLITE, pending};
-use crate::ledger::secret_key::{make_folder, sibling};
+use crate::ledger::millis::millis;
+use crate::ledger::secret_key::{create_folder, sibling};
 use crate::ledger::{DigestPair, OpenError};
 
-/// How long a write waits for another process: an operator's command, a backup.
+/// The longest wait of a write for another process: an operator's command, a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The pause between two tries of what SQLite does not wait for.
+/// The pause between two tries of an operation that SQLite does not wait for.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Makes the folder and an empty file where there is none, for their owner only. SQLite gives the
-/// files beside it the same mode.
-pub(super) fn make(path: &Path) -> std::io::Result<()> {
-    make_folder(path)?;
+/// Creates the folder and an empty file if missing, accessible to their owner only. SQLite creates
+/// the files beside it with the same mode.
+pub(super) fn create(path: &Path) -> std::io::Result<()> {
+    create_folder(path)?;
     OpenOptions::new().append(true).create(true).mode(0o600).open(path).map(drop)
 }
 
-/// Takes the file for this process until the lock is dropped or the process ends, however it does.
+/// Locks the file for this process until the lock is dropped or the process ends for any reason.
 ///
-/// A file of its own: a lock on the database itself would be lost as soon as anything in this
-/// process closed a descriptor of it, which is how POSIX has it.
+/// Uses a separate file: by POSIX rules, a lock on the database itself would be lost as soon as
+/// anything in this process closed a descriptor of it.
 pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     let mut options = OpenOptions::new();
     let lock = options.append(true).create(true).mode(0o600).open(sibling(path, ".lock"));
@@ -42,33 +42,34 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Opens the file, which has to be there.
+/// Opens the file, which must exist.
 pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection> {
-    // No CREATE: a file that vanished under a running service is an outage, not a new ledger.
+    // No CREATE: a file that disappears under a running service is an outage, not a new ledger.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    write_ahead(&connection)?;
+    set_write_ahead(&connection)?;
     let synchronous = match synchronous {
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
-    // What a burst made the log grow to is given back.
+    // The log shrinks again after a burst.
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    // Nothing in the file itself is run.
+    // Functions that the file's schema names are not run.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
 
-/// Readers and the writer do not wait for one another, and a commit appends to one file.
+/// Sets write-ahead mode: readers and the writer do not wait for each other, and a commit appends to
+/// one file.
 ///
-/// A new file is changed to that while nobody else has it open. SQLite does not wait for that but
-/// gives up at once, so it is tried again: whoever else opens the file is done in a moment.
-fn write_ahead(connection: &Connection) -> Result<()> {
+/// The mode of a new file can only change while no other connection has it open. SQLite fails at once
+/// instead of waiting, so this retries: any other process that opens the file is done in a moment.
+fn set_write_ahead(connection: &Connection) -> Result<()> {
     let mut waited = Duration::ZERO;
     loop {
         match connection.pragma_update(None, "journal_mode", "WAL") {
@@ -85,9 +86,9 @@ fn is_busy(error: &Error) -> bool {
     error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
 }
 
-/// The migrations that were applied: `(version, milliseconds)`.
+/// Returns the applied migrations: `(version, milliseconds)`.
 pub(super) fn applied(connection: &Connection) -> Result<Vec<(i32, i64)>> {
-    // A statement, since Connection::table_exists does not see what other processes made.
+    // A statement, because Connection::table_exists does not see tables of other processes.
     let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'schema_migrations')";
     if !connection.query_row(exists, [], |row| row.get(0))? {
         return Ok(Vec::new());
@@ -96,7 +97,7 @@ pub(super) fn applied(connection: &Connection) -> Result<Vec<(i32, i64)>> {
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Applies what is pending, all or nothing, and says how many there were.
+/// Applies the pending migrations, all or none, and returns their number.
 pub(super) fn migrate(connection: &mut Connection, now: Duration) -> Result<usize> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let applied = applied(&transaction)?;
@@ -117,7 +118,8 @@ pub(super) fn migrate(connection: &mut Connection, now: Duration) -> Result<usiz
     Ok(count)
 }
 
-/// Whether the file was written under one of these secrets, or is new; notes them when `renew`.
+/// Returns whether the file is new or was written with one of these secrets. Records the secrets when
+/// `renew` is set or the file is new.
 pub(super) fn recognise(
     connection: &mut Connection,
     secrets: &DigestPair,

@@ -20,38 +20,38 @@ use super::{
 };
 use crate::config::Synchronous;
 use crate::telemetry::BatchMetrics;
-use writer::{Durability, Writer};
+use writer::{Durability, SqliteWriter};
 
-/// How the file is opened.
+/// The settings of an SQLite ledger.
 #[derive(Debug)]
-pub struct Options {
-    /// The database's file.
+pub struct SqliteOptions {
+    /// The database file.
     pub path: PathBuf,
-    /// What a commit waits for.
+    /// The durability that a commit waits for.
     pub synchronous: Synchronous,
     /// Whether pending migrations are applied.
     pub migrate: bool,
-    /// Whether this is the service.
+    /// The kind of process.
     pub access: Access,
-    /// Counts the batches.
+    /// Counts the batches that are written.
     pub batches: BatchMetrics,
 }
 
 /// The ledger in an SQLite file.
 #[derive(Debug)]
 pub struct Sqlite {
-    writer: Writer,
-    reader: Reader,
+    writer: SqliteWriter,
+    reader: SqliteReader,
     secret: Digest,
 }
 
 impl Sqlite {
-    /// Opens the file, made when it is not there, and starts the thread that writes.
+    /// Opens the file, which is created if missing, and starts the writer thread.
     ///
     /// # Errors
-    /// When it is another process's, was written under another secret, or cannot be opened.
+    /// When another process serves from it, it was written with another secret, or it cannot be opened.
     pub async fn open(
-        options: Options,
+        options: SqliteOptions,
         secrets: DigestPair,
         now: Duration,
     ) -> Result<Self, OpenError> {
@@ -59,12 +59,12 @@ impl Sqlite {
     }
 
     fn open_blocking(
-        options: Options,
+        options: SqliteOptions,
         secrets: &DigestPair,
         now: Duration,
     ) -> Result<Self, OpenError> {
-        let Options { path, synchronous, migrate, access, batches } = options;
-        file::make(&path).map_err(OpenError::unavailable)?;
+        let SqliteOptions { path, synchronous, migrate, access, batches } = options;
+        file::create(&path).map_err(OpenError::unavailable)?;
         let serves = access == Access::Service;
         let lock = if serves { Some(file::lock(&path)?) } else { None };
         let mut connection = connect(&path, synchronous)?;
@@ -84,14 +84,14 @@ impl Sqlite {
         if serves {
             statements::release_orphans(&connection, now).map_err(LedgerError::from)?;
         }
-        let reader = Reader::new(path.clone(), connect(&path, synchronous)?);
-        let writer = Writer::start(connection, path, synchronous, lock, batches);
+        let reader = SqliteReader::new(path.clone(), connect(&path, synchronous)?);
+        let writer = SqliteWriter::start(connection, path, synchronous, lock, batches);
         let writer = writer.map_err(OpenError::unavailable)?;
         Ok(Self { writer, reader, secret: secrets.current })
     }
 }
 
-/// Every migration of this file, and when it was applied.
+/// Returns every migration of this file with its status.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -107,13 +107,13 @@ pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
     .await
 }
 
-/// Applies what is pending, all or nothing, and says how many there were.
+/// Applies the pending migrations, all or none, and returns their number.
 ///
 /// # Errors
-/// When the file cannot be made or written, or a migration fails.
+/// When the file cannot be created or written, or a migration fails.
 pub async fn migrate(path: PathBuf, now: Duration) -> Result<usize, OpenError> {
     blocking(move || {
-        file::make(&path).map_err(OpenError::unavailable)?;
+        file::create(&path).map_err(OpenError::unavailable)?;
         let mut connection = connect(&path, Synchronous::Full)?;
         Ok(file::migrate(&mut connection, now).map_err(LedgerError::from)?)
     })
@@ -154,8 +154,8 @@ impl Ledger for Sqlite {
         self.reader.read(|connection| statements::find_key(connection, key, now))
     }
 
-    async fn use_proof(&self, id: AttemptId, redemption: ProofUse) -> Result<bool, LedgerError> {
-        let use_proof = move |connection: &_| statements::use_proof(connection, &id, &redemption);
+    async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
+        let use_proof = move |connection: &_| statements::use_proof(connection, &id, &proof);
         self.writer.run(Durability::ProcessCrash, use_proof).await
     }
 
@@ -170,7 +170,8 @@ impl Ledger for Sqlite {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim = move |connection: &_| statements::claim(connection, owner, now, lease, limit);
+        let claim =
+            move |connection: &_| statements::claim_due(connection, owner, now, lease, limit);
         self.writer.run(Durability::ProcessCrash, claim).await
     }
 
@@ -199,7 +200,7 @@ impl Ledger for Sqlite {
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
-        // May read the whole file: on a connection and a thread that nobody waits for.
+        // May read the whole file: on its own connection, and on a thread that delays nobody.
         let path = self.reader.path()?;
         let found = spawn_blocking(move || {
             let connection = file::connect(&path, Synchronous::Normal)?;
@@ -209,7 +210,7 @@ impl Ledger for Sqlite {
     }
 
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        // Looked for outside the transaction, which would hold every sign-up up meanwhile.
+        // Searched outside the transaction, which would delay every sign-up.
         let attempts = self.find(Find::Email(*email), usize::MAX).await?;
         let ids: Vec<_> = attempts.into_iter().map(|attempt| attempt.id).collect();
         self.writer
@@ -218,10 +219,10 @@ impl Ledger for Sqlite {
     }
 
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
-        // Thousands of them take a millisecond: on a thread that nobody waits for.
+        // Thousands of attempts take a millisecond: on a thread that delays nobody.
         let path = self.reader.path()?;
         let counted = spawn_blocking(move || {
-            statements::unsettled(&file::connect(&path, Synchronous::Normal)?, now)
+            statements::count_pending(&file::connect(&path, Synchronous::Normal)?, now)
         });
         Ok(counted.await.map_err(LedgerError::unavailable)??)
     }
@@ -229,7 +230,7 @@ impl Ledger for Sqlite {
     async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
         let secret = self.secret;
         let known = self.writer.run(Durability::ProcessCrash, move |connection| {
-            statements::check(connection, &secret, now)
+            statements::ping(connection, &secret, now)
         });
         if known.await? { Ok(()) } else { Err(LedgerError::unavailable(OpenError::WrongSecret)) }
     }
@@ -240,10 +241,10 @@ impl Ledger for Sqlite {
     }
 }
 
-/// Looks single rows up, on the caller's thread: a few pages that are in memory as a rule, which
-/// takes a fifth of the time that handing it to another thread would.
+/// Looks up single rows on the caller's thread. The few pages are in memory as a rule, so this takes a
+/// fifth of the time of a detour over another thread.
 #[derive(Debug)]
-struct Reader {
+struct SqliteReader {
     path: PathBuf,
     state: Mutex<ReaderState>,
 }
@@ -251,12 +252,12 @@ struct Reader {
 #[derive(Debug)]
 enum ReaderState {
     Open(Connection),
-    /// The last reading failed; the next one opens the file anew.
+    /// The last read failed; the next one opens the file again.
     Failed,
     Closed,
 }
 
-impl Reader {
+impl SqliteReader {
     const fn new(path: PathBuf, connection: Connection) -> Self {
         Self { path, state: Mutex::new(ReaderState::Open(connection)) }
     }
@@ -279,7 +280,7 @@ impl Reader {
         Ok(read)
     }
 
-    /// The file, unless it is closed.
+    /// The file's path, unless the ledger is closed.
     fn path(&self) -> Result<PathBuf, LedgerError> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match *state {

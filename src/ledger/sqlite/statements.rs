@@ -1,6 +1,6 @@
-//! What is said to SQLite: every statement, and the rows that come back.
+//! Every SQL statement for SQLite, and the conversion of its rows.
 //!
-//! Functions on a connection; the transaction around them is the [`writer`](super::writer)'s.
+//! Functions on a connection; the [`writer`](super::writer) opens and commits the transaction.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Resu
 use uuid::Uuid;
 
 use crate::domain::TermsVersion;
-use crate::ledger::attempt_row::{AttemptRow, millis};
+use crate::ledger::attempt_row::AttemptRow;
+use crate::ledger::millis::millis;
 use crate::ledger::{
     Attempt, AttemptId, AttemptState, BeginResult, Digest, DigestPair, Find, FinishAttempt,
     NewAttempt, PendingAttempts, ProofUse, Resolution, Swept,
@@ -30,7 +31,7 @@ const INSERT: &str = "\
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10) \
     ON CONFLICT (key_digest) WHERE key_digest IS NOT NULL DO NOTHING";
 
-const REDEEM: &str = "\
+const USE_PROOF: &str = "\
     INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
     ON CONFLICT DO NOTHING";
 
@@ -41,22 +42,24 @@ const FREE_EXPIRED: &str = "\
     UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
     WHERE key_digest = ?1 AND key_expires_at <= ?2";
 
-/// Leaves the key's columns out: SQLite rewrites the index of every column that is named here.
+/// Omits the key's columns: SQLite rewrites the index of every column that is named here.
 const FINISH: &str = "\
     UPDATE attempts SET state = ?2, outcome_code = ?3, auth0_user_id = ?4, \
     auth0_request_id = coalesce(?5, auth0_request_id), finished_at = ?6, \
-    connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), next_check_at = ?8, lease_owner = NULL \
+    connection_ended_at = coalesce(max(?7, connection_ended_at), ?7, connection_ended_at), \
+    next_check_at = ?8, lease_owner = NULL \
     WHERE id = ?1 AND (state IN (0, 3) OR (?2 = 1 AND state IN (2, 4))) \
     AND (?9 IS NULL OR coalesce(connection_ended_at, -1) = ?9)";
 
-const FREE: &str = "\
+const FREE_KEY: &str = "\
     UPDATE attempts SET key_digest = NULL, binding_digest = NULL, key_expires_at = NULL \
     WHERE id = ?1 AND key_digest IS NOT NULL";
 
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM attempts WHERE id = ?1");
 
-const CLAIM: &str = concat!(
-    "UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, check_count = check_count + 1 WHERE id IN \
+const CLAIM_DUE: &str = concat!(
+    "UPDATE attempts \
+     SET next_check_at = ?2, lease_owner = ?3, check_count = check_count + 1 WHERE id IN \
      (SELECT id FROM attempts WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?4) RETURNING ",
     columns!()
 );
@@ -93,42 +96,44 @@ const BY_EMAIL: &str = concat!(
     " FROM attempts WHERE email_digest IN (?2, ?3) ORDER BY id DESC LIMIT ?1"
 );
 
-/// The index of what is due holds the ids as well, so that no row is read.
-const UNSETTLED: &str = "\
+/// Reads only the index of `next_check_at`, which also holds the ids.
+const COUNT_PENDING: &str = "\
     SELECT count(*), min(id) FROM \
     (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT ?1)";
 
 const DELETE: &str = "DELETE FROM attempts WHERE id = ?1";
 
-const CHECK: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
+const PING: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
 
-/// What an earlier process was working on when it ended.
-const ORPHANS: &str = "UPDATE attempts SET next_check_at = ?1 WHERE next_check_at > ?1 AND (state = 0 OR lease_owner IS NOT NULL)";
+/// Finds the attempts that an earlier process was working on when it ended.
+const RELEASE_ORPHANS: &str = "\
+    UPDATE attempts SET next_check_at = ?1 \
+    WHERE next_check_at > ?1 AND (state = 0 OR lease_owner IS NOT NULL)";
 
-/// Charges are not looked at: this file has one process, whose memory keeps the limits.
+/// Ignores permit charges: the file has one process, which keeps its limits in memory.
 pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<BeginResult> {
-    if let Some(redemption) = &attempt.toll.use_proof {
-        // A repeated request must not use a proof up.
+    if let Some(proof) = &attempt.admission_cost.proof {
+        // A repeated request must not use a proof.
         let key = attempt.key.as_ref().map(|key| &key.key);
-        let known = key.map(|key| find_key(connection, key, attempt.started_at)).transpose()?;
-        if let Some(known) = known.flatten() {
-            return Ok(BeginResult::Existing(Box::new(known)));
+        let existing = key.map(|key| find_key(connection, key, attempt.started_at)).transpose()?;
+        if let Some(existing) = existing.flatten() {
+            return Ok(BeginResult::Existing(Box::new(existing)));
         }
-        if !use_proof(connection, &attempt.id, redemption)? {
+        if !use_proof(connection, &attempt.id, proof)? {
             return Ok(BeginResult::ProofAlreadyUsed);
         }
     }
     if let Some(key) = &attempt.key {
         if let Some(previous) = &key.key.previous
-            && let Some(known) = living(connection, previous, attempt.started_at)?
+            && let Some(existing) = find_living(connection, previous, attempt.started_at)?
         {
-            return Ok(BeginResult::Existing(Box::new(known)));
+            return Ok(BeginResult::Existing(Box::new(existing)));
         }
         if insert(connection, attempt)? {
             return Ok(BeginResult::Started);
         }
-        if let Some(known) = living(connection, &key.key.current, attempt.started_at)? {
-            return Ok(BeginResult::Existing(Box::new(known)));
+        if let Some(existing) = find_living(connection, &key.key.current, attempt.started_at)? {
+            return Ok(BeginResult::Existing(Box::new(existing)));
         }
         let digest = key.key.current.as_bytes();
         cached(connection, FREE_EXPIRED)?.execute(params![digest, millis(attempt.started_at)])?;
@@ -137,18 +142,14 @@ pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Beg
     Ok(BeginResult::Started)
 }
 
-/// Whether the proof was not used before.
-pub(super) fn use_proof(
-    connection: &Connection,
-    id: &AttemptId,
-    redemption: &ProofUse,
-) -> Result<bool> {
-    let ProofUse { proof, expires_at } = redemption;
+/// Returns whether the proof was unused.
+pub(super) fn use_proof(connection: &Connection, id: &AttemptId, proof: &ProofUse) -> Result<bool> {
+    let ProofUse { proof, expires_at } = proof;
     let params = params![proof.as_bytes(), blob(id), millis(*expires_at)];
-    Ok(cached(connection, REDEEM)?.execute(params)? == 1)
+    Ok(cached(connection, USE_PROOF)?.execute(params)? == 1)
 }
 
-/// Whether the key was not taken.
+/// Returns `false` if the key is taken.
 fn insert(connection: &Connection, attempt: &NewAttempt) -> Result<bool> {
     let key = attempt.key.as_ref();
     let rows = cached(connection, INSERT)?.execute(params![
@@ -166,7 +167,7 @@ fn insert(connection: &Connection, attempt: &NewAttempt) -> Result<bool> {
     Ok(rows == 1)
 }
 
-fn living(connection: &Connection, key: &Digest, now: Duration) -> Result<Option<Attempt>> {
+fn find_living(connection: &Connection, key: &Digest, now: Duration) -> Result<Option<Attempt>> {
     one(connection, BY_KEY, params![key.as_bytes(), millis(now)])
 }
 
@@ -176,7 +177,7 @@ pub(super) fn find_key(
     now: Duration,
 ) -> Result<Option<Attempt>> {
     for digest in key.iter() {
-        if let Some(attempt) = living(connection, digest, now)? {
+        if let Some(attempt) = find_living(connection, digest, now)? {
             return Ok(Some(attempt));
         }
     }
@@ -186,17 +187,17 @@ pub(super) fn find_key(
 pub(super) fn finish(connection: &Connection, finish: &FinishAttempt) -> Result<bool> {
     let rows = cached(connection, FINISH)?.execute(params![
         blob(&finish.id),
-        finish.verdict.state().number(),
+        finish.resolution.state().number(),
         finish.outcome_code,
-        finish.verdict.user_id(),
+        finish.resolution.user_id(),
         finish.auth0_request_id,
         millis(finish.finished_at),
-        finish.verdict.connection_ended_at().map(millis),
+        finish.resolution.connection_ended_at().map(millis),
         finish.next_check_at().map(millis),
         finish.expected_connection_ended_at(),
     ])?;
-    if rows == 1 && finish.verdict == Resolution::NotCreated {
-        cached(connection, FREE)?.execute([blob(&finish.id)])?;
+    if rows == 1 && finish.resolution == Resolution::NotCreated {
+        cached(connection, FREE_KEY)?.execute([blob(&finish.id)])?;
     }
     Ok(rows == 1)
 }
@@ -205,7 +206,7 @@ pub(super) fn get(connection: &Connection, id: AttemptId) -> Result<Option<Attem
     one(connection, BY_ID, [blob(&id)])
 }
 
-pub(super) fn claim(
+pub(super) fn claim_due(
     connection: &Connection,
     owner: Uuid,
     now: Duration,
@@ -213,7 +214,7 @@ pub(super) fn claim(
     limit: usize,
 ) -> Result<Vec<Attempt>> {
     let until = millis(now + lease);
-    many(connection, CLAIM, params![millis(now), until, owner.as_bytes(), count(limit)])
+    many(connection, CLAIM_DUE, params![millis(now), until, owner.as_bytes(), count(limit)])
 }
 
 pub(super) fn release(
@@ -260,21 +261,21 @@ pub(super) fn delete(connection: &Connection, ids: &[AttemptId]) -> Result<usize
     ids.iter().map(|id| statement.execute([blob(id)])).sum()
 }
 
-pub(super) fn unsettled(connection: &Connection, now: Duration) -> Result<PendingAttempts> {
-    cached(connection, UNSETTLED)?.query_row([count(PendingAttempts::MOST)], |row| {
+pub(super) fn count_pending(connection: &Connection, now: Duration) -> Result<PendingAttempts> {
+    cached(connection, COUNT_PENDING)?.query_row([count(PendingAttempts::MOST)], |row| {
         let oldest = row.get::<_, Option<[u8; 16]>>(1)?.map(Uuid::from_bytes);
         Ok(PendingAttempts::new(row.get(0)?, oldest, now))
     })
 }
 
-/// Writes; `false` when the secret that was there at the start no longer is.
-pub(super) fn check(connection: &Connection, secret: &Digest, now: Duration) -> Result<bool> {
-    let rows = cached(connection, CHECK)?.execute(params![secret.as_bytes(), millis(now)])?;
+/// Writes. Returns `false` if the secret recorded at the start is gone.
+pub(super) fn ping(connection: &Connection, secret: &Digest, now: Duration) -> Result<bool> {
+    let rows = cached(connection, PING)?.execute(params![secret.as_bytes(), millis(now)])?;
     Ok(rows == 1)
 }
 
 pub(super) fn release_orphans(connection: &Connection, now: Duration) -> Result<usize> {
-    connection.execute(ORPHANS, [millis(now)])
+    connection.execute(RELEASE_ORPHANS, [millis(now)])
 }
 
 fn cached<'c>(connection: &'c Connection, sql: &'static str) -> Result<CachedStatement<'c>> {
@@ -290,7 +291,7 @@ fn many(connection: &Connection, sql: &'static str, params: impl Params) -> Resu
 }
 
 fn attempt(row: &Row<'_>) -> Result<Attempt> {
-    let stored = AttemptRow {
+    let row = AttemptRow {
         id: Uuid::from_bytes(row.get(0)?),
         email_digest: row.get(1)?,
         key_digest: row.get(2)?,
@@ -310,8 +311,8 @@ fn attempt(row: &Row<'_>) -> Result<Attempt> {
         check_count: row.get(16)?,
         terms_version: row.get(17)?,
     };
-    stored.parse().map_err(|malformed| {
-        rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(malformed))
+    row.parse().map_err(|invalid| {
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Blob, Box::new(invalid))
     })
 }
 
@@ -323,7 +324,7 @@ fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// The numbers that the statements spell out.
+/// Checks the numbers that the statements contain.
 const _: () = {
     assert!(AttemptState::Open.number() == 0 && AttemptState::Created.number() == 1);
     assert!(AttemptState::Unknown.number() == 3 && AttemptState::NotCreated.number() == 4);

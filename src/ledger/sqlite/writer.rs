@@ -1,9 +1,9 @@
-//! The one thread that writes.
+//! The only thread that writes.
 //!
-//! A batch is whatever queued while the last commit ran: alone, a write waits for nobody; in a
-//! crowd, one commit serves all that wait. Jobs are answered after the commit. A job that fails
-//! fails alone; when the transaction fails, all of its jobs do, and the next batch opens the file
-//! anew.
+//! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
+//! and many concurrent writes share one commit. Callers get their results after the commit. A failing
+//! job fails alone. If the transaction fails, all of its jobs fail, and the next batch opens the file
+//! again.
 
 use std::fs::File;
 use std::io;
@@ -18,43 +18,44 @@ use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::BatchMetrics;
 
-/// The most jobs of one transaction: it bounds what a failed commit takes with it, and how long a
-/// job waits behind others.
+/// The most jobs of one transaction: bounds the damage of a failed commit, and the wait of a job
+/// behind others.
 const BATCH: usize = 256;
 
-/// How many jobs may queue before callers wait to hand theirs over.
+/// The number of jobs that may queue before callers have to wait.
 const QUEUE: usize = 4 * BATCH;
 
-/// What is to be done inside the transaction, or told why it cannot be; says how to answer.
-type BatchJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Answer + Send>;
+/// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the caller.
+type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Reply + Send>;
 
-/// Answers the caller once it is known how the transaction ended.
-type Answer = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
+/// Sends the caller its result once the commit has succeeded or failed.
+type Reply = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
 enum Message {
-    BatchJob(BatchJob, Durability),
+    Job(TransactionJob, Durability),
     Close(oneshot::Sender<()>),
 }
 
-/// What a write has to survive before it is told as done, where `ledger.synchronous` is `full`.
+/// The failure that a write must survive before its caller gets the result. Matters only if
+/// `ledger.synchronous` is `full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
-    /// The end of the process. For what can be found out again: an end that the power takes leaves
-    /// an attempt open, which is looked up.
+    /// A crash of the process. For facts that can be found out again: if a power loss takes a
+    /// resolution, the attempt is open and will be looked up.
     ProcessCrash,
-    /// A loss of power. For what nobody could find out again: that an attempt was begun.
+    /// A loss of power. For facts that cannot be found out again: that an attempt was started.
     PowerLoss,
 }
 
-/// Hands jobs to the thread, which ends when this is dropped.
+/// Queues jobs for the thread, which ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Writer(mpsc::Sender<Message>);
+pub(super) struct SqliteWriter(mpsc::Sender<Message>);
 
-impl Writer {
-    /// Starts the thread. It keeps `lock` until the file is closed.
+impl SqliteWriter {
+    /// Starts the thread, which holds `lock` until the file is closed.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// When the system cannot start a thread.
     pub(super) fn start(
         connection: Connection,
         path: PathBuf,
@@ -62,88 +63,95 @@ impl Writer {
         lock: Option<File>,
         batches: BatchMetrics,
     ) -> io::Result<Self> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
+        let (tx, rx) = mpsc::channel(QUEUE);
         let connection = Some(connection);
-        let thread = Thread { connection, path, synchronous, syncs: synchronous, batches };
+        let thread = WriterThread {
+            connection,
+            path,
+            synchronous,
+            current_synchronous: synchronous,
+            batches,
+        };
         thread::Builder::new().name("ledger".into()).spawn(move || {
-            let closed = thread.run(receiver);
+            let closed = thread.run(rx);
             drop(lock);
-            if let Some(tell) = closed {
-                // Whoever closed it may have gone meanwhile.
-                let _told = tell.send(());
+            if let Some(closed) = closed {
+                // Ignored: the caller of `close` may have gone.
+                let _sent = closed.send(());
             }
         })?;
-        Ok(Self(sender))
+        Ok(Self(tx))
     }
 
-    /// Does this inside a transaction and returns after its commit.
+    /// Runs `work` inside a transaction and returns after its commit.
     ///
     /// # Errors
     /// When it fails, when the transaction does, or when the ledger is closed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        lasting: Durability,
+        durability: Durability,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let (tell, told) = oneshot::channel();
-        let job = move |connection: Result<&Connection, &LedgerError>| -> Answer {
-            let done = connection
+        let (tx, rx) = oneshot::channel();
+        let job = move |connection: Result<&Connection, &LedgerError>| -> Reply {
+            let result = connection
                 .map_err(LedgerError::clone)
                 .and_then(|connection| work(connection).map_err(LedgerError::from));
             Box::new(move |committed| {
-                let answer = done.and_then(|done| committed.map(|()| done).map_err(Clone::clone));
-                // A caller that went away hears nothing.
-                let _told = tell.send(answer);
+                let result =
+                    result.and_then(|value| committed.map(|()| value).map_err(Clone::clone));
+                // Ignored: the caller may have gone.
+                let _sent = tx.send(result);
             })
         };
         let closed = || LedgerError::unavailable(Closed);
-        self.0.send(Message::BatchJob(Box::new(job), lasting)).await.map_err(|_| closed())?;
-        told.await.map_err(|_| closed())?
+        self.0.send(Message::Job(Box::new(job), durability)).await.map_err(|_| closed())?;
+        rx.await.map_err(|_| closed())?
     }
 
-    /// Returns when all that is queued is written and the file is closed.
+    /// Waits until every queued job is written and the file is closed.
     pub(super) async fn close(&self) {
-        let (tell, closed) = oneshot::channel();
-        if self.0.send(Message::Close(tell)).await.is_ok() {
-            // An error says as well that the thread has ended.
-            drop(closed.await);
+        let (tx, rx) = oneshot::channel();
+        if self.0.send(Message::Close(tx)).await.is_ok() {
+            // An error also means that the thread has ended.
+            drop(rx.await);
         }
     }
 }
 
-/// The transaction was rolled back because of another job of the same batch.
+/// Another job of the same batch caused a rollback of the transaction.
 #[derive(Debug, thiserror::Error)]
 #[error("the database rolled the whole batch back")]
 struct RolledBack;
 
-/// What the thread owns.
-struct Thread {
+/// The state of the thread.
+struct WriterThread {
     connection: Option<Connection>,
     path: PathBuf,
     synchronous: Synchronous,
-    /// What the connection does at a commit now.
-    syncs: Synchronous,
+    /// The connection's current setting.
+    current_synchronous: Synchronous,
     batches: BatchMetrics,
 }
 
-impl Thread {
-    /// Runs until it is told to close, and then says whom to tell, or until nobody is left.
+impl WriterThread {
+    /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
     fn run(mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut jobs = Vec::with_capacity(BATCH);
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            let mut lasting = Durability::ProcessCrash;
+            let mut durability = Durability::ProcessCrash;
             for message in batch.drain(..) {
                 match message {
-                    Message::BatchJob(job, needed) => {
-                        lasting = lasting.max(needed);
+                    Message::Job(job, needed) => {
+                        durability = durability.max(needed);
                         jobs.push(job);
                     }
-                    Message::Close(tell) => close = Some(tell),
+                    Message::Close(tx) => close = Some(tx),
                 }
             }
-            self.transact(&mut jobs, lasting);
+            self.transact(&mut jobs, durability);
             if close.is_some() {
                 return close;
             }
@@ -151,16 +159,16 @@ impl Thread {
         None
     }
 
-    /// Does all jobs in one transaction, then answers them.
-    fn transact(&mut self, jobs: &mut Vec<BatchJob>, lasting: Durability) {
+    /// Runs all jobs in one transaction, then sends the replies.
+    fn transact(&mut self, jobs: &mut Vec<TransactionJob>, durability: Durability) {
         self.batches.batch(jobs.len());
-        let mut answers = Vec::with_capacity(jobs.len());
-        let committed = match self.begin(lasting) {
+        let mut replies = Vec::with_capacity(jobs.len());
+        let committed = match self.begin(durability) {
             Ok(connection) => {
                 let mut intact = Ok(());
                 for job in jobs.drain(..) {
-                    answers.push(job(intact.as_ref().map(|()| connection)));
-                    // A full disk and the like end the transaction inside a statement.
+                    replies.push(job(intact.as_ref().map(|()| connection)));
+                    // Some errors, such as a full disk, end the transaction inside a statement.
                     if intact.is_ok() && connection.is_autocommit() {
                         intact = Err(LedgerError::unavailable(RolledBack));
                     }
@@ -168,7 +176,7 @@ impl Thread {
                 intact.and_then(|()| execute(connection, "COMMIT"))
             }
             Err(error) => {
-                answers.extend(jobs.drain(..).map(|job| job(Err(&error))));
+                replies.extend(jobs.drain(..).map(|job| job(Err(&error))));
                 Err(error)
             }
         };
@@ -176,32 +184,32 @@ impl Thread {
             let cause: &dyn std::error::Error = error;
             tracing::warn!(
                 error = cause,
-                jobs = answers.len(),
+                jobs = replies.len(),
                 "a batch of the ledger was not written"
             );
-            // Dropping the connection rolls back what is left, and the next batch starts afresh.
+            // Dropping the connection rolls back the rest, and the next batch opens a new one.
             self.connection = None;
         }
-        for answer in answers {
-            answer(committed.as_ref());
+        for reply in replies {
+            reply(committed.as_ref());
         }
     }
 
-    /// An open transaction that may write.
-    fn begin(&mut self, lasting: Durability) -> Result<&Connection, LedgerError> {
+    /// Opens a transaction that may write.
+    fn begin(&mut self, durability: Durability) -> Result<&Connection, LedgerError> {
         let connection = if let Some(connection) = self.connection.take() {
             connection
         } else {
-            self.syncs = self.synchronous;
+            self.current_synchronous = self.synchronous;
             connect(&self.path, self.synchronous)?
         };
         let connection = self.connection.insert(connection);
-        let wanted = match lasting {
+        let wanted = match durability {
             Durability::PowerLoss => self.synchronous,
             Durability::ProcessCrash => Synchronous::Normal,
         };
-        if wanted != self.syncs {
-            // Takes hold only between transactions.
+        if wanted != self.current_synchronous {
+            // Takes effect only between transactions.
             execute(
                 connection,
                 match wanted {
@@ -209,9 +217,9 @@ impl Thread {
                     Synchronous::Normal => "PRAGMA synchronous = NORMAL",
                 },
             )?;
-            self.syncs = wanted;
+            self.current_synchronous = wanted;
         }
-        // Taking the write lock here, not at the first write, is what busy_timeout waits for.
+        // Takes the write lock here, not at the first write, so that busy_timeout applies.
         execute(connection, "BEGIN IMMEDIATE")?;
         Ok(connection)
     }

@@ -1,0 +1,66 @@
+//! The vocabulary of rate limits, shared by the ledger, which keeps those that replicas share, and
+//! by `abuse`, which keeps the others in memory.
+
+use std::time::Duration;
+
+/// A burst of permits, refilled one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// The most permits at once; at least one.
+    pub burst: u32,
+    /// The interval after which a permit comes back; at least a microsecond.
+    pub every: Duration,
+}
+
+/// The limits, by what they count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// Every post from an address, whatever its outcome.
+    Posts,
+    /// Every post from an IPv6 /48.
+    SitePosts,
+    /// Attempts from an address: an IPv4 address or an IPv6 /64.
+    Address,
+    /// Attempts from an IPv6 /48.
+    Network,
+    /// Attempts for an e-mail address.
+    Email,
+    /// Attempts with a valid proof for an e-mail address from one network, beyond the others.
+    WithProof,
+    /// All attempts.
+    Service,
+}
+
+impl Limit {
+    /// Every limit.
+    pub const ALL: [Self; 7] = [
+        Self::Posts,
+        Self::SitePosts,
+        Self::Address,
+        Self::Network,
+        Self::Email,
+        Self::WithProof,
+        Self::Service,
+    ];
+
+    /// Returns whether a valid proof passes beyond it.
+    pub const fn yields_to_proof(self) -> bool {
+        match self {
+            Self::Address | Self::Network | Self::Email | Self::Service => true,
+            Self::Posts | Self::SitePosts | Self::WithProof => false,
+        }
+    }
+
+    /// A stable name, for metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Posts => "posts",
+            Self::SitePosts => "site_posts",
+            Self::Address => "address",
+            Self::Network => "network",
+            Self::Email => "email",
+            Self::WithProof => "proven",
+            Self::Service => "service",
+        }
+    }
+}

@@ -19,7 +19,7 @@ async fn this_address_got_an_error_page_was_the_account_made() {
 
     // The person gives the address, as people write it.
     let found = desk.run(&["attempts", "find", "--email"], "  Ada@Example.COM \n").with(0);
-    assert!(found.contains("unknown: the account may have been made"), "{found}");
+    assert!(found.contains("unknown: the account may have been created"), "{found}");
     assert!(found.contains(page.json()["request_id"].as_str().unwrap()), "{found}");
     let json = desk.run(&["attempts", "find", "--email", "--json"], "ada@example.com").rows();
     let id = json[0]["id"].as_str().unwrap();
@@ -34,7 +34,7 @@ async fn this_address_got_an_error_page_was_the_account_made() {
     let found = desk.run(&["attempts", "find", "--email"], "ada@example.com\n").with(0);
     let users = desk.auth0.users();
     let user_id = users.iter().find(|user| user["email"] == "ada@example.com").unwrap();
-    assert!(found.contains("created: this attempt made the account"), "{found}");
+    assert!(found.contains("created: this attempt created the account"), "{found}");
     assert!(found.contains(user_id["user_id"].as_str().unwrap()), "{found}");
 
     // They want to be forgotten; nobody else is.
@@ -161,7 +161,7 @@ async fn lists_are_newest_first_bounded_and_by_state() {
 
     let id = created[0]["id"].as_str().unwrap();
     let shown = desk.run(&["attempts", "show", id], "").with(0);
-    assert!(shown.contains("created: this attempt made the account"), "{shown}");
+    assert!(shown.contains("created: this attempt created the account"), "{shown}");
     let request = created[0]["request_id"].as_str().unwrap();
     assert_eq!(desk.run(&["attempts", "find", "--request-id", request], "").with(0), shown);
     assert_eq!(desk.settle(&[id], "1000").with(0), format!("{id} created\n"));

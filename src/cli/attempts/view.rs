@@ -1,4 +1,4 @@
-//! An attempt as an operator sees it: as text, as a row of a table, as JSON. No digest is shown.
+//! An attempt's output for operators: text, a row of a table, or JSON. Contains no digest.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::clock::utc;
 use crate::domain::full_user_id;
 use crate::ledger::{Attempt, AttemptState};
 
-/// What is shown of an attempt; the names of the JSON are part of `docs/api.md`.
+/// The printed values of an attempt; `docs/api.md` lists the JSON member names.
 #[derive(Debug, Serialize)]
 pub(super) struct AttemptView {
     id: String,
@@ -16,9 +16,9 @@ pub(super) struct AttemptView {
     #[serde(skip)]
     meaning: &'static str,
     outcome_code: Option<String>,
-    /// Of the user that this attempt made.
+    /// The user that this attempt created.
     user_id: Option<String>,
-    /// Of the user that it would have made.
+    /// The id that the create call pins.
     pinned_user_id: String,
     request_id: String,
     auth0_request_id: Option<String>,
@@ -34,14 +34,14 @@ pub(super) struct AttemptView {
 impl AttemptView {
     pub(super) fn new(attempt: &Attempt) -> Self {
         let pinned = format!("auth0|{}", attempt.user_id.as_str());
-        let answered = attempt.auth0_user_id.as_ref().map(|id| full_user_id(id).into_owned());
+        let assigned = attempt.auth0_user_id.as_ref().map(|id| full_user_id(id).into_owned());
         let created = attempt.state == AttemptState::Created;
         Self {
             id: attempt.id.to_string(),
             state: attempt.state.name(),
             meaning: meaning(attempt.state),
             outcome_code: attempt.outcome_code.clone(),
-            user_id: created.then(|| answered.unwrap_or_else(|| pinned.clone())),
+            user_id: created.then(|| assigned.unwrap_or_else(|| pinned.clone())),
             pinned_user_id: pinned,
             request_id: attempt.request_id.clone(),
             auth0_request_id: attempt.auth0_request_id.clone(),
@@ -57,29 +57,29 @@ impl AttemptView {
 
     /// One line of JSON.
     pub(super) fn json(&self) -> String {
-        // Text and numbers under fixed names: there is nothing in it that could fail.
+        // Text and numbers with fixed names: serialisation cannot fail.
         serde_json::to_string(self).map(|json| json + "\n").unwrap_or_default()
     }
 }
 
 const fn meaning(state: AttemptState) -> &'static str {
     match state {
-        AttemptState::Open => {
-            "begun and not ended as far as is written down; the account may exist"
+        AttemptState::Open => "started, and no outcome is recorded; the account may exist",
+        AttemptState::Created => "this attempt created the account",
+        AttemptState::Exists => "the address already had an account",
+        AttemptState::Unknown => {
+            "the account may have been created; `attempts reconcile` looks it up"
         }
-        AttemptState::Created => "this attempt made the account",
-        AttemptState::Exists => "the address had an account before",
-        AttemptState::Unknown => "the account may have been made; `attempts reconcile` looks",
-        AttemptState::NotCreated => "no account was made; the same form may be sent again",
+        AttemptState::NotCreated => "no account was created; the form can be sent again",
     }
 }
 
-/// A row an attempt.
+/// One row for each attempt.
 pub(super) fn table(attempts: &[AttemptView]) -> String {
-    let row = |begun: &str, state: &str, code: &str, id: &str, request: &str| {
-        format!("{begun:<24}  {state:<11}  {code:<20}  {id:<36}  {request}\n")
+    let row = |started: &str, state: &str, code: &str, id: &str, request: &str| {
+        format!("{started:<24}  {state:<11}  {code:<20}  {id:<36}  {request}\n")
     };
-    let head = row("BEGUN", "STATE", "CODE", "ATTEMPT", "REQUEST");
+    let head = row("STARTED", "STATE", "CODE", "ATTEMPT", "REQUEST");
     let rows = attempts.iter().map(|attempt| {
         let AttemptView { started_at, state, outcome_code, id, request_id, .. } = attempt;
         row(started_at, state, outcome_code.as_deref().unwrap_or("-"), id, request_id)
@@ -87,7 +87,7 @@ pub(super) fn table(attempts: &[AttemptView]) -> String {
     std::iter::once(head).chain(rows).collect()
 }
 
-/// All that is known, a line a fact and a blank line between attempts.
+/// Every recorded value, one on each line, with a blank line between attempts.
 pub(super) fn details(attempts: &[AttemptView]) -> String {
     attempts.iter().map(detail).collect::<Vec<_>>().join("\n")
 }
@@ -95,8 +95,8 @@ pub(super) fn details(attempts: &[AttemptView]) -> String {
 fn detail(attempt: &AttemptView) -> String {
     let mut text = String::new();
     let state = format!("{}: {}", attempt.state, attempt.meaning);
-    let check_count = (attempt.check_count > 0).then(|| attempt.check_count.to_string());
-    let facts = [
+    let checks = (attempt.check_count > 0).then(|| attempt.check_count.to_string());
+    let values = [
         ("attempt", Some(&attempt.id)),
         ("state", Some(&state)),
         ("outcome code", attempt.outcome_code.as_ref()),
@@ -104,15 +104,15 @@ fn detail(attempt: &AttemptView) -> String {
         ("pinned user", Some(&attempt.pinned_user_id).filter(|_| attempt.user_id.is_none())),
         ("request", Some(&attempt.request_id)),
         ("request at Auth0", attempt.auth0_request_id.as_ref()),
-        ("begun", Some(&attempt.started_at)),
-        ("outcome written", attempt.finished_at.as_ref()),
+        ("started", Some(&attempt.started_at)),
+        ("finished", attempt.finished_at.as_ref()),
         ("connection ended", attempt.connection_ended_at.as_ref()),
-        ("due", attempt.next_check_at.as_ref()),
-        ("check_count", check_count.as_ref()),
+        ("next check", attempt.next_check_at.as_ref()),
+        ("checks", checks.as_ref()),
         ("key replays until", attempt.key_expires_at.as_ref()),
         ("terms", attempt.terms_version.as_ref()),
     ];
-    for (name, value) in facts {
+    for (name, value) in values {
         if let Some(value) = value {
             // Writing to a string cannot fail.
             let _unfailing = writeln!(text, "{name:<18} {value}");

@@ -94,7 +94,7 @@ test("Back to a form that was sent, then another address, takes one more click",
   await page.goBack();
   await fill(page, { ...ADA, email: "second@example.com" });
   await send(page);
-  assert.match(await page.textContent("[role=alert]"), /sent before/);
+  assert.match(await page.textContent("[role=alert]"), /sent this form before/);
   assert.equal(await page.inputValue("#email"), "second@example.com");
   await fill(page, { password: ADA.password });
   await send(page);

@@ -80,8 +80,16 @@ impl Limits {
         shared: bool,
         metrics: &Metrics,
     ) -> Self {
-        let LimitSettings { posts, address, email, proven, service, max_buckets, exempt, mailbox } =
-            settings;
+        let LimitSettings {
+            posts,
+            address,
+            email,
+            with_proof,
+            service,
+            max_buckets,
+            exempt,
+            email_key,
+        } = settings;
         let bounded = |limit: Limit, refill: Option<Refill>| {
             let Refill { burst, every } = refill?;
             let rate = Rate { burst, every };
@@ -95,10 +103,10 @@ impl Limits {
             address: bounded(Limit::Address, address),
             network: bounded(Limit::Network, address.map(of_a_site)),
             email: bounded(Limit::Email, email),
-            proven: bounded(Limit::WithProof, proven),
+            proven: bounded(Limit::WithProof, with_proof),
             service: bounded(Limit::Service, service),
             exempt,
-            mailbox,
+            mailbox: email_key,
             key,
             shared,
         }
@@ -262,11 +270,11 @@ mod tests {
             posts: refill(4),
             address: refill(3),
             email: refill(2),
-            proven: refill(2),
+            with_proof: refill(2),
             service: None,
             max_buckets: 10_000,
             exempt: Vec::new(),
-            mailbox: EmailKeySettings { ignore_plus_tag: true, ignore_dots: Vec::new() },
+            email_key: EmailKeySettings { ignore_plus_tag: true, ignore_dots: Vec::new() },
         }
     }
 
@@ -411,8 +419,13 @@ mod tests {
 
     #[test]
     fn what_is_off_spends_nothing() {
-        let off =
-            LimitSettings { posts: None, address: None, email: None, proven: None, ..settings() };
+        let off = LimitSettings {
+            posts: None,
+            address: None,
+            email: None,
+            with_proof: None,
+            ..settings()
+        };
         let limits = limits(off, true);
         for _ in 0..100 {
             let tally = RateLimitReport::default();

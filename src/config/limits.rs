@@ -20,7 +20,7 @@ pub struct LimitSettings {
     /// Attempts for an e-mail address.
     pub email: Option<Refill>,
     /// Attempts with a valid proof for an e-mail address, from one network.
-    pub proven: Option<Refill>,
+    pub with_proof: Option<Refill>,
     /// Attempts in all.
     pub service: Option<Refill>,
     /// The most buckets of each limit in memory.
@@ -28,7 +28,7 @@ pub struct LimitSettings {
     /// Networks whose addresses are not limited.
     pub exempt: Vec<IpNet>,
     /// Which e-mail addresses are one mailbox.
-    pub mailbox: EmailKeySettings,
+    pub email_key: EmailKeySettings,
 }
 
 /// So many at once, and one more after each interval.
@@ -54,11 +54,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
         posts: refill(reader, "posts"),
         address: refill(reader, "address"),
         email: refill(reader, "email"),
-        proven: refill(reader, "proven"),
+        with_proof: refill(reader, "with_proof"),
         service: refill(reader, "service"),
         max_buckets: reader.count("limits.max_buckets", 1_000..=100_000_000),
         exempt: exempt(reader),
-        mailbox: EmailKeySettings {
+        email_key: EmailKeySettings {
             ignore_plus_tag: reader.flag("limits.email.ignore_plus_tag"),
             ignore_dots: ignore_dots(reader),
         },

@@ -114,7 +114,7 @@ impl App {
             challenge,
             existence,
             language,
-            gate,
+            signup_switch,
             limits,
             auth0_compat,
             terms,
@@ -141,7 +141,7 @@ impl App {
             lifecycle: lifecycle.clone(),
             times: times(&auth0, &kept, &signup),
             pin_user_id: auth0.pin_user_id,
-            owner_mail_client_id: existence.owner_mail_client_id().map(str::to_owned),
+            owner_mail_client_id: existence.mail_client_id().map(str::to_owned),
         });
         lifecycle.spawn_background(signups.settler().settle());
         lifecycle.spawn_background(signups.settler().sweep(kept.retention));
@@ -167,7 +167,7 @@ impl App {
         let policy = Arc::new(http::Policy::new(&rules, &challenges, &told, &page));
         let parts = Parts {
             stages: Arc::new(SignupPipeline {
-                gate: SignupSwitch::new(gate, Arc::clone(&metrics)),
+                gate: SignupSwitch::new(signup_switch, Arc::clone(&metrics)),
                 origins: origins(&http.origins)?,
                 rules,
                 challenges: Arc::clone(&challenges),
@@ -222,8 +222,8 @@ impl App {
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let Self { public, admin, http, proxies, metrics, lifecycle, ledger } = self;
         let deadlines = Deadlines {
-            silence: http.silence_timeout,
-            head: http.head_timeout,
+            silence: http.first_byte_timeout,
+            head: http.header_timeout,
             idle: http.idle_timeout,
         };
         let (listener, router) = public;
@@ -290,7 +290,7 @@ fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings
     let attempt = auth0.timeout.mul_f64(ATTEMPT);
     Timeouts {
         key_lifetime: ledger.key_lifetime,
-        twin_wait: signup.twin_wait,
+        twin_wait: signup.duplicate_wait,
         retry: auth0.timeout,
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,

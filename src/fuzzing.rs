@@ -12,7 +12,7 @@ use crate::abuse::forwarded::{Hop, hops};
 use crate::auth0::classify::classify;
 use crate::config::ForwardedHeader;
 use crate::domain::Rules;
-use crate::domain::submission::Submission;
+use crate::form::Submission;
 use crate::http::body::Form;
 
 /// Reads and judges a body as `POST /signup` does, up to where the tenant would be asked.
@@ -21,7 +21,7 @@ pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     let Ok(form) = Form::read(request, Duration::from_secs(60)).await else { return };
     let Ok(members) = form.members().await else { return };
-    drop(rules.check(&Submission::new(members)));
+    drop(Submission::new(members).validate(&rules));
 }
 
 /// Classifies an answer to create-user that is not a success.

@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod form;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -30,7 +30,7 @@ fn every_file_in_config_is_complete_with_a_tenant() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        // The defaults name no tenant, and the environment would win over a file that does.
+        // The defaults name no tenant. The environment would override a file that does.
         let own = std::fs::read_to_string(&path).unwrap().contains("\ndomain = \"http");
         let tenant: &[(&str, &str)] = if own { &[] } else { &TENANT };
         let variables = tenant.iter().map(|(name, value)| (name.into(), value.into()));
@@ -42,7 +42,7 @@ fn every_file_in_config_is_complete_with_a_tenant() {
 }
 
 #[test]
-fn missing_settings_end_the_process_with_2_and_name_each() {
+fn missing_settings_exit_with_2_and_are_all_reported() {
     for arguments in [["serve"].as_slice(), &["config", "check"]] {
         let output = run(arguments, &[("PORT", "x"), ("SIGNUP__PASSWORD__POLICY", "strong")]);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
@@ -60,7 +60,7 @@ fn missing_settings_end_the_process_with_2_and_name_each() {
 }
 
 #[test]
-fn a_file_that_is_missing_or_no_toml_is_a_fault() {
+fn a_missing_file_and_one_that_is_no_toml_are_errors() {
     let no_toml = Path::new(env!("CARGO_MANIFEST_DIR")).join("LICENSE-MIT");
     for file in ["/nonexistent.toml", no_toml.to_str().unwrap()] {
         let output = run(&["config", "check", "--config", file], &TENANT);
@@ -92,7 +92,7 @@ fn a_secret_may_come_from_a_file_but_not_twice() {
 }
 
 #[test]
-fn show_tells_values_and_origins_but_no_secret() {
+fn show_prints_values_and_origins_but_no_secret() {
     let output = run(&["config", "show"], &TENANT);
     let stdout = text(&output.stdout);
     for line in [
@@ -136,9 +136,9 @@ fn healthcheck_fails_where_nothing_listens() {
 }
 
 #[test]
-fn every_fault_of_limits_and_domains_is_named() {
+fn every_error_of_limits_and_domains_is_reported() {
     let mut variables = TENANT.to_vec();
-    let faulty = [
+    let invalid = [
         ("SIGNUP__LIMITS__EXEMPT", "10.0.0.1/8, 192.0.2.0/24"),
         ("SIGNUP__LIMITS__POSTS__BURST", "-1"),
         ("SIGNUP__LIMITS__EMAIL__PER_HOUR", "0"),
@@ -149,7 +149,7 @@ fn every_fault_of_limits_and_domains_is_named() {
         ("SIGNUP__EMAIL__PLUS", "perhaps"),
         ("SIGNUP__SIGNUP__OPEN", "ajar"),
     ];
-    variables.extend(faulty);
+    variables.extend(invalid);
     let long = "x".repeat(501);
     variables.push(("SIGNUP__SIGNUP__CLOSED_TEXT", &long));
     let output = run(&["config", "check"], &variables);
@@ -181,9 +181,9 @@ fn every_fault_of_limits_and_domains_is_named() {
 }
 
 #[test]
-fn every_fault_of_the_terms_is_named() {
-    let check = |faulty: &[(&str, &str)]| {
-        let output = run(&["config", "check"], &[&TENANT, faulty].concat());
+fn every_error_of_the_terms_is_reported() {
+    let check = |invalid: &[(&str, &str)]| {
+        let output = run(&["config", "check"], &[&TENANT, invalid].concat());
         (output.status.code(), text(&output.stderr))
     };
     let (version, url) = ("SIGNUP__TERMS__VERSION", "SIGNUP__TERMS__URL");
@@ -192,10 +192,10 @@ fn every_fault_of_the_terms_is_named() {
     assert_eq!(check(&good), (Some(0), String::new()));
     let in_user = [good[0], good[1], (target, "user_metadata")];
     let allowed = ("SIGNUP__USER_METADATA__ALLOW", "plan, terms");
-    assert_eq!(check(&[good[0], good[1], allowed]).0, Some(0), "it is kept elsewhere");
-    for (faulty, keys) in [
+    assert_eq!(check(&[good[0], good[1], allowed]).0, Some(0), "it is stored elsewhere");
+    for (invalid, keys) in [
         (vec![(version, "2026 11"), (url, "http://www.example.com")], vec![version, url]),
-        // A form says yes or no with them, whichever terms it means.
+        // In a form these words mean yes or no, whatever the version.
         (vec![(version, "1"), good[1]], vec![version]),
         (vec![(version, "off"), good[1]], vec![version]),
         (vec![good[0]], vec!["terms.url (not set"]),
@@ -213,10 +213,10 @@ fn every_fault_of_the_terms_is_named() {
         (vec![good[0], good[1], (key, "email_verified")], vec![key]),
         ([in_user.as_slice(), &[allowed]].concat(), vec!["terms.key ("]),
     ] {
-        let (status, stderr) = check(&faulty);
-        assert_eq!(status, Some(2), "{faulty:?}: {stderr}");
+        let (status, stderr) = check(&invalid);
+        assert_eq!(status, Some(2), "{invalid:?}: {stderr}");
         let head =
-            if keys.len() == 1 { "1 fault ".to_owned() } else { format!("{} faults ", keys.len()) };
+            if keys.len() == 1 { "1 error ".to_owned() } else { format!("{} errors ", keys.len()) };
         assert!(stderr.contains(&head), "{head} in {stderr}");
         for key in keys {
             assert!(stderr.contains(key), "{key} in {stderr}");

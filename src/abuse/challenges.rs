@@ -17,7 +17,7 @@ use super::pressure::Pressure;
 use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
 use crate::config::{ChallengeSettings, LimitSettings, OnUnavailable, Required};
-use crate::domain::submission::Submission;
+use crate::form::Submission;
 use crate::ledger::{Digests, ProofUse};
 use crate::lifecycle::Lifecycle;
 use crate::limits::Rate;

@@ -6,7 +6,7 @@ use std::fmt;
 use secrecy::SecretString;
 
 use crate::config::Provider;
-use crate::domain::submission::{Control, Submission};
+use crate::form::{ControlField, Submission};
 
 /// What came with a form that says who filled it in.
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl ClientSignals {
         let given = |control| form.control(control).trimmed();
         Self {
             trapped: honeypot.is_some_and(|name| form.is_filled(name)),
-            form_token: given(Control::FormToken).filter(|_| tokens).map(str::to_owned),
+            form_token: given(ControlField::FormToken).filter(|_| tokens).map(str::to_owned),
             proof: given(proof_field(captcha)).map(Into::into),
         }
     }
@@ -43,11 +43,11 @@ impl fmt::Debug for ClientSignals {
 }
 
 /// The field that the proof comes in.
-const fn proof_field(captcha: Option<Provider>) -> Control {
+const fn proof_field(captcha: Option<Provider>) -> ControlField {
     match captcha {
-        None => Control::Altcha,
-        Some(Provider::Turnstile) => Control::Turnstile,
-        Some(Provider::HCaptcha) => Control::HCaptcha,
-        Some(Provider::ReCaptchaV2 | Provider::ReCaptchaV3) => Control::ReCaptcha,
+        None => ControlField::Altcha,
+        Some(Provider::Turnstile) => ControlField::Turnstile,
+        Some(Provider::HCaptcha) => ControlField::HCaptcha,
+        Some(Provider::ReCaptchaV2 | Provider::ReCaptchaV3) => ControlField::ReCaptcha,
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::{DomainName, EmailAddress};
 /// The address without what its provider most likely ignores: one who writes it in a thousand ways
 /// still has one bucket.
 pub(super) fn folded(email: &EmailAddress, settings: &EmailKeySettings) -> String {
-    let domain = DomainName::of_email(email.domain());
+    let domain = DomainName::from_email(email.domain());
     let (local, domain) = (email.local_part(), domain.as_ref());
     let quoted = local.starts_with('"');
     // A tag alone, or dots alone, are no mailbox: such an address stays as it is.
@@ -29,7 +29,7 @@ mod tests {
     fn fold(email: &str) -> String {
         let settings = EmailKeySettings {
             ignore_plus_tag: true,
-            ignore_dots: vec![DomainName::of_email("gmail.com")],
+            ignore_dots: vec![DomainName::from_email("gmail.com")],
         };
         folded(&EmailAddress::parse(email).unwrap(), &settings)
     }

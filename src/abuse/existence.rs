@@ -17,11 +17,11 @@ pub enum Existence {
 
 impl Existence {
     /// By these settings.
-    pub const fn new(settings: &config::Existence) -> Self {
+    pub const fn new(settings: &config::ExistenceSettings) -> Self {
         match settings {
-            config::Existence::Reveal => Self::Reveal,
-            config::Existence::Uniform(uniform) => {
-                Self::Uniform(TimingFloor::new(uniform.first_pace))
+            config::ExistenceSettings::Reveal => Self::Reveal,
+            config::ExistenceSettings::Uniform(uniform) => {
+                Self::Uniform(TimingFloor::new(uniform.initial_floor))
             }
         }
     }

@@ -111,7 +111,7 @@ impl Pressure {
             all.count(now)
         };
         let part = u64::from(count.refused) * 100;
-        let most = u64::from(count.attempts) * u64::from(self.settings.refused_percent);
+        let most = u64::from(count.attempts) * u64::from(self.settings.unsuccessful_percent);
         let fruitless = count.attempts >= TELLING && part > most;
         // One more than what is no pressure is the first that is some.
         let many = steps(count.attempts, self.settings.attempts_per_minute.saturating_add(1), 4);
@@ -171,7 +171,7 @@ mod tests {
         address_burst: 3,
         address_refill: Duration::from_secs(10),
         attempts_per_minute: 100,
-        refused_percent: 50,
+        unsuccessful_percent: 50,
     };
 
     fn pressure() -> Pressure {

@@ -1,4 +1,4 @@
-//! `[auth0]`: the tenant, the machine-to-machine application and the client that calls it.
+//! `[auth0]`: the tenant, the machine-to-machine application and the client that calls Auth0.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use url::{Host, Url};
 use super::protection::{self, BreakerSettings, BudgetSettings};
 use super::reader::Reader;
 
-/// The tenant and how it is called.
+/// The tenant and its client.
 #[derive(Debug, Clone)]
 pub struct Auth0Settings {
-    /// Scheme, host and port, without a slash at the end.
+    /// Scheme, host and port, without a trailing slash.
     pub base: String,
     /// The client id of the machine-to-machine application.
     pub client_id: String,
@@ -25,34 +25,34 @@ pub struct Auth0Settings {
     pub connection: String,
     /// The value of `auth0-custom-domain`.
     pub custom_domain: Option<String>,
-    /// Whether the create call says `verify_email`.
+    /// The `verify_email` member of the create call.
     pub verify_email: VerifyEmail,
     /// Whether the create call pins the user's id, so that it can be repeated.
     pub pin_user_id: bool,
-    /// One call in all.
+    /// The timeout of one call.
     pub timeout: Duration,
-    /// Resolving, connecting and the TLS handshake.
+    /// The timeout of DNS lookup, connecting and the TLS handshake.
     pub connect_timeout: Duration,
-    /// HTTP/2 where the tenant offers it.
+    /// Whether HTTP/2 is used if the tenant offers it.
     pub http2: bool,
-    /// Idle connections kept.
+    /// The number of idle connections to keep.
     pub pool_max_idle: usize,
     /// How long an idle connection is kept.
     pub pool_idle_timeout: Duration,
-    /// Certificates trusted beside the system's, in PEM.
+    /// Certificates to trust in addition to the system's, in PEM.
     pub ca_file: Option<PathBuf>,
     /// Whether `Auth0-Client` is sent.
     pub telemetry: bool,
-    /// How its rate limit is kept.
+    /// The budget of its rate limit.
     pub budget: BudgetSettings,
-    /// When calls to it fail at once.
+    /// The circuit breaker.
     pub breaker: BreakerSettings,
 }
 
 /// `verify_email` of the create call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerifyEmail {
-    /// Left out: the tenant's own setting decides.
+    /// Left out: the tenant's setting applies.
     Tenant,
     /// `true`
     On,
@@ -68,10 +68,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
         (Some(audience), _) => audience,
         (None, Some(url)) if has_canonical_audience(url) => format!("{}/api/v2/", origin(url)),
         (None, Some(_)) => {
-            reader.fault(
+            reader.reject(
                 "auth0.audience",
                 "the canonical audience, https://<tenant>.<region>.auth0.com/api/v2/, \
-                 since a custom domain does not tell it",
+                 because it cannot be derived from a custom domain",
             );
             String::new()
         }
@@ -85,7 +85,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     if let Some(domain) = &custom_domain
         && http::HeaderValue::from_str(domain).is_err()
     {
-        reader.fault("auth0.custom_domain", "a domain");
+        reader.reject("auth0.custom_domain", "a domain");
     }
     let settings = Auth0Settings {
         base: base.as_ref().map(origin).unwrap_or_default(),
@@ -109,17 +109,17 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     base.map(|_| settings)
 }
 
-/// A file with certificates, looked into here so that `config check` tells of it.
+/// Reads the path of a file with certificates. Opens the file so that `config check` reports a bad one.
 fn ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
     let path = PathBuf::from(reader.text("auth0.ca_file")?);
     let pem = std::fs::read_to_string(&path).unwrap_or_default();
     if !pem.contains("-----BEGIN CERTIFICATE-----") {
-        reader.fault("auth0.ca_file", "a readable file with certificates in PEM");
+        reader.reject("auth0.ca_file", "a readable file with certificates in PEM");
     }
     Some(path)
 }
 
-/// The tenant's address: a bare host (https) or a whole URL without a path.
+/// Reads the tenant's URL: a bare host (https) or a full URL without a path.
 fn base(reader: &mut Reader<'_>) -> Option<Url> {
     const EXPECTED: &str = "the tenant's domain, such as tenant.eu.auth0.com, without a path \
                             (https; http:// for loopback only)";
@@ -137,7 +137,7 @@ fn base(reader: &mut Reader<'_>) -> Option<Url> {
         plain && anonymous && scheme && url.has_host()
     });
     if url.is_none() {
-        reader.fault("auth0.domain", EXPECTED);
+        reader.reject("auth0.domain", EXPECTED);
     }
     url
 }
@@ -146,7 +146,7 @@ fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// Whether the host is this machine, so that nothing travels in the clear.
+/// Whether the host is this machine, so that nothing is sent in the clear over a network.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost",
@@ -156,7 +156,7 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether the audience can be derived from the host: only under Auth0's own domains.
+/// Whether the audience can be derived from the host, which is true only for Auth0's own domains.
 fn has_canonical_audience(url: &Url) -> bool {
     let under = |domain: &str| {
         let rest = url.host_str().and_then(|host| host.strip_suffix(domain));

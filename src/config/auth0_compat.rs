@@ -3,18 +3,18 @@
 use super::challenge::{ChallengeSettings, Required};
 use super::reader::Reader;
 
-/// What is asked of those who use Auth0's endpoint.
+/// The rules for clients of Auth0's endpoint.
 #[derive(Debug, Clone)]
 pub struct Auth0CompatSettings {
-    /// The applications that may sign people up; none is any.
+    /// The accepted applications; empty is any.
     pub client_ids: Vec<String>,
-    /// The connection that may be named; `None` is any.
+    /// The accepted connection; `None` is any.
     pub connection: Option<String>,
-    /// Whether sign-ups are let through without a proof.
+    /// Whether sign-ups are accepted without a proof.
     pub without_challenge: bool,
 }
 
-/// `None` is off.
+/// Reads the section. Returns `None` if the endpoint is off.
 pub(super) fn read(
     reader: &mut Reader<'_>,
     challenge: &ChallengeSettings,
@@ -25,12 +25,12 @@ pub(super) fn read(
         connection: reader.text("auth0_compat.connection"),
         without_challenge: reader.flag("auth0_compat.without_challenge"),
     };
-    // Under pressure alone a proof is asked for now and then; these ask for it every time.
-    let unanswerable = challenge.required == Required::Always || challenge.form_token_required;
-    if enabled && unanswerable && !settings.without_challenge {
-        let expected = "true, or auth0_compat.enabled = false: Lock cannot bring the proof that \
-                        challenge.required = always and challenge.form_token_required ask for";
-        reader.fault("auth0_compat.without_challenge", expected);
+    // Pressure requires a proof only sometimes. These two settings always require one.
+    let always_required = challenge.required == Required::Always || challenge.form_token_required;
+    if enabled && always_required && !settings.without_challenge {
+        let expected = "true, or auth0_compat.enabled = false: Lock cannot send the proof that \
+                        challenge.required = always and challenge.form_token_required require";
+        reader.reject("auth0_compat.without_challenge", expected);
     }
     enabled.then_some(settings)
 }

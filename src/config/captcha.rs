@@ -1,4 +1,4 @@
-//! `[challenge.captcha]`: the service that judges a captcha in place of the proof of work.
+//! `[challenge.captcha]`: a captcha service in place of the proof of work.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,26 +9,26 @@ use url::{Host, Url};
 
 use super::reader::Reader;
 
-/// A captcha service and what its answers have to say.
+/// A captcha service and the checks of its responses.
 #[derive(Debug, Clone)]
 pub struct CaptchaSettings {
-    /// Which one.
+    /// The service.
     pub provider: Provider,
-    /// The public key that a page gives its widget.
+    /// The public key for the widget.
     pub site_key: String,
-    /// The secret of the verification.
+    /// The secret for verifications.
     pub secret: SecretString,
     /// Where tokens are verified.
     pub verify_url: Url,
-    /// The hosts whose pages may have shown the widget, in lower case. Not empty.
+    /// The hosts whose pages may show the widget, in lower case. Not empty.
     pub hostnames: BTreeSet<String>,
-    /// The action that the widget was given; `None` is not looked at.
+    /// The action given to the widget; `None` is not checked.
     pub action: Option<String>,
-    /// The least score, in hundredths; `None` is not looked at.
+    /// The minimum score, in hundredths; `None` is not checked.
     pub min_score_percent: Option<u32>,
-    /// What becomes of a sign-up while the service does not answer.
+    /// What happens to a sign-up while the service is unavailable.
     pub on_unavailable: OnUnavailable,
-    /// One verification in all.
+    /// The timeout of one verification.
     pub timeout: Duration,
 }
 
@@ -39,14 +39,14 @@ pub enum Provider {
     Turnstile,
     /// hCaptcha.
     HCaptcha,
-    /// Google reCAPTCHA v2: a box to tick, or invisible.
+    /// Google reCAPTCHA v2: a checkbox, or invisible.
     ReCaptchaV2,
     /// Google reCAPTCHA v3: a score.
     ReCaptchaV3,
 }
 
 impl Provider {
-    /// The name in the settings, in answers and in metrics.
+    /// The name in the settings, in responses and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Turnstile => "turnstile",
@@ -56,7 +56,7 @@ impl Provider {
         }
     }
 
-    /// Where the service itself verifies tokens.
+    /// The service's own URL for verifying tokens.
     const fn verify_url(self) -> &'static str {
         match self {
             Self::Turnstile => "https://challenges.cloudflare.com/turnstile/v0/siteverify",
@@ -68,21 +68,21 @@ impl Provider {
     }
 }
 
-/// What becomes of a sign-up while the captcha service does not answer.
+/// What happens to a sign-up while the captcha service is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUnavailable {
-    /// It goes on without a proof.
+    /// It continues without a proof.
     Allow,
-    /// It is refused.
+    /// It is rejected.
     Reject,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     if reader.text("challenge.captcha.provider").is_none() {
-        // Half a captcha is a sign-up that somebody believes to be guarded.
+        // With half of a captcha configured, the operator would believe that sign-ups are protected.
         for key in ["challenge.captcha.site_key", "challenge.captcha.secret"] {
             if reader.text(key).is_some() {
-                reader.fault(key, "no value without challenge.captcha.provider");
+                reader.reject(key, "no value without challenge.captcha.provider");
             }
         }
         return None;
@@ -100,13 +100,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     let min_score_percent = reader.integer("challenge.captcha.min_score_percent", &(0..=100));
     let min_score_percent = u32::try_from(min_score_percent).ok().filter(|score| *score > 0);
     let action = reader.text("challenge.captcha.action");
-    scored(reader, provider, action.as_deref(), min_score_percent.is_some());
-    let fail = reader.choice(
+    check_score(reader, provider, action.as_deref(), min_score_percent.is_some());
+    let on_unavailable = reader.choice(
         "challenge.captcha.on_unavailable",
         &[("allow", OnUnavailable::Allow), ("reject", OnUnavailable::Reject)],
     );
     let hostnames = hostnames(reader);
-    check_own(reader, &hostnames);
+    check_own_host(reader, &hostnames);
     let timeout = reader.millis("challenge.captcha.timeout_ms", 100..=10_000);
     Some(CaptchaSettings {
         provider,
@@ -116,71 +116,71 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
         hostnames,
         action,
         min_score_percent,
-        on_unavailable: fail.unwrap_or(OnUnavailable::Reject),
+        on_unavailable: on_unavailable.unwrap_or(OnUnavailable::Reject),
         timeout,
     })
 }
 
-/// The service's own pages show the widget, also those that a form of another site is answered with.
-/// So its host, where that is known, has to be one of them.
-fn check_own(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
+/// Checks that the public host of this service, if known, is one of `hostnames`. Its own pages show the
+/// widget, including the pages returned for another site's form.
+fn check_own_host(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
     if hostnames.is_empty() {
         return;
     }
     let public = reader.text("http.public_url").and_then(|text| Url::parse(&text).ok());
     let host = public.as_ref().and_then(Url::host_str);
     if let Some(host) = host.filter(|host| !hostnames.contains(*host)) {
-        let expected = format!("{host} too: the service's own pages show the widget");
-        reader.fault("challenge.captcha.hostnames", expected);
+        let expected = format!("{host} too, because the service's own pages show the widget");
+        reader.reject("challenge.captcha.hostnames", expected);
     }
 }
 
-/// Which services say an action and a score that can be asked for, and which have to.
-fn scored(reader: &mut Reader<'_>, provider: Provider, action: Option<&str>, score: bool) {
+/// Checks the action and the score against the provider: some providers report them, others require them.
+fn check_score(reader: &mut Reader<'_>, provider: Provider, action: Option<&str>, score: bool) {
     const ACTION: &str = "challenge.captcha.action";
     const SCORE: &str = "challenge.captcha.min_score_percent";
     match provider {
         Provider::ReCaptchaV3 => {
-            // Without both any token of the site key passes, with score 0 too.
+            // Without both, any token for the site key would pass, even with score 0.
             if !score {
-                reader.fault(SCORE, "1 to 100 with recaptcha_v3");
+                reader.reject(SCORE, "1 to 100 for recaptcha_v3");
             }
             // A-Z, a-z, 0-9, / and _ (Google's documentation of version 3).
             if !action.is_some_and(|action| is_made_of(action, b"/_")) {
-                reader.fault(
+                reader.reject(
                     ACTION,
-                    "the action of the page with recaptcha_v3: a-z, A-Z, 0-9, / and _",
+                    "the action of the page, for recaptcha_v3: a-z, A-Z, 0-9, / and _",
                 );
             }
         }
         Provider::Turnstile | Provider::HCaptcha | Provider::ReCaptchaV2 => {
             if score {
-                // hCaptcha's, where a plan has one, counts the other way.
-                reader.fault(SCORE, "0, save with recaptcha_v3");
+                // hCaptcha's score, which only some plans have, counts in the other direction.
+                reader.reject(SCORE, "0, except for recaptcha_v3");
             }
             match (provider, action) {
                 // Cloudflare's documentation of the widget.
                 (Provider::Turnstile, Some(action))
                     if action.len() > 32 || !is_made_of(action, b"_-") =>
                 {
-                    reader.fault(ACTION, "at most 32 of a-z, A-Z, 0-9, _ and - with turnstile");
+                    reader.reject(ACTION, "at most 32 of a-z, A-Z, 0-9, _ and -, for turnstile");
                 }
                 (Provider::Turnstile, _) | (_, None) => {}
                 (_, Some(_)) => {
-                    reader.fault(ACTION, "no value, save with turnstile and recaptcha_v3");
+                    reader.reject(ACTION, "no value, except for turnstile and recaptcha_v3");
                 }
             }
         }
     }
 }
 
-/// Whether the text is of letters, digits and these.
-fn is_made_of(text: &str, others: &[u8]) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+/// Whether the text consists of ASCII letters, digits and these bytes.
+fn is_made_of(text: &str, extra: &[u8]) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte))
 }
 
-/// The service's own address, or another that speaks as it does. The secret goes there, so it has
-/// to be https; http:// for loopback only.
+/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme has to be
+/// https, or http on loopback.
 fn verify_url(reader: &mut Reader<'_>, provider: Provider) -> Option<Url> {
     let text = reader.text("challenge.captcha.verify_url");
     let url = Url::parse(text.as_deref().unwrap_or(provider.verify_url())).ok().filter(|url| {
@@ -194,13 +194,13 @@ fn verify_url(reader: &mut Reader<'_>, provider: Provider) -> Option<Url> {
         anonymous && (url.scheme() == "https" || (url.scheme() == "http" && local))
     });
     if url.is_none() {
-        reader
-            .fault("challenge.captcha.verify_url", "an https address (http:// for loopback only)");
+        reader.reject("challenge.captcha.verify_url", "an https URL (http:// for loopback only)");
     }
     url
 }
 
-/// Always asked for: a token that was solved on somebody else's page has their host in it.
+/// Reads the hosts, which are always required: a token that was solved on another site carries the host of
+/// that site.
 fn hostnames(reader: &mut Reader<'_>) -> BTreeSet<String> {
     const EXPECTED: &str = "the hosts of the pages that show the widget, such as www.example.com \
                             (no scheme, no port)";
@@ -208,7 +208,7 @@ fn hostnames(reader: &mut Reader<'_>) -> BTreeSet<String> {
         reader.list("challenge.captcha.hostnames").iter().map(|name| name.to_lowercase()).collect();
     let good = |name: &String| Host::parse(name).is_ok_and(|host| host.to_string() == *name);
     if names.is_empty() || !names.iter().all(good) {
-        reader.fault("challenge.captcha.hostnames", EXPECTED);
+        reader.reject("challenge.captcha.hostnames", EXPECTED);
     }
     names
 }

@@ -1,4 +1,4 @@
-//! `[challenge]`: what a sign-up has to prove, and when.
+//! `[challenge]`: the proofs that a sign-up needs, and when.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,63 +6,63 @@ use std::time::Duration;
 use super::captcha::{self, CaptchaSettings};
 use super::reader::Reader;
 use crate::domain::Field;
-use crate::domain::submission::Control;
+use crate::form::ControlField;
 
-/// What a sign-up has to prove, and when.
+/// The proofs that a sign-up needs, and when.
 #[derive(Debug, Clone)]
 pub struct ChallengeSettings {
-    /// When a proof is asked for.
+    /// When a proof is required.
     pub required: Required,
     /// The field that people leave empty; `None` is off.
     pub honeypot: Option<String>,
-    /// How old the token of a form may be; `None` is off.
+    /// The accepted age of a form's token; `None` is off.
     pub fill_time: Option<RangeInclusive<Duration>>,
-    /// Whether a post without the token of a form is asked for a proof.
+    /// Whether a post without a form's token needs a proof.
     pub form_token_required: bool,
-    /// The attempts without a proof that an address has an hour while one is needed.
+    /// The attempts without a proof that an address has per hour while a proof is required.
     pub without_proof_per_hour: u32,
-    /// When a proof becomes needed.
+    /// The limits of pressure.
     pub adaptive: AdaptiveSettings,
     /// The proof of work.
     pub work: WorkSettings,
-    /// The captcha that stands in its place.
+    /// The captcha that replaces it.
     pub captcha: Option<CaptchaSettings>,
 }
 
-/// When a proof is asked for.
+/// When a proof is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Required {
     /// Under pressure.
     Adaptive,
     /// For every attempt.
     Always,
-    /// Only where a form looks like a robot's.
+    /// Only if a form looks automated.
     Off,
 }
 
-/// What counts as pressure.
+/// The limits above which there is pressure.
 #[derive(Debug, Clone, Copy)]
 pub struct AdaptiveSettings {
-    /// Attempts of an address that are no pressure.
+    /// Attempts of one address before it is under pressure.
     pub address_burst: u32,
-    /// The time in which an address has one more of them.
+    /// The time in which an address regains one of them.
     pub address_refill: Duration,
-    /// Attempts a minute of all addresses that are no pressure.
+    /// Attempts per minute of all addresses before the service is under pressure.
     pub attempts_per_minute: u32,
-    /// The part of the attempts that may come to nothing, in hundredths.
-    pub refused_percent: u32,
+    /// The percentage of attempts that may be unsuccessful without pressure.
+    pub unsuccessful_percent: u32,
 }
 
 /// The proof of work.
 #[derive(Debug, Clone, Copy)]
 pub struct WorkSettings {
-    /// PBKDF2 iterations of one try.
+    /// PBKDF2 iterations per try.
     pub cost: u32,
-    /// Tries of the hardest challenge in calm.
+    /// Tries of the hardest challenge without pressure.
     pub tries: u32,
-    /// How long a challenge may be solved and sent.
+    /// How long a challenge may be solved and used.
     pub lifetime: Duration,
-    /// Challenges that an address gets a minute.
+    /// Challenges issued to one address per minute.
     pub per_minute: u32,
 }
 
@@ -74,8 +74,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
     let (fill_time, form_token_required) =
         (fill_time(reader), reader.flag("challenge.form_token_required"));
     if form_token_required && fill_time.is_none() {
-        let expected = "false while challenge.min_fill_ms is 0, which looks at no token";
-        reader.fault("challenge.form_token_required", expected);
+        let expected =
+            "false while challenge.min_fill_ms is 0, which turns the check of the token off";
+        reader.reject("challenge.form_token_required", expected);
     }
     ChallengeSettings {
         required: required.unwrap_or(Required::Always),
@@ -91,7 +92,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
                 "challenge.adaptive.attempts_per_minute",
                 1..=1_000_000_000,
             ),
-            refused_percent: number(reader, "challenge.adaptive.unsuccessful_percent", 1..=100),
+            unsuccessful_percent: number(
+                reader,
+                "challenge.adaptive.unsuccessful_percent",
+                1..=100,
+            ),
         },
         work: WorkSettings {
             cost: number(reader, "challenge.work.cost", 1_000..=1_000_000),
@@ -103,16 +108,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
     }
 }
 
-/// A name that is no field already: it would be taken for a robot's whenever it is filled in.
+/// Reads the name of the honeypot. It must not be the name of a field, which people fill in.
 fn honeypot(reader: &mut Reader<'_>) -> Option<String> {
     let name = reader.text("challenge.honeypot")?;
     let taken = Field::from_name(&name).is_some()
-        || Control::ALL.iter().any(|control| control.name() == name)
+        || ControlField::from_name(&name).is_some()
         || reader.list("fields.ignore").contains(&name);
     let plain = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
     if !plain || name.len() > 64 || name.starts_with("user_metadata") || taken {
-        let expected = "a name of a-z, 0-9, _ and - (at most 64) that is no field already";
-        reader.fault("challenge.honeypot", expected);
+        let expected = "a name of a-z, 0-9, _ and - (at most 64) that no field has";
+        reader.reject("challenge.honeypot", expected);
     }
     Some(name)
 }

@@ -1,4 +1,4 @@
-//! Colours, as CSS writes them in hexadecimal.
+//! Colours in the hexadecimal notation of CSS.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Colour {
     /// Pure white.
     pub const WHITE: Self = Self([255; 3]);
 
-    /// The colour that the text names, if it does.
+    /// Parses `#rgb` or `#rrggbb`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?;
         let values: Option<Vec<u8>> = digits
@@ -26,7 +26,7 @@ impl Colour {
         }
     }
 
-    /// How bright it is, from 0 to 1 (WCAG 2.2, relative luminance).
+    /// The relative luminance, from 0 to 1 (WCAG 2.2).
     fn luminance(self) -> f64 {
         let [r, g, b] = self.0.map(|channel| {
             let share = f64::from(channel) / 255.0;
@@ -35,15 +35,15 @@ impl Colour {
         0.2126 * r + 0.7152 * g + 0.0722 * b
     }
 
-    /// The contrast with another colour, from 1 to 21 (WCAG 2.2).
+    /// The contrast ratio with another colour, from 1 to 21 (WCAG 2.2).
     pub fn contrast(self, other: Self) -> f64 {
         let (a, b) = (self.luminance(), other.luminance());
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    /// Black or white, whichever can be read better on it: always at 4.5 or more.
+    /// Black or white, whichever has more contrast with this colour: always 4.5 or more.
     #[must_use]
-    pub fn readable(self) -> Self {
+    pub fn text_colour(self) -> Self {
         let white_is_better = self.contrast(Self::WHITE) >= self.contrast(Self::BLACK);
         if white_is_better { Self::WHITE } else { Self::BLACK }
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_spellings_are_read_and_nothing_else() {
+    fn only_the_two_hexadecimal_forms_are_accepted() {
         assert_eq!(Colour::parse("#0aF").unwrap().to_string(), "#00aaff");
         assert_eq!(Colour::parse("#00aaff").unwrap().to_string(), "#00aaff");
         for text in ["", "#", "00aaff", "#00aaf", "#00aaff80", "#00aagg", "red", "#00aaff;}"] {
@@ -70,15 +70,15 @@ mod tests {
     }
 
     #[test]
-    fn text_on_any_colour_can_be_read() {
+    fn text_on_any_colour_is_readable() {
         assert!((Colour::BLACK.contrast(Colour::WHITE) - 21.0).abs() < 1e-9);
         for grey in 0..=255 {
             let colour = Colour([grey; 3]);
-            assert!(colour.contrast(colour.readable()) >= 4.5, "{colour}");
+            assert!(colour.contrast(colour.text_colour()) >= 4.5, "{colour}");
         }
         for text in ["#f00", "#0f0", "#00f", "#ff0", "#767676", "#e8590c"] {
             let colour = Colour::parse(text).unwrap();
-            assert!(colour.contrast(colour.readable()) >= 4.5, "{colour}");
+            assert!(colour.contrast(colour.text_colour()) >= 4.5, "{colour}");
         }
     }
 }

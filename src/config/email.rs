@@ -1,4 +1,4 @@
-//! `[email]`: which e-mail addresses are taken.
+//! `[email]`: the accepted e-mail addresses.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailRules {
     let allow = domains(reader, "email.allow_domains");
     let deny = domains(reader, "email.deny_domains");
     if allow.intersection(&deny).next().is_some() {
-        reader.fault("email.deny_domains", "no domain that email.allow_domains names");
+        reader.reject("email.deny_domains", "no domain that is in email.allow_domains");
     }
     let plus = reader.choice("email.plus", &[("allow", false), ("reject", true)]);
-    EmailRules { allow, deny, refuse_plus: plus.unwrap_or(false) }
+    EmailRules { allow, deny, reject_plus_tag: plus.unwrap_or(false) }
 }
 
 fn domains(reader: &mut Reader<'_>, key: &str) -> HashSet<DomainName> {
@@ -20,7 +20,7 @@ fn domains(reader: &mut Reader<'_>, key: &str) -> HashSet<DomainName> {
     for text in reader.list(key) {
         match DomainName::parse(&text) {
             Some(domain) => drop(domains.insert(domain)),
-            None => reader.fault(key, "domains such as example.com (no wildcard, no @)"),
+            None => reader.reject(key, "domains such as example.com (no wildcard, no @)"),
         }
     }
     domains

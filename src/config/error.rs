@@ -1,24 +1,24 @@
-//! What is wrong with the settings: the key, where its value came from, what is expected. Never
-//! the value, which may be a secret put under the wrong name.
+//! Errors in the settings: the key, the origin of its value and what is expected. Never the value, which
+//! may be a secret under a wrong name.
 
 use std::fmt;
 
-use super::layers;
+use super::variables::variables_of;
 
-/// One fault of the settings.
+/// One error in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key} ({origin}): {expected}")]
 pub struct ConfigError {
     /// The dotted key.
     pub key: String,
-    /// Where the value came from, or how it can be set.
+    /// The origin of the value, or how it can be set.
     pub origin: String,
-    /// What is expected, starting with "expected".
+    /// The expected value, starting with "expected".
     pub expected: String,
 }
 
 impl ConfigError {
-    /// A value that is not what is expected.
+    /// The error for a value that is not as expected.
     pub fn new(key: &str, origin: &str, expected: impl fmt::Display) -> Self {
         Self {
             key: key.to_owned(),
@@ -27,44 +27,44 @@ impl ConfigError {
         }
     }
 
-    /// A key that does not exist.
+    /// The error for an unknown key.
     pub fn unknown(key: &str, origin: &str) -> Self {
         Self::new(key, origin, "a key of config/default.toml")
     }
 
-    /// Layers that do not fit over one another.
+    /// The error for layers that cannot be merged.
     pub(super) fn unmergeable() -> Self {
         Self::new("settings", "all layers", "tables where keys have members")
     }
 
-    /// A key that has no value and needs one.
+    /// The error for a required key without a value.
     pub fn missing(key: &str, expected: impl fmt::Display) -> Self {
-        let variables = layers::variables(key).join(" or ");
+        let variables = variables_of(key).join(" or ");
         Self::new(key, &format!("not set; {variables}"), expected)
     }
 }
 
-/// All faults of the settings, told together.
+/// All errors in the settings, reported together.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// Adds one.
-    pub fn push(&mut self, fault: ConfigError) {
-        self.0.push(fault);
+    /// Adds an error.
+    pub fn push(&mut self, error: ConfigError) {
+        self.0.push(error);
     }
 
-    /// Keeps those that are meant.
-    pub(super) fn retain(&mut self, meant: impl FnMut(&ConfigError) -> bool) {
-        self.0.retain(meant);
+    /// Keeps only the errors for which `keep` returns true.
+    pub(super) fn retain(&mut self, keep: impl FnMut(&ConfigError) -> bool) {
+        self.0.retain(keep);
     }
 
-    /// Whether there is none.
+    /// Whether there are no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Each of them.
+    /// Iterates over the errors.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
     }
@@ -75,8 +75,8 @@ impl std::error::Error for ConfigErrors {}
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        let faults = if count == 1 { "fault" } else { "faults" };
-        write!(f, "{count} {faults} in the settings:")?;
-        self.0.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+        let errors = if count == 1 { "error" } else { "errors" };
+        write!(f, "{count} {errors} in the settings:")?;
+        self.0.iter().try_for_each(|error| write!(f, "\n  {error}"))
     }
 }

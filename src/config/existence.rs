@@ -1,62 +1,66 @@
-//! `existence` and `[existence_uniform]`: whether callers are told that an e-mail address has an account.
+//! `existence` and `[existence_uniform]`: whether responses reveal that an e-mail address has an account.
 
 use std::time::Duration;
 
 use super::reader::Reader;
 
-/// Whether callers are told that an e-mail address has an account.
+/// Whether responses reveal that an e-mail address has an account.
 #[derive(Debug, Clone)]
-pub enum Existence {
-    /// They are: 409 `email_taken`.
+pub enum ExistenceSettings {
+    /// The response is 409 `email_taken`.
     Reveal,
-    /// New and known addresses are answered alike.
+    /// New and existing addresses get the same response.
     Uniform(ExistenceUniformSettings),
 }
 
-impl Existence {
-    /// In whose name the owner of a known address is told of attempts to sign up with it.
-    pub fn owner_mail_client_id(&self) -> Option<&str> {
+impl ExistenceSettings {
+    /// The application in whose name the owner of an existing address is notified of sign-ups with it.
+    pub fn mail_client_id(&self) -> Option<&str> {
         match self {
             Self::Reveal => None,
-            Self::Uniform(uniform) => uniform.owner_mail_client_id.as_deref(),
+            Self::Uniform(uniform) => uniform.mail_client_id.as_deref(),
         }
     }
 }
 
-/// How new and known addresses are answered alike.
+/// The details of `existence = "uniform"`.
 #[derive(Debug, Clone)]
 pub struct ExistenceUniformSettings {
-    /// How long an answer takes at the least while too few sign-ups have shown what is usual.
-    pub first_pace: Duration,
-    /// Whose mail tells the owner of an address that somebody tried to sign up with it: the
-    /// client id of an application. `None`: nobody is told.
-    pub owner_mail_client_id: Option<String>,
+    /// The minimum response time until enough sign-ups have shown the usual time.
+    pub initial_floor: Duration,
+    /// The client id of the application that emails the owner of an existing address. `None`: no email is
+    /// sent.
+    pub mail_client_id: Option<String>,
 }
 
-/// The fields whose refusal tells known users from new ones.
-const TELLING: [&str; 2] = ["fields.username", "fields.phone_number"];
+/// The fields whose errors would distinguish existing users from new ones.
+const REVEALING_FIELDS: [&str; 2] = ["fields.username", "fields.phone_number"];
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<Existence> {
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<ExistenceSettings> {
     let uniform = reader.choice("existence", &[("reveal", false), ("uniform", true)]);
-    let first_pace = reader.millis("existence_uniform.initial_floor_ms", 0..=10_000);
-    let tell = reader.flag("existence_uniform.notify_existing");
+    let initial_floor = reader.millis("existence_uniform.initial_floor_ms", 0..=10_000);
+    let notify = reader.flag("existence_uniform.notify_existing");
     let client_id = reader.text("existence_uniform.mail_client_id");
-    if tell && client_id.is_none() {
-        reader.fault(
+    if notify && client_id.is_none() {
+        reader.reject(
             "existence_uniform.mail_client_id",
-            "the client id of an application of this connection, since existence_uniform.notify_existing is on",
+            "the client id of an application of this connection, because \
+             existence_uniform.notify_existing is on",
         );
     }
     if !uniform? {
-        return Some(Existence::Reveal);
+        return Some(ExistenceSettings::Reveal);
     }
-    for key in TELLING {
+    for key in REVEALING_FIELDS {
         if reader.text(key).is_some_and(|presence| presence != "off") {
-            reader.fault(key, "off with existence = uniform: that it is taken would tell the rest");
+            reader.reject(
+                key,
+                "off with existence = uniform, because its errors reveal existing accounts",
+            );
         }
     }
-    let owner_mail_client_id = client_id.filter(|_| tell);
-    Some(Existence::Uniform(ExistenceUniformSettings { first_pace, owner_mail_client_id }))
+    let mail_client_id = client_id.filter(|_| notify);
+    Some(ExistenceSettings::Uniform(ExistenceUniformSettings { initial_floor, mail_client_id }))
 }
 
 #[cfg(test)]
@@ -64,35 +68,35 @@ mod tests {
     use super::*;
     use crate::config::{ConfigErrors, Layers};
 
-    fn read_with(variables: &[(&str, &str)]) -> Result<Existence, Vec<String>> {
+    fn read_with(variables: &[(&str, &str)]) -> Result<ExistenceSettings, Vec<String>> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let mut faults = ConfigErrors::default();
-        let layers = Layers::read(None, variables, &mut faults).unwrap();
-        let mut reader = Reader::new(&layers, faults);
+        let mut errors = ConfigErrors::default();
+        let layers = Layers::read(None, variables, &mut errors).unwrap();
+        let mut reader = Reader::new(&layers, errors);
         let existence = read(&mut reader).unwrap();
-        reader.finish(existence).map_err(|faults| faults.iter().map(ToString::to_string).collect())
+        reader.finish(existence).map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
-    fn it_is_revealed_unless_asked() {
-        assert!(matches!(read_with(&[]), Ok(Existence::Reveal)));
+    fn existence_is_revealed_by_default() {
+        assert!(matches!(read_with(&[]), Ok(ExistenceSettings::Reveal)));
         let uniform = read_with(&[("SIGNUP__EXISTENCE", "uniform")]);
-        assert!(matches!(uniform, Ok(Existence::Uniform(_))));
+        assert!(matches!(uniform, Ok(ExistenceSettings::Uniform(_))));
     }
 
     #[test]
-    fn what_would_tell_all_the_same_is_refused_with_all_faults() {
-        let faults = read_with(&[
+    fn fields_that_reveal_existence_are_reported_together() {
+        let errors = read_with(&[
             ("SIGNUP__EXISTENCE", "uniform"),
             ("SIGNUP__FIELDS__USERNAME", "optional"),
             ("SIGNUP__FIELDS__PHONE_NUMBER", "required"),
             ("SIGNUP__EXISTENCE_UNIFORM__NOTIFY_EXISTING", "true"),
         ])
         .unwrap_err();
-        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(errors.len(), 3, "{errors:?}");
         let keys = ["existence_uniform.mail_client_id", "fields.username", "fields.phone_number"];
         for key in keys {
-            assert!(faults.iter().any(|fault| fault.starts_with(key)), "{faults:?}");
+            assert!(errors.iter().any(|error| error.starts_with(key)), "{errors:?}");
         }
     }
 }

@@ -1,12 +1,12 @@
-//! `[fields]`, with the sections that make up the rest of the [`Rules`].
+//! `[fields]`, and the other sections that form the [`Rules`].
 
 use std::collections::BTreeMap;
 
 use super::reader::Reader;
 use super::{email, metadata, password, terms};
 use crate::domain::rules::{NameOrder, Presence};
-use crate::domain::submission::Control;
 use crate::domain::{Field, PictureSchemes, Rules};
+use crate::form::ControlField;
 
 const CHOICES: [(&str, Presence); 3] =
     [("required", Presence::Required), ("optional", Presence::Optional), ("off", Presence::Off)];
@@ -28,14 +28,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
     let shortest = reader.count("fields.username_min_length", 1..=128);
     let longest = reader.count("fields.username_max_length", 1..=128);
     if shortest > longest {
-        reader.fault("fields.username_max_length", "no less than fields.username_min_length");
+        reader.reject("fields.username_max_length", "no less than fields.username_min_length");
     }
     let ignored = reader.list("fields.ignore");
     for name in &ignored {
-        let taken = Field::from_name(name).is_some()
-            || Control::ALL.iter().any(|control| control.name() == name);
-        if taken {
-            reader.fault("fields.ignore", "names that mean nothing else here");
+        if Field::from_name(name).is_some() || ControlField::from_name(name).is_some() {
+            reader.reject("fields.ignore", "names of no other field");
         }
     }
     let email = email::read(reader);

@@ -7,39 +7,39 @@ use super::origins::{self, OriginSettings};
 use super::proxies::{self, ProxySettings};
 use super::reader::Reader;
 
-/// The public listener and what it takes.
+/// The public listener and its limits.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Where it listens; port 0 is any free one.
+    /// Where it listens; port 0 picks a free port.
     pub address: SocketAddr,
-    /// Connections held at once.
+    /// The maximum number of open connections.
     pub max_connections: usize,
-    /// Connections of one address that is no trusted proxy's.
+    /// The maximum for one address, except a trusted proxy's.
     pub max_connections_per_address: usize,
-    /// How long a new connection may be silent.
-    pub silence_timeout: Duration,
-    /// How long a head may take from its first byte.
-    pub head_timeout: Duration,
+    /// How long a new connection may send nothing.
+    pub first_byte_timeout: Duration,
+    /// How long a header may take from its first byte.
+    pub header_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
-    /// How long a body may take in all.
+    /// How long a body may take in total.
     pub body_timeout: Duration,
-    /// How long a request may take in all.
+    /// How long a request may take in total.
     pub request_timeout: Duration,
-    /// Whose pages may post.
+    /// The origins whose pages may post.
     pub origins: OriginSettings,
-    /// Who may say whom a request came from.
+    /// The proxies that may name the client.
     pub proxies: ProxySettings,
-    /// How long requests under way may take after a signal to stop.
+    /// How long running requests may take after a signal to stop.
     pub shutdown_timeout: Duration,
-    /// How long new requests are still taken after a signal to stop.
+    /// How long new requests are still accepted after a signal to stop.
     pub shutdown_delay: Duration,
 }
 
 /// The listener for probes and metrics.
 #[derive(Debug, Clone)]
 pub struct AdminSettings {
-    /// Where it listens; port 0 is any free one.
+    /// Where it listens; port 0 picks a free port.
     pub address: SocketAddr,
 }
 
@@ -49,8 +49,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> HttpSettings {
         max_connections: reader.count("http.max_connections", 1..=1_000_000),
         max_connections_per_address: reader
             .count("http.max_connections_per_address", 1..=1_000_000),
-        silence_timeout: reader.millis("http.first_byte_timeout_ms", 100..=600_000),
-        head_timeout: reader.millis("http.header_timeout_ms", 100..=600_000),
+        first_byte_timeout: reader.millis("http.first_byte_timeout_ms", 100..=600_000),
+        header_timeout: reader.millis("http.header_timeout_ms", 100..=600_000),
         idle_timeout: reader.millis("http.idle_timeout_ms", 100..=600_000),
         body_timeout: reader.millis("http.body_timeout_ms", 100..=600_000),
         request_timeout: reader.millis("http.request_timeout_ms", 100..=600_000),

@@ -1,4 +1,4 @@
-//! `[page.labels]` and `[page.options]`: what keys of `user_metadata` and their values are called.
+//! `[page.labels]` and `[page.options]`: labels for keys of `user_metadata` and for their values.
 
 use std::collections::BTreeMap;
 
@@ -9,47 +9,47 @@ use crate::domain::Rules;
 use crate::domain::metadata::MetadataKind;
 use crate::texts::Locale;
 
-/// What something is called, in one language or more.
+/// A label in one language or more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Label {
-    /// For languages that have no word of their own.
+pub struct LocalizedText {
+    /// The text for languages that are not listed.
     common: String,
-    own: Vec<(Locale, String)>,
+    by_language: Vec<(Locale, String)>,
 }
 
-/// What the keys of `user_metadata` are called, and their values.
+/// The labels for keys of `user_metadata` and for their values.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
-    keys: BTreeMap<String, Label>,
-    options: BTreeMap<(String, String), Label>,
+    keys: BTreeMap<String, LocalizedText>,
+    options: BTreeMap<(String, String), LocalizedText>,
 }
 
-impl Label {
-    /// The same word in every language.
-    pub const fn common(word: String) -> Self {
-        Self { common: word, own: Vec::new() }
+impl LocalizedText {
+    /// The same text for every language.
+    pub const fn common(text: String) -> Self {
+        Self { common: text, by_language: Vec::new() }
     }
 
-    /// The word of a language.
+    /// The text for a language.
     pub fn in_language(&self, locale: Locale) -> &str {
-        let own = self.own.iter().find(|(known, _)| *known == locale);
-        own.map_or(&self.common, |(_, word)| word)
+        let translated = self.by_language.iter().find(|(known, _)| *known == locale);
+        translated.map_or(&self.common, |(_, text)| text)
     }
 }
 
 impl Labels {
-    /// What a key is called, where the operator says so.
-    pub fn key(&self, key: &str) -> Option<&Label> {
+    /// The label of a key, if one is configured.
+    pub fn key(&self, key: &str) -> Option<&LocalizedText> {
         self.keys.get(key)
     }
 
-    /// What a value of a key is called, where the operator says so.
-    pub fn option(&self, key: &str, value: &str) -> Option<&Label> {
+    /// The label of a value of a key, if one is configured.
+    pub fn option(&self, key: &str, value: &str) -> Option<&LocalizedText> {
         self.options.get(&(key.to_owned(), value.to_owned()))
     }
 }
 
-/// `rules`: those of the keys; `None` where they cannot be read.
+/// Reads the labels and checks their keys against `rules`, unless the rules themselves are invalid.
 pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
     const LABELS: &str = "page.labels";
     const OPTIONS: &str = "page.options";
@@ -58,7 +58,7 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
     for (key, value) in reader.table(LABELS) {
         let at = format!("{LABELS}.{key}");
         if rule(&key) == Some(None) {
-            reader.fault_at(&at, &value, "a key that [user_metadata] takes");
+            reader.reject_at(&at, &value, "a key that [user_metadata] accepts");
         }
         if let Some(label) = label(reader, &at, &value) {
             labels.keys.insert(key, label);
@@ -66,21 +66,21 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
     }
     for (key, table) in reader.table(OPTIONS) {
         let at = format!("{OPTIONS}.{key}");
-        let Ok(words) = table.clone().into_table() else {
-            reader.fault_at(&at, &table, "a table");
+        let Ok(members) = table.clone().into_table() else {
+            reader.reject_at(&at, &table, "a table");
             continue;
         };
-        for (value, word) in words {
+        for (value, text) in members {
             let at = format!("{at}.{value}");
-            let known = rule(&key).is_none_or(|rule| {
+            let is_known = rule(&key).is_none_or(|rule| {
                 rule.is_some_and(|rule| {
                     matches!(&rule.kind, MetadataKind::OneOf(values) if values.contains(&value))
                 })
             });
-            if !known {
-                reader.fault_at(&at, &word, "one of the values of that key of [user_metadata]");
+            if !is_known {
+                reader.reject_at(&at, &text, "one of the values of that key of [user_metadata]");
             }
-            if let Some(label) = label(reader, &at, &word) {
+            if let Some(label) = label(reader, &at, &text) {
                 labels.options.insert((key.clone(), value), label);
             }
         }
@@ -88,36 +88,36 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
     labels
 }
 
-/// A word for all languages, or a table of one word a language. Where a language has none it is the
-/// first of those there are, in the order of the languages.
-fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
-    let word = |value: &Value| {
-        let word = value.clone().into_string().ok().map(|word| word.trim().to_owned());
-        word.filter(|word| !word.is_empty())
+/// Reads a label: one text for all languages, or a table with one per language. A language that is not in
+/// the table gets the first text that is, in the order of the languages.
+fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<LocalizedText> {
+    let text = |value: &Value| {
+        let text = value.clone().into_string().ok().map(|text| text.trim().to_owned());
+        text.filter(|text| !text.is_empty())
     };
     let Ok(table) = value.clone().into_table() else {
-        let common = word(value).map(Label::common);
+        let common = text(value).map(LocalizedText::common);
         if common.is_none() {
-            reader.fault_at(at, value, "a word, or a table of words by language");
+            reader.reject_at(at, value, "a text, or a table of texts by language");
         }
         return common;
     };
-    let mut own = Vec::new();
+    let mut by_language = Vec::new();
     for (tag, value) in &table {
-        if let Some(named) = Locale::from_tag(tag).zip(word(value)) {
-            own.push(named);
+        if let Some(translated) = Locale::from_tag(tag).zip(text(value)) {
+            by_language.push(translated);
         } else {
             let tags = Locale::ALL.map(Locale::tag).join(" | ");
-            reader.fault_at(&format!("{at}.{tag}"), value, format!("a word, under {tags}"));
+            reader.reject_at(&format!("{at}.{tag}"), value, format!("a text, under {tags}"));
         }
     }
-    let place = |locale: &Locale| Locale::ALL.iter().position(|known| known == locale);
-    own.sort_by_key(|(locale, _)| place(locale));
+    let order = |locale: &Locale| Locale::ALL.iter().position(|known| known == locale);
+    by_language.sort_by_key(|(locale, _)| order(locale));
     if table.is_empty() {
-        reader.fault_at(at, value, "a word, or a table of words by language");
+        reader.reject_at(at, value, "a text, or a table of texts by language");
     }
-    let common = own.first().map(|(_, word)| word.clone())?;
-    Some(Label { common, own })
+    let common = by_language.first().map(|(_, text)| text.clone())?;
+    Some(LocalizedText { common, by_language })
 }
 
 #[cfg(test)]
@@ -128,23 +128,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_label_is_of_something_that_there_is() {
+    fn labels_need_an_existing_key_and_value() {
         let file = std::env::temp_dir().join(format!("labels-{}.toml", std::process::id()));
         let text = "[user_metadata.keys.plan]\nvalues = [\"free\"]\n\
                     [page.labels]\nplan = { en = \"Plan\", tlh = \"x\", de = \"\" }\nrole = \"Role\"\n\
                     [page.options]\nrole = \"x\"\n\
                     [page.options.plan]\nfree = \"Free\"\ngold = \"Gold\"\n";
         std::fs::write(&file, text).unwrap();
-        let mut faults = ConfigErrors::default();
-        let layers = Layers::read(Some(&file), [], &mut faults).unwrap();
+        let mut errors = ConfigErrors::default();
+        let layers = Layers::read(Some(&file), [], &mut errors).unwrap();
         std::fs::remove_file(&file).unwrap();
-        let mut reader = Reader::new(&layers, faults);
+        let mut reader = Reader::new(&layers, errors);
         let rules = fields::read(&mut reader);
         let labels = read(&mut reader, rules.as_ref());
         assert_eq!(labels.key("plan").unwrap().in_language(Locale::Fr), "Plan");
         assert_eq!(labels.option("plan", "free").unwrap().in_language(Locale::De), "Free");
-        let mut faults: Vec<_> = reader.into_faults().iter().map(ToString::to_string).collect();
-        faults.sort();
+        let mut errors: Vec<_> = reader.into_errors().iter().map(ToString::to_string).collect();
+        errors.sort();
         let keys = [
             "page.labels.plan.de",
             "page.labels.plan.tlh",
@@ -152,8 +152,8 @@ mod tests {
             "page.options.plan.gold",
             "page.options.role",
         ];
-        let keys = keys.map(|key| faults.iter().any(|fault| fault.starts_with(key)));
-        assert!(faults.len() == keys.len() && keys.iter().all(|told| *told), "{faults:?}");
+        let keys = keys.map(|key| errors.iter().any(|error| error.starts_with(key)));
+        assert!(errors.len() == keys.len() && keys.iter().all(|found| *found), "{errors:?}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `[database]`, `[secrets]` and `[ledger]`: where attempts are written down, under which secret,
-//! and for how long.
+//! `[database]`, `[secrets]` and `[ledger]`: where attempts are recorded, under which secret, and for
+//! how long.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,27 +9,27 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::reader::Reader;
 
-/// The least length of the secret: what HMAC-SHA-256 can make use of.
+/// The minimum length of the secret: the key size of HMAC-SHA-256.
 const SECRET_BYTES: usize = 32;
 
-/// Where attempts are written down, and how.
+/// Where attempts are recorded, and how.
 #[derive(Debug, Clone)]
 pub struct LedgerSettings {
     /// The database.
     pub database: Database,
-    /// The secret of every keyed digest; none: made beside the SQLite file.
+    /// The secret of every keyed digest. `None`: generated beside the SQLite file.
     pub secret_key: Option<SecretString>,
-    /// The secret that it replaces, or is to be replaced by.
+    /// The previous or the next secret, while the secret is being replaced.
     pub previous_secret_key: Option<SecretString>,
-    /// Whether pending migrations are applied at start.
+    /// Whether pending migrations are applied at startup.
     pub migrate: bool,
     /// What a write waits for.
     pub synchronous: Synchronous,
     /// How long an attempt is kept.
     pub retention: Duration,
-    /// How long a key is.
+    /// How long an idempotency key replays its attempt.
     pub key_lifetime: Duration,
-    /// How many batches PostgreSQL works on at once.
+    /// The number of batches that PostgreSQL writes concurrently.
     pub writers: usize,
     /// How long a call waits for the database.
     pub timeout: Duration,
@@ -38,18 +38,18 @@ pub struct LedgerSettings {
 /// The database of the ledger.
 #[derive(Debug, Clone)]
 pub enum Database {
-    /// A file of this machine.
+    /// A file on this machine.
     Sqlite(PathBuf),
-    /// A server's URL, which may hold a password.
+    /// The URL of a server, which may contain a password.
     Postgres(SecretString),
 }
 
 /// What a write waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
-    /// The disk: survives a loss of power.
+    /// The disk: survives a power failure.
     Full,
-    /// The operating system: survives the end of the process.
+    /// The operating system: survives a crash of the process.
     Normal,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let database = database(reader);
     let secret_key = secret(reader, "secrets.key");
     if secret_key.is_none() && matches!(database, Some(Database::Postgres(_))) {
-        reader.fault(
+        reader.reject(
             "secrets.key",
             "a secret of at least 32 bytes, the same for every replica of a PostgreSQL database",
         );
@@ -69,7 +69,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let hours = reader.integer("ledger.key_lifetime_hours", &(1..=720));
     let days = reader.integer("ledger.retention_days", &(1..=3650));
     if hours > days * 24 {
-        reader.fault("ledger.key_lifetime_hours", "no more than ledger.retention_days");
+        reader.reject("ledger.key_lifetime_hours", "no more than ledger.retention_days");
     }
     let writers = reader.count("ledger.postgres_writers", 1..=16);
     let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
@@ -104,16 +104,16 @@ fn database(reader: &mut Reader<'_>) -> Option<Database> {
         None => None,
     };
     if database.is_none() {
-        reader.fault(KEY, EXPECTED);
+        reader.reject(KEY, EXPECTED);
     }
     database
 }
 
-/// A secret that may be absent, but not short.
+/// Reads a secret that may be absent, but not too short.
 fn secret(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
     let secret = SecretString::from(reader.text(key)?);
     if secret.expose_secret().len() < SECRET_BYTES {
-        reader.fault(key, "a secret of at least 32 bytes, such as `openssl rand -hex 32` prints");
+        reader.reject(key, "a secret of at least 32 bytes, such as `openssl rand -hex 32` prints");
     }
     Some(secret)
 }

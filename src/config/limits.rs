@@ -1,4 +1,4 @@
-//! `[limits]`: how often somebody may post and attempt.
+//! `[limits]`: limits on posts and attempts.
 
 use std::time::Duration;
 
@@ -7,45 +7,45 @@ use ipnet::IpNet;
 use super::reader::Reader;
 use crate::domain::DomainName;
 
-/// Microseconds of an hour.
+/// Microseconds in an hour.
 const HOUR: u64 = 3_600_000_000;
 
-/// How often somebody may post and attempt. `None` is no limit.
+/// The limits on posts and attempts. `None` is no limit.
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
-    /// Posts of an address; eight times as many of an IPv6 /48.
+    /// Posts from an address; eight times as many from an IPv6 /48.
     pub posts: Option<Refill>,
-    /// Attempts of an address; eight times as many of an IPv6 /48.
+    /// Attempts from an address; eight times as many from an IPv6 /48.
     pub address: Option<Refill>,
     /// Attempts for an e-mail address.
     pub email: Option<Refill>,
     /// Attempts with a valid proof for an e-mail address, from one network.
     pub with_proof: Option<Refill>,
-    /// Attempts in all.
+    /// Attempts in total.
     pub service: Option<Refill>,
-    /// The most buckets of each limit in memory.
+    /// The maximum number of buckets in memory, for each limit.
     pub max_buckets: usize,
     /// Networks whose addresses are not limited.
     pub exempt: Vec<IpNet>,
-    /// Which e-mail addresses are one mailbox.
+    /// The e-mail addresses that count as one mailbox.
     pub email_key: EmailKeySettings,
 }
 
-/// So many at once, and one more after each interval.
+/// A burst, and one more permit after each interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refill {
-    /// The most at once; at least one.
+    /// The maximum at once; at least one.
     pub burst: u32,
     /// The interval; at least a microsecond.
     pub every: Duration,
 }
 
-/// Which e-mail addresses are one mailbox.
+/// The e-mail addresses that count as one mailbox.
 #[derive(Debug, Clone, Default)]
 pub struct EmailKeySettings {
-    /// Whether what follows a `+` is a tag.
+    /// Whether a `+` and the text after it are ignored.
     pub ignore_plus_tag: bool,
-    /// The domains where dots before the `@` mean nothing.
+    /// The domains where dots before the `@` are ignored.
     pub ignore_dots: Vec<DomainName>,
 }
 
@@ -76,9 +76,9 @@ fn exempt(reader: &mut Reader<'_>) -> Vec<IpNet> {
     let mut networks = Vec::new();
     for text in reader.list("limits.exempt") {
         match text.parse::<IpNet>() {
-            // Host bits that are set tell that another network was meant.
+            // Set host bits mean that another network was intended.
             Ok(network) if network.trunc() == network => networks.push(network),
-            _ => reader.fault("limits.exempt", "networks such as 10.0.0.0/8 or 2001:db8::/32"),
+            _ => reader.reject("limits.exempt", "networks such as 10.0.0.0/8 or 2001:db8::/32"),
         }
     }
     networks
@@ -89,7 +89,7 @@ fn ignore_dots(reader: &mut Reader<'_>) -> Vec<DomainName> {
     for text in reader.list("limits.email.ignore_dots") {
         match DomainName::parse(&text) {
             Some(domain) => domains.push(domain),
-            None => reader.fault("limits.email.ignore_dots", "domains such as gmail.com"),
+            None => reader.reject("limits.email.ignore_dots", "domains such as gmail.com"),
         }
     }
     domains

@@ -1,33 +1,33 @@
-//! `[log]`: which events are written, and how.
+//! `[log]`: the level and the format of the log.
 
 use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
 
-/// What is logged.
+/// The level and the format of the log.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
-    /// Directives as `RUST_LOG` takes them.
+    /// Directives in the syntax of `RUST_LOG`.
     pub level: String,
-    /// How a line looks.
+    /// The format of a line.
     pub format: LogFormat,
 }
 
-/// How a line looks.
+/// The format of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
     /// For people.
     Pretty,
-    /// Pretty on a terminal, else JSON.
+    /// Pretty on a terminal, JSON otherwise.
     Auto,
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LogSettings {
     let level = reader.required("log.level", "a level");
     if EnvFilter::try_new(&level).is_err() {
-        reader.fault("log.level", "error | warn | info | debug | trace, or RUST_LOG directives");
+        reader.reject("log.level", "error | warn | info | debug | trace, or RUST_LOG directives");
     }
     let formats =
         [("json", LogFormat::Json), ("pretty", LogFormat::Pretty), ("auto", LogFormat::Auto)];

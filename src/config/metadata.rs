@@ -1,4 +1,4 @@
-//! `[user_metadata]`: the keys that are taken.
+//! `[user_metadata]`: the accepted keys.
 
 use std::ops::RangeInclusive;
 
@@ -6,15 +6,15 @@ use config::{Map, Value as Setting};
 use serde_json::{Value, json};
 
 use super::reader::{Reader, strings, whole_number};
-use crate::domain::metadata::{MAX_TEXT, MetadataKind, MetadataRule, MetadataRules};
+use crate::domain::metadata::{MAX_TEXT_LENGTH, MetadataKind, MetadataRule, MetadataRules};
 
-/// The table of keys with types and bounds.
+/// The key of the table with types and bounds.
 pub(super) const KEYS: &str = "user_metadata.keys";
 
-/// What a key may take.
+/// The types of values.
 const TYPES: [&str; 3] = ["string", "integer", "boolean"];
 
-/// What a table of a key may hold.
+/// The members of a key's table.
 const MEMBERS: [&str; 5] = ["type", "values", "min", "max", "required"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
@@ -25,16 +25,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
         let at = format!("{KEYS}.{key}");
         match value.clone().into_table() {
             Ok(table) => {
-                let rule = Key { at, table, reader }.read();
+                let rule = KeyTable { at, table, reader }.read();
                 rules.insert(key, rule);
             }
-            Err(_) => reader.fault_at(&at, &value, "a table"),
+            Err(_) => reader.reject_at(&at, &value, "a table"),
         }
     }
     rules
 }
 
-/// The JSON Schema of the table of one key.
+/// The JSON Schema of one key's table.
 pub(super) fn schema() -> Value {
     json!({
         "type": "object",
@@ -50,18 +50,18 @@ pub(super) fn schema() -> Value {
 }
 
 /// The table of one key.
-struct Key<'k, 'l> {
+struct KeyTable<'k, 'l> {
     at: String,
     table: Map<String, Setting>,
     reader: &'k mut Reader<'l>,
 }
 
-impl Key<'_, '_> {
+impl KeyTable<'_, '_> {
     fn read(mut self) -> MetadataRule {
         let unknown: Vec<_> =
             self.table.keys().filter(|name| !MEMBERS.contains(&name.as_str())).cloned().collect();
         for name in unknown {
-            self.fault(&name, MEMBERS.join(" | "));
+            self.reject(&name, MEMBERS.join(" | "));
         }
         let required = self.member("required", "true or false", |value| value.into_bool().ok());
         MetadataRule { kind: self.kind(), required: required.unwrap_or(false) }
@@ -81,31 +81,34 @@ impl Key<'_, '_> {
         });
         match (name.unwrap_or("string"), values) {
             ("boolean", _) => {
-                self.refuse(&["values", "min", "max"], "no bounds: a boolean has none");
+                self.reject_all(&["values", "min", "max"], "no bounds, because a boolean has none");
                 MetadataKind::Boolean
             }
             ("integer", _) => {
-                self.refuse(&["values"], "min and max instead");
+                self.reject_all(&["values"], "min and max instead");
                 let whole = |value: Setting| value.into_int().ok();
                 MetadataKind::Integer(self.range("a whole number", i64::MIN..=i64::MAX, whole))
             }
             (_, Some(values)) => {
-                self.refuse(&["min", "max"], "no bounds: values says what is taken");
+                self.reject_all(
+                    &["min", "max"],
+                    "no bounds, because values lists what is accepted",
+                );
                 MetadataKind::OneOf(values)
             }
             (_, None) => {
-                let range = 1..=MAX_TEXT;
+                let range = 1..=MAX_TEXT_LENGTH;
                 let expected = whole_number(&range);
                 let length = |value: Setting| {
                     let length = usize::try_from(value.into_uint().ok()?).ok()?;
-                    (1..=MAX_TEXT).contains(&length).then_some(length)
+                    (1..=MAX_TEXT_LENGTH).contains(&length).then_some(length)
                 };
                 MetadataKind::Text { length: self.range(&expected, range, length) }
             }
         }
     }
 
-    /// `min` and `max`, each within `widest` where it is left out.
+    /// Reads `min` and `max`. Each defaults to that of `widest`.
     fn range<T: Copy + PartialOrd>(
         &mut self,
         expected: &str,
@@ -115,15 +118,15 @@ impl Key<'_, '_> {
         let min = self.member("min", expected, &read).unwrap_or(*widest.start());
         let max = self.member("max", expected, &read).unwrap_or(*widest.end());
         if min > max {
-            self.fault("max", "no less than min");
+            self.reject("max", "no less than min");
         }
         min..=max
     }
 
-    /// Members that mean nothing to this type.
-    fn refuse(&mut self, names: &[&str], expected: &str) {
+    /// Reports members that have no meaning for this type.
+    fn reject_all(&mut self, names: &[&str], expected: &str) {
         for name in names {
-            self.fault(name, expected);
+            self.reject(name, expected);
         }
     }
 
@@ -135,14 +138,14 @@ impl Key<'_, '_> {
     ) -> Option<T> {
         let read = read(self.table.get(name)?.clone());
         if read.is_none() {
-            self.fault(name, expected);
+            self.reject(name, expected);
         }
         read
     }
 
-    fn fault(&mut self, name: &str, expected: impl std::fmt::Display) {
+    fn reject(&mut self, name: &str, expected: impl std::fmt::Display) {
         if let Some(value) = self.table.get(name) {
-            self.reader.fault_at(&format!("{}.{name}", self.at), value, expected);
+            self.reader.reject_at(&format!("{}.{name}", self.at), value, expected);
         }
     }
 }

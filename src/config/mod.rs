@@ -1,7 +1,7 @@
-//! Settings: layers in, one validated [`Settings`] out, or every fault at once.
+//! Settings: merges the layers into one validated [`Settings`], or reports every error at once.
 //!
-//! A leaf: knows the domain's vocabulary and nothing of HTTP, Auth0 or storage. Each section is a
-//! file of its own; `config/default.toml` lists every key with its default and why.
+//! A leaf: knows the vocabulary of `domain`, and nothing of HTTP, Auth0 or storage. Each section has its
+//! own file. `config/default.toml` lists every key with its default and the reason for it.
 
 mod auth0;
 mod auth0_compat;
@@ -31,6 +31,7 @@ mod schema;
 mod show;
 mod signup;
 mod terms;
+mod variables;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -41,9 +42,9 @@ pub use captcha::{CaptchaSettings, OnUnavailable, Provider};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
 pub use error::{ConfigError, ConfigErrors};
-pub use existence::{Existence, ExistenceUniformSettings};
+pub use existence::{ExistenceSettings, ExistenceUniformSettings};
 pub use http::{AdminSettings, HttpSettings};
-pub use labels::{Label, Labels};
+pub use labels::{Labels, LocalizedText};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings, Refill};
@@ -65,68 +66,68 @@ use reader::Reader;
 /// Every setting, validated.
 #[derive(Debug)]
 pub struct Settings {
-    /// The tenant and the client that calls it.
+    /// The tenant and its client.
     pub auth0: Auth0Settings,
-    /// The public listener and what it takes.
+    /// The public listener and its limits.
     pub http: HttpSettings,
     /// The listener for probes and metrics.
     pub admin: AdminSettings,
-    /// What a form may carry.
+    /// The rules for forms.
     pub rules: Rules,
-    /// Where attempts are written down.
+    /// Where attempts are recorded.
     pub ledger: LedgerSettings,
-    /// The waits of a sign-up.
+    /// How long a sign-up waits.
     pub signup: SignupSettings,
-    /// The pages of browsers.
+    /// The built-in page, and where browsers are redirected.
     pub page: PageSettings,
-    /// What a sign-up has to prove, and when.
+    /// The proofs that a sign-up needs, and when.
     pub challenge: ChallengeSettings,
     /// Auth0's own sign-up endpoint; `None` is off.
     pub auth0_compat: Option<Auth0CompatSettings>,
-    /// Whether callers are told that an e-mail address has an account.
-    pub existence: Existence,
-    /// The language of those who ask for none that there is.
+    /// Whether responses reveal that an e-mail address has an account.
+    pub existence: ExistenceSettings,
+    /// The language for requests that ask for no supported one.
     pub language: Locale,
     /// Whether sign-ups are open.
-    pub gate: SignupSwitchSettings,
-    /// How often somebody may post and attempt.
+    pub signup_switch: SignupSwitchSettings,
+    /// The limits on posts and attempts.
     pub limits: LimitSettings,
-    /// Where the create call says which terms were accepted.
+    /// The member of the create call that says which terms were accepted.
     pub terms: TermsMember,
-    /// What is logged, and how.
+    /// The level and the format of the log.
     pub log: LogSettings,
 }
 
 /// Reads the settings from the defaults, the file and the environment.
 ///
 /// # Errors
-/// All faults, each with its key, where it came from and what is expected.
+/// All errors, each with its key, the origin of its value and what is expected.
 pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
-    let mut faults = ConfigErrors::default();
-    if let Ok(layers) = Layers::read(file, environment, &mut faults) {
-        return Settings::read(&layers, faults);
+    let mut errors = ConfigErrors::default();
+    if let Ok(layers) = Layers::read(file, environment, &mut errors) {
+        return Settings::read(&layers, errors);
     }
-    faults.push(ConfigError::unmergeable());
-    Err(faults)
+    errors.push(ConfigError::unmergeable());
+    Err(errors)
 }
 
 impl Settings {
-    /// Reads every section; `faults` are those found so far.
+    /// Reads every section, starting with the errors found so far.
     ///
     /// # Errors
-    /// All faults.
-    pub fn read(layers: &Layers, faults: ConfigErrors) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(layers, faults);
+    /// All errors.
+    pub fn read(layers: &Layers, errors: ConfigErrors) -> Result<Self, ConfigErrors> {
+        let mut reader = Reader::new(layers, errors);
         match Self::read_with(&mut reader) {
             Some(settings) => reader.finish(settings),
-            None => Err(reader.into_faults()),
+            None => Err(reader.into_errors()),
         }
     }
 
-    /// Asks for every key; `None` where a section cannot be made of what there is.
+    /// Reads every key. Returns `None` if a section is too incomplete to build.
     fn read_with(reader: &mut Reader<'_>) -> Option<Self> {
         let auth0 = auth0::read(reader);
         let http = http::read(reader);
@@ -134,7 +135,7 @@ impl Settings {
         let rules = fields::read(reader);
         let ledger = ledger::read(reader);
         let signup = signup::read(reader);
-        let gate = signup::read_gate(reader);
+        let signup_switch = signup::read_switch(reader);
         let limits = limits::read(reader);
         let page = page::read(reader, rules.as_ref());
         let challenge = challenge::read(reader);
@@ -155,7 +156,7 @@ impl Settings {
             auth0_compat,
             existence: existence?,
             language,
-            gate,
+            signup_switch,
             limits,
             terms,
             log,
@@ -176,7 +177,7 @@ mod tests {
         let given = needed.iter().filter(|(name, _)| !variables.iter().any(|(n, _)| n == name));
         let all = given.chain(variables).map(|(name, value)| (name.into(), value.into()));
         load(None, all.collect::<Vec<_>>())
-            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -187,8 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_told_at_once_and_no_secret_is() {
-        let faults = load_with(&[
+    fn all_errors_are_reported_at_once_without_secrets() {
+        let errors = load_with(&[
             ("AUTH0_DOMAIN", "http://tenant.eu.auth0.com/x"),
             ("AUTH0_CLIENT_ID", ""),
             ("PORT", "hunter2"),
@@ -197,7 +198,7 @@ mod tests {
             ("SIGNUP__FIELDS__NICKNAME", "maybe"),
         ])
         .unwrap_err();
-        let text = faults.join("\n");
+        let text = errors.join("\n");
         for key in [
             "auth0.domain",
             "auth0.client_id",
@@ -214,8 +215,8 @@ mod tests {
     #[test]
     fn a_custom_domain_needs_an_audience() {
         let custom = ("AUTH0_DOMAIN", "login.example.com");
-        let faults = load_with(&[custom]).unwrap_err();
-        assert!(faults.len() == 1 && faults[0].starts_with("auth0.audience"), "{faults:?}");
+        let errors = load_with(&[custom]).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].starts_with("auth0.audience"), "{errors:?}");
         let audience = ("AUTH0_AUDIENCE", "https://tenant.eu.auth0.com/api/v2/");
         assert_eq!(load_with(&[custom, audience]).unwrap().auth0.audience, audience.1);
     }
@@ -253,23 +254,23 @@ mod tests {
         assert_eq!(path, Path::new("data/signup.db"));
         for url in ["mysql://x", "sqlite://", "sqlite::memory:", "sqlite://a?mode=rwc", "postgres:"]
         {
-            let faults = load_with(&[("DATABASE_URL", url)]).unwrap_err();
-            assert!(faults.len() == 1 && faults[0].starts_with("database.url"), "{faults:?}");
+            let errors = load_with(&[("DATABASE_URL", url)]).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("database.url"), "{errors:?}");
         }
     }
 
     #[test]
-    fn a_server_needs_the_secret_and_a_short_one_is_none() {
+    fn a_server_needs_a_secret_that_is_long_enough() {
         let server = ("DATABASE_URL", "postgres://localhost/signup");
         for variables in [vec![server], vec![server, ("SIGNUP__SECRETS__KEY", "canary-secret")]] {
-            let faults = load_with(&variables).unwrap_err();
-            assert!(faults.len() == 1 && faults[0].starts_with("secrets.key"), "{faults:?}");
-            assert!(!faults[0].contains("canary"), "{faults:?}");
+            let errors = load_with(&variables).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("secrets.key"), "{errors:?}");
+            assert!(!errors[0].contains("canary"), "{errors:?}");
         }
     }
 
     #[test]
-    fn every_fault_of_a_captcha_is_told_and_a_whole_one_is_taken() {
+    fn every_error_of_a_captcha_is_reported() {
         let with = |pairs: &[(&str, &str)]| {
             let named = pairs.iter().map(|(key, value)| {
                 (format!("SIGNUP__CHALLENGE__{}", key.replace('.', "__").to_uppercase()), *value)
@@ -305,13 +306,13 @@ mod tests {
                 vec!["hostnames", "verify_url"],
             ),
         ] {
-            let faults = with(&pairs).unwrap_err();
-            assert_eq!(faults.len(), keys.len(), "{faults:?}");
+            let errors = with(&pairs).unwrap_err();
+            assert_eq!(errors.len(), keys.len(), "{errors:?}");
             for key in keys {
                 let key = format!("challenge.captcha.{key}");
-                assert!(faults.iter().any(|fault| fault.starts_with(&key)), "{key}: {faults:?}");
+                assert!(errors.iter().any(|error| error.starts_with(&key)), "{key}: {errors:?}");
             }
-            assert!(!faults.join("").contains("canary"), "{faults:?}");
+            assert!(!errors.join("").contains("canary"), "{errors:?}");
         }
         // The service's own pages show the widget.
         let variables = [
@@ -322,22 +323,22 @@ mod tests {
             ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
             ("SIGNUP__HTTP__PUBLIC_URL", "https://signup.example.com"),
         ];
-        let faults = load_with(&variables).unwrap_err();
-        assert!(faults.len() == 1 && faults[0].contains("signup.example.com too"), "{faults:?}");
+        let errors = load_with(&variables).unwrap_err();
+        assert!(errors.len() == 1 && errors[0].contains("signup.example.com too"), "{errors:?}");
         let off = ("SIGNUP__PAGE__ENABLED", "false");
         assert!(load_with(&[variables.as_slice(), &[off]].concat()).is_err());
         for (action, good) in [("sign_up-1", true), ("sign up", false), (&*"a".repeat(33), false)] {
             let loaded = with(&[of("turnstile"), id, secret, hosts, ("captcha.action", action)]);
             assert_eq!(loaded.is_ok(), good, "{action}");
         }
-        let faults = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
-        // Lock's endpoint cannot ask for the token, so that leaving it on is the second fault.
+        let errors = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
+        // Lock's endpoint cannot require the token, so leaving it on is the second error.
         let keys = ["challenge.form_token_required", "auth0_compat.without_challenge"];
-        assert!(faults.iter().zip(keys).all(|(fault, key)| fault.starts_with(key)), "{faults:?}");
-        assert_eq!(faults.len(), keys.len());
+        assert!(errors.iter().zip(keys).all(|(error, key)| error.starts_with(key)), "{errors:?}");
+        assert_eq!(errors.len(), keys.len());
         for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {
-            let faults = with(&[("honeypot", name)]).unwrap_err();
-            assert!(faults.len() == 1 && faults[0].starts_with("challenge.honeypot"), "{faults:?}");
+            let errors = with(&[("honeypot", name)]).unwrap_err();
+            assert!(errors.len() == 1 && errors[0].starts_with("challenge.honeypot"), "{errors:?}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! `http.allowed_origins`, `http.public_url` and `http.require_origin`: whose pages may post.
+//! `http.allowed_origins`, `http.public_url` and `http.require_origin`: the origins whose pages may post.
 
 use http::HeaderValue;
 use url::Url;
 
 use super::reader::Reader;
 
-/// Whose pages may post.
+/// The origins whose pages may post.
 #[derive(Debug, Clone)]
 pub struct OriginSettings {
-    /// Origins that may post and read the answers, as browsers write them.
+    /// Origins that may post and read the responses, as browsers write them.
     pub allowed: Vec<HeaderValue>,
     /// The origin under which browsers reach this service.
     pub own: Option<HeaderValue>,
-    /// Whether a post that says nothing of where it comes from is refused.
+    /// Whether a post without an origin is rejected.
     pub required: bool,
 }
 
@@ -24,14 +24,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
     }
 }
 
-/// Origins are compared byte for byte, so each must be written as a browser sends it: no path, no
-/// default port, punycode. `*` and `null` are refused.
+/// Reads the allowed origins. They are compared byte by byte, so each must be written as a browser sends
+/// it: no path, no default port, Punycode. `*` and `null` are rejected.
 fn allowed(reader: &mut Reader<'_>) -> Vec<HeaderValue> {
     let mut origins = Vec::new();
     for text in reader.list("http.allowed_origins") {
         match origin(&text) {
             Some(origin) if origin == text => origins.push(origin),
-            _ => reader.fault(
+            _ => reader.reject(
                 "http.allowed_origins",
                 "origins as browsers send them, such as https://www.example.com \
                  (no path, no default port, no wildcard)",
@@ -46,12 +46,12 @@ fn own(reader: &mut Reader<'_>) -> Option<HeaderValue> {
     let text = reader.text(key)?;
     let own = origin(&text);
     if own.is_none() {
-        reader.fault(key, "the URL under which browsers reach the service, on https or http");
+        reader.reject(key, "the URL under which browsers reach the service, on https or http");
     }
     own
 }
 
-/// The origin of a URL on the web, as browsers write it.
+/// Returns the origin of an http or https URL, as browsers write it.
 fn origin(text: &str) -> Option<HeaderValue> {
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
     HeaderValue::from_str(&url.origin().ascii_serialization()).ok()
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_origin_is_what_browsers_write() {
+    fn origins_are_written_as_by_browsers() {
         for (text, expected) in [
             ("https://signup.example.com/", "https://signup.example.com"),
             ("https://Example.com:443/signup?x", "https://example.com"),

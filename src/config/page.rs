@@ -1,4 +1,4 @@
-//! `[page]`: what people see, and where they go from there.
+//! `[page]`: the built-in page, and where browsers are redirected.
 
 use url::Url;
 
@@ -8,54 +8,54 @@ use super::labels::{self, Labels};
 use super::reader::Reader;
 use crate::domain::{Field, Rules};
 
-/// The built-in page and where browsers are sent.
+/// The built-in page, and where browsers are redirected.
 #[derive(Debug, Clone)]
 pub struct PageSettings {
-    /// Whether `GET /signup` shows the page.
+    /// Whether `GET /signup` serves the page.
     pub enabled: bool,
     /// What people sign up for.
     pub name: Option<String>,
-    /// A picture above the form.
+    /// An image above the form.
     pub logo: Option<Url>,
-    /// The colours on a light and on a dark screen.
+    /// The colours for light screens.
     pub light: Palette,
-    /// See [`Self::light`].
+    /// The colours for dark screens.
     pub dark: Palette,
-    /// The optional fields that the page asks for.
+    /// The optional fields on the page.
     pub fields: Vec<Field>,
-    /// What the keys of `user_metadata` are called.
+    /// The labels for keys of `user_metadata`.
     pub labels: Labels,
     /// Where people log in.
     pub login_url: Option<Url>,
-    /// Where people get a new password.
+    /// Where people reset a password.
     pub reset_url: Option<Url>,
-    /// What is done with what people give.
+    /// The privacy policy.
     pub privacy_url: Option<Url>,
-    /// Where a browser is sent after a sign-up; the built-in page if nowhere.
+    /// Where a browser is redirected after a sign-up. `None`: a built-in page.
     pub success_url: Option<Url>,
-    /// Addresses that a form may ask to be sent to instead, as they are written.
+    /// URLs that a form may request instead.
     pub return_to: Vec<ReturnAddress>,
 }
 
-/// The colours of one scheme.
+/// The colours of one colour scheme.
 #[derive(Debug, Clone, Copy)]
 pub struct Palette {
-    /// Buttons.
+    /// The colour of buttons.
     pub accent: Colour,
-    /// What lies behind the form.
+    /// The colour behind the form.
     pub background: Colour,
 }
 
-/// An address that browsers may be sent to.
+/// A URL to which browsers may be redirected.
 #[derive(Debug, Clone)]
 pub struct ReturnAddress {
-    /// As the operator wrote it: a form has to write it the same.
+    /// The text in the settings. A form has to send exactly this text.
     pub text: String,
-    /// The same, parsed.
+    /// The parsed URL.
     pub url: Url,
 }
 
-/// `rules`: those of forms, whose keys are named.
+/// Reads the section. Labels are checked against `rules`.
 pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettings {
     PageSettings {
         enabled: reader.flag("page.enabled"),
@@ -82,7 +82,7 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
 fn colour(reader: &mut Reader<'_>, key: &str) -> Colour {
     let colour = reader.text(key).as_deref().and_then(Colour::parse);
     colour.unwrap_or_else(|| {
-        reader.fault(key, "a colour, such as #1d4ed8");
+        reader.reject(key, "a colour, such as #1d4ed8");
         Colour::BLACK
     })
 }
@@ -92,18 +92,18 @@ fn fields(reader: &mut Reader<'_>) -> Vec<Field> {
     for name in reader.list("page.fields") {
         match Field::from_name(&name) {
             Some(field) => fields.push(field),
-            None => reader.fault("page.fields", "names of [fields], such as given_name"),
+            None => reader.reject("page.fields", "names of [fields], such as given_name"),
         }
     }
     fields
 }
 
-/// An address that people are led to.
+/// Reads a URL to which people are linked or redirected.
 pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
     let text = reader.text(key)?;
-    let url = web_address(&text);
+    let url = parse_web_url(&text);
     if url.is_none() {
-        reader.fault(key, "a whole https address (http on loopback) without credentials");
+        reader.reject(key, "a full https URL (http on loopback) without credentials");
     }
     url
 }
@@ -111,29 +111,29 @@ pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
 fn return_to(reader: &mut Reader<'_>) -> Vec<ReturnAddress> {
     let mut addresses = Vec::new();
     for text in reader.list("page.return_to") {
-        match web_address(&text) {
+        match parse_web_url(&text) {
             Some(url) => addresses.push(ReturnAddress { text, url }),
-            None => reader.fault(
+            None => reader.reject(
                 "page.return_to",
-                "whole https addresses (http on loopback) without credentials or wildcards",
+                "full https URLs (http on loopback) without credentials or wildcards",
             ),
         }
     }
     addresses
 }
 
-/// A whole https address, or http on loopback, that names no user and has no wildcard in its host.
-fn web_address(text: &str) -> Option<Url> {
+/// Parses a full https URL, or http on loopback, without credentials and without a wildcard in its host.
+fn parse_web_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let encrypted = match url.scheme() {
         "https" => true,
         "http" => is_loopback(&url),
         _ => return None,
     };
-    // A parser takes `https:host` and `https:///host` for the same; people who compare do not.
-    let whole = text.starts_with("https://") || text.starts_with("http://");
+    // `Url::parse` accepts `https:host` and `https:///host` for the same URL. A text comparison does not.
+    let is_full = text.starts_with("https://") || text.starts_with("http://");
     let authority = text.split("//").nth(1)?.split(['/', '?', '#']).next()?;
-    (encrypted && whole && !authority.contains(['@', '*', '\\'])).then_some(url)
+    (encrypted && is_full && !authority.contains(['@', '*', '\\'])).then_some(url)
 }
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_whole_encrypted_and_exact() {
+    fn urls_are_full_encrypted_and_without_credentials() {
         for text in [
             "https://www.example.com/welcome?a=b#c",
             "https://www.example.com",
@@ -149,7 +149,7 @@ mod tests {
             "http://127.0.0.1/",
             "http://[::1]:8080/",
         ] {
-            assert!(web_address(text).is_some(), "{text}");
+            assert!(parse_web_url(text).is_some(), "{text}");
         }
         for text in [
             "http://www.example.com/",
@@ -167,7 +167,7 @@ mod tests {
             "http://localhost.evil.example/",
             "",
         ] {
-            assert!(web_address(text).is_none(), "{text}");
+            assert!(parse_web_url(text).is_none(), "{text}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Parts of the settings, for commands that need no more: one that reads the ledger asks for no
-//! credentials of the tenant.
+//! Parts of the settings, for commands that need no others. A command that only reads the ledger does not
+//! require the tenant's credentials.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::{AdminSettings, LedgerSettings, http, ledger};
 /// Reads `[database]`, `[secrets]` and `[ledger]`.
 ///
 /// # Errors
-/// The faults of these sections, and every key that does not exist.
+/// The errors of these sections, and every unknown key.
 pub fn load_ledger(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -23,7 +23,7 @@ pub fn load_ledger(
 /// Reads `[admin]`.
 ///
 /// # Errors
-/// The faults of this section, and every key that does not exist.
+/// The errors of this section, and every unknown key.
 pub fn load_admin(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -31,26 +31,26 @@ pub fn load_admin(
     load_part(file, environment, &["admin"], |reader| Some(http::read_admin(reader)))
 }
 
-/// Reads what `read` reads, and leaves out what is wrong with other sections.
+/// Runs `read`, and leaves out the errors of other sections.
 fn load_part<T>(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     sections: &[&str],
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
 ) -> Result<T, ConfigErrors> {
-    let mut faults = ConfigErrors::default();
-    let Ok(layers) = Layers::read(file, environment, &mut faults) else {
-        faults.push(ConfigError::unmergeable());
-        return Err(faults);
+    let mut errors = ConfigErrors::default();
+    let Ok(layers) = Layers::read(file, environment, &mut errors) else {
+        errors.push(ConfigError::unmergeable());
+        return Err(errors);
     };
-    faults.retain(|fault| {
-        let section = fault.key.split('.').next().unwrap_or_default();
-        !layers.is_key(&fault.key) || sections.contains(&section)
+    errors.retain(|error| {
+        let section = error.key.split('.').next().unwrap_or_default();
+        !layers.is_key(&error.key) || sections.contains(&section)
     });
-    let mut reader = Reader::new(&layers, faults);
+    let mut reader = Reader::new(&layers, errors);
     match read(&mut reader) {
         Some(part) => reader.finish(part),
-        None => Err(reader.into_faults()),
+        None => Err(reader.into_errors()),
     }
 }
 
@@ -63,9 +63,9 @@ mod tests {
         given.iter().map(|(name, value)| (name.into(), value.into())).collect()
     }
 
-    fn faults<T>(loaded: Result<T, ConfigErrors>) -> Vec<String> {
-        let faults = loaded.err().unwrap_or_default();
-        faults.iter().map(|fault| fault.key.clone()).collect()
+    fn errors<T>(loaded: Result<T, ConfigErrors>) -> Vec<String> {
+        let errors = loaded.err().unwrap_or_default();
+        errors.iter().map(|error| error.key.clone()).collect()
     }
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_of_other_sections_are_left_out_and_unknown_keys_are_not() {
+    fn errors_of_other_sections_are_left_out_but_unknown_keys_are_not() {
         let given = variables(&[
             ("PORT", "x"),
             ("AUTH0_CLIENT_SECRET_FILE", "/nonexistent"),
@@ -83,17 +83,17 @@ mod tests {
             ("SIGNUP__LEDGER__MIGRATE", "perhaps"),
             ("SIGNUP__ADMIN__PORT", "x"),
         ]);
-        let mut of_the_ledger = faults(load_ledger(None, given.clone()));
+        let mut of_the_ledger = errors(load_ledger(None, given.clone()));
         of_the_ledger.sort();
         assert_eq!(of_the_ledger, ["http.prot", "ledger.migrate"]);
-        let mut of_the_probes = faults(load_admin(None, given));
+        let mut of_the_probes = errors(load_admin(None, given));
         of_the_probes.sort();
         assert_eq!(of_the_probes, ["admin.port", "http.prot"]);
     }
 
     #[test]
-    fn a_file_that_cannot_be_read_is_a_fault() {
+    fn a_file_that_cannot_be_read_is_an_error() {
         let loaded = load_ledger(Some(Path::new("/nonexistent.toml")), variables(&[]));
-        assert_eq!(faults(loaded), ["--config"]);
+        assert_eq!(errors(loaded), ["--config"]);
     }
 }

@@ -1,9 +1,9 @@
-//! `[password]`: the connection's policy, in the words of Auth0's connection options.
+//! `[password]`: the connection's policy, in the terms of Auth0's connection options.
 
 use super::reader::Reader;
 use crate::domain::PasswordPolicy;
 use crate::domain::password::{
-    CharacterTypeRule, Complexity, DictionarySettings, DictionarySize, Level, PolicyFault,
+    CharacterTypeRule, Complexity, DictionarySettings, DictionarySize, PolicyError, PolicyLevel,
     PolicySettings, ProfileDataSettings,
 };
 use crate::domain::violation::CharacterType;
@@ -16,7 +16,7 @@ const TYPES: [CharacterType; 4] = [
 ];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
-    let levels = Level::ALL.map(|level| (level.name(), level));
+    let levels = PolicyLevel::ALL.map(|level| (level.name(), level));
     let level = reader.choice("password.policy", &levels).unwrap_or_default();
     let flexible = reader.flag("password.complexity.active");
     let complexity = complexity(reader);
@@ -44,16 +44,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
     };
     match PasswordPolicy::new(&settings) {
         Ok(policy) => Some(policy),
-        Err(fault) => {
-            let key = match fault {
-                PolicyFault::MinLength => min_length_key,
-                PolicyFault::ThreeOfFour => "password.complexity.character_types",
-                PolicyFault::DictionaryUnavailable
-                | PolicyFault::TooManyWords
-                | PolicyFault::WordLength { .. } => "password.dictionary.custom",
-                PolicyFault::TooManyBlockedFields => "password.profile_data.blocked_fields",
+        Err(error) => {
+            let key = match error {
+                PolicyError::MinLength => min_length_key,
+                PolicyError::ThreeOfFour => "password.complexity.character_types",
+                PolicyError::DictionaryUnavailable
+                | PolicyError::TooManyWords
+                | PolicyError::WordLength { .. } => "password.dictionary.custom",
+                PolicyError::TooManyBlockedFields => "password.profile_data.blocked_fields",
             };
-            reader.fault(key, format_args!("a policy that Auth0 takes: {fault}"));
+            reader.reject(key, format_args!("a policy that Auth0 accepts: {error}"));
             None
         }
     }
@@ -65,7 +65,7 @@ fn complexity(reader: &mut Reader<'_>) -> Complexity {
     for name in reader.list(KEY) {
         match TYPES.into_iter().find(|kind| kind.name() == name) {
             Some(kind) => character_types.push(kind),
-            None => reader.fault(KEY, "lowercase, uppercase, number, special"),
+            None => reader.reject(KEY, "lowercase, uppercase, number, special"),
         }
     }
     let rules = [CharacterTypeRule::All, CharacterTypeRule::ThreeOfFour];

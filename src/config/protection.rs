@@ -1,26 +1,26 @@
-//! `[auth0.budget]` and `[auth0.breaker]`: how the tenant is spared.
+//! `[auth0.budget]` and `[auth0.breaker]`: protection of the tenant from too many calls.
 
 use std::time::Duration;
 
 use super::reader::Reader;
 
-/// How the tenant's rate limit is kept.
+/// How the tenant's rate limit is obeyed.
 #[derive(Debug, Clone)]
 pub struct BudgetSettings {
-    /// The part of the limit that sign-ups leave to the tenant's other clients, in hundredths.
+    /// The percentage of the limit that is left to the tenant's other clients.
     pub reserve_percent: u32,
-    /// Calls made before the tenant's first answer tells its limit.
+    /// Calls made before the tenant's first response reveals its limit.
     pub initial_burst: u32,
     /// How long a call waits for its turn.
     pub max_wait: Duration,
-    /// How many calls wait.
+    /// The maximum number of waiting calls.
     pub max_waiting: usize,
 }
 
-/// When calls fail at once.
+/// The circuit breaker.
 #[derive(Debug, Clone)]
 pub struct BreakerSettings {
-    /// Failures in a row that open it.
+    /// The number of failures in a row that open it.
     pub failures: u32,
     /// The first pause.
     pub pause: Duration,
@@ -43,7 +43,7 @@ pub(super) fn read_breaker(reader: &mut Reader<'_>) -> BreakerSettings {
     let pause = reader.millis("auth0.breaker.pause_ms", 10..=600_000);
     let max_pause = reader.millis("auth0.breaker.max_pause_ms", 10..=600_000);
     if max_pause < pause {
-        reader.fault("auth0.breaker.max_pause_ms", "at least auth0.breaker.pause_ms");
+        reader.reject("auth0.breaker.max_pause_ms", "at least auth0.breaker.pause_ms");
     }
     BreakerSettings { failures: u32::try_from(failures).unwrap_or(u32::MAX), pause, max_pause }
 }

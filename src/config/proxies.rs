@@ -1,4 +1,4 @@
-//! `http.trusted_proxies` and `http.forwarded_header`: who may say whom a request came from.
+//! `http.trusted_proxies` and `http.forwarded_header`: the proxies that may name the client.
 
 use std::net::IpAddr;
 
@@ -6,21 +6,21 @@ use ipnet::{IpNet, Ipv4Net};
 
 use super::reader::Reader;
 
-/// The proxies in front.
+/// The proxies in front of the service.
 #[derive(Debug, Clone)]
 pub struct ProxySettings {
-    /// The networks they are in.
+    /// Their networks.
     pub trusted: Vec<IpNet>,
-    /// The header they set.
+    /// The header that they set.
     pub header: ForwardedHeader,
 }
 
 /// The header in which proxies name the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ForwardedHeader {
-    /// What nearly all proxies set.
+    /// The header of nearly all proxies.
     XForwardedFor,
-    /// The standard's (RFC 7239).
+    /// The standard header (RFC 7239).
     Forwarded,
 }
 
@@ -40,7 +40,7 @@ fn trusted(reader: &mut Reader<'_>) -> Vec<IpNet> {
     let key = "http.trusted_proxies";
     let networks: Option<Vec<_>> = reader.list(key).iter().map(|text| network(text)).collect();
     networks.unwrap_or_else(|| {
-        reader.fault(
+        reader.reject(
             key,
             "addresses and networks, such as 10.0.0.5 or 10.0.0.0/8, but not the whole internet",
         );
@@ -48,8 +48,8 @@ fn trusted(reader: &mut Reader<'_>) -> Vec<IpNet> {
     })
 }
 
-/// An address or a network, IPv4-mapped ones folded as those of peers are. `None` for what is none,
-/// and for `/0`: any client could then say who it is.
+/// Parses an address or a network. IPv4-mapped ones become IPv4, as the addresses of peers do. Rejects `/0`,
+/// with which any client could forge its address.
 fn network(text: &str) -> Option<IpNet> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let network = network.ok()?.trunc();
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_and_networks_are_taken() {
+    fn addresses_and_networks_are_accepted() {
         for (text, expected) in [
             ("10.0.0.5", "10.0.0.5/32"),
             ("10.1.2.3/8", "10.0.0.0/8"),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_whole_internet_and_what_is_no_network_are_not() {
+    fn the_whole_internet_and_other_text_are_rejected() {
         for text in ["0.0.0.0/0", "::/0", "::ffff:0.0.0.0/96", "10.0.0.0/33", "10.0.0", "any", "*"]
         {
             assert!(network(text).is_none(), "{text}");

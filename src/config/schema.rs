@@ -1,7 +1,7 @@
-//! `auth0-signup config schema`: the settings file as JSON Schema, for editors.
+//! `auth0-signup config schema`: the JSON Schema of the settings file, for editors.
 //!
-//! Made of what is there: the keys, defaults and comments of `config/default.toml`, and the ranges and
-//! words that the readers of the settings ask for.
+//! Built from the keys, defaults and comments of `config/default.toml`, and from the ranges and choices that
+//! the readers of the sections expect.
 
 use std::collections::BTreeMap;
 
@@ -9,29 +9,30 @@ use config::{ConfigError, Value as Setting, ValueKind};
 use serde_json::{Map, Value, json};
 
 use super::error::ConfigErrors;
-use super::layers::{DEFAULTS, Layers, SECRETS};
+use super::layers::{DEFAULTS, Layers};
 use super::reader::{Expected, Reader};
+use super::variables::SECRETS;
 use super::{Settings, metadata};
 use crate::texts::Locale;
 
-/// The schema (JSON Schema, 2020-12), as text.
+/// Returns the schema (JSON Schema 2020-12) as text.
 ///
 /// # Errors
-/// Only when the compiled-in defaults cannot be merged, which a test excludes.
+/// Only if the compiled-in defaults cannot be merged, which a test excludes.
 pub fn schema() -> Result<String, ConfigError> {
     let defaults = Layers::read(None, [], &mut ConfigErrors::default())?;
     let (expected, comments) = (expected()?, comments());
     let mut root = table();
     for key in defaults.keys() {
         let Some(value) = defaults.value(key) else { continue };
-        let mut told = member(&value, expected.get(key));
+        let mut member = member_schema(&value, expected.get(key));
         if let Some(text) = comments.get(key) {
-            told.insert("description".to_owned(), text.as_str().into());
+            member.insert("description".to_owned(), text.as_str().into());
         }
         if SECRETS.contains(&key) {
-            told.insert("writeOnly".to_owned(), true.into());
+            member.insert("writeOnly".to_owned(), true.into());
         }
-        put(&mut root, key, told);
+        put(&mut root, key, member);
     }
     for (key, members) in open_tables() {
         put(&mut root, key, object(json!({ "type": "object", "additionalProperties": members })));
@@ -41,32 +42,32 @@ pub fn schema() -> Result<String, ConfigError> {
     Ok(format!("{:#}\n", Value::Object(root)))
 }
 
-/// What the readers ask for. A captcha is configured for it, or nobody would ask for its keys.
+/// Returns what the readers expect of each key. Configures a captcha, because its keys are not read otherwise.
 fn expected() -> Result<BTreeMap<String, Expected>, ConfigError> {
     let captcha = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER".into(), "turnstile".into());
     let layers = Layers::read(None, [captcha], &mut ConfigErrors::default())?;
     let mut reader = Reader::new(&layers, ConfigErrors::default());
-    // Without a tenant there are no settings, but every key was asked for.
+    // Without a tenant this returns no settings, but it reads every key.
     drop(Settings::read_with(&mut reader));
     Ok(reader.into_expected())
 }
 
-/// The tables whose members the operator names, and what a member is.
+/// The tables whose members the operator names, and the schema of a member.
 fn open_tables() -> [(&'static str, Value); 3] {
-    let words = Locale::ALL.map(|locale| (locale.tag().to_owned(), json!({ "type": "string" })));
+    let texts = Locale::ALL.map(|locale| (locale.tag().to_owned(), json!({ "type": "string" })));
     let languages = json!({
         "type": "object",
         "additionalProperties": false,
-        "properties": Map::from_iter(words),
+        "properties": Map::from_iter(texts),
     });
     let label = json!({ "anyOf": [{ "type": "string" }, languages] });
     let options = json!({ "type": "object", "additionalProperties": label.clone() });
     [("page.labels", label), ("page.options", options), (metadata::KEYS, metadata::schema())]
 }
 
-/// What a setting with this default takes.
-fn member(default: &Setting, expected: Option<&Expected>) -> Map<String, Value> {
-    let mut told = match (expected, &default.kind) {
+/// Returns the schema of a setting with this default.
+fn member_schema(default: &Setting, expected: Option<&Expected>) -> Map<String, Value> {
+    let mut schema = match (expected, &default.kind) {
         (Some(Expected::Integer(range)), _) => {
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
         }
@@ -92,13 +93,13 @@ fn member(default: &Setting, expected: Option<&Expected>) -> Map<String, Value> 
         }
         _ => Value::Null,
     };
-    if let (Value::Object(told), false) = (&mut told, default.is_null()) {
-        told.insert("default".to_owned(), default);
+    if let (Value::Object(members), false) = (&mut schema, default.is_null()) {
+        members.insert("default".to_owned(), default);
     }
-    object(told)
+    object(schema)
 }
 
-/// A table that has no members but those that are put into it.
+/// Returns the schema of a table that accepts only the members added to it.
 fn table() -> Map<String, Value> {
     object(json!({ "type": "object", "additionalProperties": false, "properties": {} }))
 }
@@ -110,7 +111,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// Puts a member into the table that its dotted key names.
+/// Adds a member to the table that its dotted key names.
 fn put(table_of: &mut Map<String, Value>, key: &str, member: Map<String, Value>) {
     let Some(Value::Object(properties)) = table_of.get_mut("properties") else { return };
     let Some((section, rest)) = key.split_once('.') else {
@@ -123,7 +124,7 @@ fn put(table_of: &mut Map<String, Value>, key: &str, member: Map<String, Value>)
     }
 }
 
-/// What `config/default.toml` says above each key; keys that follow one another share it.
+/// Returns the comment above each key of `config/default.toml`. Consecutive keys share a comment.
 fn comments() -> BTreeMap<String, String> {
     let (mut found, mut section, mut above) = (BTreeMap::new(), "", Vec::new());
     let mut is_open = false;
@@ -155,16 +156,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_key_has_its_type_and_what_is_said_of_it() {
+    fn every_key_has_a_type_and_a_description() {
         let layers = Layers::read(None, [], &mut ConfigErrors::default()).unwrap();
         let schema: Value = serde_json::from_str(&schema().unwrap()).unwrap();
         let of = |key: &str| {
             key.split('.').fold(schema.clone(), |at, name| at["properties"][name].clone())
         };
         for key in layers.keys() {
-            let told = of(key);
-            let typed = ["type", "anyOf", "enum"].iter().any(|name| !told[name].is_null());
-            assert!(typed && told["description"].is_string(), "{key}: {told}");
+            let schema = of(key);
+            let typed = ["type", "anyOf", "enum"].iter().any(|name| !schema[name].is_null());
+            assert!(typed && schema["description"].is_string(), "{key}: {schema}");
         }
         assert_eq!(of("http")["additionalProperties"], false);
         let port = of("http.port");

@@ -1,12 +1,13 @@
-//! `auth0-signup config show`: every key, its value and where it came from. Secrets are redacted.
+//! `auth0-signup config show`: every key with its value and origin. Secrets are redacted.
 
 use std::fmt::Write as _;
 
 use config::{Value, ValueKind};
 
-use super::layers::{Layers, SECRETS};
+use super::layers::Layers;
+use super::variables::SECRETS;
 
-/// The merged settings as text, a line a key.
+/// Returns the merged settings as text, one line per key.
 pub fn show(layers: &Layers) -> String {
     let mut text = String::new();
     for key in layers.keys() {

@@ -1,5 +1,4 @@
-//! `[signup]`, `[idempotency]` and `[reconciliation]`: whether sign-ups are open, and how long is waited
-//! for what.
+//! `[signup]`, `[idempotency]` and `[reconciliation]`: whether sign-ups are open, and how long they wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,34 +8,36 @@ use super::reader::Reader;
 /// The waits of a sign-up.
 #[derive(Debug, Clone, Copy)]
 pub struct SignupSettings {
-    /// How long a request waits for another with the same key.
-    pub twin_wait: Duration,
-    /// How long after a call's connection ended finding no user proves that there is none.
+    /// How long a duplicate request waits for the first one.
+    pub duplicate_wait: Duration,
+    /// How long after a call's connection closed a lookup that finds no user proves that the call created
+    /// none.
     pub not_created_after: Duration,
 }
 
 /// Whether sign-ups are open.
 #[derive(Debug, Clone)]
 pub enum SignupSwitchSettings {
-    /// Everybody may try.
+    /// Open to everyone.
     Open,
-    /// Nobody may.
+    /// Closed to everyone.
     Closed {
-        /// What those who come are told beside it.
+        /// The operator's message.
         text: Option<Arc<str>>,
     },
 }
 
-/// The longest text of a closed gate, in characters.
-const LONGEST_TEXT: usize = 500;
+/// The maximum length of the message, in characters.
+const MAX_TEXT_LENGTH: usize = 500;
 
-pub(super) fn read_gate(reader: &mut Reader<'_>) -> SignupSwitchSettings {
+pub(super) fn read_switch(reader: &mut Reader<'_>) -> SignupSwitchSettings {
     let open = reader.flag("signup.open");
     let text = reader.text("signup.closed_text");
-    let long =
-        |text: &String| text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control);
+    let long = |text: &String| {
+        text.chars().count() > MAX_TEXT_LENGTH || text.chars().any(char::is_control)
+    };
     if text.as_ref().is_some_and(long) {
-        reader.fault("signup.closed_text", "one line of at most 500 characters");
+        reader.reject("signup.closed_text", "one line of at most 500 characters");
     }
     if open {
         SignupSwitchSettings::Open
@@ -47,7 +48,7 @@ pub(super) fn read_gate(reader: &mut Reader<'_>) -> SignupSwitchSettings {
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SignupSettings {
     SignupSettings {
-        twin_wait: reader.millis("idempotency.wait_ms", 0..=60_000),
+        duplicate_wait: reader.millis("idempotency.wait_ms", 0..=60_000),
         not_created_after: reader.millis("reconciliation.not_created_after_ms", 1_000..=3_600_000),
     }
 }

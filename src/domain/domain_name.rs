@@ -1,25 +1,25 @@
-//! A domain name in the form in which two that are the same are equal: A-labels in lower case.
+//! A domain name in canonical form, A-labels in lower case, so that equal names compare as equal.
 
 /// A domain name in A-labels: `xn--bcher-kva.example` for `Bücher.example`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DomainName(String);
 
 impl DomainName {
-    /// A name that an operator writes: `example.com`, `mail.example.com`, `bücher.example`, `zip`.
-    /// `None` for what is no name: a wildcard, an address, a URL.
+    /// Parses a name from the settings: `example.com`, `mail.example.com`, `bücher.example`, `zip`.
+    /// Rejects wildcards, addresses and URLs.
     pub fn parse(text: &str) -> Option<Self> {
         let name = idna::domain_to_ascii_strict(text).ok()?;
         (!name.is_empty() && !name.ends_with('.')).then_some(Self(name))
     }
 
-    /// The domain of an e-mail address, whatever it looks like. One that cannot be written in
-    /// A-labels, to which no mail can be sent, stays as it is.
-    pub fn of_email(domain: &str) -> Self {
+    /// Converts the domain of an e-mail address. A domain that has no A-label form, to which no mail can
+    /// be sent, is only lower-cased.
+    pub fn from_email(domain: &str) -> Self {
         Self(idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase()))
     }
 
-    /// The name, and each that it lies below: `a.b.example`, `b.example`, `example`.
-    pub fn and_above(&self) -> impl Iterator<Item = &str> {
+    /// Yields the name and all its parent domains: `a.b.example`, `b.example`, `example`.
+    pub fn with_parents(&self) -> impl Iterator<Item = &str> {
         std::iter::successors(Some(self.0.as_str()), |name| Some(name.split_once('.')?.1))
     }
 }
@@ -31,7 +31,7 @@ impl AsRef<str> for DomainName {
 }
 
 impl std::borrow::Borrow<str> for DomainName {
-    /// Hashes and compares as its text does.
+    /// Hashes and compares like the text.
     fn borrow(&self) -> &str {
         &self.0
     }
@@ -42,20 +42,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_name_has_one_form() {
+    fn all_spellings_of_a_name_have_one_form() {
         let forms =
             ["Bücher.Example", "bücher.example", "xn--bcher-kva.example", "BÜCHER。example"];
         for form in forms {
-            assert_eq!(DomainName::of_email(form).as_ref(), "xn--bcher-kva.example", "{form}");
+            assert_eq!(DomainName::from_email(form).as_ref(), "xn--bcher-kva.example", "{form}");
         }
         assert_eq!(
             DomainName::parse("Bücher.example"),
-            Some(DomainName::of_email("bücher.example"))
+            Some(DomainName::from_email("bücher.example"))
         );
     }
 
     #[test]
-    fn what_is_no_name_is_none() {
+    fn text_that_is_no_name_is_rejected() {
         for text in ["", ".", "*.example.com", "@example.com", "a@example.com", "a b.com", "a..b"] {
             assert_eq!(DomainName::parse(text), None, "{text}");
         }
@@ -65,8 +65,11 @@ mod tests {
     }
 
     #[test]
-    fn a_name_lies_below_each_of_its_endings() {
-        let name = DomainName::of_email("a.b.example");
-        assert_eq!(name.and_above().collect::<Vec<_>>(), ["a.b.example", "b.example", "example"]);
+    fn each_ending_of_a_name_is_a_parent() {
+        let name = DomainName::from_email("a.b.example");
+        assert_eq!(
+            name.with_parents().collect::<Vec<_>>(),
+            ["a.b.example", "b.example", "example"]
+        );
     }
 }

@@ -1,57 +1,57 @@
-//! The e-mail address: what Auth0's `email` format takes, in lower case.
+//! The e-mail address: text that Auth0's `email` format accepts, in lower case.
 //!
 //! Owns validator.js 13.15 `isEmail` as z-schema calls it (a top-level domain is required, no
-//! display name, no address literal). Must not know which domains an operator takes: that is a
-//! setting, judged with [`EmailAddress::domain`].
+//! display name, no address literal). Must not know which domains an operator accepts: `EmailRules`
+//! checks that.
 
 use super::Violation;
 use super::host::{is_domain_name, is_plain_unicode};
-use super::personal::personal_text;
+use super::redacted::redacted_newtype;
 
-/// The most bytes of UTF-8 before the `@` (RFC 5321, section 4.5.3.1.1).
+/// The maximum length before the `@` in bytes of UTF-8 (RFC 5321, section 4.5.3.1.1).
 const MAX_LOCAL_PART_BYTES: usize = 64;
 
-/// The most bytes of UTF-8 behind the `@`.
+/// The maximum length after the `@` in bytes of UTF-8.
 const MAX_DOMAIN_BYTES: usize = 254;
 
-/// An e-mail address that Auth0 takes, in lower case as Auth0 stores it.
+/// An e-mail address that Auth0 accepts, in lower case as Auth0 stores it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EmailAddress(String);
 
-personal_text!(EmailAddress);
+redacted_newtype!(EmailAddress);
 
 impl EmailAddress {
-    /// The most UTF-16 units in the whole address (validator.js `isEmail`, RFC 3696 erratum 1690).
+    /// The maximum length of the whole address in UTF-16 units (validator.js `isEmail`, RFC 3696 erratum 1690).
     pub const MAX_LENGTH: usize = 254;
 
-    /// Lowers the case of `text` and judges the result.
+    /// Lower-cases `text` and checks the result.
     ///
     /// # Errors
     ///
-    /// [`Violation::Malformed`] where Auth0's `email` format would refuse it.
+    /// [`Violation::Malformed`] if Auth0's `email` format would reject it.
     pub fn parse(text: &str) -> Result<Self, Violation> {
         let address = text.to_lowercase();
         if is_address(&address) { Ok(Self(address)) } else { Err(Violation::Malformed) }
     }
 
-    /// What stands before the last `@`, quotes included.
+    /// The part before the last `@`, including quotes.
     pub fn local_part(&self) -> &str {
         self.parts().0
     }
 
-    /// What stands behind the last `@`, as written: Unicode or Punycode.
+    /// The part after the last `@`, as written: Unicode or Punycode.
     pub fn domain(&self) -> &str {
         self.parts().1
     }
 
-    /// Both sides of the last `@`.
-    #[expect(clippy::expect_used, reason = "an address without an @ is never made")]
+    /// Splits the address at the last `@`.
+    #[expect(clippy::expect_used, reason = "`parse` rejects an address without an @")]
     fn parts(&self) -> (&str, &str) {
         self.0.rsplit_once('@').expect("an address has an @")
     }
 }
 
-/// validator.js `isEmail` with its default options.
+/// Implements validator.js `isEmail` with its default options.
 fn is_address(text: &str) -> bool {
     text.encode_utf16().count() <= EmailAddress::MAX_LENGTH
         && text.rsplit_once('@').is_some_and(|(local_part, domain)| {
@@ -62,9 +62,9 @@ fn is_address(text: &str) -> bool {
         })
 }
 
-/// A quoted string, or words with single dots between them.
+/// Accepts a quoted string, or words separated by single dots.
 fn is_local_part(text: &str) -> bool {
-    // validator.js takes a lone quotation mark for both quotes of an empty string.
+    // validator.js treats a single quotation mark as both quotes of an empty string.
     if text == "\"" {
         return true;
     }
@@ -74,7 +74,7 @@ fn is_local_part(text: &str) -> bool {
     }
 }
 
-/// One or more of the characters of an RFC 5322 atom, or of those above ASCII.
+/// Accepts one or more characters of an RFC 5322 atom, or characters above ASCII.
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|character| {
@@ -84,13 +84,13 @@ fn is_word(text: &str) -> bool {
         })
 }
 
-/// What may stand between quotes: a quotation mark or a backslash only behind a backslash.
+/// Accepts the content of a quoted string: a quotation mark or a backslash needs a backslash before it.
 fn is_quoted_content(text: &str) -> bool {
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
         let accepted = match character {
             '"' => false,
-            // The pattern has the line feed among spaces but not among escaped characters.
+            // The pattern allows a line feed among spaces but not as an escaped character.
             '\\' => {
                 characters.next().is_some_and(|escaped| escaped != '\n' && is_quotable(escaped))
             }
@@ -103,8 +103,8 @@ fn is_quoted_content(text: &str) -> bool {
     true
 }
 
-/// ASCII without NUL, and the characters above it that validator.js lists for quoted strings
-/// (unlike those of a word, they include the no-break space).
+/// Accepts ASCII except NUL, and the characters above it that validator.js lists for quoted strings.
+/// Unlike in a word, these include the no-break space.
 const fn is_quotable(character: char) -> bool {
     matches!(character, '\u{1}'..='\u{7f}') || is_plain_unicode(character, '\u{a0}')
 }
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn is_kept_in_lower_case_and_in_two_parts() {
+    fn an_address_is_lower_cased_and_split() {
         let address = EmailAddress::parse("Ada.Lovelace+News@Bücher.EXAMPLE").unwrap();
         assert_eq!(address.as_ref(), "ada.lovelace+news@bücher.example");
         assert_eq!(address.local_part(), "ada.lovelace+news");
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quoted_local_part_may_hold_an_at_sign() {
+    fn a_quoted_local_part_may_contain_an_at_sign() {
         let address = EmailAddress::parse(r#""a@b \"c\" "@example.com"#).unwrap();
         assert_eq!(address.domain(), "example.com");
         assert!(!is_accepted(r#""a"b"@example.com"#));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn dots_stand_alone_and_inside() {
+    fn dots_are_single_and_inside() {
         assert!(is_accepted("a.b@example.com"));
         for text in [".a@example.com", "a.@example.com", "a..b@example.com", "@example.com"] {
             assert!(!is_accepted(text));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn display_names_and_address_literals_are_refused() {
+    fn display_names_and_address_literals_are_rejected() {
         assert!(!is_accepted("Ada <ada@example.com>"));
         assert!(!is_accepted("ada@[127.0.0.1]"));
         assert!(!is_accepted("ada@127.0.0.1"));
@@ -166,7 +166,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_kept_in_lower_case_and_accepted_again(
+        fn an_accepted_address_is_lower_cased_and_accepted_again(
             text in r#"(\PC{0,40}|[\PC"\\.]{1,12}@[\PC.]{1,12}\.[a-zA-Zé]{1,5})"#,
         ) {
             if let Ok(address) = EmailAddress::parse(&text) {

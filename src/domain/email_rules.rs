@@ -1,41 +1,41 @@
-//! Which e-mail addresses a deployment takes, of those that Auth0 would.
+//! The operator's rules for e-mail addresses, beyond Auth0's own.
 
 use std::collections::HashSet;
 
 use super::{DomainName, EmailAddress, Violation};
 
-/// Which e-mail addresses are taken.
+/// The accepted e-mail addresses.
 #[derive(Debug, Default)]
 pub struct EmailRules {
-    /// Domains that are taken, each with all below it; empty: all.
+    /// Accepted domains, each with its subdomains; empty: all.
     pub allow: HashSet<DomainName>,
-    /// Domains that are not taken, each with all below it, even where `allow` names them.
+    /// Rejected domains, each with its subdomains. Takes precedence over `allow`.
     pub deny: HashSet<DomainName>,
-    /// Whether addresses with a tag (`ada+tag@example.com`) are refused.
-    pub refuse_plus: bool,
+    /// Whether addresses with a tag (`ada+tag@example.com`) are rejected.
+    pub reject_plus_tag: bool,
 }
 
 impl EmailRules {
-    /// Whether any address could be refused.
+    /// Whether any address could be rejected.
     pub fn is_on(&self) -> bool {
-        self.refuse_plus || !self.allow.is_empty() || !self.deny.is_empty()
+        self.reject_plus_tag || !self.allow.is_empty() || !self.deny.is_empty()
     }
 
-    /// Judges an address.
+    /// Returns the address if it is accepted.
     ///
     /// # Errors
     /// [`Violation::DomainNotAllowed`] for its domain, [`Violation::NotAllowed`] for a tag.
     pub fn check(&self, email: EmailAddress) -> Result<EmailAddress, Violation> {
         if !self.allow.is_empty() || !self.deny.is_empty() {
-            let domain = DomainName::of_email(email.domain());
+            let domain = DomainName::from_email(email.domain());
             let is_in =
-                |list: &HashSet<DomainName>| domain.and_above().any(|name| list.contains(name));
+                |list: &HashSet<DomainName>| domain.with_parents().any(|name| list.contains(name));
             if is_in(&self.deny) || !(self.allow.is_empty() || is_in(&self.allow)) {
                 return Err(Violation::DomainNotAllowed);
             }
         }
         let local = email.local_part();
-        if self.refuse_plus && local.contains('+') && !local.starts_with('"') {
+        if self.reject_plus_tag && local.contains('+') && !local.starts_with('"') {
             return Err(Violation::NotAllowed);
         }
         Ok(email)
@@ -49,7 +49,7 @@ mod tests {
     fn rules(allow: &[&str], deny: &[&str]) -> EmailRules {
         let set =
             |names: &[&str]| names.iter().map(|name| DomainName::parse(name).unwrap()).collect();
-        EmailRules { allow: set(allow), deny: set(deny), refuse_plus: false }
+        EmailRules { allow: set(allow), deny: set(deny), reject_plus_tag: false }
     }
 
     fn check(rules: &EmailRules, email: &str) -> Result<(), Violation> {
@@ -57,28 +57,29 @@ mod tests {
     }
 
     #[test]
-    fn a_denied_domain_is_denied_with_all_below_it_and_nothing_beside_it() {
+    fn a_denied_domain_is_denied_with_its_subdomains_only() {
         let rules = rules(&[], &["evil.net"]);
         for denied in ["a@evil.net", "a@EVIL.net", "a@mail.evil.net", "a@x.y.evil.net"] {
             assert_eq!(check(&rules, denied), Err(Violation::DomainNotAllowed), "{denied}");
         }
-        for taken in ["a@notevil.net", "a@evil.net.example.com", "a@evil.com", "a@net.example"] {
-            assert_eq!(check(&rules, taken), Ok(()), "{taken}");
+        for accepted in ["a@notevil.net", "a@evil.net.example.com", "a@evil.com", "a@net.example"] {
+            assert_eq!(check(&rules, accepted), Ok(()), "{accepted}");
         }
     }
 
     #[test]
-    fn only_what_is_allowed_is_taken_and_denial_wins() {
+    fn only_allowed_domains_are_accepted_and_denial_wins() {
         let rules = rules(&["example.com"], &["bad.example.com"]);
         assert_eq!(check(&rules, "a@example.com"), Ok(()));
         assert_eq!(check(&rules, "a@mail.example.com"), Ok(()));
-        for refused in ["a@bad.example.com", "a@x.bad.example.com", "a@notexample.com", "a@x.com"] {
-            assert_eq!(check(&rules, refused), Err(Violation::DomainNotAllowed), "{refused}");
+        for rejected in ["a@bad.example.com", "a@x.bad.example.com", "a@notexample.com", "a@x.com"]
+        {
+            assert_eq!(check(&rules, rejected), Err(Violation::DomainNotAllowed), "{rejected}");
         }
     }
 
     #[test]
-    fn both_spellings_of_an_international_domain_are_one() {
+    fn both_spellings_of_an_international_domain_match() {
         let rules = rules(&[], &["bücher.example"]);
         for denied in ["a@Bücher.example", "a@xn--bcher-kva.example", "a@post.bücher.example"] {
             assert_eq!(check(&rules, denied), Err(Violation::DomainNotAllowed), "{denied}");
@@ -86,8 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_refused_by_setting() {
-        let rules = EmailRules { refuse_plus: true, ..EmailRules::default() };
+    fn a_tag_is_rejected_by_setting() {
+        let rules = EmailRules { reject_plus_tag: true, ..EmailRules::default() };
         assert_eq!(check(&rules, "ada+tag@example.com"), Err(Violation::NotAllowed));
         assert_eq!(check(&rules, "ada@example.com"), Ok(()));
         assert_eq!(check(&EmailRules::default(), "ada+tag@example.com"), Ok(()));

@@ -1,10 +1,10 @@
-//! The names of the fields that become root attributes of the user, and of the password.
+//! The fields that become root attributes of the user, and the password.
 
 use std::fmt;
 
-/// A field of the form that is sent to Auth0 under the same name.
+/// A field of the form, sent to Auth0 under the same name.
 ///
-/// The order is the one in which faults are reported and attributes are sent.
+/// Errors are reported and attributes are sent in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
     /// `email`
@@ -21,9 +21,9 @@ pub enum Field {
     Nickname,
     /// `picture`
     Picture,
-    /// `username`, only where the connection uses usernames
+    /// `username`, only for a connection that uses usernames
     Username,
-    /// `phone_number`, only where the connection uses phone numbers
+    /// `phone_number`, only for a connection that uses phone numbers
     PhoneNumber,
 }
 
@@ -41,7 +41,7 @@ impl Field {
         Self::PhoneNumber,
     ];
 
-    /// The name on the wire, in forms, in JSON and at Auth0 alike.
+    /// The name on the wire: the same in forms, in JSON and at Auth0.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Email => "email",
@@ -71,7 +71,7 @@ impl Field {
         }
     }
 
-    /// The field of that exact name, if there is one.
+    /// Returns the field with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }

@@ -1,14 +1,13 @@
-//! Host names and addresses as validator.js 13.15 reads them, for e-mail domains and picture
-//! URLs alike.
+//! Host names and IP addresses as validator.js 13.15 parses them, for e-mail domains and picture URLs.
 //!
 //! Owns `isFQDN` with its default options and `isIP`. Must not know what the host is part of.
-//! These are Auth0's rules and not those of DNS or of IDNA: a label may hold nearly any
-//! character above ASCII, and only the last label is looked at closely.
+//! These are Auth0's rules, not those of DNS or IDNA: a label may contain nearly any character above
+//! ASCII, and only the last label is checked closely.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The most UTF-16 units that validator.js allows in a label. Unicode labels are not encoded
-/// before they are counted.
+/// The maximum length of a label in UTF-16 units (validator.js). Unicode labels are counted as written,
+/// not in their encoded form.
 const MAX_LABEL_UNITS: usize = 63;
 
 /// Whether `text` is a dotted name with a top-level domain (validator.js `isFQDN`).
@@ -31,35 +30,35 @@ pub(super) fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(is_zone)
 }
 
-/// The characters above ASCII that validator.js allows in a local part and in a top-level domain:
-/// the Basic Multilingual Plane from `from` on, without surrogates, private use and
-/// non-characters. Anything beyond that plane is two surrogates to its patterns, so it is out.
+/// Accepts the characters above ASCII that validator.js allows in a local part and in a top-level domain:
+/// the Basic Multilingual Plane starting at `from`, without surrogates, private use and non-characters.
+/// Characters beyond that plane are two surrogates to its patterns, so they are rejected.
 pub(super) const fn is_plain_unicode(character: char, from: char) -> bool {
     character >= from
         && matches!(character,
             '\0'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}')
 }
 
-/// The class `\s` of ECMAScript patterns. Unlike [`char::is_whitespace`], it has the byte order
-/// mark and lacks NEL.
+/// Implements the class `\s` of ECMAScript patterns. Unlike [`char::is_whitespace`], it includes the byte
+/// order mark and excludes NEL.
 pub(super) const fn is_script_space(character: char) -> bool {
     matches!(character,
         '\t'..='\r' | ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}'
         | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{feff}')
 }
 
-/// Letters only, at least two of them, or the Punycode of such a domain.
+/// Accepts two or more letters, or the Punycode of such a domain.
 fn is_top_level_domain(text: &str) -> bool {
     let spelled = text.chars().nth(1).is_some()
         && text.chars().all(|character| {
             character.is_ascii_alphabetic()
-                // The copyright sign is the one hole in the pattern's range.
+                // The copyright sign is the only gap in the pattern's range.
                 || (is_plain_unicode(character, '\u{a1}') && character != '\u{a9}')
         });
     (spelled || is_punycode(text)) && !text.contains(is_script_space)
 }
 
-/// `xn` and at least two of letters, digits and hyphens; the pattern asks for no `--`.
+/// Accepts `xn` followed by two or more letters, digits and hyphens. The pattern does not require `--`.
 fn is_punycode(text: &str) -> bool {
     text.split_at_checked(2).is_some_and(|(prefix, rest)| {
         prefix.eq_ignore_ascii_case("xn")
@@ -68,7 +67,7 @@ fn is_punycode(text: &str) -> bool {
     })
 }
 
-/// Any part between dots, the last one included.
+/// Accepts a part between dots, including the last one.
 fn is_label(text: &str) -> bool {
     let allowed = |character: char| {
         character.is_ascii_alphanumeric()
@@ -82,12 +81,12 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// The full-width forms of the printable ASCII characters.
+/// Whether the character is the full-width form of a printable ASCII character.
 const fn is_full_width(character: char) -> bool {
     matches!(character, '\u{ff01}'..='\u{ff5e}')
 }
 
-/// The part of an IPv6 address behind the percent sign.
+/// Accepts the part of an IPv6 address after the percent sign.
 fn is_zone(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }
@@ -97,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_needs_a_dot_and_letters_behind_it() {
+    fn a_name_needs_a_dot_and_letters_after_it() {
         assert!(is_domain_name("example.com"));
         assert!(is_domain_name("bücher.рф"));
         assert!(!is_domain_name("localhost"));
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_the_basic_plane_a_label_is_free_and_a_top_level_domain_is_not() {
+    fn characters_beyond_the_basic_plane_are_accepted_in_labels_only() {
         assert!(is_domain_name("😀.com"));
         assert!(!is_domain_name("example.😀😀"));
     }

@@ -1,23 +1,23 @@
-//! The key by which a caller repeats a sign-up without making it twice.
+//! The key with which a client repeats a sign-up without creating a second user.
 //!
-//! `Idempotency-Key` of the IETF draft: a Structured Field string, with its quotes; in practice
-//! also bare. A form that cannot set headers sends the field `idempotency_key`.
+//! The header is `Idempotency-Key` of the IETF draft: a Structured Field string in quotes, in practice
+//! also without them. A form that cannot set headers sends the field `idempotency_key`.
 
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Violation;
 
-/// The fewest and the most characters of a key.
+/// The accepted length in characters.
 const LENGTH: std::ops::RangeInclusive<usize> = 16..=255;
 
 /// A key of 16 to 255 visible ASCII characters.
 ///
-/// Kept like a secret: who knows it and the password hears what came of the sign-up.
+/// Treated as a secret: anyone who knows it and the password can read the outcome of the sign-up.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(SecretString);
 
 impl IdempotencyKey {
-    /// Reads a key, quoted or bare. The quotes are not part of it.
+    /// Parses a key with or without quotes. The quotes are not part of it.
     ///
     /// # Errors
     /// [`Violation::Malformed`] for anything else.
@@ -33,7 +33,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The characters, for the keyed digest alone.
+    /// The characters, only for the keyed digest.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_the_same_quoted_and_bare() {
+    fn quotes_are_not_part_of_the_key() {
         let uuid = "8e03978e-40d5-43dd-bc93-6894a57f9324";
         for text in [uuid.to_owned(), format!("\"{uuid}\""), format!(" {uuid}\t")] {
             assert_eq!(IdempotencyKey::parse(&text).unwrap().expose(), uuid);

@@ -1,9 +1,8 @@
-//! What a sign-up is: the fields of a form, the rules each must meet, and the [`FieldError`]s
-//! that name every one it does not.
+//! A sign-up: its fields, the rules that each must meet, and the [`FieldError`]s for those that do not.
 //!
-//! Owns Auth0's own validation rules, restated (see `docs/api.md` for the deliberate exceptions).
-//! Must not know HTTP, Auth0's wire format, storage or settings files: it is pure, takes `&str`
-//! and returns values. Nothing in here formats, logs or repeats a rejected value.
+//! Owns Auth0's own validation rules, restated (`docs/api.md` lists the deliberate exceptions). Pure
+//! code: takes `&str` and returns values. Must not know HTTP, posted forms, Auth0's wire format, storage
+//! or settings files. Nothing here formats, logs or repeats a rejected value.
 
 pub mod domain_name;
 mod email;
@@ -14,16 +13,14 @@ mod idempotency_key;
 pub mod metadata;
 pub mod new_user;
 pub mod password;
-mod personal;
 pub mod phone;
 pub mod picture;
+mod redacted;
 pub mod rules;
-pub mod submission;
 pub mod terms;
 pub mod text;
 mod user_id;
 pub mod username;
-pub mod value;
 pub mod violation;
 
 pub use domain_name::DomainName;

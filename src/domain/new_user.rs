@@ -1,4 +1,4 @@
-//! A sign-up that met every rule, ready to be sent.
+//! A sign-up that meets every rule, ready to be sent.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,7 @@ use super::{
     EmailAddress, Password, PersonalName, PhoneNumber, PictureUrl, TermsVersion, Username,
 };
 
-/// What the person gave, parsed, with the composed `name`. Made by [`Rules::check`] alone.
-///
-/// [`Rules::check`]: super::Rules::check
+/// The parsed fields of a valid form, with the composed `name`. Built only by `form::Submission::validate`.
 #[derive(Debug)]
 pub struct NewUser {
     /// The address, in lower case.
@@ -20,7 +18,7 @@ pub struct NewUser {
     pub given_name: Option<PersonalName>,
     /// `family_name`
     pub family_name: Option<PersonalName>,
-    /// `name`, as given or composed.
+    /// `name`, given or composed.
     pub name: Option<PersonalName>,
     /// `nickname`
     pub nickname: Option<PersonalName>,
@@ -30,8 +28,8 @@ pub struct NewUser {
     pub username: Option<Username>,
     /// `phone_number`
     pub phone_number: Option<PhoneNumber>,
-    /// `user_metadata`, only keys the operator allows.
+    /// `user_metadata`, only keys that the operator allows.
     pub user_metadata: BTreeMap<String, MetadataValue>,
-    /// The version of the terms that came accepted.
+    /// The accepted version of the terms.
     pub terms: Option<TermsVersion>,
 }

@@ -1,21 +1,21 @@
-//! The phone number: what Auth0's pattern `^\+[0-9]{1,15}$` takes.
+//! The phone number: text that matches Auth0's pattern `^\+[0-9]{1,15}$`.
 //!
-//! Owns that pattern. Must not know numbering plans: Auth0 asks for the shape of E.164 only.
+//! Owns that pattern. Must not know numbering plans: Auth0 checks the E.164 format only.
 
 use super::Violation;
-use super::personal::personal_text;
+use super::redacted::redacted_newtype;
 
-/// The most digits behind the plus sign (ITU-T E.164).
+/// The maximum number of digits after the plus sign (ITU-T E.164).
 const MAX_DIGITS: usize = 15;
 
 /// A phone number with its country code.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PhoneNumber(String);
 
-personal_text!(PhoneNumber);
+redacted_newtype!(PhoneNumber);
 
 impl PhoneNumber {
-    /// Takes a plus sign and 1 to 15 ASCII digits, with nothing between them.
+    /// Accepts a plus sign followed by 1 to 15 ASCII digits, with nothing between them.
     ///
     /// # Errors
     ///
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_a_plus_and_up_to_fifteen_digits() {
+    fn a_plus_and_up_to_fifteen_digits_are_accepted() {
         for text in ["+1", "+442079460000", "+123456789012345"] {
             assert_eq!(PhoneNumber::parse(text).unwrap().as_ref(), text);
         }

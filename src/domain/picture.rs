@@ -1,41 +1,40 @@
-//! The picture: a URL that Auth0's `strict-uri` format takes.
+//! The picture: a URL that Auth0's `strict-uri` format accepts.
 //!
 //! Owns validator.js 13.15 `isURL` with its default options, which is all that z-schema registers
 //! under that name, and this project's narrower choice of schemes. Must not fetch anything.
 //!
-//! The rule is looser and odder than a URL standard: the scheme may be missing, an empty port is
-//! fine, and nothing behind the host is looked at but for spaces and angle brackets. It is kept
-//! as it is, since what counts is what Auth0 answers.
+//! The rule is looser than any URL standard: the scheme may be missing, the port may be empty, and the
+//! text after the host is checked only for spaces and angle brackets. It is reproduced exactly, because
+//! Auth0 decides by it.
 
 use super::Violation;
 use super::host::{is_domain_name, is_ipv4, is_ipv6, is_script_space};
-use super::personal::personal_text;
+use super::redacted::redacted_newtype;
 
-/// The most UTF-16 units in a URL (validator.js `isURL`, option `max_allowed_length`).
+/// The maximum length of a URL in UTF-16 units (validator.js `isURL`, option `max_allowed_length`).
 const MAX_UNITS: usize = 2084;
 
-/// Which schemes a picture may have.
+/// The accepted schemes of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PictureSchemes {
-    /// `http://` or `https://`, written out: what a page can show.
+    /// `http://` or `https://`, written out: schemes that a page can show.
     Web,
-    /// All that Auth0 takes: those, `ftp`, and no scheme at all.
+    /// Everything that Auth0 accepts: these, `ftp`, and no scheme at all.
     Any,
 }
 
-/// The address of a person's picture, as given.
+/// The URL of a person's picture, as given.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PictureUrl(String);
 
-personal_text!(PictureUrl);
+redacted_newtype!(PictureUrl);
 
 impl PictureUrl {
-    /// Judges `text` by Auth0's rule, then by `schemes`.
+    /// Checks `text` against Auth0's rule, then against `schemes`.
     ///
     /// # Errors
     ///
-    /// [`Violation::Malformed`] where Auth0 would refuse it, [`Violation::NotAllowed`] where only
-    /// `schemes` does.
+    /// [`Violation::Malformed`] if Auth0 would reject it, [`Violation::NotAllowed`] if only `schemes` does.
     pub fn parse(text: &str, schemes: PictureSchemes) -> Result<Self, Violation> {
         if !is_strict_uri(text) {
             return Err(Violation::Malformed);
@@ -47,14 +46,14 @@ impl PictureUrl {
     }
 }
 
-/// Whether the URL starts with a scheme that browsers load pictures from, and two slashes.
+/// Whether the URL starts with a scheme from which browsers load pictures, and two slashes.
 fn has_web_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
     })
 }
 
-/// validator.js `isURL` with its default options.
+/// Implements validator.js `isURL` with its default options.
 fn is_strict_uri(text: &str) -> bool {
     let is_readable = !text.contains(|c: char| is_script_space(c) || matches!(c, '<' | '>'))
         && !text.starts_with("mailto:")
@@ -67,7 +66,7 @@ fn is_strict_uri(text: &str) -> bool {
             .is_some_and(|rest| rest.split('/').next().is_some_and(is_authority))
 }
 
-/// What follows the scheme and the slashes, or nothing where either is not taken.
+/// Returns the text after the scheme and the slashes, or `None` if either is not accepted.
 fn without_scheme(url: &str) -> Option<&str> {
     let (scheme, rest) = match split_scheme(url) {
         Some((scheme, rest)) => (Some(scheme), rest),
@@ -77,18 +76,18 @@ fn without_scheme(url: &str) -> Option<&str> {
         return None;
     }
     match rest.strip_prefix("//") {
-        // Slashes without a scheme would borrow that of the page.
+        // Slashes without a scheme would inherit the scheme of the page.
         Some(authority) => scheme.map(|_| authority),
         None => Some(rest),
     }
 }
 
-/// The default `protocols` of `isURL`.
+/// Whether the scheme is one of the default `protocols` of `isURL`.
 fn is_known_scheme(scheme: &str) -> bool {
     ["http", "https", "ftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
 
-/// The scheme and what follows its colon, unless the colon belongs to a port or to credentials.
+/// Splits the URL after the scheme, unless the colon belongs to a port or to credentials.
 fn split_scheme(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once(':')?;
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -99,12 +98,12 @@ fn split_scheme(url: &str) -> Option<(&str, &str)> {
     Some((scheme, rest))
 }
 
-/// Whether the text behind the first colon is the rest of `user:password@host` or of `host:port`.
+/// Whether the text after the first colon is the rest of `user:password@host` or of `host:port`.
 fn belongs_to_authority(rest: &str) -> bool {
     let before_slash = rest.split('/').next().unwrap_or_default();
     match before_slash.split_once('@') {
         Some((credentials, _)) => {
-            // Percent-encoded text behind `javascript:` is a script, not a password.
+            // Percent-encoded text after `javascript:` is a script, not a password.
             !has_percent_encoding(credentials)
                 && credentials
                     .bytes()
@@ -114,14 +113,14 @@ fn belongs_to_authority(rest: &str) -> bool {
     }
 }
 
-/// Whether a percent sign and two hexadecimal digits stand anywhere in the text.
+/// Whether the text contains a percent sign followed by two hexadecimal digits.
 fn has_percent_encoding(text: &str) -> bool {
     text.as_bytes().windows(3).any(
         |window| matches!(window, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit)),
     )
 }
 
-/// Optional credentials, a host, an optional port.
+/// Accepts optional credentials, a host and an optional port.
 fn is_authority(text: &str) -> bool {
     match text.split_once('@') {
         Some((credentials, address)) => is_credentials(credentials) && is_address(address),
@@ -129,12 +128,12 @@ fn is_authority(text: &str) -> bool {
     }
 }
 
-/// `user` or `user:password`; either side of the colon may be empty, but not both.
+/// Accepts `user` or `user:password`; either side of the colon may be empty, but not both.
 fn is_credentials(text: &str) -> bool {
     !text.is_empty() && text != ":" && text.bytes().filter(|byte| *byte == b':').count() < 2
 }
 
-/// A host name, an IPv4 address or a bracketed IPv6 address, and perhaps a port.
+/// Accepts a host name, an IPv4 address or a bracketed IPv6 address, and an optional port.
 fn is_address(text: &str) -> bool {
     if let Some((address, port)) = split_brackets(text) {
         return is_ipv6(address) && port.is_none_or(is_port);
@@ -143,7 +142,7 @@ fn is_address(text: &str) -> bool {
     (port.is_empty() || is_port(port)) && (is_ipv4(host) || is_domain_name(host))
 }
 
-/// The inside of `[…]` and the digits behind `]:`, where the text has that shape and no other.
+/// Splits `[…]` and `[…]:port` into the address and the port. Returns `None` for any other text.
 fn split_brackets(text: &str) -> Option<(&str, Option<&str>)> {
     let (address, rest) = text.strip_prefix('[')?.split_once(']')?;
     match rest.strip_prefix(':') {
@@ -152,7 +151,7 @@ fn split_brackets(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// A number from 1 to 65,535 in ASCII digits; zeros may lead.
+/// Accepts a number from 1 to 65,535 in ASCII digits, with any leading zeros.
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
         && text.parse::<u16>().is_ok_and(|port| port != 0)
@@ -164,21 +163,21 @@ mod tests {
 
     use super::*;
 
-    fn judge(text: &str, schemes: PictureSchemes) -> Result<(), Violation> {
+    fn check(text: &str, schemes: PictureSchemes) -> Result<(), Violation> {
         PictureUrl::parse(text, schemes).map(|_| ())
     }
 
     #[test]
-    fn auth0_takes_more_schemes_than_a_page_can_show() {
+    fn auth0_accepts_more_schemes_than_a_page_can_show() {
         for text in ["example.com/a.png", "ftp://example.com/a.png", "http:example.com"] {
-            assert_eq!(judge(text, PictureSchemes::Any), Ok(()));
-            assert_eq!(judge(text, PictureSchemes::Web), Err(Violation::NotAllowed));
+            assert_eq!(check(text, PictureSchemes::Any), Ok(()));
+            assert_eq!(check(text, PictureSchemes::Web), Err(Violation::NotAllowed));
         }
-        assert_eq!(judge("HTTPS://example.com/a.png", PictureSchemes::Web), Ok(()));
+        assert_eq!(check("HTTPS://example.com/a.png", PictureSchemes::Web), Ok(()));
     }
 
     #[test]
-    fn scripts_data_and_files_are_refused() {
+    fn scripts_data_and_files_are_rejected() {
         for text in [
             "javascript:alert(1)",
             "javascript:%61%6c%65%72%74%28%31%29@example.com",
@@ -187,25 +186,25 @@ mod tests {
             "mailto:ada@example.com",
             "//example.com/a.png",
         ] {
-            assert_eq!(judge(text, PictureSchemes::Any), Err(Violation::Malformed));
+            assert_eq!(check(text, PictureSchemes::Any), Err(Violation::Malformed));
         }
     }
 
     #[test]
-    fn a_host_has_a_top_level_domain_or_is_an_address() {
+    fn a_host_has_a_top_level_domain_or_is_an_ip_address() {
         for text in ["http://127.0.0.1/a", "http://[::1]:8080/a", "http://user@example.com:80"] {
-            assert_eq!(judge(text, PictureSchemes::Web), Ok(()));
+            assert_eq!(check(text, PictureSchemes::Web), Ok(()));
         }
         for text in ["http://localhost/a", "http://::1/a", "http://example.com:65536"] {
-            assert_eq!(judge(text, PictureSchemes::Web), Err(Violation::Malformed));
+            assert_eq!(check(text, PictureSchemes::Web), Err(Violation::Malformed));
         }
     }
 
     #[test]
-    fn counts_utf16_units() {
+    fn the_length_is_counted_in_utf16_units() {
         let url = |length: usize| format!("http://example.com/{}", "a".repeat(length - 19));
-        assert_eq!(judge(&url(2084), PictureSchemes::Web), Ok(()));
-        assert_eq!(judge(&url(2085), PictureSchemes::Web), Err(Violation::Malformed));
+        assert_eq!(check(&url(2084), PictureSchemes::Web), Ok(()));
+        assert_eq!(check(&url(2085), PictureSchemes::Web), Err(Violation::Malformed));
     }
 
     proptest! {

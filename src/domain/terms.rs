@@ -1,23 +1,22 @@
-//! The terms that people accept: which they are, and what in a form says that they are accepted.
+//! The terms that people accept, and the values of a form that accept them.
 //!
-//! Must not know where an acceptance is kept.
+//! Must not know where an acceptance is stored.
 
 use std::sync::Arc;
 
 use url::Url;
 
 use super::Violation;
-use super::submission::Slot;
 
-/// Which terms they are: 1 to 64 visible ASCII characters, such as `2026-11`. Cheap to clone.
+/// The version of the terms: 1 to 64 visible ASCII characters, such as `2026-11`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TermsVersion(Arc<str>);
 
 impl TermsVersion {
-    /// The most characters.
+    /// The maximum number of characters.
     pub const MAX_LENGTH: usize = 64;
 
-    /// The version of that name; `None` when it is none.
+    /// Parses the name of a version.
     pub fn parse(text: &str) -> Option<Self> {
         let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         (visible && (1..=Self::MAX_LENGTH).contains(&text.len())).then(|| Self(text.into()))
@@ -32,42 +31,37 @@ impl TermsVersion {
 /// The terms of a deployment.
 #[derive(Debug)]
 pub struct Terms {
-    /// Which ones are in force.
+    /// The version in force.
     pub version: TermsVersion,
     /// Where they can be read.
     pub url: Url,
-    /// Whether a sign-up that does not accept them is refused.
+    /// Whether a sign-up that does not accept them is rejected.
     pub required: bool,
 }
 
 impl Terms {
-    /// The version that is accepted with this field, which says yes or which version it means; `None`
-    /// where nothing is and nothing has to be.
+    /// Returns the version that this value of the field accepts, by saying yes or by naming the version.
+    /// Returns `None` if nothing is accepted and nothing has to be.
     ///
     /// # Errors
     ///
-    /// [`Violation::TermsRequired`], also where it means another version: what the person saw is no
-    /// longer what they would be said to have accepted.
-    pub(super) fn accepted(&self, given: &Slot<'_>) -> Result<Option<TermsVersion>, Violation> {
-        match says_yes(given) {
+    /// [`Violation::TermsRequired`], also if the value names another version: the terms that the person
+    /// saw are no longer the ones that would be recorded as accepted.
+    pub fn accepted_version(&self, value: Option<&str>) -> Result<Option<TermsVersion>, Violation> {
+        match parse_consent(value) {
             Some(true) => Ok(Some(self.version.clone())),
-            // What is wrong with it is reported already.
-            Some(false) if self.required && !matches!(given, Slot::Faulty) => {
-                Err(Violation::TermsRequired)
-            }
+            Some(false) if self.required => Err(Violation::TermsRequired),
             Some(false) => Ok(None),
-            None if given.trimmed() == Some(self.version.as_str()) => {
-                Ok(Some(self.version.clone()))
-            }
+            None if value == Some(self.version.as_str()) => Ok(Some(self.version.clone())),
             None => Err(Violation::TermsRequired),
         }
     }
 }
 
-/// Whether the field says yes, in the words that forms and programs have for it; `None` when it says
-/// neither yes nor no.
-pub fn says_yes(given: &Slot<'_>) -> Option<bool> {
-    match given.trimmed() {
+/// Reads a yes or no, in the words that forms and programs use. An absent value means no. Returns `None`
+/// for any other text.
+pub fn parse_consent(value: Option<&str>) -> Option<bool> {
+    match value {
         Some("true" | "on" | "1" | "yes") => Some(true),
         None | Some("false" | "off" | "0" | "no") => Some(false),
         Some(_) => None,
@@ -89,33 +83,31 @@ mod tests {
     }
 
     #[test]
-    fn yes_and_no_are_said_in_the_words_of_forms_and_of_programs() {
-        let says = |text: &'static str| says_yes(&Slot::Text(text.into()));
-        for yes in ["true", "on", "1", "yes", " true\n"] {
-            assert_eq!(says(yes), Some(true), "{yes}");
+    fn consent_is_given_in_the_words_of_forms_and_programs() {
+        for yes in ["true", "on", "1", "yes"] {
+            assert_eq!(parse_consent(Some(yes)), Some(true), "{yes}");
         }
-        for no in ["false", "off", "0", "no", "", "  "] {
-            assert_eq!(says(no), Some(false), "{no}");
+        for no in [Some("false"), Some("off"), Some("0"), Some("no"), None] {
+            assert_eq!(parse_consent(no), Some(false), "{no:?}");
         }
-        assert_eq!(says_yes(&Slot::Absent), Some(false));
         for neither in ["TRUE", "2026-11", "accepted"] {
-            assert_eq!(says(neither), None, "{neither}");
+            assert_eq!(parse_consent(Some(neither)), None, "{neither}");
         }
     }
 
     #[test]
-    fn a_version_is_accepted_by_its_name_and_no_other_one_is() {
+    fn only_the_version_in_force_is_accepted_by_name() {
         let url = Url::parse("https://example.com/terms").unwrap();
         for required in [true, false] {
             let version = TermsVersion::parse("v2").unwrap();
             let terms = Terms { version, url: url.clone(), required };
-            let accepted = |text: &'static str| {
-                let accepted = terms.accepted(&Slot::Text(text.into()));
+            let accepted = |text| {
+                let accepted = terms.accepted_version(Some(text));
                 accepted.map(|version| version.map(|version| version.as_str().to_owned()))
             };
             assert_eq!(accepted("v2"), Ok(Some("v2".to_owned())));
             assert_eq!(accepted("true"), Ok(Some("v2".to_owned())));
-            // A form that was opened under the terms of before.
+            // A form that was opened under the previous terms.
             assert_eq!(accepted("v1"), Err(Violation::TermsRequired));
         }
     }

@@ -1,28 +1,28 @@
-//! The names of a person: any text of the length that Auth0's schema allows.
+//! Personal names: any text within the length that Auth0's schema allows.
 //!
-//! Owns the two bounds of `CreateUserRequestContent` in Auth0's Management API document. Must not
-//! know how a full name is composed of its parts, nor add a rule about what a name may be.
+//! Owns the two limits of `CreateUserRequestContent` in Auth0's Management API document. Must not
+//! know how a full name is composed, nor add any other rule for names.
 
 use validator::ValidateLength;
 
 use super::Violation;
-use super::personal::personal_text;
+use super::redacted::redacted_newtype;
 
-/// A name, as the person wrote it.
+/// A name, exactly as the person wrote it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PersonalName(String);
 
-personal_text!(PersonalName);
+redacted_newtype!(PersonalName);
 
 impl PersonalName {
-    /// The most code points of `given_name` and of `family_name`.
+    /// The maximum length of `given_name` and of `family_name` in code points.
     pub const MAX_GIVEN_OR_FAMILY: usize = 150;
 
-    /// The most code points of `name` and of `nickname`. The schema's number; a page of Auth0's
-    /// documentation gives others, which the validator does not know.
+    /// The maximum length of `name` and of `nickname` in code points. Taken from the schema: a page of
+    /// Auth0's documentation gives other numbers, which the validator does not enforce.
     pub const MAX_NAME_OR_NICKNAME: usize = 300;
 
-    /// Takes 1 to `max` code points, which is what z-schema counts.
+    /// Accepts 1 to `max` code points, the unit that z-schema counts.
     ///
     /// # Errors
     ///

@@ -1,26 +1,26 @@
-//! The username: any text of the length that the connection allows.
+//! The username: any text within the length that the connection allows.
 //!
-//! Owns the bounds of Auth0's schema (1 to 128 code points). Must not know the connection's own,
-//! narrower range nor its allowed characters: the range is passed in, and Auth0 judges the rest.
+//! Owns the limits of Auth0's schema (1 to 128 code points). Must not know the connection's narrower
+//! range or its allowed characters: the range is passed in, and Auth0 checks the characters.
 
 use std::ops::RangeInclusive;
 
 use validator::ValidateLength;
 
 use super::Violation;
-use super::personal::personal_text;
+use super::redacted::redacted_newtype;
 
-/// A username, as the person chose it.
+/// A username, exactly as the person wrote it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
-personal_text!(Username);
+redacted_newtype!(Username);
 
 impl Username {
     /// The widest range, in code points: `CreateUserRequestContent` of Auth0's Management API.
     pub const WIDEST: RangeInclusive<usize> = 1..=128;
 
-    /// Takes as many code points as `bounds` allows.
+    /// Accepts a number of code points within `bounds`.
     ///
     /// # Errors
     ///
@@ -44,14 +44,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_the_bound_that_is_not_met() {
+    fn the_error_contains_the_bound_that_is_not_met() {
         assert!(Username::parse("ada", 3..=3).is_ok());
         assert_eq!(Username::parse("ab", 3..=15), Err(Violation::TooShort { min: 3 }));
         assert_eq!(Username::parse("abcd", 1..=3), Err(Violation::TooLong { max: 3 }));
     }
 
     #[test]
-    fn counts_code_points() {
+    fn the_length_is_counted_in_code_points() {
         assert!(Username::parse(&"😀".repeat(128), Username::WIDEST).is_ok());
         assert!(Username::parse(&"a".repeat(129), Username::WIDEST).is_err());
     }

@@ -1,62 +1,62 @@
-//! What can be wrong with a field: closed vocabularies with the numbers a front end needs to
-//! word the fault in any language, and never the rejected value.
+//! Validation errors of fields: closed vocabularies with the numbers that a front end needs to word
+//! the error in any language. Never the rejected value.
 
 use std::borrow::Cow;
 
-/// One fault of one field, as a caller is told of it.
+/// One error of one field, as it is reported to the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
     /// RFC 6901 pointer into the JSON form of the body (`/email`, `/user_metadata/plan`).
     pub pointer: Cow<'static, str>,
-    /// What is wrong.
+    /// The rule that is not met.
     pub violation: Violation,
 }
 
 /// A rule that a field does not meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Violation {
-    /// Absent, null or blank, and needed.
+    /// Required, but absent, null or blank.
     Required,
     /// More than `max` Unicode code points.
     TooLong {
-        /// The most code points allowed.
+        /// The maximum number of code points.
         max: usize,
     },
     /// Fewer than `min` Unicode code points.
     TooShort {
-        /// The fewest code points allowed.
+        /// The minimum number of code points.
         min: usize,
     },
-    /// Not of the form the field takes (an address, a URL, a phone number, a number).
+    /// Not in the format of the field (an address, a URL, a phone number, a number).
     Malformed,
-    /// Well formed, but not among what is taken here (a URL scheme, a file).
+    /// Well formed, but not accepted here (a URL scheme, a file).
     NotAllowed,
-    /// None of the values that are listed for it.
+    /// None of the listed values.
     NotListed {
-        /// The values that are taken.
+        /// The accepted values.
         values: Vec<String>,
     },
-    /// A whole number beyond its bounds; one that is `None` does not exist.
+    /// A whole number outside its bounds; a bound that is `None` does not exist.
     OutOfRange {
-        /// The least number allowed.
+        /// The minimum.
         min: Option<i64>,
-        /// The greatest number allowed.
+        /// The maximum.
         max: Option<i64>,
     },
-    /// The e-mail's domain is not taken here.
+    /// The e-mail's domain is not accepted here.
     DomainNotAllowed,
-    /// The terms have to be accepted.
+    /// The terms are not accepted.
     TermsRequired,
-    /// No field of that name is taken.
+    /// No field has this name.
     UnknownField,
-    /// The name stands more than once in the body.
+    /// The name occurs more than once in the body.
     DuplicateField,
-    /// Another JSON type than the one named is needed.
+    /// Another JSON type is expected.
     WrongType {
         /// `string`, `object`, `number`, `integer` or `boolean`.
         expected: &'static str,
     },
-    /// Holds a control character (Unicode category Cc).
+    /// Contains a control character (Unicode category Cc).
     ControlCharacter,
     /// A rule of the password policy is not met.
     Password(PasswordRule),
@@ -67,50 +67,50 @@ pub enum Violation {
 pub enum PasswordRule {
     /// Shorter than the policy's minimum, in UTF-16 units as Auth0 counts.
     TooShort {
-        /// The fewest UTF-16 units allowed.
+        /// The minimum number of UTF-16 units.
         min_length: usize,
     },
-    /// More bytes of UTF-8 than bcrypt takes; Auth0 would cut the rest silently.
+    /// More bytes of UTF-8 than bcrypt uses. Auth0 would silently cut off the rest.
     TooLong {
-        /// The most bytes allowed: 72.
+        /// The maximum number of bytes: 72.
         max_bytes: usize,
     },
-    /// Too few of the character types that the policy lists.
+    /// Too few of the policy's character types.
     CharacterTypes {
-        /// How many of `types` are needed.
+        /// The number of `types` that are required.
         required: usize,
         /// The types that count.
         types: Vec<CharacterType>,
-        /// Those of `types` that the password lacks.
+        /// The `types` that the password lacks.
         missing: Vec<CharacterType>,
     },
-    /// One character more than `max` times in a row.
+    /// The same character more than `max` times in a row.
     RepeatedCharacters {
-        /// The most times that a character may stand in a row.
+        /// The maximum number of times in a row.
         max: usize,
     },
-    /// A run of neighbouring characters (`abc`, `123`) longer than `max`.
+    /// A sequence of characters (`abc`, `123`) longer than `max`.
     SequentialCharacters {
-        /// The longest run allowed.
+        /// The maximum length of a sequence.
         max: usize,
     },
-    /// In the dictionary of common passwords, or among the operator's own words.
+    /// A common password, or one of the operator's own words.
     TooCommon,
-    /// Contains something of the profile.
+    /// Contains personal data from the profile.
     ContainsUserInfo {
-        /// The form's fields whose values it contains; empty when Auth0 refused it and named none.
+        /// The fields whose values it contains; empty if Auth0 rejected it and named none.
         fields: Vec<Cow<'static, str>>,
     },
-    /// Part of a known breach.
+    /// Found in a known breach.
     Breached,
     /// Used before by this user.
     UsedBefore,
-    /// Auth0 refused it and named no rule.
+    /// Rejected by Auth0, which named no rule.
     TooWeak,
 }
 
-/// A class of characters that a password policy counts. ASCII only: other characters add to the
-/// length and to nothing else.
+/// A class of characters that a password policy counts. ASCII only: other characters count towards the
+/// length alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CharacterType {
     /// `a` to `z`
@@ -127,7 +127,7 @@ impl CharacterType {
     /// Every type, in the order in which Auth0's engine reports them.
     pub const ALL: [Self; 4] = [Self::Lowercase, Self::Uppercase, Self::Number, Self::Special];
 
-    /// The name, as in Auth0's `password_options.complexity.character_types`.
+    /// The name in Auth0's `password_options.complexity.character_types`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Lowercase => "lowercase",
@@ -137,24 +137,24 @@ impl CharacterType {
         }
     }
 
-    /// The type of that exact name, if there is one.
+    /// Returns the type with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
 impl FieldError {
-    /// A fault of a field whose pointer is known at compile time.
+    /// An error at a pointer that is known at compile time.
     pub const fn at(pointer: &'static str, violation: Violation) -> Self {
         Self { pointer: Cow::Borrowed(pointer), violation }
     }
 
-    /// A fault of a member whose name came from the caller.
+    /// An error at a pointer that contains names sent by the client.
     pub const fn at_path(pointer: String, violation: Violation) -> Self {
         Self { pointer: Cow::Owned(pointer), violation }
     }
 
-    /// The field's name as code would write it: `email`, `user_metadata.plan`.
+    /// Returns the field's name in dotted form: `email`, `user_metadata.plan`.
     pub fn field(&self) -> String {
         let path = self.pointer.strip_prefix('/').unwrap_or(&self.pointer);
         path.replace('/', ".").replace("~1", "/").replace("~0", "~")
@@ -162,7 +162,7 @@ impl FieldError {
 }
 
 impl Violation {
-    /// The stable code a front end decides on (`docs/api.md`).
+    /// The stable code for front ends (`docs/api.md`).
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Required => "required",
@@ -182,7 +182,7 @@ impl Violation {
 }
 
 impl PasswordRule {
-    /// The stable code a front end decides on (`docs/api.md`).
+    /// The stable code for front ends (`docs/api.md`).
     pub const fn code(&self) -> &'static str {
         match self {
             Self::TooShort { .. } => "password.too_short",

@@ -2,8 +2,8 @@
 
 use http::HeaderMap;
 
-use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{FieldError, IdempotencyKey, Violation};
+use crate::form::{ControlField, FieldValue, Submission};
 
 /// The `Idempotency-Key` header, if there is one.
 ///
@@ -30,10 +30,10 @@ pub(super) fn of(
     form: &Submission<'_>,
 ) -> Result<Option<IdempotencyKey>, FieldError> {
     let fault = |violation| FieldError::at("/idempotency_key", violation);
-    let field = match form.control(Control::IdempotencyKey) {
-        Slot::Text(text) if !text.is_empty() => IdempotencyKey::parse(text).map(Some),
+    let field = match form.control(ControlField::IdempotencyKey) {
+        FieldValue::Text(text) if !text.is_empty() => IdempotencyKey::parse(text).map(Some),
         // A faulty field is reported with the others.
-        Slot::Text(_) | Slot::Absent | Slot::Faulty => Ok(None),
+        FieldValue::Text(_) | FieldValue::Absent | FieldValue::Invalid => Ok(None),
     };
     match (header.map_err(fault)?, field.map_err(fault)?) {
         (Some(header), Some(field)) if header.expose() != field.expose() => {

@@ -20,8 +20,8 @@ use crate::abuse::{
     Challenges, ClientAddress, ClientSignals, Existence, Limits, RateLimitReport, SignupSwitch,
 };
 use crate::auth0::User;
-use crate::domain::submission::{Control, Slot, Submission};
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
+use crate::form::{ControlField, FieldValue, Submission};
 use crate::page::FormValues;
 use crate::signup::{self, Admission, AdmissionCost, Done, Outcome, Rejection, Signups};
 use crate::telemetry::Metrics;
@@ -165,7 +165,7 @@ impl SignupPipeline {
         header: Result<Option<IdempotencyKey>, Violation>,
     ) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
         let key = idempotency_key::of(header, submission);
-        let checked = self.rules.check(submission);
+        let checked = submission.validate(&self.rules);
         if self.rules.email.is_on() {
             self.count_email(checked.as_ref().err().map_or(&[], Vec::as_slice));
         }
@@ -195,9 +195,9 @@ impl SignupPipeline {
 
 /// The language that a form asks for in its own field.
 fn locale(form: &Submission<'_>) -> Option<Locale> {
-    match form.control(Control::UiLocales) {
-        Slot::Text(tags) => Locale::from_tags(tags),
-        Slot::Absent | Slot::Faulty => None,
+    match form.control(ControlField::UiLocales) {
+        FieldValue::Text(tags) => Locale::from_tags(tags),
+        FieldValue::Absent | FieldValue::Invalid => None,
     }
 }
 

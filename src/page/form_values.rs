@@ -5,10 +5,10 @@ use std::fmt;
 use url::form_urlencoded;
 
 use super::paths::FORM;
+use crate::domain::metadata::USER_METADATA;
 use crate::domain::Field;
-use crate::domain::submission::{Control, METADATA, Slot, Submission};
-use crate::domain::terms::says_yes;
-use crate::domain::value::Value;
+use crate::domain::terms::parse_consent;
+use crate::form::{BodyValue, ControlField, FieldValue, Submission};
 
 /// Value of a ticked checkbox.
 pub(super) const CHECKED: &str = "true";
@@ -59,33 +59,33 @@ impl FormValues {
         }
         for (key, value) in form.metadata() {
             let text = match value {
-                Value::Text(text) => text.trim().to_owned(),
-                Value::Number(number) => number.to_string(),
-                Value::Bool(value) => value.to_string(),
-                Value::Null | Value::Array(_) | Value::Object(_) | Value::File => continue,
+                BodyValue::Text(text) => text.trim().to_owned(),
+                BodyValue::Number(number) => number.to_string(),
+                BodyValue::Bool(value) => value.to_string(),
+                BodyValue::Null | BodyValue::Array(_) | BodyValue::Object(_) | BodyValue::File => continue,
             };
             values.push((metadata_name(key), text));
         }
-        let terms = form.control(Control::Terms);
-        let checked = match says_yes(terms) {
+        let terms = form.control(ControlField::Terms);
+        let checked = match parse_consent(terms.trimmed()) {
             Some(true) => Some(CHECKED),
             Some(false) => None,
             // The version that the form displayed.
             None => terms.trimmed(),
         };
         if let Some(checked) = checked {
-            values.push((Control::Terms.name().to_owned(), checked.to_owned()));
+            values.push((ControlField::Terms.name().to_owned(), checked.to_owned()));
         }
-        let control = |control: Control| match form.control(control) {
-            Slot::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),
-            Slot::Text(_) | Slot::Absent | Slot::Faulty => None,
+        let control = |field: ControlField| match form.control(field) {
+            FieldValue::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),
+            FieldValue::Text(_) | FieldValue::Absent | FieldValue::Invalid => None,
         };
         Self {
             values,
-            key: control(Control::IdempotencyKey),
-            return_to: control(Control::ReturnTo),
-            ui_locales: control(Control::UiLocales).or(ui_locales),
-            form_token: control(Control::FormToken),
+            key: control(ControlField::IdempotencyKey),
+            return_to: control(ControlField::ReturnTo),
+            ui_locales: control(ControlField::UiLocales).or(ui_locales),
+            form_token: control(ControlField::FormToken),
         }
     }
 
@@ -117,5 +117,5 @@ impl fmt::Debug for FormValues {
 
 /// The name of the input of a metadata key: dotted, as in messages.
 pub fn metadata_name(key: &str) -> String {
-    format!("{METADATA}.{key}")
+    format!("{USER_METADATA}.{key}")
 }

@@ -8,10 +8,10 @@ use url::Url;
 use super::form_values::metadata_name;
 use super::messages::Messages;
 use crate::config::{Label, PageSettings};
-use crate::domain::metadata::{MetadataKind, MetadataRule};
+use crate::domain::metadata::{MetadataKind, MetadataRule, USER_METADATA};
 use crate::domain::rules::{Presence, Rules};
-use crate::domain::submission::{Control, METADATA};
 use crate::domain::{Field, Terms, TermsVersion};
+use crate::form::ControlField;
 
 /// One input of the form.
 #[derive(Debug)]
@@ -158,7 +158,7 @@ fn metadata_input(index: usize, key: &str, rule: &MetadataRule, settings: &PageS
         label: labels.option(key, value).cloned().unwrap_or(Label::common(value.clone())),
     };
     Input {
-        id: format!("{METADATA}-{index}"),
+        id: format!("{USER_METADATA}-{index}"),
         name: metadata_name(key),
         label: InputLabel::Own(labels.key(key).cloned().unwrap_or(Label::common(readable(key)))),
         kind: match &rule.kind {
@@ -174,8 +174,8 @@ fn metadata_input(index: usize, key: &str, rule: &MetadataRule, settings: &PageS
 
 fn terms_input(terms: &Terms) -> Input {
     Input {
-        name: Control::Terms.name().to_owned(),
-        id: Control::Terms.name().to_owned(),
+        name: ControlField::Terms.name().to_owned(),
+        id: ControlField::Terms.name().to_owned(),
         label: InputLabel::Terms,
         kind: Kind::Terms(terms.url.clone(), terms.version.clone()),
         required: terms.required,

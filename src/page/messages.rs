@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::model::BackLink;
 use crate::domain::Field;
-use crate::domain::submission::Control;
+use crate::form::ControlField;
 use crate::texts::Locale;
 
 /// Defines [`Messages`]: the common fields, and a field for each attribute of the message `page`, with the
@@ -40,7 +40,7 @@ macro_rules! messages {
                     lang: locale.tag(),
                     dir: locale.direction(),
                     fields: Field::ALL.map(|name| field(name.name()).unwrap_or_default()),
-                    terms: field(Control::Terms.name()).unwrap_or_default(),
+                    terms: field(ControlField::Terms.name()).unwrap_or_default(),
                     $($name: text(stringify!($name)),)+
                 }
             }
@@ -152,7 +152,7 @@ impl Messages {
             .iter()
             .chain(&["try_again_in", "try_again_in_minutes", "back_to_site"])
             .map(|name| format!("{KEY}.{name}"));
-        let fields = Field::ALL.map(Field::name).into_iter().chain([Control::Terms.name()]);
+        let fields = Field::ALL.map(Field::name).into_iter().chain([ControlField::Terms.name()]);
         plain.chain(fields.map(|field| format!("field.{field}")))
     }
 }

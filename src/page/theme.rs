@@ -41,7 +41,7 @@ impl Theme {
 
 fn variables(palette: Palette) -> String {
     let Palette { accent, background } = palette;
-    format!("--accent:{accent};--on-accent:{};--background:{background}", accent.readable())
+    format!("--accent:{accent};--on-accent:{};--background:{background}", accent.text_colour())
 }
 
 fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> String {

@@ -7,17 +7,17 @@ use serde::Deserialize;
 
 use crate::{load, require_agreement};
 
-/// A text and the packages' answer to it.
+/// A text and the packages' result for it.
 #[derive(Deserialize)]
 struct TextVector {
     input: String,
     accepted: bool,
-    /// What is sent in its place, where that is not the input itself.
+    /// The text that is sent, if it differs from the input.
     kept: Option<String>,
 }
 
 impl TextVector {
-    /// Says how our answer differs, if it does.
+    /// Describes how our result differs, if it does.
     fn differs_from<T: AsRef<str>>(&self, ours: Result<T, Violation>) -> Option<String> {
         let expected =
             self.accepted.then(|| self.kept.as_deref().unwrap_or(&self.input).to_owned());
@@ -26,7 +26,7 @@ impl TextVector {
     }
 }
 
-/// A text of `count` times `unit`, for a field that has a length.
+/// A text of `count` times `unit`, for a field with a limited length.
 #[derive(Deserialize)]
 struct LengthVector {
     field: String,

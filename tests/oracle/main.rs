@@ -1,10 +1,10 @@
-//! Our rules against the packages that Auth0 validates with: every vector of `tests/vectors` must
-//! be answered alike (see the README there).
+//! Our rules against the packages that Auth0 validates with. Both must agree on every vector of
+//! `tests/vectors` (see the README there).
 
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a test says how many vectors agree, and stops at a file that it cannot read"
+    reason = "a test prints how many vectors agree, and stops at a file that it cannot read"
 )]
 
 mod fields;
@@ -22,7 +22,7 @@ fn load<T: DeserializeOwned>(name: &str) -> T {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Judges every vector, prints how many agree and fails with those that do not.
+/// Checks every vector, prints how many agree and fails with the list of those that do not.
 fn require_agreement<T>(name: &str, vectors: &[T], disagreement: impl Fn(&T) -> Option<String>) {
     let disagreements: Vec<_> = vectors.iter().filter_map(disagreement).collect();
     println!("{name}: {} of {} agree", vectors.len() - disagreements.len(), vectors.len());

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use auth0_signup::domain::password::{
-    CharacterTypeRule, Complexity, DictionarySettings, DictionarySize, Level, PolicySettings,
+    CharacterTypeRule, Complexity, DictionarySettings, DictionarySize, PolicyLevel, PolicySettings,
     ProfileDataSettings,
 };
 use auth0_signup::domain::violation::CharacterType;
@@ -23,7 +23,7 @@ struct PasswordFile {
     vectors: Vec<PasswordVector>,
 }
 
-/// The person beside whom every password is judged.
+/// The user with whose data every password is checked.
 #[derive(Deserialize)]
 struct OracleProfile {
     email: String,
@@ -36,7 +36,7 @@ struct OracleProfile {
     user_metadata: BTreeMap<String, String>,
 }
 
-/// A policy in the words of Auth0's connection options.
+/// A policy in the terms of Auth0's connection options.
 #[derive(Deserialize)]
 struct OraclePolicy {
     level: Option<String>,
@@ -46,7 +46,7 @@ struct OraclePolicy {
     profile_data: Option<OracleProfileData>,
 }
 
-/// `password_options.complexity`, but for its minimum length.
+/// `password_options.complexity`, without its minimum length.
 #[derive(Deserialize)]
 struct OracleComplexity {
     character_types: Vec<String>,
@@ -70,7 +70,7 @@ struct OracleProfileData {
     blocked_fields: Option<Vec<String>>,
 }
 
-/// A password, the name of the policy, and the rules it fails with their numbers.
+/// A password, the name of the policy, and the rules that it does not meet, with their numbers.
 #[derive(Deserialize)]
 struct PasswordVector {
     policy: String,
@@ -79,7 +79,7 @@ struct PasswordVector {
 }
 
 impl OraclePolicy {
-    /// The same policy in our words.
+    /// Builds the same policy from our settings.
     fn build(&self) -> PasswordPolicy {
         let mut settings = PolicySettings {
             min_length: self.min_length,
@@ -87,7 +87,7 @@ impl OraclePolicy {
             ..PolicySettings::default()
         };
         if let Some(level) = &self.level {
-            settings.level = Level::from_name(level).unwrap();
+            settings.level = PolicyLevel::from_name(level).unwrap();
         }
         if let Some(dictionary) = &self.dictionary {
             settings.dictionary = DictionarySettings {
@@ -107,7 +107,7 @@ impl OraclePolicy {
 }
 
 impl OracleComplexity {
-    /// The same rules in our words.
+    /// Builds the same rules from our settings.
     fn build(&self) -> Complexity {
         Complexity {
             character_types: self
@@ -122,8 +122,8 @@ impl OracleComplexity {
     }
 }
 
-/// One of our verdicts as the vectors write it.
-fn written(rule: &PasswordRule) -> Value {
+/// Converts one of our results to the form of the vectors.
+fn as_vector(rule: &PasswordRule) -> Value {
     let names = |types: &[CharacterType]| types.iter().map(|kind| kind.name()).collect::<Vec<_>>();
     let code = rule.code();
     match rule {
@@ -172,7 +172,7 @@ fn password_policy_agrees() {
     };
     require_agreement("password", &file.vectors, |vector| {
         let unmet = policies[vector.policy.as_str()].check(&vector.password, &profile);
-        let ours = Value::Array(unmet.iter().map(written).collect());
+        let ours = Value::Array(unmet.iter().map(as_vector).collect());
         (ours != vector.failed).then(|| {
             format!("{} {:?}: {ours}, not {}", vector.policy, vector.password, vector.failed)
         })

@@ -1,69 +1,68 @@
-//! The rules that a password meets or fails on its own: length, character types, repeats and
-//! sequences.
+//! The rules about the password alone: length, character types, repeats and sequences.
 //!
-//! Owns npm `password-sheriff` 2.0 (`lib/rules`) and the presets and option mapping of npm
+//! Implements npm `password-sheriff` 2.0 (`lib/rules`) and the presets and option mapping of npm
 //! `auth0-password-policies` 3.1. Must not know dictionaries or profiles.
 //!
-//! The engine reads JavaScript strings, so it counts UTF-16 units: a character beyond the Basic
-//! Multilingual Plane is two units long and never repeats itself, since its halves alternate.
+//! The engine reads JavaScript strings, so it counts UTF-16 units. A character beyond the Basic
+//! Multilingual Plane has two units and never counts as repeated, because its halves alternate.
 
 use super::MAX_BYTES;
-use super::settings::{CharacterTypeRule, Complexity, Level, PolicyFault};
+use super::settings::{CharacterTypeRule, Complexity, PolicyError, PolicyLevel};
 use crate::domain::violation::{CharacterType, PasswordRule};
 
-/// The longest run of one character, or of neighbours, where runs are limited.
+/// The longest allowed run of one character, or of a sequence, where runs are limited.
 const MAX_RUN: usize = 2;
 
 /// The rules in force.
 #[derive(Debug)]
 pub(super) struct ComplexityRules {
-    /// The fewest UTF-16 units.
+    /// The minimum length in UTF-16 units.
     pub(super) min_length: usize,
-    /// The types that count; none where none is asked for.
+    /// The character types that count; empty if none is required.
     pub(super) types: Vec<CharacterType>,
-    /// How many of them are needed.
+    /// How many of them are required.
     pub(super) type_rule: CharacterTypeRule,
-    /// Whether one character may not stand thrice in a row.
+    /// Whether three identical characters in a row are rejected.
     pub(super) blocks_identical: bool,
-    /// Whether three neighbours may not stand in a row.
+    /// Whether a sequence of three characters is rejected.
     pub(super) blocks_sequential: bool,
 }
 
 impl ComplexityRules {
     /// The rules of a level.
-    pub(super) fn of_level(level: Level) -> Self {
+    pub(super) fn from_level(level: PolicyLevel) -> Self {
         let (min_length, types, type_rule): (_, &[_], _) = match level {
-            Level::None => (1, &[], CharacterTypeRule::All),
-            Level::Low => (6, &[], CharacterTypeRule::All),
-            Level::Fair => (
+            PolicyLevel::None => (1, &[], CharacterTypeRule::All),
+            PolicyLevel::Low => (6, &[], CharacterTypeRule::All),
+            PolicyLevel::Fair => (
                 8,
                 &[CharacterType::Lowercase, CharacterType::Uppercase, CharacterType::Number],
                 CharacterTypeRule::All,
             ),
-            Level::Good => (8, &CharacterType::ALL, CharacterTypeRule::ThreeOfFour),
-            Level::Excellent => (10, &CharacterType::ALL, CharacterTypeRule::ThreeOfFour),
+            PolicyLevel::Good => (8, &CharacterType::ALL, CharacterTypeRule::ThreeOfFour),
+            PolicyLevel::Excellent => (10, &CharacterType::ALL, CharacterTypeRule::ThreeOfFour),
         };
         Self {
             min_length,
             types: types.to_vec(),
             type_rule,
-            blocks_identical: level == Level::Excellent,
+            blocks_identical: level == PolicyLevel::Excellent,
             blocks_sequential: false,
         }
     }
 
     /// The rules of a flexible policy (`createRulesFromOptions`).
-    pub(super) fn flexible(complexity: &Complexity) -> Result<Self, PolicyFault> {
+    pub(super) fn from_complexity(complexity: &Complexity) -> Result<Self, PolicyError> {
         let types: Vec<_> = CharacterType::ALL
             .into_iter()
             .filter(|kind| complexity.character_types.contains(kind))
             .collect();
         let type_rule = complexity.character_type_rule;
         if type_rule == CharacterTypeRule::ThreeOfFour && types.len() < CharacterType::ALL.len() {
-            return Err(PolicyFault::ThreeOfFour);
+            return Err(PolicyError::ThreeOfFour);
         }
         Ok(Self {
-            // Without a minimum of its own, a flexible policy has no length rule at all.
+            // A flexible policy without a minimum length has no length rule at all.
             min_length: 1,
             types,
             type_rule,
@@ -72,7 +71,7 @@ impl ComplexityRules {
         })
     }
 
-    /// How many of the types are needed.
+    /// The number of required types.
     pub(super) const fn required_types(&self) -> usize {
         match self.type_rule {
             CharacterTypeRule::All => self.types.len(),
@@ -80,10 +79,11 @@ impl ComplexityRules {
         }
     }
 
-    /// Every rule in force but the longest length, as a password fails it that meets none.
-    pub(super) fn all(&self) -> Vec<PasswordRule> {
+    /// Lists every rule in force except the maximum length, in the form in which it is reported for a
+    /// password that meets none.
+    pub(super) fn list(&self) -> Vec<PasswordRule> {
         let mut rules = Vec::new();
-        // An empty password is told to be required.
+        // An empty password is reported as `required`.
         if self.min_length > 1 {
             rules.push(PasswordRule::TooShort { min_length: self.min_length });
         }
@@ -102,11 +102,11 @@ impl ComplexityRules {
     }
 
     /// Adds every rule that `password` does not meet, in the engine's order.
-    pub(super) fn judge(&self, password: &str, unmet: &mut Vec<PasswordRule>) {
+    pub(super) fn check(&self, password: &str, unmet: &mut Vec<PasswordRule>) {
         if password.encode_utf16().count() < self.min_length {
             unmet.push(PasswordRule::TooShort { min_length: self.min_length });
         }
-        let met = self.types.iter().filter(|kind| holds(password, **kind)).count();
+        let met = self.types.iter().filter(|kind| contains(password, **kind)).count();
         if met < self.required_types() {
             unmet.push(PasswordRule::CharacterTypes {
                 required: self.required_types(),
@@ -115,7 +115,7 @@ impl ComplexityRules {
                     .types
                     .iter()
                     .copied()
-                    .filter(|kind| !holds(password, *kind))
+                    .filter(|kind| !contains(password, *kind))
                     .collect(),
             });
         }
@@ -131,8 +131,8 @@ impl ComplexityRules {
     }
 }
 
-/// Whether the password has a character of that type (`lib/rules/contains.js`).
-fn holds(password: &str, kind: CharacterType) -> bool {
+/// Whether the password contains a character of this type (`lib/rules/contains.js`).
+fn contains(password: &str, kind: CharacterType) -> bool {
     let is_of_type = |byte: u8| match kind {
         CharacterType::Lowercase => byte.is_ascii_lowercase(),
         CharacterType::Uppercase => byte.is_ascii_uppercase(),
@@ -142,7 +142,7 @@ fn holds(password: &str, kind: CharacterType) -> bool {
     password.bytes().any(is_of_type)
 }
 
-/// The most times that one UTF-16 unit stands in a row (`lib/rules/identicalChars.js`).
+/// Returns the length of the longest run of one UTF-16 unit (`lib/rules/identicalChars.js`).
 fn longest_repeat(password: &str) -> usize {
     let mut previous = None;
     let mut run = 0;
@@ -155,10 +155,10 @@ fn longest_repeat(password: &str) -> usize {
     longest
 }
 
-/// The longest run of ASCII letters and digits that go up, or down, one by one
+/// Returns the length of the longest run of ASCII letters or digits that rise, or fall, one by one
 /// (`lib/rules/sequentialChars.js`). Cases do not mix: `aBc` is no run.
 ///
-/// Bytes do as well as UTF-16 units, for any other character ends a run.
+/// Counting bytes gives the same result as UTF-16 units, because any other character ends a run.
 fn longest_sequence(password: &str) -> usize {
     let mut longest = 0;
     let mut run = 1;
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn sequences_go_one_way_within_one_case() {
+    fn a_sequence_has_one_direction_and_one_case() {
         assert_eq!(longest_sequence("xabc"), 3);
         assert_eq!(longest_sequence("4321"), 4);
         assert_eq!(longest_sequence("aba"), 2);
@@ -204,8 +204,8 @@ mod tests {
     }
 
     #[test]
-    fn a_space_is_a_special_character_and_an_umlaut_is_of_no_type() {
-        assert!(holds("a b", CharacterType::Special));
-        assert!(CharacterType::ALL.into_iter().all(|kind| !holds("üÜ٣", kind)));
+    fn a_space_is_special_and_an_umlaut_has_no_type() {
+        assert!(contains("a b", CharacterType::Special));
+        assert!(CharacterType::ALL.into_iter().all(|kind| !contains("üÜ٣", kind)));
     }
 }

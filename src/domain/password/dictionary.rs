@@ -1,47 +1,47 @@
-//! Passwords that too many people use: Auth0's default dictionary and the operator's own words.
+//! Common passwords: Auth0's default dictionary and the operator's own words.
 //!
-//! Owns the list (see the README beside it for its source) and the comparison: the whole
-//! password, whatever its case. Must not know who asks.
+//! Owns the list (the README beside it names its source) and the comparison, which covers the whole
+//! password and ignores case. Must not know the rest of the policy.
 //!
 //! The list is one sorted text inside the binary, searched by bisection. It needs no index, so it
-//! costs neither memory nor start-up time, and its pages are not even read where no policy asks.
+//! costs neither memory nor startup time. Its pages are not even read unless a policy uses it.
 
 use std::cmp::Ordering;
 
-use super::folded;
-use super::settings::{DictionarySettings, DictionarySize, PolicyFault};
+use super::lower_case;
+use super::settings::{DictionarySettings, DictionarySize, PolicyError};
 
-/// `en_10k`: distinct words in lower case, sorted by byte, one a line.
+/// `en_10k`: distinct words in lower case, sorted by byte, one per line.
 const COMMON: &str = include_str!("common-10k.txt");
 
-/// The most words of an operator's own (`password_options.dictionary.custom`).
+/// The maximum number of the operator's own words (`password_options.dictionary.custom`).
 const MAX_WORDS: usize = 200;
 
-/// The most characters of such a word.
+/// The maximum length of such a word in characters.
 const MAX_WORD_LENGTH: usize = 50;
 
-/// The words that no password may be.
+/// The words that are rejected as passwords.
 #[derive(Debug)]
 pub(super) struct Dictionary {
-    /// The operator's own words, folded and sorted.
+    /// The operator's own words, lower-cased and sorted.
     words: Vec<String>,
 }
 
 impl Dictionary {
-    /// The dictionary of these settings, which the caller has found to be active.
-    pub(super) fn new(settings: &DictionarySettings) -> Result<Self, PolicyFault> {
+    /// Builds the dictionary. The caller has checked that it is active.
+    pub(super) fn new(settings: &DictionarySettings) -> Result<Self, PolicyError> {
         if settings.size == DictionarySize::En100k {
-            return Err(PolicyFault::DictionaryUnavailable);
+            return Err(PolicyError::DictionaryUnavailable);
         }
         if settings.custom.len() > MAX_WORDS {
-            return Err(PolicyFault::TooManyWords);
+            return Err(PolicyError::TooManyWords);
         }
         let fits = |word: &String| (1..=MAX_WORD_LENGTH).contains(&word.chars().count());
         if let Some(index) = settings.custom.iter().position(|word| !fits(word)) {
-            return Err(PolicyFault::WordLength { position: index + 1 });
+            return Err(PolicyError::WordLength { position: index + 1 });
         }
         let mut words: Vec<String> =
-            settings.custom.iter().map(|word| folded(word).collect()).collect();
+            settings.custom.iter().map(|word| lower_case(word).collect()).collect();
         words.sort_unstable();
         Ok(Self { words })
     }
@@ -69,9 +69,9 @@ fn is_common(password: &str) -> bool {
     false
 }
 
-/// Where a folded word stands beside a password of any case.
+/// Orders a lower-case word against a password of any case.
 fn compare(word: &str, password: &str) -> Ordering {
-    word.chars().cmp(folded(password))
+    word.chars().cmp(lower_case(password))
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_what_bisection_needs() {
+    fn the_list_is_sorted_for_bisection() {
         assert!(COMMON.bytes().all(|byte| byte == b'\n' || byte.is_ascii_graphic()));
         assert!(!COMMON.bytes().any(|byte| byte.is_ascii_uppercase()));
         let words: Vec<_> = COMMON.lines().collect();
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_word_is_found_and_nothing_beside_it() {
+    fn every_word_is_found_and_nothing_else() {
         for word in COMMON.lines() {
             assert!(is_common(word));
             assert!(is_common(&word.to_uppercase()));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn own_words_are_compared_whole_and_in_any_case() {
+    fn own_words_match_whole_passwords_in_any_case() {
         let settings = DictionarySettings {
             active: true,
             custom: vec!["Zürich".to_owned(), "acme".to_owned()],

@@ -1,9 +1,9 @@
 //! The password and the tenant's rules for it.
 //!
-//! Owns the secret itself and Auth0's password policy, restated from npm `password-sheriff`
-//! (the engine), npm `auth0-password-policies` (the levels and the flexible options) and, where
-//! those have no code, Auth0's documentation. Must not know hashing, breach lists or the users of
-//! the tenant: Auth0 alone judges by those.
+//! Owns the secret itself and Auth0's password policy. Its sources are npm `password-sheriff` (the
+//! engine), npm `auth0-password-policies` (the levels and the flexible options) and, where those have
+//! no code, Auth0's documentation. Must not know hashing, breach lists or the tenant's users: only
+//! Auth0 can check those.
 //! See <https://auth0.com/docs/authenticate/database-connections/password-strength>.
 
 mod complexity;
@@ -17,23 +17,23 @@ use secrecy::{ExposeSecret, SecretString};
 pub use policy::PasswordPolicy;
 pub use profile::Profile;
 pub use settings::{
-    CharacterTypeRule, Complexity, DictionarySettings, DictionarySize, Level, PolicyFault,
+    CharacterTypeRule, Complexity, DictionarySettings, DictionarySize, PolicyError, PolicyLevel,
     PolicySettings, ProfileDataSettings,
 };
 
-/// The most bytes of UTF-8 that bcrypt takes. Auth0 cuts the rest silently unless a flexible
-/// policy says otherwise; here a longer password is always refused, so that what the person
-/// typed is what is kept.
+/// The maximum length in bytes of UTF-8, a limit of bcrypt. Auth0 silently cuts off the rest unless a
+/// flexible policy says otherwise. Here a longer password is always rejected, so that the stored password
+/// is the one that the person typed.
 pub const MAX_BYTES: usize = 72;
 
 /// A password as it was typed, never trimmed or normalised.
 ///
-/// It can be neither printed, compared nor serialised, and its memory is wiped when dropped.
+/// It cannot be printed, compared or serialised, and its memory is wiped when it is dropped.
 #[derive(Debug, Clone)]
 pub struct Password(SecretString);
 
 impl Password {
-    /// Keeps `text`, which the caller has found not to be empty.
+    /// Wraps `text`. The caller has checked that it is not empty.
     pub fn new(text: &str) -> Self {
         Self(SecretString::from(text))
     }
@@ -43,16 +43,15 @@ impl Password {
         &self.0
     }
 
-    /// The password itself: for [`PasswordPolicy::check`] and the body of the create-user call,
-    /// and for nothing else.
+    /// The password itself, only for [`PasswordPolicy::check`] and the body of the create-user call.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 }
 
-/// Lower-cases character by character and without allocating, which is how the dictionary and
-/// the personal information are compared. A final sigma is no exception here, on either side.
-fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
+/// Lower-cases character by character, without allocating. Dictionary words and personal data are
+/// compared in this form. A final sigma is treated like any other letter on both sides.
+fn lower_case(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
 }
 
@@ -61,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_debug_form_hides_it() {
+    fn debug_hides_the_password() {
         let password = Password::new("hunter2");
         assert!(!format!("{password:?}").contains("hunter2"));
         assert_eq!(password.expose(), "hunter2");

@@ -1,8 +1,8 @@
-//! The policy as a whole: which rules are in force, which of them a password fails, and what a
-//! front end may be told of them beforehand.
+//! The policy as a whole: the rules in force, those that a password does not meet, and the list of
+//! rules for a front end.
 //!
-//! Owns the order of judgement and the refusal of settings that Auth0 would refuse. Must not know
-//! how any single rule decides.
+//! Owns the order of the checks, and rejects settings that Auth0 would reject. Must not know how a
+//! single rule decides.
 
 use std::ops::RangeInclusive;
 
@@ -10,40 +10,40 @@ use super::MAX_BYTES;
 use super::complexity::ComplexityRules;
 use super::dictionary::Dictionary;
 use super::profile::{BlockedFields, Profile};
-use super::settings::{CharacterTypeRule, PolicyFault, PolicySettings};
+use super::settings::{CharacterTypeRule, PolicyError, PolicySettings};
 use crate::domain::violation::{CharacterType, PasswordRule};
 
-/// Auth0's bounds of a minimum length.
+/// Auth0's limits for the minimum length.
 const MIN_LENGTHS: RangeInclusive<usize> = 1..=72;
 
-/// The rules of the tenant's connection, ready to judge.
+/// The password policy of the tenant's connection.
 #[derive(Debug)]
 pub struct PasswordPolicy {
     /// The name of the level, or `flexible`.
     name: &'static str,
     /// The rules about the password alone.
     complexity: ComplexityRules,
-    /// Where the dictionary is on.
+    /// `None` if the dictionary is off.
     dictionary: Option<Dictionary>,
-    /// Where personal information is refused.
+    /// `None` if personal data is allowed.
     blocked_fields: Option<BlockedFields>,
 }
 
 impl PasswordPolicy {
-    /// Builds the policy of these settings.
+    /// Builds the policy from these settings.
     ///
     /// # Errors
     ///
-    /// The first [`PolicyFault`] found: what Auth0 would not take either, or a dictionary that is
-    /// not public.
-    pub fn new(settings: &PolicySettings) -> Result<Self, PolicyFault> {
+    /// The first [`PolicyError`] found: a setting that Auth0 would reject too, or a dictionary that is not
+    /// public.
+    pub fn new(settings: &PolicySettings) -> Result<Self, PolicyError> {
         let (name, mut complexity) = match &settings.complexity {
-            Some(complexity) => ("flexible", ComplexityRules::flexible(complexity)?),
-            None => (settings.level.name(), ComplexityRules::of_level(settings.level)),
+            Some(complexity) => ("flexible", ComplexityRules::from_complexity(complexity)?),
+            None => (settings.level.name(), ComplexityRules::from_level(settings.level)),
         };
         if let Some(min_length) = settings.min_length {
             if !MIN_LENGTHS.contains(&min_length) {
-                return Err(PolicyFault::MinLength);
+                return Err(PolicyError::MinLength);
             }
             complexity.min_length = min_length;
         }
@@ -60,13 +60,13 @@ impl PasswordPolicy {
         })
     }
 
-    /// Every rule that the password does not meet; none, and no allocation, when it is fine.
+    /// Returns every rule that the password does not meet. Does not allocate if it meets all of them.
     ///
-    /// Beyond [`MAX_BYTES`] no personal information is looked for: the time for that grows with
-    /// the length, and the password is refused already.
+    /// Does not search for personal data beyond [`MAX_BYTES`]: the time grows with the length, and the
+    /// password is rejected anyway.
     pub fn check(&self, password: &str, profile: &Profile<'_>) -> Vec<PasswordRule> {
         let mut unmet = Vec::new();
-        self.complexity.judge(password, &mut unmet);
+        self.complexity.check(password, &mut unmet);
         if self.dictionary.as_ref().is_some_and(|dictionary| dictionary.contains(password)) {
             unmet.push(PasswordRule::TooCommon);
         }
@@ -81,9 +81,9 @@ impl PasswordPolicy {
         unmet
     }
 
-    /// The rules to tell people before they choose: all that can be judged by looking at a password.
+    /// Returns the rules to show to people in advance: all that can be checked by reading a password.
     pub fn rules(&self) -> Vec<PasswordRule> {
-        let mut rules = self.complexity.all();
+        let mut rules = self.complexity.list();
         if self.blocked_fields.is_some() {
             rules.push(PasswordRule::ContainsUserInfo { fields: Vec::new() });
         }
@@ -95,32 +95,32 @@ impl PasswordPolicy {
         self.name
     }
 
-    /// The fewest UTF-16 units.
+    /// The minimum length in UTF-16 units.
     pub const fn min_length(&self) -> usize {
         self.complexity.min_length
     }
 
-    /// The most bytes of UTF-8.
+    /// The maximum length in bytes of UTF-8.
     pub const fn max_bytes(&self) -> usize {
         MAX_BYTES
     }
 
-    /// The character types that count; none where none is asked for.
+    /// The character types that count; empty if none is required.
     pub fn character_types(&self) -> &[CharacterType] {
         &self.complexity.types
     }
 
-    /// How many of the character types are needed.
+    /// How many of the character types are required.
     pub const fn character_type_rule(&self) -> CharacterTypeRule {
         self.complexity.type_rule
     }
 
-    /// Whether one character may not stand thrice in a row.
+    /// Whether three identical characters in a row are rejected.
     pub const fn blocks_identical_characters(&self) -> bool {
         self.complexity.blocks_identical
     }
 
-    /// Whether three neighbouring characters (`abc`, `321`) may not stand in a row.
+    /// Whether a sequence of three characters (`abc`, `321`) is rejected.
     pub const fn blocks_sequential_characters(&self) -> bool {
         self.complexity.blocks_sequential
     }
@@ -129,20 +129,20 @@ impl PasswordPolicy {
 #[cfg(test)]
 mod tests {
     use super::super::settings::{
-        Complexity, DictionarySettings, DictionarySize, Level, ProfileDataSettings,
+        Complexity, DictionarySettings, DictionarySize, PolicyLevel, ProfileDataSettings,
     };
     use proptest::prelude::*;
 
     use super::*;
 
-    fn fault(settings: &PolicySettings) -> PolicyFault {
+    fn error(settings: &PolicySettings) -> PolicyError {
         PasswordPolicy::new(settings).unwrap_err()
     }
 
     #[test]
-    fn every_unmet_rule_is_named_with_its_numbers() {
+    fn every_unmet_rule_is_reported_with_its_numbers() {
         let policy = PasswordPolicy::new(&PolicySettings {
-            level: Level::Excellent,
+            level: PolicyLevel::Excellent,
             dictionary: DictionarySettings { active: true, ..DictionarySettings::default() },
             profile_data: ProfileDataSettings { active: true, blocked_fields: None },
             ..PolicySettings::default()
@@ -163,8 +163,8 @@ mod tests {
     }
 
     #[test]
-    fn more_than_72_bytes_are_refused_at_every_level() {
-        for level in Level::ALL {
+    fn more_than_72_bytes_are_rejected_at_every_level() {
+        for level in PolicyLevel::ALL {
             let settings = PolicySettings { level, ..PolicySettings::default() };
             let policy = PasswordPolicy::new(&settings).unwrap();
             let fine = "Aa1é".repeat(14);
@@ -178,11 +178,11 @@ mod tests {
     }
 
     #[test]
-    fn settings_that_auth0_refuses_are_named() {
+    fn settings_that_auth0_rejects_are_reported() {
         let with_min_length =
             |length| PolicySettings { min_length: Some(length), ..PolicySettings::default() };
-        assert_eq!(fault(&with_min_length(0)), PolicyFault::MinLength);
-        assert_eq!(fault(&with_min_length(73)), PolicyFault::MinLength);
+        assert_eq!(error(&with_min_length(0)), PolicyError::MinLength);
+        assert_eq!(error(&with_min_length(73)), PolicyError::MinLength);
 
         let three_of_four = Complexity {
             character_types: vec![CharacterType::Lowercase],
@@ -190,8 +190,8 @@ mod tests {
             ..Complexity::default()
         };
         assert_eq!(
-            fault(&PolicySettings { complexity: Some(three_of_four), ..Default::default() }),
-            PolicyFault::ThreeOfFour
+            error(&PolicySettings { complexity: Some(three_of_four), ..Default::default() }),
+            PolicyError::ThreeOfFour
         );
 
         let with_dictionary = |size, custom| PolicySettings {
@@ -199,29 +199,29 @@ mod tests {
             ..PolicySettings::default()
         };
         assert_eq!(
-            fault(&with_dictionary(DictionarySize::En100k, Vec::new())),
-            PolicyFault::DictionaryUnavailable
+            error(&with_dictionary(DictionarySize::En100k, Vec::new())),
+            PolicyError::DictionaryUnavailable
         );
         assert_eq!(
-            fault(&with_dictionary(DictionarySize::En10k, vec!["x".to_owned(); 201])),
-            PolicyFault::TooManyWords
+            error(&with_dictionary(DictionarySize::En10k, vec!["x".to_owned(); 201])),
+            PolicyError::TooManyWords
         );
         assert_eq!(
-            fault(&with_dictionary(DictionarySize::En10k, vec!["é".repeat(50), "é".repeat(51)])),
-            PolicyFault::WordLength { position: 2 }
+            error(&with_dictionary(DictionarySize::En10k, vec!["é".repeat(50), "é".repeat(51)])),
+            PolicyError::WordLength { position: 2 }
         );
 
         let profile_data =
             ProfileDataSettings { active: true, blocked_fields: Some(vec!["name".to_owned(); 13]) };
         assert_eq!(
-            fault(&PolicySettings { profile_data, ..PolicySettings::default() }),
-            PolicyFault::TooManyBlockedFields
+            error(&PolicySettings { profile_data, ..PolicySettings::default() }),
+            PolicyError::TooManyBlockedFields
         );
     }
 
-    /// Any settings that make a policy.
+    /// Any valid settings.
     fn settings() -> impl Strategy<Value = PolicySettings> {
-        let level = proptest::sample::select(&Level::ALL);
+        let level = proptest::sample::select(&PolicyLevel::ALL);
         let types = proptest::sample::subsequence(&CharacterType::ALL, 0..=4);
         let complexity = (types, any::<bool>(), any::<bool>()).prop_map(
             |(character_types, identical, sequential)| Complexity {
@@ -243,7 +243,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_password_is_judged_and_no_rule_is_named_twice(
+        fn any_password_is_checked_and_no_rule_is_reported_twice(
             settings in settings(),
             password in any::<String>(),
             email in any::<String>(),

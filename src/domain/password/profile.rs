@@ -1,20 +1,20 @@
-//! Passwords that hold personal information: what Auth0 calls profile data.
+//! Passwords that contain personal data, which Auth0 calls profile data.
 //!
-//! Owns which fields are looked at and how they are compared. Must not know where their values
-//! come from. No public package has code for this rule; it follows Auth0's page "Password Options
-//! in Auth0 Database Connections". That page does not say whether case matters: here it does not,
-//! so that a password differing from a name by case alone is never sent.
+//! Owns the list of compared fields and the comparison. Must not know where their values come from.
+//! No public package implements this rule; it follows Auth0's page "Password Options in Auth0 Database
+//! Connections". That page does not say whether case matters. Here it does not, so a password that
+//! differs from a name only by case is never sent.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use super::folded;
-use super::settings::{PolicyFault, ProfileDataSettings};
+use super::lower_case;
+use super::settings::{PolicyError, ProfileDataSettings};
 
-/// The most entries of `password_options.profile_data.blocked_fields`.
+/// The maximum number of entries in `password_options.profile_data.blocked_fields`.
 const MAX_BLOCKED_FIELDS: usize = 12;
 
-/// The fields that a legacy policy looks at (`password_no_personal_info`). `given_name` and
+/// The fields that a legacy policy compares (`password_no_personal_info`). `given_name` and
 /// `family_name` are not among them.
 const LEGACY_FIELDS: [&str; 7] = [
     "email",
@@ -26,10 +26,10 @@ const LEGACY_FIELDS: [&str; 7] = [
     "user_metadata.last",
 ];
 
-/// What is known of the person beside the password.
+/// The user's data that a password is compared with.
 #[derive(Clone, Copy, Default)]
 pub struct Profile<'a> {
-    /// The e-mail address; its local part is what a password must not contain.
+    /// The e-mail address. Only its local part is compared.
     pub email: &'a str,
     /// `name`, given or composed.
     pub name: Option<&'a str>,
@@ -43,7 +43,7 @@ pub struct Profile<'a> {
     pub family_name: Option<&'a str>,
     /// `phone_number`
     pub phone_number: Option<&'a str>,
-    /// Keys and values of `user_metadata` that are strings.
+    /// The string members of `user_metadata`.
     pub user_metadata: &'a [(&'a str, &'a str)],
 }
 
@@ -54,7 +54,7 @@ impl fmt::Debug for Profile<'_> {
 }
 
 impl<'a> Profile<'a> {
-    /// The text that stands for the field of that name, where there is one.
+    /// Returns the text that is compared for this field, if there is any.
     fn value(&self, field: &str) -> Option<&'a str> {
         let value = match field {
             "email" => self.email.rsplit_once('@').map(|(local_part, _)| local_part),
@@ -73,23 +73,23 @@ impl<'a> Profile<'a> {
     }
 }
 
-/// The fields whose values no password may contain.
+/// The fields whose values a password must not contain.
 #[derive(Debug)]
 pub(super) struct BlockedFields(Vec<Cow<'static, str>>);
 
 impl BlockedFields {
-    /// The fields of these settings, which the caller has found to be active.
-    pub(super) fn new(settings: &ProfileDataSettings) -> Result<Self, PolicyFault> {
+    /// Reads the list of fields. The caller has checked that the rule is active.
+    pub(super) fn new(settings: &ProfileDataSettings) -> Result<Self, PolicyError> {
         let Some(fields) = &settings.blocked_fields else {
             return Ok(Self(LEGACY_FIELDS.map(Cow::Borrowed).to_vec()));
         };
         if fields.len() > MAX_BLOCKED_FIELDS {
-            return Err(PolicyFault::TooManyBlockedFields);
+            return Err(PolicyError::TooManyBlockedFields);
         }
         Ok(Self(fields.iter().cloned().map(Cow::Owned).collect()))
     }
 
-    /// The fields whose values the password contains, in the order of the settings.
+    /// Returns the fields whose values the password contains, in the order of the settings.
     pub(super) fn contained_in(
         &self,
         password: &str,
@@ -98,24 +98,24 @@ impl BlockedFields {
         self.0
             .iter()
             .filter(|field| {
-                profile.value(field).is_some_and(|value| contains_folded(password, value))
+                profile.value(field).is_some_and(|value| contains_ignoring_case(password, value))
             })
             .cloned()
             .collect()
     }
 }
 
-/// Whether `part` stands anywhere in `text`, whatever the case of either.
-fn contains_folded(text: &str, part: &str) -> bool {
+/// Whether `text` contains `part`, ignoring case.
+fn contains_ignoring_case(text: &str, part: &str) -> bool {
     text.char_indices()
         .filter_map(|(start, _)| text.get(start..))
-        .any(|rest| starts_with_folded(rest, part))
+        .any(|rest| starts_with_ignoring_case(rest, part))
 }
 
-/// Whether `text` starts with `part`, whatever the case of either.
-fn starts_with_folded(text: &str, part: &str) -> bool {
-    let mut characters = folded(text);
-    folded(part).all(|character| characters.next() == Some(character))
+/// Whether `text` starts with `part`, ignoring case.
+fn starts_with_ignoring_case(text: &str, part: &str) -> bool {
+    let mut characters = lower_case(text);
+    lower_case(part).all(|character| characters.next() == Some(character))
 }
 
 #[cfg(test)]
@@ -141,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn a_legacy_policy_looks_at_fixed_fields() {
+    fn a_legacy_policy_compares_fixed_fields() {
         assert_eq!(found("xxADA.BYRONxx-countess", None), ["email", "nickname"]);
         assert_eq!(found("-ZOË-", None), ["user_metadata.first"]);
         assert!(found("Augusta-gold-example.com", None).is_empty());
     }
 
     #[test]
-    fn a_flexible_policy_names_its_own() {
+    fn a_flexible_policy_compares_its_own_fields() {
         let blocked: &[&str] = &["given_name", "user_metadata.plan", "app_metadata.x"];
         assert_eq!(
             found("Augusta-GOLD-countess", Some(blocked)),
@@ -157,21 +157,21 @@ mod tests {
     }
 
     #[test]
-    fn its_debug_form_hides_it() {
+    fn debug_hides_the_profile() {
         let profile = Profile { email: "ada@example.com", ..Profile::default() };
         assert_eq!(format!("{profile:?}"), "Profile(_)");
     }
 
     proptest! {
         #[test]
-        fn a_value_is_found_wherever_it_stands(
+        fn a_value_is_found_at_any_position(
             before in any::<String>(),
             value in any::<String>(),
             after in any::<String>(),
         ) {
             let password = format!("{before}{value}{after}");
-            prop_assert!(contains_folded(&password, &value));
-            prop_assert!(contains_folded(&password.to_ascii_uppercase(), &value));
+            prop_assert!(contains_ignoring_case(&password, &value));
+            prop_assert!(contains_ignoring_case(&password.to_ascii_uppercase(), &value));
         }
     }
 }

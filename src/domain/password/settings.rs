@@ -1,15 +1,13 @@
-//! What a password policy is built from, in the words of Auth0's connection options, and what can
-//! be wrong with it.
+//! The settings of a password policy, in the terms of Auth0's connection options, and their errors.
 //!
-//! Owns the vocabulary and the bounds that Auth0 sets on it. Must not know settings files: names
-//! are given for whoever reads them.
+//! Owns these terms and Auth0's limits for them. Must not know settings files, which only use the names.
 
 use crate::domain::violation::CharacterType;
 
-/// One of the five ready-made policies (`passwordPolicy` of an Auth0 connection).
+/// One of the five predefined policies (`passwordPolicy` of an Auth0 connection).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Level {
-    /// Any password that is not empty.
+pub enum PolicyLevel {
+    /// Any non-empty password.
     None,
     /// At least 6 UTF-16 units.
     Low,
@@ -18,12 +16,12 @@ pub enum Level {
     /// At least 8, with three of the four character types.
     #[default]
     Good,
-    /// At least 10, with three of the four character types and no character thrice in a row.
+    /// At least 10, with three of the four character types and no character three times in a row.
     Excellent,
 }
 
-impl Level {
-    /// Every level, the weakest first.
+impl PolicyLevel {
+    /// Every level, weakest first.
     pub const ALL: [Self; 5] = [Self::None, Self::Low, Self::Fair, Self::Good, Self::Excellent];
 
     /// The name in Auth0's connection options.
@@ -37,20 +35,20 @@ impl Level {
         }
     }
 
-    /// The level of that exact name, if there is one.
+    /// Returns the level with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.name() == name)
     }
 }
 
-/// How many of the listed character types a password needs
+/// The number of listed character types that a password needs
 /// (`password_options.complexity.character_type_rule`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CharacterTypeRule {
-    /// Each of them.
+    /// All of them.
     #[default]
     All,
-    /// Any three; all four have to be listed.
+    /// Any three. All four have to be listed.
     ThreeOfFour,
 }
 
@@ -63,25 +61,24 @@ impl CharacterTypeRule {
         }
     }
 
-    /// The rule of that exact name, if there is one.
+    /// Returns the rule with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::All, Self::ThreeOfFour].into_iter().find(|rule| rule.name() == name)
     }
 }
 
-/// The rules of a flexible policy (`password_options.complexity`). They stand in the place of a
-/// level's rules and are not added to them.
+/// The rules of a flexible policy (`password_options.complexity`). They replace the rules of a level.
 ///
-/// `max_length_exceeded` has no field: here it is always `error`.
+/// `max_length_exceeded` has no field, because here it is always `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Complexity {
-    /// The types that count. None means that no type is asked for.
+    /// The types that count. Empty: no type is required.
     pub character_types: Vec<CharacterType>,
-    /// How many of them are needed.
+    /// How many of them are required.
     pub character_type_rule: CharacterTypeRule,
-    /// `identical_characters`: `block` refuses one character thrice in a row.
+    /// `identical_characters`: `block` rejects one character three times in a row.
     pub block_identical_characters: bool,
-    /// `sequential_characters`: `block` refuses three neighbours in a row (`abc`, `321`).
+    /// `sequential_characters`: `block` rejects a sequence of three characters (`abc`, `321`).
     pub block_sequential_characters: bool,
 }
 
@@ -91,7 +88,7 @@ pub enum DictionarySize {
     /// `en_10k`, the dictionary of every legacy policy.
     #[default]
     En10k,
-    /// `en_100k`, whose words Auth0 does not publish; see [`PolicyFault::DictionaryUnavailable`].
+    /// `en_100k`, whose words Auth0 does not publish; see [`PolicyError::DictionaryUnavailable`].
     En100k,
 }
 
@@ -104,53 +101,53 @@ impl DictionarySize {
         }
     }
 
-    /// The dictionary of that exact name, if there is one.
+    /// Returns the dictionary with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::En10k, Self::En100k].into_iter().find(|size| size.name() == name)
     }
 }
 
-/// The dictionary of passwords that are too common (`password_options.dictionary`).
+/// The dictionary of common passwords (`password_options.dictionary`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DictionarySettings {
-    /// Off on a new connection.
+    /// Off for a new connection.
     pub active: bool,
     /// Which of Auth0's own dictionaries is used.
     pub size: DictionarySize,
-    /// The operator's own words, beside that dictionary.
+    /// The operator's own words, in addition to that dictionary.
     pub custom: Vec<String>,
 }
 
-/// The personal information that a password must not contain (`password_options.profile_data`).
+/// The personal data that a password must not contain (`password_options.profile_data`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProfileDataSettings {
-    /// Off on a new connection.
+    /// Off for a new connection.
     pub active: bool,
-    /// Names as in a profile (`email`, `given_name`, `user_metadata.plan`); a name that no sign-up
-    /// can have is never met. `None` means the fixed fields of a legacy policy.
+    /// Names of profile fields (`email`, `given_name`, `user_metadata.plan`). A name that no sign-up can
+    /// have never matches. `None` means the fixed fields of a legacy policy.
     pub blocked_fields: Option<Vec<String>>,
 }
 
-/// Everything a policy is built from.
+/// The settings of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicySettings {
-    /// The ready-made policy, where `complexity` gives no other.
-    pub level: Level,
-    /// In UTF-16 units; in the place of the level's own
+    /// The predefined policy, unless `complexity` replaces it.
+    pub level: PolicyLevel,
+    /// In UTF-16 units; replaces that of the level
     /// (`password_complexity_options.min_length`, `password_options.complexity.min_length`).
     pub min_length: Option<usize>,
     /// A flexible policy instead of a level.
     pub complexity: Option<Complexity>,
-    /// Passwords that are too common.
+    /// Common passwords.
     pub dictionary: DictionarySettings,
-    /// Passwords that hold personal information.
+    /// Passwords that contain personal data.
     pub profile_data: ProfileDataSettings,
 }
 
-/// A setting that Auth0 would not take, or that cannot be followed here.
+/// A setting that Auth0 would reject, or that cannot be checked here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyFault {
-    /// Auth0's bounds of the minimum length.
+pub enum PolicyError {
+    /// A minimum length outside Auth0's limits.
     #[error("min_length must be between 1 and 72")]
     MinLength,
     /// `three_of_four` without all four types.
@@ -159,16 +156,16 @@ pub enum PolicyFault {
     /// `en_100k`, which Auth0 does not publish.
     #[error("dictionary en_100k is not published by Auth0 and cannot be checked here")]
     DictionaryUnavailable,
-    /// More own words than Auth0 takes.
-    #[error("dictionary.custom takes at most 200 words")]
+    /// More own words than Auth0 accepts.
+    #[error("dictionary.custom accepts at most 200 words")]
     TooManyWords,
-    /// An own word that is empty or longer than Auth0 takes.
-    #[error("dictionary.custom takes words of 1 to 50 characters; word {position} is not")]
+    /// An own word that is empty or longer than Auth0 accepts.
+    #[error("dictionary.custom accepts words of 1 to 50 characters, which word {position} is not")]
     WordLength {
         /// Counted from 1.
         position: usize,
     },
-    /// More fields than Auth0 takes.
-    #[error("profile_data.blocked_fields takes at most 12 fields")]
+    /// More fields than Auth0 accepts.
+    #[error("profile_data.blocked_fields accepts at most 12 fields")]
     TooManyBlockedFields,
 }

@@ -8,8 +8,8 @@ mod signed_up;
 use std::collections::HashSet;
 
 use super::problem::Problem;
-use crate::domain::value::{Members, Value};
 use crate::domain::{FieldError, Violation};
+use crate::form::{BodyMembers, BodyValue};
 
 pub(super) use refusal::refused;
 pub(super) use signed_up::{given, likeness, signed_up};
@@ -54,7 +54,7 @@ impl Auth0Compat {
     ///
     /// # Errors
     /// When another application or connection is named than the settings allow.
-    pub(super) fn take(&self, members: &mut Members<'_>) -> Result<(), Problem> {
+    pub(super) fn take(&self, members: &mut BodyMembers<'_>) -> Result<(), Problem> {
         let mut faults = Vec::new();
         members.retain(|(name, value)| {
             let fits = match name.as_ref() {
@@ -78,14 +78,14 @@ impl Auth0Compat {
     }
 }
 
-fn text<'v>(value: &'v Value<'_>) -> Option<&'v str> {
+fn text<'v>(value: &'v BodyValue<'_>) -> Option<&'v str> {
     match value {
-        Value::Text(text) => Some(text),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::Array(_)
-        | Value::Object(_)
-        | Value::File => None,
+        BodyValue::Text(text) => Some(text),
+        BodyValue::Null
+        | BodyValue::Bool(_)
+        | BodyValue::Number(_)
+        | BodyValue::Array(_)
+        | BodyValue::Object(_)
+        | BodyValue::File => None,
     }
 }

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::auth0::User;
-use crate::domain::submission::Submission;
 use crate::domain::{Field, NewUser};
+use crate::form::Submission;
 
 /// An id of a user within a connection, in hex digits.
 const ID_DIGITS: usize = 24;

@@ -1,16 +1,16 @@
 //! `application/json`: one object.
 
 use super::malformed;
-use crate::domain::value::{Members, Value};
+use crate::form::{BodyMembers, BodyValue};
 use crate::http::problem::Problem;
 
 /// The members of the object.
 ///
 /// # Errors
 /// 400 when the bytes are not JSON in UTF-8, or not an object.
-pub(super) fn members(bytes: &[u8]) -> Result<Members<'_>, Problem> {
+pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
     match serde_json::from_slice(bytes) {
-        Ok(Value::Object(members)) => Ok(members),
+        Ok(BodyValue::Object(members)) => Ok(members),
         Ok(_) | Err(_) => Err(malformed()),
     }
 }

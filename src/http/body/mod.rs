@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use self::media_type::MediaType;
 use super::problem::{Problem, ProblemCode};
-use crate::domain::value::Members;
+use crate::form::BodyMembers;
 
 /// The most bytes of a body.
 pub(super) const MAX_BODY: usize = 64 * 1024;
@@ -55,7 +55,7 @@ impl Form {
     ///
     /// # Errors
     /// 400 when it is not what the media type says, 413 for too many parts.
-    pub(crate) async fn members(&self) -> Result<Members<'_>, Problem> {
+    pub(crate) async fn members(&self) -> Result<BodyMembers<'_>, Problem> {
         Ok(match &self.media_type {
             MediaType::Json => json::members(&self.bytes)?,
             MediaType::Urlencoded => urlencoded::members(&self.bytes)?,

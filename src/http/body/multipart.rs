@@ -9,8 +9,7 @@ use multer::Multipart;
 
 use super::malformed;
 use super::media_type::is_utf8;
-use crate::domain::submission::members_of_form;
-use crate::domain::value::{Members, Value};
+use crate::form::{BodyMembers, BodyValue, members_from_pairs};
 use crate::http::problem::{Problem, ProblemCode};
 
 /// The most parts of a form.
@@ -23,10 +22,10 @@ const MAX_PARTS: usize = 64;
 /// # Errors
 /// 400 when the parts cannot be told apart, have no name or are not UTF-8; 413 for more than 64;
 /// 415 for a part in another charset.
-pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<Members<'static>, Problem> {
+pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<'static>, Problem> {
     let body = stream::iter([Ok::<_, Infallible>(bytes)]);
     let mut parts = Multipart::new(body, boundary);
-    let mut pairs: Vec<(Cow<'static, str>, Value<'static>)> = Vec::new();
+    let mut pairs: Vec<(Cow<'static, str>, BodyValue<'static>)> = Vec::new();
     let mut count = 0;
     while let Some(part) = parts.next_field().await.map_err(|_| malformed())? {
         count += 1;
@@ -41,15 +40,15 @@ pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<Members<'sta
         let is_file = part.file_name().is_some();
         let content = part.bytes().await.map_err(|_| malformed())?;
         let value = if !is_file {
-            Value::Text(Cow::Owned(String::from_utf8(content.into()).map_err(|_| malformed())?))
+            BodyValue::Text(Cow::Owned(String::from_utf8(content.into()).map_err(|_| malformed())?))
         } else if content.is_empty() {
             continue;
         } else {
-            Value::File
+            BodyValue::File
         };
         pairs.push((name.into(), value));
     }
-    Ok(members_of_form(pairs))
+    Ok(members_from_pairs(pairs))
 }
 
 #[cfg(test)]
@@ -76,9 +75,9 @@ mod tests {
         let members = members(bytes, "X").await.unwrap();
         assert_eq!(members.len(), 2);
         assert!(
-            matches!(&members[0], (name, Value::Text(text)) if name == "name" && text == "Zoë\r\nX")
+            matches!(&members[0], (name, BodyValue::Text(text)) if name == "name" && text == "Zoë\r\nX")
         );
-        assert!(matches!(&members[1], (name, Value::File) if name == "picture"));
+        assert!(matches!(&members[1], (name, BodyValue::File) if name == "picture"));
     }
 
     #[tokio::test]

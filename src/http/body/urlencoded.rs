@@ -6,24 +6,23 @@ use std::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use super::malformed;
-use crate::domain::submission::members_of_form;
-use crate::domain::value::{Members, Value};
+use crate::form::{BodyMembers, BodyValue, members_from_pairs};
 use crate::http::problem::Problem;
 
 /// The pairs of the form, gathered like a JSON object.
 ///
 /// # Errors
 /// 400 when a name or value is not UTF-8.
-pub(super) fn members(bytes: &[u8]) -> Result<Members<'_>, Problem> {
+pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     let pairs = pairs.map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let name = decode(halves.next().unwrap_or_default())?;
         let value = decode(halves.next().unwrap_or_default())?;
-        Some((name, Value::Text(value)))
+        Some((name, BodyValue::Text(value)))
     });
     let pairs: Option<Vec<_>> = pairs.collect();
-    pairs.map(members_of_form).ok_or_else(malformed)
+    pairs.map(members_from_pairs).ok_or_else(malformed)
 }
 
 fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
@@ -43,7 +42,7 @@ mod tests {
     fn pairs(body: &str) -> Vec<(String, String)> {
         let members = members(body.as_bytes()).unwrap();
         let text = |value| match value {
-            Value::Text(text) => text.into_owned(),
+            BodyValue::Text(text) => text.into_owned(),
             other => panic!("{other:?}"),
         };
         members.into_iter().map(|(name, value)| (name.into_owned(), text(value))).collect()

@@ -1,8 +1,10 @@
-//! What every newtype of personal data shares: it is read on purpose, through `AsRef<str>`, and
-//! never by accident, since its `Debug` shows the type and not the value.
+//! The traits that all newtypes of personal data share.
+//!
+//! Their text is read on purpose, through `AsRef<str>`, and never by accident: `Debug` shows the type
+//! and not the value.
 
-/// Gives a newtype over a `String` a reader and a `Debug` that is safe in any log.
-macro_rules! personal_text {
+/// Implements `AsRef<str>`, and a `Debug` that is safe in any log, for a newtype over a `String`.
+macro_rules! redacted_newtype {
     ($name:ident) => {
         impl AsRef<str> for $name {
             fn as_ref(&self) -> &str {
@@ -18,4 +20,4 @@ macro_rules! personal_text {
     };
 }
 
-pub(super) use personal_text;
+pub(super) use redacted_newtype;

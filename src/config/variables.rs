@@ -1,0 +1,47 @@
+//! The names of environment variables, and the keys that they set.
+
+/// Names that the ecosystem already uses, and the keys that they set.
+const ALIASES: [(&str, &str); 8] = [
+    ("AUTH0_DOMAIN", "auth0.domain"),
+    ("AUTH0_CLIENT_ID", "auth0.client_id"),
+    ("AUTH0_CLIENT_SECRET", "auth0.client_secret"),
+    ("AUTH0_AUDIENCE", "auth0.audience"),
+    ("AUTH0_CONNECTION", "auth0.connection"),
+    ("DATABASE_URL", "database.url"),
+    ("PORT", "http.port"),
+    ("RUST_LOG", "log.level"),
+];
+
+/// The keys whose values are never shown, and may come from a file named by `…_FILE`.
+pub(super) const SECRETS: [&str; 5] = [
+    "auth0.client_secret",
+    "challenge.captcha.secret",
+    "database.url",
+    "secrets.key",
+    "secrets.previous_key",
+];
+
+/// The start of the names that belong to this service alone. They take precedence over aliases.
+pub(super) const PREFIX: &str = "SIGNUP__";
+
+/// Returns the variables that set a key, in the order in which an operator would try them.
+pub(super) fn variables_of(key: &str) -> Vec<String> {
+    let aliases = ALIASES.iter().filter(|(_, aliased)| *aliased == key);
+    let own = format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
+    aliases.map(|(name, _)| (*name).to_owned()).chain([own]).collect()
+}
+
+/// Returns the key that a variable sets, and whether it names a file that contains the secret.
+pub(super) fn key_of(name: &str) -> Option<(String, bool)> {
+    let plain = |name: &str| {
+        let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
+        alias
+            .map(|(_, key)| (*key).to_owned())
+            .or_else(|| Some(name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".")))
+    };
+    let secret = name.strip_suffix("_FILE").and_then(plain);
+    match secret.filter(|key| SECRETS.contains(&key.as_str())) {
+        Some(key) => Some((key, true)),
+        None => plain(name).map(|key| (key, false)),
+    }
+}

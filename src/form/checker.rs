@@ -1,0 +1,202 @@
+//! The rules of a deployment applied to a [`Submission`]: a [`NewUser`], or all errors at once.
+
+use super::MAX_ERRORS;
+use super::control_field::ControlField;
+use super::field_value::FieldValue;
+use super::metadata::read_metadata;
+use super::pointer::pointer;
+use super::submission::Submission;
+use crate::domain::password::Profile;
+use crate::domain::rules::{NameOrder, Presence, Rules};
+use crate::domain::{
+    EmailAddress, Field, FieldError, NewUser, Password, PersonalName, PhoneNumber, PictureUrl,
+    TermsVersion, Username, Violation,
+};
+
+impl Submission<'_> {
+    /// Parses the form by these rules.
+    ///
+    /// # Errors
+    /// Every error of the form, at most 100, and none of its values.
+    pub fn validate(&self, rules: &Rules) -> Result<NewUser, Vec<FieldError>> {
+        let mut checker = Checker::new(rules, self);
+        match checker.read_user() {
+            Some(user) if checker.errors.is_empty() => Ok(user),
+            Some(_) | None => Err(checker.into_errors()),
+        }
+    }
+}
+
+/// Reads one form and collects its errors.
+struct Checker<'c> {
+    rules: &'c Rules,
+    form: &'c Submission<'c>,
+    errors: Vec<FieldError>,
+}
+
+impl<'c> Checker<'c> {
+    /// Starts with the errors that the form has already, without those of ignored names.
+    fn new(rules: &'c Rules, form: &'c Submission<'c>) -> Self {
+        let is_ignored = |error: &&FieldError| {
+            rules.ignored.iter().any(|name| pointer([name.as_str()]) == error.pointer)
+        };
+        let errors = form.errors().iter().filter(|error| !is_ignored(error)).cloned().collect();
+        Self { rules, form, errors }
+    }
+
+    /// Reads every field. Returns `None` without an e-mail address or a password.
+    fn read_user(&mut self) -> Option<NewUser> {
+        let rules = self.rules;
+        let email = self.read(Field::Email, |text| rules.email.check(EmailAddress::parse(text)?));
+        let password = self.read_password();
+        let part = |text: &str| PersonalName::parse(text, PersonalName::MAX_GIVEN_OR_FAMILY);
+        let whole = |text: &str| PersonalName::parse(text, PersonalName::MAX_NAME_OR_NICKNAME);
+        let given_name = self.read(Field::GivenName, part);
+        let family_name = self.read(Field::FamilyName, part);
+        let name = self
+            .read(Field::Name, whole)
+            .or_else(|| self.compose_name(given_name.as_ref(), family_name.as_ref()));
+        let nickname = self.read(Field::Nickname, whole);
+        let picture = self.read(Field::Picture, |text| PictureUrl::parse(text, rules.picture));
+        let username =
+            self.read(Field::Username, |text| Username::parse(text, rules.username.clone()));
+        let phone_number = self.read(Field::PhoneNumber, PhoneNumber::parse);
+        let user_metadata = read_metadata(&rules.metadata, self.form.metadata(), &mut self.errors);
+        let terms = self.read_terms();
+        self.reject_unknown_fields();
+
+        let text_metadata: Vec<_> = user_metadata
+            .iter()
+            .filter_map(|(key, value)| Some((key.as_str(), value.text()?)))
+            .collect();
+        let profile = Profile {
+            email: email.as_ref().map_or("", AsRef::as_ref),
+            given_name: given_name.as_ref().map(AsRef::as_ref),
+            family_name: family_name.as_ref().map(AsRef::as_ref),
+            name: name.as_ref().map(AsRef::as_ref),
+            nickname: nickname.as_ref().map(AsRef::as_ref),
+            username: username.as_ref().map(AsRef::as_ref),
+            phone_number: phone_number.as_ref().map(AsRef::as_ref),
+            user_metadata: &text_metadata,
+        };
+        // Checked without an e-mail address too, so that both errors are reported together.
+        let password = password?;
+        self.check_password(&password, &profile);
+        Some(NewUser {
+            email: email?,
+            password,
+            given_name,
+            family_name,
+            name,
+            nickname,
+            picture,
+            username,
+            phone_number,
+            user_metadata,
+            terms,
+        })
+    }
+
+    /// Reads a field with `parse`, after the checks that all fields share.
+    fn read<T>(
+        &mut self,
+        field: Field,
+        parse: impl FnOnce(&str) -> Result<T, Violation>,
+    ) -> Option<T> {
+        let presence = match field {
+            Field::Email => Presence::Required,
+            other => self.rules.presence.get(&other).copied().unwrap_or(Presence::Off),
+        };
+        let parsed = match (self.form.field(field), presence) {
+            (FieldValue::Invalid, Presence::Off) => {
+                // The field does not exist, so any other error of its value is meaningless.
+                self.errors.retain(|error| error.pointer != field.pointer());
+                Err(Violation::UnknownField)
+            }
+            (FieldValue::Invalid, _) | (FieldValue::Absent, Presence::Off) => return None,
+            (FieldValue::Text(_), Presence::Off) => Err(Violation::UnknownField),
+            (value, presence) => match value.trimmed() {
+                None if presence == Presence::Required => Err(Violation::Required),
+                None => return None,
+                Some(text) if text.chars().any(char::is_control) => {
+                    Err(Violation::ControlCharacter)
+                }
+                Some(text) => parse(text),
+            },
+        };
+        parsed.map_err(|v| self.errors.push(FieldError::at(field.pointer(), v))).ok()
+    }
+
+    /// Reads the password as typed. It is never trimmed, and only the policy judges its content.
+    fn read_password(&mut self) -> Option<Password> {
+        match self.form.field(Field::Password) {
+            FieldValue::Text(text) if !text.is_empty() => Some(Password::new(text)),
+            FieldValue::Invalid => None,
+            FieldValue::Text(_) | FieldValue::Absent => {
+                self.errors.push(FieldError::at("/password", Violation::Required));
+                None
+            }
+        }
+    }
+
+    /// Adds an error for each rule of the password policy that is not met.
+    fn check_password(&mut self, password: &Password, profile: &Profile<'_>) {
+        let unmet = self.rules.password.check(password.expose(), profile);
+        let unmet = unmet.into_iter().map(Violation::Password);
+        self.errors.extend(unmet.map(|violation| FieldError::at("/password", violation)));
+    }
+
+    /// Reads the version of the terms that the form accepts.
+    fn read_terms(&mut self) -> Option<TermsVersion> {
+        let terms = self.rules.terms.as_ref()?;
+        let value = self.form.control(ControlField::Terms);
+        if matches!(value, FieldValue::Invalid) {
+            return None;
+        }
+        let accepted = terms.accepted_version(value.trimmed());
+        accepted.map_err(|v| self.errors.push(FieldError::at("/terms", v))).ok().flatten()
+    }
+
+    /// Composes `name` from its parts, if it was left out and Auth0 accepts the result.
+    fn compose_name(
+        &self,
+        given: Option<&PersonalName>,
+        family: Option<&PersonalName>,
+    ) -> Option<PersonalName> {
+        if self.form.field(Field::Name).trimmed().is_some() {
+            return None;
+        }
+        let (first, last) = match self.rules.compose_name? {
+            NameOrder::GivenFirst => (given, family),
+            NameOrder::FamilyFirst => (family, given),
+        };
+        let composed = match (first, last) {
+            (Some(first), Some(last)) => format!("{} {}", first.as_ref(), last.as_ref()),
+            (Some(only), None) | (None, Some(only)) => only.as_ref().to_owned(),
+            (None, None) => return None,
+        };
+        PersonalName::parse(&composed, PersonalName::MAX_NAME_OR_NICKNAME).ok()
+    }
+
+    fn reject_unknown_fields(&mut self) {
+        for unknown in self.form.unknown_fields() {
+            if !self.rules.ignored.contains(unknown.name.as_ref()) {
+                let at = pointer([unknown.name.as_ref()]);
+                self.errors.push(FieldError::at_path(at, unknown.violation.clone()));
+            }
+        }
+    }
+
+    /// Returns the errors in the order of the fields, followed by those of other names.
+    fn into_errors(self) -> Vec<FieldError> {
+        let mut errors = self.errors;
+        errors.sort_by_key(|error| {
+            Field::ALL
+                .iter()
+                .position(|field| field.pointer() == error.pointer)
+                .unwrap_or(usize::MAX)
+        });
+        errors.truncate(MAX_ERRORS);
+        errors
+    }
+}

@@ -1,0 +1,76 @@
+//! Names that occur more than once in an object, at any depth.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::MAX_ERRORS;
+use super::pointer::pointer;
+use super::value::{BodyMembers, BodyValue};
+use crate::domain::{FieldError, Violation};
+
+/// Yields a name for each member whose name an earlier member has.
+pub(super) fn duplicates<'m>(members: &'m BodyMembers<'_>) -> impl Iterator<Item = &'m str> {
+    // The form of a person has a dozen names. Comparing so few is faster than hashing them.
+    let is_short = members.len() <= 32;
+    let mut seen = HashSet::new();
+    members.iter().enumerate().filter_map(move |(index, (name, _))| {
+        let is_duplicate = if is_short {
+            members.iter().take(index).any(|(earlier, _)| earlier == name)
+        } else {
+            !seen.insert(name.as_ref())
+        };
+        is_duplicate.then_some(name.as_ref())
+    })
+}
+
+/// Returns the names that occur more than once.
+pub(super) fn duplicate_names(members: &BodyMembers<'_>) -> HashSet<String> {
+    duplicates(members).map(str::to_owned).collect()
+}
+
+/// Reports each duplicate name of these members and of all objects inside them, once per object.
+pub(super) fn report_duplicates(errors: &mut Vec<FieldError>, members: &BodyMembers<'_>) {
+    report_in_object(errors, &mut Vec::new(), members);
+}
+
+fn report_in_object<'m>(
+    errors: &mut Vec<FieldError>,
+    path: &mut Vec<Cow<'m, str>>,
+    members: &'m BodyMembers<'_>,
+) {
+    let mut reported = HashSet::new();
+    for name in duplicates(members).filter(|name| reported.insert(*name)) {
+        if errors.len() >= MAX_ERRORS {
+            return;
+        }
+        let at = pointer(path.iter().map(AsRef::as_ref).chain([name]));
+        errors.push(FieldError::at_path(at, Violation::DuplicateField));
+    }
+    for (name, value) in members {
+        path.push(Cow::Borrowed(name));
+        report_in_value(errors, path, value);
+        path.pop();
+    }
+}
+
+fn report_in_value<'m>(
+    errors: &mut Vec<FieldError>,
+    path: &mut Vec<Cow<'m, str>>,
+    value: &'m BodyValue<'_>,
+) {
+    match value {
+        BodyValue::Null
+        | BodyValue::Bool(_)
+        | BodyValue::Number(_)
+        | BodyValue::Text(_)
+        | BodyValue::File => {}
+        BodyValue::Object(members) => report_in_object(errors, path, members),
+        BodyValue::Array(elements) => {
+            for (index, element) in elements.iter().enumerate() {
+                path.push(Cow::Owned(index.to_string()));
+                report_in_value(errors, path, element);
+                path.pop();
+            }
+        }
+    }
+}

@@ -9,7 +9,7 @@ type Module = Vec<String>;
 
 /// Every module that has a file, with its imports.
 #[derive(Default)]
-pub struct Imports {
+pub(crate) struct Imports {
     /// The code of each module, without comments and test modules.
     code: BTreeMap<Module, String>,
     /// The absolute paths behind the names that a module re-exports with `pub use`.
@@ -18,7 +18,7 @@ pub struct Imports {
 
 impl Imports {
     /// Reads every file below `source`.
-    pub fn read(source: &Path) -> Self {
+    pub(crate) fn read(source: &Path) -> Self {
         let mut imports = Self::default();
         let mut folders = vec![(source.to_owned(), Module::new())];
         while let Some((folder, module)) = folders.pop() {
@@ -51,7 +51,7 @@ impl Imports {
     /// Returns the modules that each module imports from, as paths such as `auth0::budget`.
     ///
     /// A re-exported name counts as an import from the file that declares it.
-    pub fn edges(&self) -> BTreeMap<String, BTreeSet<String>> {
+    pub(crate) fn edges(&self) -> BTreeMap<String, BTreeSet<String>> {
         let edges = self.code.iter().map(|(module, code)| {
             let private = uses(code).into_iter().filter(|(is_public, _)| !is_public);
             let paths = private.map(|(_, path)| path).chain(inline_paths(code));

@@ -11,7 +11,7 @@ use crate::texts::Locale;
 
 /// A label in one language or more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalizedText {
+pub struct Label {
     /// The text for languages that are not listed.
     common: String,
     by_language: Vec<(Locale, String)>,
@@ -20,11 +20,11 @@ pub struct LocalizedText {
 /// The labels for keys of `user_metadata` and for their values.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
-    keys: BTreeMap<String, LocalizedText>,
-    options: BTreeMap<(String, String), LocalizedText>,
+    keys: BTreeMap<String, Label>,
+    options: BTreeMap<(String, String), Label>,
 }
 
-impl LocalizedText {
+impl Label {
     /// The same text for every language.
     pub const fn common(text: String) -> Self {
         Self { common: text, by_language: Vec::new() }
@@ -39,12 +39,12 @@ impl LocalizedText {
 
 impl Labels {
     /// The label of a key, if one is configured.
-    pub fn key(&self, key: &str) -> Option<&LocalizedText> {
+    pub fn key(&self, key: &str) -> Option<&Label> {
         self.keys.get(key)
     }
 
     /// The label of a value of a key, if one is configured.
-    pub fn option(&self, key: &str, value: &str) -> Option<&LocalizedText> {
+    pub fn option(&self, key: &str, value: &str) -> Option<&Label> {
         self.options.get(&(key.to_owned(), value.to_owned()))
     }
 }
@@ -90,13 +90,13 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
 
 /// Reads a label: one text for all languages, or a table with one per language. A language that is not in
 /// the table gets the first text that is, in the order of the languages.
-fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<LocalizedText> {
+fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
     let text = |value: &Value| {
         let text = value.clone().into_string().ok().map(|text| text.trim().to_owned());
         text.filter(|text| !text.is_empty())
     };
     let Ok(table) = value.clone().into_table() else {
-        let common = text(value).map(LocalizedText::common);
+        let common = text(value).map(Label::common);
         if common.is_none() {
             reader.reject_at(at, value, "a text, or a table of texts by language");
         }
@@ -117,7 +117,7 @@ fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<LocalizedTe
         reader.reject_at(at, value, "a text, or a table of texts by language");
     }
     let common = by_language.first().map(|(_, text)| text.clone())?;
-    Some(LocalizedText { common, by_language })
+    Some(Label { common, by_language })
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ pub use colour::Colour;
 pub use error::{ConfigError, ConfigErrors};
 pub use existence::{ExistenceSettings, ExistenceUniformSettings};
 pub use http::{AdminSettings, HttpSettings};
-pub use labels::{Labels, LocalizedText};
+pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings, Refill};

@@ -5,8 +5,8 @@ use std::fmt;
 use url::form_urlencoded;
 
 use super::paths::FORM;
-use crate::domain::metadata::USER_METADATA;
 use crate::domain::Field;
+use crate::domain::metadata::USER_METADATA;
 use crate::domain::terms::parse_consent;
 use crate::form::{BodyValue, ControlField, FieldValue, Submission};
 
@@ -62,7 +62,9 @@ impl FormValues {
                 BodyValue::Text(text) => text.trim().to_owned(),
                 BodyValue::Number(number) => number.to_string(),
                 BodyValue::Bool(value) => value.to_string(),
-                BodyValue::Null | BodyValue::Array(_) | BodyValue::Object(_) | BodyValue::File => continue,
+                BodyValue::Null | BodyValue::Array(_) | BodyValue::Object(_) | BodyValue::File => {
+                    continue;
+                }
             };
             values.push((metadata_name(key), text));
         }

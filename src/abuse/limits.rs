@@ -16,7 +16,7 @@ use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
 use super::rate_limit_report::{Keys, Quota, RateLimitReport};
-use crate::config::{EmailKeySettings, LimitSettings, Refill};
+use crate::config::{EmailKeySettings, LimitSettings};
 use crate::domain::EmailAddress;
 use crate::ledger::{Digest, Digests, PermitCharge, SubKey};
 use crate::limits::{Limit, Rate};
@@ -90,9 +90,8 @@ impl Limits {
             exempt,
             email_key,
         } = settings;
-        let bounded = |limit: Limit, refill: Option<Refill>| {
-            let Refill { burst, every } = refill?;
-            let rate = Rate { burst, every };
+        let bounded = |limit: Limit, rate: Option<Rate>| {
+            let rate = rate?;
             let permits = KeyedLimiter::new(rate, max_buckets, metrics.limiter(limit.name()));
             Some(Bounded { limit, rate, permits })
         };
@@ -243,9 +242,9 @@ const fn quota(limit: Limit, standing: BucketState) -> Option<Quota> {
     }
 }
 
-fn of_a_site(refill: Refill) -> Refill {
-    let every = (refill.every / SITE).max(Duration::from_micros(1));
-    Refill { burst: refill.burst.saturating_mul(SITE), every }
+fn of_a_site(rate: Rate) -> Rate {
+    let every = (rate.every / SITE).max(Duration::from_micros(1));
+    Rate { burst: rate.burst.saturating_mul(SITE), every }
 }
 
 fn key_of(digest: &Digest) -> u128 {
@@ -265,12 +264,12 @@ mod tests {
     const RARELY: Duration = Duration::from_hours(1);
 
     fn settings() -> LimitSettings {
-        let refill = |burst| Some(Refill { burst, every: RARELY });
+        let rate = |burst| Some(Rate { burst, every: RARELY });
         LimitSettings {
-            posts: refill(4),
-            address: refill(3),
-            email: refill(2),
-            with_proof: refill(2),
+            posts: rate(4),
+            address: rate(3),
+            email: rate(2),
+            with_proof: rate(2),
             service: None,
             max_buckets: 10_000,
             exempt: Vec::new(),

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::reader::Reader;
 use crate::domain::DomainName;
+use crate::limits::Rate;
 
 /// Microseconds in an hour.
 const HOUR: u64 = 3_600_000_000;
@@ -14,30 +15,21 @@ const HOUR: u64 = 3_600_000_000;
 #[derive(Debug, Clone)]
 pub struct LimitSettings {
     /// Posts from an address; eight times as many from an IPv6 /48.
-    pub posts: Option<Refill>,
+    pub posts: Option<Rate>,
     /// Attempts from an address; eight times as many from an IPv6 /48.
-    pub address: Option<Refill>,
+    pub address: Option<Rate>,
     /// Attempts for an e-mail address.
-    pub email: Option<Refill>,
+    pub email: Option<Rate>,
     /// Attempts with a valid proof for an e-mail address, from one network.
-    pub with_proof: Option<Refill>,
+    pub with_proof: Option<Rate>,
     /// Attempts in total.
-    pub service: Option<Refill>,
+    pub service: Option<Rate>,
     /// The maximum number of buckets in memory, for each limit.
     pub max_buckets: usize,
     /// Networks whose addresses are not limited.
     pub exempt: Vec<IpNet>,
     /// The e-mail addresses that count as one mailbox.
     pub email_key: EmailKeySettings,
-}
-
-/// A burst, and one more permit after each interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refill {
-    /// The maximum at once; at least one.
-    pub burst: u32,
-    /// The interval; at least a microsecond.
-    pub every: Duration,
 }
 
 /// The e-mail addresses that count as one mailbox.
@@ -51,11 +43,11 @@ pub struct EmailKeySettings {
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
     LimitSettings {
-        posts: refill(reader, "posts"),
-        address: refill(reader, "address"),
-        email: refill(reader, "email"),
-        with_proof: refill(reader, "with_proof"),
-        service: refill(reader, "service"),
+        posts: rate(reader, "posts"),
+        address: rate(reader, "address"),
+        email: rate(reader, "email"),
+        with_proof: rate(reader, "with_proof"),
+        service: rate(reader, "service"),
         max_buckets: reader.count("limits.max_buckets", 1_000..=100_000_000),
         exempt: exempt(reader),
         email_key: EmailKeySettings {
@@ -65,11 +57,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
     }
 }
 
-fn refill(reader: &mut Reader<'_>, limit: &str) -> Option<Refill> {
+fn rate(reader: &mut Reader<'_>, limit: &str) -> Option<Rate> {
     let burst = reader.integer(&format!("limits.{limit}.burst"), &(0..=1_000_000_000));
     let per_hour = reader.integer(&format!("limits.{limit}.per_hour"), &(1..=1_000_000_000));
     let burst = u32::try_from(burst).unwrap_or(u32::MAX);
-    (burst > 0).then(|| Refill { burst, every: Duration::from_micros((HOUR / per_hour).max(1)) })
+    (burst > 0).then(|| Rate { burst, every: Duration::from_micros((HOUR / per_hour).max(1)) })
 }
 
 fn exempt(reader: &mut Reader<'_>) -> Vec<IpNet> {

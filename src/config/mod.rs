@@ -47,7 +47,7 @@ pub use http::{AdminSettings, HttpSettings};
 pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
-pub use limits::{EmailKeySettings, LimitSettings, Refill};
+pub use limits::{EmailKeySettings, LimitSettings};
 pub use log::{LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use page::{PageSettings, Palette, ReturnAddress};

@@ -16,19 +16,33 @@ use imports::Imports;
 
 /// Each module and the modules that it may use, lowest first. A module may only use modules below it,
 /// so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("form", &["domain"]),
     ("texts", &["domain"]),
     ("clock", &[]),
     ("lifecycle", &[]),
-    ("config", &["domain", "form", "texts"]),
+    ("limits", &[]),
+    ("config", &["domain", "form", "limits", "texts"]),
     ("page", &["domain", "form", "texts", "config"]),
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
-    ("ledger", &["domain", "config", "telemetry", "lifecycle", "clock"]),
-    ("signup", &["domain", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
-    ("abuse", &["domain", "form", "config", "signup", "ledger", "telemetry", "lifecycle", "clock"]),
+    ("ledger", &["domain", "limits", "config", "telemetry", "lifecycle", "clock"]),
+    ("signup", &["domain", "limits", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
+    (
+        "abuse",
+        &[
+            "domain",
+            "form",
+            "limits",
+            "config",
+            "signup",
+            "ledger",
+            "telemetry",
+            "lifecycle",
+            "clock",
+        ],
+    ),
     ("readiness", &["abuse", "auth0", "ledger", "lifecycle", "clock"]),
     (
         "http",

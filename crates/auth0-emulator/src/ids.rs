@@ -1,4 +1,4 @@
-//! New ids in the format of `MongoDB`'s ObjectIds, which the tenant's ids are.
+//! New ids in the format of `MongoDB`'s `ObjectId`, which the tenant uses.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

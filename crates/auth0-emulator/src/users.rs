@@ -9,7 +9,6 @@ use crate::password::StoredPassword;
 
 /// A user as the Management API returns it, with the members in the API's order.
 #[derive(Clone, Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(crate) struct TenantUser {
     /// `auth0|` and the connection's user id.
     pub(crate) user_id: String,

@@ -175,16 +175,16 @@ fn check_ledger(
         };
         match row.state {
             AttemptState::Open | AttemptState::Unknown => {
-                wrong(FindingKind::Unknown, "unresolved at the end")
+                wrong(FindingKind::Unknown, "unresolved at the end");
             }
             AttemptState::Created if !exists => {
-                wrong(FindingKind::Lost, "but the user does not exist")
+                wrong(FindingKind::Lost, "but the user does not exist");
             }
             AttemptState::Exists | AttemptState::NotCreated if exists => {
-                wrong(FindingKind::Lost, "but the user exists")
+                wrong(FindingKind::Lost, "but the user exists");
             }
             AttemptState::Created if !created.insert(id.clone()) => {
-                wrong(FindingKind::Duplicate, "in two rows")
+                wrong(FindingKind::Duplicate, "in two rows");
             }
             AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => {}
         }

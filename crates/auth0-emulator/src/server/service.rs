@@ -139,7 +139,7 @@ impl ConnectionHandler {
             Delivery::BlackHole => self.control.silence(),
             Delivery::Reset => self.control.reset(),
             Delivery::Close | Delivery::StreamReset(_) | Delivery::GoAway(_) => {
-                self.control.close()
+                self.control.close();
             }
         }
         // The connection's own task carries out the close or reset; no response may be sent before

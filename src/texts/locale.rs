@@ -18,7 +18,7 @@ pub enum Locale {
     Ar,
 }
 
-/// The three files of a language.
+/// The files of a language.
 macro_rules! sources {
     ($tag:literal) => {
         [
@@ -58,7 +58,7 @@ impl Locale {
         Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(tag))
     }
 
-    /// Its texts, in Fluent's format.
+    /// The texts, in Fluent format.
     pub(super) const fn sources(self) -> [&'static str; 3] {
         match self {
             Self::En => sources!("en"),

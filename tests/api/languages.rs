@@ -43,7 +43,7 @@ async fn the_languages_of_a_form_come_before_those_of_the_browser() {
     let request = app.post().header(ACCEPT_LANGUAGE, "de").form(&form);
     let answer = Answer::of(request).await;
     assert_eq!(answer.errors(), [("/password".to_owned(), "required".to_owned())]);
-    assert_eq!(answer.json()["errors"][0]["message"], "この項目を入力してください。");
+    assert_eq!(answer.json()["errors"][0]["message"], "パスワードを入力してください。");
     assert_eq!(answer.header("content-language"), Some("ja"));
 
     let request =

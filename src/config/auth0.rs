@@ -27,21 +27,21 @@ pub struct Auth0Settings {
     pub custom_domain: Option<String>,
     /// The `verify_email` member of the create call.
     pub verify_email: VerifyEmail,
-    /// Whether the create call pins the user's id, so that it can be repeated.
+    /// Pins the user's id in the create call, so that the call can be repeated.
     pub pin_user_id: bool,
     /// The timeout of one call.
     pub timeout: Duration,
     /// The timeout of DNS lookup, connecting and the TLS handshake.
     pub connect_timeout: Duration,
-    /// Whether HTTP/2 is used if the tenant offers it.
+    /// Uses HTTP/2 if the tenant offers it.
     pub http2: bool,
     /// The number of idle connections to keep.
     pub pool_max_idle: usize,
-    /// How long an idle connection is kept.
+    /// The lifetime of an idle connection.
     pub pool_idle_timeout: Duration,
     /// Certificates to trust in addition to the system's, in PEM.
     pub ca_file: Option<PathBuf>,
-    /// Whether `Auth0-Client` is sent.
+    /// Sends the `Auth0-Client` header.
     pub telemetry: bool,
     /// The budget of its rate limit.
     pub budget: BudgetSettings,
@@ -109,7 +109,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     base.map(|_| settings)
 }
 
-/// Reads the path of a file with certificates. Opens the file so that `config check` reports a bad one.
+/// Reads the path of a file with certificates. Opens the file so that `config check` reports a bad
+/// one.
 fn ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
     let path = PathBuf::from(reader.text("auth0.ca_file")?);
     let pem = std::fs::read_to_string(&path).unwrap_or_default();
@@ -146,7 +147,7 @@ fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// Whether the host is this machine, so that nothing is sent in the clear over a network.
+/// Returns whether the host is this machine, so that nothing is sent in the clear over a network.
 pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost",
@@ -156,7 +157,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Whether the audience can be derived from the host, which is true only for Auth0's own domains.
+/// Returns whether the audience can be derived from the host, which is true only for Auth0's own
+/// domains.
 fn has_canonical_audience(url: &Url) -> bool {
     let under = |domain: &str| {
         let rest = url.host_str().and_then(|host| host.strip_suffix(domain));

@@ -10,7 +10,7 @@ pub struct Auth0CompatSettings {
     pub client_ids: Vec<String>,
     /// The accepted connection; `None` is any.
     pub connection: Option<String>,
-    /// Whether sign-ups are accepted without a proof.
+    /// Accepts sign-ups without a proof.
     pub without_challenge: bool,
 }
 

@@ -18,7 +18,7 @@ pub struct CaptchaSettings {
     pub site_key: String,
     /// The secret for verifications.
     pub secret: SecretString,
-    /// Where tokens are verified.
+    /// The URL at which tokens are verified.
     pub verify_url: Url,
     /// The hosts whose pages may show the widget, in lower case. Not empty.
     pub hostnames: BTreeSet<String>,
@@ -26,7 +26,7 @@ pub struct CaptchaSettings {
     pub action: Option<String>,
     /// The minimum score, in hundredths; `None` is not checked.
     pub min_score_percent: Option<u32>,
-    /// What happens to a sign-up while the service is unavailable.
+    /// The handling of a sign-up while the service is unavailable.
     pub on_unavailable: OnUnavailable,
     /// The timeout of one verification.
     pub timeout: Duration,
@@ -68,7 +68,7 @@ impl Provider {
     }
 }
 
-/// What happens to a sign-up while the captcha service is unavailable.
+/// The handling of a sign-up while the captcha service is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnUnavailable {
     /// It continues without a proof.
@@ -79,7 +79,8 @@ pub enum OnUnavailable {
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     if reader.text("challenge.captcha.provider").is_none() {
-        // With half of a captcha configured, the operator would believe that sign-ups are protected.
+        // With half of a captcha configured, the operator would believe that sign-ups are
+        // protected.
         for key in ["challenge.captcha.site_key", "challenge.captcha.secret"] {
             if reader.text(key).is_some() {
                 reader.reject(key, "no value without challenge.captcha.provider");
@@ -121,8 +122,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     })
 }
 
-/// Checks that the public host of this service, if known, is one of `hostnames`. Its own pages show the
-/// widget, including the pages returned for another site's form.
+/// Checks that the public host of this service, if known, is one of `hostnames`. Its own pages show
+/// the widget, including the pages returned for another site's form.
 fn check_own_host(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
     if hostnames.is_empty() {
         return;
@@ -135,7 +136,8 @@ fn check_own_host(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
     }
 }
 
-/// Checks the action and the score against the provider: some providers report them, others require them.
+/// Checks the action and the score against the provider: some providers report them, others require
+/// them.
 fn check_score(reader: &mut Reader<'_>, provider: Provider, action: Option<&str>, score: bool) {
     const ACTION: &str = "challenge.captcha.action";
     const SCORE: &str = "challenge.captcha.min_score_percent";
@@ -174,13 +176,13 @@ fn check_score(reader: &mut Reader<'_>, provider: Provider, action: Option<&str>
     }
 }
 
-/// Whether the text consists of ASCII letters, digits and these bytes.
+/// Returns whether the text consists of ASCII letters, digits and these bytes.
 fn is_made_of(text: &str, extra: &[u8]) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte))
 }
 
-/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme has to be
-/// https, or http on loopback.
+/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme
+/// has to be https, or http on loopback.
 fn verify_url(reader: &mut Reader<'_>, provider: Provider) -> Option<Url> {
     let text = reader.text("challenge.captcha.verify_url");
     let url = Url::parse(text.as_deref().unwrap_or(provider.verify_url())).ok().filter(|url| {
@@ -199,8 +201,8 @@ fn verify_url(reader: &mut Reader<'_>, provider: Provider) -> Option<Url> {
     url
 }
 
-/// Reads the hosts, which are always required: a token that was solved on another site carries the host of
-/// that site.
+/// Reads the hosts, which are always required: a token that was solved on another site carries the
+/// host of that site.
 fn hostnames(reader: &mut Reader<'_>) -> BTreeSet<String> {
     const EXPECTED: &str = "the hosts of the pages that show the widget, such as www.example.com \
                             (no scheme, no port)";

@@ -11,13 +11,13 @@ use crate::form::ControlField;
 /// The proofs that a sign-up needs, and when.
 #[derive(Debug, Clone)]
 pub struct ChallengeSettings {
-    /// When a proof is required.
+    /// The condition under which a proof is required.
     pub required: Required,
     /// The field that people leave empty; `None` is off.
     pub honeypot: Option<String>,
     /// The accepted age of a form's token; `None` is off.
     pub fill_time: Option<RangeInclusive<Duration>>,
-    /// Whether a post without a form's token needs a proof.
+    /// Requires a proof for a post without a form's token.
     pub form_token_required: bool,
     /// The attempts without a proof that an address has per hour while a proof is required.
     pub without_proof_per_hour: u32,
@@ -29,7 +29,7 @@ pub struct ChallengeSettings {
     pub captcha: Option<CaptchaSettings>,
 }
 
-/// When a proof is required.
+/// The condition under which a proof is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Required {
     /// Under pressure.
@@ -60,7 +60,7 @@ pub struct WorkSettings {
     pub cost: u32,
     /// Tries of the hardest challenge without pressure.
     pub tries: u32,
-    /// How long a challenge may be solved and used.
+    /// The time in which a challenge may be solved and used.
     pub lifetime: Duration,
     /// Challenges issued to one address per minute.
     pub per_minute: u32,

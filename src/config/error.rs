@@ -1,5 +1,5 @@
-//! Errors in the settings: the key, the origin of its value and what is expected. Never the value, which
-//! may be a secret under a wrong name.
+//! Errors in the settings: the key, the origin of its value and what is expected. Never the value,
+//! which may be a secret under a wrong name.
 
 use std::fmt;
 
@@ -59,7 +59,7 @@ impl ConfigErrors {
         self.0.retain(keep);
     }
 
-    /// Whether there are no errors.
+    /// Returns whether there are no errors.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

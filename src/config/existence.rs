@@ -1,10 +1,11 @@
-//! `existence` and `[existence_uniform]`: whether responses reveal that an e-mail address has an account.
+//! `existence` and `[existence_uniform]`: whether responses reveal that an e-mail address has an
+//! account.
 
 use std::time::Duration;
 
 use super::reader::Reader;
 
-/// Whether responses reveal that an e-mail address has an account.
+/// The existence mode: responses reveal or hide that an e-mail address has an account.
 #[derive(Debug, Clone)]
 pub enum ExistenceSettings {
     /// The response is 409 `email_taken`.
@@ -14,7 +15,8 @@ pub enum ExistenceSettings {
 }
 
 impl ExistenceSettings {
-    /// The application in whose name the owner of an existing address is notified of sign-ups with it.
+    /// The application in whose name the owner of an existing address is notified of sign-ups with
+    /// it.
     pub fn mail_client_id(&self) -> Option<&str> {
         match self {
             Self::Reveal => None,
@@ -28,8 +30,8 @@ impl ExistenceSettings {
 pub struct ExistenceUniformSettings {
     /// The minimum response time until enough sign-ups have shown the usual time.
     pub initial_floor: Duration,
-    /// The client id of the application that emails the owner of an existing address. `None`: no email is
-    /// sent.
+    /// The client id of the application that emails the owner of an existing address. `None`: no
+    /// email is sent.
     pub mail_client_id: Option<String>,
 }
 

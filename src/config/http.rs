@@ -10,36 +10,36 @@ use super::reader::Reader;
 /// The public listener and its limits.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
-    /// Where it listens; port 0 picks a free port.
+    /// The address to listen on; port 0 picks a free port.
     pub address: SocketAddr,
     /// The maximum number of open connections.
     pub max_connections: usize,
     /// The maximum for one address, except a trusted proxy's.
     pub max_connections_per_address: usize,
-    /// How long a new connection may send nothing.
+    /// The timeout for the first byte of a new connection.
     pub first_byte_timeout: Duration,
-    /// How long a header may take from its first byte.
+    /// The timeout for a header, from its first byte.
     pub header_timeout: Duration,
-    /// How long a connection may wait for its next request.
+    /// The timeout for the next request on an idle connection.
     pub idle_timeout: Duration,
-    /// How long a body may take in total.
+    /// The timeout for a whole body.
     pub body_timeout: Duration,
-    /// How long a request may take in total.
+    /// The timeout for a whole request.
     pub request_timeout: Duration,
     /// The origins whose pages may post.
     pub origins: OriginSettings,
     /// The proxies that may name the client.
     pub proxies: ProxySettings,
-    /// How long running requests may take after a signal to stop.
+    /// The time that running requests have after a signal to stop.
     pub shutdown_timeout: Duration,
-    /// How long new requests are still accepted after a signal to stop.
+    /// The time during which new requests are still accepted after a signal to stop.
     pub shutdown_delay: Duration,
 }
 
 /// The listener for probes and metrics.
 #[derive(Debug, Clone)]
 pub struct AdminSettings {
-    /// Where it listens; port 0 picks a free port.
+    /// The address to listen on; port 0 picks a free port.
     pub address: SocketAddr,
 }
 

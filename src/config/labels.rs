@@ -88,8 +88,8 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
     labels
 }
 
-/// Reads a label: one text for all languages, or a table with one per language. A language that is not in
-/// the table gets the first text that is, in the order of the languages.
+/// Reads a label: one text for all languages, or a table with one per language. A language that is
+/// not in the table gets the first text that is, in the order of the languages.
 fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
     let text = |value: &Value| {
         let text = value.clone().into_string().ok().map(|text| text.trim().to_owned());

@@ -1,5 +1,5 @@
-//! The layers of settings: `config/default.toml` (compiled in), a file, the environment. Later layers win,
-//! and each value keeps its origin.
+//! The layers of settings: `config/default.toml` (compiled in), a file, the environment. Later
+//! layers win, and each value keeps its origin.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -28,11 +28,10 @@ pub struct Layers {
 impl Layers {
     /// Merges the file and the environment into the defaults.
     ///
-    /// Adds to `errors` values that cannot be read, unknown keys, and secrets that are given both as a
-    /// value and as a file.
+    /// Adds to `errors` values that cannot be read, unknown keys, and secrets that are given both
+    /// as a value and as a file.
     ///
-    /// # Errors
-    /// Only if the compiled-in defaults cannot be merged, which a test excludes.
+    /// # Errors Only if the compiled-in defaults cannot be merged, which a test excludes.
     pub fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -90,7 +89,7 @@ impl Layers {
         Some(value.clone())
     }
 
-    /// Whether this key exists.
+    /// Returns whether this key exists.
     pub(super) fn is_key(&self, key: &str) -> bool {
         is_known(&self.known, key)
     }

@@ -1,5 +1,5 @@
-//! `[database]`, `[secrets]` and `[ledger]`: where attempts are recorded, under which secret, and for
-//! how long.
+//! `[database]`, `[secrets]` and `[ledger]`: where attempts are recorded, under which secret, and
+//! for how long.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::reader::Reader;
 /// The minimum length of the secret: the key size of HMAC-SHA-256.
 const SECRET_BYTES: usize = 32;
 
-/// Where attempts are recorded, and how.
+/// The database of attempts, and its use.
 #[derive(Debug, Clone)]
 pub struct LedgerSettings {
     /// The database.
@@ -21,17 +21,17 @@ pub struct LedgerSettings {
     pub secret_key: Option<SecretString>,
     /// The previous or the next secret, while the secret is being replaced.
     pub previous_secret_key: Option<SecretString>,
-    /// Whether pending migrations are applied at startup.
+    /// Applies pending migrations at startup.
     pub migrate: bool,
-    /// What a write waits for.
+    /// The event that a write waits for.
     pub synchronous: Synchronous,
-    /// How long an attempt is kept.
+    /// The retention time of an attempt.
     pub retention: Duration,
-    /// How long an idempotency key replays its attempt.
+    /// The time during which an idempotency key replays its attempt.
     pub key_lifetime: Duration,
     /// The number of batches that PostgreSQL writes concurrently.
     pub writers: usize,
-    /// How long a call waits for the database.
+    /// The timeout of a call to the database.
     pub timeout: Duration,
 }
 
@@ -44,7 +44,7 @@ pub enum Database {
     Postgres(SecretString),
 }
 
-/// What a write waits for.
+/// The event that a write waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
     /// The disk: survives a power failure.

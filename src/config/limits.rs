@@ -35,7 +35,7 @@ pub struct LimitSettings {
 /// The e-mail addresses that count as one mailbox.
 #[derive(Debug, Clone, Default)]
 pub struct EmailKeySettings {
-    /// Whether a `+` and the text after it are ignored.
+    /// Ignores a `+` and the text after it.
     pub ignore_plus_tag: bool,
     /// The domains where dots before the `@` are ignored.
     pub ignore_dots: Vec<DomainName>,

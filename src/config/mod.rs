@@ -1,7 +1,7 @@
 //! Settings: merges the layers into one validated [`Settings`], or reports every error at once.
 //!
-//! A leaf: knows the vocabulary of `domain`, and nothing of HTTP, Auth0 or storage. Each section has its
-//! own file. `config/default.toml` lists every key with its default and the reason for it.
+//! A leaf: knows the vocabulary of `domain`, and nothing of HTTP, Auth0 or storage. Each section
+//! has its own file. `config/default.toml` lists every key with its default and the reason for it.
 
 mod auth0;
 mod auth0_compat;
@@ -74,9 +74,9 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// The rules for forms.
     pub rules: Rules,
-    /// Where attempts are recorded.
+    /// The database of attempts.
     pub ledger: LedgerSettings,
-    /// How long a sign-up waits.
+    /// The waiting times of a sign-up.
     pub signup: SignupSettings,
     /// The built-in page, and where browsers are redirected.
     pub page: PageSettings,
@@ -84,11 +84,11 @@ pub struct Settings {
     pub challenge: ChallengeSettings,
     /// Auth0's own sign-up endpoint; `None` is off.
     pub auth0_compat: Option<Auth0CompatSettings>,
-    /// Whether responses reveal that an e-mail address has an account.
+    /// The existence mode: responses reveal or hide that an e-mail address has an account.
     pub existence: ExistenceSettings,
     /// The language for requests that ask for no supported one.
     pub language: Locale,
-    /// Whether sign-ups are open.
+    /// The switch that opens or closes sign-ups.
     pub signup_switch: SignupSwitchSettings,
     /// The limits on posts and attempts.
     pub limits: LimitSettings,

@@ -1,4 +1,5 @@
-//! `http.allowed_origins`, `http.public_url` and `http.require_origin`: the origins whose pages may post.
+//! `http.allowed_origins`, `http.public_url` and `http.require_origin`: the origins whose pages may
+//! post.
 
 use http::HeaderValue;
 use url::Url;
@@ -12,7 +13,7 @@ pub struct OriginSettings {
     pub allowed: Vec<HeaderValue>,
     /// The origin under which browsers reach this service.
     pub own: Option<HeaderValue>,
-    /// Whether a post without an origin is rejected.
+    /// Rejects posts without an origin.
     pub required: bool,
 }
 
@@ -24,8 +25,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
     }
 }
 
-/// Reads the allowed origins. They are compared byte by byte, so each must be written as a browser sends
-/// it: no path, no default port, Punycode. `*` and `null` are rejected.
+/// Reads the allowed origins. They are compared byte by byte, so each must be written as a browser
+/// sends it: no path, no default port, Punycode. `*` and `null` are rejected.
 fn allowed(reader: &mut Reader<'_>) -> Vec<HeaderValue> {
     let mut origins = Vec::new();
     for text in reader.list("http.allowed_origins") {

@@ -11,9 +11,9 @@ use crate::domain::{Field, Rules};
 /// The built-in page, and where browsers are redirected.
 #[derive(Debug, Clone)]
 pub struct PageSettings {
-    /// Whether `GET /signup` serves the page.
+    /// Serves the page at `GET /signup`.
     pub enabled: bool,
-    /// What people sign up for.
+    /// The product or company that people sign up for.
     pub name: Option<String>,
     /// An image above the form.
     pub logo: Option<Url>,
@@ -25,13 +25,13 @@ pub struct PageSettings {
     pub fields: Vec<Field>,
     /// The labels for keys of `user_metadata`.
     pub labels: Labels,
-    /// Where people log in.
+    /// The login page.
     pub login_url: Option<Url>,
-    /// Where people reset a password.
+    /// The page for resetting a password.
     pub reset_url: Option<Url>,
     /// The privacy policy.
     pub privacy_url: Option<Url>,
-    /// Where a browser is redirected after a sign-up. `None`: a built-in page.
+    /// The URL to which a browser is redirected after a sign-up. `None`: a built-in page.
     pub success_url: Option<Url>,
     /// URLs that a form may request instead.
     pub return_to: Vec<ReturnAddress>,
@@ -122,7 +122,8 @@ fn return_to(reader: &mut Reader<'_>) -> Vec<ReturnAddress> {
     addresses
 }
 
-/// Parses a full https URL, or http on loopback, without credentials and without a wildcard in its host.
+/// Parses a full https URL, or http on loopback, without credentials and without a wildcard in its
+/// host.
 fn parse_web_url(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let encrypted = match url.scheme() {
@@ -130,7 +131,8 @@ fn parse_web_url(text: &str) -> Option<Url> {
         "http" => is_loopback(&url),
         _ => return None,
     };
-    // `Url::parse` accepts `https:host` and `https:///host` for the same URL. A text comparison does not.
+    // `Url::parse` accepts `https:host` and `https:///host` for the same URL. A text comparison
+    // does not.
     let is_full = text.starts_with("https://") || text.starts_with("http://");
     let authority = text.split("//").nth(1)?.split(['/', '?', '#']).next()?;
     (encrypted && is_full && !authority.contains(['@', '*', '\\'])).then_some(url)

@@ -1,5 +1,5 @@
-//! Parts of the settings, for commands that need no others. A command that only reads the ledger does not
-//! require the tenant's credentials.
+//! Parts of the settings, for commands that need no others. A command that only reads the ledger
+//! does not require the tenant's credentials.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::reader::Reader;
 
-/// How the tenant's rate limit is obeyed.
+/// The budget of the tenant's rate limit.
 #[derive(Debug, Clone)]
 pub struct BudgetSettings {
     /// The percentage of the limit that is left to the tenant's other clients.
     pub reserve_percent: u32,
     /// Calls made before the tenant's first response reveals its limit.
     pub initial_burst: u32,
-    /// How long a call waits for its turn.
+    /// The maximum wait of a call for its turn.
     pub max_wait: Duration,
     /// The maximum number of waiting calls.
     pub max_waiting: usize,

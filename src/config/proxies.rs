@@ -48,8 +48,8 @@ fn trusted(reader: &mut Reader<'_>) -> Vec<IpNet> {
     })
 }
 
-/// Parses an address or a network. IPv4-mapped ones become IPv4, as the addresses of peers do. Rejects `/0`,
-/// with which any client could forge its address.
+/// Parses an address or a network. IPv4-mapped ones become IPv4, as the addresses of peers do.
+/// Rejects `/0`, with which any client could forge its address.
 fn network(text: &str) -> Option<IpNet> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let network = network.ok()?.trunc();

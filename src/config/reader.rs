@@ -1,5 +1,5 @@
-//! Typed access to the merged layers. A value that cannot be read adds a [`ConfigError`] and is replaced by
-//! a stand-in, so that one run reports every error.
+//! Typed access to the merged layers. A value that cannot be read adds a [`ConfigError`] and is
+//! replaced by a stand-in, so that one run reports every error.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;

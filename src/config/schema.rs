@@ -1,7 +1,7 @@
 //! `auth0-signup config schema`: the JSON Schema of the settings file, for editors.
 //!
-//! Built from the keys, defaults and comments of `config/default.toml`, and from the ranges and choices that
-//! the readers of the sections expect.
+//! Built from the keys, defaults and comments of `config/default.toml`, and from the ranges and
+//! choices that the readers of the sections expect.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,8 @@ pub fn schema() -> Result<String, ConfigError> {
     Ok(format!("{:#}\n", Value::Object(root)))
 }
 
-/// Returns what the readers expect of each key. Configures a captcha, because its keys are not read otherwise.
+/// Returns what the readers expect of each key. Configures a captcha, because its keys are not read
+/// otherwise.
 fn expected() -> Result<BTreeMap<String, Expected>, ConfigError> {
     let captcha = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER".into(), "turnstile".into());
     let layers = Layers::read(None, [captcha], &mut ConfigErrors::default())?;

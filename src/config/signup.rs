@@ -1,4 +1,5 @@
-//! `[signup]`, `[idempotency]` and `[reconciliation]`: whether sign-ups are open, and how long they wait.
+//! `[signup]`, `[idempotency]` and `[reconciliation]`: whether sign-ups are open, and how long they
+//! wait.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +9,14 @@ use super::reader::Reader;
 /// The waits of a sign-up.
 #[derive(Debug, Clone, Copy)]
 pub struct SignupSettings {
-    /// How long a duplicate request waits for the first one.
+    /// The time that a duplicate request waits for the first one.
     pub duplicate_wait: Duration,
-    /// How long after a call's connection closed a lookup that finds no user proves that the call created
-    /// none.
+    /// The grace period after a call's connection closed. A lookup that finds no user after it
+    /// proves that the call created none.
     pub not_created_after: Duration,
 }
 
-/// Whether sign-ups are open.
+/// The switch that opens or closes sign-ups.
 #[derive(Debug, Clone)]
 pub enum SignupSwitchSettings {
     /// Open to everyone.

@@ -12,8 +12,8 @@ impl DomainName {
         (!name.is_empty() && !name.ends_with('.')).then_some(Self(name))
     }
 
-    /// Converts the domain of an e-mail address. A domain that has no A-label form, to which no mail can
-    /// be sent, is only lower-cased.
+    /// Converts the domain of an e-mail address. A domain that has no A-label form, to which no
+    /// mail can be sent, is only lower-cased.
     pub fn from_email(domain: &str) -> Self {
         Self(idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase()))
     }

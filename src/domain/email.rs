@@ -21,7 +21,8 @@ pub struct EmailAddress(String);
 redacted_newtype!(EmailAddress);
 
 impl EmailAddress {
-    /// The maximum length of the whole address in UTF-16 units (validator.js `isEmail`, RFC 3696 erratum 1690).
+    /// The maximum length of the whole address in UTF-16 units (validator.js `isEmail`, RFC 3696
+    /// erratum 1690).
     pub const MAX_LENGTH: usize = 254;
 
     /// Lower-cases `text` and checks the result.
@@ -84,7 +85,8 @@ fn is_word(text: &str) -> bool {
         })
 }
 
-/// Accepts the content of a quoted string: a quotation mark or a backslash needs a backslash before it.
+/// Accepts the content of a quoted string: a quotation mark or a backslash needs a backslash before
+/// it.
 fn is_quoted_content(text: &str) -> bool {
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
@@ -103,8 +105,8 @@ fn is_quoted_content(text: &str) -> bool {
     true
 }
 
-/// Accepts ASCII except NUL, and the characters above it that validator.js lists for quoted strings.
-/// Unlike in a word, these include the no-break space.
+/// Accepts ASCII except NUL, and the characters above it that validator.js lists for quoted
+/// strings. Unlike in a word, these include the no-break space.
 const fn is_quotable(character: char) -> bool {
     matches!(character, '\u{1}'..='\u{7f}') || is_plain_unicode(character, '\u{a0}')
 }

@@ -11,12 +11,12 @@ pub struct EmailRules {
     pub allow: HashSet<DomainName>,
     /// Rejected domains, each with its subdomains. Takes precedence over `allow`.
     pub deny: HashSet<DomainName>,
-    /// Whether addresses with a tag (`ada+tag@example.com`) are rejected.
+    /// Rejects addresses with a tag (`ada+tag@example.com`).
     pub reject_plus_tag: bool,
 }
 
 impl EmailRules {
-    /// Whether any address could be rejected.
+    /// Returns whether any address could be rejected.
     pub fn is_on(&self) -> bool {
         self.reject_plus_tag || !self.allow.is_empty() || !self.deny.is_empty()
     }

@@ -1,27 +1,30 @@
-//! Host names and IP addresses as validator.js 13.15 parses them, for e-mail domains and picture URLs.
+//! Host names and IP addresses as validator.js 13.15 parses them, for e-mail domains and picture
+//! URLs.
 //!
-//! Owns `isFQDN` with its default options and `isIP`. Must not know what the host is part of.
-//! These are Auth0's rules, not those of DNS or IDNA: a label may contain nearly any character above
+//! Owns `isFQDN` with its default options and `isIP`. Must not know what the host is part of. These
+//! are Auth0's rules, not those of DNS or IDNA: a label may contain nearly any character above
 //! ASCII, and only the last label is checked closely.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The maximum length of a label in UTF-16 units (validator.js). Unicode labels are counted as written,
-/// not in their encoded form.
+/// The maximum length of a label in UTF-16 units (validator.js). Unicode labels are counted as
+/// written, not in their encoded form.
 const MAX_LABEL_UNITS: usize = 63;
 
-/// Whether `text` is a dotted name with a top-level domain (validator.js `isFQDN`).
+/// Returns whether `text` is a dotted name with a top-level domain (validator.js `isFQDN`).
 pub(super) fn is_domain_name(text: &str) -> bool {
     text.rsplit_once('.').is_some_and(|(_, top_level)| is_top_level_domain(top_level))
         && text.split('.').all(is_label)
 }
 
-/// Whether `text` is four decimal octets without leading zeros (validator.js `isIP`, version 4).
+/// Returns whether `text` is four decimal octets without leading zeros (validator.js `isIP`,
+/// version 4).
 pub(super) fn is_ipv4(text: &str) -> bool {
     text.parse::<Ipv4Addr>().is_ok()
 }
 
-/// Whether `text` is an IPv6 address, with or without a zone (validator.js `isIP`, version 6).
+/// Returns whether `text` is an IPv6 address, with or without a zone (validator.js `isIP`, version
+/// 6).
 pub(super) fn is_ipv6(text: &str) -> bool {
     let (address, zone) = match text.split_once('%') {
         Some((address, zone)) => (address, Some(zone)),
@@ -30,17 +33,18 @@ pub(super) fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(is_zone)
 }
 
-/// Accepts the characters above ASCII that validator.js allows in a local part and in a top-level domain:
-/// the Basic Multilingual Plane starting at `from`, without surrogates, private use and non-characters.
-/// Characters beyond that plane are two surrogates to its patterns, so they are rejected.
+/// Accepts the characters above ASCII that validator.js allows in a local part and in a top-level
+/// domain: the Basic Multilingual Plane starting at `from`, without surrogates, private use and
+/// non-characters. Characters beyond that plane are two surrogates to its patterns, so they are
+/// rejected.
 pub(super) const fn is_plain_unicode(character: char, from: char) -> bool {
     character >= from
         && matches!(character,
             '\0'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}')
 }
 
-/// Implements the class `\s` of ECMAScript patterns. Unlike [`char::is_whitespace`], it includes the byte
-/// order mark and excludes NEL.
+/// Implements the class `\s` of ECMAScript patterns. Unlike [`char::is_whitespace`], it includes
+/// the byte order mark and excludes NEL.
 pub(super) const fn is_script_space(character: char) -> bool {
     matches!(character,
         '\t'..='\r' | ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}'
@@ -58,7 +62,8 @@ fn is_top_level_domain(text: &str) -> bool {
     (spelled || is_punycode(text)) && !text.contains(is_script_space)
 }
 
-/// Accepts `xn` followed by two or more letters, digits and hyphens. The pattern does not require `--`.
+/// Accepts `xn` followed by two or more letters, digits and hyphens. The pattern does not require
+/// `--`.
 fn is_punycode(text: &str) -> bool {
     text.split_at_checked(2).is_some_and(|(prefix, rest)| {
         prefix.eq_ignore_ascii_case("xn")
@@ -81,7 +86,7 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Whether the character is the full-width form of a printable ASCII character.
+/// Returns whether the character is the full-width form of a printable ASCII character.
 const fn is_full_width(character: char) -> bool {
     matches!(character, '\u{ff01}'..='\u{ff5e}')
 }

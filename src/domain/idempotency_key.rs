@@ -1,7 +1,7 @@
 //! The key with which a client repeats a sign-up without creating a second user.
 //!
-//! The header is `Idempotency-Key` of the IETF draft: a Structured Field string in quotes, in practice
-//! also without them. A form that cannot set headers sends the field `idempotency_key`.
+//! The header is `Idempotency-Key` of the IETF draft: a Structured Field string in quotes, in
+//! practice also without them. A form that cannot set headers sends the field `idempotency_key`.
 
 use secrecy::{ExposeSecret as _, SecretString};
 

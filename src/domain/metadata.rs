@@ -10,7 +10,8 @@ use serde::Serialize;
 /// The name of the object whose members the operator allows one by one.
 pub const USER_METADATA: &str = "user_metadata";
 
-/// The maximum length of a string value in code points: the limit of Auth0's public sign-up endpoint.
+/// The maximum length of a string value in code points: the limit of Auth0's public sign-up
+/// endpoint.
 pub const MAX_TEXT_LENGTH: usize = 500;
 
 /// The rules of the allowed keys, by name.
@@ -21,7 +22,7 @@ pub type MetadataRules = BTreeMap<String, MetadataRule>;
 pub struct MetadataRule {
     /// The type and its bounds.
     pub kind: MetadataKind,
-    /// Whether a sign-up without this key is rejected.
+    /// Rejects a sign-up without this key.
     pub required: bool,
 }
 
@@ -82,7 +83,8 @@ impl MetadataKind {
     }
 }
 
-/// Returns the configured minimum and maximum. The limits of the integer type do not count as bounds.
+/// Returns the configured minimum and maximum. The limits of the integer type do not count as
+/// bounds.
 pub fn bounds(range: &RangeInclusive<i64>) -> (Option<i64>, Option<i64>) {
     let bound = |bound: &i64| (![i64::MIN, i64::MAX].contains(bound)).then_some(*bound);
     (bound(range.start()), bound(range.end()))

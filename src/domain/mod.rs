@@ -1,8 +1,9 @@
-//! A sign-up: its fields, the rules that each must meet, and the [`FieldError`]s for those that do not.
+//! A sign-up: its fields, the rules that each must meet, and the [`FieldError`]s for those that do
+//! not.
 //!
-//! Owns Auth0's own validation rules, restated (`docs/api.md` lists the deliberate exceptions). Pure
-//! code: takes `&str` and returns values. Must not know HTTP, posted forms, Auth0's wire format, storage
-//! or settings files. Nothing here formats, logs or repeats a rejected value.
+//! Owns Auth0's own validation rules, restated (`docs/api.md` lists the deliberate exceptions).
+//! Pure code: takes `&str` and returns values. Must not know HTTP, posted forms, Auth0's wire
+//! format, storage or settings files. Nothing here formats, logs or repeats a rejected value.
 
 pub mod domain_name;
 mod email;

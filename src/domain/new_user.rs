@@ -7,7 +7,8 @@ use super::{
     EmailAddress, Password, PersonalName, PhoneNumber, PictureUrl, TermsVersion, Username,
 };
 
-/// The parsed fields of a valid form, with the composed `name`. Built only by `form::Submission::validate`.
+/// The parsed fields of a valid form, with the composed `name`. Built only by
+/// `form::Submission::validate`.
 #[derive(Debug)]
 pub struct NewUser {
     /// The address, in lower case.

@@ -3,9 +3,9 @@
 //! Owns validator.js 13.15 `isURL` with its default options, which is all that z-schema registers
 //! under that name, and this project's narrower choice of schemes. Must not fetch anything.
 //!
-//! The rule is looser than any URL standard: the scheme may be missing, the port may be empty, and the
-//! text after the host is checked only for spaces and angle brackets. It is reproduced exactly, because
-//! Auth0 decides by it.
+//! The rule is looser than any URL standard: the scheme may be missing, the port may be empty, and
+//! the text after the host is checked only for spaces and angle brackets. It is reproduced exactly,
+//! because Auth0 decides by it.
 
 use super::Violation;
 use super::host::{is_domain_name, is_ipv4, is_ipv6, is_script_space};
@@ -34,7 +34,8 @@ impl PictureUrl {
     ///
     /// # Errors
     ///
-    /// [`Violation::Malformed`] if Auth0 would reject it, [`Violation::NotAllowed`] if only `schemes` does.
+    /// [`Violation::Malformed`] if Auth0 would reject it, [`Violation::NotAllowed`] if only
+    /// `schemes` does.
     pub fn parse(text: &str, schemes: PictureSchemes) -> Result<Self, Violation> {
         if !is_strict_uri(text) {
             return Err(Violation::Malformed);
@@ -46,7 +47,7 @@ impl PictureUrl {
     }
 }
 
-/// Whether the URL starts with a scheme from which browsers load pictures, and two slashes.
+/// Returns whether the URL starts with a scheme from which browsers load pictures, and two slashes.
 fn has_web_scheme(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
@@ -82,7 +83,7 @@ fn without_scheme(url: &str) -> Option<&str> {
     }
 }
 
-/// Whether the scheme is one of the default `protocols` of `isURL`.
+/// Returns whether the scheme is one of the default `protocols` of `isURL`.
 fn is_known_scheme(scheme: &str) -> bool {
     ["http", "https", "ftp"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
 }
@@ -98,7 +99,8 @@ fn split_scheme(url: &str) -> Option<(&str, &str)> {
     Some((scheme, rest))
 }
 
-/// Whether the text after the first colon is the rest of `user:password@host` or of `host:port`.
+/// Returns whether the text after the first colon is the rest of `user:password@host` or of
+/// `host:port`.
 fn belongs_to_authority(rest: &str) -> bool {
     let before_slash = rest.split('/').next().unwrap_or_default();
     match before_slash.split_once('@') {
@@ -113,7 +115,7 @@ fn belongs_to_authority(rest: &str) -> bool {
     }
 }
 
-/// Whether the text contains a percent sign followed by two hexadecimal digits.
+/// Returns whether the text contains a percent sign followed by two hexadecimal digits.
 fn has_percent_encoding(text: &str) -> bool {
     text.as_bytes().windows(3).any(
         |window| matches!(window, [b'%', digits @ ..] if digits.iter().all(u8::is_ascii_hexdigit)),

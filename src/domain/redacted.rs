@@ -1,7 +1,7 @@
 //! The traits that all newtypes of personal data share.
 //!
-//! Their text is read on purpose, through `AsRef<str>`, and never by accident: `Debug` shows the type
-//! and not the value.
+//! Their text is read on purpose, through `AsRef<str>`, and never by accident: `Debug` shows the
+//! type and not the value.
 
 /// Implements `AsRef<str>`, and a `Debug` that is safe in any log, for a newtype over a `String`.
 macro_rules! redacted_newtype {

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use super::metadata::MetadataRules;
 use super::{EmailRules, Field, PasswordPolicy, PictureSchemes, Terms};
 
-/// Whether a field is accepted.
+/// The presence of a field in a sign-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// A sign-up without it is rejected.
@@ -29,9 +29,10 @@ pub enum NameOrder {
 /// The rules of one deployment.
 #[derive(Debug)]
 pub struct Rules {
-    /// The accepted fields; one that is not listed is off. `email` and `password` are always required.
+    /// The accepted fields; one that is not listed is off. `email` and `password` are always
+    /// required.
     pub presence: BTreeMap<Field, Presence>,
-    /// How a missing `name` is composed; `None` leaves it absent.
+    /// The order in which a missing `name` is composed; `None` leaves it absent.
     pub compose_name: Option<NameOrder>,
     /// The accepted e-mail addresses.
     pub email: EmailRules,

@@ -33,20 +33,20 @@ impl TermsVersion {
 pub struct Terms {
     /// The version in force.
     pub version: TermsVersion,
-    /// Where they can be read.
+    /// The URL at which they can be read.
     pub url: Url,
-    /// Whether a sign-up that does not accept them is rejected.
+    /// Rejects a sign-up that does not accept them.
     pub required: bool,
 }
 
 impl Terms {
-    /// Returns the version that this value of the field accepts, by saying yes or by naming the version.
-    /// Returns `None` if nothing is accepted and nothing has to be.
+    /// Returns the version that this value of the field accepts, by saying yes or by naming the
+    /// version. Returns `None` if nothing is accepted and nothing has to be.
     ///
     /// # Errors
     ///
-    /// [`Violation::TermsRequired`], also if the value names another version: the terms that the person
-    /// saw are no longer the ones that would be recorded as accepted.
+    /// [`Violation::TermsRequired`], also if the value names another version: the terms that the
+    /// person saw are no longer the ones that would be recorded as accepted.
     pub fn accepted_version(&self, value: Option<&str>) -> Result<Option<TermsVersion>, Violation> {
         match parse_consent(value) {
             Some(true) => Ok(Some(self.version.clone())),
@@ -58,8 +58,8 @@ impl Terms {
     }
 }
 
-/// Reads a yes or no, in the words that forms and programs use. An absent value means no. Returns `None`
-/// for any other text.
+/// Reads a yes or no, in the words that forms and programs use. An absent value means no. Returns
+/// `None` for any other text.
 pub fn parse_consent(value: Option<&str>) -> Option<bool> {
     match value {
         Some("true" | "on" | "1" | "yes") => Some(true),

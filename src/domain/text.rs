@@ -18,8 +18,8 @@ impl PersonalName {
     /// The maximum length of `given_name` and of `family_name` in code points.
     pub const MAX_GIVEN_OR_FAMILY: usize = 150;
 
-    /// The maximum length of `name` and of `nickname` in code points. Taken from the schema: a page of
-    /// Auth0's documentation gives other numbers, which the validator does not enforce.
+    /// The maximum length of `name` and of `nickname` in code points. Taken from the schema: a page
+    /// of Auth0's documentation gives other numbers, which the validator does not enforce.
     pub const MAX_NAME_OR_NICKNAME: usize = 300;
 
     /// Accepts 1 to `max` code points, the unit that z-schema counts.

@@ -1,7 +1,8 @@
 //! The username: any text within the length that the connection allows.
 //!
-//! Owns the limits of Auth0's schema (1 to 128 code points). Must not know the connection's narrower
-//! range or its allowed characters: the range is passed in, and Auth0 checks the characters.
+//! Owns the limits of Auth0's schema (1 to 128 code points). Must not know the connection's
+//! narrower range or its allowed characters: the range is passed in, and Auth0 checks the
+//! characters.
 
 use std::ops::RangeInclusive;
 

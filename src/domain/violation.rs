@@ -109,8 +109,8 @@ pub enum PasswordRule {
     TooWeak,
 }
 
-/// A class of characters that a password policy counts. ASCII only: other characters count towards the
-/// length alone.
+/// A class of characters that a password policy counts. ASCII only: other characters count towards
+/// the length alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CharacterType {
     /// `a` to `z`

@@ -6,8 +6,8 @@ const MAX_NAME_LENGTH: usize = 100;
 /// A pointer of this many bytes gets no further names: it then points to an enclosing object.
 const MAX_LENGTH: usize = 200;
 
-/// Builds the RFC 6901 pointer from these names. A name is cut after 100 code points, and names that
-/// would start beyond byte 200 are left out.
+/// Builds the RFC 6901 pointer from these names. A name is cut after 100 code points, and names
+/// that would start beyond byte 200 are left out.
 pub(super) fn pointer<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let mut pointer = String::new();
     for name in names {

@@ -1,7 +1,7 @@
 //! A form as it was posted, before any rule of the deployment is applied.
 //!
-//! Records which names were given, once or more than once, and with which kind of value. Borrows the
-//! text of the body, including the password; `Debug` shows names only.
+//! Records which names were given, once or more than once, and with which kind of value. Borrows
+//! the text of the body, including the password; `Debug` shows names only.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -22,7 +22,7 @@ pub struct UnknownField<'a> {
     pub name: Cow<'a, str>,
     /// The error to report, unless the operator ignores this name.
     pub violation: Violation,
-    /// Whether any value under this name is more than white space.
+    /// True if any value under this name is more than white space.
     is_filled: bool,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Submission<'a> {
         &self.unknown_fields
     }
 
-    /// Whether the unknown field with this name holds more than white space.
+    /// Returns whether the unknown field with this name holds more than white space.
     pub fn is_filled(&self, name: &str) -> bool {
         self.unknown_fields.iter().any(|unknown| unknown.is_filled && unknown.name == name)
     }
@@ -153,7 +153,7 @@ impl<'a> Submission<'a> {
     }
 }
 
-/// Whether a value is more than white space.
+/// Returns whether a value is more than white space.
 fn is_filled(value: &BodyValue<'_>) -> bool {
     match value {
         BodyValue::Null => false,

@@ -64,7 +64,8 @@ impl Imports {
         edges.collect()
     }
 
-    /// Resolves `crate`, `super`, `self` and child modules. Returns `None` for paths of other crates.
+    /// Resolves `crate`, `super`, `self` and child modules. Returns `None` for paths of other
+    /// crates.
     fn absolute(&self, module: &Module, path: &[String]) -> Option<Vec<String>> {
         let mut base = module.clone();
         let mut rest = path;

@@ -20,11 +20,11 @@ pub(super) struct ComplexityRules {
     pub(super) min_length: usize,
     /// The character types that count; empty if none is required.
     pub(super) types: Vec<CharacterType>,
-    /// How many of them are required.
+    /// The required number of them.
     pub(super) type_rule: CharacterTypeRule,
-    /// Whether three identical characters in a row are rejected.
+    /// Rejects three identical characters in a row.
     pub(super) blocks_identical: bool,
-    /// Whether a sequence of three characters is rejected.
+    /// Rejects a sequence of three characters.
     pub(super) blocks_sequential: bool,
 }
 
@@ -79,8 +79,8 @@ impl ComplexityRules {
         }
     }
 
-    /// Lists every rule in force except the maximum length, in the form in which it is reported for a
-    /// password that meets none.
+    /// Lists every rule in force except the maximum length, in the form in which it is reported for
+    /// a password that meets none.
     pub(super) fn list(&self) -> Vec<PasswordRule> {
         let mut rules = Vec::new();
         // An empty password is reported as `required`.
@@ -131,7 +131,7 @@ impl ComplexityRules {
     }
 }
 
-/// Whether the password contains a character of this type (`lib/rules/contains.js`).
+/// Returns whether the password contains a character of this type (`lib/rules/contains.js`).
 fn contains(password: &str, kind: CharacterType) -> bool {
     let is_of_type = |byte: u8| match kind {
         CharacterType::Lowercase => byte.is_ascii_lowercase(),

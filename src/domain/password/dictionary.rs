@@ -46,13 +46,13 @@ impl Dictionary {
         Ok(Self { words })
     }
 
-    /// Whether the password is one of the words.
+    /// Returns whether the password is one of the words.
     pub(super) fn contains(&self, password: &str) -> bool {
         is_common(password) || self.words.binary_search_by(|word| compare(word, password)).is_ok()
     }
 }
 
-/// Whether the password is in Auth0's default dictionary.
+/// Returns whether the password is in Auth0's default dictionary.
 fn is_common(password: &str) -> bool {
     let mut list = COMMON;
     while !list.is_empty() {

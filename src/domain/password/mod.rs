@@ -1,10 +1,10 @@
 //! The password and the tenant's rules for it.
 //!
 //! Owns the secret itself and Auth0's password policy. Its sources are npm `password-sheriff` (the
-//! engine), npm `auth0-password-policies` (the levels and the flexible options) and, where those have
-//! no code, Auth0's documentation. Must not know hashing, breach lists or the tenant's users: only
-//! Auth0 can check those.
-//! See <https://auth0.com/docs/authenticate/database-connections/password-strength>.
+//! engine), npm `auth0-password-policies` (the levels and the flexible options) and, where those
+//! have no code, Auth0's documentation. Must not know hashing, breach lists or the tenant's users:
+//! only Auth0 can check those. See
+//! <https://auth0.com/docs/authenticate/database-connections/password-strength>.
 
 mod complexity;
 mod dictionary;
@@ -21,9 +21,9 @@ pub use settings::{
     PolicySettings, ProfileDataSettings,
 };
 
-/// The maximum length in bytes of UTF-8, a limit of bcrypt. Auth0 silently cuts off the rest unless a
-/// flexible policy says otherwise. Here a longer password is always rejected, so that the stored password
-/// is the one that the person typed.
+/// The maximum length in bytes of UTF-8, a limit of bcrypt. Auth0 silently cuts off the rest unless
+/// a flexible policy says otherwise. Here a longer password is always rejected, so that the stored
+/// password is the one that the person typed.
 pub const MAX_BYTES: usize = 72;
 
 /// A password as it was typed, never trimmed or normalised.
@@ -43,7 +43,8 @@ impl Password {
         &self.0
     }
 
-    /// The password itself, only for [`PasswordPolicy::check`] and the body of the create-user call.
+    /// The password itself, only for [`PasswordPolicy::check`] and the body of the create-user
+    /// call.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }

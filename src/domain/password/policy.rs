@@ -34,8 +34,8 @@ impl PasswordPolicy {
     ///
     /// # Errors
     ///
-    /// The first [`PolicyError`] found: a setting that Auth0 would reject too, or a dictionary that is not
-    /// public.
+    /// The first [`PolicyError`] found: a setting that Auth0 would reject too, or a dictionary that
+    /// is not public.
     pub fn new(settings: &PolicySettings) -> Result<Self, PolicyError> {
         let (name, mut complexity) = match &settings.complexity {
             Some(complexity) => ("flexible", ComplexityRules::from_complexity(complexity)?),
@@ -60,10 +60,11 @@ impl PasswordPolicy {
         })
     }
 
-    /// Returns every rule that the password does not meet. Does not allocate if it meets all of them.
+    /// Returns every rule that the password does not meet. Does not allocate if it meets all of
+    /// them.
     ///
-    /// Does not search for personal data beyond [`MAX_BYTES`]: the time grows with the length, and the
-    /// password is rejected anyway.
+    /// Does not search for personal data beyond [`MAX_BYTES`]: the time grows with the length, and
+    /// the password is rejected anyway.
     pub fn check(&self, password: &str, profile: &Profile<'_>) -> Vec<PasswordRule> {
         let mut unmet = Vec::new();
         self.complexity.check(password, &mut unmet);
@@ -81,7 +82,8 @@ impl PasswordPolicy {
         unmet
     }
 
-    /// Returns the rules to show to people in advance: all that can be checked by reading a password.
+    /// Returns the rules to show to people in advance: all that can be checked by reading a
+    /// password.
     pub fn rules(&self) -> Vec<PasswordRule> {
         let mut rules = self.complexity.list();
         if self.blocked_fields.is_some() {
@@ -110,17 +112,17 @@ impl PasswordPolicy {
         &self.complexity.types
     }
 
-    /// How many of the character types are required.
+    /// The required number of character types.
     pub const fn character_type_rule(&self) -> CharacterTypeRule {
         self.complexity.type_rule
     }
 
-    /// Whether three identical characters in a row are rejected.
+    /// Returns whether three identical characters in a row are rejected.
     pub const fn blocks_identical_characters(&self) -> bool {
         self.complexity.blocks_identical
     }
 
-    /// Whether a sequence of three characters (`abc`, `321`) is rejected.
+    /// Returns whether a sequence of three characters (`abc`, `321`) is rejected.
     pub const fn blocks_sequential_characters(&self) -> bool {
         self.complexity.blocks_sequential
     }

@@ -1,9 +1,9 @@
 //! Passwords that contain personal data, which Auth0 calls profile data.
 //!
 //! Owns the list of compared fields and the comparison. Must not know where their values come from.
-//! No public package implements this rule; it follows Auth0's page "Password Options in Auth0 Database
-//! Connections". That page does not say whether case matters. Here it does not, so a password that
-//! differs from a name only by case is never sent.
+//! No public package implements this rule; it follows Auth0's page "Password Options in Auth0
+//! Database Connections". That page does not say whether case matters. Here it does not, so a
+//! password that differs from a name only by case is never sent.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -105,14 +105,14 @@ impl BlockedFields {
     }
 }
 
-/// Whether `text` contains `part`, ignoring case.
+/// Returns whether `text` contains `part`, ignoring case.
 fn contains_ignoring_case(text: &str, part: &str) -> bool {
     text.char_indices()
         .filter_map(|(start, _)| text.get(start..))
         .any(|rest| starts_with_ignoring_case(rest, part))
 }
 
-/// Whether `text` starts with `part`, ignoring case.
+/// Returns whether `text` starts with `part`, ignoring case.
 fn starts_with_ignoring_case(text: &str, part: &str) -> bool {
     let mut characters = lower_case(text);
     lower_case(part).all(|character| characters.next() == Some(character))

@@ -1,6 +1,7 @@
 //! The settings of a password policy, in the terms of Auth0's connection options, and their errors.
 //!
-//! Owns these terms and Auth0's limits for them. Must not know settings files, which only use the names.
+//! Owns these terms and Auth0's limits for them. Must not know settings files, which only use the
+//! names.
 
 use crate::domain::violation::CharacterType;
 
@@ -67,14 +68,15 @@ impl CharacterTypeRule {
     }
 }
 
-/// The rules of a flexible policy (`password_options.complexity`). They replace the rules of a level.
+/// The rules of a flexible policy (`password_options.complexity`). They replace the rules of a
+/// level.
 ///
 /// `max_length_exceeded` has no field, because here it is always `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Complexity {
     /// The types that count. Empty: no type is required.
     pub character_types: Vec<CharacterType>,
-    /// How many of them are required.
+    /// The required number of them.
     pub character_type_rule: CharacterTypeRule,
     /// `identical_characters`: `block` rejects one character three times in a row.
     pub block_identical_characters: bool,
@@ -112,7 +114,7 @@ impl DictionarySize {
 pub struct DictionarySettings {
     /// Off for a new connection.
     pub active: bool,
-    /// Which of Auth0's own dictionaries is used.
+    /// One of Auth0's own dictionaries.
     pub size: DictionarySize,
     /// The operator's own words, in addition to that dictionary.
     pub custom: Vec<String>,
@@ -123,8 +125,8 @@ pub struct DictionarySettings {
 pub struct ProfileDataSettings {
     /// Off for a new connection.
     pub active: bool,
-    /// Names of profile fields (`email`, `given_name`, `user_metadata.plan`). A name that no sign-up can
-    /// have never matches. `None` means the fixed fields of a legacy policy.
+    /// Names of profile fields (`email`, `given_name`, `user_metadata.plan`). A name that no
+    /// sign-up can have never matches. `None` means the fixed fields of a legacy policy.
     pub blocked_fields: Option<Vec<String>>,
 }
 

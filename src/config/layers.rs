@@ -31,7 +31,8 @@ impl Layers {
     /// Adds to `errors` values that cannot be read, unknown keys, and secrets that are given both
     /// as a value and as a file.
     ///
-    /// # Errors Only if the compiled-in defaults cannot be merged, which a test excludes.
+    /// # Errors
+    /// Only if the compiled-in defaults cannot be merged, which a test excludes.
     pub fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
@@ -68,7 +69,7 @@ impl Layers {
                 }
                 // The parser's own message quotes the line, which may contain a secret.
                 Err(_) => {
-                    errors.push(ConfigError::new("--config", &origin, "a readable TOML file"))
+                    errors.push(ConfigError::new("--config", &origin, "a readable TOML file"));
                 }
             }
         }

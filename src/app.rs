@@ -139,12 +139,12 @@ impl App {
             digests: Arc::clone(&digests),
             clock: Arc::clone(&clock),
             lifecycle: lifecycle.clone(),
-            times: times(&auth0, &kept, &signup),
+            timeouts: timeouts(&auth0, &kept, &signup),
             pin_user_id: auth0.pin_user_id,
-            owner_mail_client_id: existence.mail_client_id().map(str::to_owned),
+            notice_client_id: existence.mail_client_id().map(str::to_owned),
         });
-        lifecycle.spawn_background(signups.settler().settle());
-        lifecycle.spawn_background(signups.settler().sweep(kept.retention));
+        lifecycle.spawn_background(signups.reconciler().run());
+        lifecycle.spawn_background(signups.reconciler().sweep(kept.retention));
         rules.ignored.extend(challenge.honeypot.clone());
         let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
         let challenges =
@@ -286,15 +286,15 @@ fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
     Origins::new(settings.allowed.iter().chain(&settings.own), settings.required)
 }
 
-fn times(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Timeouts {
+fn timeouts(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Timeouts {
     let attempt = auth0.timeout.mul_f64(ATTEMPT);
     Timeouts {
         key_lifetime: ledger.key_lifetime,
-        twin_wait: signup.duplicate_wait,
-        retry: auth0.timeout,
+        duplicate_wait: signup.duplicate_wait,
+        retry_window: auth0.timeout,
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,
-        proof: signup.not_created_after,
+        absence_grace: signup.not_created_after,
     }
 }
 

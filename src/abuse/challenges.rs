@@ -21,7 +21,7 @@ use crate::form::Submission;
 use crate::ledger::{Digests, ProofUse};
 use crate::lifecycle::Lifecycle;
 use crate::limits::Rate;
-use crate::signup::{Done, Outcome, Rejection};
+use crate::signup::{Outcome, Rejection, SignupResult};
 use crate::telemetry::{Metrics, chain};
 
 /// Asks for proofs and judges them.
@@ -157,8 +157,8 @@ impl Challenges {
     }
 
     /// Hears what came of an attempt from this address that was admitted.
-    pub fn came_to(&self, done: &Done, address: IpAddr) {
-        if matches!(done.outcome, Outcome::Refused(Rejection::ProofUsed)) {
+    pub fn came_to(&self, done: &SignupResult, address: IpAddr) {
+        if matches!(done.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
         if done.replayed {
@@ -168,19 +168,19 @@ impl Challenges {
         match &done.outcome {
             Outcome::EmailTaken
             | Outcome::UsernameTaken
-            | Outcome::Refused(Rejection::Limited { .. } | Rejection::ProofUsed) => {
+            | Outcome::Rejected(Rejection::Limited { .. } | Rejection::ProofUsed) => {
                 pressure.refused(address.into(), Instant::now());
             }
             // Counted when it was refused, or nothing that tells a robot.
-            Outcome::Refused(
+            Outcome::Rejected(
                 Rejection::ChallengeRequired
                 | Rejection::ChallengeFailed
                 | Rejection::ChallengeUnavailable,
             )
             | Outcome::Created(_)
-            | Outcome::PasswordRefused(_)
+            | Outcome::PasswordRejected(_)
             | Outcome::Busy { .. }
-            | Outcome::Rejected
+            | Outcome::UpstreamRejected
             | Outcome::Internal
             | Outcome::Unreachable { .. }
             | Outcome::Unknown

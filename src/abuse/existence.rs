@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::timing_floor::TimingFloor;
 use crate::config;
-use crate::signup::{Done, Outcome};
+use crate::signup::{Outcome, SignupResult};
 
 /// Whether callers are told that an e-mail address has an account.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Existence {
 
     /// Holds the answer to a request that began then back until its time tells nothing either.
     /// At once where nothing is hidden.
-    pub async fn level(&self, done: &Done, began: Instant) {
+    pub async fn level(&self, done: &SignupResult, began: Instant) {
         match (self, &done.outcome, done.replayed) {
             (Self::Uniform(pace), Outcome::Created(_), false) => pace.created(began).await,
             (Self::Uniform(pace), outcome, _) if self.hides(outcome) => pace.other(began).await,

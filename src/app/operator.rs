@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{StartError, times};
+use super::{StartError, timeouts};
 use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
@@ -60,14 +60,14 @@ impl OperatorContext {
             digests: Arc::clone(&self.digests),
             clock: clock(),
             lifecycle: self.lifecycle.clone(),
-            times: times(auth0, ledger, signup),
+            timeouts: timeouts(auth0, ledger, signup),
             pin_user_id: auth0.pin_user_id,
             // An operator's command signs nobody up.
-            owner_mail_client_id: None,
+            notice_client_id: None,
         });
-        let settler = signups.settler();
-        settler.learn_pin().await;
-        Ok(settler)
+        let reconciler = signups.reconciler();
+        reconciler.seed_pin_support().await;
+        Ok(reconciler)
     }
 
     /// Closes the ledger and ends what the settler kept up.

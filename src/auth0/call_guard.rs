@@ -1,6 +1,6 @@
-//! What every call to the Management API passes: the circuit breaker, then the tenant's budget.
+//! The guard of every call to the Management API: the circuit breaker, then the tenant's budget.
 //!
-//! A call that is turned away here was surely not sent.
+//! A call that is rejected here was certainly not sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, GuardedCall};
 use super::budget::{Budget, Permit, Priority};
-use super::error::{Error, Transport};
+use super::error::{CallError, TransportError};
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;
 
@@ -23,14 +23,14 @@ pub(super) struct CallGuard {
 
 /// Permission for one call.
 #[derive(Debug)]
-#[must_use = "a pass that is dropped has spent a permit"]
+#[must_use = "a call permit that is dropped has spent a permit of the budget"]
 pub struct CallPermit {
     call: GuardedCall,
     permit: Permit,
 }
 
 impl CallGuard {
-    /// Closed breaker, unknown budget.
+    /// A closed breaker, and a budget of which nothing is known yet.
     pub(super) fn new(
         budget: &BudgetSettings,
         breaker: &BreakerSettings,
@@ -42,21 +42,23 @@ impl CallGuard {
         }
     }
 
-    /// Waits for a pass for one call. Dropping the future leaves the line.
+    /// Waits for a permit for one call. Dropping the future leaves the queue.
     ///
-    /// An open breaker lets the look-ups of requests pass: somebody waits for an outcome that
-    /// nothing else can tell, and an answer closes it. There are few, as no creates are sent.
+    /// An open breaker lets the lookups of requests pass: a client waits for an outcome that
+    /// nothing else can determine, and a response closes the breaker. They are few, as no creates
+    /// are sent.
     ///
     /// # Errors
-    /// [`Error::NotSent`] while the breaker is open, [`Error::RateLimited`] when the budget has
-    /// nothing soon enough.
-    pub(super) async fn enter(&self, priority: Priority) -> Result<CallPermit, Error> {
-        // Nobody waits for a permit that the breaker would not let them use.
+    /// [`TransportError::CircuitOpen`] while the breaker is open, [`CallError::RateLimited`] when
+    /// the budget has nothing soon enough.
+    pub(super) async fn acquire(&self, priority: Priority) -> Result<CallPermit, CallError> {
+        // Nothing waits for a permit that the breaker would not let it use.
         if priority != Priority::Lookup {
             self.breaker.check(Instant::now()).map_err(circuit_open)?;
         }
-        let taken = self.budget.take(priority).await;
-        let permit = taken.map_err(|busy| Error::RateLimited { retry_after: busy.retry_after })?;
+        let permit = self.budget.take(priority).await;
+        let permit =
+            permit.map_err(|busy| CallError::RateLimited { retry_after: busy.retry_after })?;
         let call = match priority {
             Priority::Lookup => self.breaker.admit_always(),
             Priority::Create | Priority::Background | Priority::BestEffort => {
@@ -66,31 +68,31 @@ impl CallGuard {
         Ok(CallPermit { call, permit })
     }
 
-    /// Whether calls are turned away because the last ones failed.
+    /// Whether calls are rejected because recent ones failed.
     pub(super) fn is_failing_fast(&self) -> bool {
         self.breaker.is_open()
     }
 }
 
 impl CallPermit {
-    /// Makes the call, and lets breaker and budget learn from what comes of it.
+    /// Makes the call, and updates the breaker and the budget from its result.
     ///
     /// # Errors
     /// Those of the call.
-    pub(super) async fn with(
+    pub(super) async fn execute(
         self,
         call: impl Future<Output = reqwest::Result<Response>> + Send,
     ) -> reqwest::Result<Response> {
         match call.await {
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                self.permit.record_response(status, answer.headers());
+            Ok(response) => {
+                let status = response.status().as_u16();
+                self.permit.record_response(status, response.headers());
                 if status >= 500 {
                     self.call.failed();
                 } else {
                     self.call.succeeded();
                 }
-                Ok(answer)
+                Ok(response)
             }
             Err(error) => {
                 self.call.failed();
@@ -100,6 +102,6 @@ impl CallPermit {
     }
 }
 
-fn circuit_open(retry_after: Duration) -> Error {
-    Error::NotSent(Arc::new(Transport::CircuitOpen { retry_after }))
+fn circuit_open(retry_after: Duration) -> CallError {
+    TransportError::CircuitOpen { retry_after }.into()
 }

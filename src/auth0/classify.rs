@@ -1,23 +1,23 @@
-//! What the tenant's answers to create-user mean: decided by status and `errorCode` first, then by
-//! the fixed beginning of `message`. Anything unknown is opaque.
+//! Classification of the tenant's responses: by status and `errorCode` first, then by the fixed
+//! beginning of `message`. Anything unknown is opaque.
 //!
-//! Source: Auth0's Management API document and live answers; `docs/auth0.md` lists them.
+//! Source: Auth0's Management API document and live responses; `docs/auth0.md` lists them.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::error::{Error, ErrorCode, Misconfiguration, Transport};
+use super::error::{CreateUserError, ErrorCode, Misconfiguration, TransportError};
 use super::rate_headers::RateHeaders;
+use super::response::ApiResponse;
 use crate::domain::PasswordRule;
 
-/// The wait when a 429 tells none: the buckets of all plans refill within a second.
+/// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest wait that is believed: a token quota of the application ends with the day at the latest.
+/// The longest wait that is believed: an application's token quota ends with the day at the latest.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Auth0's error envelope. Every member may be absent, or the body may be something else.
@@ -29,42 +29,56 @@ struct Envelope<'a> {
     message: Option<Cow<'a, str>>,
 }
 
-/// Whether an answer refuses the token, which a fresh one may mend. Nothing was done then.
-pub(super) fn refuses_token(status: u16, body: &[u8]) -> bool {
-    let is_bearer = || {
-        let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
-        envelope.error_code.as_deref() == Some("Bearer")
-    };
-    status == 401 || (status == 400 && is_bearer())
+impl<'a> Envelope<'a> {
+    fn parse(body: &'a [u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
+
+    fn code(&self) -> Option<&str> {
+        self.error_code.as_deref()
+    }
+
+    fn message(&self) -> &str {
+        self.message.as_deref().unwrap_or_default()
+    }
 }
 
-/// Whether an answer says that there is no such user. A 404 alone does not: something in front of
+/// Whether a response rejects the token. The tenant did nothing, and a fresh token may help.
+pub(super) fn is_token_rejected(response: &ApiResponse) -> bool {
+    let is_bearer = || Envelope::parse(response.body()).code() == Some("Bearer");
+    response.status == 401 || (response.status == 400 && is_bearer())
+}
+
+/// Whether a response says that there is no such user. A 404 alone does not: something in front of
 /// the tenant may send one for a path that it does not know.
-pub(super) fn denies_the_user(status: u16, body: &[u8]) -> bool {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let message = envelope.message.as_deref().unwrap_or_default();
-    let denied = envelope.error_code.as_deref() == Some("inexistent_user")
-        || message.starts_with("The user does not exist");
-    status == 404 && denied
+pub(super) fn is_missing_user(response: &ApiResponse) -> bool {
+    let envelope = Envelope::parse(response.body());
+    let denied = envelope.code() == Some("inexistent_user")
+        || envelope.message().starts_with("The user does not exist");
+    response.status == 404 && denied
 }
 
-/// Whether an answer says that the application lacks the scope. A 403 alone does not: the network in
-/// front of the tenant sends those as well, and they pass.
-pub(super) fn lacks_scope(status: u16, body: &[u8]) -> bool {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
-    status == 403 && envelope.error_code.as_deref() == Some("insufficient_scope")
+/// Whether a response says that the application lacks the scope. A 403 alone does not: the network
+/// in front of the tenant sends those as well, and they pass.
+pub(super) fn is_missing_scope(response: &ApiResponse) -> bool {
+    let envelope = Envelope::parse(response.body());
+    response.status == 403 && envelope.code() == Some("insufficient_scope")
 }
 
-/// The meaning of an answer to create-user that is not a success and does not refuse the token.
+/// Classifies a response to create-user that is neither a success nor rejects the token.
 ///
 /// `now` is the wall clock, for a reset given as an absolute time.
-pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Duration) -> Error {
-    let envelope: Envelope<'_> = serde_json::from_slice(body).unwrap_or_default();
-    let code = envelope.error_code.as_deref();
-    let message = envelope.message.as_deref().unwrap_or_default();
+pub(crate) fn classify(
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    now: Duration,
+) -> CreateUserError {
+    let envelope = Envelope::parse(body);
+    let (code, message) = (envelope.code(), envelope.message());
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     match (status, code) {
-        (400, Some("invalid_body")) => Error::InvalidBody,
+        (400, Some("invalid_body")) => CreateUserError::InvalidBody,
         (400, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
         }
@@ -72,16 +86,18 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &[u8], now: Durat
         (403, Some("insufficient_scope")) => Misconfiguration::Scope.into(),
         (403, _) => Misconfiguration::Plan { code: ErrorCode::new(code) }.into(),
         (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
-        (409, Some("auth0_idp_error")) => Error::UserExists,
-        (409, None) if message.starts_with("The user already exists") => Error::UserExists,
-        (429, _) => Error::RateLimited { retry_after: retry_after(headers, now) },
-        // A 2xx that is no 201 may have made a user; 408: the tenant's edge gave up waiting.
-        (200..=299 | 408 | 500.., _) => Error::Ambiguous(Arc::new(Transport::Status(status))),
+        (409, Some("auth0_idp_error")) => CreateUserError::EmailTaken,
+        (409, None) if message.starts_with("The user already exists") => {
+            CreateUserError::EmailTaken
+        }
+        (429, _) => CreateUserError::RateLimited { retry_after: retry_after(headers, now) },
+        // A 2xx other than 201 may have created a user; 408: the tenant's edge gave up waiting.
+        (200..=299 | 408 | 500.., _) => CreateUserError::Ambiguous(TransportError::Status(status)),
         (_, _) => unknown(),
     }
 }
 
-fn bad_request(message: &str) -> Option<Error> {
+fn bad_request(message: &str) -> Option<CreateUserError> {
     const PASSWORD: [(&str, PasswordRule); 5] = [
         ("PasswordStrengthError", PasswordRule::TooWeak),
         ("PasswordDictionaryError", PasswordRule::TooCommon),
@@ -95,17 +111,17 @@ fn bad_request(message: &str) -> Option<Error> {
     ];
     let rule = PASSWORD.into_iter().find(|(prefix, _)| message.starts_with(prefix));
     if let Some((_, rule)) = rule {
-        return Some(Error::PasswordRefused(rule));
+        return Some(CreateUserError::PasswordRejected(rule));
     }
     if message.starts_with("The username provided is in use already") {
-        return Some(Error::UsernameExists);
+        return Some(CreateUserError::UsernameTaken);
     }
     let problem = CONNECTION.into_iter().find(|(prefix, _)| message.starts_with(prefix));
     problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
 }
 
-/// The wait that a 429 asks for: `Retry-After`, or the time until `x-ratelimit-reset`. Between a second
-/// and a day.
+/// The wait that a 429 asks for: `Retry-After`, or the time until `x-ratelimit-reset`. Between a
+/// second and a day.
 ///
 /// The reset is a second of the tenant's clock, so it is compared with the response's own `Date`.
 pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {

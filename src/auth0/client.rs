@@ -1,9 +1,8 @@
-//! The tenant's client: one create-user call a sign-up and the look-ups that settle it, with the
+//! The tenant's client: one create-user call per sign-up, and the lookups that resolve it, with the
 //! cached token.
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -13,10 +12,11 @@ use url::Url;
 
 use super::budget::Priority;
 use super::call_guard::{CallGuard, CallPermit};
-use super::classify::{classify, refuses_token};
-use super::create_user::{self, Acceptance, Common, User};
-use super::error::{Error, Misconfiguration, Transport, transport};
-use super::lookup::{self, ByEmail, LookupError};
+use super::classify::{classify, is_token_rejected};
+use super::create_user::{self, Acceptance, Common, CreatedUser, User};
+use super::error::{CallError, CreateUserError, LookupError, Misconfiguration, TransportError};
+use super::lookup::{self, UsersByEmail};
+use super::response::ApiResponse;
 use super::token::{Token, TokenCache, TokenHealth, TokenRefresher};
 use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
@@ -25,9 +25,6 @@ use crate::config::{Auth0Settings, TermsMember};
 use crate::domain::{NewUser, full_user_id};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Metrics, Operation};
-
-/// The most bytes of an answer that are read. A user's profile is 10 KB at the most.
-const MAX_ANSWER: usize = 256 * 1024;
 
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
@@ -38,17 +35,17 @@ pub struct Client {
     users: Url,
     users_by_email: Url,
     pub(super) change_password: Url,
-    /// The headers that are the same in every call.
+    /// The headers that every call has in common.
     pub(super) headers: HeaderMap,
     pub(super) common: Common,
     tokens: Arc<TokenCache>,
-    gate: CallGuard,
+    guard: CallGuard,
     clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
 
 impl Client {
-    /// Builds the client and starts the task that keeps its token.
+    /// Builds the client and starts the task that keeps its token fresh.
     ///
     /// Succeeds while the tenant is down: the token is fetched in the background.
     ///
@@ -63,13 +60,13 @@ impl Client {
     ) -> Result<Self, BuildError> {
         let http = http_client::build(settings)?;
         let tokens = TokenCache::new();
-        let keeper = TokenRefresher {
+        let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),
             request: TokenRequest::new(http.clone(), settings, Arc::clone(&clock))?,
             clock: Arc::clone(&clock),
             metrics: Arc::clone(&metrics),
         };
-        lifecycle.spawn_background(keeper.run());
+        lifecycle.spawn_background(refresher.run());
 
         let json = HeaderValue::from_static("application/json");
         let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
@@ -92,29 +89,30 @@ impl Client {
                 terms,
             },
             tokens,
-            gate: CallGuard::new(&settings.budget, &settings.breaker, &metrics),
+            guard: CallGuard::new(&settings.budget, &settings.breaker, &metrics),
             clock,
             metrics,
         })
     }
 
-    /// Creates the user: one call, and a second only when the first was refused for its token.
+    /// Creates the user: one call, and a second only when the first was rejected for its token.
     ///
-    /// `user_id` pins the user's id, without `auth0|`; `terms` came accepted. `correlation_id` (at most 64 characters)
-    /// shows up in the tenant's log. `pass` is [`Client::admit`]'s.
+    /// `user_id` pins the user's id, without `auth0|`; `terms` were accepted with the sign-up.
+    /// `correlation_id` (at most 64 characters) appears in the tenant's log. `permit` comes from
+    /// [`Client::admit`].
     ///
     /// # Errors
-    /// See [`Error`]; only [`Error::Ambiguous`] leaves open whether the user exists now.
+    /// Only [`CreateUserError::Ambiguous`] leaves open whether the user exists now.
     pub async fn create_user(
         &self,
         user: &NewUser,
         user_id: Option<&str>,
         terms: Option<Acceptance<'_>>,
         correlation_id: &str,
-        pass: CallPermit,
-    ) -> Result<Created, Error> {
+        permit: CallPermit,
+    ) -> Result<CreatedUser, CreateUserError> {
         let body = create_user::body(&self.common, user, user_id, terms)
-            .map_err(|_| Error::InvalidBody)?;
+            .map_err(|_| CreateUserError::InvalidBody)?;
         let request = || {
             let mut request = self.request(Method::POST, self.users.clone());
             if let Ok(id) = HeaderValue::from_str(correlation_id) {
@@ -124,31 +122,31 @@ impl Client {
             request
         };
         let started = Instant::now();
-        let answer = self.call(Priority::Create, Some(pass), request).await;
-        let created = answer.and_then(|answer| self.created(&answer));
-        let label = created.as_ref().map_or_else(Error::label, |_| "created");
+        let response = self.call(Priority::Create, Some(permit), request).await;
+        let created =
+            response.map_err(CreateUserError::from).and_then(|response| self.created(&response));
+        let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
     }
 
-    fn created(&self, answer: &ApiResponse) -> Result<Created, Error> {
-        let ApiResponse { status, headers, body } = answer;
-        // A status other than 201 says enough when the body breaks off.
-        let bytes = body.as_deref().unwrap_or_default();
+    /// Reads a response to create-user.
+    fn created(&self, response: &ApiResponse) -> Result<CreatedUser, CreateUserError> {
+        let ApiResponse { status, headers, .. } = response;
         if *status != 201 {
-            return Err(classify(*status, headers, bytes, self.clock.now()));
+            // The status says enough when the body broke off.
+            return Err(classify(*status, headers, response.body(), self.clock.now()));
         }
-        let user = serde_json::from_slice(bytes)
-            .map_err(|_| Error::Ambiguous(Arc::new(Transport::Unreadable(201))))?;
-        Ok(Created { user, auth0_request_id: request_id(headers) })
+        let user = response.json().map_err(CreateUserError::Ambiguous)?;
+        Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })
     }
 
-    /// The user of this id, or `None` when there is none now. `priority`: whether somebody waits.
+    /// Looks a user up by id; `None` when there is none now.
     ///
     /// An id without a provider is one of `auth0|`.
     ///
     /// # Errors
-    /// When the application lacks `read:users`, or the tenant did not tell.
+    /// When the application lacks `read:users`, or there was no usable response.
     pub async fn user(
         &self,
         user_id: &str,
@@ -160,8 +158,9 @@ impl Client {
         let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
         url.set_path(&format!("{}/{id}", self.users.path()));
         let started = Instant::now();
-        let answer = self.call(priority, None, || self.request(Method::GET, url.clone())).await;
-        let found = answer.map_err(LookupError::from).and_then(|answer| lookup::by_id(&answer));
+        let response = self.call(priority, None, || self.request(Method::GET, url.clone())).await;
+        let found =
+            response.map_err(LookupError::from).and_then(|response| lookup::by_id(&response));
         let label = match &found {
             Ok(Some(_)) => "found",
             Ok(None) => "absent",
@@ -171,20 +170,19 @@ impl Client {
         found
     }
 
-    /// The users of the connection with this e-mail address (in lower case), by the tenant's
-    /// clock.
+    /// Looks up the users of the connection with this e-mail address (in lower case).
     ///
     /// # Errors
-    /// When the application lacks `read:users`, or the tenant did not tell.
-    pub async fn users_by_email(&self, email: &str) -> Result<ByEmail, LookupError> {
+    /// When the application lacks `read:users`, or there was no usable response.
+    pub async fn users_by_email(&self, email: &str) -> Result<UsersByEmail, LookupError> {
         let mut url = self.users_by_email.clone();
         url.query_pairs_mut().append_pair("email", email);
         let started = Instant::now();
-        let answer =
+        let response =
             self.call(Priority::Lookup, None, || self.request(Method::GET, url.clone())).await;
-        let found = answer
+        let found = response
             .map_err(LookupError::from)
-            .and_then(|answer| lookup::by_email(&answer, &self.common.connection));
+            .and_then(|response| lookup::by_email(&response, &self.common.connection));
         let label = match &found {
             Ok(found) if found.users.is_empty() => "absent",
             Ok(_) => "found",
@@ -199,20 +197,20 @@ impl Client {
         self.tokens.health()
     }
 
-    /// Whether calls fail fast because the last ones failed.
+    /// Whether calls fail fast because recent ones failed.
     pub fn is_failing_fast(&self) -> bool {
-        self.gate.is_failing_fast()
+        self.guard.is_failing_fast()
     }
 
     /// Waits until a create-user call may be made: for a token, then for the tenant's budget.
     ///
-    /// Nothing is sent meanwhile. Dropping the future gives the place in the line up.
+    /// Nothing is sent meanwhile. Dropping the future gives up the place in the queue.
     ///
     /// # Errors
-    /// When there is none soon enough; surely nothing was sent.
-    pub async fn admit(&self) -> Result<CallPermit, Error> {
-        self.tokens.get().await?;
-        self.gate.enter(Priority::Create).await
+    /// When there is no permit soon enough. Certainly nothing was sent.
+    pub async fn admit(&self) -> Result<CallPermit, CreateUserError> {
+        self.tokens.get().await.map_err(CallError::from)?;
+        Ok(self.guard.acquire(Priority::Create).await?)
     }
 
     fn request(&self, method: Method, url: Url) -> Request {
@@ -221,86 +219,40 @@ impl Client {
         request
     }
 
-    /// One call, and a second with a fresh token when the first was refused for its token.
+    /// Makes one call, and a second with a fresh token when the first was rejected for its token.
     async fn call(
         &self,
         priority: Priority,
-        mut pass: Option<CallPermit>,
+        mut permit: Option<CallPermit>,
         request: impl Fn() -> Request,
-    ) -> Result<ApiResponse, Error> {
+    ) -> Result<ApiResponse, CallError> {
         for _ in 0..2 {
             let token = self.tokens.get().await?;
-            let pass = match pass.take() {
-                Some(pass) => pass,
-                None => self.gate.enter(priority).await?,
+            let permit = match permit.take() {
+                Some(permit) => permit,
+                None => self.guard.acquire(priority).await?,
             };
-            let answer = self.send(request(), &token, pass).await?;
-            let refused = refuses_token(answer.status, answer.body.as_deref().unwrap_or_default());
-            if !refused {
-                // A limiter may answer before anybody looks at the token.
-                if matches!(answer.status, 200 | 201 | 404 | 409) {
+            let response = self.send(request(), &token, permit).await?;
+            if !is_token_rejected(&response) {
+                // A limiter may respond before anything checks the token.
+                if matches!(response.status, 200 | 201 | 404 | 409) {
                     token.mark_accepted();
                 }
-                return Ok(answer);
+                return Ok(response);
             }
             self.tokens.invalidate(&token);
         }
-        Err(Misconfiguration::TokenRefused.into())
+        Err(Misconfiguration::TokenRejected.into())
     }
 
     async fn send(
         &self,
         mut request: Request,
         token: &Token,
-        pass: CallPermit,
-    ) -> Result<ApiResponse, Error> {
+        permit: CallPermit,
+    ) -> Result<ApiResponse, TransportError> {
         request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
-        let response = pass.with(self.http.execute(request)).await.map_err(transport)?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Ok(ApiResponse { status, headers, body: read_body(response).await.ok() })
+        let response = permit.execute(self.http.execute(request)).await?;
+        Ok(ApiResponse::read(response).await)
     }
-}
-
-/// A user that was created.
-#[derive(Debug)]
-pub struct Created {
-    /// As the tenant answered.
-    pub user: User,
-    /// Auth0's id of the request.
-    pub auth0_request_id: Option<String>,
-}
-
-/// An answer of the tenant.
-#[derive(Debug)]
-pub(super) struct ApiResponse {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    /// `None` when it broke off.
-    pub(super) body: Option<Bytes>,
-}
-
-/// Auth0's own id of a request, for its support: short, and of harmless characters.
-fn request_id(headers: &HeaderMap) -> Option<String> {
-    let names = ["ot-baggage-auth0-request-id", "x-auth0-requestid", "cf-ray"];
-    let mut values = names.into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
-    let harmless = |id: &&str| {
-        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        (1..=64).contains(&id.len()) && plain
-    };
-    values.find(harmless).map(str::to_owned)
-}
-
-/// The body of an answer, empty when it is larger than [`MAX_ANSWER`].
-pub(super) async fn read_body(mut answer: reqwest::Response) -> Result<Bytes, reqwest::Error> {
-    let Some(first) = answer.chunk().await? else { return Ok(Bytes::new()) };
-    let Some(second) = answer.chunk().await? else { return Ok(first) };
-    let mut body = BytesMut::from(&first[..]);
-    body.extend_from_slice(&second);
-    while let Some(chunk) = answer.chunk().await? {
-        if body.len() > MAX_ANSWER {
-            return Ok(Bytes::new());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }

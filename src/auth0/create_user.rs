@@ -1,4 +1,4 @@
-//! The create-user call: what goes out and the user that comes back.
+//! The body of the create-user call, and the user that comes back.
 //!
 //! The only place that exposes a password.
 
@@ -14,10 +14,10 @@ use crate::config::{TermsMember, TermsTarget, VerifyEmail};
 use crate::domain::metadata::MetadataValue;
 use crate::domain::{NewUser, TermsVersion, full_user_id};
 
-/// The body of `POST /api/v2/users`: the root attributes given, and nothing blank, since Auth0
-/// refuses empty strings and nulls.
+/// The body of `POST /api/v2/users`: the root attributes that were given, and nothing blank, since
+/// Auth0 rejects empty strings and nulls.
 #[derive(Serialize)]
-struct Body<'a> {
+struct CreateUserBody<'a> {
     connection: &'a str,
     email: &'a str,
     password: &'a str,
@@ -45,27 +45,27 @@ struct Body<'a> {
     user_id: Option<&'a str>,
 }
 
-/// The terms that came accepted with a sign-up.
+/// Acceptance of the terms that came with a sign-up.
 ///
-/// The time is that of the attempt, so that a call which is sent again has the same bytes.
+/// The time is that of the attempt, so that a repeated call has the same bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Acceptance<'a> {
-    /// Which terms.
+    /// The version of the terms.
     pub version: &'a TermsVersion,
-    /// When, since the Unix epoch.
+    /// The time of acceptance, since the Unix epoch.
     pub at: Duration,
 }
 
-/// One of the two objects that may hold anything: what the form gave, then what this service adds.
+/// `user_metadata` or `app_metadata`: the members from the form, then those that this service adds.
 #[derive(Default)]
 struct Metadata<'a> {
     given: Option<&'a BTreeMap<String, MetadataValue>>,
-    terms: Option<(&'a str, Accepted<'a>)>,
+    terms: Option<(&'a str, AcceptedTerms<'a>)>,
 }
 
-/// What is kept of an acceptance.
+/// The record of an acceptance in a user's metadata.
 #[derive(Serialize)]
-struct Accepted<'a> {
+struct AcceptedTerms<'a> {
     version: &'a str,
     accepted_at: String,
 }
@@ -89,21 +89,21 @@ impl Serialize for Metadata<'_> {
     }
 }
 
-/// What every create call of a deployment has in common.
+/// The members that every create call of a deployment has in common.
 #[derive(Debug)]
 pub(super) struct Common {
     /// The database connection's name.
     pub(super) connection: String,
-    /// Whether the call says `verify_email`.
+    /// The value of `verify_email`, if the call carries one.
     pub(super) verify_email: VerifyEmail,
-    /// Where it says which terms were accepted.
+    /// The metadata member that records which terms were accepted.
     pub(super) terms: TermsMember,
 }
 
-/// The bytes of the call for this user.
+/// Serializes the body for this user.
 ///
 /// # Errors
-/// Never in practice: every member is text, a number or a truth value.
+/// Never in practice: every member is text, a number or a boolean.
 pub(super) fn body(
     common: &Common,
     user: &NewUser,
@@ -117,10 +117,10 @@ pub(super) fn body(
             TermsTarget::AppMetadata => &mut app_metadata,
             TermsTarget::UserMetadata => &mut user_metadata,
         };
-        let accepted = Accepted { version: version.as_str(), accepted_at: utc(at) };
+        let accepted = AcceptedTerms { version: version.as_str(), accepted_at: utc(at) };
         target.terms = Some((&common.terms.key, accepted));
     }
-    let body = Body {
+    let body = CreateUserBody {
         connection: &common.connection,
         email: user.email.as_ref(),
         password: user.password.expose(),
@@ -143,9 +143,9 @@ pub(super) fn body(
     serde_json::to_vec(&body).map(Bytes::from)
 }
 
-/// A user as the tenant answered, with the root attributes that a caller is shown.
+/// A user as the tenant returned it, with the root attributes that a client is shown.
 ///
-/// The answer holds more and may hold anything; unknown members are ignored.
+/// The response holds more and may hold anything; unknown members are ignored.
 #[derive(Clone, Deserialize, Serialize)]
 pub struct User {
     /// `auth0|` and the id within the connection.
@@ -179,8 +179,17 @@ pub struct User {
     pub phone_number: Option<Box<str>>,
 }
 
+/// A user that a create call created.
+#[derive(Debug)]
+pub struct CreatedUser {
+    /// The user, as the tenant returned it.
+    pub user: User,
+    /// Auth0's id of the request.
+    pub auth0_request_id: Option<String>,
+}
+
 impl User {
-    /// A user of whom only the id (`auth0|` may be left out) and the address are known.
+    /// A user of which only the id (`auth0|` may be left out) and the address are known.
     pub fn known(user_id: &str, email: &str) -> Self {
         Self {
             user_id: full_user_id(user_id).into(),

@@ -1,78 +1,126 @@
-//! What can come of a call to the tenant: whose fault it is, and whether the tenant may have acted.
+//! Errors of the upstream operations: who has to act, and whether the tenant may have acted.
+//!
+//! Each operation has its own type: [`CreateUserError`], [`LookupError`] and [`TokenError`]. They
+//! share [`TransportError`], and Management API calls also share [`CallError`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::PasswordRule;
 
-/// Why a create-user call created no user that is known of.
+/// Error of a create-user call.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum Error {
-    /// 409 `auth0_idp_error`: the e-mail address belongs to a user of the connection.
+pub enum CreateUserError {
+    /// 409 `auth0_idp_error`: a user of the connection has the e-mail address.
     #[error("a user with that e-mail address exists")]
-    UserExists,
-    /// 400: the username belongs to a user of the connection.
+    EmailTaken,
+    /// 400: a user of the connection has the username.
     #[error("a user with that username exists")]
-    UsernameExists,
-    /// 400 `Password…Error`: the tenant's policy refuses the password.
-    #[error("the tenant's policy refuses the password ({})", .0.code())]
-    PasswordRefused(PasswordRule),
-    /// 400 `invalid_body`: the tenant's schema refuses what this service's validation passed.
-    #[error("Auth0 refuses the body of a sign-up that met every rule")]
+    UsernameTaken,
+    /// 400 `Password…Error`: the tenant's policy rejects the password.
+    #[error("the tenant's policy rejects the password ({})", .0.code())]
+    PasswordRejected(PasswordRule),
+    /// 400 `invalid_body`: Auth0's schema rejects what this service's validation passed.
+    #[error("Auth0 rejects the body of a sign-up that passed every validation rule")]
     InvalidBody,
-    /// Something only the operator can mend. Nothing was created.
+    /// The operator has to change something. Nothing was created.
     #[error(transparent)]
     Misconfigured(#[from] Misconfiguration),
-    /// 429: nothing was created, and nothing will be before `retry_after`.
+    /// 429, or no budget: nothing was created, and nothing will be before `retry_after`.
     #[error("the tenant's rate limit is reached")]
     RateLimited {
-        /// How long to wait, by the tenant's own headers.
+        /// The wait, by the tenant's own headers.
         retry_after: Duration,
     },
-    /// The call surely never reached the tenant: nothing was created.
-    #[error("the tenant cannot be reached")]
-    NotSent(#[source] Arc<Transport>),
-    /// The call may have been acted on: time-out, reset, 5xx or an answer that cannot be read.
+    /// The call certainly never reached the tenant: nothing was created.
+    #[error("the create-user call was not sent")]
+    NotSent(#[source] TransportError),
+    /// The tenant may have acted on the call: timeout, reset, 5xx or an unreadable response.
     #[error("the tenant may or may not have created the user")]
-    Ambiguous(#[source] Arc<Transport>),
+    Ambiguous(#[source] TransportError),
 }
 
-/// What went wrong between this service and the tenant.
-#[derive(Debug, thiserror::Error)]
-pub enum Transport {
-    /// No usable answer.
-    #[error("no answer")]
-    Http(#[source] reqwest::Error),
-    /// An answer of this status, which says nothing more.
-    #[error("an answer with status {0}")]
+/// Error of a user lookup. It says nothing about the user.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LookupError {
+    /// The application lacks `read:users`; a retry does not help.
+    #[error("the application lacks the scope read:users")]
+    Forbidden,
+    /// No usable response.
+    #[error("the user lookup failed")]
+    Failed(#[from] CallError),
+}
+
+/// Error of a request for a Management API token.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TokenError {
+    /// The operator has to change something.
+    #[error(transparent)]
+    Misconfigured(#[from] Misconfiguration),
+    /// 429, or the application's token quota is used up.
+    #[error("the token endpoint's rate limit is reached")]
+    RateLimited {
+        /// The wait, by the tenant's own headers.
+        retry_after: Duration,
+    },
+    /// No usable response.
+    #[error("the token request failed")]
+    Failed(#[source] TransportError),
+    /// The first token request takes longer than a sign-up waits.
+    #[error("the token request has not finished in time")]
+    Pending,
+}
+
+/// Error that any call to the Management API can end with, whatever it asks for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CallError {
+    /// The operator has to change something. The tenant did nothing.
+    #[error(transparent)]
+    Misconfigured(#[from] Misconfiguration),
+    /// The budget or the token quota is used up. Nothing was sent.
+    #[error("the tenant's rate limit is reached")]
+    RateLimited {
+        /// The wait, by the tenant's own headers.
+        retry_after: Duration,
+    },
+    /// No usable response.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+}
+
+/// Failure between this service and the tenant.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TransportError {
+    /// The request was certainly not written to a connection.
+    #[error("no connection to the tenant")]
+    NoConnection(#[source] Arc<reqwest::Error>),
+    /// The request may have arrived, and no response came back.
+    #[error("no response")]
+    NoResponse(#[source] Arc<reqwest::Error>),
+    /// A response whose status alone carries no result.
+    #[error("a response with status {0}")]
     Status(u16),
-    /// An answer whose body is not what its status promises.
-    #[error("an answer with status {0} that cannot be read")]
+    /// A response whose body does not match its status.
+    #[error("an unreadable response with status {0}")]
     Unreadable(u16),
-    /// No answer that this process knows of: it was an earlier one that asked.
-    #[error("an earlier attempt was left open")]
-    PreviousAttempt,
-    /// An attempt that took longer than it may in all.
-    #[error("the attempt took too long")]
-    OutOfTime,
-    /// No token within the time that a sign-up waits for one.
-    #[error("no token in time")]
-    NoToken,
-    /// The last calls failed, so this one was not tried.
-    #[error("not tried, since the last calls failed")]
+    /// The call was not sent, for want of a token.
+    #[error("no Management API token")]
+    NoToken(#[source] Arc<TokenError>),
+    /// The call was not sent, because recent calls failed.
+    #[error("the circuit breaker is open")]
     CircuitOpen {
-        /// How long until a call is tried again.
+        /// The wait until a call is tried again.
         retry_after: Duration,
     },
 }
 
-/// What the operator has to mend, in the words of the log.
+/// Error that only the operator can correct, in the words of the log.
 ///
-/// A closed list instead of Auth0's own message, which may quote what the person typed.
+/// A closed list instead of Auth0's own message, which may quote what the user typed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misconfiguration {
     /// Token 401 `access_denied`.
-    #[error("Auth0 refuses the client id or the client secret")]
+    #[error("Auth0 rejects the client id or the client secret")]
     Credentials,
     /// Token 403 `access_denied`.
     #[error(
@@ -83,9 +131,9 @@ pub enum Misconfiguration {
     /// Token 403 `unauthorized_client`.
     #[error("the application may not use the client credentials grant: is it machine to machine?")]
     Grant,
-    /// A token just fetched is refused: 401, or 400 `Bearer`.
-    #[error("Auth0 refuses a fresh token: do auth0.domain and auth0.audience belong together?")]
-    TokenRefused,
+    /// A fresh token is rejected: 401, or 400 `Bearer`.
+    #[error("Auth0 rejects a fresh token: do auth0.domain and auth0.audience belong together?")]
+    TokenRejected,
     /// 403 `insufficient_scope`.
     #[error("the application lacks the scope create:users on the Management API")]
     Scope,
@@ -95,17 +143,17 @@ pub enum Misconfiguration {
         /// Auth0's error code.
         code: ErrorCode,
     },
-    /// 400: no such connection, or not one that can take this user.
+    /// 400: no such connection, or not one that can hold this user.
     #[error("the connection {problem}")]
     Connection {
-        /// What is wrong with it.
+        /// Completes the sentence "the connection …".
         problem: &'static str,
     },
     /// 409 `custom_domain_conflict`.
     #[error("the tenant has several verified custom domains: set auth0.custom_domain")]
     CustomDomain,
-    /// An answer that Auth0's documents do not name.
-    #[error("an answer with status {status} ({code}) that is not known")]
+    /// A response that Auth0's documentation does not list.
+    #[error("an undocumented response with status {status} ({code})")]
     Unknown {
         /// The status.
         status: u16,
@@ -135,13 +183,13 @@ impl std::fmt::Display for ErrorCode {
     }
 }
 
-impl Error {
-    /// The label of metrics and logs.
-    pub const fn label(&self) -> &'static str {
+impl CreateUserError {
+    /// The label of metrics.
+    pub(super) const fn label(&self) -> &'static str {
         match self {
-            Self::UserExists => "user_exists",
-            Self::UsernameExists => "username_exists",
-            Self::PasswordRefused(_) => "password_refused",
+            Self::EmailTaken => "user_exists",
+            Self::UsernameTaken => "username_exists",
+            Self::PasswordRejected(_) => "password_refused",
             Self::InvalidBody => "invalid_body",
             Self::Misconfigured(_) => "misconfigured",
             Self::RateLimited { .. } => "rate_limited",
@@ -151,14 +199,75 @@ impl Error {
     }
 }
 
-/// Sorts a transport failure by whether the request can have reached the tenant.
-///
-/// Only a failed connect, and hyper's own statement that it dropped the request before writing it,
-/// prove that it did not; a peer that closes unread and one that reads all and closes look alike.
-pub(super) fn transport(error: reqwest::Error) -> Error {
-    let sent = !error.is_connect() && !error.is_builder() && !was_canceled(&error);
-    let transport = Arc::new(Transport::Http(error.without_url()));
-    if sent { Error::Ambiguous(transport) } else { Error::NotSent(transport) }
+impl LookupError {
+    /// The label of metrics.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
+impl TokenError {
+    /// The label of metrics.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Misconfigured(_) => "misconfigured",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Failed(_) | Self::Pending => "not_sent",
+        }
+    }
+}
+
+impl TransportError {
+    /// Whether the request certainly never reached the tenant.
+    const fn is_unsent(&self) -> bool {
+        match self {
+            Self::NoConnection(_) | Self::NoToken(_) | Self::CircuitOpen { .. } => true,
+            Self::NoResponse(_) | Self::Status(_) | Self::Unreadable(_) => false,
+        }
+    }
+}
+
+impl From<CallError> for CreateUserError {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Misconfigured(reason) => Self::Misconfigured(reason),
+            CallError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            CallError::Transport(error) if error.is_unsent() => Self::NotSent(error),
+            CallError::Transport(error) => Self::Ambiguous(error),
+        }
+    }
+}
+
+impl From<TransportError> for LookupError {
+    fn from(error: TransportError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<TokenError> for CallError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::Misconfigured(reason) => Self::Misconfigured(reason),
+            TokenError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            TokenError::Failed(_) | TokenError::Pending => {
+                Self::Transport(TransportError::NoToken(Arc::new(error)))
+            }
+        }
+    }
+}
+
+impl From<reqwest::Error> for TransportError {
+    /// Only a failed connect, and hyper's own statement that it dropped the request before writing
+    /// it, prove that nothing was sent. A peer that closes unread and one that reads the whole
+    /// request and then closes look alike.
+    fn from(error: reqwest::Error) -> Self {
+        let unsent = error.is_connect() || error.is_builder() || was_canceled(&error);
+        let error = Arc::new(error.without_url());
+        if unsent { Self::NoConnection(error) } else { Self::NoResponse(error) }
+    }
 }
 
 fn was_canceled(error: &reqwest::Error) -> bool {

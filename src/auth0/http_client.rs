@@ -1,4 +1,4 @@
-//! The one place where the upstream's HTTP client is built.
+//! Construction of the HTTP client for the tenant; nothing else builds one.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use reqwest::{Certificate, Client, ClientBuilder, retry};
 
 use crate::config::Auth0Settings;
 
-/// Why the client cannot be built. Told at start, where it can be mended.
+/// Error while the client is built. Reported at start, where the operator can correct it.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// `auth0.ca_file` cannot be read.
@@ -16,24 +16,24 @@ pub enum BuildError {
     /// `auth0.ca_file` holds no PEM certificates.
     #[error("auth0.ca_file holds no certificates in PEM")]
     ParseCa(#[source] reqwest::Error),
-    /// A setting that is no header value.
+    /// A setting that is not a valid header value.
     #[error("auth0.custom_domain cannot be sent in a header")]
     Header(#[from] http::header::InvalidHeaderValue),
-    /// An address that is none.
-    #[error("auth0.domain is no address")]
+    /// A setting that is not a valid address.
+    #[error("auth0.domain is not a valid address")]
     Address(#[from] url::ParseError),
-    /// The TLS set-up: no usable certificate authorities, most often.
+    /// The TLS set-up failed: most often there are no usable certificate authorities.
     #[error("the HTTP client cannot be built: are the system's CA certificates installed?")]
     Client(#[source] reqwest::Error),
 }
 
-/// How often an HTTP/2 connection is asked whether it is alive, and how long it may take to say so.
+/// Interval of HTTP/2 keep-alive pings, and the timeout for their response.
 const H2_PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3));
 
 /// Builds the client for the tenant.
 ///
-/// No redirects (a token must not follow one) and no retries but ours (a create that was acted on
-/// must not be sent again).
+/// No redirects (a token must not follow one) and no retries but ours (a create that the tenant
+/// acted on must not be sent again).
 pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
     let mut builder = ClientBuilder::new()
         .redirect(Policy::none())
@@ -44,7 +44,7 @@ pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
         .pool_idle_timeout(settings.pool_idle_timeout)
         .referer(false);
     builder = if settings.http2 {
-        // One connection carries every call: one that went silent has to be noticed and replaced.
+        // One connection carries every call, so a dead one has to be detected and replaced.
         builder
             .http2_keep_alive_interval(H2_PING.0)
             .http2_keep_alive_timeout(H2_PING.1)
@@ -53,8 +53,8 @@ pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
         builder.http1_only()
     };
     if settings.base.starts_with("http://") {
-        // Loopback: nobody means the proxy of the environment for it, and no certificate of the
-        // system's bundle is worth reading.
+        // Loopback: the environment's proxy is not meant for it, and the system's certificates are
+        // not needed.
         builder = builder.no_proxy().tls_certs_only([]);
     }
     if let Some(path) = &settings.ca_file {

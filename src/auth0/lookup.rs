@@ -1,70 +1,40 @@
-//! Looking a user up: what settles a create-user call whose answer did not arrive.
+//! User lookups, which resolve a create-user call whose response did not arrive.
 //!
-//! Both look-ups are immediately consistent at Auth0; its search is not. They need `read:users`.
+//! Both are immediately consistent at Auth0; its search is not. They need `read:users`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Deserialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::classify::{denies_the_user, lacks_scope};
-use super::client::ApiResponse;
+use super::classify::{is_missing_scope, is_missing_user};
 use super::create_user::User;
-use super::error::{Error, Transport};
+use super::error::{LookupError, TransportError};
 use super::rate_headers::RateHeaders;
+use super::response::ApiResponse;
 
-/// Why a look-up tells nothing.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum LookupError {
-    /// The application lacks `read:users`; asking again does not mend it.
-    #[error("the application lacks the scope read:users")]
-    Forbidden,
-    /// No usable answer.
-    #[error("the tenant did not tell")]
-    Failed(#[source] Arc<Error>),
-}
-
-impl LookupError {
-    /// The label of metrics and logs.
-    pub(super) const fn label(&self) -> &'static str {
-        match self {
-            Self::Forbidden => "forbidden",
-            Self::Failed(_) => "failed",
-        }
-    }
-}
-
-impl From<Error> for LookupError {
-    /// A look-up that could not be made, for whatever reason, told nothing.
-    fn from(error: Error) -> Self {
-        Self::Failed(Arc::new(error))
-    }
-}
-
-/// What a look-up by e-mail address found.
+/// Result of a lookup by e-mail address.
 #[derive(Debug, Clone)]
-pub struct ByEmail {
-    /// The users.
-    pub users: Vec<Found>,
-    /// When the tenant answered, by its own clock, since the Unix epoch; to the second, rounded
-    /// down. `None` when it did not tell.
-    pub answered_at: Option<Duration>,
+pub struct UsersByEmail {
+    /// The users of the connection with that address.
+    pub users: Vec<FoundUser>,
+    /// The time of the response by the tenant's own clock, since the Unix epoch; to the second,
+    /// rounded down. `None` when the response carries none.
+    pub responded_at: Option<Duration>,
 }
 
 /// A user found by e-mail address.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FoundUser {
     /// The user.
     pub user: User,
-    /// When it was created, by the tenant's clock, since the Unix epoch.
+    /// The time of its creation by the tenant's clock, since the Unix epoch.
     pub created_at: Duration,
 }
 
 #[derive(Deserialize)]
-struct Member {
+struct UserRecord {
     #[serde(flatten)]
     user: User,
     created_at: String,
@@ -77,49 +47,42 @@ struct Identity {
     connection: String,
 }
 
-/// What `GET /api/v2/users/{id}` says: the user, or that there is none.
-pub(super) fn by_id(answer: &ApiResponse) -> Result<Option<User>, LookupError> {
-    match answer.status {
-        200 => read(answer, |body| serde_json::from_slice(body).ok()).map(Some),
-        status if denies_the_user(status, answer.body.as_deref().unwrap_or_default()) => Ok(None),
-        _ => Err(failure(answer)),
+/// Reads a response to `GET /api/v2/users/{id}`: the user, or that there is none.
+pub(super) fn by_id(response: &ApiResponse) -> Result<Option<User>, LookupError> {
+    match response.status {
+        200 => Ok(Some(response.json()?)),
+        _ if is_missing_user(response) => Ok(None),
+        _ => Err(failure(response)),
     }
 }
 
-/// What `GET /api/v2/users-by-email` says: the users of this connection with that address.
-pub(super) fn by_email(answer: &ApiResponse, connection: &str) -> Result<ByEmail, LookupError> {
-    if answer.status != 200 {
-        return Err(failure(answer));
+/// Reads a response to `GET /api/v2/users-by-email`: the users of this connection.
+pub(super) fn by_email(
+    response: &ApiResponse,
+    connection: &str,
+) -> Result<UsersByEmail, LookupError> {
+    if response.status != 200 {
+        return Err(failure(response));
     }
-    let members: Vec<Member> = read(answer, |body| serde_json::from_slice(body).ok())?;
-    let ours = members.into_iter().filter(|member| {
-        member.identities.iter().any(|identity| identity.connection == connection)
+    let records: Vec<UserRecord> = response.json()?;
+    let ours = records.into_iter().filter(|record| {
+        record.identities.iter().any(|identity| identity.connection == connection)
     });
-    let answered_at = RateHeaders::new(&answer.headers).answered_at();
-    Ok(ByEmail { users: ours.filter_map(found).collect(), answered_at })
+    let responded_at = RateHeaders::new(&response.headers).answered_at();
+    Ok(UsersByEmail { users: ours.filter_map(found).collect(), responded_at })
 }
 
-fn found(member: Member) -> Option<Found> {
-    let created_at = OffsetDateTime::parse(&member.created_at, &Rfc3339).ok()?;
+fn found(record: UserRecord) -> Option<FoundUser> {
+    let created_at = OffsetDateTime::parse(&record.created_at, &Rfc3339).ok()?;
     let millis = created_at.unix_timestamp_nanos() / 1_000_000;
     let created_at = Duration::from_millis(u64::try_from(millis).ok()?);
-    Some(Found { user: member.user, created_at })
+    Some(FoundUser { user: record.user, created_at })
 }
 
-fn read<T>(answer: &ApiResponse, parse: impl Fn(&Bytes) -> Option<T>) -> Result<T, LookupError> {
-    let body = answer.body.as_ref();
-    let unreadable = || unclear(Transport::Unreadable(answer.status));
-    body.and_then(parse).ok_or_else(unreadable)
-}
-
-fn failure(answer: &ApiResponse) -> LookupError {
-    if lacks_scope(answer.status, answer.body.as_deref().unwrap_or_default()) {
+fn failure(response: &ApiResponse) -> LookupError {
+    if is_missing_scope(response) {
         LookupError::Forbidden
     } else {
-        unclear(Transport::Status(answer.status))
+        TransportError::Status(response.status).into()
     }
-}
-
-fn unclear(transport: Transport) -> LookupError {
-    LookupError::Failed(Arc::new(Error::Ambiguous(Arc::new(transport))))
 }

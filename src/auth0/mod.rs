@@ -1,9 +1,9 @@
-//! The upstream: one tenant's `/oauth/token` and `/api/v2/users`, and what its answers mean.
+//! The upstream: one tenant's `/oauth/token` and `/api/v2/users`, and the meaning of its responses.
 //!
-//! Owns the Management API token, the connection pool, the tenant's budget with the circuit breaker,
-//! and the classification of answers. Must not know axum, storage or who asked. A concrete
-//! [`Client`], no trait: the seam is the base address, and tests speak HTTP to the emulator, so that
-//! the wire is what is tested.
+//! Owns the Management API token, the connection pool, the tenant's budget with the circuit
+//! breaker, and the classification of responses. Must not know axum, storage or who asked. A
+//! concrete [`Client`], no trait: the seam is the base address, and tests speak HTTP to the
+//! emulator, so that the wire is what is tested.
 
 mod breaker;
 mod budget;
@@ -16,15 +16,18 @@ mod http_client;
 mod lookup;
 mod password_reset;
 mod rate_headers;
+mod response;
 mod telemetry_header;
 mod token;
 mod token_request;
 
 pub use budget::Priority;
 pub use call_guard::CallPermit;
-pub use client::{Client, Created};
-pub use create_user::{Acceptance, User};
-pub use error::{Error, Misconfiguration, Transport};
+pub use client::Client;
+pub use create_user::{Acceptance, CreatedUser, User};
+pub use error::{
+    CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
+};
 pub use http_client::BuildError;
-pub use lookup::{ByEmail, LookupError};
+pub use lookup::{FoundUser, UsersByEmail};
 pub use token::TokenHealth;

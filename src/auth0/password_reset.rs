@@ -5,36 +5,39 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::error::{Error, transport};
+use super::error::TransportError;
 use crate::telemetry::{Operation, chain};
 
 impl Client {
-    /// Asks for the mail, in the name of this application. Auth0 answers alike whether there is
-    /// such a user or not; what it answers otherwise is logged.
-    pub async fn mail_new_password(&self, client_id: &str, email: &str) {
+    /// Requests a password reset mail in the name of this application.
+    ///
+    /// Auth0's response is the same whether there is such a user or not. Any other response is
+    /// logged.
+    pub async fn send_password_reset(&self, client_id: &str, email: &str) {
         let body =
             json!({ "client_id": client_id, "email": email, "connection": self.common.connection });
         let started = Instant::now();
         let request = self.http.post(self.change_password.clone());
         let sent = request.headers(self.headers.clone()).body(body.to_string()).send().await;
         let label = match &sent {
-            Ok(answer) if answer.status().is_success() => "accepted",
-            Ok(answer) => {
-                let status = answer.status().as_u16();
+            Ok(response) if response.status().is_success() => "accepted",
+            Ok(response) => {
+                let status = response.status().as_u16();
                 tracing::error!(
                     status,
-                    "Auth0 refuses to mail the owner of an address: is existence_uniform.mail_client_id an \
-                     application of this connection?"
+                    "Auth0 rejects the password reset mail to the owner of an address: is \
+                     existence_uniform.mail_client_id an application of this connection?"
                 );
                 "refused"
             }
             Err(_) => "failed",
         };
         self.metrics.auth0_request(Operation::ChangePassword, label, started.elapsed());
-        if let Err(Error::NotSent(cause) | Error::Ambiguous(cause)) = sent.map_err(transport) {
+        if let Err(error) = sent {
+            let error = TransportError::from(error);
             tracing::warn!(
-                error = chain(&*cause),
-                "the owner of an address may not have been told"
+                error = chain(&error),
+                "the owner of an address may not have received the password reset mail"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! `Auth0-Client`: which software calls, as Auth0's own SDKs say it.
+//! The `Auth0-Client` header, which names the calling software as Auth0's own SDKs do.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

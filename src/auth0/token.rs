@@ -14,8 +14,7 @@ use http::HeaderValue;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::Error;
-use super::error::{Misconfiguration, Transport};
+use super::error::{Misconfiguration, TokenError};
 use super::token_request::{TokenGrant, TokenRequest};
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
@@ -69,17 +68,17 @@ impl Token {
 /// The reason that there is no token, and the time of the next request.
 #[derive(Debug, Clone)]
 struct TokenFailure {
-    error: Error,
+    error: TokenError,
     next_try: Instant,
 }
 
 impl TokenFailure {
     /// The reason, with the remaining wait.
-    fn now(&self) -> Error {
+    fn now(&self) -> TokenError {
         match &self.error {
-            Error::RateLimited { .. } => {
+            TokenError::RateLimited { .. } => {
                 let left = self.next_try.saturating_duration_since(Instant::now());
-                Error::RateLimited { retry_after: left }
+                TokenError::RateLimited { retry_after: left }
             }
             other => other.clone(),
         }
@@ -137,7 +136,7 @@ impl TokenCache {
     ///
     /// # Errors
     /// The refresher's last failure, if the refresher sends no further request within that time.
-    pub(super) async fn get(&self) -> Result<Arc<Token>, Error> {
+    pub(super) async fn get(&self) -> Result<Arc<Token>, TokenError> {
         match self.current() {
             Some(result) => result,
             None => self.wait().await,
@@ -173,19 +172,19 @@ impl TokenCache {
     }
 
     /// Returns the result that needs no waiting, if there is one.
-    fn current(&self) -> Option<Result<Arc<Token>, Error>> {
+    fn current(&self) -> Option<Result<Arc<Token>, TokenError>> {
         let state = self.state.borrow();
         if let Some(token) = state.token.as_ref().filter(|token| token.is_fresh()) {
             return Some(Ok(Arc::clone(token)));
         }
         let failure = state.failure.as_ref()?;
         // Waiting helps in an outage, but not where the operator has to act.
-        let permanent = matches!(failure.error, Error::Misconfigured(_));
+        let permanent = matches!(failure.error, TokenError::Misconfigured(_));
         let too_late = failure.next_try > Instant::now() + MAX_WAIT;
         (permanent || too_late).then(|| Err(failure.now()))
     }
 
-    async fn wait(&self) -> Result<Arc<Token>, Error> {
+    async fn wait(&self) -> Result<Arc<Token>, TokenError> {
         let mut changes = self.state.subscribe();
         self.fetch_requested.notify_one();
         let found = timeout(MAX_WAIT, async {
@@ -194,13 +193,13 @@ impl TokenCache {
                     return result;
                 }
                 if changes.changed().await.is_err() {
-                    return Err(Error::NotSent(Arc::new(Transport::NoToken)));
+                    return Err(TokenError::Pending);
                 }
             }
         });
         found.await.unwrap_or_else(|_| {
             let failure = self.state.borrow().failure.as_ref().map(TokenFailure::now);
-            Err(failure.unwrap_or_else(|| Error::NotSent(Arc::new(Transport::NoToken))))
+            Err(failure.unwrap_or(TokenError::Pending))
         })
     }
 }
@@ -227,7 +226,7 @@ impl TokenRefresher {
         loop {
             let requested_at = Instant::now();
             let response = self.request.send().await;
-            let label = response.as_ref().map_or_else(Error::label, |_| "granted");
+            let label = response.as_ref().map_or_else(TokenError::label, |_| "granted");
             self.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
             let failure = match response {
                 Ok(grant) => {
@@ -243,13 +242,13 @@ impl TokenRefresher {
                         backoff = self::backoff();
                         continue;
                     }
-                    Misconfiguration::TokenRefused.into()
+                    Misconfiguration::TokenRejected.into()
                 }
                 Err(error) => error,
             };
             let wait = backoff.next().unwrap_or(BACKOFF.1);
             let wait = match &failure {
-                Error::RateLimited { retry_after } => wait.max(*retry_after),
+                TokenError::RateLimited { retry_after } => wait.max(*retry_after),
                 _ => wait,
             };
             self.fail(failure, wait).await;
@@ -296,7 +295,7 @@ impl TokenRefresher {
         }
     }
 
-    async fn fail(&self, error: Error, wait: Duration) {
+    async fn fail(&self, error: TokenError, wait: Duration) {
         log_failure(&error, wait);
         let failure = TokenFailure { error, next_try: Instant::now() + wait };
         self.tokens.state.send_modify(|state| state.failure = Some(failure));
@@ -305,9 +304,9 @@ impl TokenRefresher {
 }
 
 /// Logs an error if the operator must act, and a warning if waiting is enough.
-fn log_failure(failure: &Error, wait: Duration) {
+fn log_failure(failure: &TokenError, wait: Duration) {
     let (error, retry_in_ms) = (chain(failure), wait.as_millis());
-    if matches!(failure, Error::Misconfigured(_)) {
+    if matches!(failure, TokenError::Misconfigured(_)) {
         tracing::error!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");
     } else {
         tracing::warn!(error, retry_in_ms, "cannot fetch a Management API token: {failure}");

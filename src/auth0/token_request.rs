@@ -5,17 +5,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use super::BuildError;
 use super::classify::retry_after;
-use super::client::read_body;
-use super::error::{ErrorCode, Misconfiguration, Transport, transport};
-use super::{BuildError, Error};
+use super::error::{ErrorCode, Misconfiguration, TokenError, TransportError};
+use super::response::ApiResponse;
 use crate::clock::Clock;
 use crate::config::Auth0Settings;
 
@@ -24,7 +22,7 @@ const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// A token with a shorter lifetime is unusable.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// A body token.
+/// A token that Auth0 granted.
 #[derive(Debug)]
 pub(super) struct TokenGrant {
     /// `Bearer …`, marked sensitive.
@@ -74,17 +72,24 @@ impl TokenRequest {
     }
 
     /// Requests a token.
-    ///
-    /// # Errors
-    /// Never about a user: [`Error::Misconfigured`], [`Error::RateLimited`] or [`Error::NotSent`], since a
-    /// sign-up without a token was certainly not sent.
-    pub(super) async fn send(&self) -> Result<TokenGrant, Error> {
-        let (status, headers, body) = self.exchange().await.map_err(not_sent)?;
-        self.classify(status, &headers, &body)
+    pub(super) async fn send(&self) -> Result<TokenGrant, TokenError> {
+        let response = self.exchange().await.map_err(TokenError::Failed)?;
+        if response.is_truncated() {
+            return Err(unreadable(&response));
+        }
+        match response.status {
+            200 => grant(&response).ok_or_else(|| unreadable(&response)),
+            429 => {
+                let retry_after = retry_after(&response.headers, self.clock.now());
+                Err(TokenError::RateLimited { retry_after })
+            }
+            400..=499 => Err(denied(&response).into()),
+            status => Err(TokenError::Failed(TransportError::Status(status))),
+        }
     }
 
     /// Sends the request and reads the whole response.
-    async fn exchange(&self) -> reqwest::Result<(u16, HeaderMap, Bytes)> {
+    async fn exchange(&self) -> Result<ApiResponse, TransportError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("client_id", &self.client_id)
@@ -93,29 +98,12 @@ impl TokenRequest {
             .finish();
         let request = self.http.post(self.url.clone());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        let response = request.body(form).send().await?;
-        let status = response.status().as_u16();
-        let headers = response.headers().clone();
-        Ok((status, headers, read_body(response).await?))
-    }
-
-    fn classify(
-        &self,
-        status: u16,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Result<TokenGrant, Error> {
-        match status {
-            200 => grant(body).ok_or_else(|| without_token(Transport::Unreadable(200))),
-            429 => Err(Error::RateLimited { retry_after: retry_after(headers, self.clock.now()) }),
-            400..=499 => Err(denied(status, body).into()),
-            _ => Err(without_token(Transport::Status(status))),
-        }
+        Ok(ApiResponse::read(request.body(form).send().await?).await)
     }
 }
 
-fn grant(body: &Bytes) -> Option<TokenGrant> {
-    let body: TokenBody<'_> = serde_json::from_slice(body).ok()?;
+fn grant(response: &ApiResponse) -> Option<TokenGrant> {
+    let body: TokenBody<'_> = response.json().ok()?;
     if body.access_token.is_empty() {
         return None;
     }
@@ -125,23 +113,16 @@ fn grant(body: &Bytes) -> Option<TokenGrant> {
     (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime })
 }
 
-fn denied(status: u16, body: &Bytes) -> Misconfiguration {
-    let denied: TokenErrorBody<'_> = serde_json::from_slice(body).unwrap_or_default();
-    match (status, denied.error.as_deref()) {
+fn denied(response: &ApiResponse) -> Misconfiguration {
+    let body: TokenErrorBody<'_> = response.json().unwrap_or_default();
+    match (response.status, body.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,
         (403, Some("access_denied")) => Misconfiguration::Audience,
-        (_, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
+        (status, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
     }
 }
 
-fn not_sent(error: reqwest::Error) -> Error {
-    match transport(error) {
-        Error::Ambiguous(source) => Error::NotSent(source),
-        other => other,
-    }
-}
-
-fn without_token(reason: Transport) -> Error {
-    Error::NotSent(Arc::new(reason))
+const fn unreadable(response: &ApiResponse) -> TokenError {
+    TokenError::Failed(TransportError::Unreadable(response.status))
 }

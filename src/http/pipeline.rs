@@ -23,7 +23,7 @@ use crate::auth0::User;
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::form::{ControlField, FieldValue, Submission};
 use crate::page::FormValues;
-use crate::signup::{self, Admission, AdmissionCost, Done, Outcome, Rejection, Signups};
+use crate::signup::{self, Admission, AdmissionCost, Outcome, Rejection, SignupResult, Signups};
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
 
@@ -129,7 +129,7 @@ impl SignupPipeline {
             return Ok(SignedUp::without_words(&done, likeness.map(Arc::new)));
         }
         self.challenges.came_to(&done, client.ip());
-        if let Outcome::Refused(refusal) = done.outcome {
+        if let Outcome::Rejected(refusal) = done.outcome {
             self.limits.refused(refusal, tally);
         }
         SignedUp::of(done)
@@ -220,31 +220,31 @@ pub(super) struct SignedUp {
 impl SignedUp {
     /// What came of a sign-up, where callers are not told whether the user is a new one; `user`
     /// says nothing but what the form said.
-    fn without_words(done: &Done, user: Option<Arc<User>>) -> Self {
+    fn without_words(done: &SignupResult, user: Option<Arc<User>>) -> Self {
         let (outcome, replayed) = (done.outcome.code(), done.replayed);
         Self { user, outcome, replayed, filled: None, given: Vec::new() }
     }
 
     /// What came of a sign-up, as callers are told it.
-    fn of(done: Done) -> Result<Self, Problem> {
+    fn of(done: SignupResult) -> Result<Self, Problem> {
         let code = done.outcome.code();
-        let Done { outcome, replayed, cause } = done;
+        let SignupResult { outcome, replayed, cause, .. } = done;
         let problem = match outcome {
             Outcome::Created(user) => {
                 let (user, given) = (Some(user), Vec::new());
                 return Ok(Self { user, outcome: code, replayed, filled: None, given });
             }
-            Outcome::PasswordRefused(rule) => {
+            Outcome::PasswordRejected(rule) => {
                 let error = FieldError::at("/password", Violation::Password(rule));
                 Problem::invalid_fields(vec![error])
             }
             Outcome::Busy { retry_after } => {
                 Problem::new(ProblemCode::UpstreamBusy).retry_after(retry_after)
             }
-            Outcome::Refused(refusal) => refused(refusal),
+            Outcome::Rejected(refusal) => refused(refusal),
             Outcome::EmailTaken => Problem::new(ProblemCode::EmailTaken),
             Outcome::UsernameTaken => Problem::new(ProblemCode::UsernameTaken),
-            Outcome::Rejected => Problem::new(ProblemCode::UpstreamRejected),
+            Outcome::UpstreamRejected => Problem::new(ProblemCode::UpstreamRejected),
             Outcome::Internal => Problem::new(ProblemCode::Internal),
             Outcome::Unreachable { retry_after } => {
                 let problem = Problem::new(ProblemCode::UpstreamUnavailable);

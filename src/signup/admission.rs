@@ -1,8 +1,8 @@
-//! The question that is asked between "this sign-up is new" and "it begins": may it?
+//! Admission: the decision whether a new attempt may start, made after its key turned out to be new.
 //!
-//! The answer is found above this module, which knows neither addresses nor challenges; here is
-//! only when it is asked. A known key is answered without asking. Who may says what the attempt has
-//! to give in the write that begins it.
+//! This module says only when the decision is made. The layer above makes it, since this one knows
+//! neither client addresses nor challenges. An admission states what the attempt costs; the write
+//! that records the attempt pays it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::ledger::AdmissionCost;
 use crate::limits::Limit;
 
-/// Decides whether a new attempt may begin. Polled only when it has to be decided, in the task of
-/// the attempt; dropped unpolled for a known key, and half-way when every caller has gone.
+/// A pending decision whether a new attempt may start. Polled in the attempt's task, and only when
+/// it is needed: dropped unpolled for a known key, and half-way when every client has disconnected.
 pub struct Admission(Pin<Box<dyn Future<Output = Result<AdmissionCost, Rejection>> + Send>>);
 
 impl Admission {
@@ -34,12 +34,12 @@ impl fmt::Debug for Admission {
     }
 }
 
-/// Why a new attempt may not begin. Nothing was written down and nothing sent to the tenant.
+/// Reason why a new attempt may not start. Nothing was recorded and nothing sent to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// Too many attempts from an address, or for an e-mail address, or in all.
+    /// Too many attempts from a client address, for an e-mail address, or in all.
     Limited {
-        /// Which limit.
+        /// The limit that was reached.
         limit: Limit,
         /// How long to wait.
         retry_after: Duration,
@@ -50,12 +50,12 @@ pub enum Rejection {
     ChallengeFailed,
     /// The proof was valid, and another attempt used it.
     ProofUsed,
-    /// The service that judges the captcha does not answer, and must.
+    /// The captcha service does not respond, and the settings require it to.
     ChallengeUnavailable,
 }
 
 impl Rejection {
-    /// The stable name.
+    /// The stable code.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Limited { .. } => "rate_limited",

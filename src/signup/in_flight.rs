@@ -1,8 +1,8 @@
-//! Sign-ups under way in this process, and those of the last minutes without a key.
+//! Sign-ups under way in this process, and recent ones without a key.
 //!
 //! Two requests with one key (or, without a key, one e-mail address and password) are one attempt:
-//! the second waits for the first and hears its answer, or what the ledger says of it. In memory only;
-//! the ledger does the same for keys across replicas and restarts.
+//! the second waits for the first and returns its result, or what the ledger records. In memory
+//! only; the ledger does the same for keys across replicas and restarts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,16 +12,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::outcome::{Done, Outcome};
+use super::KeyedRequest;
+use super::outcome::{Outcome, SignupResult};
 use crate::ledger::{AttemptId, Digest};
 
-/// How long the attempt of a sign-up without a key is remembered.
+/// Time for which the attempt of a sign-up without a key is remembered.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
 /// The most attempts remembered; the oldest go first. A quarter of a kilobyte each.
 const CAPACITY: usize = 10_000;
 
-/// What is known by key, or by e-mail address and password.
+/// The sign-ups of this process, by key or by e-mail address and password.
 #[derive(Debug, Default)]
 pub(super) struct InFlight(Mutex<Table>);
 
@@ -35,65 +36,65 @@ struct Table {
 #[derive(Debug)]
 struct Entry {
     binding: Digest,
-    state: State,
+    status: EntryStatus,
 }
 
 #[derive(Debug)]
-enum State {
-    /// One is under way; it may be about an attempt that was remembered before.
+enum EntryStatus {
+    /// A sign-up is under way; it may replay an attempt that was remembered before.
     Running {
-        sender: watch::Sender<Option<Done>>,
-        kept: Option<Kept>,
+        tx: watch::Sender<Option<SignupResult>>,
+        remembered: Option<RememberedAttempt>,
     },
-    Kept(Kept),
+    Completed(RememberedAttempt),
 }
 
-/// A remembered attempt. What came of it is read from the ledger, so that one that an operator
-/// removed there is forgotten here too.
+/// A remembered attempt. Its outcome is read from the ledger, so that an attempt that an operator
+/// deleted there is forgotten here too.
 #[derive(Debug, Clone, Copy)]
-struct Kept {
-    attempt: AttemptId,
+struct RememberedAttempt {
+    id: AttemptId,
     since: Instant,
 }
 
-/// What [`InFlight::enter`] found.
+/// Result of [`InFlight::join`].
 #[derive(Debug)]
 pub(super) enum Join {
-    /// Nothing: the caller's to do. Others now wait for it.
+    /// No sign-up is under way: this request runs it, and others wait for it.
     Leader(Leader),
-    /// One is under way.
-    Follower(watch::Receiver<Option<Done>>),
-    /// It was done, in this attempt: the caller's to tell again. Others now wait for that.
+    /// A sign-up is under way: this request waits for it.
+    Follower(watch::Receiver<Option<SignupResult>>),
+    /// This attempt completed: this request replays it, and others wait for it.
     Completed(Leader, AttemptId),
     /// The key belongs to another e-mail address or password.
     KeyMismatch,
 }
 
-/// The right and the duty to do what others wait for. Dropped without an outcome, they hear that
-/// it is unknown.
+/// The request that runs a sign-up while others wait. If it is dropped without a result, they get
+/// [`Outcome::Unknown`].
 #[derive(Debug)]
 pub(super) struct Leader {
-    recent: Arc<InFlight>,
+    in_flight: Arc<InFlight>,
     key: Digest,
     /// Whether the attempt is remembered here, since no ledger row can be found by the key.
     remember: bool,
-    sender: watch::Sender<Option<Done>>,
-    step: SendState,
-    /// The attempt that was written down in this turn.
-    begun: OnceLock<AttemptId>,
+    tx: watch::Sender<Option<SignupResult>>,
+    send_state: SendState,
+    /// The attempt that this request recorded.
+    attempt: OnceLock<AttemptId>,
 }
 
-/// How far the work of a turn has come: what a caller whose time is up can be told for sure.
+/// Progress of an attempt, as far as it matters to a request whose deadline has passed.
 ///
-/// The one change that counts is made by whoever comes first, so that no call is sent after its
-/// caller was told that none was.
+/// The task that sends and the request that gives up race for one atomic change, so that no call is
+/// sent after the client was told that none was.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SendState(Arc<AtomicU8>);
 
 impl SendState {
-    /// Nothing is known yet: an earlier attempt may have made the user.
+    /// Nothing is known yet: an earlier attempt may have created the user.
     const EARLY: u8 = 0;
-    /// The attempt is a new one, and nothing was sent.
+    /// The attempt is new, and nothing was sent.
     const NEW: u8 = 1;
     /// A call was sent, or is about to be.
     const SENT: u8 = 2;
@@ -104,25 +105,33 @@ impl SendState {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// The attempt is a new one.
-    pub(super) fn is_new(&self) {
+    /// Notes that the attempt is new.
+    pub(super) fn mark_new(&self) {
         self.change(Self::EARLY, Self::NEW);
     }
 
-    /// Whether a call may be sent: not after it was given up.
+    /// Claims the right to send; `false` after [`Self::give_up`].
     pub(super) fn may_send(&self) -> bool {
         self.change(Self::NEW, Self::SENT)
     }
 
-    /// Gives a new attempt up that has sent nothing; `false` when it is too late for that.
+    /// Gives up a new attempt that has sent nothing; `false` when it is too late for that.
     pub(super) fn give_up(&self) -> bool {
         self.change(Self::NEW, Self::GIVEN_UP)
     }
 }
 
 impl InFlight {
-    /// Takes the turn for this key, or finds who has it.
-    pub(super) fn enter(
+    /// Joins the sign-up under way with this request's key, or becomes its leader.
+    pub(super) fn join(self: &Arc<Self>, request: &KeyedRequest, now: Instant) -> Join {
+        let binding = request.binding.current;
+        match &request.key {
+            Some(key) => self.join_key(key.current, binding, false, now),
+            None => self.join_key(binding, binding, true, now),
+        }
+    }
+
+    fn join_key(
         self: &Arc<Self>,
         key: Digest,
         binding: Digest,
@@ -130,23 +139,29 @@ impl InFlight {
         now: Instant,
     ) -> Join {
         let mut table = self.lock();
-        table.forget_old(now);
-        let kept = match table.entries.get(&key) {
+        table.evict(now);
+        let remembered = match table.entries.get(&key) {
             Some(entry) if entry.binding != binding => return Join::KeyMismatch,
-            Some(Entry { state: State::Running { sender, .. }, .. }) => {
-                return Join::Follower(sender.subscribe());
+            Some(Entry { status: EntryStatus::Running { tx, .. }, .. }) => {
+                return Join::Follower(tx.subscribe());
             }
-            Some(Entry { state: State::Kept(kept), .. }) => Some(*kept),
+            Some(Entry { status: EntryStatus::Completed(attempt), .. }) => Some(*attempt),
             None => None,
         };
-        let (sender, _) = watch::channel(None);
-        let running = State::Running { sender: sender.clone(), kept };
-        table.entries.insert(key, Entry { binding, state: running });
-        let (recent, step) = (Arc::clone(self), SendState::default());
-        let turn = Leader { recent, key, remember, sender, step, begun: OnceLock::new() };
-        match kept {
-            None => Join::Leader(turn),
-            Some(kept) => Join::Completed(turn, kept.attempt),
+        let (tx, _) = watch::channel(None);
+        let status = EntryStatus::Running { tx: tx.clone(), remembered };
+        table.entries.insert(key, Entry { binding, status });
+        let leader = Leader {
+            in_flight: Arc::clone(self),
+            key,
+            remember,
+            tx,
+            send_state: SendState::default(),
+            attempt: OnceLock::new(),
+        };
+        match remembered {
+            None => Join::Leader(leader),
+            Some(attempt) => Join::Completed(leader, attempt.id),
         }
     }
 
@@ -156,103 +171,105 @@ impl InFlight {
 }
 
 impl Table {
-    fn forget_old(&mut self, now: Instant) {
-        while let Some((at, key)) = self.order.front().copied() {
-            if self.order.len() <= CAPACITY && now < at + REMEMBERED {
+    /// Forgets the attempts that are too old or too many.
+    fn evict(&mut self, now: Instant) {
+        while let Some((since, key)) = self.order.front().copied() {
+            if self.order.len() <= CAPACITY && now < since + REMEMBERED {
                 return;
             }
             self.order.pop_front();
-            // What was remembered anew meanwhile is not what was remembered then.
-            let of_then = |kept: &Kept| kept.since == at;
-            match self.entries.get_mut(&key).map(|entry| &mut entry.state) {
-                Some(State::Kept(kept)) if of_then(kept) => drop(self.entries.remove(&key)),
-                Some(State::Running { kept, .. }) => *kept = kept.filter(|kept| !of_then(kept)),
-                Some(State::Kept(_)) | None => {}
+            // An attempt that was remembered later has its own place in the order.
+            let is_due = |attempt: &RememberedAttempt| attempt.since == since;
+            match self.entries.get_mut(&key).map(|entry| &mut entry.status) {
+                Some(EntryStatus::Completed(attempt)) if is_due(attempt) => {
+                    self.entries.remove(&key);
+                }
+                Some(EntryStatus::Running { remembered, .. }) => {
+                    *remembered = remembered.filter(|attempt| !is_due(attempt));
+                }
+                Some(EntryStatus::Completed(_)) | None => {}
             }
         }
     }
 
-    /// The attempt that was remembered for this key.
-    fn kept(&self, key: &Digest) -> Option<AttemptId> {
-        match self.entries.get(key)?.state {
-            State::Running { kept, .. } => kept.map(|kept| kept.attempt),
-            State::Kept(kept) => Some(kept.attempt),
+    /// The attempt that is remembered for this key.
+    fn remembered(&self, key: &Digest) -> Option<RememberedAttempt> {
+        match self.entries.get(key)?.status {
+            EntryStatus::Running { remembered, .. } => remembered,
+            EntryStatus::Completed(attempt) => Some(attempt),
         }
     }
 
-    /// Ends the turn of this key: from now on there is this attempt to tell again, or nothing.
-    fn keep(&mut self, key: Digest, attempt: Option<AttemptId>, now: Instant) {
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        let before = match &entry.state {
-            State::Running { kept, .. } => *kept,
-            State::Kept(kept) => Some(*kept),
+    /// Ends the sign-up of this key, and remembers its attempt if there is one.
+    fn complete(&mut self, key: Digest, attempt: Option<AttemptId>, now: Instant) {
+        let Some(id) = attempt else {
+            self.entries.remove(&key);
+            return;
         };
-        match (attempt, before) {
-            (None, _) => drop(self.entries.remove(&key)),
-            (Some(attempt), Some(kept)) if kept.attempt == attempt => {
-                entry.state = State::Kept(kept);
-            }
-            (Some(attempt), _) => {
-                entry.state = State::Kept(Kept { attempt, since: now });
-                self.order.push_back((now, key));
-            }
-        }
+        let before = self.remembered(&key).filter(|attempt| attempt.id == id);
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        let attempt = before.unwrap_or_else(|| {
+            self.order.push_back((now, key));
+            RememberedAttempt { id, since: now }
+        });
+        entry.status = EntryStatus::Completed(attempt);
     }
 }
 
 impl Leader {
-    /// Where the outcome will be told.
-    pub(super) fn subscribe(&self) -> watch::Receiver<Option<Done>> {
-        self.sender.subscribe()
+    /// Subscribes to the result.
+    pub(super) fn subscribe(&self) -> watch::Receiver<Option<SignupResult>> {
+        self.tx.subscribe()
     }
 
-    /// How far the work has come.
-    pub(super) const fn step(&self) -> &SendState {
-        &self.step
+    /// The progress of the attempt.
+    pub(super) const fn send_state(&self) -> &SendState {
+        &self.send_state
     }
 
-    /// Notes the attempt that was written down, in case that the work on it ends without an outcome.
-    pub(super) fn begun(&self, attempt: AttemptId) {
-        let _first = self.begun.set(attempt);
+    /// Notes the attempt that was recorded, in case the work on it ends without a result.
+    pub(super) fn set_attempt(&self, attempt: AttemptId) {
+        let _first = self.attempt.set(attempt);
     }
 
-    /// Resolves when nobody waits for the outcome any more.
-    pub(super) async fn deserted(&self) {
-        self.sender.closed().await;
+    /// Resolves when no request waits for the result any more.
+    pub(super) async fn no_waiters(&self) {
+        self.tx.closed().await;
     }
 
-    /// Whether nobody waits for the outcome any more.
-    pub(super) fn is_deserted(&self) -> bool {
-        self.sender.receiver_count() == 0
+    /// Whether no request waits for the result any more.
+    pub(super) fn has_no_waiters(&self) -> bool {
+        self.tx.receiver_count() == 0
     }
 
-    /// Tells the outcome to all who wait, and remembers its attempt if it is one to be replayed.
-    pub(super) fn tell(self, done: Done, attempt: Option<AttemptId>, now: Instant) {
-        let replayable =
-            matches!(done.outcome, Outcome::Created(_) | Outcome::EmailTaken | Outcome::Unknown);
-        let attempt = attempt.filter(|_| self.remember && replayable);
-        self.recent.lock().keep(self.key, attempt, now);
-        self.sender.send_replace(Some(done));
+    /// Sends the result to every waiter, and remembers its attempt if it can be replayed.
+    pub(super) fn publish(self, result: SignupResult, attempt: Option<AttemptId>, now: Instant) {
+        let attempt = attempt.filter(|_| self.remember && result.outcome.is_replayable());
+        self.in_flight.lock().complete(self.key, attempt, now);
+        self.tx.send_replace(Some(result));
     }
 }
 
 impl Drop for Leader {
     fn drop(&mut self) {
-        if self.sender.borrow().is_none() {
-            let mut table = self.recent.lock();
-            let attempt = self.begun.get().copied().or_else(|| table.kept(&self.key));
-            table.keep(self.key, attempt.filter(|_| self.remember), Instant::now());
+        if self.tx.borrow().is_none() {
+            let mut table = self.in_flight.lock();
+            let remembered = || table.remembered(&self.key).map(|attempt| attempt.id);
+            let attempt = self.attempt.get().copied().or_else(remembered);
+            table.complete(self.key, attempt.filter(|_| self.remember), Instant::now());
             drop(table);
-            self.sender.send_replace(Some(Done::new(Outcome::Unknown)));
+            self.tx.send_replace(Some(SignupResult::new(Outcome::Unknown)));
         }
     }
 }
 
-/// The outcome, once it is told.
-pub(super) async fn told(mut outcome: watch::Receiver<Option<Done>>) -> Done {
-    match outcome.wait_for(Option::is_some).await.map(|done| done.clone()) {
-        Ok(Some(done)) => done,
-        Ok(None) | Err(_) => Done::new(Outcome::Unknown),
+/// Waits for the leader's result.
+pub(super) async fn wait_for_outcome(
+    mut rx: watch::Receiver<Option<SignupResult>>,
+) -> SignupResult {
+    match rx.wait_for(Option::is_some).await.map(|result| result.clone()) {
+        Ok(Some(result)) => result,
+        Ok(None) | Err(_) => SignupResult::new(Outcome::Unknown),
     }
 }
 
@@ -261,49 +278,51 @@ mod tests {
     use super::*;
     use crate::ledger::Digests;
 
-    fn enter(recent: &Arc<InFlight>) -> Join {
+    fn join(in_flight: &Arc<InFlight>) -> Join {
         let digests = Digests::new(&"k".repeat(32).into(), None);
         let digest = digests.email("ada@example.com").current;
-        recent.enter(digest, digest, true, Instant::now())
+        in_flight.join_key(digest, digest, true, Instant::now())
     }
 
-    fn first(recent: &Arc<InFlight>) -> Leader {
-        match enter(recent) {
-            Join::Leader(turn) => turn,
+    fn lead(in_flight: &Arc<InFlight>) -> Leader {
+        match join(in_flight) {
+            Join::Leader(leader) => leader,
             other => panic!("{other:?}"),
         }
     }
 
-    fn known(recent: &Arc<InFlight>) -> (Leader, AttemptId) {
-        match enter(recent) {
-            Join::Completed(turn, attempt) => (turn, attempt),
+    fn completed(in_flight: &Arc<InFlight>) -> (Leader, AttemptId) {
+        match join(in_flight) {
+            Join::Completed(leader, attempt) => (leader, attempt),
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn work_that_ends_without_an_outcome_forgets_no_attempt() {
-        let recent = Arc::default();
-        drop(first(&recent));
-        let turn = first(&recent);
+    fn a_leader_dropped_without_a_result_forgets_no_attempt() {
+        let in_flight = Arc::default();
+        drop(lead(&in_flight));
+        let leader = lead(&in_flight);
         let attempt = AttemptId::new(Duration::from_secs(1));
-        turn.begun(attempt);
-        drop(turn);
-        // Neither does that of a replay.
+        leader.set_attempt(attempt);
+        drop(leader);
+        // Neither does a leader that replays it.
         for _ in 0..2 {
-            let (turn, remembered) = known(&recent);
+            let (leader, remembered) = completed(&in_flight);
             assert_eq!(remembered, attempt);
-            drop(turn);
+            drop(leader);
         }
     }
 
     #[test]
-    fn what_made_nothing_is_not_remembered() {
-        let recent = Arc::default();
+    fn an_attempt_that_created_nothing_is_not_remembered() {
+        let in_flight = Arc::default();
         let attempt = AttemptId::new(Duration::from_secs(1));
-        first(&recent).tell(Done::new(Outcome::EmailTaken), Some(attempt), Instant::now());
-        let (turn, _) = known(&recent);
-        turn.tell(Done::new(Outcome::Internal), Some(attempt), Instant::now());
-        drop(first(&recent));
+        let taken = SignupResult::new(Outcome::EmailTaken);
+        lead(&in_flight).publish(taken, Some(attempt), Instant::now());
+        let (leader, _) = completed(&in_flight);
+        let internal = SignupResult::new(Outcome::Internal);
+        leader.publish(internal, Some(attempt), Instant::now());
+        drop(lead(&in_flight));
     }
 }

@@ -1,17 +1,20 @@
-//! The use case: a [`NewUser`] in, an [`Outcome`] out, and never a doubt about it that can be
-//! settled.
+//! Signs users up exactly once.
 //!
-//! Every attempt is written down before the tenant is called and closed after it; a repeated key
-//! is answered from what was written. Knows Auth0's client and the ledger, and nothing of HTTP.
+//! Each attempt is recorded in the ledger before Auth0 is called and resolved afterwards, so a lost
+//! response never leaves the outcome unknown for longer than it takes to look the user up. A
+//! repeated idempotency key returns the recorded outcome. Depends on `auth0` and `ledger`; knows
+//! nothing about HTTP.
 
 mod admission;
-mod begin;
+mod call;
 mod existing_account_notice;
 mod in_flight;
 mod outcome;
+mod pin_support;
 mod reconciler;
 mod replay;
-mod settle;
+mod resolve;
+mod run;
 mod unresolved;
 
 use std::sync::Arc;
@@ -23,40 +26,22 @@ use uuid::Uuid;
 pub use crate::ledger::AdmissionCost;
 pub use crate::limits::{Limit, Rate};
 pub use admission::{Admission, Rejection};
-pub use outcome::{Done, Outcome};
+pub use outcome::{Outcome, SignupResult};
 pub use reconciler::Reconciler;
 pub use unresolved::UnresolvedReason;
 
-use self::in_flight::{InFlight, Join, told};
-use self::settle::Pin;
-use crate::auth0::{Client, Error, Transport};
+use self::in_flight::{InFlight, Join, wait_for_outcome};
+use self::pin_support::PinSupport;
+use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{DigestPair, Digests, Ledger};
 use crate::lifecycle::Lifecycle;
 
-/// How often a twin on another replica is looked at.
+/// Interval at which an attempt of another replica is polled.
 const POLL: Duration = Duration::from_millis(100);
 
-/// The times that sign-ups keep.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// How long an idempotency key replays its outcome.
-    pub key_lifetime: Duration,
-    /// How long a request waits for a twin.
-    pub twin_wait: Duration,
-    /// A call that surely was not sent is not tried again so long after the attempt began.
-    pub retry: Duration,
-    /// How long the work on an attempt may take in all; what is open then is unknown.
-    pub attempt: Duration,
-    /// So long after the attempt began this process surely has ended its work on it.
-    pub lease: Duration,
-    /// So long after a call's connection ended a look that finds no user proves that there will be
-    /// none.
-    pub proof: Duration,
-}
-
-/// Signs people up. Cheap to clone; clones share everything.
+/// Signs users up. Cheap to clone; clones share everything.
 #[derive(Debug, Clone)]
 pub struct Signups(Arc<Inner>);
 
@@ -67,118 +52,131 @@ struct Inner {
     digests: Arc<Digests>,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
-    times: Timeouts,
-    recent: Arc<InFlight>,
-    pin: Pin,
-    owner_mail_client_id: Option<String>,
-    /// This process, as the owner of leases.
-    owner: Uuid,
+    timeouts: Timeouts,
+    in_flight: Arc<InFlight>,
+    pin_support: PinSupport,
+    notice_client_id: Option<String>,
+    /// This process, as an owner of leases.
+    lease_owner: Uuid,
 }
 
-/// What a caller asks for.
-#[derive(Debug)]
-pub struct Request {
-    /// Who is to be signed up.
-    pub user: NewUser,
-    /// The caller's key, if it gave one.
-    pub key: Option<IdempotencyKey>,
-    /// The request's id.
-    pub request_id: String,
-    /// Whether a new attempt may begin.
-    pub admission: Admission,
-}
-
-/// What [`Signups`] is made of.
+/// Dependencies of [`Signups`].
 #[derive(Debug)]
 pub struct Deps {
     /// The tenant.
     pub auth0: Arc<Client>,
-    /// Where attempts are written down.
+    /// The ledger that attempts are recorded in.
     pub ledger: Arc<dyn Ledger>,
     /// The keyed digests of this deployment.
     pub digests: Arc<Digests>,
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
-    /// What a stop waits for.
+    /// The lifecycle whose shutdown waits for attempts under way.
     pub lifecycle: Lifecycle,
-    /// The times that sign-ups keep.
-    pub times: Timeouts,
+    /// The timeouts of attempts and keys.
+    pub timeouts: Timeouts,
     /// Whether create calls pin the user's id.
     pub pin_user_id: bool,
-    /// In whose name the owner of a known address is told of attempts to sign up with it; `None`:
-    /// it is the caller who is told that the address is taken.
-    pub owner_mail_client_id: Option<String>,
+    /// The application in whose name the owner of an existing account is notified of a sign-up with
+    /// its address; `None` sends no notice.
+    pub notice_client_id: Option<String>,
+}
+
+/// Timeouts of attempts and idempotency keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Lifetime of an idempotency key: its outcome is replayed until then.
+    pub key_lifetime: Duration,
+    /// The longest wait of a duplicate request for the first one.
+    pub duplicate_wait: Duration,
+    /// Time from the start of an attempt during which an unsent call is retried.
+    pub retry_window: Duration,
+    /// The longest work on an attempt; what is still open then is unknown.
+    pub attempt: Duration,
+    /// Time from the start of an attempt after which this process has certainly stopped work on it.
+    pub lease: Duration,
+    /// Grace period after a call's connection closed. A lookup that finds no user after it proves
+    /// that the call created none.
+    pub absence_grace: Duration,
+}
+
+/// A request to sign a user up.
+#[derive(Debug)]
+pub struct Request {
+    /// The user to create.
+    pub user: NewUser,
+    /// The client's idempotency key, if it sent one.
+    pub key: Option<IdempotencyKey>,
+    /// The request's id.
+    pub request_id: String,
+    /// Decides whether a new attempt may start.
+    pub admission: Admission,
 }
 
 impl Signups {
-    /// Signs people up with these parts.
-    pub fn new(parts: Deps) -> Self {
+    /// Creates the service with no sign-ups under way.
+    pub fn new(deps: Deps) -> Self {
         let Deps {
             auth0,
             ledger,
             digests,
             clock,
             lifecycle,
-            times,
+            timeouts,
             pin_user_id,
-            owner_mail_client_id,
-        } = parts;
+            notice_client_id,
+        } = deps;
         Self(Arc::new(Inner {
             auth0,
             ledger,
             digests,
             clock,
             lifecycle,
-            times,
-            recent: Arc::default(),
-            pin: Pin::new(pin_user_id),
-            owner_mail_client_id,
-            owner: Uuid::from_bytes(rand::random()),
+            timeouts,
+            in_flight: Arc::default(),
+            pin_support: PinSupport::new(pin_user_id),
+            notice_client_id,
+            lease_owner: Uuid::from_bytes(rand::random()),
         }))
     }
 
-    /// Signs the person up, or tells what came of it before.
+    /// Signs the user up, or returns the result of an earlier identical request.
     ///
-    /// From the moment that the attempt is written down the work runs in a task of its own that a
-    /// stop waits for; dropping the returned future (the caller hung up, a deadline passed) does
-    /// not cancel it. At the deadline the caller is told what is sure: that nothing was sent, nor
-    /// will be, or else that the outcome is not known.
-    pub async fn create(&self, request: Request, deadline: Instant) -> Done {
-        let shared = &self.0;
+    /// The attempt runs in its own task, which shutdown waits for: dropping this future does not
+    /// cancel it. If `deadline` passes first, the outcome is [`Outcome::Unreachable`] when nothing
+    /// was sent and nothing will be, otherwise [`Outcome::Unknown`].
+    pub async fn create(&self, request: Request, deadline: Instant) -> SignupResult {
+        let inner = &self.0;
         let Request { user, key, request_id, admission } = request;
-        let person = KeyedRequest::new(&shared.digests, user, key, request_id);
-        let slot = person.key.as_ref().map_or(person.binding.current, |key| key.current);
-        let remember = person.key.is_none();
-        let enter = || shared.recent.enter(slot, person.binding.current, remember, Instant::now());
-        let (turn, known) = loop {
-            match enter() {
-                Join::KeyMismatch => return Done::new(Outcome::KeyReused),
+        let request = KeyedRequest::new(&inner.digests, user, key, request_id);
+        let (leader, completed) = loop {
+            match inner.in_flight.join(&request, Instant::now()) {
+                Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),
                 Join::Follower(outcome) => {
-                    let until = deadline.min(Instant::now() + shared.times.twin_wait);
-                    match timeout_at(until, told(outcome)).await {
-                        // It was given up before this caller joined it: start afresh.
-                        Ok(Done { outcome: Outcome::Abandoned, .. }) => {}
-                        Ok(done) => return done.replay(),
-                        Err(_) => return Done::new(Outcome::InProgress),
+                    let until = deadline.min(Instant::now() + inner.timeouts.duplicate_wait);
+                    match timeout_at(until, wait_for_outcome(outcome)).await {
+                        // Abandoned before this request joined it: start over.
+                        Ok(SignupResult { outcome: Outcome::Abandoned, .. }) => {}
+                        Ok(result) => return result.replay(),
+                        Err(_) => return SignupResult::new(Outcome::InProgress),
                     }
                 }
-                Join::Leader(turn) => break (turn, None),
-                Join::Completed(turn, attempt) => break (turn, Some(attempt)),
+                Join::Leader(leader) => break (leader, None),
+                Join::Completed(leader, attempt) => break (leader, Some(attempt)),
             }
         };
-        let (outcome, step) = (turn.subscribe(), turn.step().clone());
-        let shared = Arc::clone(shared);
-        let work = async move { shared.work(person, admission, turn, known).await };
-        drop(self.0.lifecycle.spawn(work));
-        match timeout_at(deadline, told(outcome)).await {
-            Ok(done) => done,
-            Err(_) if step.give_up() => Error::NotSent(Arc::new(Transport::OutOfTime)).into(),
-            Err(_) => Error::Ambiguous(Arc::new(Transport::OutOfTime)).into(),
+        let (outcome, send_state) = (leader.subscribe(), leader.send_state().clone());
+        let inner = Arc::clone(inner);
+        let run = async move { inner.run(request, admission, leader, completed).await };
+        drop(self.0.lifecycle.spawn(run));
+        match timeout_at(deadline, wait_for_outcome(outcome)).await {
+            Ok(result) => result,
+            Err(_) => SignupResult::out_of_time(!send_state.give_up()),
         }
     }
 
-    /// What finishes attempts that nobody works on any more.
-    pub fn settler(&self) -> Reconciler {
+    /// Returns the reconciler of attempts that no request works on any more.
+    pub fn reconciler(&self) -> Reconciler {
         Reconciler::new(Arc::clone(&self.0))
     }
 }
@@ -188,8 +186,11 @@ impl Signups {
 struct KeyedRequest {
     user: NewUser,
     request_id: String,
+    /// The e-mail address.
     email: DigestPair,
+    /// The e-mail address and the password, which the key is bound to.
     binding: DigestPair,
+    /// The idempotency key.
     key: Option<DigestPair>,
 }
 

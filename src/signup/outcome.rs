@@ -1,36 +1,39 @@
-//! What can come of a sign-up that met every rule: one closed vocabulary for the answer, the log,
-//! the metrics and the ledger.
+//! The result of a sign-up: one closed vocabulary for the response, the log, the metrics and the
+//! ledger.
+//!
+//! A [`CreateUserError`] becomes an [`Outcome`], which alone determines what the ledger stores: a
+//! [`Resolution`] and the outcome's code.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Rejection;
-use crate::auth0::{Error, Transport, User};
+use crate::auth0::{CreateUserError, CreatedUser, TransportError, User};
 use crate::domain::PasswordRule;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, PinnedUserId, Resolution};
 
-/// What came of a sign-up.
+/// Outcome of a sign-up that passed every validation rule.
 #[derive(Debug, Clone)]
 pub enum Outcome {
-    /// The user exists now, and this sign-up made it.
+    /// This sign-up created the user.
     Created(Arc<User>),
-    /// The e-mail address belongs to somebody already.
+    /// Another user has the e-mail address.
     EmailTaken,
-    /// The username belongs to somebody already.
+    /// Another user has the username.
     UsernameTaken,
-    /// The tenant's policy refused the password.
-    PasswordRefused(PasswordRule),
+    /// The tenant's policy rejected the password.
+    PasswordRejected(PasswordRule),
     /// The tenant's rate limit is reached; nothing was created.
     Busy {
         /// How long to wait.
         retry_after: Duration,
     },
-    /// The tenant refused for a reason that is the operator's; nothing was created.
-    Rejected,
-    /// The tenant refused what this service's own rules passed; nothing was created.
+    /// The tenant rejected the call until the operator changes something; nothing was created.
+    UpstreamRejected,
+    /// The tenant rejected what this service's own rules passed; nothing was created.
     Internal,
-    /// The tenant cannot be reached; nothing was created.
+    /// Nothing reached the tenant, so nothing was created.
     Unreachable {
         /// How long until a call is tried again, where that is known.
         retry_after: Option<Duration>,
@@ -39,9 +42,9 @@ pub enum Outcome {
     Unknown,
     /// The ledger cannot be written; nothing was sent to the tenant.
     LedgerUnavailable,
-    /// The attempt may not begin.
-    Refused(Rejection),
-    /// Every caller went away before anything was sent to the tenant.
+    /// A new attempt may not start.
+    Rejected(Rejection),
+    /// Every client disconnected before anything was sent to the tenant.
     Abandoned,
     /// The idempotency key belongs to another e-mail address or password.
     KeyReused,
@@ -50,112 +53,178 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome of an attempt that made nothing, by its code: what a twin on another replica
-    /// is told, without the numbers that only the first one heard.
-    pub fn not_created(code: &str) -> Self {
+    /// The outcome of a recorded attempt that created nothing, from its code. Numbers that only the
+    /// first response carried are lost.
+    pub(super) fn not_created(code: &str) -> Self {
         const SECOND: Duration = Duration::from_secs(1);
-        let password = [
+        let rules = [
             PasswordRule::TooWeak,
             PasswordRule::TooCommon,
             PasswordRule::ContainsUserInfo { fields: Vec::new() },
             PasswordRule::Breached,
             PasswordRule::UsedBefore,
         ];
-        let known = [
+        let others = [
             Self::UsernameTaken,
             Self::Busy { retry_after: SECOND },
-            Self::Rejected,
+            Self::UpstreamRejected,
             Self::Internal,
             Self::Abandoned,
         ];
-        let outcomes = known.into_iter().chain(password.map(Self::PasswordRefused));
+        let mut outcomes = others.into_iter().chain(rules.map(Self::PasswordRejected));
         outcomes
-            .into_iter()
             .find(|outcome| outcome.code() == code)
             .unwrap_or(Self::Unreachable { retry_after: None })
     }
 
-    /// The stable name, in the ledger.
+    /// The stable code, in the ledger and the log.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Created(_) => "created",
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
-            Self::PasswordRefused(rule) => rule.code(),
+            Self::PasswordRejected(rule) => rule.code(),
             Self::Busy { .. } => "upstream_busy",
-            Self::Rejected => "upstream_rejected",
+            Self::UpstreamRejected => "upstream_rejected",
             Self::Internal => "internal",
             Self::Unreachable { .. } => "upstream_unavailable",
             Self::Unknown => "outcome_unknown",
             Self::LedgerUnavailable => "unavailable",
-            Self::Refused(refusal) => refusal.code(),
+            Self::Rejected(rejection) => rejection.code(),
             Self::Abandoned => "abandoned",
             Self::KeyReused => "idempotency_key_reused",
             Self::InProgress => "idempotency_in_progress",
         }
     }
+
+    /// The resolution that the ledger stores for an attempt with this outcome, whose call pinned
+    /// this id and ended by `now`.
+    pub(super) fn resolution(&self, pinned: &PinnedUserId, now: Duration) -> Resolution {
+        match self {
+            Self::Created(user) => {
+                let user_id = strip_provider(&user.user_id);
+                let is_pinned = user_id == pinned.as_str();
+                Resolution::Created { user_id: (!is_pinned).then(|| user_id.to_owned()) }
+            }
+            Self::EmailTaken => Resolution::Exists,
+            Self::UsernameTaken
+            | Self::PasswordRejected(_)
+            | Self::Busy { .. }
+            | Self::UpstreamRejected
+            | Self::Internal
+            | Self::Unreachable { .. }
+            | Self::Abandoned => Resolution::NotCreated,
+            Self::Unknown
+            // No recorded attempt ends with one of these.
+            | Self::LedgerUnavailable
+            | Self::Rejected(_)
+            | Self::KeyReused
+            | Self::InProgress => Resolution::Unknown { connection_ended_at: now },
+        }
+    }
+
+    /// Whether the same request again gets this outcome again.
+    pub(super) const fn is_replayable(&self) -> bool {
+        matches!(self, Self::Created(_) | Self::EmailTaken | Self::Unknown)
+    }
 }
 
-/// An outcome, with its cause for the log.
+/// Result of a sign-up request.
 #[derive(Debug, Clone)]
-pub struct Done {
-    /// What came of it.
+pub struct SignupResult {
+    /// The outcome, which the client, the log and the ledger get.
     pub outcome: Outcome,
-    /// Whether this is the answer of an earlier request.
+    /// Whether an earlier request produced it.
     pub replayed: bool,
-    /// Why, where there is something to say beyond the outcome.
+    /// The cause, for the log, where there is more to say than the outcome.
     pub cause: Option<Arc<dyn StdError + Send + Sync>>,
+    /// Auth0's id of the request that decided it, for the ledger.
+    pub(super) auth0_request_id: Option<String>,
 }
 
-impl Done {
-    /// An outcome that speaks for itself.
+impl SignupResult {
+    /// A result that needs no cause.
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, replayed: false, cause: None }
+        Self { outcome, replayed: false, cause: None, auth0_request_id: None }
     }
 
-    /// An outcome with its cause.
+    /// A result with its cause.
     pub fn because(outcome: Outcome, cause: impl StdError + Send + Sync + 'static) -> Self {
-        Self { outcome, replayed: false, cause: Some(Arc::new(cause)) }
+        Self { cause: Some(Arc::new(cause)), ..Self::new(outcome) }
     }
 
-    /// The same for a caller who asks again. What is not kept is not a replay: it is heard once,
-    /// by all who waited for it.
+    /// The result of an attempt that ran out of time; `maybe_sent`: its call may still be acted on.
+    pub(super) fn out_of_time(maybe_sent: bool) -> Self {
+        let outcome =
+            if maybe_sent { Outcome::Unknown } else { Outcome::Unreachable { retry_after: None } };
+        Self::because(outcome, Interruption::OutOfTime)
+    }
+
+    /// The result of an attempt that an earlier request left unresolved.
+    pub(super) fn left_unresolved() -> Self {
+        Self::because(Outcome::Unknown, Interruption::LeftUnresolved)
+    }
+
+    /// The same result for a duplicate request. An outcome that is not kept is not a replay: all
+    /// requests that waited for it share it.
     #[must_use]
     pub fn replay(mut self) -> Self {
-        self.replayed =
-            matches!(self.outcome, Outcome::Created(_) | Outcome::EmailTaken | Outcome::Unknown);
+        self.replayed = self.outcome.is_replayable();
         self
     }
 }
 
-impl From<Error> for Done {
-    fn from(error: Error) -> Self {
+impl From<User> for SignupResult {
+    fn from(user: User) -> Self {
+        Self::new(Outcome::Created(Arc::new(user)))
+    }
+}
+
+impl From<CreatedUser> for SignupResult {
+    fn from(CreatedUser { user, auth0_request_id }: CreatedUser) -> Self {
+        Self { auth0_request_id, ..user.into() }
+    }
+}
+
+impl From<CreateUserError> for SignupResult {
+    fn from(error: CreateUserError) -> Self {
         let outcome = match &error {
-            Error::UserExists => return Self::new(Outcome::EmailTaken),
-            Error::UsernameExists => return Self::new(Outcome::UsernameTaken),
-            Error::PasswordRefused(rule) => Outcome::PasswordRefused(rule.clone()),
-            Error::RateLimited { retry_after } => Outcome::Busy { retry_after: *retry_after },
-            Error::Misconfigured(_) => Outcome::Rejected,
-            Error::InvalidBody => Outcome::Internal,
-            Error::NotSent(cause) => Outcome::Unreachable {
-                retry_after: match **cause {
-                    Transport::CircuitOpen { retry_after } => Some(retry_after),
-                    Transport::Http(_)
-                    | Transport::Status(_)
-                    | Transport::Unreadable(_)
-                    | Transport::PreviousAttempt
-                    | Transport::OutOfTime
-                    | Transport::NoToken => None,
-                },
-            },
-            Error::Ambiguous(_) => Outcome::Unknown,
+            CreateUserError::EmailTaken => return Self::new(Outcome::EmailTaken),
+            CreateUserError::UsernameTaken => return Self::new(Outcome::UsernameTaken),
+            CreateUserError::PasswordRejected(rule) => Outcome::PasswordRejected(rule.clone()),
+            CreateUserError::RateLimited { retry_after } => {
+                Outcome::Busy { retry_after: *retry_after }
+            }
+            CreateUserError::Misconfigured(_) => Outcome::UpstreamRejected,
+            CreateUserError::InvalidBody => Outcome::Internal,
+            CreateUserError::NotSent(TransportError::CircuitOpen { retry_after }) => {
+                Outcome::Unreachable { retry_after: Some(*retry_after) }
+            }
+            CreateUserError::NotSent(_) => Outcome::Unreachable { retry_after: None },
+            CreateUserError::Ambiguous(_) => Outcome::Unknown,
         };
         Self::because(outcome, error)
     }
 }
 
-impl From<LedgerError> for Done {
+impl From<LedgerError> for SignupResult {
     fn from(error: LedgerError) -> Self {
         Self::because(Outcome::LedgerUnavailable, error)
     }
+}
+
+/// Cause of an outcome that no response and no error of the tenant decided.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+enum Interruption {
+    /// The time for the request or the attempt is over.
+    #[error("the attempt ran out of time")]
+    OutOfTime,
+    /// An earlier request, or a process that has ended, left it unresolved.
+    #[error("an earlier request left the attempt unresolved")]
+    LeftUnresolved,
+}
+
+/// Removes `auth0|` from an id as Auth0 returns it; an id of another provider stays as it is.
+pub(super) fn strip_provider(user_id: &str) -> &str {
+    user_id.strip_prefix("auth0|").unwrap_or(user_id)
 }

@@ -1,76 +1,75 @@
-//! A sign-up that was begun before: its answer again, or the work on it taken up again.
+//! Replay of a sign-up that started before: its recorded result, or more work on it.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::begin::PreparedCall;
-use super::outcome::{Done, Outcome};
-use super::settle::{AttemptRunner, Settled, Undecided};
+use super::call::{AttemptRunner, PreparedCall};
+use super::outcome::{Outcome, SignupResult};
+use super::resolve::Inconclusive;
 use super::{Inner, KeyedRequest, POLL};
-use crate::auth0::{Error, LookupError, Priority, Transport, User};
+use crate::auth0::{LookupError, Priority, User};
 use crate::ledger::{
     Attempt, AttemptId, AttemptState, Basis, FinishAttempt, LedgerError, Resolution,
 };
 
-/// How long reading a user that is known to exist may take: what is known of it is answer enough.
-const READ: Duration = Duration::from_secs(2);
+/// The longest lookup of a user that is known to exist. Without it, its id and address are replayed.
+const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Inner {
-    /// Answers a key that is written down already; `None` when its attempt was given up by its
-    /// caller before anything was sent, so that the key is free.
-    pub(super) async fn known(
+    /// Replays a recorded key. `None` when the client abandoned its attempt before anything was
+    /// sent, so that the key is free.
+    pub(super) async fn replay_key(
         self: &Arc<Self>,
-        person: &KeyedRequest,
+        request: &KeyedRequest,
         attempt: Attempt,
-    ) -> Option<Done> {
-        let bound = attempt.key.as_ref().is_some_and(|key| person.binding.contains(&key.binding));
-        if !bound {
-            return Some(Done::new(Outcome::KeyReused));
+    ) -> Option<SignupResult> {
+        let is_bound =
+            attempt.key.as_ref().is_some_and(|key| request.binding.contains(&key.binding));
+        if !is_bound {
+            return Some(SignupResult::new(Outcome::KeyReused));
         }
-        let done = match self.awaited(attempt).await {
-            Ok(Some(attempt)) => self.replay(person, &attempt).await.replay(),
-            Ok(None) => Done::new(Outcome::InProgress),
-            // Somebody may have called the tenant: that the ledger cannot be read tells nothing.
-            Err(error) => Done::because(Outcome::Unknown, error),
+        let result = match self.wait_for_release(attempt).await {
+            Ok(Some(attempt)) => self.replay(request, &attempt).await.replay(),
+            Ok(None) => SignupResult::new(Outcome::InProgress),
+            // The tenant may have been called; an unreadable ledger does not show otherwise.
+            Err(error) => SignupResult::because(Outcome::Unknown, error),
         };
-        (!matches!(done.outcome, Outcome::Abandoned)).then_some(done)
+        (!matches!(result.outcome, Outcome::Abandoned)).then_some(result)
     }
 
-    /// Answers a request that this process remembers by its attempt; `None` when there is nothing to
-    /// tell again: an operator made the ledger forget it, it was found to have made nothing, or the
-    /// user that it made was deleted.
-    pub(super) async fn again(
+    /// Replays an attempt that this process remembers. `None` when there is nothing to replay: an
+    /// operator deleted it, it turned out to have created nothing, or its user was deleted.
+    pub(super) async fn replay_remembered(
         self: &Arc<Self>,
-        person: &KeyedRequest,
+        request: &KeyedRequest,
         id: AttemptId,
-    ) -> Option<Done> {
-        match self.ledger.get(id).await {
-            Ok(attempt) => {
-                let attempt =
-                    attempt.filter(|attempt| attempt.state != AttemptState::NotCreated)?;
-                if attempt.state != AttemptState::Created {
-                    return Some(self.replay(person, &attempt).await.replay());
-                }
-                let user = match self.read(&attempt).await {
-                    Some(Ok(None)) => return None,
-                    Some(Ok(user)) => user,
-                    Some(Err(_)) | None => None,
-                };
-                Some(created(person, &attempt, user).replay())
+    ) -> Option<SignupResult> {
+        let attempt = match self.ledger.get(id).await {
+            Ok(attempt) => attempt?,
+            Err(error) => return Some(SignupResult::because(Outcome::Unknown, error).replay()),
+        };
+        let result = match attempt.state {
+            AttemptState::NotCreated => return None,
+            AttemptState::Created => match self.read_user(&attempt).await {
+                Some(Ok(None)) => return None,
+                Some(Ok(user)) => created(request, &attempt, user),
+                Some(Err(_)) | None => created(request, &attempt, None),
+            },
+            AttemptState::Open | AttemptState::Exists | AttemptState::Unknown => {
+                self.replay(request, &attempt).await
             }
-            Err(error) => Some(Done::because(Outcome::Unknown, error).replay()),
-        }
+        };
+        Some(result.replay())
     }
 
-    /// The attempt once nobody works on it any more; `None` when that takes too long.
-    async fn awaited(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
-        let deadline = Instant::now() + self.times.twin_wait;
+    /// Waits until no request works on the attempt any more; `None` when that takes too long.
+    async fn wait_for_release(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
+        let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {
-            let leased = attempt.next_check_at.is_some_and(|until| until > self.clock.now());
-            if attempt.state != AttemptState::Open || !leased {
+            let is_leased = attempt.next_check_at.is_some_and(|until| until > self.clock.now());
+            if attempt.state != AttemptState::Open || !is_leased {
                 return Ok(Some(attempt));
             }
             if Instant::now() + POLL > deadline {
@@ -79,82 +78,88 @@ impl Inner {
             sleep(POLL).await;
             match self.ledger.get(attempt.id).await? {
                 Some(now) => attempt = now,
-                // Forgotten by an operator: there is nothing to wait for.
+                // Deleted by an operator: there is nothing to wait for.
                 None => return Ok(None),
             }
         }
     }
 
-    /// What a settled attempt is answered with; an unsettled one is taken up again.
-    async fn replay(self: &Arc<Self>, person: &KeyedRequest, attempt: &Attempt) -> Done {
+    /// Returns the result of a resolved attempt, and resumes an unresolved one.
+    async fn replay(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         if attempt.state.is_resolved() {
-            self.told_before(person, attempt).await
+            self.recorded_result(request, attempt).await
         } else {
-            self.take_up(person, attempt).await
+            self.resume(request, attempt).await
         }
     }
 
-    /// What is written down of an attempt.
-    async fn told_before(&self, person: &KeyedRequest, attempt: &Attempt) -> Done {
+    /// Returns the result that is recorded for an attempt.
+    async fn recorded_result(&self, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         match attempt.state {
             AttemptState::Created => {
-                let user = self.read(attempt).await.and_then(Result::ok).flatten();
-                created(person, attempt, user)
+                let user = self.read_user(attempt).await.and_then(Result::ok).flatten();
+                created(request, attempt, user)
             }
-            AttemptState::Exists => Done::new(Outcome::EmailTaken),
-            AttemptState::Open | AttemptState::Unknown => Done::new(Outcome::Unknown),
+            AttemptState::Exists => SignupResult::new(Outcome::EmailTaken),
+            AttemptState::Open | AttemptState::Unknown => SignupResult::new(Outcome::Unknown),
             AttemptState::NotCreated => {
                 let code = attempt.outcome_code.as_deref().unwrap_or_default();
-                Done::new(Outcome::not_created(code))
+                SignupResult::new(Outcome::not_created(code))
             }
         }
     }
 
-    /// The user that an earlier attempt made, as it is now; `None` when that takes too long.
-    async fn read(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
-        timeout(READ, self.auth0.user(made_user(attempt), Priority::BestEffort)).await.ok()
+    /// Reads the user that an earlier attempt created, as it is now; `None` when that takes too
+    /// long.
+    async fn read_user(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
+        let lookup = self.auth0.user(created_user_id(attempt), Priority::BestEffort);
+        timeout(READ_TIMEOUT, lookup).await.ok()
     }
 
-    /// Settles an attempt that an earlier request left unknown, now that its password is here.
-    async fn take_up(self: &Arc<Self>, person: &KeyedRequest, attempt: &Attempt) -> Done {
-        let made = PreparedCall::from(attempt);
+    /// Resumes an attempt that an earlier request left unresolved, now that its password is here
+    /// again.
+    async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
+        let call = PreparedCall::from(attempt);
         let ended_at = attempt.connection_ended_at;
-        let in_doubt = AtomicBool::new(true);
-        let is_quiet = ended_at.is_some_and(|ended| ended + self.times.proof <= self.clock.now());
-        let attempting = AttemptRunner { is_quiet, ..self.attempting(person, &made, &in_doubt) };
-        if self.pin.is_ignored() && !is_quiet {
-            // Nothing is sent again: what proves that nobody is there must not begin anew.
-            return match attempting.by_email().await {
-                Ok(Some(settled)) => self.finish(made.id, settled).await,
-                Ok(None) | Err(Undecided) => Done::new(Outcome::Unknown),
+        let earlier_calls_ended =
+            ended_at.is_some_and(|at| at + self.timeouts.absence_grace <= self.clock.now());
+        let runner = AttemptRunner::resuming(self, request, &call, earlier_calls_ended);
+        if self.pin_support.is_ignored() && !earlier_calls_ended {
+            // Nothing is sent again, so the grace period must not start over.
+            return match runner.look_up_by_email().await {
+                Ok(Some(result)) => self.finish(&call, result).await,
+                Ok(None) | Err(Inconclusive) => SignupResult::new(Outcome::Unknown),
             };
         }
-        match self.reopen(made.id, ended_at).await {
-            Ok(true) => {}
-            // Settled in the meantime, forgotten by an operator, or taken up by another replica.
-            Ok(false) => {
-                return match self.settled(made.id).await {
-                    Ok(Some(attempt)) => self.told_before(person, &attempt).await,
-                    Ok(None) => Done::new(Outcome::Unknown),
-                    Err(error) => Done::because(Outcome::Unknown, error),
-                };
+        match self.mark_retrying(call.id, ended_at).await {
+            Ok(true) => {
+                let work = runner.resolve(SignupResult::left_unresolved());
+                let result = runner.within_timeout(work).await;
+                self.finish(&call, result).await
             }
-            // An earlier call may have been acted on: that this one was not sent tells nothing.
-            Err(error) => return Done::because(Outcome::Unknown, error),
+            // Resolved meanwhile, deleted by an operator, or resumed by another replica.
+            Ok(false) => match self.wait_for_resolution(call.id).await {
+                Ok(Some(attempt)) => self.recorded_result(request, &attempt).await,
+                Ok(None) => SignupResult::new(Outcome::Unknown),
+                Err(error) => SignupResult::because(Outcome::Unknown, error),
+            },
+            // Nothing was sent now, but the tenant may have acted on an earlier call.
+            Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
-        let why = Error::Ambiguous(Arc::new(Transport::PreviousAttempt));
-        let work = timeout(self.times.attempt, attempting.resume(why));
-        let settled = work.await.unwrap_or_else(|_| Settled::out_of_time(&in_doubt));
-        self.finish(made.id, settled).await
     }
 
-    /// Writes down that a call of this attempt is about to be made again, so that finding nobody
-    /// proves nothing until that call has surely ended, even if this process dies. `false` when
-    /// the attempt is settled, or another call was written down since `ended_at` was read: of two
-    /// replicas that come at once, one makes the call.
-    async fn reopen(&self, id: AttemptId, ended_at: Option<Duration>) -> Result<bool, LedgerError> {
+    /// Records that a call of this attempt is about to be repeated. An absent user then proves
+    /// nothing until that call has certainly ended, even if this process dies.
+    ///
+    /// `false` when the attempt is resolved, or another call was recorded since `ended_at` was
+    /// read: of two replicas that come at once, one makes the call.
+    async fn mark_retrying(
+        &self,
+        id: AttemptId,
+        ended_at: Option<Duration>,
+    ) -> Result<bool, LedgerError> {
         let finished_at = self.clock.now();
-        let connection_ended_at = finished_at + self.times.attempt;
+        let connection_ended_at = finished_at + self.timeouts.attempt;
         let finish = FinishAttempt {
             id,
             resolution: Resolution::Unknown { connection_ended_at },
@@ -166,14 +171,14 @@ impl Inner {
         self.ledger.finish(finish).await
     }
 
-    /// The attempt once it is settled, or as it is when that takes too long; `None` when it was
-    /// forgotten.
-    async fn settled(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        let deadline = Instant::now() + self.times.twin_wait;
+    /// Waits until the attempt is resolved, and returns it as it is when that takes too long;
+    /// `None` when it was deleted.
+    async fn wait_for_resolution(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
+        let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {
             let attempt = self.ledger.get(id).await?;
-            let is_settled = attempt.as_ref().is_none_or(|attempt| attempt.state.is_resolved());
-            if is_settled || Instant::now() + POLL > deadline {
+            let is_resolved = attempt.as_ref().is_none_or(|attempt| attempt.state.is_resolved());
+            if is_resolved || Instant::now() + POLL > deadline {
                 return Ok(attempt);
             }
             sleep(POLL).await;
@@ -181,15 +186,15 @@ impl Inner {
     }
 }
 
-/// The id of the user that an attempt made.
-fn made_user(attempt: &Attempt) -> &str {
+/// The id of the user that an attempt created.
+fn created_user_id(attempt: &Attempt) -> &str {
     attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str())
 }
 
-/// An earlier attempt's user; what is known of it where it could not be read.
-fn created(person: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> Done {
-    let known = || User::known(made_user(attempt), person.user.email.as_ref());
-    Done::new(Outcome::Created(Arc::new(user.unwrap_or_else(known))))
+/// The result of an attempt that created a user; only its id and address if it could not be read.
+fn created(request: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> SignupResult {
+    let known = || User::known(created_user_id(attempt), request.user.email.as_ref());
+    user.unwrap_or_else(known).into()
 }
 
 impl From<&Attempt> for PreparedCall {

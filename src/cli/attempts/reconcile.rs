@@ -50,8 +50,8 @@ async fn settle(
     let settler = desk.settler(settings).await?;
     let (mut settled, mut under_way) = (0, 0);
     for attempt in &attempts {
-        let doubt = settler.settle_now(attempt).await?;
-        if doubt.as_ref().is_some_and(|doubt| id.is_none() && doubt.is_of_work()) {
+        let doubt = settler.reconcile(attempt).await?;
+        if doubt.as_ref().is_some_and(|doubt| id.is_none() && doubt.is_under_way()) {
             under_way += 1;
             continue;
         }

@@ -1,0 +1,69 @@
+//! A response of the tenant, read to its end.
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use serde::Deserialize;
+
+use super::error::TransportError;
+
+/// The most bytes of a body that are read. A user's profile is 10 KB at the most.
+const MAX_BODY: usize = 256 * 1024;
+
+/// A response of the tenant. Its status counts even when its body broke off.
+#[derive(Debug)]
+pub(super) struct ApiResponse {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    body: Option<Bytes>,
+}
+
+impl ApiResponse {
+    /// Reads the body of this response; one larger than [`MAX_BODY`] counts as empty.
+    pub(super) async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, body: read_body(response).await.ok() }
+    }
+
+    /// The body; empty when it broke off.
+    pub(super) fn body(&self) -> &[u8] {
+        self.body.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the body broke off.
+    pub(super) const fn is_truncated(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// The body parsed as JSON.
+    ///
+    /// # Errors
+    /// [`TransportError::Unreadable`] when it broke off or is something else.
+    pub(super) fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, TransportError> {
+        serde_json::from_slice(self.body()).map_err(|_| TransportError::Unreadable(self.status))
+    }
+
+    /// Auth0's own id of the request, for its support: short, and of harmless characters.
+    pub(super) fn auth0_request_id(&self) -> Option<String> {
+        let names = ["ot-baggage-auth0-request-id", "x-auth0-requestid", "cf-ray"];
+        let mut ids = names.into_iter().filter_map(|name| self.headers.get(name)?.to_str().ok());
+        let is_harmless = |id: &&str| {
+            let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            (1..=64).contains(&id.len()) && plain
+        };
+        ids.find(is_harmless).map(str::to_owned)
+    }
+}
+
+async fn read_body(mut response: reqwest::Response) -> reqwest::Result<Bytes> {
+    let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
+    let Some(second) = response.chunk().await? else { return Ok(first) };
+    let mut body = BytesMut::from(&first[..]);
+    body.extend_from_slice(&second);
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() > MAX_BODY {
+            return Ok(Bytes::new());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

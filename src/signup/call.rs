@@ -1,0 +1,160 @@
+//! The create call of one attempt: what it carries, and when it is sent again.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::outcome::{SignupResult, strip_provider};
+use super::{Inner, KeyedRequest};
+use crate::auth0::{Acceptance, CallPermit, CreateUserError, CreatedUser};
+use crate::domain::TermsVersion;
+use crate::ledger::{AttemptId, PinnedUserId};
+
+/// The most tries of a call that was not sent, or that the tenant asked to send later.
+const TRIES: u32 = 3;
+
+/// The pause before the second try of an unsent call; doubled before the third.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The parts of a create call that are fixed before it is first sent, so that it can be repeated.
+#[derive(Debug)]
+pub(super) struct PreparedCall {
+    /// The attempt that the call belongs to.
+    pub(super) id: AttemptId,
+    /// The id that the call pins.
+    pub(super) user_id: PinnedUserId,
+    /// Since the Unix epoch.
+    pub(super) started_at: Duration,
+    /// The terms that were accepted with the sign-up.
+    pub(super) terms: Option<TermsVersion>,
+}
+
+impl PreparedCall {
+    /// A new call, with an id of its own.
+    pub(super) fn new(now: Duration, terms: Option<TermsVersion>) -> Self {
+        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), started_at: now, terms }
+    }
+}
+
+/// The work of one attempt at the tenant, within its timeout.
+#[derive(Debug)]
+pub(super) struct AttemptRunner<'a> {
+    pub(super) service: &'a Inner,
+    pub(super) request: &'a KeyedRequest,
+    pub(super) call: &'a PreparedCall,
+    /// Whether any earlier calls of this attempt have certainly ended.
+    pub(super) earlier_calls_ended: bool,
+    /// An unsent call is not retried after this.
+    retry_until: Instant,
+    /// Whether the tenant may have acted on a call of this attempt, as far as is known so far.
+    may_have_acted: AtomicBool,
+}
+
+impl<'a> AttemptRunner<'a> {
+    /// A runner of an attempt that has sent nothing yet.
+    pub(super) fn new(
+        service: &'a Inner,
+        request: &'a KeyedRequest,
+        call: &'a PreparedCall,
+    ) -> Self {
+        Self {
+            service,
+            request,
+            call,
+            earlier_calls_ended: false,
+            retry_until: Instant::now() + service.timeouts.retry_window,
+            may_have_acted: AtomicBool::new(false),
+        }
+    }
+
+    /// A runner of an attempt that an earlier request left unresolved.
+    pub(super) fn resuming(
+        service: &'a Inner,
+        request: &'a KeyedRequest,
+        call: &'a PreparedCall,
+        earlier_calls_ended: bool,
+    ) -> Self {
+        let new = Self::new(service, request, call);
+        Self { earlier_calls_ended, may_have_acted: AtomicBool::new(true), ..new }
+    }
+
+    /// Sends the create call with this permit, and resolves it if its response is lost.
+    pub(super) async fn run(&self, permit: CallPermit) -> SignupResult {
+        self.within_timeout(async {
+            match self.create(Some(permit)).await {
+                Ok(created) => created.into(),
+                Err(error @ CreateUserError::Ambiguous(_)) => {
+                    Box::pin(self.resolve(error.into())).await
+                }
+                Err(error) => error.into(),
+            }
+        })
+        .await
+    }
+
+    /// Returns the result of this work, or that the attempt ran out of time.
+    pub(super) async fn within_timeout(
+        &self,
+        work: impl Future<Output = SignupResult>,
+    ) -> SignupResult {
+        let result = timeout(self.service.timeouts.attempt, work).await;
+        let maybe_sent = || self.may_have_acted.load(Ordering::Relaxed);
+        result.unwrap_or_else(|_| SignupResult::out_of_time(maybe_sent()))
+    }
+
+    /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
+    /// not sent, or the tenant had no room for it.
+    pub(super) async fn create(
+        &self,
+        mut permit: Option<CallPermit>,
+    ) -> Result<CreatedUser, CreateUserError> {
+        let Self { service, request, call, .. } = self;
+        let user_id = service.pin_support.is_pinning().then(|| call.user_id.as_str());
+        let terms = call.terms.as_ref();
+        let terms = terms.map(|version| Acceptance { version, at: call.started_at });
+        let mut pause = PAUSE;
+        let mut tries = 1;
+        loop {
+            let permit = match permit.take() {
+                Some(permit) => permit,
+                // A call that is not admitted is not retried: the queue is as long as it may be.
+                None => service.auth0.admit().await?,
+            };
+            let before = self.may_have_acted.swap(true, Ordering::Relaxed);
+            let created = service.auth0.create_user(
+                &request.user,
+                user_id,
+                terms,
+                &request.request_id,
+                permit,
+            );
+            let error = match created.await {
+                Ok(created) => {
+                    let is_kept = strip_provider(&created.user.user_id) == call.user_id.as_str();
+                    service.pin_support.learn(is_kept);
+                    return Ok(created);
+                }
+                Err(error) => error,
+            };
+            let wait = match &error {
+                CreateUserError::NotSent(_) => pause,
+                // Admission already waits as long as the tenant asked for.
+                CreateUserError::RateLimited { .. } => Duration::ZERO,
+                CreateUserError::EmailTaken
+                | CreateUserError::UsernameTaken
+                | CreateUserError::PasswordRejected(_)
+                | CreateUserError::InvalidBody
+                | CreateUserError::Misconfigured(_)
+                | CreateUserError::Ambiguous(_) => return Err(error),
+            };
+            self.may_have_acted.store(before, Ordering::Relaxed);
+            if tries == TRIES || Instant::now() + wait >= self.retry_until {
+                return Err(error);
+            }
+            sleep(wait).await;
+            tries += 1;
+            pause *= 2;
+        }
+    }
+}

@@ -1,4 +1,4 @@
-//! What an operator answers a complaint with. Every output is searched for what is personal.
+//! The commands that an operator answers a complaint with. Every output is searched for personal data.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use auth0_emulator::{Fault, Gate, Route};
 use crate::app::{ada, ada_with};
 use crate::operator::Desk;
 
-/// What Auth0 answers for an id that nobody has.
+/// Auth0's response body for an id that no user has.
 const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,7 +17,7 @@ async fn this_address_got_an_error_page_was_the_account_made() {
     let page = desk.lose("ada@example.com", Fault::answer(500).after_acting()).await;
     desk.sign_up(&ada_with("email", "grace@example.com")).await;
 
-    // The person gives the address, as people write it.
+    // The user gives the address the way people write it.
     let found = desk.run(&["attempts", "find", "--email"], "  Ada@Example.COM \n").with(0);
     assert!(found.contains("unknown: the account may have been created"), "{found}");
     assert!(found.contains(page.json()["request_id"].as_str().unwrap()), "{found}");
@@ -25,19 +25,19 @@ async fn this_address_got_an_error_page_was_the_account_made() {
     let id = json[0]["id"].as_str().unwrap();
     assert_eq!((json.len(), json[0]["user_id"].is_null()), (1, true), "{json:?}");
 
-    // Auth0 does not tell yet, and the command says so.
-    let settled = desk.settle(&[id], "1000").with(3);
-    assert!(settled.contains("unknown: the tenant did not tell"), "{settled}");
+    // Auth0 still fails, and the command says so.
+    let resolved = desk.reconcile(&[id], "1000").with(3);
+    assert!(resolved.contains("unknown: the user lookup failed"), "{resolved}");
 
     desk.auth0.clear_faults();
-    assert_eq!(desk.settle(&[id], "1000").with(0), format!("{id} created\n"));
+    assert_eq!(desk.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
     let found = desk.run(&["attempts", "find", "--email"], "ada@example.com\n").with(0);
     let users = desk.auth0.users();
     let user_id = users.iter().find(|user| user["email"] == "ada@example.com").unwrap();
     assert!(found.contains("created: this attempt created the account"), "{found}");
     assert!(found.contains(user_id["user_id"].as_str().unwrap()), "{found}");
 
-    // They want to be forgotten; nobody else is.
+    // The user asks for deletion; other users' attempts stay.
     let removed = desk.run(&["attempts", "forget", "--email"], "ada@example.com").with(0);
     assert_eq!(removed, "removed 1 attempt\n");
     desk.run(&["attempts", "find", "--email"], "ada@example.com").with(3);
@@ -47,75 +47,75 @@ async fn this_address_got_an_error_page_was_the_account_made() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_there_counts_only_so_long_after_the_call() {
+async fn an_absent_user_counts_only_after_the_grace_period() {
     let desk = Desk::open().await;
     desk.lose("ada@example.com", Fault::answer(500)).await;
     desk.auth0.clear_faults();
-    let settled = desk.settle(&[], "3600000").with(3);
-    assert!(settled.contains("unknown: there is no user so far"), "{settled}");
+    let resolved = desk.reconcile(&[], "3600000").with(3);
+    assert!(resolved.contains("unknown: there is no user so far"), "{resolved}");
 
-    // Nor before it is known that this connection keeps the ids that are pinned.
+    // Nor before it is known that the connection keeps pinned ids.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    let settled = desk.settle(&[], "1000").with(3);
-    assert!(settled.contains("nothing before the ledger holds a user"), "{settled}");
+    let resolved = desk.reconcile(&[], "1000").with(3);
+    assert!(resolved.contains("only once the ledger holds a user"), "{resolved}");
     desk.sign_up(&ada_with("email", "grace@example.com")).await;
 
-    let settled = desk.settle(&["--json"], "1000").rows();
+    let resolved = desk.reconcile(&["--json"], "1000").rows();
     assert_eq!(
-        (&settled[0]["state"], settled[0]["doubt"].is_null()),
+        (&resolved[0]["state"], resolved[0]["doubt"].is_null()),
         (&"not_created".into(), true)
     );
-    let all = desk.settle(&[], "1000");
+    let all = desk.reconcile(&[], "1000");
     assert_eq!((all.status, all.stderr.as_str()), (0, "every attempt is settled\n"));
-    assert_eq!(desk.auth0.users().len(), 1, "settling only looks");
+    assert_eq!(desk.auth0.users().len(), 1, "reconciliation only looks up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_look_that_a_sign_up_overtook_settles_nothing() {
+async fn a_check_that_a_sign_up_overtakes_resolves_nothing() {
     let desk = Arc::new(Desk::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "10000")]).await);
     desk.sign_up(&ada_with("email", "grace@example.com")).await;
     desk.lose("ada@example.com", Fault::answer(500)).await;
     desk.auth0.clear_faults();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
 
-    // The operator's look finds nobody, and takes long to say so.
-    let (look, held) = (Gate::new(), Gate::new());
+    // The operator's lookup finds no user, and its response is slow.
+    let (lookup, held) = (Gate::new(), Gate::new());
     let service = desk.auth0.calls(Route::CreateUser)[0].headers["authorization"].clone();
-    let nobody = Fault::answer(404).body(NOBODY).behind(&look);
+    let nobody = Fault::answer(404).body(NOBODY).behind(&lookup);
     desk.auth0.choose_faults(move |call| {
         let operators = call.route() == Route::GetUser && call.headers["authorization"] != service;
         operators.then(|| nobody.clone())
     });
     let operator = Arc::clone(&desk);
-    let operator = tokio::task::spawn_blocking(move || operator.settle(&[], "1000"));
-    look.arrived(1).await;
+    let operator = tokio::task::spawn_blocking(move || operator.reconcile(&[], "1000"));
+    lookup.arrived(1).await;
 
-    // Meanwhile the person comes back, and a call is on its way again.
+    // Meanwhile the user comes back, and a call is on its way again.
     desk.auth0.fault(Route::CreateUser, Fault::held(&held));
     let form = ada();
-    let verdict = async {
+    let resolution = async {
         held.arrived(1).await;
-        look.open();
-        let settled = operator.await.unwrap().with(3);
-        assert!(settled.contains("unknown: a sign-up took it up again meanwhile"), "{settled}");
+        lookup.open();
+        let resolved = operator.await.unwrap().with(3);
+        assert!(resolved.contains("unknown: a sign-up resumed it during the check"), "{resolved}");
         let unknown = desk.run(&["attempts", "list", "--state", "unknown", "--json"], "").rows();
         assert_eq!(unknown.len(), 1);
         held.open();
     };
-    let (answer, ()) = tokio::join!(desk.sign_up(&form), verdict);
-    assert_eq!(answer.status, 201, "{answer:?}");
+    let (response, ()) = tokio::join!(desk.sign_up(&form), resolution);
+    assert_eq!(response.status, 201, "{response:?}");
     assert_eq!(desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scope_that_is_missing_is_told() {
+async fn a_missing_scope_is_reported() {
     let desk = Desk::open().await;
     desk.lose("ada@example.com", Fault::answer(500)).await;
     desk.auth0.clear_faults();
     desk.auth0.tenant(|tenant| tenant.scopes = vec!["create:users".into()]);
     desk.auth0.revoke_tokens();
-    let settled = desk.settle(&[], "1000").with(3);
-    assert!(settled.contains("unknown: the application lacks the scope read:users"), "{settled}");
+    let resolved = desk.reconcile(&[], "1000").with(3);
+    assert!(resolved.contains("unknown: the application lacks the scope read:users"), "{resolved}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,15 +131,15 @@ async fn an_attempt_that_is_under_way_is_left_alone() {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         };
-        let one = desk.settle(&[&id], "1000").with(3);
-        assert!(one.contains("open: a sign-up may be at work on it for another"), "{one}");
-        let all = desk.settle(&[], "1000");
+        let one = desk.reconcile(&[&id], "1000").with(3);
+        assert!(one.contains("open: a sign-up may be working on it for another"), "{one}");
+        let all = desk.reconcile(&[], "1000");
         assert!(all.stderr.ends_with("1 attempt under way, left alone\n"), "{}", all.stderr);
         assert_eq!(all.with(0), "");
         assert!(desk.auth0.calls(Route::GetUser).is_empty());
     };
-    let (answer, ()) = tokio::join!(desk.sign_up(&form), operator);
-    assert_eq!(answer.status, 201);
+    let (response, ()) = tokio::join!(desk.sign_up(&form), operator);
+    assert_eq!(response.status, 201);
     assert_eq!(desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(), 1);
 }
 
@@ -164,22 +164,22 @@ async fn lists_are_newest_first_bounded_and_by_state() {
     assert!(shown.contains("created: this attempt created the account"), "{shown}");
     let request = created[0]["request_id"].as_str().unwrap();
     assert_eq!(desk.run(&["attempts", "find", "--request-id", request], "").with(0), shown);
-    assert_eq!(desk.settle(&[id], "1000").with(0), format!("{id} created\n"));
+    assert_eq!(desk.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_is_3_and_what_is_wrong_is_not() {
+async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
     let desk = Desk::open().await;
     let nobody = "01a21089-f5c1-72a8-88c0-fb2b4c813f7f";
     desk.run(&["attempts", "show", nobody], "").with(3);
     desk.run(&["attempts", "find", "--request-id", nobody], "").with(3);
     desk.run(&["attempts", "find", "--email"], "nobody@example.org").with(3);
-    desk.settle(&[nobody], "1000").with(3);
+    desk.reconcile(&[nobody], "1000").with(3);
     assert_eq!(
         desk.run(&["attempts", "forget", "--email"], "a@example.org").with(0),
         "removed 0 attempts\n"
     );
-    // No address: neither told nor taken for somebody.
+    // Not an address: neither printed nor taken for one.
     desk.run(&["attempts", "find", "--email"], "ada lovelace\n").with(1);
     desk.run(&["attempts", "forget", "--email"], "").with(1);
     for wrong in [

@@ -1,8 +1,9 @@
-//! Keys: the same request again is the same sign-up, across twins, restarts and time.
+//! Idempotency keys: a repeated request is the same sign-up, also at the same time, after a restart
+//! and later.
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Gate, PolicyPreset, Route};
+use auth0_emulator::{Fault, Gate, Policy, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -11,25 +12,25 @@ use crate::app::{Answer, TestApp, ada, ada_with};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// How many posts came.
+/// The number of posts so far.
 const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
 
 async fn with_key(app: &TestApp, key: &str, body: &Value) -> Answer {
     Answer::of(app.post().header("idempotency-key", key).json(body)).await
 }
 
-fn is_replayed(answer: &Answer) -> bool {
-    answer.header("idempotency-replayed") == Some("true")
+fn is_replayed(response: &Answer) -> bool {
+    response.header("idempotency-replayed") == Some("true")
 }
 
 #[tokio::test]
-async fn a_key_replays_what_was_created() {
+async fn a_key_replays_the_created_user() {
     let app = TestApp::spawn().await;
     let first = with_key(&app, KEY, &ada()).await;
     assert_eq!(first.status, StatusCode::CREATED);
     assert!(!is_replayed(&first));
     for key in [KEY.to_owned(), format!("\"{KEY}\"")] {
-        // Other fields may differ: the key is bound to the e-mail and the password.
+        // Other fields may differ: the key is bound to the e-mail address and the password.
         let again = with_key(&app, &key, &ada_with("nickname", "countess")).await;
         assert_eq!(again.status, StatusCode::CREATED);
         assert!(is_replayed(&again));
@@ -56,41 +57,40 @@ async fn a_key_belongs_to_its_address_and_password() {
     let app = TestApp::spawn().await;
     with_key(&app, KEY, &ada()).await;
     for (name, value) in [("email", "other@example.com"), ("password", "Another-Password-1")] {
-        let answer = with_key(&app, KEY, &ada_with(name, value)).await;
-        assert_eq!(answer.problem(), "idempotency_key_reused");
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let response = with_key(&app, KEY, &ada_with(name, value)).await;
+        assert_eq!(response.problem(), "idempotency_key_reused");
+        assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
     assert_eq!(app.creates().len(), 1);
 }
 
 #[tokio::test]
-async fn a_refusal_frees_the_key() {
-    let app =
-        TestApp::builder().auth0(|tenant| tenant.policy = PolicyPreset::Excellent).spawn().await;
+async fn a_rejection_frees_the_key() {
+    let app = TestApp::builder().auth0(|tenant| tenant.policy = Policy::Excellent).spawn().await;
     let weak = with_key(&app, KEY, &ada_with("password", "Aaaa-1843")).await;
     assert_eq!(weak.errors(), [("/password".into(), "password.too_weak".into())]);
     app.auth0.fault(Route::CreateUser, Fault::answer(403));
     assert_eq!(with_key(&app, KEY, &ada()).await.problem(), "upstream_rejected");
-    let answer = with_key(&app, KEY, &ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
-    assert!(!is_replayed(&answer));
+    let response = with_key(&app, KEY, &ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED);
+    assert!(!is_replayed(&response));
 }
 
 #[tokio::test]
-async fn a_malformed_key_is_a_fault_beside_the_others() {
+async fn a_malformed_key_is_reported_with_the_other_errors() {
     let app = TestApp::spawn().await;
-    let answer = with_key(&app, "short", &ada_with("email", "nobody")).await;
+    let response = with_key(&app, "short", &ada_with("email", "nobody")).await;
     let expected = [("/email", "malformed"), ("/idempotency_key", "malformed")];
-    assert_eq!(answer.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
+    assert_eq!(response.errors(), expected.map(|(at, code)| (at.to_owned(), code.to_owned())));
     let mut differs = ada();
     differs["idempotency_key"] = "another-key-of-16".into();
-    let answer = with_key(&app, KEY, &differs).await;
-    assert_eq!(answer.errors(), [("/idempotency_key".into(), "malformed".into())]);
+    let response = with_key(&app, KEY, &differs).await;
+    assert_eq!(response.errors(), [("/idempotency_key".into(), "malformed".into())]);
     assert!(app.creates().is_empty());
 }
 
 #[tokio::test]
-async fn twins_are_one_sign_up_with_and_without_a_key() {
+async fn duplicate_requests_are_one_sign_up_with_and_without_a_key() {
     for key in [Some(KEY), None] {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(300)));
@@ -101,17 +101,17 @@ async fn twins_are_one_sign_up_with_and_without_a_key() {
                 None => request,
             })
         });
-        let answers = futures_util::future::join_all(requests).await;
-        let first = answers.iter().filter(|answer| !is_replayed(answer)).count();
+        let responses = futures_util::future::join_all(requests).await;
+        let first = responses.iter().filter(|response| !is_replayed(response)).count();
         assert_eq!(first, 1, "{key:?}");
-        assert!(answers.iter().all(|answer| answer.status == StatusCode::CREATED), "{key:?}");
-        assert!(answers.iter().all(|answer| answer.json() == answers[0].json()), "{key:?}");
+        assert!(responses.iter().all(|response| response.status == StatusCode::CREATED), "{key:?}");
+        assert!(responses.iter().all(|response| response.json() == responses[0].json()), "{key:?}");
         assert_eq!(app.creates().len(), 1, "{key:?}");
     }
 }
 
 #[tokio::test]
-async fn without_a_key_the_ledger_says_what_came_of_it() {
+async fn without_a_key_the_recorded_outcome_is_replayed() {
     let app = TestApp::spawn().await;
     let first = app.sign_up(&ada()).await;
     let again = app.sign_up(&ada()).await;
@@ -119,16 +119,16 @@ async fn without_a_key_the_ledger_says_what_came_of_it() {
     assert_eq!(again.json(), first.json());
     assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "as with a key, the user is read");
 
-    // What is found to have made nothing may begin anew, and so may what an operator forgot.
+    // An attempt that created nothing may start again, and so may one that an operator deleted.
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     for change in
         ["UPDATE attempts SET state = 4, outcome_code = 'internal'", "DELETE FROM attempts"]
     {
         let before = app.creates().len();
         ledger.execute(change, []).unwrap();
-        let anew = app.sign_up(&ada()).await;
+        let retried = app.sign_up(&ada()).await;
         assert_eq!(
-            (anew.problem().as_str(), is_replayed(&anew)),
+            (retried.problem().as_str(), is_replayed(&retried)),
             ("email_taken", false),
             "{change}"
         );
@@ -144,7 +144,7 @@ async fn without_a_key_the_ledger_says_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn without_a_key_a_user_that_was_deleted_is_made_anew() {
+async fn without_a_key_a_deleted_user_is_created_again() {
     let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
     let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
     let first = app.sign_up(&ada()).await;
@@ -152,38 +152,42 @@ async fn without_a_key_a_user_that_was_deleted_is_made_anew() {
     let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
     let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
     assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
-    let anew = app.sign_up(&ada()).await;
-    assert_eq!((anew.status, is_replayed(&anew)), (StatusCode::CREATED, false), "{anew:?}");
+    let retried = app.sign_up(&ada()).await;
+    assert_eq!(
+        (retried.status, is_replayed(&retried)),
+        (StatusCode::CREATED, false),
+        "{retried:?}"
+    );
     assert_eq!((app.creates().len(), app.auth0.users().len()), (2, 1));
 }
 
 #[tokio::test]
-async fn twins_hear_a_refusal_that_frees_the_key() {
+async fn duplicate_requests_share_a_rejection_that_frees_the_key() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::answer(403).behind(&gate));
     let form = ada();
-    let twin = async {
+    let duplicate = async {
         gate.arrived(1).await;
         with_key(&app, KEY, &form).await
     };
-    let refusal = async {
+    let rejection = async {
         app.until_metric(POSTS, 2).await;
-        // Whoever comes after the twin is answered by the table that the twin waits at.
+        // A later request meets the entry that the duplicate waits at.
         let other = with_key(&app, KEY, &ada_with("email", "other@example.com")).await;
         assert_eq!(other.problem(), "idempotency_key_reused");
         gate.open();
     };
-    let (first, twin, ()) = tokio::join!(with_key(&app, KEY, &form), twin, refusal);
-    for answer in [first, twin] {
-        assert_eq!(answer.problem(), "upstream_rejected");
+    let (first, duplicate, ()) = tokio::join!(with_key(&app, KEY, &form), duplicate, rejection);
+    for response in [first, duplicate] {
+        assert_eq!(response.problem(), "upstream_rejected");
     }
     assert_eq!(app.creates().len(), 1);
 }
 
 #[tokio::test]
-async fn a_twin_that_waits_too_long_is_told_so() {
+async fn a_duplicate_that_waits_too_long_gets_in_progress() {
     let app = TestApp::builder().set("idempotency.wait_ms", "100").spawn().await;
     app.until_ready().await;
     let (form, gate) = (ada(), Gate::new());
@@ -192,7 +196,7 @@ async fn a_twin_that_waits_too_long_is_told_so() {
         gate.arrived(1).await;
         let late = timeout(Duration::from_secs(5), with_key(&app, KEY, &form)).await;
         gate.open();
-        late.expect("it waited on")
+        late.expect("it is still waiting")
     };
     let (first, late) = tokio::join!(with_key(&app, KEY, &form), late);
     assert_eq!(first.status, StatusCode::CREATED);
@@ -212,7 +216,7 @@ async fn a_key_survives_a_restart() {
 }
 
 #[tokio::test]
-async fn without_read_users_a_replay_tells_what_is_known() {
+async fn without_read_users_a_replay_returns_id_and_address() {
     let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
     let app = TestApp::builder().auth0(scopes).spawn().await;
     let first = with_key(&app, KEY, &ada()).await;

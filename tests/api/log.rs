@@ -45,7 +45,7 @@ async fn an_error_is_told_with_all_that_caused_it() {
     let event = process.event(closes("upstream_unavailable")).await;
     assert_eq!(event["level"], "WARN");
     let error = event["error"].as_str().unwrap();
-    let expected = "the tenant cannot be reached: ";
+    let expected = "the create-user call was not sent: no connection to the tenant: ";
     assert!(error.starts_with(expected) && error.contains("Connection refused"), "{error}");
 }
 

@@ -21,13 +21,13 @@ mod raw;
 #[path = "../shared/postgres.rs"]
 mod server;
 
-mod answers;
 mod attempts;
 mod budget;
 mod captcha;
 mod challenges;
 mod connections;
 mod dbconnections;
+mod duplicates;
 mod existence;
 mod fields;
 mod forms;
@@ -45,8 +45,8 @@ mod policy;
 mod privacy;
 mod probes;
 mod proxies;
-mod settlement;
+mod reconciliation;
+mod responses;
 mod slow_clients;
 mod terms;
 mod token;
-mod twins;

@@ -36,7 +36,7 @@ impl Desk {
         let auth0 = Emulator::builder().start().await.unwrap();
         let settings = [
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-            // The settler of the service is slower than the operator.
+            // The reconciler of the service is slower than the operator.
             ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", "3600000"),
         ];
         let settings = [&settings, more].concat();
@@ -50,7 +50,7 @@ impl Desk {
         Answer::of(client.post(url).json(body)).await
     }
 
-    /// Signs up with a call that Auth0 acts on, or does not, and nobody hears of.
+    /// Signs up with a call whose response is lost, whether Auth0 acts on it or not.
     pub(crate) async fn lose(&self, email: &str, fault: Fault) -> Answer {
         self.auth0.fault(Route::CreateUser, fault);
         self.auth0.fault(Route::CreateUser, Fault::answer(500).always());
@@ -65,13 +65,13 @@ impl Desk {
         self.run_with(arguments, typed, &[])
     }
 
-    /// Asks Auth0 too; finding nobody counts after `proof` milliseconds.
-    pub(crate) fn settle(&self, arguments: &[&str], proof: &str) -> Said {
+    /// Runs `attempts settle`; an absent user counts after `grace` milliseconds.
+    pub(crate) fn reconcile(&self, arguments: &[&str], grace: &str) -> Said {
         let tenant = [
             ("AUTH0_DOMAIN", self.auth0.url()),
             ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
-            ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", proof),
+            ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", grace),
         ];
         self.run_with(&[&["attempts", "settle"], arguments].concat(), "", &tenant)
     }

@@ -1,4 +1,4 @@
-//! What Auth0 answers, and what the caller is told.
+//! Auth0's responses, and what the client gets for each.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 use crate::app::{Answer, TestApp, ada, ada_with, hang_up_once};
 
 #[tokio::test]
-async fn a_created_user_is_shown_as_auth0_answered() {
+async fn a_created_user_is_returned_as_auth0_returned_it() {
     let app = TestApp::spawn().await;
-    let answer = app.sign_up(&ada_with("picture", "https://example.com/a.png")).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
-    assert_eq!(answer.header("content-type"), Some("application/json"));
-    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    let response = app.sign_up(&ada_with("picture", "https://example.com/a.png")).await;
+    assert_eq!(response.status, StatusCode::CREATED);
+    assert_eq!(response.header("content-type"), Some("application/json"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
     let kept = &app.auth0.users()[0];
     let expected = json!({"status": "created", "user": {
         "user_id": kept["user_id"],
@@ -27,7 +27,7 @@ async fn a_created_user_is_shown_as_auth0_answered() {
         "nickname": "ada",
         "picture": "https://example.com/a.png",
     }});
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
     assert!(app.auth0.has_password("ada@example.com", "Difference-Engine-1843"));
 }
 
@@ -35,9 +35,9 @@ async fn a_created_user_is_shown_as_auth0_answered() {
 async fn a_known_address_is_taken() {
     let app = TestApp::spawn().await;
     app.sign_up(&ada()).await;
-    let answer = app.sign_up(&ada_with("password", "Another-Password-1")).await;
-    assert_eq!(answer.problem(), "email_taken");
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let response = app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(response.problem(), "email_taken");
+    assert_eq!(response.status, StatusCode::CONFLICT);
     assert_eq!(app.auth0.users().len(), 1);
 }
 
@@ -48,13 +48,13 @@ async fn a_known_username_is_taken() {
     app.sign_up(&ada_with("username", "ada")).await;
     let mut second = ada_with("username", "ada");
     second["email"] = "other@example.com".into();
-    let answer = app.sign_up(&second).await;
-    assert_eq!(answer.problem(), "username_taken");
-    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let response = app.sign_up(&second).await;
+    assert_eq!(response.problem(), "username_taken");
+    assert_eq!(response.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
-async fn a_password_that_the_tenant_refuses_is_told_by_rule() {
+async fn a_password_that_the_tenant_rejects_is_reported_by_rule() {
     let tenant = |tenant: &mut auth0_emulator::Tenant| {
         tenant.policy = PolicyPreset::Excellent;
         tenant.no_personal_info = true;
@@ -69,15 +69,15 @@ async fn a_password_that_the_tenant_refuses_is_told_by_rule() {
         ("ada-Engine-1", "password.contains_user_info"),
         ("Breached-Engine-1", "password.breached"),
     ] {
-        let answer = app.sign_up(&ada_with("password", password)).await;
-        assert_eq!(answer.errors(), [("/password".into(), code.into())], "{password}");
+        let response = app.sign_up(&ada_with("password", password)).await;
+        assert_eq!(response.errors(), [("/password".into(), code.into())], "{password}");
     }
     assert_eq!(app.creates().len(), 4);
     assert!(app.auth0.users().is_empty());
 }
 
-/// Status and body of an answer to create-user, and what the caller is told of it.
-fn refusals() -> Vec<(u16, Value, StatusCode, &'static str)> {
+/// Status and body of a response to create-user, with the status and code that the client gets.
+fn create_user_responses() -> Vec<(u16, Value, StatusCode, &'static str)> {
     let body = |status: u16, code: Option<&str>, message: &str| {
         let mut body = json!({"statusCode": status, "error": "x", "message": message});
         if let Some(code) = code {
@@ -85,40 +85,36 @@ fn refusals() -> Vec<(u16, Value, StatusCode, &'static str)> {
         }
         body
     };
-    let operators = (StatusCode::BAD_GATEWAY, "upstream_rejected");
+    let rejected = (StatusCode::BAD_GATEWAY, "upstream_rejected");
     let unknown = (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown");
     let taken = (StatusCode::CONFLICT, "email_taken");
     let exists = "The user already exists.";
     [
         (409, body(409, Some("auth0_idp_error"), exists), taken),
         (409, body(409, None, exists), taken),
-        (409, body(409, Some("custom_domain_conflict"), "The tenant has…"), operators),
-        (409, body(409, Some("something_else"), exists), operators),
-        (409, json!("text"), operators),
+        (409, body(409, Some("custom_domain_conflict"), "The tenant has…"), rejected),
+        (409, body(409, Some("something_else"), exists), rejected),
+        (409, json!("text"), rejected),
         (
             400,
             body(400, None, "The username provided is in use already."),
             (StatusCode::CONFLICT, "username_taken"),
         ),
-        (400, body(400, Some("Bearer"), "Bad HTTP authentication header format"), operators),
-        (
-            400,
-            body(400, Some("inexistent_connection"), "The connection does not exist."),
-            operators,
-        ),
-        (400, body(400, None, "The connection is disabled"), operators),
-        (400, body(400, None, "Something new"), operators),
+        (400, body(400, Some("Bearer"), "Bad HTTP authentication header format"), rejected),
+        (400, body(400, Some("inexistent_connection"), "The connection does not exist."), rejected),
+        (400, body(400, None, "The connection is disabled"), rejected),
+        (400, body(400, None, "Something new"), rejected),
         (
             400,
             body(400, Some("invalid_body"), "Payload validation error: 'x' on property email."),
             (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         ),
-        (401, body(401, None, "Invalid token"), operators),
-        (402, json!({}), operators),
-        (403, body(403, Some("insufficient_scope"), "Insufficient scope"), operators),
-        (403, body(403, Some("feature_not_enabled"), "…"), operators),
-        (404, json!({}), operators),
-        (418, json!({"errorCode": "canary <script>", "message": 5}), operators),
+        (401, body(401, None, "Invalid token"), rejected),
+        (402, json!({}), rejected),
+        (403, body(403, Some("insufficient_scope"), "Insufficient scope"), rejected),
+        (403, body(403, Some("feature_not_enabled"), "…"), rejected),
+        (404, json!({}), rejected),
+        (418, json!({"errorCode": "canary <script>", "message": 5}), rejected),
         (429, json!({}), (StatusCode::SERVICE_UNAVAILABLE, "upstream_busy")),
         (500, json!({}), unknown),
         (503, json!({}), unknown),
@@ -126,24 +122,24 @@ fn refusals() -> Vec<(u16, Value, StatusCode, &'static str)> {
         (201, json!({}), unknown),
         (200, json!({"user_id": "auth0|1"}), unknown),
         (204, json!({}), unknown),
-        (302, json!({}), operators),
+        (302, json!({}), rejected),
     ]
     .into_iter()
-    .map(|(status, body, (told, code))| (status, body, told, code))
+    .map(|(status, body, (expected, code))| (status, body, expected, code))
     .collect()
 }
 
 #[tokio::test]
-async fn each_answer_of_auth0_has_its_meaning() {
-    for (status, body, told, code) in refusals() {
-        // A tenant of its own each: what one says of its limits and tokens lasts.
+async fn each_response_of_auth0_has_its_outcome() {
+    for (status, body, expected, code) in create_user_responses() {
+        // A tenant for each: what one reports about its limits and tokens lasts.
         let app = TestApp::spawn().await;
         let fault = Fault::answer(status).body(body.to_string());
         app.auth0.fault(Route::CreateUser, fault.always());
-        let answer = app.sign_up(&ada()).await;
-        assert_eq!(answer.problem(), code, "{status} {body}");
-        assert_eq!(answer.status, told, "{status} {body}");
-        assert!(!answer.text.contains("canary"), "{}", answer.text);
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), code, "{status} {body}");
+        assert_eq!(response.status, expected, "{status} {body}");
+        assert!(!response.text.contains("canary"), "{}", response.text);
         assert!(app.auth0.users().is_empty());
     }
 }
@@ -163,14 +159,14 @@ async fn an_error_page_instead_of_json_is_opaque() {
     }
 }
 
-/// The wait in seconds that a caller is told when the tenant answers every call like this.
-async fn wait_told(fault: Fault) -> u64 {
+/// The `Retry-After` that a client gets when the tenant responds to every call like this.
+async fn retry_after(fault: Fault) -> u64 {
     let app = TestApp::spawn().await;
     app.auth0.fault(Route::CreateUser, fault.always());
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.problem(), "upstream_busy");
-    let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
-    assert_eq!(answer.json()["retry_after"], seconds);
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.problem(), "upstream_busy");
+    let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
+    assert_eq!(response.json()["retry_after"], seconds);
     seconds
 }
 
@@ -178,18 +174,20 @@ async fn wait_told(fault: Fault) -> u64 {
 async fn the_wait_of_a_rate_limit_is_passed_on() {
     let limited = || Fault::answer(429).header("date", "Wed, 25 Nov 2026 10:00:00 GMT");
     let reset = |seconds: u64| (1_795_600_800 + seconds).to_string();
-    let told = limited().header("x-ratelimit-reset", &reset(4));
-    assert!((4..=5).contains(&wait_told(told).await));
-    let told = limited().header("retry-after", "Wed, 25 Nov 2026 10:01:00 GMT");
-    assert!((59..=61).contains(&wait_told(told).await));
-    // Nothing to go by: the service's own pauses, which grow.
-    assert!((1..=10).contains(&wait_told(Fault::answer(429)).await));
-    assert!((1..=10).contains(&wait_told(limited().header("x-ratelimit-reset", &reset(0))).await));
+    let reset_in_4_s = limited().header("x-ratelimit-reset", &reset(4));
+    assert!((4..=5).contains(&retry_after(reset_in_4_s).await));
+    let in_a_minute = limited().header("retry-after", "Wed, 25 Nov 2026 10:01:00 GMT");
+    assert!((59..=61).contains(&retry_after(in_a_minute).await));
+    // No header to go by: the service's own pauses, which grow.
+    assert!((1..=10).contains(&retry_after(Fault::answer(429)).await));
+    assert!(
+        (1..=10).contains(&retry_after(limited().header("x-ratelimit-reset", &reset(0))).await)
+    );
     for absurd in ["86400", "18446744073709551615", "99999999999999"] {
         for name in ["retry-after", "x-ratelimit-reset"] {
             if (absurd, name) != ("86400", "x-ratelimit-reset") {
-                let told = wait_told(limited().header(name, absurd)).await;
-                assert!((86_390..=86_410).contains(&told), "{name} {absurd}: {told}");
+                let wait = retry_after(limited().header(name, absurd)).await;
+                assert!((86_390..=86_410).contains(&wait), "{name} {absurd}: {wait}");
             }
         }
     }
@@ -200,17 +198,17 @@ async fn a_tenant_that_cannot_be_reached_created_nothing() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.stop().await;
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.problem(), "upstream_unavailable");
-    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.problem(), "upstream_unavailable");
+    assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
 
     app.auth0.start_again().await.unwrap();
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_does_not_cancel_the_sign_up() {
+async fn a_client_that_disconnects_does_not_cancel_the_sign_up() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
@@ -219,22 +217,22 @@ async fn a_caller_that_hangs_up_does_not_cancel_the_sign_up() {
 }
 
 #[tokio::test]
-async fn the_whole_request_has_a_deadline_of_its_own() {
+async fn the_whole_request_has_a_deadline() {
     let builder = TestApp::builder().set("http.request_timeout_ms", "2000");
     let app = builder.spawn().await;
-    // Whatever a first sign-up takes longer is over.
+    // A first sign-up takes longer than later ones.
     app.sign_up(&ada_with("email", "first@example.com")).await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.problem(), "outcome_unknown");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.problem(), "outcome_unknown");
     assert_eq!(app.auth0.users().len(), 1);
     gate.open();
     app.until(|app| app.auth0.users().len() == 2).await;
 }
 
 #[tokio::test]
-async fn a_deadline_before_anything_was_sent_is_told_as_that_and_nothing_is_sent_after_it() {
+async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_later() {
     let tenant = Emulator::builder().start().await.unwrap();
     tenant.fault(Route::Token, Fault::delay(Duration::from_secs(2)));
     let builder = TestApp::builder().tenant(tenant).set("http.request_timeout_ms", "300");
@@ -245,7 +243,7 @@ async fn a_deadline_before_anything_was_sent_is_told_as_that_and_nothing_is_sent
             key.iter().fold(request, |request, key| request.header("idempotency-key", *key));
         assert_eq!(Answer::of(request).await.problem(), "upstream_unavailable", "{key:?}");
     }
-    // The token arrives, and finds nobody who waits for it.
+    // The token arrives when no request waits for it any more.
     app.until_ready().await;
     let metric = "ledger_calls_total{operation=\"finish\",outcome=\"done\"}";
     assert_eq!(app.metric(metric).await, 2);
@@ -258,7 +256,7 @@ async fn a_deadline_before_anything_was_sent_is_told_as_that_and_nothing_is_sent
 }
 
 #[tokio::test]
-async fn a_stop_waits_for_sign_ups_under_way() {
+async fn shutdown_waits_for_sign_ups_under_way() {
     let mut app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
@@ -268,7 +266,7 @@ async fn a_stop_waits_for_sign_ups_under_way() {
 }
 
 #[tokio::test]
-async fn a_stop_without_work_is_quick() {
+async fn shutdown_without_work_is_quick() {
     let mut app = TestApp::spawn().await;
     app.get("/livez").await;
     let started = Instant::now();
@@ -279,7 +277,7 @@ async fn a_stop_without_work_is_quick() {
 }
 
 #[tokio::test]
-async fn settings_add_what_they_say_to_the_call_and_nothing_else() {
+async fn settings_add_their_members_to_the_call_and_nothing_else() {
     let app = TestApp::spawn().await;
     app.sign_up(&ada()).await;
     let create = &app.creates()[0];
@@ -296,8 +294,8 @@ async fn settings_add_what_they_say_to_the_call_and_nothing_else() {
         tenant.custom_domains = vec!["login.example.com".into(), "id.example.com".into()];
     });
     let app = builder.spawn().await;
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     let create = &app.creates()[0];
     assert_eq!(create.json()["verify_email"], false);
     assert_eq!(create.header("auth0-custom-domain"), Some("login.example.com"));
@@ -307,8 +305,8 @@ async fn settings_add_what_they_say_to_the_call_and_nothing_else() {
 #[tokio::test]
 async fn the_request_id_is_the_correlation_id_in_the_tenants_log() {
     let app = TestApp::spawn().await;
-    let answer = app.sign_up(&ada()).await;
-    let id = answer.header("x-request-id").unwrap();
+    let response = app.sign_up(&ada()).await;
+    let id = response.header("x-request-id").unwrap();
     assert_eq!(app.creates()[0].header("x-correlation-id"), Some(id));
     let other = Answer::of(app.client.get(app.url("/livez"))).await;
     assert_ne!(other.header("x-request-id").unwrap(), id);

@@ -1,5 +1,5 @@
-//! Twins on two replicas with one database: the second has looked the key up and found nothing
-//! when the first begins.
+//! Duplicate requests on two replicas with one database: the second has looked its key up and found
+//! nothing when the first starts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +19,8 @@ use crate::postgres;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// Two replicas. The second asks for a captcha, which is judged between the look-up of the key and
-/// the beginning of the attempt.
+/// Two replicas. The second requires a captcha, which is verified between the lookup of the key and
+/// the start of the attempt.
 struct Replicas {
     one: TestApp,
     other: TestApp,
@@ -54,14 +54,14 @@ impl Replicas {
     }
 
     /// Signs up at the second replica, as far as its captcha.
-    async fn begin_at_the_other(&self) -> (JoinHandle<Answer>, TcpStream) {
-        let twin = sign_up(&self.other);
+    async fn start_at_the_other(&self) -> (JoinHandle<Answer>, TcpStream) {
+        let duplicate = sign_up(&self.other);
         let (mut judge, _) = self.captchas.accept().await.unwrap();
         let mut asked = Vec::new();
         while !String::from_utf8_lossy(&asked).contains("response=token") {
             assert_ne!(judge.read_buf(&mut asked).await.unwrap(), 0);
         }
-        (twin, judge)
+        (duplicate, judge)
     }
 }
 
@@ -73,61 +73,61 @@ fn sign_up(app: &TestApp) -> JoinHandle<Answer> {
 async fn pass(mut judge: TcpStream) {
     let body = json!({"success": true, "hostname": "www.example.com"}).to_string();
     let length = body.len();
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
-    judge.write_all(answer.as_bytes()).await.unwrap();
+    let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}");
+    judge.write_all(response.as_bytes()).await.unwrap();
 }
 
-/// How many beginnings the ledger has answered.
-const BEGINNINGS: &str = r#"ledger_calls_total{operation="begin",outcome="done"}"#;
+/// The number of attempts that the ledger was asked to start.
+const STARTS: &str = r#"ledger_calls_total{operation="begin",outcome="done"}"#;
 
 #[tokio::test]
-async fn a_twin_hears_what_came_of_the_first_that_began_before_it() {
+async fn a_duplicate_replays_the_first_request_that_started_before_it() {
     let replicas = Replicas::start().await;
-    let (twin, judge) = replicas.begin_at_the_other().await;
+    let (duplicate, judge) = replicas.start_at_the_other().await;
     let first = sign_up(&replicas.one).await.unwrap();
     assert_eq!((first.status, first.header("idempotency-replayed")), (StatusCode::CREATED, None));
     pass(judge).await;
-    let twin = twin.await.unwrap();
-    assert_eq!(twin.status, StatusCode::CREATED, "{twin:?}");
-    assert_eq!(twin.header("idempotency-replayed"), Some("true"));
-    assert_eq!(twin.json(), first.json());
+    let duplicate = duplicate.await.unwrap();
+    assert_eq!(duplicate.status, StatusCode::CREATED, "{duplicate:?}");
+    assert_eq!(duplicate.header("idempotency-replayed"), Some("true"));
+    assert_eq!(duplicate.json(), first.json());
     assert_eq!(replicas.one.creates().len(), 1);
-    assert_eq!(replicas.other.metric(BEGINNINGS).await, 1);
+    assert_eq!(replicas.other.metric(STARTS).await, 1);
 }
 
 #[tokio::test]
-async fn a_twin_begins_afresh_once_the_first_was_given_up() {
+async fn a_duplicate_starts_a_new_attempt_once_the_first_is_abandoned() {
     let replicas = Replicas::start().await;
     let Replicas { one, other, .. } = &replicas;
-    let (twin, judge) = replicas.begin_at_the_other().await;
-    // The tenant told the first replica to wait, so that its sign-ups stand in line.
+    let (duplicate, judge) = replicas.start_at_the_other().await;
+    // The tenant asks the first replica to wait, so its sign-ups queue.
     one.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "50"));
-    let in_line = ada_with("email", "grace@example.com");
-    let in_line = tokio::spawn(one.post().json(&in_line).send());
+    let queued = ada_with("email", "grace@example.com");
+    let queued = tokio::spawn(one.post().json(&queued).send());
     one.until_metric("auth0_budget_waiting", 1).await;
     let first = sign_up(one);
     one.until_metric("auth0_budget_waiting", 2).await;
-    // The twin finds the attempt under way, and waits for it.
+    // The duplicate finds the attempt under way, and waits for it.
     pass(judge).await;
-    other.until_metric(BEGINNINGS, 1).await;
-    assert!(!twin.is_finished());
+    other.until_metric(STARTS, 1).await;
+    assert!(!duplicate.is_finished());
 
-    // The first caller goes away before anything was sent for it.
+    // The first client disconnects before anything was sent for it.
     first.abort();
-    let twin = twin.await.unwrap();
-    assert_eq!(twin.status, StatusCode::CREATED, "{twin:?}");
-    assert_eq!(twin.header("idempotency-replayed"), None);
-    assert_eq!(other.metric(BEGINNINGS).await, 2);
-    assert_eq!(one.creates().len(), 2, "the one that was told to wait, and the twin's");
+    let duplicate = duplicate.await.unwrap();
+    assert_eq!(duplicate.status, StatusCode::CREATED, "{duplicate:?}");
+    assert_eq!(duplicate.header("idempotency-replayed"), None);
+    assert_eq!(other.metric(STARTS).await, 2);
+    assert_eq!(one.creates().len(), 2, "the one that was asked to wait, and the duplicate's");
     assert_eq!(one.auth0.users().len(), 1);
-    in_line.abort();
-    // Its key now is the twin's, at the replica that has to wait as well.
+    queued.abort();
+    // The key belongs to the duplicate now, at the first replica too.
     let again = Answer::of(one.post().header("idempotency-key", KEY).json(&ada())).await;
-    assert_eq!(again.json()["user"]["user_id"], twin.json()["user"]["user_id"], "{again:?}");
+    assert_eq!(again.json()["user"]["user_id"], duplicate.json()["user"]["user_id"], "{again:?}");
 }
 
 #[tokio::test]
-async fn of_two_replicas_that_take_an_attempt_up_one_makes_the_call() {
+async fn of_two_replicas_that_resume_an_attempt_one_makes_the_call() {
     let clock = Arc::new(Ahead::default());
     let database = postgres::database().await;
     let replica = |builder: TestAppBuilder| {
@@ -145,13 +145,13 @@ async fn of_two_replicas_that_take_an_attempt_up_one_makes_the_call() {
     one.auth0.fault(Route::CreateUser, Fault::close());
     assert_eq!(sign_up(&one).await.unwrap().problem(), "outcome_unknown");
     clock.put_forward(Duration::from_mins(2));
-    // Both have read the attempt when the first may write that it takes it up.
+    // Both have read the attempt when the first may record that it resumes it.
     let mut table = PgConnection::connect(&database).await.unwrap();
     sqlx::raw_sql("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE")
         .execute(&mut table)
         .await
         .unwrap();
-    // And both have looked by address before a user is there.
+    // And both have looked up the address before there is a user.
     let late = Fault::delay(Duration::from_millis(500)).times(2);
     one.auth0.fault(Route::CreateUser, late);
     let (first, second) = (sign_up(&one), sign_up(&other));
@@ -161,8 +161,8 @@ async fn of_two_replicas_that_take_an_attempt_up_one_makes_the_call() {
     }
     sqlx::raw_sql("COMMIT").execute(&mut table).await.unwrap();
     let (first, second) = tokio::join!(first, second);
-    for answer in [first.unwrap(), second.unwrap()] {
-        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    for response in [first.unwrap(), second.unwrap()] {
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     }
     assert_eq!(one.creates().len(), 2);
     assert_eq!(one.auth0.users().len(), 1);

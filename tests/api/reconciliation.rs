@@ -1,5 +1,4 @@
-//! A create call whose answer does not arrive: what came of it is found out, and never created
-//! twice.
+//! A create call whose response is lost: its outcome is resolved, and no user is created twice.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +11,11 @@ use crate::app::{Ahead, Answer, TestApp, ada};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
-/// What Auth0 answers for an id that nobody has.
+/// Auth0's response body for an id that no user has.
 const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
-fn lost() -> [Fault; 6] {
+/// Faults that lose the response to a call, acted on or not.
+fn lost_responses() -> [Fault; 6] {
     [
         Fault::close(),
         Fault::reset(),
@@ -27,12 +27,12 @@ fn lost() -> [Fault; 6] {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_looked_up_and_the_call_repeated_with_the_same_id() {
-    for fault in lost() {
+async fn a_lost_response_is_looked_up_and_the_call_repeated_with_the_same_id() {
+    for fault in lost_responses() {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::CreateUser, fault.clone());
-        let answer = app.sign_up(&ada()).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{fault:?}: {answer:?}");
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{fault:?}: {response:?}");
         assert_eq!(app.auth0.users().len(), 1, "{fault:?}");
         assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "{fault:?}");
         let ids: Vec<_> = app.creates().iter().map(|call| call.json()["user_id"].clone()).collect();
@@ -41,32 +41,32 @@ async fn a_lost_answer_is_looked_up_and_the_call_repeated_with_the_same_id() {
 }
 
 #[tokio::test]
-async fn a_time_out_is_settled_too() {
+async fn a_timeout_is_resolved_too() {
     let builder = TestApp::builder().set("auth0.timeout_ms", "300");
     let app = builder.spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::hang_after_acting());
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.creates().len(), 1);
 }
 
 #[tokio::test]
-async fn a_repeat_that_meets_its_own_user_is_created_and_not_taken() {
+async fn a_repeated_call_that_meets_its_own_user_reports_created_not_taken() {
     let app = TestApp::spawn().await;
-    // From here on it is known that ids are kept.
+    // The service knows from here on that the connection keeps ids.
     let before = crate::app::ada_with("email", "before@example.com");
     assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
-    // Nobody is there at the first look; the repeat meets the user, which the second look finds.
+    // The first lookup finds no user; the repeated call meets it, and the second lookup finds it.
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     app.auth0.fault(Route::GetUser, Fault::answer(404).body(NOBODY));
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.creates().len(), 3);
     assert_eq!(app.auth0.users().len(), 2);
 }
 
 #[tokio::test]
-async fn an_address_that_somebody_else_has_is_taken_even_after_a_lost_answer() {
+async fn an_address_of_another_user_is_taken_even_after_a_lost_response() {
     let app = TestApp::spawn().await;
     app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
     app.auth0.fault(Route::CreateUser, Fault::close());
@@ -75,24 +75,24 @@ async fn an_address_that_somebody_else_has_is_taken_even_after_a_lost_answer() {
 }
 
 #[tokio::test]
-async fn an_unknown_outcome_is_settled_when_the_caller_comes_back() {
+async fn an_unknown_outcome_is_resolved_when_the_client_comes_back() {
     let app = TestApp::spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting());
     app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
     app.auth0.fault(Route::GetUser, Fault::answer(500).always());
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    let answer = Answer::of(keyed()).await;
-    assert_eq!(answer.problem(), "outcome_unknown");
-    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    let response = Answer::of(keyed()).await;
+    assert_eq!(response.problem(), "outcome_unknown");
+    assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     app.auth0.clear_faults();
-    let answer = Answer::of(keyed()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
-    assert_eq!(answer.header("idempotency-replayed"), Some("true"));
+    let response = Answer::of(keyed()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    assert_eq!(response.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.auth0.users().len(), 1);
 }
 
 #[tokio::test]
-async fn a_repeat_is_written_down_before_it_is_sent() {
+async fn a_repeated_call_is_recorded_before_it_is_sent() {
     let app = TestApp::builder().set("auth0.timeout_ms", "1000").spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(500));
@@ -101,7 +101,7 @@ async fn a_repeat_is_written_down_before_it_is_sent() {
     app.auth0.fault(Route::CreateUser, Fault::hang());
     let repeat = tokio::spawn(keyed().send());
     app.until(|app| app.creates().len() == 3).await;
-    // Should the process die now, finding nobody proves nothing until the call has ended.
+    // If the process died now, an absent user would prove nothing until the call has ended.
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     let (state, ended, due): (i64, i64, i64) = ledger
         .query_row("SELECT state, connection_ended_at, next_check_at FROM attempts", [], |row| {
@@ -114,18 +114,18 @@ async fn a_repeat_is_written_down_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn a_403_that_passes_does_not_end_settlement() {
+async fn a_403_from_in_front_of_the_tenant_does_not_end_reconciliation() {
     let settings = TestApp::builder().set("reconciliation.not_created_after_ms", "1000");
     let app = settings.spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
-    // The look within the request, and the settler's first.
+    // The lookup within the request, and the reconciler's first.
     app.auth0.fault(Route::GetUser, Fault::html(403).times(2));
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
     app.until(|app| app.auth0.calls(Route::GetUser).len() > 2).await;
 }
 
 #[tokio::test]
-async fn without_read_users_the_repeat_alone_settles() {
+async fn without_read_users_the_repeated_call_alone_resolves() {
     let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
     let app = TestApp::builder().auth0(scopes).spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::close());
@@ -137,21 +137,21 @@ async fn without_read_users_the_repeat_alone_settles() {
 }
 
 #[tokio::test]
-async fn a_custom_database_that_ignores_the_pin_is_looked_up_by_address() {
+async fn a_user_whose_pinned_id_was_ignored_is_looked_up_by_address() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
     let before = crate::app::ada_with("email", "before@example.com");
     assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.auth0.users().len(), 2);
-    assert_eq!(app.creates().len(), 2, "not repeated: it could make a second user");
+    assert_eq!(app.creates().len(), 2, "not repeated: it could create a second user");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
 }
 
 #[tokio::test]
-async fn nobody_by_address_long_after_the_call_ended_lets_it_be_sent_again() {
+async fn an_absent_user_long_after_the_call_ended_lets_it_be_repeated() {
     for (setting, ignores) in [("true", true), ("false", false)] {
         let clock = Arc::new(Ahead::default());
         let app = TestApp::builder()
@@ -166,11 +166,15 @@ async fn nobody_by_address_long_after_the_call_ended_lets_it_be_sent_again() {
         app.auth0.fault(Route::CreateUser, Fault::close());
         assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown");
         clock.put_forward(Duration::from_secs(29));
-        assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown", "it may still act");
+        assert_eq!(
+            Answer::of(keyed()).await.problem(),
+            "outcome_unknown",
+            "the tenant may still act on it"
+        );
         assert_eq!(app.creates().len(), 2, "nothing was repeated");
         clock.put_forward(Duration::from_secs(31));
-        let answer = Answer::of(keyed()).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        let response = Answer::of(keyed()).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
         assert_eq!(app.creates().len(), 3);
         assert_eq!(app.auth0.users().len(), 2);
         let again = Answer::of(keyed()).await;
@@ -180,13 +184,13 @@ async fn nobody_by_address_long_after_the_call_ended_lets_it_be_sent_again() {
 }
 
 #[tokio::test]
-async fn a_create_that_acts_after_the_caller_has_gone_is_closed_with_the_truth() {
+async fn a_late_create_is_reported_as_created_when_the_client_comes_back() {
     let app = TestApp::builder().set("auth0.timeout_ms", "1000").spawn().await;
     app.until_ready().await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    // The repeat with the same id makes the user, and the late first call meets it; or, on a busy
-    // machine, the attempt runs out of time and is unknown until the caller comes back.
+    // The repeated call creates the user, and the late first call meets it; or, on a busy machine,
+    // the attempt runs out of time and is unknown until the client comes back.
     app.sign_up(&ada()).await;
     gate.open();
     gate.done(1).await;
@@ -201,9 +205,9 @@ async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
     app.until_ready().await;
     let other = rusqlite::Connection::open(app.database()).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.problem(), "unavailable");
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.problem(), "unavailable");
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     tokio::time::sleep(Duration::from_millis(1100)).await;
     assert_eq!(app.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(app.creates().is_empty());
@@ -214,33 +218,33 @@ async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
 }
 
 #[tokio::test]
-async fn a_caller_does_not_wait_for_a_ledger_that_does_not_take_the_outcome() {
+async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
     let app = TestApp::builder().set("ledger.timeout_ms", "200").spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
-    let answer = tokio::spawn(Answer::of(app.post().json(&ada())));
+    let response = tokio::spawn(Answer::of(app.post().json(&ada())));
     app.until(|app| app.creates().len() == 1).await;
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     ledger.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    // Held until the caller has heard it: the outcome is written by a later try.
-    let answer = answer.await.unwrap();
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    // Locked until the client has its response: a later try records the outcome.
+    let response = response.await.unwrap();
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     ledger.execute_batch("ROLLBACK").unwrap();
     let state = || ledger.query_row("SELECT state FROM attempts", [], |row| row.get::<_, i64>(0));
     app.until(|_| state().unwrap() == 1).await;
-    assert!(app.auth0.calls(Route::GetUser).is_empty(), "and not found out by a look");
+    assert!(app.auth0.calls(Route::GetUser).is_empty(), "recorded, not looked up");
 }
 
 #[tokio::test]
-async fn a_connection_that_was_mended_is_trusted_again() {
+async fn a_connection_that_starts_to_keep_ids_is_trusted_again() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
     let other = |name: &str| crate::app::ada_with("email", format!("{name}@example.com"));
     assert_eq!(app.sign_up(&other("before")).await.status, StatusCode::CREATED);
     app.auth0.tenant(|tenant| tenant.ignores_user_id = false);
 
-    // After a restart the last user tells that ids were ignored: a lost call is looked up by
-    // address, and not sent again.
+    // After a restart the last user shows that ids were ignored: a lost call is looked up by
+    // address, and not repeated.
     let app = app.restart().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
@@ -248,8 +252,8 @@ async fn a_connection_that_was_mended_is_trusted_again() {
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
     assert_eq!(app.creates().len(), 2);
 
-    // The next user that keeps its id says that the connection was mended.
-    assert_eq!(app.sign_up(&other("mended")).await.status, StatusCode::CREATED);
+    // The next user that keeps its id shows that the connection keeps them now.
+    assert_eq!(app.sign_up(&other("kept")).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
@@ -257,16 +261,16 @@ async fn a_connection_that_was_mended_is_trusted_again() {
 }
 
 #[tokio::test]
-async fn the_user_of_another_attempt_is_never_claimed() {
+async fn a_user_of_another_attempt_is_never_claimed() {
     let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
     let app = TestApp::builder().auth0(ignores).spawn().await;
     let first = crate::app::ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&first).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close());
-    let answer = app.sign_up(&ada()).await;
-    // The tenant tells its time to the second: within that, who was first is in doubt.
-    let honest = ["outcome_unknown", "email_taken"].contains(&answer.problem().as_str());
-    assert!(honest, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    // The tenant reports its time in whole seconds: within one, the order is unknown.
+    let honest = ["outcome_unknown", "email_taken"].contains(&response.problem().as_str());
+    assert!(honest, "{response:?}");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
 }
 
@@ -283,25 +287,25 @@ async fn a_user_of_another_provider_is_read_by_its_own_id() {
 }
 
 #[tokio::test]
-async fn an_open_breaker_lets_the_look_of_a_caller_pass() {
+async fn an_open_breaker_lets_the_lookup_of_a_request_pass() {
     let app = TestApp::builder().set("auth0.breaker.failures", "1").spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     let calls = (app.creates().len(), app.auth0.calls(Route::GetUser).len());
     assert_eq!(calls, (1, 1));
-    assert_eq!(app.metric("auth0_breaker_open").await, 0, "the look closed it");
+    assert_eq!(app.metric("auth0_breaker_open").await, 0, "the lookup closed it");
 }
 
 #[tokio::test]
-async fn what_is_unsettled_is_seen_by_whoever_watches() {
+async fn pending_attempts_show_in_the_metrics() {
     let app = TestApp::spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
     assert_eq!(app.metric(r#"signup_attempts_resolved_total{result="created"}"#).await, 1);
     assert_eq!(app.metric(r#"signup_attempts_resolved_total{result="exists"}"#).await, 1);
-    assert!(app.metric("ledger_batch_writes_count").await >= 4, "each begins and ends");
+    assert!(app.metric("ledger_batch_writes_count").await >= 4, "each is started and finished");
     app.auth0.fault(Route::Any, Fault::answer(500).always());
     let lost = crate::app::ada_with("email", "lost@example.com");
     assert_eq!(app.sign_up(&lost).await.problem(), "outcome_unknown");
@@ -310,12 +314,12 @@ async fn what_is_unsettled_is_seen_by_whoever_watches() {
 }
 
 #[tokio::test]
-async fn a_database_that_takes_doubles_gets_none_after_a_restart() {
-    let takes_all = |tenant: &mut auth0_emulator::Tenant| {
+async fn a_database_that_accepts_duplicates_gets_none_after_a_restart() {
+    let accepts_duplicates = |tenant: &mut auth0_emulator::Tenant| {
         tenant.ignores_user_id = true;
         tenant.unique_email = false;
     };
-    let app = TestApp::builder().auth0(takes_all).spawn().await;
+    let app = TestApp::builder().auth0(accepts_duplicates).spawn().await;
     let before = crate::app::ada_with("email", "before@example.com");
     assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
     let app = app.restart().await;
@@ -326,12 +330,12 @@ async fn a_database_that_takes_doubles_gets_none_after_a_restart() {
 }
 
 #[tokio::test]
-async fn the_first_of_all_users_is_looked_for_by_address_before_it_is_made_again() {
-    let takes_all = |tenant: &mut auth0_emulator::Tenant| {
+async fn the_very_first_user_is_looked_up_by_address_before_a_repeat() {
+    let accepts_duplicates = |tenant: &mut auth0_emulator::Tenant| {
         tenant.ignores_user_id = true;
         tenant.unique_email = false;
     };
-    let app = TestApp::builder().auth0(takes_all).spawn().await;
+    let app = TestApp::builder().auth0(accepts_duplicates).spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     assert_eq!((app.auth0.users().len(), app.creates().len()), (1, 1));

@@ -1,0 +1,141 @@
+//! Headers of every response, and responses to unknown routes, methods and origins.
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
+use reqwest::{Method, StatusCode};
+
+use crate::app::{Answer, TestApp, ada};
+
+/// The default content type of a form that a browser posts.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+#[tokio::test]
+async fn an_unknown_path_and_a_wrong_method_are_problems() {
+    let app = TestApp::spawn().await;
+    let response = app.get("/nothing").await;
+    assert_eq!(response.problem(), "not_found");
+    assert_eq!(response.status, StatusCode::NOT_FOUND);
+    let response = Answer::of(app.client.put(app.url("/signup"))).await;
+    assert_eq!(response.problem(), "method_not_allowed");
+    assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(response.header("allow"), Some("POST,GET,HEAD"));
+    let response = Answer::of(app.client.post(app.url("/livez"))).await;
+    assert_eq!(response.problem(), "method_not_allowed");
+    assert_eq!(response.header("allow"), Some("GET,HEAD"));
+}
+
+#[tokio::test]
+async fn every_response_has_an_id_and_security_headers_and_no_cookie() {
+    let app = TestApp::spawn().await;
+    let responses = [app.get("/livez").await, app.get("/nothing").await, app.sign_up(&ada()).await];
+    for response in responses {
+        assert_eq!(response.header("x-request-id").unwrap().len(), 36);
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(response.header("referrer-policy"), Some("strict-origin-when-cross-origin"));
+        assert!(response.header("content-security-policy").is_some());
+        assert_eq!(response.header("cache-control"), Some("no-store"));
+        assert_eq!(response.header("set-cookie"), None);
+        assert_eq!(response.header("server"), None);
+    }
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_read_responses() {
+    let origin = "https://www.example.com";
+    let app = TestApp::builder().set("http.allowed_origins", origin).spawn().await;
+    for (from, allowed) in [
+        (origin, Some(origin)),
+        ("https://example.com", None),
+        ("https://www.example.com.evil.example", None),
+        ("http://www.example.com", None),
+        ("null", None),
+    ] {
+        let response = Answer::of(app.post().header(ORIGIN, from).json(&ada())).await;
+        assert_eq!(response.header("access-control-allow-origin"), allowed, "{from}");
+        assert_eq!(response.header("access-control-allow-credentials"), None);
+    }
+    let rejected = app.client.put(app.url("/signup")).header(ORIGIN, origin);
+    let rejected = Answer::of(rejected).await;
+    assert_eq!(rejected.header("access-control-allow-origin"), Some(origin), "rejections too");
+    assert_eq!(
+        rejected.header("access-control-expose-headers"),
+        Some("retry-after,x-request-id,idempotency-replayed,ratelimit,ratelimit-policy")
+    );
+}
+
+#[tokio::test]
+async fn a_preflight_names_what_a_page_may_send() {
+    let origin = "https://www.example.com";
+    let app = TestApp::builder().set("http.allowed_origins", origin).spawn().await;
+    let preflight = app.client.request(Method::OPTIONS, app.url("/signup"));
+    let preflight = preflight
+        .header(ORIGIN, origin)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type");
+    let response = Answer::of(preflight).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.header("access-control-allow-origin"), Some(origin));
+    assert_eq!(response.header("access-control-allow-methods"), Some("GET,POST"));
+    assert_eq!(
+        response.header("access-control-allow-headers"),
+        Some("content-type,idempotency-key,auth0-client")
+    );
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn an_options_request_without_preflight_headers_reaches_the_router() {
+    let app = TestApp::builder().set("http.allowed_origins", "https://a.example").spawn().await;
+    for (path, problem) in [("/signup", "method_not_allowed"), ("/nothing", "not_found")] {
+        let plain = app.client.request(Method::OPTIONS, app.url(path));
+        let with_origin = app.client.request(Method::OPTIONS, app.url(path));
+        let with_origin = with_origin.header(ORIGIN, "https://a.example");
+        for request in [plain, with_origin] {
+            assert_eq!(Answer::of(request).await.problem(), problem, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_that_are_too_large_are_rejected() {
+    let app = TestApp::spawn().await;
+    let many: HeaderMap = (0..101)
+        .map(|nth| {
+            let name = HeaderName::try_from(format!("x-{nth}")).unwrap();
+            (name, HeaderValue::from_static("1"))
+        })
+        .collect();
+    let response = Answer::of(app.client.get(app.url("/livez")).headers(many)).await;
+    assert_eq!(response.problem(), "headers_too_large");
+    assert_eq!(response.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    let large = app.client.get(app.url("/livez")).header("x-large", "x".repeat(33 * 1024));
+    assert_eq!(Answer::of(large).await.problem(), "headers_too_large");
+}
+
+/// The Accept header of Chromium when a form is posted or a link followed.
+const NAVIGATION: &str =
+    "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
+
+#[tokio::test]
+async fn a_browser_gets_a_page_for_every_rejection() {
+    let app = TestApp::spawn().await;
+    let large = vec![b'a'; 70_000];
+    let requests = [
+        (app.client.get(app.url("/nothing")), StatusCode::NOT_FOUND),
+        (app.client.put(app.url("/signup")), StatusCode::METHOD_NOT_ALLOWED),
+        (app.post().body("x"), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        (app.post().header(CONTENT_TYPE, FORM).body(large), StatusCode::PAYLOAD_TOO_LARGE),
+        (
+            app.post().header("x-long", "a".repeat(40_000)),
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        ),
+    ];
+    for (request, status) in requests {
+        let response = Answer::of(request.header(ACCEPT, NAVIGATION)).await;
+        assert_eq!(response.status, status);
+        assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(response.text.starts_with("<!doctype html>"), "{}", response.text);
+        let id = response.header("x-request-id").unwrap();
+        assert!(response.text.contains(id), "{}", response.text);
+        assert!(response.text.contains("href=\"/signup?ui_locales=en\""), "{}", response.text);
+    }
+}

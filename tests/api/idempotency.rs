@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Gate, Policy, Route};
+use auth0_emulator::{Fault, Gate, PolicyPreset, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::timeout;
@@ -66,7 +66,8 @@ async fn a_key_belongs_to_its_address_and_password() {
 
 #[tokio::test]
 async fn a_rejection_frees_the_key() {
-    let app = TestApp::builder().auth0(|tenant| tenant.policy = Policy::Excellent).spawn().await;
+    let app =
+        TestApp::builder().auth0(|tenant| tenant.policy = PolicyPreset::Excellent).spawn().await;
     let weak = with_key(&app, KEY, &ada_with("password", "Aaaa-1843")).await;
     assert_eq!(weak.errors(), [("/password".into(), "password.too_weak".into())]);
     app.auth0.fault(Route::CreateUser, Fault::answer(403));

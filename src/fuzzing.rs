@@ -1,5 +1,5 @@
-//! Doors for `fuzz/`, a crate of its own that cannot see what is private here. Only there with
-//! `--cfg fuzzing`, as `cargo fuzz` builds.
+//! Entry points for `fuzz/`, a separate crate that cannot see private items. Compiled only with
+//! `--cfg fuzzing`, which `cargo fuzz` sets.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::domain::Rules;
 use crate::form::Submission;
 use crate::http::body::Form;
 
-/// Reads and judges a body as `POST /signup` does, up to where the tenant would be asked.
+/// Reads and validates a body as `POST /signup` does, without calling the tenant.
 pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     let mut request = Request::new(Body::from(body.to_vec()));
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -24,13 +24,13 @@ pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     drop(Submission::new(members).validate(&rules));
 }
 
-/// Classifies an answer to create-user that is not a success.
+/// Classifies an error response of the create-user call.
 pub fn create_user_error(status: u16, headers: &HeaderMap, body: &[u8]) {
     drop(classify(status, headers, body, Duration::from_secs(1_800_000_000)));
 }
 
-/// Reads both forwarded headers, one line of the input a header line, with a hop appended to the
-/// last as a proxy does; `false` when that hop is not the first one read.
+/// Reads both forwarded headers. Each line of the input is a header line, and a hop is appended to the
+/// last one as a proxy does. Returns `false` if that hop is not the first one read.
 pub fn forwarded(sent: &[u8]) -> bool {
     let proxy_saw = IpAddr::from([192, 0, 2, 7]);
     [

@@ -82,9 +82,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
 
 /// Imports that close a circle and wait to be removed. An entry that closes none any more is an
 /// error.
-const CIRCLES_TO_REMOVE: [(&str, &str); 8] = [
-    ("auth0::lookup", "auth0::client"),
-    ("auth0::token_request", "auth0::client"),
+const CIRCLES_TO_REMOVE: [(&str, &str); 6] = [
     ("http::auth0_compat::refusal", "http::auth0_compat::password"),
     ("http::problem", "http::auth0_compat"),
     ("http::problem", "http::negotiation"),

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::csrf::ConfigError;
 
-use crate::abuse::{Challenges, Existence, Limits, Proxies, SignupSwitch};
+use crate::abuse::{Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
@@ -159,11 +159,10 @@ impl App {
             Arc::clone(&clock),
             Arc::clone(&proxies),
         );
-        let page =
-            Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.described()));
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.info()));
         let shared = matches!(kept.database, Database::Postgres(_));
         let limits = Limits::new(limits, &digests, shared, &metrics);
-        let told = Existence::new(&existence);
+        let told = ExistencePolicy::new(&existence);
         let policy = Arc::new(http::Policy::new(&rules, &challenges, &told, &page));
         let parts = Parts {
             stages: Arc::new(SignupPipeline {

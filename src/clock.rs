@@ -1,7 +1,7 @@
-//! Time as a parameter: what reads the wall clock takes a [`Clock`].
+//! Time as a parameter: code that reads the wall clock takes a [`Clock`].
 //!
-//! Durations and deadlines use `tokio::time`, which tests can pause; the wall clock is for what is
-//! shown or compared with another machine's.
+//! Durations and deadlines use `tokio::time`, which tests can pause. The wall clock is for times that
+//! are shown, or compared with another machine's.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 /// A source of wall-clock time.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Now, since the Unix epoch. Zero before it.
+    /// The current time since the Unix epoch; zero before it.
     fn now(&self) -> Duration;
 }
 
@@ -19,13 +19,13 @@ pub trait Clock: fmt::Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
 }
 
-/// A time since the Unix epoch as RFC 3339 has it, in UTC and of one width.
+/// Formats a time since the Unix epoch by RFC 3339, in UTC and with a fixed width.
 pub fn utc(at: Duration) -> String {
     let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
     let Ok(time) = OffsetDateTime::from_unix_timestamp(seconds) else {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_is_rfc_3339_of_one_width() {
+    fn a_time_is_rfc_3339_with_a_fixed_width() {
         let time = utc(Duration::from_millis(1_790_000_000_007));
         assert_eq!(time, "2026-09-21T14:13:20.007Z");
         assert_eq!(utc(Duration::ZERO), "1970-01-01T00:00:00.000Z");

@@ -15,6 +15,7 @@
 pub mod abuse;
 pub mod app;
 pub mod auth0;
+pub mod captcha_provider;
 pub mod cli;
 pub mod clock;
 pub mod config;

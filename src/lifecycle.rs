@@ -1,7 +1,7 @@
-//! Start to stop: which tasks run, which of them a stop waits for, and in what order it happens.
+//! The lifecycle of the process: the tasks that run, and the order of a shutdown.
 //!
-//! A stop waits for the tasks that carry a sign-up, not for connections: a closed tab or a
-//! handler's deadline never cancels one.
+//! A shutdown waits for the tasks that run a sign-up, not for connections. A closed tab or a handler's
+//! deadline never cancels a sign-up.
 
 use std::future::Future;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The state of the process between start and stop. Clones share it.
+/// The state of the process between start and shutdown. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
     draining: CancellationToken,
@@ -19,12 +19,12 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Running.
+    /// A running process.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Runs work that a stop waits for and nothing cancels.
+    /// Spawns work that a shutdown waits for and nothing cancels.
     pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -32,33 +32,33 @@ impl Lifecycle {
         self.work.spawn(work)
     }
 
-    /// Runs a task that goes on until the process stops and may end at any await.
+    /// Spawns a task that runs until the process stops, and that may be cancelled at any await.
     ///
-    /// One that panics stops the process: it would otherwise go on without what the task keeps up.
-    #[expect(clippy::disallowed_methods, reason = "this is the tracked place that spawns")]
+    /// If the task panics, the process stops, since it would otherwise continue without that task.
+    #[expect(clippy::disallowed_methods, reason = "the one tracked place that spawns")]
     pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (stopped, failed) = (self.stopped.clone(), self.failed.clone());
         tokio::spawn(async move {
-            let failing = failed.drop_guard();
+            let on_panic = failed.drop_guard();
             tokio::select! {
                 () = stopped.cancelled() => {}
                 () = task => {}
             }
-            drop(failing.disarm());
+            drop(on_panic.disarm());
         });
     }
 
-    /// From now on the process is unready.
+    /// Makes the process unready.
     pub fn begin_draining(&self) {
         self.draining.cancel();
     }
 
-    /// Whether a stop has begun.
+    /// Returns `true` once a shutdown has started.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
     }
 
-    /// Waits until a stop has begun.
+    /// Waits until a shutdown starts.
     pub async fn draining(&self) {
         self.draining.cancelled().await;
     }
@@ -68,13 +68,13 @@ impl Lifecycle {
         self.failed.cancelled().await;
     }
 
-    /// Waits until all work is done; takes no more.
+    /// Waits until all work is done. Called once no more work comes.
     pub async fn drained(&self) {
         self.work.close();
         self.work.wait().await;
     }
 
-    /// Ends the background tasks.
+    /// Stops the background tasks.
     pub fn stop(&self) {
         self.stopped.cancel();
     }

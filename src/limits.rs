@@ -59,7 +59,7 @@ impl Limit {
             Self::Address => "address",
             Self::Network => "network",
             Self::Email => "email",
-            Self::WithProof => "proven",
+            Self::WithProof => "with_proof",
             Self::Service => "service",
         }
     }

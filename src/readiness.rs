@@ -1,8 +1,8 @@
-//! Whether this process can take sign-ups, and how well.
+//! Readiness: whether this process can take sign-ups.
 //!
-//! Readiness depends on this process and its ledger. A tenant that is down makes it *degraded*, since
-//! taking it out of the balancer would help nobody. So does a proxy that is not trusted: all who come
-//! through it share one limit.
+//! It depends on this process and its ledger. If the tenant is down, the process is only *degraded*,
+//! since taking it out of the balancer would help nobody. A proxy that is not trusted also makes it
+//! degraded: all clients behind that proxy share one limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::clock::Clock;
 use crate::ledger::Ledger;
 use crate::lifecycle::Lifecycle;
 
-/// How long a look at the ledger is good for: probes come from anywhere.
+/// Time for which a check of the ledger is reused, since anyone may send probes.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// How long the ledger may take to answer.
-const LIMIT: Duration = Duration::from_secs(2);
+/// Longest wait for the ledger.
+const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What readiness looks at. Clones share the last look.
+/// Checks the parts that sign-ups depend on. Clones share the last check.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     lifecycle: Lifecycle,
@@ -33,39 +33,39 @@ pub struct Readiness {
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
-/// What was found.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
-    /// Whether a stop has begun.
+    /// The process is shutting down.
     pub draining: bool,
-    /// Whether the ledger can be written.
+    /// The ledger can be written.
     pub ledger: bool,
-    /// Whether there is a token, and whether calls get through.
+    /// The state of the token and of calls to Auth0.
     pub auth0: Upstream,
-    /// Whether clients can be told apart: no proxy names them that is not trusted.
+    /// Clients can be distinguished: no untrusted proxy sent a forwarded header.
     pub clients: bool,
 }
 
-/// How the tenant does.
+/// The state of the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Upstream {
     /// There is a token.
     Good,
-    /// None was asked for yet.
+    /// No token was requested yet.
     Starting,
-    /// There is none, or calls do not get through.
+    /// There is no token, or calls fail.
     Failing,
 }
 
 impl Report {
-    /// Whether sign-ups are taken.
+    /// Returns `true` if the process takes sign-ups.
     pub const fn is_ready(self) -> bool {
         !self.draining && self.ledger
     }
 }
 
 impl Readiness {
-    /// Looks at these.
+    /// A check of these parts.
     pub fn new(
         lifecycle: Lifecycle,
         auth0: Arc<Client>,
@@ -76,7 +76,7 @@ impl Readiness {
         Self { lifecycle, auth0, ledger, clock, proxies, last: Arc::default() }
     }
 
-    /// Looks.
+    /// Checks every part.
     pub async fn report(&self) -> Report {
         Report {
             draining: self.lifecycle.is_draining(),
@@ -92,14 +92,14 @@ impl Readiness {
     }
 
     async fn ledger(&self) -> bool {
-        // Held while looking: probes that come meanwhile share the look.
+        // Held during the check, so that concurrent probes share it.
         let mut last = self.last.lock().await;
-        if let Some((_, found)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
-            return found;
+        if let Some((_, ok)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
+            return ok;
         }
-        let check = timeout(LIMIT, self.ledger.ping(self.clock.now())).await;
-        let found = matches!(check, Ok(Ok(())));
-        *last = Some((Instant::now(), found));
-        found
+        let ping = timeout(LEDGER_TIMEOUT, self.ledger.ping(self.clock.now())).await;
+        let ok = matches!(ping, Ok(Ok(())));
+        *last = Some((Instant::now(), ok));
+        ok
     }
 }

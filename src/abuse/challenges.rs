@@ -1,4 +1,4 @@
-//! Challenges: whether an attempt has to bring a proof, and whether what it brought is one.
+//! Challenges: decides whether an attempt needs a proof, and verifies the proof that it brings.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
-use super::captcha::{Captcha, CaptchaFault};
+use super::captcha::{Captcha, CaptchaError};
 use super::client_signals::ClientSignals;
 use super::form_token::{FillTime, FormToken};
 use super::keyed_limiter::KeyedLimiter;
@@ -24,41 +24,41 @@ use crate::limits::Rate;
 use crate::signup::{Outcome, Rejection, SignupResult};
 use crate::telemetry::{Metrics, chain};
 
-/// Asks for proofs and judges them.
+/// Requires proofs and verifies them.
 #[derive(Debug)]
 pub struct Challenges {
     pub(super) settings: ChallengeSettings,
     form_tokens: FormToken,
     pub(super) work: ProofOfWork,
     pub(super) captcha: Option<Captcha>,
-    /// `None` unless it decides.
+    /// Only where a proof is required under pressure.
     pressure: Option<Pressure>,
-    /// `None` where there is none.
-    slow_lane: Option<KeyedLimiter>,
-    /// Challenges given out.
+    /// The attempts that each network may make without a proof under pressure. `None`: no attempt.
+    without_proof: Option<KeyedLimiter>,
+    /// Limits the challenges issued to each network.
     pub(super) issued: KeyedLimiter,
-    /// Networks that are asked for nothing under pressure.
+    /// Networks that need no proof under pressure.
     exempt: Vec<IpNet>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
 
-/// Why an attempt is asked for a proof.
+/// The reason why an attempt needs a proof.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reason {
-    /// The field that people leave empty was filled in.
+    /// The field that a person leaves empty was filled in.
     Honeypot,
-    /// The form came back sooner than a person can.
+    /// The form came back sooner than a person can fill it in.
     TooSoon,
-    /// The form is from long ago.
+    /// The form was issued too long ago.
     TooLate,
-    /// The form's token is not one of ours.
+    /// The form's token was not issued by this deployment.
     ForgedToken,
-    /// The form has no token, and has to.
+    /// The form has no token, and a token is required.
     NoToken,
-    /// Every attempt is.
+    /// Every attempt needs a proof.
     Always,
-    /// Its network, or the service, is under pressure.
+    /// The network, or the service, is under pressure.
     Pressure,
 }
 
@@ -78,11 +78,11 @@ impl Reason {
 }
 
 impl Challenges {
-    /// Challenges by these settings; `limits` says how many networks are remembered, and which are
-    /// never asked for anything under pressure.
+    /// Starts with these settings. `limits` gives the number of networks to remember, and those that
+    /// need no proof under pressure.
     ///
     /// # Errors
-    /// When the client of the captcha service cannot be built.
+    /// If the client of the captcha service cannot be built.
     pub fn start(
         settings: ChallengeSettings,
         limits: &LimitSettings,
@@ -93,22 +93,24 @@ impl Challenges {
     ) -> Result<Self, reqwest::Error> {
         const HOUR: Duration = Duration::from_hours(1);
         const MINUTE: Duration = Duration::from_mins(1);
-        let (slow, issued) = (settings.without_proof_per_hour, settings.work.per_minute.max(1));
-        let most = limits.max_buckets;
+        let (without_proof, issued) =
+            (settings.without_proof_per_hour, settings.work.per_minute.max(1));
+        let max_buckets = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
         Ok(Self {
             form_tokens: FormToken::new(digests, settings.fill_time.clone()),
             work: ProofOfWork::start(&settings.work, digests, lifecycle),
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
-            pressure: adaptive
-                .then(|| Pressure::new(settings.adaptive, most, metrics.limiter("pressure"))),
-            slow_lane: (adaptive && slow > 0).then(|| {
-                let rate = Rate { burst: slow, every: HOUR / slow };
-                KeyedLimiter::new(rate, most, metrics.limiter("slow_lane"))
+            pressure: adaptive.then(|| {
+                Pressure::new(settings.adaptive, max_buckets, metrics.limiter("pressure"))
+            }),
+            without_proof: (adaptive && without_proof > 0).then(|| {
+                let rate = Rate { burst: without_proof, every: HOUR / without_proof };
+                KeyedLimiter::new(rate, max_buckets, metrics.limiter("without_proof"))
             }),
             issued: KeyedLimiter::new(
                 Rate { burst: issued, every: MINUTE / issued },
-                most,
+                max_buckets,
                 metrics.limiter("challenges"),
             ),
             exempt: limits.exempt.clone(),
@@ -118,7 +120,7 @@ impl Challenges {
         })
     }
 
-    /// What was asked for in the settings.
+    /// The settings.
     pub const fn settings(&self) -> &ChallengeSettings {
         &self.settings
     }
@@ -128,50 +130,50 @@ impl Challenges {
         &self.form_tokens
     }
 
-    /// The name of the field that people leave empty.
+    /// The name of the field that a person leaves empty.
     pub fn honeypot(&self) -> Option<&str> {
         self.settings.honeypot.as_deref()
     }
 
-    /// What a form says of who filled it in.
-    pub fn evidence(&self, form: &Submission<'_>) -> ClientSignals {
+    /// Reads from a form what shows whether a person filled it in.
+    pub fn client_signals(&self, form: &Submission<'_>) -> ClientSignals {
         let captcha = self.settings.captcha.as_ref().map(|captcha| captcha.provider);
         let tokens = self.settings.fill_time.is_some();
-        ClientSignals::of(form, self.honeypot(), captcha, tokens)
+        ClientSignals::from_form(form, self.honeypot(), captcha, tokens)
     }
 
-    /// Decides whether an attempt from this address may go on, and with which proof.
+    /// Decides whether an attempt from this address may continue, and with which proof.
     ///
     /// # Errors
-    /// When it has to bring a proof, or another one.
+    /// If it needs a proof, or if its proof is not valid.
     pub async fn admit(
         &self,
-        evidence: ClientSignals,
+        signals: ClientSignals,
         address: IpAddr,
     ) -> Result<Option<ProofUse>, Rejection> {
-        let admitted = self.judge(evidence, address).await;
-        if let Some(pressure) = self.pressure_of(address) {
-            pressure.attempt(address.into(), admitted.is_err(), Instant::now());
+        let admitted = self.verify(signals, address).await;
+        if let Some(pressure) = self.pressure_on(address) {
+            pressure.record_attempt(address.into(), admitted.is_err(), Instant::now());
         }
         admitted
     }
 
-    /// Hears what came of an attempt from this address that was admitted.
-    pub fn came_to(&self, done: &SignupResult, address: IpAddr) {
+    /// Records the outcome of an admitted attempt from this address.
+    pub fn record_outcome(&self, done: &SignupResult, address: IpAddr) {
         if matches!(done.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
         if done.replayed {
             return;
         }
-        let Some(pressure) = self.pressure_of(address) else { return };
+        let Some(pressure) = self.pressure_on(address) else { return };
         match &done.outcome {
             Outcome::EmailTaken
             | Outcome::UsernameTaken
             | Outcome::Rejected(Rejection::Limited { .. } | Rejection::ProofUsed) => {
-                pressure.refused(address.into(), Instant::now());
+                pressure.record_unsuccessful(address.into(), Instant::now());
             }
-            // Counted when it was refused, or nothing that tells a robot.
+            // Either counted by `admit`, or no sign of a robot.
             Outcome::Rejected(
                 Rejection::ChallengeRequired
                 | Rejection::ChallengeFailed
@@ -191,53 +193,56 @@ impl Challenges {
         }
     }
 
-    /// How strong a proof this address is to bring now; `None` where none is needed.
-    pub(super) fn strength(&self, address: IpAddr) -> Option<Difficulty> {
-        self.pressure_of(address)?.of(address.into(), Instant::now())
+    /// The difficulty of the proof that this address needs now; `None` if it needs none.
+    pub(super) fn difficulty(&self, address: IpAddr) -> Option<Difficulty> {
+        self.pressure_on(address)?.difficulty(address.into(), Instant::now())
     }
 
-    /// What measures this address, if anything does.
-    fn pressure_of(&self, address: IpAddr) -> Option<&Pressure> {
+    /// The pressure that applies to this address; `None` if the address is exempt.
+    fn pressure_on(&self, address: IpAddr) -> Option<&Pressure> {
         let address = address.to_canonical();
         let exempt = self.exempt.iter().any(|network| network.contains(&address));
         self.pressure.as_ref().filter(|_| !exempt)
     }
 
-    async fn judge(
+    async fn verify(
         &self,
-        evidence: ClientSignals,
+        signals: ClientSignals,
         address: IpAddr,
     ) -> Result<Option<ProofUse>, Rejection> {
         let now = self.clock.now();
-        let robot = self.robot(&evidence, now);
+        let robot = self.robot(&signals, now);
         let reason = robot.or_else(|| self.reason(address));
-        let Some(proof) = evidence.proof else {
+        let Some(proof) = signals.proof else {
             let Some(reason) = reason else { return Ok(None) };
-            return self.without(reason, address).map(|()| None);
+            return self.admit_without_proof(reason, address).map(|()| None);
         };
         let proof = match &self.captcha {
-            None => self.work.judge(proof.expose_secret(), now).map_err(|fault| {
-                self.metrics.challenges().failed(fault.name());
+            None => self.work.verify(proof.expose_secret(), now).map_err(|error| {
+                self.metrics.challenges().failed(error.name());
                 Rejection::ChallengeFailed
             })?,
-            Some(captcha) => match self.ask(captcha, &proof, now, reason, robot.is_some()).await? {
-                Some(proof) => proof,
-                None => return Ok(None),
-            },
+            Some(captcha) => {
+                let verified = self.verify_captcha(captcha, &proof, now, reason, robot.is_some());
+                match verified.await? {
+                    Some(proof) => proof,
+                    None => return Ok(None),
+                }
+            }
         };
         self.metrics.challenges().passed();
         Ok(Some(proof))
     }
 
-    /// Whether the form looks like a robot's.
-    fn robot(&self, evidence: &ClientSignals, now: Duration) -> Option<Reason> {
-        if evidence.trapped {
+    /// The reason to take the client for a robot, if the form gives one.
+    fn robot(&self, signals: &ClientSignals, now: Duration) -> Option<Reason> {
+        if signals.honeypot_filled {
             return Some(Reason::Honeypot);
         }
-        let Some(token) = &evidence.form_token else {
+        let Some(token) = &signals.form_token else {
             return self.settings.form_token_required.then_some(Reason::NoToken);
         };
-        match self.form_tokens.read(token, now) {
+        match self.form_tokens.check(token, now) {
             FillTime::InTime => None,
             FillTime::TooSoon => Some(Reason::TooSoon),
             FillTime::TooLate => Some(Reason::TooLate),
@@ -249,15 +254,16 @@ impl Challenges {
         match self.settings.required {
             Required::Off => None,
             Required::Always => Some(Reason::Always),
-            Required::Adaptive => self.strength(address).map(|_| Reason::Pressure),
+            Required::Adaptive => self.difficulty(address).map(|_| Reason::Pressure),
         }
     }
 
-    /// An attempt that brings no proof and needs one: the slow lane, for people who cannot, unless
-    /// it looks like a robot's.
-    fn without(&self, reason: Reason, address: IpAddr) -> Result<(), Rejection> {
-        let lane = self.slow_lane.as_ref().filter(|_| reason == Reason::Pressure);
-        if lane.is_some_and(|lane| lane.spend(Network::from(address).bits()).is_ok()) {
+    /// Decides on an attempt that needs a proof and brings none. Under pressure each network has a
+    /// few such attempts, for people who cannot solve a challenge; an apparent robot has none.
+    fn admit_without_proof(&self, reason: Reason, address: IpAddr) -> Result<(), Rejection> {
+        let limiter = self.without_proof.as_ref().filter(|_| reason == Reason::Pressure);
+        if limiter.is_some_and(|limiter| limiter.try_acquire(Network::from(address).bits()).is_ok())
+        {
             self.metrics.challenges().skipped();
             return Ok(());
         }
@@ -265,8 +271,9 @@ impl Challenges {
         Err(Rejection::ChallengeRequired)
     }
 
-    /// Asks the captcha service; `None` where the attempt goes on without a proof.
-    async fn ask(
+    /// Verifies a token with the captcha service. Returns `None` if the attempt continues without a
+    /// proof.
+    async fn verify_captcha(
         &self,
         captcha: &Captcha,
         token: &SecretString,
@@ -274,44 +281,44 @@ impl Challenges {
         reason: Option<Reason>,
         robot: bool,
     ) -> Result<Option<ProofUse>, Rejection> {
-        let provider = captcha.settings().provider.name();
+        let provider = captcha.settings().provider.name;
         let metrics = self.metrics.challenges();
-        let goes_on = match captcha.judge(token.expose_secret(), now).await {
+        let allow = match captcha.verify(token.expose_secret(), now).await {
             Ok(proof) => return Ok(Some(proof)),
-            Err(CaptchaFault::Refused(fault)) => {
-                metrics.failed(fault.name());
+            Err(CaptchaError::Invalid(error)) => {
+                metrics.failed(error.name());
                 return Err(Rejection::ChallengeFailed);
             }
-            Err(CaptchaFault::Misconfigured(code)) => {
+            Err(CaptchaError::Misconfigured(code)) => {
                 tracing::error!(
                     provider,
                     code,
-                    "the captcha service refuses challenge.captcha.secret: {code}"
+                    "the captcha service rejects challenge.captcha.secret: {code}"
                 );
                 metrics.unavailable("misconfigured");
                 false
             }
-            Err(CaptchaFault::Busy) => {
+            Err(CaptchaError::Busy) => {
                 metrics.unavailable("busy");
                 false
             }
-            Err(CaptchaFault::Unavailable(why)) => {
+            Err(CaptchaError::Unavailable(error)) => {
                 metrics.unavailable("captcha");
-                let open = captcha.settings().on_unavailable == OnUnavailable::Allow && !robot;
-                let fail = if open { "open" } else { "closed" };
+                let allow = captcha.settings().on_unavailable == OnUnavailable::Allow && !robot;
+                let on_unavailable = if allow { "allow" } else { "reject" };
                 tracing::warn!(
                     provider,
-                    fail,
-                    error = chain(&why),
-                    "the captcha service does not answer"
+                    on_unavailable,
+                    error = chain(&error),
+                    "the captcha service is unavailable"
                 );
-                open
+                allow
             }
         };
         match reason {
-            // It was not asked for.
+            // No proof was required.
             None => Ok(None),
-            Some(_) if goes_on => {
+            Some(_) if allow => {
                 metrics.fail_open();
                 Ok(None)
             }

@@ -1,10 +1,10 @@
-//! The address a request counts against.
+//! The address that a request counts against.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// Who sent a request, as far as the trusted proxies can tell. In the extensions of every request
-/// on the public listener.
+/// The client of a request, as far as the trusted proxies know it. Kept in the extensions of every
+/// request on the public listener.
 ///
 /// An IPv4-mapped IPv6 address is the IPv4 address: on a dual-stack socket every IPv4 peer is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,8 +21,8 @@ impl ClientAddress {
         self.0
     }
 
-    /// Whether no host of the public internet has this address: more likely a proxy's than a
-    /// client's.
+    /// Returns `true` for an address that the public internet does not route, which is more likely a
+    /// proxy's than a client's.
     pub const fn is_private(self) -> bool {
         match self.0 {
             IpAddr::V4(address) => {
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn private_is_what_the_internet_does_not_route() {
+    fn addresses_that_the_internet_does_not_route_are_private() {
         for address in [
             "10.1.2.3",
             "172.16.0.1",

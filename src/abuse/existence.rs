@@ -1,4 +1,4 @@
-//! Whether callers are told that an e-mail address has an account.
+//! The policy on revealing that an e-mail address has an account.
 
 use tokio::time::Instant;
 
@@ -6,17 +6,17 @@ use super::timing_floor::TimingFloor;
 use crate::config;
 use crate::signup::{Outcome, SignupResult};
 
-/// Whether callers are told that an e-mail address has an account.
+/// Reveals or hides that an e-mail address has an account.
 #[derive(Debug)]
-pub enum Existence {
-    /// They are.
+pub enum ExistencePolicy {
+    /// A client learns that an address has an account.
     Reveal,
-    /// New and known addresses are answered alike: in words, and in time.
+    /// Responses for new and known addresses are the same, in content and in time.
     Uniform(TimingFloor),
 }
 
-impl Existence {
-    /// By these settings.
+impl ExistencePolicy {
+    /// The policy of these settings.
     pub const fn new(settings: &config::ExistenceSettings) -> Self {
         match settings {
             config::ExistenceSettings::Reveal => Self::Reveal,
@@ -26,7 +26,7 @@ impl Existence {
         }
     }
 
-    /// As the policy says.
+    /// The name in `GET /signup/policy`.
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Reveal => "reveal",
@@ -34,7 +34,7 @@ impl Existence {
         }
     }
 
-    /// Whether new and known addresses are answered alike.
+    /// Returns `true` if responses for new and known addresses are the same.
     pub const fn is_uniform(&self) -> bool {
         match self {
             Self::Reveal => false,
@@ -42,7 +42,7 @@ impl Existence {
         }
     }
 
-    /// Whether this outcome must be told as every address's is, new or known.
+    /// Returns `true` if this outcome must look the same for every address, new or known.
     pub const fn hides(&self, outcome: &Outcome) -> bool {
         match self {
             Self::Reveal => false,
@@ -50,12 +50,14 @@ impl Existence {
         }
     }
 
-    /// Holds the answer to a request that began then back until its time tells nothing either.
-    /// At once where nothing is hidden.
-    pub async fn level(&self, done: &SignupResult, began: Instant) {
+    /// Delays the response to a request that started at `started` until its time reveals nothing.
+    /// Returns at once if nothing is hidden.
+    pub async fn pad(&self, done: &SignupResult, started: Instant) {
         match (self, &done.outcome, done.replayed) {
-            (Self::Uniform(pace), Outcome::Created(_), false) => pace.created(began).await,
-            (Self::Uniform(pace), outcome, _) if self.hides(outcome) => pace.other(began).await,
+            (Self::Uniform(floor), Outcome::Created(_), false) => floor.pad_created(started).await,
+            (Self::Uniform(floor), outcome, _) if self.hides(outcome) => {
+                floor.pad_other(started).await;
+            }
             (Self::Uniform(_) | Self::Reveal, _, _) => {}
         }
     }

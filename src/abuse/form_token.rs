@@ -1,5 +1,5 @@
-//! The built-in page's signed token: when the form was given out, so that a form which comes back
-//! at once is known to be a robot's.
+//! The signed token of the built-in page's forms. It holds the time at which the form was issued, so
+//! that a form which comes back at once can be recognised as a robot's.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,43 +9,43 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::ledger::{Digests, SubKey};
 
-/// The bytes of the time, in milliseconds since the Unix epoch.
+/// Bytes of the time, in milliseconds since the Unix epoch.
 const TIME: usize = 8;
-/// The bytes of the signature that are kept: 128 bits.
+/// Bytes of the signature that are kept: 128 bits.
 const TAG: usize = 16;
-/// The characters of a token.
+/// Characters of a token.
 const LENGTH: usize = (TIME + TAG) * 4 / 3;
 
-/// Makes and reads tokens. Good on every replica that has the same secret.
+/// Issues and checks tokens. A token is valid on every replica that has the same secret.
 #[derive(Debug)]
 pub struct FormToken {
     key: SubKey,
     previous: Option<SubKey>,
-    /// `None`: ages are not looked at.
+    /// The ages that are accepted. `None`: any age.
     age: Option<RangeInclusive<Duration>>,
 }
 
-/// What a token says of the form that it came with.
+/// The time in which a form was filled in, according to its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FillTime {
-    /// In a time that a person takes.
+    /// A time that a person takes.
     InTime,
-    /// Sooner than a person can.
+    /// Shorter than a person takes.
     TooSoon,
-    /// So long ago that it says nothing any more.
+    /// So long that the token says nothing any more.
     TooLate,
-    /// The token is not one of ours.
+    /// Unknown: the token was not issued by this deployment.
     Forged,
 }
 
 impl FormToken {
-    /// Tokens under the secret of this deployment; `age` is how old one may be.
+    /// Tokens signed with the secret of this deployment. `age` gives the ages that are accepted.
     pub fn new(digests: &Digests, age: Option<RangeInclusive<Duration>>) -> Self {
         let (key, previous) = digests.sub_keys("form token v1");
         Self { key, previous, age }
     }
 
-    /// A token for a form that is given out now.
+    /// Returns a token for a form that is issued now.
     pub fn issue(&self, now: Duration) -> String {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX).to_be_bytes();
         let mut bytes = [0; TIME + TAG];
@@ -56,19 +56,20 @@ impl FormToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// A token for a form that is given back to be corrected: whoever filled it in once need not
-    /// take as long again. `submitted` is what came with the form.
+    /// Returns a token for a form that is shown again for correction. If `submitted`, the token that
+    /// came with the form, is genuine, the new one can be sent at once: a person who has filled the
+    /// form in already need not take as long again.
     pub fn reissue(&self, submitted: Option<&str>, now: Duration) -> String {
         let known = submitted.is_some_and(|token| self.issued_at(token).is_some());
         let aged = self.age.as_ref().filter(|_| known).map_or(Duration::ZERO, |age| *age.start());
         self.issue(now.saturating_sub(aged))
     }
 
-    /// What the token says at this time.
-    pub fn read(&self, token: &str, now: Duration) -> FillTime {
+    /// Checks a token at this time.
+    pub fn check(&self, token: &str, now: Duration) -> FillTime {
         let Some(allowed) = &self.age else { return FillTime::InTime };
         let Some(issued_at) = self.issued_at(token) else { return FillTime::Forged };
-        // A replica whose clock is ahead may have issued it: that is no age at all.
+        // A replica whose clock is ahead may have issued it. Its age is then zero.
         match now.saturating_sub(issued_at) {
             age if age < *allowed.start() => FillTime::TooSoon,
             age if age > *allowed.end() => FillTime::TooLate,
@@ -76,15 +77,15 @@ impl FormToken {
         }
     }
 
-    /// When a token of ours was issued.
+    /// The time at which a token was issued; `None` if this deployment did not issue it.
     fn issued_at(&self, token: &str) -> Option<Duration> {
         if token.len() != LENGTH {
             return None;
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (millis, signature) = bytes.split_first_chunk::<TIME>()?;
-        let ours = |key: &SubKey| same(&tag(key, *millis), signature);
-        let known = ours(&self.key) || self.previous.as_ref().is_some_and(ours);
+        let signed_by = |key: &SubKey| same(&tag(key, *millis), signature);
+        let known = signed_by(&self.key) || self.previous.as_ref().is_some_and(signed_by);
         known.then(|| Duration::from_millis(u64::from_be_bytes(*millis)))
     }
 }
@@ -114,27 +115,27 @@ mod tests {
     }
 
     #[test]
-    fn a_form_takes_a_person_some_time_and_not_for_ever() {
+    fn a_form_is_in_time_between_the_two_ages() {
         let tokens = tokens("k", None);
         let token = tokens.issue(NOW);
         assert_eq!(token.len(), LENGTH);
-        let after = |age| tokens.read(&token, NOW + age);
+        let after = |age| tokens.check(&token, NOW + age);
         assert_eq!(after(Duration::ZERO), FillTime::TooSoon);
         assert_eq!(after(SECOND), FillTime::InTime);
         assert_eq!(after(HOUR), FillTime::InTime);
         assert_eq!(after(HOUR + SECOND), FillTime::TooLate);
-        assert_eq!(tokens.read(&token, Duration::ZERO), FillTime::TooSoon);
+        assert_eq!(tokens.check(&token, Duration::ZERO), FillTime::TooSoon);
     }
 
     #[test]
-    fn a_corrected_form_may_come_back_at_once() {
+    fn a_corrected_form_is_accepted_at_once() {
         let tokens = tokens("k", None);
         let first = tokens.issue(NOW);
         let corrected = tokens.reissue(Some(&first), NOW + SECOND);
-        assert_eq!(tokens.read(&corrected, NOW + SECOND), FillTime::InTime);
+        assert_eq!(tokens.check(&corrected, NOW + SECOND), FillTime::InTime);
         for strange in [None, Some("x"), Some(&*tokens_of_another().issue(NOW))] {
             let token = tokens.reissue(strange, NOW);
-            assert_eq!(tokens.read(&token, NOW), FillTime::TooSoon, "{strange:?}");
+            assert_eq!(tokens.check(&token, NOW), FillTime::TooSoon, "{strange:?}");
         }
     }
 
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn no_token_can_be_made_or_changed_without_the_secret() {
+    fn a_token_cannot_be_forged_or_changed_without_the_secret() {
         let tokens = tokens("k", None);
         let token = tokens.issue(NOW);
         let later = NOW + SECOND;
@@ -151,20 +152,20 @@ mod tests {
             let mut changed = token.clone();
             let other = if &token[at..=at] == "A" { "B" } else { "A" };
             changed.replace_range(at..=at, other);
-            assert_eq!(tokens.read(&changed, later), FillTime::Forged, "{at}");
+            assert_eq!(tokens.check(&changed, later), FillTime::Forged, "{at}");
         }
         for forged in ["", "é", &token[1..], &format!("{token}A"), &tokens_of_another().issue(NOW)]
         {
-            assert_eq!(tokens.read(forged, later), FillTime::Forged, "{forged}");
+            assert_eq!(tokens.check(forged, later), FillTime::Forged, "{forged}");
         }
     }
 
     #[test]
-    fn the_previous_secret_is_still_known_and_no_age_looks_at_nothing() {
+    fn the_previous_secret_is_accepted_and_without_an_age_every_token_is() {
         let before = tokens("k", None).issue(NOW);
         let rotated = tokens("l", Some("k"));
-        assert_eq!(rotated.read(&before, NOW + SECOND), FillTime::InTime);
+        assert_eq!(rotated.check(&before, NOW + SECOND), FillTime::InTime);
         let digests = Digests::new(&"k".repeat(32).into(), None);
-        assert_eq!(FormToken::new(&digests, None).read("x", NOW), FillTime::InTime);
+        assert_eq!(FormToken::new(&digests, None).check("x", NOW), FillTime::InTime);
     }
 }

@@ -1,16 +1,16 @@
-//! `X-Forwarded-For` and `Forwarded` (RFC 7239), read from the right: each proxy appends what it
-//! saw, so only what stands to the right of the first stranger can be believed.
+//! `X-Forwarded-For` and `Forwarded` (RFC 7239), parsed from the right. Each proxy appends the address
+//! that it saw, so only the hops to the right of the first untrusted address can be trusted.
 //!
-//! Reading from the right is also what keeps a client from hiding what a proxy appended: an open
-//! quotation mark that it sent would swallow all that follows, were it read from the left.
+//! Parsing from the right also keeps a client from hiding what a proxy appended. Parsed from the left,
+//! an unclosed quotation mark of the client would swallow everything that follows.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str;
 
 use crate::config::ForwardedHeader;
 
-/// The longest form of one hop that is looked at: `"[` and 45 characters of address, `%` and a
-/// zone, `]:`, a port and `"`.
+/// Bytes of the longest hop that is parsed: `"[` and 45 characters of address, `%` and a zone, `]:`, a
+/// port and `"`.
 const MAX_NODE: usize = 80;
 
 /// One hop of a chain.
@@ -18,25 +18,25 @@ const MAX_NODE: usize = 80;
 pub(crate) enum Hop {
     /// The address that a proxy saw.
     Address(IpAddr),
-    /// `unknown`, an obfuscated name, or nothing that can be read.
+    /// `unknown`, an obfuscated name, or something that cannot be parsed.
     Unreadable,
 }
 
-/// The hops of all lines of the header, the nearest first. Lazy: what is not asked for is not read.
+/// The hops of all lines of the header, nearest first. Lazy: parses only the hops that are consumed.
 pub(crate) fn hops<'v>(
     header: ForwardedHeader,
     lines: impl DoubleEndedIterator<Item = &'v [u8]>,
 ) -> impl Iterator<Item = Hop> {
-    lines.rev().flat_map(|line| FromRight::of(line, b',')).map(move |element| match header {
+    lines.rev().flat_map(|line| FromRight::new(line, b',')).map(move |element| match header {
         ForwardedHeader::XForwardedFor => node(element),
         ForwardedHeader::Forwarded => element_for(element),
     })
 }
 
-/// The hop of one element of `Forwarded`: its one `for`.
+/// The hop of one element of `Forwarded`: the value of its only `for`.
 fn element_for(element: &[u8]) -> Hop {
     let mut found = None;
-    for pair in FromRight::of(element, b';') {
+    for pair in FromRight::new(element, b';') {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
             return Hop::Unreadable;
@@ -48,7 +48,7 @@ fn element_for(element: &[u8]) -> Hop {
     found.unwrap_or(Hop::Unreadable)
 }
 
-/// An address with or without quotation marks, brackets, zone and port.
+/// Parses an address with or without quotation marks, brackets, zone and port.
 fn node(value: &[u8]) -> Hop {
     let value = value.trim_ascii();
     if value.len() > MAX_NODE {
@@ -76,13 +76,13 @@ fn address(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// An IPv6 address, its zone left out.
+/// Parses an IPv6 address, and leaves its zone out.
 fn v6(text: &str) -> Option<IpAddr> {
     let address = text.split_once('%').map_or(text, |(address, _zone)| address);
     address.parse().ok().map(IpAddr::V6)
 }
 
-/// A port, or an obfuscated one (RFC 7239, 6).
+/// Returns `true` for a port, or an obfuscated one (RFC 7239, 6).
 fn is_port(text: &str) -> bool {
     match text.strip_prefix('_') {
         Some(name) => {
@@ -101,7 +101,7 @@ struct FromRight<'v> {
 }
 
 impl<'v> FromRight<'v> {
-    const fn of(value: &'v [u8], separator: u8) -> Self {
+    const fn new(value: &'v [u8], separator: u8) -> Self {
         Self { rest: Some(value), separator }
     }
 }
@@ -125,7 +125,7 @@ impl<'v> Iterator for FromRight<'v> {
     }
 }
 
-/// Whether what follows is escaped: an odd number of backslashes stands before it.
+/// Returns `true` if the byte after `before` is escaped: an odd number of backslashes precedes it.
 fn is_escaped(before: &[u8]) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_is_read_in_every_form_that_proxies_write() {
+    fn every_form_of_a_node_that_proxies_write_is_parsed() {
         for (node, address) in [
             ("192.0.2.7", "192.0.2.7"),
             (" 192.0.2.7\t", "192.0.2.7"),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_one_list_and_the_nearest_hop_comes_first() {
+    fn lines_form_one_list_and_the_nearest_hop_comes_first() {
         let lines = ["192.0.2.1, 192.0.2.2", "junk,,192.0.2.3"];
         let hops = ["192.0.2.3", "?", "?", "192.0.2.2", "192.0.2.1"];
         assert_eq!(read(XForwardedFor, &lines), hops);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_sent_does_not_hide_what_the_proxy_appended() {
+    fn a_client_cannot_hide_the_hop_that_the_proxy_appended() {
         for sent in ["\"", "for=\"", "for=\"\\", "\\\"", "for=\"x\\\\\\\"", "host=\"a;for=b", ","] {
             let line = format!("{sent}, for=192.0.2.7;host=\"a\\\", for=6.6.6.6\"");
             assert_eq!(read(Forwarded, &[&line])[0], "192.0.2.7", "{line}");
@@ -207,7 +207,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_appended_hop_is_the_first_whatever_came_before(
+        fn an_appended_hop_comes_first_after_any_bytes(
             lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 1..4),
             address in any::<IpAddr>(),
         ) {

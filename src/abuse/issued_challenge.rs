@@ -1,4 +1,4 @@
-//! What `GET /signup/challenge` and the policy tell front ends.
+//! The response of `GET /signup/challenge`, and the part of the policy that describes challenges.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::network::Network;
 use super::work::Difficulty;
 use crate::config::Required;
 
-/// Where the surface gives challenges out.
+/// The route that issues challenges.
 pub const ENDPOINT: &str = "/signup/challenge";
 
-/// When to ask again where none could be made.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Time after which to ask again when no challenge could be made.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// Whether a challenge is needed now, and one to solve. The widget of ALTCHA takes it as it is.
+/// A challenge to solve, and whether a proof is needed now. ALTCHA's widget takes it as it is.
 #[derive(Debug, Serialize)]
 pub struct IssuedChallenge {
     required: bool,
@@ -29,62 +29,62 @@ pub struct IssuedChallenge {
     work: Option<Challenge>,
 }
 
-/// Why there is no offer.
+/// The reason why no challenge was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssueError {
     /// This address got too many.
     Limited {
-        /// How long to wait.
+        /// Time to wait.
         retry_after: Duration,
     },
-    /// So many are asked for that none can be made soon enough.
+    /// Too many are requested at once to make one in time.
     Busy {
-        /// How long to wait.
+        /// Time to wait.
         retry_after: Duration,
     },
 }
 
-/// What a front end has to know of challenges, once.
+/// The facts about challenges that a front end reads once.
 #[derive(Debug, Serialize)]
 pub struct ChallengeInfo<'a> {
     kinds: [&'static str; 1],
     endpoint: &'static str,
     site_key: Option<&'a str>,
-    /// What the token of a captcha has to be said to be for.
+    /// The action that the token of a captcha must name.
     action: Option<&'a str>,
 }
 
 impl Challenges {
-    /// What a form of this address has to bring now.
+    /// Issues a challenge for a form of this address, and says whether a proof is needed now.
     ///
     /// # Errors
-    /// When it asked too often, or none can be made.
-    pub async fn offer(&self, address: IpAddr) -> Result<IssuedChallenge, IssueError> {
-        let strength = self.strength(address);
+    /// [`IssueError`] if the address asked too often, or no challenge can be made.
+    pub async fn issue(&self, address: IpAddr) -> Result<IssuedChallenge, IssueError> {
+        let difficulty = self.difficulty(address);
         let required = match self.settings.required {
             Required::Off => false,
             Required::Always => true,
-            Required::Adaptive => strength.is_some(),
+            Required::Adaptive => difficulty.is_some(),
         };
         if let Some(captcha) = &self.captcha {
             let site_key = Some(captcha.settings().site_key.clone());
             return Ok(IssuedChallenge { required, kind: self.kind(), site_key, work: None });
         }
-        let limited = self.issued.spend(Network::from(address).bits());
-        limited.map_err(|standing| IssueError::Limited { retry_after: standing.more_in })?;
-        let strength = strength.unwrap_or(Difficulty::Base);
-        let work = self.work.challenge(strength, self.clock.now()).await;
+        let limited = self.issued.try_acquire(Network::from(address).bits());
+        limited.map_err(|state| IssueError::Limited { retry_after: state.next_in })?;
+        let difficulty = difficulty.unwrap_or(Difficulty::Base);
+        let work = self.work.challenge(difficulty, self.clock.now()).await;
         let metrics = self.metrics.challenges();
         if work.is_none() {
             metrics.unavailable("work");
-            return Err(IssueError::Busy { retry_after: PAUSE });
+            return Err(IssueError::Busy { retry_after: RETRY_AFTER });
         }
         metrics.issued();
         Ok(IssuedChallenge { required, kind: self.kind(), site_key: None, work })
     }
 
-    /// What the policy tells: the same for everybody and at any time.
-    pub fn described(&self) -> ChallengeInfo<'_> {
+    /// The part of the policy that describes challenges: the same for every client, at any time.
+    pub fn info(&self) -> ChallengeInfo<'_> {
         let captcha = self.captcha.as_ref().map(Captcha::settings);
         ChallengeInfo {
             kinds: [self.kind()],
@@ -96,6 +96,6 @@ impl Challenges {
 
     fn kind(&self) -> &'static str {
         let captcha = self.captcha.as_ref();
-        captcha.map_or("proof_of_work", |captcha| captcha.settings().provider.name())
+        captcha.map_or("proof_of_work", |captcha| captcha.settings().provider.name)
     }
 }

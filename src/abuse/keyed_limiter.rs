@@ -1,8 +1,9 @@
-//! The buckets of one limit, bounded in number: those used least lately are forgotten first.
+//! The buckets of one limit, bounded in number: the least recently used are evicted first.
 //!
-//! Memory is 32 bytes a bucket and the map's own. Each shard has two generations: what is used moves into
-//! the young one, and when that is full the old one is forgotten as a whole. So a bucket that was
-//! used within the last half of the capacity is there, and nobody pays for looking for the oldest.
+//! Memory is 32 bytes per bucket plus the map's overhead. Each shard has two generations. A bucket
+//! that is used moves into the young one; when that is full, the old one is dropped as a whole. A
+//! bucket used within the last half of the capacity is therefore always present, and no request pays
+//! for a search for the oldest bucket.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -15,19 +16,19 @@ use super::gcra::{BucketState, Gcra};
 use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
 
-/// Shards: a lock each, held for a look-up.
+/// Number of shards. Each has its own lock, held for one lookup.
 const SHARDS: usize = 16;
 
-/// Buckets of one limit, by key.
+/// The buckets of one limit, by key.
 #[derive(Debug)]
 pub(super) struct KeyedLimiter {
     gcra: Gcra,
-    /// Keyed by chance, so that nobody can choose who shares a shard.
+    /// Randomly keyed, so that a client cannot choose its shard.
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
-    /// The most buckets of a generation.
-    half: usize,
-    began: Instant,
+    /// Most buckets in one generation of a shard.
+    generation_size: usize,
+    started: Instant,
     metrics: LimiterMetrics,
 }
 
@@ -38,78 +39,78 @@ struct Shard {
 }
 
 impl KeyedLimiter {
-    /// At most so many buckets, all full.
+    /// A limiter with at most `capacity` buckets. A key without a bucket has all its permits.
     pub(super) fn new(rate: Rate, capacity: usize, metrics: LimiterMetrics) -> Self {
         Self {
             gcra: Gcra::new(rate),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            half: (capacity / SHARDS / 2).max(1),
-            began: Instant::now(),
+            generation_size: (capacity / SHARDS / 2).max(1),
+            started: Instant::now(),
             metrics,
         }
     }
 
-    /// Spends a permit.
+    /// Takes one permit from the bucket of this key.
     ///
     /// # Errors
-    /// How the bucket stands, when it has none.
-    pub(super) fn spend(&self, key: u128) -> Result<BucketState, BucketState> {
+    /// The state of the bucket, if it has no permit.
+    pub(super) fn try_acquire(&self, key: u128) -> Result<BucketState, BucketState> {
         let now = self.now();
         let mut shard = self.shard(key);
-        let until = shard.find(key);
-        let spent = self.gcra.spend(until, now);
-        // One who is refused stays known as well.
-        self.keep(&mut shard, key, spent.map_or(until, |(next, _)| next), now);
+        let full_at = shard.find(key);
+        let acquired = self.gcra.try_acquire(full_at, now);
+        // A rejected key stays in memory as well.
+        self.put(&mut shard, key, acquired.map_or(full_at, |(next, _)| next), now);
         drop(shard);
-        match spent {
-            Ok((_, standing)) => {
+        match acquired {
+            Ok((_, state)) => {
                 self.metrics.allowed();
-                Ok(standing)
+                Ok(state)
             }
-            Err(standing) => {
+            Err(state) => {
                 self.metrics.refused();
-                Err(standing)
+                Err(state)
             }
         }
     }
 
-    /// How a bucket stands; spends nothing.
-    pub(super) fn standing(&self, key: u128) -> BucketState {
+    /// The state of the bucket of this key. Takes no permit.
+    pub(super) fn state(&self, key: u128) -> BucketState {
         let now = self.now();
-        let until = self.shard(key).find(key);
-        self.gcra.standing(until, now)
+        let full_at = self.shard(key).find(key);
+        self.gcra.state(full_at, now)
     }
 
-    /// Notes that there is no permit before that time has passed, as others know.
-    pub(super) fn learn(&self, key: u128, wait: Duration) {
+    /// Blocks the bucket of this key for at least `wait`.
+    pub(super) fn block_for(&self, key: u128, wait: Duration) {
         let now = self.now();
         let mut shard = self.shard(key);
-        let until = shard.find(key).max(self.gcra.spent(wait, now));
-        self.keep(&mut shard, key, until, now);
+        let full_at = shard.find(key).max(self.gcra.blocked_until(wait, now));
+        self.put(&mut shard, key, full_at, now);
     }
 
-    /// What is counted.
+    /// The metrics of this limit.
     pub(super) const fn metrics(&self) -> &LimiterMetrics {
         &self.metrics
     }
 
-    /// By a clock that never goes back.
+    /// Microseconds since the start, by a clock that never goes back.
     fn now(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn keep(&self, shard: &mut Shard, key: u128, until: u64, now: u64) {
-        if shard.young.insert(key, until).is_none() {
+    fn put(&self, shard: &mut Shard, key: u128, full_at: u64, now: u64) {
+        if shard.young.insert(key, full_at).is_none() {
             self.metrics.entries(1);
         }
-        if shard.young.len() < self.half {
+        if shard.young.len() < self.generation_size {
             return;
         }
         let entries = i64::try_from(shard.old.len()).unwrap_or(i64::MAX);
         self.metrics.entries(-entries);
-        let forgotten = shard.old.values().filter(|until| **until > now).count();
-        self.metrics.evicted(u64::try_from(forgotten).unwrap_or(u64::MAX));
+        let evicted = shard.old.values().filter(|full_at| **full_at > now).count();
+        self.metrics.evicted(u64::try_from(evicted).unwrap_or(u64::MAX));
         shard.old.clear();
         std::mem::swap(&mut shard.young, &mut shard.old);
     }
@@ -117,22 +118,22 @@ impl KeyedLimiter {
     #[expect(clippy::indexing_slicing, reason = "a remainder of SHARDS is one of its indices")]
     fn shard(&self, key: u128) -> MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one(key);
-        // Which bits are left of a hash on a smaller machine does not matter.
+        // Any bits of the hash will do, so a 16-bit `usize` would be enough.
         let at = usize::try_from(hash & 0xffff).unwrap_or(0) % SHARDS;
-        // Every change is one insertion or one swap: a shard whose holder panicked is whole.
+        // Every change is one insertion or one swap, so a poisoned shard is still consistent.
         self.shards[at].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Shard {
-    /// Until when the bucket is spent, which is then in neither generation but the young one.
+    /// The time at which the bucket is full. Moves it into the young generation.
     fn find(&mut self, key: u128) -> u64 {
-        if let Some(until) = self.young.get(&key) {
-            return *until;
+        if let Some(full_at) = self.young.get(&key) {
+            return *full_at;
         }
-        let Some(until) = self.old.remove(&key) else { return 0 };
-        self.young.insert(key, until);
-        until
+        let Some(full_at) = self.old.remove(&key) else { return 0 };
+        self.young.insert(key, full_at);
+        full_at
     }
 }
 
@@ -143,7 +144,7 @@ mod tests {
 
     const RATE: Rate = Rate { burst: 2, every: Duration::from_mins(1) };
 
-    fn permits(capacity: usize) -> (Metrics, KeyedLimiter) {
+    fn limiter(capacity: usize) -> (Metrics, KeyedLimiter) {
         let metrics = Metrics::new();
         let limiter = metrics.limiter("test");
         (metrics, KeyedLimiter::new(RATE, capacity, limiter))
@@ -156,22 +157,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_bucket_is_its_keys_own() {
-        let (_metrics, permits) = permits(1_000);
-        assert_eq!(permits.spend(1).unwrap().left, 1);
-        assert_eq!(permits.spend(1).unwrap().left, 0);
-        assert_eq!(permits.spend(1).unwrap_err().more_in, Duration::from_mins(1));
-        assert_eq!(permits.spend(2).unwrap().left, 1);
+    async fn each_key_has_its_own_bucket() {
+        let (_metrics, limiter) = limiter(1_000);
+        assert_eq!(limiter.try_acquire(1).unwrap().remaining, 1);
+        assert_eq!(limiter.try_acquire(1).unwrap().remaining, 0);
+        assert_eq!(limiter.try_acquire(1).unwrap_err().next_in, Duration::from_mins(1));
+        assert_eq!(limiter.try_acquire(2).unwrap().remaining, 1);
         tokio::time::advance(Duration::from_mins(1)).await;
-        assert!(permits.spend(1).is_ok());
+        assert!(limiter.try_acquire(1).is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn ten_thousand_keys_take_no_more_room_than_was_given() {
-        let (metrics, permits) = permits(640);
+    async fn ten_thousand_keys_stay_within_the_capacity() {
+        let (metrics, limiter) = limiter(640);
         for key in 0..10_000 {
-            assert!(permits.spend(key).is_ok());
-            let held: usize = permits.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
+            assert!(limiter.try_acquire(key).is_ok());
+            let held: usize = limiter.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
             assert!(held <= 640, "{held}");
             assert_eq!(
                 value(&metrics, "limiter_entries{limit=\"test\"}"),
@@ -183,23 +184,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_goes_on_asking_is_not_forgotten() {
-        let (_metrics, permits) = permits(640);
-        assert!(permits.spend(0).is_ok() && permits.spend(0).is_ok());
+    async fn a_key_in_use_is_not_evicted() {
+        let (_metrics, limiter) = limiter(640);
+        assert!(limiter.try_acquire(0).is_ok() && limiter.try_acquire(0).is_ok());
         for key in 1..10_000 {
-            // Each shard gets a sixteenth of the newcomers; its generation has room for twenty.
+            // Each shard gets a sixteenth of the new keys; its generation has room for twenty.
             if key % 100 == 0 {
-                assert!(permits.spend(0).is_err(), "after {key} others");
+                assert!(limiter.try_acquire(0).is_err(), "after {key} others");
             }
-            let _spent = permits.spend(key);
+            let _acquired = limiter.try_acquire(key);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn full_buckets_that_are_forgotten_are_no_loss() {
-        let (metrics, permits) = permits(32);
+    async fn dropping_a_full_bucket_is_no_eviction() {
+        let (metrics, limiter) = limiter(32);
         for key in 0..1_000 {
-            let _spent = permits.spend(key);
+            let _acquired = limiter.try_acquire(key);
             tokio::time::advance(Duration::from_mins(2)).await;
         }
         assert_eq!(value(&metrics, "limiter_evictions_total{limit=\"test\"}"), 0);

@@ -1,21 +1,21 @@
-//! The limits: how often an address may post, and how often it, its network, an e-mail address and
-//! all together may attempt to sign up.
+//! The limits: how often an address may post, and how often an address, its network, an e-mail
+//! address and all clients together may attempt to sign up.
 //!
-//! Kept in the memory of each replica. Where several share a database, what passes here is spent
-//! there once more, in the write that begins the attempt ([`PermitCharge`]); what is refused there is noted
-//! here, so that a flood meets this replica's memory and not the database. `docs/limits.md` has the
-//! numbers and the reasons.
+//! Each replica keeps its limits in memory. Where replicas share a database, an attempt that passes
+//! here spends a second permit there, in the write that starts it ([`PermitCharge`]). A rejection by
+//! the database is recorded here, so that a flood meets this replica's memory and not the database.
+//! `docs/limits.md` has the numbers and the reasons.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::email_key::folded;
+use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
-use super::rate_limit_report::{Keys, Quota, RateLimitReport};
+use super::rate_limit_report::{BucketKeys, Quota, RateLimitReport};
 use crate::config::{EmailKeySettings, LimitSettings};
 use crate::domain::EmailAddress;
 use crate::ledger::{Digest, Digests, PermitCharge, SubKey};
@@ -23,57 +23,57 @@ use crate::limits::{Limit, Rate};
 use crate::signup::Rejection;
 use crate::telemetry::Metrics;
 
-/// What an IPv6 /48 has, as a multiple of what one address has.
+/// Permits of an IPv6 /48, as a multiple of those of one address.
 const SITE: u32 = 8;
 
 /// All limits.
 #[derive(Debug)]
 pub struct Limits {
-    posts: Option<Bounded>,
-    site_posts: Option<Bounded>,
-    address: Option<Bounded>,
-    network: Option<Bounded>,
-    email: Option<Bounded>,
-    proven: Option<Bounded>,
-    service: Option<Bounded>,
+    posts: Option<ActiveLimit>,
+    site_posts: Option<ActiveLimit>,
+    address: Option<ActiveLimit>,
+    network: Option<ActiveLimit>,
+    email: Option<ActiveLimit>,
+    with_proof: Option<ActiveLimit>,
+    service: Option<ActiveLimit>,
     exempt: Vec<IpNet>,
-    mailbox: EmailKeySettings,
-    /// Digests e-mail addresses, and whatever goes to a database.
+    email_key: EmailKeySettings,
+    /// Digests e-mail addresses, and every key that goes to a database.
     key: SubKey,
-    /// Whether replicas share a database.
+    /// Attempts are also charged in a database that replicas share.
     shared: bool,
 }
 
-/// One limit that is on.
+/// A limit that is on.
 #[derive(Debug)]
-struct Bounded {
+struct ActiveLimit {
     limit: Limit,
     rate: Rate,
-    permits: KeyedLimiter,
+    limiter: KeyedLimiter,
 }
 
-impl Bounded {
-    /// Spends a permit and notes how the bucket stands.
-    fn spend(&self, key: u128, tally: &RateLimitReport) -> Result<(), Rejection> {
+impl ActiveLimit {
+    /// Takes a permit and records the state of the bucket.
+    fn try_acquire(&self, key: u128, report: &RateLimitReport) -> Result<(), Rejection> {
         let limit = self.limit;
-        match self.permits.spend(key) {
-            Ok(standing) => {
-                if let Some(quota) = quota(limit, standing) {
-                    tally.stands(Some(quota));
+        match self.limiter.try_acquire(key) {
+            Ok(state) => {
+                if let Some(quota) = quota(limit, state) {
+                    report.record(Some(quota));
                 }
                 Ok(())
             }
-            Err(standing) => {
-                tally.stands(quota(limit, standing));
-                Err(Rejection::Limited { limit, retry_after: standing.more_in })
+            Err(state) => {
+                report.record(quota(limit, state));
+                Err(Rejection::Limited { limit, retry_after: state.next_in })
             }
         }
     }
 }
 
 impl Limits {
-    /// The limits of these settings. `shared`: whether attempts are charged in a database that
-    /// several replicas share.
+    /// The limits of these settings. `shared`: attempts are also charged in a database that several
+    /// replicas share.
     pub fn new(
         settings: LimitSettings,
         digests: &Digests,
@@ -90,137 +90,140 @@ impl Limits {
             exempt,
             email_key,
         } = settings;
-        let bounded = |limit: Limit, rate: Option<Rate>| {
+        let active = |limit: Limit, rate: Option<Rate>| {
             let rate = rate?;
-            let permits = KeyedLimiter::new(rate, max_buckets, metrics.limiter(limit.name()));
-            Some(Bounded { limit, rate, permits })
+            let limiter = KeyedLimiter::new(rate, max_buckets, metrics.limiter(limit.name()));
+            Some(ActiveLimit { limit, rate, limiter })
         };
         let (key, _) = digests.sub_keys("limits v1");
         Self {
-            posts: bounded(Limit::Posts, posts),
-            site_posts: bounded(Limit::SitePosts, posts.map(of_a_site)),
-            address: bounded(Limit::Address, address),
-            network: bounded(Limit::Network, address.map(of_a_site)),
-            email: bounded(Limit::Email, email),
-            proven: bounded(Limit::WithProof, with_proof),
-            service: bounded(Limit::Service, service),
+            posts: active(Limit::Posts, posts),
+            site_posts: active(Limit::SitePosts, posts.map(of_a_site)),
+            address: active(Limit::Address, address),
+            network: active(Limit::Network, address.map(of_a_site)),
+            email: active(Limit::Email, email),
+            with_proof: active(Limit::WithProof, with_proof),
+            service: active(Limit::Service, service),
             exempt,
-            mailbox: email_key,
+            email_key,
             key,
             shared,
         }
     }
 
-    /// The limits that an address is told of, with their rates, where they are on.
-    pub fn told(&self) -> impl Iterator<Item = (Limit, Rate)> {
-        let told = [&self.posts, &self.address].into_iter().flatten();
-        told.map(|bounded| (bounded.limit, bounded.rate))
+    /// The limits that response headers report, with their rates. Leaves out those that are off.
+    pub fn reported(&self) -> impl Iterator<Item = (Limit, Rate)> {
+        let reported = [&self.posts, &self.address].into_iter().flatten();
+        reported.map(|active| (active.limit, active.rate))
     }
 
-    /// Spends the post of an address.
+    /// Takes the permit of a post from this address.
     ///
     /// # Errors
-    /// How long to wait, when it has posted too often.
-    pub fn post(&self, address: IpAddr, tally: &RateLimitReport) -> Result<(), Rejection> {
+    /// The time to wait, if the address has posted too often.
+    pub fn acquire_post(&self, address: IpAddr, report: &RateLimitReport) -> Result<(), Rejection> {
         let network = Network::from(address);
         if self.is_exempt(address) {
             if let Some(posts) = &self.posts {
-                posts.permits.metrics().exempt();
+                posts.limiter.metrics().exempt();
             }
             return Ok(());
         }
         if let Some(posts) = &self.posts {
-            posts.spend(network.bits(), tally)?;
+            posts.try_acquire(network.bits(), report)?;
         }
         match (&self.site_posts, network.site()) {
-            (Some(posts), Some(site)) => posts.spend(site.bits(), tally),
+            (Some(posts), Some(site)) => posts.try_acquire(site.bits(), report),
             (None, _) | (_, None) => Ok(()),
         }
     }
 
-    /// Spends an attempt, and says what it has to spend where replicas share a database. A valid
-    /// proof passes beyond the limits, up to a cap for its network and the e-mail address.
+    /// Takes the permits of an attempt, and returns what it also has to spend where replicas share a
+    /// database. A valid proof lifts the limits, up to a cap for its network and e-mail address.
     ///
-    /// The narrowest limit comes first, and what it refuses spends nothing of the others: whoever
-    /// exhausts the permits of an address cannot go on to exhaust those of everybody.
+    /// The narrowest limit comes first, and an attempt that it rejects spends no permit of the others:
+    /// a client without permits of its own cannot go on to spend everybody's.
     ///
     /// # Errors
-    /// Which limit refuses, and how long to wait.
-    pub fn attempt(
+    /// The limit that rejects the attempt, and the time to wait.
+    pub fn acquire_attempt(
         &self,
         address: IpAddr,
         email: &EmailAddress,
-        is_proven: bool,
-        tally: &RateLimitReport,
+        has_proof: bool,
+        report: &RateLimitReport,
     ) -> Result<Vec<PermitCharge>, Rejection> {
-        let keys = self.keys(address, email, is_proven);
+        let keys = self.keys(address, email, has_proof);
         let exempt = self.is_exempt(address);
-        let mut spent = Vec::new();
-        for (bounded, key) in self.each(&keys) {
-            let metrics = bounded.permits.metrics();
-            match (bounded.limit, is_proven) {
+        let mut charges = Vec::new();
+        for (active, key) in self.for_attempts(&keys) {
+            let metrics = active.limiter.metrics();
+            match (active.limit, has_proof) {
                 (Limit::Address | Limit::Network, _) if exempt => metrics.exempt(),
                 (Limit::WithProof, _) | (_, false) => {
-                    bounded.spend(key, tally)?;
+                    active.try_acquire(key, report)?;
                     if self.shared {
-                        spent.push(self.charge(bounded, key));
+                        charges.push(self.charge(active, key));
                     }
                 }
-                (_, true) => metrics.proven(),
+                (_, true) => metrics.with_proof(),
             }
         }
-        tally.spent(keys);
-        Ok(spent)
+        report.record_keys(keys);
+        Ok(charges)
     }
 
-    /// Notes what the limits that replicas share refused to an attempt that passed here. Twins that
-    /// only waited for it note nothing.
-    pub fn refused(&self, refusal: Rejection, tally: &RateLimitReport) {
-        let Rejection::Limited { limit, retry_after } = refusal else { return };
-        let Some(keys) = tally.keys() else { return };
-        for (bounded, key) in self.each(&keys).filter(|(bounded, _)| bounded.limit == limit) {
-            bounded.permits.learn(key, retry_after);
-            bounded.permits.metrics().refused_shared();
-            tally.stands(quota(limit, BucketState { left: 0, more_in: retry_after }));
+    /// Records that the shared limits rejected an attempt that passed here. A duplicate request that
+    /// only waited for that attempt has no keys in its report, and records nothing.
+    pub fn record_shared_rejection(&self, rejection: Rejection, report: &RateLimitReport) {
+        let Rejection::Limited { limit, retry_after } = rejection else { return };
+        let Some(keys) = report.keys() else { return };
+        for (active, key) in self.for_attempts(&keys).filter(|(active, _)| active.limit == limit) {
+            active.limiter.block_for(key, retry_after);
+            active.limiter.metrics().refused_shared();
+            report.record(quota(limit, BucketState { remaining: 0, next_in: retry_after }));
         }
     }
 
-    /// The limits on attempts that are on, with the bucket of each, the narrowest first.
-    fn each<'l>(&'l self, keys: &Keys) -> impl Iterator<Item = (&'l Bounded, u128)> {
+    /// The limits on attempts that are on, each with the key of its bucket, the narrowest first.
+    fn for_attempts<'l>(
+        &'l self,
+        keys: &BucketKeys,
+    ) -> impl Iterator<Item = (&'l ActiveLimit, u128)> {
         let pairs = [
             (&self.address, Some(keys.address)),
             (&self.network, keys.network),
             (&self.email, Some(keys.email)),
-            (&self.proven, keys.proven),
+            (&self.with_proof, keys.with_proof),
             (&self.service, Some(0)),
         ];
-        pairs.into_iter().filter_map(|(bounded, key)| Some((bounded.as_ref()?, key?)))
+        pairs.into_iter().filter_map(|(active, key)| Some((active.as_ref()?, key?)))
     }
 
-    fn keys(&self, address: IpAddr, email: &EmailAddress, is_proven: bool) -> Keys {
+    fn keys(&self, address: IpAddr, email: &EmailAddress, has_proof: bool) -> BucketKeys {
         let network = Network::from(address);
         let address = network.bits();
-        let email = key_of(
-            &self.key.digest([b"email".as_slice(), folded(email, &self.mailbox).as_bytes()]),
-        );
-        let proven = || {
-            // Both parts are of a fixed length.
+        let mailbox = normalize_mailbox(email, &self.email_key);
+        let email = key_of(&self.key.digest([b"email".as_slice(), mailbox.as_bytes()]));
+        let with_proof = || {
+            // Both parts have a fixed length.
             let both = [b"proven".as_slice(), &email.to_be_bytes(), &address.to_be_bytes()];
             key_of(&self.key.digest(both))
         };
-        Keys {
+        BucketKeys {
             address,
             network: network.site().map(Network::bits),
             email,
-            proven: is_proven.then(proven),
+            with_proof: has_proof.then(with_proof),
         }
     }
 
-    /// No address, not even the key of one, goes to the database as it is.
-    fn charge(&self, bounded: &Bounded, key: u128) -> PermitCharge {
-        let limit = bounded.limit;
+    /// The charge in the shared database. The bucket is a digest: neither an address nor its key is
+    /// stored there.
+    fn charge(&self, active: &ActiveLimit, key: u128) -> PermitCharge {
+        let limit = active.limit;
         let parts = [b"bucket".as_slice(), limit.name().as_bytes(), &key.to_be_bytes()];
-        PermitCharge { limit, bucket: self.key.digest(parts), rate: bounded.rate }
+        PermitCharge { limit, bucket: self.key.digest(parts), rate: active.rate }
     }
 
     fn is_exempt(&self, address: IpAddr) -> bool {
@@ -229,12 +232,12 @@ impl Limits {
     }
 }
 
-/// What an address is told of: its own limits. How an e-mail address, a network or the service stands
-/// is nobody's business.
-const fn quota(limit: Limit, standing: BucketState) -> Option<Quota> {
+/// The state to report to a client. Only per-client limits are reported: per-email, per-network and
+/// global usage would reveal other clients' activity.
+const fn quota(limit: Limit, state: BucketState) -> Option<Quota> {
     match limit {
         Limit::Posts | Limit::Address => {
-            Some(Quota { limit, left: standing.left, more_in: standing.more_in })
+            Some(Quota { limit, remaining: state.remaining, next_in: state.next_in })
         }
         Limit::SitePosts | Limit::Network | Limit::Email | Limit::WithProof | Limit::Service => {
             None
@@ -249,7 +252,7 @@ fn of_a_site(rate: Rate) -> Rate {
 
 fn key_of(digest: &Digest) -> u128 {
     let mut key = [0; 16];
-    // Half of a digest is enough that no two meet.
+    // Half of a digest is enough to keep keys distinct.
     for (byte, from) in key.iter_mut().zip(digest.as_bytes()) {
         *byte = *from;
     }
@@ -290,20 +293,30 @@ mod tests {
         EmailAddress::parse(&format!("ada{number}@example.com")).unwrap()
     }
 
-    /// The limit that refuses, if one does.
-    fn refusal<T>(spent: Result<T, Rejection>) -> Option<Limit> {
-        match spent.err()? {
+    /// The limit that rejects, if one does.
+    fn rejected_by<T>(acquired: Result<T, Rejection>) -> Option<Limit> {
+        match acquired.err()? {
             Rejection::Limited { limit, .. } => Some(limit),
             other => panic!("{other:?}"),
         }
     }
 
-    fn attempt(limits: &Limits, from: &str, email: &EmailAddress, proven: bool) -> Option<Limit> {
-        refusal(limits.attempt(address(from), email, proven, &RateLimitReport::default()))
+    fn attempt(
+        limits: &Limits,
+        from: &str,
+        email: &EmailAddress,
+        has_proof: bool,
+    ) -> Option<Limit> {
+        rejected_by(limits.acquire_attempt(
+            address(from),
+            email,
+            has_proof,
+            &RateLimitReport::default(),
+        ))
     }
 
     #[test]
-    fn nobody_closes_an_address_to_its_owner() {
+    fn nobody_can_lock_the_owner_of_an_address_out() {
         let limits = limits(settings(), false);
         let victim = email(0);
         // From any number of places, with and without proofs.
@@ -316,14 +329,14 @@ mod tests {
         }
         assert_eq!(attempt(&limits, "198.51.100.1", &victim, false), Some(Limit::Email));
         assert_eq!(attempt(&limits, "198.51.100.1", &victim, true), None);
-        // A tag is no way round, and a cap there is.
+        // A tag does not get around the cap.
         let tagged = EmailAddress::parse("ADA0+x@example.com").unwrap();
         assert_eq!(attempt(&limits, "198.51.100.1", &tagged, true), None);
         assert_eq!(attempt(&limits, "198.51.100.1", &tagged, true), Some(Limit::WithProof));
     }
 
     #[test]
-    fn one_who_has_no_permits_left_spends_nobody_elses() {
+    fn an_address_without_permits_spends_no_other_permits() {
         let limits = limits(settings(), false);
         for n in 1..=3 {
             assert_eq!(attempt(&limits, "192.0.2.1", &email(n), false), None);
@@ -338,28 +351,28 @@ mod tests {
     }
 
     #[test]
-    fn a_site_that_rotates_its_networks_has_eight_times_one_addresss_permits() {
+    fn a_site_that_rotates_networks_has_eight_times_the_permits_of_an_address() {
         let limits = limits(settings(), false);
-        let mut passed = 0;
+        let mut allowed = 0;
         for n in 0..1_000 {
             let from = format!("2001:db8:7:{n:x}::1");
             match attempt(&limits, &from, &email(n), false) {
-                None => passed += 1,
+                None => allowed += 1,
                 Some(limit) => assert_eq!(limit, Limit::Network),
             }
         }
-        assert_eq!(passed, 24);
+        assert_eq!(allowed, 24);
         assert_eq!(attempt(&limits, "2001:db8:8::1", &email(0), false), None);
 
         let posts = |n: u32| {
             let from = address(&format!("2001:db8:9:{n:x}::1"));
-            refusal(limits.post(from, &RateLimitReport::default()))
+            rejected_by(limits.acquire_post(from, &RateLimitReport::default()))
         };
         assert_eq!((0..1_000).filter(|n| posts(*n).is_none()).count(), 32);
     }
 
     #[test]
-    fn an_ipv4_address_in_ipv6_clothes_is_the_same() {
+    fn an_ipv4_mapped_address_is_the_ipv4_address() {
         let limits = limits(settings(), false);
         for (n, from) in (0..).zip(["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"]) {
             assert_eq!(attempt(&limits, from, &email(n), false), None);
@@ -373,33 +386,43 @@ mod tests {
         let exempt = vec!["192.0.2.0/24".parse().unwrap()];
         let limits = limits(LimitSettings { exempt, ..settings() }, false);
         for n in 0..20 {
-            let tally = RateLimitReport::default();
-            assert_eq!(refusal(limits.post(address("::ffff:192.0.2.9"), &tally)), None);
+            let report = RateLimitReport::default();
+            assert_eq!(
+                rejected_by(limits.acquire_post(address("::ffff:192.0.2.9"), &report)),
+                None
+            );
             assert_eq!(attempt(&limits, "192.0.2.9", &email(n), false), None);
-            assert_eq!(tally.quota(), None);
+            assert_eq!(report.quota(), None);
         }
         assert_eq!(attempt(&limits, "192.0.2.9", &email(0), false), None);
         assert_eq!(attempt(&limits, "192.0.2.9", &email(0), false), Some(Limit::Email));
     }
 
     #[test]
-    fn only_its_own_limits_are_told_to_an_address() {
+    fn only_per_client_limits_are_reported() {
         let limits = limits(settings(), false);
-        let tally = RateLimitReport::default();
-        let spend = || limits.attempt(address("192.0.2.1"), &email(0), false, &tally);
-        assert!(limits.post(address("192.0.2.1"), &tally).is_ok());
-        assert_eq!(tally.quota().map(|quota| (quota.limit, quota.left)), Some((Limit::Posts, 3)));
-        assert!(spend().is_ok() && spend().is_ok());
-        assert_eq!(tally.quota().map(|quota| (quota.limit, quota.left)), Some((Limit::Address, 1)));
-        assert_eq!(refusal(spend()), Some(Limit::Email));
-        assert_eq!(tally.quota(), None);
+        let report = RateLimitReport::default();
+        let attempt = || limits.acquire_attempt(address("192.0.2.1"), &email(0), false, &report);
+        assert!(limits.acquire_post(address("192.0.2.1"), &report).is_ok());
+        assert_eq!(
+            report.quota().map(|quota| (quota.limit, quota.remaining)),
+            Some((Limit::Posts, 3))
+        );
+        assert!(attempt().is_ok() && attempt().is_ok());
+        assert_eq!(
+            report.quota().map(|quota| (quota.limit, quota.remaining)),
+            Some((Limit::Address, 1))
+        );
+        assert_eq!(rejected_by(attempt()), Some(Limit::Email));
+        assert_eq!(report.quota(), None);
     }
 
     #[test]
-    fn what_replicas_share_is_charged_by_digest_and_its_refusal_is_noted() {
+    fn shared_limits_are_charged_by_digest_and_their_rejection_is_recorded() {
         let limits = limits(settings(), true);
-        let tally = RateLimitReport::default();
-        let charges = limits.attempt(address("2001:db8::1"), &email(0), false, &tally).unwrap();
+        let report = RateLimitReport::default();
+        let charges =
+            limits.acquire_attempt(address("2001:db8::1"), &email(0), false, &report).unwrap();
         let charged: Vec<_> = charges.iter().map(|charge| charge.limit).collect();
         assert_eq!(charged, [Limit::Address, Limit::Network, Limit::Email]);
         let mut buckets: Vec<_> = charges.iter().map(|charge| charge.bucket).collect();
@@ -407,17 +430,17 @@ mod tests {
         assert_eq!(buckets.len(), 3);
 
         let wait = Duration::from_secs(90);
-        let refused = Rejection::Limited { limit: Limit::Address, retry_after: wait };
-        // A twin that only waited for the attempt.
-        limits.refused(refused, &RateLimitReport::default());
+        let rejection = Rejection::Limited { limit: Limit::Address, retry_after: wait };
+        // A duplicate request that only waited for the attempt.
+        limits.record_shared_rejection(rejection, &RateLimitReport::default());
         assert_eq!(attempt(&limits, "2001:db8::1", &email(1), false), None);
-        limits.refused(refused, &tally);
-        assert_eq!(tally.quota().map(|quota| (quota.left, quota.more_in)), Some((0, wait)));
+        limits.record_shared_rejection(rejection, &report);
+        assert_eq!(report.quota().map(|quota| (quota.remaining, quota.next_in)), Some((0, wait)));
         assert_eq!(attempt(&limits, "2001:db8::1", &email(2), false), Some(Limit::Address));
     }
 
     #[test]
-    fn what_is_off_spends_nothing() {
+    fn a_limit_that_is_off_spends_nothing() {
         let off = LimitSettings {
             posts: None,
             address: None,
@@ -427,9 +450,9 @@ mod tests {
         };
         let limits = limits(off, true);
         for _ in 0..100 {
-            let tally = RateLimitReport::default();
-            assert!(limits.post(address("192.0.2.1"), &tally).is_ok());
-            let charges = limits.attempt(address("192.0.2.1"), &email(0), false, &tally);
+            let report = RateLimitReport::default();
+            assert!(limits.acquire_post(address("192.0.2.1"), &report).is_ok());
+            let charges = limits.acquire_attempt(address("192.0.2.1"), &email(0), false, &report);
             assert_eq!(charges, Ok(Vec::new()));
         }
     }

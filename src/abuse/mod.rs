@@ -1,5 +1,6 @@
-//! What keeps the tenant safe behind the service: who a client is, how often it may try, what it
-//! has to prove. Stands between the surface and the use case; knows nothing of requests or answers.
+//! Abuse protection: who a client is, how often it may try, and what it has to prove.
+//!
+//! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
 
 mod captcha;
 mod challenges;
@@ -25,7 +26,7 @@ mod work;
 pub use challenges::Challenges;
 pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;
-pub use existence::Existence;
+pub use existence::ExistencePolicy;
 pub use form_token::{FillTime, FormToken};
 pub use issued_challenge::{ChallengeInfo, ENDPOINT, IssueError, IssuedChallenge};
 pub use limits::Limits;

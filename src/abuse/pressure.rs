@@ -1,7 +1,7 @@
-//! Whether a network, or the whole service, is under pressure: more attempts than people make, or
-//! too many that come to nothing.
+//! Pressure on the service: a network, or all of them together, makes more attempts than people do, or
+//! too many of the attempts are unsuccessful.
 //!
-//! Measured by each replica for itself; the limits that replicas share are another matter.
+//! Each replica measures it alone, independently of the limits that replicas share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,116 +15,118 @@ use crate::config::AdaptiveSettings;
 use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
 
-/// What is counted is counted over this time and the one before it.
+/// Length of a counting window. The window before it counts in part.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// Fewer attempts in a window say nothing about the part that came to nothing.
-const TELLING: u32 = 50;
+/// With fewer attempts in a window, the part that was unsuccessful is not significant.
+const MIN_ATTEMPTS: u32 = 50;
 
-/// A network's bucket holds this many times what is no pressure; that bounds how long it stays full.
-const DEEPEST: u32 = 4;
+/// Size of a network's bucket, as a multiple of the attempts that are no pressure. It bounds how long
+/// the bucket stays full.
+const BUCKET_FACTOR: u32 = 4;
 
-/// What counts attempts and what came of them.
+/// Counts attempts and the unsuccessful ones among them.
 #[derive(Debug)]
 pub(super) struct Pressure {
     settings: AdaptiveSettings,
-    /// KeyedLimiter that nobody is refused for: how many are spent is what counts.
+    /// Rejects nobody: the number of permits taken is what counts.
     networks: KeyedLimiter,
-    all: Mutex<Windows>,
+    service: Mutex<Windows>,
 }
 
-/// This minute and the last.
+/// The current window and the one before it.
 #[derive(Debug)]
 struct Windows {
-    began: Instant,
-    now: Count,
-    last: Count,
+    started: Instant,
+    current: Count,
+    previous: Count,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     attempts: u32,
-    refused: u32,
+    unsuccessful: u32,
 }
 
 impl Pressure {
-    /// None, so far.
+    /// Starts without pressure.
     pub(super) fn new(
         settings: AdaptiveSettings,
         max_networks: usize,
         metrics: LimiterMetrics,
     ) -> Self {
-        let burst = settings.address_burst.saturating_mul(DEEPEST);
+        let burst = settings.address_burst.saturating_mul(BUCKET_FACTOR);
         let rate = Rate { burst, every: settings.address_refill };
-        let began = Instant::now();
-        let all = Windows { began, now: Count::default(), last: Count::default() };
+        let (current, previous) = (Count::default(), Count::default());
+        let service = Windows { started: Instant::now(), current, previous };
         let networks = KeyedLimiter::new(rate, max_networks, metrics);
-        Self { settings, networks, all: Mutex::new(all) }
+        Self { settings, networks, service: Mutex::new(service) }
     }
 
     /// The attempts of a network that count now.
-    fn level(&self, network: Network) -> u32 {
-        let deepest = self.settings.address_burst.saturating_mul(DEEPEST);
-        let left = u32::try_from(self.networks.standing(network.bits()).left);
-        deepest.saturating_sub(left.unwrap_or(u32::MAX))
+    fn attempts_of(&self, network: Network) -> u32 {
+        let size = self.settings.address_burst.saturating_mul(BUCKET_FACTOR);
+        let remaining = u32::try_from(self.networks.state(network.bits()).remaining);
+        size.saturating_sub(remaining.unwrap_or(u32::MAX))
     }
 
-    /// Counts an attempt of a network, and whether it came to nothing at once. One that tries more
-    /// often than people do is under pressure itself and says nothing of the others.
-    pub(super) fn attempt(&self, network: Network, refused: bool, now: Instant) {
+    /// Records an attempt of a network, and whether it was rejected at once. A network that tries more
+    /// often than people do is under pressure itself, and does not count towards the service.
+    pub(super) fn record_attempt(&self, network: Network, rejected: bool, now: Instant) {
         let burst = self.settings.address_burst;
-        let level = self.level(network);
-        if level < burst.saturating_mul(DEEPEST) {
-            // Others may spend the last one in between; it is spent then.
-            let _spent = self.networks.spend(network.bits());
+        let attempts = self.attempts_of(network);
+        if attempts < burst.saturating_mul(BUCKET_FACTOR) {
+            // Another attempt may take the last permit in between. The bucket is then empty anyway.
+            let _acquired = self.networks.try_acquire(network.bits());
         }
-        if level < burst {
-            self.count(Count { attempts: 1, refused: refused.into() }, now);
+        if attempts < burst {
+            self.count(Count { attempts: 1, unsuccessful: rejected.into() }, now);
         }
     }
 
-    /// Counts that an attempt of a network came to nothing after all.
-    pub(super) fn refused(&self, network: Network, now: Instant) {
-        if self.level(network) <= self.settings.address_burst {
-            self.count(Count { attempts: 0, refused: 1 }, now);
+    /// Records that an attempt of a network, already counted, was unsuccessful.
+    pub(super) fn record_unsuccessful(&self, network: Network, now: Instant) {
+        if self.attempts_of(network) <= self.settings.address_burst {
+            self.count(Count { attempts: 0, unsuccessful: 1 }, now);
         }
     }
 
     fn count(&self, more: Count, now: Instant) {
-        let mut all = self.locked();
-        all.turn(now);
-        all.now.attempts = all.now.attempts.saturating_add(more.attempts);
-        all.now.refused = all.now.refused.saturating_add(more.refused);
+        let mut windows = self.locked();
+        windows.rotate(now);
+        let current = &mut windows.current;
+        current.attempts = current.attempts.saturating_add(more.attempts);
+        current.unsuccessful = current.unsuccessful.saturating_add(more.unsuccessful);
     }
 
-    /// How strong a proof this network is to bring now; `None` in calm.
-    pub(super) fn of(&self, network: Network, now: Instant) -> Option<Difficulty> {
+    /// The difficulty of the proof that this network needs now; `None` without pressure.
+    pub(super) fn difficulty(&self, network: Network, now: Instant) -> Option<Difficulty> {
         let burst = self.settings.address_burst;
-        let network = steps(self.level(network), burst, 2);
-        network.max(self.of_all(now))
+        let network = steps(self.attempts_of(network), burst, 2);
+        network.max(self.service_difficulty(now))
     }
 
-    fn of_all(&self, now: Instant) -> Option<Difficulty> {
+    fn service_difficulty(&self, now: Instant) -> Option<Difficulty> {
         let count = {
-            let mut all = self.locked();
-            all.turn(now);
-            all.count(now)
+            let mut windows = self.locked();
+            windows.rotate(now);
+            windows.count(now)
         };
-        let part = u64::from(count.refused) * 100;
+        let part = u64::from(count.unsuccessful) * 100;
         let most = u64::from(count.attempts) * u64::from(self.settings.unsuccessful_percent);
-        let fruitless = count.attempts >= TELLING && part > most;
-        // One more than what is no pressure is the first that is some.
+        let unsuccessful = count.attempts >= MIN_ATTEMPTS && part > most;
+        // Pressure starts at one attempt more than the setting allows.
         let many = steps(count.attempts, self.settings.attempts_per_minute.saturating_add(1), 4);
-        many.max(fruitless.then_some(Difficulty::Base))
+        many.max(unsuccessful.then_some(Difficulty::Base))
     }
 
     fn locked(&self) -> MutexGuard<'_, Windows> {
-        // Numbers alone: whatever a holder that panicked left is good enough.
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        // Only numbers are stored, so a poisoned value is still usable.
+        self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The strength for so many attempts, where it rises at `first` and at each multiple of it.
+/// The difficulty for this number of attempts, which rises at `first` and at its multiples by `factor`.
 fn steps(attempts: u32, first: u32, factor: u32) -> Option<Difficulty> {
     let second = first.saturating_mul(factor);
     match attempts {
@@ -136,26 +138,27 @@ fn steps(attempts: u32, first: u32, factor: u32) -> Option<Difficulty> {
 }
 
 impl Windows {
-    /// Begins a new window when this one is over.
-    fn turn(&mut self, now: Instant) {
-        let over = now.saturating_duration_since(self.began);
-        if over >= WINDOW {
-            self.last = if over < WINDOW * 2 { self.now } else { Count::default() };
-            self.now = Count::default();
-            self.began = now;
+    /// Starts a new window if the current one is over.
+    fn rotate(&mut self, now: Instant) {
+        let elapsed = now.saturating_duration_since(self.started);
+        if elapsed >= WINDOW {
+            self.previous = if elapsed < WINDOW * 2 { self.current } else { Count::default() };
+            self.current = Count::default();
+            self.started = now;
         }
     }
 
-    /// The last minute's count: this window, and the part of the one before that is not over.
+    /// The count of the last minute: the current window, and the previous one in proportion.
     fn count(&self, now: Instant) -> Count {
-        let left = WINDOW.saturating_sub(now.saturating_duration_since(self.began));
-        let part = |last: u32| {
-            let part = u128::from(last) * left.as_millis() / WINDOW.as_millis();
+        let left = WINDOW.saturating_sub(now.saturating_duration_since(self.started));
+        let part = |previous: u32| {
+            let part = u128::from(previous) * left.as_millis() / WINDOW.as_millis();
             u32::try_from(part).unwrap_or(u32::MAX)
         };
+        let Count { attempts, unsuccessful } = self.current;
         Count {
-            attempts: self.now.attempts.saturating_add(part(self.last.attempts)),
-            refused: self.now.refused.saturating_add(part(self.last.refused)),
+            attempts: attempts.saturating_add(part(self.previous.attempts)),
+            unsuccessful: unsuccessful.saturating_add(part(self.previous.unsuccessful)),
         }
     }
 }
@@ -183,72 +186,75 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_network_that_tries_often_proves_more_and_is_left_alone_later() {
+    async fn a_network_that_tries_often_gets_harder_challenges_for_a_while() {
         let now = Instant::now();
         let pressure = pressure();
         let mut seen = Vec::new();
         for _ in 0..14 {
-            seen.push(pressure.of(network(1), now));
-            pressure.attempt(network(1), false, now);
+            seen.push(pressure.difficulty(network(1), now));
+            pressure.record_attempt(network(1), false, now);
         }
-        let (calm, raised, high) = (Difficulty::Base, Difficulty::Raised, Difficulty::High);
+        let (base, raised, high) = (Difficulty::Base, Difficulty::Raised, Difficulty::High);
         assert_eq!(seen[..3], [None; 3]);
-        assert_eq!(seen[3..6], [Some(calm); 3]);
+        assert_eq!(seen[3..6], [Some(base); 3]);
         assert_eq!(seen[6..12], [Some(raised); 6]);
         assert_eq!(seen[12..], [Some(high); 2]);
-        assert_eq!(pressure.of(network(2), now), None);
+        assert_eq!(pressure.difficulty(network(2), now), None);
         tokio::time::advance(SETTINGS.address_refill * 10).await;
-        assert_eq!(pressure.of(network(1), Instant::now()), None);
+        assert_eq!(pressure.difficulty(network(1), Instant::now()), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_rush_of_many_networks_is_pressure_for_all() {
+    async fn a_rush_of_many_networks_is_pressure_on_all() {
         let now = Instant::now();
         let pressure = pressure();
         let mut attempts = 0;
         let mut until = |most| {
             while attempts < most {
                 attempts += 1;
-                pressure.attempt(network(attempts), false, now);
+                pressure.record_attempt(network(attempts), false, now);
             }
-            pressure.of(network(0), now)
+            pressure.difficulty(network(0), now)
         };
         assert_eq!(until(100), None);
         assert_eq!(until(101), Some(Difficulty::Base));
         assert_eq!(until(404), Some(Difficulty::Raised));
         assert_eq!(until(1616), Some(Difficulty::High));
-        assert_eq!(pressure.of(network(0), now + WINDOW + WINDOW / 2), Some(Difficulty::High));
-        assert_eq!(pressure.of(network(0), now + WINDOW * 3), None);
+        assert_eq!(
+            pressure.difficulty(network(0), now + WINDOW + WINDOW / 2),
+            Some(Difficulty::High)
+        );
+        assert_eq!(pressure.difficulty(network(0), now + WINDOW * 3), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn attempts_that_come_to_nothing_are_pressure_when_there_are_enough() {
+    async fn enough_unsuccessful_attempts_are_pressure() {
         let now = Instant::now();
         let pressure = pressure();
         for n in 0..49 {
-            pressure.attempt(network(n), n % 2 == 0, now);
+            pressure.record_attempt(network(n), n % 2 == 0, now);
             if n % 2 == 1 {
-                pressure.refused(network(n), now);
+                pressure.record_unsuccessful(network(n), now);
             }
         }
-        assert_eq!(pressure.of(network(99), now), None);
-        pressure.attempt(network(50), false, now);
-        assert_eq!(pressure.of(network(99), now), Some(Difficulty::Base));
+        assert_eq!(pressure.difficulty(network(99), now), None);
+        pressure.record_attempt(network(50), false, now);
+        assert_eq!(pressure.difficulty(network(99), now), Some(Difficulty::Base));
         for n in 0..48 {
-            pressure.attempt(network(100 + n), false, now);
+            pressure.record_attempt(network(100 + n), false, now);
         }
-        assert_eq!(pressure.of(network(99), now), None);
+        assert_eq!(pressure.difficulty(network(99), now), None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_network_that_floods_is_no_pressure_for_the_others() {
+    async fn a_flood_from_one_network_is_no_pressure_on_the_others() {
         let now = Instant::now();
         let pressure = pressure();
         for _ in 0..10_000 {
-            pressure.attempt(network(1), true, now);
-            pressure.refused(network(1), now);
+            pressure.record_attempt(network(1), true, now);
+            pressure.record_unsuccessful(network(1), now);
         }
-        assert_eq!(pressure.of(network(1), now), Some(Difficulty::High));
-        assert_eq!(pressure.of(network(2), now), None);
+        assert_eq!(pressure.difficulty(network(1), now), Some(Difficulty::High));
+        assert_eq!(pressure.difficulty(network(2), now), None);
     }
 }

@@ -1,28 +1,28 @@
-//! What is wrong with a proof that is none. One that is one is a
-//! [`ProofUse`](crate::ledger::ProofUse), good for one attempt.
+//! The errors of a proof. A valid proof is a [`ProofUse`](crate::ledger::ProofUse), good for one
+//! attempt.
 
-/// Why a proof is none.
+/// The reason why a proof is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProofFault {
-    /// Not in the form that a proof has.
+pub(super) enum ProofError {
+    /// Not in the format of a proof.
     Malformed,
-    /// Not signed here, or for another use.
+    /// Not signed by this deployment, or signed for another purpose.
     Forged,
-    /// Its time has passed.
+    /// Expired.
     Expired,
     /// Not the solution.
     Wrong,
-    /// The captcha service refused the token.
+    /// The captcha service rejected the token.
     Refused,
     /// The captcha was shown on a page of another host.
     Hostname,
-    /// The captcha was shown for something else.
+    /// The captcha was shown for another action.
     Action,
     /// The captcha service takes the person for a robot.
     Score,
 }
 
-impl ProofFault {
+impl ProofError {
     /// The name in the metrics.
     pub(super) const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! Which proxies are believed, and whom a request came from.
+//! The trusted proxies, and the client that a request came from.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,16 +16,16 @@ use crate::telemetry::{ForwardedOutcome, HttpMetrics};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
-/// How many hops of trusted proxies are followed. Real chains have one to four.
+/// Most hops of trusted proxies that are followed. Real chains have one to four.
 const MAX_HOPS: usize = 32;
 
-/// How often the same fault of the set-up is logged.
+/// Least time between two log lines about the same misconfiguration.
 const LOG_EVERY: Duration = Duration::from_mins(1);
 
-/// How long after the last request that showed the fault the set-up still counts as faulty.
+/// Time after the last request that showed the misconfiguration for which it is still reported.
 const REMEMBERED: Duration = Duration::from_mins(5);
 
-/// The proxies in front, and how they tell whom they speak for.
+/// The trusted proxies, and the header in which they name the client.
 #[derive(Debug)]
 pub struct Proxies {
     trusted: Vec<IpNet>,
@@ -34,17 +34,17 @@ pub struct Proxies {
     watch: ProxyWatch,
 }
 
-/// Whom a request came from.
+/// The sender of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
     /// The client.
     pub client: ClientAddress,
-    /// Whether the peer is a trusted proxy, whose own headers can be believed.
+    /// The peer is a trusted proxy, so its headers can be trusted.
     pub by_proxy: bool,
 }
 
 impl Proxies {
-    /// Believes these.
+    /// Trusts the proxies of these settings.
     pub fn new(settings: &ProxySettings, metrics: HttpMetrics) -> Self {
         Self {
             trusted: settings.trusted.clone(),
@@ -54,37 +54,37 @@ impl Proxies {
         }
     }
 
-    /// Believes nobody and tells nobody: for a listener that no client comes to.
+    /// Trusts no proxy and reports nothing: for a listener without clients.
     pub fn none() -> Self {
         let header = ForwardedHeader::XForwardedFor;
         Self::new(&ProxySettings { trusted: Vec::new(), header }, HttpMetrics::default())
     }
 
-    /// Whom a request came from: the peer, or the nearest hop that no trusted proxy is.
+    /// Returns the client of a request: the peer, or the nearest hop that is not a trusted proxy.
     ///
-    /// Where the chain cannot be read any further, and where it holds none but trusted proxies, it
-    /// is the last trusted address: a client never gets one that it has chosen itself.
+    /// If the chain becomes unreadable, or holds only trusted proxies, the client is the last trusted
+    /// address: a client never counts under an address that it chose itself.
     pub fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> Resolved {
         let peer = ClientAddress::new(peer);
         let by_proxy = self.is_trusted(peer);
         let client = if by_proxy {
-            self.behind(peer, headers)
+            self.client_behind(peer, headers)
         } else {
-            self.direct(peer, headers);
+            self.check_direct(peer, headers);
             peer
         };
         Resolved { client, by_proxy }
     }
 
-    /// Whether a peer is a trusted proxy.
+    /// Returns `true` if the peer is a trusted proxy.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.is_trusted(ClientAddress::new(peer))
     }
 
-    /// Whether requests lately came through a proxy that is not trusted, so that all who are behind
-    /// it count as one client.
+    /// Returns `true` if requests came recently through a proxy that is not trusted. All clients behind
+    /// it count as one.
     pub fn is_misconfigured(&self) -> bool {
-        self.watch.is_faulty()
+        self.watch.is_active()
     }
 
     fn is_trusted(&self, address: ClientAddress) -> bool {
@@ -92,14 +92,14 @@ impl Proxies {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    fn behind(&self, peer: ClientAddress, headers: &HeaderMap) -> ClientAddress {
+    fn client_behind(&self, peer: ClientAddress, headers: &HeaderMap) -> ClientAddress {
         let (name, other) = match self.header {
             ForwardedHeader::XForwardedFor => (X_FORWARDED_FOR, FORWARDED),
             ForwardedHeader::Forwarded => (FORWARDED, X_FORWARDED_FOR),
         };
         if !headers.contains_key(&name) {
             if headers.contains_key(&other) {
-                self.fault(ForwardedOutcome::OtherHeader, peer);
+                self.report_misconfiguration(ForwardedOutcome::OtherHeader, peer);
             }
             return peer;
         }
@@ -118,65 +118,65 @@ impl Proxies {
         nearest
     }
 
-    /// A peer that is not trusted: what it says of others is not read, but that it says something
-    /// tells a proxy from a client.
-    fn direct(&self, peer: ClientAddress, headers: &HeaderMap) {
+    /// Checks a peer that is not trusted. Its forwarded header is not read, but sending one suggests
+    /// that the peer is a proxy.
+    fn check_direct(&self, peer: ClientAddress, headers: &HeaderMap) {
         if !headers.contains_key(X_FORWARDED_FOR) && !headers.contains_key(FORWARDED) {
             return;
         }
         if peer.is_private() {
-            self.fault(ForwardedOutcome::UntrustedPrivate, peer);
+            self.report_misconfiguration(ForwardedOutcome::UntrustedPrivate, peer);
         } else {
             self.metrics.forwarded(ForwardedOutcome::UntrustedPublic);
         }
     }
 
-    fn fault(&self, outcome: ForwardedOutcome, proxy: ClientAddress) {
+    fn report_misconfiguration(&self, outcome: ForwardedOutcome, proxy: ClientAddress) {
         self.metrics.forwarded(outcome);
-        if self.watch.note() {
+        if self.watch.record() {
             tracing::error!(
                 proxy = %proxy,
-                fault = outcome.name(),
-                "clients cannot be told apart: a proxy names them, but http.trusted_proxies does \
-                 not list it or http.forwarded_header is not the header it sets"
+                reason = outcome.name(),
+                "clients cannot be distinguished: a proxy names them, but http.trusted_proxies does \
+                 not list it or http.forwarded_header is not the header that it sets"
             );
         }
     }
 }
 
-/// Remembers a fault of the set-up, and how often it was told.
+/// Remembers when a misconfiguration was last seen and last logged.
 #[derive(Debug)]
 struct ProxyWatch {
     started: Instant,
-    /// Milliseconds after `started`, plus one; 0 is never.
+    /// Milliseconds after `started`, plus one; 0 means never.
     last_seen: AtomicU64,
-    last_told: AtomicU64,
+    last_logged: AtomicU64,
 }
 
 impl ProxyWatch {
     fn new() -> Self {
         let never = || AtomicU64::new(0);
-        Self { started: Instant::now(), last_seen: never(), last_told: never() }
+        Self { started: Instant::now(), last_seen: never(), last_logged: never() }
     }
 
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Notes the fault; `true` when it is to be told.
-    fn note(&self) -> bool {
+    /// Records the misconfiguration. Returns `true` if it should be logged.
+    fn record(&self) -> bool {
         let now = self.now();
         self.last_seen.store(now, Ordering::Relaxed);
-        let told = self.last_told.load(Ordering::Relaxed);
-        let due = told == 0 || Duration::from_millis(now.saturating_sub(told)) >= LOG_EVERY;
-        // Of several requests at once, one tells it.
+        let logged = self.last_logged.load(Ordering::Relaxed);
+        let due = logged == 0 || Duration::from_millis(now.saturating_sub(logged)) >= LOG_EVERY;
+        // Of several concurrent requests, one logs it.
         due && self
-            .last_told
-            .compare_exchange(told, now, Ordering::Relaxed, Ordering::Relaxed)
+            .last_logged
+            .compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed)
             .is_ok()
     }
 
-    fn is_faulty(&self) -> bool {
+    fn is_active(&self) -> bool {
         let seen = self.last_seen.load(Ordering::Relaxed);
         seen != 0 && Duration::from_millis(self.now().saturating_sub(seen)) < REMEMBERED
     }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_is_the_nearest_stranger() {
+    async fn the_client_is_the_nearest_untrusted_hop() {
         let proxies = proxies(&["10.0.0.0/8", "2001:db8:ff::/48"], ForwardedHeader::XForwardedFor);
         for (peer, lines, expected) in [
             ("192.0.2.1", vec!["6.6.6.6"], "192.0.2.1"),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_chain_without_end_is_followed_only_so_far() {
+    async fn an_endless_chain_is_followed_up_to_a_bound() {
         let proxies = proxies(&["10.0.0.0/8"], ForwardedHeader::XForwardedFor);
         let line = format!("6.6.6.6{}", ", 10.0.0.2".repeat(10_000));
         let headers = [(X_FORWARDED_FOR, line.parse().unwrap())].into_iter().collect();
@@ -229,21 +229,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_untrusted_private_peer_that_forwards_is_a_fault_for_a_while() {
+    async fn an_untrusted_private_peer_that_forwards_is_a_misconfiguration_for_a_while() {
         let proxies = proxies(&["10.0.0.1/32"], ForwardedHeader::XForwardedFor);
         assert_eq!(client(&proxies, "192.0.2.1", &["6.6.6.6"]), "192.0.2.1");
-        assert!(!proxies.is_misconfigured(), "anybody may send the header");
+        assert!(!proxies.is_misconfigured(), "any client may send the header");
         assert_eq!(client(&proxies, "10.0.0.2", &["6.6.6.6"]), "10.0.0.2");
         assert!(proxies.is_misconfigured());
-        assert!(!proxies.watch.note(), "told within the minute");
+        assert!(!proxies.watch.record(), "logged within the minute");
         advance(LOG_EVERY).await;
-        assert!(proxies.watch.note() && !proxies.watch.note());
+        assert!(proxies.watch.record() && !proxies.watch.record());
         advance(REMEMBERED).await;
         assert!(!proxies.is_misconfigured());
     }
 
     #[tokio::test]
-    async fn the_other_header_of_a_trusted_peer_is_a_fault() {
+    async fn the_other_header_of_a_trusted_peer_is_a_misconfiguration() {
         let proxies = proxies(&["10.0.0.1/32"], ForwardedHeader::Forwarded);
         assert_eq!(client(&proxies, "10.0.0.1", &["192.0.2.7"]), "10.0.0.1");
         assert!(proxies.is_misconfigured());

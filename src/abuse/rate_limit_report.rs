@@ -1,64 +1,64 @@
-//! What one post has met on its way, for the headers of its answer.
+//! The limits that one post has met, for the headers of its response.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::limits::Limit;
 
-/// In the extensions of a post: what it has spent so far. Clones share it: the attempt's task
-/// writes, the answer reads.
+/// The permits that a post has spent so far. Kept in the request's extensions. Clones share it, since
+/// the attempt's task writes it and the response reads it.
 #[derive(Debug, Clone, Default)]
-pub struct RateLimitReport(Arc<Mutex<Met>>);
+pub struct RateLimitReport(Arc<Mutex<Recorded>>);
 
 #[derive(Debug, Default)]
-struct Met {
+struct Recorded {
     quota: Option<Quota>,
-    keys: Option<Keys>,
+    keys: Option<BucketKeys>,
 }
 
-/// How an address stands with a limit.
+/// The state of a client's own limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// Which: [`Limit::Posts`] or [`Limit::Address`].
+    /// [`Limit::Posts`] or [`Limit::Address`].
     pub limit: Limit,
-    /// The permits that are left.
-    pub left: u64,
-    /// Until there is one more.
-    pub more_in: Duration,
+    /// Permits that remain.
+    pub remaining: u64,
+    /// Time until one more permit.
+    pub next_in: Duration,
 }
 
-/// The buckets that an attempt spent from.
+/// The buckets that an attempt has spent from.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Keys {
+pub(super) struct BucketKeys {
     pub(super) address: u128,
     pub(super) network: Option<u128>,
     pub(super) email: u128,
-    /// With a valid proof.
-    pub(super) proven: Option<u128>,
+    /// Only for an attempt with a valid proof.
+    pub(super) with_proof: Option<u128>,
 }
 
 impl RateLimitReport {
-    /// How the address stands with the limit that it met last; `None` when that is no affair of its
-    /// own: it is exempt, or what was met is somebody else's limit too.
+    /// The state of the client's own limit that was checked last. `None` if the client is exempt, or
+    /// if a limit that it shares with others rejected it.
     pub fn quota(&self) -> Option<Quota> {
         self.locked().quota
     }
 
-    pub(super) fn stands(&self, quota: Option<Quota>) {
+    pub(super) fn record(&self, quota: Option<Quota>) {
         self.locked().quota = quota;
     }
 
-    pub(super) fn spent(&self, keys: Keys) {
+    pub(super) fn record_keys(&self, keys: BucketKeys) {
         self.locked().keys = Some(keys);
     }
 
-    /// The buckets, when the attempt passed the limits of this replica.
-    pub(super) fn keys(&self) -> Option<Keys> {
+    /// The buckets of an attempt that passed this replica's limits.
+    pub(super) fn keys(&self) -> Option<BucketKeys> {
         self.locked().keys
     }
 
-    fn locked(&self) -> MutexGuard<'_, Met> {
-        // Each change is one assignment: what a holder that panicked left is whole.
+    fn locked(&self) -> MutexGuard<'_, Recorded> {
+        // Each change is one assignment, so a poisoned value is still consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

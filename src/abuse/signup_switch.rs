@@ -1,11 +1,11 @@
-//! The gate: whether sign-ups are open at all.
+//! The switch that opens and closes sign-ups.
 
 use std::sync::Arc;
 
 use crate::config::SignupSwitchSettings;
 use crate::telemetry::Metrics;
 
-/// Open, or closed with a text for those who come.
+/// Open, or closed with an optional text of the operator.
 #[derive(Debug)]
 pub struct SignupSwitch {
     settings: SignupSwitchSettings,
@@ -13,12 +13,12 @@ pub struct SignupSwitch {
 }
 
 impl SignupSwitch {
-    /// As the settings have it.
+    /// A switch in the position that the settings give.
     pub const fn new(settings: SignupSwitchSettings, metrics: Arc<Metrics>) -> Self {
         Self { settings, metrics }
     }
 
-    /// Whether it is closed, and with which text.
+    /// `None` while sign-ups are open; otherwise the operator's text, if there is one.
     pub const fn closed(&self) -> Option<Option<&Arc<str>>> {
         match &self.settings {
             SignupSwitchSettings::Open => None,
@@ -26,15 +26,15 @@ impl SignupSwitch {
         }
     }
 
-    /// Lets a post in.
+    /// Checks that sign-ups are open, and counts a post that came while they are closed.
     ///
     /// # Errors
-    /// When it is closed: the operator's text, if there is one.
-    pub fn pass(&self) -> Result<(), Option<Arc<str>>> {
+    /// The operator's text, if there is one, while sign-ups are closed.
+    pub fn check(&self) -> Result<(), Option<Arc<str>>> {
         match &self.settings {
             SignupSwitchSettings::Open => Ok(()),
             SignupSwitchSettings::Closed { text } => {
-                self.metrics.gate_refused();
+                self.metrics.closed_rejected();
                 Err(text.clone())
             }
         }

@@ -1,92 +1,92 @@
-//! How long an answer takes that must not tell whether somebody has an account.
+//! The response times that hide whether an e-mail address has an account.
 //!
-//! Auth0 refuses a known address sooner than it makes a user. So nobody is answered sooner than
-//! nine of ten new users are, and an answer that would be early is held back for as long as one of
-//! the last new users took, drawn at random. `examples/existence.rs` measures what is left to see.
+//! Auth0 rejects a known address sooner than it creates a user. So no response leaves sooner than
+//! nine of ten new users take, and a response that would be early is delayed by the time that one of
+//! the last new users took, drawn at random. `examples/existence.rs` measures what remains visible.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// How many of the last new users are remembered.
-const REMEMBERED: usize = 512;
+/// Number of new users whose times are kept.
+const SAMPLES: usize = 512;
 
-/// With fewer than these the usual time is not known yet.
-const TELLING: usize = 32;
+/// With fewer samples than this, the initial floor applies.
+const MIN_SAMPLES: usize = 32;
 
-/// The part of new users that is answered at the one time that nearly all answers have, in
-/// hundredths. The others are told apart by nothing but their own time, which is drawn for known
-/// addresses too.
-const LEVELLED: usize = 90;
+/// Part of the new users, in hundredths, whose responses leave at the floor. The others can be told
+/// apart by their own time only, and known addresses draw from the same times.
+const FLOOR_PERCENTILE: usize = 90;
 
-/// Answers leave at whole multiples of this after their request: what is left of a difference
-/// between a time that was measured and one that was drawn is less than a timer's own tick.
+/// Responses leave at whole multiples of this after their request. What remains of the difference
+/// between a measured time and a drawn one is below the resolution of a timer.
 const GRID: Duration = Duration::from_millis(16);
 
-/// How long the last new users took.
+/// Pads response times with the times that the last new users took.
 #[derive(Debug)]
 pub struct TimingFloor {
-    first: Duration,
-    taken: Mutex<Taken>,
+    initial: Duration,
+    samples: Mutex<Samples>,
 }
 
 #[derive(Debug)]
-struct Taken {
+struct Samples {
     times: Vec<Duration>,
-    /// Where the next one goes once there are [`REMEMBERED`].
+    /// Index of the sample to replace next, once there are [`SAMPLES`].
     oldest: usize,
-    /// What nobody is answered sooner than.
+    /// The shortest time of a response.
     floor: Duration,
 }
 
 impl TimingFloor {
-    /// A pace that begins with `first` as the least time of an answer.
-    pub const fn new(first: Duration) -> Self {
-        let taken = Taken { times: Vec::new(), oldest: 0, floor: first };
-        Self { first, taken: Mutex::new(taken) }
+    /// A floor that starts at `initial`, until enough new users were measured.
+    pub const fn new(initial: Duration) -> Self {
+        let samples = Samples { times: Vec::new(), oldest: 0, floor: initial };
+        Self { initial, samples: Mutex::new(samples) }
     }
 
-    /// Holds the answer of a new user back as far as it has to be, and remembers its time.
-    pub async fn created(&self, began: Instant) {
-        let took = began.elapsed();
-        let floor = self.with(|taken| taken.remember(took));
-        sleep_until(began + on_grid(took.max(floor))).await;
+    /// Delays the response for a new user to the floor, and records the time that it took.
+    pub async fn pad_created(&self, started: Instant) {
+        let took = started.elapsed();
+        let floor = self.with(|samples| samples.record(took));
+        sleep_until(started + on_grid(took.max(floor))).await;
     }
 
-    /// Holds every other answer back for as long as a new user's might have taken.
-    pub async fn other(&self, began: Instant) {
-        let first = self.first;
-        let (floor, drawn) = self.with(|taken| (taken.floor, taken.draw().unwrap_or(first)));
-        sleep_until(began + on_grid(began.elapsed().max(floor).max(drawn))).await;
+    /// Delays any other response by a time that a new user might have taken.
+    pub async fn pad_other(&self, started: Instant) {
+        let initial = self.initial;
+        let (floor, drawn) =
+            self.with(|samples| (samples.floor, samples.draw().unwrap_or(initial)));
+        sleep_until(started + on_grid(started.elapsed().max(floor).max(drawn))).await;
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Taken) -> T) -> T {
-        // Times alone: whatever a holder that panicked left is good enough.
-        work(&mut self.taken.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, work: impl FnOnce(&mut Samples) -> T) -> T {
+        // Only times are stored, so a poisoned value is still usable.
+        work(&mut self.samples.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl Taken {
-    /// Remembers a new user's time, and says what nobody is answered sooner than.
-    fn remember(&mut self, took: Duration) -> Duration {
-        if self.times.len() < REMEMBERED {
+impl Samples {
+    /// Records the time of a new user, and returns the floor.
+    fn record(&mut self, took: Duration) -> Duration {
+        if self.times.len() < SAMPLES {
             self.times.push(took);
         } else if let Some(oldest) = self.times.get_mut(self.oldest) {
             *oldest = took;
-            self.oldest = (self.oldest + 1) % REMEMBERED;
+            self.oldest = (self.oldest + 1) % SAMPLES;
         }
-        if self.times.len() >= TELLING {
+        if self.times.len() >= MIN_SAMPLES {
             let mut times = self.times.clone();
-            let at = times.len() * LEVELLED / 100;
+            let at = times.len() * FLOOR_PERCENTILE / 100;
             self.floor = *times.select_nth_unstable(at).1;
         }
         self.floor
     }
 
-    /// One of the last new users' times.
+    /// The time of one of the last new users, at random.
     fn draw(&self) -> Option<Duration> {
-        if self.times.len() < TELLING {
+        if self.times.len() < MIN_SAMPLES {
             return None;
         }
         self.times.get(rand::random_range(0..self.times.len())).copied()
@@ -104,55 +104,55 @@ fn on_grid(time: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    const FIRST: Duration = Duration::from_secs(1);
+    const INITIAL: Duration = Duration::from_secs(1);
 
-    async fn ends(pace: &TimingFloor, work: Duration, created: bool) -> Duration {
-        let began = Instant::now();
+    async fn padded(floor: &TimingFloor, work: Duration, created: bool) -> Duration {
+        let started = Instant::now();
         tokio::time::sleep(work).await;
         if created {
-            pace.created(began).await;
+            floor.pad_created(started).await;
         } else {
-            pace.other(began).await;
+            floor.pad_other(started).await;
         }
-        began.elapsed()
+        started.elapsed()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn before_anything_is_known_all_take_the_first_pace() {
-        let pace = TimingFloor::new(FIRST);
+    async fn the_initial_floor_applies_before_anything_was_measured() {
+        let floor = TimingFloor::new(INITIAL);
         for (work, created) in [(300, true), (80, false), (5, false)] {
-            let took = ends(&pace, Duration::from_millis(work), created).await;
-            assert!(took >= FIRST && took <= FIRST + GRID * 2, "{took:?}");
+            let took = padded(&floor, Duration::from_millis(work), created).await;
+            assert!(took >= INITIAL && took <= INITIAL + GRID * 2, "{took:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_early_answer_takes_a_time_that_a_new_user_took() {
-        let pace = TimingFloor::new(FIRST);
+    async fn an_early_response_takes_a_time_that_a_new_user_took() {
+        let floor = TimingFloor::new(INITIAL);
         for n in 1..=100 {
-            ends(&pace, Duration::from_millis(n * 10), true).await;
+            padded(&floor, Duration::from_millis(n * 10), true).await;
         }
         let mut times: Vec<_> = Vec::new();
         for _ in 0..200 {
-            times.push(ends(&pace, Duration::from_millis(5), false).await);
+            times.push(padded(&floor, Duration::from_millis(5), false).await);
         }
         times.sort();
         // Nine of ten at the floor of 910 ms, the others spread up to the slowest.
         let floor = Duration::from_millis(910);
         assert!(times[0] >= floor && times[150] <= floor + GRID * 2, "{times:?}");
         assert!(times[199] > Duration::from_millis(930), "{times:?}");
-        assert!(times[199] <= FIRST + GRID * 2, "{times:?}");
+        assert!(times[199] <= INITIAL + GRID * 2, "{times:?}");
     }
 
     #[tokio::test(start_paused = true)]
     async fn only_the_last_new_users_count() {
-        let pace = TimingFloor::new(FIRST);
+        let floor = TimingFloor::new(INITIAL);
         for work in [2_000, 100] {
-            for _ in 0..REMEMBERED {
-                ends(&pace, Duration::from_millis(work), true).await;
+            for _ in 0..SAMPLES {
+                padded(&floor, Duration::from_millis(work), true).await;
             }
         }
-        let took = ends(&pace, Duration::ZERO, false).await;
+        let took = padded(&floor, Duration::ZERO, false).await;
         assert!(
             took >= Duration::from_millis(100) && took < Duration::from_millis(140),
             "{took:?}"

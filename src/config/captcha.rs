@@ -8,12 +8,13 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 use super::reader::Reader;
+use crate::captcha_provider::CaptchaProvider;
 
 /// A captcha service and the checks of its responses.
 #[derive(Debug, Clone)]
 pub struct CaptchaSettings {
     /// The service.
-    pub provider: Provider,
+    pub provider: &'static CaptchaProvider,
     /// The public key for the widget.
     pub site_key: String,
     /// The secret for verifications.
@@ -30,42 +31,6 @@ pub struct CaptchaSettings {
     pub on_unavailable: OnUnavailable,
     /// The timeout of one verification.
     pub timeout: Duration,
-}
-
-/// A captcha service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provider {
-    /// Cloudflare Turnstile.
-    Turnstile,
-    /// hCaptcha.
-    HCaptcha,
-    /// Google reCAPTCHA v2: a checkbox, or invisible.
-    ReCaptchaV2,
-    /// Google reCAPTCHA v3: a score.
-    ReCaptchaV3,
-}
-
-impl Provider {
-    /// The name in the settings, in responses and in metrics.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Turnstile => "turnstile",
-            Self::HCaptcha => "hcaptcha",
-            Self::ReCaptchaV2 => "recaptcha_v2",
-            Self::ReCaptchaV3 => "recaptcha_v3",
-        }
-    }
-
-    /// The service's own URL for verifying tokens.
-    const fn verify_url(self) -> &'static str {
-        match self {
-            Self::Turnstile => "https://challenges.cloudflare.com/turnstile/v0/siteverify",
-            Self::HCaptcha => "https://api.hcaptcha.com/siteverify",
-            Self::ReCaptchaV2 | Self::ReCaptchaV3 => {
-                "https://www.google.com/recaptcha/api/siteverify"
-            }
-        }
-    }
 }
 
 /// The handling of a sign-up while the captcha service is unavailable.
@@ -88,14 +53,12 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
         }
         return None;
     }
-    let providers =
-        [Provider::Turnstile, Provider::HCaptcha, Provider::ReCaptchaV2, Provider::ReCaptchaV3];
-    let provider = reader
-        .choice(
-            "challenge.captcha.provider",
-            &providers.map(|provider| (provider.name(), provider)),
-        )
-        .unwrap_or(Provider::Turnstile);
+    let provider = reader.choice(
+        "challenge.captcha.provider",
+        &CaptchaProvider::ALL.map(|provider| (provider.name, provider)),
+    );
+    let [first, ..] = CaptchaProvider::ALL;
+    let provider = provider.unwrap_or(first);
     let site_key = reader.required("challenge.captcha.site_key", "the public key of the widget");
     let secret = reader.secret("challenge.captcha.secret");
     let min_score_percent = reader.integer("challenge.captcha.min_score_percent", &(0..=100));
@@ -136,56 +99,42 @@ fn check_own_host(reader: &mut Reader<'_>, hostnames: &BTreeSet<String>) {
     }
 }
 
-/// Checks the action and the score against the provider: some providers report them, others require
-/// them.
-fn check_score(reader: &mut Reader<'_>, provider: Provider, action: Option<&str>, score: bool) {
+/// Checks the action and the score against the service: some support them, others require them.
+fn check_score(
+    reader: &mut Reader<'_>,
+    provider: &CaptchaProvider,
+    action: Option<&str>,
+    score: bool,
+) {
     const ACTION: &str = "challenge.captcha.action";
     const SCORE: &str = "challenge.captcha.min_score_percent";
-    match provider {
-        Provider::ReCaptchaV3 => {
-            // Without both, any token for the site key would pass, even with score 0.
-            if !score {
-                reader.reject(SCORE, "1 to 100 for recaptcha_v3");
-            }
-            // A-Z, a-z, 0-9, / and _ (Google's documentation of version 3).
-            if !action.is_some_and(|action| is_made_of(action, b"/_")) {
-                reader.reject(
-                    ACTION,
-                    "the action of the page, for recaptcha_v3: a-z, A-Z, 0-9, / and _",
-                );
-            }
+    let names = |has: fn(&CaptchaProvider) -> bool| {
+        let having = CaptchaProvider::ALL.into_iter().filter(|provider| has(provider));
+        having.map(|provider| provider.name).collect::<Vec<_>>().join(" and ")
+    };
+    if provider.scored && !score {
+        reader.reject(SCORE, format!("1 to 100 for {}", provider.name));
+    }
+    if !provider.scored && score {
+        reader.reject(SCORE, format!("0, except for {}", names(|provider| provider.scored)));
+    }
+    match (&provider.action, action) {
+        (Some(format), Some(action)) if format.allows(action) => {}
+        (Some(format), Some(_)) => reader.reject(ACTION, format.expected),
+        (Some(format), None) if provider.scored => reader.reject(ACTION, format.expected),
+        (None, Some(_)) => {
+            let supported = names(|provider| provider.action.is_some());
+            reader.reject(ACTION, format!("no value, except for {supported}"));
         }
-        Provider::Turnstile | Provider::HCaptcha | Provider::ReCaptchaV2 => {
-            if score {
-                // hCaptcha's score, which only some plans have, counts in the other direction.
-                reader.reject(SCORE, "0, except for recaptcha_v3");
-            }
-            match (provider, action) {
-                // Cloudflare's documentation of the widget.
-                (Provider::Turnstile, Some(action))
-                    if action.len() > 32 || !is_made_of(action, b"_-") =>
-                {
-                    reader.reject(ACTION, "at most 32 of a-z, A-Z, 0-9, _ and -, for turnstile");
-                }
-                (Provider::Turnstile, _) | (_, None) => {}
-                (_, Some(_)) => {
-                    reader.reject(ACTION, "no value, except for turnstile and recaptcha_v3");
-                }
-            }
-        }
+        (_, None) => {}
     }
 }
 
-/// Returns whether the text consists of ASCII letters, digits and these bytes.
-fn is_made_of(text: &str, extra: &[u8]) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || extra.contains(&byte))
-}
-
-/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme
-/// has to be https, or http on loopback.
-fn verify_url(reader: &mut Reader<'_>, provider: Provider) -> Option<Url> {
+/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme has to be
+/// https, or http on loopback.
+fn verify_url(reader: &mut Reader<'_>, provider: &CaptchaProvider) -> Option<Url> {
     let text = reader.text("challenge.captcha.verify_url");
-    let url = Url::parse(text.as_deref().unwrap_or(provider.verify_url())).ok().filter(|url| {
+    let url = Url::parse(text.as_deref().unwrap_or(provider.verify_url)).ok().filter(|url| {
         let local = match url.host() {
             Some(Host::Domain(domain)) => domain == "localhost",
             Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),

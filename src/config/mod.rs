@@ -38,7 +38,7 @@ use std::path::Path;
 
 pub use auth0::{Auth0Settings, VerifyEmail};
 pub use auth0_compat::Auth0CompatSettings;
-pub use captcha::{CaptchaSettings, OnUnavailable, Provider};
+pub use captcha::{CaptchaSettings, OnUnavailable};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
 pub use error::{ConfigError, ConfigErrors};
@@ -283,7 +283,7 @@ mod tests {
         let hosts = ("captcha.hostnames", "www.example.com");
         let of = |name| ("captcha.provider", name);
         let challenge = with(&[of("turnstile"), id, secret, hosts]).unwrap();
-        assert_eq!(challenge.captcha.unwrap().provider, Provider::Turnstile);
+        assert_eq!(challenge.captcha.unwrap().provider.name, "turnstile");
         assert!(with(&[]).unwrap().captcha.is_none());
 
         let (action, score) = (("captcha.action", "signup"), ("captcha.min_score_percent", "50"));

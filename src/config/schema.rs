@@ -155,6 +155,7 @@ fn comments() -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::captcha_provider::CaptchaProvider;
 
     #[test]
     fn every_key_has_a_type_and_a_description() {
@@ -174,8 +175,10 @@ mod tests {
         assert_eq!(port["default"], 8080);
         assert_eq!(of("existence")["enum"], json!(["reveal", "uniform"]));
         let provider = of("challenge.captcha.provider");
-        let providers = ["turnstile", "hcaptcha", "recaptcha_v2", "recaptcha_v3", ""];
-        assert_eq!(provider["enum"], json!(providers));
+        let names = CaptchaProvider::ALL.map(|provider| provider.name);
+        let described = provider["description"].as_str().unwrap();
+        assert!(names.iter().all(|name| described.contains(name)), "{described}");
+        assert_eq!(provider["enum"], json!([names.as_slice(), &[""]].concat()));
         assert_eq!(of("challenge.captcha.on_unavailable")["enum"], json!(["allow", "reject"]));
         let secret = of("auth0.client_secret");
         assert_eq!(secret["writeOnly"], true);

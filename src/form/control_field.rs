@@ -1,5 +1,7 @@
 //! The fields that steer a sign-up and are never sent to Auth0.
 
+use crate::captcha_provider::CaptchaProvider;
+
 /// A field that steers the sign-up and is never sent to Auth0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ControlField {
@@ -17,17 +19,16 @@ pub enum ControlField {
     Charset,
     /// `altcha`: a proof of work.
     Altcha,
-    /// `cf-turnstile-response`
-    Turnstile,
-    /// `h-captcha-response`
-    HCaptcha,
-    /// `g-recaptcha-response`
-    ReCaptcha,
+    /// The token of a captcha, in the field of its service.
+    Captcha(&'static CaptchaProvider),
 }
 
 impl ControlField {
-    /// Every control field.
-    pub const ALL: [Self; 10] = [
+    /// The number of control fields.
+    pub(super) const COUNT: usize = Self::PLAIN.len() + CaptchaProvider::ALL.len();
+
+    /// The control fields without those of captchas.
+    const PLAIN: [Self; 7] = [
         Self::IdempotencyKey,
         Self::ReturnTo,
         Self::UiLocales,
@@ -35,10 +36,12 @@ impl ControlField {
         Self::FormToken,
         Self::Charset,
         Self::Altcha,
-        Self::Turnstile,
-        Self::HCaptcha,
-        Self::ReCaptcha,
     ];
+
+    /// Every control field. Captcha services may share a name.
+    fn all() -> impl Iterator<Item = Self> {
+        Self::PLAIN.into_iter().chain(CaptchaProvider::ALL.map(Self::Captcha))
+    }
 
     /// The name in forms and JSON.
     pub const fn name(self) -> &'static str {
@@ -50,14 +53,17 @@ impl ControlField {
             Self::FormToken => "form_token",
             Self::Charset => "_charset_",
             Self::Altcha => "altcha",
-            Self::Turnstile => "cf-turnstile-response",
-            Self::HCaptcha => "h-captcha-response",
-            Self::ReCaptcha => "g-recaptcha-response",
+            Self::Captcha(provider) => provider.response_field,
         }
     }
 
-    /// Returns the control field with exactly this name.
+    /// Returns the first control field with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
+        Self::all().find(|field| field.name() == name)
+    }
+
+    /// The position of the first control field with this name, below [`Self::COUNT`].
+    pub(super) fn index_of(name: &str) -> Option<usize> {
+        Self::all().position(|field| field.name() == name)
     }
 }

@@ -30,7 +30,7 @@ pub struct UnknownField<'a> {
 #[derive(Default)]
 pub struct Submission<'a> {
     fields: [FieldValue<'a>; Field::ALL.len()],
-    control_fields: [FieldValue<'a>; ControlField::ALL.len()],
+    control_fields: [FieldValue<'a>; ControlField::COUNT],
     metadata: BodyMembers<'a>,
     unknown_fields: Vec<UnknownField<'a>>,
     errors: Vec<FieldError>,
@@ -88,7 +88,7 @@ impl<'a> Submission<'a> {
 
     /// The value of a control field.
     pub fn control(&self, field: ControlField) -> &FieldValue<'a> {
-        let index = ControlField::ALL.iter().position(|known| *known == field);
+        let index = ControlField::index_of(field.name());
         index.and_then(|index| self.control_fields.get(index)).unwrap_or(&FieldValue::Absent)
     }
 
@@ -116,7 +116,7 @@ impl<'a> Submission<'a> {
         if let Some(index) = Field::ALL.iter().position(|field| field.name() == name) {
             return self.fields.get_mut(index);
         }
-        let index = ControlField::ALL.iter().position(|field| field.name() == name)?;
+        let index = ControlField::index_of(name)?;
         self.control_fields.get_mut(index)
     }
 

@@ -66,7 +66,7 @@ impl<S> Limited<S> {
     fn spend(&self, request: &Request) -> Result<(), Problem> {
         // There for posts alone.
         let Some(tally) = request.extensions().get::<RateLimitReport>() else { return Ok(()) };
-        self.limits.post(client(request).ip(), tally).map_err(refused)
+        self.limits.acquire_post(client(request).ip(), tally).map_err(refused)
     }
 }
 
@@ -80,7 +80,7 @@ pub(super) struct RateHeaders {
 impl RateHeaders {
     /// For these limits.
     pub(super) fn new(limits: &Limits) -> Self {
-        let told = limits.told();
+        let told = limits.reported();
         let policies = told.filter_map(|(limit, rate)| Some((limit, policy(limit, rate)?)));
         Self { policies: policies.collect() }
     }
@@ -103,7 +103,7 @@ impl RateHeaders {
         let quota = tally.quota()?;
         let (_, policy) = self.policies.iter().find(|(limit, _)| *limit == quota.limit)?;
         let name = name(quota.limit)?;
-        let (left, more_in) = (quota.left, whole_seconds(quota.more_in));
+        let (left, more_in) = (quota.remaining, whole_seconds(quota.next_in));
         let stands = HeaderValue::try_from(format!("\"{name}\";r={left};t={more_in}")).ok()?;
         Some([(POLICY, policy.clone()), (RATE_LIMIT, stands)])
     }

@@ -17,7 +17,8 @@ use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{auth0_compat, idempotency_key};
 use crate::abuse::{
-    Challenges, ClientAddress, ClientSignals, Existence, Limits, RateLimitReport, SignupSwitch,
+    Challenges, ClientAddress, ClientSignals, ExistencePolicy, Limits, RateLimitReport,
+    SignupSwitch,
 };
 use crate::auth0::User;
 use crate::domain::{EmailAddress, Field, FieldError, IdempotencyKey, NewUser, Rules, Violation};
@@ -43,7 +44,7 @@ pub struct SignupPipeline {
     /// What is asked of those who use Auth0's endpoint.
     pub auth0_compat: Auth0Compat,
     /// Whether callers are told that an e-mail address has an account.
-    pub existence: Existence,
+    pub existence: ExistencePolicy,
     /// The use case.
     pub signups: Signups,
     /// What is counted.
@@ -67,7 +68,7 @@ impl SignupPipeline {
     ) -> Result<SignedUp, Problem> {
         let deadline = Instant::now() + self.request_timeout;
         self.origins.check(request.headers())?;
-        self.gate.pass().map_err(|text| Problem::new(ProblemCode::SignupsClosed).told(text))?;
+        self.gate.check().map_err(|text| Problem::new(ProblemCode::SignupsClosed).told(text))?;
         let client = client(&request);
         let tally = request.extensions().get::<RateLimitReport>().cloned().unwrap_or_default();
         let header = idempotency_key::header(request.headers());
@@ -90,7 +91,7 @@ impl SignupPipeline {
         };
         let locale = locale(&submission);
         let checked = self.check(&submission, header);
-        let evidence = self.challenges.evidence(&submission);
+        let evidence = self.challenges.client_signals(&submission);
         drop(submission);
         drop(form);
         let signed_up = match checked {
@@ -101,9 +102,9 @@ impl SignupPipeline {
                 let admission = self.admission(evidence, client, user.email.clone(), tally.clone());
                 let request_id = id.to_string();
                 let alike = representation == Representation::Auth0 && self.existence.is_uniform();
-                let likeness = alike.then(|| auth0_compat::likeness(&user));
+                let synthetic_user = alike.then(|| auth0_compat::synthetic_user(&user));
                 let request = signup::Request { user, key, request_id, admission };
-                self.create(request, client, deadline, &tally, likeness).await
+                self.create(request, client, deadline, &tally, synthetic_user).await
             }
             Err(problem) => Err(problem),
         };
@@ -120,17 +121,17 @@ impl SignupPipeline {
         client: ClientAddress,
         deadline: Instant,
         tally: &RateLimitReport,
-        likeness: Option<User>,
+        synthetic_user: Option<User>,
     ) -> Result<SignedUp, Problem> {
         let began = Instant::now();
         let done = self.signups.create(request, deadline).await;
         if self.existence.hides(&done.outcome) {
-            self.existence.level(&done, began).await;
-            return Ok(SignedUp::without_words(&done, likeness.map(Arc::new)));
+            self.existence.pad(&done, began).await;
+            return Ok(SignedUp::without_words(&done, synthetic_user.map(Arc::new)));
         }
-        self.challenges.came_to(&done, client.ip());
+        self.challenges.record_outcome(&done, client.ip());
         if let Outcome::Rejected(refusal) = done.outcome {
-            self.limits.refused(refusal, tally);
+            self.limits.record_shared_rejection(refusal, tally);
         }
         SignedUp::of(done)
     }
@@ -148,12 +149,13 @@ impl SignupPipeline {
         Admission::new(async move {
             let Some(evidence) = evidence else {
                 // Twice the price is half the limit.
-                let mut charges = limits.attempt(client.ip(), &email, false, &tally)?;
-                charges.extend(limits.attempt(client.ip(), &email, false, &tally)?);
+                let mut charges = limits.acquire_attempt(client.ip(), &email, false, &tally)?;
+                charges.extend(limits.acquire_attempt(client.ip(), &email, false, &tally)?);
                 return Ok(AdmissionCost { charges, proof: None });
             };
             let use_proof = challenges.admit(evidence, client.ip()).await?;
-            let charges = limits.attempt(client.ip(), &email, use_proof.is_some(), &tally)?;
+            let charges =
+                limits.acquire_attempt(client.ip(), &email, use_proof.is_some(), &tally)?;
             Ok(AdmissionCost { charges, proof: use_proof })
         })
     }

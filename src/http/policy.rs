@@ -9,7 +9,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value, json};
 
 use super::params;
-use crate::abuse::{Challenges, Existence};
+use crate::abuse::{Challenges, ExistencePolicy};
 use crate::domain::metadata::{self, MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
@@ -33,7 +33,12 @@ pub(super) struct Document {
 
 impl Policy {
     /// The policy of a deployment with these rules.
-    pub fn new(rules: &Rules, challenges: &Challenges, existence: &Existence, page: &Page) -> Self {
+    pub fn new(
+        rules: &Rules,
+        challenges: &Challenges,
+        existence: &ExistencePolicy,
+        page: &Page,
+    ) -> Self {
         let document =
             |locale| document(rules, challenges, existence, page, Messages::for_locale(locale));
         let documents = Locale::ALL.map(|locale| (locale, document(locale)));
@@ -49,7 +54,7 @@ impl Policy {
 fn document(
     rules: &Rules,
     challenges: &Challenges,
-    existence: &Existence,
+    existence: &ExistencePolicy,
     page: &Page,
     words: &Messages,
 ) -> Document {
@@ -58,7 +63,7 @@ fn document(
         "user_metadata": keys(rules, page, words),
         "password": password(&rules.password, words.locale),
         "terms": rules.terms.as_ref().map(terms),
-        "challenge": challenges.described(),
+        "challenge": challenges.info(),
         "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
         "texts": words.texts(),

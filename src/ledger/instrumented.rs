@@ -152,7 +152,7 @@ impl Ledger for InstrumentedLedger {
         let Swept { attempts, keys, proofs, buckets } = swept;
         let by_kind =
             [("attempts", attempts), ("keys", keys), ("proofs", proofs), ("buckets", buckets)];
-        self.metrics.swept(by_kind);
+        self.metrics.deleted(by_kind);
         Ok(swept)
     }
 
@@ -166,7 +166,7 @@ impl Ledger for InstrumentedLedger {
 
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
         let pending = metered(&self.count_pending, self.ledger.count_pending(now)).await?;
-        self.metrics.unsettled(pending.attempts, pending.oldest);
+        self.metrics.pending(pending.attempts, pending.oldest);
         Ok(pending)
     }
 

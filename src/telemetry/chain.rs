@@ -1,10 +1,10 @@
-//! An error with all that caused it, in one field of the log.
+//! An error and its causes, in one field of the log.
 
 use std::error::Error;
 
 /// The error and its sources, outermost first, separated by colons.
 ///
-/// One field: JSON events show an error's own words only, and the cause is what an operator needs.
+/// A JSON event shows only the message of an error itself, but an operator needs the cause.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -25,7 +25,7 @@ mod tests {
     struct Outer(#[source] std::num::ParseIntError);
 
     #[test]
-    fn causes_follow_what_they_caused() {
+    fn causes_follow_the_error() {
         let error = "x".parse::<u8>().map_err(Outer).unwrap_err();
         assert_eq!(chain(&error), "outer: invalid digit found in string");
     }

@@ -1,11 +1,11 @@
-//! What is counted of challenges. Every label is a fixed name of the code.
+//! Metrics of challenges. Every label value is a constant.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-/// Challenges by what became of them.
+/// Counts challenges and proofs.
 #[derive(Debug, Default)]
 pub struct ChallengeMetrics {
     issued: Counter,
@@ -23,16 +23,16 @@ struct ReasonLabels {
 }
 
 impl ChallengeMetrics {
-    /// All at zero, in this registry.
+    /// Registers the metrics, all at zero.
     pub(super) fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let counters = [
-            ("issued", "Challenges given out", &metrics.issued),
-            ("skipped", "Attempts without a proof while one was needed", &metrics.skipped),
-            ("passed", "Proofs that were valid", &metrics.passed),
+            ("issued", "Challenges issued", &metrics.issued),
+            ("skipped", "Attempts admitted without a proof while one was needed", &metrics.skipped),
+            ("passed", "Valid proofs", &metrics.passed),
             (
                 "fail_open",
-                "Attempts that went on because the captcha service did not answer",
+                "Attempts that continued because the captcha service did not respond",
                 &metrics.fail_open,
             ),
         ];
@@ -40,9 +40,13 @@ impl ChallengeMetrics {
             registry.register(format!("challenge_{name}"), help, counter.clone());
         }
         let families = [
-            ("required", "Attempts asked for a proof, by why", &metrics.required),
-            ("failed", "Proofs that were none, by why", &metrics.failed),
-            ("unavailable", "Challenges that could not be given or judged", &metrics.unavailable),
+            ("required", "Attempts that needed a proof, by reason", &metrics.required),
+            ("failed", "Proofs that were not valid, by reason", &metrics.failed),
+            (
+                "unavailable",
+                "Challenges that could not be issued or verified, by reason",
+                &metrics.unavailable,
+            ),
         ];
         for (name, help, family) in families {
             registry.register(format!("challenge_{name}"), help, family.clone());
@@ -50,17 +54,17 @@ impl ChallengeMetrics {
         metrics
     }
 
-    /// Counts a challenge that was given out.
+    /// Counts an issued challenge.
     pub fn issued(&self) {
         self.issued.inc();
     }
 
-    /// Counts an attempt that was asked for a proof.
+    /// Counts an attempt that needed a proof.
     pub fn required(&self, reason: &'static str) {
         count(&self.required, reason);
     }
 
-    /// Counts an attempt that went on without a proof while one was needed.
+    /// Counts an attempt that was admitted without a proof while one was needed.
     pub fn skipped(&self) {
         self.skipped.inc();
     }
@@ -70,17 +74,17 @@ impl ChallengeMetrics {
         self.passed.inc();
     }
 
-    /// Counts a proof that was none.
+    /// Counts a proof that was not valid.
     pub fn failed(&self, reason: &'static str) {
         count(&self.failed, reason);
     }
 
-    /// Counts a challenge that could not be given or judged.
+    /// Counts a challenge that could not be issued or verified.
     pub fn unavailable(&self, reason: &'static str) {
         count(&self.unavailable, reason);
     }
 
-    /// Counts an attempt that went on because the captcha service did not answer.
+    /// Counts an attempt that continued because the captcha service did not respond.
     pub fn fail_open(&self) {
         self.fail_open.inc();
     }

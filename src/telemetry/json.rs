@@ -1,7 +1,7 @@
-//! One event as one line of JSON, written straight into the log's buffer.
+//! One event as one line of JSON, written directly into the log's buffer.
 //!
 //! tracing-subscriber's own format makes a string of every value before it escapes it, which is half
-//! of what an event costs. The members are the same: `timestamp`, `level`, the event's fields,
+//! the cost of an event. The members are the same: `timestamp`, `level`, the event's fields,
 //! `target` and, within a span, `span`.
 
 use std::fmt::{self, Write as _};
@@ -13,11 +13,11 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// The format of the log for machines.
+/// The JSON format of the log.
 #[derive(Debug)]
 pub(super) struct Json;
 
-/// The fields of a span as members of an object, kept with the span.
+/// Formats the fields of a span as members of an object, which are stored with the span.
 #[derive(Debug)]
 pub(super) struct JsonFields;
 
@@ -36,7 +36,7 @@ where
         line.write_str("{\"timestamp\":\"")?;
         SystemTime.format_time(&mut line)?;
         write!(line, "\",\"level\":\"{}\"", metadata.level())?;
-        Members::visit(&mut line, true, |members| event.record(members))?;
+        MemberWriter::visit(&mut line, true, |members| event.record(members))?;
         line.write_str(",\"target\":")?;
         quoted(&mut line, format_args!("{}", metadata.target()))?;
         let span = event.parent().and_then(|id| context.span(id));
@@ -61,19 +61,19 @@ impl<'w> FormatFields<'w> for JsonFields {
         mut writer: Writer<'w>,
         fields: R,
     ) -> fmt::Result {
-        Members::visit(&mut writer, false, |members| fields.record(members))
+        MemberWriter::visit(&mut writer, false, |members| fields.record(members))
     }
 }
 
-/// Writes fields as `"name":value`, separated by commas. The first fault is kept.
-struct Members<'a, W> {
+/// Writes fields as `"name":value`, separated by commas. Keeps the first error.
+struct MemberWriter<'a, W> {
     line: &'a mut W,
-    /// Whether a comma comes first.
+    /// The next member follows a comma.
     separate: bool,
     result: fmt::Result,
 }
 
-impl<'a, W: fmt::Write> Members<'a, W> {
+impl<'a, W: fmt::Write> MemberWriter<'a, W> {
     fn visit(line: &'a mut W, separate: bool, record: impl FnOnce(&mut Self)) -> fmt::Result {
         let mut members = Self { line, separate, result: Ok(()) };
         record(&mut members);
@@ -86,15 +86,15 @@ impl<'a, W: fmt::Write> Members<'a, W> {
         }
         let comma = if self.separate { "," } else { "" };
         self.separate = true;
-        // Names are Rust's identifiers and dots, and need no escape; `r#type` is `type`.
+        // Names are Rust identifiers and dots, and need no escape. `r#type` becomes `type`.
         let name = field.name().trim_start_matches("r#");
         self.result = write!(self.line, "{comma}\"{name}\":").and_then(|()| value(&mut *self.line));
     }
 }
 
-impl<W: fmt::Write> Visit for Members<'_, W> {
+impl<W: fmt::Write> Visit for MemberWriter<'_, W> {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        // JSON knows neither infinities nor what is no number.
+        // JSON has neither infinities nor NaN.
         let finite = value.is_finite();
         self.member(
             field,
@@ -135,7 +135,7 @@ fn quoted(line: &mut impl fmt::Write, text: fmt::Arguments<'_>) -> fmt::Result {
     line.write_char('"')
 }
 
-/// Escapes what is written as RFC 8259 (7) asks for.
+/// Escapes text as RFC 8259, section 7, requires.
 struct Escaped<'a, W>(&'a mut W);
 
 impl<W: fmt::Write> fmt::Write for Escaped<'_, W> {
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_value_is_a_member_and_whatever_is_in_it_one_line() {
+    fn every_kind_of_value_is_a_member_and_an_event_is_one_line() {
         let nasty = "a \"quoted\" \\ \n\r\t\u{1}\u{7f} ä\u{2028}😀";
         let cause: &dyn std::error::Error = &std::io::Error::other(nasty);
         let [line] = &lines(|| {
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_names_the_span_that_it_happened_in() {
+    fn an_event_names_its_span() {
         let lines = lines(|| {
             tracing::info_span!("outer", id = 1, name_of = "x\ny")
                 .in_scope(|| tracing::info!("in"));

@@ -1,4 +1,4 @@
-//! What is counted of the ledger. Every label is a fixed name of the code.
+//! Metrics of the ledger. Every label value is a constant.
 
 use std::time::Duration;
 
@@ -9,31 +9,31 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Upper bounds in seconds: a write into memory takes a hundredth of a millisecond, one that waits
-/// for a busy disk a second.
+/// Histogram bounds in seconds. A write to memory takes a hundredth of a millisecond; a write that waits
+/// for a busy disk takes a second.
 const SECONDS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 3.0];
 
-/// Upper bounds in writes: the doublings up to the largest batch.
+/// Histogram bounds in writes: powers of two up to the largest batch.
 const WRITES: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
-/// The families of all operations.
+/// Counts ledger operations and attempts.
 #[derive(Debug, Clone)]
 pub struct LedgerMetrics {
-    calls: Family<CallLabels, Counter>,
-    seconds: Family<OperationLabels, Histogram>,
+    calls: Family<LedgerCallLabels, Counter>,
+    seconds: Family<LedgerOperationLabels, Histogram>,
     batches: BatchMetrics,
-    settled: Family<ResolutionLabels, Counter>,
-    unsettled: Gauge,
-    oldest_unsettled: Gauge,
+    resolved: Family<ResolutionLabels, Counter>,
+    pending: Gauge,
+    oldest_pending: Gauge,
     claimed: Counter,
-    swept: Family<SweptLabels, Counter>,
+    deleted: Family<DeletedLabels, Counter>,
 }
 
-/// How many writes share a commit.
+/// Counts the writes that share a commit.
 #[derive(Debug, Clone)]
 pub struct BatchMetrics(Histogram);
 
-/// What is counted of one operation; looked up once.
+/// The metrics of one operation, looked up once.
 #[derive(Debug, Clone)]
 pub struct OperationMetrics {
     done: Counter,
@@ -42,13 +42,13 @@ pub struct OperationMetrics {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabels {
+struct LedgerCallLabels {
     operation: &'static str,
     outcome: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OperationLabels {
+struct LedgerOperationLabels {
     operation: &'static str,
 }
 
@@ -58,7 +58,7 @@ struct ResolutionLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SweptLabels {
+struct DeletedLabels {
     kind: &'static str,
 }
 
@@ -69,16 +69,16 @@ impl LedgerMetrics {
             calls: Family::default(),
             seconds: Family::new_with_constructor(seconds),
             batches: BatchMetrics(Histogram::new(WRITES)),
-            settled: Family::default(),
-            unsettled: Gauge::default(),
-            oldest_unsettled: Gauge::default(),
+            resolved: Family::default(),
+            pending: Gauge::default(),
+            oldest_pending: Gauge::default(),
             claimed: Counter::default(),
-            swept: Family::default(),
+            deleted: Family::default(),
         };
-        registry.register("ledger_calls", "Calls of the ledger by outcome", metrics.calls.clone());
+        registry.register("ledger_calls", "Calls to the ledger, by outcome", metrics.calls.clone());
         registry.register_with_unit(
             "ledger_call_duration",
-            "Calls of the ledger, the wait for the batch included",
+            "Duration of calls to the ledger, including the wait for the batch",
             Unit::Seconds,
             metrics.seconds.clone(),
         );
@@ -89,77 +89,82 @@ impl LedgerMetrics {
         );
         registry.register(
             "signup_attempts_resolved",
-            "Attempts whose outcome was written down, by verdict",
-            metrics.settled.clone(),
+            "Attempts whose outcome was recorded, by result",
+            metrics.resolved.clone(),
         );
         registry.register(
             "signup_attempts_pending",
-            "Attempts under way, and those whose outcome is looked for",
-            metrics.unsettled.clone(),
+            "Attempts that run, and attempts whose outcome is unknown",
+            metrics.pending.clone(),
         );
         registry.register_with_unit(
             "signup_attempts_oldest_pending",
-            "Age of the oldest of them",
+            "Age of the oldest pending attempt",
             Unit::Seconds,
-            metrics.oldest_unsettled.clone(),
+            metrics.oldest_pending.clone(),
         );
         registry.register(
             "signup_attempts_claimed",
-            "Pending attempts taken up to be settled; one that stays unsettled counts each time",
+            "Attempts that the reconciler claimed; one that stays unresolved counts each time",
             metrics.claimed.clone(),
         );
-        registry.register("ledger_deleted", "What was removed for its age", metrics.swept.clone());
+        registry.register(
+            "ledger_deleted",
+            "Rows deleted because of their age, by kind",
+            metrics.deleted.clone(),
+        );
         metrics
     }
 
-    /// What is counted of this operation.
+    /// The metrics of this operation.
     pub fn operation(&self, operation: &'static str) -> OperationMetrics {
-        let calls = |outcome| self.calls.get_or_create_owned(&CallLabels { operation, outcome });
+        let calls =
+            |outcome| self.calls.get_or_create_owned(&LedgerCallLabels { operation, outcome });
         OperationMetrics {
             done: calls("done"),
             failed: calls("failed"),
-            seconds: self.seconds.get_or_create_owned(&OperationLabels { operation }),
+            seconds: self.seconds.get_or_create_owned(&LedgerOperationLabels { operation }),
         }
     }
 
-    /// What is counted of batches.
+    /// The metrics of batches.
     pub fn batches(&self) -> BatchMetrics {
         self.batches.clone()
     }
 
-    /// Counts an attempt whose outcome was written down.
+    /// Counts an attempt whose outcome was recorded.
     pub fn resolved(&self, result: &'static str) {
-        self.settled.get_or_create_owned(&ResolutionLabels { result }).inc();
+        self.resolved.get_or_create_owned(&ResolutionLabels { result }).inc();
     }
 
-    /// Notes how many attempts are unsettled, and the age of the oldest.
-    pub fn unsettled(&self, attempts: usize, oldest: Duration) {
-        self.unsettled.set(i64::try_from(attempts).unwrap_or(i64::MAX));
-        self.oldest_unsettled.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
+    /// Sets the number of pending attempts, and the age of the oldest.
+    pub fn pending(&self, attempts: usize, oldest: Duration) {
+        self.pending.set(i64::try_from(attempts).unwrap_or(i64::MAX));
+        self.oldest_pending.set(i64::try_from(oldest.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Counts attempts that were taken up to be settled.
+    /// Counts attempts that the reconciler claimed.
     pub fn claimed(&self, attempts: usize) {
         self.claimed.inc_by(count(attempts));
     }
 
-    /// Counts what was removed for its age.
-    pub fn swept(&self, by_kind: [(&'static str, usize); 4]) {
-        for (kind, removed) in by_kind {
-            self.swept.get_or_create_owned(&SweptLabels { kind }).inc_by(count(removed));
+    /// Counts rows that were deleted because of their age.
+    pub fn deleted(&self, by_kind: [(&'static str, usize); 4]) {
+        for (kind, deleted) in by_kind {
+            self.deleted.get_or_create_owned(&DeletedLabels { kind }).inc_by(count(deleted));
         }
     }
 }
 
 impl BatchMetrics {
-    /// Counts a batch of so many writes.
+    /// Records a batch and its number of writes.
     pub fn batch(&self, writes: usize) {
         self.0.observe(u32::try_from(writes).unwrap_or(u32::MAX).into());
     }
 }
 
 impl Default for LedgerMetrics {
-    /// Nobody sees them.
+    /// Metrics that are not exported.
     fn default() -> Self {
         Self::register(&mut Registry::default())
     }

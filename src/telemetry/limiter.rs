@@ -1,4 +1,4 @@
-//! What is counted of limits. Every label is a fixed name of the code.
+//! Metrics of the limits. Every label value is a constant.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -6,7 +6,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-/// The families of all limits.
+/// The metrics of all limits.
 #[derive(Debug, Default)]
 pub(super) struct LimiterFamilies {
     decisions: Family<DecisionLabels, Counter>,
@@ -14,14 +14,14 @@ pub(super) struct LimiterFamilies {
     evictions: Family<LimitLabels, Counter>,
 }
 
-/// What is counted of one limit; looked up once.
+/// The metrics of one limit, looked up once.
 #[derive(Debug, Clone)]
 pub struct LimiterMetrics {
     allowed: Counter,
     refused: Counter,
-    shared: Counter,
+    refused_shared: Counter,
     exempt: Counter,
-    proven: Counter,
+    with_proof: Counter,
     entries: Gauge,
     evictions: Counter,
 }
@@ -40,15 +40,15 @@ struct LimitLabels {
 impl LimiterFamilies {
     pub(super) fn register(registry: &mut Registry) -> Self {
         let families = Self::default();
-        registry.register("limiter_decisions", "Limits by outcome", families.decisions.clone());
         registry.register(
-            "limiter_entries",
-            "Buckets in memory: addresses, networks, e-mail addresses",
-            families.entries.clone(),
+            "limiter_decisions",
+            "Decisions of the limits, by outcome",
+            families.decisions.clone(),
         );
+        registry.register("limiter_entries", "Buckets in memory", families.entries.clone());
         registry.register(
             "limiter_evictions",
-            "Buckets forgotten before they were full again",
+            "Buckets evicted before they were full again",
             families.evictions.clone(),
         );
         families
@@ -61,9 +61,9 @@ impl LimiterFamilies {
         LimiterMetrics {
             allowed: decisions("allowed"),
             refused: decisions("refused"),
-            shared: decisions("refused_shared"),
+            refused_shared: decisions("refused_shared"),
             exempt: decisions("exempt"),
-            proven: decisions("proven"),
+            with_proof: decisions("with_proof"),
             entries: self.entries.get_or_create_owned(&labels),
             evictions: self.evictions.get_or_create_owned(&labels),
         }
@@ -71,37 +71,37 @@ impl LimiterFamilies {
 }
 
 impl LimiterMetrics {
-    /// Counts one that passed.
+    /// Counts a request that the limit allowed.
     pub fn allowed(&self) {
         self.allowed.inc();
     }
 
-    /// Counts one that this replica refused.
+    /// Counts a request that this replica rejected.
     pub fn refused(&self) {
         self.refused.inc();
     }
 
-    /// Counts one that passed here and was refused by what replicas share.
+    /// Counts a request that this replica allowed and the shared limits rejected.
     pub fn refused_shared(&self) {
-        self.shared.inc();
+        self.refused_shared.inc();
     }
 
-    /// Counts one that was not counted against a limit, since its network is exempt.
+    /// Counts a request that the limit does not apply to, since its network is exempt.
     pub fn exempt(&self) {
         self.exempt.inc();
     }
 
-    /// Counts one that was not counted against a limit, since it brought a proof.
-    pub fn proven(&self) {
-        self.proven.inc();
+    /// Counts a request that the limit does not apply to, since it brought a proof.
+    pub fn with_proof(&self) {
+        self.with_proof.inc();
     }
 
-    /// Counts buckets that came into memory, or left it.
+    /// Adds to the number of buckets in memory.
     pub fn entries(&self, more: i64) {
         self.entries.inc_by(more);
     }
 
-    /// Counts buckets that were forgotten before they were full again.
+    /// Counts buckets that were evicted before they were full again.
     pub fn evicted(&self, buckets: u64) {
         self.evictions.inc_by(buckets);
     }

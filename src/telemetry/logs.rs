@@ -1,4 +1,4 @@
-//! The log: JSON a line for machines, short lines for people, written off the request path.
+//! The log: JSON lines, or short lines on a terminal, written off the request path.
 
 use std::io::{self, IsTerminal as _};
 
@@ -6,22 +6,22 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
 use super::json::{Json, JsonFields};
-use super::writer::{Lines, WriterThread};
+use super::writer::{LogBuffer, WriterThread};
 use crate::config::{LogFormat, LogSettings};
 
-/// Keeps the writer alive; lines still queued are written when it is dropped.
-#[must_use = "lines are lost once it is dropped"]
+/// Keeps the writer thread alive. Writes the lines that still wait when it is dropped.
+#[must_use = "lines are lost after it is dropped"]
 #[derive(Debug)]
 pub struct LogGuard {
     _thread: WriterThread,
 }
 
-/// Sets the process's log up. A second call changes nothing.
+/// Sets up the log of the process. A second call changes nothing.
 ///
 /// # Errors
-/// When the system gives no thread to write it.
+/// If the writer thread cannot be started.
 pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
-    let lines = Lines::default();
+    let lines = LogBuffer::default();
     let thread = lines.clone().write_to(io::stdout())?;
     let filter = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let json = match settings.format {
@@ -31,14 +31,14 @@ pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
     };
     install(json, filter, lines);
     std::panic::set_hook(Box::new(|panic| {
-        // Where, and not what: the message may quote anything.
+        // Logs the location only: the message may quote anything.
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "a task panicked at {location}");
     }));
     Ok(LogGuard { _thread: thread })
 }
 
-fn install(json: bool, filter: EnvFilter, lines: Lines) {
+fn install(json: bool, filter: EnvFilter, lines: LogBuffer) {
     let builder = fmt().with_env_filter(filter).with_writer(lines);
     let installed = if json {
         builder.fmt_fields(JsonFields).event_format(Json).try_init()
@@ -46,6 +46,6 @@ fn install(json: bool, filter: EnvFilter, lines: Lines) {
         builder.compact().with_ansi(io::stdout().is_terminal()).try_init()
     };
     if installed.is_err() {
-        tracing::debug!("the log was set up before");
+        tracing::debug!("the log is already set up");
     }
 }

@@ -1,4 +1,4 @@
-//! Prometheus metrics. The registry is a value: each app has its own.
+//! The Prometheus metrics. The registry is a value: each app has its own.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -17,18 +17,18 @@ use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
 
-/// Buckets for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
-/// median of 0.3 s, up to the time-outs.
+/// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
+/// median of 0.3 s, and up to the timeouts.
 const SECONDS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0];
 
-/// What is counted. One per process; shared by reference.
+/// All metrics of one app.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     signups: Family<SignupLabels, Counter>,
     signup_seconds: Histogram,
     auth0: Family<Auth0Labels, Counter>,
-    auth0_seconds: Family<OperationLabels, Histogram>,
+    auth0_seconds: Family<Auth0OperationLabels, Histogram>,
     token_expires: Gauge,
     budget: BudgetMetrics,
     breaker_open: Gauge,
@@ -36,17 +36,17 @@ pub struct Metrics {
     http: HttpMetrics,
     limiters: LimiterFamilies,
     ledger: LedgerMetrics,
-    gate_refused: Counter,
+    closed_rejected: Counter,
     email_rules: Family<SignupLabels, Counter>,
 }
 
-/// The tenant's rate limit and who waits for it.
+/// The tenant's rate limit and the calls that wait for it.
 #[derive(Debug, Default)]
 struct BudgetMetrics {
     limit: Gauge,
     remaining: Gauge,
     waiting: Gauge,
-    refused: Counter,
+    exhausted: Counter,
 }
 
 /// A call to the tenant.
@@ -88,37 +88,38 @@ struct Auth0Labels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OperationLabels {
+struct Auth0OperationLabels {
     operation: Operation,
 }
 
 impl Metrics {
-    /// All at zero.
+    /// Registers all metrics, at zero.
     pub fn new() -> Self {
         let mut registry = Registry::default();
         let signups = Family::default();
-        registry.register("signup_requests", "Sign-ups by outcome", signups.clone());
+        registry.register("signup_requests", "Sign-ups, by outcome", signups.clone());
         let signup_seconds = Histogram::new(SECONDS);
         registry.register_with_unit(
             "signup_requests_duration",
-            "Sign-ups, from the head of the request to the answer",
+            "Duration of sign-ups, from the request's header to the response",
             Unit::Seconds,
             signup_seconds.clone(),
         );
         let auth0 = Family::default();
-        registry.register("auth0_requests", "Calls to the tenant by outcome", auth0.clone());
-        let auth0_seconds =
-            Family::<OperationLabels, Histogram>::new_with_constructor(|| Histogram::new(SECONDS));
+        registry.register("auth0_requests", "Calls to the tenant, by outcome", auth0.clone());
+        let auth0_seconds = Family::<Auth0OperationLabels, Histogram>::new_with_constructor(|| {
+            Histogram::new(SECONDS)
+        });
         registry.register_with_unit(
             "auth0_requests_duration",
-            "Calls to the tenant",
+            "Duration of calls to the tenant",
             Unit::Seconds,
             auth0_seconds.clone(),
         );
         let token_expires = Gauge::default();
         registry.register(
             "auth0_token_expires_timestamp_seconds",
-            "When the Management API token expires, in Unix seconds",
+            "Expiry of the Management API token, in Unix seconds",
             token_expires.clone(),
         );
         let budget = BudgetMetrics::register(&mut registry);
@@ -132,16 +133,16 @@ impl Metrics {
         let http = HttpMetrics::register(&mut registry);
         let limiters = LimiterFamilies::register(&mut registry);
         let ledger = LedgerMetrics::register(&mut registry);
-        let gate_refused = Counter::default();
+        let closed_rejected = Counter::default();
         registry.register(
             "signup_closed_rejected",
-            "Posts refused because sign-ups are closed",
-            gate_refused.clone(),
+            "Posts rejected because sign-ups are closed",
+            closed_rejected.clone(),
         );
         let email_rules = Family::default();
         registry.register(
             "signup_email_rules",
-            "E-mail addresses by what the rules on domains and tags say, where there are any",
+            "E-mail addresses by result of the rules on domains and tags, where there are any",
             email_rules.clone(),
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
@@ -159,12 +160,12 @@ impl Metrics {
             http,
             limiters,
             ledger,
-            gate_refused,
+            closed_rejected,
             email_rules,
         }
     }
 
-    /// What is counted of connections and proxies.
+    /// The metrics of connections and proxies.
     pub const fn http(&self) -> &HttpMetrics {
         &self.http
     }
@@ -179,62 +180,62 @@ impl Metrics {
     pub fn auth0_request(&self, operation: Operation, outcome: &'static str, took: Duration) {
         self.auth0.get_or_create(&Auth0Labels { operation, outcome }).inc();
         self.auth0_seconds
-            .get_or_create(&OperationLabels { operation })
+            .get_or_create(&Auth0OperationLabels { operation })
             .observe(took.as_secs_f64());
     }
 
-    /// Notes when the token in use expires, since the Unix epoch.
+    /// Sets the expiry of the token in use, since the Unix epoch.
     pub fn token_expires(&self, at: Duration) {
         self.token_expires.set(i64::try_from(at.as_secs()).unwrap_or(i64::MAX));
     }
 
-    /// Notes the bucket that the tenant last told.
+    /// Sets the rate limit bucket that the tenant last reported.
     pub fn budget(&self, limit: u32, remaining: u32) {
         self.budget.limit.set(limit.into());
         self.budget.remaining.set(remaining.into());
     }
 
-    /// Notes how many calls wait for the tenant's rate limit.
+    /// Sets the number of calls that wait for the tenant's rate limit.
     pub fn budget_waiting(&self, waiting: usize) {
         self.budget.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// Counts a call that was not made because the wait would have been too long.
     pub fn budget_exhausted(&self) {
-        self.budget.refused.inc();
+        self.budget.exhausted.inc();
     }
 
-    /// Notes whether the circuit breaker is open.
+    /// Sets whether the circuit breaker is open.
     pub fn breaker_open(&self, open: bool) {
         self.breaker_open.set(open.into());
     }
 
-    /// What is counted of challenges.
+    /// The metrics of challenges.
     pub const fn challenges(&self) -> &ChallengeMetrics {
         &self.challenges
     }
 
-    /// What is counted of the ledger.
+    /// The metrics of the ledger.
     pub const fn ledger(&self) -> &LedgerMetrics {
         &self.ledger
     }
 
-    /// What is counted of one limit.
+    /// The metrics of one limit.
     pub fn limiter(&self, limit: &'static str) -> LimiterMetrics {
         self.limiters.limiter(limit)
     }
 
-    /// Counts a post that was refused because sign-ups are closed.
-    pub fn gate_refused(&self) {
-        self.gate_refused.inc();
+    /// Counts a post that was rejected because sign-ups are closed.
+    pub fn closed_rejected(&self) {
+        self.closed_rejected.inc();
     }
 
-    /// Counts an e-mail address by what the rules say of it.
+    /// Counts an e-mail address by the result of the rules.
     pub fn email_rule(&self, outcome: &'static str) {
         self.email_rules.get_or_create(&SignupLabels { outcome }).inc();
     }
 
-    /// The text that `GET /metrics` answers with.
+    /// The response body of `GET /metrics`.
     pub fn encode(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -248,8 +249,8 @@ impl BudgetMetrics {
     fn register(registry: &mut Registry) -> Self {
         let metrics = Self::default();
         let gauges = [
-            ("limit", "The size of the tenant's rate limit bucket, as last told", &metrics.limit),
-            ("remaining", "The permits left in it, as last told", &metrics.remaining),
+            ("limit", "Size of the tenant's rate limit bucket, as last reported", &metrics.limit),
+            ("remaining", "Permits left in it, as last reported", &metrics.remaining),
             ("waiting", "Calls that wait for a permit", &metrics.waiting),
         ];
         for (name, help, gauge) in gauges {
@@ -258,7 +259,7 @@ impl BudgetMetrics {
         registry.register(
             "auth0_budget_exhausted",
             "Calls not made because the wait for a permit would have been too long",
-            metrics.refused.clone(),
+            metrics.exhausted.clone(),
         );
         metrics
     }

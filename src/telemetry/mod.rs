@@ -1,6 +1,7 @@
-//! What the process tells of itself: log events and metrics.
+//! Log events and metrics.
 //!
-//! A leaf. Labels are closed enums or codes of closed enums, so that a caller cannot make a series.
+//! Depends on `config` only. Labels are closed enums or codes of closed enums, so that a client cannot
+//! create a time series.
 
 mod chain;
 mod challenges;

@@ -1,8 +1,8 @@
-//! Log lines gathered in memory and written by a thread of their own.
+//! Log lines, collected in memory and written by a separate thread.
 //!
-//! A request only appends to a buffer. The thread wakes once for all lines of a few milliseconds,
-//! where handing over line by line costs a wake-up and a write each: about a third of what a
-//! sign-up costs in all (`docs/decisions/0006-log-writer.md`).
+//! A request only appends to a buffer. The thread wakes once for all lines of a few milliseconds.
+//! Handing over line by line would cost a wake-up and a write each, about a third of the whole cost of
+//! a sign-up (`docs/decisions/0006-log-writer.md`).
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,64 +11,64 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// How long the thread gathers lines before it writes them.
-const GATHER: Duration = Duration::from_millis(5);
+/// Time for which the thread collects lines before it writes them.
+const COLLECT: Duration = Duration::from_millis(5);
 
-/// The most bytes that wait, some 30,000 lines; further lines are lost, so that an output that
-/// nobody reads neither holds sign-ups up nor fills the memory.
-const MAX_WAITING: usize = 8 * 1024 * 1024;
+/// Most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output that nobody
+/// reads neither delays sign-ups nor fills the memory.
+const MAX_PENDING: usize = 8 * 1024 * 1024;
 
-/// Where lines are appended. Clones share the buffer.
+/// The buffer that lines are appended to. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Lines(Arc<Shared>);
+pub(super) struct LogBuffer(Arc<SharedBuffer>);
 
 #[derive(Debug, Default)]
-struct Shared {
-    waiting: Mutex<Waiting>,
+struct SharedBuffer {
+    pending: Mutex<Pending>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct Pending {
     bytes: Vec<u8>,
-    lost: u64,
+    dropped: u64,
     closed: bool,
 }
 
-/// Writes what still waits when it is dropped.
+/// The writer thread. Writes the lines that still wait when it is dropped.
 #[derive(Debug)]
 pub(super) struct WriterThread {
-    lines: Lines,
+    lines: LogBuffer,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+impl SharedBuffer {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines and takes all there are; `None` at the end.
+    /// Waits for lines and takes all of them. Returns `None` after the buffer was closed.
     fn next(&self, spare: Vec<u8>) -> Option<(Vec<u8>, u64)> {
-        let waiting = self.lock();
-        let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty() && !waiting.closed;
-        let waiting =
-            self.changed.wait_while(waiting, nothing).unwrap_or_else(PoisonError::into_inner);
-        if waiting.bytes.is_empty() {
+        let pending = self.lock();
+        let empty = |pending: &mut Pending| pending.bytes.is_empty() && !pending.closed;
+        let pending =
+            self.changed.wait_while(pending, empty).unwrap_or_else(PoisonError::into_inner);
+        if pending.bytes.is_empty() {
             return None;
         }
-        let open = |waiting: &mut Waiting| !waiting.closed;
-        let gathered = self.changed.wait_timeout_while(waiting, GATHER, open);
-        let (mut waiting, _) = gathered.unwrap_or_else(PoisonError::into_inner);
-        let bytes = std::mem::replace(&mut waiting.bytes, spare);
-        Some((bytes, std::mem::take(&mut waiting.lost)))
+        let open = |pending: &mut Pending| !pending.closed;
+        let collected = self.changed.wait_timeout_while(pending, COLLECT, open);
+        let (mut pending, _) = collected.unwrap_or_else(PoisonError::into_inner);
+        let bytes = std::mem::replace(&mut pending.bytes, spare);
+        Some((bytes, std::mem::take(&mut pending.dropped)))
     }
 }
 
-impl Lines {
+impl LogBuffer {
     /// Starts the thread that writes to `output`.
     ///
     /// # Errors
-    /// When the system gives no thread.
+    /// If the thread cannot be started.
     pub(super) fn write_to(
         self,
         mut output: impl Write + Send + 'static,
@@ -76,13 +76,13 @@ impl Lines {
         let shared = Arc::clone(&self.0);
         let work = move || {
             let mut spare = Vec::new();
-            while let Some((mut bytes, lost)) = shared.next(spare) {
-                if lost > 0 {
+            while let Some((mut bytes, dropped)) = shared.next(spare) {
+                if dropped > 0 {
                     let line =
-                        format!("{{\"level\":\"WARN\",\"message\":\"lost {lost} lines\"}}\n");
+                        format!("{{\"level\":\"WARN\",\"message\":\"dropped {dropped} lines\"}}\n");
                     bytes.extend_from_slice(line.as_bytes());
                 }
-                // There is nowhere left to tell of an output that fails.
+                // An error of the output cannot be reported anywhere.
                 drop(output.write_all(&bytes).and_then(|()| output.flush()));
                 bytes.clear();
                 spare = bytes;
@@ -103,16 +103,16 @@ impl Drop for WriterThread {
     }
 }
 
-impl Write for Lines {
+impl Write for LogBuffer {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut waiting = self.0.lock();
-        if waiting.bytes.len() + line.len() > MAX_WAITING {
-            waiting.lost += 1;
+        let mut pending = self.0.lock();
+        if pending.bytes.len() + line.len() > MAX_PENDING {
+            pending.dropped += 1;
             return Ok(line.len());
         }
-        let first = waiting.bytes.is_empty();
-        waiting.bytes.extend_from_slice(line);
-        drop(waiting);
+        let first = pending.bytes.is_empty();
+        pending.bytes.extend_from_slice(line);
+        drop(pending);
         if first {
             self.0.changed.notify_one();
         }
@@ -124,7 +124,7 @@ impl Write for Lines {
     }
 }
 
-impl<'a> MakeWriter<'a> for Lines {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
 
-    /// Hands on what it is given, each time it is let.
+    /// An output that forwards each write after it was allowed to.
     struct Output(mpsc::Receiver<()>, mpsc::Sender<Vec<u8>>);
 
     impl Write for Output {
@@ -154,43 +154,43 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_written_in_order_and_together_and_the_last_at_the_end() {
-        let (go, let_go) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
-        let mut lines = Lines::default();
-        let thread = lines.clone().write_to(Output(let_go, tell)).unwrap();
+    fn lines_are_written_in_order_and_in_batches_and_the_last_on_drop() {
+        let (allow_tx, allow_rx) = mpsc::channel();
+        let (written_tx, written_rx) = mpsc::channel();
+        let mut lines = LogBuffer::default();
+        let thread = lines.clone().write_to(Output(allow_rx, written_tx)).unwrap();
         lines.write_all(b"1\n").unwrap();
-        // The thread holds the first batch until it is let; all of these gather behind it.
+        // The thread holds the first batch until it may write it. These lines collect behind it.
         while !lines.0.lock().bytes.is_empty() {
             thread::yield_now();
         }
         for line in ["2\n", "3\n", "4\n"] {
             lines.write_all(line.as_bytes()).unwrap();
         }
-        go.send(()).unwrap();
-        go.send(()).unwrap();
+        allow_tx.send(()).unwrap();
+        allow_tx.send(()).unwrap();
         drop(thread);
-        assert_eq!(told.iter().collect::<Vec<_>>(), [b"1\n".to_vec(), b"2\n3\n4\n".to_vec()]);
+        assert_eq!(written_rx.iter().collect::<Vec<_>>(), [b"1\n".to_vec(), b"2\n3\n4\n".to_vec()]);
     }
 
     #[test]
-    fn an_output_that_nobody_reads_loses_lines_and_says_how_many() {
-        let (go, let_go) = mpsc::channel();
-        let (tell, told) = mpsc::channel();
-        let mut lines = Lines::default();
-        let thread = lines.clone().write_to(Output(let_go, tell)).unwrap();
+    fn lines_for_an_output_that_nobody_reads_are_dropped_and_counted() {
+        let (allow_tx, allow_rx) = mpsc::channel();
+        let (written_tx, written_rx) = mpsc::channel();
+        let mut lines = LogBuffer::default();
+        let thread = lines.clone().write_to(Output(allow_rx, written_tx)).unwrap();
         lines.write_all(b"first\n").unwrap();
         while !lines.0.lock().bytes.is_empty() {
             thread::yield_now();
         }
-        let large = vec![b'x'; MAX_WAITING];
+        let large = vec![b'x'; MAX_PENDING];
         for _ in 0..3 {
             lines.write_all(&large).unwrap();
         }
-        go.send(()).unwrap();
-        go.send(()).unwrap();
+        allow_tx.send(()).unwrap();
+        allow_tx.send(()).unwrap();
         drop(thread);
-        let last = told.iter().last().unwrap();
-        assert!(last.ends_with(b"{\"level\":\"WARN\",\"message\":\"lost 2 lines\"}\n"));
+        let last = written_rx.iter().last().unwrap();
+        assert!(last.ends_with(b"{\"level\":\"WARN\",\"message\":\"dropped 2 lines\"}\n"));
     }
 }

@@ -14,17 +14,18 @@ use std::path::{Path, PathBuf};
 
 use imports::Imports;
 
-/// Each module and the modules that it may use, lowest first. A module may only use modules below
-/// it, so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 18] = [
+/// Each module and the modules that it may use, lowest first. A module may only use modules below it,
+/// so the arrows have no circle.
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
-    ("form", &["domain"]),
+    ("captcha_provider", &[]),
+    ("form", &["domain", "captcha_provider"]),
     ("texts", &["domain"]),
     ("clock", &[]),
     ("lifecycle", &[]),
     ("limits", &[]),
-    ("config", &["domain", "form", "limits", "texts"]),
-    ("page", &["domain", "form", "texts", "config"]),
+    ("config", &["domain", "captcha_provider", "form", "limits", "texts"]),
+    ("page", &["domain", "captcha_provider", "form", "texts", "config"]),
     ("telemetry", &["config"]),
     ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
     ("ledger", &["domain", "limits", "config", "telemetry", "lifecycle", "clock"]),
@@ -33,6 +34,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
         "abuse",
         &[
             "domain",
+            "captcha_provider",
             "form",
             "limits",
             "config",

@@ -1,9 +1,9 @@
-//! Captchas: one verifier for Turnstile, hCaptcha and reCAPTCHA, which all take a secret and a token
-//! as a form and answer in JSON.
+//! Captchas: one verifier for all services. Each takes a secret and a token as a form, and responds
+//! with JSON.
 //!
-//! A token is sent to its service and nowhere else; it is never logged.
+//! A token is sent to its service and nowhere else. It is never logged.
 
-mod answer;
+mod site_verify;
 
 use std::time::Duration;
 
@@ -16,70 +16,68 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use url::form_urlencoded;
 
-use self::answer::{Answer, Judgement};
-use super::proof::ProofFault;
-use crate::config::{CaptchaSettings, Provider};
+use self::site_verify::{SiteVerifyResponse, VerificationResult};
+use super::proof::ProofError;
+use crate::captcha_provider::CaptchaProvider;
+use crate::config::CaptchaSettings;
 use crate::ledger::{Digest, ProofUse};
 
-/// The most bytes of a token: Turnstile's own bound, and more than the longest of the others.
-const MAX_TOKEN: [usize; 2] = [2 * 1024, 8 * 1024];
+/// Most bytes of a response that are read. A response has some 200.
+const MAX_RESPONSE: usize = 64 * 1024;
 
-/// The most bytes of an answer that are read. One has some 200.
-const MAX_ANSWER: usize = 64 * 1024;
+/// Most concurrent verifications. Others wait, for as long as one may take.
+const MAX_CONCURRENT: usize = 128;
 
-/// Verifications under way at once; more of them wait, as long as one may take.
-const MOST: usize = 128;
-
-/// How long a token is remembered as used: longer than any service lets one live.
+/// Time that a used token is remembered: longer than the lifetime of a token at any service.
 const REMEMBERED: Duration = Duration::from_mins(10);
 
-/// Judges the tokens of one captcha service.
+/// Verifies the tokens of one captcha service.
 #[derive(Debug)]
 pub(super) struct Captcha {
     http: Client,
     settings: CaptchaSettings,
-    room: Semaphore,
+    slots: Semaphore,
 }
 
-/// Why a token is no proof.
+/// The reason why a token was not accepted.
 #[derive(Debug)]
-pub(super) enum CaptchaFault {
-    /// For a reason that is the sender's.
-    Refused(ProofFault),
-    /// For a reason that is the operator's: the code that the service named.
+pub(super) enum CaptchaError {
+    /// The token is not valid.
+    Invalid(ProofError),
+    /// The operator's secret or site key is wrong; this is the service's code.
     Misconfigured(&'static str),
-    /// The service did not answer.
-    Unavailable(Unavailable),
-    /// So many tokens are being judged that this one was not. Not the service's fault: whoever
-    /// sends that many must not gain by it.
+    /// The service did not verify the token.
+    Unavailable(ServiceError),
+    /// Too many tokens are being verified at once. Not an error of the service: a client that sends
+    /// that many must gain nothing by it.
     Busy,
 }
 
-/// Why a captcha service did not answer.
+/// An error of a captcha service.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unavailable {
-    /// No connection, or it broke, or no answer in time.
-    #[error("no answer")]
+pub(super) enum ServiceError {
+    /// No connection, a broken one, or no response in time.
+    #[error("no response from the captcha service")]
     Transport(#[source] reqwest::Error),
-    /// With a status that is none of a verdict.
-    #[error("an answer with status {0}")]
+    /// A status that no verification has.
+    #[error("status {0} from the captcha service")]
     Status(u16),
-    /// With something that is no verdict.
-    #[error("an answer that is no verdict")]
+    /// A response in another format.
+    #[error("unrecognised response from the captcha service")]
     Unreadable,
-    /// The service says that it failed.
-    #[error("the service failed")]
+    /// The service reports a failure of its own.
+    #[error("internal error of the captcha service")]
     Internal,
 }
 
 impl Captcha {
-    /// Judges tokens by these settings.
+    /// A verifier with these settings.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
+    /// If TLS cannot be set up.
     pub(super) fn new(settings: &CaptchaSettings) -> Result<Self, reqwest::Error> {
         let mut builder = ClientBuilder::new()
-            // The secret follows no redirect, and a token that was sent is used up.
+            // The secret must not follow a redirect, and a token can be sent only once.
             .redirect(Policy::none())
             .retry(retry::never())
             .connect_timeout(settings.timeout)
@@ -87,86 +85,85 @@ impl Captcha {
             .http1_only()
             .referer(false);
         if settings.verify_url.scheme() == "http" {
-            // Loopback: neither the proxy of the environment nor a certificate is for it.
+            // Loopback needs neither a proxy from the environment nor certificates.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         let (http, settings) = (builder.build()?, settings.clone());
-        Ok(Self { http, settings, room: Semaphore::new(MOST) })
+        Ok(Self { http, settings, slots: Semaphore::new(MAX_CONCURRENT) })
     }
 
-    /// What it was made of.
+    /// The settings.
     pub(super) const fn settings(&self) -> &CaptchaSettings {
         &self.settings
     }
 
-    /// Judges a token at this time.
+    /// Verifies a token at this time.
     ///
     /// # Errors
-    /// Whose fault it is that it is no proof.
-    pub(super) async fn judge(&self, token: &str, now: Duration) -> Result<ProofUse, CaptchaFault> {
-        let [turnstile, others] = MAX_TOKEN;
-        let most = match self.settings.provider {
-            Provider::Turnstile => turnstile,
-            Provider::HCaptcha | Provider::ReCaptchaV2 | Provider::ReCaptchaV3 => others,
-        };
-        if token.len() > most || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(CaptchaFault::Refused(ProofFault::Malformed));
+    /// The reason why the token was not accepted.
+    pub(super) async fn verify(
+        &self,
+        token: &str,
+        now: Duration,
+    ) -> Result<ProofUse, CaptchaError> {
+        let max_token = self.settings.provider.max_token;
+        if token.len() > max_token || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(CaptchaError::Invalid(ProofError::Malformed));
         }
-        let room = timeout(self.settings.timeout, self.room.acquire()).await;
-        let Ok(Ok(_room)) = room else { return Err(CaptchaFault::Busy) };
-        let answer = self.ask(token).await.map_err(CaptchaFault::Unavailable)?;
-        match answer.judge(&self.settings) {
-            Judgement::Passed => {
-                let proof = digested(self.settings.provider, token);
+        let slot = timeout(self.settings.timeout, self.slots.acquire()).await;
+        let Ok(Ok(_slot)) = slot else { return Err(CaptchaError::Busy) };
+        let response = self.post(token).await.map_err(CaptchaError::Unavailable)?;
+        match response.evaluate(&self.settings) {
+            VerificationResult::Valid => {
+                let proof = proof_digest(self.settings.provider, token);
                 Ok(ProofUse { proof, expires_at: now + REMEMBERED })
             }
-            Judgement::Refused(fault) => Err(CaptchaFault::Refused(fault)),
-            Judgement::Misconfigured(code) => Err(CaptchaFault::Misconfigured(code)),
-            Judgement::Failed => Err(CaptchaFault::Unavailable(Unavailable::Internal)),
+            VerificationResult::Invalid(error) => Err(CaptchaError::Invalid(error)),
+            VerificationResult::Misconfigured(code) => Err(CaptchaError::Misconfigured(code)),
+            VerificationResult::Failed => Err(CaptchaError::Unavailable(ServiceError::Internal)),
         }
     }
 
-    /// The body of a verification. Without the address of the person, which no service needs.
+    /// The body of a verification. Leaves out the client's address, which no service needs.
     fn form(&self, token: &str) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.append_pair("secret", self.settings.secret.expose_secret());
         form.append_pair("response", token);
-        if self.settings.provider == Provider::HCaptcha {
-            // Its answer does not say which site the token is of.
+        if self.settings.provider.sends_site_key {
             form.append_pair("sitekey", &self.settings.site_key);
         }
         form.finish()
     }
 
-    async fn ask(&self, token: &str) -> Result<Answer, Unavailable> {
+    async fn post(&self, token: &str) -> Result<SiteVerifyResponse, ServiceError> {
         let request = self.http.post(self.settings.verify_url.clone());
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let sent = request.body(self.form(token)).send().await;
-        let mut response = sent.map_err(Unavailable::Transport)?;
+        let mut response = sent.map_err(ServiceError::Transport)?;
         let status = response.status();
-        // A wrong secret may come with 400: whatever has a verdict in it is one.
+        // A wrong secret may come with status 400, so any 4xx response that can be parsed counts.
         if !status.is_success() && !status.is_client_error() {
-            return Err(Unavailable::Status(status.as_u16()));
+            return Err(ServiceError::Status(status.as_u16()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(Unavailable::Transport)? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(Unavailable::Unreadable);
+        while let Some(chunk) = response.chunk().await.map_err(ServiceError::Transport)? {
+            if body.len() + chunk.len() > MAX_RESPONSE {
+                return Err(ServiceError::Unreadable);
             }
             body.extend_from_slice(&chunk);
         }
         match serde_json::from_slice(&body) {
-            Ok(answer) => Ok(answer),
-            Err(_) if status.is_success() => Err(Unavailable::Unreadable),
-            Err(_) => Err(Unavailable::Status(status.as_u16())),
+            Ok(response) => Ok(response),
+            Err(_) if status.is_success() => Err(ServiceError::Unreadable),
+            Err(_) => Err(ServiceError::Status(status.as_u16())),
         }
     }
 }
 
-/// What a token redeems: the service takes it once, and so does the ledger. A token is random, so
-/// that its digest needs no key, and is the same under every secret.
-fn digested(provider: Provider, token: &str) -> Digest {
-    let text = format!("captcha {} {token}", provider.name());
+/// The digest under which the ledger records the token as used. Like the service, the ledger accepts a
+/// token once. A token is random, so its digest needs no key, and is the same under every secret.
+fn proof_digest(provider: &CaptchaProvider, token: &str) -> Digest {
+    let text = format!("captcha {} {token}", provider.name);
     let mut bytes = [0; 32];
     for (byte, made) in bytes.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()) {
         *byte = *made;

@@ -1,5 +1,5 @@
-//! Keys derived ahead of the requests for them: a challenge whose answer is known costs one run of
-//! the key derivation, which no request should wait for and no flood of requests may multiply.
+//! Keys derived before they are requested. A challenge with a known solution costs one run of the key
+//! derivation. No request should wait for that, and no flood of requests may multiply it.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -16,68 +16,68 @@ use tokio::time::timeout;
 use super::Difficulty;
 use crate::lifecycle::Lifecycle;
 
-/// The bytes of a derived key.
+/// Bytes of a derived key.
 pub(super) const KEY: usize = 32;
 
-/// Keys of one strength that lie ready.
+/// Keys of one difficulty that are kept ready.
 const SIZE: usize = 16;
 
-/// How long a request waits for one when none does. At one key in half a millisecond, a thousand
-/// requests are before it then.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait of a request for a key. At half a millisecond per key, more than a thousand requests
+/// are then ahead of it.
+const MAX_WAIT: Duration = Duration::from_secs(2);
 
-/// A key that whoever tries the right counter derives.
+/// A key that a solver derives with the right counter.
 #[derive(Debug)]
-pub(super) struct Derived {
+pub(super) struct DerivedKey {
     pub(super) nonce: [u8; 16],
     pub(super) salt: [u8; 16],
     pub(super) key: [u8; KEY],
 }
 
-/// Keys of every strength. Nothing is derived before the first of a strength is asked for.
+/// Keys of every difficulty. Nothing is derived before the first request for a difficulty.
 #[derive(Debug)]
 pub(super) struct KeyPool([Arc<PoolShard>; Difficulty::ALL.len()]);
 
-/// Keys of one strength.
+/// Keys of one difficulty.
 #[derive(Debug)]
 struct PoolShard {
     cost: NonZeroU32,
     tries: RangeInclusive<u32>,
-    asked: AtomicBool,
-    ready: Mutex<VecDeque<Derived>>,
-    /// A permit for each key that is ready.
-    filled: Semaphore,
-    /// A permit for each that may be made.
-    room: Semaphore,
+    requested: AtomicBool,
+    ready: Mutex<VecDeque<DerivedKey>>,
+    /// One permit per key that is ready.
+    available: Semaphore,
+    /// One permit per key that may be derived.
+    vacancies: Semaphore,
 }
 
 impl KeyPool {
-    /// Starts what fills the stock: one key at a time, of whatever strength, on a thread that may
-    /// block. So a flood of requests has one core at the most.
+    /// Starts the tasks that fill the pool: one key at a time over all difficulties, on a thread for
+    /// blocking work. A flood of requests therefore uses one core at most.
     pub(super) fn start(
         cost: NonZeroU32,
         tries: impl Fn(Difficulty) -> RangeInclusive<u32>,
         lifecycle: &Lifecycle,
     ) -> Self {
-        let shelves =
-            Difficulty::ALL.map(|strength| Arc::new(PoolShard::new(cost, tries(strength))));
+        let shards =
+            Difficulty::ALL.map(|difficulty| Arc::new(PoolShard::new(cost, tries(difficulty))));
         let turn = Arc::new(Semaphore::new(1));
-        for shelf in &shelves {
-            lifecycle.spawn_background(fill(Arc::clone(shelf), Arc::clone(&turn)));
+        for shard in &shards {
+            lifecycle.spawn_background(fill(Arc::clone(shard), Arc::clone(&turn)));
         }
-        Self(shelves)
+        Self(shards)
     }
 
-    /// A key of this strength, used once; `None` when there is none soon enough.
-    pub(super) async fn take(&self, strength: Difficulty) -> Option<Derived> {
-        let at = Difficulty::ALL.iter().position(|known| *known == strength)?;
-        let shelf = self.0.get(at)?;
-        if !shelf.asked.swap(true, Ordering::Relaxed) {
-            shelf.room.add_permits(SIZE);
+    /// Takes a key of this difficulty out of the pool; `None` if none is ready soon enough.
+    pub(super) async fn take(&self, difficulty: Difficulty) -> Option<DerivedKey> {
+        let at = Difficulty::ALL.iter().position(|known| *known == difficulty)?;
+        let shard = self.0.get(at)?;
+        if !shard.requested.swap(true, Ordering::Relaxed) {
+            shard.vacancies.add_permits(SIZE);
         }
-        timeout(PATIENCE, shelf.filled.acquire()).await.ok()?.ok()?.forget();
-        let derived = shelf.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        shelf.room.add_permits(1);
+        timeout(MAX_WAIT, shard.available.acquire()).await.ok()?.ok()?.forget();
+        let derived = shard.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        shard.vacancies.add_permits(1);
         derived
     }
 }
@@ -87,35 +87,35 @@ impl PoolShard {
         Self {
             cost,
             tries,
-            asked: AtomicBool::new(false),
+            requested: AtomicBool::new(false),
             ready: Mutex::default(),
-            filled: Semaphore::new(0),
-            room: Semaphore::new(0),
+            available: Semaphore::new(0),
+            vacancies: Semaphore::new(0),
         }
     }
 }
 
-/// Keeps one shelf filled.
-async fn fill(shelf: Arc<PoolShard>, turn: Arc<Semaphore>) {
-    while let Ok(room) = shelf.room.acquire().await {
-        room.forget();
+/// Keeps one shard full.
+async fn fill(shard: Arc<PoolShard>, turn: Arc<Semaphore>) {
+    while let Ok(vacancy) = shard.vacancies.acquire().await {
+        vacancy.forget();
         let Ok(_turn) = turn.acquire().await else { return };
-        let (cost, counter) = (shelf.cost, rand::random_range(shelf.tries.clone()));
-        let derived = match spawn_blocking(move || Derived::new(cost, counter)).await {
+        let (cost, counter) = (shard.cost, rand::random_range(shard.tries.clone()));
+        let derived = match spawn_blocking(move || DerivedKey::new(cost, counter)).await {
             Ok(derived) => derived,
             Err(ended) => match ended.try_into_panic() {
-                // Stops the process, which could give out no challenge any more.
+                // Stops the process, which could issue no more challenges.
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => return,
             },
         };
-        shelf.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(derived);
-        shelf.filled.add_permits(1);
+        shard.ready.lock().unwrap_or_else(PoisonError::into_inner).push_back(derived);
+        shard.available.add_permits(1);
     }
 }
 
-impl Derived {
-    /// The key of one counter, under a nonce and a salt of its own.
+impl DerivedKey {
+    /// Derives the key of this counter with a fresh nonce and salt.
     fn new(cost: NonZeroU32, counter: u32) -> Self {
         let (nonce, salt): ([u8; 16], [u8; 16]) = rand::random();
         let mut password = [0; 20];

@@ -1,8 +1,8 @@
 //! The self-hosted proof of work, in the format that the ALTCHA widget solves.
 //!
-//! A challenge publishes half of a key; its solver tries counters until the derived key begins with
-//! that half. The other half is signed, so that judging an answer takes two HMACs and never a run
-//! of the key derivation, whatever an answer says. What was proved once is for the ledger to know.
+//! A challenge publishes half of a key. Its solver tries counters until the derived key starts with
+//! that half. The other half is signed, so that verifying a solution takes two HMACs and never a run
+//! of the key derivation, whatever the solution contains. The ledger remembers used proofs.
 
 mod key_pool;
 
@@ -18,27 +18,27 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use self::key_pool::{KEY, KeyPool};
-use super::proof::ProofFault;
+use super::proof::ProofError;
 use crate::config::WorkSettings;
 use crate::ledger::{Digest, Digests, ProofUse, SubKey};
 use crate::lifecycle::Lifecycle;
 
-/// The key derivation. Widgets of every version agree on this one.
+/// The key derivation: the one that widgets of all versions support.
 const ALGORITHM: &str = "PBKDF2/SHA-256";
 
-/// The most bytes of an answer. A widget's has some 600.
-const MAX_ANSWER: usize = 8 * 1024;
+/// Most bytes of a proof. A widget sends some 600.
+const MAX_PROOF: usize = 8 * 1024;
 
-/// How much longer than it is valid a proof is remembered as used: replicas' clocks differ.
+/// Time that a used proof is remembered after it expires, since replicas' clocks differ.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// What is published of the key.
+/// Bytes of the key that are published.
 const PREFIX: usize = KEY / 2;
 
-/// How much work a challenge is.
+/// The amount of work of a challenge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Difficulty {
-    /// In calm.
+    /// Without pressure.
     Base,
     /// Four times as much.
     Raised,
@@ -47,7 +47,7 @@ pub(super) enum Difficulty {
 }
 
 impl Difficulty {
-    /// Every strength, the least first.
+    /// Every difficulty, the least first.
     pub(super) const ALL: [Self; 3] = [Self::Base, Self::Raised, Self::High];
 
     const fn factor(self) -> u32 {
@@ -59,44 +59,49 @@ impl Difficulty {
     }
 }
 
-/// Makes challenges and judges their answers.
+/// Makes challenges and verifies their solutions.
 #[derive(Debug)]
 pub(super) struct ProofOfWork {
-    current: Keys,
-    previous: Option<Keys>,
+    current: SigningKeys,
+    previous: Option<SigningKeys>,
     cost: NonZeroU32,
     lifetime: Duration,
-    stock: KeyPool,
+    pool: KeyPool,
 }
 
-/// The two secrets of the format, as it takes them: text. Never empty, which would let anybody sign.
+/// The two secrets of the format, which takes them as text. Never empty: an empty key would let anybody
+/// sign.
 #[derive(Debug)]
-struct Keys {
+struct SigningKeys {
     challenge: SecretString,
     solution: SecretString,
 }
 
 impl ProofOfWork {
-    /// Challenges under the secret of this deployment.
+    /// Starts to derive keys for challenges that are signed with the secret of this deployment.
     pub(super) fn start(settings: &WorkSettings, digests: &Digests, lifecycle: &Lifecycle) -> Self {
         let (key, previous) = digests.sub_keys("proof of work v1");
         let cost = NonZeroU32::new(settings.cost).unwrap_or(NonZeroU32::MIN);
-        let tries = |strength: Difficulty| {
-            let most = settings.tries.saturating_mul(strength.factor());
+        let tries = |difficulty: Difficulty| {
+            let most = settings.tries.saturating_mul(difficulty.factor());
             most.div_ceil(2)..=most
         };
         Self {
-            current: Keys::new(&key),
-            previous: previous.as_ref().map(Keys::new),
+            current: SigningKeys::new(&key),
+            previous: previous.as_ref().map(SigningKeys::new),
             cost,
             lifetime: settings.lifetime,
-            stock: KeyPool::start(cost, tries, lifecycle),
+            pool: KeyPool::start(cost, tries, lifecycle),
         }
     }
 
-    /// A challenge from now on; `None` when none can be had soon enough.
-    pub(super) async fn challenge(&self, strength: Difficulty, now: Duration) -> Option<Challenge> {
-        let derived = self.stock.take(strength).await?;
+    /// Makes a challenge that is valid from now on; `None` if no key is ready soon enough.
+    pub(super) async fn challenge(
+        &self,
+        difficulty: Difficulty,
+        now: Duration,
+    ) -> Option<Challenge> {
+        let derived = self.pool.take(difficulty).await?;
         let expires_at = (now + self.lifetime).as_secs();
         let mut parameters = ChallengeParameters {
             algorithm: ALGORITHM.to_owned(),
@@ -121,54 +126,54 @@ impl ProofOfWork {
         .ok()
     }
 
-    /// Judges an answer: base64 of a challenge of ours and its solution.
+    /// Verifies a proof: base64 of a challenge that this deployment issued, and its solution.
     ///
     /// # Errors
-    /// What is wrong with it.
-    pub(super) fn judge(&self, answer: &str, now: Duration) -> Result<ProofUse, ProofFault> {
-        if answer.len() > MAX_ANSWER {
-            return Err(ProofFault::Malformed);
+    /// The reason why it is not valid.
+    pub(super) fn verify(&self, proof: &str, now: Duration) -> Result<ProofUse, ProofError> {
+        if proof.len() > MAX_PROOF {
+            return Err(ProofError::Malformed);
         }
-        let bytes = STANDARD.decode(answer).map_err(|_| ProofFault::Malformed)?;
-        let payload: Payload = serde_json::from_slice(&bytes).map_err(|_| ProofFault::Malformed)?;
+        let bytes = STANDARD.decode(proof).map_err(|_| ProofError::Malformed)?;
+        let payload: Payload = serde_json::from_slice(&bytes).map_err(|_| ProofError::Malformed)?;
         let parameters = &payload.challenge.parameters;
-        // Before any signature: what was never issued is not worth a digest, and a challenge whose
-        // key is not signed would have the key derived here.
+        // Checked before any signature: a challenge that was never issued is not worth a digest, and
+        // one whose key is not signed would have the key derived here.
         let signed = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() == 64);
-        let ours = parameters.algorithm == ALGORITHM
+        let issued_here = parameters.algorithm == ALGORITHM
             && parameters.key_length == KEY
             && parameters.memory_cost.is_none()
             && parameters.parallelism.is_none()
             && parameters.data.as_ref() == Some(&purpose())
             && signed(&parameters.key_signature)
             && signed(&payload.challenge.signature);
-        if !ours {
-            return Err(ProofFault::Forged);
+        if !issued_here {
+            return Err(ProofError::Forged);
         }
         let expires_at = parameters.expires_at.and_then(|at| u64::try_from(at).ok());
-        let expires_at = Duration::from_secs(expires_at.ok_or(ProofFault::Forged)?);
-        let mut verdict = self.current.verify(&payload);
-        if let (Err(ProofFault::Forged), Some(previous)) = (verdict, &self.previous) {
-            verdict = previous.verify(&payload);
+        let expires_at = Duration::from_secs(expires_at.ok_or(ProofError::Forged)?);
+        let mut verified = self.current.verify(&payload);
+        if let (Err(ProofError::Forged), Some(previous)) = (verified, &self.previous) {
+            verified = previous.verify(&payload);
         }
-        verdict?;
+        verified?;
         if expires_at <= now {
-            return Err(ProofFault::Expired);
+            return Err(ProofError::Expired);
         }
-        // The signature alone: what else is in the answer can be written in many ways.
+        // The signature only: the rest of a proof can be written in many ways.
         let signature = payload.challenge.signature.as_deref().and_then(digest);
         let expires_at = expires_at + SKEW;
-        Ok(ProofUse { proof: signature.ok_or(ProofFault::Forged)?, expires_at })
+        Ok(ProofUse { proof: signature.ok_or(ProofError::Forged)?, expires_at })
     }
 }
 
-impl Keys {
+impl SigningKeys {
     fn new(key: &SubKey) -> Self {
         let secret = |label: &str| hex(key.digest([label.as_bytes()]).as_bytes()).into();
         Self { challenge: secret("challenge"), solution: secret("solution") }
     }
 
-    fn verify(&self, payload: &Payload) -> Result<(), ProofFault> {
+    fn verify(&self, payload: &Payload) -> Result<(), ProofError> {
         let verified = altcha::verify_solution(VerifySolutionOptions {
             hmac_key_signature_secret: Some(self.solution.expose_secret().to_owned()),
             ..VerifySolutionOptions::new(
@@ -179,14 +184,14 @@ impl Keys {
         });
         match verified {
             Ok(result) if result.verified => Ok(()),
-            Ok(result) if result.expired => Err(ProofFault::Expired),
-            Ok(result) if result.invalid_signature == Some(false) => Err(ProofFault::Wrong),
-            Ok(_) | Err(_) => Err(ProofFault::Forged),
+            Ok(result) if result.expired => Err(ProofError::Expired),
+            Ok(result) if result.invalid_signature == Some(false) => Err(ProofError::Wrong),
+            Ok(_) | Err(_) => Err(ProofError::Forged),
         }
     }
 }
 
-/// What a challenge is good for, in its signed part: nothing signed for another use passes here.
+/// The purpose of a challenge, in its signed part: a signature for another use is not accepted here.
 fn purpose() -> BTreeMap<String, Value> {
     BTreeMap::from([("use".to_owned(), Value::from("signup"))])
 }
@@ -201,7 +206,7 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// The digest that this text is, in hex.
+/// Parses a digest in hex.
 fn digest(text: &str) -> Option<Digest> {
     let mut bytes = [0; 32];
     for (at, byte) in bytes.iter_mut().enumerate() {

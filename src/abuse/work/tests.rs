@@ -32,41 +32,41 @@ async fn solved(work: &ProofOfWork) -> (Challenge, altcha::Solution) {
 }
 
 #[tokio::test]
-async fn what_a_solver_finds_is_a_proof_until_it_expires() {
+async fn a_solution_is_a_valid_proof_until_it_expires() {
     let work = work("k", None);
     let (challenge, solution) = solved(&work).await;
     assert!((1..=2).contains(&solution.counter), "{solution:?}");
-    let answer = encoded(&challenge, &solution);
-    let redemption = work.judge(&answer, NOW).unwrap();
-    assert_eq!(redemption.expires_at, NOW + HOUR + SKEW);
-    assert_eq!(hex(redemption.proof.as_bytes()), challenge.signature.unwrap());
+    let proof = encoded(&challenge, &solution);
+    let proof_use = work.verify(&proof, NOW).unwrap();
+    assert_eq!(proof_use.expires_at, NOW + HOUR + SKEW);
+    assert_eq!(hex(proof_use.proof.as_bytes()), challenge.signature.unwrap());
     let last = NOW + Duration::from_mins(59);
-    assert!(work.judge(&answer, last).is_ok());
-    assert_eq!(work.judge(&answer, NOW + HOUR), Err(ProofFault::Expired));
+    assert!(work.verify(&proof, last).is_ok());
+    assert_eq!(work.verify(&proof, NOW + HOUR), Err(ProofError::Expired));
 }
 
 #[tokio::test]
-async fn however_an_answer_is_written_it_redeems_the_same() {
+async fn every_spelling_of_a_proof_is_the_same_proof() {
     let work = work("k", None);
     let (challenge, mut solution) = solved(&work).await;
-    let proof = work.judge(&encoded(&challenge, &solution), NOW).unwrap().proof;
+    let proof = work.verify(&encoded(&challenge, &solution), NOW).unwrap().proof;
     solution.counter += 1;
     solution.time = Some(7.0);
     solution.derived_key = solution.derived_key.to_uppercase();
-    let again = work.judge(&encoded(&challenge, &solution), NOW).unwrap();
+    let again = work.verify(&encoded(&challenge, &solution), NOW).unwrap();
     assert_eq!(again.proof, proof);
     let shouted =
         Challenge { signature: challenge.signature.map(|s| s.to_uppercase()), ..challenge };
-    assert_eq!(work.judge(&encoded(&shouted, &solution), NOW), Err(ProofFault::Forged));
+    assert_eq!(work.verify(&encoded(&shouted, &solution), NOW), Err(ProofError::Forged));
 }
 
 #[tokio::test]
-async fn a_wrong_key_and_changed_parameters_are_no_proof() {
+async fn a_wrong_key_or_changed_parameters_are_rejected() {
     let work = work("k", None);
     let (challenge, solution) = solved(&work).await;
     let mut wrong = solution.clone();
     wrong.derived_key = hex(&[0; KEY]);
-    assert_eq!(work.judge(&encoded(&challenge, &wrong), NOW), Err(ProofFault::Wrong));
+    assert_eq!(work.verify(&encoded(&challenge, &wrong), NOW), Err(ProofError::Wrong));
     let changes: [fn(&mut ChallengeParameters); 10] = [
         |parameters| parameters.cost = 1,
         |parameters| parameters.expires_at = parameters.expires_at.map(|at| at + 1),
@@ -82,18 +82,18 @@ async fn a_wrong_key_and_changed_parameters_are_no_proof() {
     for (at, change) in changes.into_iter().enumerate() {
         let mut changed = challenge.clone();
         change(&mut changed.parameters);
-        let verdict = work.judge(&encoded(&changed, &solution), NOW);
-        assert_eq!(verdict, Err(ProofFault::Forged), "{at}");
+        let verified = work.verify(&encoded(&changed, &solution), NOW);
+        assert_eq!(verified, Err(ProofError::Forged), "{at}");
     }
 }
 
 #[tokio::test]
-async fn only_the_secrets_of_this_deployment_sign() {
+async fn only_signatures_of_this_deployment_are_accepted() {
     let before = work("k", None);
     let (challenge, solution) = solved(&before).await;
-    let answer = encoded(&challenge, &solution);
-    assert!(work("l", Some("k")).judge(&answer, NOW).is_ok());
-    assert_eq!(work("l", None).judge(&answer, NOW), Err(ProofFault::Forged));
+    let proof = encoded(&challenge, &solution);
+    assert!(work("l", Some("k")).verify(&proof, NOW).is_ok());
+    assert_eq!(work("l", None).verify(&proof, NOW), Err(ProofError::Forged));
     for secret in ["", "k"] {
         let signed = altcha::sign_challenge(
             &HmacAlgorithm::Sha256,
@@ -106,27 +106,27 @@ async fn only_the_secrets_of_this_deployment_sign() {
         signed.parameters.key_signature.get_or_insert("0".repeat(64));
         let mut forged = solution.clone();
         forged.derived_key = hex(&[7; KEY]);
-        assert_eq!(before.judge(&encoded(&signed, &forged), NOW), Err(ProofFault::Forged));
+        assert_eq!(before.verify(&encoded(&signed, &forged), NOW), Err(ProofError::Forged));
     }
 }
 
 #[tokio::test]
-async fn what_no_widget_sends_is_malformed() {
+async fn anything_that_no_widget_sends_is_malformed() {
     let work = work("k", None);
     let test_mode = STANDARD.encode(r#"{"challenge":null,"solution":null,"test":true}"#);
     let deep = STANDARD.encode(format!(r#"{{"challenge":{{"parameters":{}"#, "[".repeat(3_000)));
-    for answer in ["", "=", "e30=", "bnVsbA==", "é", &"A".repeat(8_193), &test_mode, &deep] {
-        assert_eq!(work.judge(answer, NOW), Err(ProofFault::Malformed), "{answer:.40}");
+    for proof in ["", "=", "e30=", "bnVsbA==", "é", &"A".repeat(8_193), &test_mode, &deep] {
+        assert_eq!(work.verify(proof, NOW), Err(ProofError::Malformed), "{proof:.40}");
     }
 }
 
 #[tokio::test]
-async fn pressure_makes_more_work_and_the_stock_is_never_used_twice() {
+async fn difficulty_raises_the_work_and_no_key_is_issued_twice() {
     let work = work("k", None);
     let mut nonces = std::collections::HashSet::new();
-    for strength in Difficulty::ALL {
+    for difficulty in Difficulty::ALL {
         for _ in 0..20 {
-            let challenge = work.challenge(strength, NOW).await.unwrap();
+            let challenge = work.challenge(difficulty, NOW).await.unwrap();
             assert!(nonces.insert(challenge.parameters.nonce));
         }
     }

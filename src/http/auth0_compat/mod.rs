@@ -12,7 +12,7 @@ use crate::domain::{FieldError, Violation};
 use crate::form::{BodyMembers, BodyValue};
 
 pub(super) use refusal::refused;
-pub(super) use signed_up::{given, likeness, signed_up};
+pub(super) use signed_up::{given, signed_up, synthetic_user};
 
 /// The route.
 pub(super) const SIGN_UP: &str = "/dbconnections/signup";

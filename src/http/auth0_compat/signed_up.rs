@@ -30,7 +30,7 @@ pub(in super::super) fn signed_up(user: &User, given: &[Field]) -> Value {
 }
 
 /// What is told of every address alike: what the form said, under an id that is nobody's.
-pub(in super::super) fn likeness(user: &NewUser) -> User {
+pub(in super::super) fn synthetic_user(user: &NewUser) -> User {
     let text = |value: Option<&str>| value.map(Into::into);
     let id = format!("{:032x}", rand::random::<u128>());
     let id = id.get(..ID_DIGITS).unwrap_or_default();

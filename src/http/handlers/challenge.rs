@@ -39,7 +39,7 @@ pub(in super::super) async fn challenge(
     let client = client(&request);
     // A body that nobody asked for is not held while the challenge is made.
     drop(request);
-    let offer = challenges.offer(client.ip()).await.map_err(|none| match none {
+    let offer = challenges.issue(client.ip()).await.map_err(|none| match none {
         IssueError::Limited { retry_after } => {
             Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
         }

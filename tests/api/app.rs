@@ -1,4 +1,4 @@
-//! The app under test, its tenant and a client.
+//! The app under test, its tenant and its client.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -18,7 +18,8 @@ use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+
+use crate::eventually::eventually;
 
 /// A running app, its tenant and a client.
 pub(crate) struct TestApp {
@@ -32,7 +33,7 @@ pub(crate) struct TestApp {
     running: JoinHandle<()>,
 }
 
-/// A folder of its own for a test, removed with what is in it.
+/// A temporary folder of one test, removed with its content.
 #[derive(Debug)]
 pub(crate) struct TempDir(PathBuf);
 
@@ -51,12 +52,12 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        // Left behind when something still writes to it, in the system's folder for such things.
+        // Stays in the system's temporary folder if something still writes to it.
         drop(std::fs::remove_dir_all(&self.0));
     }
 }
 
-/// What a [`TestApp`] is made of.
+/// Configures a [`TestApp`].
 pub(crate) struct TestAppBuilder {
     auth0: Tenancy,
     file: Option<PathBuf>,
@@ -64,13 +65,13 @@ pub(crate) struct TestAppBuilder {
     clock: Arc<dyn Clock>,
 }
 
-/// A tenant to start, or one that was started before.
+/// A tenant to start, or one that runs already.
 enum Tenancy {
     New(Box<Builder>),
     Started(Emulator),
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -118,29 +119,25 @@ impl TestApp {
         Answer::of(self.post().header(CONTENT_TYPE, kind).body(body)).await
     }
 
-    /// The value of a metric, with its labels as they are written; 0 before it is counted.
+    /// The value of a metric, named with its labels as `/metrics` writes them; 0 if it is absent.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get_admin("/metrics").await.text;
         let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         line.map_or(0, |value| value.parse().unwrap())
     }
 
-    /// Waits until a metric has so much.
+    /// Waits until a metric has at least this value.
     pub(crate) async fn until_metric(&self, name: &str, least: u64) {
-        let waited = timeout(Duration::from_secs(20), async {
-            while self.metric(name).await < least {
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        waited.await.unwrap_or_else(|_| panic!("{name} did not become {least}"));
+        let reached = async || (self.metric(name).await >= least).then_some(());
+        eventually(&format!("{name} is at least {least}"), reached).await;
     }
 
-    /// The create-user calls that the tenant got.
+    /// The create-user calls that the tenant received.
     pub(crate) fn creates(&self) -> Vec<JournalEntry> {
         self.auth0.calls(Route::CreateUser)
     }
 
-    /// The one create-user call that the tenant got, as JSON, without the pinned user id.
+    /// The only create-user call that the tenant received, as JSON, without the pinned user id.
     pub(crate) fn the_create(&self) -> Value {
         let creates = self.creates();
         assert_eq!(creates.len(), 1, "create-user calls");
@@ -152,66 +149,53 @@ impl TestApp {
         create
     }
 
-    /// How many token requests the tenant got.
+    /// The number of token requests that the tenant received.
     pub(crate) fn token_requests(&self) -> usize {
         self.auth0.calls(Route::Token).len()
     }
 
     /// Waits until a condition holds.
     pub(crate) async fn until(&self, holds: impl Fn(&Self) -> bool) {
-        let waited = timeout(Duration::from_secs(20), async {
-            while !holds(self) {
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        waited.await.expect("the condition did not come to hold");
+        eventually("the condition holds", async || holds(self).then_some(())).await;
     }
 
     /// Waits until a new connection is served.
     pub(crate) async fn until_served(&self) {
-        let waited = timeout(Duration::from_secs(20), async {
-            let get = || Client::builder().no_proxy().build().unwrap().get(self.url("/livez"));
-            while !get().send().await.is_ok_and(|answer| answer.status() == StatusCode::OK) {
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        waited.await.expect("no connection was served");
+        let served = async || {
+            let client = Client::builder().no_proxy().build().unwrap();
+            let response = client.get(self.url("/livez")).send().await.ok()?;
+            (response.status() == StatusCode::OK).then_some(())
+        };
+        eventually("a new connection is served", served).await;
     }
 
-    /// Waits until there is a token.
+    /// Waits until the app has a token.
     pub(crate) async fn until_ready(&self) {
         self.until_status("ready", "ok").await;
     }
 
-    /// Waits until somebody new can sign up again; `from` is the first number of those who try.
+    /// Waits until a new user can sign up; each try has the next number as its address, after `from`.
     pub(crate) async fn until_created(&self, from: usize) {
-        let waited = timeout(Duration::from_secs(20), async {
-            for nth in from.. {
-                let form = ada_with("email", format!("retry{nth}@example.com"));
-                if self.sign_up(&form).await.status == StatusCode::CREATED {
-                    return;
-                }
-            }
-        });
-        waited.await.expect("nobody can sign up any more");
+        let mut numbers = from..;
+        let created = async || {
+            let nth = numbers.next().unwrap();
+            let form = ada_with("email", format!("retry{nth}@example.com"));
+            (self.sign_up(&form).await.status == StatusCode::CREATED).then_some(())
+        };
+        eventually("a new user signs up", created).await;
     }
 
-    /// Waits until the app says that it drains.
+    /// Waits until the app reports that it drains.
     pub(crate) async fn until_draining(&self) {
         self.until_status("draining", "ok").await;
     }
 
     async fn until_status(&self, status: &str, auth0: &str) {
-        let waited = timeout(Duration::from_secs(20), async {
-            loop {
-                let report = self.get_admin("/readyz").await.json();
-                if report["status"] == status && report["checks"]["auth0"] == auth0 {
-                    return;
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        waited.await.unwrap_or_else(|_| panic!("the app did not become {status}"));
+        let reported = async || {
+            let report = self.get_admin("/readyz").await.json();
+            (report["status"] == status && report["checks"]["auth0"] == auth0).then_some(())
+        };
+        eventually(&format!("/readyz reports {status}"), reported).await;
     }
 
     async fn start(
@@ -229,11 +213,10 @@ impl TestApp {
             ("DATABASE_URL", &database),
             ("PORT", "0"),
             ("SIGNUP__ADMIN__PORT", "0"),
-            // A test is one address, and a busy one.
+            // All requests of a test come from one address.
             ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", "1000000"),
             ("SIGNUP__CHALLENGE__ADAPTIVE__ATTEMPTS_PER_MINUTE", "1000000"),
             ("SIGNUP__CHALLENGE__ADAPTIVE__UNSUCCESSFUL_PERCENT", "100"),
-            // All tests come from one address, and many are of one e-mail address.
             ("SIGNUP__LIMITS__POSTS__BURST", "100000"),
             ("SIGNUP__LIMITS__ADDRESS__BURST", "100000"),
             ("SIGNUP__LIMITS__EMAIL__BURST", "100000"),
@@ -247,7 +230,7 @@ impl TestApp {
         let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run(async {
-            // A test that ends without telling the app to stop drops the sender.
+            // A test that ends without stopping the app drops the sender.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -261,7 +244,7 @@ impl TestApp {
         self.restart_with(&[]).await
     }
 
-    /// The same with other settings: keys of `config/default.toml`.
+    /// Restarts with changed settings: keys of `config/default.toml`.
     pub(crate) async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
         self.settings.extend(settings.iter().map(|(key, value)| (variable(key), value.into())));
         self.stop().await.unwrap();
@@ -273,7 +256,7 @@ impl TestApp {
         self.folder.path().join("signup.db")
     }
 
-    /// Tells the app to stop; the handle ends when it has.
+    /// Makes the app stop. The handle completes when it has stopped.
     pub(crate) fn stop(&mut self) -> &mut JoinHandle<()> {
         if let Some(stop) = self.stop.take() {
             stop.send(()).unwrap();
@@ -287,12 +270,12 @@ impl TestAppBuilder {
     pub(crate) fn auth0(mut self, change: impl FnOnce(&mut Tenant)) -> Self {
         self.auth0 = match self.auth0 {
             Tenancy::New(builder) => Tenancy::New(Box::new(builder.tenant(change))),
-            Tenancy::Started(_) => panic!("the tenant is started already"),
+            Tenancy::Started(_) => panic!("the tenant runs already"),
         };
         self
     }
 
-    /// Uses a tenant that was started before.
+    /// Uses a tenant that runs already.
     pub(crate) fn tenant(mut self, auth0: Emulator) -> Self {
         self.auth0 = Tenancy::Started(auth0);
         self
@@ -310,7 +293,7 @@ impl TestAppBuilder {
         self
     }
 
-    /// Another wall clock than the machine's.
+    /// Uses another wall clock than the machine's.
     pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -326,7 +309,7 @@ impl TestAppBuilder {
     }
 }
 
-/// The environment's name of a key.
+/// The environment variable of a key.
 fn variable(key: &str) -> OsString {
     format!("SIGNUP__{}", key.replace('.', "__").to_uppercase()).into()
 }
@@ -346,7 +329,7 @@ impl Answer {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The problem's code, after a look at what every problem holds.
+    /// The problem's code, after checking the members that every problem has.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
         let body = self.json();
@@ -385,26 +368,20 @@ pub(crate) fn ada_with(name: &str, value: impl Into<Value>) -> Value {
     form
 }
 
-/// Sends a request and hangs up as soon as the condition holds: no time-out that a busy machine
-/// could let pass before the request has got so far.
+/// Sends a request and disconnects as soon as the condition holds, which no busy machine can miss.
 pub(crate) async fn hang_up_once(request: RequestBuilder, holds: impl Fn() -> bool) {
-    let got_so_far = async {
-        while !holds() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
     tokio::select! {
-        answer = request.send() => panic!("answered before the caller hung up: {answer:?}"),
-        so_far = timeout(Duration::from_secs(20), got_so_far) => so_far.expect("it did not get so far"),
+        response = request.send() => panic!("a response before the client disconnected: {response:?}"),
+        () = eventually("the client may disconnect", async || holds().then_some(())) => {}
     }
 }
 
-/// The machine's clock, which can be put forward.
+/// The machine's clock with an offset.
 #[derive(Debug, Default)]
 pub(crate) struct Ahead(AtomicU64);
 
 impl Ahead {
-    /// From now on so far ahead of the machine.
+    /// Sets the offset.
     pub(crate) fn put_forward(&self, by: Duration) {
         self.0.store(by.as_secs(), Ordering::Relaxed);
     }

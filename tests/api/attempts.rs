@@ -6,6 +6,7 @@ use std::time::Duration;
 use auth0_emulator::{Fault, Gate, Route};
 
 use crate::app::{ada, ada_with};
+use crate::eventually::eventually;
 use crate::operator::Desk;
 
 /// Auth0's response body for an id that no user has.
@@ -121,22 +122,22 @@ async fn a_missing_scope_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_is_under_way_is_left_alone() {
     let desk = Desk::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "10000")]).await;
-    desk.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(2)));
+    let gate = Gate::new();
+    desk.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let form = ada();
     let operator = async {
-        let id = loop {
+        let id = eventually("an attempt is open", async || {
             let open = desk.run(&["attempts", "list", "--state", "open", "--json"], "").rows();
-            if let Some(row) = open.first() {
-                break row["id"].as_str().unwrap().to_owned();
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
+            Some(open.first()?["id"].as_str().unwrap().to_owned())
+        })
+        .await;
         let one = desk.reconcile(&[&id], "1000").with(3);
         assert!(one.contains("open: a sign-up may be working on it for another"), "{one}");
         let all = desk.reconcile(&[], "1000");
         assert!(all.stderr.ends_with("1 attempt under way, left alone\n"), "{}", all.stderr);
         assert_eq!(all.with(0), "");
         assert!(desk.auth0.calls(Route::GetUser).is_empty());
+        gate.open();
     };
     let (response, ()) = tokio::join!(desk.sign_up(&form), operator);
     assert_eq!(response.status, 201);

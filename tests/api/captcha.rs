@@ -1,4 +1,4 @@
-//! Captchas, judged by a service that answers as the real ones do.
+//! Captchas, verified by a fake service that responds as the real ones do.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,46 +11,46 @@ use url::form_urlencoded;
 
 use crate::app::{TestApp, TestAppBuilder, ada_with};
 
-/// A captcha service on loopback. `None` as an answer is silence.
-struct Judge {
+/// A captcha service on loopback. Does not respond while `response` is `None`.
+struct CaptchaService {
     url: String,
-    answer: Arc<Mutex<Option<(u16, String)>>>,
-    asked: Arc<Mutex<Vec<HashMap<String, String>>>>,
+    response: Arc<Mutex<Option<(u16, String)>>>,
+    requests: Arc<Mutex<Vec<HashMap<String, String>>>>,
 }
 
-impl Judge {
+impl CaptchaService {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/siteverify", listener.local_addr().unwrap());
-        let judge = Self { url, answer: Arc::default(), asked: Arc::default() };
-        let (answer, asked) = (Arc::clone(&judge.answer), Arc::clone(&judge.asked));
+        let service = Self { url, response: Arc::default(), requests: Arc::default() };
+        let (response, requests) = (Arc::clone(&service.response), Arc::clone(&service.requests));
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&asked)));
+                tokio::spawn(serve(stream, Arc::clone(&response), Arc::clone(&requests)));
             }
         });
-        judge
+        service
     }
 
-    fn answers(&self, status: u16, body: &Value) {
-        *self.answer.lock().unwrap() = Some((status, body.to_string()));
+    fn responds(&self, status: u16, body: &Value) {
+        *self.response.lock().unwrap() = Some((status, body.to_string()));
     }
 
-    fn falls_silent(&self) {
-        *self.answer.lock().unwrap() = None;
+    fn stops_responding(&self) {
+        *self.response.lock().unwrap() = None;
     }
 
-    fn asked(&self) -> Vec<HashMap<String, String>> {
-        self.asked.lock().unwrap().clone()
+    fn requests(&self) -> Vec<HashMap<String, String>> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
-/// Answers one connection's requests for as long as it sends them.
+/// Responds to the requests of one connection.
 async fn serve(
     mut stream: TcpStream,
-    answer: Arc<Mutex<Option<(u16, String)>>>,
-    asked: Arc<Mutex<Vec<HashMap<String, String>>>>,
+    response: Arc<Mutex<Option<(u16, String)>>>,
+    requests: Arc<Mutex<Vec<HashMap<String, String>>>>,
 ) {
     let mut read = Vec::new();
     loop {
@@ -71,8 +71,8 @@ async fn serve(
             }
         };
         let body: Vec<u8> = read.drain(..head + length).skip(head).collect();
-        asked.lock().unwrap().push(form_urlencoded::parse(&body).into_owned().collect());
-        let Some((status, body)) = answer.lock().unwrap().clone() else {
+        requests.lock().unwrap().push(form_urlencoded::parse(&body).into_owned().collect());
+        let Some((status, body)) = response.lock().unwrap().clone() else {
             return std::future::pending().await;
         };
         let length = body.len();
@@ -83,14 +83,14 @@ async fn serve(
 
 const SECRET: &str = "canary-captcha-secret";
 
-fn app(provider: &str, judge: &Judge) -> TestAppBuilder {
+fn app(provider: &str, service: &CaptchaService) -> TestAppBuilder {
     TestApp::builder()
         .set("challenge.required", "always")
         .set("auth0_compat.enabled", "false")
         .set("challenge.captcha.provider", provider)
         .set("challenge.captcha.site_key", "site")
         .set("challenge.captcha.secret", SECRET)
-        .set("challenge.captcha.verify_url", &judge.url)
+        .set("challenge.captcha.verify_url", &service.url)
         .set("challenge.captcha.hostnames", "www.example.com,example.org")
 }
 
@@ -100,7 +100,7 @@ fn form(nth: usize, field: &str, token: &str) -> Value {
     form
 }
 
-fn passed() -> Value {
+fn valid() -> Value {
     json!({"success": true, "hostname": "www.example.com", "challenge_ts": "2026-09-01T00:00:00Z"})
 }
 
@@ -109,29 +109,29 @@ fn codes(code: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_service_is_asked_in_its_own_field_and_a_good_token_signs_up_once() {
+async fn each_service_has_its_own_field_and_a_valid_token_signs_up_once() {
     for (provider, field) in [
         ("turnstile", "cf-turnstile-response"),
         ("hcaptcha", "h-captcha-response"),
         ("recaptcha_v2", "g-recaptcha-response"),
     ] {
-        let judge = Judge::start().await;
-        judge.answers(200, &passed());
-        let app = app(provider, &judge).spawn().await;
+        let service = CaptchaService::start().await;
+        service.responds(200, &valid());
+        let app = app(provider, &service).spawn().await;
         let without = app.sign_up(&form(0, "altcha", "x")).await;
         assert_eq!(without.problem(), "challenge_required", "{provider}");
-        assert!(judge.asked().is_empty());
+        assert!(service.requests().is_empty());
 
         let token = "canary-token.1_x";
         assert_eq!(app.sign_up(&form(1, field, token)).await.status, StatusCode::CREATED);
-        let asked = judge.asked();
-        assert_eq!(asked.len(), 1);
-        assert_eq!((&*asked[0]["secret"], &*asked[0]["response"]), (SECRET, token));
-        assert_eq!(asked[0].contains_key("sitekey"), provider == "hcaptcha");
-        assert!(!asked[0].contains_key("remoteip"));
+        let requests = service.requests();
+        assert_eq!(requests.len(), 1);
+        assert_eq!((&*requests[0]["secret"], &*requests[0]["response"]), (SECRET, token));
+        assert_eq!(requests[0].contains_key("sitekey"), provider == "hcaptcha");
+        assert!(!requests[0].contains_key("remoteip"));
         assert!(!app.the_create().to_string().contains("canary-token"));
 
-        // Whatever the service says the second time.
+        // The second use is rejected, although the service still accepts the token.
         let again = app.sign_up(&form(2, field, token)).await;
         assert_eq!(again.problem(), "challenge_failed");
         assert_eq!(app.creates().len(), 1);
@@ -139,9 +139,9 @@ async fn each_service_is_asked_in_its_own_field_and_a_good_token_signs_up_once()
 }
 
 #[tokio::test]
-async fn a_score_a_host_and_an_action_are_asked_for() {
-    let judge = Judge::start().await;
-    let app = app("recaptcha_v3", &judge)
+async fn the_score_the_host_and_the_action_are_checked() {
+    let service = CaptchaService::start().await;
+    let app = app("recaptcha_v3", &service)
         .set("challenge.captcha.action", "signup")
         .set("challenge.captcha.min_score_percent", "70")
         .spawn()
@@ -157,9 +157,9 @@ async fn a_score_a_host_and_an_action_are_asked_for() {
         ("success", json!(false), "refused"),
     ];
     for (nth, (member, value, _)) in refusals.iter().enumerate() {
-        let mut answer = good.clone();
-        answer[member] = value.clone();
-        judge.answers(200, &answer);
+        let mut response = good.clone();
+        response[member] = value.clone();
+        service.responds(200, &response);
         let form = form(nth, "g-recaptcha-response", &format!("token-{nth}"));
         assert_eq!(app.sign_up(&form).await.problem(), "challenge_failed", "{member}");
     }
@@ -168,59 +168,59 @@ async fn a_score_a_host_and_an_action_are_asked_for() {
         let metric = format!("challenge_failed_total{{reason=\"{reason}\"}}");
         assert_eq!(app.metric(&metric).await, count, "{reason}");
     }
-    judge.answers(200, &good);
+    service.responds(200, &good);
     let form = form(9, "g-recaptcha-response", "token");
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_the_operators_and_a_wrong_token_the_persons() {
-    let judge = Judge::start().await;
+async fn a_wrong_secret_is_503_and_a_wrong_token_is_403() {
+    let service = CaptchaService::start().await;
     let app =
-        app("turnstile", &judge).set("challenge.captcha.on_unavailable", "allow").spawn().await;
+        app("turnstile", &service).set("challenge.captcha.on_unavailable", "allow").spawn().await;
     let post = async |token: &str| app.sign_up(&form(1, "cf-turnstile-response", token)).await;
     for status in [200, 400] {
-        judge.answers(status, &codes("invalid-input-secret"));
-        let answer = post("token").await;
-        assert_eq!(answer.problem(), "challenge_unavailable");
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        judge.answers(status, &codes("timeout-or-duplicate"));
+        service.responds(status, &codes("invalid-input-secret"));
+        let response = post("token").await;
+        assert_eq!(response.problem(), "challenge_unavailable");
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+        service.responds(status, &codes("timeout-or-duplicate"));
         assert_eq!(post("token").await.problem(), "challenge_failed");
     }
-    let asked = judge.asked().len();
+    let requests = service.requests().len();
     for token in ["x".repeat(2_049), "a b".to_owned(), "ä".to_owned()] {
         assert_eq!(post(&token).await.problem(), "challenge_failed");
     }
-    assert_eq!(judge.asked().len(), asked, "what no service issues is not sent to one");
+    assert_eq!(service.requests().len(), requests, "a token that no service issues is not sent");
     assert_eq!(app.creates().len(), 0);
     assert_eq!(app.metric("challenge_unavailable_total{reason=\"misconfigured\"}").await, 2);
 }
 
 #[tokio::test]
-async fn a_service_that_does_not_answer_closes_or_opens_by_setting() {
-    for (fail, outcome) in [("reject", "challenge_unavailable"), ("allow", "created")] {
-        let judge = Judge::start().await;
-        let app = app("turnstile", &judge)
-            .set("challenge.captcha.on_unavailable", fail)
+async fn while_the_service_is_unavailable_attempts_are_allowed_or_rejected_by_setting() {
+    for (on_unavailable, outcome) in [("reject", "challenge_unavailable"), ("allow", "created")] {
+        let service = CaptchaService::start().await;
+        let app = app("turnstile", &service)
+            .set("challenge.captcha.on_unavailable", on_unavailable)
             .set("challenge.captcha.timeout_ms", "300")
             .spawn()
             .await;
-        for (nth, answer) in [None, Some(500), Some(302), Some(403)].into_iter().enumerate() {
-            match answer {
-                None => judge.falls_silent(),
-                Some(status) => judge.answers(status, &json!("<html>")),
+        for (nth, response) in [None, Some(500), Some(302), Some(403)].into_iter().enumerate() {
+            match response {
+                None => service.stops_responding(),
+                Some(status) => service.responds(status, &json!("<html>")),
             }
             let form = form(nth, "cf-turnstile-response", &format!("token-{nth}"));
-            let answer = app.sign_up(&form).await;
+            let response = app.sign_up(&form).await;
             match outcome {
-                "created" => assert_eq!(answer.status, StatusCode::CREATED, "{nth}"),
-                refused => assert_eq!(answer.problem(), refused, "{nth}"),
+                "created" => assert_eq!(response.status, StatusCode::CREATED, "{nth}"),
+                refused => assert_eq!(response.problem(), refused, "{nth}"),
             }
         }
-        let open = if fail == "open" { 4 } else { 0 };
-        assert_eq!(app.metric("challenge_fail_open_total").await, open);
+        let allowed = if on_unavailable == "allow" { 4 } else { 0 };
+        assert_eq!(app.metric("challenge_fail_open_total").await, allowed);
         assert_eq!(app.metric("challenge_unavailable_total{reason=\"captcha\"}").await, 4);
-        // Open is for people: a robot that found the service down is one all the same.
+        // A form that looks automated is rejected either way.
         let mut robot = form(9, "cf-turnstile-response", "token");
         robot["subject"] = "x".into();
         assert_eq!(app.sign_up(&robot).await.problem(), "challenge_unavailable");
@@ -228,26 +228,26 @@ async fn a_service_that_does_not_answer_closes_or_opens_by_setting() {
 }
 
 #[tokio::test]
-async fn in_calm_a_service_that_does_not_answer_stops_nobody() {
-    let judge = Judge::start().await;
-    let app = app("hcaptcha", &judge).set("challenge.required", "adaptive").spawn().await;
+async fn without_pressure_an_unavailable_service_stops_nobody() {
+    let service = CaptchaService::start().await;
+    let app = app("hcaptcha", &service).set("challenge.required", "adaptive").spawn().await;
     for (nth, (status, body)) in
         [(500, json!({})), (200, codes("sitekey-secret-mismatch"))].into_iter().enumerate()
     {
-        judge.answers(status, &body);
-        let answer = app.sign_up(&form(nth, "h-captcha-response", "token")).await;
-        assert_eq!(answer.status, StatusCode::CREATED);
+        service.responds(status, &body);
+        let response = app.sign_up(&form(nth, "h-captcha-response", "token")).await;
+        assert_eq!(response.status, StatusCode::CREATED);
     }
     assert_eq!(app.metric("challenge_fail_open_total").await, 0);
-    judge.answers(200, &codes("invalid-input-response"));
-    let answer = app.sign_up(&form(2, "h-captcha-response", "token")).await;
-    assert_eq!(answer.problem(), "challenge_failed");
+    service.responds(200, &codes("invalid-input-response"));
+    let response = app.sign_up(&form(2, "h-captcha-response", "token")).await;
+    assert_eq!(response.problem(), "challenge_failed");
 }
 
 #[tokio::test]
-async fn the_offer_names_the_service_and_its_public_key_alone() {
-    let judge = Judge::start().await;
-    let app = app("turnstile", &judge).spawn().await;
+async fn the_challenge_names_the_service_and_its_public_key_only() {
+    let service = CaptchaService::start().await;
+    let app = app("turnstile", &service).spawn().await;
     let offer = app.get("/signup/challenge").await;
     assert_eq!(offer.json(), json!({"required": true, "kind": "turnstile", "site_key": "site"}));
 }

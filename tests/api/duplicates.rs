@@ -10,11 +10,11 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
-use tokio::time::sleep;
 
 use auth0_emulator::{Fault, Route};
 
 use crate::app::{Ahead, Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::eventually::eventually;
 use crate::postgres;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -156,9 +156,11 @@ async fn of_two_replicas_that_resume_an_attempt_one_makes_the_call() {
     one.auth0.fault(Route::CreateUser, late);
     let (first, second) = (sign_up(&one), sign_up(&other));
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut table).await.unwrap() < 2 {
-        sleep(Duration::from_millis(10)).await;
-    }
+    eventually("both wait for the table", async || {
+        let waiting = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut table).await.unwrap();
+        (waiting >= 2).then_some(())
+    })
+    .await;
     sqlx::raw_sql("COMMIT").execute(&mut table).await.unwrap();
     let (first, second) = tokio::join!(first, second);
     for response in [first.unwrap(), second.unwrap()] {

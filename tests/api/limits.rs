@@ -1,4 +1,4 @@
-//! The limits, as callers meet them: what is spent when, and what an answer tells of it.
+//! The limits as clients meet them: when permits are spent, and what a response reports.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,12 +14,12 @@ fn person(number: usize) -> serde_json::Value {
     ada_with("email", format!("ada{number}@example.com"))
 }
 
-/// [`ada`] with a password that nobody typed before, so that it is another attempt.
+/// [`ada`] with another password, so that it is another attempt.
 fn ada_again(number: usize) -> serde_json::Value {
     ada_with("password", format!("Difference-Engine-{number}"))
 }
 
-/// A limit of so many, which do not come back while a test runs.
+/// A limit with this burst, whose permits return only after three minutes.
 fn limited(limit: &str, burst: u32) -> TestAppBuilder {
     TestApp::builder()
         .set(&format!("limits.{limit}.burst"), &burst.to_string())
@@ -31,45 +31,45 @@ async fn decisions(app: &TestApp, limit: &str, outcome: &str) -> u64 {
     app.metric(&format!("limiter_decisions_total{labels}")).await
 }
 
-/// A post from another address of this machine.
+/// Posts from another address of this machine.
 async fn from(app: &TestApp, last: u8, form: &serde_json::Value) -> Answer {
     let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
     let client = Client::builder().no_proxy().local_address(address).build().unwrap();
     Answer::of(client.post(app.url("/signup")).json(form)).await
 }
 
-fn number(answer: &Answer, name: &str) -> u64 {
-    answer.header(name).unwrap_or_else(|| panic!("{name} in {answer:?}")).parse().unwrap()
+fn number(response: &Answer, name: &str) -> u64 {
+    response.header(name).unwrap_or_else(|| panic!("{name} in {response:?}")).parse().unwrap()
 }
 
 #[tokio::test]
-async fn an_address_is_told_how_it_stands_and_waits_when_it_has_nothing_left() {
+async fn an_address_learns_its_remaining_attempts_and_waits_when_it_has_none() {
     let app = limited("address", 3).spawn().await;
     for n in 0..3 {
-        let answer = app.sign_up(&person(n)).await;
-        assert_eq!(answer.status, StatusCode::CREATED);
-        assert_eq!(answer.header("ratelimit-policy"), Some("\"attempts\";q=3;w=540"));
-        let stands = answer.header("ratelimit").unwrap();
-        assert!(stands.starts_with(&format!("\"attempts\";r={};t=", 2 - n)), "{stands}");
+        let response = app.sign_up(&person(n)).await;
+        assert_eq!(response.status, StatusCode::CREATED);
+        assert_eq!(response.header("ratelimit-policy"), Some("\"attempts\";q=3;w=540"));
+        let state = response.header("ratelimit").unwrap();
+        assert!(state.starts_with(&format!("\"attempts\";r={};t=", 2 - n)), "{state}");
     }
-    let answer = app.sign_up(&person(3)).await;
+    let response = app.sign_up(&person(3)).await;
     assert_eq!(
-        (answer.status, answer.problem().as_str()),
+        (response.status, response.problem().as_str()),
         (StatusCode::TOO_MANY_REQUESTS, "rate_limited")
     );
-    let wait = number(&answer, "retry-after");
-    assert!((170..=180).contains(&wait), "{wait}");
-    assert_eq!(answer.json()["retry_after"], wait);
-    let stands = format!("\"attempts\";r=0;t={wait}");
-    assert_eq!(answer.header("ratelimit"), Some(stands.as_str()));
-    assert_eq!(answer.json()["challenge"], "/signup/challenge");
+    let wait = number(&response, "retry-after");
+    assert!((1..=180).contains(&wait), "{wait}");
+    assert_eq!(response.json()["retry_after"], wait);
+    let state = format!("\"attempts\";r=0;t={wait}");
+    assert_eq!(response.header("ratelimit"), Some(state.as_str()));
+    assert_eq!(response.json()["challenge"], "/signup/challenge");
     assert_eq!(app.creates().len(), 3);
-    // Somebody else is not concerned.
+    // Another address is not affected.
     assert_eq!(from(&app, 2, &person(4)).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn every_post_is_spent_before_anything_of_it_is_looked_at() {
+async fn every_post_spends_a_permit_before_it_is_read() {
     let app = limited("posts", 3).spawn().await;
     assert_eq!(app.sign_up_raw("application/json", "{").await.problem(), "malformed_body");
     let foreign = app.post().header("origin", "https://foreign.example").json(&());
@@ -77,46 +77,46 @@ async fn every_post_is_spent_before_anything_of_it_is_looked_at() {
     let nowhere = app.client.post(app.url("/nowhere"));
     assert_eq!(Answer::of(nowhere).await.problem(), "not_found");
 
-    // Neither parsed nor read: it is not told what is wrong with it.
-    let refused = app.sign_up_raw("text/plain", vec![b'x'; 100_000]).await;
-    assert_eq!(refused.problem(), "rate_limited");
-    assert_eq!(refused.header("ratelimit-policy"), Some("\"posts\";q=3;w=540"));
-    let wait = number(&refused, "retry-after");
-    let stands = format!("\"posts\";r=0;t={wait}");
-    assert_eq!(refused.header("ratelimit"), Some(stands.as_str()));
-    assert_eq!(refused.json().get("challenge"), None, "no proof passes beyond it");
+    // Neither read nor parsed: the response does not report its errors.
+    let rejected = app.sign_up_raw("text/plain", vec![b'x'; 100_000]).await;
+    assert_eq!(rejected.problem(), "rate_limited");
+    assert_eq!(rejected.header("ratelimit-policy"), Some("\"posts\";q=3;w=540"));
+    let wait = number(&rejected, "retry-after");
+    let state = format!("\"posts\";r=0;t={wait}");
+    assert_eq!(rejected.header("ratelimit"), Some(state.as_str()));
+    assert_eq!(rejected.json().get("challenge"), None, "a proof does not lift this limit");
     assert_eq!(app.sign_up(&ada()).await.problem(), "rate_limited");
 
-    // No other method spends anything, or is refused.
+    // Other methods spend no permit and are never rejected.
     for method in [Method::GET, Method::OPTIONS, Method::HEAD, Method::PUT] {
-        let answer = Answer::of(app.client.request(method, app.url("/signup"))).await;
-        assert_ne!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-        assert_eq!(answer.header("ratelimit"), None);
+        let response = Answer::of(app.client.request(method, app.url("/signup"))).await;
+        assert_ne!(response.status, StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.header("ratelimit"), None);
     }
     assert_eq!(decisions(&app, "posts", "refused").await, 2);
     assert_eq!(decisions(&app, "address", "allowed").await, 0);
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_can_read_the_refusal() {
+async fn a_page_of_an_allowed_origin_can_read_the_rejection() {
     let origin = "https://www.example.com";
     let app = limited("posts", 1).set("http.allowed_origins", origin).spawn().await;
     let post = || app.post().header("origin", origin).json(&ada());
     drop(Answer::of(post()).await);
-    let refused = Answer::of(post()).await;
-    assert_eq!(refused.problem(), "rate_limited");
-    assert_eq!(refused.header("access-control-allow-origin"), Some(origin));
-    let exposed = refused.header("access-control-expose-headers").unwrap();
+    let rejected = Answer::of(post()).await;
+    assert_eq!(rejected.problem(), "rate_limited");
+    assert_eq!(rejected.header("access-control-allow-origin"), Some(origin));
+    let exposed = rejected.header("access-control-expose-headers").unwrap();
     assert!(exposed.contains("ratelimit-policy") && exposed.contains("retry-after"), "{exposed}");
 }
 
 #[tokio::test]
-async fn what_is_refused_earlier_spends_no_attempt() {
+async fn a_form_with_errors_spends_no_attempt() {
     let app = limited("address", 1).spawn().await;
     for _ in 0..3 {
-        let answer = app.sign_up(&ada_with("password", "short")).await;
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-        assert!(answer.header("ratelimit").unwrap().starts_with("\"posts\""));
+        let response = app.sign_up(&ada_with("password", "short")).await;
+        assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(response.header("ratelimit").unwrap().starts_with("\"posts\""));
     }
     assert_eq!(decisions(&app, "address", "allowed").await, 0);
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
@@ -128,9 +128,9 @@ async fn a_repeated_sign_up_spends_no_attempt() {
     let app = limited("address", 1).spawn().await;
     for replayed in [None, Some("true"), Some("true")] {
         let keyed = app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada());
-        let answer = Answer::of(keyed).await;
-        assert_eq!(answer.status, StatusCode::CREATED);
-        assert_eq!(answer.header("idempotency-replayed"), replayed);
+        let response = Answer::of(keyed).await;
+        assert_eq!(response.status, StatusCode::CREATED);
+        assert_eq!(response.header("idempotency-replayed"), replayed);
     }
     assert_eq!(decisions(&app, "address", "allowed").await, 1);
     assert_eq!(app.sign_up(&person(1)).await.problem(), "rate_limited");
@@ -141,88 +141,88 @@ async fn a_limited_sign_up_frees_its_key() {
     let app = limited("email", 1).set("limits.email.per_hour", "36000").spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let keyed = || app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada_again(1));
-    let mut answer = Answer::of(keyed()).await;
-    // The permit comes back after a tenth of a second.
-    while answer.status == StatusCode::TOO_MANY_REQUESTS {
-        answer = Answer::of(keyed()).await;
+    let mut response = Answer::of(keyed()).await;
+    // The permit returns after a tenth of a second.
+    while response.status == StatusCode::TOO_MANY_REQUESTS {
+        response = Answer::of(keyed()).await;
     }
-    assert_eq!(answer.problem(), "email_taken");
-    assert_eq!(answer.header("idempotency-replayed"), None);
+    assert_eq!(response.problem(), "email_taken");
+    assert_eq!(response.header("idempotency-replayed"), None);
 }
 
 #[tokio::test]
-async fn an_e_mail_address_has_a_limit_from_anywhere_and_nobody_is_told_how_it_stands() {
+async fn an_e_mail_address_has_a_limit_over_all_clients_whose_state_is_not_reported() {
     let app = limited("email", 2).spawn().await;
     assert_eq!(from(&app, 2, &ada_again(0)).await.status, StatusCode::CREATED);
     let tagged = ada_with("email", "ADA+tag@example.com");
     assert_eq!(from(&app, 3, &tagged).await.status, StatusCode::CREATED);
-    let refused = from(&app, 4, &ada_again(2)).await;
-    assert_eq!(refused.problem(), "rate_limited");
-    assert!(number(&refused, "retry-after") > 0);
-    assert_eq!(refused.json()["challenge"], "/signup/challenge");
-    assert_eq!((refused.header("ratelimit"), refused.header("ratelimit-policy")), (None, None));
+    let rejected = from(&app, 4, &ada_again(2)).await;
+    assert_eq!(rejected.problem(), "rate_limited");
+    assert!(number(&rejected, "retry-after") > 0);
+    assert_eq!(rejected.json()["challenge"], "/signup/challenge");
+    assert_eq!((rejected.header("ratelimit"), rejected.header("ratelimit-policy")), (None, None));
     assert_eq!(from(&app, 4, &person(1)).await.status, StatusCode::CREATED);
     assert_eq!(decisions(&app, "email", "refused").await, 1);
     assert_eq!(app.creates().len(), 3);
 }
 
 #[tokio::test]
-async fn all_together_have_a_limit() {
+async fn all_clients_together_have_a_limit() {
     let app = limited("service", 2).spawn().await;
     for n in 2..4 {
         assert_eq!(from(&app, n, &person(n.into())).await.status, StatusCode::CREATED);
     }
-    let refused = from(&app, 9, &person(9)).await;
-    assert_eq!(refused.problem(), "rate_limited");
-    assert_eq!(refused.header("ratelimit"), None);
+    let rejected = from(&app, 9, &person(9)).await;
+    assert_eq!(rejected.problem(), "rate_limited");
+    assert_eq!(rejected.header("ratelimit"), None);
 }
 
 #[tokio::test]
-async fn an_exempt_network_has_no_limits_of_an_address() {
+async fn an_exempt_network_has_no_address_limits() {
     let app =
         limited("address", 1).set("limits.posts.burst", "1").set("limits.exempt", "127.0.0.0/24");
     let app = app.spawn().await;
     for n in 0..3 {
-        let answer = app.sign_up(&person(n)).await;
-        assert_eq!(answer.status, StatusCode::CREATED);
-        assert_eq!(answer.header("ratelimit"), None);
+        let response = app.sign_up(&person(n)).await;
+        assert_eq!(response.status, StatusCode::CREATED);
+        assert_eq!(response.header("ratelimit"), None);
     }
     assert_eq!(decisions(&app, "address", "exempt").await, 3);
 }
 
 #[tokio::test]
-async fn limits_that_are_off_are_not_spoken_of() {
+async fn limits_that_are_off_are_not_reported() {
     let app = limited("address", 0).set("limits.posts.burst", "0").spawn().await;
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!((answer.status, answer.header("ratelimit")), (StatusCode::CREATED, None));
+    let response = app.sign_up(&ada()).await;
+    assert_eq!((response.status, response.header("ratelimit")), (StatusCode::CREATED, None));
     assert!(!app.get_admin("/metrics").await.text.contains("limit=\"address\""));
 }
 
 #[tokio::test]
-async fn a_browser_is_shown_its_form_again_with_the_wait() {
+async fn a_browser_gets_its_form_back_with_the_time_to_wait() {
     let app = limited("address", 1).spawn().await;
     assert_eq!(app.sign_up(&person(1)).await.status, StatusCode::CREATED);
     let form = [("email", "ada@example.com"), ("password", "Difference-Engine-1843")];
-    let answer = Answer::of(app.post().header("accept", "text/html").form(&form)).await;
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    assert!(answer.header("content-type").unwrap().starts_with("text/html"));
-    assert!(answer.header("retry-after").is_some() && answer.header("ratelimit").is_some());
-    assert!(answer.text.contains("ada@example.com"), "{}", answer.text);
-    assert!(!answer.text.contains("Difference-Engine"));
+    let response = Answer::of(app.post().header("accept", "text/html").form(&form)).await;
+    assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(response.header("content-type").unwrap().starts_with("text/html"));
+    assert!(response.header("retry-after").is_some() && response.header("ratelimit").is_some());
+    assert!(response.text.contains("ada@example.com"), "{}", response.text);
+    assert!(!response.text.contains("Difference-Engine"));
 }
 
 #[tokio::test]
-async fn a_closed_gate_lets_nothing_in_and_reads_nothing() {
+async fn while_sign_ups_are_closed_no_post_is_read() {
     let text = "Back on Monday at nine.";
     let app = TestApp::builder().set("signup.open", "false").set("signup.closed_text", text);
     let app = app.spawn().await;
     let malformed = app.sign_up_raw("application/json", "{").await;
-    for answer in [malformed, app.sign_up(&ada()).await] {
+    for response in [malformed, app.sign_up(&ada()).await] {
         assert_eq!(
-            (answer.status, answer.problem().as_str()),
+            (response.status, response.problem().as_str()),
             (StatusCode::FORBIDDEN, "signups_closed")
         );
-        assert_eq!(answer.json()["detail"], text);
+        assert_eq!(response.json()["detail"], text);
     }
     let page = app.post().header("accept", "text/html").header(CONTENT_TYPE, "text/plain");
     let page = Answer::of(page).await;
@@ -239,14 +239,14 @@ async fn a_closed_gate_lets_nothing_in_and_reads_nothing() {
 }
 
 #[tokio::test]
-async fn domains_and_tags_are_refused_with_all_other_faults() {
+async fn domains_and_tags_are_rejected_together_with_all_other_errors() {
     let app = TestApp::builder()
         .set("email.allow_domains", "example.com, bücher.example, evil.net")
         .set("email.deny_domains", "bad.example.com")
         .set("email.plus", "reject")
         .spawn()
         .await;
-    let faults = async |email: &str| {
+    let errors = async |email: &str| {
         let mut form = ada_with("email", email);
         form["nickname"] = "x".repeat(301).into();
         app.sign_up(&form).await.errors()
@@ -255,14 +255,14 @@ async fn domains_and_tags_are_refused_with_all_other_faults() {
     let nickname = || at("/nickname", "too_long");
     for email in ["a@notevil.net", "a@evil.net.example", "a@x.bad.example.com", "a@elsewhere.com"] {
         assert_eq!(
-            faults(email).await,
+            errors(email).await,
             [at("/email", "domain_not_allowed"), nickname()],
             "{email}"
         );
     }
-    assert_eq!(faults("a+b@example.com").await, [at("/email", "not_allowed"), nickname()]);
+    assert_eq!(errors("a+b@example.com").await, [at("/email", "not_allowed"), nickname()]);
     for email in ["a@mail.example.com", "a@xn--bcher-kva.example"] {
-        assert_eq!(faults(email).await, [nickname()], "{email}");
+        assert_eq!(errors(email).await, [nickname()], "{email}");
     }
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let metrics = app.get_admin("/metrics").await.text;
@@ -276,7 +276,7 @@ async fn domains_and_tags_are_refused_with_all_other_faults() {
 }
 
 #[tokio::test]
-async fn a_solved_challenge_passes_beyond_the_limits_up_to_a_cap() {
+async fn a_solved_challenge_lifts_the_limits_up_to_a_cap() {
     let app = limited("address", 1)
         .set("limits.email.burst", "1")
         .set("limits.service.burst", "1")
@@ -286,25 +286,25 @@ async fn a_solved_challenge_passes_beyond_the_limits_up_to_a_cap() {
         .spawn()
         .await;
     assert_eq!(app.sign_up(&ada_again(0)).await.status, StatusCode::CREATED);
-    let proven = async |number| {
+    let with_proof = async |number| {
         let mut form = ada_again(number);
         form["altcha"] = proof(&app).await.into();
         app.sign_up(&form).await
     };
     assert_eq!(app.sign_up(&ada_again(1)).await.problem(), "rate_limited");
     for number in 2..4 {
-        assert_eq!(proven(number).await.problem(), "email_taken");
+        assert_eq!(with_proof(number).await.problem(), "email_taken");
     }
-    let refused = proven(4).await;
-    assert_eq!(refused.problem(), "rate_limited");
-    assert_eq!(refused.json().get("challenge"), None, "another proof does not help");
-    assert_eq!(decisions(&app, "address", "proven").await, 3);
-    assert_eq!(decisions(&app, "proven", "refused").await, 1);
+    let rejected = with_proof(4).await;
+    assert_eq!(rejected.problem(), "rate_limited");
+    assert_eq!(rejected.json().get("challenge"), None, "another proof does not help");
+    assert_eq!(decisions(&app, "address", "with_proof").await, 3);
+    assert_eq!(decisions(&app, "with_proof", "refused").await, 1);
     assert_eq!(app.creates().len(), 3);
 }
 
 #[tokio::test]
-async fn who_is_asked_for_a_proof_spends_no_attempt() {
+async fn an_attempt_that_needs_a_proof_spends_no_permit() {
     let app = limited("address", 1).spawn().await;
     for number in 0..3 {
         let mut form = person(number);
@@ -316,7 +316,7 @@ async fn who_is_asked_for_a_proof_spends_no_attempt() {
 }
 
 #[tokio::test]
-async fn addresses_behind_a_trusted_proxy_have_buckets_of_their_own_in_bounded_memory() {
+async fn each_address_behind_a_trusted_proxy_has_a_bucket_in_bounded_memory() {
     let app = limited("posts", 1)
         .set("http.trusted_proxies", "127.0.0.1")
         .set("limits.max_buckets", "1000")
@@ -331,7 +331,7 @@ async fn addresses_behind_a_trusted_proxy_have_buckets_of_their_own_in_bounded_m
         assert_eq!(post(format!("198.18.{high}.{low}")).await, StatusCode::BAD_REQUEST, "{n}");
     }
     assert_eq!(post("198.18.11.183".to_owned()).await, StatusCode::TOO_MANY_REQUESTS);
-    // A forged hop in front of the one that the proxy saw changes nothing.
+    // A forged hop to the left of the one that the proxy saw changes nothing.
     let forged = post("203.0.113.1, 198.18.11.183".to_owned()).await;
     assert_eq!(forged, StatusCode::TOO_MANY_REQUESTS);
     assert!(app.metric("limiter_entries{limit=\"posts\"}").await <= 1_000);
@@ -347,22 +347,22 @@ async fn replicas_share_the_limits_on_attempts() {
     };
     let one = replica(limited("address", 4)).await;
     let other = replica(limited("address", 4).set("auth0.domain", one.auth0.url())).await;
-    let mut refused = Vec::new();
+    let mut rejected = Vec::new();
     for nth in 0..8 {
         let app = if nth % 2 == 0 { &one } else { &other };
-        let answer = app.sign_up(&person(nth)).await;
-        if answer.status != StatusCode::CREATED {
-            assert_eq!(answer.problem(), "rate_limited");
-            let wait = number(&answer, "retry-after");
+        let response = app.sign_up(&person(nth)).await;
+        if response.status != StatusCode::CREATED {
+            assert_eq!(response.problem(), "rate_limited");
+            let wait = number(&response, "retry-after");
             assert_eq!(
-                answer.header("ratelimit"),
+                response.header("ratelimit"),
                 Some(format!("\"attempts\";r=0;t={wait}").as_str())
             );
-            refused.push(nth);
+            rejected.push(nth);
         }
     }
-    assert_eq!(refused, [4, 5, 6, 7]);
-    // Each replica asked the database once, and knew it afterwards.
+    assert_eq!(rejected, [4, 5, 6, 7]);
+    // Each replica learned it from the database once.
     for app in [&one, &other] {
         assert_eq!(decisions(app, "address", "refused_shared").await, 1);
         assert_eq!(decisions(app, "address", "refused").await, 1);

@@ -1,7 +1,10 @@
-//! Black-box tests over TCP: what a caller sees, and what went over the wire to Auth0.
+//! Black-box tests over TCP: the responses that a client gets, and the calls that Auth0 gets.
 //!
-//! Each test has its own app and its own emulated tenant, both on port 0; they share nothing and
-//! run in parallel. They assert on the tenant's journal: how many calls, which bytes.
+//! Each test has its own app and its own emulated tenant, both on port 0. Tests share nothing and run
+//! in parallel. They assert on the tenant's journal: the number of calls and their bytes.
+//!
+//! No test depends on the speed of the machine: they wait for events ([`eventually`], the emulator's
+//! `Gate`), assert only lower bounds on elapsed time, and compare concurrent results as sets.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,10 +13,11 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "what the tests share may fail as they do"
+    reason = "helpers of tests may panic as tests do"
 )]
 
 mod app;
+mod eventually;
 mod operator;
 mod postgres;
 mod process;

@@ -1,7 +1,7 @@
-//! The canary: marked values go through every outcome, and are then looked for in the log, in
-//! every answer, in the metrics and in every file that the process wrote.
+//! Canary test: marked values pass through every outcome. The log, every response, the metrics and every
+//! file that the process wrote are then searched for them.
 //!
-//! Runs the real binary, at the log level that tells the most.
+//! Runs the real binary at the most verbose log level.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::process::Process;
 
 const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";
-/// What the form holds beside the password, each marked.
+/// The other personal values of the form, each marked.
 const PERSONAL: [(&str, &str); 6] = [
     ("name", "Canaryname"),
     ("given_name", "Canarygiven"),
@@ -24,11 +24,11 @@ const PERSONAL: [(&str, &str); 6] = [
     ("phone_number", "+15550177123"),
 ];
 
-/// The routes that sign people up, each for people of its own.
+/// The routes that sign users up, and the prefix of their users' addresses.
 const ROUTES: [(&str, &str); 2] =
     [("/signup", "canary.mail"), ("/dbconnections/signup", "canary.lock")];
 
-/// A marked form; each number is another person.
+/// A marked form; each number is another user.
 fn person(nth: usize) -> Value {
     let mut form = json!({"password": PASSWORD, "user_metadata": {"plan": "canaryplan"}});
     for (name, value) in PERSONAL {
@@ -39,7 +39,7 @@ fn person(nth: usize) -> Value {
 }
 
 #[tokio::test]
-async fn nothing_that_is_secret_or_personal_gets_out() {
+async fn no_secret_or_personal_value_is_logged_returned_or_stored() {
     let auth0 = Emulator::builder().tenant(|tenant| tenant.client_secret = SECRET.into());
     let auth0 = auth0.start().await.unwrap();
     let settings = [
@@ -47,7 +47,7 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
         ("SIGNUP__AUTH0__TIMEOUT_MS", "500"),
         ("SIGNUP__FIELDS__PHONE_NUMBER", "optional"),
         ("SIGNUP__USER_METADATA__ALLOW", "plan"),
-        // All come from one address.
+        // All requests come from one address.
         ("SIGNUP__LIMITS__ADDRESS__BURST", "1000"),
         ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", "1000"),
         ("RUST_LOG", "trace"),
@@ -55,8 +55,8 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
     let mut process = Process::start(&auth0, &settings).await;
     let client = Client::builder().no_proxy().build().unwrap();
     let base = format!("http://{}", process.address);
-    let mut answers = Vec::new();
-    // What is sent goes to every route that signs people up.
+    let mut responses = Vec::new();
+    // Each body goes to every route that signs users up.
     let mut post = async |body: String| {
         let sent = ROUTES.map(|(route, marked)| {
             let body = body.replace("canary.mail", marked);
@@ -66,7 +66,7 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
         });
         let [first, second] = sent;
         let (first, second) = tokio::join!(first, second);
-        answers.extend([first, second]);
+        responses.extend([first, second]);
     };
 
     post(person(0).to_string()).await;
@@ -120,13 +120,13 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
     auth0.revoke_tokens();
     post(person(52).to_string()).await;
     let metrics = client.get(format!("http://{}/metrics", process.admin)).send().await.unwrap();
-    answers.push(metrics.text().await.unwrap());
-    // The answers that are meant to hold what was given, save the secrets.
-    let (created, answers): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| {
-        answer.contains("\"status\":\"created\"") || answer.starts_with("{\"_id\":")
+    responses.push(metrics.text().await.unwrap());
+    // Responses to created users contain their data, but no secret.
+    let (created, responses): (Vec<_>, Vec<_>) = responses.into_iter().partition(|response| {
+        response.contains("\"status\":\"created\"") || response.starts_with("{\"_id\":")
     });
     assert!(created.len() >= 4, "{created:?}");
-    assert!(!created.iter().any(|answer| answer.contains(PASSWORD)), "{created:?}");
+    assert!(!created.iter().any(|response| response.contains(PASSWORD)), "{created:?}");
 
     process.terminate();
     let token = auth0.calls(Route::CreateUser)[0].header("authorization").unwrap().to_owned();
@@ -135,10 +135,9 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
     let canaries = canaries.chain([SECRET, PASSWORD, bearer].map(str::to_owned)).chain([token]);
     let canaries: Vec<String> =
         canaries.chain(["canary".to_owned(), "Canary".to_owned()]).collect();
-    for (where_, text) in files(process.folder())
-        .into_iter()
-        .chain(answers.into_iter().enumerate().map(|(nth, text)| (format!("answer {nth}"), text)))
-    {
+    for (where_, text) in files(process.folder()).into_iter().chain(
+        responses.into_iter().enumerate().map(|(nth, text)| (format!("response {nth}"), text)),
+    ) {
         for canary in &canaries {
             let found = text.lines().find(|line| line.contains(canary.as_str()));
             assert!(found.is_none(), "{canary} in {where_}: {found:?}");
@@ -147,7 +146,7 @@ async fn nothing_that_is_secret_or_personal_gets_out() {
 }
 
 #[tokio::test]
-async fn a_captchas_token_goes_to_its_service_alone() {
+async fn a_captcha_token_goes_only_to_its_service() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let settings = [
         ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
@@ -155,7 +154,7 @@ async fn a_captchas_token_goes_to_its_service_alone() {
         ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
         ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "canary-captcha-secret"),
         ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
-        // Nobody listens there.
+        // No server listens there.
         ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", "http://127.0.0.1:1/siteverify"),
         ("SIGNUP__CHALLENGE__REQUIRED", "always"),
         ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
@@ -166,14 +165,14 @@ async fn a_captchas_token_goes_to_its_service_alone() {
     let mut form = json!({"email": "ada@example.com", "password": "Difference-Engine-1843"});
     form["cf-turnstile-response"] = "canary-captcha-token".into();
     let url = format!("http://{}/signup", process.address);
-    let answer = client.post(url).json(&form).send().await.unwrap();
-    assert_eq!(answer.status().as_u16(), 503);
-    let answer = ("answer".to_owned(), answer.text().await.unwrap());
+    let response = client.post(url).json(&form).send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 503);
+    let response = ("response".to_owned(), response.text().await.unwrap());
     process.terminate();
     let files = files(process.folder());
-    let told = files.iter().any(|(_, text)| text.contains("the captcha service does not answer"));
-    assert!(told, "the log is there");
-    for (where_, text) in files.iter().chain([&answer]) {
+    let logged = files.iter().any(|(_, text)| text.contains("the captcha service is unavailable"));
+    assert!(logged, "the log exists");
+    for (where_, text) in files.iter().chain([&response]) {
         let found = text.lines().find(|line| line.contains("canary"));
         assert!(found.is_none(), "{where_}: {found:?}");
     }

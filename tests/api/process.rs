@@ -3,13 +3,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator};
 use serde_json::Value;
-use tokio::time::{sleep, timeout};
 
 use crate::app::TempDir;
+use crate::eventually::eventually;
 
 /// The running binary in a folder of its own; killed when dropped.
 pub(crate) struct Process {
@@ -54,17 +53,12 @@ impl Process {
 
     /// The first event of the log that is meant, as soon as it is there.
     pub(crate) async fn event(&self, meant: impl Fn(&Value) -> bool) -> Value {
-        let waited = timeout(Duration::from_secs(20), async {
-            loop {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
-                let events = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-                if let Some(event) = events.into_iter().find(&meant) {
-                    return event;
-                }
-                sleep(Duration::from_millis(10)).await;
-            }
-        });
-        waited.await.expect("the log does not hold what is meant")
+        let logged = async || {
+            let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+            let events = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+            events.into_iter().find(&meant)
+        };
+        eventually("the event is in the log", logged).await
     }
 
     /// Ends it as an orchestrator does, and says how long that took; the log is complete then.

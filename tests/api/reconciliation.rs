@@ -221,11 +221,13 @@ async fn a_ledger_that_cannot_be_written_stops_sign_ups_before_auth0() {
 async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
     let app = TestApp::builder().set("ledger.timeout_ms", "200").spawn().await;
     app.until_ready().await;
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let response = tokio::spawn(Answer::of(app.post().json(&ada())));
-    app.until(|app| app.creates().len() == 1).await;
+    gate.arrived(1).await;
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     ledger.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    gate.open();
     // Locked until the client has its response: a later try records the outcome.
     let response = response.await.unwrap();
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");

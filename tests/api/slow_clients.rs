@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 
 use crate::app::{TestApp, TestAppBuilder, ada};
+use crate::eventually::eventually;
 use crate::raw::Raw;
 
 const HALF_A_HEAD: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Ty";
@@ -43,9 +44,8 @@ async fn a_silent_connection_and_a_slow_head_are_closed_in_their_own_time() {
     let mut slow = Raw::send(app.address, HALF_A_HEAD).await;
     silent.closed().await;
     // Bytes that come do not buy time.
-    while slow.try_write("x").await {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    eventually("the slow head is closed", async || (!slow.try_write("x").await).then_some(()))
+        .await;
     let text = metrics(&app).await;
     for reason in ["silent", "slow_head"] {
         let line = format!("http_connections_closed_total{{reason=\"{reason}\"}} 1");

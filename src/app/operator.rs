@@ -1,4 +1,4 @@
-//! The wiring of an operator's commands: the ledger beside a running service, and what settles.
+//! The wiring of an operator's commands: the ledger beside a running service, and the reconciler.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ use crate::telemetry::{LedgerMetrics, Metrics};
 pub struct OperatorContext {
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
-    /// The digests that it is searched by.
+    /// Computes the digests to search by.
     pub digests: Arc<Digests>,
     clock: Arc<dyn Clock>,
     lifecycle: Lifecycle,
 }
 
 impl OperatorContext {
-    /// Opens the ledger, which has to be there and up to date: a command that asks a question
-    /// neither makes it nor changes its tables under a service of another version.
+    /// Opens the ledger, which must exist and be up to date. A command neither creates it nor changes
+    /// its tables under a service of another version.
     ///
     /// # Errors
-    /// When it is not there, cannot be reached, or belongs to another secret.
+    /// When it does not exist, cannot be reached, or was written with another secret.
     pub async fn open(
         settings: &LedgerSettings,
         clock: Arc<dyn Clock>,
@@ -40,16 +40,16 @@ impl OperatorContext {
         let settings = LedgerSettings { migrate: false, ..settings.clone() };
         let lifecycle = Lifecycle::new();
         let digests = Arc::new(ledger::digests(&settings)?);
-        let (access, unseen) = (Access::Cli, LedgerMetrics::default());
-        let opened = ledger::open(&settings, &digests, access, clock.now(), &lifecycle, &unseen);
+        let (access, metrics) = (Access::Cli, LedgerMetrics::default());
+        let opened = ledger::open(&settings, &digests, access, clock.now(), &lifecycle, &metrics);
         Ok(Self { ledger: opened.await?, digests, clock, lifecycle })
     }
 
-    /// What settles attempts of this ledger, by the tenant of these settings.
+    /// Creates the reconciler for this ledger and the tenant of these settings.
     ///
     /// # Errors
-    /// When TLS cannot be set up or a setting cannot be sent.
-    pub async fn settler(&self, settings: &Settings) -> Result<Reconciler, StartError> {
+    /// When TLS cannot be set up or a setting cannot be sent in a request.
+    pub async fn reconciler(&self, settings: &Settings) -> Result<Reconciler, StartError> {
         let Settings { auth0, ledger, signup, terms, .. } = settings;
         let clock = || Arc::clone(&self.clock);
         let metrics = Arc::new(Metrics::new());
@@ -62,7 +62,7 @@ impl OperatorContext {
             lifecycle: self.lifecycle.clone(),
             timeouts: timeouts(auth0, ledger, signup),
             pin_user_id: auth0.pin_user_id,
-            // An operator's command signs nobody up.
+            // An operator's command signs no user up.
             notice_client_id: None,
         });
         let reconciler = signups.reconciler();
@@ -70,7 +70,7 @@ impl OperatorContext {
         Ok(reconciler)
     }
 
-    /// Closes the ledger and ends what the settler kept up.
+    /// Closes the ledger and stops the reconciler's background tasks.
     pub async fn close(self) {
         self.ledger.close().await;
         self.lifecycle.stop();

@@ -9,9 +9,9 @@ use crate::config::{self, ConfigErrors, Layers};
 /// Check, show or describe the settings.
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
-    /// Read the settings and tell all that is wrong with them
+    /// Read the settings and report every error in them
     Check(ConfigArgs),
-    /// Print every key, its value and where it comes from; secrets are redacted
+    /// Print every key with its value and origin; secrets are redacted
     Show(ConfigArgs),
     /// Print the JSON Schema of a settings file
     Schema,
@@ -20,17 +20,17 @@ pub(super) enum Config {
 impl Config {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         match self {
-            Self::Check(layered) => {
-                config::load(layered.config.as_deref(), environment())?;
+            Self::Check(args) => {
+                config::load(args.file.as_deref(), environment())?;
                 print("the settings are complete and valid\n")?;
             }
-            Self::Show(layered) => {
-                let mut faults = ConfigErrors::default();
-                let file = layered.config.as_deref();
-                let layers = Layers::read(file, environment(), &mut faults)?;
+            Self::Show(args) => {
+                let mut errors = ConfigErrors::default();
+                let file = args.file.as_deref();
+                let layers = Layers::read(file, environment(), &mut errors)?;
                 print(&config::show(&layers))?;
-                if !faults.is_empty() {
-                    return Err(faults.into());
+                if !errors.is_empty() {
+                    return Err(errors.into());
                 }
             }
             Self::Schema => print(&config::schema()?)?,

@@ -1,7 +1,7 @@
 //! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
 //!
-//! Reads no environment and no file, so that it does the same on every machine, and keeps its data
-//! in a folder that goes when it ends.
+//! Reads no environment and no file, so that it behaves the same on every machine. Keeps its data in a
+//! temporary folder, which it removes at the end.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -15,13 +15,14 @@ use super::serve::serve;
 use crate::config;
 use crate::telemetry;
 
-/// Try it without a tenant.
+/// Try the service without a tenant.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
     /// The port of the service on 127.0.0.1
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// The origins of pages that may post here, comma separated: those of the usual development servers
+    /// The origins of pages that may post to the service, comma separated; the default is the usual
+    /// development servers
     #[arg(long, default_value = "http://localhost:3000,http://localhost:5173")]
     origins: String,
 }
@@ -39,8 +40,9 @@ impl Demo {
         let database = format!("sqlite://{}", folder.join("signup.db").display());
         let settings = config::load(None, self.variables(auth0.url(), &database))?;
         let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-        // Boxed: with all settings in it, it is large.
-        let served = Box::pin(serve(settings, |address| tell(auth0.url(), address))).await;
+        // Boxed: the future holds all settings and is large.
+        let served =
+            Box::pin(serve(settings, |address| print_instructions(auth0.url(), address))).await;
         auth0.shutdown().await;
         std::fs::remove_dir_all(&folder).or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(()),
@@ -65,9 +67,9 @@ impl Demo {
     }
 }
 
-fn tell(tenant: &str, address: SocketAddr) {
+fn print_instructions(tenant: &str, address: SocketAddr) {
     let text = format!(
-        "An emulated Auth0 tenant runs on {tenant}; it forgets its users when this ends.\n\
+        "An emulated Auth0 tenant runs on {tenant}; it loses its users when this ends.\n\
          \n\
          Sign up on http://{address}/signup, or from here:\n\
          \n\
@@ -76,11 +78,11 @@ fn tell(tenant: &str, address: SocketAddr) {
          -d '{{\"email\":\"ada@example.com\",\"password\":\"Difference-Engine-1843\",\
          \"given_name\":\"Ada\",\"family_name\":\"Lovelace\"}}'\n\
          \n\
-         What the tenant keeps, and every call it got:\n\
+         The tenant's users, and every call it received:\n\
          \n\
          curl -s {tenant}/_emulator/users\n\
          curl -s {tenant}/_emulator/journal\n\n"
     );
-    // Unread, the demo runs all the same.
-    let _unread = print(&text);
+    // Ignored: the demo also runs without a reader.
+    let _printed = print(&text);
 }

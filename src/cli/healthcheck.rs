@@ -10,21 +10,21 @@ use clap::Args;
 use super::{ConfigArgs, environment};
 use crate::config;
 
-/// How long the service may take to answer.
+/// The longest wait for the service.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// Ask a running service whether it is ready.
+/// Check that a running service is ready.
 #[derive(Debug, Args)]
 pub(super) struct Healthcheck {
     /// The admin listener of the service [default: admin.host and admin.port of the settings]
     #[arg(long, value_name = "ADDRESS")]
     address: Option<SocketAddr>,
     #[command(flatten)]
-    layered: ConfigArgs,
+    config: ConfigArgs,
 }
 
 impl Healthcheck {
-    /// One `GET /readyz`, by hand: a client would cost more than the answer is worth.
+    /// Sends one `GET /readyz` by hand: starting an HTTP client would cost more than the request.
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let address = self.address()?;
         let mut stream = TcpStream::connect_timeout(&address, LIMIT)
@@ -33,7 +33,7 @@ impl Healthcheck {
         stream.set_write_timeout(Some(LIMIT))?;
         write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
         let mut head = [0; 12];
-        stream.read_exact(&mut head).context("no answer")?;
+        stream.read_exact(&mut head).context("no response")?;
         ensure!(head.ends_with(b" 200"), "not ready");
         Ok(())
     }
@@ -42,13 +42,14 @@ impl Healthcheck {
         if let Some(address) = self.address {
             return Ok(address);
         }
-        let admin = config::load_admin(self.layered.config.as_deref(), environment())?;
-        ensure!(admin.address.port() != 0, "admin.port is any free one: name it with --address");
+        let admin = config::load_admin(self.config.file.as_deref(), environment())?;
+        ensure!(admin.address.port() != 0, "admin.port is 0 (any free port): use --address");
         Ok(reachable(admin.address))
     }
 }
 
-/// Where a listener is reached from its own machine: every address means loopback too.
+/// The address at which this machine reaches a listener. A listener on every address is reached by
+/// loopback.
 fn reachable(listener: SocketAddr) -> SocketAddr {
     let host = match listener.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),

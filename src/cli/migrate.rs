@@ -1,4 +1,4 @@
-//! `auth0-signup migrate [status]`: the ledger's tables, brought up to date or looked at.
+//! `auth0-signup migrate [status]`: applies the ledger's pending migrations, or lists all.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -6,33 +6,33 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::output::print;
-use super::{ConfigArgs, answer, block_on, environment};
+use super::{ConfigArgs, block_on, environment, exit_status};
 use crate::app::StartError;
 use crate::clock::{Clock as _, SystemClock, utc};
 use crate::config::{self, LedgerSettings};
 use crate::ledger;
 
-/// Apply the migrations that are pending.
+/// Apply the pending migrations.
 #[derive(Debug, Args)]
 pub(super) struct Migrate {
     #[command(flatten)]
-    layered: ConfigArgs,
+    config: ConfigArgs,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Option<MigrateCommand>,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
-    /// Print every migration with the time it was applied, or "pending"; changes nothing
+enum MigrateCommand {
+    /// Print every migration with its time, or "pending"; changes nothing
     Status,
 }
 
 impl Migrate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let settings = config::load_ledger(self.layered.config.as_deref(), environment())?;
+        let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
         block_on(async {
             match self.command {
-                Some(Command::Status) => status(&settings).await,
+                Some(MigrateCommand::Status) => status(&settings).await,
                 None => migrate(&settings).await,
             }
         })?
@@ -40,8 +40,7 @@ impl Migrate {
 }
 
 async fn migrate(settings: &LedgerSettings) -> anyhow::Result<ExitCode> {
-    // Made now or found: tables without the secret that they are to be written under would be
-    // taken for a ledger whose secret was lost.
+    // Creates a missing secret first: tables without one would look like a ledger whose secret was lost.
     ledger::digests(settings).map_err(StartError::from)?;
     let applied = ledger::migrate(settings, SystemClock.now()).await.map_err(StartError::from)?;
     print(&match applied {
@@ -62,5 +61,5 @@ async fn status(settings: &LedgerSettings) -> anyhow::Result<ExitCode> {
             writeln!(text, "{:04} {:<24} {applied}", migration.version, migration.name);
     }
     print(&text)?;
-    Ok(answer(migrations.iter().all(|migration| migration.applied_at.is_some())))
+    Ok(exit_status(migrations.iter().all(|migration| migration.applied_at.is_some())))
 }

@@ -1,4 +1,4 @@
-//! The command line: one file a subcommand.
+//! The command line: one file for each subcommand.
 
 mod attempts;
 mod config;
@@ -20,12 +20,12 @@ use clap::{Parser, Subcommand};
 use crate::app::StartError;
 use crate::config::ConfigErrors;
 
-/// The status of a process whose settings are wrong (`docs/api.md`).
+/// The exit status for wrong settings (`docs/api.md`).
 const WRONG_SETTINGS: u8 = 2;
 
-/// The status of a process that did what it was asked and whose answer is no: nothing found,
-/// something pending, something still unknown (`docs/api.md`).
-const NO: u8 = 3;
+/// The exit status of a successful command with a negative result: nothing found, something pending,
+/// something still unknown (`docs/api.md`).
+const NEGATIVE_RESULT: u8 = 3;
 
 /// The sign-up backend for Auth0 tenants.
 #[derive(Debug, Parser)]
@@ -37,43 +37,43 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve sign-ups for the tenant that the settings name
+    /// Serve sign-ups for the tenant in the settings
     Serve(ConfigArgs),
-    /// Try it without a tenant: an emulated Auth0 and the service on this machine
+    /// Try the service without a tenant: runs it with an emulated Auth0 on this machine
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
-    /// Check or show the settings
+    /// Check, show or describe the settings
     #[command(subcommand)]
     Config(config::Config),
-    /// Apply the ledger's pending migrations, or tell which there are
+    /// Apply the ledger's pending migrations, or list all migrations
     Migrate(migrate::Migrate),
-    /// Look at what the ledger knows of sign-ups, settle it, or forget it
+    /// List, find, reconcile or remove recorded sign-up attempts
     Attempts(attempts::Attempts),
-    /// Print the service's description in OpenAPI 3.1
+    /// Print the OpenAPI 3.1 description of the service
     Openapi,
-    /// Ask a running service whether it is ready: 0 if so, 1 if not
+    /// Check that a running service is ready: exit status 0 if it is, 1 if not
     Healthcheck(healthcheck::Healthcheck),
 }
 
-/// Where settings come from beside the environment.
+/// The source of settings besides the environment.
 #[derive(Debug, clap::Args)]
 struct ConfigArgs {
-    /// A TOML file laid over the defaults; the environment wins over it
-    #[arg(long, value_name = "FILE", env = "SIGNUP_CONFIG", global = true)]
-    config: Option<PathBuf>,
+    /// A TOML file that overrides the defaults; the environment overrides the file
+    #[arg(long = "config", value_name = "FILE", env = "SIGNUP_CONFIG", global = true)]
+    file: Option<PathBuf>,
 }
 
-/// Runs the command that the arguments name.
+/// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Serve(layered) => serve::run(&layered).map(done),
+        Command::Serve(config) => serve::run(&config).map(success),
         #[cfg(feature = "demo")]
-        Command::Demo(demo) => demo.run().map(done),
-        Command::Config(config) => config.run().map(done),
+        Command::Demo(demo) => demo.run().map(success),
+        Command::Config(config) => config.run().map(success),
         Command::Migrate(migrate) => migrate.run(),
         Command::Attempts(attempts) => attempts.run(),
-        Command::Openapi => openapi::run().map(done),
-        Command::Healthcheck(healthcheck) => healthcheck.run().map(done),
+        Command::Openapi => openapi::run().map(success),
+        Command::Healthcheck(healthcheck) => healthcheck.run().map(success),
     };
     match result {
         Ok(status) => status,
@@ -86,33 +86,33 @@ pub fn main() -> ExitCode {
     }
 }
 
-const fn done(_: ()) -> ExitCode {
+const fn success(_: ()) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The status that answers a question.
-fn answer(yes: bool) -> ExitCode {
-    if yes { ExitCode::SUCCESS } else { NO.into() }
+/// The exit status of a successful command.
+fn exit_status(is_positive: bool) -> ExitCode {
+    if is_positive { ExitCode::SUCCESS } else { NEGATIVE_RESULT.into() }
 }
 
-#[expect(clippy::print_stderr, reason = "a command tells what failed on stderr")]
+#[expect(clippy::print_stderr, reason = "a command reports its failure on stderr")]
 fn print_error(error: &anyhow::Error) {
     eprintln!("auth0-signup: {error:#}");
 }
 
-/// Says what a person wants to know and a program that reads stdout does not.
-#[expect(clippy::print_stderr, reason = "beside the answer on stdout")]
+/// Prints a remark for people, which programs that read stdout do not need.
+#[expect(clippy::print_stderr, reason = "stdout holds the result")]
 fn print_hint(text: &str) {
     eprintln!("{text}");
 }
 
-/// Runs a command that does one thing after the other.
+/// Runs a sequential command.
 fn block_on<F: Future>(work: F) -> anyhow::Result<F::Output> {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     Ok(runtime.enable_all().build().context("the runtime cannot be started")?.block_on(work))
 }
 
-/// The variables of this process.
+/// The environment variables of this process.
 fn environment() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os()
 }

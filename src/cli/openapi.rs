@@ -1,4 +1,4 @@
-//! `openapi`: the service, described.
+//! `auth0-signup openapi`: the OpenAPI document.
 
 use super::output;
 use crate::app::operator;

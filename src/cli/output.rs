@@ -1,10 +1,10 @@
-//! What a command says on stdout.
+//! Output on stdout.
 
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Context as _;
 
-/// Writes at once. A reader that has seen enough (`| head`) is no failure.
+/// Writes and flushes. A reader that closes the pipe early (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -19,16 +19,16 @@ use crate::config::{self, Settings};
 use crate::telemetry;
 
 /// Serves until SIGTERM or SIGINT.
-pub(super) fn run(layered: &ConfigArgs) -> anyhow::Result<()> {
-    let settings = config::load(layered.config.as_deref(), environment())?;
+pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
+    let settings = config::load(args.file.as_deref(), environment())?;
     let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
     runtime().context("the runtime cannot be started")?.block_on(serve(settings, |_| {}))
 }
 
-/// A worker for every second processor, unless `TOKIO_WORKER_THREADS` says otherwise.
+/// Builds a runtime with one worker for every two processors, unless `TOKIO_WORKER_THREADS` is set.
 ///
-/// A sign-up waits for the tenant and for the disk, and the ledger and the log have threads of their
-/// own: with a worker for every processor each step is handed to one that has to be woken first.
+/// A sign-up waits for the tenant and for the disk, and the ledger and the log have their own threads.
+/// With a worker for every processor, each step would go to a worker that has to be woken first.
 /// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
 fn runtime() -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
@@ -40,9 +40,7 @@ fn runtime() -> io::Result<Runtime> {
     builder.build()
 }
 
-/// Starts the app and runs it until a signal.
-///
-/// `listening` hears the public listener's address.
+/// Starts the app and runs it until a signal. Calls `listening` with the public listener's address.
 pub(super) async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
@@ -54,7 +52,7 @@ pub(super) async fn serve(
     {
         tracing::info!(
             proxy,
-            "calls to the tenant go through the proxy {proxy}, save for NO_PROXY"
+            "calls to the tenant go through the proxy {proxy}, except for hosts in NO_PROXY"
         );
     }
     let app = App::start(settings, Arc::new(SystemClock)).await?;
@@ -95,11 +93,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_proxy_is_told_without_its_credentials() {
-        let told = |name: &str, value: &str| proxy([(name.into(), value.into())].into_iter());
+    fn a_proxy_is_logged_without_its_credentials() {
+        let logged = |name: &str, value: &str| proxy([(name.into(), value.into())].into_iter());
         let proxy = "http://user:canary@proxy.example:3128";
-        assert_eq!(told("HTTPS_PROXY", proxy), Some("proxy.example:3128".to_owned()));
-        assert_eq!(told("https_proxy", "http://proxy.example"), Some("proxy.example:80".into()));
-        assert_eq!(told("HTTP_PROXY", proxy), None);
+        assert_eq!(logged("HTTPS_PROXY", proxy), Some("proxy.example:3128".to_owned()));
+        assert_eq!(logged("https_proxy", "http://proxy.example"), Some("proxy.example:80".into()));
+        assert_eq!(logged("HTTP_PROXY", proxy), None);
     }
 }

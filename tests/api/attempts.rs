@@ -63,11 +63,11 @@ async fn an_absent_user_counts_only_after_the_grace_period() {
 
     let resolved = desk.reconcile(&["--json"], "1000").rows();
     assert_eq!(
-        (&resolved[0]["state"], resolved[0]["doubt"].is_null()),
+        (&resolved[0]["state"], resolved[0]["reason"].is_null()),
         (&"not_created".into(), true)
     );
     let all = desk.reconcile(&[], "1000");
-    assert_eq!((all.status, all.stderr.as_str()), (0, "every attempt is settled\n"));
+    assert_eq!((all.status, all.stderr.as_str()), (0, "every attempt is resolved\n"));
     assert_eq!(desk.auth0.users().len(), 1, "reconciliation only looks up");
 }
 
@@ -134,7 +134,7 @@ async fn an_attempt_that_is_under_way_is_left_alone() {
         let one = desk.reconcile(&[&id], "1000").with(3);
         assert!(one.contains("open: a sign-up may be working on it for another"), "{one}");
         let all = desk.reconcile(&[], "1000");
-        assert!(all.stderr.ends_with("1 attempt under way, left alone\n"), "{}", all.stderr);
+        assert!(all.stderr.ends_with("1 attempt in progress, left alone\n"), "{}", all.stderr);
         assert_eq!(all.with(0), "");
         assert!(desk.auth0.calls(Route::GetUser).is_empty());
         gate.open();
@@ -188,7 +188,7 @@ async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
         &["attempts", "forget"],
         &["attempts", "show", "x"],
         &["attempts", "list", "--state", "lost"],
-        &["attempts", "settle"],
+        &["attempts", "reconcile"],
     ] {
         desk.run(wrong, "").with(2);
     }

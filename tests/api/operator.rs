@@ -1,4 +1,4 @@
-//! An operator beside a running service: the real binary twice.
+//! An operator beside a running service: both are the real binary.
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
@@ -10,18 +10,18 @@ use serde_json::Value;
 use crate::app::{Answer, ada_with};
 use crate::process::Process;
 
-/// What no output may hold, in any case.
+/// Personal data and secrets that no output may contain, in any letter case.
 const PERSONAL: [&str; 6] =
     ["ada@", "lovelace", "example.com", "difference-engine", "demo-secret", "grace"];
 
-/// A running service, its tenant and an operator at its side.
+/// A running service, its tenant and an operator.
 pub(crate) struct Desk {
     pub(crate) auth0: Emulator,
     service: Process,
 }
 
-/// What a command answered.
-pub(crate) struct Said {
+/// The result of a command.
+pub(crate) struct CommandOutput {
     pub(crate) status: i32,
     stdout: String,
     pub(crate) stderr: String,
@@ -60,23 +60,28 @@ impl Desk {
         answer
     }
 
-    /// Runs a command with what is typed, as an operator whose environment knows the ledger only.
-    pub(crate) fn run(&self, arguments: &[&str], typed: &str) -> Said {
+    /// Runs a command with this standard input and without the tenant's settings.
+    pub(crate) fn run(&self, arguments: &[&str], typed: &str) -> CommandOutput {
         self.run_with(arguments, typed, &[])
     }
 
-    /// Runs `attempts settle`; an absent user counts after `grace` milliseconds.
-    pub(crate) fn reconcile(&self, arguments: &[&str], grace: &str) -> Said {
+    /// Runs `attempts reconcile`; an absent user counts after `grace` milliseconds.
+    pub(crate) fn reconcile(&self, arguments: &[&str], grace: &str) -> CommandOutput {
         let tenant = [
             ("AUTH0_DOMAIN", self.auth0.url()),
             ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
             ("SIGNUP__RECONCILIATION__NOT_CREATED_AFTER_MS", grace),
         ];
-        self.run_with(&[&["attempts", "settle"], arguments].concat(), "", &tenant)
+        self.run_with(&[&["attempts", "reconcile"], arguments].concat(), "", &tenant)
     }
 
-    fn run_with(&self, arguments: &[&str], typed: &str, variables: &[(&str, &str)]) -> Said {
+    fn run_with(
+        &self,
+        arguments: &[&str],
+        typed: &str,
+        variables: &[(&str, &str)],
+    ) -> CommandOutput {
         let mut child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
             .args(arguments)
             .current_dir(self.service.folder())
@@ -87,34 +92,34 @@ impl Desk {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A command that reads nothing may have ended already.
+        // Fails if the command has ended without reading.
         drop(child.stdin.take().unwrap().write_all(typed.as_bytes()));
-        Said::new(&child.wait_with_output().unwrap())
+        CommandOutput::new(&child.wait_with_output().unwrap())
     }
 }
 
-impl Said {
-    fn new(output: &Output) -> Self {
+impl CommandOutput {
+    fn new(process: &Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-        let said = Self {
-            status: output.status.code().unwrap(),
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr),
+        let output = Self {
+            status: process.status.code().unwrap(),
+            stdout: text(&process.stdout),
+            stderr: text(&process.stderr),
         };
-        let all = format!("{}{}", said.stdout, said.stderr).to_lowercase();
+        let all = format!("{}{}", output.stdout, output.stderr).to_lowercase();
         for personal in PERSONAL {
             assert!(!all.contains(personal), "{personal} in {all}");
         }
-        said
+        output
     }
 
-    /// What was answered, after a look at the status.
+    /// The command's stdout, after a check of its status.
     pub(crate) fn with(self, status: i32) -> String {
         assert_eq!(self.status, status, "{}{}", self.stdout, self.stderr);
         self.stdout
     }
 
-    /// A JSON object a line.
+    /// The JSON objects on the lines of stdout.
     pub(crate) fn rows(self) -> Vec<Value> {
         self.with(0).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }

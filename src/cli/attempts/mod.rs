@@ -1,7 +1,7 @@
-//! `auth0-signup attempts`: what the ledger knows of sign-ups, for whoever answers a complaint.
+//! `auth0-signup attempts`: the recorded sign-up attempts, for operators who answer a complaint.
 //!
-//! Works beside a running service. An e-mail address is read from stdin and never an argument:
-//! arguments show in process lists and in the shell's history.
+//! Works beside a running service. An e-mail address is read from stdin, never from an argument:
+//! arguments appear in process lists and in the shell's history.
 
 mod reconcile;
 mod view;
@@ -18,79 +18,79 @@ use uuid::Uuid;
 
 use self::view::AttemptView;
 use super::output::print;
-use super::{ConfigArgs, answer, block_on, environment, print_hint};
+use super::{ConfigArgs, block_on, environment, exit_status, print_hint};
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
 use crate::config;
 use crate::domain::EmailAddress;
 use crate::ledger::{Attempt, AttemptState, DigestPair, Digests, Find};
 
-/// The most bytes that are read in search of an address, which has at most 254 characters.
+/// The most bytes read for an address, which has at most 254 characters.
 const MAX_INPUT: u64 = 4 * 1024;
 
-/// Look at what the ledger knows of sign-ups, settle it, or forget it.
+/// List, find, reconcile or remove recorded sign-up attempts.
 #[derive(Debug, Args)]
 pub(super) struct Attempts {
     #[command(flatten)]
-    layered: ConfigArgs,
-    /// Print one JSON object a line
+    config: ConfigArgs,
+    /// Print one JSON object on each line
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    command: Command,
+    command: AttemptsCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum AttemptsCommand {
     /// Print the latest attempts, newest first
     List {
-        /// Only those in this state
+        /// Only attempts in this state
         #[arg(long, value_parser = state_parser())]
         state: Option<AttemptState>,
-        /// How many
+        /// The number of attempts
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
     },
-    /// Print all that is known of one attempt
+    /// Print everything recorded about one attempt
     Show {
-        /// The attempt
+        /// The attempt's id
         id: Uuid,
     },
-    /// Print all that is known of the attempts of a request or of an e-mail address
+    /// Print everything recorded about the attempts of a request or of an e-mail address
     Find {
         #[command(flatten)]
-        by: By,
-        /// How many, of the latest
+        by: Search,
+        /// The number of attempts, latest first
         #[arg(long, value_name = "N", default_value_t = 50)]
         limit: usize,
     },
-    /// Ask Auth0 now what came of an attempt, or of all that are not settled
-    Settle {
-        /// The attempt [default: all that are open or unknown]
+    /// Look up one attempt, or all unresolved ones, at Auth0 now and record the result
+    Reconcile {
+        /// The attempt's id [default: all that are open or unknown]
         id: Option<Uuid>,
     },
     /// Remove every attempt of an e-mail address
     Forget {
         #[command(flatten)]
-        whom: Whom,
+        address: AddressInput,
     },
 }
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-struct By {
-    /// The request's id: `X-Request-Id`, or `request_id` of the problem
+struct Search {
+    /// The request's id: `X-Request-Id`, or `request_id` in the problem
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
-    /// The e-mail address on standard input
+    /// Read an e-mail address from standard input
     #[arg(long)]
     email: bool,
 }
 
 #[derive(Debug, Args)]
 #[group(required = true)]
-struct Whom {
-    /// The e-mail address on standard input
+struct AddressInput {
+    /// Read an e-mail address from standard input
     #[arg(long)]
     email: bool,
 }
@@ -101,41 +101,42 @@ impl Attempts {
     }
 
     async fn run_async(&self) -> anyhow::Result<ExitCode> {
-        let file = self.layered.config.as_deref();
-        if let Command::Settle { id } = self.command {
+        let file = self.config.file.as_deref();
+        if let AttemptsCommand::Reconcile { id } = self.command {
             return reconcile::run(&config::load(file, environment())?, id, self.json).await;
         }
         let settings = config::load_ledger(file, environment())?;
-        let desk = OperatorContext::open(&settings, Arc::new(SystemClock)).await?;
-        let result = self.ask(&desk).await;
-        desk.close().await;
+        let context = OperatorContext::open(&settings, Arc::new(SystemClock)).await?;
+        let result = self.run_on_ledger(&context).await;
+        context.close().await;
         result
     }
 
-    async fn ask(&self, desk: &OperatorContext) -> anyhow::Result<ExitCode> {
+    async fn run_on_ledger(&self, context: &OperatorContext) -> anyhow::Result<ExitCode> {
         match &self.command {
-            Command::List { state, limit } => {
+            AttemptsCommand::List { state, limit } => {
                 let by = state.map_or(Find::All, Find::State);
-                let attempts = desk.ledger.find(by, *limit).await?;
+                let attempts = context.ledger.find(by, *limit).await?;
                 self.print(&attempts, view::table)?;
-                note_more(attempts.len(), *limit);
+                hint_at_more(attempts.len(), *limit);
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Show { id } => {
-                let attempt = desk.ledger.get((*id).into()).await?;
+            AttemptsCommand::Show { id } => {
+                let attempt = context.ledger.get((*id).into()).await?;
                 self.print_found(attempt.as_slice())
             }
-            Command::Find { by, limit } => {
+            AttemptsCommand::Find { by, limit } => {
                 let find = match &by.request_id {
                     Some(id) => Find::RequestId(id.clone()),
-                    None => Find::Email(address(&desk.digests)?),
+                    None => Find::Email(read_address(&context.digests)?),
                 };
-                let attempts = desk.ledger.find(find, *limit).await?;
-                note_more(attempts.len(), *limit);
+                let attempts = context.ledger.find(find, *limit).await?;
+                hint_at_more(attempts.len(), *limit);
                 self.print_found(&attempts)
             }
-            Command::Forget { whom: Whom { email: _ } } => {
-                let removed = desk.ledger.delete_by_email(&address(&desk.digests)?).await?;
+            AttemptsCommand::Forget { address: AddressInput { email: _ } } => {
+                let removed =
+                    context.ledger.delete_by_email(&read_address(&context.digests)?).await?;
                 print(&if self.json {
                     format!("{}\n", json!({ "removed": removed }))
                 } else {
@@ -143,17 +144,17 @@ impl Attempts {
                 })?;
                 Ok(ExitCode::SUCCESS)
             }
-            Command::Settle { .. } => Err(anyhow!("settling needs every setting")),
+            AttemptsCommand::Reconcile { .. } => Err(anyhow!("reconcile needs every setting")),
         }
     }
 
-    /// Everything that is known of what was looked for.
+    /// Prints every value of the attempts found.
     fn print_found(&self, attempts: &[Attempt]) -> anyhow::Result<ExitCode> {
         if attempts.is_empty() {
             print_hint("there is no such attempt");
         }
         self.print(attempts, view::details)?;
-        Ok(answer(!attempts.is_empty()))
+        Ok(exit_status(!attempts.is_empty()))
     }
 
     fn print(
@@ -161,19 +162,19 @@ impl Attempts {
         attempts: &[Attempt],
         text: fn(&[AttemptView]) -> String,
     ) -> anyhow::Result<()> {
-        let shown: Vec<_> = attempts.iter().map(AttemptView::new).collect();
-        print(&if self.json { shown.iter().map(AttemptView::json).collect() } else { text(&shown) })
+        let views: Vec<_> = attempts.iter().map(AttemptView::new).collect();
+        print(&if self.json { views.iter().map(AttemptView::json).collect() } else { text(&views) })
     }
 }
 
-fn note_more(found: usize, limit: usize) {
+fn hint_at_more(found: usize, limit: usize) {
     if found == limit {
         print_hint("these are the latest; there may be more (--limit)");
     }
 }
 
-/// The digests of the address on stdin: trimmed and lower-cased as in a form.
-fn address(digests: &Digests) -> anyhow::Result<DigestPair> {
+/// Reads an address from stdin, trimmed and lower-cased as in a form, and returns its digests.
+fn read_address(digests: &Digests) -> anyhow::Result<DigestPair> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
         print_hint("type the e-mail address, then Enter");
@@ -181,9 +182,9 @@ fn address(digests: &Digests) -> anyhow::Result<DigestPair> {
     let mut line = String::new();
     let read = stdin.lock().take(MAX_INPUT).read_line(&mut line);
     read.context("standard input cannot be read")?;
-    // What was typed is not repeated: this goes where it may be kept.
+    // The error does not repeat the input: it may end up in a log.
     let address = EmailAddress::parse(line.trim())
-        .map_err(|_| anyhow!("standard input holds no e-mail address that Auth0 would take"))?;
+        .map_err(|_| anyhow!("standard input holds no e-mail address that Auth0 would accept"))?;
     Ok(digests.email(address.as_ref()))
 }
 

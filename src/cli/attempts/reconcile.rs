@@ -1,4 +1,4 @@
-//! `auth0-signup attempts settle`: one look at Auth0 for each attempt, by the settler's own rules.
+//! `auth0-signup attempts reconcile`: one lookup at Auth0 for each attempt, by the reconciler's rules.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,86 +7,91 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::output::print;
-use super::super::{answer, print_hint};
+use super::super::{exit_status, print_hint};
 use super::view::count;
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
-/// The most attempts that one command check_count at. Each costs a look-up of the tenant's budget.
+/// The most attempts that one command checks. Each lookup uses the tenant's budget.
 const MOST: usize = 1_000;
 
-/// Settles one attempt, or all that nobody works on.
+/// Reconciles one attempt, or all that no process works on.
 pub(super) async fn run(
     settings: &Settings,
     id: Option<Uuid>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
-    let desk = OperatorContext::open(&settings.ledger, Arc::new(SystemClock)).await?;
-    let result = settle(&desk, settings, id, json).await;
-    desk.close().await;
+    let context = OperatorContext::open(&settings.ledger, Arc::new(SystemClock)).await?;
+    let result = reconcile(&context, settings, id, json).await;
+    context.close().await;
     result
 }
 
-async fn settle(
-    desk: &OperatorContext,
+async fn reconcile(
+    context: &OperatorContext,
     settings: &Settings,
     id: Option<Uuid>,
     json: bool,
 ) -> anyhow::Result<ExitCode> {
     let attempts = match id {
-        Some(id) => desk.ledger.get(id.into()).await?.into_iter().collect(),
-        None => unsettled(desk).await?,
+        Some(id) => context.ledger.get(id.into()).await?.into_iter().collect(),
+        None => unresolved(context).await?,
     };
     if attempts.is_empty() {
         print_hint(if id.is_some() {
             "there is no such attempt"
         } else {
-            "every attempt is settled"
+            "every attempt is resolved"
         });
-        return Ok(answer(id.is_none()));
+        return Ok(exit_status(id.is_none()));
     }
-    let settler = desk.settler(settings).await?;
-    let (mut settled, mut under_way) = (0, 0);
+    let reconciler = context.reconciler(settings).await?;
+    let (mut resolved, mut in_progress) = (0, 0);
     for attempt in &attempts {
-        let doubt = settler.reconcile(attempt).await?;
-        if doubt.as_ref().is_some_and(|doubt| id.is_none() && doubt.is_under_way()) {
-            under_way += 1;
+        let reason = reconciler.reconcile(attempt).await?;
+        if reason.as_ref().is_some_and(|reason| id.is_none() && reason.is_under_way()) {
+            in_progress += 1;
             continue;
         }
-        settled += usize::from(doubt.is_none());
-        let doubt = doubt.map(|doubt| doubt.to_string());
-        // Read again: the service may have written the outcome meanwhile.
-        let state = desk.ledger.get(attempt.id).await?.map(|attempt| attempt.state);
-        print(&line(attempt, state, doubt.as_deref(), json))?;
+        resolved += usize::from(reason.is_none());
+        let reason = reason.map(|reason| reason.to_string());
+        // Read again: the service may have recorded the outcome meanwhile.
+        let state = context.ledger.get(attempt.id).await?.map(|attempt| attempt.state);
+        print(&line(attempt, state, reason.as_deref(), json))?;
     }
-    let looked_at = attempts.len() - under_way;
-    print_hint(&format!("{settled} of {} settled", count(looked_at)));
-    if under_way > 0 {
-        print_hint(&format!("{} under way, left alone", count(under_way)));
+    let checked = attempts.len() - in_progress;
+    print_hint(&format!("{resolved} of {} resolved", count(checked)));
+    if in_progress > 0 {
+        print_hint(&format!("{} in progress, left alone", count(in_progress)));
     }
-    Ok(answer(settled == looked_at))
+    Ok(exit_status(resolved == checked))
 }
 
-/// What is not settled, oldest first.
-async fn unsettled(desk: &OperatorContext) -> Result<Vec<Attempt>, LedgerError> {
-    let mut attempts = desk.ledger.find(Find::State(AttemptState::Unknown), MOST).await?;
-    attempts.extend(desk.ledger.find(Find::State(AttemptState::Open), MOST).await?);
+/// Returns the unresolved attempts, oldest first.
+async fn unresolved(context: &OperatorContext) -> Result<Vec<Attempt>, LedgerError> {
+    let mut attempts = context.ledger.find(Find::State(AttemptState::Unknown), MOST).await?;
+    attempts.extend(context.ledger.find(Find::State(AttemptState::Open), MOST).await?);
     attempts.sort_by_key(|attempt| attempt.id);
     attempts.truncate(MOST);
     Ok(attempts)
 }
 
-fn line(attempt: &Attempt, state: Option<AttemptState>, doubt: Option<&str>, json: bool) -> String {
-    // Gone: an operator forgot it, or it was past its retention.
+fn line(
+    attempt: &Attempt,
+    state: Option<AttemptState>,
+    reason: Option<&str>,
+    json: bool,
+) -> String {
+    // Gone: an operator removed it, or its retention ended.
     let state = state.map_or("forgotten", AttemptState::name);
     if json {
         return format!(
             "{}\n",
-            json!({ "id": attempt.id.to_string(), "state": state, "doubt": doubt })
+            json!({ "id": attempt.id.to_string(), "state": state, "reason": reason })
         );
     }
-    let doubt = doubt.map(|doubt| format!(": {doubt}")).unwrap_or_default();
-    format!("{} {state}{doubt}\n", attempt.id)
+    let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    format!("{} {state}{reason}\n", attempt.id)
 }

@@ -5,6 +5,7 @@
 //! idempotency key. Knows nothing about HTTP or Auth0; the use case interprets the rows.
 //! `docs/ledger.md` says what is durable when.
 
+mod access;
 mod admission_cost;
 mod attempt;
 mod attempt_row;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+pub use access::{Access, OpenError};
 pub use admission_cost::{AdmissionCost, PermitCharge, ProofUse};
 pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
@@ -33,7 +35,7 @@ pub use attempt::{
 pub use digest::{Digest, DigestPair, Digests, SubKey};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
-pub use open::{Access, OpenError, migrate, migrations, open};
+pub use open::{migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
 
 use crate::limits::Limit;

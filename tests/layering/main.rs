@@ -84,13 +84,11 @@ const MAY_USE: [(&str, &[&str]); 19] = [
 
 /// Imports that close a circle and wait to be removed. An entry that closes none any more is an
 /// error.
-const CIRCLES_TO_REMOVE: [(&str, &str); 6] = [
+const CIRCLES_TO_REMOVE: [(&str, &str); 4] = [
     ("http::auth0_compat::refusal", "http::auth0_compat::password"),
     ("http::problem", "http::auth0_compat"),
     ("http::problem", "http::negotiation"),
     ("http::problem", "http::pages"),
-    ("ledger::postgres", "ledger::open"),
-    ("ledger::sqlite", "ledger::open"),
 ];
 
 fn source() -> PathBuf {

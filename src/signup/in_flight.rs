@@ -60,12 +60,10 @@ struct RememberedAttempt {
 /// Result of [`InFlight::join`].
 #[derive(Debug)]
 pub(super) enum Join {
-    /// No sign-up is under way: this request runs it, and others wait for it.
+    /// No sign-up is under way: this request runs one, and others wait for it.
     Leader(Leader),
     /// A sign-up is under way: this request waits for it.
     Follower(watch::Receiver<Option<SignupResult>>),
-    /// This attempt completed: this request replays it, and others wait for it.
-    Completed(Leader, AttemptId),
     /// The key belongs to another e-mail address or password.
     KeyMismatch,
 }
@@ -80,14 +78,16 @@ pub(super) struct Leader {
     remember: bool,
     tx: watch::Sender<Option<SignupResult>>,
     send_state: SendState,
+    /// The attempt that an earlier request of this process completed.
+    remembered: Option<AttemptId>,
     /// The attempt that this request recorded.
-    attempt: OnceLock<AttemptId>,
+    recorded: OnceLock<AttemptId>,
 }
 
 /// Progress of an attempt, as far as it matters to a request whose deadline has passed.
 ///
 /// The task that sends and the request that gives up race for one atomic change, so that no call is
-/// sent after the client was told that none was.
+/// sent after the client got a response that says that none was.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SendState(Arc<AtomicU8>);
 
@@ -151,18 +151,15 @@ impl InFlight {
         let (tx, _) = watch::channel(None);
         let status = EntryStatus::Running { tx: tx.clone(), remembered };
         table.entries.insert(key, Entry { binding, status });
-        let leader = Leader {
+        Join::Leader(Leader {
             in_flight: Arc::clone(self),
             key,
             remember,
             tx,
             send_state: SendState::default(),
-            attempt: OnceLock::new(),
-        };
-        match remembered {
-            None => Join::Leader(leader),
-            Some(attempt) => Join::Completed(leader, attempt.id),
-        }
+            remembered: remembered.map(|attempt| attempt.id),
+            recorded: OnceLock::new(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -227,9 +224,14 @@ impl Leader {
         &self.send_state
     }
 
-    /// Notes the attempt that was recorded, in case the work on it ends without a result.
+    /// The attempt that an earlier request of this process completed, to be replayed.
+    pub(super) const fn remembered(&self) -> Option<AttemptId> {
+        self.remembered
+    }
+
+    /// Notes the attempt that this request recorded, so that later ones can replay it.
     pub(super) fn set_attempt(&self, attempt: AttemptId) {
-        let _first = self.attempt.set(attempt);
+        let _first = self.recorded.set(attempt);
     }
 
     /// Resolves when no request waits for the result any more.
@@ -243,9 +245,14 @@ impl Leader {
     }
 
     /// Sends the result to every waiter, and remembers its attempt if it can be replayed.
-    pub(super) fn publish(self, result: SignupResult, attempt: Option<AttemptId>, now: Instant) {
-        let attempt = attempt.filter(|_| self.remember && result.outcome.is_replayable());
-        self.in_flight.lock().complete(self.key, attempt, now);
+    pub(super) fn publish(self, result: SignupResult) {
+        self.complete(result);
+    }
+
+    fn complete(&self, result: SignupResult) {
+        let remember = self.remember && result.outcome.is_replayable();
+        let attempt = self.recorded.get().copied().or(self.remembered).filter(|_| remember);
+        self.in_flight.lock().complete(self.key, attempt, Instant::now());
         self.tx.send_replace(Some(result));
     }
 }
@@ -253,12 +260,7 @@ impl Leader {
 impl Drop for Leader {
     fn drop(&mut self) {
         if self.tx.borrow().is_none() {
-            let mut table = self.in_flight.lock();
-            let remembered = || table.remembered(&self.key).map(|attempt| attempt.id);
-            let attempt = self.attempt.get().copied().or_else(remembered);
-            table.complete(self.key, attempt.filter(|_| self.remember), Instant::now());
-            drop(table);
-            self.tx.send_replace(Some(SignupResult::new(Outcome::Unknown)));
+            self.complete(SignupResult::new(Outcome::Unknown));
         }
     }
 }
@@ -291,13 +293,6 @@ mod tests {
         }
     }
 
-    fn completed(in_flight: &Arc<InFlight>) -> (Leader, AttemptId) {
-        match join(in_flight) {
-            Join::Completed(leader, attempt) => (leader, attempt),
-            other => panic!("{other:?}"),
-        }
-    }
-
     #[test]
     fn a_leader_dropped_without_a_result_forgets_no_attempt() {
         let in_flight = Arc::default();
@@ -308,9 +303,7 @@ mod tests {
         drop(leader);
         // Neither does a leader that replays it.
         for _ in 0..2 {
-            let (leader, remembered) = completed(&in_flight);
-            assert_eq!(remembered, attempt);
-            drop(leader);
+            assert_eq!(lead(&in_flight).remembered(), Some(attempt));
         }
     }
 
@@ -318,11 +311,12 @@ mod tests {
     fn an_attempt_that_created_nothing_is_not_remembered() {
         let in_flight = Arc::default();
         let attempt = AttemptId::new(Duration::from_secs(1));
-        let taken = SignupResult::new(Outcome::EmailTaken);
-        lead(&in_flight).publish(taken, Some(attempt), Instant::now());
-        let (leader, _) = completed(&in_flight);
-        let internal = SignupResult::new(Outcome::Internal);
-        leader.publish(internal, Some(attempt), Instant::now());
-        drop(lead(&in_flight));
+        let leader = lead(&in_flight);
+        leader.set_attempt(attempt);
+        leader.publish(SignupResult::new(Outcome::EmailTaken));
+        let leader = lead(&in_flight);
+        assert_eq!(leader.remembered(), Some(attempt));
+        leader.publish(SignupResult::new(Outcome::Internal));
+        assert_eq!(lead(&in_flight).remembered(), None);
     }
 }

@@ -149,7 +149,7 @@ impl Signups {
         let inner = &self.0;
         let Request { user, key, request_id, admission } = request;
         let request = KeyedRequest::new(&inner.digests, user, key, request_id);
-        let (leader, completed) = loop {
+        let leader = loop {
             match inner.in_flight.join(&request, Instant::now()) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),
                 Join::Follower(outcome) => {
@@ -161,13 +161,12 @@ impl Signups {
                         Err(_) => return SignupResult::new(Outcome::InProgress),
                     }
                 }
-                Join::Leader(leader) => break (leader, None),
-                Join::Completed(leader, attempt) => break (leader, Some(attempt)),
+                Join::Leader(leader) => break leader,
             }
         };
         let (outcome, send_state) = (leader.subscribe(), leader.send_state().clone());
         let inner = Arc::clone(inner);
-        let run = async move { inner.run(request, admission, leader, completed).await };
+        let run = async move { inner.run(request, admission, leader).await };
         drop(self.0.lifecycle.spawn(run));
         match timeout_at(deadline, wait_for_outcome(outcome)).await {
             Ok(result) => result,

@@ -127,7 +127,10 @@ impl Inner {
         if self.pin_support.is_ignored() && !earlier_calls_ended {
             // Nothing is sent again, so the grace period must not start over.
             return match runner.look_up_by_email().await {
-                Ok(Some(result)) => self.finish(&call, result).await,
+                Ok(Some(result)) => {
+                    self.finish(&call, &result).await;
+                    result
+                }
                 Ok(None) | Err(Inconclusive) => SignupResult::new(Outcome::Unknown),
             };
         }
@@ -135,7 +138,8 @@ impl Inner {
             Ok(true) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
-                self.finish(&call, result).await
+                self.finish(&call, &result).await;
+                result
             }
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.
             Ok(false) => match self.wait_for_resolution(call.id).await {

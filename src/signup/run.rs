@@ -3,15 +3,14 @@
 use std::mem;
 use std::sync::Arc;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::call::{AttemptRunner, PreparedCall};
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::{Admission, AdmissionCost, Inner, KeyedRequest, POLL, Rejection};
-use crate::ledger::{
-    AttemptId, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt, NewKey,
-};
+use crate::auth0::CallPermit;
+use crate::ledger::{Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt, NewKey};
 use crate::telemetry::chain;
 
 /// The most tries to record an attempt whose key another replica took first and then freed.
@@ -21,133 +20,116 @@ const RECORD_TRIES: u32 = 3;
 const FINISH_TRIES: u32 = 5;
 
 impl Inner {
-    /// Replays a completed attempt or runs a new one, then publishes the result to every waiter.
+    /// Runs a sign-up and publishes its result to every waiter.
     pub(super) async fn run(
         self: &Arc<Self>,
         request: KeyedRequest,
         admission: Admission,
         leader: Leader,
-        completed: Option<AttemptId>,
     ) {
-        let replayed = match completed {
-            // Boxed, here and below: what is rare should not enlarge the task of every sign-up.
-            Some(id) => Box::pin(self.replay_remembered(&request, id)).await.map(|r| (r, Some(id))),
-            None => None,
-        };
-        let (result, attempt) = match replayed {
-            Some(replayed) => replayed,
-            None => self.start_new(&request, admission, &leader).await,
-        };
+        let result = self.attempt(&request, admission, &leader).await;
+        let result = result.unwrap_or_else(|early| early);
         if leader.has_no_waiters() {
             log_unobserved(&request, &result);
         }
-        leader.publish(result, attempt, Instant::now());
+        leader.publish(result);
     }
 
-    /// Replays a recorded key, or admits and runs a new attempt.
-    async fn start_new(
+    /// Runs one attempt from top to bottom. `Err` is a result that needed no attempt.
+    async fn attempt(
         self: &Arc<Self>,
         request: &KeyedRequest,
         admission: Admission,
         leader: &Leader,
-    ) -> (SignupResult, Option<AttemptId>) {
-        if let Some(key) = &request.key {
-            match self.ledger.find_key(key, self.clock.now()).await {
-                Ok(None) => {}
-                Ok(Some(attempt)) => {
-                    if let Some(result) = Box::pin(self.replay_key(request, attempt)).await {
-                        return (result, None);
-                    }
-                }
-                Err(error) => return (error.into(), None),
-            }
-        } else {
-            leader.send_state().mark_new();
-        }
-        let admitted = tokio::select! {
-            admitted = admission.decide() => admitted.map_err(Outcome::Rejected),
-            () = leader.no_waiters() => Err(Outcome::Abandoned),
+    ) -> Result<SignupResult, SignupResult> {
+        self.replay_existing(request, leader).await?;
+        let cost = admit(admission, leader).await?;
+        let call = self.record(request, cost).await?;
+        leader.set_attempt(call.id);
+        let result = match self.acquire_permit(leader).await {
+            Ok(permit) => AttemptRunner::new(self, request, &call).run(permit).await,
+            Err(unsent) => unsent,
         };
-        match admitted {
-            Ok(cost) => self.record_and_run(request, cost, leader).await,
-            Err(outcome) => (SignupResult::new(outcome), None),
+        self.finish(&call, &result).await;
+        if matches!(result.outcome, Outcome::EmailTaken) {
+            self.notify_existing_account(request, call.id);
+        }
+        Ok(result)
+    }
+
+    /// Replays an earlier identical request, as `Err`, if there is one.
+    async fn replay_existing(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        leader: &Leader,
+    ) -> Result<(), SignupResult> {
+        // Replays are boxed, here and below: they are rare, and would enlarge every sign-up's task.
+        if let Some(id) = leader.remembered()
+            && let Some(result) = Box::pin(self.replay_remembered(request, id)).await
+        {
+            return Err(result);
+        }
+        let Some(key) = &request.key else {
+            leader.send_state().mark_new();
+            return Ok(());
+        };
+        match self.ledger.find_key(key, self.clock.now()).await? {
+            Some(attempt) => Box::pin(self.replay_key(request, attempt)).await.map_or(Ok(()), Err),
+            None => Ok(()),
         }
     }
 
-    /// Records a new attempt and executes it, or replays a key that another replica took since the
-    /// lookup.
-    async fn record_and_run(
+    /// Records a new attempt and pays its cost. `Err` when it may not start, or when another replica
+    /// took its key since the lookup.
+    async fn record(
         self: &Arc<Self>,
         request: &KeyedRequest,
         mut cost: AdmissionCost,
-        leader: &Leader,
-    ) -> (SignupResult, Option<AttemptId>) {
+    ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self.clock.now(), request.user.terms.clone());
             // Paid once, even when the first try meets a key.
             let attempt = self.new_attempt(request, &call, mem::take(&mut cost));
-            let result = match self.ledger.begin(attempt).await {
-                Ok(BeginResult::Started) => {
-                    return (self.execute(request, &call, leader).await, Some(call.id));
-                }
-                Ok(BeginResult::Existing(attempt)) => {
+            let rejection = match self.ledger.begin(attempt).await? {
+                BeginResult::Started => return Ok(call),
+                BeginResult::Existing(attempt) => {
                     match Box::pin(self.replay_key(request, *attempt)).await {
-                        Some(result) => result,
+                        Some(result) => return Err(result),
                         None => continue,
                     }
                 }
-                Ok(BeginResult::RateLimited { limit, retry_after }) => {
-                    let rejection = Rejection::Limited { limit, retry_after };
-                    SignupResult::new(Outcome::Rejected(rejection))
+                BeginResult::RateLimited { limit, retry_after } => {
+                    Rejection::Limited { limit, retry_after }
                 }
-                Ok(BeginResult::ProofAlreadyUsed) => {
-                    SignupResult::new(Outcome::Rejected(Rejection::ProofUsed))
-                }
-                Err(error) => error.into(),
+                BeginResult::ProofAlreadyUsed => Rejection::ProofUsed,
             };
-            return (result, None);
+            return Err(SignupResult::new(Outcome::Rejected(rejection)));
         }
         // Another replica was first each time, and may be so again.
-        (SignupResult::new(Outcome::InProgress), None)
+        Err(SignupResult::new(Outcome::InProgress))
     }
 
-    /// Makes the call of a recorded attempt, and records its result.
-    async fn execute(
-        self: &Arc<Self>,
-        request: &KeyedRequest,
-        call: &PreparedCall,
-        leader: &Leader,
-    ) -> SignupResult {
-        leader.set_attempt(call.id);
+    /// Waits for permission to make the call of a recorded attempt. `Err` when nothing was sent and
+    /// nothing will be.
+    async fn acquire_permit(&self, leader: &Leader) -> Result<CallPermit, SignupResult> {
         leader.send_state().mark_new();
         // Until the call is sent, a client that disconnects also gives up its place in the queue.
         let permit = tokio::select! {
-            permit = self.auth0.admit() => permit.map_err(SignupResult::from),
-            () = leader.no_waiters() => Err(SignupResult::new(Outcome::Abandoned)),
+            permit = self.auth0.admit() => permit?,
+            () = leader.no_waiters() => return Err(SignupResult::new(Outcome::Abandoned)),
         };
-        let result = match permit {
-            Ok(permit) if leader.send_state().may_send() => {
-                AttemptRunner::new(self, request, call).run(permit).await
-            }
-            Ok(_) => SignupResult::new(Outcome::Abandoned),
-            Err(result) => result,
-        };
-        let result = self.finish(call, result).await;
-        if matches!(result.outcome, Outcome::EmailTaken) {
-            self.notify_existing_account(request, call.id);
+        if leader.send_state().may_send() {
+            Ok(permit)
+        } else {
+            Err(SignupResult::new(Outcome::Abandoned))
         }
-        result
     }
 
-    /// Records the result of an attempt, and returns it whether or not that succeeds.
+    /// Records the result of an attempt.
     ///
-    /// The client does not wait for further tries. If they fail too, the attempt stays open and the
-    /// reconciler finds the same result.
-    pub(super) async fn finish(
-        self: &Arc<Self>,
-        call: &PreparedCall,
-        result: SignupResult,
-    ) -> SignupResult {
+    /// If the first try fails, the client gets its result without waiting for further ones. If they
+    /// fail too, the attempt stays open and the reconciler finds the same result.
+    pub(super) async fn finish(self: &Arc<Self>, call: &PreparedCall, result: &SignupResult) {
         let finished_at = self.clock.now();
         let finish = FinishAttempt {
             id: call.id,
@@ -161,7 +143,6 @@ impl Inner {
             let inner = Arc::clone(self);
             drop(self.lifecycle.spawn(async move { inner.retry_finish(finish, error).await }));
         }
-        result
     }
 
     async fn retry_finish(&self, finish: FinishAttempt, mut error: LedgerError) {
@@ -206,6 +187,15 @@ impl Inner {
             admission_cost: cost,
         }
     }
+}
+
+/// Decides whether a new attempt may start, unless every client disconnects first.
+async fn admit(admission: Admission, leader: &Leader) -> Result<AdmissionCost, SignupResult> {
+    let admitted = tokio::select! {
+        admitted = admission.decide() => admitted.map_err(Outcome::Rejected),
+        () = leader.no_waiters() => Err(Outcome::Abandoned),
+    };
+    admitted.map_err(SignupResult::new)
 }
 
 /// Logs a result that no client waits for any more.

@@ -83,7 +83,7 @@ struct BudgetState {
 
 /// The reply to a call that asks for a permit.
 #[derive(Debug)]
-enum Admission {
+enum PermitReply {
     /// A permit.
     Go(Grant),
     /// Waiting is not worth it.
@@ -136,9 +136,9 @@ impl Budget {
         let now = Instant::now();
         let asked = self.ask(priority, now);
         let taken = match asked {
-            Admission::Go(grant) => Ok(grant),
-            Admission::Rejected(exhausted) => Err(exhausted),
-            Admission::Wait(id, woken) => {
+            PermitReply::Go(grant) => Ok(grant),
+            PermitReply::Rejected(exhausted) => Err(exhausted),
+            PermitReply::Wait(id, woken) => {
                 let ticket =
                     QueueTicket { budget: self, priority, id, deadline: now + self.max_wait };
                 ticket.wait(&woken).await
@@ -154,23 +154,23 @@ impl Budget {
     }
 
     /// Grants a permit if one is free for a newcomer, or a ticket if the wait is worth it.
-    fn ask(&self, priority: Priority, now: Instant) -> Admission {
+    fn ask(&self, priority: Priority, now: Instant) -> PermitReply {
         let mut state = self.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let ahead = queue.ahead(priority);
         if ahead == 0 && bucket.next_send(priority, now) == NextSend::Now {
-            return Admission::Go(bucket.take(now));
+            return PermitReply::Go(bucket.take(now));
         }
         let wait = bucket.wait(priority, ahead, now);
         let hopeless = bucket.is_sure() && wait > self.max_wait;
         // Each lookup belongs to a create that was admitted, so their number is bounded.
         let full = priority != Priority::Lookup && queue.len() >= self.max_waiting;
         if hopeless || full || priority == Priority::BestEffort {
-            return Admission::Rejected(self.exhausted(bucket, wait));
+            return PermitReply::Rejected(self.exhausted(bucket, wait));
         }
         let (id, woken) = queue.join(priority);
         self.metrics.budget_waiting(queue.len());
-        Admission::Wait(id, woken)
+        PermitReply::Wait(id, woken)
     }
 
     /// The rejection of a call that would have to wait this long.

@@ -1,4 +1,4 @@
-//! The only wiring: settings in, a listening app out.
+//! The wiring: builds a listening app from the settings. Nothing else connects the modules.
 
 pub mod operator;
 
@@ -18,52 +18,52 @@ use crate::config::{
     Auth0CompatSettings, Auth0Settings, Database, HttpSettings, LedgerSettings, OriginSettings,
     Settings, SignupSettings,
 };
-use crate::http::server::{Deadlines, Server, listen, raise_fd_limit};
-use crate::http::{self, Auth0Compat, Origins, Parts, SignupPipeline};
+use crate::context::Context;
+use crate::http::server::{Deadlines, HttpServer, fd_limit, listen};
+use crate::http::{self, Auth0Compat, Origins, RouterState, SignupPipeline};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_regularly};
 use crate::lifecycle::Lifecycle;
 use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::signup::{self, Signups, Timeouts};
-use crate::telemetry::{HttpMetrics, Metrics};
+use crate::telemetry::HttpMetrics;
 use crate::texts;
 
-/// The most connections of the admin listener: probes and a scraper.
+/// The most connections of the admin listener, for probes and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// How long an attempt may take in all, as a multiple of one call's time-out: the call, a look-up
-/// and a repeat that takes half as long.
+/// How long an attempt may take in all, as a multiple of one call's timeout: the call, a lookup and
+/// a repeat that takes half as long.
 const ATTEMPT: f64 = 2.5;
 
-/// How much longer the lease of an attempt is than the attempt, the wait for the tenant's budget and
-/// the write before it: the wait for a token, and the write that closes it.
+/// How much longer an attempt's lease is than the attempt, the wait for the tenant's budget and the
+/// write before it. Covers the wait for a token, and the write that closes the attempt.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
-/// An app whose two listeners are bound and whose token is being fetched.
+/// An app with two bound listeners that is fetching its token.
 #[derive(Debug)]
 pub struct App {
     public: (TcpListener, Router),
     admin: (TcpListener, Router),
     http: HttpSettings,
     proxies: Arc<Proxies>,
-    metrics: Arc<Metrics>,
-    lifecycle: Lifecycle,
+    context: Context,
     ledger: Arc<dyn Ledger>,
 }
 
-/// Why an app cannot start.
+/// The error of an app that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A listener's address is taken or not of this machine.
+    /// A listener's address is taken, or does not belong to this machine.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// The system's reason.
+        /// The system's error.
         #[source]
         source: std::io::Error,
     },
-    /// There is no secret for the keyed digests.
+    /// The secret of the keyed digests is missing or invalid.
     #[error(transparent)]
     Secret(#[from] KeyError),
     /// The ledger cannot be opened.
@@ -73,15 +73,15 @@ pub enum StartError {
     #[error(transparent)]
     Auth0(#[from] BuildError),
     /// The captcha service's client cannot be built.
-    #[error("the client of the captcha service cannot be built")]
+    #[error("cannot build the client of the captcha service")]
     Captcha(#[from] reqwest::Error),
-    /// An allowed origin is none.
+    /// An allowed origin is not an origin.
     #[error(transparent)]
     Origin(#[from] ConfigError),
 }
 
 impl StartError {
-    /// Whether other settings would mend it: another file, another secret.
+    /// Whether changing the settings, such as a file or a secret, would fix it.
     pub const fn is_of_the_settings(&self) -> bool {
         match self {
             Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Origin(_) => true,
@@ -101,14 +101,15 @@ impl App {
     /// Binds both listeners and starts the background tasks.
     ///
     /// # Errors
-    /// When an address cannot be bound or TLS cannot be set up; not when the tenant is down.
+    /// When an address cannot be bound, the ledger cannot be opened, or a setting is invalid. The
+    /// tenant may be down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let Settings {
             auth0,
             http,
             admin,
             mut rules,
-            ledger: kept,
+            ledger: ledger_settings,
             signup,
             page,
             challenge,
@@ -122,33 +123,33 @@ impl App {
         } = settings;
         let public = bind(http.address)?;
         let admin = bind(admin.address)?;
-        let lifecycle = Lifecycle::new();
-        let metrics = Arc::new(Metrics::new());
-        let digests = Arc::new(ledger::digests(&kept)?);
+        let context = Context::new(clock);
+        let Context { clock, metrics, lifecycle } = &context;
+        let digests = Arc::new(ledger::digests(&ledger_settings)?);
         let (access, now) = (Access::Service, clock.now());
-        let opened = ledger::open(&kept, &digests, access, now, &lifecycle, metrics.ledger());
+        let opened =
+            ledger::open(&ledger_settings, &digests, access, now, lifecycle, metrics.ledger());
         let ledger = opened.await?;
-        lifecycle
-            .spawn_background(count_pending_regularly(Arc::clone(&ledger), Arc::clone(&clock)));
-        let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
-        let client = Client::start(&auth0, terms, clock_of, metrics_of, &lifecycle)?;
+        lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger), Arc::clone(clock)));
+        let (clock_of, metrics_of) = (Arc::clone(clock), Arc::clone(metrics));
+        let client = Client::start(&auth0, terms, clock_of, metrics_of, lifecycle)?;
         let client = Arc::new(client);
         let signups = Signups::new(signup::Deps {
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
             digests: Arc::clone(&digests),
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(clock),
             lifecycle: lifecycle.clone(),
-            timeouts: timeouts(&auth0, &kept, &signup),
+            timeouts: timeouts(&auth0, &ledger_settings, &signup),
             pin_user_id: auth0.pin_user_id,
             notice_client_id: existence.mail_client_id().map(str::to_owned),
         });
         lifecycle.spawn_background(signups.reconciler().run());
-        lifecycle.spawn_background(signups.reconciler().sweep(kept.retention));
+        lifecycle.spawn_background(signups.reconciler().sweep(ledger_settings.retention));
         rules.ignored.extend(challenge.honeypot.clone());
-        let (clock_of, metrics_of) = (Arc::clone(&clock), Arc::clone(&metrics));
+        let (clock_of, metrics_of) = (Arc::clone(clock), Arc::clone(metrics));
         let challenges =
-            Challenges::start(challenge, &limits, &digests, clock_of, metrics_of, &lifecycle)?;
+            Challenges::start(challenge, &limits, &digests, clock_of, metrics_of, lifecycle)?;
         let challenges = Arc::new(challenges);
         texts::load();
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
@@ -156,108 +157,106 @@ impl App {
             lifecycle.clone(),
             client,
             Arc::clone(&ledger),
-            Arc::clone(&clock),
+            Arc::clone(clock),
             Arc::clone(&proxies),
         );
         let page = Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.info()));
-        let shared = matches!(kept.database, Database::Postgres(_));
-        let limits = Limits::new(limits, &digests, shared, &metrics);
-        let told = ExistencePolicy::new(&existence);
-        let policy = Arc::new(http::Policy::new(&rules, &challenges, &told, &page));
-        let parts = Parts {
-            stages: Arc::new(SignupPipeline {
-                gate: SignupSwitch::new(signup_switch, Arc::clone(&metrics)),
+        let shared = matches!(ledger_settings.database, Database::Postgres(_));
+        let limits = Limits::new(limits, &digests, shared, metrics);
+        let existence = ExistencePolicy::new(&existence);
+        let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
+        let auth0_compat = auth0_compat.map(|settings| Arc::new(auth0_compat_of(settings)));
+        let state = RouterState {
+            pipeline: Arc::new(SignupPipeline {
+                switch: SignupSwitch::new(signup_switch, Arc::clone(metrics)),
                 origins: origins(&http.origins)?,
                 rules,
-                challenges: Arc::clone(&challenges),
+                challenges,
                 limits: Arc::new(limits),
-                auth0_compat: auth0_compat_of(auth0_compat.as_ref()),
-                existence: told,
+                existence,
                 signups,
-                metrics: Arc::clone(&metrics),
+                metrics: Arc::clone(metrics),
                 body_timeout: http.body_timeout,
                 request_timeout: http.request_timeout,
             }),
+            context: context.clone(),
             readiness,
-            metrics: Arc::clone(&metrics),
-            clock,
             page,
-            challenges,
-            policy,
-            auth0_compat: auth0_compat.is_some(),
+            policy: Arc::new(policy),
+            auth0_compat,
             language,
             proxies: Arc::clone(&proxies),
         };
         Ok(Self {
-            public: (public, http::public(&parts, &http.origins.allowed)),
-            admin: (admin, http::admin(&parts)),
+            public: (public, http::public(&state, &http.origins.allowed)),
+            admin: (admin, http::admin(&state)),
             http,
             proxies,
-            metrics,
-            lifecycle,
+            context,
             ledger,
         })
     }
 
-    /// Where the public listener is, the port resolved.
+    /// The address of the public listener, with its real port.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// When the system does not report it.
     pub fn public_address(&self) -> std::io::Result<SocketAddr> {
         self.public.0.local_addr()
     }
 
-    /// Where the admin listener is, the port resolved.
+    /// The address of the admin listener, with its real port.
     ///
     /// # Errors
-    /// When the system does not say.
+    /// When the system does not report it.
     pub fn admin_address(&self) -> std::io::Result<SocketAddr> {
         self.admin.0.local_addr()
     }
 
-    /// Serves until `stop` resolves, then drains: unready at once, then no new connections, then
-    /// the requests and sign-ups under way, then the end; at the latest after
+    /// Serves until `stop` resolves, then drains. The app is unready at once, then accepts no new
+    /// connections, then waits for active requests and sign-ups, at most for
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, proxies, metrics, lifecycle, ledger } = self;
+        let Self { public, admin, http, proxies, context, ledger } = self;
+        let Context { metrics, lifecycle, .. } = context;
         let deadlines = Deadlines {
-            silence: http.first_byte_timeout,
-            head: http.header_timeout,
+            first_byte: http.first_byte_timeout,
+            header: http.header_timeout,
             idle: http.idle_timeout,
         };
         let (listener, router) = public;
-        let public = Server {
+        let public = HttpServer {
             listener,
-            max_connections: raise_fd_limit(http.max_connections),
+            max_connections: fd_limit::raise(http.max_connections),
             max_connections_per_address: http.max_connections_per_address,
             deadlines,
             proxies: Arc::clone(&proxies),
             metrics: metrics.http().clone(),
         };
         let (listener, admin_router) = admin;
-        let admin = Server {
+        let admin = HttpServer {
             listener,
             max_connections: ADMIN_CONNECTIONS,
             max_connections_per_address: ADMIN_CONNECTIONS,
             deadlines,
             proxies,
-            // Probes and scrapes are not what connections are counted for.
+            // The metrics of connections leave out probes and scrapes.
             metrics: HttpMetrics::default(),
         };
 
-        let ending = lifecycle.clone();
+        let stopping = lifecycle.clone();
         lifecycle.spawn_background(async move {
-            // The probes go on telling that the process drains until it has ended.
+            // The probes report that the process drains until it ends.
             admin.run(admin_router, std::future::pending()).await;
         });
         let delay = http.shutdown_delay;
         let serving = public.run(router, async {
             tokio::select! {
                 () = stop => {}
-                () = ending.failed() => tracing::error!("stopping: a background task panicked"),
+                () = stopping.failed() => tracing::error!("stopping: a background task panicked"),
             }
             tracing::info!("stopping: unready from now on");
-            ending.begin_draining();
+            stopping.begin_draining();
             sleep(delay).await;
         });
         let drain = async {
@@ -265,19 +264,16 @@ impl App {
             lifecycle.drained().await;
         };
         if !within(drain, &lifecycle, delay + http.shutdown_timeout).await {
-            tracing::warn!("stopping: some requests were still under way at the deadline");
+            tracing::warn!("stopping: some requests were still active at the deadline");
         }
         lifecycle.stop();
         ledger.close().await;
     }
 }
 
-fn auth0_compat_of(settings: Option<&Auth0CompatSettings>) -> Auth0Compat {
-    Auth0Compat {
-        client_ids: settings.iter().flat_map(|compat| compat.client_ids.iter().cloned()).collect(),
-        connection: settings.and_then(|compat| compat.connection.clone()),
-        without_challenge: settings.is_some_and(|compat| compat.without_challenge),
-    }
+fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
+    let Auth0CompatSettings { client_ids, connection, without_challenge } = settings;
+    Auth0Compat { client_ids: client_ids.into_iter().collect(), connection, without_challenge }
 }
 
 /// The origins whose pages may post: those of the settings, and the service's own.
@@ -285,6 +281,7 @@ fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
     Origins::new(settings.allowed.iter().chain(&settings.own), settings.required)
 }
 
+/// The timeouts of attempts.
 fn timeouts(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Timeouts {
     let attempt = auth0.timeout.mul_f64(ATTEMPT);
     Timeouts {
@@ -297,7 +294,7 @@ fn timeouts(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSetti
     }
 }
 
-/// Runs `serving` to its end, or until `limit` after draining has begun; `false` at the limit.
+/// Runs `serving` to its end. Returns `false` if it is still running `limit` after draining started.
 async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle, limit: Duration) -> bool {
     tokio::select! {
         () = serving => true,

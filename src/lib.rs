@@ -8,9 +8,9 @@
 //! ```
 //!
 //! [`config`] and [`telemetry`] are leaves, and [`app`] passes their values to the other modules. All
-//! of them share [`lifecycle`] and [`clock`]; [`abuse`] and [`ledger`] share the vocabulary of
-//! [`limits`]; [`page`] renders the form for browsers. `docs/architecture.md` follows one request
-//! through them.
+//! of them share a [`context`] with the [`clock`] and the [`lifecycle`]; [`abuse`] and [`ledger`] share
+//! the vocabulary of [`limits`]; [`page`] renders the form for browsers. `docs/architecture.md`
+//! follows one request through them.
 
 pub mod abuse;
 pub mod app;
@@ -19,6 +19,7 @@ pub mod captcha_provider;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod context;
 pub mod domain;
 pub mod form;
 #[cfg(fuzzing)]

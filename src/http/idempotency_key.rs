@@ -1,4 +1,4 @@
-//! Where a caller's idempotency key stands: the header, or the field of a form that sets none.
+//! A request's idempotency key, from the header or from the field of a form without a script.
 
 use http::HeaderMap;
 
@@ -9,7 +9,7 @@ use crate::form::{ControlField, FieldValue, Submission};
 ///
 /// # Errors
 /// When there are several, or it is malformed.
-pub(super) fn header(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Violation> {
+pub(super) fn from_header(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Violation> {
     let mut values = headers.get_all("idempotency-key").iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -21,23 +21,23 @@ pub(super) fn header(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Viol
     }
 }
 
-/// The key of the header or the field; both may be given when they are the same.
+/// The key of the header or the field. Both may be present if they are equal.
 ///
 /// # Errors
-/// A fault of `/idempotency_key`.
-pub(super) fn of(
+/// An error at `/idempotency_key`.
+pub(super) fn from_header_or_field(
     header: Result<Option<IdempotencyKey>, Violation>,
     form: &Submission<'_>,
 ) -> Result<Option<IdempotencyKey>, FieldError> {
-    let fault = |violation| FieldError::at("/idempotency_key", violation);
+    let error = |violation| FieldError::at("/idempotency_key", violation);
     let field = match form.control(ControlField::IdempotencyKey) {
         FieldValue::Text(text) if !text.is_empty() => IdempotencyKey::parse(text).map(Some),
-        // A faulty field is reported with the others.
+        // The rules report an invalid field with the other errors.
         FieldValue::Text(_) | FieldValue::Absent | FieldValue::Invalid => Ok(None),
     };
-    match (header.map_err(fault)?, field.map_err(fault)?) {
+    match (header.map_err(error)?, field.map_err(error)?) {
         (Some(header), Some(field)) if header.expose() != field.expose() => {
-            Err(fault(Violation::Malformed))
+            Err(error(Violation::Malformed))
         }
         (header, field) => Ok(header.or(field)),
     }

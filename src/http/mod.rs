@@ -1,10 +1,12 @@
-//! The surface: routes and their layers, bodies in, answers and problems out.
+//! The HTTP interface: routes and layers, request bodies, responses and problems.
 //!
-//! The one place that knows HTTP. [`Problem`] is the only way an error becomes an answer.
+//! No other module knows HTTP. [`Problem`] is the only way from an error to a response: handlers
+//! return it, and the outermost layer renders it.
 
 mod auth0_compat;
 pub(crate) mod body;
 mod cors;
+mod extensions;
 mod handlers;
 mod head_limits;
 mod idempotency_key;
@@ -16,18 +18,22 @@ pub mod openapi;
 mod origins;
 mod pages;
 mod params;
+mod paths;
 mod pipeline;
 mod policy;
 mod problem;
+mod render;
 mod representation;
 mod request_id;
 mod router;
+pub mod schemas;
 pub mod server;
+mod signed_up;
 
 pub use auth0_compat::Auth0Compat;
 pub use origins::Origins;
 pub use pipeline::SignupPipeline;
-pub use policy::Policy;
+pub use policy::SignupPolicy;
 pub use problem::{Problem, ProblemCode};
 pub use request_id::RequestId;
-pub use router::{Parts, admin, public};
+pub use router::{RouterState, admin, public};

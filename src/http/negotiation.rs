@@ -1,49 +1,58 @@
-//! How a request is to be answered, decided once from its head: in which shape, in which language.
+//! Content negotiation, once from a request's head: the shape and the language of its response.
 
 use axum::extract::Request;
-use http::header::{ACCEPT_LANGUAGE, REFERER};
+use axum::response::Response;
+use http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, REFERER, VARY};
 use http::{HeaderValue, Uri};
 use percent_encoding::percent_decode_str;
 
-use super::auth0_compat;
+use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::representation::Representation;
 use crate::texts::Locale;
 
-/// In the extensions of every request.
+/// The negotiated response. In the extensions of every request.
 #[derive(Debug, Clone)]
 pub(super) struct Negotiated {
-    /// The shape of the answer.
+    /// The shape of the response.
     pub(super) representation: Representation,
     /// The language of its texts.
     pub(super) locale: Locale,
-    /// Where a browser comes from that is to be shown a page.
+    /// The page that a browser came from, if it is shown a page.
     pub(super) referrer: Option<HeaderValue>,
 }
 
 impl Negotiated {
-    /// What this request asks for. A form may name other languages, in its field `ui_locales`.
-    pub(super) fn of(request: &Request, default: Locale) -> Self {
+    /// Negotiates by a request's path, query and headers. A form may name other languages in its
+    /// field `ui_locales`.
+    pub(super) fn new(request: &Request, default: Locale) -> Self {
         let headers = request.headers();
-        let of_query = || Locale::from_tags(&parameter(request.uri(), "ui_locales")?);
-        let of_header =
+        let from_query = || Locale::from_tags(&parameter(request.uri(), "ui_locales")?);
+        let from_header =
             || Locale::from_accept_language(headers.get(ACCEPT_LANGUAGE)?.to_str().ok()?);
         let representation = match request.uri().path() {
-            auth0_compat::SIGN_UP | auth0_compat::CHALLENGE => Representation::Auth0,
-            _ => Representation::of(headers),
+            AUTH0_SIGN_UP | AUTH0_CHALLENGE => Representation::Auth0,
+            _ => Representation::from_accept(headers),
         };
         let referrer = match representation {
             Representation::Page => headers.get(REFERER).cloned(),
             Representation::Json | Representation::Auth0 => None,
         };
-        let locale = of_query().or_else(of_header).unwrap_or(default);
+        let locale = from_query().or_else(from_header).unwrap_or(default);
         Self { representation, locale, referrer }
     }
 }
 
-/// The first parameter of that name that can be read.
+/// The first query parameter of that name, if it can be decoded.
 pub(super) fn parameter(uri: &Uri, name: &str) -> Option<String> {
     let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(known, _)| *known == name)?;
     let value = value.replace('+', " ");
     Some(percent_decode_str(&value).decode_utf8().ok()?.into_owned())
+}
+
+/// Sets the response's language, and the request headers that it varies by.
+pub(super) fn set_language(response: &mut Response, locale: Locale) {
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(locale.tag()));
+    headers.append(VARY, HeaderValue::from_static("accept, accept-language"));
 }

@@ -1,6 +1,5 @@
-//! The outermost layer: finds out whom a request came from, gives it its id, decides how it is
-//! answered, renders problems, tells how its address stands, writes the one log event and counts the
-//! outcome.
+//! The outermost layer: resolves the client, assigns the request id, negotiates the response, renders
+//! problems, reports the client's limits, logs one event and counts the outcome.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -15,11 +14,14 @@ use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::auth0_compat;
-use super::limits::RateHeaders;
+use super::cors::Cors;
+use super::extensions::{LogAtDebug, OutcomeCode};
+use super::limits::RateLimitHeaders;
 use super::negotiation::Negotiated;
 use super::pages::Pages;
-use super::problem::{Problem, ProblemCode, render};
+use super::paths::AUTH0_SIGN_UP;
+use super::problem::{Problem, ProblemCode};
+use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
 use crate::abuse::{Proxies, Resolved};
@@ -28,39 +30,41 @@ use crate::page::FORM;
 use crate::telemetry::{Metrics, chain};
 use crate::texts::Locale;
 
-/// What the layer needs of the app.
-#[derive(Debug, Clone)]
+/// What the layer needs from the app.
+#[derive(Debug)]
 pub(super) struct Observer {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) pages: Arc<Pages>,
-    /// The language of those who ask for none that there is.
+    /// The language of a request that asks for none of the available ones.
     pub(super) language: Locale,
     pub(super) proxies: Arc<Proxies>,
-    pub(super) rate_headers: RateHeaders,
+    pub(super) rate_limit_headers: RateLimitHeaders,
+    /// `None` on the admin listener.
+    pub(super) cors: Option<Cors>,
 }
 
 impl Observer {
-    /// Whom a request came from; the one place that asks.
-    fn client(&self, request: &Request) -> Resolved {
-        // Only a request that no connection brought, as in a test, has no peer.
+    /// The client of a request. Nothing else resolves it.
+    fn resolve(&self, request: &Request) -> Resolved {
+        // Only a request without a connection, as in a test, has no peer.
         let peer = request.extensions().get().map_or(UNKNOWN, |Peer(address)| *address);
         self.proxies.resolve(peer, request.headers())
     }
+
+    /// Runs the rest of the stack. CORS comes first, so that the page can read every rejection.
+    async fn run(&self, request: Request, next: Next) -> Response {
+        match &self.cors {
+            Some(cors) => cors.run(request, next).await,
+            None => next.run(request).await,
+        }
+    }
 }
 
-/// The peer of a request that came over no connection.
+/// The peer of a request without a connection.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// In the extensions of a sign-up's answer: the code of an outcome that is no problem.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct OutcomeCode(pub(super) &'static str);
-
-/// In the extensions of a probe's answer: not worth an event at info.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Quiet;
-
-/// On every answer that does not set its own.
+/// On every response that does not set its own.
 static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
@@ -73,36 +77,36 @@ static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
 
 /// Runs the rest of the stack around one request.
 pub(super) async fn observe(
-    State(observer): State<Observer>,
+    State(observer): State<Arc<Observer>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Resolved { client, by_proxy } = observer.client(&request);
+    let Resolved { client, by_proxy } = observer.resolve(&request);
     request.extensions_mut().insert(client);
-    let taken_over = if by_proxy { RequestId::of_proxy(request.headers()) } else { None };
-    let id = taken_over.unwrap_or_else(|| RequestId::new(observer.clock.now()));
+    let proxy_id = if by_proxy { RequestId::from_proxy(request.headers()) } else { None };
+    let id = proxy_id.unwrap_or_else(|| RequestId::new(observer.clock.now()));
     request.extensions_mut().insert(id);
-    let wanted = Negotiated::of(&request, observer.language);
-    request.extensions_mut().insert(wanted.clone());
-    let tally = RateHeaders::tally(&mut request);
+    let negotiated = Negotiated::new(&request, observer.language);
+    request.extensions_mut().insert(negotiated.clone());
+    let report = RateLimitHeaders::start_report(&mut request);
     let exchange = Exchange {
         id,
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().cloned(),
         started: Instant::now(),
-        metrics: observer.metrics,
-        closed: false,
+        metrics: Arc::clone(&observer.metrics),
+        is_closed: false,
     };
-    // At debug: with it off, as in production, a request pays for one event and no span.
+    // At debug level: with it off, as in production, a request costs one event and no span.
     let span = tracing::debug_span!("http.request", request_id = %id);
 
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = observer.run(request, next).instrument(span).await;
 
-    let problem = render(&mut response, id, &wanted, &observer.pages);
+    let problem = render(&mut response, id, &negotiated, &observer.pages);
     let headers = response.headers_mut();
     headers.insert(X_REQUEST_ID, id.header_value());
-    if let Some(tally) = &tally {
-        observer.rate_headers.put(tally, headers);
+    if let Some(report) = &report {
+        observer.rate_limit_headers.insert(report, headers);
     }
     for (name, value) in &SECURITY_HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
@@ -111,33 +115,33 @@ pub(super) async fn observe(
     response
 }
 
-/// One request from its head to its answer, or to the moment its caller hung up.
+/// One request, from its head to its response or to the moment the client disconnects.
 struct Exchange {
     id: RequestId,
     method: Method,
     route: Option<MatchedPath>,
     started: Instant,
     metrics: Arc<Metrics>,
-    closed: bool,
+    is_closed: bool,
 }
 
 impl Exchange {
-    /// Logs and counts the answer.
+    /// Logs and counts the response.
     fn close(mut self, response: &Response, problem: Option<&Problem>) {
-        self.closed = true;
+        self.is_closed = true;
         let code = response.extensions().get::<OutcomeCode>().map_or("ok", |code| code.0);
-        self.end(&Answered {
+        self.end(&ResponseEvent {
             status: response.status().as_u16(),
             outcome: problem.map_or(code, |problem| problem.code().name()),
-            quiet: response.extensions().get::<Quiet>().is_some(),
+            at_debug: response.extensions().get::<LogAtDebug>().is_some(),
             problem,
         });
     }
 
-    fn end(&self, answered: &Answered<'_>) {
-        answered.log(self);
-        if matches!(self.route(), FORM | auth0_compat::SIGN_UP) && self.method == Method::POST {
-            self.metrics.signup(answered.outcome, self.started.elapsed());
+    fn end(&self, event: &ResponseEvent<'_>) {
+        event.log(self);
+        if matches!(self.route(), FORM | AUTH0_SIGN_UP) && self.method == Method::POST {
+            self.metrics.signup(event.outcome, self.started.elapsed());
         }
     }
 
@@ -148,31 +152,31 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        if !self.closed {
-            // The caller hung up, and hyper dropped the rest of the stack. 499 is the status that
-            // proxies log for it.
-            self.end(&Answered {
+        if !self.is_closed {
+            // The client disconnected, and hyper dropped the rest of the stack. Proxies log status
+            // 499 for it.
+            self.end(&ResponseEvent {
                 status: 499,
                 outcome: "caller_gone",
-                quiet: false,
+                at_debug: false,
                 problem: None,
             });
         }
     }
 }
 
-/// What the log event of one request says of its answer. Documented in `docs/operations.md`.
-struct Answered<'a> {
+/// The response in the log event of a request. Documented in `docs/operations.md`.
+struct ResponseEvent<'a> {
     status: u16,
     outcome: &'static str,
-    quiet: bool,
+    at_debug: bool,
     problem: Option<&'a Problem>,
 }
 
 /// One event; the level has to be a literal.
-macro_rules! answered {
-    ($level:ident, $answered:expr, $exchange:expr) => {{
-        let Answered { status, outcome, problem, .. } = $answered;
+macro_rules! log_response {
+    ($level:ident, $event:expr, $exchange:expr) => {{
+        let ResponseEvent { status, outcome, problem, .. } = $event;
         let Exchange { id, method, started, .. } = $exchange;
         let route = $exchange.route();
         tracing::$level!(
@@ -184,26 +188,26 @@ macro_rules! answered {
             outcome,
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
             error = problem.and_then(Problem::cause).map(chain),
-            "{method} {route} answered {status} {outcome}",
+            "{method} {route} returned {status} {outcome}",
         )
     }};
 }
 
-impl Answered<'_> {
-    /// Writes the event: an error when a person must act, a warning when the tenant falls short.
+impl ResponseEvent<'_> {
+    /// Logs the event: as an error when the operator must act, as a warning when the tenant fails.
     fn log(&self, exchange: &Exchange) {
         match self.problem.map(Problem::code) {
-            _ if self.quiet => answered!(debug, self, exchange),
+            _ if self.at_debug => log_response!(debug, self, exchange),
             Some(ProblemCode::Internal | ProblemCode::UpstreamRejected) => {
-                answered!(error, self, exchange);
+                log_response!(error, self, exchange);
             }
             Some(
                 ProblemCode::UpstreamBusy
                 | ProblemCode::Unavailable
                 | ProblemCode::UpstreamUnavailable
                 | ProblemCode::OutcomeUnknown,
-            ) => answered!(warn, self, exchange),
-            Some(_) | None => answered!(info, self, exchange),
+            ) => log_response!(warn, self, exchange),
+            Some(_) | None => log_response!(info, self, exchange),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Whose pages may post: tower-http's `CsrfLayer`, with a problem for those that may not.
+//! The origins whose pages may post: tower-http's `CsrfLayer`, with a problem for other origins.
 //!
 //! Nothing here depends on a cookie, so a foreign page gains no session by a post. It would gain the
-//! visitors' addresses, which limits count by.
+//! use of its visitors' addresses, which the limits count by.
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::ORIGIN;
@@ -12,7 +12,7 @@ use super::problem::{Problem, ProblemCode};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Whose pages may post, compared byte for byte as browsers write origins. `null` is never one.
+/// The allowed origins, compared byte for byte as browsers write them. `null` is never allowed.
 #[derive(Debug, Clone)]
 pub struct Origins {
     layer: CsrfLayer<fn(ProtectionError) -> Response>,
@@ -20,38 +20,37 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Allows these. `required`: whether a post that says nothing of where it comes from is refused;
-    /// programs send neither header.
+    /// Allows these origins. `required` rejects a post without `Sec-Fetch-Site` and `Origin`, as
+    /// programs send it.
     ///
     /// # Errors
-    /// When one is no origin.
+    /// When one is not an origin.
     pub fn new<'o>(
         allowed: impl IntoIterator<Item = &'o HeaderValue>,
         required: bool,
     ) -> Result<Self, ConfigError> {
-        let refused: fn(ProtectionError) -> Response = |_| problem().into_response();
-        let mut layer = CsrfLayer::new().with_rejection_response(refused);
+        let rejection: fn(ProtectionError) -> Response = |_| problem().into_response();
+        let mut layer = CsrfLayer::new().with_rejection_response(rejection);
         for origin in allowed {
             layer = layer.add_trusted_origin(origin.to_str().unwrap_or_default())?;
         }
         Ok(Self { layer, required })
     }
 
-    /// Refuses what a page that is not allowed sends, by `Sec-Fetch-Site` and `Origin`: browsers set
-    /// them, and no page can.
+    /// The layer that rejects posts from other origins, by `Sec-Fetch-Site` and `Origin`. Browsers
+    /// set these headers, and pages cannot.
     pub(super) fn layer(&self) -> CsrfLayer<fn(ProtectionError) -> Response> {
         self.layer.clone()
     }
 
-    /// Whether a post says where it comes from, where it has to: the layer lets those pass that say
-    /// nothing.
+    /// Rejects a post without origin if one is required. The layer lets it pass.
     ///
     /// # Errors
-    /// When it has to, and does not.
+    /// When an origin is required and missing.
     pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let is_given = |name| headers.get(name).is_some_and(|value| !value.is_empty());
-        let is_named = !self.required || is_given(SEC_FETCH_SITE) || is_given(ORIGIN);
-        if is_named { Ok(()) } else { Err(problem()) }
+        let has = |name| headers.get(name).is_some_and(|value| !value.is_empty());
+        let is_allowed = !self.required || has(SEC_FETCH_SITE) || has(ORIGIN);
+        if is_allowed { Ok(()) } else { Err(problem()) }
     }
 }
 

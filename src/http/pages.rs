@@ -1,4 +1,4 @@
-//! Answers as people see them: which page a problem is, and what heads every page.
+//! The pages of problems, and the headers of every page.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
 use url::Url;
 
-use super::problem::{ADVICE, DETAIL, Problem, ProblemCode, say_language};
+use super::negotiation::set_language;
+use super::problem::{ADVICE, DETAIL, Problem, ProblemCode};
 use super::request_id::RequestId;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
@@ -18,45 +19,45 @@ use crate::page::messages::Messages;
 use crate::page::{Alert, BackLink, FormValues, FormView, Page, RuleLine};
 use crate::texts::Locale;
 
-/// Kept by the browser of one person, so that its Back button shows the form as it was, with its
-/// idempotency key; never used again without having been asked for anew.
+/// Cached by the user's browser only, so that its Back button shows the form as it was, with its
+/// idempotency key. Any other use has to be revalidated.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// The title of a problem on a page, where it differs.
+/// The attribute with a problem's title on a page, where that differs.
 const HEADING: &str = "heading";
 
-/// What to do after a problem.
+/// What a user does after a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
-    /// To mend or to send the form, which belongs to the same sign-up.
-    Again,
-    /// To mend or to send the form; what comes then is another sign-up.
-    Anew,
-    /// Nothing that a form would help with.
-    Nowhere,
+enum NextStep {
+    /// Correct or resend the form, as the same sign-up.
+    Retry,
+    /// Correct or resend the form, as a new sign-up.
+    StartOver,
+    /// Nothing that a form helps with.
+    None,
 }
 
-/// The pages of one deployment, with what makes each form one of its own.
+/// The pages of a deployment, with what makes each rendered form unique.
 #[derive(Debug)]
 pub(super) struct Pages {
     pub(super) page: Arc<Page>,
     pub(super) challenges: Arc<Challenges>,
     pub(super) clock: Arc<dyn Clock>,
-    /// Origins of forms that people may be led back to.
+    /// The origins of forms that pages may link back to.
     pub(super) origins: Vec<HeaderValue>,
 }
 
 impl Pages {
-    /// The form as somebody finds it who comes to sign up.
+    /// The empty form.
     pub(super) fn blank(
         &self,
         locale: Locale,
         return_to: Option<String>,
         ui_locales: Option<String>,
     ) -> Response {
-        let filled = FormValues::empty(return_to, ui_locales);
+        let values = FormValues::empty(return_to, ui_locales);
         let token = self.challenges.form_tokens().issue(self.clock.now());
-        self.respond(self.form(&filled, &token, None, Way::Anew, locale), locale)
+        self.respond(self.form(&values, &token, None, NextStep::StartOver, locale), locale)
     }
 
     /// The page after a sign-up.
@@ -66,12 +67,12 @@ impl Pages {
 
     fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {
         let mut response = StatusCode::OK.into_response();
-        self.put(&mut response, html);
-        say_language(&mut response, locale);
+        self.insert(&mut response, html);
+        set_language(&mut response, locale);
         response
     }
 
-    /// Puts the page of a problem into its response.
+    /// Renders the page of a problem into its response.
     pub(super) fn show(
         &self,
         response: &mut Response,
@@ -80,20 +81,20 @@ impl Pages {
         locale: Locale,
         referrer: Option<&HeaderValue>,
     ) {
-        self.put(response, self.of(problem, id, locale, referrer));
+        self.insert(response, self.problem(problem, id, locale, referrer));
     }
 
-    fn put(&self, response: &mut Response, html: Result<String, askama::Error>) {
+    fn insert(&self, response: &mut Response, html: Result<String, askama::Error>) {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CONTENT_SECURITY_POLICY, self.page.policy().clone());
         headers.insert(CACHE_CONTROL, CACHE);
-        // No template fails that is made of text alone.
+        // A template that only has text cannot fail.
         *response.body_mut() = Body::from(html.unwrap_or_default());
     }
 
-    /// The page of a problem: the form again where there was one and it may help, else a notice.
-    fn of(
+    /// The page of a problem: the form if one was posted and it helps, else a notice.
+    fn problem(
         &self,
         problem: &Problem,
         id: RequestId,
@@ -101,7 +102,7 @@ impl Pages {
         referrer: Option<&HeaderValue>,
     ) -> Result<String, askama::Error> {
         let code = problem.code();
-        let (title, detail) = words(code, locale);
+        let (title, detail) = title_and_detail(code, locale);
         let detail = problem.own_detail().map_or(detail, |own| own.to_owned().into());
         let mut errors: Vec<_> = problem
             .errors()
@@ -123,13 +124,13 @@ impl Pages {
             reference: code.status().is_server_error().then(|| id.to_string()),
             back: None,
         };
-        match (problem.form(), way(code)) {
-            (Some(filled), way @ (Way::Again | Way::Anew)) => {
+        match (problem.form(), next_step(code)) {
+            (Some(values), step @ (NextStep::Retry | NextStep::StartOver)) => {
                 let tokens = self.challenges.form_tokens();
-                let token = tokens.reissue(filled.form_token.as_deref(), self.clock.now());
-                self.form(filled, &token, Some(&alert), way, locale)
+                let token = tokens.reissue(values.form_token.as_deref(), self.clock.now());
+                self.form(values, &token, Some(&alert), step, locale)
             }
-            (None, _) | (_, Way::Nowhere) => {
+            (None, _) | (_, NextStep::None) => {
                 let back = self.back(code, referrer);
                 let alert = Alert { reference: Some(id.to_string()), back, ..alert };
                 self.page.notice(Messages::for_locale(locale), &alert)
@@ -137,8 +138,8 @@ impl Pages {
         }
     }
 
-    /// The way back from a page without the form: to the built-in one, or to the page of another site
-    /// whose form was posted. None to what is closed.
+    /// The link back from a page without the form: to the built-in form, or to the page of another
+    /// site whose form was posted. No link while sign-ups are closed.
     fn back(&self, code: ProblemCode, referrer: Option<&HeaderValue>) -> Option<BackLink> {
         if code == ProblemCode::SignupsClosed {
             return None;
@@ -152,19 +153,19 @@ impl Pages {
         self.origins.iter().any(|known| *known == origin).then_some(BackLink::Site(page))
     }
 
-    /// The form with what was typed, and with its key or a new one.
+    /// The form with its values, and with its key or a new one.
     fn form(
         &self,
-        filled: &FormValues,
+        values: &FormValues,
         form_token: &str,
         alert: Option<&Alert<'_>>,
-        way: Way,
+        step: NextStep,
         locale: Locale,
     ) -> Result<String, askama::Error> {
-        let kept = filled.key.as_deref().filter(|key| IdempotencyKey::parse(key).is_ok());
-        let key = match (way, kept) {
-            (Way::Again, Some(key)) => key.to_owned(),
-            (Way::Again | Way::Anew | Way::Nowhere, _) => {
+        let kept = values.key.as_deref().filter(|key| IdempotencyKey::parse(key).is_ok());
+        let key = match (step, kept) {
+            (NextStep::Retry, Some(key)) => key.to_owned(),
+            (NextStep::Retry | NextStep::StartOver | NextStep::None, _) => {
                 format!("{:032x}", rand::random::<u128>())
             }
         };
@@ -173,14 +174,13 @@ impl Pages {
         };
         let rules: Vec<_> = self.page.password_rules().iter().map(line).collect();
         let honeypot = self.challenges.honeypot();
-        let view =
-            FormView { values: filled, alert, key: &key, form_token, honeypot, rules: &rules };
+        let view = FormView { values, alert, key: &key, form_token, honeypot, rules: &rules };
         self.page.form(Messages::for_locale(locale), &view)
     }
 }
 
-/// What a person does after a problem.
-const fn way(code: ProblemCode) -> Way {
+/// What a user does after a problem.
+const fn next_step(code: ProblemCode) -> NextStep {
     match code {
         ProblemCode::InvalidFields
         | ProblemCode::ChallengeRequired
@@ -193,11 +193,11 @@ const fn way(code: ProblemCode) -> Way {
         | ProblemCode::ChallengeUnavailable
         | ProblemCode::UpstreamUnavailable
         | ProblemCode::OutcomeUnknown
-        // What was typed is not lost by a fault that is not the person's.
+        // The user keeps what was typed after an error that is not theirs.
         | ProblemCode::Internal
-        | ProblemCode::UpstreamRejected => Way::Again,
-        // The key replays that the address is taken, or belongs to what was sent before.
-        ProblemCode::EmailTaken | ProblemCode::IdempotencyKeyReused => Way::Anew,
+        | ProblemCode::UpstreamRejected => NextStep::Retry,
+        // The old key would replay that the address is taken, or belongs to other values.
+        ProblemCode::EmailTaken | ProblemCode::IdempotencyKeyReused => NextStep::StartOver,
         ProblemCode::MalformedBody
         | ProblemCode::OriginNotAllowed
         | ProblemCode::SignupsClosed
@@ -206,12 +206,12 @@ const fn way(code: ProblemCode) -> Way {
         | ProblemCode::RequestTimeout
         | ProblemCode::BodyTooLarge
         | ProblemCode::UnsupportedMediaType
-        | ProblemCode::HeadersTooLarge => Way::Nowhere,
+        | ProblemCode::HeadersTooLarge => NextStep::None,
     }
 }
 
-/// The words of a problem for somebody who signs up and knows nothing of requests.
-fn words(code: ProblemCode, locale: Locale) -> (Cow<'static, str>, Cow<'static, str>) {
+/// The title and the detail of a problem, for a user.
+fn title_and_detail(code: ProblemCode, locale: Locale) -> (Cow<'static, str>, Cow<'static, str>) {
     let code = code.name();
     let heading = locale.attribute(code, HEADING);
     let advice = locale.attribute(code, ADVICE).or_else(|| locale.attribute(code, DETAIL));
@@ -228,7 +228,7 @@ mod tests {
     use crate::domain::{Field, Violation};
     use crate::texts::texts_of;
 
-    /// One of each kind of fault.
+    /// One of each kind of violation.
     fn violations() -> Vec<Violation> {
         let types = CharacterType::ALL.to_vec();
         let rules = [
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_is_used_and_every_text_that_is_used_is_there() {
+    fn every_text_is_used_and_no_text_is_missing() {
         let there: BTreeSet<_> = texts_of(Locale::En).into_keys().collect();
         let problems = ProblemCode::ALL.map(ProblemCode::name);
         let mut used: BTreeSet<String> = problems.map(str::to_owned).into();
@@ -280,7 +280,7 @@ mod tests {
             violations().into_iter().filter_map(|rule| rule.code().strip_prefix("password.")),
         );
         used.extend(Messages::keys());
-        // Where they are left out, something else stands in.
+        // Optional texts: where one is absent, another takes its place.
         let own = problems.iter().flat_map(|code| {
             [HEADING, ADVICE, ADVICE_WITH_SCRIPT].map(|own| format!("{code}.{own}"))
         });
@@ -293,9 +293,10 @@ mod tests {
     }
 
     #[test]
-    fn field_errors_have_messages_in_every_language() {
+    fn violations_have_a_message_in_every_language() {
         for locale in Locale::ALL {
-            let texts: Vec<_> = violations().iter().map(|fault| locale.violation(fault)).collect();
+            let texts: Vec<_> =
+                violations().iter().map(|violation| locale.violation(violation)).collect();
             assert!(texts.iter().all(|text| !text.is_empty()), "{locale:?}: {texts:?}");
         }
         let rule = PasswordRule::CharacterTypes {
@@ -303,8 +304,8 @@ mod tests {
             types: vec![CharacterType::Lowercase, CharacterType::Number],
             missing: vec![CharacterType::Number],
         };
-        let fault = Violation::Password(rule);
-        assert_eq!(Locale::De.violation(&fault), "Ergänzen Sie eine Ziffer.");
+        let violation = Violation::Password(rule);
+        assert_eq!(Locale::De.violation(&violation), "Ergänzen Sie eine Ziffer.");
         assert_eq!(
             Locale::Ar.violation(&Violation::TooShort { min: 8 }),
             "استخدم 8 أحرف على الأقل."

@@ -1,11 +1,11 @@
-//! The numbers and names behind the message about a field. Never a rejected value.
+//! The parameters of a message about a field: numbers and names, never a rejected value.
 
 use serde_json::{Map, Value, json};
 
 use crate::domain::violation::CharacterType;
 use crate::domain::{PasswordRule, Violation};
 
-/// The numbers and names behind a message, so that a front end can word it in any language.
+/// The parameters of a violation's message, from which a front end can write its own.
 pub(super) fn of(violation: &Violation) -> Map<String, Value> {
     let names =
         |types: &[CharacterType]| -> Vec<_> { types.iter().map(|kind| kind.name()).collect() };

@@ -1,5 +1,5 @@
-//! What a front end may know beforehand, as `GET /signup/policy` tells it: enough to build a form
-//! from nothing. Never the words of a dictionary, lists of domains, limits or the connection's name.
+//! The document of `GET /signup/policy`: enough for a front end to build a form. It never has the
+//! words of a dictionary, lists of domains, limits or the connection's name.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -18,20 +18,20 @@ use crate::page::messages::Messages;
 use crate::page::{Page, metadata_name, script};
 use crate::texts::Locale;
 
-/// The document, made once for each language.
+/// The document in every language, made once.
 #[derive(Debug)]
-pub struct Policy(Vec<(Locale, Document)>);
+pub struct SignupPolicy(Vec<(Locale, PolicyDocument)>);
 
 /// The document in one language.
 #[derive(Debug)]
-pub(super) struct Document {
+pub(super) struct PolicyDocument {
     /// Its bytes.
     pub(super) body: Bytes,
     /// Its strong validator: a digest of the bytes.
     pub(super) etag: HeaderValue,
 }
 
-impl Policy {
+impl SignupPolicy {
     /// The policy of a deployment with these rules.
     pub fn new(
         rules: &Rules,
@@ -46,7 +46,7 @@ impl Policy {
     }
 
     /// The document in this language.
-    pub(super) fn in_language(&self, locale: Locale) -> Option<&Document> {
+    pub(super) fn in_language(&self, locale: Locale) -> Option<&PolicyDocument> {
         self.0.iter().find(|(known, _)| *known == locale).map(|(_, document)| document)
     }
 }
@@ -56,26 +56,26 @@ fn document(
     challenges: &Challenges,
     existence: &ExistencePolicy,
     page: &Page,
-    words: &Messages,
-) -> Document {
+    messages: &Messages,
+) -> PolicyDocument {
     let policy = json!({
-        "fields": fields(rules, page, words),
-        "user_metadata": keys(rules, page, words),
-        "password": password(&rules.password, words.locale),
+        "fields": fields(rules, page, messages),
+        "user_metadata": keys(rules, page, messages),
+        "password": password(&rules.password, messages.locale),
         "terms": rules.terms.as_ref().map(terms),
         "challenge": challenges.info(),
         "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
-        "texts": words.texts(),
+        "texts": messages.texts(),
     });
     let body = policy.to_string();
     let hash = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, body.as_bytes()));
     let etag = HeaderValue::try_from(format!("\"{hash}\""));
-    Document { body: body.into(), etag: etag.unwrap_or(HeaderValue::from_static("\"\"")) }
+    PolicyDocument { body: body.into(), etag: etag.unwrap_or(HeaderValue::from_static("\"\"")) }
 }
 
-/// The fields that are taken, each with what it takes.
-fn fields(rules: &Rules, page: &Page, words: &Messages) -> Map<String, Value> {
+/// The accepted fields with their constraints.
+fn fields(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value> {
     let fields = Field::ALL.into_iter().filter_map(|field| {
         let presence = match field {
             Field::Email | Field::Password => Presence::Required,
@@ -86,16 +86,16 @@ fn fields(rules: &Rules, page: &Page, words: &Messages) -> Map<String, Value> {
             Presence::Required => true,
             Presence::Optional => false,
         };
-        let mut told = bounds(field, rules);
-        told.insert("type".to_owned(), "string".into());
-        told.insert("required".to_owned(), required.into());
-        told.insert("label".to_owned(), page.label(field.name(), words).into());
-        Some((field.name().to_owned(), Value::Object(told)))
+        let mut entry = bounds(field, rules);
+        entry.insert("type".to_owned(), "string".into());
+        entry.insert("required".to_owned(), required.into());
+        entry.insert("label".to_owned(), page.label(field.name(), messages).into());
+        Some((field.name().to_owned(), Value::Object(entry)))
     });
     fields.collect()
 }
 
-/// What a field's text has to be like. Lengths are in code points.
+/// The constraints of a field's text. Lengths are in code points.
 fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
     let length = |min: usize, max: usize| json!({ "min_length": min, "max_length": max });
     let bounds = match field {
@@ -113,28 +113,28 @@ fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
     members(bounds)
 }
 
-/// The keys of `user_metadata`, each with what it takes.
-fn keys(rules: &Rules, page: &Page, words: &Messages) -> Map<String, Value> {
-    let told = |(key, rule): (&String, &MetadataRule)| {
+/// The accepted keys of `user_metadata` with their constraints.
+fn keys(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value> {
+    let entry = |(key, rule): (&String, &MetadataRule)| {
         let name = metadata_name(key);
-        let mut told = taken(rule);
-        told.insert("label".to_owned(), page.label(&name, words).into());
+        let mut entry = constraints(rule);
+        entry.insert("label".to_owned(), page.label(&name, messages).into());
         let options: Map<_, _> = page
-            .options(&name, words)
+            .options(&name, messages)
             .map(|(value, label)| (value.to_owned(), label.into()))
             .collect();
         if !options.is_empty() {
-            told.insert("options".to_owned(), options.into());
+            entry.insert("options".to_owned(), options.into());
         }
-        (key.clone(), told.into())
+        (key.clone(), entry.into())
     };
-    rules.metadata.iter().map(told).collect()
+    rules.metadata.iter().map(entry).collect()
 }
 
-/// The type of a key, and its bounds.
-fn taken(rule: &MetadataRule) -> Map<String, Value> {
+/// The type and the bounds of a key.
+fn constraints(rule: &MetadataRule) -> Map<String, Value> {
     let (kind, required) = (rule.kind.type_name(), rule.required);
-    let taken = match &rule.kind {
+    let constraints = match &rule.kind {
         MetadataKind::Text { length } => json!({
             "type": kind,
             "required": required,
@@ -145,15 +145,15 @@ fn taken(rule: &MetadataRule) -> Map<String, Value> {
             json!({ "type": kind, "required": required, "values": values })
         }
         MetadataKind::Integer(range) => {
-            let mut taken = members(json!({ "type": kind, "required": required }));
+            let mut members = members(json!({ "type": kind, "required": required }));
             let (min, max) = metadata::bounds(range);
-            taken.extend(min.map(|min| ("min".to_owned(), min.into())));
-            taken.extend(max.map(|max| ("max".to_owned(), max.into())));
-            taken.into()
+            members.extend(min.map(|min| ("min".to_owned(), min.into())));
+            members.extend(max.map(|max| ("max".to_owned(), max.into())));
+            members.into()
         }
         MetadataKind::Boolean => json!({ "type": kind, "required": required }),
     };
-    members(taken)
+    members(constraints)
 }
 
 /// The members of an object.
@@ -164,7 +164,7 @@ fn members(object: Value) -> Map<String, Value> {
     }
 }
 
-/// The terms in force, and what becomes of a form that does not accept them.
+/// The terms in force, and whether a form has to accept them.
 fn terms(terms: &Terms) -> Value {
     json!({
         "version": terms.version.as_str(),
@@ -173,7 +173,7 @@ fn terms(terms: &Terms) -> Value {
     })
 }
 
-/// The password's rules: as numbers, to judge by, and in words, to show.
+/// The password's rules: as numbers to check by, and as text to show.
 fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
     let rules = policy.rules().into_iter().map(|rule| {
         let message = locale.password_rule(&rule);
@@ -184,8 +184,8 @@ fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
             "params": params::of(&violation),
         })
     });
-    let mut told = script::password_checks(policy);
-    told.insert("policy".to_owned(), policy.name().into());
-    told.insert("rules".to_owned(), rules.collect());
-    told
+    let mut members = script::password_checks(policy);
+    members.insert("policy".to_owned(), policy.name().into());
+    members.insert("rules".to_owned(), rules.collect());
+    members
 }

@@ -1,54 +1,54 @@
-//! In which shape a request is answered, decided once from its head (RFC 9110, 12.5.1).
+//! The shape of a response, negotiated by `Accept` (RFC 9110, 12.5.1).
 
 use http::HeaderMap;
 use http::header::ACCEPT;
 
 use crate::texts::quality;
 
-/// The shape of an answer, problems included.
+/// The shape of a response, problems included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Representation {
-    /// JSON and problem documents: what programs take.
+    /// JSON and problem documents, for programs.
     Json,
-    /// Pages and redirections: what a browser shows when a form is posted without a script.
+    /// Pages and redirects, for a browser that posts a form without a script.
     Page,
-    /// The shapes of Auth0's public sign-up endpoint: what Auth0Compat and the SDKs take.
+    /// The shapes of Auth0's public sign-up endpoint, for Lock and the SDKs.
     Auth0,
 }
 
-/// How much a type is wanted (thousandths), and how exactly it was named: not at all, by `*/*`, by
-/// `type/*`, in full.
+/// A type's quality in thousandths, and how exactly a range named it: not at all (0), by `*/*` (1),
+/// by `type/*` (2), in full (3).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Negotiated {
+struct Preference {
     quality: u16,
     precision: u8,
 }
 
 impl Representation {
-    /// A page where `text/html` is preferred to JSON: by its quality or, where that is the same, by
-    /// being named more exactly, as in the `text/html, */*` of some browsers. JSON for all else.
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// Chooses a page if `text/html` is preferred to JSON: by its quality or, where that is the
+    /// same, by being named more exactly, as in the `text/html, */*` of some browsers. Else JSON.
+    pub(super) fn from_accept(headers: &HeaderMap) -> Self {
         let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        // Nearly all programs end here, without a range having been read.
+        // Nearly all programs return here, before any range is parsed.
         if !values().any(names_text) {
             return Self::Json;
         }
         let ranges = || values().flat_map(|value| value.split(','));
-        let html = wanted(ranges(), "text", "html");
-        let json = wanted(ranges(), "application", "json");
-        let problem = wanted(ranges(), "application", "problem+json");
+        let html = preference(ranges(), "text", "html");
+        let json = preference(ranges(), "application", "json");
+        let problem = preference(ranges(), "application", "problem+json");
         if html.quality > 0 && html > json && html > problem { Self::Page } else { Self::Json }
     }
 }
 
-/// Whether a range of the type `text` may be in this value.
+/// Whether this value may hold a range of the type `text`.
 fn names_text(accept: &str) -> bool {
     accept.as_bytes().windows(5).any(|bytes| bytes.eq_ignore_ascii_case(b"text/"))
 }
 
-/// What the most exact of the ranges that match says of a type.
-fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) -> Negotiated {
-    let mut best = Negotiated::default();
+/// The preference for a type, by the most exact range that matches it.
+fn preference<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) -> Preference {
+    let mut best = Preference::default();
     for range in ranges {
         let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
         let Some((range_kind, range_subkind)) = essence.trim().split_once('/') else { continue };
@@ -59,7 +59,7 @@ fn wanted<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) 
             _ => continue,
         };
         if precision > best.precision {
-            best = Negotiated { quality: quality(parameters), precision };
+            best = Preference { quality: quality(parameters), precision };
         }
     }
     best
@@ -73,11 +73,11 @@ mod tests {
 
     fn of(values: &[&'static str]) -> Representation {
         let values = values.iter().map(|value| (ACCEPT, HeaderValue::from_static(value)));
-        Representation::of(&values.collect())
+        Representation::from_accept(&values.collect())
     }
 
     #[test]
-    fn a_browser_that_navigates_gets_a_page() {
+    fn a_navigating_browser_gets_a_page() {
         for accept in [
             "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",

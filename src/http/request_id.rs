@@ -1,4 +1,4 @@
-//! The id of one request: in the answer, in the log, in the tenant's log as correlation id.
+//! The id of a request: in the response, in the log, and in the tenant's log as correlation id.
 
 use std::fmt;
 use std::str;
@@ -10,12 +10,12 @@ use uuid::Builder;
 /// The header that carries it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The fewest and the most characters of an id that is taken over: enough to be unique, and what
-/// Auth0 takes as a correlation id.
+/// The length of a proxy's id that is accepted: long enough to be unique, short enough for Auth0's
+/// correlation id.
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=MAX_LENGTH;
 const MAX_LENGTH: usize = 64;
 
-/// A UUID v7, unique and in order of time, or the id that a trusted proxy gave the request.
+/// A UUID v7, unique and ordered by time, or the id that a trusted proxy set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
     text: [u8; MAX_LENGTH],
@@ -32,13 +32,13 @@ impl RequestId {
         Self { text, length }
     }
 
-    /// The id that a proxy gave the request: one header of 8 to 64 characters of `A-Za-z0-9._-`.
-    pub(super) fn of_proxy(headers: &HeaderMap) -> Option<Self> {
+    /// The id that a proxy set: one header of 8 to 64 characters of `A-Za-z0-9._-`.
+    pub(super) fn from_proxy(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(X_REQUEST_ID).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return None };
         let given = value.as_bytes();
-        let may_be = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-        if !LENGTHS.contains(&given.len()) || !given.iter().all(may_be) {
+        let is_allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
+        if !LENGTHS.contains(&given.len()) || !given.iter().all(is_allowed) {
             return None;
         }
         let mut text = [0; MAX_LENGTH];
@@ -51,7 +51,7 @@ impl RequestId {
         text.unwrap_or_default()
     }
 
-    /// As a header's value.
+    /// The id as a header's value.
     pub(crate) fn header_value(self) -> HeaderValue {
         HeaderValue::from_str(self.as_str()).unwrap_or(HeaderValue::from_static("none"))
     }
@@ -69,26 +69,26 @@ mod tests {
 
     use super::*;
 
-    fn of_proxy(values: &[&str]) -> Option<String> {
+    fn from_proxy(values: &[&str]) -> Option<String> {
         let values = values.iter().map(|value| (X_REQUEST_ID, value.parse().unwrap()));
-        RequestId::of_proxy(&values.collect()).map(|id| id.to_string())
+        RequestId::from_proxy(&values.collect()).map(|id| id.to_string())
     }
 
     #[test]
-    fn a_proxys_id_is_taken_over_when_it_can_be_one() {
+    fn a_proxys_id_is_used_if_it_is_valid() {
         for id in
             ["abcdefgh", "01a21089-f5c1-72a8-88c0-fb2b4c813f7f", &"x".repeat(64), "A.b_c-1234"]
         {
-            assert_eq!(of_proxy(&[id]).as_deref(), Some(id));
+            assert_eq!(from_proxy(&[id]).as_deref(), Some(id));
         }
         for id in ["", "abcdefg", &"x".repeat(65), "abcd efgh", "abcdefgh\u{e9}", "a=b;c=d,e"] {
-            assert_eq!(of_proxy(&[id]), None, "{id}");
+            assert_eq!(from_proxy(&[id]), None, "{id}");
         }
-        assert_eq!(of_proxy(&["abcdefgh", "abcdefgh"]), None);
+        assert_eq!(from_proxy(&["abcdefgh", "abcdefgh"]), None);
     }
 
     #[test]
-    fn a_new_id_is_a_uuid_in_order_of_time() {
+    fn new_ids_are_uuids_ordered_by_time() {
         let [earlier, later] = [1, 2].map(|s| RequestId::new(Duration::from_secs(s)).to_string());
         assert!(earlier < later && Uuid::parse_str(&later).is_ok(), "{earlier} {later}");
     }

@@ -1,146 +1,173 @@
-//! Every route and every layer, in one place.
+//! Every route and every layer.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::HeaderValue;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::validate_request::ValidateRequestHeaderLayer;
 
-use super::head_limits::HeadLimits;
-use super::limits::{PostLimit, RateHeaders};
+use super::auth0_compat::{
+    Auth0Compat, Auth0Endpoint, dbconnections_challenge, dbconnections_signup,
+};
+use super::cors::Cors;
+use super::limits::{RateLimitHeaders, charge_post};
 use super::observe::{Observer, observe};
 use super::pages::Pages;
+use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::pipeline::SignupPipeline;
-use super::policy::Policy;
-use super::problem::{Problem, ProblemCode, method_not_allowed, not_found, panicked};
-use super::{auth0_compat, cors, handlers};
-use crate::abuse::{Challenges, ENDPOINT, Proxies};
-use crate::clock::Clock;
+use super::policy::SignupPolicy;
+use super::problem::{Problem, ProblemCode};
+use super::{handlers, head_limits, openapi};
+use crate::abuse::{ENDPOINT, Proxies};
+use crate::context::Context;
 use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
-use crate::telemetry::Metrics;
 use crate::texts::Locale;
 
-/// What the routes are made of.
-#[derive(Debug, Clone)]
-pub struct Parts {
-    /// What a post that signs somebody up goes through.
-    pub stages: Arc<SignupPipeline>,
-    /// What readyz looks at.
+/// What the routes and layers are made of.
+#[derive(Debug)]
+pub struct RouterState {
+    /// The clock and the metrics.
+    pub context: Context,
+    /// The stages of a sign-up.
+    pub pipeline: Arc<SignupPipeline>,
+    /// The checks of `/readyz`.
     pub readiness: Readiness,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-    /// The pages of browsers.
+    /// The built-in pages.
     pub page: Arc<Page>,
-    /// What a sign-up has to prove.
-    pub challenges: Arc<Challenges>,
-    /// What front ends may know beforehand.
-    pub policy: Arc<Policy>,
-    /// Whether Auth0's own endpoint is there.
-    pub auth0_compat: bool,
-    /// The language of those who ask for none that there is.
+    /// The document of `/signup/policy`.
+    pub policy: Arc<SignupPolicy>,
+    /// Auth0's own endpoint, if it is enabled.
+    pub auth0_compat: Option<Arc<Auth0Compat>>,
+    /// The language of a request that asks for none of the available ones.
     pub language: Locale,
-    /// Who may say whom a request came from.
+    /// The proxies that may name a request's client.
     pub proxies: Arc<Proxies>,
 }
 
-/// The public listener.
-pub fn public(parts: &Parts, allowed_origins: &[HeaderValue]) -> Router {
-    let pages = pages(parts, allowed_origins);
-    let sign_up = post(handlers::signup);
-    let sign_up = sign_up.with_state((Arc::clone(&parts.stages), Arc::clone(&parts.page)));
-    let challenge = get(handlers::challenge).with_state(Arc::clone(&parts.challenges));
+/// The router of the public listener.
+pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
+    let pages = pages(state, allowed_origins);
+    let pipeline = &state.pipeline;
+    let sign_up =
+        post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&state.page)));
+    let challenge = get(handlers::challenge).with_state(Arc::clone(&pipeline.challenges));
+    let policy = get(handlers::policy).with_state(Arc::clone(&state.policy));
     let routes = Router::new()
         .route(FORM, sign_up)
         .route(ENDPOINT, challenge)
-        .merge(page_routes(parts, Arc::clone(&pages)))
-        .route("/signup/policy", get(handlers::policy).with_state(Arc::clone(&parts.policy)))
-        .route("/openapi.json", get(handlers::openapi))
-        .merge(auth0s(parts))
-        .merge(probes(parts));
-    // A request meets the observer first, then CORS, so that every refusal below it can be read by
-    // the page, then the panic guard, the limit on posts, and the guard against foreign pages. One
-    // stack: each layer of its own would box the whole request.
-    finish(routes).layer((
-        from_fn_with_state(observer(parts, &pages), observe),
-        cors::layer(allowed_origins),
+        .merge(page_routes(pipeline, Arc::clone(&pages)))
+        .route("/signup/policy", policy)
+        .route("/openapi.json", get(handlers::openapi).with_state(openapi::bytes))
+        .merge(auth0_routes(state))
+        .merge(probes(state));
+    let observer =
+        Observer { cors: Some(Cors::new(allowed_origins)), ..observer(state, Arc::clone(&pages)) };
+    let limits = Arc::clone(&pipeline.limits);
+    // The order: the observer with CORS, the panic guard, the bounds on the head, the limit on posts,
+    // the origin check. One tuple: axum boxes the request's future once for each `layer` call.
+    with_fallbacks(routes).layer((
+        from_fn_with_state(Arc::new(observer), observe),
         CatchPanicLayer::custom(panicked),
-        HeadLimits,
-        PostLimit(Arc::clone(&parts.stages.limits)),
-        parts.stages.origins.layer(),
+        reject_if(head_limits::check),
+        reject_if(move |request| charge_post(&limits, request)),
+        pipeline.origins.layer(),
     ))
 }
 
-/// The listener for probes and metrics.
-pub fn admin(parts: &Parts) -> Router {
-    // A scraper behind a proxy is no client to be told from others.
-    let observer =
-        Observer { proxies: Arc::new(Proxies::none()), ..observer(parts, &pages(parts, &[])) };
+/// The router of the admin listener: probes and metrics.
+pub fn admin(state: &RouterState) -> Router {
+    let observer = observer(state, pages(state, &[]));
+    // A scraper's address does not matter, even behind a proxy.
+    let observer = Observer { proxies: Arc::new(Proxies::none()), ..observer };
     let routes = Router::new()
         .route("/metrics", get(handlers::metrics))
-        .with_state(Arc::clone(&parts.metrics))
-        .merge(probes(parts));
-    finish(routes).layer((from_fn_with_state(observer, observe), CatchPanicLayer::custom(panicked)))
+        .with_state(Arc::clone(&state.context.metrics))
+        .merge(probes(state));
+    with_fallbacks(routes)
+        .layer((from_fn_with_state(Arc::new(observer), observe), CatchPanicLayer::custom(panicked)))
 }
 
-fn pages(parts: &Parts, origins: &[HeaderValue]) -> Arc<Pages> {
+/// A layer that responds with a check's problem, before what it wraps.
+fn reject_if<C>(check: C) -> ValidateRequestHeaderLayer<impl FnMut(&mut Request) -> Checked + Clone>
+where
+    C: Fn(&Request) -> Result<(), Problem> + Clone,
+{
+    ValidateRequestHeaderLayer::custom(move |request: &mut Request| {
+        check(request).map_err(Problem::into_response)
+    })
+}
+
+/// A check's result as the layer expects it.
+type Checked = Result<(), Response>;
+
+fn pages(state: &RouterState, origins: &[HeaderValue]) -> Arc<Pages> {
     Arc::new(Pages {
-        page: Arc::clone(&parts.page),
-        challenges: Arc::clone(&parts.challenges),
-        clock: Arc::clone(&parts.clock),
+        page: Arc::clone(&state.page),
+        challenges: Arc::clone(&state.pipeline.challenges),
+        clock: Arc::clone(&state.context.clock),
         origins: origins.to_vec(),
     })
 }
 
 /// Auth0's own sign-up endpoint.
-fn auth0s(parts: &Parts) -> Router {
-    if !parts.auth0_compat {
-        return Router::new();
-    }
+fn auth0_routes(state: &RouterState) -> Router {
+    let Some(settings) = state.auth0_compat.clone() else { return Router::new() };
+    let endpoint = Auth0Endpoint { pipeline: Arc::clone(&state.pipeline), settings };
     Router::new()
-        .route(auth0_compat::SIGN_UP, post(handlers::dbconnections_signup))
-        .with_state(Arc::clone(&parts.stages))
-        .route(auth0_compat::CHALLENGE, post(handlers::dbconnections_challenge))
+        .route(AUTH0_SIGN_UP, post(dbconnections_signup))
+        .with_state(Arc::new(endpoint))
+        .route(AUTH0_CHALLENGE, post(dbconnections_challenge))
 }
 
-/// What browsers are shown beside the answer to a post.
-fn page_routes(parts: &Parts, pages: Arc<Pages>) -> Router {
+/// The built-in pages and their files.
+fn page_routes(pipeline: &SignupPipeline, pages: Arc<Pages>) -> Router {
     let mut routes = Router::new()
         .route(SUCCESS, get(handlers::success))
         .route("/signup.js", get(handlers::module))
         .route("/signup.d.ts", get(handlers::types));
     if pages.page.settings().enabled {
-        let form = match parts.stages.gate.closed().map(Option::<&Arc<str>>::cloned) {
+        let form = match pipeline.switch.closed().map(Option::<&Arc<str>>::cloned) {
             None => get(handlers::form),
-            Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).told(text)),
+            Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).with_detail(text)),
         };
         routes = routes.route(FORM, form);
     }
     routes.with_state(pages)
 }
 
-fn probes(parts: &Parts) -> Router {
+fn probes(state: &RouterState) -> Router {
     Router::new()
         .route("/livez", get(handlers::livez))
         .route("/readyz", get(handlers::readyz))
-        .with_state(parts.readiness.clone())
+        .with_state(state.readiness.clone())
 }
 
-fn finish(routes: Router) -> Router {
-    routes.fallback(not_found).method_not_allowed_fallback(method_not_allowed)
+fn with_fallbacks(routes: Router) -> Router {
+    // The router sets `Allow`.
+    routes
+        .fallback(async || Problem::new(ProblemCode::NotFound))
+        .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
 }
 
-fn observer(parts: &Parts, pages: &Arc<Pages>) -> Observer {
+/// The response after a handler panicked. The payload may quote anything, so nothing shows it.
+fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
+    Problem::new(ProblemCode::Internal).into_response()
+}
+
+fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
     Observer {
-        clock: Arc::clone(&parts.clock),
-        metrics: Arc::clone(&parts.metrics),
-        pages: Arc::clone(pages),
-        language: parts.language,
-        proxies: Arc::clone(&parts.proxies),
-        rate_headers: RateHeaders::new(&parts.stages.limits),
+        clock: Arc::clone(&state.context.clock),
+        metrics: Arc::clone(&state.context.metrics),
+        pages,
+        language: state.language,
+        proxies: Arc::clone(&state.proxies),
+        rate_limit_headers: RateLimitHeaders::new(&state.pipeline.limits),
+        cors: None,
     }
 }

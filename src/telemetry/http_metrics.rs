@@ -1,4 +1,4 @@
-//! What is counted of connections and of the proxies in front.
+//! Metrics of connections and of the proxies in front.
 
 use std::fmt::{self, Write as _};
 
@@ -14,25 +14,25 @@ pub struct HttpMetrics {
     forwarded: Family<ForwardedLabels, Counter>,
     open: Gauge,
     opened: Counter,
-    refused: Family<RefusedLabels, Counter>,
+    refused: Family<RefusalLabels, Counter>,
     ended: Family<EndLabels, Counter>,
 }
 
-/// A forwarded header that did not name the client.
+/// Why a forwarded header did not determine the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ForwardedOutcome {
-    /// From a peer in a private network that is not trusted: a proxy that is not listed.
+    /// From an untrusted peer in a private network: a proxy that is not listed.
     UntrustedPrivate,
-    /// From a peer of the internet: a client that makes one up, most often.
+    /// From an untrusted peer on the internet: mostly a client that forges the header.
     UntrustedPublic,
-    /// A trusted proxy set the other header only.
+    /// A trusted proxy set only the other header.
     OtherHeader,
-    /// A hop that is no address.
+    /// A hop is not an address.
     Unreadable,
 }
 
 impl ForwardedOutcome {
-    /// The label.
+    /// The label's value.
     pub const fn name(self) -> &'static str {
         match self {
             Self::UntrustedPrivate => "untrusted_private",
@@ -54,16 +54,16 @@ struct ForwardedLabels {
     outcome: ForwardedOutcome,
 }
 
-/// Why there was no room for a connection.
+/// Why a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Refused {
-    /// Its address has as many as one may have.
+pub enum ConnectionRefusal {
+    /// Its address has reached its bound.
     Address,
-    /// As many as there may be are open, and none of them waits.
+    /// The table is full, and every connection in it is active.
     Full,
 }
 
-impl EncodeLabelValue for Refused {
+impl EncodeLabelValue for ConnectionRefusal {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
         encoder.write_str(match self {
             Self::Address => "address",
@@ -72,30 +72,30 @@ impl EncodeLabelValue for Refused {
     }
 }
 
-/// Why a connection was given up.
+/// Why a connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionEnd {
-    /// No byte came.
+    /// The client sent no byte in time.
     Silent,
-    /// A head was not whole in time.
+    /// The head of a request was not complete in time.
     SlowHead,
-    /// No further request came.
+    /// The client sent no further request in time.
     Idle,
-    /// The client took nothing of its answer.
+    /// The client read nothing of its response.
     SlowReader,
-    /// It waited, and another one needed the room.
-    MadeRoom,
+    /// It was waiting for its client, and a new connection took its place.
+    Evicted,
 }
 
 impl ConnectionEnd {
-    /// The label.
+    /// The label's value.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Silent => "silent",
             Self::SlowHead => "slow_head",
             Self::Idle => "idle",
             Self::SlowReader => "slow_reader",
-            Self::MadeRoom => "made_room",
+            Self::Evicted => "evicted",
         }
     }
 }
@@ -107,8 +107,8 @@ impl EncodeLabelValue for ConnectionEnd {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RefusedLabels {
-    reason: Refused,
+struct RefusalLabels {
+    reason: ConnectionRefusal,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -121,46 +121,46 @@ impl HttpMetrics {
         let metrics = Self::default();
         registry.register(
             "http_forwarded_rejected",
-            "Requests whose forwarded header did not name the client",
+            "Requests whose forwarded header did not determine the client's address",
             metrics.forwarded.clone(),
         );
         registry.register("http_connections_open", "Open connections", metrics.open.clone());
-        registry.register("http_connections", "Connections taken", metrics.opened.clone());
+        registry.register("http_connections", "Accepted connections", metrics.opened.clone());
         registry.register(
             "http_connections_refused",
-            "Connections that there was no room for",
+            "Connections refused because a bound was reached",
             metrics.refused.clone(),
         );
         registry.register(
             "http_connections_closed",
-            "Connections closed because the client was waited for long enough",
+            "Connections closed at a deadline or evicted",
             metrics.ended.clone(),
         );
         metrics
     }
 
-    /// Counts a forwarded header that did not name the client.
+    /// Counts a forwarded header that did not determine the client's address.
     pub fn forwarded(&self, outcome: ForwardedOutcome) {
         self.forwarded.get_or_create(&ForwardedLabels { outcome }).inc();
     }
 
-    /// Counts a connection in.
+    /// Counts an accepted connection.
     pub fn connection_opened(&self) {
         self.open.inc();
         self.opened.inc();
     }
 
-    /// Counts a connection out.
+    /// Counts a connection that ended.
     pub fn connection_closed(&self) {
         self.open.dec();
     }
 
-    /// Counts a connection that there was no room for.
-    pub fn connection_refused(&self, reason: Refused) {
-        self.refused.get_or_create(&RefusedLabels { reason }).inc();
+    /// Counts a refused connection.
+    pub fn connection_refused(&self, reason: ConnectionRefusal) {
+        self.refused.get_or_create(&RefusalLabels { reason }).inc();
     }
 
-    /// Counts a connection that was given up.
+    /// Counts a connection that was closed at a deadline or evicted.
     pub fn connection_ended(&self, reason: ConnectionEnd) {
         self.ended.get_or_create(&EndLabels { reason }).inc();
     }

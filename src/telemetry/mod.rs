@@ -15,7 +15,7 @@ mod writer;
 
 pub use chain::chain;
 pub use challenges::ChallengeMetrics;
-pub use http_metrics::{ConnectionEnd, ForwardedOutcome, HttpMetrics, Refused};
+pub use http_metrics::{ConnectionEnd, ConnectionRefusal, ForwardedOutcome, HttpMetrics};
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;
 pub use logs::{LogGuard, init};

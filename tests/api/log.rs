@@ -24,7 +24,7 @@ async fn a_request_is_one_event_with_the_documented_fields() {
     let response = client.post(url).json(&ada()).send().await.unwrap();
     let event = process.event(closing_event("created")).await;
     assert_eq!(event["level"], "INFO");
-    assert_eq!(event["message"], "POST /signup answered 201 created");
+    assert_eq!(event["message"], "POST /signup returned 201 created");
     assert_eq!(event["http.request.method"], "POST");
     assert_eq!(event["http.response.status_code"], 201);
     assert_eq!(event["request_id"], response.headers()["x-request-id"].to_str().unwrap());

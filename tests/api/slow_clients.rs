@@ -92,7 +92,7 @@ async fn slow_clients_of_every_kind_do_not_stop_a_sign_up() {
     }
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let text = metrics(&app).await;
-    assert!(text.contains("http_connections_closed_total{reason=\"made_room\"} 1"), "{text}");
+    assert!(text.contains("http_connections_closed_total{reason=\"evicted\"} 1"), "{text}");
     assert_eq!(app.creates().len(), 1);
 }
 

@@ -1,17 +1,17 @@
-//! Refused passwords: the one error of Auth0's endpoint that explains itself, rule by rule, in the
-//! words and codes of Auth0's own policy engine.
+//! Rejected passwords: the one error of Auth0's endpoint that lists each rule, in the texts and codes
+//! of Auth0's own policy engine.
 
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::refusal::{Refused, bad_request};
+use super::error_response::ErrorResponse;
 use crate::domain::PasswordRule;
 use crate::domain::violation::CharacterType;
 
-/// The error of a password that does not meet these rules. Only the name tells the kinds apart.
-pub(super) fn refused(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> Refused {
-    let has = |wanted: fn(&PasswordRule) -> bool| unmet.iter().any(|rule| wanted(rule));
-    let (name, message) = if has(is_of_strength) {
+/// The error of a password that does not meet these rules. Only `name` distinguishes the kinds.
+pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorResponse {
+    let has = |matches: fn(&PasswordRule) -> bool| unmet.iter().any(|rule| matches(rule));
+    let (name, message) = if has(is_strength_rule) {
         ("PasswordStrengthError", "Password is too weak")
     } else if has(|rule| matches!(rule, PasswordRule::TooCommon)) {
         ("PasswordDictionaryError", "Password is too common")
@@ -21,7 +21,7 @@ pub(super) fn refused(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> Refuse
         ("PasswordHistoryError", "Password has previously been used")
     } else {
         let text = "Password is part of a known breached credential dataset";
-        return bad_request("password_leaked", text);
+        return ErrorResponse::bad_request("password_leaked", text);
     };
     let mut body = json!({
         "name": name,
@@ -33,18 +33,18 @@ pub(super) fn refused(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> Refuse
     if name == "PasswordStrengthError"
         && let Some(members) = body.as_object_mut()
     {
-        let told: Vec<_> = told(unmet, rules).collect();
-        let described: Vec<_> = told.iter().map(|(rule, met)| described(rule, *met)).collect();
-        let description = json!({ "rules": described, "verified": false });
-        let policy: Vec<_> = told.iter().flat_map(|(rule, _)| lines(rule)).collect();
+        let listed: Vec<_> = listed_rules(unmet, rules).collect();
+        let explained: Vec<_> = listed.iter().map(|(rule, met)| explain(rule, *met)).collect();
+        let description = json!({ "rules": explained, "verified": false });
+        let policy: Vec<_> = listed.iter().flat_map(|(rule, _)| policy_lines(rule)).collect();
         members.insert("description".to_owned(), description);
         members.insert("policy".to_owned(), policy.join("\n").into());
     }
-    Refused { status: StatusCode::BAD_REQUEST, body }
+    ErrorResponse { status: StatusCode::BAD_REQUEST, body }
 }
 
-/// Whether Auth0 calls a password weak that does not meet it.
-const fn is_of_strength(rule: &PasswordRule) -> bool {
+/// Whether Auth0 calls a password weak that violates the rule.
+const fn is_strength_rule(rule: &PasswordRule) -> bool {
     match rule {
         PasswordRule::TooShort { .. }
         | PasswordRule::TooLong { .. }
@@ -59,13 +59,13 @@ const fn is_of_strength(rule: &PasswordRule) -> bool {
     }
 }
 
-/// The policy's rules about the password alone, and whether each is met. The longest length is told
-/// where it is not met; it is a rule of no legacy policy.
-fn told<'r>(
+/// The policy's rules about the password alone, and whether each is met. The maximum length is
+/// listed only if it is exceeded; no legacy policy has such a rule.
+fn listed_rules<'r>(
     unmet: &'r [&'r PasswordRule],
     rules: &'r [PasswordRule],
 ) -> impl Iterator<Item = (&'r PasswordRule, bool)> {
-    let of_policy = rules.iter().filter(|rule| is_of_strength(rule)).map(|rule| {
+    let of_policy = rules.iter().filter(|rule| is_strength_rule(rule)).map(|rule| {
         let failed = unmet.iter().find(|unmet| unmet.code() == rule.code());
         (failed.map_or(rule, |failed| *failed), failed.is_none())
     });
@@ -73,8 +73,8 @@ fn told<'r>(
     of_policy.chain(longest.map(|rule| (*rule, false)))
 }
 
-/// The sentence of a rule with `%d` and `%s` for its numbers, its code, and those numbers.
-fn words(rule: &PasswordRule) -> Option<(&'static str, &'static str, Vec<Value>)> {
+/// A rule's text with placeholders `%d` and `%s`, its code, and the values for the placeholders.
+fn message(rule: &PasswordRule) -> Option<(&'static str, &'static str, Vec<Value>)> {
     Some(match rule {
         PasswordRule::TooShort { min_length } => {
             ("At least %d characters in length", "lengthAtLeast", vec![json!(min_length)])
@@ -108,7 +108,7 @@ fn words(rule: &PasswordRule) -> Option<(&'static str, &'static str, Vec<Value>)
     })
 }
 
-/// The character types a rule lists, and which of them are missing.
+/// The character types that a rule lists, and those that the password lacks.
 fn types(rule: &PasswordRule) -> (&[CharacterType], &[CharacterType]) {
     match rule {
         PasswordRule::CharacterTypes { types, missing, .. } => (types, missing),
@@ -124,8 +124,8 @@ fn types(rule: &PasswordRule) -> (&[CharacterType], &[CharacterType]) {
     }
 }
 
-/// What a character type is called, and its code.
-const fn type_words(kind: CharacterType) -> (&'static str, &'static str) {
+/// A character type's text and code.
+const fn type_message(kind: CharacterType) -> (&'static str, &'static str) {
     match kind {
         CharacterType::Lowercase => ("lower case letters (a-z)", "lowerCase"),
         CharacterType::Uppercase => ("upper case letters (A-Z)", "upperCase"),
@@ -135,16 +135,16 @@ const fn type_words(kind: CharacterType) -> (&'static str, &'static str) {
 }
 
 /// A rule in the tree that explains the error.
-fn described(rule: &PasswordRule, met: bool) -> Value {
-    let Some((message, code, format)) = words(rule) else { return Value::Null };
-    let mut described = json!({ "message": message, "code": code, "verified": met });
+fn explain(rule: &PasswordRule, met: bool) -> Value {
+    let Some((message, code, format)) = message(rule) else { return Value::Null };
+    let mut explained = json!({ "message": message, "code": code, "verified": met });
     let (types, missing) = types(rule);
     let item = |kind: &CharacterType| {
-        let (message, code) = type_words(*kind);
-        // Which types a password that meets the rule has is not known here, and all are fine.
+        let (message, code) = type_message(*kind);
+        // Once the rule is met, the types that the password lacks do not matter.
         json!({ "message": message, "code": code, "verified": met || !missing.contains(kind) })
     };
-    if let Some(members) = described.as_object_mut() {
+    if let Some(members) = explained.as_object_mut() {
         if !format.is_empty() {
             members.insert("format".to_owned(), format.into());
         }
@@ -152,23 +152,23 @@ fn described(rule: &PasswordRule, met: bool) -> Value {
             members.insert("items".to_owned(), types.iter().map(item).collect());
         }
     }
-    described
+    explained
 }
 
-/// A rule in the Markdown that lists the policy.
-fn lines(rule: &PasswordRule) -> Vec<String> {
-    let Some((message, _, format)) = words(rule) else { return Vec::new() };
+/// The lines of a rule in the Markdown list of the policy.
+fn policy_lines(rule: &PasswordRule) -> Vec<String> {
+    let Some((message, _, format)) = message(rule) else { return Vec::new() };
     let mut line = message.to_owned();
     for value in format {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let free = line.find("%d").or_else(|| line.find("%s"));
         match free {
             Some(at) => line.replace_range(at..at + 2, &text),
-            // As npm's `format` does with a value that no placeholder takes.
+            // npm's `format` appends a value that has no placeholder.
             None => line = format!("{line} {text}"),
         }
     }
-    let types = types(rule).0.iter().map(|kind| format!(" * {}", type_words(*kind).0));
+    let types = types(rule).0.iter().map(|kind| format!(" * {}", type_message(*kind).0));
     std::iter::once(format!("* {line}")).chain(types).collect()
 }
 
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kinds_of_refusal_have_auth0s_names() {
+    fn errors_have_auth0s_names_and_codes() {
         for (rule, name, code) in [
             (PasswordRule::TooWeak, "PasswordStrengthError", "invalid_password"),
             (PasswordRule::TooCommon, "PasswordDictionaryError", "invalid_password"),
@@ -189,20 +189,20 @@ mod tests {
             (PasswordRule::UsedBefore, "PasswordHistoryError", "invalid_password"),
             (PasswordRule::Breached, "BadRequestError", "password_leaked"),
         ] {
-            let refused = refused(&[&rule], &[]);
-            assert_eq!(refused.body["name"], name);
-            assert_eq!(refused.body["code"], code);
+            let error = error(&[&rule], &[]);
+            assert_eq!(error.body["name"], name);
+            assert_eq!(error.body["code"], code);
         }
     }
 
     #[test]
-    fn what_is_wrong_is_told_rule_by_rule() {
+    fn a_weak_password_is_explained_rule_by_rule() {
         let types = CharacterType::ALL.to_vec();
         let of_types =
             |missing| PasswordRule::CharacterTypes { required: 3, types: types.clone(), missing };
         let rules = [PasswordRule::TooShort { min_length: 8 }, of_types(types.clone())];
         let unmet = of_types(vec![CharacterType::Uppercase, CharacterType::Special]);
-        let body = refused(&[&unmet], &rules).body;
+        let body = error(&[&unmet], &rules).body;
         assert_eq!(
             body["description"],
             json!({

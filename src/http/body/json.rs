@@ -1,17 +1,16 @@
 //! `application/json`: one object.
 
-use super::malformed;
 use crate::form::{BodyMembers, BodyValue};
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemCode};
 
 /// The members of the object.
 ///
 /// # Errors
-/// 400 when the bytes are not JSON in UTF-8, or not an object.
+/// 400 when the bytes are not UTF-8, not JSON, or not an object.
 pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
     match serde_json::from_slice(bytes) {
         Ok(BodyValue::Object(members)) => Ok(members),
-        Ok(_) | Err(_) => Err(malformed()),
+        Ok(_) | Err(_) => Err(Problem::new(ProblemCode::MalformedBody)),
     }
 }
 
@@ -20,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_object_is_read() {
+    fn only_an_object_is_accepted() {
         assert!(members(br#" {"email":"a"} "#).is_ok());
         let deep = "[".repeat(60_000);
         for body in ["", "[]", "\"x\"", "1", "null", "{} {}", "{\"a\":}", "{'a':1}", &deep] {

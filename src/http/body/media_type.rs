@@ -1,12 +1,11 @@
-//! Which of the three media types a body has (RFC 9110, 8.3).
+//! The media type of a body (RFC 9110, 8.3).
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use super::super::problem::{Problem, ProblemCode};
-use super::malformed;
 
-/// The media types that are read.
+/// The accepted media types.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
     /// `application/json`
@@ -15,18 +14,18 @@ pub(super) enum MediaType {
     Urlencoded,
     /// `multipart/form-data`
     Multipart {
-        /// What separates the parts.
+        /// The delimiter of the parts.
         boundary: String,
     },
 }
 
 impl MediaType {
-    /// Reads the one `Content-Type` of a request.
+    /// Parses the `Content-Type` of a request.
     ///
     /// # Errors
     /// 415 for none, several, another type or a charset other than UTF-8; 400 for a multipart type
     /// without a boundary.
-    pub(super) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
         let mut values = headers.get_all(CONTENT_TYPE).iter();
         match (values.next().map(|value| value.to_str()), values.next()) {
             (Some(Ok(value)), None) => Self::parse(value),
@@ -49,14 +48,16 @@ impl MediaType {
             // RFC 2046, 5.1.1: 1 to 70 characters.
             let boundary = parameter(parameters, "boundary");
             let boundary = boundary.filter(|boundary| (1..=70).contains(&boundary.len()));
-            Ok(Self::Multipart { boundary: boundary.ok_or_else(malformed)? })
+            Ok(Self::Multipart {
+                boundary: boundary.ok_or(Problem::new(ProblemCode::MalformedBody))?,
+            })
         } else {
             Err(unsupported())
         }
     }
 }
 
-/// Whether a charset's label means UTF-8.
+/// Whether a charset's label denotes UTF-8.
 pub(super) fn is_utf8(charset: &str) -> bool {
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
 }
@@ -83,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_types_are_read_in_any_case() {
+    fn the_three_types_are_accepted_in_any_case() {
         assert_eq!(parse("application/json"), Ok(MediaType::Json));
         assert_eq!(parse("Application/JSON; charset=\"UTF-8\""), Ok(MediaType::Json));
         assert_eq!(parse("application/x-www-form-urlencoded"), Ok(MediaType::Urlencoded));

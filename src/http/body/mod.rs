@@ -1,4 +1,4 @@
-//! Bodies in: read within their bounds, decoded by media type into members.
+//! Request bodies: read within bounds, decoded by media type into members.
 
 mod json;
 mod media_type;
@@ -21,28 +21,28 @@ use crate::form::BodyMembers;
 /// The most bytes of a body.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 
-/// A body that arrived whole, and how to read it.
+/// A complete body and its media type.
 ///
-/// Holds what was typed, the password included, so it has no `Debug`.
+/// It holds the password, so it has no `Debug`.
 pub(crate) struct Form {
     media_type: MediaType,
     bytes: Bytes,
 }
 
 impl Form {
-    /// Reads the body, after the head has shown that it can be read at all.
+    /// Reads the body if its head permits it.
     ///
     /// # Errors
-    /// 415 before anything is read, 413 as soon as it is known, 408 when it takes too long.
+    /// 415 before reading, 413 as soon as the size is known, 408 when the body takes too long.
     pub(crate) async fn read(request: Request<Body>, limit: Duration) -> Result<Self, Problem> {
         let (head, body) = request.into_parts();
         let media_type = media_type(&head.headers)?;
         if announced_length(&head.headers).is_some_and(|length| length > MAX_BODY) {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
         }
-        let whole = timeout(limit, Limited::new(body, MAX_BODY).collect());
-        match whole.await {
-            Ok(Ok(whole)) => Ok(Self { media_type, bytes: whole.to_bytes() }),
+        let collected = timeout(limit, Limited::new(body, MAX_BODY).collect());
+        match collected.await {
+            Ok(Ok(body)) => Ok(Self { media_type, bytes: body.to_bytes() }),
             Ok(Err(error)) if error.is::<LengthLimitError>() => {
                 Err(Problem::new(ProblemCode::BodyTooLarge))
             }
@@ -51,16 +51,16 @@ impl Form {
         }
     }
 
-    /// Decodes it into its members as they stand there.
+    /// Decodes the body into its members, in their order.
     ///
     /// # Errors
-    /// 400 when it is not what the media type says, 413 for too many parts.
+    /// 400 when the body does not match its media type, 413 for too many parts.
     pub(crate) async fn members(&self) -> Result<BodyMembers<'_>, Problem> {
         Ok(match &self.media_type {
             MediaType::Json => json::members(&self.bytes)?,
             MediaType::Urlencoded => urlencoded::members(&self.bytes)?,
             MediaType::Multipart { boundary } => {
-                // Boxed: what is rare is not to make every request larger.
+                // Boxed, since it is rare and would make the future of every request larger.
                 Box::pin(multipart::members(self.bytes.clone(), boundary)).await?
             }
         })
@@ -71,14 +71,9 @@ fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
     if headers.contains_key(CONTENT_ENCODING) {
         return Err(Problem::new(ProblemCode::UnsupportedMediaType));
     }
-    MediaType::of(headers)
+    MediaType::from_headers(headers)
 }
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-/// The problem of a body that is not what its media type says.
-fn malformed() -> Problem {
-    Problem::new(ProblemCode::MalformedBody)
 }

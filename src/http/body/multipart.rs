@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use multer::Multipart;
 
-use super::malformed;
 use super::media_type::is_utf8;
 use crate::form::{BodyMembers, BodyValue, members_from_pairs};
 use crate::http::problem::{Problem, ProblemCode};
@@ -15,12 +14,12 @@ use crate::http::problem::{Problem, ProblemCode};
 /// The most parts of a form.
 const MAX_PARTS: usize = 64;
 
-/// The parts of the form, gathered like a JSON object.
+/// The parts of the form, collected like the members of a JSON object.
 ///
-/// A file without content is what a browser sends for an empty file input: it is left out.
+/// Skips a file without content, which a browser sends for an empty file input.
 ///
 /// # Errors
-/// 400 when the parts cannot be told apart, have no name or are not UTF-8; 413 for more than 64;
+/// 400 when the parts cannot be separated, have no name or are not UTF-8; 413 for more than 64;
 /// 415 for a part in another charset.
 pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<'static>, Problem> {
     let body = stream::iter([Ok::<_, Infallible>(bytes)]);
@@ -51,6 +50,10 @@ pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<
     Ok(members_from_pairs(pairs))
 }
 
+const fn malformed() -> Problem {
+    Problem::new(ProblemCode::MalformedBody)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn text_is_taken_as_it_is_and_files_only_when_empty() {
+    async fn text_is_unchanged_and_empty_files_are_skipped() {
         let file = "name=\"picture\"; filename=\"me.png\"";
         let empty = "name=\"cv\"; filename=\"\"";
         let bytes = body(&[("name=\"name\"", "Zoë\r\nX".as_bytes()), (file, b"PNG"), (empty, b"")]);
@@ -81,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_refused() {
+    async fn malformed_parts_are_rejected() {
         let code = |problem: Problem| problem.code();
         let not_utf8 = members(body(&[("name=\"a\"", b"\xff")]), "X").await;
         assert_eq!(not_utf8.map_err(code).err(), Some(ProblemCode::MalformedBody));

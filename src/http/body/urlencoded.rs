@@ -1,15 +1,14 @@
-//! `application/x-www-form-urlencoded`, as the WHATWG URL standard parses it, save that bytes
-//! which are not UTF-8 are refused instead of replaced.
+//! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that bytes
+//! which are not UTF-8 are rejected instead of replaced.
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use super::malformed;
 use crate::form::{BodyMembers, BodyValue, members_from_pairs};
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, ProblemCode};
 
-/// The pairs of the form, gathered like a JSON object.
+/// The pairs of the form, collected like the members of a JSON object.
 ///
 /// # Errors
 /// 400 when a name or value is not UTF-8.
@@ -22,7 +21,7 @@ pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
         Some((name, BodyValue::Text(value)))
     });
     let pairs: Option<Vec<_>> = pairs.collect();
-    pairs.map(members_from_pairs).ok_or_else(malformed)
+    pairs.map(members_from_pairs).ok_or(Problem::new(ProblemCode::MalformedBody))
 }
 
 fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
@@ -57,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_not_utf8_are_refused() {
+    fn bytes_that_are_not_utf8_are_rejected() {
         assert!(members(b"email=%ff").is_err());
         assert!(members(b"\xe9=1").is_err());
         assert!(members("email=%C3%A9".as_bytes()).is_ok());

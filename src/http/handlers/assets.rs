@@ -1,4 +1,4 @@
-//! `GET /signup.js` and `GET /signup.d.ts`: files that a page of any origin may load.
+//! `GET /signup.js` and `GET /signup.d.ts`: files that pages of every origin may load.
 
 use std::sync::LazyLock;
 
@@ -10,10 +10,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::super::not_modified::{is_known, members};
+use super::super::not_modified::{etag_matches, members};
 use crate::page::script::Asset;
 
-/// Long enough that a visit asks once; short enough that a new version arrives with the service.
+/// Long enough for one request per visit; short enough that a new version soon arrives.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 static MODULE_FILE: LazyLock<Asset> = LazyLock::new(Asset::module);
@@ -23,14 +23,15 @@ static TYPES_FILE: LazyLock<Asset> = LazyLock::new(Asset::types);
 #[utoipa::path(
     get,
     path = "/signup.js",
+    tag = "page",
     responses(
         (
             status = 200,
-            description = "The module, in gzip where that is taken",
+            description = "The module, compressed with gzip if the caller accepts that",
             content_type = "text/javascript",
             body = String,
         ),
-        (status = 304, description = "The caller has it"),
+        (status = 304, description = "The caller's copy is current"),
     )
 )]
 pub(in super::super) async fn module(headers: HeaderMap) -> Response {
@@ -41,24 +42,25 @@ pub(in super::super) async fn module(headers: HeaderMap) -> Response {
 #[utoipa::path(
     get,
     path = "/signup.d.ts",
+    tag = "page",
     responses(
         (
             status = 200,
-            description = "Its types, in gzip where that is taken",
+            description = "Its types, compressed with gzip if the caller accepts that",
             content_type = "text/plain",
             body = String,
         ),
-        (status = 304, description = "The caller has it"),
+        (status = 304, description = "The caller's copy is current"),
     )
 )]
 pub(in super::super) async fn types(headers: HeaderMap) -> Response {
     serve(&TYPES_FILE, "text/plain; charset=utf-8", &headers)
 }
 
-fn serve(asset: &Asset, kind: &'static str, asked: &HeaderMap) -> Response {
-    let gzip = asset.gzip.as_ref().filter(|_| takes_gzip(asked));
+fn serve(asset: &Asset, kind: &'static str, headers: &HeaderMap) -> Response {
+    let gzip = asset.gzip.as_ref().filter(|_| accepts_gzip(headers));
     let etag = if gzip.is_some() { &asset.gzip_etag } else { &asset.etag };
-    let mut response = if is_known(asked, etag) {
+    let mut response = if etag_matches(headers, etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Body::from(gzip.unwrap_or(&asset.plain).clone()).into_response();
@@ -76,9 +78,9 @@ fn serve(asset: &Asset, kind: &'static str, asked: &HeaderMap) -> Response {
     response
 }
 
-/// Whether gzip is named among the codings, and not to refuse it.
-fn takes_gzip(asked: &HeaderMap) -> bool {
-    members(asked, ACCEPT_ENCODING).any(|coding| {
+/// Whether `Accept-Encoding` lists gzip with a quality above zero.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    members(headers, ACCEPT_ENCODING).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         let refused = weight
             .trim()

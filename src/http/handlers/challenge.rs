@@ -1,4 +1,4 @@
-//! `GET /signup/challenge`: whether a form has to bring a proof now, and a challenge to solve.
+//! `GET /signup/challenge`: whether a form needs a proof now, and a challenge to solve.
 
 use std::sync::Arc;
 
@@ -7,16 +7,17 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
-use super::super::pipeline::client;
+use super::super::extensions::client;
 use super::super::problem::{Problem, ProblemCode};
-use crate::abuse::{Challenges, IssueError};
+use crate::abuse::Challenges;
 
-/// What a form of this address has to bring.
+/// Issues a challenge for the client's address.
 #[utoipa::path(
     get,
     path = "/signup/challenge",
+    tag = "sign-up",
     responses(
-        (status = 200, description = "What is needed, with a challenge to solve", content_type = "application/json", body = serde_json::Value, example = json!({
+        (status = 200, description = "Whether a proof is required, and a challenge to solve", content_type = "application/json", body = serde_json::Value, example = json!({
             "required": true,
             "kind": "proof_of_work",
             "parameters": {
@@ -37,17 +38,10 @@ pub(in super::super) async fn challenge(
     request: Request,
 ) -> Result<Response, Problem> {
     let client = client(&request);
-    // A body that nobody asked for is not held while the challenge is made.
+    // Frees an unexpected body before the challenge is made.
     drop(request);
-    let offer = challenges.issue(client.ip()).await.map_err(|none| match none {
-        IssueError::Limited { retry_after } => {
-            Problem::new(ProblemCode::RateLimited).retry_after(retry_after)
-        }
-        IssueError::Busy { retry_after } => {
-            Problem::new(ProblemCode::ChallengeUnavailable).retry_after(retry_after)
-        }
-    })?;
-    let body = serde_json::to_vec(&offer).map_err(|_| Problem::new(ProblemCode::Internal))?;
+    let challenge = challenges.issue(client.ip()).await?;
+    let body = serde_json::to_vec(&challenge).map_err(|_| Problem::new(ProblemCode::Internal))?;
     let headers = [
         (CONTENT_TYPE, HeaderValue::from_static("application/json")),
         (CACHE_CONTROL, HeaderValue::from_static("no-store")),

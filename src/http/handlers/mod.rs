@@ -1,8 +1,7 @@
-//! One thin handler a route.
+//! One thin handler for each route. Those of Auth0's endpoints are in `auth0_compat`.
 
 pub(super) mod assets;
 pub(super) mod challenge;
-pub(super) mod dbconnections;
 mod metrics;
 pub(super) mod openapi;
 pub(super) mod page;
@@ -12,7 +11,6 @@ pub(super) mod signup;
 
 pub(super) use assets::{module, types};
 pub(super) use challenge::challenge;
-pub(super) use dbconnections::{dbconnections_challenge, dbconnections_signup};
 pub(super) use metrics::metrics;
 pub(super) use openapi::openapi;
 pub(super) use page::{form, success};

@@ -1,4 +1,4 @@
-//! `GET /signup` and `GET /signup/success`: what browsers are shown.
+//! `GET /signup` and `GET /signup/success`: the built-in pages.
 
 use std::sync::Arc;
 
@@ -10,30 +10,31 @@ use http::Uri;
 use super::super::negotiation::{Negotiated, parameter};
 use super::super::pages::Pages;
 
-/// The form. `return_to` and `ui_locales` of the address go with it.
+/// The form. It keeps `return_to` and `ui_locales` from the query.
 #[utoipa::path(
     get,
     path = "/signup",
+    tag = "page",
     params(
-        ("return_to" = Option<String>, Query, description = "Where to go on, an entry of page.return_to"),
-        ("ui_locales" = Option<String>, Query, description = "Languages, the most wanted first"),
+        ("return_to" = Option<String>, Query, description = "Where to continue, an entry of page.return_to"),
+        ("ui_locales" = Option<String>, Query, description = "Languages, in order of preference"),
     ),
     responses((status = 200, description = "The page", content_type = "text/html", body = String))
 )]
 pub(in super::super) async fn form(
     State(pages): State<Arc<Pages>>,
-    Extension(wanted): Extension<Negotiated>,
+    Extension(negotiated): Extension<Negotiated>,
     uri: Uri,
 ) -> Response {
-    let of = |name| parameter(&uri, name);
-    pages.blank(wanted.locale, of("return_to"), of("ui_locales"))
+    let query = |name| parameter(&uri, name);
+    pages.blank(negotiated.locale, query("return_to"), query("ui_locales"))
 }
 
-/// What happens next.
-#[utoipa::path(get, path = "/signup/success", responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+/// The page after a sign-up.
+#[utoipa::path(get, path = "/signup/success", tag = "page", responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
 pub(in super::super) async fn success(
     State(pages): State<Arc<Pages>>,
-    Extension(wanted): Extension<Negotiated>,
+    Extension(negotiated): Extension<Negotiated>,
 ) -> Response {
-    pages.success(wanted.locale)
+    pages.success(negotiated.locale)
 }

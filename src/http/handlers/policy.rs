@@ -1,4 +1,4 @@
-//! `GET /signup/policy`: what a form has to hold, for front ends.
+//! `GET /signup/policy`: the fields and rules of a form, for front ends.
 
 use std::sync::Arc;
 
@@ -8,33 +8,34 @@ use axum::response::{IntoResponse, Response};
 use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use super::super::negotiation::Negotiated;
-use super::super::not_modified::is_known;
-use super::super::openapi::schemas;
-use super::super::policy::Policy;
-use super::super::problem::{Problem, ProblemCode, say_language};
+use super::super::negotiation::{Negotiated, set_language};
+use super::super::not_modified::etag_matches;
+use super::super::policy::SignupPolicy;
+use super::super::problem::{Problem, ProblemCode};
+use super::super::schemas;
 
-/// A deployment's policy changes with its settings, so seldom. But who has seen the terms of before
-/// cannot accept those of now: a form must not ask by an old copy for long.
+/// A deployment's policy changes with its settings, so rarely. But a user who read earlier terms
+/// cannot accept the current ones, so a form must not use an old copy for long.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
-/// The policy, or that the caller has it.
+/// The policy.
 #[utoipa::path(
     get,
     path = "/signup/policy",
+    tag = "sign-up",
     responses(
-        (status = 200, description = "The policy", body = schemas::Policy),
-        (status = 304, description = "The caller has it"),
+        (status = 200, description = "The policy", body = schemas::PolicySchema),
+        (status = 304, description = "The caller's copy is current"),
     )
 )]
 pub(in super::super) async fn policy(
-    State(policy): State<Arc<Policy>>,
-    Extension(wanted): Extension<Negotiated>,
+    State(policy): State<Arc<SignupPolicy>>,
+    Extension(negotiated): Extension<Negotiated>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let document = policy.in_language(wanted.locale);
+    let document = policy.in_language(negotiated.locale);
     let document = document.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
-    let mut response = if is_known(&headers, &document.etag) {
+    let mut response = if etag_matches(&headers, &document.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(CONTENT_TYPE, "application/json")], document.body.clone()).into_response()
@@ -43,6 +44,6 @@ pub(in super::super) async fn policy(
     headers.insert(ETAG, document.etag.clone());
     headers.insert(CACHE_CONTROL, CACHE);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    say_language(&mut response, wanted.locale);
+    set_language(&mut response, negotiated.locale);
     Ok(response)
 }

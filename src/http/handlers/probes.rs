@@ -6,24 +6,24 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
-use super::super::observe::Quiet;
+use super::super::extensions::LogAtDebug;
 use crate::readiness::{Readiness, Report, Upstream};
 
 #[derive(Serialize)]
-struct Body {
+struct ReadinessBody {
     status: &'static str,
-    checks: Checks,
+    checks: ReadinessChecks,
 }
 
 #[derive(Serialize)]
-struct Checks {
+struct ReadinessChecks {
     process: &'static str,
     ledger: &'static str,
     auth0: &'static str,
     clients: &'static str,
 }
 
-impl From<Report> for Body {
+impl From<Report> for ReadinessBody {
     fn from(report: Report) -> Self {
         let status = match report {
             Report { draining: true, .. } => "draining",
@@ -31,7 +31,7 @@ impl From<Report> for Body {
             Report { auth0: Upstream::Failing, .. } | Report { clients: false, .. } => "degraded",
             Report { auth0: Upstream::Good | Upstream::Starting, .. } => "ready",
         };
-        let checks = Checks {
+        let checks = ReadinessChecks {
             process: if report.draining { "draining" } else { "ok" },
             ledger: if report.ledger { "ok" } else { "failing" },
             auth0: match report.auth0 {
@@ -45,31 +45,33 @@ impl From<Report> for Body {
     }
 }
 
-/// 200 while the process can answer.
+/// 200 while the process runs.
 #[utoipa::path(
     get,
     path = "/livez",
-    responses((status = 200, description = "The process can answer", content_type = "application/json", body = serde_json::Value, example = json!({"status": "alive"})))
+    tag = "operations",
+    responses((status = 200, description = "The process runs", content_type = "application/json", body = serde_json::Value, example = json!({"status": "alive"})))
 )]
 pub(in super::super) async fn livez() -> Response {
-    answer(StatusCode::OK, &Live { status: "alive" })
+    respond(StatusCode::OK, &LivenessBody { status: "alive" })
 }
 
 #[derive(Serialize)]
-struct Live {
+struct LivenessBody {
     status: &'static str,
 }
 
-/// 200 while sign-ups are taken, else 503; what is checked is in the body.
+/// 200 while sign-ups are accepted, else 503. The body has the checks.
 #[utoipa::path(
     get,
     path = "/readyz",
+    tag = "operations",
     responses(
-        (status = 200, description = "Sign-ups are taken", content_type = "application/json", body = serde_json::Value, example = json!({
+        (status = 200, description = "Sign-ups are accepted", content_type = "application/json", body = serde_json::Value, example = json!({
             "status": "ready",
             "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok"},
         })),
-        (status = 503, description = "None is taken", content_type = "application/json", body = serde_json::Value, example = json!({
+        (status = 503, description = "Sign-ups are rejected", content_type = "application/json", body = serde_json::Value, example = json!({
             "status": "draining",
             "checks": {"process": "draining", "ledger": "ok", "auth0": "ok", "clients": "ok"},
         })),
@@ -78,12 +80,12 @@ struct Live {
 pub(in super::super) async fn readyz(State(readiness): State<Readiness>) -> Response {
     let report = readiness.report().await;
     let code = if report.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    answer(code, &Body::from(report))
+    respond(code, &ReadinessBody::from(report))
 }
 
-fn answer(code: StatusCode, body: &impl Serialize) -> Response {
+fn respond(code: StatusCode, body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).unwrap_or_default();
     let mut response = (code, [(CONTENT_TYPE, "application/json")], body).into_response();
-    response.extensions_mut().insert(Quiet);
+    response.extensions_mut().insert(LogAtDebug);
     response
 }

@@ -1,28 +1,29 @@
-//! `POST /signup`: a form in, the user, a redirection or a problem out.
+//! `POST /signup`: takes a form; responds with the user, a redirect or a problem.
 
 use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::super::negotiation::Negotiated;
-use super::super::observe::OutcomeCode;
-use super::super::openapi::schemas;
-use super::super::pipeline::{SignedUp, SignupPipeline};
-use super::super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
+use super::super::negotiation::{Negotiated, parameter};
+use super::super::pipeline::{ChallengeMode, SignupPipeline};
+use super::super::problem::{Problem, ProblemCode};
 use super::super::representation::Representation;
 use super::super::request_id::RequestId;
+use super::super::schemas;
 use crate::auth0::User;
-use crate::page::Page;
+use crate::form::Submission;
+use crate::page::{FormValues, Page};
 
-/// Signs a person up.
+/// Signs a user up.
 #[utoipa::path(
     post,
     path = "/signup",
+    tag = "sign-up",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "16 to 255 visible characters, quoted or bare"),
     ),
@@ -35,52 +36,63 @@ use crate::page::Page;
         ),
     ),
     responses(
-        (status = 201, description = "The user exists now", body = schemas::Created),
-        (status = 202, description = "Taken, where new and known addresses are answered alike", body = schemas::Accepted),
+        (status = 201, description = "The user exists now", body = schemas::CreatedSchema),
+        (status = 202, description = "Accepted, where new and known addresses get the same response", body = schemas::AcceptedSchema),
         (status = 303, description = "The same for a browser that prefers text/html"),
     )
 )]
 pub(in super::super) async fn signup(
-    State((stages, page)): State<(Arc<SignupPipeline>, Arc<Page>)>,
+    State((pipeline, page)): State<(Arc<SignupPipeline>, Arc<Page>)>,
     Extension(id): Extension<RequestId>,
-    Extension(wanted): Extension<Negotiated>,
+    Extension(negotiated): Extension<Negotiated>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let signed_up = stages.run(request, id, wanted.representation).await?;
-    let mut response = match wanted.representation {
-        Representation::Json | Representation::Auth0 => answer(&signed_up),
-        Representation::Page => see_other(&signed_up, &page),
+    let ui_locales = parameter(request.uri(), "ui_locales");
+    let (head, form) = pipeline.receive(request, id).await?;
+    let submission = Submission::new(form.members().await?);
+    let values = match negotiated.representation {
+        Representation::Page => {
+            Some(Arc::new(FormValues::from_submission(&submission, ui_locales)))
+        }
+        Representation::Json | Representation::Auth0 => None,
     };
-    if signed_up.replayed {
-        response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-    }
-    response.extensions_mut().insert(OutcomeCode(signed_up.outcome));
+    let parsed = pipeline.parse(head, &submission);
+    // What was typed does not outlive its parsing.
+    drop(submission);
+    drop(form);
+
+    let signed_up = pipeline.run(parsed, ChallengeMode::AsConfigured).await;
+
+    let signed_up = signed_up.map_err(|problem| problem.with_form(values.clone()))?;
+    let mut response = match values {
+        Some(values) => see_other(&values, &page),
+        None => json(signed_up.user.as_deref()),
+    };
+    signed_up.mark(&mut response);
     Ok(response)
 }
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct SignupResponse<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user: Option<&'a User>,
 }
 
-/// The user as a JSON client is told, or the same of every address.
-fn answer(signed_up: &SignedUp) -> Response {
-    let (status, name) = match signed_up.user {
+/// The response for a JSON client: the user, or that the sign-up was accepted.
+fn json(user: Option<&User>) -> Response {
+    let (code, status) = match user {
         Some(_) => (StatusCode::CREATED, "created"),
         None => (StatusCode::ACCEPTED, "accepted"),
     };
-    let Ok(body) = serde_json::to_vec(&Body { status: name, user: signed_up.user.as_deref() })
-    else {
+    let Ok(body) = serde_json::to_vec(&SignupResponse { status, user }) else {
         return Problem::new(ProblemCode::Internal).into_response();
     };
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+    (code, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-/// Where a browser goes on.
-fn see_other(signed_up: &SignedUp, page: &Page) -> Response {
-    let form = signed_up.filled.clone().unwrap_or_default();
-    let target = page.success_target(&form).into_owned();
+/// The redirect for a browser.
+fn see_other(values: &FormValues, page: &Page) -> Response {
+    let target = page.success_target(values).into_owned();
     (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response()
 }

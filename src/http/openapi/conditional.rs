@@ -1,18 +1,18 @@
-//! What callers may keep: an operation that can answer 304 tells how in its headers.
+//! Conditional requests: the headers of every operation that can respond 304.
 
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required};
 
-/// The headers of both answers, and what each says.
+/// The headers of the responses 200 and 304, with their descriptions.
 const HEADERS: [(&str, &str); 3] = [
-    ("ETag", "Its validator"),
-    ("Cache-Control", "How long it may be used again"),
+    ("ETag", "The validator"),
+    ("Cache-Control", "How long the copy may be reused"),
     ("Access-Control-Allow-Origin", "Any origin"),
 ];
 
-/// Adds them, and the header that asks for a 304, to an operation that has one.
+/// Adds them and `If-None-Match` to an operation that has a 304.
 pub(super) fn add(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     if !responses.contains_key("304") {
@@ -24,13 +24,13 @@ pub(super) fn add(operation: &mut Operation) {
             response.headers.extend(headers);
         }
     }
-    let asked = ParameterBuilder::new()
+    let if_none_match = ParameterBuilder::new()
         .name("If-None-Match")
         .parameter_in(ParameterIn::Header)
-        .description(Some("The validator of what the caller has"))
+        .description(Some("The validator of the caller's copy"))
         .required(Required::False)
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
-    operation.parameters.get_or_insert_default().push(asked.build().into());
+    operation.parameters.get_or_insert_default().push(if_none_match.build().into());
 }
 
 fn header(text: &str) -> Header {

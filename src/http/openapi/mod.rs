@@ -1,21 +1,22 @@
-//! The service described in OpenAPI 3.1: the operations come from the handlers, the problems and
-//! their examples from what is really rendered. `docs/openapi.json` is this document, held to it by a
-//! test.
+//! The OpenAPI 3.1 document. The operations come from the handlers, the problems and their examples
+//! from the real rendering. A test compares `docs/openapi.json` with it.
 
 mod conditional;
 mod problems;
-pub mod schemas;
 
+use std::sync::LazyLock;
+
+use bytes::Bytes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 
-use super::handlers;
+use super::{auth0_compat, handlers, schemas};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "auth0-signup",
-        description = "The backend of a sign-up form for Auth0. docs/api.md says more.",
+        description = "The backend of a sign-up form for Auth0. docs/api.md has the details.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     paths(
@@ -26,13 +27,13 @@ use super::handlers;
         handlers::assets::types,
         handlers::policy::policy,
         handlers::challenge::challenge,
-        handlers::dbconnections::dbconnections_signup,
-        handlers::dbconnections::dbconnections_challenge,
+        auth0_compat::handler::dbconnections_signup,
+        auth0_compat::handler::dbconnections_challenge,
         handlers::probes::livez,
         handlers::probes::readyz,
         handlers::openapi::openapi,
     ),
-    components(schemas(schemas::Problem, schemas::Auth0Error))
+    components(schemas(schemas::ProblemSchema, schemas::Auth0Error))
 )]
 struct Routes;
 
@@ -48,10 +49,16 @@ pub fn document() -> OpenApi {
     document
 }
 
-/// The document as it is committed and served, with a newline at its end.
+/// The document as committed and served, with a final newline.
 pub fn text() -> String {
     let json = document().to_pretty_json().unwrap_or_default();
     format!("{json}\n")
+}
+
+/// The served document, made at the first request.
+pub(super) fn bytes() -> Bytes {
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| text().into());
+    DOCUMENT.clone()
 }
 
 #[cfg(test)]
@@ -60,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_committed_document_is_what_the_handlers_say() {
+    fn the_committed_document_is_current() {
         let committed = include_str!("../../../docs/openapi.json");
         let hint = "auth0-signup openapi > docs/openapi.json";
         assert!(committed == text(), "docs/openapi.json is not up to date: {hint}");
     }
 
     #[test]
-    fn every_problem_is_in_it() {
+    fn the_document_has_every_problem() {
         let text = text();
         for code in ProblemCode::ALL {
             let kind = format!("urn:auth0-signup:problem:{}", code.name());

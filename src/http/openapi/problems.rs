@@ -7,13 +7,14 @@ use utoipa::openapi::example::Example;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 
-use super::super::auth0_compat;
+use super::super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::super::problem::{Problem, ProblemCode};
+use super::super::{auth0_compat, render};
 use crate::domain::{FieldError, Violation};
 use crate::texts::Locale;
 
-/// What can go wrong with a post that signs somebody up.
-const OF_SIGN_UP: [ProblemCode; 22] = [
+/// The problems of a sign-up.
+const SIGN_UP: [ProblemCode; 22] = [
     ProblemCode::MalformedBody,
     ProblemCode::OriginNotAllowed,
     ProblemCode::ChallengeRequired,
@@ -38,8 +39,8 @@ const OF_SIGN_UP: [ProblemCode; 22] = [
     ProblemCode::OutcomeUnknown,
 ];
 
-/// What can go wrong with every other request.
-const OF_ALL: [ProblemCode; 5] = [
+/// The problems of every operation.
+const COMMON: [ProblemCode; 5] = [
     ProblemCode::NotFound,
     ProblemCode::MethodNotAllowed,
     ProblemCode::RateLimited,
@@ -47,18 +48,18 @@ const OF_ALL: [ProblemCode; 5] = [
     ProblemCode::Internal,
 ];
 
-/// Adds its problems to the operation of this path.
+/// Adds the problems of an operation at this path.
 pub(super) fn add(path: &str, operation: &mut Operation) {
     let takes_posts = operation.request_body.is_some();
     let own: &[ProblemCode] = match path {
-        "/signup" if takes_posts => &OF_SIGN_UP,
+        "/signup" if takes_posts => &SIGN_UP,
         "/signup" => &[ProblemCode::SignupsClosed],
-        auth0_compat::SIGN_UP => &OF_SIGN_UP,
+        AUTH0_SIGN_UP => &SIGN_UP,
         "/signup/challenge" => &[ProblemCode::ChallengeUnavailable],
         _ => &[],
     };
     let mut by_status: BTreeMap<String, Vec<(ProblemCode, Value)>> = BTreeMap::new();
-    for code in own.iter().chain(&OF_ALL) {
+    for code in own.iter().chain(&COMMON) {
         let (status, body) = example(path, *code);
         let known = by_status.entry(status).or_default();
         if !known.iter().any(|(known, _)| known == code) {
@@ -72,8 +73,8 @@ pub(super) fn add(path: &str, operation: &mut Operation) {
 }
 
 fn response(path: &str, examples: &[(ProblemCode, Value)]) -> Response {
-    let is_auth0s = is_auth0s(path);
-    let (media_type, schema) = if is_auth0s {
+    let is_auth0 = is_auth0(path);
+    let (media_type, schema) = if is_auth0 {
         ("application/json", "Auth0Error")
     } else {
         ("application/problem+json", "Problem")
@@ -88,14 +89,14 @@ fn response(path: &str, examples: &[(ProblemCode, Value)]) -> Response {
     let titles = examples.iter().map(|(code, _)| format!("`{}`", code.name()));
     let mut response = Response::new(titles.collect::<Vec<_>>().join(", "));
     response.content.insert(media_type.to_owned(), RefOr::T(content));
-    if !is_auth0s {
+    if !is_auth0 {
         let page: Content = Content::new(None::<Ref>);
         response.content.insert("text/html".to_owned(), RefOr::T(page));
     }
     response
 }
 
-/// The status and the body of a problem as it is rendered there.
+/// The status and the body of a problem, as rendered at this path.
 fn example(path: &str, code: ProblemCode) -> (String, Value) {
     let problem = match code {
         ProblemCode::InvalidFields => {
@@ -107,17 +108,17 @@ fn example(path: &str, code: ProblemCode) -> (String, Value) {
         }
         _ => Problem::new(code),
     };
-    if is_auth0s(path) {
-        let refused = auth0_compat::refused(&problem, None, Locale::En);
-        return (refused.status.as_str().to_owned(), refused.body);
+    if is_auth0(path) {
+        let error = auth0_compat::error(&problem, None, Locale::En);
+        return (error.status.as_str().to_owned(), error.body);
     }
-    let mut body = problem.example();
+    let mut body = render::example(&problem);
     if let Some(members) = body.as_object_mut() {
         members.insert("request_id".to_owned(), json!("01a21188-436a-7715-b77a-0b10efa8babe"));
     }
     (code.status().as_str().to_owned(), body)
 }
 
-fn is_auth0s(path: &str) -> bool {
-    matches!(path, auth0_compat::SIGN_UP | auth0_compat::CHALLENGE)
+fn is_auth0(path: &str) -> bool {
+    matches!(path, AUTH0_SIGN_UP | AUTH0_CHALLENGE)
 }

@@ -1,111 +1,116 @@
-//! Who is connected: how many there may be, from one address and in all, and who makes room.
+//! The table of open connections: bounds in all and for each address, and eviction.
 //!
-//! `docs/decisions/0010-connections.md` says why it is so.
+//! `docs/decisions/0010-connections.md` has the reasons.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::conn_state::Connection;
+use super::conn_state::TrackedConnection;
 use crate::abuse::Network;
-use crate::telemetry::{HttpMetrics, Refused};
+use crate::telemetry::{ConnectionRefusal, HttpMetrics};
 
-/// How many connections are looked at to find the one that makes room.
+/// How many connections are compared to choose the one that is evicted.
 const SAMPLE: usize = 64;
 
-/// How many connections above the bound may be open for as long as those that make room take to
-/// close.
+/// How many connections above the bound may be open while evicted ones close.
 const CLOSING: usize = 64;
 
 /// All open connections of a listener. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionTable {
-    open: Arc<Mutex<Open>>,
-    most: usize,
-    most_of_one: usize,
+    open: Arc<Mutex<OpenConnections>>,
+    max: usize,
+    max_per_address: usize,
     metrics: HttpMetrics,
 }
 
 #[derive(Debug, Default)]
-struct Open {
-    all: Vec<Arc<Connection>>,
-    of: HashMap<Network, usize>,
+struct OpenConnections {
+    all: Vec<Arc<TrackedConnection>>,
+    per_network: HashMap<Network, usize>,
 }
 
-/// An open connection; closed when it is dropped.
+/// An open connection. Dropping the guard removes it from the table.
 #[derive(Debug)]
 pub(super) struct ConnectionGuard {
-    pub(super) connection: Arc<Connection>,
-    crowd: ConnectionTable,
+    pub(super) connection: Arc<TrackedConnection>,
+    table: ConnectionTable,
+    /// Whether it counts for its network; trusted proxies do not.
     is_counted: bool,
 }
 
 impl ConnectionTable {
-    /// Nobody yet.
-    pub(super) fn new(most: usize, most_of_one: usize, metrics: HttpMetrics) -> Self {
-        Self { open: Arc::default(), most, most_of_one, metrics }
+    /// An empty table.
+    pub(super) fn new(max: usize, max_per_address: usize, metrics: HttpMetrics) -> Self {
+        Self { open: Arc::default(), max, max_per_address, metrics }
     }
 
-    /// Lets a connection in. Where there are too many, one that waits makes room for it; `proxy` is
-    /// not bound by the bound on one address.
+    /// Admits a connection. If the table is full, evicts one that waits for its client. The bound
+    /// for each address does not apply to a proxy.
     ///
     /// # Errors
-    /// When its address has too many, or all are busy.
-    pub(super) fn admit(&self, peer: IpAddr, proxy: bool) -> Result<ConnectionGuard, Refused> {
+    /// When its address has too many connections, or the table is full and all are active.
+    pub(super) fn admit(
+        &self,
+        peer: IpAddr,
+        is_proxy: bool,
+    ) -> Result<ConnectionGuard, ConnectionRefusal> {
         let network = Network::from(peer);
-        let mut open = self.locked();
-        if !proxy && open.of.get(&network).is_some_and(|count| *count >= self.most_of_one) {
-            return Err(Refused::Address);
+        let mut open = self.lock();
+        let is_full = |count: &usize| *count >= self.max_per_address;
+        if !is_proxy && open.per_network.get(&network).is_some_and(is_full) {
+            return Err(ConnectionRefusal::Address);
         }
-        if open.all.len() >= self.most {
-            let room = open.all.len() < self.most.saturating_add(CLOSING);
-            let Some(other) = open.least_worth().filter(|_| room) else {
-                return Err(Refused::Full);
+        if open.all.len() >= self.max {
+            let may_evict = open.all.len() < self.max.saturating_add(CLOSING);
+            let Some(other) = open.next_to_evict().filter(|_| may_evict) else {
+                return Err(ConnectionRefusal::Full);
             };
             other.evict.notify_one();
         }
-        let connection = Arc::new(Connection::new(network));
-        connection.place.store(open.all.len(), Ordering::Relaxed);
+        let connection = Arc::new(TrackedConnection::new(network));
+        connection.index.store(open.all.len(), Ordering::Relaxed);
         open.all.push(Arc::clone(&connection));
-        if !proxy {
-            *open.of.entry(network).or_default() += 1;
+        if !is_proxy {
+            *open.per_network.entry(network).or_default() += 1;
         }
         drop(open);
         self.metrics.connection_opened();
-        Ok(ConnectionGuard { connection, crowd: self.clone(), is_counted: !proxy })
+        Ok(ConnectionGuard { connection, table: self.clone(), is_counted: !is_proxy })
     }
 
-    fn locked(&self) -> MutexGuard<'_, Open> {
-        // Nothing that holds it panics.
+    fn lock(&self) -> MutexGuard<'_, OpenConnections> {
+        // Nothing panics while it holds the lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Open {
-    /// Of a random run of connections, the one whose loss matters least; of all where they are few.
-    fn least_worth(&self) -> Option<&Connection> {
+impl OpenConnections {
+    /// The connection with the lowest eviction rank in a random run; in all, if there are few.
+    fn next_to_evict(&self) -> Option<&TrackedConnection> {
         let start = rand::random_range(0..self.all.len().max(1));
         let sample = self.all.iter().cycle().skip(start).take(SAMPLE.min(self.all.len()));
-        let waiting = sample.filter_map(|other| Some((other.worth()?, other)));
-        waiting.min_by_key(|(worth, _)| *worth).map(|(_, other)| &**other)
+        let waiting = sample.filter_map(|other| Some((other.eviction_rank()?, other)));
+        waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| &**other)
     }
 
-    fn remove(&mut self, member: &ConnectionGuard) {
-        let place = member.connection.place.load(Ordering::Relaxed);
-        if place < self.all.len() {
-            self.all.swap_remove(place);
+    fn remove(&mut self, guard: &ConnectionGuard) {
+        let index = guard.connection.index.load(Ordering::Relaxed);
+        if index < self.all.len() {
+            self.all.swap_remove(index);
         }
-        if let Some(moved) = self.all.get(place) {
-            moved.place.store(place, Ordering::Relaxed);
+        if let Some(moved) = self.all.get(index) {
+            moved.index.store(index, Ordering::Relaxed);
         }
-        let network = member.connection.network;
-        if member.is_counted
-            && let Some(count) = self.of.get_mut(&network)
+        let network = guard.connection.network;
+        if guard.is_counted
+            && let Some(count) = self.per_network.get_mut(&network)
         {
             *count -= 1;
             if *count == 0 {
-                self.of.remove(&network);
+                self.per_network.remove(&network);
             }
         }
     }
@@ -113,8 +118,8 @@ impl Open {
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.crowd.locked().remove(self);
-        self.crowd.metrics.connection_closed();
+        self.table.lock().remove(self);
+        self.table.metrics.connection_closed();
     }
 }
 
@@ -124,60 +129,63 @@ mod tests {
 
     use tokio::time::advance;
 
-    use super::super::conn_state::Phase;
+    use super::super::conn_state::ConnState;
     use super::*;
 
-    fn crowd(most: usize, most_of_one: usize) -> ConnectionTable {
-        ConnectionTable::new(most, most_of_one, HttpMetrics::default())
+    fn table(max: usize, max_per_address: usize) -> ConnectionTable {
+        ConnectionTable::new(max, max_per_address, HttpMetrics::default())
     }
 
-    fn enter(crowd: &ConnectionTable, last: u8) -> Result<ConnectionGuard, Refused> {
-        crowd.admit(IpAddr::from([192, 0, 2, last]), false)
+    fn connect(
+        table: &ConnectionTable,
+        last_octet: u8,
+    ) -> Result<ConnectionGuard, ConnectionRefusal> {
+        table.admit(IpAddr::from([192, 0, 2, last_octet]), false)
     }
 
-    async fn is_evicted(member: &ConnectionGuard) -> bool {
-        let told = member.connection.evict.notified();
-        tokio::time::timeout(Duration::from_millis(1), told).await.is_ok()
+    async fn is_evicted(guard: &ConnectionGuard) -> bool {
+        let notified = guard.connection.evict.notified();
+        tokio::time::timeout(Duration::from_millis(1), notified).await.is_ok()
     }
 
     #[tokio::test]
-    async fn one_address_has_its_share_and_proxies_any() {
-        let crowd = crowd(10, 2);
-        let members = [enter(&crowd, 1).unwrap(), enter(&crowd, 1).unwrap()];
-        assert_eq!(enter(&crowd, 1).unwrap_err(), Refused::Address);
-        let other = enter(&crowd, 2).unwrap();
+    async fn the_bound_for_an_address_does_not_apply_to_proxies() {
+        let table = table(10, 2);
+        let guards = [connect(&table, 1).unwrap(), connect(&table, 1).unwrap()];
+        assert_eq!(connect(&table, 1).unwrap_err(), ConnectionRefusal::Address);
+        let other = connect(&table, 2).unwrap();
         let proxies: Vec<_> =
-            (0..3).map(|_| crowd.admit(IpAddr::from([192, 0, 2, 1]), true).unwrap()).collect();
-        drop(members);
-        drop((enter(&crowd, 1).unwrap(), other, proxies));
-        let open = crowd.locked();
-        assert!(open.all.is_empty() && open.of.is_empty(), "nothing is left: {open:?}");
+            (0..3).map(|_| table.admit(IpAddr::from([192, 0, 2, 1]), true).unwrap()).collect();
+        drop(guards);
+        drop((connect(&table, 1).unwrap(), other, proxies));
+        let open = table.lock();
+        assert!(open.all.is_empty() && open.per_network.is_empty(), "nothing is left: {open:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_longest_wait_without_a_request_makes_room() {
-        let crowd = crowd(3, 10);
-        let members: Vec<_> = (0..3).map(|last| enter(&crowd, last).unwrap()).collect();
-        members[0].connection.enter(Phase::Idle);
+    async fn the_longest_wait_without_a_request_is_evicted() {
+        let table = table(3, 10);
+        let guards: Vec<_> = (0..3).map(|last| connect(&table, last).unwrap()).collect();
+        guards[0].connection.enter(ConnState::Idle);
         advance(Duration::from_secs(1)).await;
-        members[1].connection.enter(Phase::Head);
-        let fourth = enter(&crowd, 3).unwrap();
-        assert!(is_evicted(&members[2]).await, "silent for longest");
-        for member in [&members[0], &members[1], &fourth] {
-            assert!(!is_evicted(member).await);
+        guards[1].connection.enter(ConnState::Headers);
+        let fourth = connect(&table, 3).unwrap();
+        assert!(is_evicted(&guards[2]).await, "silent for longest");
+        for guard in [&guards[0], &guards[1], &fourth] {
+            assert!(!is_evicted(guard).await);
         }
     }
 
     #[tokio::test]
-    async fn a_request_under_way_never_makes_room() {
-        let crowd = crowd(2, 10);
-        let members = [enter(&crowd, 1).unwrap(), enter(&crowd, 2).unwrap()];
-        for member in &members {
-            member.connection.enter(Phase::Busy);
+    async fn an_active_connection_is_never_evicted() {
+        let table = table(2, 10);
+        let guards = [connect(&table, 1).unwrap(), connect(&table, 2).unwrap()];
+        for guard in &guards {
+            guard.connection.enter(ConnState::Active);
         }
-        assert_eq!(enter(&crowd, 3).unwrap_err(), Refused::Full);
-        members[1].connection.enter(Phase::Idle);
-        enter(&crowd, 3).unwrap();
-        assert!(is_evicted(&members[1]).await && !is_evicted(&members[0]).await);
+        assert_eq!(connect(&table, 3).unwrap_err(), ConnectionRefusal::Full);
+        guards[1].connection.enter(ConnState::Idle);
+        connect(&table, 3).unwrap();
+        assert!(is_evicted(&guards[1]).await && !is_evicted(&guards[0]).await);
     }
 }

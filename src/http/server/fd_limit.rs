@@ -1,40 +1,39 @@
-//! How many connections the process has file descriptors for.
+//! The process's limit on open files, and how many connections fit into it.
 //!
-//! Many systems start processes with room for 1,024, meant for programs that use `select`. A server
-//! that runs out of them cannot accept, and a thousand silent clients would be enough.
+//! Many systems start processes with a limit of 1,024, meant for programs that use `select`. A server
+//! that reaches it cannot accept, and a thousand silent clients would be enough.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Left for the ledger, the tenant, the admin listener and files.
-const SPARE: u64 = 512;
+/// Descriptors left for the ledger, the tenant, the admin listener and files.
+const RESERVED: u64 = 512;
 
-/// Raises the process's own bound as far as it is needed and allowed, and says how many of these
-/// connections there is room for.
-pub fn raise_fd_limit(connections: usize) -> usize {
-    let wanted = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(SPARE);
+/// Raises the limit as far as needed and allowed. Returns how many of these connections fit.
+pub fn raise(connections: usize) -> usize {
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(RESERVED);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let mut bound = current.unwrap_or(u64::MAX);
-    if bound < wanted {
-        let raised = wanted.min(maximum.unwrap_or(u64::MAX));
+    let mut limit = current.unwrap_or(u64::MAX);
+    if limit < needed {
+        let raised = needed.min(maximum.unwrap_or(u64::MAX));
         match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum }) {
-            Ok(()) => bound = raised,
-            Err(error) => tracing::warn!("the bound on open files cannot be raised: {error}"),
+            Ok(()) => limit = raised,
+            Err(error) => tracing::warn!("cannot raise the limit on open files: {error}"),
         }
     }
-    let room = fitting(connections, bound);
-    if room < connections {
+    let capacity = fitting(connections, limit);
+    if capacity < connections {
         tracing::warn!(
-            "http.max_connections is {connections}, but with {bound} open files allowed (ulimit -n) \
-             there is room for {room}"
+            "http.max_connections is {connections}, but a limit of {limit} open files (ulimit -n) \
+             leaves room for {capacity}"
         );
     }
-    room
+    capacity
 }
 
-/// How many of the connections fit into a bound, with something to spare.
-fn fitting(connections: usize, bound: u64) -> usize {
-    let room = bound - SPARE.min(bound / 2);
-    connections.min(usize::try_from(room).unwrap_or(usize::MAX))
+/// How many of the connections fit into a limit, less the reserve.
+fn fitting(connections: usize, limit: u64) -> usize {
+    let capacity = limit - RESERVED.min(limit / 2);
+    connections.min(usize::try_from(capacity).unwrap_or(usize::MAX))
 }
 
 #[cfg(test)]
@@ -42,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_descriptors_to_spare() {
-        for (connections, bound, expected) in [
+    fn connections_leave_descriptors_in_reserve() {
+        for (connections, limit, expected) in [
             (10_000, u64::MAX, 10_000),
             (10_000, 10_512, 10_000),
             (10_000, 10_000, 9_488),
@@ -51,7 +50,7 @@ mod tests {
             (10_000, 256, 128),
             (3, 1_024, 3),
         ] {
-            assert_eq!(fitting(connections, bound), expected, "{connections} {bound}");
+            assert_eq!(fitting(connections, limit), expected, "{connections} {limit}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The accept loop: HTTP/1.1 on hyper, with bounds on connections and on how long each may wait.
 //!
 //! `axum::serve` 0.8 has neither. HTTP/1.1 only, since the protocol sniffing of hyper-util's `auto`
-//! builder leaves a silent connection open for ever; a proxy in front brings HTTP/2.
+//! builder never closes a silent connection; a proxy in front adds HTTP/2.
 
 mod conn_state;
 mod connection_table;
-mod fd_limit;
+pub mod fd_limit;
 mod lingering_close;
 mod listen;
 mod timeout_stream;
@@ -26,98 +26,97 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use self::conn_state::ConnState;
 pub use self::conn_state::Deadlines;
-use self::conn_state::Phase;
 use self::connection_table::{ConnectionGuard, ConnectionTable};
-pub use self::fd_limit::raise_fd_limit;
 use self::lingering_close::{OverloadResponder, linger};
 pub use self::listen::listen;
-use self::timeout_stream::{LastWord, TimeoutStream};
+use self::timeout_stream::{IdleOnDrop, TimeoutStream};
 use crate::abuse::Proxies;
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
-/// The widest head hyper reads; the tighter bound that answers with a problem is in `head_limits`.
-/// Beyond this one hyper answers 431 by itself, without a body. A client that sends its head slowly
+/// The largest head that hyper reads. `head_limits` has the tighter bound, whose response is a
+/// problem; beyond this one hyper responds 431 without a body. A client that sends its head slowly
 /// holds as much memory.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// The most header fields hyper reads.
+/// The most header fields that hyper reads.
 const MAX_HEAD_FIELDS: usize = 1024;
 
-/// How long connections without a request may take to close at a stop: a client that sent half a
-/// head does not hold it up.
+/// How long connections without a request may take to close at shutdown: a client that sent half a
+/// head does not delay it.
 const CLOSING: Duration = Duration::from_secs(1);
 
-/// The pause after a failed accept: file descriptors run out, most often.
+/// The pause after a failed accept, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// The address at the other end of the connection. In the extensions of every request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// One listener and its bounds.
+/// A listener and its bounds.
 #[derive(Debug)]
-pub struct Server {
-    /// Where connections come in.
+pub struct HttpServer {
+    /// The socket that accepts connections.
     pub listener: TcpListener,
-    /// Connections held at once.
+    /// The most connections in all.
     pub max_connections: usize,
-    /// Of one address that is no trusted proxy's.
+    /// The most connections of an address that is not a trusted proxy's.
     pub max_connections_per_address: usize,
-    /// How long one may wait.
+    /// How long a connection may wait.
     pub deadlines: Deadlines,
-    /// Who may have any number of connections.
+    /// The proxies that may have any number of connections.
     pub proxies: Arc<Proxies>,
-    /// Where connections are counted.
+    /// The metrics that count connections.
     pub metrics: HttpMetrics,
 }
 
-impl Server {
-    /// Serves until `stop` resolves, then closes idle connections and waits for requests under way.
+impl HttpServer {
+    /// Serves until `stop` resolves, then closes idle connections and waits for active requests.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
         let Self { listener, deadlines, proxies, metrics, .. } = self;
-        let crowd = ConnectionTable::new(
+        let table = ConnectionTable::new(
             self.max_connections,
             self.max_connections_per_address,
             metrics.clone(),
         );
-        let doorman = OverloadResponder::new();
+        let overload = OverloadResponder::new();
         let graceful = GracefulShutdown::new();
         let requests = TaskTracker::new();
         let mut http = http1::Builder::new();
-        // Its one timer for head and idling is off; `watched` has one each.
+        // hyper's one timer for heads and idle connections is off; `TimeoutStream` has one for each.
         http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
         let accept = async {
             loop {
                 let (socket, peer) = accept(&listener).await;
-                let member = match crowd.admit(peer.0, proxies.trusts(peer.0)) {
-                    Ok(member) => member,
+                let guard = match table.admit(peer.0, proxies.trusts(peer.0)) {
+                    Ok(guard) => guard,
                     Err(reason) => {
                         metrics.connection_refused(reason);
-                        if let Some(refusing) = doorman.refuse(socket) {
-                            spawn_connection(refusing);
+                        if let Some(rejecting) = overload.reject(socket) {
+                            spawn_connection(rejecting);
                         }
                         continue;
                     }
                 };
-                let connection = Arc::clone(&member.connection);
+                let connection = Arc::clone(&guard.connection);
                 let (router, requests) = (router.clone(), requests.clone());
                 let service = service_fn(move |mut request: Request<Incoming>| {
-                    connection.enter(Phase::Busy);
+                    connection.enter(ConnState::Active);
                     request.extensions_mut().insert(peer);
-                    let under_way = requests.token();
-                    let answer = router.clone().oneshot(request);
+                    let active = requests.token();
+                    let response = router.clone().oneshot(request);
                     let connection = Arc::clone(&connection);
                     async move {
-                        let answer = answer.await;
-                        drop(under_way);
-                        answer.map(|answer| answer.map(|body| LastWord::new(body, connection)))
+                        let response = response.await;
+                        drop(active);
+                        response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
                     }
                 });
-                let connection = Arc::clone(&member.connection);
+                let connection = Arc::clone(&guard.connection);
                 let socket = TimeoutStream::new(socket, connection, deadlines, metrics.clone());
                 let connection = http.serve_connection(TokioIo::new(socket), service);
                 let connection = graceful.watch(connection);
-                spawn_connection(serve(connection, member, metrics.clone()));
+                spawn_connection(serve(connection, guard, metrics.clone()));
             }
         };
         tokio::select! {
@@ -136,18 +135,18 @@ impl Server {
     }
 }
 
-/// Serves one connection to its end, or until it has to make room while it waits.
+/// Serves one connection until it ends or is evicted.
 async fn serve(
     connection: impl Future<Output = hyper::Result<()>> + Send,
-    member: ConnectionGuard,
+    guard: ConnectionGuard,
     metrics: HttpMetrics,
 ) {
-    let known = &member.connection;
+    let tracked = &guard.connection;
     let evicted = async {
         loop {
-            known.evict.notified().await;
-            // A request may have begun since.
-            if known.phase() != Phase::Busy {
+            tracked.evict.notified().await;
+            // A request may have started since.
+            if tracked.state() != ConnState::Active {
                 return;
             }
         }
@@ -158,11 +157,11 @@ async fn serve(
             tracing::debug!("a connection ended early: {error}");
         },
         () = evicted => {
-            metrics.connection_ended(ConnectionEnd::MadeRoom);
+            metrics.connection_ended(ConnectionEnd::Evicted);
             return;
         }
     }
-    if let Some(socket) = known.left() {
+    if let Some(socket) = tracked.take_socket() {
         linger(socket).await;
     }
 }
@@ -172,7 +171,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!("TCP_NODELAY cannot be set: {error}");
+                    tracing::debug!("cannot set TCP_NODELAY: {error}");
                 }
                 return (stream, Peer(peer.ip()));
             }
@@ -184,7 +183,7 @@ async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "connections are tracked by the graceful watcher")]
+#[expect(clippy::disallowed_methods, reason = "the graceful watcher tracks connections")]
 fn spawn_connection(connection: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(connection);
 }

@@ -1,7 +1,7 @@
-//! The socket as hyper sees it: it fails when the client has been waited for long enough.
+//! The socket that hyper reads and writes: it fails when the client exceeds a deadline.
 //!
-//! hyper has one timer for the wait between requests and for the head; those pull in different
-//! directions, so its timer is off and the phases are told apart here.
+//! hyper has one timer for the wait between requests and for the head. The two need different
+//! lengths, so hyper's timer is off and this stream keeps one for each state.
 
 use std::io;
 use std::pin::Pin;
@@ -16,32 +16,32 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::conn_state::{Connection, Deadlines, Phase};
+use super::conn_state::{ConnState, Deadlines, TrackedConnection};
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
-/// How long a client may refuse to take any byte of an answer.
+/// How long a client may go without reading a byte of the response.
 const WRITE_STALL: Duration = Duration::from_secs(20);
 
-/// The socket of a connection, and its deadlines.
+/// The socket of a connection, with its deadlines.
 #[derive(Debug)]
 pub(super) struct TimeoutStream {
-    /// There until the end.
+    /// `Some` until this is dropped.
     socket: Option<TcpStream>,
-    connection: Arc<Connection>,
+    connection: Arc<TrackedConnection>,
     deadlines: Deadlines,
     metrics: HttpMetrics,
-    /// Made at the first wait and moved from then on.
+    /// Created at the first wait, reset for later ones.
     timer: Option<Pin<Box<Sleep>>>,
-    /// While the client takes nothing.
+    /// Runs while the client reads nothing.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether nothing more is to be said or heard.
+    /// Whether nothing more is read or written.
     over: bool,
 }
 
 impl TimeoutStream {
     pub(super) const fn new(
         socket: TcpStream,
-        connection: Arc<Connection>,
+        connection: Arc<TrackedConnection>,
         deadlines: Deadlines,
         metrics: HttpMetrics,
     ) -> Self {
@@ -49,13 +49,13 @@ impl TimeoutStream {
         Self { socket, connection, deadlines, metrics, timer: None, stalled: None, over: false }
     }
 
-    /// The socket, pinned; it is only taken when this is dropped.
+    /// The socket, pinned. Only `drop` takes it.
     fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
     fn end(&mut self, end: ConnectionEnd) -> io::Error {
-        // hyper may look again after it was told.
+        // hyper may poll again after it received the error.
         if !self.over {
             self.over = true;
             self.metrics.connection_ended(end);
@@ -63,7 +63,7 @@ impl TimeoutStream {
         io::Error::new(io::ErrorKind::TimedOut, end.name())
     }
 
-    /// Waits for the end of the phase; pending for ever while a request is under way.
+    /// Resolves at the deadline of the current state; never while a request is being handled.
     fn poll_deadline(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         let Some(deadline) = self.connection.deadline(&self.deadlines) else {
             return Poll::Pending;
@@ -73,11 +73,11 @@ impl TimeoutStream {
             timer.as_mut().reset(deadline);
         }
         ready!(timer.as_mut().poll(context));
-        Poll::Ready(self.end(self.connection.phase().end()))
+        Poll::Ready(self.end(self.connection.state().end()))
     }
 
-    /// What a write came to; an error when the client has taken nothing for too long.
-    fn written(
+    /// Passes on the result of a write; an error when the client has read nothing for too long.
+    fn check_stall(
         &mut self,
         written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
@@ -104,8 +104,8 @@ impl AsyncRead for TimeoutStream {
             Poll::Ready(read) => {
                 let is_more = buffer.filled().len() > before;
                 self.over |= !is_more || read.is_err();
-                if is_more && matches!(self.connection.phase(), Phase::Silent | Phase::Idle) {
-                    self.connection.enter(Phase::Head);
+                if is_more && matches!(self.connection.state(), ConnState::New | ConnState::Idle) {
+                    self.connection.enter(ConnState::Headers);
                 }
                 Poll::Ready(read)
             }
@@ -121,7 +121,7 @@ impl AsyncWrite for TimeoutStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = self.socket()?.poll_write(context, bytes);
-        self.written(written, context)
+        self.check_stall(written, context)
     }
 
     fn poll_write_vectored(
@@ -130,7 +130,7 @@ impl AsyncWrite for TimeoutStream {
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = self.socket()?.poll_write_vectored(context, bytes);
-        self.written(written, context)
+        self.check_stall(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -139,7 +139,7 @@ impl AsyncWrite for TimeoutStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.socket()?.poll_flush(context))?;
-        // hyper last looks for a request before the answer has gone out, when no deadline runs yet.
+        // hyper last polls for a request before the response has gone out, when no deadline runs yet.
         match self.poll_deadline(context) {
             Poll::Ready(error) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Ready(Ok(())),
@@ -154,25 +154,25 @@ impl AsyncWrite for TimeoutStream {
 impl Drop for TimeoutStream {
     fn drop(&mut self) {
         if let Some(socket) = self.socket.take().filter(|_| !self.over) {
-            self.connection.leave(socket);
+            self.connection.store_socket(socket);
         }
     }
 }
 
-/// The body of an answer; when it has gone out, the connection waits for the next request.
+/// A response's body. Once it is sent and dropped, the connection is idle.
 #[derive(Debug)]
-pub(super) struct LastWord {
+pub(super) struct IdleOnDrop {
     body: Body,
-    connection: Arc<Connection>,
+    connection: Arc<TrackedConnection>,
 }
 
-impl LastWord {
-    pub(super) const fn new(body: Body, connection: Arc<Connection>) -> Self {
+impl IdleOnDrop {
+    pub(super) const fn new(body: Body, connection: Arc<TrackedConnection>) -> Self {
         Self { body, connection }
     }
 }
 
-impl hyper::body::Body for LastWord {
+impl hyper::body::Body for IdleOnDrop {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -192,8 +192,8 @@ impl hyper::body::Body for LastWord {
     }
 }
 
-impl Drop for LastWord {
+impl Drop for IdleOnDrop {
     fn drop(&mut self) {
-        self.connection.enter(Phase::Idle);
+        self.connection.enter(ConnState::Idle);
     }
 }

@@ -1,12 +1,12 @@
-//! What goes in and out, for the document alone: bodies are read by `http::body` and judged by the
-//! domain, which knows more than a schema can say.
+//! The schemas of requests and responses, for the OpenAPI document only. `http::body` reads bodies and
+//! the domain checks them, by rules that a schema cannot express.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// The fields of a sign-up. Which are taken is configuration; `GET /signup/policy` tells.
+/// The fields of a sign-up. The settings decide which are accepted; `GET /signup/policy` lists them.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "email": "ada@example.com",
@@ -17,10 +17,10 @@ use utoipa::ToSchema;
     "picture": "https://www.example.com/ada.png",
 }))]
 pub struct SignUp {
-    /// Trimmed and lower-cased.
+    /// The e-mail address. The service trims it and converts it to lower case.
     #[schema(format = "email", max_length = 254, example = "ada@example.com")]
     pub email: String,
-    /// As typed; the tenant's policy applies, and at most 72 bytes of UTF-8.
+    /// The password, at most 72 bytes of UTF-8. The tenant's policy applies.
     #[schema(format = "password", example = "Difference-Engine-1843")]
     pub password: String,
     /// The first name.
@@ -29,33 +29,33 @@ pub struct SignUp {
     /// The last name.
     #[schema(max_length = 150, example = "Lovelace")]
     pub family_name: Option<String>,
-    /// The whole name; left out, it is composed.
+    /// The full name. If absent, it is composed of the other names.
     #[schema(max_length = 300)]
     pub name: Option<String>,
-    /// What friends say.
+    /// The nickname.
     #[schema(max_length = 300)]
     pub nickname: Option<String>,
-    /// The address of a picture.
+    /// The URL of a picture.
     #[schema(format = "uri")]
     pub picture: Option<String>,
-    /// Where the connection has usernames.
+    /// The username, for connections that have usernames.
     #[schema(max_length = 128)]
     pub username: Option<String>,
-    /// Where the connection has phone numbers.
+    /// The phone number, for connections that have phone numbers.
     #[schema(example = "+441632960961")]
     pub phone_number: Option<String>,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
-    /// That the terms are accepted; in a form `true`, `on`, `1` or `yes`.
+    /// Whether the terms are accepted. In a form: `true`, `on`, `1` or `yes`.
     pub terms: Option<bool>,
-    /// The languages of the answer, the most wanted first.
+    /// The languages of the response, in order of preference.
     #[schema(example = "de-AT en")]
     pub ui_locales: Option<String>,
 }
 
-/// The user exists now.
+/// A created user.
 #[derive(Debug, ToSchema)]
-#[schema(example = json!({
+#[schema(as = Created, example = json!({
     "status": "created",
     "user": {
         "user_id": "auth0|507f1f77bcf86cd799439020",
@@ -68,26 +68,27 @@ pub struct SignUp {
         "picture": "https://www.example.com/ada.png",
     },
 }))]
-pub struct Created {
+pub struct CreatedSchema {
     /// `created`
     #[schema(example = "created")]
     pub status: String,
-    /// As Auth0 answered.
-    pub user: User,
+    /// The user, as Auth0 returned it.
+    pub user: UserSchema,
 }
 
-/// The sign-up was taken; whether the address is a new one is not told.
+/// An accepted sign-up. It does not reveal whether the address is new.
 #[derive(Debug, ToSchema)]
-#[schema(example = json!({"status": "accepted"}))]
-pub struct Accepted {
+#[schema(as = Accepted, example = json!({"status": "accepted"}))]
+pub struct AcceptedSchema {
     /// `accepted`
     #[schema(example = "accepted")]
     pub status: String,
 }
 
-/// A user as Auth0 answers; what it has not is absent.
+/// A user as Auth0 returns it. Attributes without a value are absent.
 #[derive(Debug, ToSchema)]
-pub struct User {
+#[schema(as = User)]
+pub struct UserSchema {
     /// `auth0|` and the id within the connection.
     #[schema(example = "auth0|507f1f77bcf86cd799439020")]
     pub user_id: String,
@@ -95,15 +96,15 @@ pub struct User {
     pub email: Option<String>,
     /// Whether the address is verified.
     pub email_verified: Option<bool>,
-    /// The whole name.
+    /// The full name.
     pub name: Option<String>,
     /// The first name.
     pub given_name: Option<String>,
     /// The last name.
     pub family_name: Option<String>,
-    /// What friends say.
+    /// The nickname.
     pub nickname: Option<String>,
-    /// The address of a picture.
+    /// The URL of a picture.
     pub picture: Option<String>,
     /// The username.
     pub username: Option<String>,
@@ -111,54 +112,56 @@ pub struct User {
     pub phone_number: Option<String>,
 }
 
-/// What went wrong (RFC 9457). Decide on `code`.
+/// An error (RFC 9457). Clients decide by `code`.
 #[derive(Debug, ToSchema)]
-pub struct Problem {
+#[schema(as = Problem)]
+pub struct ProblemSchema {
     /// `urn:auth0-signup:problem:` and the code.
     pub r#type: String,
-    /// The same for every occurrence, in the caller's language.
+    /// The title, the same for every occurrence, in the caller's language.
     pub title: String,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// What to do, to a developer, in the caller's language.
+    /// Advice for a developer, in the caller's language.
     pub detail: String,
-    /// What to do, to the person who signs up, where that is not the same.
+    /// Advice for the user who signs up, where it differs.
     #[schema(nullable = false)]
     pub advice: Option<String>,
     /// The stable code.
     pub code: String,
-    /// As in `X-Request-Id`.
+    /// The request's id, as in `X-Request-Id`.
     pub request_id: String,
-    /// Seconds, as in `Retry-After`.
+    /// The wait in seconds, as in `Retry-After`.
     #[schema(nullable = false)]
     pub retry_after: Option<u64>,
-    /// Where a challenge is given whose proof lets it pass, in place of the wait.
+    /// The path of a challenge whose proof replaces the wait.
     #[schema(nullable = false)]
     pub challenge: Option<String>,
-    /// Every field at fault, with 422 only.
+    /// Every field with an error, with status 422 only.
     #[schema(nullable = false)]
-    pub errors: Option<Vec<FieldFault>>,
+    pub errors: Option<Vec<FieldErrorSchema>>,
 }
 
-/// What is wrong with a field.
+/// An error of a field.
 #[derive(Debug, ToSchema)]
-pub struct FieldFault {
-    /// RFC 6901 pointer into the JSON form of the body.
+#[schema(as = FieldFault)]
+pub struct FieldErrorSchema {
+    /// An RFC 6901 pointer into the JSON form of the body.
     pub pointer: String,
-    /// The field's name as code would write it.
+    /// The field's name as in code, such as `user_metadata.plan`.
     pub field: String,
     /// The stable code.
     pub code: String,
-    /// To show beside the field, in the caller's language.
+    /// The text to show beside the field, in the caller's language.
     pub message: String,
-    /// The numbers and names behind the message.
+    /// The parameters of the message: numbers and names.
     #[schema(nullable = false)]
     pub params: Option<BTreeMap<String, Value>>,
 }
 
-/// What a form has to hold.
+/// The fields and rules of a form.
 #[derive(Debug, ToSchema)]
-#[schema(example = json!({
+#[schema(as = Policy, example = json!({
     "fields": {
         "email": {
             "label": "Email address",
@@ -208,28 +211,27 @@ pub struct FieldFault {
     "languages": ["en", "de", "fr", "es", "ja", "ar"],
     "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},
 }))]
-pub struct Policy {
-    /// The fields that are taken, each with its label, its type, its bounds and whether it is
-    /// required.
+pub struct PolicySchema {
+    /// The accepted fields, each with its label, its type, its bounds and whether it is required.
     pub fields: BTreeMap<String, Value>,
-    /// The keys of `user_metadata` likewise.
+    /// The same for the keys of `user_metadata`.
     pub user_metadata: BTreeMap<String, Value>,
     /// The password's rules.
     pub password: BTreeMap<String, Value>,
-    /// The terms that people accept; null where there are none.
+    /// The terms to accept; null if there are none.
     pub terms: Option<BTreeMap<String, Value>>,
-    /// Which proofs are asked for, and where.
+    /// The kinds of challenge, and the path that issues them.
     pub challenge: BTreeMap<String, Value>,
-    /// Whether callers are told that an address is taken.
+    /// Whether responses reveal that an address has an account: `reveal` or `uniform`.
     #[schema(example = "reveal")]
     pub existence: String,
-    /// The languages of the texts.
+    /// The languages that texts are available in.
     pub languages: Vec<String>,
-    /// What `/signup.js` says by itself, and the words of a form, in the language of the document.
+    /// The texts of `/signup.js` and of a form, in the language of the document.
     pub texts: BTreeMap<String, String>,
 }
 
-/// What Auth0Compat, auth0.js and the SDKs send; `client_id`, `connection` and what belongs to the log-in are
+/// A sign-up by Lock, auth0.js or an SDK. `client_id`, `connection` and the members of the login are
 /// not forwarded.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
@@ -256,11 +258,11 @@ pub struct Auth0SignUp {
     pub given_name: Option<String>,
     /// The last name.
     pub family_name: Option<String>,
-    /// The whole name.
+    /// The full name.
     pub name: Option<String>,
-    /// What friends say.
+    /// The nickname.
     pub nickname: Option<String>,
-    /// The address of a picture.
+    /// The URL of a picture.
     pub picture: Option<String>,
     /// The username.
     pub username: Option<String>,
@@ -268,11 +270,11 @@ pub struct Auth0SignUp {
     pub phone_number: Option<String>,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
-    /// That the terms are accepted.
+    /// Whether the terms are accepted.
     pub terms: Option<bool>,
 }
 
-/// The new user as Auth0's public endpoint answers, with the attributes that were given.
+/// The new user as Auth0's public endpoint returns it, with the given attributes.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "_id": "507f1f77bcf86cd799439020",
@@ -291,7 +293,7 @@ pub struct Auth0SignedUp {
     pub email_verified: bool,
 }
 
-/// A refusal in the shapes of Auth0's public endpoint.
+/// An error in the shapes of Auth0's public endpoint.
 #[derive(Debug, ToSchema)]
 pub struct Auth0Error {
     /// The kind of error.
@@ -300,9 +302,9 @@ pub struct Auth0Error {
     /// The stable code.
     #[schema(nullable = false)]
     pub code: Option<String>,
-    /// In words; of a weak password an object that explains rule by rule.
+    /// The description. For a weak password, an object that explains each rule.
     pub description: Option<Value>,
-    /// Where that is all there is to say.
+    /// The only member of some errors.
     #[schema(nullable = false)]
     pub error: Option<String>,
 }

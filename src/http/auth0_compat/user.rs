@@ -1,4 +1,4 @@
-//! The good answer of Auth0's endpoint.
+//! The successful response of Auth0's endpoint.
 
 use serde_json::{Map, Value, json};
 
@@ -6,31 +6,31 @@ use crate::auth0::User;
 use crate::domain::{Field, NewUser};
 use crate::form::Submission;
 
-/// An id of a user within a connection, in hex digits.
+/// The length of a user's id within a connection, in hex digits.
 const ID_DIGITS: usize = 24;
 
-/// The fields that a form gives, the password aside.
-pub(in super::super) fn given(form: &Submission<'_>) -> Vec<Field> {
+/// The fields that a form has values for, except the password.
+pub(super) fn given_fields(form: &Submission<'_>) -> Vec<Field> {
     let fields = Field::ALL.into_iter().filter(|field| *field != Field::Password);
     fields.filter(|field| form.field(*field).trimmed().is_some()).collect()
 }
 
-/// The new user: the bare id, the address, and what was given.
-pub(in super::super) fn signed_up(user: &User, given: &[Field]) -> Value {
-    // The id within the connection stands behind the provider: `auth0|…`.
+/// The response for a new user: the id without provider, the address, and the given attributes.
+pub(super) fn body(user: &User, given: &[Field]) -> Value {
+    // The id within the connection follows the provider: `auth0|…`.
     let id = user.user_id.rsplit_once('|').map_or(&*user.user_id, |(_, id)| id);
-    let mut shown = Map::new();
-    shown.insert("_id".to_owned(), id.into());
-    shown.insert("email_verified".to_owned(), user.email_verified.unwrap_or(false).into());
-    shown.insert("email".to_owned(), json!(user.email));
+    let mut members = Map::new();
+    members.insert("_id".to_owned(), id.into());
+    members.insert("email_verified".to_owned(), user.email_verified.unwrap_or(false).into());
+    members.insert("email".to_owned(), json!(user.email));
     let attributes =
         given.iter().filter_map(|field| Some((field.name(), attribute(user, *field)?)));
-    shown.extend(attributes.map(|(name, value)| (name.to_owned(), value.into())));
-    Value::Object(shown)
+    members.extend(attributes.map(|(name, value)| (name.to_owned(), value.into())));
+    Value::Object(members)
 }
 
-/// What is told of every address alike: what the form said, under an id that is nobody's.
-pub(in super::super) fn synthetic_user(user: &NewUser) -> User {
+/// A user with the attributes of the form and a random id, shown for new and known addresses alike.
+pub(super) fn synthetic_user(user: &NewUser) -> User {
     let text = |value: Option<&str>| value.map(Into::into);
     let id = format!("{:032x}", rand::random::<u128>());
     let id = id.get(..ID_DIGITS).unwrap_or_default();

@@ -1,0 +1,29 @@
+//! An error response of Auth0's endpoint.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+/// An error as Auth0's endpoint responds. Lock chooses its text by `code`.
+pub(in super::super) struct ErrorResponse {
+    /// The status there, which may differ from the problem's.
+    pub(in super::super) status: StatusCode,
+    /// The body.
+    pub(in super::super) body: Value,
+}
+
+impl ErrorResponse {
+    pub(super) fn new(name: &str, code: &str, description: &str, status: StatusCode) -> Self {
+        let body = json!({
+            "name": name,
+            "code": code,
+            "description": description,
+            "statusCode": status.as_u16(),
+        });
+        Self { status, body }
+    }
+
+    /// A 400 with a code.
+    pub(super) fn bad_request(code: &str, description: &str) -> Self {
+        Self::new("BadRequestError", code, description, StatusCode::BAD_REQUEST)
+    }
+}

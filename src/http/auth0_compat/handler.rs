@@ -1,0 +1,84 @@
+//! `POST /dbconnections/signup` and `/dbconnections/signup/challenge`.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+use super::super::pipeline::{ChallengeMode, SignupPipeline};
+use super::super::problem::{Problem, ProblemCode};
+use super::super::request_id::RequestId;
+use super::super::schemas;
+use super::fields::Auth0Compat;
+use super::user;
+use crate::form::Submission;
+
+/// The state of the endpoint.
+#[derive(Debug)]
+pub(in super::super) struct Auth0Endpoint {
+    pub(in super::super) pipeline: Arc<SignupPipeline>,
+    pub(in super::super) settings: Arc<Auth0Compat>,
+}
+
+/// Signs a user up.
+#[utoipa::path(
+    post,
+    path = "/dbconnections/signup",
+    tag = "auth0",
+    request_body(
+        content(
+            (schemas::Auth0SignUp = "application/json"),
+            (schemas::Auth0SignUp = "application/x-www-form-urlencoded"),
+        ),
+    ),
+    responses((status = 200, description = "The user exists now", body = schemas::Auth0SignedUp))
+)]
+pub(in super::super) async fn dbconnections_signup(
+    State(endpoint): State<Arc<Auth0Endpoint>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Auth0Endpoint { pipeline, settings } = &*endpoint;
+    let (head, form) = pipeline.receive(request, id).await?;
+    let mut members = form.members().await?;
+    settings.strip(&mut members)?;
+    let submission = Submission::new(members);
+    let given = user::given_fields(&submission);
+    let parsed = pipeline.parse(head, &submission);
+    // What was typed does not outlive its parsing.
+    drop(submission);
+    drop(form);
+    let synthetic_user = parsed
+        .user()
+        .filter(|_| pipeline.existence.is_uniform())
+        .map(|new_user| Arc::new(user::synthetic_user(new_user)));
+    let mode = if settings.without_challenge {
+        ChallengeMode::Skipped
+    } else {
+        ChallengeMode::AsConfigured
+    };
+
+    let signed_up = pipeline.run(parsed, mode).await?;
+
+    let user = signed_up.user.as_ref().or(synthetic_user.as_ref());
+    let body = user.map(|user| user::body(user, &given).to_string());
+    let body = body.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
+    let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
+    signed_up.mark(&mut response);
+    Ok(response)
+}
+
+/// Reports that Lock has no captcha to show: it cannot solve the challenges of this service.
+#[utoipa::path(
+    post,
+    path = "/dbconnections/signup/challenge",
+    tag = "auth0",
+    responses(
+        (status = 200, description = "Always that no captcha is required", content_type = "application/json", body = serde_json::Value, example = json!({"required": false})),
+    )
+)]
+pub(in super::super) async fn dbconnections_challenge() -> Response {
+    ([(CONTENT_TYPE, "application/json")], r#"{"required":false}"#).into_response()
+}

@@ -1,0 +1,21 @@
+//! Values that travel in the extensions of requests and responses between the layers and handlers.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use axum::extract::Request;
+
+use crate::abuse::ClientAddress;
+
+/// On a successful sign-up's response: the outcome's code, for the log and the metrics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OutcomeCode(pub(super) &'static str);
+
+/// On a probe's response: its log event is at debug, not at info.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LogAtDebug;
+
+/// The address that a request counts for. A listener that does not resolve clients counts as one.
+pub(super) fn client(request: &Request) -> ClientAddress {
+    let resolved = request.extensions().get().copied();
+    resolved.unwrap_or(ClientAddress::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
+}

@@ -1,0 +1,7 @@
+//! The paths of Auth0's own endpoints. Those of the form and its pages are in `page`.
+
+/// Auth0's public sign-up endpoint.
+pub(super) const AUTH0_SIGN_UP: &str = "/dbconnections/signup";
+
+/// The endpoint that Lock asks whether it has to show a captcha.
+pub(super) const AUTH0_CHALLENGE: &str = "/dbconnections/signup/challenge";

@@ -1,0 +1,132 @@
+//! Renders problems: as problem documents (RFC 9457), in Auth0's shapes, or as pages.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::negotiation::{Negotiated, set_language};
+use super::pages::Pages;
+use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, Problem};
+use super::representation::Representation;
+use super::request_id::RequestId;
+use super::{auth0_compat, params};
+use crate::abuse::ENDPOINT;
+use crate::domain::FieldError;
+use crate::texts::Locale;
+
+/// Renders the problem of a response into it, and returns the problem. Leaves other responses.
+pub(super) fn render(
+    response: &mut Response,
+    id: RequestId,
+    negotiated: &Negotiated,
+    pages: &Pages,
+) -> Option<Arc<Problem>> {
+    let problem = response.extensions_mut().remove::<Arc<Problem>>()?;
+    // A nested router may have set the length of the body that is replaced here.
+    response.headers_mut().remove(CONTENT_LENGTH);
+    let locale = problem.locale().unwrap_or(negotiated.locale);
+    match negotiated.representation {
+        Representation::Json => {
+            let kind = HeaderValue::from_static("application/problem+json");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            let document = serde_json::to_vec(&ProblemDocument::new(&problem, id, locale));
+            *response.body_mut() = Body::from(document.unwrap_or_default());
+        }
+        Representation::Auth0 => {
+            let error = auth0_compat::error(&problem, Some(&pages.page), locale);
+            *response.status_mut() = error.status;
+            let kind = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, kind);
+            *response.body_mut() = Body::from(error.body.to_string());
+        }
+        Representation::Page => {
+            pages.show(response, &problem, id, locale, negotiated.referrer.as_ref());
+        }
+    }
+    set_language(response, locale);
+    Some(problem)
+}
+
+/// The document of a problem as an example in English.
+pub(super) fn example(problem: &Problem) -> Value {
+    let id = RequestId::new(Duration::ZERO);
+    serde_json::to_value(ProblemDocument::new(problem, id, Locale::En)).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct ProblemDocument<'a> {
+    r#type: String,
+    title: Cow<'static, str>,
+    status: u16,
+    detail: Cow<'a, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<Cow<'static, str>>,
+    code: &'static str,
+    request_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    challenge: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldErrorDocument<'a>>,
+}
+
+impl<'a> ProblemDocument<'a> {
+    fn new(problem: &'a Problem, id: RequestId, locale: Locale) -> Self {
+        let code = problem.code().name();
+        let (detail, advice) = match problem.own_detail() {
+            Some(own) => (own.into(), None),
+            None => (
+                locale.attribute(code, DETAIL).unwrap_or_default(),
+                locale
+                    .attribute(code, ADVICE_WITH_SCRIPT)
+                    .or_else(|| locale.attribute(code, ADVICE)),
+            ),
+        };
+        Self {
+            r#type: format!("urn:auth0-signup:problem:{code}"),
+            title: locale.text(code),
+            status: problem.code().status().as_u16(),
+            detail,
+            advice,
+            code,
+            request_id: id.to_string(),
+            retry_after: problem.retry_after_s(),
+            challenge: problem.has_challenge_hint().then_some(ENDPOINT),
+            errors: problem
+                .errors()
+                .iter()
+                .map(|error| FieldErrorDocument::new(error, locale))
+                .collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct FieldErrorDocument<'a> {
+    pointer: &'a str,
+    field: String,
+    code: &'static str,
+    message: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    params: Map<String, Value>,
+}
+
+impl<'a> FieldErrorDocument<'a> {
+    fn new(error: &'a FieldError, locale: Locale) -> Self {
+        Self {
+            pointer: &error.pointer,
+            field: error.field(),
+            code: error.violation.code(),
+            message: locale.field_error(error),
+            params: params::of(&error.violation),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The result of a sign-up that callers see: a user, or a problem for every other outcome.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use http::HeaderValue;
+
+use super::extensions::OutcomeCode;
+use super::problem::{IDEMPOTENCY_REPLAYED, Problem, ProblemCode};
+use crate::auth0::User;
+use crate::domain::{FieldError, Violation};
+use crate::signup::{Outcome, SignupResult};
+
+/// A sign-up that succeeded, or looks as if it did.
+#[derive(Debug)]
+pub(super) struct SignedUp {
+    /// The tenant's response; `None` where new and known addresses get the same response.
+    pub(super) user: Option<Arc<User>>,
+    /// The outcome's code, for the log and the metrics.
+    outcome: &'static str,
+    /// Whether this is the response of an earlier request.
+    replayed: bool,
+}
+
+impl SignedUp {
+    /// Hides whether the address is a new one.
+    pub(super) fn hidden(result: &SignupResult) -> Self {
+        Self { user: None, outcome: result.outcome.code(), replayed: result.replayed }
+    }
+
+    /// The user, or the problem of any other outcome.
+    pub(super) fn from_result(result: SignupResult) -> Result<Self, Problem> {
+        let code = result.outcome.code();
+        let SignupResult { outcome, replayed, cause, .. } = result;
+        let problem = match outcome {
+            Outcome::Created(user) => {
+                return Ok(Self { user: Some(user), outcome: code, replayed });
+            }
+            Outcome::PasswordRejected(rule) => {
+                let error = FieldError::at("/password", Violation::Password(rule));
+                Problem::invalid_fields(vec![error])
+            }
+            Outcome::Busy { retry_after } => {
+                Problem::new(ProblemCode::UpstreamBusy).retry_after(retry_after)
+            }
+            Outcome::Rejected(rejection) => rejection.into(),
+            Outcome::EmailTaken => Problem::new(ProblemCode::EmailTaken),
+            Outcome::UsernameTaken => Problem::new(ProblemCode::UsernameTaken),
+            Outcome::UpstreamRejected => Problem::new(ProblemCode::UpstreamRejected),
+            Outcome::Internal => Problem::new(ProblemCode::Internal),
+            Outcome::Unreachable { retry_after } => {
+                let problem = Problem::new(ProblemCode::UpstreamUnavailable);
+                retry_after.map_or(problem.clone(), |wait| problem.retry_after(wait))
+            }
+            Outcome::Unknown => Problem::new(ProblemCode::OutcomeUnknown),
+            Outcome::LedgerUnavailable | Outcome::Abandoned => {
+                Problem::new(ProblemCode::Unavailable)
+            }
+            Outcome::KeyReused => Problem::new(ProblemCode::IdempotencyKeyReused),
+            Outcome::InProgress => Problem::new(ProblemCode::IdempotencyInProgress),
+        };
+        Err(problem.replayed(replayed).caused_by(cause))
+    }
+
+    /// Adds the headers and extensions that every successful response has.
+    pub(super) fn mark(&self, response: &mut Response) {
+        if self.replayed {
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
+        response.extensions_mut().insert(OutcomeCode(self.outcome));
+    }
+}

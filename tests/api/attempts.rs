@@ -7,182 +7,195 @@ use auth0_emulator::{Fault, Gate, Route};
 
 use crate::app::{ada, ada_with};
 use crate::eventually::eventually;
-use crate::operator::Desk;
+use crate::operator::Operator;
 
 /// Auth0's response body for an id that no user has.
 const NOBODY: &str = r#"{"statusCode":404,"error":"Not Found","message":"The user does not exist.","errorCode":"inexistent_user"}"#;
 
+/// Timeouts that no command reaches while a call is held, also on a busy machine.
+const PATIENT: &[(&str, &str)] =
+    &[("SIGNUP__AUTH0__TIMEOUT_MS", "60000"), ("SIGNUP__HTTP__REQUEST_TIMEOUT_MS", "120000")];
+
 #[tokio::test(flavor = "multi_thread")]
-async fn this_address_got_an_error_page_was_the_account_made() {
-    let desk = Desk::open().await;
-    let page = desk.lose("ada@example.com", Fault::answer(500).after_acting()).await;
-    desk.sign_up(&ada_with("email", "grace@example.com")).await;
+async fn an_operator_finds_and_resolves_the_attempt_of_an_address() {
+    let operator = Operator::start().await;
+    let page = operator.lose("ada@example.com", Fault::answer(500).after_acting()).await;
+    operator.sign_up(&ada_with("email", "grace@example.com")).await;
 
     // The user gives the address the way people write it.
-    let found = desk.run(&["attempts", "find", "--email"], "  Ada@Example.COM \n").with(0);
+    let found = operator.run(&["attempts", "find", "--email"], "  Ada@Example.COM \n").with(0);
     assert!(found.contains("unknown: the account may have been created"), "{found}");
     assert!(found.contains(page.json()["request_id"].as_str().unwrap()), "{found}");
-    let json = desk.run(&["attempts", "find", "--email", "--json"], "ada@example.com").rows();
+    let json = operator.run(&["attempts", "find", "--email", "--json"], "ada@example.com").rows();
     let id = json[0]["id"].as_str().unwrap();
     assert_eq!((json.len(), json[0]["user_id"].is_null()), (1, true), "{json:?}");
 
     // Auth0 still fails, and the command says so.
-    let resolved = desk.reconcile(&[id], "1000").with(3);
+    let resolved = operator.reconcile(&[id], "1000").with(3);
     assert!(resolved.contains("unknown: the user lookup failed"), "{resolved}");
 
-    desk.auth0.clear_faults();
-    assert_eq!(desk.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
-    let found = desk.run(&["attempts", "find", "--email"], "ada@example.com\n").with(0);
-    let users = desk.auth0.users();
+    operator.auth0.clear_faults();
+    assert_eq!(operator.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
+    let found = operator.run(&["attempts", "find", "--email"], "ada@example.com\n").with(0);
+    let users = operator.auth0.users();
     let user_id = users.iter().find(|user| user["email"] == "ada@example.com").unwrap();
     assert!(found.contains("created: this attempt created the account"), "{found}");
     assert!(found.contains(user_id["user_id"].as_str().unwrap()), "{found}");
 
     // The user asks for deletion; other users' attempts stay.
-    let removed = desk.run(&["attempts", "forget", "--email"], "ada@example.com").with(0);
+    let removed = operator.run(&["attempts", "forget", "--email"], "ada@example.com").with(0);
     assert_eq!(removed, "removed 1 attempt\n");
-    desk.run(&["attempts", "find", "--email"], "ada@example.com").with(3);
-    assert_eq!(desk.run(&["attempts", "list", "--json"], "").rows().len(), 1);
-    let again = desk.sign_up(&ada_with("password", "Another-Password-1")).await;
-    assert_eq!(again.problem(), "email_taken", "the service goes on");
+    operator.run(&["attempts", "find", "--email"], "ada@example.com").with(3);
+    assert_eq!(operator.run(&["attempts", "list", "--json"], "").rows().len(), 1);
+    let again = operator.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(again.problem(), "email_taken", "the service still works");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_absent_user_counts_only_after_the_grace_period() {
-    let desk = Desk::open().await;
-    desk.lose("ada@example.com", Fault::answer(500)).await;
-    desk.auth0.clear_faults();
-    let resolved = desk.reconcile(&[], "3600000").with(3);
+    let operator = Operator::start().await;
+    operator.lose("ada@example.com", Fault::answer(500)).await;
+    operator.auth0.clear_faults();
+    let resolved = operator.reconcile(&[], "3600000").with(3);
     assert!(resolved.contains("unknown: there is no user so far"), "{resolved}");
 
     // Nor before it is known that the connection keeps pinned ids.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
-    let resolved = desk.reconcile(&[], "1000").with(3);
+    let resolved = operator.reconcile(&[], "1000").with(3);
     assert!(resolved.contains("only once the ledger holds a user"), "{resolved}");
-    desk.sign_up(&ada_with("email", "grace@example.com")).await;
+    operator.sign_up(&ada_with("email", "grace@example.com")).await;
 
-    let resolved = desk.reconcile(&["--json"], "1000").rows();
+    let resolved = operator.reconcile(&["--json"], "1000").rows();
     assert_eq!(
         (&resolved[0]["state"], resolved[0]["reason"].is_null()),
         (&"not_created".into(), true)
     );
-    let all = desk.reconcile(&[], "1000");
+    let all = operator.reconcile(&[], "1000");
     assert_eq!((all.status, all.stderr.as_str()), (0, "every attempt is resolved\n"));
-    assert_eq!(desk.auth0.users().len(), 1, "reconciliation only looks up");
+    assert_eq!(operator.auth0.users().len(), 1, "reconciliation only looks up");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_check_that_a_sign_up_overtakes_resolves_nothing() {
-    let desk = Arc::new(Desk::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "10000")]).await);
-    desk.sign_up(&ada_with("email", "grace@example.com")).await;
-    desk.lose("ada@example.com", Fault::answer(500)).await;
-    desk.auth0.clear_faults();
+    let operator = Arc::new(Operator::start_with(PATIENT).await);
+    operator.sign_up(&ada_with("email", "grace@example.com")).await;
+    operator.lose("ada@example.com", Fault::answer(500)).await;
+    operator.auth0.clear_faults();
     tokio::time::sleep(Duration::from_millis(1_100)).await;
 
     // The operator's lookup finds no user, and its response is slow.
     let (lookup, held) = (Gate::new(), Gate::new());
-    let service = desk.auth0.calls(Route::CreateUser)[0].headers["authorization"].clone();
+    let service = operator.auth0.calls(Route::CreateUser)[0].headers["authorization"].clone();
     let nobody = Fault::answer(404).body(NOBODY).behind(&lookup);
-    desk.auth0.choose_faults(move |call| {
+    operator.auth0.choose_faults(move |call| {
         let operators = call.route() == Route::GetUser && call.headers["authorization"] != service;
         operators.then(|| nobody.clone())
     });
-    let operator = Arc::clone(&desk);
-    let operator = tokio::task::spawn_blocking(move || operator.reconcile(&[], "1000"));
+    let command = {
+        let operator = Arc::clone(&operator);
+        tokio::task::spawn_blocking(move || operator.reconcile(&[], "1000"))
+    };
     lookup.arrived(1).await;
 
     // Meanwhile the user comes back, and a call is on its way again.
-    desk.auth0.fault(Route::CreateUser, Fault::held(&held));
+    operator.auth0.fault(Route::CreateUser, Fault::held(&held));
     let form = ada();
     let resolution = async {
         held.arrived(1).await;
         lookup.open();
-        let resolved = operator.await.unwrap().with(3);
+        let resolved = command.await.unwrap().with(3);
         assert!(resolved.contains("unknown: a sign-up resumed it during the check"), "{resolved}");
-        let unknown = desk.run(&["attempts", "list", "--state", "unknown", "--json"], "").rows();
+        let unknown =
+            operator.run(&["attempts", "list", "--state", "unknown", "--json"], "").rows();
         assert_eq!(unknown.len(), 1);
         held.open();
     };
-    let (response, ()) = tokio::join!(desk.sign_up(&form), resolution);
+    let (response, ()) = tokio::join!(operator.sign_up(&form), resolution);
     assert_eq!(response.status, 201, "{response:?}");
-    assert_eq!(desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(), 2);
+    assert_eq!(
+        operator.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(),
+        2
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_scope_is_reported() {
-    let desk = Desk::open().await;
-    desk.lose("ada@example.com", Fault::answer(500)).await;
-    desk.auth0.clear_faults();
-    desk.auth0.tenant(|tenant| tenant.scopes = vec!["create:users".into()]);
-    desk.auth0.revoke_tokens();
-    let resolved = desk.reconcile(&[], "1000").with(3);
+    let operator = Operator::start().await;
+    operator.lose("ada@example.com", Fault::answer(500)).await;
+    operator.auth0.clear_faults();
+    operator.auth0.tenant(|tenant| tenant.scopes = vec!["create:users".into()]);
+    operator.auth0.revoke_tokens();
+    let resolved = operator.reconcile(&[], "1000").with(3);
     assert!(resolved.contains("unknown: the application lacks the scope read:users"), "{resolved}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_is_under_way_is_left_alone() {
-    let desk = Desk::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "10000")]).await;
+    let operator = Operator::start_with(PATIENT).await;
     let gate = Gate::new();
-    desk.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    operator.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let form = ada();
-    let operator = async {
+    let commands = async {
         let id = eventually("an attempt is open", async || {
-            let open = desk.run(&["attempts", "list", "--state", "open", "--json"], "").rows();
+            let open = operator.run(&["attempts", "list", "--state", "open", "--json"], "").rows();
             Some(open.first()?["id"].as_str().unwrap().to_owned())
         })
         .await;
-        let one = desk.reconcile(&[&id], "1000").with(3);
+        let one = operator.reconcile(&[&id], "1000").with(3);
         assert!(one.contains("open: a sign-up may be working on it for another"), "{one}");
-        let all = desk.reconcile(&[], "1000");
+        let all = operator.reconcile(&[], "1000");
         assert!(all.stderr.ends_with("1 attempt in progress, left alone\n"), "{}", all.stderr);
         assert_eq!(all.with(0), "");
-        assert!(desk.auth0.calls(Route::GetUser).is_empty());
+        assert!(operator.auth0.calls(Route::GetUser).is_empty());
         gate.open();
     };
-    let (response, ()) = tokio::join!(desk.sign_up(&form), operator);
+    let (response, ()) = tokio::join!(operator.sign_up(&form), commands);
     assert_eq!(response.status, 201);
-    assert_eq!(desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(), 1);
+    assert_eq!(
+        operator.run(&["attempts", "list", "--state", "created", "--json"], "").rows().len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lists_are_newest_first_bounded_and_by_state() {
-    let desk = Desk::open().await;
-    desk.sign_up(&ada()).await;
-    desk.sign_up(&ada_with("password", "Another-Password-1")).await;
-    let all = desk.run(&["attempts", "list", "--json"], "").rows();
+    let operator = Operator::start().await;
+    operator.sign_up(&ada()).await;
+    operator.sign_up(&ada_with("password", "Another-Password-1")).await;
+    let all = operator.run(&["attempts", "list", "--json"], "").rows();
     let states: Vec<_> = all.iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["exists", "created"]);
-    let table = desk.run(&["attempts", "list", "--limit", "1"], "");
+    let table = operator.run(&["attempts", "list", "--limit", "1"], "");
     assert!(table.stderr.contains("there may be more"), "{}", table.stderr);
     let table = table.with(0);
     assert_eq!(table.lines().count(), 2, "a head and a row: {table}");
     assert!(table.contains("exists") && table.contains("email_taken"), "{table}");
-    let created = desk.run(&["attempts", "list", "--state", "created", "--json"], "").rows();
+    let created = operator.run(&["attempts", "list", "--state", "created", "--json"], "").rows();
     assert_eq!(created, all[1..]);
 
     let id = created[0]["id"].as_str().unwrap();
-    let shown = desk.run(&["attempts", "show", id], "").with(0);
+    let shown = operator.run(&["attempts", "show", id], "").with(0);
     assert!(shown.contains("created: this attempt created the account"), "{shown}");
     let request = created[0]["request_id"].as_str().unwrap();
-    assert_eq!(desk.run(&["attempts", "find", "--request-id", request], "").with(0), shown);
-    assert_eq!(desk.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
+    assert_eq!(operator.run(&["attempts", "find", "--request-id", request], "").with(0), shown);
+    assert_eq!(operator.reconcile(&[id], "1000").with(0), format!("{id} created\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
-    let desk = Desk::open().await;
+    let operator = Operator::start().await;
     let nobody = "01a21089-f5c1-72a8-88c0-fb2b4c813f7f";
-    desk.run(&["attempts", "show", nobody], "").with(3);
-    desk.run(&["attempts", "find", "--request-id", nobody], "").with(3);
-    desk.run(&["attempts", "find", "--email"], "nobody@example.org").with(3);
-    desk.reconcile(&[nobody], "1000").with(3);
+    operator.run(&["attempts", "show", nobody], "").with(3);
+    operator.run(&["attempts", "find", "--request-id", nobody], "").with(3);
+    operator.run(&["attempts", "find", "--email"], "nobody@example.org").with(3);
+    operator.reconcile(&[nobody], "1000").with(3);
     assert_eq!(
-        desk.run(&["attempts", "forget", "--email"], "a@example.org").with(0),
+        operator.run(&["attempts", "forget", "--email"], "a@example.org").with(0),
         "removed 0 attempts\n"
     );
     // Not an address: neither printed nor taken for one.
-    desk.run(&["attempts", "find", "--email"], "ada lovelace\n").with(1);
-    desk.run(&["attempts", "forget", "--email"], "").with(1);
+    operator.run(&["attempts", "find", "--email"], "ada lovelace\n").with(1);
+    operator.run(&["attempts", "forget", "--email"], "").with(1);
     for wrong in [
         ["attempts", "find"].as_slice(),
         &["attempts", "forget"],
@@ -190,6 +203,6 @@ async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
         &["attempts", "list", "--state", "lost"],
         &["attempts", "reconcile"],
     ] {
-        desk.run(wrong, "").with(2);
+        operator.run(wrong, "").with(2);
     }
 }

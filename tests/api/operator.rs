@@ -15,7 +15,7 @@ const PERSONAL: [&str; 6] =
     ["ada@", "lovelace", "example.com", "difference-engine", "demo-secret", "grace"];
 
 /// A running service, its tenant and an operator.
-pub(crate) struct Desk {
+pub(crate) struct Operator {
     pub(crate) auth0: Emulator,
     service: Process,
 }
@@ -27,12 +27,12 @@ pub(crate) struct CommandOutput {
     pub(crate) stderr: String,
 }
 
-impl Desk {
-    pub(crate) async fn open() -> Self {
-        Self::open_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "300")]).await
+impl Operator {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[("SIGNUP__AUTH0__TIMEOUT_MS", "300")]).await
     }
 
-    pub(crate) async fn open_with(more: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(more: &[(&str, &str)]) -> Self {
         let auth0 = Emulator::builder().start().await.unwrap();
         let settings = [
             ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
@@ -61,8 +61,8 @@ impl Desk {
     }
 
     /// Runs a command with this standard input and without the tenant's settings.
-    pub(crate) fn run(&self, arguments: &[&str], typed: &str) -> CommandOutput {
-        self.run_with(arguments, typed, &[])
+    pub(crate) fn run(&self, arguments: &[&str], stdin: &str) -> CommandOutput {
+        self.run_with(arguments, stdin, &[])
     }
 
     /// Runs `attempts reconcile`; an absent user counts after `grace` milliseconds.
@@ -79,7 +79,7 @@ impl Desk {
     fn run_with(
         &self,
         arguments: &[&str],
-        typed: &str,
+        stdin: &str,
         variables: &[(&str, &str)],
     ) -> CommandOutput {
         let mut child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
@@ -93,7 +93,7 @@ impl Desk {
             .spawn()
             .unwrap();
         // Fails if the command has ended without reading.
-        drop(child.stdin.take().unwrap().write_all(typed.as_bytes()));
+        drop(child.stdin.take().unwrap().write_all(stdin.as_bytes()));
         CommandOutput::new(&child.wait_with_output().unwrap())
     }
 }

@@ -1,10 +1,10 @@
-//! A PostgreSQL database of a test's own.
+//! A PostgreSQL database for one test.
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
 use crate::server::server;
 
-/// The URL of a new database.
+/// Creates a database and returns its URL.
 pub(crate) async fn database() -> String {
     let name = format!("api_{:032x}", rand::random::<u128>());
     let mut connection = PgConnection::connect(server()).await.expect("the tests' server");

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::app::TempDir;
 use crate::eventually::eventually;
 
-/// The running binary in a folder of its own; killed when dropped.
+/// The running binary in its own folder; killed when dropped.
 pub(crate) struct Process {
     child: Child,
     folder: TempDir,
@@ -51,17 +51,17 @@ impl Process {
         self.folder.path()
     }
 
-    /// The first event of the log that is meant, as soon as it is there.
-    pub(crate) async fn event(&self, meant: impl Fn(&Value) -> bool) -> Value {
+    /// Waits for a matching event of the log, and returns the first.
+    pub(crate) async fn event(&self, matches: impl Fn(&Value) -> bool) -> Value {
         let logged = async || {
             let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
             let events = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-            events.into_iter().find(&meant)
+            events.into_iter().find(&matches)
         };
         eventually("the event is in the log", logged).await
     }
 
-    /// Ends it as an orchestrator does, and says how long that took; the log is complete then.
+    /// Stops it with SIGTERM, as an orchestrator does. The log is complete when this returns.
     pub(crate) fn terminate(&mut self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -71,7 +71,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Fails when it has ended already, which is as good.
+        // Fails if it has ended already.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
-use crate::operator::Desk;
+use crate::operator::Operator;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const URL: &str = "https://www.example.com/terms";
@@ -220,10 +220,10 @@ async fn lock_brings_them_in_a_root_field() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_sees_which_terms_were_accepted() {
     let settings = [("SIGNUP__TERMS__VERSION", "2026-11"), ("SIGNUP__TERMS__URL", URL)];
-    let desk = Desk::open_with(&settings).await;
-    desk.sign_up(&ada_with("terms", true)).await;
-    let rows = desk.run(&["attempts", "list", "--json"], "").rows();
+    let operator = Operator::start_with(&settings).await;
+    operator.sign_up(&ada_with("terms", true)).await;
+    let rows = operator.run(&["attempts", "list", "--json"], "").rows();
     assert_eq!(rows[0]["terms_version"], "2026-11");
-    let shown = desk.run(&["attempts", "show", rows[0]["id"].as_str().unwrap()], "").with(0);
+    let shown = operator.run(&["attempts", "show", rows[0]["id"].as_str().unwrap()], "").with(0);
     assert!(shown.contains("\nterms              2026-11\n"), "{shown}");
 }

@@ -86,9 +86,9 @@ async fn a_row_comes_back_as_it_was_written(backend: Backend) {
         (row.outcome_code, row.finished_at, row.check_count, row.lease_owner),
         (None, None, 0, None)
     );
-    let kept = row.key.unwrap();
-    assert_eq!((kept.key, kept.binding), (digest(1), digest(1_000)));
-    assert_eq!(kept.expires_at, NOW + DAY);
+    let stored = row.key.unwrap();
+    assert_eq!((stored.key, stored.binding), (digest(1), digest(1_000)));
+    assert_eq!(stored.expires_at, NOW + DAY);
 
     let end = finish(new.id, Resolution::Created { user_id: Some("other".to_owned()) }, "created");
     assert!(ledger.finish(end.clone()).await.unwrap());
@@ -259,13 +259,13 @@ async fn an_absence_is_void_once_the_call_is_repeated(backend: Backend) {
     assert_eq!(ledger.claim_due(reconciler, due, DEADLINE, 10).await.unwrap().len(), 1);
     // During the reconciler's check, the client comes back.
     assert!(ledger.finish(unknown(due + DEADLINE)).await.unwrap());
-    let nobody = |ended| Basis::NotFound { connection_ended_at: Some(ended) };
-    let absent = FinishAttempt { basis: nobody(NOW), ..not_created(attempt.id) };
+    let not_found = |ended| Basis::NotFound { connection_ended_at: Some(ended) };
+    let absent = FinishAttempt { basis: not_found(NOW), ..not_created(attempt.id) };
     assert!(!ledger.finish(absent.clone()).await.unwrap());
     let row = get(&ledger, attempt.id).await;
     assert_eq!((row.state, row.connection_ended_at), (AttemptState::Unknown, Some(due + DEADLINE)));
     assert_eq!(ledger.claim_due(reconciler, due + DEADLINE, DEADLINE, 10).await.unwrap().len(), 1);
-    let absent = FinishAttempt { basis: nobody(due + DEADLINE), ..absent };
+    let absent = FinishAttempt { basis: not_found(due + DEADLINE), ..absent };
     assert!(ledger.finish(absent).await.unwrap());
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-/// The URL of the tests' server, started when nobody has.
+/// The URL of the tests' server, which is started if `TEST_DATABASE_URL` names none.
 pub(crate) fn server() -> &'static str {
     static SERVER: OnceLock<(String, Option<Child>)> = OnceLock::new();
     let (url, _) = SERVER.get_or_init(|| match std::env::var("TEST_DATABASE_URL") {
@@ -14,8 +14,8 @@ pub(crate) fn server() -> &'static str {
     url
 }
 
-/// The script ends the cluster when its standard input does, which is when this process has ended,
-/// however it did.
+/// Starts a cluster. The script removes it when its standard input closes, which happens when this
+/// process ends for any reason.
 fn start() -> (String, Option<Child>) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/with-postgres");
     let mut child = Command::new(script)
@@ -25,7 +25,7 @@ fn start() -> (String, Option<Child>) {
         .spawn()
         .expect("scripts/with-postgres");
     let mut url = String::new();
-    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut url).expect("a line");
+    BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut url).expect("a line");
     assert!(!url.trim().is_empty(), "these tests need PostgreSQL: apt-get install postgresql");
     (url.trim().to_owned(), Some(child))
 }

@@ -98,7 +98,7 @@ pub struct PostgresOptions {
     pub url: SecretString,
     /// The durability that a commit waits for.
     pub synchronous: Synchronous,
-    /// Whether pending migrations are applied.
+    /// Applies pending migrations.
     pub migrate: bool,
     /// The kind of process.
     pub access: Access,

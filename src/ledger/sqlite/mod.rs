@@ -29,7 +29,7 @@ pub struct SqliteOptions {
     pub path: PathBuf,
     /// The durability that a commit waits for.
     pub synchronous: Synchronous,
-    /// Whether pending migrations are applied.
+    /// Applies pending migrations.
     pub migrate: bool,
     /// The kind of process.
     pub access: Access,

@@ -65,7 +65,7 @@ impl SqliteWriter {
     ) -> io::Result<Self> {
         let (tx, rx) = mpsc::channel(QUEUE);
         let connection = Some(connection);
-        let thread = WriterThread {
+        let thread = LedgerThread {
             connection,
             path,
             synchronous,
@@ -125,7 +125,7 @@ impl SqliteWriter {
 struct RolledBack;
 
 /// The state of the thread.
-struct WriterThread {
+struct LedgerThread {
     connection: Option<Connection>,
     path: PathBuf,
     synchronous: Synchronous,
@@ -134,7 +134,7 @@ struct WriterThread {
     batches: BatchMetrics,
 }
 
-impl WriterThread {
+impl LedgerThread {
     /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
     fn run(mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);

@@ -68,7 +68,7 @@ impl CallGuard {
         Ok(CallPermit { call, permit })
     }
 
-    /// Whether calls are rejected because recent ones failed.
+    /// Returns whether calls are rejected because recent ones failed.
     pub(super) fn is_failing_fast(&self) -> bool {
         self.breaker.is_open()
     }
@@ -102,6 +102,7 @@ impl CallPermit {
     }
 }
 
+/// The error of a call that the open breaker rejects.
 fn circuit_open(retry_after: Duration) -> CallError {
     TransportError::CircuitOpen { retry_after }.into()
 }

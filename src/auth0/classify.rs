@@ -30,27 +30,30 @@ struct Envelope<'a> {
 }
 
 impl<'a> Envelope<'a> {
+    /// Parses a body; one of another shape counts as an empty envelope.
     fn parse(body: &'a [u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
+    /// The `errorCode`.
     fn code(&self) -> Option<&str> {
         self.error_code.as_deref()
     }
 
+    /// The `message`; empty when absent.
     fn message(&self) -> &str {
         self.message.as_deref().unwrap_or_default()
     }
 }
 
-/// Whether a response rejects the token. The tenant did nothing, and a fresh token may help.
+/// Returns whether a response rejects the token. The tenant did nothing, and a fresh token may help.
 pub(super) fn is_token_rejected(response: &ApiResponse) -> bool {
     let is_bearer = || Envelope::parse(response.body()).code() == Some("Bearer");
     response.status == 401 || (response.status == 400 && is_bearer())
 }
 
-/// Whether a response says that there is no such user. A 404 alone does not: something in front of
-/// the tenant may send one for a path that it does not know.
+/// Returns whether a response says that there is no such user. A 404 alone does not: something in
+/// front of the tenant may send one for a path that it does not know.
 pub(super) fn is_missing_user(response: &ApiResponse) -> bool {
     let envelope = Envelope::parse(response.body());
     let denied = envelope.code() == Some("inexistent_user")
@@ -58,8 +61,8 @@ pub(super) fn is_missing_user(response: &ApiResponse) -> bool {
     response.status == 404 && denied
 }
 
-/// Whether a response says that the application lacks the scope. A 403 alone does not: the network
-/// in front of the tenant sends those as well, and they pass.
+/// Returns whether a response says that the application lacks the scope. A 403 alone does not: the
+/// network in front of the tenant sends those as well, and they are temporary.
 pub(super) fn is_missing_scope(response: &ApiResponse) -> bool {
     let envelope = Envelope::parse(response.body());
     response.status == 403 && envelope.code() == Some("insufficient_scope")
@@ -97,6 +100,7 @@ pub(crate) fn classify(
     }
 }
 
+/// Classifies a 400 by its message.
 fn bad_request(message: &str) -> Option<CreateUserError> {
     const PASSWORD: [(&str, PasswordRule); 5] = [
         ("PasswordStrengthError", PasswordRule::TooWeak),

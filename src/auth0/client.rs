@@ -26,6 +26,7 @@ use crate::domain::{NewUser, full_user_id};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Metrics, Operation};
 
+/// The header whose value Auth0 writes to the tenant's log.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
 /// The client of one tenant. Cheap to share, made once.
@@ -192,12 +193,12 @@ impl Client {
         found
     }
 
-    /// Whether sign-ups have a token now.
+    /// Returns whether sign-ups have a token now.
     pub fn token_health(&self) -> TokenHealth {
         self.tokens.health()
     }
 
-    /// Whether calls fail fast because recent ones failed.
+    /// Returns whether calls fail fast because recent ones failed.
     pub fn is_failing_fast(&self) -> bool {
         self.guard.is_failing_fast()
     }
@@ -213,6 +214,7 @@ impl Client {
         Ok(self.guard.acquire(Priority::Create).await?)
     }
 
+    /// A request with the headers that every call has in common.
     fn request(&self, method: Method, url: Url) -> Request {
         let mut request = Request::new(method, url);
         request.headers_mut().clone_from(&self.headers);
@@ -245,6 +247,7 @@ impl Client {
         Err(Misconfiguration::TokenRejected.into())
     }
 
+    /// Sends one request with this token and permit.
     async fn send(
         &self,
         mut request: Request,

@@ -71,6 +71,7 @@ struct AcceptedTerms<'a> {
 }
 
 impl Metadata<'_> {
+    /// Returns whether there is no member.
     fn is_empty(&self) -> bool {
         self.terms.is_none() && self.given.is_none_or(BTreeMap::is_empty)
     }
@@ -153,7 +154,7 @@ pub struct User {
     /// The e-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<Box<str>>,
-    /// Whether the address is verified.
+    /// True if the address is verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email_verified: Option<bool>,
     /// `name`, the tenant's default included.

@@ -221,7 +221,7 @@ impl TokenError {
 }
 
 impl TransportError {
-    /// Whether the request certainly never reached the tenant.
+    /// Returns whether the request certainly never reached the tenant.
     const fn is_unsent(&self) -> bool {
         match self {
             Self::NoConnection(_) | Self::NoToken(_) | Self::CircuitOpen { .. } => true,
@@ -270,6 +270,7 @@ impl From<reqwest::Error> for TransportError {
     }
 }
 
+/// Returns whether hyper dropped the request before writing it.
 fn was_canceled(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {

@@ -33,6 +33,7 @@ pub struct FoundUser {
     pub created_at: Duration,
 }
 
+/// A member of the response to `users-by-email`.
 #[derive(Deserialize)]
 struct UserRecord {
     #[serde(flatten)]
@@ -42,6 +43,7 @@ struct UserRecord {
     identities: Vec<Identity>,
 }
 
+/// An identity of a user.
 #[derive(Deserialize)]
 struct Identity {
     connection: String,
@@ -72,6 +74,7 @@ pub(super) fn by_email(
     Ok(UsersByEmail { users: ours.filter_map(found).collect(), responded_at })
 }
 
+/// Reads a record; `None` when its time of creation is malformed.
 fn found(record: UserRecord) -> Option<FoundUser> {
     let created_at = OffsetDateTime::parse(&record.created_at, &Rfc3339).ok()?;
     let millis = created_at.unix_timestamp_nanos() / 1_000_000;
@@ -79,6 +82,7 @@ fn found(record: UserRecord) -> Option<FoundUser> {
     Some(FoundUser { user: record.user, created_at })
 }
 
+/// Classifies a response without a result.
 fn failure(response: &ApiResponse) -> LookupError {
     if is_missing_scope(response) {
         LookupError::Forbidden

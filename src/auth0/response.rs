@@ -29,7 +29,7 @@ impl ApiResponse {
         self.body.as_deref().unwrap_or_default()
     }
 
-    /// Whether the body broke off.
+    /// Returns whether the body broke off.
     pub(super) const fn is_truncated(&self) -> bool {
         self.body.is_none()
     }
@@ -54,6 +54,7 @@ impl ApiResponse {
     }
 }
 
+/// Reads a body; the common one that arrives in a single chunk is not copied.
 async fn read_body(mut response: reqwest::Response) -> reqwest::Result<Bytes> {
     let Some(first) = response.chunk().await? else { return Ok(Bytes::new()) };
     let Some(second) = response.chunk().await? else { return Ok(first) };

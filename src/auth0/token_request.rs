@@ -42,6 +42,7 @@ pub(super) struct TokenRequest {
     clock: Arc<dyn Clock>,
 }
 
+/// The body of a grant.
 #[derive(Deserialize)]
 struct TokenBody<'a> {
     #[serde(borrow)]
@@ -49,6 +50,7 @@ struct TokenBody<'a> {
     expires_in: u64,
 }
 
+/// The body of an error response (RFC 6749, section 5.2).
 #[derive(Default, Deserialize)]
 struct TokenErrorBody<'a> {
     #[serde(borrow, default)]
@@ -102,6 +104,7 @@ impl TokenRequest {
     }
 }
 
+/// Reads a grant; `None` when it is not usable.
 fn grant(response: &ApiResponse) -> Option<TokenGrant> {
     let body: TokenBody<'_> = response.json().ok()?;
     if body.access_token.is_empty() {
@@ -113,6 +116,7 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
     (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime })
 }
 
+/// Classifies a 4xx.
 fn denied(response: &ApiResponse) -> Misconfiguration {
     let body: TokenErrorBody<'_> = response.json().unwrap_or_default();
     match (response.status, body.error.as_deref()) {
@@ -123,6 +127,7 @@ fn denied(response: &ApiResponse) -> Misconfiguration {
     }
 }
 
+/// The error of a response without a usable body.
 const fn unreadable(response: &ApiResponse) -> TokenError {
     TokenError::Failed(TransportError::Unreadable(response.status))
 }

@@ -23,6 +23,7 @@ impl Admission {
         Self(Box::pin(decide))
     }
 
+    /// Makes the decision.
     pub(super) async fn decide(self) -> Result<AdmissionCost, Rejection> {
         self.0.await
     }
@@ -41,7 +42,7 @@ pub enum Rejection {
     Limited {
         /// The limit that was reached.
         limit: Limit,
-        /// How long to wait.
+        /// The wait until an attempt is allowed again.
         retry_after: Duration,
     },
     /// A proof of work or a captcha is needed first.

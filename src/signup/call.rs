@@ -43,11 +43,11 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) service: &'a Inner,
     pub(super) request: &'a KeyedRequest,
     pub(super) call: &'a PreparedCall,
-    /// Whether any earlier calls of this attempt have certainly ended.
+    /// True if any earlier calls of this attempt have certainly ended.
     pub(super) earlier_calls_ended: bool,
     /// An unsent call is not retried after this.
     retry_until: Instant,
-    /// Whether the tenant may have acted on a call of this attempt, as far as is known so far.
+    /// True if the tenant may have acted on a call of this attempt, as far as is known.
     may_have_acted: AtomicBool,
 }
 

@@ -26,6 +26,7 @@ const CAPACITY: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct InFlight(Mutex<Table>);
 
+/// The entries, and the order in which they are evicted.
 #[derive(Debug, Default)]
 struct Table {
     entries: HashMap<Digest, Entry>,
@@ -33,19 +34,19 @@ struct Table {
     order: VecDeque<(Instant, Digest)>,
 }
 
+/// The sign-up of one key.
 #[derive(Debug)]
 struct Entry {
     binding: Digest,
     status: EntryStatus,
 }
 
+/// Status of a sign-up.
 #[derive(Debug)]
 enum EntryStatus {
     /// A sign-up is under way; it may replay an attempt that was remembered before.
-    Running {
-        tx: watch::Sender<Option<SignupResult>>,
-        remembered: Option<RememberedAttempt>,
-    },
+    Running { tx: watch::Sender<Option<SignupResult>>, remembered: Option<RememberedAttempt> },
+    /// No sign-up is under way; this attempt can be replayed.
     Completed(RememberedAttempt),
 }
 
@@ -74,7 +75,7 @@ pub(super) enum Join {
 pub(super) struct Leader {
     in_flight: Arc<InFlight>,
     key: Digest,
-    /// Whether the attempt is remembered here, since no ledger row can be found by the key.
+    /// True if the attempt is remembered here, because no ledger row can be found by the key.
     remember: bool,
     tx: watch::Sender<Option<SignupResult>>,
     send_state: SendState,
@@ -101,6 +102,7 @@ impl SendState {
     /// Nothing was sent, and nothing will be.
     const GIVEN_UP: u8 = 3;
 
+    /// Moves from one state to another; `false` when the current one is not `from`.
     fn change(&self, from: u8, to: u8) -> bool {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
@@ -131,6 +133,7 @@ impl InFlight {
         }
     }
 
+    /// Joins the sign-up under way with this key, or becomes its leader.
     fn join_key(
         self: &Arc<Self>,
         key: Digest,
@@ -162,6 +165,7 @@ impl InFlight {
         })
     }
 
+    /// The table, also after a panic elsewhere: each change leaves it consistent.
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -239,7 +243,7 @@ impl Leader {
         self.tx.closed().await;
     }
 
-    /// Whether no request waits for the result any more.
+    /// Returns whether no request waits for the result any more.
     pub(super) fn has_no_waiters(&self) -> bool {
         self.tx.receiver_count() == 0
     }
@@ -249,6 +253,7 @@ impl Leader {
         self.complete(result);
     }
 
+    /// Ends the sign-up with this result.
     fn complete(&self, result: SignupResult) {
         let remember = self.remember && result.outcome.is_replayable();
         let attempt = self.recorded.get().copied().or(self.remembered).filter(|_| remember);

@@ -45,6 +45,7 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub struct Signups(Arc<Inner>);
 
+/// The state that clones of [`Signups`] share.
 #[derive(Debug)]
 struct Inner {
     auth0: Arc<Client>,
@@ -75,7 +76,7 @@ pub struct Deps {
     pub lifecycle: Lifecycle,
     /// The timeouts of attempts and keys.
     pub timeouts: Timeouts,
-    /// Whether create calls pin the user's id.
+    /// True if create calls pin the user's id.
     pub pin_user_id: bool,
     /// The application in whose name the owner of an existing account is notified of a sign-up with
     /// its address; `None` sends no notice.
@@ -109,7 +110,7 @@ pub struct Request {
     pub key: Option<IdempotencyKey>,
     /// The request's id.
     pub request_id: String,
-    /// Decides whether a new attempt may start.
+    /// The decision whether a new attempt may start.
     pub admission: Admission,
 }
 
@@ -194,6 +195,7 @@ struct KeyedRequest {
 }
 
 impl KeyedRequest {
+    /// Computes the digests of a request.
     fn new(
         digests: &Digests,
         user: NewUser,

@@ -26,7 +26,7 @@ pub enum Outcome {
     PasswordRejected(PasswordRule),
     /// The tenant's rate limit is reached; nothing was created.
     Busy {
-        /// How long to wait.
+        /// The wait that the client is asked for.
         retry_after: Duration,
     },
     /// The tenant rejected the call until the operator changes something; nothing was created.
@@ -35,7 +35,7 @@ pub enum Outcome {
     Internal,
     /// Nothing reached the tenant, so nothing was created.
     Unreachable {
-        /// How long until a call is tried again, where that is known.
+        /// The wait until a call is tried again, if it is known.
         retry_after: Option<Duration>,
     },
     /// The user may or may not exist now.
@@ -123,7 +123,7 @@ impl Outcome {
         }
     }
 
-    /// Whether the same request again gets this outcome again.
+    /// Returns whether a repeated request gets this outcome again.
     pub(super) const fn is_replayable(&self) -> bool {
         matches!(self, Self::Created(_) | Self::EmailTaken | Self::Unknown)
     }
@@ -134,7 +134,7 @@ impl Outcome {
 pub struct SignupResult {
     /// The outcome, which the client, the log and the ledger get.
     pub outcome: Outcome,
-    /// Whether an earlier request produced it.
+    /// True if an earlier request produced it.
     pub replayed: bool,
     /// The cause, for the log, where there is more to say than the outcome.
     pub cause: Option<Arc<dyn StdError + Send + Sync>>,

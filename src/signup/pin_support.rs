@@ -1,9 +1,9 @@
-//! Knowledge of whether the connection keeps the ids that create calls pin.
+//! Knowledge about the connection: it keeps the ids that create calls pin, or ignores them.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Whether the connection keeps the id that a create call pins. A custom database may not; then a
-/// lookup by that id finds nothing, whatever happened.
+/// Support of the connection for pinned ids. A custom database may ignore the id that a create call
+/// pins; then a lookup by that id finds nothing, whatever happened.
 ///
 /// Learned from the last user that this process created with a pinned id. Ids are pinned even while
 /// they are ignored, so that a connection that starts to keep them is noticed.
@@ -11,9 +11,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 pub(super) struct PinSupport(AtomicU8);
 
 impl PinSupport {
+    /// No user was created with a pinned id yet.
     const UNKNOWN: u8 = 0;
+    /// The last user kept its id.
     const KEPT: u8 = 1;
+    /// The last user got another id.
     const IGNORED: u8 = 2;
+    /// Ids are not pinned.
     const OFF: u8 = 3;
 
     /// Starts without knowledge; `false`: ids are not pinned at all.
@@ -35,17 +39,18 @@ impl PinSupport {
         }
     }
 
-    /// Whether create calls pin ids.
+    /// Returns whether create calls pin ids.
     pub(super) fn is_pinning(&self) -> bool {
         self.load() != Self::OFF
     }
 
-    /// Whether a lookup by the pinned id is certain to find a user that was created.
+    /// Returns whether a lookup by the pinned id is certain to find a user that was created.
     pub(super) fn is_kept(&self) -> bool {
         self.load() == Self::KEPT
     }
 
-    /// Whether a lookup by the pinned id is useless: ids are known to be ignored, or not pinned.
+    /// Returns whether a lookup by the pinned id is useless: ids are known to be ignored, or not
+    /// pinned.
     pub(super) fn is_ignored(&self) -> bool {
         matches!(self.load(), Self::IGNORED | Self::OFF)
     }

@@ -39,11 +39,12 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Reconciler {
     service: Arc<Inner>,
-    /// Whether the missing scope `read:users` was logged, which happens once.
+    /// True once the missing scope `read:users` was logged, which happens once.
     forbidden: AtomicBool,
 }
 
 impl Reconciler {
+    /// Creates the reconciler of this service's ledger.
     pub(super) const fn new(service: Arc<Inner>) -> Self {
         Self { service, forbidden: AtomicBool::new(false) }
     }
@@ -71,6 +72,7 @@ impl Reconciler {
         }
     }
 
+    /// Checks the attempts that are due, as far as one round goes.
     async fn round(&self) -> Result<(), LedgerError> {
         let Inner { ledger, clock, lease_owner, .. } = &*self.service;
         let until = Instant::now() + LOOKUP_WINDOW;

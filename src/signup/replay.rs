@@ -202,6 +202,7 @@ fn created(request: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> Sig
 }
 
 impl From<&Attempt> for PreparedCall {
+    /// The same call as the attempt's first one.
     fn from(attempt: &Attempt) -> Self {
         Self {
             id: attempt.id,

@@ -109,7 +109,7 @@ impl AttemptRunner<'_> {
         }
     }
 
-    /// Whether no other attempt with this address created this user, or may have.
+    /// Returns whether no other attempt with this address created this user, or may have.
     async fn is_unclaimed(&self, user_id: &str) -> bool {
         let find = Find::Email(self.request.email);
         let Ok(attempts) = self.service.ledger.find(find, MAX_RIVALS).await else {

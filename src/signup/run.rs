@@ -145,6 +145,7 @@ impl Inner {
         }
     }
 
+    /// Tries again to record a result, with growing pauses.
     async fn retry_finish(&self, finish: FinishAttempt, mut error: LedgerError) {
         let mut pause = POLL;
         for _ in 1..FINISH_TRIES {
@@ -165,6 +166,7 @@ impl Inner {
         );
     }
 
+    /// The row of a new attempt.
     fn new_attempt(
         &self,
         request: &KeyedRequest,

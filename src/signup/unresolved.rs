@@ -63,12 +63,13 @@ impl UnresolvedReason {
         }
     }
 
-    /// Whether a sign-up may be working on the attempt.
+    /// Returns whether a sign-up may be working on the attempt.
     pub const fn is_under_way(&self) -> bool {
         matches!(self, Self::UnderWay { .. })
     }
 }
 
+/// The wait after an inconclusive check: doubled each time, up to the longest.
 fn backoff(check_count: u32) -> Duration {
     let doubled = BACKOFF.0.saturating_mul(2_u32.saturating_pow(check_count.min(16)));
     doubled.min(BACKOFF.1)

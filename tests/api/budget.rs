@@ -97,7 +97,7 @@ async fn background_lookups_go_after_later_creates() {
     };
     let first = sign_up("first");
     app.until_metric("auth0_budget_waiting", 2).await;
-    assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "the settler's look waits");
+    assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "the reconciler's lookup waits");
     let second = sign_up("second");
     app.until_metric("auth0_budget_waiting", 3).await;
     for answer in [first, second] {

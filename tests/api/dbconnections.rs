@@ -1,4 +1,4 @@
-//! Auth0's public sign-up endpoint, as Auth0Compat, auth0.js and the SDKs call it.
+//! Auth0's public sign-up endpoint, as Lock, auth0.js and the SDKs call it.
 
 use auth0_emulator::{Fault, Route};
 use reqwest::header::{
@@ -11,7 +11,7 @@ use crate::app::{Answer, TestApp, ada, ada_with};
 
 const ROUTE: &str = "/dbconnections/signup";
 
-/// What Auth0Compat sends, with additional fields of both storages.
+/// A form of Lock, with additional fields of both storages.
 fn lock_form() -> Value {
     json!({
         "client_id": "lock-client",
@@ -32,25 +32,25 @@ fn with(name: &str, value: impl Into<Value>) -> Value {
 
 async fn sign_up(app: &TestApp, body: &Value) -> Answer {
     let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
-    // Browsers prefer whatever they like; the shapes are Auth0's.
+    // The preference of a browser does not change Auth0's shapes.
     Answer::of(request.header("accept", "text/html").body(body.to_string())).await
 }
 
-/// The code of a refusal, after a look at what every one holds.
-fn code(answer: &Answer) -> String {
-    assert_eq!(answer.header("content-type"), Some("application/json"), "{answer:?}");
-    let body = answer.json();
-    assert_eq!(body["statusCode"], answer.status.as_u16(), "{answer:?}");
-    assert!(body["name"].is_string() && !body["description"].is_null(), "{answer:?}");
+/// The code of an error, after checking the members that every error has.
+fn code(response: &Answer) -> String {
+    assert_eq!(response.header("content-type"), Some("application/json"), "{response:?}");
+    let body = response.json();
+    assert_eq!(body["statusCode"], response.status.as_u16(), "{response:?}");
+    assert!(body["name"].is_string() && !body["description"].is_null(), "{response:?}");
     body["code"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn a_sign_up_of_lock_creates_the_user_and_is_answered_as_auth0_would() {
+async fn a_sign_up_of_lock_creates_the_user_and_gets_auth0s_response() {
     let app = TestApp::builder().set("user_metadata.allow", "plan").spawn().await;
-    let answer = sign_up(&app, &with("user_metadata", json!({"plan": "free"}))).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    let mut body = answer.json();
+    let response = sign_up(&app, &with("user_metadata", json!({"plan": "free"}))).await;
+    assert_eq!(response.status, StatusCode::OK);
+    let mut body = response.json();
     let id = body.as_object_mut().unwrap().remove("_id").unwrap();
     let id = id.as_str().unwrap();
     assert!(id.len() == 24 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{id}");
@@ -78,7 +78,7 @@ async fn a_sign_up_of_lock_creates_the_user_and_is_answered_as_auth0_would() {
 }
 
 #[tokio::test]
-async fn a_form_is_read_too_and_what_belongs_to_the_login_is_left_out() {
+async fn a_urlencoded_form_is_accepted_without_its_login_parameters() {
     let app = TestApp::spawn().await;
     let form = [
         ("client_id", "any"),
@@ -88,15 +88,15 @@ async fn a_form_is_read_too_and_what_belongs_to_the_login_is_left_out() {
         ("state", "x"),
         ("redirect_uri", "https://app.example.com"),
     ];
-    let answer = Answer::of(app.client.post(app.url(ROUTE)).form(&form)).await;
-    assert_eq!(answer.status, StatusCode::OK);
+    let response = Answer::of(app.client.post(app.url(ROUTE)).form(&form)).await;
+    assert_eq!(response.status, StatusCode::OK);
     let create = app.the_create();
     assert_eq!(create["connection"], "Username-Password-Authentication");
     assert_eq!(create.as_object().unwrap().len(), 3, "{create}");
 }
 
 #[tokio::test]
-async fn a_double_submit_creates_once_and_both_hear_it() {
+async fn a_double_submit_creates_once_and_both_get_the_user() {
     let app = TestApp::spawn().await;
     let form = lock_form();
     let (first, second) = tokio::join!(sign_up(&app, &form), sign_up(&app, &form));
@@ -106,7 +106,7 @@ async fn a_double_submit_creates_once_and_both_hear_it() {
 }
 
 #[tokio::test]
-async fn what_is_taken_is_told_in_auth0s_words() {
+async fn taken_addresses_and_usernames_have_auth0s_codes() {
     let app = TestApp::builder()
         .set("fields.username", "required")
         .auth0(|tenant| tenant.requires_username = true)
@@ -134,9 +134,9 @@ async fn what_is_taken_is_told_in_auth0s_words() {
 #[tokio::test]
 async fn a_weak_password_is_explained_rule_by_rule() {
     let app = TestApp::spawn().await;
-    let answer = sign_up(&app, &with("password", "short1")).await;
-    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
-    let body = answer.json();
+    let response = sign_up(&app, &with("password", "short1")).await;
+    assert_eq!(response.status, StatusCode::BAD_REQUEST);
+    let body = response.json();
     assert_eq!(body["name"], "PasswordStrengthError");
     assert_eq!(body["code"], "invalid_password");
     assert_eq!(body["message"], "Password is too weak");
@@ -157,14 +157,14 @@ async fn a_weak_password_is_explained_rule_by_rule() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_tenant_is_told_by_its_name() {
+async fn a_password_that_the_tenant_rejects_keeps_the_tenants_error_name() {
     let app = TestApp::spawn().await;
-    let refusal = json!({
+    let rejection = json!({
         "statusCode": 400,
         "error": "Bad Request",
         "message": "PasswordDictionaryError: Password is too common",
     });
-    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(refusal.to_string()));
+    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(rejection.to_string()));
     let body = sign_up(&app, &lock_form()).await.json();
     assert_eq!(
         (&body["name"], &body["code"]),
@@ -174,34 +174,34 @@ async fn a_refusal_of_the_tenant_is_told_by_its_name() {
 }
 
 #[tokio::test]
-async fn other_faults_are_worded_for_the_person() {
+async fn other_field_errors_have_messages_for_the_user() {
     let app = TestApp::spawn().await;
     let body = with("given_name", "x".repeat(151)).to_string();
     let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
-    let answer = Answer::of(request.header("accept-language", "es").body(body)).await;
-    assert_eq!(code(&answer), "hook_error");
-    assert_eq!(answer.json()["description"], "Nombre: Use como máximo 150 caracteres.");
-    // An address that Auth0Compat lets pass.
-    let answer = sign_up(&app, &with("email", "ada@example.")).await;
-    assert_eq!(code(&answer), "hook_error");
+    let response = Answer::of(request.header("accept-language", "es").body(body)).await;
+    assert_eq!(code(&response), "hook_error");
+    assert_eq!(response.json()["description"], "Nombre: Use como máximo 150 caracteres.");
+    // An address that Lock accepts.
+    let response = sign_up(&app, &with("email", "ada@example.")).await;
+    assert_eq!(code(&response), "hook_error");
     assert_eq!(
-        answer.json()["description"],
+        response.json()["description"],
         "Email address: Enter a full email address, such as name@example.com."
     );
-    // What only a developer can mend.
+    // Errors that only a developer can fix.
     assert_eq!(code(&sign_up(&app, &with("email_verified", true)).await), "invalid_signup");
     assert_eq!(code(&sign_up(&app, &json!([])).await), "invalid_signup");
     assert_eq!(app.creates().len(), 0);
 }
 
 #[tokio::test]
-async fn a_bad_password_beside_another_fault_is_told_with_it() {
+async fn a_bad_password_is_reported_with_other_field_errors() {
     let app = TestApp::spawn().await;
     let mut form = with("nickname", "a\u{7}da");
     form["password"] = "short".into();
-    let answer = sign_up(&app, &form).await;
-    assert_eq!(code(&answer), "hook_error");
-    let description = answer.json()["description"].as_str().unwrap().to_owned();
+    let response = sign_up(&app, &form).await;
+    assert_eq!(code(&response), "hook_error");
+    let description = response.json()["description"].as_str().unwrap().to_owned();
     assert!(description.contains("Nickname: Remove line breaks"), "{description}");
     assert!(description.contains("Password: Use at least 8 characters."), "{description}");
     form["nickname"] = 7.into();
@@ -209,8 +209,8 @@ async fn a_bad_password_beside_another_fault_is_told_with_it() {
 }
 
 #[tokio::test]
-async fn a_closed_gate_is_told_in_its_own_words() {
-    for (text, told) in [
+async fn closed_sign_ups_have_the_operators_text() {
+    for (text, expected) in [
         ("", "Sign-ups are closed right now."),
         ("Sign-ups open on Monday.", "Sign-ups open on Monday."),
     ] {
@@ -219,18 +219,18 @@ async fn a_closed_gate_is_told_in_its_own_words() {
             .set("signup.closed_text", text)
             .spawn()
             .await;
-        let answer = sign_up(&app, &lock_form()).await;
+        let response = sign_up(&app, &lock_form()).await;
         assert_eq!(
-            (answer.status, code(&answer).as_str()),
+            (response.status, code(&response).as_str()),
             (StatusCode::BAD_REQUEST, "hook_error")
         );
-        assert_eq!(answer.json()["description"], told);
+        assert_eq!(response.json()["description"], expected);
         assert_eq!(app.creates().len(), 0);
     }
 }
 
 #[tokio::test]
-async fn applications_and_connections_are_checked_where_they_are_set() {
+async fn applications_and_connections_are_checked_if_configured() {
     let app = TestApp::builder()
         .set("auth0_compat.client_ids", "web,lock-client")
         .set("auth0_compat.connection", "Username-Password-Authentication")
@@ -243,7 +243,7 @@ async fn applications_and_connections_are_checked_where_they_are_set() {
 }
 
 #[tokio::test]
-async fn a_page_of_an_allowed_origin_may_call_it_with_lock_and_no_other_may() {
+async fn only_pages_of_allowed_origins_may_call_it() {
     let app =
         TestApp::builder().set("http.allowed_origins", "https://app.example.com").spawn().await;
     let preflight = |origin| {
@@ -262,39 +262,42 @@ async fn a_page_of_an_allowed_origin_may_call_it_with_lock_and_no_other_may() {
 
     let request = app.client.post(app.url(ROUTE)).header(ORIGIN, "https://app.example.com");
     let request = request.header("auth0-client", "eyJuYW1lIjoibG9jayJ9");
-    let answer = Answer::of(request.json(&lock_form())).await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert!(answer.header("access-control-allow-origin").is_some());
+    let response = Answer::of(request.json(&lock_form())).await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert!(response.header("access-control-allow-origin").is_some());
 }
 
 #[tokio::test]
-async fn a_busy_tenant_is_too_many_requests() {
+async fn a_busy_tenant_gives_too_many_requests() {
     let app = TestApp::spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429).always());
-    let answer = sign_up(&app, &lock_form()).await;
-    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
-    assert_eq!(code(&answer), "too_many_requests");
-    assert!(answer.header("retry-after").is_some());
+    let response = sign_up(&app, &lock_form()).await;
+    assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(code(&response), "too_many_requests");
+    assert!(response.header("retry-after").is_some());
 }
 
 #[tokio::test]
-async fn lock_is_told_that_there_is_no_captcha() {
+async fn no_captcha_is_reported_to_lock() {
     let app = TestApp::spawn().await;
     let request = app.client.post(app.url("/dbconnections/signup/challenge"));
-    let answer = Answer::of(request.json(&json!({"state": "x"}))).await;
-    assert_eq!((answer.status, answer.text.as_str()), (StatusCode::OK, r#"{"required":false}"#));
+    let response = Answer::of(request.json(&json!({"state": "x"}))).await;
+    assert_eq!(
+        (response.status, response.text.as_str()),
+        (StatusCode::OK, r#"{"required":false}"#)
+    );
 }
 
 #[tokio::test]
-async fn the_route_can_be_switched_off() {
+async fn the_endpoint_can_be_disabled() {
     let app = TestApp::builder().set("auth0_compat.enabled", "false").spawn().await;
-    let answer = sign_up(&app, &lock_form()).await;
-    assert_eq!((answer.status, code(&answer).as_str()), (StatusCode::NOT_FOUND, "not_found"));
+    let response = sign_up(&app, &lock_form()).await;
+    assert_eq!((response.status, code(&response).as_str()), (StatusCode::NOT_FOUND, "not_found"));
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn proofs_that_lock_cannot_bring_are_waived_where_that_is_set() {
+async fn proofs_that_lock_cannot_send_can_be_waived() {
     let app = TestApp::builder()
         .set("challenge.required", "always")
         .set("auth0_compat.without_challenge", "true")
@@ -306,7 +309,7 @@ async fn proofs_that_lock_cannot_bring_are_waived_where_that_is_set() {
 }
 
 #[tokio::test]
-async fn without_proofs_the_limits_are_half() {
+async fn without_proofs_the_limits_are_halved() {
     let app = TestApp::builder()
         .set("auth0_compat.without_challenge", "true")
         .set("limits.address.burst", "4")
@@ -323,7 +326,7 @@ async fn without_proofs_the_limits_are_half() {
 }
 
 #[tokio::test]
-async fn what_clients_send_for_the_log_in_that_follows_is_left_out() {
+async fn parameters_of_the_following_login_are_removed() {
     let app = TestApp::spawn().await;
     let mut body = ada();
     for name in [
@@ -342,7 +345,7 @@ async fn what_clients_send_for_the_log_in_that_follows_is_left_out() {
         "scope",
         "state",
     ] {
-        body[name] = "canary-of-the-log-in".into();
+        body[name] = "canary-of-the-login".into();
     }
     let request = app.client.post(app.url("/dbconnections/signup")).json(&body);
     assert_eq!(Answer::of(request).await.status, StatusCode::OK);

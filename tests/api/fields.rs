@@ -1,4 +1,4 @@
-//! Every fault of a form is told at once, and nothing is sent to Auth0.
+//! Every error of a form is reported at once, and nothing is sent to Auth0.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::app::{TestApp, ada, ada_with};
 
 #[tokio::test]
-async fn all_faults_are_told_at_once_without_their_values() {
+async fn all_errors_are_reported_at_once_without_values() {
     let app = TestApp::spawn().await;
     let form = json!({
         "email": "ada@@canary.example",
@@ -18,8 +18,8 @@ async fn all_faults_are_told_at_once_without_their_values() {
         "email_verified": true,
         "user_metadata": {"canary_key": "canary"},
     });
-    let answer = app.sign_up(&form).await;
-    let mut errors = answer.errors();
+    let response = app.sign_up(&form).await;
+    let mut errors = response.errors();
     errors.sort();
     let expected = [
         ("/email", "malformed"),
@@ -34,22 +34,22 @@ async fn all_faults_are_told_at_once_without_their_values() {
     ];
     let expected = expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned()));
     assert_eq!(errors, expected);
-    let without_the_name_of_the_key = answer.text.replace("canary_key", "");
-    assert!(!without_the_name_of_the_key.contains("canary"), "{}", answer.text);
+    let without_the_name_of_the_key = response.text.replace("canary_key", "");
+    assert!(!without_the_name_of_the_key.contains("canary"), "{}", response.text);
     assert!(app.creates().is_empty());
 }
 
 #[tokio::test]
-async fn an_error_carries_what_a_front_end_needs_to_word_it() {
+async fn an_error_has_what_a_front_end_needs_for_its_own_message() {
     let app = TestApp::spawn().await;
-    let answer = app.sign_up(&ada_with("password", "abcdefg")).await;
+    let response = app.sign_up(&ada_with("password", "abcdefg")).await;
     let expected = json!({
         "type": "urn:auth0-signup:problem:invalid_fields",
         "title": "Some fields are not valid",
         "status": 422,
         "detail": "Every invalid field is listed in errors.",
         "code": "invalid_fields",
-        "request_id": answer.header("x-request-id"),
+        "request_id": response.header("x-request-id"),
         "errors": [
             {
                 "pointer": "/password",
@@ -72,11 +72,11 @@ async fn an_error_carries_what_a_front_end_needs_to_word_it() {
             },
         ],
     });
-    assert_eq!(answer.json(), expected);
+    assert_eq!(response.json(), expected);
 }
 
 #[tokio::test]
-async fn text_is_trimmed_and_blank_is_absent_but_a_password_is_kept() {
+async fn text_is_trimmed_and_blanks_are_absent_but_a_password_is_unchanged() {
     let app = TestApp::spawn().await;
     let form = json!({
         "email": "\t Ada@Example.COM \n",
@@ -85,8 +85,8 @@ async fn text_is_trimmed_and_blank_is_absent_but_a_password_is_kept() {
         "given_name": " Ada ",
         "picture": null,
     });
-    let answer = app.sign_up(&form).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&form).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     let expected = json!({
         "connection": "Username-Password-Authentication",
         "email": "ada@example.com",
@@ -109,7 +109,7 @@ async fn an_absent_name_is_composed_unless_it_would_be_too_long() {
     assert_eq!(composed("Ada", "Lovelace".into()).await, Some(json!("Ada Lovelace")));
     assert_eq!(composed("", "Lovelace".into()).await, Some(json!("Lovelace")));
     assert_eq!(composed("", String::new()).await, None);
-    // 150 + 1 + 150 code points is one more than Auth0 takes.
+    // 150 + 1 + 150 code points is one more than Auth0 accepts.
     let longest: &'static str = Box::leak("y".repeat(150).into_boxed_str());
     assert_eq!(composed(longest, longest.to_owned()).await, None);
 
@@ -145,26 +145,26 @@ async fn settings_decide_which_fields_are_required_or_off() {
 async fn lengths_are_counted_in_code_points() {
     let app = TestApp::spawn().await;
     let astral = |count: usize| "😀".repeat(count);
-    let answer = app.sign_up(&ada_with("given_name", astral(151))).await;
-    assert_eq!(answer.errors(), [("/given_name".into(), "too_long".into())]);
-    assert_eq!(answer.json()["errors"][0]["params"], json!({"max": 150}));
-    let answer = app.sign_up(&ada_with("given_name", astral(150))).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "the tenant agrees: {answer:?}");
+    let response = app.sign_up(&ada_with("given_name", astral(151))).await;
+    assert_eq!(response.errors(), [("/given_name".into(), "too_long".into())]);
+    assert_eq!(response.json()["errors"][0]["params"], json!({"max": 150}));
+    let response = app.sign_up(&ada_with("given_name", astral(150))).await;
+    assert_eq!(response.status, StatusCode::CREATED, "the tenant accepts it too: {response:?}");
 }
 
 #[tokio::test]
-async fn a_password_of_more_than_72_bytes_is_refused_before_auth0_would_cut_it() {
+async fn a_password_of_more_than_72_bytes_is_rejected_rather_than_cut() {
     let app = TestApp::spawn().await;
     let password = format!("Ab1{}", "é".repeat(35));
-    let answer = app.sign_up(&ada_with("password", password)).await;
-    assert_eq!(answer.errors(), [("/password".into(), "password.too_long".into())]);
-    assert_eq!(answer.json()["errors"][0]["params"], json!({"max_bytes": 72}));
-    let answer = app.sign_up(&ada_with("password", format!("Ab1{}", "x".repeat(69)))).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
+    let response = app.sign_up(&ada_with("password", password)).await;
+    assert_eq!(response.errors(), [("/password".into(), "password.too_long".into())]);
+    assert_eq!(response.json()["errors"][0]["params"], json!({"max_bytes": 72}));
+    let response = app.sign_up(&ada_with("password", format!("Ab1{}", "x".repeat(69)))).await;
+    assert_eq!(response.status, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn metadata_keys_have_types_where_the_settings_give_them() {
+async fn metadata_keys_have_the_types_of_the_settings() {
     let file = std::env::temp_dir().join(format!("signup-metadata-{}.toml", std::process::id()));
     std::fs::write(
         &file,
@@ -178,8 +178,8 @@ async fn metadata_keys_have_types_where_the_settings_give_them() {
     std::fs::remove_file(&file).unwrap();
 
     let bad = json!({"plan": "gold", "seats": 11, "news": "maybe", "source": 1});
-    let refused = app.sign_up(&ada_with("user_metadata", bad)).await;
-    let mut errors = refused.errors();
+    let rejected = app.sign_up(&ada_with("user_metadata", bad)).await;
+    let mut errors = rejected.errors();
     errors.sort();
     let expected = [
         ("/user_metadata/news", "malformed"),
@@ -188,38 +188,38 @@ async fn metadata_keys_have_types_where_the_settings_give_them() {
         ("/user_metadata/source", "wrong_type"),
     ];
     assert_eq!(errors, expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
-    let body = refused.json();
-    let told = |pointer: &str| {
+    let body = rejected.json();
+    let reported = |pointer: &str| {
         let errors = body["errors"].as_array().unwrap();
         let error = errors.iter().find(|error| error["pointer"] == pointer).unwrap();
         (error["params"].clone(), error["message"].as_str().unwrap().to_owned())
     };
-    let (params, message) = told("/user_metadata/plan");
+    let (params, message) = reported("/user_metadata/plan");
     assert_eq!(params, json!({"values": ["free", "pro"]}));
     assert_eq!(message, "Choose one of these: free, pro.");
-    let (params, message) = told("/user_metadata/seats");
+    let (params, message) = reported("/user_metadata/seats");
     assert_eq!(params, json!({"min": 1, "max": 10}));
     assert_eq!(message, "Enter a whole number from 1 to 10.");
     let missing = app.sign_up(&ada_with("user_metadata", json!({}))).await;
     assert_eq!(missing.errors(), [("/user_metadata/plan".into(), "required".into())]);
 
     let good = json!({"plan": "pro", "seats": 3, "news": true, "source": " ad "});
-    let answer = app.sign_up(&ada_with("user_metadata", good)).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&ada_with("user_metadata", good)).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     let expected = json!({"plan": "pro", "seats": 3, "news": true, "source": "ad"});
     assert_eq!(app.the_create()["user_metadata"], expected);
 }
 
 #[tokio::test]
-async fn an_empty_metadata_object_is_fine_and_not_sent() {
+async fn an_empty_metadata_object_is_accepted_and_not_sent() {
     let app = TestApp::spawn().await;
-    let answer = app.sign_up(&ada_with("user_metadata", json!({}))).await;
-    assert_eq!(answer.status, StatusCode::CREATED);
+    let response = app.sign_up(&ada_with("user_metadata", json!({}))).await;
+    assert_eq!(response.status, StatusCode::CREATED);
     assert_eq!(app.the_create().get("user_metadata"), None);
 }
 
 #[tokio::test]
-async fn what_passes_here_passes_at_the_tenant_too() {
+async fn the_tenant_accepts_what_the_rules_accept() {
     let app = TestApp::builder().set("fields.picture_schemes", "any").spawn().await;
     let emails = [
         "\"quoted local\"@example.com",
@@ -229,17 +229,17 @@ async fn what_passes_here_passes_at_the_tenant_too() {
         &format!("{}@example.com", "x".repeat(64)),
     ];
     for email in emails {
-        let answer = app.sign_up(&ada_with("email", email)).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{email}: {answer:?}");
+        let response = app.sign_up(&ada_with("email", email)).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{email}: {response:?}");
     }
     for (nth, picture) in
         ["ftp://example.com/a", "example.com/a.png", "http://[::1]:80/a"].iter().enumerate()
     {
         let mut form = ada_with("picture", *picture);
         form["email"] = format!("p{nth}@example.com").into();
-        let answer = app.sign_up(&form).await;
-        assert_eq!(answer.status, StatusCode::CREATED, "{picture}: {answer:?}");
+        let response = app.sign_up(&form).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{picture}: {response:?}");
     }
-    let answers: Vec<Value> = app.creates().iter().map(|entry| entry.status.into()).collect();
-    assert!(answers.iter().all(|status| *status == 201), "{answers:?}");
+    let responses: Vec<Value> = app.creates().iter().map(|entry| entry.status.into()).collect();
+    assert!(responses.iter().all(|status| *status == 201), "{responses:?}");
 }

@@ -9,8 +9,8 @@ use crate::app::{Answer, TestApp, ada, ada_with};
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=X";
 
-/// A whole form: what it says as pairs, and the create-user call that must come of it.
-fn whole() -> (Vec<(&'static str, &'static str)>, Value) {
+/// A complete form as pairs, and the create-user call that it must lead to.
+fn complete_form() -> (Vec<(&'static str, &'static str)>, Value) {
     let pairs = vec![
         ("email", " Ada+x@EXAMPLE.com "),
         ("password", " pass Word 1843 "),
@@ -50,43 +50,43 @@ fn multipart(parts: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn json_gives_the_call() {
+async fn json_leads_to_the_call() {
     let app = app().await;
-    let (pairs, create) = whole();
+    let (pairs, create) = complete_form();
     let mut form = json!({"user_metadata": {"plan": "pro", "seats": "5"}, "username": null});
     for (name, value) in pairs.into_iter().filter(|(name, _)| !name.starts_with("user_")) {
         form[name] = value.into();
     }
-    let answer = app.sign_up(&form).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up(&form).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.the_create(), create);
 }
 
 #[tokio::test]
-async fn urlencoded_gives_the_same_call() {
+async fn urlencoded_leads_to_the_same_call() {
     let app = app().await;
-    let (pairs, create) = whole();
-    let answer = Answer::of(app.post().form(&pairs)).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let (pairs, create) = complete_form();
+    let response = Answer::of(app.post().form(&pairs)).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.the_create(), create);
 }
 
 #[tokio::test]
-async fn multipart_gives_the_same_call() {
+async fn multipart_leads_to_the_same_call() {
     let app = app().await;
-    let (pairs, create) = whole();
+    let (pairs, create) = complete_form();
     let body = multipart(&pairs).replace(
         "--X--",
         "--X\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"\"\r\n\
          Content-Type: application/octet-stream\r\n\r\n\r\n--X--",
     );
-    let answer = app.sign_up_raw(MULTIPART, body).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+    let response = app.sign_up_raw(MULTIPART, body).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.the_create(), create);
 }
 
 #[tokio::test]
-async fn a_privileged_name_is_an_unknown_field_and_nothing_is_sent() {
+async fn a_privileged_name_is_an_unknown_field() {
     let app = TestApp::spawn().await;
     for name in [
         "connection",
@@ -105,18 +105,18 @@ async fn a_privileged_name_is_an_unknown_field_and_nothing_is_sent() {
                 ("username" | "phone_number", Value::Null) => continue,
                 _ => "unknown_field",
             };
-            let answer = app.sign_up(&ada_with(name, value.clone())).await;
-            assert_eq!(answer.errors(), [(format!("/{name}"), expected.to_owned())], "{value}");
+            let response = app.sign_up(&ada_with(name, value.clone())).await;
+            assert_eq!(response.errors(), [(format!("/{name}"), expected.to_owned())], "{value}");
         }
         let pairs = [("email", "a@example.com"), ("password", "Abcdefgh1"), (name, "true")];
-        let answer = Answer::of(app.post().form(&pairs)).await;
-        assert_eq!(answer.errors(), [(format!("/{name}"), "unknown_field".to_owned())]);
+        let response = Answer::of(app.post().form(&pairs)).await;
+        assert_eq!(response.errors(), [(format!("/{name}"), "unknown_field".to_owned())]);
     }
     assert!(app.creates().is_empty());
 }
 
 #[tokio::test]
-async fn a_name_given_twice_is_an_error_in_every_format() {
+async fn a_duplicate_name_is_an_error_in_every_format() {
     let app = app().await;
     let twice = [
         (
@@ -130,18 +130,18 @@ async fn a_name_given_twice_is_an_error_in_every_format() {
         ),
     ];
     for (kind, body) in twice {
-        let answer = app.sign_up_raw(kind, body).await;
-        assert_eq!(answer.errors(), [("/email".into(), "duplicate_field".into())], "{kind}");
+        let response = app.sign_up_raw(kind, body).await;
+        assert_eq!(response.errors(), [("/email".into(), "duplicate_field".into())], "{kind}");
     }
     let nested =
         r#"{"email":"a@b.com","password":"Abcdefgh1","user_metadata":{"plan":"1","plan":"2"}}"#;
-    let answer = app.sign_up_raw("application/json", nested).await;
-    assert_eq!(answer.errors(), [("/user_metadata/plan".into(), "duplicate_field".into())]);
+    let response = app.sign_up_raw("application/json", nested).await;
+    assert_eq!(response.errors(), [("/user_metadata/plan".into(), "duplicate_field".into())]);
     assert!(app.creates().is_empty());
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_malformed() {
+async fn an_unreadable_body_is_malformed() {
     let app = TestApp::spawn().await;
     let bodies: [(&str, &[u8]); 14] = [
         ("application/json", b""),
@@ -163,31 +163,31 @@ async fn a_body_that_cannot_be_read_is_malformed() {
         ("multipart/form-data", b"--X--\r\n"),
     ];
     for (kind, body) in bodies {
-        let answer = app.sign_up_raw(kind, body.to_vec()).await;
-        assert_eq!(answer.problem(), "malformed_body", "{kind}: {body:?}");
-        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+        let response = app.sign_up_raw(kind, body.to_vec()).await;
+        assert_eq!(response.problem(), "malformed_body", "{kind}: {body:?}");
+        assert_eq!(response.status, StatusCode::BAD_REQUEST);
     }
     assert!(app.creates().is_empty());
 }
 
 #[tokio::test]
-async fn an_empty_form_is_told_what_is_required() {
+async fn an_empty_form_gets_an_error_for_each_required_field() {
     let app = TestApp::spawn().await;
     for (kind, body) in [(URLENCODED, ""), (MULTIPART, "--X--\r\n"), ("application/json", "{}")] {
-        let answer = app.sign_up_raw(kind, body).await;
+        let response = app.sign_up_raw(kind, body).await;
         let required = |pointer: &str| (pointer.to_owned(), "required".to_owned());
-        assert_eq!(answer.errors(), [required("/email"), required("/password")], "{kind}");
+        assert_eq!(response.errors(), [required("/email"), required("/password")], "{kind}");
     }
 }
 
 #[tokio::test]
-async fn another_media_type_charset_or_coding_is_unsupported() {
+async fn other_media_types_charsets_and_codings_are_unsupported() {
     let app = TestApp::spawn().await;
     let body = ada().to_string();
     for kind in ["text/plain", "application/xml", "application/json; charset=latin1"] {
-        let answer = app.sign_up_raw(kind, body.clone()).await;
-        assert_eq!(answer.problem(), "unsupported_media_type", "{kind}");
-        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let response = app.sign_up_raw(kind, body.clone()).await;
+        assert_eq!(response.problem(), "unsupported_media_type", "{kind}");
+        assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
     let none = Answer::of(app.post().body(body.clone())).await;
     assert_eq!(none.problem(), "unsupported_media_type");
@@ -197,35 +197,35 @@ async fn another_media_type_charset_or_coding_is_unsupported() {
 }
 
 #[tokio::test]
-async fn a_body_over_64_kib_is_too_large_announced_or_not() {
+async fn a_body_over_64_kib_is_too_large_with_and_without_a_length() {
     let app = TestApp::spawn().await;
     let large = "x".repeat(64 * 1024 + 1);
-    let answer = app.sign_up_raw("application/json", large.clone()).await;
-    assert_eq!(answer.problem(), "body_too_large");
-    assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let response = app.sign_up_raw("application/json", large.clone()).await;
+    assert_eq!(response.problem(), "body_too_large");
+    assert_eq!(response.status, StatusCode::PAYLOAD_TOO_LARGE);
     let chunks = futures_util::stream::iter([Ok::<_, std::io::Error>(large)]);
     let chunked = reqwest::Body::wrap_stream(chunks);
-    let answer = app.sign_up_raw("application/json", chunked).await;
-    assert_eq!(answer.problem(), "body_too_large");
+    let response = app.sign_up_raw("application/json", chunked).await;
+    assert_eq!(response.problem(), "body_too_large");
     let parts: Vec<_> = (0..65).map(|_| ("a", "b")).collect();
-    let answer = app.sign_up_raw(MULTIPART, multipart(&parts)).await;
-    assert_eq!(answer.problem(), "body_too_large");
+    let response = app.sign_up_raw(MULTIPART, multipart(&parts)).await;
+    assert_eq!(response.problem(), "body_too_large");
 }
 
 #[tokio::test]
-async fn a_file_is_refused_by_name() {
+async fn a_file_for_a_field_is_rejected() {
     let app = TestApp::spawn().await;
     let body = multipart(&[("email", "a@example.com"), ("password", "Abcdefgh1")]).replace(
         "--X--",
         "--X\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"me.png\"\r\n\
          Content-Type: image/png\r\n\r\nPNG\r\n--X--",
     );
-    let answer = app.sign_up_raw(MULTIPART, body).await;
-    assert_eq!(answer.errors(), [("/picture".into(), "not_allowed".into())]);
+    let response = app.sign_up_raw(MULTIPART, body).await;
+    assert_eq!(response.errors(), [("/picture".into(), "not_allowed".into())]);
 }
 
 #[tokio::test]
-async fn a_file_is_refused_as_such_whatever_its_name() {
+async fn a_file_for_an_unknown_field_is_rejected_as_a_file() {
     let app = TestApp::spawn().await;
     for name in ["avatar", "user_metadata[photo]"] {
         let body = multipart(&[("email", "a@example.com"), ("password", "Abcdefgh1")]).replace(
@@ -242,7 +242,7 @@ async fn a_file_is_refused_as_such_whatever_its_name() {
 }
 
 #[tokio::test]
-async fn a_hostile_form_gets_a_bounded_answer() {
+async fn a_hostile_form_gets_a_bounded_response() {
     let app = TestApp::spawn().await;
     let deep = "{\"😀😀😀😀😀😀😀😀😀😀\":".repeat(100);
     let names = "\"aaa\":0,".repeat(3000);
@@ -256,13 +256,13 @@ async fn a_hostile_form_gets_a_bounded_answer() {
         format!("{{{many}{many}\"email\":5}}").chars().take(65_000).collect(),
     ];
     for body in bodies.iter().filter(|body| body.len() <= 64 * 1024) {
-        let answer = app.sign_up_raw("application/json", body.clone()).await;
-        assert!(answer.text.len() < 200_000, "{} bytes", answer.text.len());
-        if answer.status == StatusCode::UNPROCESSABLE_ENTITY {
-            let errors = answer.errors();
+        let response = app.sign_up_raw("application/json", body.clone()).await;
+        assert!(response.text.len() < 200_000, "{} bytes", response.text.len());
+        if response.status == StatusCode::UNPROCESSABLE_ENTITY {
+            let errors = response.errors();
             assert!(errors.len() <= 100);
             let email = ("/email".to_owned(), "wrong_type".to_owned());
-            assert!(errors.contains(&email), "what matters is not crowded out");
+            assert!(errors.contains(&email), "the error of a known field is still in the list");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Requests whose frame is a trick: two readings of one, half of one, several at once.
+//! Requests with deceptive framing: ambiguous lengths, several requests at once, odd request lines.
 
 use crate::app::{TestApp, ada};
 use crate::raw::Raw;
@@ -6,7 +6,7 @@ use crate::raw::Raw;
 const HEAD: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
 
 #[tokio::test]
-async fn a_frame_with_two_readings_is_refused_and_the_connection_closed() {
+async fn ambiguous_framing_is_rejected_and_the_connection_closed() {
     let app = TestApp::spawn().await;
     let body = ada().to_string();
     let length = body.len();
@@ -24,17 +24,17 @@ async fn a_frame_with_two_readings_is_refused_and_the_connection_closed() {
     ] {
         let smuggled = "GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n";
         let bytes = format!("{HEAD}{framing}\r\n\r\n{body}{smuggled}");
-        let answer = Raw::send(app.address, bytes).await.rest().await;
-        assert!(answer.starts_with("HTTP/1.1 4"), "{framing}: {answer}");
-        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{framing}: {answer}");
+        let response = Raw::send(app.address, bytes).await.rest().await;
+        assert!(response.starts_with("HTTP/1.1 4"), "{framing}: {response}");
+        assert_eq!(response.matches("HTTP/1.1").count(), 1, "{framing}: {response}");
     }
     assert_eq!(app.creates().len(), 0);
 }
 
-/// `Transfer-Encoding` wins, as RFC 9112 (6.1) has it, and nothing after the body is read: a proxy that
-/// went by `Content-Length` cannot be made to see another request.
+/// `Transfer-Encoding` wins (RFC 9112, 6.1), and nothing after the body is read. So a proxy that used
+/// `Content-Length` cannot be tricked into another request.
 #[tokio::test]
-async fn a_chunked_body_with_a_length_is_the_last_of_its_connection() {
+async fn a_chunked_body_with_a_length_is_the_last_on_its_connection() {
     let app = TestApp::spawn().await;
     let body = ada().to_string();
     let length = body.len();
@@ -44,30 +44,30 @@ async fn a_chunked_body_with_a_length_is_the_last_of_its_connection() {
         "Transfer-Encoding: chunked\r\nContent-Length: 4".to_owned(),
     ] {
         let bytes = format!("{HEAD}{framing}\r\n\r\n{length:x}\r\n{body}\r\n0\r\n\r\n{smuggled}");
-        let answer = Raw::send(app.address, bytes).await.rest().await;
-        assert!(answer.starts_with("HTTP/1.1 201"), "{framing}: {answer}");
-        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{framing}: {answer}");
+        let response = Raw::send(app.address, bytes).await.rest().await;
+        assert!(response.starts_with("HTTP/1.1 201"), "{framing}: {response}");
+        assert_eq!(response.matches("HTTP/1.1").count(), 1, "{framing}: {response}");
     }
-    assert_eq!(app.creates().len(), 1, "sent twice, one sign-up");
+    assert_eq!(app.creates().len(), 1, "two posts are one sign-up");
 }
 
 #[tokio::test]
-async fn requests_in_one_write_are_answered_in_order() {
+async fn pipelined_requests_get_responses_in_order() {
     let app = TestApp::spawn().await;
     let body = ada().to_string();
     let length = body.len();
     let post = format!("{HEAD}Content-Length: {length}\r\n\r\n{body}");
     let last = "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     let bytes = format!("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n{post}{last}");
-    let answer = Raw::send(app.address, bytes).await.rest().await;
+    let response = Raw::send(app.address, bytes).await.rest().await;
     let statuses: Vec<_> =
-        answer.match_indices("HTTP/1.1 ").map(|(at, _)| &answer[at + 9..at + 12]).collect();
-    assert_eq!(statuses, ["200", "201", "200"], "{answer}");
+        response.match_indices("HTTP/1.1 ").map(|(at, _)| &response[at + 9..at + 12]).collect();
+    assert_eq!(statuses, ["200", "201", "200"], "{response}");
     assert_eq!(app.creates().len(), 1);
 }
 
 #[tokio::test]
-async fn old_and_odd_forms_of_a_request_are_served_or_refused() {
+async fn old_and_odd_request_lines_are_served_or_rejected() {
     let app = TestApp::spawn().await;
     for (bytes, expected) in [
         ("GET /livez HTTP/1.0\r\n\r\n", "HTTP/1.0 200"),
@@ -81,7 +81,7 @@ async fn old_and_odd_forms_of_a_request_are_served_or_refused() {
         ("GET /livez HTTP/2.0\r\n\r\n", "HTTP/1.1 400"),
         ("\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "HTTP/1.1 400"),
     ] {
-        let answer = Raw::send(app.address, bytes).await.rest().await;
-        assert!(answer.starts_with(expected), "{bytes:?}: {answer}");
+        let response = Raw::send(app.address, bytes).await.rest().await;
+        assert!(response.starts_with(expected), "{bytes:?}: {response}");
     }
 }

@@ -1,5 +1,5 @@
-//! Property tests over the whole surface: no body of any kind panics, answers 5xx or reaches
-//! Auth0 unvalidated. What does reach it, the tenant's own schema takes.
+//! Property tests of the endpoint: no body causes a panic, gets a 5xx or reaches Auth0 unvalidated.
+//! The tenant's schema accepts what does reach it.
 
 use std::sync::OnceLock;
 
@@ -24,7 +24,7 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
-/// Sends each generated body and judges the answer.
+/// Sends each generated body and checks the response.
 fn check(cases: u32, bodies: impl Strategy<Value = (usize, Vec<u8>)>) {
     let app = runtime().block_on(async {
         let builder = TestApp::builder().set("fields.phone_number", "optional");
@@ -34,9 +34,9 @@ fn check(cases: u32, bodies: impl Strategy<Value = (usize, Vec<u8>)>) {
     let mut runner =
         TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let run = runner.run(&bodies, |(kind, body)| {
-        let answer = runtime().block_on(app.sign_up_raw(KINDS[kind], body));
-        let status = answer.status;
-        prop_assert!(status == StatusCode::CREATED || status.is_client_error(), "{answer:?}");
+        let response = runtime().block_on(app.sign_up_raw(KINDS[kind], body));
+        let status = response.status;
+        prop_assert!(status == StatusCode::CREATED || status.is_client_error(), "{response:?}");
         Ok(())
     });
     run.unwrap();
@@ -83,12 +83,12 @@ fn json() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn bytes_of_any_kind() {
+fn arbitrary_bytes() {
     check(300, (0..KINDS.len(), vec(any::<u8>(), 0..300)));
 }
 
 #[test]
-fn json_of_any_shape() {
+fn arbitrary_json() {
     let members = vec((name(), json()), 0..8);
     let body = members.prop_map(|members| {
         let object: Map<String, Value> = members.into_iter().collect();
@@ -98,7 +98,7 @@ fn json_of_any_shape() {
 }
 
 #[test]
-fn forms_with_values_that_nearly_fit() {
+fn forms_with_nearly_valid_values() {
     let required = ("[a-z]{1,8}@[a-z]{1,8}\\.(com|org)", "[\\PC]{1,72}");
     let optional = vec((name(), text()), 0..5);
     let body = (any::<bool>(), required, optional).prop_map(|(json, (email, password), more)| {
@@ -117,7 +117,7 @@ fn forms_with_values_that_nearly_fit() {
 }
 
 #[test]
-fn multipart_that_is_broken_somewhere() {
+fn broken_multipart() {
     let part = (name(), text(), prop::option::of("[a-z.\"\\\\]{0,8}"));
     let body = (vec(part, 0..6), prop::option::of((any::<prop::sample::Index>(), any::<u8>())));
     let body = body.prop_map(|(parts, damage)| {

@@ -34,12 +34,12 @@ async fn calls_share_one_connection() {
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_is_settled_and_the_next_one_works() {
+async fn a_call_that_breaks_is_resolved_and_the_next_one_works() {
     for fault in [Fault::goaway(), Fault::stream_reset(), Fault::black_hole()] {
         let (app, _folder) = app().await;
         assert_eq!(sign_up(&app, 0).await, StatusCode::CREATED);
         app.auth0.fault(Route::CreateUser, fault.clone());
-        // What it is told depends on how soon the broken connection is noticed.
+        // The status depends on how soon the broken connection is noticed.
         sign_up(&app, 1).await;
         app.until_created(2).await;
         assert_eq!(sign_up(&app, 3).await, StatusCode::CREATED, "{fault:?}");

@@ -1,4 +1,4 @@
-//! Whose pages may post, and who may read the answers.
+//! The origins whose pages may post, and may read the responses.
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, StatusCode};
@@ -26,16 +26,16 @@ async fn a_page_of_a_foreign_origin_cannot_post() {
         [("origin", "https://other.example.com"), ("sec-fetch-site", "same-site")],
     ] {
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        let answer = Answer::of(json(&app).headers(headers.into_iter().collect())).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN);
-        assert_eq!(answer.problem(), "origin_not_allowed");
-        assert_eq!(answer.header("access-control-allow-origin"), None);
+        let response = Answer::of(json(&app).headers(headers.into_iter().collect())).await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN);
+        assert_eq!(response.problem(), "origin_not_allowed");
+        assert_eq!(response.header("access-control-allow-origin"), None);
     }
     assert_eq!(app.creates().len(), 0);
 }
 
 #[tokio::test]
-async fn allowed_pages_the_own_page_and_programs_can() {
+async fn allowed_pages_the_own_page_and_programs_can_post() {
     let own = "https://signup.example.com/";
     let host = |app: &TestApp| format!("http://{}", app.address);
     for (origin, site) in [
@@ -69,14 +69,14 @@ async fn an_origin_can_be_required() {
 }
 
 #[tokio::test]
-async fn the_origin_is_judged_before_the_body() {
+async fn the_origin_is_checked_before_the_body() {
     let app = app().await;
     let request = app.post().header("origin", "https://evil.example").body("x".repeat(70_000));
     assert_eq!(Answer::of(request).await.problem(), "origin_not_allowed");
 }
 
 #[tokio::test]
-async fn a_form_cannot_pass_for_json() {
+async fn a_form_cannot_pass_as_json() {
     let app = app().await;
     for kind in ["text/plain", "text/plain;application/json", "application/json, text/plain"] {
         let request = app.post().header(CONTENT_TYPE, kind).body(ada().to_string());
@@ -86,7 +86,7 @@ async fn a_form_cannot_pass_for_json() {
 }
 
 #[tokio::test]
-async fn refusals_can_be_read_by_an_allowed_page() {
+async fn an_allowed_page_can_read_rejections() {
     let builder = TestApp::builder().set("http.allowed_origins", ALLOWED);
     let app = builder.set("http.body_timeout_ms", "100").spawn().await;
     let never = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
@@ -100,10 +100,10 @@ async fn refusals_can_be_read_by_an_allowed_page() {
         (app.client.put(app.url("/signup")).header("origin", ALLOWED), "method_not_allowed"),
         (of("application/json").header("x", "y".repeat(40_000)), "headers_too_large"),
     ] {
-        let answer = Answer::of(request).await;
-        assert_eq!(answer.problem(), code);
-        assert_eq!(answer.header("access-control-allow-origin"), Some(ALLOWED), "{code}");
-        let exposed = answer.header("access-control-expose-headers").unwrap();
+        let response = Answer::of(request).await;
+        assert_eq!(response.problem(), code);
+        assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED), "{code}");
+        let exposed = response.header("access-control-expose-headers").unwrap();
         assert!(exposed.contains("retry-after") && exposed.contains("x-request-id"), "{exposed}");
     }
 }

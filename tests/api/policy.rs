@@ -1,4 +1,4 @@
-//! `GET /signup/policy`: what front ends build forms from.
+//! `GET /signup/policy`, from which front ends build forms.
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
@@ -65,7 +65,7 @@ async fn a_form_can_be_built_from_the_policy() {
 }
 
 #[tokio::test]
-async fn labels_and_the_words_of_the_script_are_in_the_language_of_the_document() {
+async fn labels_and_script_texts_are_in_the_language_of_the_document() {
     let file = std::env::temp_dir().join(format!("signup-labels-{}.toml", std::process::id()));
     std::fs::write(
         &file,
@@ -88,10 +88,10 @@ async fn labels_and_the_words_of_the_script_are_in_the_language_of_the_document(
     assert_eq!(size["label"], "Größe");
     assert_eq!(size["options"], json!({"s": "Klein", "l": "l"}));
     assert_eq!(german["user_metadata"]["plan"]["label"], "Tariff");
-    // A bound that nobody set is none.
+    // A bound that is not set is absent.
     let age = json!({"label": "Age", "type": "integer", "required": false, "min": 18});
     assert_eq!(german["user_metadata"]["age"], age);
-    // A language without a word of its own.
+    // A language without its own label.
     let french = get("/signup/policy", "fr").await.json();
     assert_eq!(french["user_metadata"]["team size"]["label"], "Size");
 
@@ -103,7 +103,7 @@ async fn labels_and_the_words_of_the_script_are_in_the_language_of_the_document(
 }
 
 #[tokio::test]
-async fn what_is_nobodys_business_is_not_in_it() {
+async fn confidential_settings_are_not_in_the_policy() {
     let app = TestApp::builder()
         .set("password.dictionary.active", "true")
         .set("password.dictionary.custom", "canary-word")
@@ -116,7 +116,7 @@ async fn what_is_nobodys_business_is_not_in_it() {
 }
 
 #[tokio::test]
-async fn it_is_kept_by_caches_and_readable_from_everywhere() {
+async fn the_policy_can_be_cached_and_read_from_every_origin() {
     let app = TestApp::spawn().await;
     let get =
         || app.client.get(app.url("/signup/policy")).header(ORIGIN, "https://anywhere.example");

@@ -8,13 +8,13 @@ use serde_json::json;
 use crate::app::{TestApp, ada, ada_with};
 
 #[tokio::test]
-async fn liveness_and_readiness_answer_on_both_listeners() {
+async fn both_listeners_have_the_probes() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     for path in ["/livez", "/readyz"] {
-        for answer in [app.get(path).await, app.get_admin(path).await] {
-            assert_eq!(answer.status, StatusCode::OK);
-            assert_eq!(answer.header("cache-control"), Some("no-store"));
+        for response in [app.get(path).await, app.get_admin(path).await] {
+            assert_eq!(response.status, StatusCode::OK);
+            assert_eq!(response.header("cache-control"), Some("no-store"));
         }
     }
     let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok"}});
@@ -22,17 +22,17 @@ async fn liveness_and_readiness_answer_on_both_listeners() {
 }
 
 #[tokio::test]
-async fn draining_is_unready_while_sign_ups_finish() {
+async fn a_draining_service_is_unready_and_finishes_sign_ups() {
     let mut app = TestApp::builder().set("http.shutdown_delay_ms", "60000").spawn().await;
     app.until_ready().await;
     app.stop();
     app.until_draining().await;
-    let answer = app.get_admin("/readyz").await;
-    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(answer.json()["status"], "draining");
+    let response = app.get_admin("/readyz").await;
+    assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(response.json()["status"], "draining");
     assert_eq!(app.get("/livez").await.status, StatusCode::OK);
-    let answer = app.sign_up(&ada()).await;
-    assert_eq!(answer.status, StatusCode::CREATED, "taken until the listener closes");
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "accepted until the listener closes");
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn metrics_are_on_the_admin_listener_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_health_check_asks_the_admin_listener_of_its_settings() {
+async fn the_health_check_probes_the_admin_listener_of_its_settings() {
     let app = TestApp::spawn().await;
     let port = app.admin.port().to_string();
     let file = app.database().with_extension("toml");
@@ -77,11 +77,11 @@ async fn the_health_check_asks_the_admin_listener_of_its_settings() {
     assert_eq!(check(&[], &[other]), Some(1));
     assert_eq!(check(&["--address", &app.admin.to_string()], &[other]), Some(0));
     assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "x")]), Some(2));
-    assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "0")]), Some(1), "any free port is none");
+    assert_eq!(check(&[], &[("SIGNUP__ADMIN__PORT", "0")]), Some(1), "port 0 cannot be probed");
 }
 
 #[tokio::test]
-async fn the_ledgers_calls_are_counted_and_timed() {
+async fn ledger_calls_are_counted_and_timed() {
     let app = TestApp::spawn().await;
     app.sign_up(&ada()).await;
     for operation in ["begin", "finish"] {

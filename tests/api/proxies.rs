@@ -1,4 +1,4 @@
-//! What is believed of a proxy in front, and what becomes of one that is not trusted.
+//! The headers of a proxy in front, and the report about one that is not trusted.
 
 use reqwest::StatusCode;
 
@@ -9,43 +9,43 @@ async fn livez(app: &TestApp, header: &str, value: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_request_id_is_taken_over_from_a_trusted_proxy_only() {
+async fn a_request_id_is_accepted_from_a_trusted_proxy_only() {
     let app = TestApp::builder().set("http.trusted_proxies", "127.0.0.0/8").spawn().await;
-    let answer = livez(&app, "x-request-id", "from-the.proxy_1").await;
-    assert_eq!(answer.header("x-request-id"), Some("from-the.proxy_1"));
-    let answer = livez(&app, "x-request-id", "not/for/an/id").await;
-    assert_eq!(answer.header("x-request-id").unwrap().len(), 36, "a UUID of our own");
+    let response = livez(&app, "x-request-id", "from-the.proxy_1").await;
+    assert_eq!(response.header("x-request-id"), Some("from-the.proxy_1"));
+    let response = livez(&app, "x-request-id", "not/for/an/id").await;
+    assert_eq!(response.header("x-request-id").unwrap().len(), 36, "a new UUID");
     let problem = Answer::of(app.client.get(app.url("/none")).header("x-request-id", "ABCD1234"));
     let problem = problem.await;
     assert_eq!(problem.problem(), "not_found");
     assert_eq!(problem.json()["request_id"], "ABCD1234");
 
     let app = TestApp::spawn().await;
-    let answer = livez(&app, "x-request-id", "from-a-client").await;
-    assert_eq!(answer.header("x-request-id").unwrap().len(), 36, "a UUID of our own");
+    let response = livez(&app, "x-request-id", "from-a-client").await;
+    assert_eq!(response.header("x-request-id").unwrap().len(), 36, "a new UUID");
 }
 
 #[tokio::test]
-async fn a_private_peer_that_forwards_and_is_not_trusted_is_told() {
+async fn an_untrusted_private_proxy_degrades_readiness() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     let scrape = app.client.get(format!("http://{}/readyz", app.admin));
     let scrape = Answer::of(scrape.header("x-forwarded-for", "192.0.2.7")).await;
-    assert_eq!(scrape.json()["status"], "ready", "clients do not come to the admin listener");
+    assert_eq!(scrape.json()["status"], "ready", "the admin listener ignores forwarded headers");
     for header in ["x-forwarded-for", "forwarded"] {
         livez(&app, header, "192.0.2.7").await;
     }
-    let answer = app.get_admin("/readyz").await;
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.json()["status"], "degraded");
-    assert_eq!(answer.json()["checks"]["clients"], "failing");
+    let response = app.get_admin("/readyz").await;
+    assert_eq!(response.status, StatusCode::OK);
+    assert_eq!(response.json()["status"], "degraded");
+    assert_eq!(response.json()["checks"]["clients"], "failing");
     let metrics = app.get_admin("/metrics").await.text;
     let line = "http_forwarded_rejected_total{outcome=\"untrusted_private\"} 2";
     assert!(metrics.contains(line), "{metrics}");
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_is_no_fault_and_no_chain_breaks_a_request() {
+async fn a_trusted_proxy_degrades_nothing_whatever_it_forwards() {
     let app = TestApp::builder().set("http.trusted_proxies", "::1, 127.0.0.1").spawn().await;
     app.until_ready().await;
     let long = "192.0.2.7,".repeat(2_000);

@@ -1,4 +1,4 @@
-//! A client that writes bytes and reads bytes, for what a well-behaved one never does.
+//! A client that writes and reads raw bytes, for tests of badly behaved clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long anything may take before a test has failed.
+/// How long one operation may take before the test fails.
 const LONG: Duration = Duration::from_secs(20);
 
 /// A connection.
@@ -18,7 +18,7 @@ impl Raw {
         Self(TcpStream::connect(address).await.unwrap())
     }
 
-    /// A connection on which these bytes were sent.
+    /// Connects and sends these bytes.
     pub(crate) async fn send(address: SocketAddr, bytes: impl AsRef<[u8]> + Send) -> Self {
         let mut raw = Self::connect(address).await;
         raw.write(bytes).await;
@@ -29,17 +29,17 @@ impl Raw {
         timeout(LONG, self.0.write_all(bytes.as_ref())).await.unwrap().unwrap();
     }
 
-    /// Writes as far as the other side lets it; whether it did.
+    /// Writes, and returns whether the other side accepted it.
     pub(crate) async fn try_write(&mut self, bytes: impl AsRef<[u8]> + Send) -> bool {
         timeout(LONG, self.0.write_all(bytes.as_ref())).await.unwrap().is_ok()
     }
 
-    /// Sends no more.
+    /// Shuts down the sending side.
     pub(crate) async fn finish(&mut self) {
         self.0.shutdown().await.unwrap();
     }
 
-    /// Reads up to and with this text.
+    /// Reads up to this text, including it.
     pub(crate) async fn until(&mut self, text: &str) -> String {
         let mut read = Vec::new();
         let reading = timeout(LONG, async {
@@ -57,19 +57,19 @@ impl Raw {
         read
     }
 
-    /// Reads the head of an answer.
+    /// Reads the head of a response.
     pub(crate) async fn head(&mut self) -> String {
         self.until("\r\n\r\n").await
     }
 
-    /// Reads until the other side has closed. A reset, which an answer may not survive, is a failure.
+    /// Reads until the other side closes. Fails on a reset, which may destroy a response.
     pub(crate) async fn rest(&mut self) -> String {
         let mut read = Vec::new();
         timeout(LONG, self.0.read_to_end(&mut read)).await.unwrap().unwrap();
         String::from_utf8_lossy(&read).into_owned()
     }
 
-    /// Waits until the other side has closed, by whatever means.
+    /// Waits until the other side closes or resets the connection.
     pub(crate) async fn closed(&mut self) {
         let mut read = Vec::new();
         drop(timeout(LONG, self.0.read_to_end(&mut read)).await.unwrap());

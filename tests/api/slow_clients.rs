@@ -1,4 +1,4 @@
-//! Clients that are slow, silent or too many, and the honest one beside them.
+//! Slow, silent and too many clients, and the normal client beside them.
 
 use reqwest::StatusCode;
 
@@ -8,11 +8,11 @@ use crate::raw::Raw;
 
 const HALF_A_HEAD: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Ty";
 const LIVEZ: &str = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
-/// Sent, the server is known to wait for the body when it has answered 100.
+/// After its response 100, the server waits for the body.
 const NO_BODY_YET: &str = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
                            Content-Length: 100\r\nExpect: 100-continue\r\n\r\n";
 
-/// Deadlines long enough for a busy machine to meet, short enough to wait for.
+/// Deadlines long enough for a busy machine, and short enough for a test.
 fn builder() -> TestAppBuilder {
     TestApp::builder()
         .set("http.first_byte_timeout_ms", "300")
@@ -20,7 +20,7 @@ fn builder() -> TestAppBuilder {
         .set("http.idle_timeout_ms", "60000")
 }
 
-/// A builder without deadlines that matter.
+/// A builder with deadlines that no test reaches.
 fn patient() -> TestAppBuilder {
     TestApp::builder()
         .set("http.first_byte_timeout_ms", "60000")
@@ -38,12 +38,12 @@ async fn slow_body(app: &TestApp) -> Raw {
 }
 
 #[tokio::test]
-async fn a_silent_connection_and_a_slow_head_are_closed_in_their_own_time() {
+async fn a_silent_connection_and_a_slow_head_are_closed_at_their_deadlines() {
     let app = builder().spawn().await;
     let mut silent = Raw::connect(app.address).await;
     let mut slow = Raw::send(app.address, HALF_A_HEAD).await;
     silent.closed().await;
-    // Bytes that come do not buy time.
+    // Further bytes do not extend the deadline.
     eventually("the slow head is closed", async || (!slow.try_write("x").await).then_some(()))
         .await;
     let text = metrics(&app).await;
@@ -58,7 +58,7 @@ async fn an_idle_connection_outlives_the_other_deadlines_and_serves_a_post() {
     let app = builder().spawn().await;
     let mut idle = Raw::send(app.address, LIVEZ).await;
     idle.until("\"alive\"}").await;
-    // Twice as long as a head may take.
+    // Takes twice as long as a head may take.
     for _ in 0..4 {
         Raw::connect(app.address).await.closed().await;
     }
@@ -73,7 +73,7 @@ async fn an_idle_connection_outlives_the_other_deadlines_and_serves_a_post() {
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_closed_in_the_end() {
+async fn an_idle_connection_is_closed_at_its_deadline() {
     let app = TestApp::builder().set("http.idle_timeout_ms", "200").spawn().await;
     let mut idle = Raw::send(app.address, LIVEZ).await;
     assert!(idle.rest().await.contains("alive"));
@@ -97,15 +97,18 @@ async fn slow_clients_of_every_kind_do_not_stop_a_sign_up() {
 }
 
 #[tokio::test]
-async fn when_all_are_busy_a_new_connection_is_told() {
+async fn a_new_connection_gets_503_while_all_are_active() {
     let app = patient().set("http.max_connections", "3").spawn().await;
     let mut busy = Vec::new();
     for _ in 0..3 {
         busy.push(slow_body(&app).await);
     }
     let mut refused = Raw::send(app.address, LIVEZ).await;
-    let answer = refused.rest().await;
-    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 5"), "{answer}");
+    let response = refused.rest().await;
+    assert!(
+        response.starts_with("HTTP/1.1 503") && response.contains("retry-after: 5"),
+        "{response}"
+    );
     let text = metrics(&app).await;
     assert!(text.contains("http_connections_refused_total{reason=\"full\"} 1"), "{text}");
     drop(busy);
@@ -113,11 +116,11 @@ async fn when_all_are_busy_a_new_connection_is_told() {
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_every_connection_but_a_trusted_proxy_may() {
+async fn the_bound_for_one_address_does_not_apply_to_a_trusted_proxy() {
     let app = patient().set("http.max_connections_per_address", "2").spawn().await;
     let held = [Raw::connect(app.address).await, Raw::connect(app.address).await];
-    let answer = Raw::send(app.address, LIVEZ).await.rest().await;
-    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let response = Raw::send(app.address, LIVEZ).await.rest().await;
+    assert!(response.starts_with("HTTP/1.1 503"), "{response}");
     let text = metrics(&app).await;
     assert!(text.contains("http_connections_refused_total{reason=\"address\"} 1"), "{text}");
     drop(held);
@@ -133,17 +136,20 @@ async fn one_address_cannot_take_every_connection_but_a_trusted_proxy_may() {
 }
 
 #[tokio::test]
-async fn a_slow_body_is_told_so() {
+async fn a_slow_body_gets_408() {
     let app = patient().set("http.body_timeout_ms", "200").spawn().await;
     let mut raw = slow_body(&app).await;
     raw.write("{").await;
-    let answer = raw.rest().await;
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request_timeout"), "{answer}");
+    let response = raw.rest().await;
+    assert!(
+        response.starts_with("HTTP/1.1 408") && response.contains("request_timeout"),
+        "{response}"
+    );
     assert_eq!(app.creates().len(), 0);
 }
 
 #[tokio::test]
-async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
+async fn an_early_rejection_reaches_a_client_that_is_still_sending() {
     let app = patient().spawn().await;
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     for (framing, part) in
@@ -155,10 +161,10 @@ async fn an_early_refusal_reaches_a_client_that_is_still_sending() {
             raw.write(&part).await;
         }
         raw.finish().await;
-        let answer = raw.rest().await;
+        let response = raw.rest().await;
         assert!(
-            answer.starts_with("HTTP/1.1 413") && answer.contains("body_too_large"),
-            "{answer}"
+            response.starts_with("HTTP/1.1 413") && response.contains("body_too_large"),
+            "{response}"
         );
     }
 }

@@ -130,7 +130,7 @@ pub enum AttemptState {
     Exists,
     /// Auth0 may have executed the create call. The key replays this until it is resolved.
     Unknown,
-    /// Nothing was created, whatever the reason. The key is free.
+    /// Certainly nothing was created, whatever the reason. The key is free.
     NotCreated,
 }
 
@@ -191,7 +191,7 @@ pub enum Resolution {
         /// yet, the time by which it has certainly ended.
         connection_ended_at: Duration,
     },
-    /// Nothing was created; frees the key.
+    /// Certainly nothing was created; frees the key.
     NotCreated,
 }
 

@@ -521,7 +521,7 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
         ]
     };
     let blob = |bytes: &[u8]| {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         if backend.is_sqlite() { format!("X'{hex}'") } else { format!("'\\x{hex}'") }
     };
     let uuid = |id: &Uuid| {

@@ -145,7 +145,7 @@ pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Res
 }
 
 /// Returns whether the database is new or was written with one of these secrets. Records the secrets
-/// when `renew` is set or the database is new.
+/// if `renew` is set or the database is new.
 pub(super) async fn recognise(
     connection: &mut PgConnection,
     secrets: &DigestPair,

@@ -224,7 +224,7 @@ fn set(ids: Ids) -> HashSet<Uuid> {
     ids.into_iter().flatten().collect()
 }
 
-/// Tries the attempts that were not written again, and returns why the others did not start. An
+/// Tries again to write these attempts, and returns the results of those that do not start. An
 /// attempt without an entry is written.
 async fn retry_or_explain(
     connection: &mut PgConnection,

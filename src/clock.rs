@@ -1,7 +1,7 @@
 //! Time as a parameter: code that reads the wall clock takes a [`Clock`].
 //!
-//! Durations and deadlines use `tokio::time`, which tests can pause. The wall clock is for times that
-//! are shown, or compared with another machine's.
+//! Durations and deadlines use `tokio::time`, which tests can pause. The wall clock is for times
+//! that are shown, or compared with another machine's.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

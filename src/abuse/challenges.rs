@@ -78,8 +78,8 @@ impl Reason {
 }
 
 impl Challenges {
-    /// Starts with these settings. `limits` gives the number of networks to remember, and those that
-    /// need no proof under pressure.
+    /// Starts with these settings. `limits` gives the number of networks to remember, and those
+    /// that need no proof under pressure.
     ///
     /// # Errors
     /// If the client of the captcha service cannot be built.

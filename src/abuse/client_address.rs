@@ -21,8 +21,8 @@ impl ClientAddress {
         self.0
     }
 
-    /// Returns `true` for an address that the public internet does not route, which is more likely a
-    /// proxy's than a client's.
+    /// Returns `true` for an address that the public internet does not route, which is more likely
+    /// a proxy's than a client's.
     pub const fn is_private(self) -> bool {
         match self.0 {
             IpAddr::V4(address) => {

@@ -3,8 +3,8 @@
 use crate::config::EmailKeySettings;
 use crate::domain::{DomainName, EmailAddress};
 
-/// The address without the parts that its provider most likely ignores, so that a thousand spellings
-/// of one mailbox share a bucket.
+/// The address without the parts that its provider most likely ignores, so that a thousand
+/// spellings of one mailbox share a bucket.
 pub(super) fn normalize_mailbox(email: &EmailAddress, settings: &EmailKeySettings) -> String {
     let domain = DomainName::from_email(email.domain());
     let (local, domain) = (email.local_part(), domain.as_ref());

@@ -1,5 +1,5 @@
-//! The signed token of the built-in page's forms. It holds the time at which the form was issued, so
-//! that a form which comes back at once can be recognised as a robot's.
+//! The signed token of the built-in page's forms. It holds the time at which the form was issued,
+//! so that a form which comes back at once can be recognised as a robot's.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -56,9 +56,9 @@ impl FormToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Returns a token for a form that is shown again for correction. If `submitted`, the token that
-    /// came with the form, is genuine, the new one can be sent at once: a person who has filled the
-    /// form in already need not take as long again.
+    /// Returns a token for a form that is shown again for correction. If `submitted`, the token
+    /// that came with the form, is genuine, the new one can be sent at once: a person who has
+    /// filled the form in already need not take as long again.
     pub fn reissue(&self, submitted: Option<&str>, now: Duration) -> String {
         let known = submitted.is_some_and(|token| self.issued_at(token).is_some());
         let aged = self.age.as_ref().filter(|_| known).map_or(Duration::ZERO, |age| *age.start());

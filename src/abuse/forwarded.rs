@@ -1,16 +1,16 @@
 //! `X-Forwarded-For` and `Forwarded` (RFC 7239), parsed from the right. Each proxy appends the address
 //! that it saw, so only the hops to the right of the first untrusted address can be trusted.
 //!
-//! Parsing from the right also keeps a client from hiding what a proxy appended. Parsed from the left,
-//! an unclosed quotation mark of the client would swallow everything that follows.
+//! Parsing from the right also keeps a client from hiding what a proxy appended. Parsed from the
+//! left, an unclosed quotation mark of the client would swallow everything that follows.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str;
 
 use crate::config::ForwardedHeader;
 
-/// Bytes of the longest hop that is parsed: `"[` and 45 characters of address, `%` and a zone, `]:`, a
-/// port and `"`.
+/// Bytes of the longest hop that is parsed: `"[` and 45 characters of address, `%` and a zone,
+/// `]:`, a port and `"`.
 const MAX_NODE: usize = 80;
 
 /// One hop of a chain.
@@ -22,7 +22,8 @@ pub(crate) enum Hop {
     Unreadable,
 }
 
-/// The hops of all lines of the header, nearest first. Lazy: parses only the hops that are consumed.
+/// The hops of all lines of the header, nearest first. Lazy: parses only the hops that are
+/// consumed.
 pub(crate) fn hops<'v>(
     header: ForwardedHeader,
     lines: impl DoubleEndedIterator<Item = &'v [u8]>,

@@ -1,4 +1,5 @@
-//! The generic cell rate algorithm (GCRA). A bucket is one number: the time at which it is full again.
+//! The generic cell rate algorithm (GCRA). A bucket is one number: the time at which it is full
+//! again.
 //!
 //! One permit returns per interval, and no background task is needed for it. Times are microseconds
 //! since an origin that the caller chooses.

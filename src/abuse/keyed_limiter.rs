@@ -2,8 +2,8 @@
 //!
 //! Memory is 32 bytes per bucket plus the map's overhead. Each shard has two generations. A bucket
 //! that is used moves into the young one; when that is full, the old one is dropped as a whole. A
-//! bucket used within the last half of the capacity is therefore always present, and no request pays
-//! for a search for the oldest bucket.
+//! bucket used within the last half of the capacity is therefore always present, and no request
+//! pays for a search for the oldest bucket.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};

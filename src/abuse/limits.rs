@@ -2,9 +2,9 @@
 //! address and all clients together may attempt to sign up.
 //!
 //! Each replica keeps its limits in memory. Where replicas share a database, an attempt that passes
-//! here spends a second permit there, in the write that starts it ([`PermitCharge`]). A rejection by
-//! the database is recorded here, so that a flood meets this replica's memory and not the database.
-//! `docs/limits.md` has the numbers and the reasons.
+//! here spends a second permit there, in the write that starts it ([`PermitCharge`]). A rejection
+//! by the database is recorded here, so that a flood meets this replica's memory and not the
+//! database. `docs/limits.md` has the numbers and the reasons.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -138,11 +138,11 @@ impl Limits {
         }
     }
 
-    /// Takes the permits of an attempt, and returns what it also has to spend where replicas share a
-    /// database. A valid proof lifts the limits, up to a cap for its network and e-mail address.
+    /// Takes the permits of an attempt, and returns what it also has to spend where replicas share
+    /// a database. A valid proof lifts the limits, up to a cap for its network and e-mail address.
     ///
-    /// The narrowest limit comes first, and an attempt that it rejects spends no permit of the others:
-    /// a client without permits of its own cannot go on to spend everybody's.
+    /// The narrowest limit comes first, and an attempt that it rejects spends no permit of the
+    /// others: a client without permits of its own cannot go on to spend everybody's.
     ///
     /// # Errors
     /// The limit that rejects the attempt, and the time to wait.
@@ -173,8 +173,8 @@ impl Limits {
         Ok(charges)
     }
 
-    /// Records that the shared limits rejected an attempt that passed here. A duplicate request that
-    /// only waited for that attempt has no keys in its report, and records nothing.
+    /// Records that the shared limits rejected an attempt that passed here. A duplicate request
+    /// that only waited for that attempt has no keys in its report, and records nothing.
     pub fn record_shared_rejection(&self, rejection: Rejection, report: &RateLimitReport) {
         let Rejection::Limited { limit, retry_after } = rejection else { return };
         let Some(keys) = report.keys() else { return };

@@ -1,5 +1,5 @@
-//! The network that shares a bucket: an IPv4 address, or the /64 of an IPv6 address, which is what one
-//! customer gets.
+//! The network that shares a bucket: an IPv4 address, or the /64 of an IPv6 address, which is what
+//! one customer gets.
 
 use std::net::IpAddr;
 

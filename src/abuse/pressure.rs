@@ -1,5 +1,5 @@
-//! Pressure on the service: a network, or all of them together, makes more attempts than people do, or
-//! too many of the attempts are unsuccessful.
+//! Pressure on the service: a network, or all of them together, makes more attempts than people do,
+//! or too many of the attempts are unsuccessful.
 //!
 //! Each replica measures it alone, independently of the limits that replicas share.
 
@@ -21,8 +21,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 /// With fewer attempts in a window, the part that was unsuccessful is not significant.
 const MIN_ATTEMPTS: u32 = 50;
 
-/// Size of a network's bucket, as a multiple of the attempts that are no pressure. It bounds how long
-/// the bucket stays full.
+/// Size of a network's bucket, as a multiple of the attempts that are no pressure. It bounds how
+/// long the bucket stays full.
 const BUCKET_FACTOR: u32 = 4;
 
 /// Counts attempts and the unsuccessful ones among them.
@@ -70,8 +70,8 @@ impl Pressure {
         size.saturating_sub(remaining.unwrap_or(u32::MAX))
     }
 
-    /// Records an attempt of a network, and whether it was rejected at once. A network that tries more
-    /// often than people do is under pressure itself, and does not count towards the service.
+    /// Records an attempt of a network, and whether it was rejected at once. A network that tries
+    /// more often than people do is under pressure itself, and does not count towards the service.
     pub(super) fn record_attempt(&self, network: Network, rejected: bool, now: Instant) {
         let burst = self.settings.address_burst;
         let attempts = self.attempts_of(network);
@@ -126,7 +126,8 @@ impl Pressure {
     }
 }
 
-/// The difficulty for this number of attempts, which rises at `first` and at its multiples by `factor`.
+/// The difficulty for this number of attempts, which rises at `first` and at its multiples by
+/// `factor`.
 fn steps(attempts: u32, first: u32, factor: u32) -> Option<Difficulty> {
     let second = first.saturating_mul(factor);
     match attempts {

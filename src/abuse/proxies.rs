@@ -62,8 +62,8 @@ impl Proxies {
 
     /// Returns the client of a request: the peer, or the nearest hop that is not a trusted proxy.
     ///
-    /// If the chain becomes unreadable, or holds only trusted proxies, the client is the last trusted
-    /// address: a client never counts under an address that it chose itself.
+    /// If the chain becomes unreadable, or holds only trusted proxies, the client is the last
+    /// trusted address: a client never counts under an address that it chose itself.
     pub fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> Resolved {
         let peer = ClientAddress::new(peer);
         let by_proxy = self.is_trusted(peer);
@@ -81,8 +81,8 @@ impl Proxies {
         self.is_trusted(ClientAddress::new(peer))
     }
 
-    /// Returns `true` if requests came recently through a proxy that is not trusted. All clients behind
-    /// it count as one.
+    /// Returns `true` if requests came recently through a proxy that is not trusted. All clients
+    /// behind it count as one.
     pub fn is_misconfigured(&self) -> bool {
         self.watch.is_active()
     }
@@ -118,8 +118,8 @@ impl Proxies {
         nearest
     }
 
-    /// Checks a peer that is not trusted. Its forwarded header is not read, but sending one suggests
-    /// that the peer is a proxy.
+    /// Checks a peer that is not trusted. Its forwarded header is not read, but sending one
+    /// suggests that the peer is a proxy.
     fn check_direct(&self, peer: ClientAddress, headers: &HeaderMap) {
         if !headers.contains_key(X_FORWARDED_FOR) && !headers.contains_key(FORWARDED) {
             return;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::limits::Limit;
 
-/// The permits that a post has spent so far. Kept in the request's extensions. Clones share it, since
-/// the attempt's task writes it and the response reads it.
+/// The permits that a post has spent so far. Kept in the request's extensions. Clones share it,
+/// since the attempt's task writes it and the response reads it.
 #[derive(Debug, Clone, Default)]
 pub struct RateLimitReport(Arc<Mutex<Recorded>>);
 
@@ -38,8 +38,8 @@ pub(super) struct BucketKeys {
 }
 
 impl RateLimitReport {
-    /// The state of the client's own limit that was checked last. `None` if the client is exempt, or
-    /// if a limit that it shares with others rejected it.
+    /// The state of the client's own limit that was checked last. `None` if the client is exempt,
+    /// or if a limit that it shares with others rejected it.
     pub fn quota(&self) -> Option<Quota> {
         self.locked().quota
     }

@@ -1,8 +1,9 @@
 //! The response times that hide whether an e-mail address has an account.
 //!
 //! Auth0 rejects a known address sooner than it creates a user. So no response leaves sooner than
-//! nine of ten new users take, and a response that would be early is delayed by the time that one of
-//! the last new users took, drawn at random. `examples/existence.rs` measures what remains visible.
+//! nine of ten new users take, and a response that would be early is delayed by the time that one
+//! of the last new users took, drawn at random. `examples/existence.rs` measures what remains
+//! visible.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

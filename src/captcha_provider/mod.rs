@@ -1,7 +1,7 @@
 //! The captcha services: one descriptor for each, in a file of its own.
 //!
-//! Everything that differs between the services is here: the name in the settings, the form field of
-//! the token, the verification, the widget and the hosts that it loads from. `form`, `config`,
+//! Everything that differs between the services is here: the name in the settings, the form field
+//! of the token, the verification, the widget and the hosts that it loads from. `form`, `config`,
 //! `abuse` and `page` read it; this module depends on none of them.
 
 mod hcaptcha;
@@ -23,8 +23,8 @@ pub struct CaptchaProvider {
     pub max_token: usize,
     /// The form of an action; `None` if the service has none.
     pub action: Option<ActionFormat>,
-    /// The service gives a score. A least score and an action must then be set: without them any token
-    /// of the site key is valid, even one with score 0.
+    /// The service gives a score. A least score and an action must then be set: without them any
+    /// token of the site key is valid, even one with score 0.
     pub scored: bool,
     /// The widget on a page.
     pub widget: WidgetInfo,
@@ -44,8 +44,8 @@ pub struct ActionFormat {
 /// The widget of a service.
 #[derive(Debug, PartialEq, Eq)]
 pub struct WidgetInfo {
-    /// The class by which the service's script finds its element. `None`: the service has no visible
-    /// element, and `/signup.js` asks it for a token.
+    /// The class by which the service's script finds its element. `None`: the service has no
+    /// visible element, and `/signup.js` asks it for a token.
     pub class: Option<&'static str>,
     /// The address of the script.
     pub script: &'static str,

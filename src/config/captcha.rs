@@ -130,8 +130,8 @@ fn check_score(
     }
 }
 
-/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme has to be
-/// https, or http on loopback.
+/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme
+/// has to be https, or http on loopback.
 fn verify_url(reader: &mut Reader<'_>, provider: &CaptchaProvider) -> Option<Url> {
     let text = reader.text("challenge.captcha.verify_url");
     let url = Url::parse(text.as_deref().unwrap_or(provider.verify_url)).ok().filter(|url| {

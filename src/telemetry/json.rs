@@ -1,7 +1,7 @@
 //! One event as one line of JSON, written directly into the log's buffer.
 //!
-//! tracing-subscriber's own format makes a string of every value before it escapes it, which is half
-//! the cost of an event. The members are the same: `timestamp`, `level`, the event's fields,
+//! tracing-subscriber's own format makes a string of every value before it escapes it, which is
+//! half the cost of an event. The members are the same: `timestamp`, `level`, the event's fields,
 //! `target` and, within a span, `span`.
 
 use std::fmt::{self, Write as _};

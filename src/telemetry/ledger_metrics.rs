@@ -9,8 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-/// Histogram bounds in seconds. A write to memory takes a hundredth of a millisecond; a write that waits
-/// for a busy disk takes a second.
+/// Histogram bounds in seconds. A write to memory takes a hundredth of a millisecond; a write that
+/// waits for a busy disk takes a second.
 const SECONDS: [f64; 9] = [0.000_1, 0.000_5, 0.001, 0.002_5, 0.01, 0.05, 0.25, 1.0, 3.0];
 
 /// Histogram bounds in writes: powers of two up to the largest batch.

@@ -6,14 +6,14 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
 use super::json::{Json, JsonFields};
-use super::writer::{LogBuffer, WriterThread};
+use super::writer::{LogBuffer, LogThread};
 use crate::config::{LogFormat, LogSettings};
 
 /// Keeps the writer thread alive. Writes the lines that still wait when it is dropped.
 #[must_use = "lines are lost after it is dropped"]
 #[derive(Debug)]
 pub struct LogGuard {
-    _thread: WriterThread,
+    _thread: LogThread,
 }
 
 /// Sets up the log of the process. A second call changes nothing.

@@ -17,8 +17,8 @@ use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
 
-/// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the recorded
-/// median of 0.3 s, and up to the timeouts.
+/// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the
+/// recorded median of 0.3 s, and up to the timeouts.
 const SECONDS: [f64; 11] = [0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0];
 
 /// All metrics of one app.

@@ -1,7 +1,7 @@
 //! Log events and metrics.
 //!
-//! Depends on `config` only. Labels are closed enums or codes of closed enums, so that a client cannot
-//! create a time series.
+//! Depends on `config` only. Labels are closed enums or codes of closed enums, so that a client
+//! cannot create a time series.
 
 mod chain;
 mod challenges;

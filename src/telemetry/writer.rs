@@ -1,8 +1,8 @@
 //! Log lines, collected in memory and written by a separate thread.
 //!
 //! A request only appends to a buffer. The thread wakes once for all lines of a few milliseconds.
-//! Handing over line by line would cost a wake-up and a write each, about a third of the whole cost of
-//! a sign-up (`docs/decisions/0006-log-writer.md`).
+//! Handing over line by line would cost a wake-up and a write each, about a third of the whole cost
+//! of a sign-up (`docs/decisions/0006-log-writer.md`).
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,8 +14,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Time for which the thread collects lines before it writes them.
 const COLLECT: Duration = Duration::from_millis(5);
 
-/// Most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output that nobody
-/// reads neither delays sign-ups nor fills the memory.
+/// Most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output that
+/// nobody reads neither delays sign-ups nor fills the memory.
 const MAX_PENDING: usize = 8 * 1024 * 1024;
 
 /// The buffer that lines are appended to. Clones share it.
@@ -37,7 +37,7 @@ struct Pending {
 
 /// The writer thread. Writes the lines that still wait when it is dropped.
 #[derive(Debug)]
-pub(super) struct WriterThread {
+pub(super) struct LogThread {
     lines: LogBuffer,
     thread: Option<JoinHandle<()>>,
 }
@@ -69,10 +69,7 @@ impl LogBuffer {
     ///
     /// # Errors
     /// If the thread cannot be started.
-    pub(super) fn write_to(
-        self,
-        mut output: impl Write + Send + 'static,
-    ) -> io::Result<WriterThread> {
+    pub(super) fn write_to(self, mut output: impl Write + Send + 'static) -> io::Result<LogThread> {
         let shared = Arc::clone(&self.0);
         let work = move || {
             let mut spare = Vec::new();
@@ -89,11 +86,11 @@ impl LogBuffer {
             }
         };
         let thread = thread::Builder::new().name("log".to_owned()).spawn(work)?;
-        Ok(WriterThread { lines: self, thread: Some(thread) })
+        Ok(LogThread { lines: self, thread: Some(thread) })
     }
 }
 
-impl Drop for WriterThread {
+impl Drop for LogThread {
     fn drop(&mut self) {
         self.lines.0.lock().closed = true;
         self.lines.0.changed.notify_one();

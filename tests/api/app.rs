@@ -174,7 +174,8 @@ impl TestApp {
         self.until_status("ready", "ok").await;
     }
 
-    /// Waits until a new user can sign up; each try has the next number as its address, after `from`.
+    /// Waits until a new user can sign up; each try has the next number as its address, after
+    /// `from`.
     pub(crate) async fn until_created(&self, from: usize) {
         let mut numbers = from..;
         let created = async || {
@@ -371,7 +372,7 @@ pub(crate) fn ada_with(name: &str, value: impl Into<Value>) -> Value {
 /// Sends a request and disconnects as soon as the condition holds, which no busy machine can miss.
 pub(crate) async fn hang_up_once(request: RequestBuilder, holds: impl Fn() -> bool) {
     tokio::select! {
-        response = request.send() => panic!("a response before the client disconnected: {response:?}"),
+        response = request.send() => panic!("a response before the disconnect: {response:?}"),
         () = eventually("the client may disconnect", async || holds().then_some(())) => {}
     }
 }

@@ -1,4 +1,5 @@
-//! Honeypot, fill time and proof of work: the attempts that need a proof, and the proofs that are valid.
+//! Honeypot, fill time and proof of work: the attempts that need a proof, and the proofs that are
+//! valid.
 
 use std::sync::Arc;
 use std::time::Duration;

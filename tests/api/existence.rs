@@ -19,7 +19,8 @@ async fn with_key(app: &TestApp, body: &Value) -> Answer {
     Answer::of(app.post().header("idempotency-key", KEY).json(body)).await
 }
 
-/// Everything that distinguishes two responses, except ids, dates and the client's remaining attempts.
+/// Everything that distinguishes two responses, except ids, dates and the client's remaining
+/// attempts.
 fn visible(response: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
     let mut headers = Vec::new();
     for (name, value) in &response.headers {

@@ -1,10 +1,11 @@
 //! Black-box tests over TCP: the responses that a client gets, and the calls that Auth0 gets.
 //!
-//! Each test has its own app and its own emulated tenant, both on port 0. Tests share nothing and run
-//! in parallel. They assert on the tenant's journal: the number of calls and their bytes.
+//! Each test has its own app and its own emulated tenant, both on port 0. Tests share nothing and
+//! run in parallel. They assert on the tenant's journal: the number of calls and their bytes.
 //!
-//! No test depends on the speed of the machine: they wait for events ([`eventually`], the emulator's
-//! `Gate`), assert only lower bounds on elapsed time, and compare concurrent results as sets.
+//! No test depends on the speed of the machine: they wait for events ([`eventually`], the
+//! emulator's `Gate`), assert only lower bounds on elapsed time, and compare concurrent results as
+//! sets.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! Canary test: marked values pass through every outcome. The log, every response, the metrics and every
-//! file that the process wrote are then searched for them.
+//! Canary test: marked values pass through every outcome. The log, every response, the metrics and
+//! every file that the process wrote are then searched for them.
 //!
 //! Runs the real binary at the most verbose log level.
 

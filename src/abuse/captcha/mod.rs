@@ -160,8 +160,9 @@ impl Captcha {
     }
 }
 
-/// The digest under which the ledger records the token as used. Like the service, the ledger accepts a
-/// token once. A token is random, so its digest needs no key, and is the same under every secret.
+/// The digest under which the ledger records the token as used. Like the service, the ledger
+/// accepts a token once. A token is random, so its digest needs no key, and is the same under every
+/// secret.
 fn proof_digest(provider: &CaptchaProvider, token: &str) -> Digest {
     let text = format!("captcha {} {token}", provider.name);
     let mut bytes = [0; 32];

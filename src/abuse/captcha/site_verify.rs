@@ -29,7 +29,8 @@ pub(super) enum VerificationResult {
     Failed,
 }
 
-/// Codes that no token can cause. The code logged is one of these strings, never a part of a response.
+/// Codes that no token can cause. The code logged is one of these strings, never a part of a
+/// response.
 const MISCONFIGURED: [&str; 4] =
     ["missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "invalid-keys"];
 

@@ -1,5 +1,5 @@
-//! Keys derived before they are requested. A challenge with a known solution costs one run of the key
-//! derivation. No request should wait for that, and no flood of requests may multiply it.
+//! Keys derived before they are requested. A challenge with a known solution costs one run of the
+//! key derivation. No request should wait for that, and no flood of requests may multiply it.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
@@ -22,8 +22,8 @@ pub(super) const KEY: usize = 32;
 /// Keys of one difficulty that are kept ready.
 const SIZE: usize = 16;
 
-/// Longest wait of a request for a key. At half a millisecond per key, more than a thousand requests
-/// are then ahead of it.
+/// Longest wait of a request for a key. At half a millisecond per key, more than a thousand
+/// requests are then ahead of it.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// A key that a solver derives with the right counter.
@@ -52,8 +52,8 @@ struct PoolShard {
 }
 
 impl KeyPool {
-    /// Starts the tasks that fill the pool: one key at a time over all difficulties, on a thread for
-    /// blocking work. A flood of requests therefore uses one core at most.
+    /// Starts the tasks that fill the pool: one key at a time over all difficulties, on a thread
+    /// for blocking work. A flood of requests therefore uses one core at most.
     pub(super) fn start(
         cost: NonZeroU32,
         tries: impl Fn(Difficulty) -> RangeInclusive<u32>,

@@ -1,8 +1,8 @@
 //! The self-hosted proof of work, in the format that the ALTCHA widget solves.
 //!
 //! A challenge publishes half of a key. Its solver tries counters until the derived key starts with
-//! that half. The other half is signed, so that verifying a solution takes two HMACs and never a run
-//! of the key derivation, whatever the solution contains. The ledger remembers used proofs.
+//! that half. The other half is signed, so that verifying a solution takes two HMACs and never a
+//! run of the key derivation, whatever the solution contains. The ledger remembers used proofs.
 
 mod key_pool;
 
@@ -69,8 +69,8 @@ pub(super) struct ProofOfWork {
     pool: KeyPool,
 }
 
-/// The two secrets of the format, which takes them as text. Never empty: an empty key would let anybody
-/// sign.
+/// The two secrets of the format, which takes them as text. Never empty: an empty key would let
+/// anybody sign.
 #[derive(Debug)]
 struct SigningKeys {
     challenge: SecretString,
@@ -137,8 +137,8 @@ impl ProofOfWork {
         let bytes = STANDARD.decode(proof).map_err(|_| ProofError::Malformed)?;
         let payload: Payload = serde_json::from_slice(&bytes).map_err(|_| ProofError::Malformed)?;
         let parameters = &payload.challenge.parameters;
-        // Checked before any signature: a challenge that was never issued is not worth a digest, and
-        // one whose key is not signed would have the key derived here.
+        // Checked before any signature: a challenge that was never issued is not worth a digest,
+        // and one whose key is not signed would have the key derived here.
         let signed = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() == 64);
         let issued_here = parameters.algorithm == ALGORITHM
             && parameters.key_length == KEY
@@ -191,7 +191,8 @@ impl SigningKeys {
     }
 }
 
-/// The purpose of a challenge, in its signed part: a signature for another use is not accepted here.
+/// The purpose of a challenge, in its signed part: a signature for another use is not accepted
+/// here.
 fn purpose() -> BTreeMap<String, Value> {
     BTreeMap::from([("use".to_owned(), Value::from("signup"))])
 }

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Longest wait: far beyond what a busy machine needs, so that only an error uses it up.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// Waits until the probe returns a value. Panics with `what` if it never does.
 pub(crate) async fn eventually<T>(what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {

@@ -195,7 +195,7 @@ async fn a_duplicate_that_waits_too_long_gets_in_progress() {
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let late = async {
         gate.arrived(1).await;
-        let late = timeout(Duration::from_secs(60), with_key(&app, KEY, &form)).await;
+        let late = timeout(Duration::from_mins(1), with_key(&app, KEY, &form)).await;
         gate.open();
         late.expect("it is still waiting")
     };

@@ -22,9 +22,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
+use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
-    self, Access, AdmissionCost, AttemptId, Basis, Digest, DigestPair, FinishAttempt, Ledger,
-    NewAttempt, NewKey, PinnedUserId, Resolution,
+    self, Access, AdmissionCost, AttemptId, Basis, FinishAttempt, Ledger, NewAttempt, NewKey,
+    PinnedUserId, Resolution,
 };
 use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;

@@ -123,23 +123,15 @@ impl App {
         } = settings;
         let public = bind(http.address)?;
         let admin = bind(admin.address)?;
-        let context = Context::new(clock);
-        let Context { clock, metrics, lifecycle } = &context;
-        let digests = Arc::new(ledger::digests(&ledger_settings)?);
-        let (access, now) = (Access::Service, clock.now());
-        let opened =
-            ledger::open(&ledger_settings, &digests, access, now, lifecycle, metrics.ledger());
-        let ledger = opened.await?;
+        let context = Context::new(clock, ledger::digests(&ledger_settings)?);
+        let Context { clock, lifecycle, metrics, .. } = &context;
+        let ledger = open_ledger(&ledger_settings, Access::Service, &context).await?;
         lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger), Arc::clone(clock)));
-        let (clock_of, metrics_of) = (Arc::clone(clock), Arc::clone(metrics));
-        let client = Client::start(&auth0, terms, clock_of, metrics_of, lifecycle)?;
-        let client = Arc::new(client);
+        let client = Arc::new(Client::start(&auth0, terms, &context)?);
         let signups = Signups::new(signup::Deps {
+            context: context.clone(),
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
-            digests: Arc::clone(&digests),
-            clock: Arc::clone(clock),
-            lifecycle: lifecycle.clone(),
             timeouts: timeouts(&auth0, &ledger_settings, &signup),
             pin_user_id: auth0.pin_user_id,
             notice_client_id: existence.mail_client_id().map(str::to_owned),
@@ -147,22 +139,14 @@ impl App {
         lifecycle.spawn_background(signups.reconciler().run());
         lifecycle.spawn_background(signups.reconciler().sweep(ledger_settings.retention));
         rules.ignored.extend(challenge.honeypot.clone());
-        let (clock_of, metrics_of) = (Arc::clone(clock), Arc::clone(metrics));
-        let challenges =
-            Challenges::start(challenge, &limits, &digests, clock_of, metrics_of, lifecycle)?;
-        let challenges = Arc::new(challenges);
+        let challenges = Arc::new(Challenges::start(challenge, &limits, &context)?);
         texts::load();
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
-        let readiness = Readiness::new(
-            lifecycle.clone(),
-            client,
-            Arc::clone(&ledger),
-            Arc::clone(clock),
-            Arc::clone(&proxies),
-        );
+        let readiness =
+            Readiness::new(context.clone(), client, Arc::clone(&ledger), Arc::clone(&proxies));
         let page = Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.info()));
         let shared = matches!(ledger_settings.database, Database::Postgres(_));
-        let limits = Limits::new(limits, &digests, shared, metrics);
+        let limits = Limits::new(limits, shared, &context);
         let existence = ExistencePolicy::new(&existence);
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let auth0_compat = auth0_compat.map(|settings| Arc::new(auth0_compat_of(settings)));
@@ -218,7 +202,7 @@ impl App {
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
         let Self { public, admin, http, proxies, context, ledger } = self;
-        let Context { metrics, lifecycle, .. } = context;
+        let Context { lifecycle, metrics, .. } = context;
         let deadlines = Deadlines {
             first_byte: http.first_byte_timeout,
             header: http.header_timeout,
@@ -279,6 +263,16 @@ fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
 /// The origins whose pages may post: those of the settings, and the service's own.
 fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
     Origins::new(settings.allowed.iter().chain(&settings.own), settings.required)
+}
+
+/// Opens the ledger and reports its calls to the context's metrics.
+async fn open_ledger(
+    settings: &LedgerSettings,
+    access: Access,
+    context: &Context,
+) -> Result<Arc<dyn Ledger>, OpenError> {
+    let Context { clock, digests, lifecycle, metrics } = context;
+    ledger::open(settings, digests, access, clock.now(), lifecycle, metrics.ledger()).await
 }
 
 /// The timeouts of attempts.

@@ -1,8 +1,9 @@
-//! What constructors all over the crate need: the clock, the metrics, the lifecycle.
+//! The services that constructors all over the crate need.
 
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::digest::Digests;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::Metrics;
 
@@ -11,15 +12,22 @@ use crate::telemetry::Metrics;
 pub struct Context {
     /// The wall clock.
     pub clock: Arc<dyn Clock>,
-    /// The metrics.
-    pub metrics: Arc<Metrics>,
+    /// The keyed digests of this deployment.
+    pub digests: Arc<Digests>,
     /// The tasks, and the state between start and stop.
     pub lifecycle: Lifecycle,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Context {
     /// A context with new metrics and a new lifecycle.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, metrics: Arc::new(Metrics::new()), lifecycle: Lifecycle::new() }
+    pub fn new(clock: Arc<dyn Clock>, digests: Digests) -> Self {
+        Self {
+            clock,
+            digests: Arc::new(digests),
+            lifecycle: Lifecycle::new(),
+            metrics: Arc::new(Metrics::new()),
+        }
     }
 }

@@ -20,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod digest;
 pub mod domain;
 pub mod form;
 #[cfg(fuzzing)]

@@ -12,9 +12,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::abuse::Proxies;
 use crate::auth0::{Client, TokenHealth};
-use crate::clock::Clock;
+use crate::context::Context;
 use crate::ledger::Ledger;
-use crate::lifecycle::Lifecycle;
 
 /// Time for which a check of the ledger is reused, since anyone may send probes.
 const FRESH: Duration = Duration::from_secs(1);
@@ -25,10 +24,9 @@ const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Checks the parts that sign-ups depend on. Clones share the last check.
 #[derive(Debug, Clone)]
 pub struct Readiness {
-    lifecycle: Lifecycle,
+    context: Context,
     auth0: Arc<Client>,
     ledger: Arc<dyn Ledger>,
-    clock: Arc<dyn Clock>,
     proxies: Arc<Proxies>,
     last: Arc<Mutex<Option<(Instant, bool)>>>,
 }
@@ -67,19 +65,18 @@ impl Report {
 impl Readiness {
     /// A check of these parts.
     pub fn new(
-        lifecycle: Lifecycle,
+        context: Context,
         auth0: Arc<Client>,
         ledger: Arc<dyn Ledger>,
-        clock: Arc<dyn Clock>,
         proxies: Arc<Proxies>,
     ) -> Self {
-        Self { lifecycle, auth0, ledger, clock, proxies, last: Arc::default() }
+        Self { context, auth0, ledger, proxies, last: Arc::default() }
     }
 
     /// Checks every part.
     pub async fn report(&self) -> Report {
         Report {
-            draining: self.lifecycle.is_draining(),
+            draining: self.context.lifecycle.is_draining(),
             ledger: self.ledger().await,
             auth0: match self.auth0.token_health() {
                 _ if self.auth0.is_failing_fast() => Upstream::Failing,
@@ -97,7 +94,7 @@ impl Readiness {
         if let Some((_, ok)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
             return ok;
         }
-        let ping = timeout(LEDGER_TIMEOUT, self.ledger.ping(self.clock.now())).await;
+        let ping = timeout(LEDGER_TIMEOUT, self.ledger.ping(self.context.clock.now())).await;
         let ok = matches!(ping, Ok(Ok(())));
         *last = Some((Instant::now(), ok));
         ok

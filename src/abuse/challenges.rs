@@ -17,9 +17,9 @@ use super::pressure::Pressure;
 use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
 use crate::config::{ChallengeSettings, LimitSettings, OnUnavailable, Required};
+use crate::context::Context;
 use crate::form::Submission;
-use crate::ledger::{Digests, ProofUse};
-use crate::lifecycle::Lifecycle;
+use crate::ledger::ProofUse;
 use crate::limits::Rate;
 use crate::signup::{Outcome, Rejection, SignupResult};
 use crate::telemetry::{Metrics, chain};
@@ -86,15 +86,13 @@ impl Challenges {
     pub fn start(
         settings: ChallengeSettings,
         limits: &LimitSettings,
-        digests: &Digests,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-        lifecycle: &Lifecycle,
+        context: &Context,
     ) -> Result<Self, reqwest::Error> {
         const HOUR: Duration = Duration::from_hours(1);
         const MINUTE: Duration = Duration::from_mins(1);
         let (without_proof, issued) =
             (settings.without_proof_per_hour, settings.work.per_minute.max(1));
+        let Context { clock, digests, lifecycle, metrics } = context;
         let max_buckets = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
         Ok(Self {
@@ -115,8 +113,8 @@ impl Challenges {
             ),
             exempt: limits.exempt.clone(),
             settings,
-            clock,
-            metrics,
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
         })
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::ledger::{Digests, SubKey};
+use crate::digest::{Digests, SubKey};
 
 /// Bytes of the time, in milliseconds since the Unix epoch.
 const TIME: usize = 8;

@@ -17,11 +17,12 @@ use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
 use super::rate_limit_report::{BucketKeys, Quota, RateLimitReport};
 use crate::config::{EmailKeySettings, LimitSettings};
+use crate::context::Context;
+use crate::digest::{Digest, SubKey};
 use crate::domain::EmailAddress;
-use crate::ledger::{Digest, Digests, PermitCharge, SubKey};
+use crate::ledger::PermitCharge;
 use crate::limits::{Limit, Rate};
 use crate::signup::Rejection;
-use crate::telemetry::Metrics;
 
 /// Permits of an IPv6 /48, as a multiple of those of one address.
 const SITE: u32 = 8;
@@ -74,12 +75,8 @@ impl ActiveLimit {
 impl Limits {
     /// The limits of these settings. `shared`: attempts are also charged in a database that several
     /// replicas share.
-    pub fn new(
-        settings: LimitSettings,
-        digests: &Digests,
-        shared: bool,
-        metrics: &Metrics,
-    ) -> Self {
+    pub fn new(settings: LimitSettings, shared: bool, context: &Context) -> Self {
+        let Context { digests, metrics, .. } = context;
         let LimitSettings {
             posts,
             address,
@@ -261,8 +258,11 @@ fn key_of(digest: &Digest) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::ledger::Digests;
+    use crate::clock::SystemClock;
+    use crate::digest::Digests;
 
     const RARELY: Duration = Duration::from_hours(1);
 
@@ -282,7 +282,7 @@ mod tests {
 
     fn limits(settings: LimitSettings, shared: bool) -> Limits {
         let digests = Digests::new(&"k".repeat(32).into(), None);
-        Limits::new(settings, &digests, shared, &Metrics::new())
+        Limits::new(settings, shared, &Context::new(Arc::new(SystemClock), digests))
     }
 
     fn address(text: &str) -> IpAddr {

@@ -2,24 +2,21 @@
 
 use std::sync::Arc;
 
-use super::{StartError, timeouts};
+use super::{StartError, open_ledger, timeouts};
 use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
-use crate::ledger::{self, Access, Digests, Ledger, OpenError};
-use crate::lifecycle::Lifecycle;
+use crate::context::Context;
+use crate::digest::Digests;
+use crate::ledger::{self, Access, Ledger, OpenError};
 use crate::signup::{self, Reconciler, Signups};
-use crate::telemetry::{LedgerMetrics, Metrics};
 
 /// The ledger of a service, opened for one command.
 #[derive(Debug)]
 pub struct OperatorContext {
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
-    /// Computes the digests to search by.
-    pub digests: Arc<Digests>,
-    clock: Arc<dyn Clock>,
-    lifecycle: Lifecycle,
+    context: Context,
 }
 
 impl OperatorContext {
@@ -38,11 +35,14 @@ impl OperatorContext {
             return Err(OpenError::Absent { path: path.clone() }.into());
         }
         let settings = LedgerSettings { migrate: false, ..settings.clone() };
-        let lifecycle = Lifecycle::new();
-        let digests = Arc::new(ledger::digests(&settings)?);
-        let (access, metrics) = (Access::Cli, LedgerMetrics::default());
-        let opened = ledger::open(&settings, &digests, access, clock.now(), &lifecycle, &metrics);
-        Ok(Self { ledger: opened.await?, digests, clock, lifecycle })
+        let context = Context::new(clock, ledger::digests(&settings)?);
+        let ledger = open_ledger(&settings, Access::Cli, &context).await?;
+        Ok(Self { ledger, context })
+    }
+
+    /// The digests to search the ledger by.
+    pub fn digests(&self) -> &Digests {
+        &self.context.digests
     }
 
     /// Creates the reconciler for this ledger and the tenant of these settings.
@@ -51,15 +51,11 @@ impl OperatorContext {
     /// When TLS cannot be set up or a setting cannot be sent in a request.
     pub async fn reconciler(&self, settings: &Settings) -> Result<Reconciler, StartError> {
         let Settings { auth0, ledger, signup, terms, .. } = settings;
-        let clock = || Arc::clone(&self.clock);
-        let metrics = Arc::new(Metrics::new());
-        let client = Client::start(auth0, terms.clone(), clock(), metrics, &self.lifecycle)?;
+        let client = Client::start(auth0, terms.clone(), &self.context)?;
         let signups = Signups::new(signup::Deps {
+            context: self.context.clone(),
             auth0: Arc::new(client),
             ledger: Arc::clone(&self.ledger),
-            digests: Arc::clone(&self.digests),
-            clock: clock(),
-            lifecycle: self.lifecycle.clone(),
             timeouts: timeouts(auth0, ledger, signup),
             pin_user_id: auth0.pin_user_id,
             // An operator's command signs no user up.
@@ -73,7 +69,7 @@ impl OperatorContext {
     /// Closes the ledger and stops the reconciler's background tasks.
     pub async fn close(self) {
         self.ledger.close().await;
-        self.lifecycle.stop();
+        self.context.lifecycle.stop();
     }
 }
 

@@ -22,8 +22,8 @@ use super::token_request::TokenRequest;
 use super::{BuildError, http_client, telemetry_header};
 use crate::clock::Clock;
 use crate::config::{Auth0Settings, TermsMember};
+use crate::context::Context;
 use crate::domain::{NewUser, full_user_id};
-use crate::lifecycle::Lifecycle;
 use crate::telemetry::{Metrics, Operation};
 
 /// The header whose value Auth0 writes to the tenant's log.
@@ -55,17 +55,16 @@ impl Client {
     pub fn start(
         settings: &Auth0Settings,
         terms: TermsMember,
-        clock: Arc<dyn Clock>,
-        metrics: Arc<Metrics>,
-        lifecycle: &Lifecycle,
+        context: &Context,
     ) -> Result<Self, BuildError> {
+        let Context { clock, lifecycle, metrics, .. } = context;
         let http = http_client::build(settings)?;
         let tokens = TokenCache::new();
         let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),
-            request: TokenRequest::new(http.clone(), settings, Arc::clone(&clock))?,
-            clock: Arc::clone(&clock),
-            metrics: Arc::clone(&metrics),
+            request: TokenRequest::new(http.clone(), settings, Arc::clone(clock))?,
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
         };
         lifecycle.spawn_background(refresher.run());
 
@@ -90,9 +89,9 @@ impl Client {
                 terms,
             },
             tokens,
-            guard: CallGuard::new(&settings.budget, &settings.breaker, &metrics),
-            clock,
-            metrics,
+            guard: CallGuard::new(&settings.budget, &settings.breaker, metrics),
+            clock: Arc::clone(clock),
+            metrics: Arc::clone(metrics),
         })
     }
 

@@ -25,7 +25,7 @@ use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
 use crate::abuse::{Proxies, Resolved};
-use crate::clock::Clock;
+use crate::context::Context;
 use crate::page::FORM;
 use crate::telemetry::{Metrics, chain};
 use crate::texts::Locale;
@@ -33,8 +33,8 @@ use crate::texts::Locale;
 /// What the layer needs from the app.
 #[derive(Debug)]
 pub(super) struct Observer {
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) metrics: Arc<Metrics>,
+    /// The clock and the metrics.
+    pub(super) context: Context,
     pub(super) pages: Arc<Pages>,
     /// The language of a request that asks for none of the available ones.
     pub(super) language: Locale,
@@ -84,7 +84,7 @@ pub(super) async fn observe(
     let Resolved { client, by_proxy } = observer.resolve(&request);
     request.extensions_mut().insert(client);
     let proxy_id = if by_proxy { RequestId::from_proxy(request.headers()) } else { None };
-    let id = proxy_id.unwrap_or_else(|| RequestId::new(observer.clock.now()));
+    let id = proxy_id.unwrap_or_else(|| RequestId::new(observer.context.clock.now()));
     request.extensions_mut().insert(id);
     let negotiated = Negotiated::new(&request, observer.language);
     request.extensions_mut().insert(negotiated.clone());
@@ -94,7 +94,7 @@ pub(super) async fn observe(
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().cloned(),
         started: Instant::now(),
-        metrics: Arc::clone(&observer.metrics),
+        metrics: Arc::clone(&observer.context.metrics),
         is_closed: false,
     };
     // At debug level: with it off, as in production, a request costs one event and no span.

@@ -162,8 +162,7 @@ fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
 
 fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
     Observer {
-        clock: Arc::clone(&state.context.clock),
-        metrics: Arc::clone(&state.context.metrics),
+        context: state.context.clone(),
         pages,
         language: state.language,
         proxies: Arc::clone(&state.proxies),

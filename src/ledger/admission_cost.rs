@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::Digest;
+use crate::digest::Digest;
 use crate::limits::{Limit, Rate};
 
 /// The cost of one attempt. The default is free.

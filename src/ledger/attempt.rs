@@ -6,8 +6,8 @@ use std::time::Duration;
 use uuid::{Builder, Uuid};
 
 use super::admission_cost::AdmissionCost;
-use super::digest::{Digest, DigestPair};
 use super::millis::millis;
+use crate::digest::{Digest, DigestPair};
 use crate::domain::TermsVersion;
 
 /// The id of one attempt to sign a user up. A UUID v7: unique and ordered by time, so that new rows

@@ -5,8 +5,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::attempt::{Attempt, AttemptState, PinnedUserId, StoredKey};
-use super::digest::Digest;
 use super::millis::from_millis;
+use crate::digest::Digest;
 use crate::domain::TermsVersion;
 
 /// The columns of `attempts`, in the order of every statement that returns rows. The statements

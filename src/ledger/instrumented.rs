@@ -8,10 +8,11 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    Attempt, AttemptId, AttemptState, BeginResult, DigestPair, Find, FinishAttempt, Ledger,
-    LedgerError, NewAttempt, PendingAttempts, ProofUse, Swept,
+    Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, Ledger, LedgerError,
+    NewAttempt, PendingAttempts, ProofUse, Swept,
 };
 use crate::clock::Clock;
+use crate::digest::DigestPair;
 use crate::telemetry::{LedgerMetrics, OperationMetrics};
 
 /// The interval at which the pending attempts are counted.

@@ -9,7 +9,6 @@ mod access;
 mod admission_cost;
 mod attempt;
 mod attempt_row;
-mod digest;
 mod instrumented;
 mod migrations;
 mod millis;
@@ -32,12 +31,12 @@ pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
     Resolution, StoredKey,
 };
-pub use digest::{Digest, DigestPair, Digests, SubKey};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
 
+use crate::digest::DigestPair;
 use crate::limits::Limit;
 
 /// The record of all attempts. All times are since the Unix epoch, kept to the millisecond.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Access, OpenError};
-use super::{Digests, InstrumentedLedger, Ledger, Migration, postgres, sqlite};
+use super::{InstrumentedLedger, Ledger, Migration, postgres, sqlite};
 use crate::config::{Database, LedgerSettings};
+use crate::digest::Digests;
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::LedgerMetrics;
 

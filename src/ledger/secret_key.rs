@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
-use super::Digests;
 use crate::config::{Database, LedgerSettings};
+use crate::digest::Digests;
 
 /// A missing or unusable secret.
 #[derive(Debug, thiserror::Error)]

@@ -25,7 +25,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let (proof, email) = (request.email.current, request.user.email.as_ref().to_owned());
         let notify = async move {
-            let once = ProofUse { proof, expires_at: inner.clock.now() + QUIET };
+            let once = ProofUse { proof, expires_at: inner.context.clock.now() + QUIET };
             match inner.ledger.use_proof(attempt, once).await {
                 Ok(true) => inner.auth0.send_password_reset(&client_id, &email).await,
                 Ok(false) => {}
@@ -36,6 +36,6 @@ impl Inner {
                 ),
             }
         };
-        drop(self.lifecycle.spawn(notify));
+        drop(self.context.lifecycle.spawn(notify));
     }
 }

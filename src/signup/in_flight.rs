@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
-use crate::ledger::{AttemptId, Digest};
+use crate::digest::Digest;
+use crate::ledger::AttemptId;
 
 /// Time for which the attempt of a sign-up without a key is remembered.
 const REMEMBERED: Duration = Duration::from_mins(10);
@@ -283,7 +284,7 @@ pub(super) async fn wait_for_outcome(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Digests;
+    use crate::digest::Digests;
 
     fn join(in_flight: &Arc<InFlight>) -> Join {
         let digests = Digests::new(&"k".repeat(32).into(), None);

@@ -33,10 +33,10 @@ pub use unresolved::UnresolvedReason;
 use self::in_flight::{InFlight, Join, wait_for_outcome};
 use self::pin_support::PinSupport;
 use crate::auth0::Client;
-use crate::clock::Clock;
+use crate::context::Context;
+use crate::digest::{DigestPair, Digests};
 use crate::domain::{IdempotencyKey, NewUser};
-use crate::ledger::{DigestPair, Digests, Ledger};
-use crate::lifecycle::Lifecycle;
+use crate::ledger::Ledger;
 
 /// Interval at which an attempt of another replica is polled.
 const POLL: Duration = Duration::from_millis(100);
@@ -50,9 +50,7 @@ pub struct Signups(Arc<Inner>);
 struct Inner {
     auth0: Arc<Client>,
     ledger: Arc<dyn Ledger>,
-    digests: Arc<Digests>,
-    clock: Arc<dyn Clock>,
-    lifecycle: Lifecycle,
+    context: Context,
     timeouts: Timeouts,
     in_flight: Arc<InFlight>,
     pin_support: PinSupport,
@@ -64,16 +62,12 @@ struct Inner {
 /// Dependencies of [`Signups`].
 #[derive(Debug)]
 pub struct Deps {
+    /// The clock, the digests, and the lifecycle whose shutdown waits for attempts under way.
+    pub context: Context,
     /// The tenant.
     pub auth0: Arc<Client>,
     /// The ledger that attempts are recorded in.
     pub ledger: Arc<dyn Ledger>,
-    /// The keyed digests of this deployment.
-    pub digests: Arc<Digests>,
-    /// The wall clock.
-    pub clock: Arc<dyn Clock>,
-    /// The lifecycle whose shutdown waits for attempts under way.
-    pub lifecycle: Lifecycle,
     /// The timeouts of attempts and keys.
     pub timeouts: Timeouts,
     /// True if create calls pin the user's id.
@@ -117,22 +111,11 @@ pub struct Request {
 impl Signups {
     /// Creates the service with no sign-ups under way.
     pub fn new(deps: Deps) -> Self {
-        let Deps {
-            auth0,
-            ledger,
-            digests,
-            clock,
-            lifecycle,
-            timeouts,
-            pin_user_id,
-            notice_client_id,
-        } = deps;
+        let Deps { auth0, ledger, context, timeouts, pin_user_id, notice_client_id } = deps;
         Self(Arc::new(Inner {
             auth0,
             ledger,
-            digests,
-            clock,
-            lifecycle,
+            context,
             timeouts,
             in_flight: Arc::default(),
             pin_support: PinSupport::new(pin_user_id),
@@ -149,7 +132,7 @@ impl Signups {
     pub async fn create(&self, request: Request, deadline: Instant) -> SignupResult {
         let inner = &self.0;
         let Request { user, key, request_id, admission } = request;
-        let request = KeyedRequest::new(&inner.digests, user, key, request_id);
+        let request = KeyedRequest::new(&inner.context.digests, user, key, request_id);
         let leader = loop {
             match inner.in_flight.join(&request, Instant::now()) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),
@@ -168,7 +151,7 @@ impl Signups {
         let (outcome, send_state) = (leader.subscribe(), leader.send_state().clone());
         let inner = Arc::clone(inner);
         let run = async move { inner.run(request, admission, leader).await };
-        drop(self.0.lifecycle.spawn(run));
+        drop(self.0.context.lifecycle.spawn(run));
         match timeout_at(deadline, wait_for_outcome(outcome)).await {
             Ok(result) => result,
             Err(_) => SignupResult::out_of_time(!send_state.give_up()),

@@ -74,9 +74,11 @@ impl Reconciler {
 
     /// Checks the attempts that are due, as far as one round goes.
     async fn round(&self) -> Result<(), LedgerError> {
-        let Inner { ledger, clock, lease_owner, .. } = &*self.service;
+        let Inner { ledger, context, lease_owner, .. } = &*self.service;
         let until = Instant::now() + LOOKUP_WINDOW;
-        for attempt in ledger.claim_due(*lease_owner, clock.now(), LEASE, ROUND_ROWS).await? {
+        for attempt in
+            ledger.claim_due(*lease_owner, context.clock.now(), LEASE, ROUND_ROWS).await?
+        {
             // An orphan is marked first, which also releases it: the next round looks it up.
             if attempt.state == AttemptState::Open {
                 self.record(&attempt, &Outcome::Unknown).await?;
@@ -90,7 +92,7 @@ impl Reconciler {
                 // Too late for this round: the next one checks it first.
                 Err(_) => Some(Duration::ZERO),
             };
-            let next_check_at = wait.map(|wait| clock.now() + wait);
+            let next_check_at = wait.map(|wait| context.clock.now() + wait);
             ledger.release(attempt.id, *lease_owner, next_check_at).await?;
         }
         Ok(())
@@ -111,7 +113,7 @@ impl Reconciler {
         if attempt.state.is_resolved() {
             return Ok(None);
         }
-        match UnresolvedReason::under_way(attempt, self.service.clock.now()) {
+        match UnresolvedReason::under_way(attempt, self.service.context.clock.now()) {
             Some(under_way) => Ok(Some(under_way)),
             None => self.check(attempt).await,
         }
@@ -142,7 +144,7 @@ impl Reconciler {
 
     /// Records the outcome that a check found; `false` when it was void.
     async fn record(&self, attempt: &Attempt, outcome: &Outcome) -> Result<bool, LedgerError> {
-        let finished_at = self.service.clock.now();
+        let finished_at = self.service.context.clock.now();
         let resolution = outcome.resolution(&attempt.user_id, finished_at);
         let basis = match resolution {
             Resolution::Created { .. } => Basis::Observed,
@@ -163,7 +165,7 @@ impl Reconciler {
 
     /// Looks up the user with the pinned id.
     async fn look_up(&self, attempt: &Attempt) -> Result<Outcome, UnresolvedReason> {
-        let Inner { auth0, clock, pin_support, timeouts, .. } = &*self.service;
+        let Inner { auth0, context, pin_support, timeouts, .. } = &*self.service;
         if pin_support.is_ignored() {
             return Err(UnresolvedReason::Unpinned);
         }
@@ -172,7 +174,7 @@ impl Reconciler {
             Ok(None) => {
                 let ended_at = attempt.connection_ended_at;
                 let grace = timeouts.absence_grace;
-                match ended_at.map(|at| (at + grace).saturating_sub(clock.now())) {
+                match ended_at.map(|at| (at + grace).saturating_sub(context.clock.now())) {
                     // Not marked yet: the process that called may have died this very moment.
                     None => Err(UnresolvedReason::TooEarly { left: grace }),
                     Some(left) if !left.is_zero() => Err(UnresolvedReason::TooEarly { left }),
@@ -201,7 +203,7 @@ impl Reconciler {
         loop {
             sleep(SWEEP_EVERY).await;
             loop {
-                let now = self.service.clock.now();
+                let now = self.service.context.clock.now();
                 match self.service.ledger.sweep(now, retention, batch).await {
                     Ok(swept) if !swept.is_done(batch) => sleep(pause).await,
                     Ok(_) => break,

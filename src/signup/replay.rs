@@ -68,7 +68,8 @@ impl Inner {
     async fn wait_for_release(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {
-            let is_leased = attempt.next_check_at.is_some_and(|until| until > self.clock.now());
+            let is_leased =
+                attempt.next_check_at.is_some_and(|until| until > self.context.clock.now());
             if attempt.state != AttemptState::Open || !is_leased {
                 return Ok(Some(attempt));
             }
@@ -122,7 +123,7 @@ impl Inner {
         let call = PreparedCall::from(attempt);
         let ended_at = attempt.connection_ended_at;
         let earlier_calls_ended =
-            ended_at.is_some_and(|at| at + self.timeouts.absence_grace <= self.clock.now());
+            ended_at.is_some_and(|at| at + self.timeouts.absence_grace <= self.context.clock.now());
         let runner = AttemptRunner::resuming(self, request, &call, earlier_calls_ended);
         if self.pin_support.is_ignored() && !earlier_calls_ended {
             // Nothing is sent again, so the grace period must not start over.
@@ -162,7 +163,7 @@ impl Inner {
         id: AttemptId,
         ended_at: Option<Duration>,
     ) -> Result<bool, LedgerError> {
-        let finished_at = self.clock.now();
+        let finished_at = self.context.clock.now();
         let connection_ended_at = finished_at + self.timeouts.attempt;
         let finish = FinishAttempt {
             id,

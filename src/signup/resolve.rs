@@ -97,7 +97,7 @@ impl AttemptRunner<'_> {
         }
         // Without the tenant's own time there is nothing to compare with.
         let responded_at = found.responded_at.ok_or(Inconclusive)?;
-        let elapsed = service.clock.now().saturating_sub(call.started_at);
+        let elapsed = service.context.clock.now().saturating_sub(call.started_at);
         let started_at = responded_at.saturating_sub(elapsed);
         let mut new = found.users.into_iter().filter(|found| found.created_at >= started_at);
         match (new.next(), new.next()) {

@@ -73,7 +73,7 @@ impl Inner {
             leader.send_state().mark_new();
             return Ok(());
         };
-        match self.ledger.find_key(key, self.clock.now()).await? {
+        match self.ledger.find_key(key, self.context.clock.now()).await? {
             Some(attempt) => Box::pin(self.replay_key(request, attempt)).await.map_or(Ok(()), Err),
             None => Ok(()),
         }
@@ -87,7 +87,7 @@ impl Inner {
         mut cost: AdmissionCost,
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
-            let call = PreparedCall::new(self.clock.now(), request.user.terms.clone());
+            let call = PreparedCall::new(self.context.clock.now(), request.user.terms.clone());
             // Paid once, even when the first try meets a key.
             let attempt = self.new_attempt(request, &call, mem::take(&mut cost));
             let rejection = match self.ledger.begin(attempt).await? {
@@ -130,7 +130,7 @@ impl Inner {
     /// If the first try fails, the client gets its result without waiting for further ones. If they
     /// fail too, the attempt stays open and the reconciler finds the same result.
     pub(super) async fn finish(self: &Arc<Self>, call: &PreparedCall, result: &SignupResult) {
-        let finished_at = self.clock.now();
+        let finished_at = self.context.clock.now();
         let finish = FinishAttempt {
             id: call.id,
             resolution: result.outcome.resolution(&call.user_id, finished_at),
@@ -141,7 +141,11 @@ impl Inner {
         };
         if let Err(error) = self.ledger.finish(finish.clone()).await {
             let inner = Arc::clone(self);
-            drop(self.lifecycle.spawn(async move { inner.retry_finish(finish, error).await }));
+            drop(
+                self.context
+                    .lifecycle
+                    .spawn(async move { inner.retry_finish(finish, error).await }),
+            );
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use altcha::{Challenge, Solution, SolveChallengeOptions, solve_challenge};
 use auth0_signup::abuse::FormToken;
 use auth0_signup::clock::{Clock as _, SystemClock};
-use auth0_signup::ledger::Digests;
+use auth0_signup::digest::Digests;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::StatusCode;

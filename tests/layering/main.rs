@@ -16,7 +16,7 @@ use imports::Imports;
 
 /// Each module and the modules that it may use, lowest first. A module may only use modules below
 /// it, so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("captcha_provider", &[]),
     ("form", &["domain", "captcha_provider"]),
@@ -24,13 +24,14 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("clock", &[]),
     ("lifecycle", &[]),
     ("limits", &[]),
+    ("digest", &[]),
     ("config", &["domain", "captcha_provider", "form", "limits", "texts"]),
     ("page", &["domain", "captcha_provider", "form", "texts", "config"]),
     ("telemetry", &["config"]),
-    ("context", &["telemetry", "lifecycle", "clock"]),
-    ("auth0", &["domain", "config", "telemetry", "lifecycle", "clock"]),
-    ("ledger", &["domain", "limits", "config", "telemetry", "lifecycle", "clock"]),
-    ("signup", &["domain", "limits", "auth0", "ledger", "telemetry", "lifecycle", "clock"]),
+    ("context", &["digest", "telemetry", "lifecycle", "clock"]),
+    ("auth0", &["domain", "config", "telemetry", "context", "clock"]),
+    ("ledger", &["domain", "limits", "digest", "config", "telemetry", "lifecycle", "clock"]),
+    ("signup", &["domain", "limits", "digest", "auth0", "ledger", "telemetry", "context"]),
     (
         "abuse",
         &[
@@ -41,12 +42,14 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "config",
             "signup",
             "ledger",
+            "digest",
             "telemetry",
+            "context",
             "lifecycle",
             "clock",
         ],
     ),
-    ("readiness", &["abuse", "auth0", "ledger", "lifecycle", "clock"]),
+    ("readiness", &["abuse", "auth0", "ledger", "context"]),
     (
         "http",
         &[
@@ -75,13 +78,14 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "texts",
             "readiness",
             "config",
+            "digest",
             "telemetry",
             "context",
             "lifecycle",
             "clock",
         ],
     ),
-    ("cli", &["app", "domain", "ledger", "config", "telemetry", "clock"]),
+    ("cli", &["app", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
-    AdmissionCost, AttemptId, Basis, BeginResult, Digest, DigestPair, FinishAttempt, NewAttempt,
-    NewKey, PinnedUserId, Resolution,
+    AdmissionCost, AttemptId, Basis, BeginResult, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
+    Resolution,
 };
 
 use crate::backend::NOW;

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth0_signup::digest::DigestPair;
 use auth0_signup::domain::TermsVersion;
 use auth0_signup::ledger::{
-    Access, Attempt, AttemptId, AttemptState, Basis, BeginResult, DigestPair, Find, FinishAttempt,
-    Ledger, NewAttempt, OpenError, PendingAttempts, ProofUse, Resolution,
+    Access, Attempt, AttemptId, AttemptState, Basis, BeginResult, Find, FinishAttempt, Ledger,
+    NewAttempt, OpenError, PendingAttempts, ProofUse, Resolution,
 };
 use uuid::Uuid;
 

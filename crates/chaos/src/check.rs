@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use auth0_emulator::Emulator;
-use auth0_signup::ledger::{Attempt, AttemptState, Digest, Digests};
+use auth0_signup::digest::{Digest, Digests};
+use auth0_signup::ledger::{Attempt, AttemptState};
 use serde_json::Value;
 
 use super::client::{ClientHistory, Observed};

@@ -20,7 +20,8 @@ use self::site_verify::{SiteVerifyResponse, VerificationResult};
 use super::proof::ProofError;
 use crate::captcha_provider::CaptchaProvider;
 use crate::config::CaptchaSettings;
-use crate::ledger::{Digest, ProofUse};
+use crate::digest::Digest;
+use crate::ledger::ProofUse;
 
 /// Most bytes of a response that are read. A response has some 200.
 const MAX_RESPONSE: usize = 64 * 1024;

@@ -20,7 +20,8 @@ use serde_json::Value;
 use self::key_pool::{KEY, KeyPool};
 use super::proof::ProofError;
 use crate::config::WorkSettings;
-use crate::ledger::{Digest, Digests, ProofUse, SubKey};
+use crate::digest::{Digest, Digests, SubKey};
+use crate::ledger::ProofUse;
 use crate::lifecycle::Lifecycle;
 
 /// The key derivation: the one that widgets of all versions support.

@@ -22,8 +22,9 @@ use super::{ConfigArgs, block_on, environment, exit_status, print_hint};
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
 use crate::config;
+use crate::digest::{DigestPair, Digests};
 use crate::domain::EmailAddress;
-use crate::ledger::{Attempt, AttemptState, DigestPair, Digests, Find};
+use crate::ledger::{Attempt, AttemptState, Find};
 
 /// The most bytes read for an address, which has at most 254 characters.
 const MAX_INPUT: u64 = 4 * 1024;
@@ -128,7 +129,7 @@ impl Attempts {
             AttemptsCommand::Find { by, limit } => {
                 let find = match &by.request_id {
                     Some(id) => Find::RequestId(id.clone()),
-                    None => Find::Email(read_address(&context.digests)?),
+                    None => Find::Email(read_address(context.digests())?),
                 };
                 let attempts = context.ledger.find(find, *limit).await?;
                 hint_at_more(attempts.len(), *limit);
@@ -136,7 +137,7 @@ impl Attempts {
             }
             AttemptsCommand::Forget { address: AddressInput { email: _ } } => {
                 let removed =
-                    context.ledger.delete_by_email(&read_address(&context.digests)?).await?;
+                    context.ledger.delete_by_email(&read_address(context.digests())?).await?;
                 print(&if self.json {
                     format!("{}\n", json!({ "removed": removed }))
                 } else {

@@ -7,8 +7,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::read::bytes;
+use crate::digest::Digest;
+use crate::ledger::NewAttempt;
 use crate::ledger::millis::millis;
-use crate::ledger::{Digest, NewAttempt};
 use crate::limits::{Limit, Rate};
 
 /// The costs of a batch. Buckets and proofs are sorted, so that no two replicas wait for each other.

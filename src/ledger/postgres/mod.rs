@@ -29,10 +29,11 @@ use self::write::WriteJob;
 use super::migrations::{POSTGRES, pending, status};
 use super::millis::millis;
 use super::{
-    Access, Attempt, AttemptId, BeginResult, Closed, Digest, DigestPair, Find, FinishAttempt,
-    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
+    Access, Attempt, AttemptId, BeginResult, Closed, Find, FinishAttempt, Ledger, LedgerError,
+    Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
 };
 use crate::config::Synchronous;
+use crate::digest::{Digest, DigestPair};
 use crate::lifecycle::Lifecycle;
 use crate::telemetry::BatchMetrics;
 

@@ -7,8 +7,9 @@ use sqlx::{Error, PgPool, Row as _, query};
 use tokio::sync::oneshot;
 
 use super::batch_worker::{BatchError, BatchJob};
+use crate::digest::{Digest, DigestPair};
 use crate::ledger::attempt_row::AttemptRow;
-use crate::ledger::{Attempt, AttemptId, Digest, DigestPair, Find, LedgerError};
+use crate::ledger::{Attempt, AttemptId, Find, LedgerError};
 
 /// The columns in the order of [`AttemptRow`].
 macro_rules! columns {

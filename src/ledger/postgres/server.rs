@@ -8,7 +8,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Error, query, query_as, query_s
 use tokio::time::timeout;
 
 use crate::config::Synchronous;
-use crate::ledger::DigestPair;
+use crate::digest::DigestPair;
 use crate::ledger::migrations::{POSTGRES, pending};
 use crate::ledger::millis::millis;
 

@@ -9,10 +9,11 @@ use std::time::Duration;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result, TransactionBehavior};
 
 use crate::config::Synchronous;
+use crate::digest::DigestPair;
+use crate::ledger::OpenError;
 use crate::ledger::migrations::{SQLITE, pending};
 use crate::ledger::millis::millis;
 use crate::ledger::secret_key::{create_folder, sibling};
-use crate::ledger::{DigestPair, OpenError};
 
 /// The longest wait of a write for another process: an operator's command, a backup.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

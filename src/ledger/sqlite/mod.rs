@@ -15,10 +15,11 @@ use uuid::Uuid;
 
 use super::migrations::{SQLITE, pending, status};
 use super::{
-    Access, Attempt, AttemptId, BeginResult, Closed, Digest, DigestPair, Find, FinishAttempt,
-    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
+    Access, Attempt, AttemptId, BeginResult, Closed, Find, FinishAttempt, Ledger, LedgerError,
+    Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
 };
 use crate::config::Synchronous;
+use crate::digest::{Digest, DigestPair};
 use crate::telemetry::BatchMetrics;
 use writer::{Durability, SqliteWriter};
 

@@ -8,12 +8,13 @@ use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Result, Row, params};
 use uuid::Uuid;
 
+use crate::digest::{Digest, DigestPair};
 use crate::domain::TermsVersion;
 use crate::ledger::attempt_row::AttemptRow;
 use crate::ledger::millis::millis;
 use crate::ledger::{
-    Attempt, AttemptId, AttemptState, BeginResult, Digest, DigestPair, Find, FinishAttempt,
-    NewAttempt, PendingAttempts, ProofUse, Resolution, Swept,
+    Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, NewAttempt,
+    PendingAttempts, ProofUse, Resolution, Swept,
 };
 
 /// The columns in the order of [`AttemptRow`].

@@ -1,4 +1,4 @@
-//! The body of the create-user call, and the user that comes back.
+//! The body of the create-user call.
 //!
 //! The only place that exposes a password.
 
@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
-use serde::{Deserialize, Serialize};
 
 use crate::clock::utc;
 use crate::config::{TermsMember, TermsTarget, VerifyEmail};
 use crate::domain::metadata::MetadataValue;
-use crate::domain::{NewUser, TermsVersion, full_user_id};
+use crate::domain::{Attributes, NewUser, TermsVersion};
 
 /// The body of `POST /api/v2/users`: the root attributes that were given, and nothing blank, since
 /// Auth0 rejects empty strings and nulls.
@@ -21,20 +21,8 @@ struct CreateUserBody<'a> {
     connection: &'a str,
     email: &'a str,
     password: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    given_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    family_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nickname: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    picture: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    username: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    phone_number: Option<&'a str>,
+    #[serde(flatten)]
+    attributes: RootAttributes<'a>,
     #[serde(skip_serializing_if = "Metadata::is_empty")]
     user_metadata: Metadata<'a>,
     #[serde(skip_serializing_if = "Metadata::is_empty")]
@@ -43,6 +31,15 @@ struct CreateUserBody<'a> {
     verify_email: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_id: Option<&'a str>,
+}
+
+/// The root attributes as members of the body.
+struct RootAttributes<'a>(&'a Attributes);
+
+impl Serialize for RootAttributes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(field, value)| (field.name(), value)))
+    }
 }
 
 /// Acceptance of the terms that came with a sign-up.
@@ -125,13 +122,7 @@ pub(super) fn body(
         connection: &common.connection,
         email: user.email.as_ref(),
         password: user.password.expose(),
-        given_name: user.given_name.as_ref().map(AsRef::as_ref),
-        family_name: user.family_name.as_ref().map(AsRef::as_ref),
-        name: user.name.as_ref().map(AsRef::as_ref),
-        nickname: user.nickname.as_ref().map(AsRef::as_ref),
-        picture: user.picture.as_ref().map(AsRef::as_ref),
-        username: user.username.as_ref().map(AsRef::as_ref),
-        phone_number: user.phone_number.as_ref().map(AsRef::as_ref),
+        attributes: RootAttributes(&user.attributes),
         user_metadata,
         app_metadata,
         verify_email: match common.verify_email {
@@ -142,73 +133,4 @@ pub(super) fn body(
         user_id,
     };
     serde_json::to_vec(&body).map(Bytes::from)
-}
-
-/// A user as the tenant returned it, with the root attributes that a client is shown.
-///
-/// The response holds more and may hold anything; unknown members are ignored.
-#[derive(Clone, Deserialize, Serialize)]
-pub struct User {
-    /// `auth0|` and the id within the connection.
-    pub user_id: Box<str>,
-    /// The e-mail address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<Box<str>>,
-    /// True if the address is verified.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email_verified: Option<bool>,
-    /// `name`, the tenant's default included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<Box<str>>,
-    /// `given_name`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub given_name: Option<Box<str>>,
-    /// `family_name`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub family_name: Option<Box<str>>,
-    /// `nickname`, the tenant's default included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nickname: Option<Box<str>>,
-    /// `picture`, the tenant's default included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub picture: Option<Box<str>>,
-    /// `username`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub username: Option<Box<str>>,
-    /// `phone_number`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone_number: Option<Box<str>>,
-}
-
-/// A user that a create call created.
-#[derive(Debug)]
-pub struct CreatedUser {
-    /// The user, as the tenant returned it.
-    pub user: User,
-    /// Auth0's id of the request.
-    pub auth0_request_id: Option<String>,
-}
-
-impl User {
-    /// A user of which only the id (`auth0|` may be left out) and the address are known.
-    pub fn known(user_id: &str, email: &str) -> Self {
-        Self {
-            user_id: full_user_id(user_id).into(),
-            email: Some(email.into()),
-            email_verified: None,
-            name: None,
-            given_name: None,
-            family_name: None,
-            nickname: None,
-            picture: None,
-            username: None,
-            phone_number: None,
-        }
-    }
-}
-
-impl std::fmt::Debug for User {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("User").field("user_id", &self.user_id).finish_non_exhaustive()
-    }
 }

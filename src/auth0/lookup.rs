@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::classify::{is_missing_scope, is_missing_user};
-use super::create_user::User;
 use super::error::{LookupError, TransportError};
 use super::rate_headers::RateHeaders;
 use super::response::ApiResponse;
+use super::user::User;
 
 /// Result of a lookup by e-mail address.
 #[derive(Debug, Clone)]

@@ -20,14 +20,16 @@ mod response;
 mod telemetry_header;
 mod token;
 mod token_request;
+mod user;
 
 pub use budget::Priority;
 pub use call_guard::CallPermit;
 pub use client::Client;
-pub use create_user::{Acceptance, CreatedUser, User};
+pub use create_user::Acceptance;
 pub use error::{
     CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
 };
 pub use http_client::BuildError;
 pub use lookup::{FoundUser, UsersByEmail};
 pub use token::TokenHealth;
+pub use user::{CreatedUser, User};

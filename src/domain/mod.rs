@@ -5,6 +5,7 @@
 //! Pure code: takes `&str` and returns values. Must not know HTTP, posted forms, Auth0's wire
 //! format, storage or settings files. Nothing here formats, logs or repeats a rejected value.
 
+mod attributes;
 pub mod domain_name;
 mod email;
 mod email_rules;
@@ -24,6 +25,7 @@ mod user_id;
 pub mod username;
 pub mod violation;
 
+pub use attributes::{AttributeValue, Attributes};
 pub use domain_name::DomainName;
 pub use email::EmailAddress;
 pub use email_rules::EmailRules;

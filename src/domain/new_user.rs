@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::metadata::MetadataValue;
-use super::{
-    EmailAddress, Password, PersonalName, PhoneNumber, PictureUrl, TermsVersion, Username,
-};
+use super::{Attributes, EmailAddress, Password, TermsVersion};
 
 /// The parsed fields of a valid form, with the composed `name`. Built only by
 /// `form::Submission::validate`.
@@ -15,20 +13,8 @@ pub struct NewUser {
     pub email: EmailAddress,
     /// The password as typed.
     pub password: Password,
-    /// `given_name`
-    pub given_name: Option<PersonalName>,
-    /// `family_name`
-    pub family_name: Option<PersonalName>,
-    /// `name`, given or composed.
-    pub name: Option<PersonalName>,
-    /// `nickname`
-    pub nickname: Option<PersonalName>,
-    /// `picture`
-    pub picture: Option<PictureUrl>,
-    /// `username`
-    pub username: Option<Username>,
-    /// `phone_number`
-    pub phone_number: Option<PhoneNumber>,
+    /// The root attributes, with the composed `name`.
+    pub attributes: Attributes,
     /// `user_metadata`, only keys that the operator allows.
     pub user_metadata: BTreeMap<String, MetadataValue>,
     /// The accepted version of the terms.

@@ -1,7 +1,7 @@
 //! Personal names: any text within the length that Auth0's schema allows.
 //!
-//! Owns the two limits of `CreateUserRequestContent` in Auth0's Management API document. Must not
-//! know how a full name is composed, nor add any other rule for names.
+//! The limits are in the descriptors of the fields ([`Field`](super::Field)). Must not know how a full
+//! name is composed, nor add any other rule for names.
 
 use validator::ValidateLength;
 
@@ -15,13 +15,6 @@ pub struct PersonalName(String);
 redacted_newtype!(PersonalName);
 
 impl PersonalName {
-    /// The maximum length of `given_name` and of `family_name` in code points.
-    pub const MAX_GIVEN_OR_FAMILY: usize = 150;
-
-    /// The maximum length of `name` and of `nickname` in code points. Taken from the schema: a page
-    /// of Auth0's documentation gives other numbers, which the validator does not enforce.
-    pub const MAX_NAME_OR_NICKNAME: usize = 300;
-
     /// Accepts 1 to `max` code points, the unit that z-schema counts.
     ///
     /// # Errors

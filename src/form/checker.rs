@@ -6,11 +6,12 @@ use super::field_value::FieldValue;
 use super::metadata::read_metadata;
 use super::pointer::pointer;
 use super::submission::Submission;
+use crate::domain::field::AttributeKind;
 use crate::domain::password::Profile;
 use crate::domain::rules::{NameOrder, Presence, Rules};
 use crate::domain::{
-    EmailAddress, Field, FieldError, NewUser, Password, PersonalName, PhoneNumber, PictureUrl,
-    TermsVersion, Username, Violation,
+    AttributeValue, Attributes, EmailAddress, Field, FieldError, NewUser, Password, TermsVersion,
+    Violation,
 };
 
 impl Submission<'_> {
@@ -49,18 +50,7 @@ impl<'c> Checker<'c> {
         let rules = self.rules;
         let email = self.read(Field::Email, |text| rules.email.check(EmailAddress::parse(text)?));
         let password = self.read_password();
-        let part = |text: &str| PersonalName::parse(text, PersonalName::MAX_GIVEN_OR_FAMILY);
-        let whole = |text: &str| PersonalName::parse(text, PersonalName::MAX_NAME_OR_NICKNAME);
-        let given_name = self.read(Field::GivenName, part);
-        let family_name = self.read(Field::FamilyName, part);
-        let name = self
-            .read(Field::Name, whole)
-            .or_else(|| self.compose_name(given_name.as_ref(), family_name.as_ref()));
-        let nickname = self.read(Field::Nickname, whole);
-        let picture = self.read(Field::Picture, |text| PictureUrl::parse(text, rules.picture));
-        let username =
-            self.read(Field::Username, |text| Username::parse(text, rules.username.clone()));
-        let phone_number = self.read(Field::PhoneNumber, PhoneNumber::parse);
+        let attributes = self.read_attributes();
         let user_metadata = read_metadata(&rules.metadata, self.form.metadata(), &mut self.errors);
         let terms = self.read_terms();
         self.reject_unknown_fields();
@@ -71,30 +61,13 @@ impl<'c> Checker<'c> {
             .collect();
         let profile = Profile {
             email: email.as_ref().map_or("", AsRef::as_ref),
-            given_name: given_name.as_ref().map(AsRef::as_ref),
-            family_name: family_name.as_ref().map(AsRef::as_ref),
-            name: name.as_ref().map(AsRef::as_ref),
-            nickname: nickname.as_ref().map(AsRef::as_ref),
-            username: username.as_ref().map(AsRef::as_ref),
-            phone_number: phone_number.as_ref().map(AsRef::as_ref),
+            attributes: &attributes.iter().collect::<Vec<_>>(),
             user_metadata: &text_metadata,
         };
         // Checked without an e-mail address too, so that both errors are reported together.
         let password = password?;
         self.check_password(&password, &profile);
-        Some(NewUser {
-            email: email?,
-            password,
-            given_name,
-            family_name,
-            name,
-            nickname,
-            picture,
-            username,
-            phone_number,
-            user_metadata,
-            terms,
-        })
+        Some(NewUser { email: email?, password, attributes, user_metadata, terms })
     }
 
     /// Reads a field with `parse`, after the checks that all fields share.
@@ -157,25 +130,38 @@ impl<'c> Checker<'c> {
         accepted.map_err(|v| self.errors.push(FieldError::at("/terms", v))).ok().flatten()
     }
 
+    /// Reads the root attributes, and composes a missing `name`.
+    fn read_attributes(&mut self) -> Attributes {
+        let rules = self.rules;
+        let mut attributes = Attributes::default();
+        for (field, kind) in Field::attributes() {
+            let given = self.read(field, |text| AttributeValue::parse(kind, text, rules));
+            let value = match field {
+                Field::Name => given.or_else(|| self.compose_name(kind, &attributes)),
+                _ => given,
+            };
+            if let Some(value) = value {
+                attributes.push(field, value);
+            }
+        }
+        attributes
+    }
+
     /// Composes `name` from its parts, if it was left out and Auth0 accepts the result.
-    fn compose_name(
-        &self,
-        given: Option<&PersonalName>,
-        family: Option<&PersonalName>,
-    ) -> Option<PersonalName> {
+    fn compose_name(&self, kind: AttributeKind, attributes: &Attributes) -> Option<AttributeValue> {
         if self.form.field(Field::Name).trimmed().is_some() {
             return None;
         }
-        let (first, last) = match self.rules.compose_name? {
-            NameOrder::GivenFirst => (given, family),
-            NameOrder::FamilyFirst => (family, given),
+        let (given, family) = (Field::GivenName, Field::FamilyName);
+        let parts = match self.rules.compose_name? {
+            NameOrder::GivenFirst => [given, family],
+            NameOrder::FamilyFirst => [family, given],
         };
-        let composed = match (first, last) {
-            (Some(first), Some(last)) => format!("{} {}", first.as_ref(), last.as_ref()),
-            (Some(only), None) | (None, Some(only)) => only.as_ref().to_owned(),
-            (None, None) => return None,
-        };
-        PersonalName::parse(&composed, PersonalName::MAX_NAME_OR_NICKNAME).ok()
+        let parts: Vec<_> = parts.into_iter().filter_map(|field| attributes.get(field)).collect();
+        if parts.is_empty() {
+            return None;
+        }
+        AttributeValue::parse(kind, &parts.join(" "), self.rules).ok()
     }
 
     fn reject_unknown_fields(&mut self) {

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 
 use super::params;
 use crate::abuse::{Challenges, ExistencePolicy};
+use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{self, MetadataKind, MetadataRule};
 use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
-use crate::domain::{EmailAddress, Field, PersonalName, PictureSchemes, Rules, Terms, Violation};
+use crate::domain::{Field, PictureSchemes, Rules, Terms, Violation};
 use crate::page::messages::Messages;
 use crate::page::{Page, metadata_name, script};
 use crate::texts::Locale;
@@ -77,9 +78,9 @@ fn document(
 /// The accepted fields with their constraints.
 fn fields(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value> {
     let fields = Field::ALL.into_iter().filter_map(|field| {
-        let presence = match field {
-            Field::Email | Field::Password => Presence::Required,
-            other => rules.presence.get(&other).copied().unwrap_or(Presence::Off),
+        let presence = match field.spec().kind {
+            FieldKind::Email { .. } | FieldKind::Password => Presence::Required,
+            FieldKind::Attribute(_) => rules.presence.get(&field).copied().unwrap_or(Presence::Off),
         };
         let required = match presence {
             Presence::Off => return None,
@@ -98,17 +99,20 @@ fn fields(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value>
 /// The constraints of a field's text. Lengths are in code points.
 fn bounds(field: Field, rules: &Rules) -> Map<String, Value> {
     let length = |min: usize, max: usize| json!({ "min_length": min, "max_length": max });
-    let bounds = match field {
-        Field::Email => json!({ "format": "email", "max_length": EmailAddress::MAX_LENGTH }),
-        Field::Password => json!({ "format": "password" }),
-        Field::GivenName | Field::FamilyName => length(1, PersonalName::MAX_GIVEN_OR_FAMILY),
-        Field::Name | Field::Nickname => length(1, PersonalName::MAX_NAME_OR_NICKNAME),
-        Field::Picture => match rules.picture {
+    let bounds = match field.spec().kind {
+        FieldKind::Email { max_length } => json!({ "format": "email", "max_length": max_length }),
+        FieldKind::Password => json!({ "format": "password" }),
+        FieldKind::Attribute(AttributeKind::PersonName { max_length }) => length(1, max_length),
+        FieldKind::Attribute(AttributeKind::Picture) => match rules.picture {
             PictureSchemes::Web => json!({ "format": "uri", "schemes": ["http", "https"] }),
             PictureSchemes::Any => json!({ "format": "uri" }),
         },
-        Field::Username => length(*rules.username.start(), *rules.username.end()),
-        Field::PhoneNumber => json!({ "format": "phone", "pattern": r"^\+[0-9]{1,15}$" }),
+        FieldKind::Attribute(AttributeKind::Username) => {
+            length(*rules.username.start(), *rules.username.end())
+        }
+        FieldKind::Attribute(AttributeKind::PhoneNumber) => {
+            json!({ "format": "phone", "pattern": r"^\+[0-9]{1,15}$" })
+        }
     };
     members(bounds)
 }

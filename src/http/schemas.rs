@@ -1,5 +1,6 @@
 //! The schemas of requests and responses, for the OpenAPI document only. `http::body` reads bodies and
-//! the domain checks them, by rules that a schema cannot express.
+//! the domain checks them, by rules that a schema cannot express. `openapi::attributes` adds the root
+//! attributes.
 
 use std::collections::BTreeMap;
 
@@ -23,27 +24,6 @@ pub struct SignUp {
     /// The password, at most 72 bytes of UTF-8. The tenant's policy applies.
     #[schema(format = "password", example = "Difference-Engine-1843")]
     pub password: String,
-    /// The first name.
-    #[schema(max_length = 150, example = "Ada")]
-    pub given_name: Option<String>,
-    /// The last name.
-    #[schema(max_length = 150, example = "Lovelace")]
-    pub family_name: Option<String>,
-    /// The full name. If absent, it is composed of the other names.
-    #[schema(max_length = 300)]
-    pub name: Option<String>,
-    /// The nickname.
-    #[schema(max_length = 300)]
-    pub nickname: Option<String>,
-    /// The URL of a picture.
-    #[schema(format = "uri")]
-    pub picture: Option<String>,
-    /// The username, for connections that have usernames.
-    #[schema(max_length = 128)]
-    pub username: Option<String>,
-    /// The phone number, for connections that have phone numbers.
-    #[schema(example = "+441632960961")]
-    pub phone_number: Option<String>,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
     /// Whether the terms are accepted. In a form: `true`, `on`, `1` or `yes`.
@@ -96,20 +76,6 @@ pub struct UserSchema {
     pub email: Option<String>,
     /// Whether the address is verified.
     pub email_verified: Option<bool>,
-    /// The full name.
-    pub name: Option<String>,
-    /// The first name.
-    pub given_name: Option<String>,
-    /// The last name.
-    pub family_name: Option<String>,
-    /// The nickname.
-    pub nickname: Option<String>,
-    /// The URL of a picture.
-    pub picture: Option<String>,
-    /// The username.
-    pub username: Option<String>,
-    /// The phone number.
-    pub phone_number: Option<String>,
 }
 
 /// An error (RFC 9457). Clients decide by `code`.
@@ -254,20 +220,6 @@ pub struct Auth0SignUp {
     /// The password.
     #[schema(format = "password", example = "Difference-Engine-1843")]
     pub password: String,
-    /// The first name.
-    pub given_name: Option<String>,
-    /// The last name.
-    pub family_name: Option<String>,
-    /// The full name.
-    pub name: Option<String>,
-    /// The nickname.
-    pub nickname: Option<String>,
-    /// The URL of a picture.
-    pub picture: Option<String>,
-    /// The username.
-    pub username: Option<String>,
-    /// The phone number.
-    pub phone_number: Option<String>,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
     /// Whether the terms are accepted.

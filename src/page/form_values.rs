@@ -6,6 +6,7 @@ use url::form_urlencoded;
 
 use super::paths::FORM;
 use crate::domain::Field;
+use crate::domain::field::FieldKind;
 use crate::domain::metadata::USER_METADATA;
 use crate::domain::terms::parse_consent;
 use crate::form::{BodyValue, ControlField, FieldValue, Submission};
@@ -41,20 +42,11 @@ impl FormValues {
     pub fn from_submission(form: &Submission<'_>, ui_locales: Option<String>) -> Self {
         let mut values = Vec::new();
         for field in Field::ALL {
-            match field {
-                Field::Password => {}
-                Field::Email
-                | Field::GivenName
-                | Field::FamilyName
-                | Field::Name
-                | Field::Nickname
-                | Field::Picture
-                | Field::Username
-                | Field::PhoneNumber => {
-                    if let Some(text) = form.field(field).trimmed() {
-                        values.push((field.name().to_owned(), text.to_owned()));
-                    }
-                }
+            if field.spec().kind == FieldKind::Password {
+                continue;
+            }
+            if let Some(text) = form.field(field).trimmed() {
+                values.push((field.name().to_owned(), text.to_owned()));
             }
         }
         for (key, value) in form.metadata() {

@@ -8,6 +8,7 @@ use url::Url;
 use super::form_values::metadata_name;
 use super::messages::Messages;
 use crate::config::{Label, PageSettings};
+use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{MetadataKind, MetadataRule, USER_METADATA};
 use crate::domain::rules::{Presence, Rules};
 use crate::domain::{Field, Terms, TermsVersion};
@@ -95,18 +96,9 @@ impl TextInput {
 /// Returns the inputs of the form in order: the person, then the log-in, then the rest, and the terms
 /// last.
 pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
-    const ORDER: [Field; Field::ALL.len()] = [
-        Field::GivenName,
-        Field::FamilyName,
-        Field::Name,
-        Field::Nickname,
-        Field::Username,
-        Field::Email,
-        Field::PhoneNumber,
-        Field::Password,
-        Field::Picture,
-    ];
-    let fields = ORDER.into_iter().filter_map(|field| field_input(field, settings, rules));
+    let mut fields = Field::ALL;
+    fields.sort_by_key(|field| field.spec().page_order);
+    let fields = fields.into_iter().filter_map(|field| field_input(field, settings, rules));
     let metadata = rules.metadata.iter().enumerate();
     let metadata = metadata.map(|(index, (key, rule))| metadata_input(index, key, rule, settings));
     fields.chain(metadata).chain(rules.terms.iter().map(terms_input)).collect()
@@ -121,22 +113,18 @@ fn field_input(field: Field, settings: &PageSettings, rules: &Rules) -> Option<I
             Presence::Optional => false,
         },
     };
-    let line = |kind, autocomplete, inputmode| {
-        Kind::Text(TextInput { kind, autocomplete, inputmode, is_name: false })
-    };
-    let name = |autocomplete| {
-        Kind::Text(TextInput { kind: "text", autocomplete, inputmode: "text", is_name: true })
-    };
-    let kind = match field {
-        Field::Email => line("email", "email", "email"),
-        Field::Password => Kind::Password,
-        Field::GivenName => name("given-name"),
-        Field::FamilyName => name("family-name"),
-        Field::Name => name("name"),
-        Field::Nickname => name("nickname"),
-        Field::Picture => line("url", "photo", "url"),
-        Field::Username => line("text", "username", "text"),
-        Field::PhoneNumber => line("tel", "tel", "tel"),
+    let autocomplete = field.spec().autocomplete;
+    let text =
+        |kind, inputmode| Kind::Text(TextInput { kind, autocomplete, inputmode, is_name: false });
+    let kind = match field.spec().kind {
+        FieldKind::Email { .. } => text("email", "email"),
+        FieldKind::Password => Kind::Password,
+        FieldKind::Attribute(AttributeKind::PersonName { .. }) => {
+            Kind::Text(TextInput { kind: "text", autocomplete, inputmode: "text", is_name: true })
+        }
+        FieldKind::Attribute(AttributeKind::Picture) => text("url", "url"),
+        FieldKind::Attribute(AttributeKind::Username) => text("text", "text"),
+        FieldKind::Attribute(AttributeKind::PhoneNumber) => text("tel", "tel"),
     };
     Some(Input {
         name: field.name().to_owned(),

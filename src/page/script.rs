@@ -105,6 +105,14 @@ fn compress(content: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Field;
+
+    #[test]
+    fn the_types_list_every_root_attribute() {
+        for (field, _) in Field::attributes() {
+            assert!(TYPES.contains(&format!("  {field}?: string;")), "{field}");
+        }
+    }
 
     #[test]
     fn the_module_takes_at_most_8_kilobytes_on_the_wire() {

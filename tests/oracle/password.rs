@@ -9,7 +9,7 @@ use auth0_signup::domain::password::{
     ProfileDataSettings,
 };
 use auth0_signup::domain::violation::CharacterType;
-use auth0_signup::domain::{PasswordPolicy, PasswordRule, Profile};
+use auth0_signup::domain::{Field, PasswordPolicy, PasswordRule, Profile};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -160,14 +160,19 @@ fn password_policy_agrees() {
         .iter()
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .collect();
+    let OracleProfile { given_name, family_name, name, nickname, username, phone_number, .. } =
+        &file.profile;
+    let attributes = [
+        (Field::GivenName, given_name.as_str()),
+        (Field::FamilyName, family_name),
+        (Field::Name, name),
+        (Field::Nickname, nickname),
+        (Field::Username, username),
+        (Field::PhoneNumber, phone_number),
+    ];
     let profile = Profile {
         email: &file.profile.email,
-        name: Some(&file.profile.name),
-        nickname: Some(&file.profile.nickname),
-        username: Some(&file.profile.username),
-        given_name: Some(&file.profile.given_name),
-        family_name: Some(&file.profile.family_name),
-        phone_number: Some(&file.profile.phone_number),
+        attributes: &attributes,
         user_metadata: &user_metadata,
     };
     require_agreement("password", &file.vectors, |vector| {

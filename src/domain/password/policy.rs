@@ -133,6 +133,7 @@ mod tests {
     use super::super::settings::{
         Complexity, DictionarySettings, DictionarySize, PolicyLevel, ProfileDataSettings,
     };
+    use crate::domain::Field;
     use proptest::prelude::*;
 
     use super::*;
@@ -250,7 +251,8 @@ mod tests {
             password in any::<String>(),
             email in any::<String>(),
         ) {
-            let profile = Profile { email: &email, name: Some(&email), ..Profile::default() };
+            let attributes = [(Field::Name, email.as_str())];
+            let profile = Profile { email: &email, attributes: &attributes, ..Profile::default() };
             let unmet = PasswordPolicy::new(&settings).unwrap().check(&password, &profile);
             let codes: std::collections::HashSet<_> =
                 unmet.iter().map(PasswordRule::code).collect();

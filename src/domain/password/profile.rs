@@ -10,6 +10,7 @@ use std::fmt;
 
 use super::lower_case;
 use super::settings::{PolicyError, ProfileDataSettings};
+use crate::domain::Field;
 
 /// The maximum number of entries in `password_options.profile_data.blocked_fields`.
 const MAX_BLOCKED_FIELDS: usize = 12;
@@ -31,18 +32,8 @@ const LEGACY_FIELDS: [&str; 7] = [
 pub struct Profile<'a> {
     /// The e-mail address. Only its local part is compared.
     pub email: &'a str,
-    /// `name`, given or composed.
-    pub name: Option<&'a str>,
-    /// `nickname`
-    pub nickname: Option<&'a str>,
-    /// `username`
-    pub username: Option<&'a str>,
-    /// `given_name`
-    pub given_name: Option<&'a str>,
-    /// `family_name`
-    pub family_name: Option<&'a str>,
-    /// `phone_number`
-    pub phone_number: Option<&'a str>,
+    /// The root attributes, given or composed.
+    pub attributes: &'a [(Field, &'a str)],
     /// The string members of `user_metadata`.
     pub user_metadata: &'a [(&'a str, &'a str)],
 }
@@ -58,16 +49,16 @@ impl<'a> Profile<'a> {
     fn value(&self, field: &str) -> Option<&'a str> {
         let value = match field {
             "email" => self.email.rsplit_once('@').map(|(local_part, _)| local_part),
-            "name" => self.name,
-            "nickname" => self.nickname,
-            "username" => self.username,
-            "given_name" => self.given_name,
-            "family_name" => self.family_name,
-            "phone_number" => self.phone_number,
-            _ => {
-                let key = field.strip_prefix("user_metadata.")?;
-                self.user_metadata.iter().find(|(name, _)| *name == key).map(|(_, value)| *value)
-            }
+            _ => match field.strip_prefix("user_metadata.") {
+                None => {
+                    let mut attributes = self.attributes.iter();
+                    attributes.find(|(known, _)| known.name() == field).map(|(_, value)| *value)
+                }
+                Some(key) => {
+                    let mut members = self.user_metadata.iter();
+                    members.find(|(name, _)| *name == key).map(|(_, value)| *value)
+                }
+            },
         };
         value.filter(|value| !value.is_empty())
     }
@@ -132,8 +123,7 @@ mod tests {
         };
         let profile = Profile {
             email: "ada.byron@example.com",
-            nickname: Some("Countess"),
-            given_name: Some("Augusta"),
+            attributes: &[(Field::GivenName, "Augusta"), (Field::Nickname, "Countess")],
             user_metadata: &[("first", "Zoë"), ("plan", "gold")],
             ..Profile::default()
         };

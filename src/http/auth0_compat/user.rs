@@ -23,37 +23,16 @@ pub(super) fn body(user: &User, given: &[Field]) -> Value {
     members.insert("_id".to_owned(), id.into());
     members.insert("email_verified".to_owned(), user.email_verified.unwrap_or(false).into());
     members.insert("email".to_owned(), json!(user.email));
-    let attributes =
-        given.iter().filter_map(|field| Some((field.name(), attribute(user, *field)?)));
+    let attributes = given.iter().filter_map(|field| Some((field.name(), user.attribute(*field)?)));
     members.extend(attributes.map(|(name, value)| (name.to_owned(), value.into())));
     Value::Object(members)
 }
 
 /// A user with the attributes of the form and a random id, shown for new and known addresses alike.
 pub(super) fn synthetic_user(user: &NewUser) -> User {
-    let text = |value: Option<&str>| value.map(Into::into);
     let id = format!("{:032x}", rand::random::<u128>());
     let id = id.get(..ID_DIGITS).unwrap_or_default();
-    User {
-        email_verified: Some(false),
-        name: text(user.name.as_ref().map(AsRef::as_ref)),
-        given_name: text(user.given_name.as_ref().map(AsRef::as_ref)),
-        family_name: text(user.family_name.as_ref().map(AsRef::as_ref)),
-        nickname: text(user.nickname.as_ref().map(AsRef::as_ref)),
-        picture: text(user.picture.as_ref().map(AsRef::as_ref)),
-        ..User::known(id, user.email.as_ref())
-    }
-}
-
-fn attribute(user: &User, field: Field) -> Option<&str> {
-    match field {
-        Field::Email | Field::Password => None,
-        Field::GivenName => user.given_name.as_deref(),
-        Field::FamilyName => user.family_name.as_deref(),
-        Field::Name => user.name.as_deref(),
-        Field::Nickname => user.nickname.as_deref(),
-        Field::Picture => user.picture.as_deref(),
-        Field::Username => user.username.as_deref(),
-        Field::PhoneNumber => user.phone_number.as_deref(),
-    }
+    let mut synthetic = User::known(id, user.email.as_ref()).with_attributes(&user.attributes);
+    synthetic.email_verified = Some(false);
+    synthetic
 }

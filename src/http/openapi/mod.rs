@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document. The operations come from the handlers, the problems and their examples
 //! from the real rendering. A test compares `docs/openapi.json` with it.
 
+mod attributes;
 mod conditional;
 mod problems;
 
@@ -40,6 +41,7 @@ struct Routes;
 /// The document.
 pub fn document() -> OpenApi {
     let mut document = Routes::openapi();
+    attributes::add(&mut document);
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             conditional::add(operation);

@@ -1,0 +1,170 @@
+//! A user as the tenant returns it, with the members that a client is shown.
+
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::domain::{Attributes, Field, full_user_id};
+
+/// A user with the root attributes that the tenant returned, its defaults included.
+///
+/// A response holds more and may hold anything. Other members are ignored.
+#[derive(Clone)]
+pub struct User {
+    /// `auth0|` and the id within the connection.
+    pub user_id: Box<str>,
+    /// The e-mail address.
+    pub email: Option<Box<str>>,
+    /// Whether the address is verified.
+    pub email_verified: Option<bool>,
+    /// The root attributes, each at most once.
+    attributes: Vec<(Field, Box<str>)>,
+}
+
+/// A user that a create call created.
+#[derive(Debug)]
+pub struct CreatedUser {
+    /// The user, as the tenant returned it.
+    pub user: User,
+    /// Auth0's id of the request.
+    pub auth0_request_id: Option<String>,
+}
+
+impl User {
+    /// A user of which only the id (`auth0|` may be left out) and the address are known.
+    pub fn known(user_id: &str, email: &str) -> Self {
+        Self {
+            user_id: full_user_id(user_id).into(),
+            email: Some(email.into()),
+            email_verified: None,
+            attributes: Vec::new(),
+        }
+    }
+
+    /// The same user with these root attributes.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: &Attributes) -> Self {
+        self.attributes = attributes.iter().map(|(field, value)| (field, value.into())).collect();
+        self
+    }
+
+    /// The value of a root attribute, if the tenant returned one.
+    pub fn attribute(&self, field: Field) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| *known == field).map(|(_, value)| &**value)
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("user_id", &self.user_id).finish_non_exhaustive()
+    }
+}
+
+impl Serialize for User {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_map(None)?;
+        members.serialize_entry("user_id", &self.user_id)?;
+        if let Some(email) = &self.email {
+            members.serialize_entry("email", email)?;
+        }
+        if let Some(verified) = self.email_verified {
+            members.serialize_entry("email_verified", &verified)?;
+        }
+        for (field, value) in &self.attributes {
+            members.serialize_entry(field.name(), value)?;
+        }
+        members.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for User {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(UserVisitor)
+    }
+}
+
+struct UserVisitor;
+
+impl<'de> Visitor<'de> for UserVisitor {
+    type Value = User;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a user object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<User, A::Error> {
+        let (mut user_id, mut email, mut email_verified) = (None, None, None);
+        let mut attributes = Vec::new();
+        while let Some(key) = map.next_key()? {
+            match key {
+                UserKey::UserId => user_id = Some(map.next_value()?),
+                UserKey::Email => email = map.next_value()?,
+                UserKey::EmailVerified => email_verified = map.next_value()?,
+                UserKey::Attribute(field) => {
+                    attributes.extend(map.next_value::<Option<_>>()?.map(|value| (field, value)));
+                }
+                UserKey::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        let user_id = user_id.ok_or_else(|| A::Error::missing_field("user_id"))?;
+        Ok(User { user_id, email, email_verified, attributes })
+    }
+}
+
+/// Name of a member, recognised without a copy of it.
+enum UserKey {
+    UserId,
+    Email,
+    EmailVerified,
+    Attribute(Field),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for UserKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(UserKeyVisitor)
+    }
+}
+
+struct UserKeyVisitor;
+
+impl Visitor<'_> for UserKeyVisitor {
+    type Value = UserKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<UserKey, E> {
+        Ok(match name {
+            "user_id" => UserKey::UserId,
+            "email" => UserKey::Email,
+            "email_verified" => UserKey::EmailVerified,
+            other => Field::attribute_from_name(other).map_or(UserKey::Other, UserKey::Attribute),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_and_null_members_are_ignored() {
+        let body = r#"{"user_id":"auth0|1","email":null,"name":"Ada","nickname":null,
+            "app_metadata":{"name":"x"},"identities":[{}],"password":"p"}"#;
+        let user: User = serde_json::from_str(body).unwrap();
+        let written = serde_json::to_string(&user).unwrap();
+        assert_eq!(written, r#"{"user_id":"auth0|1","name":"Ada"}"#);
+        assert_eq!(user.attribute(Field::Name), Some("Ada"));
+    }
+
+    #[test]
+    fn a_user_without_an_id_and_a_wrong_type_are_errors() {
+        for body in [r#"{"email":"ada@example.com"}"#, r#"{"user_id":"a","name":5}"#, "[]"] {
+            assert!(serde_json::from_str::<User>(body).is_err(), "{body}");
+        }
+    }
+}

@@ -16,8 +16,8 @@ const SAMPLES: usize = 512;
 /// With fewer samples than this, the initial floor applies.
 const MIN_SAMPLES: usize = 32;
 
-/// Part of the new users, in hundredths, whose responses leave at the floor. The others can be told
-/// apart by their own time only, and known addresses draw from the same times.
+/// Part of the new users, in hundredths, whose responses leave at the floor. The others differ
+/// by their own time only, and known addresses draw from the same times.
 const FLOOR_PERCENTILE: usize = 90;
 
 /// Responses leave at whole multiples of this after their request. What remains of the difference

@@ -1,4 +1,4 @@
-//! In which language a person is told what went wrong.
+//! The language of problems, field errors and pages.
 
 use reqwest::header::ACCEPT_LANGUAGE;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::app::{Answer, TestApp, ada_with};
 
 #[tokio::test]
-async fn problems_are_told_in_the_language_of_the_browser() {
+async fn problems_are_in_the_language_of_the_browser() {
     let app = TestApp::spawn().await;
     let body = ada_with("password", "kurz").to_string();
     let request = app.post().header("content-type", "application/json").body(body);
@@ -29,7 +29,7 @@ async fn problems_are_told_in_the_language_of_the_browser() {
 }
 
 #[tokio::test]
-async fn a_fault_is_told_in_the_words_of_the_page() {
+async fn field_errors_are_in_the_language_of_the_request() {
     let app = TestApp::spawn().await;
     let answer = app.sign_up(&ada_with("email", "nope")).await;
     let message = answer.json()["errors"][0]["message"].clone();
@@ -37,7 +37,7 @@ async fn a_fault_is_told_in_the_words_of_the_page() {
 }
 
 #[tokio::test]
-async fn the_languages_of_a_form_come_before_those_of_the_browser() {
+async fn the_forms_languages_take_precedence_over_the_browsers() {
     let app = TestApp::spawn().await;
     let form = [("ui_locales", "nl ja"), ("email", "ada@example.com")];
     let request = app.post().header(ACCEPT_LANGUAGE, "de").form(&form);
@@ -54,7 +54,7 @@ async fn the_languages_of_a_form_come_before_those_of_the_browser() {
 }
 
 #[tokio::test]
-async fn who_asks_for_no_language_that_there_is_gets_the_default() {
+async fn an_unavailable_language_falls_back_to_the_default() {
     let app = TestApp::builder().set("languages.default", "fr").spawn().await;
     let french = app.get("/nowhere").await;
     assert_eq!(french.json()["title"], "Introuvable");
@@ -65,7 +65,7 @@ async fn who_asks_for_no_language_that_there_is_gets_the_default() {
 }
 
 #[tokio::test]
-async fn pages_are_written_in_the_direction_of_their_language() {
+async fn pages_have_the_direction_of_their_language() {
     let app = TestApp::spawn().await;
     let page = app.get("/signup?ui_locales=ar").await;
     assert_eq!(page.header("content-language"), Some("ar"));

@@ -1,4 +1,4 @@
-//! What a browser without a script is shown, and where it is sent.
+//! The pages that a browser without JavaScript gets, and its redirects.
 
 use auth0_emulator::{Fault, Route};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::app::{Answer, TestApp, ada};
 
-/// What Chromium sends when a form is posted or a link followed.
+/// The `Accept` header of Chromium when it posts a form or follows a link.
 const NAVIGATION: &str =
     "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8";
 
-/// Asks for pages as a browser does, and does not follow.
+/// Requests pages as a browser does, without following redirects.
 fn browser() -> Client {
     let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(NAVIGATION))]);
     let client = Client::builder().no_proxy().redirect(Policy::none()).default_headers(accept);
@@ -26,7 +26,7 @@ async fn post(app: &TestApp, form: &Value) -> Answer {
     answer
 }
 
-/// The value of the hidden input.
+/// The value of the hidden `idempotency_key` input.
 fn key(page: &Answer) -> String {
     let (_, rest) = page.text.split_once("name=\"idempotency_key\" value=\"").expect("a key");
     rest.split_once('"').unwrap().0.to_owned()
@@ -65,7 +65,7 @@ async fn the_form_is_served_with_a_fresh_key_and_a_strict_policy() {
 }
 
 #[tokio::test]
-async fn a_sign_up_sends_the_browser_to_the_built_in_page() {
+async fn a_sign_up_redirects_to_the_built_in_page() {
     let app = TestApp::spawn().await;
     let answer = post(&app, &ada()).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
@@ -75,23 +75,23 @@ async fn a_sign_up_sends_the_browser_to_the_built_in_page() {
 }
 
 #[tokio::test]
-async fn the_language_that_was_chosen_stays_to_the_end() {
+async fn the_chosen_language_is_kept_to_the_last_page() {
     let app = TestApp::spawn().await;
     let french = "/signup/success?ui_locales=fr";
-    // By the field, whatever the address says.
+    // By the field, whatever the URL says.
     let answer = post(&app, &with(&[("ui_locales", "tlh fr-CA")])).await;
     assert_eq!(answer.header("location"), Some(french));
     let page = app.client.get(app.url(french)).header(ACCEPT_LANGUAGE, "de");
     let page = Answer::of(page).await;
     assert_eq!(page.header("content-language"), Some("fr"));
-    // By the address that a form of another site is posted to, the refused form included.
+    // By the URL that another site's form is posted to, also for a rejected form.
     let to = |form: Value| Answer::of(browser().post(app.url("/signup?ui_locales=fr")).form(&form));
     let refused = to(with(&[("email", "nope")])).await;
     assert!(refused.text.contains(r#"name="ui_locales" value="fr""#), "{}", refused.text);
     assert!(refused.text.contains(&format!("data-signup-success=\"{french}\"")));
     let answer = to(with(&[("email", "ada.fr@example.com")])).await;
     assert_eq!(answer.header("location"), Some(french));
-    // What names no language that there is chooses none.
+    // An unavailable language is not chosen.
     let form = with(&[("email", "ada.tlh@example.com"), ("ui_locales", "tlh\r\nx: y")]);
     assert_eq!(post(&app, &form).await.header("location"), Some("/signup/success"));
     let notice = browser().get(app.url("/nowhere?ui_locales=fr"));
@@ -100,7 +100,7 @@ async fn the_language_that_was_chosen_stays_to_the_end() {
 }
 
 #[tokio::test]
-async fn only_a_listed_address_is_returned_to() {
+async fn only_a_listed_return_to_is_followed() {
     let (listed, usual) = ("https://app.example.com/welcome", "https://www.example.com/done");
     let app = TestApp::builder()
         .set("page.return_to", &format!("{listed}, http://localhost:3000/"))
@@ -134,7 +134,7 @@ async fn only_a_listed_address_is_returned_to() {
     }
     let form = app.get("/signup?return_to=https%3A%2F%2Fapp.example.com%2Fwelcome").await;
     assert!(form.text.contains(&format!("name=\"return_to\" value=\"{listed}\"")));
-    // A reload after faults asks for the same form.
+    // A reload after errors requests the same form.
     let again = "action=\"/signup?sent&#38;return_to=https%3A%2F%2Fapp.example.com%2Fwelcome\"";
     assert!(form.text.contains(again), "{}", form.text);
     let policy = form.header("content-security-policy").unwrap();
@@ -144,7 +144,7 @@ async fn only_a_listed_address_is_returned_to() {
 }
 
 #[tokio::test]
-async fn faults_come_back_on_the_form_with_what_was_typed_but_the_password() {
+async fn errors_show_the_form_again_with_every_value_but_the_password() {
     let app = TestApp::builder().set("user_metadata.allow", "plan").spawn().await;
     let form = with(&[
         ("email", "\"><script>alert(1)</script>"),
@@ -179,7 +179,7 @@ async fn faults_come_back_on_the_form_with_what_was_typed_but_the_password() {
 }
 
 #[tokio::test]
-async fn a_form_posted_twice_creates_once_and_both_hear_so() {
+async fn a_form_posted_twice_creates_one_user_and_succeeds_twice() {
     let app = TestApp::spawn().await;
     let form = with(&[("idempotency_key", &key(&app.get("/signup").await))]);
     let (first, second) = tokio::join!(post(&app, &form), post(&app, &form));
@@ -193,7 +193,7 @@ async fn a_form_posted_twice_creates_once_and_both_hear_so() {
 }
 
 #[tokio::test]
-async fn a_taken_address_is_told_with_the_ways_on_and_a_fresh_key() {
+async fn a_taken_address_page_has_links_and_a_fresh_key() {
     let app = TestApp::builder()
         .set("page.login_url", "https://www.example.com/login")
         .set("page.reset_url", "https://www.example.com/reset")
@@ -213,12 +213,12 @@ async fn a_taken_address_is_told_with_the_ways_on_and_a_fresh_key() {
     let reused = post(&app, &with(&[("email", email), ("idempotency_key", used)])).await;
     assert_eq!(reused.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_ne!(key(&reused), used);
-    let mended = with(&[("email", email), ("idempotency_key", &key(&reused))]);
-    assert_eq!(post(&app, &mended).await.status, StatusCode::SEE_OTHER);
+    let corrected = with(&[("email", email), ("idempotency_key", &key(&reused))]);
+    assert_eq!(post(&app, &corrected).await.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
-async fn trouble_behind_is_told_on_the_form_and_keeps_its_key() {
+async fn an_upstream_error_keeps_the_form_and_its_key() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "86400"));
@@ -232,7 +232,7 @@ async fn trouble_behind_is_told_on_the_form_and_keeps_its_key() {
 }
 
 #[tokio::test]
-async fn a_fault_that_is_not_the_persons_loses_nothing_of_the_form() {
+async fn a_service_error_keeps_every_value_of_the_form() {
     let app = TestApp::builder().set("page.return_to", "https://app.example.com/").spawn().await;
     app.until_ready().await;
     let invalid =
@@ -257,7 +257,7 @@ async fn a_fault_that_is_not_the_persons_loses_nothing_of_the_form() {
 }
 
 #[tokio::test]
-async fn a_page_without_the_form_leads_back_to_where_it_was_posted() {
+async fn a_page_without_the_form_links_back_to_the_posting_page() {
     let app = TestApp::builder()
         .set("page.enabled", "false")
         .set("page.login_url", "https://www.example.com/login")
@@ -286,7 +286,7 @@ async fn a_page_without_the_form_leads_back_to_where_it_was_posted() {
 }
 
 #[tokio::test]
-async fn a_captchas_widget_is_on_the_form_and_may_load_what_it_needs() {
+async fn a_captcha_widget_is_on_the_form_and_allowed_by_the_policy() {
     let captcha = |provider| {
         TestApp::builder()
             .set("auth0_compat.enabled", "false")
@@ -336,15 +336,15 @@ async fn a_captchas_widget_is_on_the_form_and_may_load_what_it_needs() {
 }
 
 #[tokio::test]
-async fn people_without_javascript_learn_that_a_form_may_need_it() {
-    for (required, told) in [("always", true), ("adaptive", false)] {
+async fn a_noscript_hint_appears_where_a_challenge_is_always_required() {
+    for (required, hint) in [("always", true), ("adaptive", false)] {
         let app = TestApp::builder()
             .set("challenge.required", required)
             .set("auth0_compat.without_challenge", "true")
             .spawn()
             .await;
         let page = app.get("/signup").await;
-        assert_eq!(page.text.contains("<noscript>"), told, "{required}");
+        assert_eq!(page.text.contains("<noscript>"), hint, "{required}");
     }
 }
 
@@ -359,7 +359,7 @@ async fn the_page_can_be_switched_off_and_plain_forms_still_work() {
 }
 
 #[tokio::test]
-async fn the_operators_name_logo_and_colours_are_on_every_page() {
+async fn the_brand_is_on_every_page() {
     let app = TestApp::builder()
         .set("page.name", "Acme <Ltd>")
         .set("page.logo", "https://cdn.example.com/logo.svg")

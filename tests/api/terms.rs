@@ -1,4 +1,4 @@
-//! The terms: what a form has to say, and what the tenant, the ledger and front ends are told.
+//! The terms: acceptance in forms, in the create call, in the ledger and in the policy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::operator::Operator;
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const URL: &str = "https://www.example.com/terms";
 
-/// A clock that goes on a second each time somebody looks.
+/// A clock that advances by a second with each reading.
 #[derive(Debug, Default)]
 struct Hasty(std::sync::atomic::AtomicU64);
 
@@ -31,7 +31,7 @@ fn with_terms() -> TestAppBuilder {
     TestApp::builder().set("terms.version", "2026-11").set("terms.url", URL)
 }
 
-/// The raw body of the one create call, and the time that it says, cut out of it.
+/// The raw body of the only create call without its time, and that time.
 fn the_body(app: &TestApp) -> (String, String) {
     let creates = app.creates();
     assert_eq!(creates.len(), 1, "create-user calls");
@@ -60,7 +60,7 @@ async fn an_acceptance_is_in_the_create_call_with_version_and_time() {
 }
 
 #[tokio::test]
-async fn user_metadata_holds_it_beside_what_the_form_gave() {
+async fn user_metadata_has_the_acceptance_beside_the_forms_keys() {
     let app = with_terms()
         .set("terms.target", "user_metadata")
         .set("terms.key", "legal")
@@ -81,7 +81,7 @@ async fn user_metadata_holds_it_beside_what_the_form_gave() {
 }
 
 #[tokio::test]
-async fn a_form_that_does_not_accept_them_hears_so_with_everything_else() {
+async fn missing_acceptance_is_reported_with_the_other_errors() {
     let app = with_terms().spawn().await;
     let error = |code: &str| ("/terms".to_owned(), code.to_owned());
     for refused in [json!(null), json!(false), json!(""), json!("false"), json!("off")] {
@@ -89,7 +89,7 @@ async fn a_form_that_does_not_accept_them_hears_so_with_everything_else() {
         assert_eq!(answer.errors(), [error("terms_required")], "{refused}");
     }
     assert_eq!(app.sign_up(&ada()).await.errors(), [error("terms_required")]);
-    // Of a form that was opened under the terms of before.
+    // From a form that was opened under earlier terms.
     let stale = app.sign_up(&ada_with("terms", "2025-01")).await;
     assert_eq!(stale.errors(), [error("terms_required")]);
     let wrong = app.sign_up(&ada_with("terms", 1)).await;
@@ -111,7 +111,7 @@ async fn a_form_that_does_not_accept_them_hears_so_with_everything_else() {
 }
 
 #[tokio::test]
-async fn what_need_not_be_accepted_is_written_down_only_where_it_is() {
+async fn optional_terms_are_recorded_only_if_accepted() {
     let app = with_terms().set("terms.required", "false").spawn().await;
     assert_eq!(app.sign_up(&ada_with("terms", false)).await.status, StatusCode::CREATED);
     assert_eq!(app.the_create().get("app_metadata"), None);
@@ -122,7 +122,7 @@ async fn what_need_not_be_accepted_is_written_down_only_where_it_is() {
 }
 
 #[tokio::test]
-async fn without_terms_nothing_is_made_of_the_field() {
+async fn without_terms_the_field_is_ignored() {
     let app = TestApp::spawn().await;
     assert_eq!(app.sign_up(&ada_with("terms", "2026-11")).await.status, StatusCode::CREATED);
     let create = app.the_create();
@@ -132,7 +132,7 @@ async fn without_terms_nothing_is_made_of_the_field() {
 }
 
 #[tokio::test]
-async fn a_repeat_of_a_lost_call_has_the_same_bytes() {
+async fn a_repeated_call_has_the_same_bytes() {
     let app = with_terms().clock(Arc::new(Hasty::default())).spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::close());
     let answer = app.sign_up(&ada_with("terms", true)).await;
@@ -143,14 +143,14 @@ async fn a_repeat_of_a_lost_call_has_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_key_that_comes_back_after_a_restart_repeats_what_was_accepted_then() {
+async fn a_key_after_a_restart_repeats_the_recorded_acceptance() {
     let app = with_terms().spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
     let mut form = ada_with("terms", true);
     form["idempotency_key"] = KEY.into();
     assert_eq!(app.sign_up(&form).await.problem(), "outcome_unknown");
     app.auth0.clear_faults();
-    // Other terms are in force by now.
+    // Other terms apply by now.
     let app = app.restart_with(&[("terms.version", "2027-01")]).await;
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     let creates = app.creates();
@@ -161,7 +161,7 @@ async fn a_key_that_comes_back_after_a_restart_repeats_what_was_accepted_then() 
 }
 
 #[tokio::test]
-async fn the_plain_form_has_the_box_shows_the_fault_and_keeps_the_tick() {
+async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     let app = with_terms().spawn().await;
     let page = app.get("/signup?ui_locales=de").await.text;
     let sentence = format!(
@@ -195,14 +195,14 @@ async fn the_plain_form_has_the_box_shows_the_fault_and_keeps_the_tick() {
 }
 
 #[tokio::test]
-async fn the_policy_tells_of_them() {
+async fn the_policy_has_the_terms() {
     let app = with_terms().spawn().await;
     let policy = app.get("/signup/policy").await.json();
     assert_eq!(policy["terms"], json!({"version": "2026-11", "url": URL, "required": true}));
 }
 
 #[tokio::test]
-async fn lock_brings_them_in_a_root_field() {
+async fn lock_sends_acceptance_in_a_root_field() {
     let app = with_terms().spawn().await;
     let sign_up = |body: Value| {
         let post = app.client.post(app.url("/dbconnections/signup"));
@@ -218,7 +218,7 @@ async fn lock_brings_them_in_a_root_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operator_sees_which_terms_were_accepted() {
+async fn operators_see_the_accepted_version() {
     let settings = [("SIGNUP__TERMS__VERSION", "2026-11"), ("SIGNUP__TERMS__URL", URL)];
     let operator = Operator::start_with(&settings).await;
     operator.sign_up(&ada_with("terms", true)).await;

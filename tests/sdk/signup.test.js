@@ -7,7 +7,7 @@ const { test } = require("node:test");
 const { AuthenticationClient } = require("auth0-6");
 
 const { AUTH0_URL, SIGNUP_DOMAIN, SIGNUP_UNIFORM_DOMAIN } = process.env;
-// Told once, and not hidden behind what the client does by itself.
+// One request per test: the client's own retries would hide an error.
 const clientOf = (domain) =>
   new AuthenticationClient({ domain, clientId: "any", retry: { enabled: false } }).database;
 const database = clientOf(SIGNUP_DOMAIN);
@@ -30,7 +30,7 @@ test("a double submit is one sign-up", async () => {
   assert.equal(first, second);
 });
 
-test("a taken address and a weak password are told apart", async () => {
+test("a taken address and a weak password have different codes", async () => {
   await signUp("node-taken@example.com");
   const taken = signUp("node-taken@example.com", { password: "Analytical-Engine-1837" });
   await assert.rejects(taken, (error) => {
@@ -46,7 +46,7 @@ test("a taken address and a weak password are told apart", async () => {
   });
 });
 
-test("where nobody is told that an address is taken, the SDK hears a success", async () => {
+test("with existence = uniform the SDK gets a success for a taken address", async () => {
   const uniform = clientOf(SIGNUP_UNIFORM_DOMAIN);
   const email = "node-uniform@example.com";
   const signUpWith = (password) => uniform.signUp({ connection, email, password, given_name: "Ada" });
@@ -56,7 +56,7 @@ test("where nobody is told that an address is taken, the SDK hears a success", a
   assert.equal(taken.email, email);
 });
 
-test("a common password and a busy tenant are told by their codes", async () => {
+test("a common password and a busy tenant have their own codes", async () => {
   await assert.rejects(signUp("node-common@example.com", { password: "Password1" }), (error) => {
     assert.equal(JSON.parse(error.body).name, "PasswordDictionaryError");
     return true;

@@ -23,7 +23,7 @@ class SignUp(unittest.TestCase):
         self.assertEqual(first["given_name"], "Ada")
         self.assertEqual(self.sign_up("python@example.com")["_id"], first["_id"])
 
-    def test_a_taken_address_and_a_weak_password_are_told_apart(self):
+    def test_a_taken_address_and_a_weak_password_have_different_codes(self):
         self.sign_up("python-taken@example.com")
         with self.assertRaises(Auth0Error) as taken:
             self.sign_up("python-taken@example.com", "Analytical-Engine-1837")
@@ -35,7 +35,7 @@ class SignUp(unittest.TestCase):
             self.sign_up("python-common@example.com", "Password1")
         self.assertEqual(common.exception.error_code, "invalid_password")
 
-    def test_where_nobody_is_told_that_an_address_is_taken_the_sdk_hears_a_success(self):
+    def test_uniform_existence_returns_a_success_for_a_taken_address(self):
         self.database = Database(os.environ["SIGNUP_UNIFORM_DOMAIN"], "any")
         known = self.sign_up("python-uniform@example.com")
         taken = self.sign_up("python-uniform@example.com", "Analytical-Engine-1837")

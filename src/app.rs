@@ -32,12 +32,12 @@ use crate::texts;
 /// The most connections of the admin listener, for probes and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
 
-/// How long an attempt may take in all, as a multiple of one call's timeout: the call, a lookup and
-/// a repeat that takes half as long.
+/// The longest attempt, as a multiple of one call's timeout: the call, a lookup and a repeat that
+/// takes half as long.
 const ATTEMPT: f64 = 2.5;
 
-/// How much longer an attempt's lease is than the attempt, the wait for the tenant's budget and the
-/// write before it. Covers the wait for a token, and the write that closes the attempt.
+/// The time of a lease beyond the attempt, the wait for the tenant's budget and the write before
+/// it. Covers the wait for a token, and the write that closes the attempt.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
 /// An app with two bound listeners that is fetching its token.
@@ -81,7 +81,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Whether changing the settings, such as a file or a secret, would fix it.
+    /// Returns `true` if other settings, such as another file or secret, would fix it.
     pub const fn is_of_the_settings(&self) -> bool {
         match self {
             Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Origin(_) => true,

@@ -13,7 +13,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::problem::IDEMPOTENCY_REPLAYED;
 use super::request_id::X_REQUEST_ID;
 
-/// How long a browser may cache the response to a preflight. Chromium caps it at two hours.
+/// The longest time that a browser may cache the response to a preflight. Chromium caps it at two
+/// hours.
 const MAX_AGE: Duration = Duration::from_hours(2);
 
 /// CORS for the public listener.

@@ -30,7 +30,7 @@ use crate::page::FORM;
 use crate::telemetry::{Metrics, chain};
 use crate::texts::Locale;
 
-/// What the layer needs from the app.
+/// The state of the layer.
 #[derive(Debug)]
 pub(super) struct Observer {
     /// The clock and the metrics.

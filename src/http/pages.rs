@@ -26,7 +26,7 @@ const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 /// The attribute with a problem's title on a page, where that differs.
 const HEADING: &str = "heading";
 
-/// What a user does after a problem.
+/// The user's next step after a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum NextStep {
     /// Correct or resend the form, as the same sign-up.
@@ -179,7 +179,7 @@ impl Pages {
     }
 }
 
-/// What a user does after a problem.
+/// Returns the user's next step after a problem.
 const fn next_step(code: ProblemCode) -> NextStep {
     match code {
         ProblemCode::InvalidFields

@@ -27,7 +27,7 @@ use crate::texts::Locale;
 /// The stages, with what they need from the app.
 #[derive(Debug)]
 pub struct SignupPipeline {
-    /// Whether sign-ups are open.
+    /// The switch that closes sign-ups.
     pub switch: SignupSwitch,
     /// The origins whose pages may post.
     pub origins: Origins,
@@ -37,15 +37,15 @@ pub struct SignupPipeline {
     pub challenges: Arc<Challenges>,
     /// The rate limits of attempts.
     pub limits: Arc<Limits>,
-    /// Whether responses reveal that an e-mail address has an account.
+    /// The policy for responses that would reveal an existing account.
     pub existence: ExistencePolicy,
     /// The use case.
     pub signups: Signups,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// How long a body may take to arrive.
+    /// The longest time for a body to arrive.
     pub body_timeout: Duration,
-    /// How long the whole request may take.
+    /// The longest time for the whole request.
     pub request_timeout: Duration,
 }
 
@@ -78,7 +78,7 @@ impl ParsedForm {
     }
 }
 
-/// Whether a new attempt can be challenged.
+/// The use of challenges for a new attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ChallengeMode {
     /// As the settings and the current pressure require.

@@ -282,7 +282,7 @@ impl Problem {
         self.detail.as_deref()
     }
 
-    /// Whether solving a challenge replaces the wait.
+    /// Returns `true` if solving a challenge replaces the wait.
     pub(super) const fn has_challenge_hint(&self) -> bool {
         self.challenge_hint
     }

@@ -29,7 +29,7 @@ use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::texts::Locale;
 
-/// What the routes and layers are made of.
+/// The parts that routes and layers are made of.
 #[derive(Debug)]
 pub struct RouterState {
     /// The clock and the metrics.
@@ -94,6 +94,7 @@ pub fn admin(state: &RouterState) -> Router {
 }
 
 /// A layer that responds with a check's problem, before what it wraps.
+#[expect(clippy::result_large_err, reason = "tower-http takes a response as the error")]
 fn reject_if<C>(check: C) -> ValidateRequestHeaderLayer<impl FnMut(&mut Request) -> Checked + Clone>
 where
     C: Fn(&Request) -> Result<(), Problem> + Clone,

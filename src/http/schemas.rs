@@ -26,7 +26,7 @@ pub struct SignUp {
     pub password: String,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
-    /// Whether the terms are accepted. In a form: `true`, `on`, `1` or `yes`.
+    /// The acceptance of the terms. In a form: `true`, `on`, `1` or `yes`.
     pub terms: Option<bool>,
     /// The languages of the response, in order of preference.
     #[schema(example = "de-AT en")]
@@ -74,7 +74,7 @@ pub struct UserSchema {
     pub user_id: String,
     /// The e-mail address.
     pub email: Option<String>,
-    /// Whether the address is verified.
+    /// True if the address is verified.
     pub email_verified: Option<bool>,
 }
 
@@ -188,7 +188,7 @@ pub struct PolicySchema {
     pub terms: Option<BTreeMap<String, Value>>,
     /// The kinds of challenge, and the path that issues them.
     pub challenge: BTreeMap<String, Value>,
-    /// Whether responses reveal that an address has an account: `reveal` or `uniform`.
+    /// `reveal` if responses reveal that an address has an account, else `uniform`.
     #[schema(example = "reveal")]
     pub existence: String,
     /// The languages that texts are available in.
@@ -222,7 +222,7 @@ pub struct Auth0SignUp {
     pub password: String,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
-    /// Whether the terms are accepted.
+    /// The acceptance of the terms.
     pub terms: Option<bool>,
 }
 
@@ -241,7 +241,7 @@ pub struct Auth0SignedUp {
     pub id: String,
     /// The e-mail address.
     pub email: String,
-    /// Whether the address is verified.
+    /// True if the address is verified.
     pub email_verified: bool,
 }
 

@@ -18,7 +18,7 @@ pub(super) struct SignedUp {
     pub(super) user: Option<Arc<User>>,
     /// The outcome's code, for the log and the metrics.
     outcome: &'static str,
-    /// Whether this is the response of an earlier request.
+    /// True if this is the response of an earlier request.
     replayed: bool,
 }
 

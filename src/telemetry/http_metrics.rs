@@ -18,7 +18,7 @@ pub struct HttpMetrics {
     ended: Family<EndLabels, Counter>,
 }
 
-/// Why a forwarded header did not determine the client's address.
+/// The reason why a forwarded header did not determine the client's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ForwardedOutcome {
     /// From an untrusted peer in a private network: a proxy that is not listed.
@@ -54,7 +54,7 @@ struct ForwardedLabels {
     outcome: ForwardedOutcome,
 }
 
-/// Why a connection was refused.
+/// The reason why a connection was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionRefusal {
     /// Its address has reached its bound.
@@ -72,7 +72,7 @@ impl EncodeLabelValue for ConnectionRefusal {
     }
 }
 
-/// Why a connection was closed.
+/// The reason why a connection was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConnectionEnd {
     /// The client sent no byte in time.

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How long one operation may take before the test fails.
+/// The longest time of one operation before the test fails.
 const LONG: Duration = Duration::from_secs(20);
 
 /// A connection.

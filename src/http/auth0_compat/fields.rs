@@ -32,7 +32,7 @@ pub struct Auth0Compat {
     pub client_ids: HashSet<String>,
     /// The only connection that may be named; `None` allows any.
     pub connection: Option<String>,
-    /// Whether sign-ups pass without the proofs that Lock cannot send.
+    /// True if sign-ups pass without the proofs that Lock cannot send.
     pub without_challenge: bool,
 }
 

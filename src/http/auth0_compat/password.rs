@@ -43,7 +43,7 @@ pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorRes
     ErrorResponse { status: StatusCode::BAD_REQUEST, body }
 }
 
-/// Whether Auth0 calls a password weak that violates the rule.
+/// Returns `true` if Auth0 calls a password weak that violates the rule.
 const fn is_strength_rule(rule: &PasswordRule) -> bool {
     match rule {
         PasswordRule::TooShort { .. }

@@ -78,14 +78,14 @@ fn serve(asset: &Asset, kind: &'static str, headers: &HeaderMap) -> Response {
     response
 }
 
-/// Whether `Accept-Encoding` lists gzip with a quality above zero.
+/// Returns `true` if `Accept-Encoding` lists gzip with a quality above zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     members(headers, ACCEPT_ENCODING).any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let refused = weight
+        let is_excluded = weight
             .trim()
             .strip_prefix("q=")
             .is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !refused
+        name.trim().eq_ignore_ascii_case("gzip") && !is_excluded
     })
 }

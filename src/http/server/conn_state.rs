@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::abuse::Network;
 use crate::telemetry::ConnectionEnd;
 
-/// How long a connection may stay in each state that waits for the client.
+/// The longest stay of a connection in each state that waits for the client.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
     /// From the accept to the first byte.
@@ -22,14 +22,14 @@ pub struct Deadlines {
     pub idle: Duration,
 }
 
-/// What a connection waits for.
+/// The state of a connection, by what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnState {
     /// The first byte.
     New,
     /// The rest of a request's head.
     Headers,
-    /// Nothing from the client: a request is being handled and has deadlines of its own.
+    /// Nothing from the client: a request is being handled, and has its own deadlines.
     Active,
     /// The next request.
     Idle,
@@ -78,7 +78,7 @@ pub(super) struct TrackedConnection {
     state: AtomicU8,
     /// When the state was entered, in milliseconds after `opened`.
     since: AtomicU64,
-    /// Whether a request was completed.
+    /// True once a request was completed.
     served: AtomicBool,
     /// The socket, once hyper has released it.
     socket: Mutex<Option<TcpStream>>,

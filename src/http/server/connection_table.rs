@@ -11,10 +11,10 @@ use super::conn_state::TrackedConnection;
 use crate::abuse::Network;
 use crate::telemetry::{ConnectionRefusal, HttpMetrics};
 
-/// How many connections are compared to choose the one that is evicted.
+/// The connections that are compared to choose the one to evict.
 const SAMPLE: usize = 64;
 
-/// How many connections above the bound may be open while evicted ones close.
+/// The connections above the bound that may be open while evicted ones close.
 const CLOSING: usize = 64;
 
 /// All open connections of a listener. Clones share them.
@@ -37,7 +37,7 @@ struct OpenConnections {
 pub(super) struct ConnectionGuard {
     pub(super) connection: Arc<TrackedConnection>,
     table: ConnectionTable,
-    /// Whether it counts for its network; trusted proxies do not.
+    /// True if it counts for its network; trusted proxies do not.
     is_counted: bool,
 }
 

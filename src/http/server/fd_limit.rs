@@ -30,7 +30,7 @@ pub fn raise(connections: usize) -> usize {
     capacity
 }
 
-/// How many of the connections fit into a limit, less the reserve.
+/// Returns the number of connections that fit into a limit, less the reserve.
 fn fitting(connections: usize, limit: u64) -> usize {
     let capacity = limit - RESERVED.min(limit / 2);
     connections.min(usize::try_from(capacity).unwrap_or(usize::MAX))

@@ -12,16 +12,16 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long a client is read from, at most.
+/// The longest time that a client is read from.
 const MAX_TIME: Duration = Duration::from_secs(5);
-/// How long the client may be silent meanwhile.
+/// The longest silence of the client meanwhile.
 const SILENCE: Duration = Duration::from_secs(1);
-/// How many bytes are read, at most.
+/// The most bytes that are read.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How many bytes are discarded at once.
+/// The bytes that are discarded at once.
 const CHUNK: usize = 16 * 1024;
 
-/// How many connections receive the 503 at once; further ones are closed without it.
+/// The connections that receive the 503 at the same time. Further ones are closed without it.
 const MAX_RESPONDING: usize = 64;
 
 /// Sent to a connection that does not fit. Its request is not read.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// How many connections the system queues until they are accepted. When a launch brings more at
+/// The connections that the system queues until they are accepted. When a launch brings more at
 /// once, the system drops them and people wait a second for the next try. So it is as many as Linux
 /// allows by default (`net.core.somaxconn`); a lower limit there wins. The standard library asks for
 /// 128.

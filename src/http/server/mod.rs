@@ -42,7 +42,7 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The most header fields that hyper reads.
 const MAX_HEAD_FIELDS: usize = 1024;
 
-/// How long connections without a request may take to close at shutdown: a client that sent half a
+/// The time that connections without a request have to close at shutdown: a client that sent half a
 /// head does not delay it.
 const CLOSING: Duration = Duration::from_secs(1);
 
@@ -62,7 +62,7 @@ pub struct HttpServer {
     pub max_connections: usize,
     /// The most connections of an address that is not a trusted proxy's.
     pub max_connections_per_address: usize,
-    /// How long a connection may wait.
+    /// The deadlines of a waiting connection.
     pub deadlines: Deadlines,
     /// The proxies that may have any number of connections.
     pub proxies: Arc<Proxies>,

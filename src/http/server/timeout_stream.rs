@@ -19,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::conn_state::{ConnState, Deadlines, TrackedConnection};
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
-/// How long a client may go without reading a byte of the response.
+/// The longest time that a client may go without reading a byte of the response.
 const WRITE_STALL: Duration = Duration::from_secs(20);
 
 /// The socket of a connection, with its deadlines.
@@ -34,7 +34,7 @@ pub(super) struct TimeoutStream {
     timer: Option<Pin<Box<Sleep>>>,
     /// Runs while the client reads nothing.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// Whether nothing more is read or written.
+    /// True once nothing more is read or written.
     over: bool,
 }
 

@@ -125,7 +125,6 @@ mod tests {
             email: "ada.byron@example.com",
             attributes: &[(Field::GivenName, "Augusta"), (Field::Nickname, "Countess")],
             user_metadata: &[("first", "Zoë"), ("plan", "gold")],
-            ..Profile::default()
         };
         BlockedFields::new(&settings).unwrap().contained_in(password, &profile)
     }

@@ -32,7 +32,7 @@ pub enum FillTime {
     InTime,
     /// Shorter than a person takes.
     TooSoon,
-    /// So long that the token says nothing any more.
+    /// Longer than the settings accept.
     TooLate,
     /// Unknown: the token was not issued by this deployment.
     Forged,

@@ -26,7 +26,7 @@ pub(super) struct KeyedLimiter {
     /// Randomly keyed, so that a client cannot choose its shard.
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
-    /// Most buckets in one generation of a shard.
+    /// The most buckets in one generation of a shard.
     generation_size: usize,
     started: Instant,
     metrics: LimiterMetrics,

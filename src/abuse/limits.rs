@@ -1,5 +1,5 @@
-//! The limits: how often an address may post, and how often an address, its network, an e-mail
-//! address and all clients together may attempt to sign up.
+//! The limits: on the posts of an address, and on the attempts of an address, of its network, for
+//! an e-mail address and of all clients together.
 //!
 //! Each replica keeps its limits in memory. Where replicas share a database, an attempt that passes
 //! here spends a second permit there, in the write that starts it ([`PermitCharge`]). A rejection
@@ -139,7 +139,7 @@ impl Limits {
     /// a database. A valid proof lifts the limits, up to a cap for its network and e-mail address.
     ///
     /// The narrowest limit comes first, and an attempt that it rejects spends no permit of the
-    /// others: a client without permits of its own cannot go on to spend everybody's.
+    /// others: a client without permits left cannot spend those that all share.
     ///
     /// # Errors
     /// The limit that rejects the attempt, and the time to wait.

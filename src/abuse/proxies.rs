@@ -16,13 +16,13 @@ use crate::telemetry::{ForwardedOutcome, HttpMetrics};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
-/// Most hops of trusted proxies that are followed. Real chains have one to four.
+/// The most hops of trusted proxies that are followed. Real chains have one to four.
 const MAX_HOPS: usize = 32;
 
-/// Least time between two log lines about the same misconfiguration.
+/// The shortest time between two log lines about the same misconfiguration.
 const LOG_EVERY: Duration = Duration::from_mins(1);
 
-/// Time after the last request that showed the misconfiguration for which it is still reported.
+/// The time for which a misconfiguration is reported after the last request that showed it.
 const REMEMBERED: Duration = Duration::from_mins(5);
 
 /// The trusted proxies, and the header in which they name the client.

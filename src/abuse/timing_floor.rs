@@ -20,7 +20,7 @@ const MIN_SAMPLES: usize = 32;
 /// by their own time only, and known addresses draw from the same times.
 const FLOOR_PERCENTILE: usize = 90;
 
-/// Responses leave at whole multiples of this after their request. What remains of the difference
+/// Responses leave at whole multiples of this after their request. The difference that remains
 /// between a measured time and a drawn one is below the resolution of a timer.
 const GRID: Duration = Duration::from_millis(16);
 

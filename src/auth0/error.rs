@@ -103,7 +103,7 @@ pub enum TransportError {
     /// A response whose body does not match its status.
     #[error("an unreadable response with status {0}")]
     Unreadable(u16),
-    /// The call was not sent, for want of a token.
+    /// The call was not sent, because there is no token.
     #[error("no Management API token")]
     NoToken(#[source] Arc<TokenError>),
     /// The call was not sent, because recent calls failed.

@@ -17,7 +17,7 @@ pub struct User {
     pub user_id: Box<str>,
     /// The e-mail address.
     pub email: Option<Box<str>>,
-    /// Whether the address is verified.
+    /// `true` if the address is verified.
     pub email_verified: Option<bool>,
     /// The root attributes, each at most once.
     attributes: Vec<(Field, Box<str>)>,

@@ -19,11 +19,11 @@ pub struct CaptchaProvider {
     pub verify_url: &'static str,
     /// A verification must name the site key, since the response does not.
     pub sends_site_key: bool,
-    /// Most bytes of a token.
+    /// The most bytes of a token.
     pub max_token: usize,
     /// The form of an action; `None` if the service has none.
     pub action: Option<ActionFormat>,
-    /// The service gives a score. A least score and an action must then be set: without them any
+    /// The service gives a score. A minimum score and an action must then be set: without them any
     /// token of the site key is valid, even one with score 0.
     pub scored: bool,
     /// The widget on a page.
@@ -33,7 +33,7 @@ pub struct CaptchaProvider {
 /// The actions that a service accepts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ActionFormat {
-    /// Most characters.
+    /// The most characters.
     pub max_length: usize,
     /// The characters that are allowed beside letters and digits.
     pub symbols: &'static [u8],

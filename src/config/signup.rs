@@ -1,5 +1,5 @@
-//! `[signup]`, `[idempotency]` and `[reconciliation]`: whether sign-ups are open, and how long they
-//! wait.
+//! `[signup]`, `[idempotency]` and `[reconciliation]`: the switch for sign-ups, and the times
+//! that they wait.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -47,7 +47,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_kept(text in r"\+?[0-9\PC]{0,17}") {
+        fn accepted_text_is_kept(text in r"\+?[0-9\PC]{0,17}") {
             if let Ok(number) = PhoneNumber::parse(&text) {
                 prop_assert_eq!(number.as_ref(), text);
             }

@@ -211,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_kept_and_the_web_is_part_of_any(
+        fn accepted_text_is_kept_and_any_includes_web(
             text in r"(\PC{0,40}|(https?:)?(//)?[\PC:@]{0,9}[a-z.]{1,9}\.[a-z]{2,3}(:[0-9]{1,6})?[\PC/?#]{0,9})",
         ) {
             let any = PictureUrl::parse(&text, PictureSchemes::Any);

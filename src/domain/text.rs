@@ -49,7 +49,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_kept(text in any::<String>(), max in 0..40_usize) {
+        fn accepted_text_is_kept(text in any::<String>(), max in 0..40_usize) {
             let name = PersonalName::parse(&text, max);
             prop_assert_eq!(name.is_ok(), (1..=max).contains(&text.chars().count()));
             if let Ok(name) = name {

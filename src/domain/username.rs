@@ -59,7 +59,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_accepted_is_kept(text in any::<String>(), min in 0..9_usize, max in 0..40_usize) {
+        fn accepted_text_is_kept(text in any::<String>(), min in 0..9_usize, max in 0..40_usize) {
             let username = Username::parse(&text, min..=max);
             prop_assert_eq!(username.is_ok(), (min..=max).contains(&text.chars().count()));
             if let Ok(username) = username {

@@ -33,11 +33,11 @@ enum NextStep {
     Retry,
     /// Correct or resend the form, as a new sign-up.
     StartOver,
-    /// Nothing that a form helps with.
+    /// No form helps.
     None,
 }
 
-/// The pages of a deployment, with what makes each rendered form unique.
+/// The pages of a deployment, with the sources of the values that make each form unique.
 #[derive(Debug)]
 pub(super) struct Pages {
     pub(super) page: Arc<Page>,

@@ -1,5 +1,5 @@
 //! The stages of a post that signs a user up, for `/signup` and for Auth0's endpoint alike: receive,
-//! parse, admit, create. Cheap stages come first; what one rejects never reaches the next.
+//! parse, admit, create. Cheap stages come first. A post that one rejects never reaches the next.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -29,7 +29,7 @@ pub(super) const ADVICE_WITH_SCRIPT: &str = "advice_with_script";
 /// Marks the response of an earlier request with the same idempotency key.
 pub(super) const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// A wait in whole seconds, rounded up so that it is over after them.
+/// A wait in whole seconds, rounded up so that no client retries too early.
 pub(super) const fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(if wait.subsec_nanos() > 0 { 1 } else { 0 })
 }

@@ -3,7 +3,7 @@
 //! One trait, two databases: [`sqlite`] (embedded, one process) and [`postgres`] (several
 //! replicas). Holds keyed digests and pseudonyms only: no name, e-mail address, password or
 //! idempotency key. Knows nothing about HTTP or Auth0; the use case interprets the rows.
-//! `docs/ledger.md` says what is durable when.
+//! `docs/ledger.md` describes the durability of each write.
 
 mod access;
 mod admission_cost;

@@ -12,7 +12,7 @@ use super::paths::FORM;
 pub struct Alert<'a> {
     /// The error in a few words.
     pub title: Cow<'a, str>,
-    /// What the user should do about it.
+    /// Advice for the user.
     pub detail: Cow<'a, str>,
     /// Field errors: the name of the field in code, and the message.
     pub errors: Vec<(String, String)>,

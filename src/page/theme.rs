@@ -16,7 +16,7 @@ use crate::config::{PageSettings, Palette};
 /// Style rules, with the operator's colours as custom properties.
 static RULES: &str = include_str!("assets/page.css");
 
-/// The look of all pages of a deployment.
+/// The appearance of all pages of a deployment.
 #[derive(Debug)]
 pub(super) struct Theme {
     /// The content of the only `style` element. It is inline, so that an error page needs no second

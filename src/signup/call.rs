@@ -1,4 +1,4 @@
-//! The create call of one attempt: what it carries, and when it is sent again.
+//! The create call of one attempt: its content, and the rules for sending it again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -98,9 +98,9 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Checks one attempt now, due or not, and records what it finds. Returns why the attempt is
-    /// still unresolved; `None` when it is resolved. For operators: [`Self::seed_pin_support`]
-    /// comes first.
+    /// Checks one attempt now, due or not, and records what it finds. Returns the reason that
+    /// the attempt is still unresolved; `None` when it is resolved. For operators:
+    /// [`Self::seed_pin_support`] comes first.
     ///
     /// Takes no lease: at worst two processes check one attempt, and find the same.
     ///

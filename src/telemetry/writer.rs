@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Time for which the thread collects lines before it writes them.
 const COLLECT: Duration = Duration::from_millis(5);
 
-/// Most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output that
+/// The most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output that
 /// nobody reads neither delays sign-ups nor fills the memory.
 const MAX_PENDING: usize = 8 * 1024 * 1024;
 

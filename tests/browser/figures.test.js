@@ -1,4 +1,4 @@
-// What the page costs a visitor. The tests limit bytes, requests and layout shifts; times are only printed.
+// The cost of the page to a visitor. The tests limit bytes, requests and layout shifts; times are only printed.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,4 @@
-// The look of every state of the page: for axe-core, in the dark, from right to left, on a phone.
+// The appearance of every state of the page: for axe-core, in the dark, from right to left, on a phone.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

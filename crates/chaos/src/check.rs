@@ -111,7 +111,7 @@ impl ClientCheck<'_> {
                 if self.client.plan.behavior == ClientBehavior::AcceptsFailure =>
             {
                 if self.owns_user && self.may_be_unlinked() {
-                    // True of its last attempt; an earlier attempt created the user.
+                    // Correct for its last attempt; an earlier attempt created the user.
                     findings.unlinked += 1;
                 } else if self.owns_user && !self.duplicate_created_it() {
                     add(FindingKind::Lost, format!("the client got {code}, but the user exists"));

@@ -23,10 +23,10 @@ use crate::config::CaptchaSettings;
 use crate::digest::Digest;
 use crate::ledger::ProofUse;
 
-/// Most bytes of a response that are read. A response has some 200.
+/// The most bytes of a response that are read. A response has some 200.
 const MAX_RESPONSE: usize = 64 * 1024;
 
-/// Most concurrent verifications. Others wait, for as long as one may take.
+/// The most concurrent verifications. Others wait, at most as long as one may take.
 const MAX_CONCURRENT: usize = 128;
 
 /// Time that a used token is remembered: longer than the lifetime of a token at any service.

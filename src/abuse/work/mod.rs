@@ -27,7 +27,7 @@ use crate::lifecycle::Lifecycle;
 /// The key derivation: the one that widgets of all versions support.
 const ALGORITHM: &str = "PBKDF2/SHA-256";
 
-/// Most bytes of a proof. A widget sends some 600.
+/// The most bytes of a proof. A widget sends some 600.
 const MAX_PROOF: usize = 8 * 1024;
 
 /// Time that a used proof is remembered after it expires, since replicas' clocks differ.

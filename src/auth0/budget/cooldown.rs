@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_hours(24);
 /// larger value means that two clocks were mixed up.
 const LONGEST_RESET: Duration = Duration::from_mins(1);
 
-/// How long caution lasts, counted from the time at which the next request may be sent.
+/// The duration of the caution, counted from the time at which the next request may be sent.
 const CAUTION: Duration = Duration::from_mins(1);
 
 /// The state of the cooldown.

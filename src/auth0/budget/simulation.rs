@@ -28,7 +28,7 @@ struct Scenario {
     replicas: usize,
     /// Requests a second of another client of the tenant, which asks whatever the bucket holds.
     other: f64,
-    /// How far the tenant's clock is ahead, in seconds.
+    /// The seconds by which the tenant's clock is ahead.
     clock_offset: f64,
     /// The share of responses without headers.
     headerless: f64,

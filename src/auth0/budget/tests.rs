@@ -70,7 +70,7 @@ fn waiting(budget: &Budget) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn before_the_first_answer_only_a_few_go() {
+async fn before_the_first_response_only_a_few_calls_go() {
     assert_eq!(at_once_count(&budget()).await, 2);
 }
 

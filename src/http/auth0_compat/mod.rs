@@ -1,6 +1,6 @@
 //! Auth0's public sign-up endpoint, compatible with Lock, auth0.js and the SDKs.
 //!
-//! It has its own requests and responses. What happens between them is the pipeline of `/signup`.
+//! It has its own requests and responses. Between them runs the same pipeline as for `/signup`.
 
 mod error;
 mod error_response;

@@ -14,8 +14,8 @@ use super::super::policy::SignupPolicy;
 use super::super::problem::{Problem, ProblemCode};
 use super::super::schemas;
 
-/// A deployment's policy changes with its settings, so rarely. But a user who read earlier terms
-/// cannot accept the current ones, so a form must not use an old copy for long.
+/// A deployment's policy changes only with its settings. But a user who read earlier terms cannot
+/// accept the current ones, so a form must not use an old copy for long.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 
 /// The policy.

@@ -57,7 +57,7 @@ pub(in super::super) async fn signup(
         Representation::Json | Representation::Auth0 => None,
     };
     let parsed = pipeline.parse(head, &submission);
-    // What was typed does not outlive its parsing.
+    // The typed values are not kept any longer than needed.
     drop(submission);
     drop(form);
 

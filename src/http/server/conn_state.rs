@@ -1,4 +1,4 @@
-//! The state of a connection between its requests, and how long it may stay in it.
+//! The state of a connection between its requests, and the time limit of each state.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
@@ -76,7 +76,7 @@ pub(super) struct TrackedConnection {
     pub(super) evict: Notify,
     opened: Instant,
     state: AtomicU8,
-    /// When the state was entered, in milliseconds after `opened`.
+    /// The time at which the state was entered, in milliseconds after `opened`.
     since: AtomicU64,
     /// True once a request was completed.
     served: AtomicBool,
@@ -119,7 +119,7 @@ impl TrackedConnection {
         self.opened + Duration::from_millis(self.since.load(Ordering::Relaxed))
     }
 
-    /// When it has to have left its state; `None` while a request is being handled.
+    /// The deadline of its current state; `None` while a request is being handled.
     pub(super) fn deadline(&self, deadlines: &Deadlines) -> Option<Instant> {
         let limit = match self.state() {
             ConnState::New => deadlines.first_byte,

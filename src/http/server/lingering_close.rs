@@ -1,7 +1,7 @@
 //! Closes a connection so that a client that is still sending receives its response.
 //!
 //! Closing a socket with unread bytes sends a reset, and a reset makes the client's system discard
-//! the response (RFC 9112, 9.6). So what still arrives is read for a while and discarded.
+//! the response (RFC 9112, 9.6). So further input is read for a while and discarded.
 
 use std::io;
 use std::sync::Arc;

@@ -7,8 +7,8 @@
 //!
 //! Each attack runs against its own service behind a trusted proxy, except where forging the header
 //! is the attack. Every 100 ms an honest person signs up beside it, each from a different address,
-//! and solves a proof of work when asked. Printed are the response statuses, the create calls that
-//! reached the tenant, and the results of the honest people.
+//! and solves a proof of work when asked. Prints the response statuses, the create calls that reached
+//! the tenant, and the results of the honest people.
 
 #![expect(clippy::print_stdout, reason = "prints figures")]
 
@@ -213,8 +213,8 @@ async fn attack(
     requests: impl Iterator<Item = AttackRequest>,
 ) -> anyhow::Result<()> {
     let target = Target::start(trusted).await?;
-    // Behind an untrusted proxy all clients share one address, and the honest people would share
-    // the attacker's.
+    // Behind an untrusted proxy all clients share one address, so honest people would share the
+    // attacker's limits.
     let honest = if trusted { target.honest() } else { JoinSet::new() };
     let mut statuses = BTreeMap::new();
     let mut running: JoinSet<anyhow::Result<u16>> = JoinSet::new();
@@ -282,7 +282,7 @@ async fn exhausted_victim() -> anyhow::Result<()> {
     target.report("600 attempts that use up a victim's permits", statuses, honest).await
 }
 
-/// Opens connections that send nothing, half a head, or half a body.
+/// Opens connections that send nothing, half a header, or half a body.
 async fn slow_clients() -> anyhow::Result<()> {
     const EACH: usize = 1_000;
     const HALVES: [&str; 3] = [

@@ -1,4 +1,4 @@
-//! Challenges: decides whether an attempt needs a proof, and verifies the proof that it brings.
+//! Challenges: decides whether an attempt needs a proof, and verifies its proof.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ pub struct Challenges {
 enum Reason {
     /// The field that a person leaves empty was filled in.
     Honeypot,
-    /// The form came back sooner than a person can fill it in.
+    /// The form was sent sooner than a person can fill it in.
     TooSoon,
     /// The form was issued too long ago.
     TooLate,
@@ -78,8 +78,8 @@ impl Reason {
 }
 
 impl Challenges {
-    /// Starts with these settings. `limits` gives the number of networks to remember, and those
-    /// that need no proof under pressure.
+    /// Starts the proof of work and the captcha client. `limits` gives the number of networks to
+    /// remember, and those that need no proof under pressure.
     ///
     /// # Errors
     /// If the client of the captcha service cannot be built.
@@ -133,7 +133,7 @@ impl Challenges {
         self.settings.honeypot.as_deref()
     }
 
-    /// Reads from a form what shows whether a person filled it in.
+    /// Reads the parts of a form that show whether a person filled it in.
     pub fn client_signals(&self, form: &Submission<'_>) -> ClientSignals {
         let captcha = self.settings.captcha.as_ref().map(|captcha| captcha.provider);
         let tokens = self.settings.fill_time.is_some();
@@ -157,15 +157,15 @@ impl Challenges {
     }
 
     /// Records the outcome of an admitted attempt from this address.
-    pub fn record_outcome(&self, done: &SignupResult, address: IpAddr) {
-        if matches!(done.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
+    pub fn record_outcome(&self, result: &SignupResult, address: IpAddr) {
+        if matches!(result.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
-        if done.replayed {
+        if result.replayed {
             return;
         }
         let Some(pressure) = self.pressure_on(address) else { return };
-        match &done.outcome {
+        match &result.outcome {
             Outcome::EmailTaken
             | Outcome::UsernameTaken
             | Outcome::Rejected(Rejection::Limited { .. } | Rejection::ProofUsed) => {
@@ -232,7 +232,7 @@ impl Challenges {
         Ok(Some(proof))
     }
 
-    /// The reason to take the client for a robot, if the form gives one.
+    /// The reason to treat the client as a robot, if the form gives one.
     fn robot(&self, signals: &ClientSignals, now: Duration) -> Option<Reason> {
         if signals.honeypot_filled {
             return Some(Reason::Honeypot);
@@ -256,8 +256,8 @@ impl Challenges {
         }
     }
 
-    /// Decides on an attempt that needs a proof and brings none. Under pressure each network has a
-    /// few such attempts, for people who cannot solve a challenge; an apparent robot has none.
+    /// Decides on an attempt that needs a proof and has none. Under pressure each network may make
+    /// a few, for people who cannot solve a challenge; an apparent robot may make none.
     fn admit_without_proof(&self, reason: Reason, address: IpAddr) -> Result<(), Rejection> {
         let limiter = self.without_proof.as_ref().filter(|_| reason == Reason::Pressure);
         if limiter.is_some_and(|limiter| limiter.try_acquire(Network::from(address).bits()).is_ok())

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::net::IpAddr;
 
-/// The client of a request, as far as the trusted proxies know it. Kept in the extensions of every
-/// request on the public listener.
+/// The address of the client, as far as the trusted proxies report it. Kept in the extensions of
+/// every request on the public listener.
 ///
-/// An IPv4-mapped IPv6 address is the IPv4 address: on a dual-stack socket every IPv4 peer is one.
+/// An IPv4-mapped IPv6 address becomes the IPv4 address: on a dual-stack socket every IPv4 peer has
+/// a mapped one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 

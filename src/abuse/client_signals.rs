@@ -1,5 +1,5 @@
-//! The parts of a form that show whether a person filled it in. Taken from the form before it is
-//! dropped, and judged later, if at all.
+//! The parts of a form that show whether a person filled it in. Copied before the form is dropped,
+//! and evaluated later, if at all.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! The key of an e-mail address in the limits: one for all spellings of a mailbox.
+//! The key of an e-mail address in the limits: the same for all spellings of a mailbox.
 
 use crate::config::EmailKeySettings;
 use crate::domain::{DomainName, EmailAddress};

@@ -52,8 +52,8 @@ impl ExistencePolicy {
 
     /// Delays the response to a request that started at `started` until its time reveals nothing.
     /// Returns at once if nothing is hidden.
-    pub async fn pad(&self, done: &SignupResult, started: Instant) {
-        match (self, &done.outcome, done.replayed) {
+    pub async fn pad(&self, result: &SignupResult, started: Instant) {
+        match (self, &result.outcome, result.replayed) {
             (Self::Uniform(floor), Outcome::Created(_), false) => floor.pad_created(started).await,
             (Self::Uniform(floor), outcome, _) if self.hides(outcome) => {
                 floor.pad_other(started).await;

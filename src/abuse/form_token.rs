@@ -1,5 +1,5 @@
 //! The signed token of the built-in page's forms. It holds the time at which the form was issued,
-//! so that a form which comes back at once can be recognised as a robot's.
+//! so that a form that is sent back at once can be recognised as a robot's.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::digest::{Digests, SubKey};
 
-/// Bytes of the time, in milliseconds since the Unix epoch.
+/// Length in bytes of the time, which is in milliseconds since the Unix epoch.
 const TIME: usize = 8;
-/// Bytes of the signature that are kept: 128 bits.
+/// Length in bytes of the truncated signature: 128 bits.
 const TAG: usize = 16;
-/// Characters of a token.
+/// Length of a token in characters.
 const LENGTH: usize = (TIME + TAG) * 4 / 3;
 
 /// Issues and checks tokens. A token is valid on every replica that has the same secret.
@@ -25,10 +25,10 @@ pub struct FormToken {
     age: Option<RangeInclusive<Duration>>,
 }
 
-/// The time in which a form was filled in, according to its token.
+/// Evaluation of the time in which a form was filled in, according to its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FillTime {
-    /// A time that a person takes.
+    /// As long as a person takes.
     InTime,
     /// Shorter than a person takes.
     TooSoon,
@@ -69,7 +69,7 @@ impl FormToken {
     pub fn check(&self, token: &str, now: Duration) -> FillTime {
         let Some(allowed) = &self.age else { return FillTime::InTime };
         let Some(issued_at) = self.issued_at(token) else { return FillTime::Forged };
-        // A replica whose clock is ahead may have issued it. Its age is then zero.
+        // If a replica whose clock is ahead issued it, its age is zero.
         match now.saturating_sub(issued_at) {
             age if age < *allowed.start() => FillTime::TooSoon,
             age if age > *allowed.end() => FillTime::TooLate,

@@ -1,5 +1,5 @@
-//! `X-Forwarded-For` and `Forwarded` (RFC 7239), parsed from the right. Each proxy appends the address
-//! that it saw, so only the hops to the right of the first untrusted address can be trusted.
+//! `X-Forwarded-For` and `Forwarded` (RFC 7239), parsed from the right. Each proxy appends the
+//! address that it saw, so only the hops up to the first untrusted address can be trusted.
 //!
 //! Parsing from the right also keeps a client from hiding what a proxy appended. Parsed from the
 //! left, an unclosed quotation mark of the client would swallow everything that follows.
@@ -9,8 +9,8 @@ use std::str;
 
 use crate::config::ForwardedHeader;
 
-/// Bytes of the longest hop that is parsed: `"[` and 45 characters of address, `%` and a zone,
-/// `]:`, a port and `"`.
+/// Maximum length in bytes of a hop that is parsed: `"[` and 45 characters of address, `%` and a
+/// zone, `]:`, a port and `"`.
 const MAX_NODE: usize = 80;
 
 /// One hop of a chain.
@@ -77,7 +77,7 @@ fn address(text: &str) -> Option<IpAddr> {
     }
 }
 
-/// Parses an IPv6 address, and leaves its zone out.
+/// Parses an IPv6 address and drops its zone.
 fn v6(text: &str) -> Option<IpAddr> {
     let address = text.split_once('%').map_or(text, |(address, _zone)| address);
     address.parse().ok().map(IpAddr::V6)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::limits::Rate;
 
-/// A rate in the units of the arithmetic.
+/// A rate in microseconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Gcra {
     /// Microseconds for one permit.
@@ -27,7 +27,7 @@ pub(super) struct BucketState {
 }
 
 impl Gcra {
-    /// An algorithm with this rate.
+    /// Converts a rate.
     pub(super) fn new(rate: Rate) -> Self {
         let interval = u64::try_from(rate.every.as_micros()).unwrap_or(u64::MAX).max(1);
         Self { interval, capacity: interval.saturating_mul(rate.burst.into()) }

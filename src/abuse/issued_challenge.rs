@@ -15,7 +15,7 @@ use crate::config::Required;
 /// The route that issues challenges.
 pub const ENDPOINT: &str = "/signup/challenge";
 
-/// Time after which to ask again when no challenge could be made.
+/// Time to wait before asking again, if no challenge could be made.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// A challenge to solve, and whether a proof is needed now. ALTCHA's widget takes it as it is.
@@ -32,12 +32,12 @@ pub struct IssuedChallenge {
 /// The reason why no challenge was issued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IssueError {
-    /// This address got too many.
+    /// This address requested too many.
     Limited {
         /// Time to wait.
         retry_after: Duration,
     },
-    /// Too many are requested at once to make one in time.
+    /// Too many are requested at once, so none could be made in time.
     Busy {
         /// Time to wait.
         retry_after: Duration,

@@ -1,9 +1,9 @@
 //! The buckets of one limit, bounded in number: the least recently used are evicted first.
 //!
 //! Memory is 32 bytes per bucket plus the map's overhead. Each shard has two generations. A bucket
-//! that is used moves into the young one; when that is full, the old one is dropped as a whole. A
-//! bucket used within the last half of the capacity is therefore always present, and no request
-//! pays for a search for the oldest bucket.
+//! that is used moves into the young one. When that is full, the old one is dropped as a whole. The
+//! most recently used buckets, up to half of the capacity, are therefore always present, and no
+//! request has to search for the oldest bucket.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -26,7 +26,7 @@ pub(super) struct KeyedLimiter {
     /// Randomly keyed, so that a client cannot choose its shard.
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
-    /// The most buckets in one generation of a shard.
+    /// Maximum number of buckets in one generation of a shard.
     generation_size: usize,
     started: Instant,
     metrics: LimiterMetrics,
@@ -95,7 +95,7 @@ impl KeyedLimiter {
         &self.metrics
     }
 
-    /// Microseconds since the start, by a clock that never goes back.
+    /// Microseconds since the start, by a monotonic clock.
     fn now(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

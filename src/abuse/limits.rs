@@ -3,8 +3,8 @@
 //!
 //! Each replica keeps its limits in memory. Where replicas share a database, an attempt that passes
 //! here spends a second permit there, in the write that starts it ([`PermitCharge`]). A rejection
-//! by the database is recorded here, so that a flood meets this replica's memory and not the
-//! database. `docs/limits.md` has the numbers and the reasons.
+//! by the database is recorded here, so that this replica's memory stops a flood before
+//! it reaches the database. `docs/limits.md` has the numbers and the reasons.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -114,7 +114,7 @@ impl Limits {
         reported.map(|active| (active.limit, active.rate))
     }
 
-    /// Takes the permit of a post from this address.
+    /// Takes a permit for a post from this address.
     ///
     /// # Errors
     /// The time to wait, if the address has posted too often.
@@ -135,11 +135,11 @@ impl Limits {
         }
     }
 
-    /// Takes the permits of an attempt, and returns what it also has to spend where replicas share
-    /// a database. A valid proof lifts the limits, up to a cap for its network and e-mail address.
+    /// Takes the permits for an attempt, and returns the charges to make in a shared database. A
+    /// valid proof lifts the limits, up to a cap for its network and e-mail address.
     ///
-    /// The narrowest limit comes first, and an attempt that it rejects spends no permit of the
-    /// others: a client without permits left cannot spend those that all share.
+    /// The narrowest limit comes first, and an attempt that it rejects takes no permit of the
+    /// wider ones: a client that has used up its own permits cannot use up everybody's.
     ///
     /// # Errors
     /// The limit that rejects the attempt, and the time to wait.

@@ -1,4 +1,4 @@
-//! Abuse protection: who a client is, how often it may try, and what it has to prove.
+//! Abuse protection: identifies the client, limits its attempts, and asks for proofs.
 //!
 //! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
 

@@ -18,18 +18,18 @@ use crate::telemetry::LimiterMetrics;
 /// Length of a counting window. The window before it counts in part.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// With fewer attempts in a window, the part that was unsuccessful is not significant.
+/// With fewer attempts in a window, the unsuccessful share is not significant.
 const MIN_ATTEMPTS: u32 = 50;
 
-/// Size of a network's bucket, as a multiple of the attempts that are no pressure. It bounds how
-/// long the bucket stays full.
+/// Size of a network's bucket, as a multiple of the attempts that cause no pressure. It bounds the
+/// time in which the bucket refills.
 const BUCKET_FACTOR: u32 = 4;
 
 /// Counts attempts and the unsuccessful ones among them.
 #[derive(Debug)]
 pub(super) struct Pressure {
     settings: AdaptiveSettings,
-    /// Rejects nobody: the number of permits taken is what counts.
+    /// Rejects nobody: only the number of permits taken is used.
     networks: KeyedLimiter,
     service: Mutex<Windows>,
 }
@@ -63,7 +63,7 @@ impl Pressure {
         Self { settings, networks, service: Mutex::new(service) }
     }
 
-    /// The attempts of a network that count now.
+    /// The number of attempts that count against a network now.
     fn attempts_of(&self, network: Network) -> u32 {
         let size = self.settings.address_burst.saturating_mul(BUCKET_FACTOR);
         let remaining = u32::try_from(self.networks.state(network.bits()).remaining);
@@ -71,7 +71,7 @@ impl Pressure {
     }
 
     /// Records an attempt of a network, and whether it was rejected at once. A network that tries
-    /// more often than people do is under pressure itself, and does not count towards the service.
+    /// more often than people do is under pressure itself, and no longer counts for the service.
     pub(super) fn record_attempt(&self, network: Network, rejected: bool, now: Instant) {
         let burst = self.settings.address_burst;
         let attempts = self.attempts_of(network);
@@ -126,8 +126,8 @@ impl Pressure {
     }
 }
 
-/// The difficulty for this number of attempts, which rises at `first` and at its multiples by
-/// `factor`.
+/// The difficulty for this number of attempts. It rises at `first`, at `first * factor`, and once
+/// more at that times `factor`.
 fn steps(attempts: u32, first: u32, factor: u32) -> Option<Difficulty> {
     let second = first.saturating_mul(factor);
     match attempts {

@@ -1,5 +1,5 @@
-//! The errors of a proof. A valid proof is a [`ProofUse`](crate::ledger::ProofUse), good for one
-//! attempt.
+//! The errors of a proof. A valid proof becomes a [`ProofUse`](crate::ledger::ProofUse), which
+//! allows one attempt.
 
 /// The reason why a proof is not valid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,13 +16,13 @@ use crate::telemetry::{ForwardedOutcome, HttpMetrics};
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
-/// The most hops of trusted proxies that are followed. Real chains have one to four.
+/// Maximum number of hops that are followed. Real chains have one to four.
 const MAX_HOPS: usize = 32;
 
-/// The shortest time between two log lines about the same misconfiguration.
+/// Minimum time between two log lines about the same misconfiguration.
 const LOG_EVERY: Duration = Duration::from_mins(1);
 
-/// The time for which a misconfiguration is reported after the last request that showed it.
+/// Time for which a misconfiguration is reported after the last request that showed it.
 const REMEMBERED: Duration = Duration::from_mins(5);
 
 /// The trusted proxies, and the header in which they name the client.
@@ -34,7 +34,7 @@ pub struct Proxies {
     watch: ProxyWatch,
 }
 
-/// The sender of a request.
+/// The client of a request, and the trust in its peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
     /// The client.

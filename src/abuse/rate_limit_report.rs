@@ -1,12 +1,12 @@
-//! The limits that one post has met, for the headers of its response.
+//! The limits that applied to one post, for the headers of its response.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::limits::Limit;
 
-/// The permits that a post has spent so far. Kept in the request's extensions. Clones share it,
-/// since the attempt's task writes it and the response reads it.
+/// The result of a post's limit checks so far. Kept in the request's extensions. Clones share one
+/// report: the attempt's task writes it and the response reads it.
 #[derive(Debug, Clone, Default)]
 pub struct RateLimitReport(Arc<Mutex<Recorded>>);
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::SignupSwitchSettings;
 use crate::telemetry::Metrics;
 
-/// Open, or closed with an optional text of the operator.
+/// Open, or closed with an optional message from the operator.
 #[derive(Debug)]
 pub struct SignupSwitch {
     settings: SignupSwitchSettings,
@@ -18,7 +18,7 @@ impl SignupSwitch {
         Self { settings, metrics }
     }
 
-    /// `None` while sign-ups are open; otherwise the operator's text, if there is one.
+    /// `None` while sign-ups are open; otherwise the operator's message, if there is one.
     pub const fn closed(&self) -> Option<Option<&Arc<str>>> {
         match &self.settings {
             SignupSwitchSettings::Open => None,
@@ -29,7 +29,7 @@ impl SignupSwitch {
     /// Checks that sign-ups are open, and counts a post that came while they are closed.
     ///
     /// # Errors
-    /// The operator's text, if there is one, while sign-ups are closed.
+    /// The operator's message, if there is one, while sign-ups are closed.
     pub fn check(&self) -> Result<(), Option<Arc<str>>> {
         match &self.settings {
             SignupSwitchSettings::Open => Ok(()),

@@ -1,9 +1,9 @@
 //! The response times that hide whether an e-mail address has an account.
 //!
-//! Auth0 rejects a known address sooner than it creates a user. So no response leaves sooner than
-//! nine of ten new users take, and a response that would be early is delayed by the time that one
-//! of the last new users took, drawn at random. `examples/existence.rs` measures what remains
-//! visible.
+//! Auth0 rejects a known address sooner than it creates a user. Therefore both responses take at
+//! least as long as nine of ten new users. A response without a new user also takes at least as
+//! long as one of the last new users, drawn at random. `examples/existence.rs` measures what
+//! remains visible.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -16,8 +16,8 @@ const SAMPLES: usize = 512;
 /// With fewer samples than this, the initial floor applies.
 const MIN_SAMPLES: usize = 32;
 
-/// Part of the new users, in hundredths, whose responses leave at the floor. The others differ
-/// by their own time only, and known addresses draw from the same times.
+/// Percentage of new users whose responses leave at the floor. The others leave at their own time,
+/// and known addresses draw from the same times.
 const FLOOR_PERCENTILE: usize = 90;
 
 /// Responses leave at whole multiples of this after their request. The difference that remains

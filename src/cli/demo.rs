@@ -1,7 +1,7 @@
 //! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
 //!
-//! Reads no environment and no file, so that it behaves the same on every machine. Keeps its data in a
-//! temporary folder, which it removes at the end.
+//! Reads no environment and no file, so that it behaves the same on every machine. Keeps its data
+//! in a temporary folder, which it removes at the end.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;

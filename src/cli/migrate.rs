@@ -40,7 +40,8 @@ impl Migrate {
 }
 
 async fn migrate(settings: &LedgerSettings) -> anyhow::Result<ExitCode> {
-    // Creates a missing secret first: tables without one would look like a ledger whose secret was lost.
+    // Creates a missing secret first: without it, the tables would look like a ledger whose secret
+    // was lost.
     ledger::digests(settings).map_err(StartError::from)?;
     let applied = ledger::migrate(settings, SystemClock.now()).await.map_err(StartError::from)?;
     print(&match applied {

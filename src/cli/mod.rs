@@ -23,8 +23,8 @@ use crate::config::ConfigErrors;
 /// The exit status for wrong settings (`docs/api.md`).
 const WRONG_SETTINGS: u8 = 2;
 
-/// The exit status of a successful command with a negative result: nothing found, something pending,
-/// something still unknown (`docs/api.md`).
+/// The exit status of a successful command with a negative result: nothing found, something
+/// pending, something still unknown (`docs/api.md`).
 const NEGATIVE_RESULT: u8 = 3;
 
 /// The sign-up backend for Auth0 tenants.

@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Context as _;
 
-/// Writes and flushes. A reader that closes the pipe early (`| head`) is not an error.
+/// Writes to stdout and flushes it. A reader that closes the pipe early (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {

@@ -27,8 +27,10 @@ pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
 
 /// Builds a runtime with one worker for every two processors, unless `TOKIO_WORKER_THREADS` is set.
 ///
-/// A sign-up waits for the tenant and for the disk, and the ledger and the log have their own threads.
-/// With a worker for every processor, each step would go to a worker that has to be woken first.
+/// A sign-up waits for the tenant and for the disk, and the ledger and the log have their own
+/// threads. With a worker for every processor, each step would go to a worker that has to be woken
+/// first.
+///
 /// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
 fn runtime() -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();

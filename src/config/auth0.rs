@@ -17,7 +17,7 @@ pub struct Auth0Settings {
     pub base: String,
     /// The client id of the machine-to-machine application.
     pub client_id: String,
-    /// Its secret.
+    /// The client secret of the application.
     pub client_secret: SecretString,
     /// The Management API's identifier.
     pub audience: String,
@@ -43,7 +43,7 @@ pub struct Auth0Settings {
     pub ca_file: Option<PathBuf>,
     /// Sends the `Auth0-Client` header.
     pub telemetry: bool,
-    /// The budget of its rate limit.
+    /// The budget of the tenant's rate limit.
     pub budget: BudgetSettings,
     /// The circuit breaker.
     pub breaker: BreakerSettings,

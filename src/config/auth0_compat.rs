@@ -6,7 +6,7 @@ use super::reader::Reader;
 /// The rules for clients of Auth0's endpoint.
 #[derive(Debug, Clone)]
 pub struct Auth0CompatSettings {
-    /// The accepted applications; empty is any.
+    /// The client ids of the accepted applications; empty is any.
     pub client_ids: Vec<String>,
     /// The accepted connection; `None` is any.
     pub connection: Option<String>,

@@ -15,8 +15,8 @@ pub enum ExistenceSettings {
 }
 
 impl ExistenceSettings {
-    /// The application in whose name the owner of an existing address is notified of sign-ups with
-    /// it.
+    /// The client id of the application that emails the owner of an existing address. `None`: no
+    /// email is sent.
     pub fn mail_client_id(&self) -> Option<&str> {
         match self {
             Self::Reveal => None,

@@ -9,7 +9,7 @@ use crate::domain::Rules;
 use crate::domain::metadata::MetadataKind;
 use crate::texts::Locale;
 
-/// A label in one language or more.
+/// A label in one or more languages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
     /// The text for languages that are not listed.

@@ -12,7 +12,7 @@ use config::{
 use super::error::{ConfigError, ConfigErrors};
 use super::variables::{PREFIX, SECRETS, key_of};
 
-/// Every key with its default: the reference to which `docs/configuration.md` links.
+/// Every key with its default: the reference that `docs/configuration.md` links to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
 /// The tables whose members the operator names.
@@ -148,7 +148,7 @@ impl Environment {
                 errors.push(ConfigError::new(&key, &origin, "UTF-8"));
                 continue;
             };
-            // Compose files set variables to nothing. Only a blank secret is reported.
+            // Compose files set unset variables to an empty string. Only a blank secret is reported.
             if value.trim().is_empty() && !SECRETS.contains(&key.as_str()) {
                 continue;
             }

@@ -108,7 +108,7 @@ impl KeyTable<'_, '_> {
         }
     }
 
-    /// Reads `min` and `max`. Each defaults to that of `widest`.
+    /// Reads `min` and `max`, which default to the bounds of `widest`.
     fn range<T: Copy + PartialOrd>(
         &mut self,
         expected: &str,
@@ -123,7 +123,7 @@ impl KeyTable<'_, '_> {
         min..=max
     }
 
-    /// Reports members that have no meaning for this type.
+    /// Adds an error for each given member that has no meaning for this type.
     fn reject_all(&mut self, names: &[&str], expected: &str) {
         for name in names {
             self.reject(name, expected);

@@ -53,13 +53,13 @@ fn trusted(reader: &mut Reader<'_>) -> Vec<IpNet> {
 fn network(text: &str) -> Option<IpNet> {
     let network = text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
     let network = network.ok()?.trunc();
-    let folded = match (network.network().to_canonical(), network.prefix_len()) {
+    let canonical = match (network.network().to_canonical(), network.prefix_len()) {
         (IpAddr::V4(address), bits) if !network.network().is_ipv4() => {
             IpNet::V4(Ipv4Net::new(address, bits.checked_sub(96)?).ok()?)
         }
         _ => network,
     };
-    (folded.prefix_len() > 0).then_some(folded)
+    (canonical.prefix_len() > 0).then_some(canonical)
 }
 
 #[cfg(test)]

@@ -42,8 +42,8 @@ pub fn schema() -> Result<String, ConfigError> {
     Ok(format!("{:#}\n", Value::Object(root)))
 }
 
-/// Returns what the readers expect of each key. Configures a captcha, because its keys are not read
-/// otherwise.
+/// Returns the values that the readers expect of each key. Configures a captcha, because its keys
+/// are not read otherwise.
 fn expected() -> Result<BTreeMap<String, Expected>, ConfigError> {
     let captcha = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER".into(), "turnstile".into());
     let layers = Layers::read(None, [captcha], &mut ConfigErrors::default())?;

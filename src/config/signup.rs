@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::reader::Reader;
 
-/// The waits of a sign-up.
+/// The waiting times of a sign-up.
 #[derive(Debug, Clone, Copy)]
 pub struct SignupSettings {
     /// The time that a duplicate request waits for the first one.

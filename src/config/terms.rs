@@ -61,7 +61,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Terms> {
         }
         return None;
     };
-    // In a form these words mean yes or no, whatever the version.
+    // A form that sends one of these words says yes or no and names no version.
     let is_consent = parse_consent(Some(&version)).is_some();
     let version = TermsVersion::parse(&version).filter(|_| !is_consent);
     if version.is_none() {

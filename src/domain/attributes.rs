@@ -15,7 +15,7 @@ impl AttributeValue {
     ///
     /// # Errors
     ///
-    /// The violation of that rule.
+    /// The [`Violation`] of that rule.
     pub fn parse(kind: AttributeKind, text: &str, rules: &Rules) -> Result<Self, Violation> {
         let value = match kind {
             AttributeKind::PersonName { max_length } => {

@@ -55,7 +55,7 @@ pub struct FieldSpec {
 /// Kind of a field's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
-    /// The e-mail address, of at most this many bytes. Always required.
+    /// The e-mail address, of at most this many UTF-16 units. Always required.
     Email {
         /// The maximum length.
         max_length: usize,

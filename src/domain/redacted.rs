@@ -1,9 +1,10 @@
 //! The traits that all newtypes of personal data share.
 //!
-//! Their text is read on purpose, through `AsRef<str>`, and never by accident: `Debug` shows the
-//! type and not the value.
+//! Their text can only be read explicitly, through `AsRef<str>` or `Into<String>`: `Debug` shows
+//! the type and not the value.
 
-/// Implements `AsRef<str>`, `Into<String>`, and a `Debug` that is safe in any log, for a newtype over a `String`.
+/// Implements `AsRef<str>`, `Into<String>`, and a `Debug` that is safe in any log, for a newtype
+/// over a `String`.
 macro_rules! redacted_newtype {
     ($name:ident) => {
         impl AsRef<str> for $name {

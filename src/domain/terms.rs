@@ -22,7 +22,7 @@ impl TermsVersion {
         (visible && (1..=Self::MAX_LENGTH).contains(&text.len())).then(|| Self(text.into()))
     }
 
-    /// The name.
+    /// The name of the version.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -41,7 +41,7 @@ pub struct Terms {
 
 impl Terms {
     /// Returns the version that this value of the field accepts, by saying yes or by naming the
-    /// version. Returns `None` if nothing is accepted and nothing has to be.
+    /// version. Returns `None` if the terms are neither accepted nor required.
     ///
     /// # Errors
     ///

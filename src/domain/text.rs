@@ -1,7 +1,7 @@
 //! Personal names: any text within the length that Auth0's schema allows.
 //!
-//! The limits are in the descriptors of the fields ([`Field`](super::Field)). Must not know how a full
-//! name is composed, nor add any other rule for names.
+//! The limits are in the descriptors of the fields ([`Field`](super::Field)). Must not know how a
+//! full name is composed, nor add any other rule for names.
 
 use validator::ValidateLength;
 

@@ -36,7 +36,7 @@ pub enum Violation {
         /// The accepted values.
         values: Vec<String>,
     },
-    /// A whole number outside its bounds; a bound that is `None` does not exist.
+    /// A whole number outside its bounds; `None` is no bound.
     OutOfRange {
         /// The minimum.
         min: Option<i64>,

@@ -100,7 +100,7 @@ impl<'c> Checker<'c> {
         parsed.map_err(|v| self.errors.push(FieldError::at(field.pointer(), v))).ok()
     }
 
-    /// Reads the password as typed. It is never trimmed, and only the policy judges its content.
+    /// Reads the password as typed. It is never trimmed, and only the policy restricts its content.
     fn read_password(&mut self) -> Option<Password> {
         match self.form.field(Field::Password) {
             FieldValue::Text(text) if !text.is_empty() => Some(Password::new(text)),

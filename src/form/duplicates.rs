@@ -8,9 +8,9 @@ use super::pointer::pointer;
 use super::value::{BodyMembers, BodyValue};
 use crate::domain::{FieldError, Violation};
 
-/// Yields a name for each member whose name an earlier member has.
+/// Yields the name of each member that repeats the name of an earlier one.
 pub(super) fn duplicates<'m>(members: &'m BodyMembers<'_>) -> impl Iterator<Item = &'m str> {
-    // The form of a person has a dozen names. Comparing so few is faster than hashing them.
+    // A form that a person fills in has a dozen names. Comparing these is faster than hashing.
     let is_short = members.len() <= 32;
     let mut seen = HashSet::new();
     members.iter().enumerate().filter_map(move |(index, (name, _))| {

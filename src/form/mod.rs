@@ -19,5 +19,5 @@ pub use submission::{Submission, UnknownField, members_from_pairs};
 pub use value::{BodyMembers, BodyValue};
 
 /// The maximum number of errors reported for one form. No form that a person fills in has that
-/// many, and a hostile one gets no response that is far larger than its request.
+/// many, and the response to a hostile one stays small.
 const MAX_ERRORS: usize = 100;

@@ -1,9 +1,10 @@
 //! RFC 6901 pointers to members of a body.
 
-/// The maximum number of code points that a pointer repeats of a name sent by a client.
+/// The maximum number of code points of a client's name that a pointer repeats.
 const MAX_NAME_LENGTH: usize = 100;
 
-/// A pointer of this many bytes gets no further names: it then points to an enclosing object.
+/// The number of bytes after which a pointer gets no further names. It then points to an enclosing
+/// object.
 const MAX_LENGTH: usize = 200;
 
 /// Builds the RFC 6901 pointer from these names. A name is cut after 100 code points, and names

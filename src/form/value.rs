@@ -24,7 +24,7 @@ pub enum BodyValue<'a> {
     Array(Vec<Self>),
     /// An object, with every occurrence of a duplicate name.
     Object(BodyMembers<'a>),
-    /// A file with content in a multipart form. Has no JSON form.
+    /// A file with content in a multipart form. JSON has no equivalent.
     File,
 }
 

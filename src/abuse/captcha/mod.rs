@@ -23,10 +23,10 @@ use crate::config::CaptchaSettings;
 use crate::digest::Digest;
 use crate::ledger::ProofUse;
 
-/// The most bytes of a response that are read. A response has some 200.
+/// Maximum length of a response in bytes. A usual one has some 200.
 const MAX_RESPONSE: usize = 64 * 1024;
 
-/// The most concurrent verifications. Others wait, at most as long as one may take.
+/// Maximum number of concurrent verifications. Further ones wait up to the timeout of one.
 const MAX_CONCURRENT: usize = 128;
 
 /// Time that a used token is remembered: longer than the lifetime of a token at any service.
@@ -49,8 +49,8 @@ pub(super) enum CaptchaError {
     Misconfigured(&'static str),
     /// The service did not verify the token.
     Unavailable(ServiceError),
-    /// Too many tokens are being verified at once. Not an error of the service: a client that sends
-    /// that many must gain nothing by it.
+    /// Too many tokens are being verified at once. Not an error of the service: sending that many
+    /// must not help a client past the captcha.
     Busy,
 }
 
@@ -60,13 +60,13 @@ pub(super) enum ServiceError {
     /// No connection, a broken one, or no response in time.
     #[error("no response from the captcha service")]
     Transport(#[source] reqwest::Error),
-    /// A status that no verification has.
+    /// A status that no verification returns.
     #[error("status {0} from the captcha service")]
     Status(u16),
     /// A response in another format.
     #[error("unrecognised response from the captcha service")]
     Unreadable,
-    /// The service reports a failure of its own.
+    /// The service reports an internal failure.
     #[error("internal error of the captcha service")]
     Internal,
 }
@@ -98,7 +98,7 @@ impl Captcha {
         &self.settings
     }
 
-    /// Verifies a token at this time.
+    /// Verifies a token with the service.
     ///
     /// # Errors
     /// The reason why the token was not accepted.

@@ -25,7 +25,7 @@ pub(super) enum VerificationResult {
     Invalid(ProofError),
     /// The service rejects the operator's secret, with this code.
     Misconfigured(&'static str),
-    /// The service reports a failure of its own.
+    /// The service reports an internal failure.
     Failed,
 }
 

@@ -16,13 +16,13 @@ use tokio::time::timeout;
 use super::Difficulty;
 use crate::lifecycle::Lifecycle;
 
-/// Bytes of a derived key.
+/// Length of a derived key in bytes.
 pub(super) const KEY: usize = 32;
 
-/// Keys of one difficulty that are kept ready.
+/// Number of keys of one difficulty that are kept ready.
 const SIZE: usize = 16;
 
-/// Longest wait of a request for a key. At half a millisecond per key, more than a thousand
+/// Maximum wait of a request for a key. At half a millisecond per key, more than a thousand
 /// requests are then ahead of it.
 const MAX_WAIT: Duration = Duration::from_secs(2);
 

@@ -27,13 +27,13 @@ use crate::lifecycle::Lifecycle;
 /// The key derivation: the one that widgets of all versions support.
 const ALGORITHM: &str = "PBKDF2/SHA-256";
 
-/// The most bytes of a proof. A widget sends some 600.
+/// Maximum length of a proof in bytes. A widget sends some 600.
 const MAX_PROOF: usize = 8 * 1024;
 
 /// Time that a used proof is remembered after it expires, since replicas' clocks differ.
 const SKEW: Duration = Duration::from_mins(5);
 
-/// Bytes of the key that are published.
+/// Length in bytes of the published half of a key.
 const PREFIX: usize = KEY / 2;
 
 /// The amount of work of a challenge.
@@ -139,7 +139,7 @@ impl ProofOfWork {
         let payload: Payload = serde_json::from_slice(&bytes).map_err(|_| ProofError::Malformed)?;
         let parameters = &payload.challenge.parameters;
         // Checked before any signature: a challenge that was never issued is not worth a digest,
-        // and one whose key is not signed would have the key derived here.
+        // and without a signed key `altcha` would derive the key here.
         let signed = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() == 64);
         let issued_here = parameters.algorithm == ALGORITHM
             && parameters.key_length == KEY
@@ -161,7 +161,7 @@ impl ProofOfWork {
         if expires_at <= now {
             return Err(ProofError::Expired);
         }
-        // The signature only: the rest of a proof can be written in many ways.
+        // Only the signature: the rest of a proof can be written in many ways.
         let signature = payload.challenge.signature.as_deref().and_then(digest);
         let expires_at = expires_at + SKEW;
         Ok(ProofUse { proof: signature.ok_or(ProofError::Forged)?, expires_at })

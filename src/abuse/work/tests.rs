@@ -55,9 +55,9 @@ async fn every_spelling_of_a_proof_is_the_same_proof() {
     solution.derived_key = solution.derived_key.to_uppercase();
     let again = work.verify(&encoded(&challenge, &solution), NOW).unwrap();
     assert_eq!(again.proof, proof);
-    let shouted =
+    let uppercased =
         Challenge { signature: challenge.signature.map(|s| s.to_uppercase()), ..challenge };
-    assert_eq!(work.verify(&encoded(&shouted, &solution), NOW), Err(ProofError::Forged));
+    assert_eq!(work.verify(&encoded(&uppercased, &solution), NOW), Err(ProofError::Forged));
 }
 
 #[tokio::test]

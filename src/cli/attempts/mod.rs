@@ -1,4 +1,4 @@
-//! `auth0-signup attempts`: the recorded sign-up attempts, for operators who answer a complaint.
+//! `auth0-signup attempts`: the recorded sign-up attempts, for operators who handle a complaint.
 //!
 //! Works beside a running service. An e-mail address is read from stdin, never from an argument:
 //! arguments appear in process lists and in the shell's history.
@@ -26,7 +26,7 @@ use crate::digest::{DigestPair, Digests};
 use crate::domain::EmailAddress;
 use crate::ledger::{Attempt, AttemptState, Find};
 
-/// The most bytes read for an address, which has at most 254 characters.
+/// The maximum number of bytes read for an address, which has at most 254 characters.
 const MAX_INPUT: u64 = 4 * 1024;
 
 /// List, find, reconcile or remove recorded sign-up attempts.

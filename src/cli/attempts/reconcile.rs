@@ -1,4 +1,5 @@
-//! `auth0-signup attempts reconcile`: one lookup at Auth0 for each attempt, by the reconciler's rules.
+//! `auth0-signup attempts reconcile`: one lookup at Auth0 for each attempt, by the reconciler's
+//! rules.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
-/// The most attempts that one command checks. Each lookup uses the tenant's budget.
+/// The maximum number of attempts that one command checks. Each lookup uses the tenant's budget.
 const MOST: usize = 1_000;
 
-/// Reconciles one attempt, or all that no process works on.
+/// Reconciles one attempt, or all that no process is working on.
 pub(super) async fn run(
     settings: &Settings,
     id: Option<Uuid>,
@@ -84,7 +85,7 @@ fn line(
     reason: Option<&str>,
     json: bool,
 ) -> String {
-    // Gone: an operator removed it, or its retention ended.
+    // No longer there: an operator removed it, or its retention ended.
     let state = state.map_or("forgotten", AttemptState::name);
     if json {
         return format!(

@@ -1,4 +1,4 @@
-//! An attempt's output for operators: text, a row of a table, or JSON. Contains no digest.
+//! The output of attempts for operators: text, rows of a table, or JSON. Contains no digest.
 
 use std::fmt::Write as _;
 

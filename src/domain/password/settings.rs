@@ -135,7 +135,7 @@ pub struct ProfileDataSettings {
 pub struct PolicySettings {
     /// The predefined policy, unless `complexity` replaces it.
     pub level: PolicyLevel,
-    /// In UTF-16 units; replaces that of the level
+    /// The minimum length in UTF-16 units; replaces that of the level
     /// (`password_complexity_options.min_length`, `password_options.complexity.min_length`).
     pub min_length: Option<usize>,
     /// A flexible policy instead of a level.

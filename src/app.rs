@@ -29,14 +29,14 @@ use crate::signup::{self, Signups, Timeouts};
 use crate::telemetry::HttpMetrics;
 use crate::texts;
 
-/// The most connections of the admin listener, for probes and a scraper.
+/// The most connections to the admin listener, for probes and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
 
 /// The longest attempt, as a multiple of one call's timeout: the call, a lookup and a repeat that
 /// takes half as long.
 const ATTEMPT: f64 = 2.5;
 
-/// The time of a lease beyond the attempt, the wait for the tenant's budget and the write before
+/// The part of a lease beyond the attempt, the wait for the tenant's budget and the write before
 /// it. Covers the wait for a token, and the write that closes the attempt.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
 
@@ -288,7 +288,7 @@ fn timeouts(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSetti
     }
 }
 
-/// Runs `serving` to its end. Returns `false` if it is still running `limit` after draining started.
+/// Runs `serving` to its end. Returns `false` if it still runs `limit` after draining started.
 async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle, limit: Duration) -> bool {
     tokio::select! {
         () = serving => true,

@@ -20,8 +20,8 @@ pub struct OperatorContext {
 }
 
 impl OperatorContext {
-    /// Opens the ledger, which must exist and be up to date. A command neither creates it nor changes
-    /// its tables under a service of another version.
+    /// Opens the ledger, which must exist and be up to date. A command neither creates it nor
+    /// changes its tables under a service of another version.
     ///
     /// # Errors
     /// When it does not exist, cannot be reached, or was written with another secret.

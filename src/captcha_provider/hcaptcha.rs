@@ -5,7 +5,7 @@ use super::{CaptchaProvider, CspSources, WidgetInfo};
 /// The sources of every directive: <https://docs.hcaptcha.com/#content-security-policy-settings>.
 const SOURCES: &str = "https://hcaptcha.com https://*.hcaptcha.com";
 
-/// hCaptcha. Its score, on plans that have one, counts the other way and is not supported.
+/// hCaptcha. Its score, on plans that have one, rises with the risk and is not supported.
 pub(super) const HCAPTCHA: CaptchaProvider = CaptchaProvider {
     name: "hcaptcha",
     response_field: "h-captcha-response",

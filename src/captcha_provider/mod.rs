@@ -21,23 +21,23 @@ pub struct CaptchaProvider {
     pub sends_site_key: bool,
     /// The most bytes of a token.
     pub max_token: usize,
-    /// The form of an action; `None` if the service has none.
+    /// The format of an action; `None` if the service has no actions.
     pub action: Option<ActionFormat>,
-    /// The service gives a score. A minimum score and an action must then be set: without them any
-    /// token of the site key is valid, even one with score 0.
+    /// The service returns a score. A minimum score and an action must then be set: without them,
+    /// any token of the site key is valid, even one with score 0.
     pub scored: bool,
     /// The widget on a page.
     pub widget: WidgetInfo,
 }
 
-/// The actions that a service accepts.
+/// The format of the actions that a service accepts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ActionFormat {
     /// The most characters.
     pub max_length: usize,
-    /// The characters that are allowed beside letters and digits.
+    /// The characters that are allowed besides letters and digits.
     pub symbols: &'static [u8],
-    /// The rule in words, for the operator.
+    /// The rule as text, for the operator.
     pub expected: &'static str,
 }
 
@@ -77,7 +77,7 @@ impl CaptchaProvider {
 }
 
 impl ActionFormat {
-    /// Returns `true` if an action has this form.
+    /// Returns `true` if an action has this format.
     pub fn allows(&self, action: &str) -> bool {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || self.symbols.contains(&byte);
         action.len() <= self.max_length && action.bytes().all(allowed)

@@ -1,4 +1,4 @@
-//! CORS: an exact allow-list, and what a page of an allowed origin may send and read.
+//! CORS: an exact allow-list, and the headers that pages of allowed origins may send and read.
 
 use std::time::Duration;
 
@@ -43,8 +43,8 @@ impl Cors {
         Self(layer)
     }
 
-    /// Runs the rest of the stack, with CORS around it. An `OPTIONS` request that is no preflight
-    /// goes to the router: tower-http's layer would respond to it as to a preflight.
+    /// Runs the rest of the stack, with CORS around it. An `OPTIONS` request that is not a
+    /// preflight goes to the router: tower-http's layer would treat it as one.
     pub(super) async fn run(&self, request: Request, next: Next) -> Response {
         if request.method() == Method::OPTIONS && !is_preflight(&request) {
             return next.run(request).await;

@@ -54,7 +54,7 @@ impl RateLimitHeaders {
         })
     }
 
-    /// Adds the headers for what was reported.
+    /// Adds the headers for a report, if it has the state of a per-client limit.
     pub(super) fn insert(&self, report: &RateLimitReport, headers: &mut HeaderMap) {
         headers.extend(self.headers(report).into_iter().flatten());
     }

@@ -1,6 +1,6 @@
 //! The HTTP interface: routes and layers, request bodies, responses and problems.
 //!
-//! No other module knows HTTP. [`Problem`] is the only way from an error to a response: handlers
+//! No other module serves HTTP. [`Problem`] is the only way from an error to a response: handlers
 //! return it, and the outermost layer renders it.
 
 mod auth0_compat;

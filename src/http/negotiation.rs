@@ -1,4 +1,4 @@
-//! Content negotiation, once from a request's head: the shape and the language of its response.
+//! Content negotiation, done once from a request's head: the response's shape and language.
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -17,7 +17,7 @@ pub(super) struct Negotiated {
     pub(super) representation: Representation,
     /// The language of its texts.
     pub(super) locale: Locale,
-    /// The page that a browser came from, if it is shown a page.
+    /// The page that a browser came from, if its response is a page.
     pub(super) referrer: Option<HeaderValue>,
 }
 

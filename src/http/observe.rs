@@ -1,5 +1,5 @@
-//! The outermost layer: resolves the client, assigns the request id, negotiates the response, renders
-//! problems, reports the client's limits, logs one event and counts the outcome.
+//! The outermost layer: resolves the client, assigns the request id, negotiates the response,
+//! renders problems, reports the client's limits, logs one event and counts the outcome.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Observer {
 /// The peer of a request without a connection.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-/// On every response that does not set its own.
+/// The headers of every response that does not set its own.
 static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (REFERRER_POLICY, HeaderValue::from_static("strict-origin-when-cross-origin")),
@@ -75,7 +75,7 @@ static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Runs the rest of the stack around one request.
+/// Handles one request: does the work of the layer before and after the rest of the stack.
 pub(super) async fn observe(
     State(observer): State<Arc<Observer>>,
     mut request: Request,
@@ -165,7 +165,7 @@ impl Drop for Exchange {
     }
 }
 
-/// The response in the log event of a request. Documented in `docs/operations.md`.
+/// The response, as a request's log event describes it. Documented in `docs/operations.md`.
 struct ResponseEvent<'a> {
     status: u16,
     outcome: &'static str,
@@ -173,7 +173,7 @@ struct ResponseEvent<'a> {
     problem: Option<&'a Problem>,
 }
 
-/// One event; the level has to be a literal.
+/// Logs one event. A macro, since the level has to be a literal.
 macro_rules! log_response {
     ($level:ident, $event:expr, $exchange:expr) => {{
         let ResponseEvent { status, outcome, problem, .. } = $event;

@@ -1,7 +1,7 @@
 //! The origins whose pages may post: tower-http's `CsrfLayer`, with a problem for other origins.
 //!
-//! Nothing here depends on a cookie, so a foreign page gains no session by a post. It would gain the
-//! use of its visitors' addresses, which the limits count by.
+//! Nothing here depends on a cookie, so a foreign page gains no session by a post. But its posts
+//! would come from its visitors' addresses, by which the limits count.
 
 use axum::response::{IntoResponse as _, Response};
 use http::header::ORIGIN;
@@ -20,8 +20,8 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// Allows these origins. `required` rejects a post without `Sec-Fetch-Site` and `Origin`, as
-    /// programs send it.
+    /// Allows these origins. `required` rejects a post that has neither `Sec-Fetch-Site` nor
+    /// `Origin`, such as a program's.
     ///
     /// # Errors
     /// When one is not an origin.

@@ -23,7 +23,7 @@ use crate::texts::Locale;
 /// idempotency key. Any other use has to be revalidated.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// The attribute with a problem's title on a page, where that differs.
+/// The attribute with a problem's title on a page, where the title differs.
 const HEADING: &str = "heading";
 
 /// The user's next step after a problem.
@@ -89,11 +89,11 @@ impl Pages {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
         headers.insert(CONTENT_SECURITY_POLICY, self.page.policy().clone());
         headers.insert(CACHE_CONTROL, CACHE);
-        // A template that only has text cannot fail.
+        // A template that has only text cannot fail.
         *response.body_mut() = Body::from(html.unwrap_or_default());
     }
 
-    /// The page of a problem: the form if one was posted and it helps, else a notice.
+    /// The page of a problem: the posted form if it helps, else a notice.
     fn problem(
         &self,
         problem: &Problem,
@@ -153,7 +153,7 @@ impl Pages {
         self.origins.iter().any(|known| *known == origin).then_some(BackLink::Site(page))
     }
 
-    /// The form with its values, and with its key or a new one.
+    /// The form with its values, and the posted key or a new one.
     fn form(
         &self,
         values: &FormValues,
@@ -193,10 +193,10 @@ const fn next_step(code: ProblemCode) -> NextStep {
         | ProblemCode::ChallengeUnavailable
         | ProblemCode::UpstreamUnavailable
         | ProblemCode::OutcomeUnknown
-        // The user keeps what was typed after an error that is not theirs.
+        // After an error that the user did not cause, the form keeps its values.
         | ProblemCode::Internal
         | ProblemCode::UpstreamRejected => NextStep::Retry,
-        // The old key would replay that the address is taken, or belongs to other values.
+        // The old key would replay `email_taken`, or belongs to other values.
         ProblemCode::EmailTaken | ProblemCode::IdempotencyKeyReused => NextStep::StartOver,
         ProblemCode::MalformedBody
         | ProblemCode::OriginNotAllowed

@@ -3,5 +3,5 @@
 /// Auth0's public sign-up endpoint.
 pub(super) const AUTH0_SIGN_UP: &str = "/dbconnections/signup";
 
-/// The endpoint that Lock asks whether it has to show a captcha.
+/// The endpoint that reports to Lock whether to show a captcha.
 pub(super) const AUTH0_CHALLENGE: &str = "/dbconnections/signup/challenge";

@@ -1,5 +1,5 @@
-//! The stages of a post that signs a user up, for `/signup` and for Auth0's endpoint alike: receive,
-//! parse, admit, create. Cheap stages come first. A post that one rejects never reaches the next.
+//! The stages of a post that signs a user up, for `/signup` and for Auth0's endpoint: receive,
+//! parse, admit, create. Cheap stages come first; a post that one rejects never reaches the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::signup::{self, Admission, AdmissionCost, Outcome, Signups};
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
 
-/// The stages, with what they need from the app.
+/// The stages, and the parts of the app that they use.
 #[derive(Debug)]
 pub struct SignupPipeline {
     /// The switch that closes sign-ups.
@@ -39,7 +39,7 @@ pub struct SignupPipeline {
     pub limits: Arc<Limits>,
     /// The policy for responses that would reveal an existing account.
     pub existence: ExistencePolicy,
-    /// The use case.
+    /// The use case that creates users.
     pub signups: Signups,
     /// The metrics.
     pub metrics: Arc<Metrics>,
@@ -72,7 +72,7 @@ pub(super) struct ParsedForm {
 }
 
 impl ParsedForm {
-    /// The user to be, if every rule is met.
+    /// The new user, if every rule is met.
     pub(super) fn user(&self) -> Option<&NewUser> {
         self.checked.as_ref().ok().map(|(user, _)| user)
     }

@@ -1,5 +1,5 @@
-//! The document of `GET /signup/policy`: enough for a front end to build a form. It never has the
-//! words of a dictionary, lists of domains, limits or the connection's name.
+//! The document of `GET /signup/policy`: enough for a front end to build a form. It never contains
+//! dictionary words, lists of domains, limits or the connection's name.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;

@@ -20,10 +20,10 @@ use crate::texts::Locale;
 /// The attribute of a problem's text that advises a developer.
 pub(super) const DETAIL: &str = "detail";
 
-/// The attribute that advises somebody who signs up, where that differs.
+/// The attribute that advises the user, where the advice differs.
 pub(super) const ADVICE: &str = "advice";
 
-/// The same where a script shows it, which still has the password.
+/// The advice as a script shows it: its form still has the password.
 pub(super) const ADVICE_WITH_SCRIPT: &str = "advice_with_script";
 
 /// Marks the response of an earlier request with the same idempotency key.
@@ -36,7 +36,7 @@ pub(super) const fn whole_seconds(wait: Duration) -> u64 {
 
 /// The kind of a problem, which front ends decide on.
 ///
-/// `docs/api.md` says when each is used; a test holds it to that page.
+/// `docs/api.md` says when each is used; a test compares the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemCode {
     /// The body is missing, or is not JSON, a form, UTF-8 or an object.
@@ -83,7 +83,7 @@ pub enum ProblemCode {
     Unavailable,
     /// The captcha service does not respond; nothing was sent to the tenant.
     ChallengeUnavailable,
-    /// The tenant cannot be reached; certainly nothing was created.
+    /// The tenant cannot be reached; it is certain that nothing was created.
     UpstreamUnavailable,
     /// The user may or may not exist now.
     OutcomeUnknown,
@@ -247,7 +247,7 @@ impl Problem {
         self
     }
 
-    /// Replaces the detail by the operator's text, if there is one.
+    /// Replaces the detail with the operator's text, if there is one.
     #[must_use]
     pub fn with_detail(mut self, detail: Option<Arc<str>>) -> Self {
         self.detail = detail;

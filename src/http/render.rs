@@ -21,7 +21,7 @@ use crate::abuse::ENDPOINT;
 use crate::domain::FieldError;
 use crate::texts::Locale;
 
-/// Renders the problem of a response into it, and returns the problem. Leaves other responses.
+/// Renders and returns the problem of a response. Leaves other responses unchanged.
 pub(super) fn render(
     response: &mut Response,
     id: RequestId,
@@ -54,7 +54,7 @@ pub(super) fn render(
     Some(problem)
 }
 
-/// The document of a problem as an example in English.
+/// The document of a problem in English, as an example.
 pub(super) fn example(problem: &Problem) -> Value {
     let id = RequestId::new(Duration::ZERO);
     serde_json::to_value(ProblemDocument::new(problem, id, Locale::En)).unwrap_or_default()

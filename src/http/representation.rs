@@ -29,7 +29,7 @@ impl Representation {
     /// same, by being named more exactly, as in the `text/html, */*` of some browsers. Else JSON.
     pub(super) fn from_accept(headers: &HeaderMap) -> Self {
         let values = || headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        // Nearly all programs return here, before any range is parsed.
+        // The requests of nearly all programs end here, before any range is parsed.
         if !values().any(names_text) {
             return Self::Json;
         }

@@ -10,12 +10,12 @@ use uuid::Builder;
 /// The header that carries it.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The length of a proxy's id that is accepted: long enough to be unique, short enough for Auth0's
+/// The accepted length of a proxy's id: long enough to be unique, short enough for Auth0's
 /// correlation id.
 const LENGTHS: std::ops::RangeInclusive<usize> = 8..=MAX_LENGTH;
 const MAX_LENGTH: usize = 64;
 
-/// A UUID v7, unique and ordered by time, or the id that a trusted proxy set.
+/// A UUID v7, which is unique and ordered by time, or the id that a trusted proxy set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestId {
     text: [u8; MAX_LENGTH],
@@ -23,7 +23,7 @@ pub struct RequestId {
 }
 
 impl RequestId {
-    /// A new id, at this time since the Unix epoch.
+    /// A new id, for this time since the Unix epoch.
     pub fn new(now: Duration) -> Self {
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let uuid = Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();

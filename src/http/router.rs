@@ -69,8 +69,8 @@ pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
     let observer =
         Observer { cors: Some(Cors::new(allowed_origins)), ..observer(state, Arc::clone(&pages)) };
     let limits = Arc::clone(&pipeline.limits);
-    // The order: the observer with CORS, the panic guard, the bounds on the head, the limit on posts,
-    // the origin check. One tuple: axum boxes the request's future once for each `layer` call.
+    // The order: the observer with CORS, the panic guard, the bounds on the head, the limit on
+    // posts, the origin check. One tuple: axum boxes the request's future once per `layer` call.
     with_fallbacks(routes).layer((
         from_fn_with_state(Arc::new(observer), observe),
         CatchPanicLayer::custom(panicked),
@@ -93,7 +93,7 @@ pub fn admin(state: &RouterState) -> Router {
         .layer((from_fn_with_state(Arc::new(observer), observe), CatchPanicLayer::custom(panicked)))
 }
 
-/// A layer that responds with a check's problem, before what it wraps.
+/// A layer that responds with a check's problem, or else runs the layers inside it.
 #[expect(clippy::result_large_err, reason = "tower-http takes a response as the error")]
 fn reject_if<C>(check: C) -> ValidateRequestHeaderLayer<impl FnMut(&mut Request) -> Checked + Clone>
 where

@@ -1,6 +1,6 @@
-//! The schemas of requests and responses, for the OpenAPI document only. `http::body` reads bodies and
-//! the domain checks them, by rules that a schema cannot express. `openapi::attributes` adds the root
-//! attributes.
+//! The schemas of requests and responses, for the OpenAPI document only. `http::body` reads bodies
+//! and the domain checks them, by rules that a schema cannot express. `openapi::attributes` adds
+//! the root attributes.
 
 use std::collections::BTreeMap;
 

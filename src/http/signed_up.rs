@@ -1,4 +1,4 @@
-//! The result of a sign-up that callers see: a user, or a problem for every other outcome.
+//! The result of a sign-up for its client: a user, or a problem for every other outcome.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::auth0::User;
 use crate::domain::{FieldError, Violation};
 use crate::signup::{Outcome, SignupResult};
 
-/// A sign-up that succeeded, or looks as if it did.
+/// A sign-up that succeeded, or that must appear to have succeeded.
 #[derive(Debug)]
 pub(super) struct SignedUp {
-    /// The tenant's response; `None` where new and known addresses get the same response.
+    /// The user that the tenant returned; `None` where new and known addresses get one response.
     pub(super) user: Option<Arc<User>>,
     /// The outcome's code, for the log and the metrics.
     outcome: &'static str,
@@ -23,7 +23,7 @@ pub(super) struct SignedUp {
 }
 
 impl SignedUp {
-    /// Hides whether the address is a new one.
+    /// A success that does not reveal whether the address is new.
     pub(super) fn hidden(result: &SignupResult) -> Self {
         Self { user: None, outcome: result.outcome.code(), replayed: result.replayed }
     }

@@ -11,7 +11,7 @@ use crate::domain::metadata::USER_METADATA;
 use crate::domain::terms::parse_consent;
 use crate::form::{BodyValue, ControlField, FieldValue, Submission};
 
-/// Value of a ticked checkbox.
+/// The value of a ticked checkbox.
 pub(super) const CHECKED: &str = "true";
 
 /// The values of a form that are shown again, and its control fields.
@@ -37,8 +37,8 @@ impl FormValues {
         Self { return_to, ui_locales, ..Self::default() }
     }
 
-    /// The values of a posted form. Without a field `ui_locales`, takes the languages of the address
-    /// that it was posted to.
+    /// The values of a posted form. Without a field `ui_locales`, takes the languages from the
+    /// address that it was posted to.
     pub fn from_submission(form: &Submission<'_>, ui_locales: Option<String>) -> Self {
         let mut values = Vec::new();
         for field in Field::ALL {

@@ -19,7 +19,8 @@ use crate::form::ControlField;
 pub(super) struct Input {
     /// The name in the body.
     pub(super) name: String,
-    /// The id in the document: the name, or for metadata a number, since a key may hold any character.
+    /// The id in the document: the name, or for metadata a number, since a key may hold any
+    /// character.
     pub(super) id: String,
     /// Its label.
     pub(super) label: InputLabel,
@@ -31,7 +32,7 @@ pub(super) struct Input {
     pub(super) always_shown: bool,
 }
 
-/// Source of a label.
+/// The source of a label.
 #[derive(Debug)]
 pub(super) enum InputLabel {
     /// The name of a field in the language of the page.
@@ -93,8 +94,7 @@ impl TextInput {
     }
 }
 
-/// Returns the inputs of the form in order: the person, then the log-in, then the rest, and the terms
-/// last.
+/// Returns the inputs of the form in order: the person, the log-in, the rest, and the terms last.
 pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
     let mut fields = Field::ALL;
     fields.sort_by_key(|field| field.spec().page_order);

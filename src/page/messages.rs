@@ -12,8 +12,8 @@ use crate::domain::Field;
 use crate::form::ControlField;
 use crate::texts::Locale;
 
-/// Defines [`Messages`]: the common fields, and a field for each attribute of the message `page`, with the
-/// same name.
+/// Defines [`Messages`]: the common fields, and a field for each attribute of the message `page`,
+/// with the same name.
 macro_rules! messages {
     ($($name:ident)+) => {
         /// The texts of one language, read from the catalogue once.
@@ -60,7 +60,7 @@ messages! {
     script_wait_minutes script_met script_unmet script_created script_accepted needs_script
 }
 
-/// Message whose attributes the texts are.
+/// The message whose attributes are the texts.
 const KEY: &str = "page";
 
 /// A wait of at least this many seconds is given in minutes.
@@ -83,7 +83,7 @@ impl Messages {
         at.and_then(|at| self.fields.get(at)).map_or("", Cow::as_ref)
     }
 
-    /// The sentence beside the checkbox of the terms: the texts before the link, in it and after it.
+    /// The sentence beside the checkbox of the terms: the texts before, in and after the link.
     pub(super) fn acceptance(&self) -> (&str, &str, &str) {
         let (before, rest) = self.accept_terms.split_once('[').unwrap_or_default();
         let (link, after) = rest.split_once(']').unwrap_or_default();
@@ -95,8 +95,8 @@ impl Messages {
         json!(BTreeMap::from(self.script_texts())).to_string()
     }
 
-    /// The texts that a form of another site needs beside its labels, and those of `/signup.js`. The
-    /// sentence of the terms has its link in brackets.
+    /// The texts that a form of another site needs besides its labels, and those of `/signup.js`.
+    /// The sentence of the terms has its link in brackets.
     pub fn texts(&self) -> BTreeMap<&'static str, &str> {
         let form = [
             ("submit", &*self.submit),

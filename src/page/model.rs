@@ -16,22 +16,22 @@ pub struct Alert<'a> {
     pub detail: Cow<'a, str>,
     /// Field errors: the name of the field in code, and the message.
     pub errors: Vec<(String, String)>,
-    /// Seconds after which a retry makes sense.
+    /// The seconds after which a retry makes sense.
     pub retry_after: Option<u64>,
     /// True if the user may have an account and should log in.
     pub has_account: bool,
-    /// Reference for support, which identifies the request in the log.
+    /// The reference for support, which identifies the request in the log.
     pub reference: Option<String>,
-    /// Link back, on a page without the form.
+    /// The link back, on a page without the form.
     pub back: Option<BackLink>,
 }
 
-/// Target of the link back on a page without the form.
+/// The target of the link back on a page without the form.
 #[derive(Debug)]
 pub enum BackLink {
     /// The built-in form.
     Form,
-    /// A page of another site: often only its origin, which is all that browsers report.
+    /// A page of another site: often only its origin, since many browsers report no more.
     Site(Url),
 }
 
@@ -51,7 +51,7 @@ pub type RuleLine = (&'static str, String);
 /// The content of the form.
 #[derive(Debug)]
 pub struct FormView<'a> {
-    /// The values typed before.
+    /// The values that were typed before.
     pub values: &'a FormValues,
     /// The error to show.
     pub alert: Option<&'a Alert<'a>>,

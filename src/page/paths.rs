@@ -1,4 +1,4 @@
-//! Routes of the pages.
+//! The routes of the pages.
 
 /// The route of the form.
 pub const FORM: &str = "/signup";

@@ -1,5 +1,5 @@
-//! `/signup.js` and its types as they are served, compressed once at start, and the password policy for
-//! the module.
+//! `/signup.js` and its types as they are served, compressed once at the first request, and the
+//! password policy for the module.
 
 use std::io::Write as _;
 
@@ -14,12 +14,12 @@ use serde_json::{Map, Value};
 
 use crate::domain::PasswordPolicy;
 
-/// Source of the module.
+/// The source of the module.
 static SOURCE: &str = include_str!("assets/signup.js");
-/// Source of its types.
+/// The source of its types.
 static TYPES: &str = include_str!("assets/signup.d.ts");
 
-/// Length of a validator in bytes: 96 bits of the digest of the content.
+/// The length of a validator in bytes: 96 bits of the digest of the content.
 const TAG_LENGTH: usize = 12;
 
 /// A file that never changes while this process runs.
@@ -36,7 +36,7 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// The module without its comments, apart from the first, which names its origin.
+    /// The module without its comments, except the first, which describes its use.
     pub fn module() -> Self {
         Self::new(without_comments(SOURCE).into())
     }

@@ -1,5 +1,5 @@
-//! The style of the pages with the operator's colours, and the `Content-Security-Policy` that allows it
-//! and nothing else.
+//! The style of the pages with the operator's colours, and the `Content-Security-Policy` that
+//! allows only what the pages load.
 
 use std::collections::BTreeSet;
 
@@ -13,17 +13,17 @@ use super::widget::Widget;
 use crate::captcha_provider::CspSources;
 use crate::config::{PageSettings, Palette};
 
-/// Style rules, with the operator's colours as custom properties.
+/// The style rules, with the operator's colours as custom properties.
 static RULES: &str = include_str!("assets/page.css");
 
-/// The appearance of all pages of a deployment.
+/// The style and the policy of all pages of a deployment.
 #[derive(Debug)]
 pub(super) struct Theme {
     /// The content of the only `style` element. It is inline, so that an error page needs no second
     /// request.
     pub(super) style: String,
-    /// `Content-Security-Policy`: allows the scripts of this service and of the captcha, and the inline
-    /// style by its hash.
+    /// `Content-Security-Policy`: allows the scripts of this service and of the captcha, and the
+    /// inline style by its hash.
     pub(super) policy: HeaderValue,
 }
 

@@ -41,7 +41,7 @@ struct FormTemplate<'a> {
     messages: &'a Messages,
     view: &'a FormView<'a>,
     fields: Vec<FieldView<'a>>,
-    /// The errors, one line per field; fields that are not on the form come last.
+    /// The errors, one line per field. Those of fields that are not on the form come last.
     summary: Vec<SummaryLine<'a>>,
 }
 
@@ -91,7 +91,8 @@ impl Page {
         let inputs = inputs::inputs(&settings, rules);
         let password_rules = rules.password.rules();
         let checks = script::password_checks(&rules.password);
-        // With adaptive challenges, every visit would solve one in advance for the few that need it.
+        // With adaptive challenges, every visit would solve one in advance for the few that need
+        // it.
         let challenge = (needs_script || widget.is_some()).then_some(challenge_policy);
         let policy = json!({ "password": checks, "challenge": challenge }).to_string();
         Self { settings, inputs, password_rules, policy, theme, widget, needs_script }
@@ -113,8 +114,8 @@ impl Page {
         Some(label(input, messages))
     }
 
-    /// The values of a metadata key with their labels, by its name in code; none if its values are not
-    /// listed.
+    /// The values of a metadata key with their labels, by its name in code; none if its values are
+    /// not listed.
     pub fn options<'a>(
         &'a self,
         field: &str,
@@ -133,8 +134,8 @@ impl Page {
         &self.theme.policy
     }
 
-    /// The address that a browser is sent to after a sign-up: the form's `return_to` if it is listed. The
-    /// built-in page is in the language of the form.
+    /// The address that a browser is sent to after a sign-up: the form's `return_to` if it is
+    /// listed, else `success_url` or the built-in page, in the language of the form.
     pub fn success_target(&self, form: &FormValues) -> Cow<'_, str> {
         let listed = form.return_to.as_ref().and_then(|requested| {
             self.settings.return_to.iter().find(|address| address.text == *requested)

@@ -25,7 +25,7 @@ pub enum ForwardedOutcome {
     UntrustedPrivate,
     /// From an untrusted peer on the internet: mostly a client that forges the header.
     UntrustedPublic,
-    /// A trusted proxy set only the other header.
+    /// A trusted proxy set only the header that is not configured.
     OtherHeader,
     /// A hop is not an address.
     Unreadable,
@@ -150,7 +150,7 @@ impl HttpMetrics {
         self.opened.inc();
     }
 
-    /// Counts a connection that ended.
+    /// Lowers the number of open connections.
     pub fn connection_closed(&self) {
         self.open.dec();
     }

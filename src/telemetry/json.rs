@@ -68,7 +68,7 @@ impl<'w> FormatFields<'w> for JsonFields {
 /// Writes fields as `"name":value`, separated by commas. Keeps the first error.
 struct MemberWriter<'a, W> {
     line: &'a mut W,
-    /// The next member follows a comma.
+    /// True if a comma has to precede the next member.
     separate: bool,
     result: fmt::Result,
 }

@@ -9,7 +9,7 @@ use super::json::{Json, JsonFields};
 use super::writer::{LogBuffer, LogThread};
 use crate::config::{LogFormat, LogSettings};
 
-/// Keeps the writer thread alive. Writes the lines that still wait when it is dropped.
+/// Keeps the writer thread alive. Dropping it writes the remaining lines.
 #[must_use = "lines are lost after it is dropped"]
 #[derive(Debug)]
 pub struct LogGuard {

@@ -1,8 +1,8 @@
 //! Log lines, collected in memory and written by a separate thread.
 //!
 //! A request only appends to a buffer. The thread wakes once for all lines of a few milliseconds.
-//! Handing over line by line would cost a wake-up and a write each, about a third of the whole cost
-//! of a sign-up (`docs/decisions/0006-log-writer.md`).
+//! A handover of each line would cost a wake-up and a write, about a third of the whole cost of a
+//! sign-up (`docs/decisions/0006-log-writer.md`).
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Time for which the thread collects lines before it writes them.
+/// The time for which the thread collects lines before it writes them.
 const COLLECT: Duration = Duration::from_millis(5);
 
-/// The most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output that
-/// nobody reads neither delays sign-ups nor fills the memory.
+/// The most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output
+/// that nobody reads neither delays sign-ups nor fills the memory.
 const MAX_PENDING: usize = 8 * 1024 * 1024;
 
 /// The buffer that lines are appended to. Clones share it.
@@ -35,7 +35,7 @@ struct Pending {
     closed: bool,
 }
 
-/// The writer thread. Writes the lines that still wait when it is dropped.
+/// The writer thread. Dropping it writes the remaining lines.
 #[derive(Debug)]
 pub(super) struct LogThread {
     lines: LogBuffer,
@@ -47,7 +47,7 @@ impl SharedBuffer {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines and takes all of them. Returns `None` after the buffer was closed.
+    /// Waits for lines and takes all of them. Returns `None` once the buffer is closed and empty.
     fn next(&self, spare: Vec<u8>) -> Option<(Vec<u8>, u64)> {
         let pending = self.lock();
         let empty = |pending: &mut Pending| pending.bytes.is_empty() && !pending.closed;
@@ -79,7 +79,7 @@ impl LogBuffer {
                         format!("{{\"level\":\"WARN\",\"message\":\"dropped {dropped} lines\"}}\n");
                     bytes.extend_from_slice(line.as_bytes());
                 }
-                // An error of the output cannot be reported anywhere.
+                // There is nowhere to report an error of the output.
                 drop(output.write_all(&bytes).and_then(|()| output.flush()));
                 bytes.clear();
                 spare = bytes;

@@ -15,13 +15,13 @@ type Bundle = FluentBundle<FluentResource>;
 /// The texts of every language, in the order of [`Locale::ALL`].
 static BUNDLES: LazyLock<[Bundle; Locale::ALL.len()]> = LazyLock::new(|| Locale::ALL.map(bundle));
 
-/// Parses all texts, so that the first request does not wait for it.
+/// Parses all texts, so that the first request does not have to.
 pub fn load() {
     LazyLock::force(&BUNDLES);
 }
 
-/// Parses the texts of a language. A text that does not parse is left out; a test checks that all are
-/// present.
+/// Parses the texts of a language. A text that does not parse is left out; a test checks that all
+/// are present.
 fn bundle(locale: Locale) -> Bundle {
     let language = locale.tag().parse::<LanguageIdentifier>().unwrap_or_default();
     let mut bundle = Bundle::new_concurrent(vec![language]);

@@ -8,17 +8,17 @@ use super::Locale;
 use crate::domain::violation::CharacterType;
 use crate::domain::{FieldError, PasswordRule, Violation};
 
-/// Message whose attributes are the character types.
+/// The message whose attributes are the character types.
 const CHARACTER_TYPE: &str = "character_type";
 
-/// Message whose attributes are the rules listed before a password is chosen.
+/// The message whose attributes are the rules listed before a password is chosen.
 const PASSWORD_RULE: &str = "password_rule";
 
-/// Maximum number of values that a message lists.
+/// The maximum number of values that a message lists.
 const MAX_VALUES: usize = 8;
 
 impl Locale {
-    /// Message of an error for its field: the field's own text if there is one.
+    /// The message of an error for its field: the field's own text if there is one.
     pub fn field_error(self, error: &FieldError) -> Cow<'static, str> {
         let own = error.pointer.strip_prefix('/').and_then(|field| {
             let code = error.violation.code();
@@ -27,7 +27,7 @@ impl Locale {
         own.unwrap_or_else(|| self.violation(&error.violation))
     }
 
-    /// Message of a violation, the same for every field.
+    /// The message of a violation, the same for every field.
     pub fn violation(self, violation: &Violation) -> Cow<'static, str> {
         match violation {
             Violation::TooLong { max } => self.with(violation.code(), None, [("max", max.into())]),
@@ -56,13 +56,13 @@ impl Locale {
         }
     }
 
-    /// Text of a password rule in the list that is shown before a password is chosen.
+    /// The text of a password rule in the list that is shown before a password is chosen.
     pub fn password_rule(self, rule: &PasswordRule) -> Cow<'static, str> {
         let (_, name) = split(rule);
         self.rule(PASSWORD_RULE, name, rule)
     }
 
-    /// Text of a rule, from the attribute `name` of the message `key`.
+    /// The text of a rule, from the attribute `name` of the message `key`.
     fn rule(self, key: &str, name: &str, rule: &PasswordRule) -> Cow<'static, str> {
         let with =
             |parameter, number: usize| self.with(key, Some(name), [(parameter, number.into())]);
@@ -109,7 +109,7 @@ impl Locale {
         types.iter().map(text).collect::<Vec<_>>().join(&self.separator())
     }
 
-    /// Separator between two items of a list.
+    /// The separator between two items of a list.
     fn separator(self) -> Cow<'static, str> {
         self.attribute(CHARACTER_TYPE, "separator").unwrap_or_default()
     }

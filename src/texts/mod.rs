@@ -1,8 +1,8 @@
-//! The texts for people, in every language: each has a key and parameters, and none is written in code.
+//! The texts for people, in every language. Each has a key and parameters; none is written in code.
 //!
 //! `locales/<language>/` holds them in Project Fluent's format; they are compiled in.
-//! `docs/languages.md` describes how to add a language or a text. Knows the domain's field errors, and
-//! nothing about requests.
+//! `docs/languages.md` describes how to add a language or a text. Knows the domain's field errors,
+//! and nothing about requests.
 
 mod catalogue;
 mod field_errors;

@@ -3,13 +3,13 @@
 use super::Locale;
 
 impl Locale {
-    /// The best language for a list of tags in order of preference, such as `"de-AT en"` in `ui_locales`.
+    /// The best language for tags in order of preference, such as `"de-AT en"` in `ui_locales`.
     pub fn from_tags(tags: &str) -> Option<Self> {
         tags.split_ascii_whitespace().find_map(Self::lookup)
     }
 
-    /// The best language for an `Accept-Language` (RFC 9110, 12.5.4): that of the highest quality, or the
-    /// first of equal ones. `None` if no range matches.
+    /// The best language for an `Accept-Language` (RFC 9110, 12.5.4): that of the highest quality,
+    /// or the first of equal ones. `None` if no range matches.
     pub fn from_accept_language(header: &str) -> Option<Self> {
         let mut best: Option<(u16, Self)> = None;
         for range in header.split(',') {
@@ -37,8 +37,8 @@ impl Locale {
     }
 }
 
-/// The `q` among a range's parameters, in thousandths: 1 if it is absent, 0 if it is invalid (RFC 9110,
-/// 12.4.2).
+/// The `q` among a range's parameters, in thousandths: 1000 if it is absent, 0 if it is invalid
+/// (RFC 9110, 12.4.2).
 pub fn quality(parameters: &str) -> u16 {
     let pairs = parameters.split(';').filter_map(|pair| pair.split_once('='));
     let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));

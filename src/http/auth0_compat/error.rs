@@ -11,7 +11,7 @@ use crate::page::messages::Messages;
 use crate::texts::Locale;
 
 /// The error response of a problem. `page` has the password rules and the labels of fields; without
-/// it, the response names neither.
+/// it, the rules are left out and fields have their names in code.
 pub(in super::super) fn error(
     problem: &Problem,
     page: Option<&Page>,
@@ -31,7 +31,8 @@ pub(in super::super) fn error(
         }
         ProblemCode::InvalidFields => invalid_fields(problem.errors(), page, locale),
         ProblemCode::MalformedBody => invalid_signup(),
-        // Auth0's own response, an `error` without a code, makes Lock say that something went wrong.
+        // Auth0's own response, an `error` without a code, makes Lock say that something went
+        // wrong.
         ProblemCode::SignupsClosed => ErrorResponse::bad_request("hook_error", &detail()),
         ProblemCode::ChallengeRequired | ProblemCode::ChallengeFailed => {
             ErrorResponse::bad_request("invalid_captcha", &detail())
@@ -71,8 +72,8 @@ fn invalid_signup() -> ErrorResponse {
 /// The response to fields that violate their rules.
 ///
 /// Lock has its own text for a bad password, and shows the description of a `hook_error` unchanged.
-/// So a `hook_error` lists every error that a user can correct; if only a developer can, the
-/// response is `invalid_signup`.
+/// So a `hook_error` lists every error that a user can correct. Without any but a bad password, the
+/// response to errors that only a developer can correct is `invalid_signup`.
 fn invalid_fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) -> ErrorResponse {
     let is_correctable = |error: &&FieldError| match &error.violation {
         Violation::UnknownField | Violation::DuplicateField | Violation::WrongType { .. } => false,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// An error as Auth0's endpoint responds. Lock chooses its text by `code`.
 pub(in super::super) struct ErrorResponse {
-    /// The status there, which may differ from the problem's.
+    /// The status that Auth0 returns, which may differ from the problem's.
     pub(in super::super) status: StatusCode,
     /// The body.
     pub(in super::super) body: Value,

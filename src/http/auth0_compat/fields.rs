@@ -1,4 +1,4 @@
-//! The members that Lock, auth0.js and the SDKs send beside the fields of a form.
+//! The members that Lock, auth0.js and the SDKs send besides the fields of a form.
 
 use std::collections::HashSet;
 
@@ -6,8 +6,8 @@ use super::super::problem::Problem;
 use crate::domain::{FieldError, Violation};
 use crate::form::{BodyMembers, BodyValue};
 
-/// Members that are removed from a request: those of the application, and what `signupAndLogin` sends
-/// for the login that follows. Auth0 ignores them too.
+/// The members that are removed from a request: those of the application, and those that
+/// `signupAndLogin` sends for the login that follows. Auth0 ignores them too.
 const REMOVED: [&str; 14] = [
     "audience",
     "captcha",

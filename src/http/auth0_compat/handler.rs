@@ -47,7 +47,7 @@ pub(in super::super) async fn dbconnections_signup(
     let submission = Submission::new(members);
     let given = user::given_fields(&submission);
     let parsed = pipeline.parse(head, &submission);
-    // The typed values are not kept any longer than needed.
+    // The raw body, with the password, does not outlive its parsing.
     drop(submission);
     drop(form);
     let synthetic_user = parsed

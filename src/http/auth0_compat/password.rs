@@ -1,5 +1,5 @@
-//! Rejected passwords: the one error of Auth0's endpoint that lists each rule, in the texts and codes
-//! of Auth0's own policy engine.
+//! Rejected passwords: the only error of Auth0's endpoint that lists each rule, in the texts and
+//! codes of Auth0's own policy engine.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -8,7 +8,8 @@ use super::error_response::ErrorResponse;
 use crate::domain::PasswordRule;
 use crate::domain::violation::CharacterType;
 
-/// The error of a password that does not meet these rules. Only `name` distinguishes the kinds.
+/// The error of a password that does not meet these rules. The code `invalid_password` has four
+/// kinds, which differ by `name`.
 pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorResponse {
     let has = |matches: fn(&PasswordRule) -> bool| unmet.iter().any(|rule| matches(rule));
     let (name, message) = if has(is_strength_rule) {
@@ -43,7 +44,7 @@ pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorRes
     ErrorResponse { status: StatusCode::BAD_REQUEST, body }
 }
 
-/// Returns `true` if Auth0 calls a password weak that violates the rule.
+/// Returns `true` if Auth0 calls a password that violates the rule weak.
 const fn is_strength_rule(rule: &PasswordRule) -> bool {
     match rule {
         PasswordRule::TooShort { .. }

@@ -15,7 +15,7 @@ pub(super) fn given_fields(form: &Submission<'_>) -> Vec<Field> {
     fields.filter(|field| form.field(*field).trimmed().is_some()).collect()
 }
 
-/// The response for a new user: the id without provider, the address, and the given attributes.
+/// The response for a new user: the id without its provider, the address, the given attributes.
 pub(super) fn body(user: &User, given: &[Field]) -> Value {
     // The id within the connection follows the provider: `auth0|…`.
     let id = user.user_id.rsplit_once('|').map_or(&*user.user_id, |(_, id)| id);

@@ -1,4 +1,4 @@
-//! `multipart/form-data` (RFC 7578): what `fetch` sends for `new FormData(form)`.
+//! `multipart/form-data` (RFC 7578), as `fetch` sends it for `new FormData(form)`.
 
 use std::borrow::Cow;
 use std::convert::Infallible;

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::super::not_modified::{etag_matches, members};
 use crate::page::script::Asset;
 
-/// Long enough for one request per visit; short enough that a new version soon arrives.
+/// Long enough for one request per visit, and short enough for a new version to arrive soon.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 static MODULE_FILE: LazyLock<Asset> = LazyLock::new(Asset::module);

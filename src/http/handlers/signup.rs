@@ -57,7 +57,7 @@ pub(in super::super) async fn signup(
         Representation::Json | Representation::Auth0 => None,
     };
     let parsed = pipeline.parse(head, &submission);
-    // The typed values are not kept any longer than needed.
+    // The raw body, with the password, does not outlive its parsing.
     drop(submission);
     drop(form);
 

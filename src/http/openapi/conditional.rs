@@ -12,7 +12,7 @@ const HEADERS: [(&str, &str); 3] = [
     ("Access-Control-Allow-Origin", "Any origin"),
 ];
 
-/// Adds them and `If-None-Match` to an operation that has a 304.
+/// Adds these headers and `If-None-Match` to an operation that has a 304.
 pub(super) fn add(operation: &mut Operation) {
     let responses = &mut operation.responses.responses;
     if !responses.contains_key("304") {

@@ -76,7 +76,7 @@ pub(super) struct TrackedConnection {
     pub(super) evict: Notify,
     opened: Instant,
     state: AtomicU8,
-    /// The time at which the state was entered, in milliseconds after `opened`.
+    /// The start of the last wait for the client, in milliseconds after `opened`.
     since: AtomicU64,
     /// True once a request was completed.
     served: AtomicBool,

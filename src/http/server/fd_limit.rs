@@ -1,14 +1,14 @@
-//! The process's limit on open files, and how many connections fit into it.
+//! The process's limit on open files, and the number of connections that fit into it.
 //!
-//! Many systems start processes with a limit of 1,024, meant for programs that use `select`. A server
-//! that reaches it cannot accept, and a thousand silent clients would be enough.
+//! Many systems start processes with a limit of 1,024, meant for programs that use `select`. A
+//! server that reaches it cannot accept, and a thousand silent clients would be enough.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors left for the ledger, the tenant, the admin listener and files.
 const RESERVED: u64 = 512;
 
-/// Raises the limit as far as needed and allowed. Returns how many of these connections fit.
+/// Raises the limit as far as needed and allowed. Returns the number of connections that fit.
 pub fn raise(connections: usize) -> usize {
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(RESERVED);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
@@ -30,7 +30,7 @@ pub fn raise(connections: usize) -> usize {
     capacity
 }
 
-/// Returns the number of connections that fit into a limit, less the reserve.
+/// Returns the number of connections that fit into a limit, less a reserve of at most half.
 fn fitting(connections: usize, limit: u64) -> usize {
     let capacity = limit - RESERVED.min(limit / 2);
     connections.min(usize::try_from(capacity).unwrap_or(usize::MAX))

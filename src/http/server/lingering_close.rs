@@ -14,21 +14,21 @@ use tokio::time::timeout;
 
 /// The longest time that a client is read from.
 const MAX_TIME: Duration = Duration::from_secs(5);
-/// The longest silence of the client meanwhile.
+/// The longest silence of the client within that time.
 const SILENCE: Duration = Duration::from_secs(1);
 /// The most bytes that are read.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 /// The bytes that are discarded at once.
 const CHUNK: usize = 16 * 1024;
 
-/// The connections that receive the 503 at the same time. Further ones are closed without it.
+/// The most connections that receive the 503 at a time. Further ones are closed without it.
 const MAX_RESPONDING: usize = 64;
 
 /// Sent to a connection that does not fit. Its request is not read.
 const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
     connection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// Shuts down the sending side, and reads what the client still sends.
+/// Shuts down the sending side, and discards the bytes that the client still sends.
 pub(super) async fn linger(mut socket: TcpStream) {
     let reading = async {
         socket.shutdown().await?;

@@ -6,9 +6,8 @@ use std::net::SocketAddr;
 use tokio::net::{TcpListener, TcpSocket};
 
 /// The connections that the system queues until they are accepted. When a launch brings more at
-/// once, the system drops them and people wait a second for the next try. So it is as many as Linux
-/// allows by default (`net.core.somaxconn`); a lower limit there wins. The standard library asks for
-/// 128.
+/// once, the system drops them and people wait a second for the next try. The value is Linux's
+/// default limit (`net.core.somaxconn`); a lower limit wins. The standard library asks for 128.
 const BACKLOG: u32 = 4096;
 
 /// Listens at this address.

@@ -37,13 +37,13 @@ use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
 /// The largest head that hyper reads. `head_limits` has the tighter bound, whose response is a
 /// problem; beyond this one hyper responds 431 without a body. A client that sends its head slowly
-/// holds as much memory.
+/// holds up to this much memory.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// The most header fields that hyper reads.
 const MAX_HEAD_FIELDS: usize = 1024;
 
-/// The time that connections without a request have to close at shutdown: a client that sent half a
-/// head does not delay it.
+/// The time that connections without a request have to close at shutdown, so that a client that
+/// sent half a head does not delay it.
 const CLOSING: Duration = Duration::from_secs(1);
 
 /// The pause after a failed accept, which mostly means that file descriptors ran out.
@@ -83,7 +83,8 @@ impl HttpServer {
         let graceful = GracefulShutdown::new();
         let requests = TaskTracker::new();
         let mut http = http1::Builder::new();
-        // hyper's one timer for heads and idle connections is off; `TimeoutStream` has one for each.
+        // hyper's one timer for heads and idle connections is off. `TimeoutStream` has a deadline
+        // for each.
         http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
         let accept = async {
             loop {

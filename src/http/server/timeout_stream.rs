@@ -76,7 +76,7 @@ impl TimeoutStream {
         Poll::Ready(self.end(self.connection.state().end()))
     }
 
-    /// Passes on the result of a write; an error when the client has read nothing for too long.
+    /// Returns the result of a write, or an error when the client has read nothing for too long.
     fn check_stall(
         &mut self,
         written: Poll<io::Result<usize>>,
@@ -139,7 +139,7 @@ impl AsyncWrite for TimeoutStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.socket()?.poll_flush(context))?;
-        // hyper last polls for a request before the response has gone out, when no deadline runs yet.
+        // hyper last polls for a request before the response is sent, when no deadline runs yet.
         match self.poll_deadline(context) {
             Poll::Ready(error) => Poll::Ready(Err(error)),
             Poll::Pending => Poll::Ready(Ok(())),

@@ -16,7 +16,7 @@ export interface Problem {
   status: number;
   /** Explanation for a developer. */
   detail: string;
-  /** What the person who signs up should do, if that differs. */
+  /** Advice for the person who signs up, if that differs. */
   advice?: string;
   code: string;
   request_id: string;
@@ -55,7 +55,7 @@ export type Result =
   | { status: "accepted" }
   | ({ status: "invalid"; errors: FieldError[] } & ProblemDetails)
   | ({ status: "taken"; field: "email" | "username" } & ProblemDetails)
-  /** A proof is required, or the given one is not valid. */
+  /** A proof is required, or the one that was sent is not valid. */
   | ({ status: "challenge" } & ProblemDetails)
   /** The user may or may not exist. Send it again with the same key. */
   | ({ status: "unknown" } & ProblemDetails)
@@ -63,7 +63,7 @@ export type Result =
   | ({ status: "later" } & ProblemDetails)
   /** An error that the user cannot fix. */
   | ({ status: "failed" } & ProblemDetails)
-  /** No response, a truncated one, or one of another server. Send it again with the same key. */
+  /** No response, a truncated one, or one from another server. Send it again with the same key. */
   | { status: "offline"; httpStatus?: number; retryAfter?: number };
 
 /**
@@ -90,7 +90,10 @@ export interface Options {
 }
 
 export interface SignUpOptions {
-  /** By default the field `idempotency_key`, or a new key. Keep it while the e-mail address and the password stay the same. */
+  /**
+   * By default the field `idempotency_key`, or a new key. Keep it while the e-mail address and the
+   * password stay the same.
+   */
   key?: string;
   /** Languages of the messages, as tags separated by spaces; by default that of the page. */
   lang?: string;
@@ -174,7 +177,7 @@ export interface Challenge {
 /** An enhanced form. */
 export interface SignupForm {
   readonly form: HTMLFormElement;
-  /** Sends the form and shows the result. Does nothing while a request is in progress or has to wait. */
+  /** Sends the form and shows the result. Sends nothing while a request runs or has to wait. */
   submit(submitter?: HTMLElement | null): Promise<Result | undefined>;
   /** Removes the enhancement. */
   destroy(): void;
@@ -193,7 +196,7 @@ export function signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
   options?: SignUpOptions,
 ): Promise<Result>;
 
-/** Gets the policy for forms sent to this URL; undefined if the service does not respond. */
+/** Gets the policy for forms sent to this URL; undefined on failure. */
 export function getPolicy(
   url: string | URL,
   options?: { lang?: string; signal?: AbortSignal },

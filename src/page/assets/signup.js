@@ -5,7 +5,7 @@
 //
 // No dependencies, no cookies, no storage. docs/page.md describes its use, signup.d.ts its types.
 
-/** The module's own texts, until the policy has them in the language of the page. */
+/** The module's own texts, until the policy arrives with those in the language of the page. */
 const TEXTS = {
   suggestion: "Did you mean %address%?",
   created: "Your account was created.",
@@ -75,7 +75,7 @@ const DOMAINS = `gmail.com googlemail.com yahoo.com hotmail.com outlook.com iclo
   laposte.net wanadoo.fr orange.fr t-online.de freenet.de outlook.de yahoo.de hotmail.de
   libero.it hotmail.it yahoo.it hotmail.es yahoo.es yahoo.co.jp yahoo.co.in yahoo.com.br
   comcast.net verizon.net btinternet.com yandex.ru rambler.ru naver.com`.split(/\s+/);
-/** Domains that look like a typo but exist. */
+/** Real domains that differ from a well-known one by a typo. */
 const REAL = ["ymail.com", "mail.com", "email.com"];
 const nameOf = (domain) => domain.split(".")[0];
 /** True if the provider has domains in several countries, so that another country is no typo. */
@@ -150,7 +150,7 @@ export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-/** Fetches JSON in these languages, or in that of the page. `body` is undefined if it is not JSON. */
+/** Fetches JSON in these languages or that of the page. `body` is undefined if it is not JSON. */
 async function call(url, { lang, signal, ...init } = {}) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
   // Other characters, or more than 128 bytes, would need a preflight.
@@ -174,7 +174,7 @@ async function call(url, { lang, signal, ...init } = {}) {
   }
 }
 
-/** Gets JSON from a path below this URL. Returns undefined if the service does not respond. */
+/** Gets JSON from a path below this URL. Returns undefined on failure. */
 async function getBelow(url, path, options) {
   const target = new URL(url, globalThis.document?.baseURI);
   target.pathname = target.pathname.replace(/\/$/, "") + path;
@@ -183,7 +183,7 @@ async function getBelow(url, path, options) {
   return response?.ok ? body : undefined;
 }
 
-/** Gets the policy for forms sent to this URL. Returns undefined if the service does not respond. */
+/** Gets the policy for forms sent to this URL. Returns undefined on failure. */
 export function getPolicy(url, options) {
   return getBelow(url, "/policy", options);
 }
@@ -217,7 +217,7 @@ function toResult({ response, body }) {
     return { status: "created", user: body.user, replayed };
   }
   if (httpStatus === 202 && body?.status) return { status: "accepted" };
-  // A truncated response, or one of another server.
+  // A truncated response, or one from another server.
   if (typeof body?.code !== "string") return { status: "offline", httpStatus, retryAfter };
   const details = { problem: body, httpStatus, retryAfter };
   const field = /^(email|username)_taken$/.exec(body.code)?.[1];
@@ -226,7 +226,7 @@ function toResult({ response, body }) {
   return { status: STATUSES[body.code] ?? "failed", ...details };
 }
 
-/** Flattens an object into form fields: a nested value becomes `user_metadata.plan`, null is left out. */
+/** Flattens an object into form fields, such as `user_metadata.plan`. Leaves null out. */
 function fields(data, prefix = "") {
   return Object.entries(data).flatMap(([name, value]) => {
     if (value === undefined || value === null) return [];
@@ -286,11 +286,11 @@ export async function signUp(url, data, options = {}) {
 
 const forms = new WeakMap();
 let errorCount = 0;
-/** For screen readers alone, without a style sheet of the page. */
+/** Leaves text to screen readers alone. Needs no style sheet of the page. */
 const HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
 const make = (tag, members) => Object.assign(document.createElement(tag), members);
 
-/** Enhances a form. Returns the same object if it is already enhanced. `options`: see signup.d.ts. */
+/** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
   if (!forms.has(form)) forms.set(form, new SignupForm(form, options));
   return forms.get(form);
@@ -337,7 +337,7 @@ class SignupForm {
       this.#clearError((target.name && this.#input(target.name)) || target);
       if (target === this.#input("password")) this.#checkRules();
       if (target !== this.#input("email")) return;
-      // The rate limit may be that of the previous address.
+      // The rate limit may have been that of the previous address.
       this.#waitUntil = 0;
       this.#suggestion?.replaceChildren();
       // Not on blur: the shift in layout would make a click on the button miss it.
@@ -385,7 +385,7 @@ class SignupForm {
     const { form } = this;
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
     if (this.#busy) return undefined;
-    // The page's own checks come first: those of ignored inputs, and custom errors of others.
+    // The page's own checks come first: those of ignored inputs, and custom errors of the others.
     const invalid = [...form.elements].find(({ dataset, validity, willValidate }) =>
       willValidate && !("signupIgnore" in dataset ? validity.valid : !validity.customError),
     );
@@ -439,8 +439,8 @@ class SignupForm {
       this.#setKey(newKey());
       result = await post();
     }
-    // A proof can be used once. So can a captcha token: field errors do not use it up, unless Auth0
-    // found them, which happens after the token was verified.
+    // A proof can be used once, and so can a captcha token. Field errors do not use the token up,
+    // unless Auth0 found them, which happens after the token was verified.
     this.#proof = this.#prepared = undefined;
     const { status, errors = [] } = result;
     const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
@@ -455,7 +455,7 @@ class SignupForm {
     return result;
   }
 
-  /** Returns the key of this sign-up, which stays the same until the address or the password changes. */
+  /** Returns the key of this sign-up, which changes only with the address or the password. */
   #keyFor(data) {
     const identity = JSON.stringify([data.get("email"), data.get("password")]);
     const hidden = this.#input("idempotency_key");

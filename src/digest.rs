@@ -67,18 +67,18 @@ impl Digests {
         Self { current: Secret::new(current), previous: previous.map(Secret::new) }
     }
 
-    /// An e-mail address, as validated: trimmed and in lower case.
+    /// The digests of an e-mail address, as validated: trimmed and in lower case.
     pub fn email(&self, email: &str) -> DigestPair {
         self.pair(|secret| secret.email.digest([email.as_bytes()]))
     }
 
-    /// A client's idempotency key.
+    /// The digests of a client's idempotency key.
     pub fn idempotency_key(&self, key: &str) -> DigestPair {
         self.pair(|secret| secret.key.digest([key.as_bytes()]))
     }
 
-    /// The e-mail address and password that a key is bound to. The length of the first part goes
-    /// before it, so that two different pairs are never the same bytes.
+    /// The digests of the e-mail address and password that a key is bound to. The length of the
+    /// address goes first, so that two different pairs are never the same bytes.
     pub fn binding(&self, email: &str, password: &SecretString) -> DigestPair {
         let email = email.as_bytes();
         // usize has at most 64 bits on every target.

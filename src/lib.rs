@@ -7,10 +7,10 @@
 //! cli -> app -> http -> abuse -> signup -> auth0, ledger -> domain
 //! ```
 //!
-//! [`config`] and [`telemetry`] are leaves, and [`app`] passes their values to the other modules. All
-//! of them share a [`context`] with the [`clock`] and the [`lifecycle`]; [`abuse`] and [`ledger`] share
-//! the vocabulary of [`limits`]; [`page`] renders the form for browsers. `docs/architecture.md`
-//! follows one request through them.
+//! [`config`] and [`telemetry`] are leaves, and [`app`] passes their values to the other modules.
+//! All of them share a [`context`] with the [`clock`] and the [`lifecycle`]; [`abuse`] and
+//! [`ledger`] share the vocabulary of [`limits`]; [`page`] renders the form for browsers.
+//! `docs/architecture.md` follows one request through them.
 
 pub mod abuse;
 pub mod app;

@@ -25,7 +25,7 @@ pub enum Limit {
     Network,
     /// Attempts for an e-mail address.
     Email,
-    /// Attempts with a valid proof for an e-mail address from one network, beyond the others.
+    /// Attempts for an e-mail address from one network that a valid proof lets past other limits.
     WithProof,
     /// All attempts.
     Service,
@@ -43,7 +43,7 @@ impl Limit {
         Self::Service,
     ];
 
-    /// Returns whether a valid proof passes beyond it.
+    /// Returns whether a valid proof lets an attempt pass this limit.
     pub const fn yields_to_proof(self) -> bool {
         match self {
             Self::Address | Self::Network | Self::Email | Self::Service => true,

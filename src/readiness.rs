@@ -1,4 +1,4 @@
-//! Readiness: whether this process can take sign-ups.
+//! Readiness of this process to take sign-ups.
 //!
 //! It depends on this process and its ledger. If the tenant is down, the process is only
 //! *degraded*, since taking it out of the balancer would help nobody. A proxy that is not trusted
@@ -49,7 +49,7 @@ pub struct Report {
 pub enum Upstream {
     /// There is a token.
     Good,
-    /// No token was requested yet.
+    /// The first token is being requested.
     Starting,
     /// There is no token, or calls fail.
     Failing,

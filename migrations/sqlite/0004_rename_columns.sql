@@ -2,16 +2,16 @@
 -- keep the old names.
 ALTER TABLE attempts RENAME COLUMN code TO outcome_code;
 ALTER TABLE attempts RENAME COLUMN begun_at TO started_at;
--- While the outcome is pending: when the lease ends, or when the next lookup is due. NULL: never.
+-- While the outcome is pending: the end of the lease, or the time of the next check. NULL: none.
 ALTER TABLE attempts RENAME COLUMN due_at TO next_check_at;
--- The process that leased the attempt last.
+-- The process that leased the attempt; NULL once released.
 ALTER TABLE attempts RENAME COLUMN owner TO lease_owner;
--- How often the reconciler has leased the attempt.
+-- The number of times that the reconciler leased the attempt.
 ALTER TABLE attempts RENAME COLUMN looks TO check_count;
 
 ALTER TABLE redeemed_proofs RENAME TO used_proofs;
 
--- SQLite cannot rename an index. Both hold few rows: pending attempts, and proofs of a few minutes.
+-- SQLite cannot rename an index. Both hold few rows: pending attempts, and unexpired proofs.
 DROP INDEX attempts_due_at;
 CREATE INDEX attempts_next_check_at ON attempts (next_check_at) WHERE next_check_at IS NOT NULL;
 DROP INDEX redeemed_proofs_expires_at;

@@ -1,9 +1,10 @@
 //! The circuit breaker: while the tenant is down, calls fail at once instead of one by one.
 //!
-//! Closed, it opens after a run of failures: no response, or a 5xx. A 4xx or a 429 comes from a tenant
-//! that is up. Open, it lets nothing through until a pause is over, then one call at a time as a probe.
-//! A success closes it; a failed probe opens it for twice as long. Random jitter shortens the pauses, so
-//! that replicas do not probe together. The state is pure: time and jitter are parameters.
+//! While closed, it opens after a run of failures: no response, or a 5xx. A 4xx or a 429 comes from
+//! a tenant that is up. While open, it lets nothing through until a pause is over, then one call at
+//! a time as a probe. A success closes it; a failed probe opens it for twice as long. Random jitter
+//! shortens the pauses, so that replicas do not probe together. The state is pure: time and jitter
+//! are parameters.
 //!
 //! Source of the states: Nygard, *Release It!*; numbers: `config/default.toml`.
 

@@ -50,9 +50,9 @@ impl CallGuard {
     ///
     /// # Errors
     /// [`TransportError::CircuitOpen`] while the breaker is open, [`CallError::RateLimited`] when
-    /// the budget has nothing soon enough.
+    /// the budget has no permit soon enough.
     pub(super) async fn acquire(&self, priority: Priority) -> Result<CallPermit, CallError> {
-        // Nothing waits for a permit that the breaker would not let it use.
+        // No call waits for a permit that the breaker would not let it use.
         if priority != Priority::Lookup {
             self.breaker.check(Instant::now()).map_err(circuit_open)?;
         }

@@ -1,5 +1,5 @@
 //! Classification of the tenant's responses: by status and `errorCode` first, then by the fixed
-//! beginning of `message`. Anything unknown is opaque.
+//! beginning of `message`. Anything else counts as unknown.
 //!
 //! Source: Auth0's Management API document and live responses; `docs/auth0.md` lists them.
 
@@ -46,7 +46,8 @@ impl<'a> Envelope<'a> {
     }
 }
 
-/// Returns whether a response rejects the token. The tenant did nothing, and a fresh token may help.
+/// Returns whether a response rejects the token. The tenant did nothing, and a fresh token may
+/// help.
 pub(super) fn is_token_rejected(response: &ApiResponse) -> bool {
     let is_bearer = || Envelope::parse(response.body()).code() == Some("Bearer");
     response.status == 401 || (response.status == 400 && is_bearer())

@@ -30,7 +30,7 @@ use crate::telemetry::{Metrics, Operation};
 /// The header whose value Auth0 writes to the tenant's log.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
-/// The client of one tenant. Cheap to share, made once.
+/// The client of one tenant. Cheap to share, built once.
 #[derive(Debug)]
 pub struct Client {
     pub(super) http: reqwest::Client,
@@ -135,7 +135,7 @@ impl Client {
     fn created(&self, response: &ApiResponse) -> Result<CreatedUser, CreateUserError> {
         let ApiResponse { status, headers, .. } = response;
         if *status != 201 {
-            // The status says enough when the body broke off.
+            // The status is enough if the body broke off.
             return Err(classify(*status, headers, response.body(), self.clock.now()));
         }
         let user = response.json().map_err(CreateUserError::Ambiguous)?;
@@ -144,7 +144,7 @@ impl Client {
 
     /// Looks a user up by id; `None` when there is none now.
     ///
-    /// An id without a provider is one of `auth0|`.
+    /// An id without a provider gets the prefix `auth0|`.
     ///
     /// # Errors
     /// When the application lacks `read:users`, or there was no usable response.
@@ -154,7 +154,7 @@ impl Client {
         priority: Priority,
     ) -> Result<Option<User>, LookupError> {
         let mut url = self.users.clone();
-        // The bar of `auth0|` has to be encoded, which a URL's own rules leave alone in a path.
+        // Encodes the bar of `auth0|`, which the rules for URLs leave as it is in a path.
         let id = full_user_id(user_id);
         let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
         url.set_path(&format!("{}/{id}", self.users.path()));
@@ -193,7 +193,7 @@ impl Client {
         found
     }
 
-    /// Returns whether sign-ups have a token now.
+    /// Returns the state of the token.
     pub fn token_health(&self) -> TokenHealth {
         self.tokens.health()
     }

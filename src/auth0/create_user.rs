@@ -1,6 +1,6 @@
 //! The body of the create-user call.
 //!
-//! The only place that exposes a password.
+//! The only place that sends a password.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

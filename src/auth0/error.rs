@@ -143,7 +143,7 @@ pub enum Misconfiguration {
         /// Auth0's error code.
         code: ErrorCode,
     },
-    /// 400: no such connection, or not one that can hold this user.
+    /// 400: the connection does not exist or is disabled.
     #[error("the connection {problem}")]
     Connection {
         /// Completes the sentence "the connection …".
@@ -162,7 +162,7 @@ pub enum Misconfiguration {
     },
 }
 
-/// Auth0's `errorCode`, cut to what a code looks like so that nothing else gets into a log.
+/// Auth0's `errorCode`, kept only if it looks like one, so that nothing else gets into a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorCode(Box<str>);
 

@@ -32,7 +32,7 @@ const H2_PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_se
 
 /// Builds the client for the tenant.
 ///
-/// No redirects (a token must not follow one) and no retries but ours (a create that the tenant
+/// No redirects (a token must not follow one) and no retries but our own (a create that the tenant
 /// acted on must not be sent again).
 pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
     let mut builder = ClientBuilder::new()

@@ -1,7 +1,7 @@
 //! The rate limit that a response reports.
 //!
-//! `x-ratelimit-reset` is a second of the tenant's clock, so it has a meaning only beside the response's
-//! own `Date`. Sources: Auth0's rate limit documents; `docs/auth0.md`.
+//! `x-ratelimit-reset` is a second of the tenant's clock, so it has a meaning only beside the
+//! response's own `Date`. Sources: Auth0's rate limit documents; `docs/auth0.md`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -30,7 +30,8 @@ impl<'h> RateHeaders<'h> {
         Some((u32::try_from(limit).ok()?, u32::try_from(remaining).ok()?))
     }
 
-    /// `Retry-After`, in seconds or as a date, which is compared with `Date` or, without one, `now`.
+    /// `Retry-After`, in seconds or as a date, which is compared with `Date` or, without one,
+    /// `now`.
     pub(super) fn retry_after(self, now: Option<Duration>) -> Option<Duration> {
         let seconds = self.number(RETRY_AFTER.as_str()).map(Duration::from_secs);
         seconds.or_else(|| {
@@ -39,8 +40,8 @@ impl<'h> RateHeaders<'h> {
         })
     }
 
-    /// The time from `Date` to the second at which at least one more permit is there; zero if that is
-    /// past.
+    /// The time from `Date` to the second at which at least one more permit is available; zero if
+    /// that is past.
     ///
     /// `now` replaces an absent `Date`. Without either there is nothing to compare with.
     pub(super) fn reset_in(self, now: Option<Duration>) -> Option<Duration> {

@@ -42,7 +42,7 @@ impl ApiResponse {
         serde_json::from_slice(self.body()).map_err(|_| TransportError::Unreadable(self.status))
     }
 
-    /// Auth0's own id of the request, for its support: short, and of harmless characters.
+    /// Auth0's own id of the request, for its support: at most 64 letters, digits and hyphens.
     pub(super) fn auth0_request_id(&self) -> Option<String> {
         let names = ["ot-baggage-auth0-request-id", "x-auth0-requestid", "cf-ray"];
         let mut ids = names.into_iter().filter_map(|name| self.headers.get(name)?.to_str().ok());

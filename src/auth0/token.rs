@@ -1,9 +1,9 @@
-//! The Management API token: fetched once for any number of sign-ups, refreshed before it expires, and
-//! dropped exactly when the tenant rejects it.
+//! The Management API token: fetched once for any number of sign-ups, refreshed before it expires,
+//! and dropped exactly when the tenant rejects it.
 //!
-//! One task, the [`TokenRefresher`], makes every request to `/oauth/token`; sign-ups read what it last
-//! published. So the load on a failing token endpoint depends on the refresher's schedule alone, never on
-//! the number of sign-ups.
+//! One task, the [`TokenRefresher`], makes every request to `/oauth/token`; sign-ups read what it
+//! last published. So the load on a failing token endpoint depends on the refresher's schedule
+//! alone, never on the number of sign-ups.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,12 +34,13 @@ const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// The wait after the first failed request, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// The longest time between two requests, whatever wait was reported: the report may come from something
-/// in front of the tenant, or the quota may have been raised. A rejected request costs no token.
+/// The longest time between two requests, whatever wait was reported: the report may come from
+/// something in front of the tenant, or the quota may have been raised. A rejected request costs no
+/// token.
 const MAX_RETRY_INTERVAL: Duration = Duration::from_mins(15);
 
-/// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together do not
-/// request together, and one that dies at once costs no token of the application's quota.
+/// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together
+/// do not request together, and one that dies at once costs no token of the application's quota.
 const START_JITTER: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(500));
 
 /// A token in use.
@@ -236,8 +237,9 @@ impl TokenRefresher {
                     } else {
                         rejected_unused += 1;
                     }
-                    // One token that was rejected before it was ever accepted may have been revoked.
-                    // After a second one, an immediate request would make every sign-up cost a token.
+                    // One token that was rejected before it was ever accepted may have been
+                    // revoked. After a second one, an immediate request would make every sign-up
+                    // cost a token.
                     if rejected_unused < 2 {
                         backoff = self::backoff();
                         continue;

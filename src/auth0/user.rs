@@ -1,4 +1,4 @@
-//! A user as the tenant returns it, with the members that a client is shown.
+//! A user as the tenant returns it, with the members that clients get.
 
 use std::fmt;
 

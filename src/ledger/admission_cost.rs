@@ -2,14 +2,14 @@
 //! attempt.
 //!
 //! The ledger takes the cost in the write that records the attempt, so that of any number of
-//! replicas exactly one takes a permit or a proof. The modules above this one decide each cost.
+//! replicas exactly one takes each permit or proof. The modules above this one decide each cost.
 
 use std::time::Duration;
 
 use crate::digest::Digest;
 use crate::limits::{Limit, Rate};
 
-/// The cost of one attempt. The default is free.
+/// The cost of one attempt. The default costs nothing.
 #[derive(Debug, Clone, Default)]
 pub struct AdmissionCost {
     /// The permits, one of each. Taken by a ledger that replicas share. A single process keeps its
@@ -35,6 +35,6 @@ pub struct PermitCharge {
 pub struct ProofUse {
     /// The proof's digest.
     pub proof: Digest,
-    /// The time from which the proof is rejected anyway and need not be remembered.
+    /// The time from which the proof is rejected anyway and needs no record.
     pub expires_at: Duration,
 }

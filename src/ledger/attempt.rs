@@ -100,8 +100,8 @@ pub struct NewAttempt {
     pub terms: Option<TermsVersion>,
     /// The current time.
     pub started_at: Duration,
-    /// The time by which this process has certainly stopped working on it: the attempt's whole
-    /// deadline and some more. After it, [`claim_due`](super::Ledger::claim_due) treats an attempt
+    /// The time by which this process has certainly stopped working on it: every timeout of the
+    /// attempt, and a margin. After it, [`claim_due`](super::Ledger::claim_due) treats an attempt
     /// that is still open as an orphan.
     pub leased_until: Duration,
     /// The permits and the proof that it costs.
@@ -115,7 +115,7 @@ pub struct NewKey {
     pub key: DigestPair,
     /// One digest of e-mail address and password.
     pub binding: Digest,
-    /// The time from which the key has no meaning.
+    /// The time at which the key expires.
     pub expires_at: Duration,
 }
 
@@ -226,8 +226,8 @@ impl Resolution {
 pub enum Basis {
     /// A response, or a user that was found: true whatever happens meanwhile.
     Observed,
-    /// A lookup that found no user. Void, and not written, once another call of the attempt has been
-    /// recorded.
+    /// A lookup that found no user. Void, and not written, once another call of the attempt has
+    /// been recorded.
     NotFound {
         /// The end of the attempt's calls, as read from the row before the lookup.
         connection_ended_at: Option<Duration>,
@@ -297,9 +297,9 @@ pub struct Attempt {
     /// While the outcome is pending: the end of the lease, or the time of the next check. `None`:
     /// no automatic check.
     pub next_check_at: Option<Duration>,
-    /// The replica that leased it last.
+    /// The replica that leased it; `None` once released.
     pub lease_owner: Option<Uuid>,
-    /// The number of checks by the reconciler.
+    /// The number of times that the reconciler leased it.
     pub check_count: u32,
     /// The accepted terms, which are also in the create call.
     pub terms: Option<TermsVersion>,
@@ -312,7 +312,7 @@ pub struct StoredKey {
     pub key: Digest,
     /// One digest of e-mail address and password.
     pub binding: Digest,
-    /// The time from which the key has no meaning.
+    /// The time at which the key expires.
     pub expires_at: Duration,
 }
 

@@ -1,8 +1,8 @@
 //! The migrations: numbered SQL files, compiled in, each applied once and in order.
 //!
-//! Applied files never change; every change is a new file. A program also runs on a database that is
-//! ahead of it (migrated by a newer replica), so a migration must keep everything that the release
-//! before it reads and writes.
+//! Applied files never change; every change is a new file. A program also runs on a database that
+//! is ahead of it (migrated by a newer replica), so a migration must keep everything that the
+//! release before it reads and writes.
 
 use std::time::Duration;
 

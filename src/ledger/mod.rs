@@ -2,7 +2,7 @@
 //!
 //! One trait, two databases: [`sqlite`] (embedded, one process) and [`postgres`] (several
 //! replicas). Holds keyed digests and pseudonyms only: no name, e-mail address, password or
-//! idempotency key. Knows nothing about HTTP or Auth0; the use case interprets the rows.
+//! idempotency key. Knows nothing about HTTP or Auth0; `signup` interprets the rows.
 //! `docs/ledger.md` describes the durability of each write.
 
 mod access;
@@ -66,7 +66,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// returns.
     ///
     /// A resolved attempt does not change, with one exception: [`Resolution::Created`] overrides
-    /// [`Resolution::NotCreated`], so the call itself corrects a lookup that came too early.
+    /// every other, so the call itself corrects a lookup that came too early.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -131,7 +131,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         batch: usize,
     ) -> Result<Swept, LedgerError>;
 
-    /// Returns the latest matching attempts, newest first. May read every row: for operators.
+    /// Returns the latest matching attempts, newest first. May read every row: for operators and
+    /// rare lookups.
     ///
     /// # Errors
     /// When the ledger cannot be read.

@@ -1,4 +1,5 @@
-//! Admission: the decision whether a new attempt may start, made after its key turned out to be new.
+//! Admission: the decision whether a new attempt may start, made after its key turned out to be
+//! new.
 //!
 //! This module says only when the decision is made. The layer above makes it, since this one knows
 //! neither client addresses nor challenges. An admission states what the attempt costs; the write
@@ -38,7 +39,7 @@ impl fmt::Debug for Admission {
 /// Reason why a new attempt may not start. Nothing was recorded and nothing sent to the tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejection {
-    /// Too many attempts from a client address, for an e-mail address, or in all.
+    /// Too many attempts from a client address, for an e-mail address, or in total.
     Limited {
         /// The limit that was reached.
         limit: Limit,

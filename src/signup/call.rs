@@ -24,14 +24,14 @@ pub(super) struct PreparedCall {
     pub(super) id: AttemptId,
     /// The id that the call pins.
     pub(super) user_id: PinnedUserId,
-    /// Since the Unix epoch.
+    /// The start of the attempt, since the Unix epoch.
     pub(super) started_at: Duration,
     /// The terms that were accepted with the sign-up.
     pub(super) terms: Option<TermsVersion>,
 }
 
 impl PreparedCall {
-    /// A new call, with an id of its own.
+    /// A new call, with new ids.
     pub(super) fn new(now: Duration, terms: Option<TermsVersion>) -> Self {
         Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), started_at: now, terms }
     }
@@ -118,7 +118,7 @@ impl<'a> AttemptRunner<'a> {
         loop {
             let permit = match permit.take() {
                 Some(permit) => permit,
-                // A call that is not admitted is not retried: the queue is as long as it may be.
+                // A call that is not admitted is not retried: admission itself waits.
                 None => service.auth0.admit().await?,
             };
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! Notice to the owner of an existing account that somebody signed up with its address.
 //!
 //! Where clients do not learn that an address has an account, its owner may be notified by Auth0's
-//! own password reset mail. It goes to nobody else and reveals nothing to the client.
+//! own password reset mail. Only the owner gets it, and it reveals nothing to the client.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Sign-ups under way in this process, and recent ones without a key.
 //!
-//! Two requests with one key (or, without a key, one e-mail address and password) are one attempt:
-//! the second waits for the first and returns its result, or what the ledger records. In memory
-//! only; the ledger does the same for keys across replicas and restarts.
+//! Two requests with the same key (or, without a key, the same e-mail address and password) are one
+//! attempt: the second waits for the first and returns its result, or the one in the ledger. In
+//! memory only; the ledger does the same for keys across replicas and restarts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -173,7 +173,7 @@ impl InFlight {
 }
 
 impl Table {
-    /// Forgets the attempts that are too old or too many.
+    /// Forgets the attempts that are too old, or beyond the capacity.
     fn evict(&mut self, now: Instant) {
         while let Some((since, key)) = self.order.front().copied() {
             if self.order.len() <= CAPACITY && now < since + REMEMBERED {

@@ -82,11 +82,11 @@ pub struct Deps {
 pub struct Timeouts {
     /// Lifetime of an idempotency key: its outcome is replayed until then.
     pub key_lifetime: Duration,
-    /// The longest wait of a duplicate request for the first one.
+    /// The longest wait of a duplicate request for the result of the first one.
     pub duplicate_wait: Duration,
     /// Time from the start of an attempt during which an unsent call is retried.
     pub retry_window: Duration,
-    /// The longest work on an attempt; what is still open then is unknown.
+    /// The longest work on an attempt; an outcome that is still open then is unknown.
     pub attempt: Duration,
     /// Time from the start of an attempt after which this process has certainly stopped work on it.
     pub lease: Duration,

@@ -136,7 +136,7 @@ pub struct SignupResult {
     pub outcome: Outcome,
     /// True if an earlier request produced it.
     pub replayed: bool,
-    /// The cause, for the log, where there is more to say than the outcome.
+    /// The cause, for the log, if the outcome alone does not show it.
     pub cause: Option<Arc<dyn StdError + Send + Sync>>,
     /// Auth0's id of the request that decided it, for the ledger.
     pub(super) auth0_request_id: Option<String>,
@@ -165,8 +165,8 @@ impl SignupResult {
         Self::because(Outcome::Unknown, Interruption::LeftUnresolved)
     }
 
-    /// The same result for a duplicate request. An outcome that is not kept is not a replay: all
-    /// requests that waited for it share it.
+    /// The same result for a duplicate request. Only an outcome that later requests get too counts
+    /// as replayed; the requests that waited for any other share it.
     #[must_use]
     pub fn replay(mut self) -> Self {
         self.replayed = self.outcome.is_replayable();

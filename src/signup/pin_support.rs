@@ -1,4 +1,4 @@
-//! Knowledge about the connection: it keeps the ids that create calls pin, or ignores them.
+//! Knowledge of whether the connection keeps or ignores the ids that create calls pin.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -32,7 +32,7 @@ impl PinSupport {
         }
     }
 
-    /// Assumes what an earlier process's user shows, until this process learns from one of its own.
+    /// Starts from a user that an earlier process created, until this process learns from its own.
     pub(super) fn seed(&self, kept: bool) {
         if self.load() == Self::UNKNOWN {
             self.learn(kept);

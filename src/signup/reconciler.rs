@@ -22,7 +22,7 @@ const ROUND: Duration = Duration::from_secs(5);
 /// The lease of a round's rows.
 const LEASE: Duration = Duration::from_mins(1);
 
-/// Time after the lease began from which a round starts no further lookup: none may outlive its
+/// Time after the start of the lease at which a round stops its lookups, so that none outlives its
 /// lease.
 const LOOKUP_WINDOW: Duration = Duration::from_secs(45);
 
@@ -39,7 +39,7 @@ const SWEEP_EVERY: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Reconciler {
     service: Arc<Inner>,
-    /// True once the missing scope `read:users` was logged, which happens once.
+    /// True once the missing scope `read:users` was logged; it is logged only once.
     forbidden: AtomicBool,
 }
 
@@ -63,8 +63,8 @@ impl Reconciler {
     /// Learns from the last user that was created whether the connection keeps pinned ids: after a
     /// restart nothing else shows it.
     ///
-    /// Where it keeps them, a lookup that finds no user proves something. Where it did not, no call
-    /// may be repeated until this process has seen an id kept.
+    /// If it keeps them, a lookup that finds no user is proof. If it does not, no call is repeated
+    /// before earlier calls have certainly ended.
     pub async fn seed_pin_support(&self) {
         let created = self.service.ledger.find(Find::State(AttemptState::Created), 1).await;
         if let Ok([last, ..]) = created.as_deref() {
@@ -72,7 +72,7 @@ impl Reconciler {
         }
     }
 
-    /// Checks the attempts that are due, as far as one round goes.
+    /// Checks one round of the attempts that are due.
     async fn round(&self) -> Result<(), LedgerError> {
         let Inner { ledger, context, lease_owner, .. } = &*self.service;
         let until = Instant::now() + LOOKUP_WINDOW;
@@ -98,7 +98,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Checks one attempt now, due or not, and records what it finds. Returns the reason that
+    /// Checks one attempt now, due or not, and records the result. Returns the reason that
     /// the attempt is still unresolved; `None` when it is resolved. For operators:
     /// [`Self::seed_pin_support`] comes first.
     ///
@@ -175,7 +175,7 @@ impl Reconciler {
                 let ended_at = attempt.connection_ended_at;
                 let grace = timeouts.absence_grace;
                 match ended_at.map(|at| (at + grace).saturating_sub(context.clock.now())) {
-                    // Not marked yet: the process that called may have died this very moment.
+                    // Not marked yet: the process that called may have died just now.
                     None => Err(UnresolvedReason::TooEarly { left: grace }),
                     Some(left) if !left.is_zero() => Err(UnresolvedReason::TooEarly { left }),
                     Some(_) if pin_support.is_kept() => {

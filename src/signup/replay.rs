@@ -14,7 +14,7 @@ use crate::ledger::{
     Attempt, AttemptId, AttemptState, Basis, FinishAttempt, LedgerError, Resolution,
 };
 
-/// The longest lookup of a user that is known to exist. Without it, its id and address are replayed.
+/// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Inner {
@@ -33,7 +33,7 @@ impl Inner {
         let result = match self.wait_for_release(attempt).await {
             Ok(Some(attempt)) => self.replay(request, &attempt).await.replay(),
             Ok(None) => SignupResult::new(Outcome::InProgress),
-            // The tenant may have been called; an unreadable ledger does not show otherwise.
+            // The tenant may have been called; an unreadable ledger cannot rule that out.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         };
         (!matches!(result.outcome, Outcome::Abandoned)).then_some(result)
@@ -117,8 +117,8 @@ impl Inner {
         timeout(READ_TIMEOUT, lookup).await.ok()
     }
 
-    /// Resumes an attempt that an earlier request left unresolved, now that its password is here
-    /// again.
+    /// Resumes an attempt that an earlier request left unresolved: this request carries the
+    /// password again.
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::from(attempt);
         let ended_at = attempt.connection_ended_at;
@@ -157,7 +157,7 @@ impl Inner {
     /// nothing until that call has certainly ended, even if this process dies.
     ///
     /// `false` when the attempt is resolved, or another call was recorded since `ended_at` was
-    /// read: of two replicas that come at once, one makes the call.
+    /// read: of two replicas that try at once, one makes the call.
     async fn mark_retrying(
         &self,
         id: AttemptId,

@@ -1,9 +1,9 @@
 //! Resolution of an ambiguous create call within one request.
 //!
-//! A call whose response did not arrive is resolved by looking up the id that it pinned. When the
-//! tenant knows no such user, the same call is sent again, once: with the same id it cannot create
-//! a second one. What is still open then is left to the [reconciler](super::reconciler), which has
-//! no password and can only look up.
+//! A call whose response did not arrive is resolved by looking up the id that it pinned. Unless
+//! that finds the user, the same call is sent again, once: with the same id it cannot create a
+//! second one. An outcome that is still open is left to the [reconciler](super::reconciler), which
+//! has no password and can only look up.
 
 use super::call::AttemptRunner;
 use super::outcome::{Outcome, SignupResult};

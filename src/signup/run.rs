@@ -1,4 +1,4 @@
-//! One attempt from top to bottom: admit, record, acquire a permit, call, resolve, finish.
+//! One attempt from start to finish: admit, record, acquire a permit, call, resolve, finish.
 
 use std::mem;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Inner {
         leader.publish(result);
     }
 
-    /// Runs one attempt from top to bottom. `Err` is a result that needed no attempt.
+    /// Runs one attempt from start to finish. `Err` is a result that needed no attempt.
     async fn attempt(
         self: &Arc<Self>,
         request: &KeyedRequest,
@@ -79,8 +79,8 @@ impl Inner {
         }
     }
 
-    /// Records a new attempt and pays its cost. `Err` when it may not start, or when another replica
-    /// took its key since the lookup.
+    /// Records a new attempt and pays its cost. `Err` when it may not start, or when another
+    /// replica took its key since the lookup.
     async fn record(
         self: &Arc<Self>,
         request: &KeyedRequest,
@@ -88,7 +88,7 @@ impl Inner {
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self.context.clock.now(), request.user.terms.clone());
-            // Paid once, even when the first try meets a key.
+            // Paid once, even if the first try finds the key taken.
             let attempt = self.new_attempt(request, &call, mem::take(&mut cost));
             let rejection = match self.ledger.begin(attempt).await? {
                 BeginResult::Started => return Ok(call),
@@ -105,7 +105,7 @@ impl Inner {
             };
             return Err(SignupResult::new(Outcome::Rejected(rejection)));
         }
-        // Another replica was first each time, and may be so again.
+        // Another replica took the key each time, and may do so again.
         Err(SignupResult::new(Outcome::InProgress))
     }
 

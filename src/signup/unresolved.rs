@@ -1,4 +1,4 @@
-//! Reasons why a check leaves an attempt unresolved, and when the next check makes sense.
+//! Reasons why a check leaves an attempt unresolved, and the wait before the next one.
 
 use std::time::Duration;
 

@@ -2,9 +2,8 @@
 //!
 //! The mirror loses a permit with every request and fills at the estimated rate. Each request
 //! remembers what the mirror held right after it. Its response reports what the tenant held at that
-//! moment. The difference is the mirror's error, however late the response arrives. A response to an
-//! older request than the latest one with a response adds nothing. Only this machine's monotonic clock
-//! is used.
+//! moment. The difference is the mirror's error, however late the response arrives. A response
+//! adds nothing if a later request already has one. Only this machine's monotonic clock is used.
 
 use std::time::Duration;
 
@@ -25,8 +24,8 @@ const CUSHION: f64 = 0.5;
 /// Requests sent this far apart arrive in the order of sending.
 const OVERTAKING: Duration = Duration::from_millis(200);
 
-/// While cautious, surplus permits are spent over this time instead of at once. It is longer than most
-/// responses take, so that replicas see each other's requests before the surplus is gone.
+/// While cautious, surplus permits are spent over this time instead of at once. It is longer than
+/// most responses take, so that replicas see each other's requests before the surplus is gone.
 const SPENDING: Duration = Duration::from_secs(2);
 
 /// The shortest wait: the resolution of the runtime's timer.
@@ -80,7 +79,7 @@ struct Sent {
     ended: u64,
     /// The latest request whose response reported the bucket.
     answered: u64,
-    /// The lowest level that any response reported since no request was under way.
+    /// The lowest level that any response reported since the last moment without open requests.
     lowest: f64,
     /// The time of the last request.
     last_at: Instant,
@@ -172,8 +171,8 @@ impl Bucket {
         self.cooldown.is_blocked()
     }
 
-    /// Learns from a response. Returns the bucket that the tenant reported: its size and the permits
-    /// left.
+    /// Learns from a response. Returns the bucket that the tenant reported: its size and the
+    /// permits left.
     pub(super) fn observe(
         &mut self,
         grant: Grant,
@@ -205,7 +204,8 @@ impl Bucket {
         reported
     }
 
-    /// Records that a request got no response. It keeps its permit, since the tenant may have counted it.
+    /// Records that a request got no response. It keeps its permit, since the tenant may have
+    /// counted it.
     pub(super) fn record_loss(&mut self, grant: Grant) {
         self.sent.ended += 1;
         self.sent.lowest = 0.0;
@@ -233,9 +233,9 @@ impl Bucket {
         self.refill.observe(Sample { counted, sent_at: grant.sent_at, remaining }, limit);
     }
 
-    /// Returns the number of older requests that this one may have overtaken, so that its response did
-    /// not count them: those sent shortly before it that have no response yet. The request itself has
-    /// just ended, and all later ones are under way.
+    /// Returns the number of older requests that this one may have overtaken, so that its response
+    /// did not count them: those sent shortly before it that have no response yet. The request
+    /// itself has just ended, and all later ones are under way.
     fn overtaken(&self, grant: Grant) -> u64 {
         let open = grant.number.saturating_sub(self.sent.ended);
         open.min(grant.number - 1 - grant.after)
@@ -254,8 +254,8 @@ impl Bucket {
         self.level = self.level.min(self.limit);
     }
 
-    /// Raises the level once no request is under way: the request that the tenant counted last reported
-    /// what was left after all of them, which is at least the lowest level reported.
+    /// Raises the level once no request is under way: the request that the tenant counted last
+    /// reported what was left after all of them, which is at least the lowest level reported.
     fn raise_when_idle(&mut self) {
         if self.sent.ended == self.sent.count {
             let lowest = std::mem::replace(&mut self.sent.lowest, f64::INFINITY);

@@ -1,5 +1,5 @@
-//! The cooldown after a 429: nothing is sent before the reported time, then one request as a probe, then
-//! the others with caution. Pure: time is a parameter.
+//! The cooldown after a 429: nothing is sent before the reported time, then one request as a probe,
+//! then the others with caution. Pure: time is a parameter.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mi
 /// The longest `Retry-After` that is obeyed in full: the longest that Auth0 documents.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so a
-/// larger value means that two clocks were mixed up.
+/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
+/// a larger value means that two clocks were mixed up.
 const LONGEST_RESET: Duration = Duration::from_mins(1);
 
 /// The duration of the caution, counted from the time at which the next request may be sent.
@@ -75,7 +75,7 @@ impl Cooldown {
         matches!(self.state, CooldownState::Blocked(_))
     }
 
-    /// Returns the time until then.
+    /// Returns the time until a block ends; zero without one.
     pub(super) fn left(&self, now: Instant) -> Duration {
         match self.state {
             CooldownState::Blocked(until) => until.saturating_duration_since(now),
@@ -105,14 +105,16 @@ impl Cooldown {
         }
     }
 
-    /// Records that a request got no response. If it was the probe, the next request becomes the probe.
+    /// Records that a request got no response. If it was the probe, the next request becomes the
+    /// probe.
     pub(super) fn record_loss(&mut self, grant: Grant) {
         if self.state == CooldownState::Probing(Some(grant.number)) {
             self.state = CooldownState::Probing(None);
         }
     }
 
-    /// Starts or extends the cooldown after a 429. Returns the time at which the next request may be sent.
+    /// Starts or extends the cooldown after a 429. Returns the time at which the next request may
+    /// be sent.
     pub(super) fn start(
         &mut self,
         grant: Grant,

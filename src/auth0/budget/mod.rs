@@ -1,16 +1,17 @@
 //! The tenant's rate limit as a budget.
 //!
-//! While the tenant has permits to spare, nothing is delayed. When it runs low, calls wait in order.
-//! When the wait would be too long, they are rejected with an honest time to come back.
+//! While the tenant has permits to spare, nothing is delayed. When it runs low, calls wait in
+//! order. When the wait would be too long, they are rejected with an honest time to come back.
 //!
-//! The tenant limits by a token bucket and reports it in the headers of every response. Those headers
-//! are all that this service knows, and all that its replicas share. [`bucket`] mirrors the tenant's
-//! bucket, [`refill_estimator`] measures how fast it fills, [`cooldown`] holds the wait after a 429, and
-//! [`wait_queue`] the calls that wait. This module does the waiting. It needs no task: every waiter
-//! sleeps by itself, and only the first one has a timer.
+//! The tenant limits by a token bucket and reports it in the headers of every response. Those
+//! headers are all that this service knows, and all that its replicas share. [`bucket`] mirrors the
+//! tenant's bucket, [`refill_estimator`] measures how fast it fills, [`cooldown`] holds the wait
+//! after a 429, and [`wait_queue`] the calls that wait. This module does the waiting. It needs no
+//! task: every waiter sleeps by itself, the first until its permit, the others until they are woken
+//! or time out.
 //!
-//! Assumes that creates and lookups share one bucket. On plans that count them separately, a response
-//! to one may overstate the permits for the other until a 429 corrects it.
+//! Assumes that creates and lookups share one bucket. On plans that count them separately, a
+//! response to one may overstate the permits for the other until a 429 corrects it.
 //!
 //! `docs/decisions/0007-tenant-budget.md` has the reasons and the measurements.
 
@@ -45,13 +46,13 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 pub enum Priority {
     /// A new sign-up.
     Create,
-    /// Resolves a sign-up whose client waits. Goes first, may use the reserve, and is never rejected
-    /// because the queue is full.
+    /// Resolves a sign-up whose client waits. Goes first, may use the reserve, and is never
+    /// rejected because the queue is full.
     Lookup,
     /// Resolves an attempt that no client waits for. Goes last.
     Background,
-    /// Adds detail to a response that is complete without it. Goes only if there is a permit to spare,
-    /// and never waits.
+    /// Adds detail to a response that is complete without it. Goes only if there is a permit to
+    /// spare, and never waits.
     BestEffort,
 }
 
@@ -105,7 +106,8 @@ enum Retry {
 
 /// Permission to send one request now.
 ///
-/// A permit that is dropped without a response counts as spent, since the tenant may have counted it.
+/// A permit that is dropped without a response counts as spent, since the tenant may have counted
+/// it.
 #[derive(Debug)]
 pub(super) struct Permit {
     budget: Arc<Budget>,
@@ -128,7 +130,8 @@ impl Budget {
     /// Takes a permit, waiting for it in order. Dropping the future leaves the queue.
     ///
     /// # Errors
-    /// [`BudgetExhausted`] at once if the wait would be too long, or later if it has become too long.
+    /// [`BudgetExhausted`] at once if the wait would be too long, or later if it has become too
+    /// long.
     pub(super) async fn take(
         self: &Arc<Self>,
         priority: Priority,
@@ -175,14 +178,14 @@ impl Budget {
 
     /// The rejection of a call that would have to wait this long.
     ///
-    /// If the wait is a guess, the only certainty is that the calls that wait now are gone after the
-    /// longest wait.
+    /// If the wait is a guess, the only certainty is that the calls that wait now are gone after
+    /// the longest wait.
     fn exhausted(&self, bucket: &Bucket, wait: Duration) -> BudgetExhausted {
         let wait = if bucket.is_sure() { wait } else { wait.min(self.max_wait) };
         BudgetExhausted { retry_after: wait.max(SHORTEST_RETRY) }
     }
 
-    /// Learns from a response, and wakes the waiters that may go or have no reason to wait.
+    /// Learns from a response, and wakes the waiters that may go or should give up.
     fn observe(&self, grant: Grant, status: u16, headers: &HeaderMap) {
         let mut state = self.lock();
         let reported = state.bucket.observe(grant, status, headers, Instant::now());

@@ -1,9 +1,9 @@
 //! Estimates how fast the tenant's bucket refills for this client.
 //!
 //! Compares two responses some time apart: the permits that the bucket gained, plus those that this
-//! client took in between, came back in that time. Other clients of the tenant, other replicas among
-//! them, take from the same bucket unseen. So the estimate is the *net* refill, the share left for this
-//! client, which is the number wanted: it falls when others want more.
+//! client took in between, came back in that time. Other clients of the tenant, other replicas
+//! among them, take from the same bucket unseen. So the estimate is the *net* refill, the share
+//! left for this client, which is the number needed: it falls when others take more.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(super) struct RefillEstimator {
     learned: f64,
     /// Set once the rate was measured while the bucket was not full.
     measured: bool,
-    /// The lower bound: the tenant reports when the next permit is there. It lets a replica that was
-    /// crowded out still send a request now and then.
+    /// The lower bound: the tenant reports when the next permit is available. It lets a replica
+    /// that was crowded out still send a request now and then.
     floor: f64,
     /// The response that the next one is compared with.
     anchor: Option<Sample>,

@@ -1,5 +1,5 @@
-//! The budget against a simulated tenant in simulated time: thousands of requests, with latencies that let
-//! responses overtake one another. A run takes a few milliseconds and is deterministic.
+//! The budget against a simulated tenant in simulated time: thousands of requests, with latencies
+//! that let responses overtake one another. A run takes a few milliseconds and is deterministic.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
@@ -26,7 +26,8 @@ struct Scenario {
     offered: f64,
     seconds: f64,
     replicas: usize,
-    /// Requests a second of another client of the tenant, which asks whatever the bucket holds.
+    /// Requests a second of another client of the tenant, which sends them whatever the bucket
+    /// holds.
     other: f64,
     /// The seconds by which the tenant's clock is ahead.
     clock_offset: f64,
@@ -41,7 +42,7 @@ struct Scenario {
     seed: u64,
 }
 
-/// The steady overload of the requirements: a tenant of 10 a second, asked 30 a second.
+/// The steady overload of the requirements: a tenant of 10 permits a second, offered 30 sign-ups.
 const OVERLOAD: Scenario = Scenario {
     plan: (10.0, 10.0),
     offered: 30.0,

@@ -1,4 +1,4 @@
-//! The budget, response by response: which calls go, wait or are rejected, and what is reported.
+//! The budget, response by response: the calls that go, wait or are rejected, and the reports.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};

@@ -12,7 +12,8 @@ use crate::ledger::NewAttempt;
 use crate::ledger::millis::millis;
 use crate::limits::{Limit, Rate};
 
-/// The costs of a batch. Buckets and proofs are sorted, so that no two replicas wait for each other.
+/// The costs of a batch. Buckets and proofs are sorted, so that no two replicas wait for each
+/// other.
 #[derive(Debug, Default)]
 pub(super) struct AdmissionCosts<'b> {
     buckets: BTreeMap<Digest, BucketDemand>,

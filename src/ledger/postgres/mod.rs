@@ -75,14 +75,14 @@ const SWEEP_PROOFS: &str = "\
     (SELECT proof FROM used_proofs WHERE expires_at <= $1 \
     ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
 
-/// Uses the server's clock, with which the rows were written. Reads the whole table, which holds only
-/// what was spent recently.
+/// Uses the server's clock, with which the rows were written. Reads the whole table, which holds
+/// only the buckets that were used recently.
 const SWEEP_BUCKETS: &str = "\
     DELETE FROM limits WHERE bucket = ANY (ARRAY \
     (SELECT bucket FROM limits WHERE tat < (extract(epoch FROM clock_timestamp()) * 1000000)::bigint \
     LIMIT $1 FOR UPDATE SKIP LOCKED))";
 
-/// Sorts the ids: PostgreSQL has no `min` of ids before version 18.
+/// Sorts the ids: PostgreSQL has no `min` of UUIDs before version 18.
 const COUNT_PENDING: &str = "\
     SELECT count(*), (array_agg(id ORDER BY id))[1] FROM \
     (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \

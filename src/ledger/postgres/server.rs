@@ -144,8 +144,8 @@ pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Res
     Ok(count)
 }
 
-/// Returns whether the database is new or was written with one of these secrets. Records the secrets
-/// if `renew` is set or the database is new.
+/// Returns whether the database is new or was written with one of these secrets. Records the
+/// secrets if `renew` is set or the database is new.
 pub(super) async fn recognise(
     connection: &mut PgConnection,
     secrets: &DigestPair,

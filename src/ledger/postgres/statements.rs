@@ -56,9 +56,9 @@ pub(super) const WRITE: &str = write_sql!(with "" where "" select "");
 /// For every other batch. Permits come first: the remaining permits of a bucket go to the attempts
 /// that asked first. An attempt that lacks a permit does not use its proof and does not start.
 ///
-/// The time is read when the row is locked, because the `now()` of a transaction that waited would be
-/// stale. A time further ahead than a bucket can be spent comes from a clock that was put back, and
-/// is cut to that distance.
+/// The time is read when the row is locked, because the `now()` of a transaction that waited would
+/// be stale. A stored time more than a whole burst ahead comes from a clock that was set back, and
+/// is cut to one burst.
 ///
 /// The arrays are materialised once, before the first row is inserted.
 pub(super) const WRITE_WITH_COSTS: &str = write_sql!(

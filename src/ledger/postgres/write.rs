@@ -144,8 +144,8 @@ struct Round {
 
 /// Writes everything and returns the rows that were written.
 ///
-/// Limits must not cost a sign-up: if the statement fails with them and no proof has to be recorded,
-/// it is sent again without them.
+/// Limits must not cost a sign-up: if the statement fails with them and no proof has to be
+/// recorded, it is sent again without them.
 async fn write(
     connection: &mut PgConnection,
     begins: &[&NewAttempt],

@@ -59,17 +59,18 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous) -> Result<Connectio
     connection.pragma_update(None, "synchronous", synchronous)?;
     // The log shrinks again after a burst.
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
-    // Functions that the file's schema names are not run.
+    // Does not run functions that the file's schema names.
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.set_prepared_statement_cache_capacity(32);
     Ok(connection)
 }
 
-/// Sets write-ahead mode: readers and the writer do not wait for each other, and a commit appends to
-/// one file.
+/// Sets write-ahead mode: readers and the writer do not wait for each other, and a commit appends
+/// to one file.
 ///
-/// The mode of a new file can only change while no other connection has it open. SQLite fails at once
-/// instead of waiting, so this retries: any other process that opens the file is done in a moment.
+/// The mode of a new file can only change while no other connection has it open. SQLite fails at
+/// once instead of waiting, so this retries: any other process that opens the file is done in a
+/// moment.
 fn set_write_ahead(connection: &Connection) -> Result<()> {
     let mut waited = Duration::ZERO;
     loop {
@@ -119,8 +120,8 @@ pub(super) fn migrate(connection: &mut Connection, now: Duration) -> Result<usiz
     Ok(count)
 }
 
-/// Returns whether the file is new or was written with one of these secrets. Records the secrets when
-/// `renew` is set or the file is new.
+/// Returns whether the file is new or was written with one of these secrets. Records the secrets
+/// when `renew` is set or the file is new.
 pub(super) fn recognise(
     connection: &mut Connection,
     secrets: &DigestPair,

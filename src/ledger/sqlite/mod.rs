@@ -50,7 +50,8 @@ impl Sqlite {
     /// Opens the file, which is created if missing, and starts the writer thread.
     ///
     /// # Errors
-    /// When another process serves from it, it was written with another secret, or it cannot be opened.
+    /// When another process serves from it, it was written with another secret, or it cannot be
+    /// opened.
     pub async fn open(
         options: SqliteOptions,
         secrets: DigestPair,
@@ -242,8 +243,8 @@ impl Ledger for Sqlite {
     }
 }
 
-/// Looks up single rows on the caller's thread. The few pages are in memory as a rule, so this takes a
-/// fifth of the time of a detour over another thread.
+/// Looks up single rows on the caller's thread. The few pages are in memory as a rule, so this
+/// takes a fifth of the time of a read on another thread.
 #[derive(Debug)]
 struct SqliteReader {
     path: PathBuf,

@@ -143,7 +143,7 @@ pub(super) fn begin(connection: &Connection, attempt: &NewAttempt) -> Result<Beg
     Ok(BeginResult::Started)
 }
 
-/// Returns whether the proof was unused.
+/// Uses a proof. Returns `false` if it was used before.
 pub(super) fn use_proof(connection: &Connection, id: &AttemptId, proof: &ProofUse) -> Result<bool> {
     let ProofUse { proof, expires_at } = proof;
     let params = params![proof.as_bytes(), blob(id), millis(*expires_at)];

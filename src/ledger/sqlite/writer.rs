@@ -1,9 +1,9 @@
 //! The only thread that writes.
 //!
 //! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
-//! and many concurrent writes share one commit. Callers get their results after the commit. A failing
-//! job fails alone. If the transaction fails, all of its jobs fail, and the next batch opens the file
-//! again.
+//! and many concurrent writes share one commit. Callers get their results after the commit. A
+//! failing job fails alone. If the transaction fails, all of its jobs fail, and the next batch
+//! opens the file again.
 
 use std::fs::File;
 use std::io;
@@ -25,7 +25,8 @@ const BATCH: usize = 256;
 /// The number of jobs that may queue before callers have to wait.
 const QUEUE: usize = 4 * BATCH;
 
-/// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the caller.
+/// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the
+/// caller.
 type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Reply + Send>;
 
 /// Sends the caller its result once the commit has succeeded or failed.
@@ -40,10 +41,10 @@ enum Message {
 /// `ledger.synchronous` is `full`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
-    /// A crash of the process. For facts that can be found out again: if a power loss takes a
+    /// A crash of the process. For facts that can be determined again: if a power loss takes a
     /// resolution, the attempt is open and will be looked up.
     ProcessCrash,
-    /// A loss of power. For facts that cannot be found out again: that an attempt was started.
+    /// A loss of power. For facts that cannot be determined again: that an attempt was started.
     PowerLoss,
 }
 

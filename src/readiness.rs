@@ -1,7 +1,7 @@
 //! Readiness of this process to take sign-ups.
 //!
 //! It depends on this process and its ledger. If the tenant is down, the process is only
-//! *degraded*, since taking it out of the balancer would help nobody. A proxy that is not trusted
+//! *degraded*, since taking it out of the balancer would not help. A proxy that is not trusted
 //! also makes it degraded: all clients behind that proxy share one limit.
 
 use std::sync::Arc;

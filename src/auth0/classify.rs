@@ -17,7 +17,7 @@ use crate::domain::PasswordRule;
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
-/// The longest wait that is believed: an application's token quota ends with the day at the latest.
+/// The longest wait that is accepted: an application's token quota resets within a day.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Auth0's error envelope. Every member may be absent, or the body may be something else.

@@ -142,7 +142,7 @@ impl Client {
         Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })
     }
 
-    /// Looks a user up by id; `None` when there is none now.
+    /// Looks a user up by id; `None` if there is no such user.
     ///
     /// An id without a provider gets the prefix `auth0|`.
     ///

@@ -71,7 +71,7 @@ pub enum TokenError {
     Pending,
 }
 
-/// Error that any call to the Management API can end with, whatever it asks for.
+/// Error that any call to the Management API can end with.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum CallError {
     /// The operator has to change something. The tenant did nothing.

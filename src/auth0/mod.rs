@@ -1,7 +1,7 @@
 //! The upstream: one tenant's `/oauth/token` and `/api/v2/users`, and the meaning of its responses.
 //!
 //! Owns the Management API token, the connection pool, the tenant's budget with the circuit
-//! breaker, and the classification of responses. Must not know axum, storage or who asked. A
+//! breaker, and the classification of responses. Must not know axum, storage or the client. A
 //! concrete [`Client`], no trait: the seam is the base address, and tests speak HTTP to the
 //! emulator, so that the wire is what is tested.
 

@@ -45,7 +45,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Records a new attempt; durable when it returns.
     ///
     /// Of any number of calls with one key, at any time and on any replica, exactly one returns
-    /// [`BeginResult::Started`] while the key lives. The same holds for a proof.
+    /// [`BeginResult::Started`] until the key expires or is freed. The same holds for a proof.
     ///
     /// Permits are never given back: they are also spent when another permit of the attempt is
     /// missing, or when another call takes the key at the same moment.
@@ -72,7 +72,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError>;
 
-    /// Returns the attempt that holds a key, if the key is alive.
+    /// Returns the attempt that holds a key, unless the key has expired.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -166,7 +166,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 pub enum BeginResult {
     /// The attempt is recorded and belongs to the caller.
     Started,
-    /// A living key already names this attempt; nothing was written.
+    /// This attempt already holds the key; the new one was not recorded.
     Existing(Box<Attempt>),
     /// A shared limit has no permit left; the attempt was not recorded.
     RateLimited {

@@ -14,7 +14,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mi
 /// The longest `Retry-After` that is obeyed in full: the longest that Auth0 documents.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// The longest `x-ratelimit-reset` that is believed. No plan's bucket takes longer for a permit, so
+/// The longest `x-ratelimit-reset` that is accepted. No plan's bucket takes longer for a permit, so
 /// a larger value means that two clocks were mixed up.
 const LONGEST_RESET: Duration = Duration::from_mins(1);
 

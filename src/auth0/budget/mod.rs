@@ -51,7 +51,7 @@ pub enum Priority {
     Lookup,
     /// Resolves an attempt that no client waits for. Goes last.
     Background,
-    /// Adds detail to a response that is complete without it. Goes only if there is a permit to
+    /// Adds detail to a response that is complete without it. Sent only if there is a permit to
     /// spare, and never waits.
     BestEffort,
 }
@@ -93,7 +93,7 @@ enum PermitReply {
     Wait(u64, Arc<Notify>),
 }
 
-/// The reply to a call that asks again from the queue.
+/// The reply to a call that asks again while it is in the queue.
 #[derive(Debug)]
 enum Retry {
     /// A permit.

@@ -81,7 +81,7 @@ impl<'b> AdmissionCosts<'b> {
         })
     }
 
-    /// The requests by bucket. The last ones to arrive are refused first.
+    /// The requests by bucket. The last ones to arrive are rejected first.
     pub(super) fn permit_requests(&self) -> impl Iterator<Item = PermitRequest> {
         self.buckets.iter().flat_map(|(bucket, demand)| {
             let later = (0..).zip(demand.attempts.iter().rev());
@@ -99,7 +99,7 @@ impl<'b> AdmissionCosts<'b> {
         })
     }
 
-    /// Returns the limit that each refused attempt met and the wait: the longest, if several.
+    /// Returns the limit that rejected each attempt, and the wait: the longest, if several.
     pub(super) fn rate_limited(&self, short: &[ShortBucket]) -> HashMap<Uuid, (Limit, Duration)> {
         let mut limited = HashMap::new();
         for ShortBucket { bucket, refused, ahead } in short {

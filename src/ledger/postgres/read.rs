@@ -88,7 +88,7 @@ impl BatchJob for ReadJob {
     }
 }
 
-/// Returns the attempts with one of these keys, alive or not, and those with one of these ids.
+/// Returns the attempts with one of these keys, expired or not, and those with one of these ids.
 pub(super) async fn by_keys_or_ids(
     connection: &mut PgConnection,
     keys: &[[u8; 32]],

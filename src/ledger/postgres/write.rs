@@ -214,7 +214,7 @@ async fn write_with_costs(
 }
 
 /// Attempts started, attempts finished, attempts whose proof is used now; then of each short bucket
-/// its id, the number of refused requests, and the microseconds that it is spent ahead.
+/// its id, the number of rejected requests, and the microseconds that it is spent ahead.
 type CostRow = (Ids, Ids, Ids, Option<Vec<Vec<u8>>>, Option<Vec<i64>>, Option<Vec<i64>>);
 
 /// Ids as the statement returns them; NULL for none.
@@ -274,7 +274,7 @@ async fn retry_or_explain(
 #[error("too many calls compete for one idempotency key")]
 struct Contended;
 
-/// Returns whether this row holds the attempt's key, alive.
+/// Returns whether this row holds the attempt's key and the key has not expired.
 fn holds(row: &Attempt, attempt: &NewAttempt) -> bool {
     let (Some(stored), Some(new)) = (&row.key, &attempt.key) else { return false };
     new.key.contains(&stored.key) && stored.expires_at > attempt.started_at

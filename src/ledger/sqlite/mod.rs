@@ -202,7 +202,7 @@ impl Ledger for Sqlite {
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
-        // May read the whole file: on its own connection, and on a thread that delays nobody.
+        // May read the whole file: on its own connection, and on a thread that delays no caller.
         let path = self.reader.path()?;
         let found = spawn_blocking(move || {
             let connection = file::connect(&path, Synchronous::Normal)?;
@@ -221,7 +221,7 @@ impl Ledger for Sqlite {
     }
 
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
-        // Thousands of attempts take a millisecond: on a thread that delays nobody.
+        // Thousands of attempts take a millisecond: on a thread that delays no caller.
         let path = self.reader.path()?;
         let counted = spawn_blocking(move || {
             statements::count_pending(&file::connect(&path, Synchronous::Normal)?, now)

@@ -7,8 +7,8 @@
 //!
 //! Each attack runs against its own service behind a trusted proxy, except where forging the header
 //! is the attack. Every 100 ms an honest person signs up beside it, each from a different address,
-//! and solves a proof of work when asked. Prints the response statuses, the create calls that reached
-//! the tenant, and the results of the honest people.
+//! and solves a proof of work when asked. Prints the response statuses, the create calls that
+//! reached the tenant, and the results of the honest people.
 
 #![expect(clippy::print_stdout, reason = "prints figures")]
 

@@ -51,7 +51,7 @@ async fn run(replicas: usize) -> anyhow::Result<()> {
     let (mut addresses, mut folders) = (Vec::new(), Vec::new());
     for _ in 0..replicas {
         let folder = Folder::new();
-        // All clients share one address. Its limits are raised, because they are not being measured.
+        // All clients share one address. Its limits are raised, because they are not measured.
         let app = start(&tenant, &folder, Some(Path::new("config/bench.toml")), &[]).await?;
         folders.push(folder);
         addresses.push(app.public_address()?);

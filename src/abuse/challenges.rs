@@ -1,4 +1,4 @@
-//! Challenges: decides whether an attempt needs a proof, and verifies its proof.
+//! Challenges: decides whether an attempt needs a proof, and verifies the proof that it has.
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ pub struct FormToken {
     age: Option<RangeInclusive<Duration>>,
 }
 
-/// Evaluation of the time in which a form was filled in, according to its token.
+/// The fill time of a form according to its token, compared with the accepted ages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FillTime {
     /// As long as a person takes.

@@ -3,8 +3,8 @@
 //!
 //! Each replica keeps its limits in memory. Where replicas share a database, an attempt that passes
 //! here spends a second permit there, in the write that starts it ([`PermitCharge`]). A rejection
-//! by the database is recorded here, so that this replica's memory stops a flood before
-//! it reaches the database. `docs/limits.md` has the numbers and the reasons.
+//! by the database is recorded here, so that this replica's memory stops a flood before it
+//! reaches the database. `docs/limits.md` has the numbers and the reasons.
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub struct Proxies {
     watch: ProxyWatch,
 }
 
-/// The client of a request, and the trust in its peer.
+/// The client of a request, and whether its peer is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resolved {
     /// The client.

@@ -148,7 +148,8 @@ impl Environment {
                 errors.push(ConfigError::new(&key, &origin, "UTF-8"));
                 continue;
             };
-            // Compose files set unset variables to an empty string. Only a blank secret is reported.
+            // Compose files set missing variables to an empty string. Only a blank secret is an
+            // error.
             if value.trim().is_empty() && !SECRETS.contains(&key.as_str()) {
                 continue;
             }

@@ -31,7 +31,7 @@ pub struct LedgerSettings {
     pub key_lifetime: Duration,
     /// The number of batches that PostgreSQL writes concurrently.
     pub writers: usize,
-    /// The timeout of a call to the database.
+    /// The timeout of a call to PostgreSQL.
     pub timeout: Duration,
 }
 

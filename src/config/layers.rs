@@ -148,8 +148,8 @@ impl Environment {
                 errors.push(ConfigError::new(&key, &origin, "UTF-8"));
                 continue;
             };
-            // Compose files set missing variables to an empty string. Only a blank secret is an
-            // error.
+            // Compose files set missing variables to an empty string. A blank secret is not skipped:
+            // it counts as no secret.
             if value.trim().is_empty() && !SECRETS.contains(&key.as_str()) {
                 continue;
             }

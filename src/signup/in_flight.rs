@@ -108,7 +108,7 @@ impl SendState {
         self.0.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    /// Notes that the attempt is new.
+    /// Marks the attempt as new.
     pub(super) fn mark_new(&self) {
         self.change(Self::EARLY, Self::NEW);
     }
@@ -234,7 +234,7 @@ impl Leader {
         self.remembered
     }
 
-    /// Notes the attempt that this request recorded, so that later ones can replay it.
+    /// Keeps the attempt that this request recorded, so that later ones can replay it.
     pub(super) fn set_attempt(&self, attempt: AttemptId) {
         let _first = self.recorded.set(attempt);
     }

@@ -139,7 +139,7 @@ impl Signups {
                 Join::Follower(outcome) => {
                     let until = deadline.min(Instant::now() + inner.timeouts.duplicate_wait);
                     match timeout_at(until, wait_for_outcome(outcome)).await {
-                        // Abandoned before this request joined it: start over.
+                        // Abandoned before anything was sent: start over.
                         Ok(SignupResult { outcome: Outcome::Abandoned, .. }) => {}
                         Ok(result) => return result.replay(),
                         Err(_) => return SignupResult::new(Outcome::InProgress),

@@ -75,7 +75,7 @@ impl BatchJob for ReadJob {
         let pick = |found: &mut Vec<Attempt>, matches: &dyn Fn(&Attempt) -> bool| {
             found.iter().find(|row| matches(row)).cloned()
         };
-        // Ignored: the caller may have gone.
+        // Ignored: the caller may no longer wait.
         let _sent = match self {
             Self::Key(wanted, now, tx) => tx.send(found.map(|found| {
                 pick(found, &|row| {

@@ -103,7 +103,7 @@ impl BatchJob for WriteJob {
     }
 
     fn reply(self, written: Result<&mut Written, LedgerError>) {
-        // Ignored: the caller may have gone.
+        // Ignored: the caller may no longer wait.
         match self {
             Self::Begin(attempt, tx) => {
                 let result = written.map(|written| {

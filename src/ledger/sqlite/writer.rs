@@ -77,7 +77,7 @@ impl SqliteWriter {
             let closed = thread.run(rx);
             drop(lock);
             if let Some(closed) = closed {
-                // Ignored: the caller of `close` may have gone.
+                // Ignored: the caller of `close` may no longer wait.
                 let _sent = closed.send(());
             }
         })?;
@@ -101,7 +101,7 @@ impl SqliteWriter {
             Box::new(move |committed| {
                 let result =
                     result.and_then(|value| committed.map(|()| value).map_err(Clone::clone));
-                // Ignored: the caller may have gone.
+                // Ignored: the caller may no longer wait.
                 let _sent = tx.send(result);
             })
         };

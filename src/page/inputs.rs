@@ -94,7 +94,7 @@ impl TextInput {
     }
 }
 
-/// Returns the inputs of the form in order: the person, the log-in, the rest, and the terms last.
+/// Returns the inputs of the form in order: the person, the login, the rest, and the terms last.
 pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
     let mut fields = Field::ALL;
     fields.sort_by_key(|field| field.spec().page_order);

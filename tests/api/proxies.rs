@@ -45,7 +45,7 @@ async fn an_untrusted_private_proxy_degrades_readiness() {
 }
 
 #[tokio::test]
-async fn a_trusted_proxy_degrades_nothing_whatever_it_forwards() {
+async fn a_trusted_proxy_never_degrades_readiness() {
     let app = TestApp::builder().set("http.trusted_proxies", "::1, 127.0.0.1").spawn().await;
     app.until_ready().await;
     let long = "192.0.2.7,".repeat(2_000);

@@ -80,7 +80,7 @@ test("rejections have the members that an application depends on", async (t) => 
   assert.deepEqual([limited.statusCode, limited.code], [429, "too_many_requests"]);
 });
 
-test("signupAndLogin signs up, and reports that the log-in failed", async (t) => {
+test("signupAndLogin signs up, and reports that the login failed", async (t) => {
   const page = await open(chromium, t, shop);
   const email = "login@example.com";
   const user = { connection, email, password: ADA.password };

@@ -94,7 +94,7 @@ async function form(t, service, captcha, options, load) {
 
 for (const captcha of [TURNSTILE, HCAPTCHA, RECAPTCHA, SCORED]) {
   const { provider, object } = captcha;
-  test(`the page sends the token of ${provider}, and none twice`, async (t) => {
+  test(`the page sends each token of ${provider} once`, async (t) => {
     const service = await start(captcha);
     const page = await form(t, service, captcha);
     await page.waitForFunction((name) => globalThis[name], object);

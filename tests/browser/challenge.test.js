@@ -63,7 +63,7 @@ test("the honeypot is out of sight and out of reach", async (t) => {
   assert.equal(await honeypot.getAttribute("tabindex"), "-1");
 });
 
-test("a rate limit that accepts a proof is passed with one", async (t) => {
+test("a proof lifts a rate limit that accepts one", async (t) => {
   const busy = await Service.start({
     "limits.address.burst": 1,
     "limits.address.per_hour": 1,

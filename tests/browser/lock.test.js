@@ -118,7 +118,7 @@ describe("Lock", { concurrency: 4 }, () => {
     const stored = await user(service, ADA.email);
     for (const [name, value] of Object.entries(attributes)) assert.equal(stored[name], value);
     assert.deepEqual(stored.user_metadata, create.user_metadata);
-    // One cross-origin post and nothing else: no log-in, no challenge.
+    // One cross-origin post and nothing else: no login, no challenge.
     assert.deepEqual(page.requests.sort(), [`OPTIONS ${ROUTE}`, `POST ${ROUTE}`]);
   });
 

@@ -101,7 +101,7 @@ test("Back to a form that was sent, then another address, takes one more click",
   assert.equal(page.url(), `${service.url}/signup/success`);
 });
 
-test("a taken address links to the log-in, and another address can be used", async (t) => {
+test("a taken address links to the login, and another address can be used", async (t) => {
   const page = await open(chromium, t, form, plain);
   await fill(page, { ...ADA, password: "Analytical-Engine-1837" });
   await send(page);

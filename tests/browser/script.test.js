@@ -158,7 +158,7 @@ test("a lost response is replayed, and the user is created once", async (t) => {
   assert.equal((await service.creates(email)).length, 1);
 });
 
-test("Retry-After is waited for", async (t) => {
+test("the module waits for as long as Retry-After says", async (t) => {
   const page = await open(chromium, t, form);
   let posts = 0;
   await page.route(form.concat("*"), (route) => {

@@ -89,7 +89,7 @@ mod sqlite {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn permits_are_left_to_the_process_memory() {
+    async fn permit_charges_are_ignored() {
         let ledger = Backend::sqlite().open().await;
         let once = Rate { burst: 1, ..SLOW };
         for _ in 0..2 {

@@ -17,7 +17,7 @@ const password = "Difference-Engine-1843";
 const signUp = (email, more = {}) =>
   database.signUp({ connection, email, password, given_name: "Ada", ...more });
 
-test("a person signs up, with root attributes and no metadata to speak of", async () => {
+test("a user signs up with root attributes and empty metadata", async () => {
   const { data } = await signUp("node@example.com", { user_metadata: {} });
   assert.match(data.id ?? data._id, /^[0-9a-f]{24}$/);
   assert.equal(data.email, "node@example.com");
@@ -25,8 +25,8 @@ test("a person signs up, with root attributes and no metadata to speak of", asyn
 });
 
 test("a double submit is one sign-up", async () => {
-  const twins = [signUp("node-twice@example.com"), signUp("node-twice@example.com")];
-  const [first, second] = (await Promise.all(twins)).map(({ data }) => data.id ?? data._id);
+  const duplicates = [signUp("node-twice@example.com"), signUp("node-twice@example.com")];
+  const [first, second] = (await Promise.all(duplicates)).map(({ data }) => data.id ?? data._id);
   assert.equal(first, second);
 });
 

@@ -1,4 +1,4 @@
-// TLS before a service on loopback: node tls_proxy.js KEY CERTIFICATE PORT. Prints its own port.
+// Terminates TLS in front of a service on loopback: node tls_proxy.js KEY CERTIFICATE PORT. Prints its own port.
 "use strict";
 
 const { readFileSync } = require("node:fs");

@@ -24,7 +24,7 @@ impl OperatorContext {
     /// changes its tables under a service of another version.
     ///
     /// # Errors
-    /// When it does not exist, cannot be reached, or was written with another secret.
+    /// When it does not exist, is not up to date, cannot be reached, or has another secret.
     pub async fn open(
         settings: &LedgerSettings,
         clock: Arc<dyn Clock>,

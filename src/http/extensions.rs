@@ -14,7 +14,7 @@ pub(super) struct OutcomeCode(pub(super) &'static str);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogAtDebug;
 
-/// The address that a request counts for. A listener that does not resolve clients counts as one.
+/// The address that a request counts for. Requests without a resolved client count for one address.
 pub(super) fn client(request: &Request) -> ClientAddress {
     let resolved = request.extensions().get().copied();
     resolved.unwrap_or(ClientAddress::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))

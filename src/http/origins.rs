@@ -43,7 +43,7 @@ impl Origins {
         self.layer.clone()
     }
 
-    /// Rejects a post without origin if one is required. The layer lets it pass.
+    /// Rejects a post without an origin if one is required. The layer would let it pass.
     ///
     /// # Errors
     /// When an origin is required and missing.

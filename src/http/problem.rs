@@ -1,4 +1,4 @@
-//! Errors as callers see them.
+//! Errors as clients see them.
 //!
 //! A [`Problem`] travels in the extensions of its response until the outermost layer, which knows
 //! the request's id, renders it (`render`) and logs its cause.
@@ -36,7 +36,7 @@ pub(super) const fn whole_seconds(wait: Duration) -> u64 {
 
 /// The kind of a problem, which front ends decide on.
 ///
-/// `docs/api.md` says when each is used; a test compares the two.
+/// `docs/api.md` says when each is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemCode {
     /// The body is missing, or is not JSON, a form, UTF-8 or an object.
@@ -177,7 +177,7 @@ impl ProblemCode {
     }
 }
 
-/// An error on its way to the caller, with its cause for the log.
+/// An error on its way to the client, with its cause for the log.
 #[derive(Debug, Clone)]
 pub struct Problem {
     code: ProblemCode,

@@ -81,7 +81,7 @@ pub enum ConnectionEnd {
     SlowHead,
     /// The client sent no further request in time.
     Idle,
-    /// The client read nothing of its response.
+    /// The client read nothing of its response in time.
     SlowReader,
     /// It was waiting for its client, and a new connection took its place.
     Evicted,

@@ -171,7 +171,7 @@ impl Default for LedgerMetrics {
 }
 
 impl OperationMetrics {
-    /// Counts a call.
+    /// Counts a call and records its duration.
     pub fn call(&self, is_done: bool, took: Duration) {
         if is_done { &self.done } else { &self.failed }.inc();
         self.seconds.observe(took.as_secs_f64());

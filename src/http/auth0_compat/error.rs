@@ -72,8 +72,8 @@ fn invalid_signup() -> ErrorResponse {
 /// The response to fields that violate their rules.
 ///
 /// Lock has its own text for a bad password, and shows the description of a `hook_error` unchanged.
-/// So a `hook_error` lists every error that a user can correct. Without any but a bad password, the
-/// response to errors that only a developer can correct is `invalid_signup`.
+/// So a `hook_error` lists every error that a user can correct. If a developer must correct all
+/// errors but the password's, the response is `invalid_signup`.
 fn invalid_fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) -> ErrorResponse {
     let is_correctable = |error: &&FieldError| match &error.violation {
         Violation::UnknownField | Violation::DuplicateField | Violation::WrongType { .. } => false,

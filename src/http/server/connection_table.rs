@@ -11,10 +11,10 @@ use super::conn_state::TrackedConnection;
 use crate::abuse::Network;
 use crate::telemetry::{ConnectionRefusal, HttpMetrics};
 
-/// The connections that are compared to choose the one to evict.
+/// The most connections that are compared to choose the one to evict.
 const SAMPLE: usize = 64;
 
-/// The connections above the bound that may be open while evicted ones close.
+/// The most connections above the bound that may be open while evicted ones close.
 const CLOSING: usize = 64;
 
 /// All open connections of a listener. Clones share them.
@@ -88,7 +88,7 @@ impl ConnectionTable {
 }
 
 impl OpenConnections {
-    /// The connection with the lowest eviction rank in a random run; in all, if there are few.
+    /// The connection with the lowest eviction rank in a random run, or in all if there are few.
     fn next_to_evict(&self) -> Option<&TrackedConnection> {
         let start = rand::random_range(0..self.all.len().max(1));
         let sample = self.all.iter().cycle().skip(start).take(SAMPLE.min(self.all.len()));

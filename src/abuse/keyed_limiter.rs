@@ -69,7 +69,7 @@ impl KeyedLimiter {
                 Ok(state)
             }
             Err(state) => {
-                self.metrics.refused();
+                self.metrics.rejected();
                 Err(state)
             }
         }

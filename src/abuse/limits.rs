@@ -177,7 +177,7 @@ impl Limits {
         let Some(keys) = report.keys() else { return };
         for (active, key) in self.for_attempts(&keys).filter(|(active, _)| active.limit == limit) {
             active.limiter.block_for(key, retry_after);
-            active.limiter.metrics().refused_shared();
+            active.limiter.metrics().rejected_shared();
             report.record(quota(limit, BucketState { remaining: 0, next_in: retry_after }));
         }
     }

@@ -13,7 +13,7 @@ pub(super) enum ProofError {
     /// Not the solution.
     Wrong,
     /// The captcha service rejected the token.
-    Refused,
+    Rejected,
     /// The captcha was shown on a page of another host.
     Hostname,
     /// The captcha was shown for another action.
@@ -30,7 +30,7 @@ impl ProofError {
             Self::Forged => "forged",
             Self::Expired => "expired",
             Self::Wrong => "wrong",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
             Self::Hostname => "hostname",
             Self::Action => "action",
             Self::Score => "score",

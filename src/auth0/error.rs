@@ -189,12 +189,12 @@ impl CreateUserError {
         match self {
             Self::EmailTaken => "user_exists",
             Self::UsernameTaken => "username_exists",
-            Self::PasswordRejected(_) => "password_refused",
+            Self::PasswordRejected(_) => "password_rejected",
             Self::InvalidBody => "invalid_body",
             Self::Misconfigured(_) => "misconfigured",
             Self::RateLimited { .. } => "rate_limited",
             Self::NotSent(_) => "not_sent",
-            Self::Ambiguous(_) => "unclear",
+            Self::Ambiguous(_) => "ambiguous",
         }
     }
 }

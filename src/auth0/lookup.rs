@@ -70,7 +70,7 @@ pub(super) fn by_email(
     let ours = records.into_iter().filter(|record| {
         record.identities.iter().any(|identity| identity.connection == connection)
     });
-    let responded_at = RateHeaders::new(&response.headers).answered_at();
+    let responded_at = RateHeaders::new(&response.headers).responded_at();
     Ok(UsersByEmail { users: ours.filter_map(found).collect(), responded_at })
 }
 

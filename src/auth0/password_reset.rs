@@ -28,7 +28,7 @@ impl Client {
                     "Auth0 rejects the password reset mail to the owner of an address: is \
                      existence_uniform.mail_client_id an application of this connection?"
                 );
-                "refused"
+                "rejected"
             }
             Err(_) => "failed",
         };

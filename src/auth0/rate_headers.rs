@@ -50,7 +50,7 @@ impl<'h> RateHeaders<'h> {
     }
 
     /// The time of the response by the tenant's clock. `None` without a `Date`, and from a cache.
-    pub(super) fn answered_at(self) -> Option<Duration> {
+    pub(super) fn responded_at(self) -> Option<Duration> {
         self.date(&DATE).filter(|_| !self.0.contains_key(AGE))
     }
 

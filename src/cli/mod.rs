@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             print_error(&error);
             let wrong_settings = error.is::<ConfigErrors>()
-                || error.downcast_ref().is_some_and(StartError::is_of_the_settings);
+                || error.downcast_ref().is_some_and(StartError::is_configuration_error);
             ExitCode::from(if wrong_settings { WRONG_SETTINGS } else { 1 })
         }
     }

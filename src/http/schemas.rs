@@ -110,7 +110,7 @@ pub struct ProblemSchema {
 
 /// An error of a field.
 #[derive(Debug, ToSchema)]
-#[schema(as = FieldFault)]
+#[schema(as = FieldErrorDetail)]
 pub struct FieldErrorSchema {
     /// An RFC 6901 pointer into the JSON form of the body.
     pub pointer: String,

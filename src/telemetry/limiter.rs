@@ -18,8 +18,8 @@ pub(super) struct LimiterFamilies {
 #[derive(Debug, Clone)]
 pub struct LimiterMetrics {
     allowed: Counter,
-    refused: Counter,
-    refused_shared: Counter,
+    rejected: Counter,
+    rejected_shared: Counter,
     exempt: Counter,
     with_proof: Counter,
     entries: Gauge,
@@ -60,8 +60,8 @@ impl LimiterFamilies {
         let labels = LimitLabels { limit };
         LimiterMetrics {
             allowed: decisions("allowed"),
-            refused: decisions("refused"),
-            refused_shared: decisions("refused_shared"),
+            rejected: decisions("rejected"),
+            rejected_shared: decisions("rejected_shared"),
             exempt: decisions("exempt"),
             with_proof: decisions("with_proof"),
             entries: self.entries.get_or_create_owned(&labels),
@@ -77,13 +77,13 @@ impl LimiterMetrics {
     }
 
     /// Counts a request that this replica rejected.
-    pub fn refused(&self) {
-        self.refused.inc();
+    pub fn rejected(&self) {
+        self.rejected.inc();
     }
 
     /// Counts a request that this replica allowed and the shared limits rejected.
-    pub fn refused_shared(&self) {
-        self.refused_shared.inc();
+    pub fn rejected_shared(&self) {
+        self.rejected_shared.inc();
     }
 
     /// Counts a request that the limit does not apply to, since its network is exempt.

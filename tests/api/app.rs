@@ -13,6 +13,9 @@ use auth0_emulator::{
 use auth0_signup::app::App;
 use auth0_signup::clock::{Clock, SystemClock};
 use auth0_signup::config;
+use auth0_signup::ledger::{self, Access, Attempt, Find};
+use auth0_signup::lifecycle::Lifecycle;
+use auth0_signup::telemetry::LedgerMetrics;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -73,7 +76,7 @@ enum Tenancy {
 
 /// A response, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
@@ -97,12 +100,12 @@ impl TestApp {
         format!("http://{}{path}", self.address)
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.client.get(self.url(path))).await
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
+        TestResponse::receive(self.client.get(self.url(path))).await
     }
 
-    pub(crate) async fn get_admin(&self, path: &str) -> Answer {
-        Answer::of(self.client.get(format!("http://{}{path}", self.admin))).await
+    pub(crate) async fn get_admin(&self, path: &str) -> TestResponse {
+        TestResponse::receive(self.client.get(format!("http://{}{path}", self.admin))).await
     }
 
     pub(crate) fn post(&self) -> RequestBuilder {
@@ -110,13 +113,17 @@ impl TestApp {
     }
 
     /// Signs up with a JSON body.
-    pub(crate) async fn sign_up(&self, body: &Value) -> Answer {
+    pub(crate) async fn sign_up(&self, body: &Value) -> TestResponse {
         self.sign_up_raw("application/json", body.to_string()).await
     }
 
     /// Signs up with any body.
-    pub(crate) async fn sign_up_raw(&self, kind: &str, body: impl Into<reqwest::Body>) -> Answer {
-        Answer::of(self.post().header(CONTENT_TYPE, kind).body(body)).await
+    pub(crate) async fn sign_up_raw(
+        &self,
+        kind: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> TestResponse {
+        TestResponse::receive(self.post().header(CONTENT_TYPE, kind).body(body)).await
     }
 
     /// The value of a metric, named with its labels as `/metrics` writes them; 0 if it is absent.
@@ -252,6 +259,22 @@ impl TestApp {
         Self::start(self.auth0, self.folder, None, self.settings, Arc::new(SystemClock)).await
     }
 
+    /// The attempts in the ledger, newest first, as the command line reads them.
+    pub(crate) async fn attempts(&self) -> Vec<Attempt> {
+        let url = format!("sqlite://{}", self.database().display());
+        let variables = [("DATABASE_URL".into(), url.into())];
+        let settings = config::load_ledger(None, variables).unwrap();
+        let digests = ledger::digests(&settings).unwrap();
+        let (now, lifecycle) = (SystemClock.now(), Lifecycle::new());
+        let metrics = LedgerMetrics::default();
+        let opened =
+            ledger::open(&settings, &digests, Access::Cli, now, &lifecycle, &metrics).await;
+        let ledger = opened.unwrap();
+        let attempts = ledger.find(Find::All, 100).await.unwrap();
+        ledger.close().await;
+        attempts
+    }
+
     /// The ledger's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("signup.db")
@@ -315,8 +338,8 @@ fn variable(key: &str) -> OsString {
     format!("SIGNUP__{}", key.replace('.', "__").to_uppercase()).into()
 }
 
-impl Answer {
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
+impl TestResponse {
+    pub(crate) async fn receive(request: RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         Self { status, headers, text: response.text().await.unwrap() }

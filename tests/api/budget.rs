@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::app::{Answer, TestApp, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 
 /// The value of a metric without labels.
@@ -33,7 +33,7 @@ async fn a_rush_is_served_or_gets_a_retry_after() {
     let mut answers = JoinSet::new();
     for number in 0..60 {
         let form = ada_with("email", format!("ada{number}@example.com"));
-        answers.spawn(Answer::of(app.post().json(&form)));
+        answers.spawn(TestResponse::receive(app.post().json(&form)));
         sleep(Duration::from_millis(33)).await;
     }
     let mut created = 0;
@@ -93,7 +93,7 @@ async fn background_lookups_go_after_later_creates() {
     assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
     let sign_up = |name: &str| {
         let form = ada_with("email", format!("{name}@example.com"));
-        tokio::spawn(Answer::of(app.post().json(&form)))
+        tokio::spawn(TestResponse::receive(app.post().json(&form)))
     };
     let first = sign_up("first");
     app.until_metric("auth0_budget_waiting", 2).await;

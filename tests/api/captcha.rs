@@ -154,7 +154,7 @@ async fn the_score_the_host_and_the_action_are_checked() {
         ("action", json!("login"), "action"),
         ("hostname", json!("example.net"), "hostname"),
         ("hostname", Value::Null, "hostname"),
-        ("success", json!(false), "refused"),
+        ("success", json!(false), "rejected"),
     ];
     for (nth, (member, value, _)) in refusals.iter().enumerate() {
         let mut response = good.clone();
@@ -164,7 +164,7 @@ async fn the_score_the_host_and_the_action_are_checked() {
         assert_eq!(app.sign_up(&form).await.problem(), "challenge_failed", "{member}");
     }
     assert_eq!(app.creates().len(), 0);
-    for (reason, count) in [("score", 2), ("action", 1), ("hostname", 2), ("refused", 1)] {
+    for (reason, count) in [("score", 2), ("action", 1), ("hostname", 2), ("rejected", 1)] {
         let metric = format!("challenge_failed_total{{reason=\"{reason}\"}}");
         assert_eq!(app.metric(&metric).await, count, "{reason}");
     }

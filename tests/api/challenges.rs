@@ -14,7 +14,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{Ahead, Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::postgres;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -83,7 +83,7 @@ async fn a_browsers_form_can_carry_a_proof() {
         ("password", "Difference-Engine-1843"),
         ("altcha", &proof(&app).await),
     ];
-    let response = Answer::of(app.post().form(&form)).await;
+    let response = TestResponse::receive(app.post().form(&form)).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
 }
 
@@ -406,7 +406,7 @@ async fn a_challenge_has_all_that_a_widget_needs_and_is_never_stored() {
     assert!((before + 600..=after + 600).contains(&expires_at), "{before} {expires_at}");
     assert_eq!(offer["signature"].as_str().unwrap().len(), 64);
     assert!(offer.get("challenge").is_none(), "the widget takes that member for the old format");
-    let options = Answer::of(app.client.post(app.url("/signup/challenge"))).await;
+    let options = TestResponse::receive(app.client.post(app.url("/signup/challenge"))).await;
     assert_eq!(options.problem(), "method_not_allowed");
 }
 

@@ -7,7 +7,7 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 
 const ROUTE: &str = "/dbconnections/signup";
 
@@ -30,14 +30,14 @@ fn with(name: &str, value: impl Into<Value>) -> Value {
     form
 }
 
-async fn sign_up(app: &TestApp, body: &Value) -> Answer {
+async fn sign_up(app: &TestApp, body: &Value) -> TestResponse {
     let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
     // The preference of a browser does not change Auth0's shapes.
-    Answer::of(request.header("accept", "text/html").body(body.to_string())).await
+    TestResponse::receive(request.header("accept", "text/html").body(body.to_string())).await
 }
 
 /// The code of an error, after checking the members that every error has.
-fn code(response: &Answer) -> String {
+fn code(response: &TestResponse) -> String {
     assert_eq!(response.header("content-type"), Some("application/json"), "{response:?}");
     let body = response.json();
     assert_eq!(body["statusCode"], response.status.as_u16(), "{response:?}");
@@ -88,7 +88,7 @@ async fn a_urlencoded_form_is_accepted_without_its_login_parameters() {
         ("state", "x"),
         ("redirect_uri", "https://app.example.com"),
     ];
-    let response = Answer::of(app.client.post(app.url(ROUTE)).form(&form)).await;
+    let response = TestResponse::receive(app.client.post(app.url(ROUTE)).form(&form)).await;
     assert_eq!(response.status, StatusCode::OK);
     let create = app.the_create();
     assert_eq!(create["connection"], "Username-Password-Authentication");
@@ -178,7 +178,7 @@ async fn other_field_errors_have_messages_for_the_user() {
     let app = TestApp::spawn().await;
     let body = with("given_name", "x".repeat(151)).to_string();
     let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
-    let response = Answer::of(request.header("accept-language", "es").body(body)).await;
+    let response = TestResponse::receive(request.header("accept-language", "es").body(body)).await;
     assert_eq!(code(&response), "hook_error");
     assert_eq!(response.json()["description"], "Nombre: Use como máximo 150 caracteres.");
     // An address that Lock accepts.
@@ -249,7 +249,9 @@ async fn only_pages_of_allowed_origins_may_call_it() {
     let preflight = |origin| {
         let request = app.client.request(Method::OPTIONS, app.url(ROUTE)).header(ORIGIN, origin);
         let request = request.header(ACCESS_CONTROL_REQUEST_METHOD, "POST");
-        Answer::of(request.header(ACCESS_CONTROL_REQUEST_HEADERS, "auth0-client,content-type"))
+        TestResponse::receive(
+            request.header(ACCESS_CONTROL_REQUEST_HEADERS, "auth0-client,content-type"),
+        )
     };
     let allowed = preflight("https://app.example.com").await;
     assert_eq!(allowed.status, StatusCode::OK);
@@ -262,7 +264,7 @@ async fn only_pages_of_allowed_origins_may_call_it() {
 
     let request = app.client.post(app.url(ROUTE)).header(ORIGIN, "https://app.example.com");
     let request = request.header("auth0-client", "eyJuYW1lIjoibG9jayJ9");
-    let response = Answer::of(request.json(&lock_form())).await;
+    let response = TestResponse::receive(request.json(&lock_form())).await;
     assert_eq!(response.status, StatusCode::OK);
     assert!(response.header("access-control-allow-origin").is_some());
 }
@@ -281,7 +283,7 @@ async fn a_busy_tenant_gives_too_many_requests() {
 async fn no_captcha_is_reported_to_lock() {
     let app = TestApp::spawn().await;
     let request = app.client.post(app.url("/dbconnections/signup/challenge"));
-    let response = Answer::of(request.json(&json!({"state": "x"}))).await;
+    let response = TestResponse::receive(request.json(&json!({"state": "x"}))).await;
     assert_eq!(
         (response.status, response.text.as_str()),
         (StatusCode::OK, r#"{"required":false}"#)
@@ -348,6 +350,6 @@ async fn parameters_of_the_following_login_are_removed() {
         body[name] = "canary-of-the-login".into();
     }
     let request = app.client.post(app.url("/dbconnections/signup")).json(&body);
-    assert_eq!(Answer::of(request).await.status, StatusCode::OK);
+    assert_eq!(TestResponse::receive(request).await.status, StatusCode::OK);
     assert!(!app.the_create().to_string().contains("canary"));
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use auth0_emulator::{Fault, Route};
 
-use crate::app::{Ahead, Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 use crate::postgres;
 
@@ -54,7 +54,7 @@ impl Replicas {
     }
 
     /// Signs up at the second replica, as far as its captcha.
-    async fn start_at_the_other(&self) -> (JoinHandle<Answer>, TcpStream) {
+    async fn start_at_the_other(&self) -> (JoinHandle<TestResponse>, TcpStream) {
         let duplicate = sign_up(&self.other);
         let (mut judge, _) = self.captchas.accept().await.unwrap();
         let mut asked = Vec::new();
@@ -65,9 +65,9 @@ impl Replicas {
     }
 }
 
-fn sign_up(app: &TestApp) -> JoinHandle<Answer> {
+fn sign_up(app: &TestApp) -> JoinHandle<TestResponse> {
     let form = ada_with("cf-turnstile-response", "token");
-    tokio::spawn(Answer::of(app.post().header("idempotency-key", KEY).json(&form)))
+    tokio::spawn(TestResponse::receive(app.post().header("idempotency-key", KEY).json(&form)))
 }
 
 async fn pass(mut judge: TcpStream) {
@@ -122,7 +122,7 @@ async fn a_duplicate_starts_a_new_attempt_once_the_first_is_abandoned() {
     assert_eq!(one.auth0.users().len(), 1);
     queued.abort();
     // The key belongs to the duplicate now, at the first replica too.
-    let again = Answer::of(one.post().header("idempotency-key", KEY).json(&ada())).await;
+    let again = TestResponse::receive(one.post().header("idempotency-key", KEY).json(&ada())).await;
     assert_eq!(again.json()["user"]["user_id"], duplicate.json()["user"]["user_id"], "{again:?}");
 }
 
@@ -140,7 +140,7 @@ async fn of_two_replicas_that_resume_an_attempt_one_makes_the_call() {
     let one = replica(TestApp::builder()).spawn().await;
     let other = replica(TestApp::builder()).set("auth0.domain", one.auth0.url()).spawn().await;
     let sign_up = |app: &TestApp| {
-        tokio::spawn(Answer::of(app.post().header("idempotency-key", KEY).json(&ada())))
+        tokio::spawn(TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada())))
     };
     one.auth0.fault(Route::CreateUser, Fault::close());
     assert_eq!(sign_up(&one).await.unwrap().problem(), "outcome_unknown");

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -15,13 +15,13 @@ fn uniform() -> TestAppBuilder {
     TestApp::builder().set("existence", "uniform").set("existence_uniform.initial_floor_ms", "1")
 }
 
-async fn with_key(app: &TestApp, body: &Value) -> Answer {
-    Answer::of(app.post().header("idempotency-key", KEY).json(body)).await
+async fn with_key(app: &TestApp, body: &Value) -> TestResponse {
+    TestResponse::receive(app.post().header("idempotency-key", KEY).json(body)).await
 }
 
 /// Everything that distinguishes two responses, except ids, dates and the client's remaining
 /// attempts.
-fn visible(response: &Answer) -> (StatusCode, Vec<(String, String)>, String) {
+fn visible(response: &TestResponse) -> (StatusCode, Vec<(String, String)>, String) {
     let mut headers = Vec::new();
     for (name, value) in &response.headers {
         if !["date", "x-request-id", "ratelimit"].contains(&name.as_str()) {
@@ -74,7 +74,7 @@ async fn a_browser_is_redirected_to_the_same_page() {
         let form =
             [("email", "ada@example.com"), ("password", password), ("ui_locales", "de-AT en")];
         let request = client.post(app.url("/signup")).header("accept", "text/html");
-        Answer::of(request.form(&form))
+        TestResponse::receive(request.form(&form))
     };
     let (new, known) = (post("Correct-Horse-1").await, post("Another-Password-1").await);
     assert_eq!(new.status, StatusCode::SEE_OTHER);
@@ -90,7 +90,7 @@ async fn auth0s_endpoint_responds_to_a_known_address_as_to_a_new_one() {
             "client_id": "x", "connection": "Username-Password-Authentication",
             "email": "Ada@Example.com", "password": password, "given_name": "Ada",
         });
-        Answer::of(app.client.post(app.url("/dbconnections/signup")).json(&body))
+        TestResponse::receive(app.client.post(app.url("/dbconnections/signup")).json(&body))
     };
     let (new, known) = (post("Correct-Horse-1").await, post("Another-Password-1").await);
     assert_eq!((new.status, known.status), (StatusCode::OK, StatusCode::OK));
@@ -150,11 +150,12 @@ async fn known_addresses_are_no_pressure_that_a_challenge_would_reveal() {
         for n in 1..=60 {
             let form = ada_with("password", format!("Another-Password-{n}"));
             let from = format!("192.0.2.{n}");
-            Answer::of(app.post().header("x-forwarded-for", from).json(&form)).await;
+            TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await;
         }
         assert_eq!(app.creates().len(), 61);
         let challenge = app.client.get(app.url("/signup/challenge"));
-        let challenge = Answer::of(challenge.header("x-forwarded-for", "198.51.100.1")).await;
+        let challenge =
+            TestResponse::receive(challenge.header("x-forwarded-for", "198.51.100.1")).await;
         assert_eq!(challenge.json()["required"], reveals);
     }
 }

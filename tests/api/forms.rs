@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=X";
@@ -66,7 +66,7 @@ async fn json_leads_to_the_call() {
 async fn urlencoded_leads_to_the_same_call() {
     let app = app().await;
     let (pairs, create) = complete_form();
-    let response = Answer::of(app.post().form(&pairs)).await;
+    let response = TestResponse::receive(app.post().form(&pairs)).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(app.the_create(), create);
 }
@@ -109,7 +109,7 @@ async fn a_privileged_name_is_an_unknown_field() {
             assert_eq!(response.errors(), [(format!("/{name}"), expected.to_owned())], "{value}");
         }
         let pairs = [("email", "a@example.com"), ("password", "Abcdefgh1"), (name, "true")];
-        let response = Answer::of(app.post().form(&pairs)).await;
+        let response = TestResponse::receive(app.post().form(&pairs)).await;
         assert_eq!(response.errors(), [(format!("/{name}"), "unknown_field".to_owned())]);
     }
     assert!(app.creates().is_empty());
@@ -189,10 +189,10 @@ async fn other_media_types_charsets_and_codings_are_unsupported() {
         assert_eq!(response.problem(), "unsupported_media_type", "{kind}");
         assert_eq!(response.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
-    let none = Answer::of(app.post().body(body.clone())).await;
+    let none = TestResponse::receive(app.post().body(body.clone())).await;
     assert_eq!(none.problem(), "unsupported_media_type");
     let json = app.post().header(CONTENT_TYPE, "application/json");
-    let coded = Answer::of(json.header(CONTENT_ENCODING, "gzip").body(body)).await;
+    let coded = TestResponse::receive(json.header(CONTENT_ENCODING, "gzip").body(body)).await;
     assert_eq!(coded.problem(), "unsupported_media_type");
 }
 

@@ -8,18 +8,18 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use crate::app::{Answer, TestApp, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// The number of posts so far.
 const POSTS: &str = r#"limiter_decisions_total{limit="posts",outcome="allowed"}"#;
 
-async fn with_key(app: &TestApp, key: &str, body: &Value) -> Answer {
-    Answer::of(app.post().header("idempotency-key", key).json(body)).await
+async fn with_key(app: &TestApp, key: &str, body: &Value) -> TestResponse {
+    TestResponse::receive(app.post().header("idempotency-key", key).json(body)).await
 }
 
-fn is_replayed(response: &Answer) -> bool {
+fn is_replayed(response: &TestResponse) -> bool {
     response.header("idempotency-replayed") == Some("true")
 }
 
@@ -97,7 +97,7 @@ async fn duplicate_requests_are_one_sign_up_with_and_without_a_key() {
         app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(300)));
         let requests = (0..10).map(|_| {
             let request = app.post().json(&ada());
-            Answer::of(match key {
+            TestResponse::receive(match key {
                 Some(key) => request.header("idempotency-key", key),
                 None => request,
             })

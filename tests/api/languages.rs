@@ -3,14 +3,15 @@
 use reqwest::header::ACCEPT_LANGUAGE;
 use serde_json::json;
 
-use crate::app::{Answer, TestApp, ada_with};
+use crate::app::{TestApp, TestResponse, ada_with};
 
 #[tokio::test]
 async fn problems_are_in_the_language_of_the_browser() {
     let app = TestApp::spawn().await;
     let body = ada_with("password", "kurz").to_string();
     let request = app.post().header("content-type", "application/json").body(body);
-    let answer = Answer::of(request.header(ACCEPT_LANGUAGE, "nl, de-AT;q=0.9, en;q=0.8")).await;
+    let answer =
+        TestResponse::receive(request.header(ACCEPT_LANGUAGE, "nl, de-AT;q=0.9, en;q=0.8")).await;
     assert_eq!(
         answer.errors(),
         [
@@ -41,14 +42,14 @@ async fn the_forms_languages_take_precedence_over_the_browsers() {
     let app = TestApp::spawn().await;
     let form = [("ui_locales", "nl ja"), ("email", "ada@example.com")];
     let request = app.post().header(ACCEPT_LANGUAGE, "de").form(&form);
-    let answer = Answer::of(request).await;
+    let answer = TestResponse::receive(request).await;
     assert_eq!(answer.errors(), [("/password".to_owned(), "required".to_owned())]);
     assert_eq!(answer.json()["errors"][0]["message"], "パスワードを入力してください。");
     assert_eq!(answer.header("content-language"), Some("ja"));
 
     let request =
         app.client.get(app.url("/nowhere?ui_locales=es%20de")).header(ACCEPT_LANGUAGE, "de");
-    let answer = Answer::of(request).await;
+    let answer = TestResponse::receive(request).await;
     assert_eq!(answer.problem(), "not_found");
     assert_eq!(answer.json()["detail"], "No hay nada en esta dirección.");
 }
@@ -59,9 +60,9 @@ async fn an_unavailable_language_falls_back_to_the_default() {
     let french = app.get("/nowhere").await;
     assert_eq!(french.json()["title"], "Introuvable");
     let request = app.client.get(app.url("/nowhere")).header(ACCEPT_LANGUAGE, "nl, tlh;q=0.5");
-    assert_eq!(Answer::of(request).await.header("content-language"), Some("fr"));
+    assert_eq!(TestResponse::receive(request).await.header("content-language"), Some("fr"));
     let request = app.client.get(app.url("/nowhere")).header(ACCEPT_LANGUAGE, "en;q=0.1");
-    assert_eq!(Answer::of(request).await.header("content-language"), Some("en"));
+    assert_eq!(TestResponse::receive(request).await.header("content-language"), Some("en"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, StatusCode};
 
-use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::challenges::proof;
 use crate::postgres;
 
@@ -32,13 +32,13 @@ async fn decisions(app: &TestApp, limit: &str, outcome: &str) -> u64 {
 }
 
 /// Posts from another address of this machine.
-async fn from(app: &TestApp, last: u8, form: &serde_json::Value) -> Answer {
+async fn from(app: &TestApp, last: u8, form: &serde_json::Value) -> TestResponse {
     let address = IpAddr::from(Ipv4Addr::new(127, 0, 0, last));
     let client = Client::builder().no_proxy().local_address(address).build().unwrap();
-    Answer::of(client.post(app.url("/signup")).json(form)).await
+    TestResponse::receive(client.post(app.url("/signup")).json(form)).await
 }
 
-fn number(response: &Answer, name: &str) -> u64 {
+fn number(response: &TestResponse, name: &str) -> u64 {
     response.header(name).unwrap_or_else(|| panic!("{name} in {response:?}")).parse().unwrap()
 }
 
@@ -73,9 +73,9 @@ async fn every_post_spends_a_permit_before_it_is_read() {
     let app = limited("posts", 3).spawn().await;
     assert_eq!(app.sign_up_raw("application/json", "{").await.problem(), "malformed_body");
     let foreign = app.post().header("origin", "https://foreign.example").json(&());
-    drop(Answer::of(foreign).await);
+    drop(TestResponse::receive(foreign).await);
     let nowhere = app.client.post(app.url("/nowhere"));
-    assert_eq!(Answer::of(nowhere).await.problem(), "not_found");
+    assert_eq!(TestResponse::receive(nowhere).await.problem(), "not_found");
 
     // Neither read nor parsed: the response does not report its errors.
     let rejected = app.sign_up_raw("text/plain", vec![b'x'; 100_000]).await;
@@ -89,11 +89,11 @@ async fn every_post_spends_a_permit_before_it_is_read() {
 
     // Other methods spend no permit and are never rejected.
     for method in [Method::GET, Method::OPTIONS, Method::HEAD, Method::PUT] {
-        let response = Answer::of(app.client.request(method, app.url("/signup"))).await;
+        let response = TestResponse::receive(app.client.request(method, app.url("/signup"))).await;
         assert_ne!(response.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(response.header("ratelimit"), None);
     }
-    assert_eq!(decisions(&app, "posts", "refused").await, 2);
+    assert_eq!(decisions(&app, "posts", "rejected").await, 2);
     assert_eq!(decisions(&app, "address", "allowed").await, 0);
 }
 
@@ -102,8 +102,8 @@ async fn a_page_of_an_allowed_origin_can_read_the_rejection() {
     let origin = "https://www.example.com";
     let app = limited("posts", 1).set("http.allowed_origins", origin).spawn().await;
     let post = || app.post().header("origin", origin).json(&ada());
-    drop(Answer::of(post()).await);
-    let rejected = Answer::of(post()).await;
+    drop(TestResponse::receive(post()).await);
+    let rejected = TestResponse::receive(post()).await;
     assert_eq!(rejected.problem(), "rate_limited");
     assert_eq!(rejected.header("access-control-allow-origin"), Some(origin));
     let exposed = rejected.header("access-control-expose-headers").unwrap();
@@ -128,7 +128,7 @@ async fn a_repeated_sign_up_spends_no_attempt() {
     let app = limited("address", 1).spawn().await;
     for replayed in [None, Some("true"), Some("true")] {
         let keyed = app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada());
-        let response = Answer::of(keyed).await;
+        let response = TestResponse::receive(keyed).await;
         assert_eq!(response.status, StatusCode::CREATED);
         assert_eq!(response.header("idempotency-replayed"), replayed);
     }
@@ -141,10 +141,10 @@ async fn a_limited_sign_up_frees_its_key() {
     let app = limited("email", 1).set("limits.email.per_hour", "36000").spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let keyed = || app.post().header("idempotency-key", "a-key-of-16-chars").json(&ada_again(1));
-    let mut response = Answer::of(keyed()).await;
+    let mut response = TestResponse::receive(keyed()).await;
     // The permit returns after a tenth of a second.
     while response.status == StatusCode::TOO_MANY_REQUESTS {
-        response = Answer::of(keyed()).await;
+        response = TestResponse::receive(keyed()).await;
     }
     assert_eq!(response.problem(), "email_taken");
     assert_eq!(response.header("idempotency-replayed"), None);
@@ -162,7 +162,7 @@ async fn an_e_mail_address_has_a_limit_over_all_clients_whose_state_is_not_repor
     assert_eq!(rejected.json()["challenge"], "/signup/challenge");
     assert_eq!((rejected.header("ratelimit"), rejected.header("ratelimit-policy")), (None, None));
     assert_eq!(from(&app, 4, &person(1)).await.status, StatusCode::CREATED);
-    assert_eq!(decisions(&app, "email", "refused").await, 1);
+    assert_eq!(decisions(&app, "email", "rejected").await, 1);
     assert_eq!(app.creates().len(), 3);
 }
 
@@ -203,7 +203,8 @@ async fn a_browser_gets_its_form_back_with_the_time_to_wait() {
     let app = limited("address", 1).spawn().await;
     assert_eq!(app.sign_up(&person(1)).await.status, StatusCode::CREATED);
     let form = [("email", "ada@example.com"), ("password", "Difference-Engine-1843")];
-    let response = Answer::of(app.post().header("accept", "text/html").form(&form)).await;
+    let response =
+        TestResponse::receive(app.post().header("accept", "text/html").form(&form)).await;
     assert_eq!(response.status, StatusCode::TOO_MANY_REQUESTS);
     assert!(response.header("content-type").unwrap().starts_with("text/html"));
     assert!(response.header("retry-after").is_some() && response.header("ratelimit").is_some());
@@ -225,11 +226,11 @@ async fn while_sign_ups_are_closed_no_post_is_read() {
         assert_eq!(response.json()["detail"], text);
     }
     let page = app.post().header("accept", "text/html").header(CONTENT_TYPE, "text/plain");
-    let page = Answer::of(page).await;
+    let page = TestResponse::receive(page).await;
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.text.contains(text), "{}", page.text);
     let form = app.client.get(app.url("/signup")).header("accept", "text/html");
-    let form = Answer::of(form).await;
+    let form = TestResponse::receive(form).await;
     assert_eq!(form.status, StatusCode::FORBIDDEN);
     assert!(form.text.contains(text) && !form.text.contains("<form"), "{}", form.text);
     assert!(app.creates().is_empty());
@@ -299,7 +300,7 @@ async fn a_solved_challenge_lifts_the_limits_up_to_a_cap() {
     assert_eq!(rejected.problem(), "rate_limited");
     assert_eq!(rejected.json().get("challenge"), None, "another proof does not help");
     assert_eq!(decisions(&app, "address", "with_proof").await, 3);
-    assert_eq!(decisions(&app, "with_proof", "refused").await, 1);
+    assert_eq!(decisions(&app, "with_proof", "rejected").await, 1);
     assert_eq!(app.creates().len(), 3);
 }
 
@@ -324,7 +325,7 @@ async fn each_address_behind_a_trusted_proxy_has_a_bucket_in_bounded_memory() {
         .await;
     let post = async |address: String| {
         let post = app.post().header("x-forwarded-for", address).body("{");
-        Answer::of(post.header(CONTENT_TYPE, "application/json")).await.status
+        TestResponse::receive(post.header(CONTENT_TYPE, "application/json")).await.status
     };
     for n in 0..3_000_u32 {
         let [.., high, low] = n.to_be_bytes();
@@ -364,7 +365,7 @@ async fn replicas_share_the_limits_on_attempts() {
     assert_eq!(rejected, [4, 5, 6, 7]);
     // Each replica learned it from the database once.
     for app in [&one, &other] {
-        assert_eq!(decisions(app, "address", "refused_shared").await, 1);
-        assert_eq!(decisions(app, "address", "refused").await, 1);
+        assert_eq!(decisions(app, "address", "rejected_shared").await, 1);
+        assert_eq!(decisions(app, "address", "rejected").await, 1);
     }
 }

@@ -7,7 +7,7 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, 
 use reqwest::Client;
 use serde_json::Value;
 
-use crate::app::{Answer, ada_with};
+use crate::app::{TestResponse, ada_with};
 use crate::process::Process;
 
 /// Personal data and secrets that no output may contain, in any letter case.
@@ -44,14 +44,14 @@ impl Operator {
         Self { auth0, service }
     }
 
-    pub(crate) async fn sign_up(&self, body: &Value) -> Answer {
+    pub(crate) async fn sign_up(&self, body: &Value) -> TestResponse {
         let client = Client::builder().no_proxy().build().unwrap();
         let url = format!("http://{}/signup", self.service.address);
-        Answer::of(client.post(url).json(body)).await
+        TestResponse::receive(client.post(url).json(body)).await
     }
 
     /// Signs up with a call whose response is lost, whether Auth0 acts on it or not.
-    pub(crate) async fn lose(&self, email: &str, fault: Fault) -> Answer {
+    pub(crate) async fn lose(&self, email: &str, fault: Fault) -> TestResponse {
         self.auth0.fault(Route::CreateUser, fault);
         self.auth0.fault(Route::CreateUser, Fault::answer(500).always());
         self.auth0.fault(Route::GetUser, Fault::answer(500).always());

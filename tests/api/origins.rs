@@ -3,7 +3,7 @@
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{RequestBuilder, StatusCode};
 
-use crate::app::{Answer, TestApp, ada};
+use crate::app::{TestApp, TestResponse, ada};
 
 const ALLOWED: &str = "https://www.example.com";
 
@@ -26,7 +26,8 @@ async fn a_page_of_a_foreign_origin_cannot_post() {
         [("origin", "https://other.example.com"), ("sec-fetch-site", "same-site")],
     ] {
         let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        let response = Answer::of(json(&app).headers(headers.into_iter().collect())).await;
+        let response =
+            TestResponse::receive(json(&app).headers(headers.into_iter().collect())).await;
         assert_eq!(response.status, StatusCode::FORBIDDEN);
         assert_eq!(response.problem(), "origin_not_allowed");
         assert_eq!(response.header("access-control-allow-origin"), None);
@@ -54,11 +55,19 @@ async fn allowed_pages_the_own_page_and_programs_can_post() {
         if let Some(site) = site {
             request = request.header("sec-fetch-site", site);
         }
-        assert_eq!(Answer::of(request).await.status, StatusCode::CREATED, "{origin:?} {site:?}");
+        assert_eq!(
+            TestResponse::receive(request).await.status,
+            StatusCode::CREATED,
+            "{origin:?} {site:?}"
+        );
     }
     let app = app().await;
     let request = json(&app).header("origin", host(&app));
-    assert_eq!(Answer::of(request).await.status, StatusCode::CREATED, "the host it was sent to");
+    assert_eq!(
+        TestResponse::receive(request).await.status,
+        StatusCode::CREATED,
+        "the host it was sent to"
+    );
 }
 
 #[tokio::test]
@@ -72,7 +81,7 @@ async fn an_origin_can_be_required() {
 async fn the_origin_is_checked_before_the_body() {
     let app = app().await;
     let request = app.post().header("origin", "https://evil.example").body("x".repeat(70_000));
-    assert_eq!(Answer::of(request).await.problem(), "origin_not_allowed");
+    assert_eq!(TestResponse::receive(request).await.problem(), "origin_not_allowed");
 }
 
 #[tokio::test]
@@ -80,7 +89,11 @@ async fn a_form_cannot_pass_as_json() {
     let app = app().await;
     for kind in ["text/plain", "text/plain;application/json", "application/json, text/plain"] {
         let request = app.post().header(CONTENT_TYPE, kind).body(ada().to_string());
-        assert_eq!(Answer::of(request).await.problem(), "unsupported_media_type", "{kind}");
+        assert_eq!(
+            TestResponse::receive(request).await.problem(),
+            "unsupported_media_type",
+            "{kind}"
+        );
     }
     assert_eq!(app.creates().len(), 0);
 }
@@ -100,7 +113,7 @@ async fn an_allowed_page_can_read_rejections() {
         (app.client.put(app.url("/signup")).header("origin", ALLOWED), "method_not_allowed"),
         (of("application/json").header("x", "y".repeat(40_000)), "headers_too_large"),
     ] {
-        let response = Answer::of(request).await;
+        let response = TestResponse::receive(request).await;
         assert_eq!(response.problem(), code);
         assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED), "{code}");
         let exposed = response.header("access-control-expose-headers").unwrap();

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::app::{Answer, TestApp, ada, ada_with, hang_up_once};
+use crate::app::{TestApp, TestResponse, ada, ada_with, hang_up_once};
 
 #[tokio::test]
 async fn a_created_user_is_returned_as_auth0_returned_it() {
@@ -244,7 +244,11 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
         let request = app.post().json(&ada());
         let request =
             key.iter().fold(request, |request, key| request.header("idempotency-key", *key));
-        assert_eq!(Answer::of(request).await.problem(), "upstream_unavailable", "{key:?}");
+        assert_eq!(
+            TestResponse::receive(request).await.problem(),
+            "upstream_unavailable",
+            "{key:?}"
+        );
     }
     // The token arrives when no request waits for it any more.
     gate.open();
@@ -254,7 +258,7 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
     assert!(app.creates().is_empty());
     // The key is free.
     let again = app.post().header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
-    let again = Answer::of(again.json(&ada())).await;
+    let again = TestResponse::receive(again.json(&ada())).await;
     assert_eq!(again.status, StatusCode::CREATED);
     assert_eq!(again.header("idempotency-replayed"), None);
 }
@@ -315,6 +319,6 @@ async fn the_request_id_is_the_correlation_id_in_the_tenants_log() {
     let response = app.sign_up(&ada()).await;
     let id = response.header("x-request-id").unwrap();
     assert_eq!(app.creates()[0].header("x-correlation-id"), Some(id));
-    let other = Answer::of(app.client.get(app.url("/livez"))).await;
+    let other = TestResponse::receive(app.client.get(app.url("/livez"))).await;
     assert_ne!(other.header("x-request-id").unwrap(), id);
 }

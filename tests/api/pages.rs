@@ -6,7 +6,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::app::{Answer, TestApp, ada};
+use crate::app::{TestApp, TestResponse, ada};
 
 /// The `Accept` header of Chromium when it posts a form or follows a link.
 const NAVIGATION: &str =
@@ -20,14 +20,14 @@ fn browser() -> Client {
 }
 
 /// Posts a form as a browser does.
-async fn post(app: &TestApp, form: &Value) -> Answer {
-    let answer = Answer::of(browser().post(app.url("/signup")).form(form)).await;
+async fn post(app: &TestApp, form: &Value) -> TestResponse {
+    let answer = TestResponse::receive(browser().post(app.url("/signup")).form(form)).await;
     assert_eq!(answer.header("set-cookie"), None);
     answer
 }
 
 /// The value of the hidden `idempotency_key` input.
-fn key(page: &Answer) -> String {
+fn key(page: &TestResponse) -> String {
     let (_, rest) = page.text.split_once("name=\"idempotency_key\" value=\"").expect("a key");
     rest.split_once('"').unwrap().0.to_owned()
 }
@@ -82,10 +82,12 @@ async fn the_chosen_language_is_kept_to_the_last_page() {
     let answer = post(&app, &with(&[("ui_locales", "tlh fr-CA")])).await;
     assert_eq!(answer.header("location"), Some(french));
     let page = app.client.get(app.url(french)).header(ACCEPT_LANGUAGE, "de");
-    let page = Answer::of(page).await;
+    let page = TestResponse::receive(page).await;
     assert_eq!(page.header("content-language"), Some("fr"));
     // By the URL that another site's form is posted to, also for a rejected form.
-    let to = |form: Value| Answer::of(browser().post(app.url("/signup?ui_locales=fr")).form(&form));
+    let to = |form: Value| {
+        TestResponse::receive(browser().post(app.url("/signup?ui_locales=fr")).form(&form))
+    };
     let refused = to(with(&[("email", "nope")])).await;
     assert!(refused.text.contains(r#"name="ui_locales" value="fr""#), "{}", refused.text);
     assert!(refused.text.contains(&format!("data-signup-success=\"{french}\"")));
@@ -95,7 +97,7 @@ async fn the_chosen_language_is_kept_to_the_last_page() {
     let form = with(&[("email", "ada.tlh@example.com"), ("ui_locales", "tlh\r\nx: y")]);
     assert_eq!(post(&app, &form).await.header("location"), Some("/signup/success"));
     let notice = browser().get(app.url("/nowhere?ui_locales=fr"));
-    let notice = Answer::of(notice).await;
+    let notice = TestResponse::receive(notice).await;
     assert!(notice.text.contains("href=\"/signup?ui_locales=fr\""), "{}", notice.text);
 }
 
@@ -273,7 +275,7 @@ async fn a_page_without_the_form_links_back_to_the_posting_page() {
         ("nonsense", None),
     ] {
         let unread = browser().post(app.url("/signup")).header("referer", referrer).body("");
-        let answer = Answer::of(unread).await;
+        let answer = TestResponse::receive(unread).await;
         assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
         if let Some(back) = back {
             let link = format!("href=\"{back}\">Back to shop.example.com</a>");

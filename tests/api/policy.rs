@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
 use serde_json::json;
 
-use crate::app::{Answer, TestApp};
+use crate::app::{TestApp, TestResponse};
 
 #[tokio::test]
 async fn a_form_can_be_built_from_the_policy() {
@@ -79,7 +79,7 @@ async fn labels_and_script_texts_are_in_the_language_of_the_document() {
     let app = TestApp::builder().file(&file).spawn().await;
     std::fs::remove_file(&file).unwrap();
     let get = |path: &str, tags: &'static str| {
-        Answer::of(app.client.get(app.url(path)).header(ACCEPT_LANGUAGE, tags))
+        TestResponse::receive(app.client.get(app.url(path)).header(ACCEPT_LANGUAGE, tags))
     };
     let german = get("/signup/policy", "de").await.json();
     assert_eq!(german["fields"]["given_name"]["label"], "Vorname");
@@ -120,18 +120,21 @@ async fn the_policy_can_be_cached_and_read_from_every_origin() {
     let app = TestApp::spawn().await;
     let get =
         || app.client.get(app.url("/signup/policy")).header(ORIGIN, "https://anywhere.example");
-    let first = Answer::of(get()).await;
+    let first = TestResponse::receive(get()).await;
     let etag = first.header("etag").unwrap().to_owned();
     assert!(etag.starts_with('"') && etag.len() > 10, "{etag}");
     assert_eq!(first.header("cache-control"), Some("public, max-age=60"));
     assert_eq!(first.header("access-control-allow-origin"), Some("*"));
 
-    let again = Answer::of(get().header(IF_NONE_MATCH, format!("\"other\", W/{etag}"))).await;
+    let again =
+        TestResponse::receive(get().header(IF_NONE_MATCH, format!("\"other\", W/{etag}"))).await;
     assert_eq!((again.status, again.text.as_str()), (StatusCode::NOT_MODIFIED, ""));
     assert_eq!(again.header("etag"), Some(etag.as_str()));
     assert_eq!(again.header("access-control-allow-origin"), Some("*"));
 
-    let german = Answer::of(get().header(ACCEPT_LANGUAGE, "de").header(IF_NONE_MATCH, etag)).await;
+    let german =
+        TestResponse::receive(get().header(ACCEPT_LANGUAGE, "de").header(IF_NONE_MATCH, etag))
+            .await;
     assert_eq!(german.status, StatusCode::OK);
     assert_eq!(german.header("content-language"), Some("de"));
     assert_eq!(

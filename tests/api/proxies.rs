@@ -2,10 +2,10 @@
 
 use reqwest::StatusCode;
 
-use crate::app::{Answer, TestApp};
+use crate::app::{TestApp, TestResponse};
 
-async fn livez(app: &TestApp, header: &str, value: &str) -> Answer {
-    Answer::of(app.client.get(app.url("/livez")).header(header, value)).await
+async fn livez(app: &TestApp, header: &str, value: &str) -> TestResponse {
+    TestResponse::receive(app.client.get(app.url("/livez")).header(header, value)).await
 }
 
 #[tokio::test]
@@ -15,7 +15,8 @@ async fn a_request_id_is_accepted_from_a_trusted_proxy_only() {
     assert_eq!(response.header("x-request-id"), Some("from-the.proxy_1"));
     let response = livez(&app, "x-request-id", "not/for/an/id").await;
     assert_eq!(response.header("x-request-id").unwrap().len(), 36, "a new UUID");
-    let problem = Answer::of(app.client.get(app.url("/none")).header("x-request-id", "ABCD1234"));
+    let problem =
+        TestResponse::receive(app.client.get(app.url("/none")).header("x-request-id", "ABCD1234"));
     let problem = problem.await;
     assert_eq!(problem.problem(), "not_found");
     assert_eq!(problem.json()["request_id"], "ABCD1234");
@@ -30,7 +31,7 @@ async fn an_untrusted_private_proxy_degrades_readiness() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
     let scrape = app.client.get(format!("http://{}/readyz", app.admin));
-    let scrape = Answer::of(scrape.header("x-forwarded-for", "192.0.2.7")).await;
+    let scrape = TestResponse::receive(scrape.header("x-forwarded-for", "192.0.2.7")).await;
     assert_eq!(scrape.json()["status"], "ready", "the admin listener ignores forwarded headers");
     for header in ["x-forwarded-for", "forwarded"] {
         livez(&app, header, "192.0.2.7").await;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use auth0_emulator::{Fault, Gate, Route};
 use auth0_signup::clock::{Clock as _, SystemClock};
+use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 
-use crate::app::{Ahead, Answer, TestApp, ada};
+use crate::app::{Ahead, TestApp, TestResponse, ada};
+use crate::eventually::eventually;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -81,11 +83,11 @@ async fn an_unknown_outcome_is_resolved_when_the_client_comes_back() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
     app.auth0.fault(Route::GetUser, Fault::answer(500).always());
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    let response = Answer::of(keyed()).await;
+    let response = TestResponse::receive(keyed()).await;
     assert_eq!(response.problem(), "outcome_unknown");
     assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     app.auth0.clear_faults();
-    let response = Answer::of(keyed()).await;
+    let response = TestResponse::receive(keyed()).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(response.header("idempotency-replayed"), Some("true"));
     assert_eq!(app.auth0.users().len(), 1);
@@ -97,19 +99,16 @@ async fn a_repeated_call_is_recorded_before_it_is_sent() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     app.auth0.fault(Route::GetUser, Fault::answer(500));
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown");
+    assert_eq!(TestResponse::receive(keyed()).await.problem(), "outcome_unknown");
     app.auth0.fault(Route::CreateUser, Fault::hang());
     let repeat = tokio::spawn(keyed().send());
     app.until(|app| app.creates().len() == 3).await;
     // If the process died now, an absent user would prove nothing until the call has ended.
-    let ledger = rusqlite::Connection::open(app.database()).unwrap();
-    let (state, ended, due): (i64, i64, i64) = ledger
-        .query_row("SELECT state, connection_ended_at, next_check_at FROM attempts", [], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .unwrap();
-    let now = i64::try_from(SystemClock.now().as_millis()).unwrap();
-    assert!(state == 3 && ended > now + 1_000 && due == ended, "{state} {now} {ended} {due}");
+    let now = SystemClock.now();
+    let [attempt] = &app.attempts().await[..] else { panic!("one attempt") };
+    assert_eq!(attempt.state, AttemptState::Unknown);
+    assert!(attempt.connection_ended_at > Some(now + Duration::from_secs(1)), "{attempt:?}");
+    assert_eq!(attempt.next_check_at, attempt.connection_ended_at);
     assert!(repeat.await.unwrap().unwrap().status().is_server_error());
 }
 
@@ -164,20 +163,20 @@ async fn an_absent_user_long_after_the_call_ended_lets_it_be_repeated() {
         assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
         let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
         app.auth0.fault(Route::CreateUser, Fault::close());
-        assert_eq!(Answer::of(keyed()).await.problem(), "outcome_unknown");
+        assert_eq!(TestResponse::receive(keyed()).await.problem(), "outcome_unknown");
         clock.put_forward(Duration::from_secs(29));
         assert_eq!(
-            Answer::of(keyed()).await.problem(),
+            TestResponse::receive(keyed()).await.problem(),
             "outcome_unknown",
             "the tenant may still act on it"
         );
         assert_eq!(app.creates().len(), 2, "nothing was repeated");
         clock.put_forward(Duration::from_secs(31));
-        let response = Answer::of(keyed()).await;
+        let response = TestResponse::receive(keyed()).await;
         assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
         assert_eq!(app.creates().len(), 3);
         assert_eq!(app.auth0.users().len(), 2);
-        let again = Answer::of(keyed()).await;
+        let again = TestResponse::receive(keyed()).await;
         assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
         assert_eq!(app.creates().len(), 3);
     }
@@ -223,7 +222,7 @@ async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
     app.until_ready().await;
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    let response = tokio::spawn(Answer::of(app.post().json(&ada())));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
     gate.arrived(1).await;
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     ledger.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -232,8 +231,11 @@ async fn a_client_does_not_wait_for_a_ledger_that_cannot_record_the_outcome() {
     let response = response.await.unwrap();
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     ledger.execute_batch("ROLLBACK").unwrap();
-    let state = || ledger.query_row("SELECT state FROM attempts", [], |row| row.get::<_, i64>(0));
-    app.until(|_| state().unwrap() == 1).await;
+    let recorded = async || {
+        let attempts = app.attempts().await;
+        attempts.iter().all(|attempt| attempt.state == AttemptState::Created).then_some(())
+    };
+    eventually("the outcome is recorded", recorded).await;
     assert!(app.auth0.calls(Route::GetUser).is_empty(), "recorded, not looked up");
 }
 
@@ -282,8 +284,8 @@ async fn a_user_of_another_provider_is_read_by_its_own_id() {
     let user = r#"{"user_id":"custom|7","email":"ada@example.com"}"#;
     app.auth0.fault(Route::CreateUser, Fault::answer(201).body(user));
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
-    assert_eq!(Answer::of(keyed()).await.status, StatusCode::CREATED);
-    let again = Answer::of(keyed()).await;
+    assert_eq!(TestResponse::receive(keyed()).await.status, StatusCode::CREATED);
+    let again = TestResponse::receive(keyed()).await;
     assert_eq!(again.json()["user"]["user_id"], "custom|7", "{again:?}");
     assert_eq!(app.auth0.calls(Route::GetUser)[0].path, "/api/v2/users/custom%7C7");
 }

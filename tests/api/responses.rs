@@ -3,7 +3,7 @@
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN};
 use reqwest::{Method, StatusCode};
 
-use crate::app::{Answer, TestApp, ada};
+use crate::app::{TestApp, TestResponse, ada};
 
 /// The default content type of a form that a browser posts.
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -14,11 +14,11 @@ async fn an_unknown_path_and_a_wrong_method_are_problems() {
     let response = app.get("/nothing").await;
     assert_eq!(response.problem(), "not_found");
     assert_eq!(response.status, StatusCode::NOT_FOUND);
-    let response = Answer::of(app.client.put(app.url("/signup"))).await;
+    let response = TestResponse::receive(app.client.put(app.url("/signup"))).await;
     assert_eq!(response.problem(), "method_not_allowed");
     assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(response.header("allow"), Some("POST,GET,HEAD"));
-    let response = Answer::of(app.client.post(app.url("/livez"))).await;
+    let response = TestResponse::receive(app.client.post(app.url("/livez"))).await;
     assert_eq!(response.problem(), "method_not_allowed");
     assert_eq!(response.header("allow"), Some("GET,HEAD"));
 }
@@ -49,12 +49,12 @@ async fn only_listed_origins_may_read_responses() {
         ("http://www.example.com", None),
         ("null", None),
     ] {
-        let response = Answer::of(app.post().header(ORIGIN, from).json(&ada())).await;
+        let response = TestResponse::receive(app.post().header(ORIGIN, from).json(&ada())).await;
         assert_eq!(response.header("access-control-allow-origin"), allowed, "{from}");
         assert_eq!(response.header("access-control-allow-credentials"), None);
     }
     let rejected = app.client.put(app.url("/signup")).header(ORIGIN, origin);
-    let rejected = Answer::of(rejected).await;
+    let rejected = TestResponse::receive(rejected).await;
     assert_eq!(rejected.header("access-control-allow-origin"), Some(origin), "rejections too");
     assert_eq!(
         rejected.header("access-control-expose-headers"),
@@ -71,7 +71,7 @@ async fn a_preflight_names_what_a_page_may_send() {
         .header(ORIGIN, origin)
         .header("access-control-request-method", "POST")
         .header("access-control-request-headers", "content-type");
-    let response = Answer::of(preflight).await;
+    let response = TestResponse::receive(preflight).await;
     assert_eq!(response.status, StatusCode::OK);
     assert_eq!(response.header("access-control-allow-origin"), Some(origin));
     assert_eq!(response.header("access-control-allow-methods"), Some("GET,POST"));
@@ -90,7 +90,7 @@ async fn an_options_request_without_preflight_headers_reaches_the_router() {
         let with_origin = app.client.request(Method::OPTIONS, app.url(path));
         let with_origin = with_origin.header(ORIGIN, "https://a.example");
         for request in [plain, with_origin] {
-            assert_eq!(Answer::of(request).await.problem(), problem, "{path}");
+            assert_eq!(TestResponse::receive(request).await.problem(), problem, "{path}");
         }
     }
 }
@@ -104,11 +104,11 @@ async fn headers_that_are_too_large_are_rejected() {
             (name, HeaderValue::from_static("1"))
         })
         .collect();
-    let response = Answer::of(app.client.get(app.url("/livez")).headers(many)).await;
+    let response = TestResponse::receive(app.client.get(app.url("/livez")).headers(many)).await;
     assert_eq!(response.problem(), "headers_too_large");
     assert_eq!(response.status, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     let large = app.client.get(app.url("/livez")).header("x-large", "x".repeat(33 * 1024));
-    assert_eq!(Answer::of(large).await.problem(), "headers_too_large");
+    assert_eq!(TestResponse::receive(large).await.problem(), "headers_too_large");
 }
 
 /// The Accept header of Chromium when a form is posted or a link followed.
@@ -130,7 +130,7 @@ async fn a_browser_gets_a_page_for_every_rejection() {
         ),
     ];
     for (request, status) in requests {
-        let response = Answer::of(request.header(ACCEPT, NAVIGATION)).await;
+        let response = TestResponse::receive(request.header(ACCEPT, NAVIGATION)).await;
         assert_eq!(response.status, status);
         assert_eq!(response.header("content-type"), Some("text/html; charset=utf-8"));
         assert!(response.text.starts_with("<!doctype html>"), "{}", response.text);

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::operator::Operator;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
@@ -173,7 +173,9 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
 
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
     let post = |form: Value| {
-        Answer::of(client.post(app.url("/signup")).header(ACCEPT, "text/html").form(&form))
+        TestResponse::receive(
+            client.post(app.url("/signup")).header(ACCEPT, "text/html").form(&form),
+        )
     };
     let unticked = post(ada()).await;
     assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -206,7 +208,7 @@ async fn lock_sends_acceptance_in_a_root_field() {
     let app = with_terms().spawn().await;
     let sign_up = |body: Value| {
         let post = app.client.post(app.url("/dbconnections/signup"));
-        Answer::of(post.header(CONTENT_TYPE, "application/json").body(body.to_string()))
+        TestResponse::receive(post.header(CONTENT_TYPE, "application/json").body(body.to_string()))
     };
     let unticked = sign_up(ada_with("terms", "false")).await;
     assert_eq!(unticked.status, StatusCode::BAD_REQUEST);

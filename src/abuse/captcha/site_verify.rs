@@ -46,7 +46,7 @@ impl SiteVerifyResponse {
             return if failed {
                 VerificationResult::Failed
             } else {
-                VerificationResult::Invalid(ProofError::Refused)
+                VerificationResult::Invalid(ProofError::Rejected)
             };
         }
         let hostname = self.hostname.as_deref().unwrap_or_default().to_lowercase();
@@ -104,7 +104,7 @@ mod tests {
             (r#""signup""#, r#""login""#, ProofError::Action),
             ("0.5", "0.49", ProofError::Score),
             (r#","score":0.5"#, "", ProofError::Score),
-            ("true", "false", ProofError::Refused),
+            ("true", "false", ProofError::Rejected),
         ] {
             assert_eq!(result(&ok.replace(change, to)), Invalid(error), "{to}");
         }
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(codes(secret), VerificationResult::Misconfigured(secret));
         assert_eq!(codes("internal-error"), VerificationResult::Failed);
         for code in ["invalid-input-response", "timeout-or-duplicate", "bad-request", "new-code"] {
-            assert_eq!(codes(code), VerificationResult::Invalid(ProofError::Refused), "{code}");
+            assert_eq!(codes(code), VerificationResult::Invalid(ProofError::Rejected), "{code}");
         }
     }
 }

@@ -80,7 +80,7 @@ const fn result_label(state: AttemptState) -> Option<&'static str> {
 }
 
 /// Counts and times one call.
-async fn metered<T>(
+async fn measure<T>(
     metrics: &OperationMetrics,
     call: impl Future<Output = Result<T, LedgerError>> + Send,
 ) -> Result<T, LedgerError> {
@@ -93,16 +93,16 @@ async fn metered<T>(
 #[async_trait]
 impl Ledger for InstrumentedLedger {
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
-        metered(&self.begin, self.ledger.begin(attempt)).await
+        measure(&self.begin, self.ledger.begin(attempt)).await
     }
 
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
-        metered(&self.use_proof, self.ledger.use_proof(id, proof)).await
+        measure(&self.use_proof, self.ledger.use_proof(id, proof)).await
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let state = finish.resolution.state();
-        let written = metered(&self.finish, self.ledger.finish(finish)).await?;
+        let written = measure(&self.finish, self.ledger.finish(finish)).await?;
         if written && let Some(result) = result_label(state) {
             self.metrics.resolved(result);
         }
@@ -114,11 +114,11 @@ impl Ledger for InstrumentedLedger {
         key: &DigestPair,
         now: Duration,
     ) -> Result<Option<Attempt>, LedgerError> {
-        metered(&self.find_key, self.ledger.find_key(key, now)).await
+        measure(&self.find_key, self.ledger.find_key(key, now)).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        metered(&self.get, self.ledger.get(id)).await
+        measure(&self.get, self.ledger.get(id)).await
     }
 
     async fn claim_due(
@@ -129,7 +129,7 @@ impl Ledger for InstrumentedLedger {
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
         let claimed =
-            metered(&self.claim_due, self.ledger.claim_due(owner, now, lease, limit)).await?;
+            measure(&self.claim_due, self.ledger.claim_due(owner, now, lease, limit)).await?;
         self.metrics.claimed(claimed.len());
         Ok(claimed)
     }
@@ -140,7 +140,7 @@ impl Ledger for InstrumentedLedger {
         owner: Uuid,
         next_check_at: Option<Duration>,
     ) -> Result<(), LedgerError> {
-        metered(&self.release, self.ledger.release(id, owner, next_check_at)).await
+        measure(&self.release, self.ledger.release(id, owner, next_check_at)).await
     }
 
     async fn sweep(
@@ -149,7 +149,7 @@ impl Ledger for InstrumentedLedger {
         keep: Duration,
         batch: usize,
     ) -> Result<Swept, LedgerError> {
-        let swept = metered(&self.sweep, self.ledger.sweep(now, keep, batch)).await?;
+        let swept = measure(&self.sweep, self.ledger.sweep(now, keep, batch)).await?;
         let Swept { attempts, keys, proofs, buckets } = swept;
         let by_kind =
             [("attempts", attempts), ("keys", keys), ("proofs", proofs), ("buckets", buckets)];
@@ -158,21 +158,21 @@ impl Ledger for InstrumentedLedger {
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
-        metered(&self.find, self.ledger.find(by, limit)).await
+        measure(&self.find, self.ledger.find(by, limit)).await
     }
 
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        metered(&self.delete_by_email, self.ledger.delete_by_email(email)).await
+        measure(&self.delete_by_email, self.ledger.delete_by_email(email)).await
     }
 
     async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
-        let pending = metered(&self.count_pending, self.ledger.count_pending(now)).await?;
+        let pending = measure(&self.count_pending, self.ledger.count_pending(now)).await?;
         self.metrics.pending(pending.attempts, pending.oldest);
         Ok(pending)
     }
 
     async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
-        metered(&self.ping, self.ledger.ping(now)).await
+        measure(&self.ping, self.ledger.ping(now)).await
     }
 
     async fn close(&self) {

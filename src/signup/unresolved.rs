@@ -19,15 +19,15 @@ pub enum UnresolvedReason {
         left: Duration,
     },
     /// There is no user, and the tenant may still act on the call.
-    #[error("there is no user so far, which is conclusive only in {} s", seconds(*.left))]
+    #[error("no user was found, which is conclusive in {} s", seconds(*.left))]
     TooEarly {
         /// Time until the grace period ends.
         left: Duration,
     },
     /// There is no user with the pinned id, and nothing shows that the connection keeps such ids.
     #[error(
-        "there is no user with the pinned id, which is conclusive only once the ledger holds a \
-         user that was created with one"
+        "no user with the pinned id was found, which is conclusive once the ledger holds a user that \
+         was created with one"
     )]
     Unproven,
     /// Ids are not pinned, or the connection does not keep them.

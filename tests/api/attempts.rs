@@ -57,7 +57,7 @@ async fn an_absent_user_counts_only_after_the_grace_period() {
     operator.lose("ada@example.com", Fault::answer(500)).await;
     operator.auth0.clear_faults();
     let resolved = operator.reconcile(&[], "3600000").with(3);
-    assert!(resolved.contains("unknown: there is no user so far"), "{resolved}");
+    assert!(resolved.contains("unknown: no user was found"), "{resolved}");
 
     // Nor before it is known that the connection keeps pinned ids.
     tokio::time::sleep(Duration::from_millis(1_100)).await;

@@ -248,6 +248,9 @@ async fn without_pressure_an_unavailable_service_stops_nobody() {
 async fn the_challenge_names_the_service_and_its_public_key_only() {
     let service = CaptchaService::start().await;
     let app = app("turnstile", &service).spawn().await;
-    let offer = app.get("/signup/challenge").await;
-    assert_eq!(offer.json(), json!({"required": true, "kind": "turnstile", "site_key": "site"}));
+    let challenge = app.get("/signup/challenge").await;
+    assert_eq!(
+        challenge.json(),
+        json!({"required": true, "kind": "turnstile", "site_key": "site"})
+    );
 }

@@ -34,8 +34,8 @@ async fn always() -> TestApp {
 
 /// A challenge of the app, and its solution.
 async fn solved(app: &TestApp) -> (Challenge, Solution) {
-    let offer = app.get("/signup/challenge").await;
-    let challenge: Challenge = serde_json::from_str(&offer.text).unwrap();
+    let challenge = app.get("/signup/challenge").await;
+    let challenge: Challenge = serde_json::from_str(&challenge.text).unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     (challenge, solution)
 }
@@ -397,15 +397,21 @@ async fn a_challenge_has_all_that_a_widget_needs_and_is_never_stored() {
     assert_eq!(response.status, StatusCode::OK);
     assert_eq!(response.header("cache-control"), Some("no-store"));
     assert_eq!(response.header("content-type"), Some("application/json"));
-    let offer = response.json();
-    assert_eq!((&offer["required"], &offer["kind"]), (&json!(false), &json!("proof_of_work")));
-    let parameters = &offer["parameters"];
+    let challenge = response.json();
+    assert_eq!(
+        (&challenge["required"], &challenge["kind"]),
+        (&json!(false), &json!("proof_of_work"))
+    );
+    let parameters = &challenge["parameters"];
     assert_eq!(parameters["algorithm"], "PBKDF2/SHA-256");
     assert_eq!(parameters["data"], json!({"use": "signup"}));
     let expires_at = parameters["expiresAt"].as_u64().unwrap();
     assert!((before + 600..=after + 600).contains(&expires_at), "{before} {expires_at}");
-    assert_eq!(offer["signature"].as_str().unwrap().len(), 64);
-    assert!(offer.get("challenge").is_none(), "the widget takes that member for the old format");
+    assert_eq!(challenge["signature"].as_str().unwrap().len(), 64);
+    assert!(
+        challenge.get("challenge").is_none(),
+        "the widget takes that member for the old format"
+    );
     let options = TestResponse::receive(app.client.post(app.url("/signup/challenge"))).await;
     assert_eq!(options.problem(), "method_not_allowed");
 }

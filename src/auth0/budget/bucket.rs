@@ -78,7 +78,7 @@ struct Sent {
     /// The number of requests that ended, with a response or without.
     ended: u64,
     /// The latest request whose response reported the bucket.
-    answered: u64,
+    responded: u64,
     /// The lowest level that any response reported since the last moment without open requests.
     lowest: f64,
     /// The time of the last request.
@@ -106,7 +106,7 @@ impl Bucket {
             sent: Sent {
                 count: 0,
                 ended: 0,
-                answered: 0,
+                responded: 0,
                 lowest: f64::INFINITY,
                 last_at: now,
                 span: (now, 0),
@@ -216,10 +216,10 @@ impl Bucket {
 
     /// Corrects the mirror and the refill rate by the latest response.
     fn learn(&mut self, grant: Grant, headers: RateHeaders<'_>, limit: f64, remaining: f64) {
-        if grant.number <= self.sent.answered {
+        if grant.number <= self.sent.responded {
             return;
         }
-        self.sent.answered = grant.number;
+        self.sent.responded = grant.number;
         if (remaining < 1.0 || self.known != Knowledge::Reported)
             && let Some(reset) = reset_in(headers)
         {
@@ -285,7 +285,7 @@ impl Bucket {
         // Empty, and filling only from then on. The next request shows the true level.
         self.at = self.cooldown.start(grant, headers, now);
         self.shift(self.level.min(0.0) - self.level);
-        self.sent.answered = self.sent.answered.max(grant.number);
+        self.sent.responded = self.sent.responded.max(grant.number);
         self.refill.interrupt();
     }
 

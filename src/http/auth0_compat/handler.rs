@@ -76,7 +76,7 @@ pub(in super::super) async fn dbconnections_signup(
     path = "/dbconnections/signup/challenge",
     tag = "auth0",
     responses(
-        (status = 200, description = "Always that no captcha is required", content_type = "application/json", body = serde_json::Value, example = json!({"required": false})),
+        (status = 200, description = "No captcha is required", content_type = "application/json", body = serde_json::Value, example = json!({"required": false})),
     )
 )]
 pub(in super::super) async fn dbconnections_challenge() -> Response {

@@ -17,7 +17,7 @@ use crate::abuse::Challenges;
     path = "/signup/challenge",
     tag = "sign-up",
     responses(
-        (status = 200, description = "Whether a proof is required, and a challenge to solve", content_type = "application/json", body = serde_json::Value, example = json!({
+        (status = 200, description = "The challenge to solve, if a proof is required", content_type = "application/json", body = serde_json::Value, example = json!({
             "required": true,
             "kind": "proof_of_work",
             "parameters": {

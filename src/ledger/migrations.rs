@@ -2,7 +2,7 @@
 //!
 //! Applied files never change; every change is a new file. A program also runs on a database that
 //! is ahead of it (migrated by a newer replica), so a migration must keep everything that the
-//! release before it reads and writes.
+//! release before it reads and writes. The files that rename columns come before the first release.
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ impl Demo {
 
 fn print_instructions(tenant: &str, address: SocketAddr) {
     let text = format!(
-        "An emulated Auth0 tenant runs on {tenant}; it loses its users when this ends.\n\
+        "An emulated Auth0 tenant runs on {tenant}. Its users are lost when it stops.\n\
          \n\
          Sign up on http://{address}/signup, or from here:\n\
          \n\

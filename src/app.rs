@@ -15,8 +15,8 @@ use crate::abuse::{Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
-    Auth0CompatSettings, Auth0Settings, Database, HttpSettings, LedgerSettings, OriginSettings,
-    Settings, SignupSettings,
+    Auth0CompatSettings, Auth0Settings, Database, ExistenceSettings, HttpSettings, LedgerSettings,
+    OriginSettings, Settings, SignupSettings,
 };
 use crate::context::Context;
 use crate::http::server::{Deadlines, HttpServer, fd_limit, listen};
@@ -124,20 +124,24 @@ impl App {
         let public = bind(http.address)?;
         let admin = bind(admin.address)?;
         let context = Context::new(clock, ledger::digests(&ledger_settings)?);
-        let Context { clock, lifecycle, metrics, .. } = &context;
+        let Context { lifecycle, metrics, .. } = &context;
         let ledger = open_ledger(&ledger_settings, Access::Service, &context).await?;
-        lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger), Arc::clone(clock)));
+        lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger)));
         let client = Arc::new(Client::start(&auth0, terms, &context)?);
         let signups = Signups::new(signup::Deps {
             context: context.clone(),
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
             timeouts: timeouts(&auth0, &ledger_settings, &signup),
+            connection: connection(&auth0),
             pin_user_id: auth0.pin_user_id,
+            hides_existence: matches!(existence, ExistenceSettings::Uniform(_)),
             notice_client_id: existence.mail_client_id().map(str::to_owned),
         });
+        signups.prepare().await;
+        lifecycle.spawn_background(signups.clone().show_alive());
         lifecycle.spawn_background(signups.reconciler().run());
-        lifecycle.spawn_background(signups.reconciler().sweep(ledger_settings.retention));
+        lifecycle.spawn_background(signups.clone().sweep(ledger_settings.retention));
         rules.ignored.extend(challenge.honeypot.clone());
         let challenges = Arc::new(Challenges::start(challenge, &limits, &context)?);
         texts::load();
@@ -271,8 +275,13 @@ async fn open_ledger(
     access: Access,
     context: &Context,
 ) -> Result<Arc<dyn Ledger>, OpenError> {
-    let Context { clock, digests, lifecycle, metrics } = context;
-    ledger::open(settings, digests, access, clock.now(), lifecycle, metrics.ledger()).await
+    let Context { clock, digests, metrics, .. } = context;
+    ledger::open(settings, digests, access, clock, metrics.ledger()).await
+}
+
+/// The connection that users are created in.
+fn connection(auth0: &Auth0Settings) -> signup::Connection {
+    signup::Connection { tenant: auth0.base.clone(), name: auth0.connection.clone() }
 }
 
 /// The timeouts of attempts.

@@ -80,11 +80,32 @@ impl Digests {
     /// The digests of the e-mail address and password that a key is bound to. The length of the
     /// address goes first, so that two different pairs are never the same bytes.
     pub fn binding(&self, email: &str, password: &SecretString) -> DigestPair {
-        let email = email.as_bytes();
-        // usize has at most 64 bits on every target.
-        let length = u64::try_from(email.len()).unwrap_or(u64::MAX).to_be_bytes();
+        let (length, email) = (length(email), email.as_bytes());
         let password = password.expose_secret().as_bytes();
         self.pair(|secret| secret.binding.digest([&length, email, password]))
+    }
+
+    /// The digests that stand for the idempotency key of a form without one: its e-mail address,
+    /// and 16 bits of the [binding](Self::binding). No more of the password enters, so that they
+    /// verify no guess even when the secret leaks.
+    pub fn implicit_key(&self, email: &str, binding: &DigestPair) -> DigestPair {
+        let digest = |secret: &Secret, binding: &Digest| {
+            let [one, two, ..] = *binding.as_bytes();
+            secret.implicit_key.digest([email.as_bytes(), &[one, two]])
+        };
+        self.pair_with(binding, digest)
+    }
+
+    /// The digests whose first bytes become the user id that a create call pins.
+    pub fn user_id(&self, parts: &UserIdParts<'_>, binding: &DigestPair) -> DigestPair {
+        self.pair_with(binding, |secret, binding| secret.user_id(parts, binding))
+    }
+
+    /// The digests of a tenant's connection.
+    pub fn connection(&self, tenant: &str, connection: &str) -> DigestPair {
+        let length = length(tenant);
+        let parts = [length.as_slice(), tenant.as_bytes(), connection.as_bytes()];
+        self.pair(|secret| secret.connection.digest(parts))
     }
 
     /// The value by which the database recognises the secret.
@@ -101,6 +122,43 @@ impl Digests {
     fn pair(&self, digest: impl Fn(&Secret) -> Digest) -> DigestPair {
         DigestPair { current: digest(&self.current), previous: self.previous.as_ref().map(digest) }
     }
+
+    /// The digests that each secret makes of another one of its own.
+    fn pair_with(
+        &self,
+        other: &DigestPair,
+        digest: impl Fn(&Secret, &Digest) -> Digest,
+    ) -> DigestPair {
+        let previous = self.previous.as_ref().zip(other.previous.as_ref());
+        DigestPair {
+            current: digest(&self.current, &other.current),
+            previous: previous.map(|(secret, other)| digest(secret, other)),
+        }
+    }
+}
+
+/// The parts of a sign-up that its pinned user id is computed from.
+#[derive(Debug, Clone, Copy)]
+pub struct UserIdParts<'p> {
+    /// The tenant.
+    pub tenant: &'p str,
+    /// The connection's name.
+    pub connection: &'p str,
+    /// The UTC day, counted from the Unix epoch. It keeps a later sign-up from getting the id of a
+    /// deleted user.
+    pub day: u64,
+    /// The e-mail address as it is sent.
+    pub email: &'p str,
+    /// The client's idempotency key. Without one, 8 bits of a keyed digest of the password stand in
+    /// its place: an id is public, and more of them would verify a guessed password.
+    pub key: Option<&'p str>,
+}
+
+/// The length of a text as it goes before it, so that two different lists of texts are never the
+/// same bytes.
+fn length(text: &str) -> [u8; 8] {
+    // usize has at most 64 bits on every target.
+    u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes()
 }
 
 /// The sub-keys of one secret, derived once.
@@ -110,6 +168,9 @@ struct Secret {
     email: SubKey,
     key: SubKey,
     binding: SubKey,
+    implicit_key: SubKey,
+    user_id: SubKey,
+    connection: SubKey,
     check: SubKey,
 }
 
@@ -121,6 +182,9 @@ impl Secret {
             email: SubKey::derive(&root, "ledger email v1"),
             key: SubKey::derive(&root, "ledger idempotency key v1"),
             binding: SubKey::derive(&root, "ledger binding v1"),
+            implicit_key: SubKey::derive(&root, "ledger implicit key v1"),
+            user_id: SubKey::derive(&root, "pinned user id v1"),
+            connection: SubKey::derive(&root, "ledger connection v1"),
             check: SubKey::derive(&root, "ledger check value v1"),
             root,
         }
@@ -128,6 +192,27 @@ impl Secret {
 
     fn sub_key(&self, label: &str) -> SubKey {
         SubKey::derive(&self.root, label)
+    }
+
+    fn user_id(&self, parts: &UserIdParts<'_>, binding: &Digest) -> Digest {
+        let UserIdParts { tenant, connection, day, email, key } = *parts;
+        let [password, ..] = *binding.as_bytes();
+        let password = [password];
+        // The first byte keeps a key of one byte from standing for a password.
+        let last: [&[u8]; 2] =
+            key.map_or([&[0], password.as_slice()], |key| [&[1], key.as_bytes()]);
+        let [tag, last] = last;
+        self.user_id.digest([
+            &length(tenant),
+            tenant.as_bytes(),
+            &length(connection),
+            connection.as_bytes(),
+            &day.to_be_bytes(),
+            &length(email),
+            email.as_bytes(),
+            tag,
+            last,
+        ])
     }
 }
 
@@ -207,6 +292,53 @@ mod tests {
             hex.concat(),
             "b6d438526e7c07599a69c23afd2d20eb0e255e8460c188133809fe3e27a6cc0b"
         );
+    }
+
+    #[test]
+    fn a_user_id_depends_on_every_part_and_on_eight_bits_of_the_password() {
+        let digests = Digests::new(&secret("k"), None);
+        let parts = UserIdParts {
+            tenant: "acme.eu.auth0.com",
+            connection: "Users",
+            day: 20_000,
+            email: "ada@example.com",
+            key: None,
+        };
+        let id = |parts: UserIdParts<'_>, password: &str| {
+            let binding = digests.binding(parts.email, &password.into());
+            digests.user_id(&parts, &binding).current
+        };
+        let base = id(parts, "one");
+        for other in [
+            UserIdParts { tenant: "acme.eu.auth0.co", connection: "mUsers", ..parts },
+            UserIdParts { connection: "Other", ..parts },
+            UserIdParts { day: 20_001, ..parts },
+            UserIdParts { email: "eda@example.com", ..parts },
+            UserIdParts { key: Some("8e03978e-40d5-43dd"), ..parts },
+        ] {
+            assert_ne!(id(other, "one"), base, "{other:?}");
+        }
+        let ids: std::collections::HashSet<_> =
+            (0..2_000).map(|number| id(parts, &format!("password-{number}"))).collect();
+        assert!(ids.len() <= 256, "{}", ids.len());
+        let keyed = UserIdParts { key: Some("8e03978e-40d5-43dd"), ..parts };
+        assert_eq!(id(keyed, "one"), id(keyed, "other"));
+    }
+
+    #[test]
+    fn an_implicit_key_has_sixteen_bits_of_the_password() {
+        let digests = Digests::new(&secret("k"), Some(&secret("l")));
+        let binding = |byte| DigestPair {
+            current: Digest(
+                [1, 2, byte].into_iter().chain([0; 29]).collect::<Vec<_>>().try_into().unwrap(),
+            ),
+            previous: Some(Digest([byte; 32])),
+        };
+        let one = digests.implicit_key("ada@example.com", &binding(3));
+        let other = digests.implicit_key("ada@example.com", &binding(4));
+        assert_eq!(one.current, other.current);
+        assert_ne!(one.previous, other.previous);
+        assert_ne!(one, digests.implicit_key("eda@example.com", &binding(3)));
     }
 
     #[test]

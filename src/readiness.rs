@@ -94,7 +94,7 @@ impl Readiness {
         if let Some((_, ok)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
             return ok;
         }
-        let ping = timeout(LEDGER_TIMEOUT, self.ledger.ping(self.context.clock.now())).await;
+        let ping = timeout(LEDGER_TIMEOUT, self.ledger.ping()).await;
         let ok = matches!(ping, Ok(Ok(())));
         *last = Some((Instant::now(), ok));
         ok

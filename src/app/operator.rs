@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{StartError, open_ledger, timeouts};
+use super::{StartError, connection, open_ledger, timeouts};
 use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
@@ -57,13 +57,14 @@ impl OperatorContext {
             auth0: Arc::new(client),
             ledger: Arc::clone(&self.ledger),
             timeouts: timeouts(auth0, ledger, signup),
+            connection: connection(auth0),
             pin_user_id: auth0.pin_user_id,
             // An operator's command signs no user up.
+            hides_existence: false,
             notice_client_id: None,
         });
-        let reconciler = signups.reconciler();
-        reconciler.seed_pin_support().await;
-        Ok(reconciler)
+        signups.prepare().await;
+        Ok(signups.reconciler())
     }
 
     /// Closes the ledger and stops the reconciler's background tasks.

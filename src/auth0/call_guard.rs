@@ -61,7 +61,7 @@ impl CallGuard {
             permit.map_err(|busy| CallError::RateLimited { retry_after: busy.retry_after })?;
         let call = match priority {
             Priority::Lookup => self.breaker.admit_always(),
-            Priority::Create | Priority::Background | Priority::BestEffort => {
+            Priority::Create | Priority::Conflict | Priority::Background | Priority::BestEffort => {
                 self.breaker.admit(Instant::now()).map_err(circuit_open)?
             }
         };

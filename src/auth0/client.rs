@@ -175,12 +175,15 @@ impl Client {
     ///
     /// # Errors
     /// When the application lacks `read:users`, or there was no usable response.
-    pub async fn users_by_email(&self, email: &str) -> Result<UsersByEmail, LookupError> {
+    pub async fn users_by_email(
+        &self,
+        email: &str,
+        priority: Priority,
+    ) -> Result<UsersByEmail, LookupError> {
         let mut url = self.users_by_email.clone();
         url.query_pairs_mut().append_pair("email", email);
         let started = Instant::now();
-        let response =
-            self.call(Priority::Lookup, None, || self.request(Method::GET, url.clone())).await;
+        let response = self.call(priority, None, || self.request(Method::GET, url.clone())).await;
         let found = response
             .map_err(LookupError::from)
             .and_then(|response| lookup::by_email(&response, &self.common.connection));
@@ -191,6 +194,14 @@ impl Client {
         };
         self.metrics.auth0_request(Operation::UsersByEmail, label, started.elapsed());
         found
+    }
+
+    pub fn tenant_now(&self) -> Option<crate::clock::TenantTime> {
+        None
+    }
+
+    pub fn may_read_users(&self) -> bool {
+        true
     }
 
     /// Returns the state of the token.

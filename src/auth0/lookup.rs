@@ -13,6 +13,7 @@ use super::error::{LookupError, TransportError};
 use super::rate_headers::RateHeaders;
 use super::response::ApiResponse;
 use super::user::User;
+use crate::clock::TenantTime;
 
 /// Result of a lookup by e-mail address.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub struct UsersByEmail {
     pub users: Vec<FoundUser>,
     /// The time of the response by the tenant's own clock, since the Unix epoch; to the second,
     /// rounded down. `None` when the response carries none.
-    pub responded_at: Option<Duration>,
+    pub responded_at: Option<TenantTime>,
 }
 
 /// A user found by e-mail address.
@@ -29,8 +30,10 @@ pub struct UsersByEmail {
 pub struct FoundUser {
     /// The user.
     pub user: User,
-    /// The time of its creation by the tenant's clock, since the Unix epoch.
-    pub created_at: Duration,
+    /// The id of its identity in the connection.
+    pub connection_user_id: String,
+    /// The time of its creation by the tenant's clock.
+    pub created_at: TenantTime,
 }
 
 /// A member of the response to `users-by-email`.
@@ -70,7 +73,8 @@ pub(super) fn by_email(
     let ours = records.into_iter().filter(|record| {
         record.identities.iter().any(|identity| identity.connection == connection)
     });
-    let responded_at = RateHeaders::new(&response.headers).responded_at();
+    let responded_at =
+        RateHeaders::new(&response.headers).responded_at().map(TenantTime::from_epoch);
     Ok(UsersByEmail { users: ours.filter_map(found).collect(), responded_at })
 }
 
@@ -79,7 +83,12 @@ fn found(record: UserRecord) -> Option<FoundUser> {
     let created_at = OffsetDateTime::parse(&record.created_at, &Rfc3339).ok()?;
     let millis = created_at.unix_timestamp_nanos() / 1_000_000;
     let created_at = Duration::from_millis(u64::try_from(millis).ok()?);
-    Some(FoundUser { user: record.user, created_at })
+    let connection_user_id = String::new();
+    Some(FoundUser {
+        user: record.user,
+        connection_user_id,
+        created_at: TenantTime::from_epoch(created_at),
+    })
 }
 
 /// Classifies a response without a result.

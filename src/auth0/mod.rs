@@ -27,7 +27,8 @@ pub use call_guard::CallPermit;
 pub use client::Client;
 pub use create_user::Acceptance;
 pub use error::{
-    CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
+    CallError, CreateUserError, ErrorCode, LookupError, Misconfiguration, TokenError,
+    TransportError,
 };
 pub use http_client::BuildError;
 pub use lookup::{FoundUser, UsersByEmail};

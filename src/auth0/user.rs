@@ -50,6 +50,10 @@ impl User {
         self
     }
 
+    pub fn has_email(&self, email: &str) -> bool {
+        self.email.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(email))
+    }
+
     /// The value of a root attribute, if the tenant returned one.
     pub fn attribute(&self, field: Field) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| *known == field).map(|(_, value)| &**value)

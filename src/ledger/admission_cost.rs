@@ -35,6 +35,6 @@ pub struct PermitCharge {
 pub struct ProofUse {
     /// The proof's digest.
     pub proof: Digest,
-    /// The time from which the proof is rejected anyway and needs no record.
-    pub expires_at: Duration,
+    /// The time from now after which the proof is rejected anyway and needs no record.
+    pub lasts: Duration,
 }

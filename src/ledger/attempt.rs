@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use uuid::{Builder, Uuid};
 
+use super::Lease;
 use super::admission_cost::AdmissionCost;
-use super::millis::millis;
-use crate::digest::{Digest, DigestPair};
+use crate::clock::{LedgerTime, TenantTime};
+use crate::digest::Digest;
 use crate::domain::TermsVersion;
 
 /// The id of one attempt to sign a user up. A UUID v7: unique and ordered by time, so that new rows
@@ -16,25 +17,25 @@ use crate::domain::TermsVersion;
 pub struct AttemptId(Uuid);
 
 impl AttemptId {
-    /// A new id, at this time since the Unix epoch.
-    pub fn new(now: Duration) -> Self {
+    /// A new id, at this time of the ledger.
+    pub fn new(now: LedgerTime) -> Self {
         Self(Self::build(now, rand::random()))
     }
 
     /// The smallest id of this time.
-    pub(crate) fn floor(at: Duration) -> Uuid {
+    pub(crate) fn floor(at: LedgerTime) -> Uuid {
         Self::build(at, [0; 10])
     }
 
-    fn build(at: Duration, random: [u8; 10]) -> Uuid {
-        let millis = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+    fn build(at: LedgerTime, random: [u8; 10]) -> Uuid {
+        let millis = u64::try_from(at.as_millis()).unwrap_or_default();
         Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
     }
 
-    /// The time since the Unix epoch at which the id was created, to the millisecond.
-    pub(crate) fn created_at(&self) -> Option<Duration> {
+    /// The time at which the id was created.
+    pub(crate) fn created_at(&self) -> Option<LedgerTime> {
         let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
-        Some(Duration::new(seconds, nanos))
+        Some(LedgerTime::from_epoch(Duration::new(seconds, nanos)))
     }
 
     /// The form that the database stores.
@@ -56,19 +57,18 @@ impl fmt::Display for AttemptId {
 }
 
 /// The `user_id` that the create call requests from Auth0: 24 lower-case hex digits, like Auth0's
-/// own. Random and independent of the attempt's id, so that neither reveals the other.
+/// own. Computed from the sign-up, so that every replica computes the same one after any loss of
+/// rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PinnedUserId(String);
 
 impl PinnedUserId {
     const DIGITS: usize = 24;
 
-    /// A new id.
-    pub fn random() -> Self {
-        // The id needs 96 of the 128 random bits; the remaining digits are cut off.
-        let mut text = format!("{:032x}", rand::random::<u128>());
-        text.truncate(Self::DIGITS);
-        Self(text)
+    /// The id that starts with the bytes of this digest.
+    pub fn from_digest(digest: &Digest) -> Self {
+        let digits = digest.as_bytes().iter().take(Self::DIGITS / 2);
+        Self(digits.map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// A stored id; `None` if the text is not one.
@@ -86,37 +86,66 @@ impl PinnedUserId {
 /// An attempt to be recorded before it calls Auth0.
 #[derive(Debug, Clone)]
 pub struct NewAttempt {
-    /// Its id, created at `started_at`.
+    /// Its id.
     pub id: AttemptId,
     /// The e-mail address's digest.
     pub email: Digest,
-    /// The client's idempotency key, if there is one.
-    pub key: Option<NewKey>,
+    /// The idempotency key.
+    pub key: NewKey,
     /// The user id that the create call pins.
     pub user_id: PinnedUserId,
     /// The id of the request.
     pub request_id: String,
     /// The accepted terms, which are also in the create call.
     pub terms: Option<TermsVersion>,
-    /// The current time.
-    pub started_at: Duration,
-    /// The time by which this process has certainly stopped working on it: every timeout of the
-    /// attempt, and a margin. After it, [`claim_due`](super::Ledger::claim_due) treats an attempt
-    /// that is still open as an orphan.
-    pub leased_until: Duration,
+    /// The tenant's time at the start, if it is known.
+    pub tenant_started_at: Option<TenantTime>,
+    /// The process that works on it. After the lease, [`claim_due`](super::Ledger::claim_due)
+    /// treats an attempt that is still open as an orphan.
+    pub lease: Lease,
     /// The permits and the proof that it costs.
     pub admission_cost: AdmissionCost,
 }
 
-/// A client's idempotency key, bound to the form that it came with.
+/// An idempotency key, bound to the form that it came with.
 #[derive(Debug, Clone)]
 pub struct NewKey {
-    /// The key's digest.
-    pub key: DigestPair,
-    /// One digest of e-mail address and password.
-    pub binding: Digest,
-    /// The time at which the key expires.
-    pub expires_at: Duration,
+    /// The key under each secret. All are recorded, and meet one unique constraint.
+    pub records: Vec<KeyRecord>,
+    /// The time from the start of the attempt until the key expires.
+    pub lifetime: Duration,
+}
+
+/// A key and the form that it is bound to, as digests under one secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The key.
+    pub key: Digest,
+    /// The e-mail address and password.
+    pub binding: Binding,
+}
+
+/// The first 16 bits of a digest of e-mail address and password: enough to detect another form with
+/// the same key, too few to verify a guessed password.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Binding([u8; 2]);
+
+impl Binding {
+    /// From the digest of e-mail address and password.
+    pub const fn from_digest(digest: &Digest) -> Self {
+        let [one, two, ..] = *digest.as_bytes();
+        Self([one, two])
+    }
+
+    /// A stored binding.
+    pub const fn from_bytes(bytes: [u8; 2]) -> Self {
+        Self(bytes)
+    }
+
+    /// The form that the database stores.
+    pub const fn as_bytes(&self) -> &[u8; 2] {
+        &self.0
+    }
 }
 
 /// The state of an attempt.
@@ -185,14 +214,13 @@ pub enum Resolution {
     },
     /// The user existed before.
     Exists,
-    /// Auth0 may have executed the create call. Due for a check once its connection has ended.
-    Unknown {
-        /// The end of the call's connection, from which a 404 counts. For a call that is not sent
-        /// yet, the time by which it has certainly ended.
-        connection_ended_at: Duration,
-    },
+    /// Auth0 may have executed the create call. Its connection has just ended, and a 404 counts
+    /// from now on. Due for a check at once.
+    Unknown,
     /// Certainly nothing was created; frees the key.
     NotCreated,
+    /// Nothing was sent. The key stays, so that the same form starts again without paying.
+    Unsent,
 }
 
 impl Resolution {
@@ -201,22 +229,20 @@ impl Resolution {
         match self {
             Self::Created { .. } => AttemptState::Created,
             Self::Exists => AttemptState::Exists,
-            Self::Unknown { .. } => AttemptState::Unknown,
-            Self::NotCreated => AttemptState::NotCreated,
+            Self::Unknown => AttemptState::Unknown,
+            Self::NotCreated | Self::Unsent => AttemptState::NotCreated,
         }
+    }
+
+    /// Returns whether the key is free afterwards.
+    pub(crate) const fn frees_key(&self) -> bool {
+        matches!(self, Self::NotCreated)
     }
 
     pub(crate) fn user_id(&self) -> Option<&str> {
         match self {
             Self::Created { user_id } => user_id.as_deref(),
-            Self::Exists | Self::Unknown { .. } | Self::NotCreated => None,
-        }
-    }
-
-    pub(crate) const fn connection_ended_at(&self) -> Option<Duration> {
-        match self {
-            Self::Unknown { connection_ended_at } => Some(*connection_ended_at),
-            Self::Created { .. } | Self::Exists | Self::NotCreated => None,
+            Self::Exists | Self::Unknown | Self::NotCreated | Self::Unsent => None,
         }
     }
 }
@@ -230,8 +256,20 @@ pub enum Basis {
     /// been recorded.
     NotFound {
         /// The end of the attempt's calls, as read from the row before the lookup.
-        connection_ended_at: Option<Duration>,
+        connection_ended_at: Option<LedgerTime>,
     },
+}
+
+impl Basis {
+    /// The value of `connection_ended_at` that the row must have, in milliseconds; -1 for NULL.
+    pub(crate) fn expected_connection_ended_at(self) -> Option<i64> {
+        match self {
+            Self::Observed => None,
+            Self::NotFound { connection_ended_at } => {
+                Some(connection_ended_at.map_or(-1, LedgerTime::as_millis))
+            }
+        }
+    }
 }
 
 /// The resolution of an attempt, with its details.
@@ -245,26 +283,8 @@ pub struct FinishAttempt {
     pub outcome_code: &'static str,
     /// Auth0's id of the request that decided the outcome.
     pub auth0_request_id: Option<String>,
-    /// The current time.
-    pub finished_at: Duration,
     /// The evidence for the resolution.
     pub basis: Basis,
-}
-
-impl FinishAttempt {
-    /// The value of `connection_ended_at` that the row must have, in milliseconds; -1 for NULL.
-    pub(crate) fn expected_connection_ended_at(&self) -> Option<i64> {
-        match self.basis {
-            Basis::Observed => None,
-            Basis::NotFound { connection_ended_at } => Some(connection_ended_at.map_or(-1, millis)),
-        }
-    }
-
-    /// The time of the reconciler's first check of an unknown outcome: once no call is in flight.
-    pub(crate) fn next_check_at(&self) -> Option<Duration> {
-        let ended = self.resolution.connection_ended_at()?;
-        Some(ended.max(self.finished_at))
-    }
 }
 
 /// A recorded attempt.
@@ -274,7 +294,7 @@ pub struct Attempt {
     pub id: AttemptId,
     /// The e-mail address's digest.
     pub email: Digest,
-    /// The idempotency key, until it is freed or swept.
+    /// The idempotency key, until it expires or is freed.
     pub key: Option<StoredKey>,
     /// The user id that the create call pins.
     pub user_id: PinnedUserId,
@@ -289,31 +309,47 @@ pub struct Attempt {
     /// The outcome's code; `None` while open.
     pub outcome_code: Option<String>,
     /// The time at which it started.
-    pub started_at: Duration,
+    pub started_at: LedgerTime,
+    /// The tenant's time when it started, if it was known.
+    pub tenant_started_at: Option<TenantTime>,
     /// The time at which its outcome was last recorded; `None` while open.
-    pub finished_at: Option<Duration>,
-    /// The end of the connection that carried an ambiguous call.
-    pub connection_ended_at: Option<Duration>,
+    pub finished_at: Option<LedgerTime>,
+    /// The end of the connection that carried an ambiguous call. For a call that may still be
+    /// sent, the time by which it has certainly ended.
+    pub connection_ended_at: Option<LedgerTime>,
     /// While the outcome is pending: the end of the lease, or the time of the next check. `None`:
     /// no automatic check.
-    pub next_check_at: Option<Duration>,
-    /// The replica that leased it; `None` once released.
+    pub next_check_at: Option<LedgerTime>,
+    /// The replica whose reconciler leased it; `None` once released.
     pub lease_owner: Option<Uuid>,
-    /// The number of times that the reconciler leased it.
+    /// The number of failed checks.
     pub check_count: u32,
+    /// The process that works on it for a request; `None` when none does.
+    pub worker: Option<Worker>,
+    /// The number of times that it started again after it had ended with nothing sent.
+    pub restarts: u8,
     /// The accepted terms, which are also in the create call.
     pub terms: Option<TermsVersion>,
+    /// The ledger's time when this was read.
+    pub read_at: LedgerTime,
+}
+
+/// The process that works on an attempt for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Worker {
+    /// The process.
+    pub process: Uuid,
+    /// True if it had a heartbeat lately, by the ledger's clock.
+    pub is_alive: bool,
 }
 
 /// A recorded idempotency key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredKey {
-    /// The key's digest.
-    pub key: Digest,
-    /// One digest of e-mail address and password.
-    pub binding: Digest,
+    /// The e-mail address and password that it is bound to.
+    pub binding: Binding,
     /// The time at which the key expires.
-    pub expires_at: Duration,
+    pub expires_at: LedgerTime,
 }
 
 #[cfg(test)]
@@ -322,16 +358,18 @@ mod tests {
 
     #[test]
     fn ids_are_ordered_by_time() {
-        let at = |millis| AttemptId::new(Duration::from_millis(millis));
+        let time = |millis| LedgerTime::from_epoch(Duration::from_millis(millis));
+        let at = |millis| AttemptId::new(time(millis));
         assert!(at(1_790_000_000_000) < at(1_790_000_000_001));
-        let now = Duration::from_millis(1_790_000_000_001);
+        let now = time(1_790_000_000_001);
         assert!(at(1_790_000_000_000).as_uuid() < &AttemptId::floor(now));
         assert!(&AttemptId::floor(now) <= AttemptId::new(now).as_uuid());
     }
 
     #[test]
     fn a_pinned_id_has_the_form_of_auth0s_own() {
-        let id = PinnedUserId::random();
+        let id = PinnedUserId::from_digest(&Digest::from_bytes([0xa5; 32]));
+        assert_eq!(id.as_str(), "a5a5a5a5a5a5a5a5a5a5a5a5");
         assert_eq!(PinnedUserId::parse(id.as_str().to_owned()), Some(id));
         for wrong in
             ["", "6743a5b0000000000000000", "6743A5B00000000000000001", "auth0|6743a5b0000001"]

@@ -1,22 +1,20 @@
 //! A row as either database returns it, and its conversion to an [`Attempt`].
 
-use std::time::Duration;
-
 use uuid::Uuid;
 
-use super::attempt::{Attempt, AttemptState, PinnedUserId, StoredKey};
-use super::millis::from_millis;
+use super::attempt::{Attempt, AttemptState, Binding, PinnedUserId, StoredKey, Worker};
+use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::Digest;
 use crate::domain::TermsVersion;
 
-/// The columns of `attempts`, in the order of every statement that returns rows. The statements
+/// The columns of an attempt, in the order of every statement that returns rows. The statements
 /// list them again; the test suite fails when the two differ.
 #[derive(Debug)]
 pub(super) struct AttemptRow {
     pub(super) id: Uuid,
     pub(super) email_digest: Vec<u8>,
-    pub(super) key_digest: Option<Vec<u8>>,
-    pub(super) binding_digest: Option<Vec<u8>>,
+    /// From `attempt_keys`; `None` once the key is freed or has expired.
+    pub(super) binding: Option<Vec<u8>>,
     pub(super) key_expires_at: Option<i64>,
     pub(super) user_id: String,
     pub(super) auth0_user_id: Option<String>,
@@ -25,12 +23,18 @@ pub(super) struct AttemptRow {
     pub(super) state: i64,
     pub(super) outcome_code: Option<String>,
     pub(super) started_at: i64,
+    pub(super) tenant_started_at: Option<i64>,
     pub(super) finished_at: Option<i64>,
     pub(super) connection_ended_at: Option<i64>,
     pub(super) next_check_at: Option<i64>,
     pub(super) lease_owner: Option<Uuid>,
     pub(super) check_count: i64,
+    pub(super) worker: Option<Uuid>,
+    pub(super) worker_is_alive: bool,
+    pub(super) restarts: i64,
     pub(super) terms_version: Option<String>,
+    /// The ledger's time.
+    pub(super) read_at: i64,
 }
 
 /// A column holds a value that this program never writes.
@@ -44,21 +48,26 @@ impl AttemptRow {
     /// # Errors
     /// The first column with an invalid value.
     pub(super) fn parse(self) -> Result<Attempt, InvalidColumn> {
-        let key = match (self.key_digest, self.binding_digest, self.key_expires_at) {
-            (Some(key), Some(binding), Some(expires_at)) => Some(StoredKey {
-                key: digest(&key, "key_digest")?,
-                binding: digest(&binding, "binding_digest")?,
-                expires_at: duration(expires_at, "key_expires_at")?,
+        let key = match (self.binding, self.key_expires_at) {
+            (Some(binding), Some(expires_at)) => Some(StoredKey {
+                binding: binding
+                    .as_slice()
+                    .try_into()
+                    .map(Binding::from_bytes)
+                    .map_err(|_| InvalidColumn("binding"))?,
+                expires_at: time(expires_at, "key_expires_at")?,
             }),
-            (None, None, None) => None,
-            _ => return Err(InvalidColumn("key_digest")),
+            (None, None) => None,
+            _ => return Err(InvalidColumn("binding")),
         };
-        let optional =
-            |millis: Option<i64>, column| millis.map(|at| duration(at, column)).transpose();
+        let optional = |millis: Option<i64>, column| millis.map(|at| time(at, column)).transpose();
         let terms = self
             .terms_version
             .map(|version| TermsVersion::parse(&version).ok_or(InvalidColumn("terms_version")));
         let terms = terms.transpose()?;
+        let tenant_started_at = self.tenant_started_at.map(|millis| {
+            TenantTime::from_millis(millis).ok_or(InvalidColumn("tenant_started_at"))
+        });
         Ok(Attempt {
             id: self.id.into(),
             email: digest(&self.email_digest, "email_digest")?,
@@ -69,14 +78,18 @@ impl AttemptRow {
             auth0_request_id: self.auth0_request_id,
             state: AttemptState::from_number(self.state).ok_or(InvalidColumn("state"))?,
             outcome_code: self.outcome_code,
-            started_at: duration(self.started_at, "started_at")?,
+            started_at: time(self.started_at, "started_at")?,
+            tenant_started_at: tenant_started_at.transpose()?,
             finished_at: optional(self.finished_at, "finished_at")?,
             connection_ended_at: optional(self.connection_ended_at, "connection_ended_at")?,
             next_check_at: optional(self.next_check_at, "next_check_at")?,
             lease_owner: self.lease_owner,
             check_count: u32::try_from(self.check_count)
                 .map_err(|_| InvalidColumn("check_count"))?,
+            worker: self.worker.map(|process| Worker { process, is_alive: self.worker_is_alive }),
+            restarts: u8::try_from(self.restarts).map_err(|_| InvalidColumn("restarts"))?,
             terms,
+            read_at: time(self.read_at, "read_at")?,
         })
     }
 }
@@ -85,6 +98,6 @@ fn digest(bytes: &[u8], column: &'static str) -> Result<Digest, InvalidColumn> {
     bytes.try_into().map(Digest::from_bytes).map_err(|_| InvalidColumn(column))
 }
 
-fn duration(millis: i64, column: &'static str) -> Result<Duration, InvalidColumn> {
-    from_millis(millis).ok_or(InvalidColumn(column))
+fn time(millis: i64, column: &'static str) -> Result<LedgerTime, InvalidColumn> {
+    LedgerTime::from_millis(millis).ok_or(InvalidColumn(column))
 }

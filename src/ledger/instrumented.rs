@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 use super::{
-    Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, Ledger, LedgerError,
-    NewAttempt, PendingAttempts, ProofUse, Swept,
+    Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease, Ledger,
+    LedgerError, NewAttempt, PendingAttempts, ProofUse, Swept,
 };
-use crate::clock::Clock;
-use crate::digest::DigestPair;
+use crate::clock::LedgerTime;
+use crate::digest::{Digest, DigestPair};
 use crate::telemetry::{LedgerMetrics, OperationMetrics};
 
 /// The interval at which the pending attempts are counted.
@@ -23,7 +23,11 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(5);
 pub struct InstrumentedLedger {
     ledger: Arc<dyn Ledger>,
     metrics: LedgerMetrics,
+    now: OperationMetrics,
     begin: OperationMetrics,
+    restart: OperationMetrics,
+    take_over: OperationMetrics,
+    free_key: OperationMetrics,
     use_proof: OperationMetrics,
     finish: OperationMetrics,
     find_key: OperationMetrics,
@@ -34,6 +38,9 @@ pub struct InstrumentedLedger {
     find: OperationMetrics,
     delete_by_email: OperationMetrics,
     count_pending: OperationMetrics,
+    heartbeat: OperationMetrics,
+    keeps_user_ids: OperationMetrics,
+    record_user_ids: OperationMetrics,
     ping: OperationMetrics,
 }
 
@@ -43,7 +50,11 @@ impl InstrumentedLedger {
         Self {
             ledger,
             metrics: metrics.clone(),
+            now: metrics.operation("now"),
             begin: metrics.operation("begin"),
+            restart: metrics.operation("restart"),
+            take_over: metrics.operation("take_over"),
+            free_key: metrics.operation("free_key"),
             use_proof: metrics.operation("use_proof"),
             finish: metrics.operation("finish"),
             find_key: metrics.operation("find_key"),
@@ -54,6 +65,9 @@ impl InstrumentedLedger {
             find: metrics.operation("find"),
             delete_by_email: metrics.operation("delete_by_email"),
             count_pending: metrics.operation("count_pending"),
+            heartbeat: metrics.operation("heartbeat"),
+            keeps_user_ids: metrics.operation("keeps_user_ids"),
+            record_user_ids: metrics.operation("record_user_ids"),
             ping: metrics.operation("ping"),
         }
     }
@@ -61,10 +75,10 @@ impl InstrumentedLedger {
 
 /// Counts the pending attempts at intervals, for the metrics of this ledger. Runs until it is
 /// dropped.
-pub async fn count_pending_regularly(ledger: Arc<dyn Ledger>, clock: Arc<dyn Clock>) {
+pub async fn count_pending_regularly(ledger: Arc<dyn Ledger>) {
     loop {
         // Ignored: callers that need the ledger report the error themselves.
-        drop(ledger.count_pending(clock.now()).await);
+        drop(ledger.count_pending().await);
         sleep(COUNT_INTERVAL).await;
     }
 }
@@ -92,8 +106,29 @@ async fn measure<T>(
 
 #[async_trait]
 impl Ledger for InstrumentedLedger {
+    async fn now(&self) -> Result<LedgerTime, LedgerError> {
+        measure(&self.now, self.ledger.now()).await
+    }
+
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
         measure(&self.begin, self.ledger.begin(attempt)).await
+    }
+
+    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
+        measure(&self.restart, self.ledger.restart(id, lease)).await
+    }
+
+    async fn take_over(
+        &self,
+        id: AttemptId,
+        lease: Lease,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Result<bool, LedgerError> {
+        measure(&self.take_over, self.ledger.take_over(id, lease, connection_ended_at)).await
+    }
+
+    async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError> {
+        measure(&self.free_key, self.ledger.free_key(id)).await
     }
 
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
@@ -109,12 +144,8 @@ impl Ledger for InstrumentedLedger {
         Ok(written)
     }
 
-    async fn find_key(
-        &self,
-        key: &DigestPair,
-        now: Duration,
-    ) -> Result<Option<Attempt>, LedgerError> {
-        measure(&self.find_key, self.ledger.find_key(key, now)).await
+    async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
+        measure(&self.find_key, self.ledger.find_key(key)).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
@@ -124,12 +155,10 @@ impl Ledger for InstrumentedLedger {
     async fn claim_due(
         &self,
         owner: Uuid,
-        now: Duration,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claimed =
-            measure(&self.claim_due, self.ledger.claim_due(owner, now, lease, limit)).await?;
+        let claimed = measure(&self.claim_due, self.ledger.claim_due(owner, lease, limit)).await?;
         self.metrics.claimed(claimed.len());
         Ok(claimed)
     }
@@ -138,18 +167,14 @@ impl Ledger for InstrumentedLedger {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_check_at: Option<Duration>,
+        next_check_in: Option<Duration>,
+        failed: bool,
     ) -> Result<(), LedgerError> {
-        measure(&self.release, self.ledger.release(id, owner, next_check_at)).await
+        measure(&self.release, self.ledger.release(id, owner, next_check_in, failed)).await
     }
 
-    async fn sweep(
-        &self,
-        now: Duration,
-        keep: Duration,
-        batch: usize,
-    ) -> Result<Swept, LedgerError> {
-        let swept = measure(&self.sweep, self.ledger.sweep(now, keep, batch)).await?;
+    async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
+        let swept = measure(&self.sweep, self.ledger.sweep(keep, batch)).await?;
         let Swept { attempts, keys, proofs, buckets } = swept;
         let by_kind =
             [("attempts", attempts), ("keys", keys), ("proofs", proofs), ("buckets", buckets)];
@@ -165,14 +190,26 @@ impl Ledger for InstrumentedLedger {
         measure(&self.delete_by_email, self.ledger.delete_by_email(email)).await
     }
 
-    async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError> {
-        let pending = measure(&self.count_pending, self.ledger.count_pending(now)).await?;
+    async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
+        let pending = measure(&self.count_pending, self.ledger.count_pending()).await?;
         self.metrics.pending(pending.attempts, pending.oldest);
         Ok(pending)
     }
 
-    async fn ping(&self, now: Duration) -> Result<(), LedgerError> {
-        measure(&self.ping, self.ledger.ping(now)).await
+    async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError> {
+        measure(&self.heartbeat, self.ledger.heartbeat(process)).await
+    }
+
+    async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError> {
+        measure(&self.keeps_user_ids, self.ledger.keeps_user_ids(connection)).await
+    }
+
+    async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
+        measure(&self.record_user_ids, self.ledger.record_user_ids(connection, keeps)).await
+    }
+
+    async fn ping(&self) -> Result<(), LedgerError> {
+        measure(&self.ping, self.ledger.ping()).await
     }
 
     async fn close(&self) {

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use super::millis::from_millis;
-
 /// One migration and its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
@@ -27,7 +25,7 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
-pub(super) const SQLITE: [Script; 4] = [
+pub(super) const SQLITE: [Script; 5] = [
     Script {
         version: 1,
         name: "attempts",
@@ -48,9 +46,14 @@ pub(super) const SQLITE: [Script; 4] = [
         name: "rename_columns",
         sql: include_str!("../../migrations/sqlite/0004_rename_columns.sql"),
     },
+    Script {
+        version: 5,
+        name: "computed_identity",
+        sql: include_str!("../../migrations/sqlite/0005_computed_identity.sql"),
+    },
 ];
 
-pub(super) const POSTGRES: [Script; 5] = [
+pub(super) const POSTGRES: [Script; 6] = [
     Script {
         version: 1,
         name: "attempts",
@@ -76,13 +79,18 @@ pub(super) const POSTGRES: [Script; 5] = [
         name: "rename_columns",
         sql: include_str!("../../migrations/postgres/0005_rename_columns.sql"),
     },
+    Script {
+        version: 6,
+        name: "computed_identity",
+        sql: include_str!("../../migrations/postgres/0006_computed_identity.sql"),
+    },
 ];
 
 /// Combines the scripts with the rows of `schema_migrations`: `(version, milliseconds)`.
 pub(super) fn status(scripts: &[Script], applied: &[(i32, i64)]) -> Vec<Migration> {
     let applied_at = |version| {
         let (_, millis) = applied.iter().find(|(known, _)| *known == version)?;
-        from_millis(*millis)
+        u64::try_from(*millis).ok().map(Duration::from_millis)
     };
     let status = |script: &Script| Migration {
         version: script.version,

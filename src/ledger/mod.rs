@@ -11,7 +11,6 @@ mod attempt;
 mod attempt_row;
 mod instrumented;
 mod migrations;
-mod millis;
 mod open;
 pub mod postgres;
 mod secret_key;
@@ -28,24 +27,34 @@ use uuid::Uuid;
 pub use access::{Access, OpenError};
 pub use admission_cost::{AdmissionCost, PermitCharge, ProofUse};
 pub use attempt::{
-    Attempt, AttemptId, AttemptState, Basis, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
-    Resolution, StoredKey,
+    Attempt, AttemptId, AttemptState, Basis, Binding, FinishAttempt, KeyRecord, NewAttempt, NewKey,
+    PinnedUserId, Resolution, StoredKey, Worker,
 };
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{migrate, migrations, open};
 pub use secret_key::{KeyError, digests};
 
-use crate::digest::DigestPair;
+use crate::clock::LedgerTime;
+use crate::digest::{Digest, DigestPair};
 use crate::limits::Limit;
 
-/// The record of all attempts. All times are since the Unix epoch, kept to the millisecond.
+/// The record of all attempts. Every time in it is the ledger's own, kept to the millisecond.
 #[async_trait]
 pub trait Ledger: fmt::Debug + Send + Sync {
-    /// Records a new attempt; durable when it returns.
+    /// The current time by the ledger's clock.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn now(&self) -> Result<LedgerTime, LedgerError>;
+
+    /// Records a new attempt.
     ///
     /// Of any number of calls with one key, at any time and on any replica, exactly one returns
-    /// [`BeginResult::Started`] until the key expires or is freed. The same holds for a proof.
+    /// [`BeginResult::Started`] until the key expires or is freed. That holds for each digest of
+    /// the key, so that replicas with different secrets agree. The same holds for a proof.
+    ///
+    /// Durable when it returns if the attempt uses a proof; otherwise as `ledger.synchronous` says.
     ///
     /// Permits are never given back: they are also spent when another permit of the attempt is
     /// missing, or when another call takes the key at the same moment.
@@ -55,6 +64,33 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Such a row is found by [`Ledger::claim_due`].
     async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError>;
 
+    /// Opens an attempt again that ended with nothing sent and still holds its key. It pays
+    /// nothing. `false` when it is no longer such an attempt, or was restarted [`RESTARTS`] times.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError>;
+
+    /// Records that a process resumes an unresolved attempt and may repeat its call, which
+    /// certainly ends within the lease. `false` when the attempt is resolved, or when another call
+    /// was recorded since `connection_ended_at` was read: of two replicas that try at once, one
+    /// succeeds.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn take_over(
+        &self,
+        id: AttemptId,
+        lease: Lease,
+        connection_ended_at: Option<LedgerTime>,
+    ) -> Result<bool, LedgerError>;
+
+    /// Frees the key of an attempt, so that a new attempt may start with it.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError>;
+
     /// Uses a proof for an attempt that started without one. Returns `false` if the proof was used
     /// before.
     ///
@@ -62,8 +98,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError>;
 
-    /// Records the resolution of an attempt and returns whether it was written; durable when it
-    /// returns.
+    /// Records the resolution of an attempt and returns whether it was written.
     ///
     /// A resolved attempt does not change, with one exception: [`Resolution::Created`] overrides
     /// every other, so the call itself corrects a lookup that came too early.
@@ -72,15 +107,11 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError>;
 
-    /// Returns the attempt that holds a key, unless the key has expired.
+    /// Returns the attempt that holds a key, unless the key has expired, with the ledger's time.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    async fn find_key(
-        &self,
-        key: &DigestPair,
-        now: Duration,
-    ) -> Result<Option<Attempt>, LedgerError>;
+    async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError>;
 
     /// Returns the attempt with this id, even when its key was freed. A duplicate request that
     /// waits for another replica polls it.
@@ -91,21 +122,21 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Leases up to `limit` pending attempts that are due for a check, the longest due first.
     ///
-    /// Until `now + lease` no other replica gets them. If the owner dies, its leases expire by
-    /// themselves.
+    /// For the time of the lease no other replica gets them. If the owner dies, its leases expire
+    /// by themselves.
     ///
     /// # Errors
     /// When the ledger cannot be written.
     async fn claim_due(
         &self,
         owner: Uuid,
-        now: Duration,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError>;
 
-    /// Returns a leased attempt that is still pending, to be checked again at `next_check_at` or
-    /// never. Does nothing if another owner has the lease by now.
+    /// Returns a leased attempt whose check was inconclusive, to be checked again after
+    /// `next_check_in` or never. `failed` counts the check as a failed one. Does nothing if another
+    /// owner has the lease by now.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -113,26 +144,22 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         &self,
         id: AttemptId,
         owner: Uuid,
-        next_check_at: Option<Duration>,
+        next_check_in: Option<Duration>,
+        failed: bool,
     ) -> Result<(), LedgerError>;
 
-    /// Removes at most `batch` attempts started before `now - keep`, frees at most `batch` expired
-    /// keys, and deletes as many expired proofs and full buckets.
+    /// Removes at most `batch` attempts started longer than `keep` ago, frees at most `batch`
+    /// expired keys, and deletes as many expired proofs and full buckets.
     ///
     /// Call it until [`Swept::is_done`], with a pause between the calls: a batch is short enough
     /// not to delay sign-ups.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn sweep(
-        &self,
-        now: Duration,
-        keep: Duration,
-        batch: usize,
-    ) -> Result<Swept, LedgerError>;
+    async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError>;
 
-    /// Returns the latest matching attempts, newest first. May read every row: for operators and
-    /// rare lookups.
+    /// Returns the latest matching attempts, newest first. May read every row, except for
+    /// [`Find::Email`]: for operators and rare lookups.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -149,16 +176,60 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    async fn count_pending(&self, now: Duration) -> Result<PendingAttempts, LedgerError>;
+    async fn count_pending(&self) -> Result<PendingAttempts, LedgerError>;
+
+    /// Records that a process is alive, and returns the ledger's time. Waits for no sync. A process
+    /// without a heartbeat for [`HEARTBEAT_LAPSE`] counts as dead.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError>;
+
+    /// Returns whether a connection keeps pinned user ids, as last recorded; `None` if nothing is.
+    /// `connection` is a digest of the tenant and the connection.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError>;
+
+    /// Records whether a connection keeps pinned user ids.
+    ///
+    /// # Errors
+    /// When the ledger cannot be written.
+    async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError>;
 
     /// Checks that the ledger can be written, by writing.
     ///
     /// # Errors
     /// When it cannot.
-    async fn ping(&self, now: Duration) -> Result<(), LedgerError>;
+    async fn ping(&self) -> Result<(), LedgerError>;
 
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);
+}
+
+/// Time without a heartbeat after which a process counts as dead.
+pub const HEARTBEAT_LAPSE: Duration = Duration::from_millis(1_500);
+
+/// The most times that an attempt with nothing sent starts again without paying.
+pub const RESTARTS: u8 = 3;
+
+/// The work of a process on an attempt, on behalf of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The process.
+    pub process: Uuid,
+    /// The time after which it has certainly stopped: every timeout of the attempt, and a margin.
+    pub lasts: Duration,
+}
+
+/// The result of [`Ledger::find_key`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyLookup {
+    /// The ledger's time.
+    pub now: LedgerTime,
+    /// The attempt that holds the key.
+    pub attempt: Option<Attempt>,
 }
 
 /// The result of [`Ledger::begin`].
@@ -213,12 +284,9 @@ impl PendingAttempts {
     pub const MOST: usize = 10_000;
 
     /// From the number of rows and the smallest of their ids.
-    fn new(rows: i64, oldest: Option<Uuid>, now: Duration) -> Self {
+    fn new(rows: i64, oldest: Option<Uuid>, now: LedgerTime) -> Self {
         let started_at = oldest.and_then(|id| AttemptId::from(id).created_at()).unwrap_or(now);
-        Self {
-            attempts: usize::try_from(rows).unwrap_or(0),
-            oldest: now.saturating_sub(started_at),
-        }
+        Self { attempts: usize::try_from(rows).unwrap_or(0), oldest: now.since(started_at) }
     }
 }
 

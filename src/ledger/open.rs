@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::access::{Access, OpenError};
 use super::{InstrumentedLedger, Ledger, Migration, postgres, sqlite};
+use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings};
 use crate::digest::Digests;
-use crate::lifecycle::Lifecycle;
 use crate::telemetry::LedgerMetrics;
 
 /// Opens the ledger that the settings name, and reports its calls to `metrics`.
@@ -21,8 +21,7 @@ pub async fn open(
     settings: &LedgerSettings,
     digests: &Digests,
     access: Access,
-    now: Duration,
-    lifecycle: &Lifecycle,
+    clock: &Arc<dyn Clock>,
     metrics: &LedgerMetrics,
 ) -> Result<Arc<dyn Ledger>, OpenError> {
     let check = digests.check_value();
@@ -33,9 +32,10 @@ pub async fn open(
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
+                clock: Arc::clone(clock),
                 batches: metrics.batches(),
             };
-            Arc::new(sqlite::Sqlite::open(options, check, now).await?)
+            Arc::new(sqlite::Sqlite::open(options, check).await?)
         }
         Database::Postgres(url) => {
             let options = postgres::PostgresOptions {
@@ -43,11 +43,9 @@ pub async fn open(
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
-                writers: settings.writers,
                 timeout: settings.timeout,
-                batches: metrics.batches(),
             };
-            Arc::new(postgres::Postgres::open(options, check, now, lifecycle).await?)
+            Arc::new(postgres::Postgres::open(options, check).await?)
         }
     };
     Ok(Arc::new(InstrumentedLedger::new(ledger, metrics)))
@@ -72,6 +70,6 @@ pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, Ope
 pub async fn migrate(settings: &LedgerSettings, now: Duration) -> Result<usize, OpenError> {
     match &settings.database {
         Database::Sqlite(path) => sqlite::migrate(path.clone(), now).await,
-        Database::Postgres(url) => postgres::migrate(url, settings.timeout, now).await,
+        Database::Postgres(url) => postgres::migrate(url, settings.timeout).await,
     }
 }

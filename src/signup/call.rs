@@ -1,15 +1,18 @@
 //! The create call of one attempt: its content, and the rules for sending it again.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use super::outcome::{SignupResult, strip_provider};
-use super::{Inner, KeyedRequest};
+use super::Inner;
+use super::identity::KeyedRequest;
+use super::outcome::{Outcome, SignupResult, strip_provider};
 use crate::auth0::{Acceptance, CallPermit, CreateUserError, CreatedUser};
+use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::TermsVersion;
-use crate::ledger::{AttemptId, PinnedUserId};
+use crate::ledger::{Attempt, AttemptId, PinnedUserId};
 
 /// The most tries of a call that was not sent, or that the tenant asked to send later.
 const TRIES: u32 = 3;
@@ -24,25 +27,49 @@ pub(super) struct PreparedCall {
     pub(super) id: AttemptId,
     /// The id that the call pins.
     pub(super) user_id: PinnedUserId,
-    /// The start of the attempt, since the Unix epoch.
-    pub(super) started_at: Duration,
+    /// The start of the attempt.
+    pub(super) started_at: LedgerTime,
+    /// The tenant's time at the start, if it was known.
+    pub(super) tenant_started_at: Option<TenantTime>,
     /// The terms that were accepted with the sign-up.
     pub(super) terms: Option<TermsVersion>,
 }
 
 impl PreparedCall {
-    /// A new call, with new ids.
-    pub(super) fn new(now: Duration, terms: Option<TermsVersion>) -> Self {
-        Self { id: AttemptId::new(now), user_id: PinnedUserId::random(), started_at: now, terms }
+    /// The call of a new attempt, whose user id is computed from the request.
+    pub(super) fn new(service: &Inner, request: &KeyedRequest, now: LedgerTime) -> Self {
+        let Inner { context, connection, auth0, .. } = service;
+        Self {
+            id: AttemptId::new(now),
+            user_id: request.user_id(&context.digests, connection, now),
+            started_at: now,
+            tenant_started_at: auth0.tenant_now(),
+            terms: request.user.terms.clone(),
+        }
+    }
+}
+
+impl From<&Attempt> for PreparedCall {
+    /// The same call as the attempt's first one.
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            id: attempt.id,
+            user_id: attempt.user_id.clone(),
+            started_at: attempt.started_at,
+            tenant_started_at: attempt.tenant_started_at,
+            terms: attempt.terms.clone(),
+        }
     }
 }
 
 /// The work of one attempt at the tenant, within its timeout.
 #[derive(Debug)]
 pub(super) struct AttemptRunner<'a> {
-    pub(super) service: &'a Inner,
+    pub(super) service: &'a Arc<Inner>,
     pub(super) request: &'a KeyedRequest,
     pub(super) call: &'a PreparedCall,
+    /// True if an earlier request started the attempt.
+    pub(super) is_resumed: bool,
     /// True if any earlier calls of this attempt have certainly ended.
     pub(super) earlier_calls_ended: bool,
     /// An unsent call is not retried after this.
@@ -54,7 +81,7 @@ pub(super) struct AttemptRunner<'a> {
 impl<'a> AttemptRunner<'a> {
     /// A runner of an attempt that has sent nothing yet.
     pub(super) fn new(
-        service: &'a Inner,
+        service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
     ) -> Self {
@@ -62,6 +89,7 @@ impl<'a> AttemptRunner<'a> {
             service,
             request,
             call,
+            is_resumed: false,
             earlier_calls_ended: false,
             retry_until: Instant::now() + service.timeouts.retry_window,
             may_have_acted: AtomicBool::new(false),
@@ -70,13 +98,14 @@ impl<'a> AttemptRunner<'a> {
 
     /// A runner of an attempt that an earlier request left unresolved.
     pub(super) fn resuming(
-        service: &'a Inner,
+        service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
         earlier_calls_ended: bool,
     ) -> Self {
         let new = Self::new(service, request, call);
-        Self { earlier_calls_ended, may_have_acted: AtomicBool::new(true), ..new }
+        let may_have_acted = AtomicBool::new(true);
+        Self { is_resumed: true, earlier_calls_ended, may_have_acted, ..new }
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.
@@ -87,10 +116,20 @@ impl<'a> AttemptRunner<'a> {
                 Err(error @ CreateUserError::Ambiguous(_)) => {
                     Box::pin(self.resolve(error.into())).await
                 }
+                // The response is the same for a new address, so the client need not wait.
+                Err(CreateUserError::EmailTaken) if self.service.hides_existence => {
+                    SignupResult::new(Outcome::EmailTaken).unchecked()
+                }
+                Err(CreateUserError::EmailTaken) => Box::pin(self.check_conflict()).await,
                 Err(error) => error.into(),
             }
         })
         .await
+    }
+
+    /// Returns whether the tenant may have acted on a call of this attempt, as far as is known.
+    pub(super) fn may_have_acted(&self) -> bool {
+        self.may_have_acted.load(Ordering::Relaxed)
     }
 
     /// Returns the result of this work, or that the attempt ran out of time.
@@ -99,8 +138,7 @@ impl<'a> AttemptRunner<'a> {
         work: impl Future<Output = SignupResult>,
     ) -> SignupResult {
         let result = timeout(self.service.timeouts.attempt, work).await;
-        let maybe_sent = || self.may_have_acted.load(Ordering::Relaxed);
-        result.unwrap_or_else(|_| SignupResult::out_of_time(maybe_sent()))
+        result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
     }
 
     /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
@@ -112,7 +150,7 @@ impl<'a> AttemptRunner<'a> {
         let Self { service, request, call, .. } = self;
         let user_id = service.pin_support.is_pinning().then(|| call.user_id.as_str());
         let terms = call.terms.as_ref();
-        let terms = terms.map(|version| Acceptance { version, at: call.started_at });
+        let terms = terms.map(|version| Acceptance { version, at: call.started_at.since_epoch() });
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {
@@ -122,6 +160,7 @@ impl<'a> AttemptRunner<'a> {
                 None => service.auth0.admit().await?,
             };
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
+            service.taken_addresses.remove(&request.email.current);
             let created = service.auth0.create_user(
                 &request.user,
                 user_id,
@@ -132,11 +171,15 @@ impl<'a> AttemptRunner<'a> {
             let error = match created.await {
                 Ok(created) => {
                     let is_kept = strip_provider(&created.user.user_id) == call.user_id.as_str();
-                    service.pin_support.learn(is_kept);
+                    service.learn_pin_support(is_kept);
                     return Ok(created);
                 }
                 Err(error) => error,
             };
+            if matches!(error, CreateUserError::Ambiguous(_)) {
+                return Err(error);
+            }
+            self.may_have_acted.store(before, Ordering::Relaxed);
             let wait = match &error {
                 CreateUserError::NotSent(_) => pause,
                 // Admission already waits as long as the tenant asked for.
@@ -148,7 +191,6 @@ impl<'a> AttemptRunner<'a> {
                 | CreateUserError::Misconfigured(_)
                 | CreateUserError::Ambiguous(_) => return Err(error),
             };
-            self.may_have_acted.store(before, Ordering::Relaxed);
             if tries == TRIES || Instant::now() + wait >= self.retry_until {
                 return Err(error);
             }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Inner, KeyedRequest};
+use super::Inner;
+use super::identity::KeyedRequest;
 use crate::ledger::{AttemptId, ProofUse};
 use crate::telemetry::chain;
 
@@ -25,7 +26,7 @@ impl Inner {
         let inner = Arc::clone(self);
         let (proof, email) = (request.email.current, request.user.email.as_ref().to_owned());
         let notify = async move {
-            let once = ProofUse { proof, expires_at: inner.context.clock.now() + QUIET };
+            let once = ProofUse { proof, lasts: QUIET };
             match inner.ledger.use_proof(attempt, once).await {
                 Ok(true) => inner.auth0.send_password_reset(&client_id, &email).await,
                 Ok(false) => {}

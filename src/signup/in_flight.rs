@@ -1,62 +1,28 @@
-//! Sign-ups under way in this process, and recent ones without a key.
+//! Sign-ups under way in this process.
 //!
-//! Two requests with the same key (or, without a key, the same e-mail address and password) are one
-//! attempt: the second waits for the first and returns its result, or the one in the ledger. In
-//! memory only; the ledger does the same for keys across replicas and restarts.
+//! Two requests with the same key (or, without one, the same e-mail address and password) are one
+//! attempt: the second waits for the first and returns its result. The ledger does the same across
+//! replicas and restarts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::KeyedRequest;
+use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::digest::Digest;
-use crate::ledger::AttemptId;
-
-/// Time for which the attempt of a sign-up without a key is remembered.
-const REMEMBERED: Duration = Duration::from_mins(10);
-
-/// The most attempts remembered; the oldest go first. A quarter of a kilobyte each.
-const CAPACITY: usize = 10_000;
 
 /// The sign-ups of this process, by key or by e-mail address and password.
 #[derive(Debug, Default)]
-pub(super) struct InFlight(Mutex<Table>);
-
-/// The entries, and the order in which they are evicted.
-#[derive(Debug, Default)]
-struct Table {
-    entries: HashMap<Digest, Entry>,
-    /// Remembered attempts, oldest first.
-    order: VecDeque<(Instant, Digest)>,
-}
+pub(super) struct InFlight(Mutex<HashMap<Digest, Entry>>);
 
 /// The sign-up of one key.
 #[derive(Debug)]
 struct Entry {
     binding: Digest,
-    status: EntryStatus,
-}
-
-/// Status of a sign-up.
-#[derive(Debug)]
-enum EntryStatus {
-    /// A sign-up is under way; it may replay an attempt that was remembered before.
-    Running { tx: watch::Sender<Option<SignupResult>>, remembered: Option<RememberedAttempt> },
-    /// No sign-up is under way; this attempt can be replayed.
-    Completed(RememberedAttempt),
-}
-
-/// A remembered attempt. Its outcome is read from the ledger, so that an attempt that an operator
-/// deleted there is forgotten here too.
-#[derive(Debug, Clone, Copy)]
-struct RememberedAttempt {
-    id: AttemptId,
-    since: Instant,
+    tx: watch::Sender<Option<SignupResult>>,
 }
 
 /// Result of [`InFlight::join`].
@@ -70,20 +36,14 @@ pub(super) enum Join {
     KeyMismatch,
 }
 
-/// The request that runs a sign-up while others wait. If it is dropped without a result, they get
-/// [`Outcome::Unknown`].
+/// The request that runs a sign-up while others wait. Dropping it ends the sign-up: without a
+/// result, they get [`Outcome::Unknown`].
 #[derive(Debug)]
 pub(super) struct Leader {
     in_flight: Arc<InFlight>,
     key: Digest,
-    /// True if the attempt is remembered here, because no ledger row can be found by the key.
-    remember: bool,
     tx: watch::Sender<Option<SignupResult>>,
     send_state: SendState,
-    /// The attempt that an earlier request of this process completed.
-    remembered: Option<AttemptId>,
-    /// The attempt that this request recorded.
-    recorded: OnceLock<AttemptId>,
 }
 
 /// Progress of an attempt, as far as it matters to a request whose deadline has passed.
@@ -126,95 +86,27 @@ impl SendState {
 
 impl InFlight {
     /// Joins the sign-up under way with this request's key, or becomes its leader.
-    pub(super) fn join(self: &Arc<Self>, request: &KeyedRequest, now: Instant) -> Join {
-        let binding = request.binding.current;
-        match &request.key {
-            Some(key) => self.join_key(key.current, binding, false, now),
-            None => self.join_key(binding, binding, true, now),
-        }
+    pub(super) fn join(self: &Arc<Self>, request: &KeyedRequest) -> Join {
+        self.join_key(request.in_flight_key(), request.binding.current)
     }
 
     /// Joins the sign-up under way with this key, or becomes its leader.
-    fn join_key(
-        self: &Arc<Self>,
-        key: Digest,
-        binding: Digest,
-        remember: bool,
-        now: Instant,
-    ) -> Join {
-        let mut table = self.lock();
-        table.evict(now);
-        let remembered = match table.entries.get(&key) {
+    fn join_key(self: &Arc<Self>, key: Digest, binding: Digest) -> Join {
+        let mut entries = self.lock();
+        match entries.get(&key) {
             Some(entry) if entry.binding != binding => return Join::KeyMismatch,
-            Some(Entry { status: EntryStatus::Running { tx, .. }, .. }) => {
-                return Join::Follower(tx.subscribe());
-            }
-            Some(Entry { status: EntryStatus::Completed(attempt), .. }) => Some(*attempt),
-            None => None,
-        };
+            Some(entry) => return Join::Follower(entry.tx.subscribe()),
+            None => {}
+        }
         let (tx, _) = watch::channel(None);
-        let status = EntryStatus::Running { tx: tx.clone(), remembered };
-        table.entries.insert(key, Entry { binding, status });
-        Join::Leader(Leader {
-            in_flight: Arc::clone(self),
-            key,
-            remember,
-            tx,
-            send_state: SendState::default(),
-            remembered: remembered.map(|attempt| attempt.id),
-            recorded: OnceLock::new(),
-        })
+        entries.insert(key, Entry { binding, tx: tx.clone() });
+        let send_state = SendState::default();
+        Join::Leader(Leader { in_flight: Arc::clone(self), key, tx, send_state })
     }
 
-    /// The table, also after a panic elsewhere: each change leaves it consistent.
-    fn lock(&self) -> MutexGuard<'_, Table> {
+    /// The entries, also after a panic elsewhere: each change leaves them consistent.
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Entry>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Table {
-    /// Forgets the attempts that are too old, or beyond the capacity.
-    fn evict(&mut self, now: Instant) {
-        while let Some((since, key)) = self.order.front().copied() {
-            if self.order.len() <= CAPACITY && now < since + REMEMBERED {
-                return;
-            }
-            self.order.pop_front();
-            // An attempt that was remembered later has its own place in the order.
-            let is_due = |attempt: &RememberedAttempt| attempt.since == since;
-            match self.entries.get_mut(&key).map(|entry| &mut entry.status) {
-                Some(EntryStatus::Completed(attempt)) if is_due(attempt) => {
-                    self.entries.remove(&key);
-                }
-                Some(EntryStatus::Running { remembered, .. }) => {
-                    *remembered = remembered.filter(|attempt| !is_due(attempt));
-                }
-                Some(EntryStatus::Completed(_)) | None => {}
-            }
-        }
-    }
-
-    /// The attempt that is remembered for this key.
-    fn remembered(&self, key: &Digest) -> Option<RememberedAttempt> {
-        match self.entries.get(key)?.status {
-            EntryStatus::Running { remembered, .. } => remembered,
-            EntryStatus::Completed(attempt) => Some(attempt),
-        }
-    }
-
-    /// Ends the sign-up of this key, and remembers its attempt if there is one.
-    fn complete(&mut self, key: Digest, attempt: Option<AttemptId>, now: Instant) {
-        let Some(id) = attempt else {
-            self.entries.remove(&key);
-            return;
-        };
-        let before = self.remembered(&key).filter(|attempt| attempt.id == id);
-        let Some(entry) = self.entries.get_mut(&key) else { return };
-        let attempt = before.unwrap_or_else(|| {
-            self.order.push_back((now, key));
-            RememberedAttempt { id, since: now }
-        });
-        entry.status = EntryStatus::Completed(attempt);
     }
 }
 
@@ -229,16 +121,6 @@ impl Leader {
         &self.send_state
     }
 
-    /// The attempt that an earlier request of this process completed, to be replayed.
-    pub(super) const fn remembered(&self) -> Option<AttemptId> {
-        self.remembered
-    }
-
-    /// Keeps the attempt that this request recorded, so that later ones can replay it.
-    pub(super) fn set_attempt(&self, attempt: AttemptId) {
-        let _first = self.recorded.set(attempt);
-    }
-
     /// Resolves when no request waits for the result any more.
     pub(super) async fn no_waiters(&self) {
         self.tx.closed().await;
@@ -249,24 +131,18 @@ impl Leader {
         self.tx.receiver_count() == 0
     }
 
-    /// Sends the result to every waiter, and remembers its attempt if it can be replayed.
-    pub(super) fn publish(self, result: SignupResult) {
-        self.complete(result);
-    }
-
-    /// Ends the sign-up with this result.
-    fn complete(&self, result: SignupResult) {
-        let remember = self.remember && result.outcome.is_replayable();
-        let attempt = self.recorded.get().copied().or(self.remembered).filter(|_| remember);
-        self.in_flight.lock().complete(self.key, attempt, Instant::now());
+    /// Sends the result to every waiter. Requests that join before the leader is dropped get it
+    /// too.
+    pub(super) fn announce(&self, result: SignupResult) {
         self.tx.send_replace(Some(result));
     }
 }
 
 impl Drop for Leader {
     fn drop(&mut self) {
+        self.in_flight.lock().remove(&self.key);
         if self.tx.borrow().is_none() {
-            self.complete(SignupResult::new(Outcome::Unknown));
+            self.announce(SignupResult::new(Outcome::Unknown));
         }
     }
 }
@@ -284,45 +160,39 @@ pub(super) async fn wait_for_outcome(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::Digests;
 
     fn join(in_flight: &Arc<InFlight>) -> Join {
-        let digests = Digests::new(&"k".repeat(32).into(), None);
-        let digest = digests.email("ada@example.com").current;
-        in_flight.join_key(digest, digest, true, Instant::now())
+        in_flight.join_key(Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]))
     }
 
-    fn lead(in_flight: &Arc<InFlight>) -> Leader {
-        match join(in_flight) {
-            Join::Leader(leader) => leader,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_leader_dropped_without_a_result_forgets_no_attempt() {
+    #[tokio::test]
+    async fn requests_join_until_the_leader_is_dropped() {
         let in_flight = Arc::default();
-        drop(lead(&in_flight));
-        let leader = lead(&in_flight);
-        let attempt = AttemptId::new(Duration::from_secs(1));
-        leader.set_attempt(attempt);
+        let Join::Leader(leader) = join(&in_flight) else { panic!("a leader") };
+        let Join::Follower(early) = join(&in_flight) else { panic!("a follower") };
+        leader.announce(SignupResult::new(Outcome::EmailTaken));
+        let Join::Follower(late) = join(&in_flight) else { panic!("a follower") };
+        for follower in [early, late] {
+            assert!(matches!(wait_for_outcome(follower).await.outcome, Outcome::EmailTaken));
+        }
         drop(leader);
-        // Neither does a leader that replays it.
-        for _ in 0..2 {
-            assert_eq!(lead(&in_flight).remembered(), Some(attempt));
-        }
+        assert!(matches!(join(&in_flight), Join::Leader(_)));
+    }
+
+    #[tokio::test]
+    async fn a_leader_dropped_without_a_result_leaves_the_outcome_unknown() {
+        let in_flight = Arc::default();
+        let leader = join(&in_flight);
+        let Join::Follower(follower) = join(&in_flight) else { panic!("a follower") };
+        drop(leader);
+        assert!(matches!(wait_for_outcome(follower).await.outcome, Outcome::Unknown));
     }
 
     #[test]
-    fn an_attempt_that_created_nothing_is_not_remembered() {
+    fn a_key_of_another_form_does_not_join() {
         let in_flight = Arc::default();
-        let attempt = AttemptId::new(Duration::from_secs(1));
-        let leader = lead(&in_flight);
-        leader.set_attempt(attempt);
-        leader.publish(SignupResult::new(Outcome::EmailTaken));
-        let leader = lead(&in_flight);
-        assert_eq!(leader.remembered(), Some(attempt));
-        leader.publish(SignupResult::new(Outcome::Internal));
-        assert_eq!(lead(&in_flight).remembered(), None);
+        let _leader = join(&in_flight);
+        let other = in_flight.join_key(Digest::from_bytes([1; 32]), Digest::from_bytes([3; 32]));
+        assert!(matches!(other, Join::KeyMismatch));
     }
 }

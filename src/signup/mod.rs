@@ -2,12 +2,17 @@
 //!
 //! Each attempt is recorded in the ledger before Auth0 is called and resolved afterwards, so a lost
 //! response never leaves the outcome unknown for longer than it takes to look the user up. A
-//! repeated idempotency key returns the recorded outcome. Depends on `auth0` and `ledger`; knows
-//! nothing about HTTP.
+//! repeated idempotency key returns the recorded outcome. The id of the user is computed from the
+//! sign-up, so its outcome is also known after the ledger lost the row. Depends on `auth0` and
+//! `ledger`; knows nothing about HTTP.
 
+mod address_lookup;
 mod admission;
 mod call;
+mod ended_calls;
 mod existing_account_notice;
+mod heartbeat;
+mod identity;
 mod in_flight;
 mod outcome;
 mod pin_support;
@@ -15,6 +20,8 @@ mod reconciler;
 mod replay;
 mod resolve;
 mod run;
+mod sweeper;
+mod taken_addresses;
 mod unresolved;
 
 use std::sync::Arc;
@@ -30,13 +37,17 @@ pub use outcome::{Outcome, SignupResult};
 pub use reconciler::Reconciler;
 pub use unresolved::UnresolvedReason;
 
+use self::ended_calls::EndedCalls;
+use self::heartbeat::Heartbeat;
+pub use self::identity::Connection;
+use self::identity::KeyedRequest;
 use self::in_flight::{InFlight, Join, wait_for_outcome};
 use self::pin_support::PinSupport;
+use self::taken_addresses::TakenAddresses;
 use crate::auth0::Client;
 use crate::context::Context;
-use crate::digest::{DigestPair, Digests};
 use crate::domain::{IdempotencyKey, NewUser};
-use crate::ledger::Ledger;
+use crate::ledger::{Lease, Ledger};
 
 /// Interval at which an attempt of another replica is polled.
 const POLL: Duration = Duration::from_millis(100);
@@ -53,10 +64,13 @@ struct Inner {
     context: Context,
     timeouts: Timeouts,
     in_flight: Arc<InFlight>,
+    connection: Connection,
     pin_support: PinSupport,
+    ended_calls: EndedCalls,
+    taken_addresses: TakenAddresses,
+    heartbeat: Heartbeat,
+    hides_existence: bool,
     notice_client_id: Option<String>,
-    /// This process, as an owner of leases.
-    lease_owner: Uuid,
 }
 
 /// Dependencies of [`Signups`].
@@ -70,8 +84,13 @@ pub struct Deps {
     pub ledger: Arc<dyn Ledger>,
     /// The timeouts of attempts and keys.
     pub timeouts: Timeouts,
+    /// The connection that users are created in.
+    pub connection: Connection,
     /// True if create calls pin the user's id.
     pub pin_user_id: bool,
+    /// True if a new and a known address get the same response. A lookup that only the ledger needs
+    /// then runs after the response.
+    pub hides_existence: bool,
     /// The application in whose name the owner of an existing account is notified of a sign-up with
     /// its address; `None` sends no notice.
     pub notice_client_id: Option<String>,
@@ -111,17 +130,42 @@ pub struct Request {
 impl Signups {
     /// Creates the service with no sign-ups under way.
     pub fn new(deps: Deps) -> Self {
-        let Deps { auth0, ledger, context, timeouts, pin_user_id, notice_client_id } = deps;
+        let Deps {
+            auth0,
+            ledger,
+            context,
+            timeouts,
+            connection,
+            pin_user_id,
+            hides_existence,
+            notice_client_id,
+        } = deps;
         Self(Arc::new(Inner {
             auth0,
             ledger,
             context,
             timeouts,
             in_flight: Arc::default(),
+            connection,
             pin_support: PinSupport::new(pin_user_id),
+            ended_calls: EndedCalls::default(),
+            taken_addresses: TakenAddresses::default(),
+            heartbeat: Heartbeat::new(Uuid::from_bytes(rand::random())),
+            hides_existence,
             notice_client_id,
-            lease_owner: Uuid::from_bytes(rand::random()),
         }))
+    }
+
+    /// Reads what the ledger knows about the connection, and shows this process as alive for the
+    /// first time. Called before the first request.
+    pub async fn prepare(&self) {
+        self.0.beat().await;
+        self.0.load_pin_support().await;
+    }
+
+    /// Shows this process as alive at regular intervals. Runs until it is dropped.
+    pub async fn show_alive(self) {
+        self.0.show_alive().await;
     }
 
     /// Signs the user up, or returns the result of an earlier identical request.
@@ -134,7 +178,7 @@ impl Signups {
         let Request { user, key, request_id, admission } = request;
         let request = KeyedRequest::new(&inner.context.digests, user, key, request_id);
         let leader = loop {
-            match inner.in_flight.join(&request, Instant::now()) {
+            match inner.in_flight.join(&request) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),
                 Join::Follower(outcome) => {
                     let until = deadline.min(Instant::now() + inner.timeouts.duplicate_wait);
@@ -164,33 +208,9 @@ impl Signups {
     }
 }
 
-/// A request with its digests.
-#[derive(Debug)]
-struct KeyedRequest {
-    user: NewUser,
-    request_id: String,
-    /// The e-mail address.
-    email: DigestPair,
-    /// The e-mail address and the password, which the key is bound to.
-    binding: DigestPair,
-    /// The idempotency key.
-    key: Option<DigestPair>,
-}
-
-impl KeyedRequest {
-    /// Computes the digests of a request.
-    fn new(
-        digests: &Digests,
-        user: NewUser,
-        key: Option<IdempotencyKey>,
-        request_id: String,
-    ) -> Self {
-        Self {
-            email: digests.email(user.email.as_ref()),
-            binding: digests.binding(user.email.as_ref(), user.password.secret()),
-            key: key.map(|key| digests.idempotency_key(key.expose())),
-            user,
-            request_id,
-        }
+impl Inner {
+    /// The lease of this process on an attempt that it starts.
+    const fn lease(&self) -> Lease {
+        Lease { process: self.heartbeat.process(), lasts: self.timeouts.lease }
     }
 }

@@ -1,8 +1,8 @@
 //! The result of a sign-up: one closed vocabulary for the response, the log, the metrics and the
 //! ledger.
 //!
-//! A [`CreateUserError`] becomes an [`Outcome`], which alone determines what the ledger stores: a
-//! [`Resolution`] and the outcome's code.
+//! A [`CreateUserError`] becomes a [`SignupResult`], which alone determines what the ledger stores:
+//! a [`Resolution`] and the outcome's code.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -97,32 +97,6 @@ impl Outcome {
         }
     }
 
-    /// The resolution that the ledger stores for an attempt with this outcome, whose call pinned
-    /// this id and ended by `now`.
-    pub(super) fn resolution(&self, pinned: &PinnedUserId, now: Duration) -> Resolution {
-        match self {
-            Self::Created(user) => {
-                let user_id = strip_provider(&user.user_id);
-                let is_pinned = user_id == pinned.as_str();
-                Resolution::Created { user_id: (!is_pinned).then(|| user_id.to_owned()) }
-            }
-            Self::EmailTaken => Resolution::Exists,
-            Self::UsernameTaken
-            | Self::PasswordRejected(_)
-            | Self::Busy { .. }
-            | Self::UpstreamRejected
-            | Self::Internal
-            | Self::Unreachable { .. }
-            | Self::Abandoned => Resolution::NotCreated,
-            Self::Unknown
-            // No recorded attempt ends with one of these.
-            | Self::LedgerUnavailable
-            | Self::Rejected(_)
-            | Self::KeyReused
-            | Self::InProgress => Resolution::Unknown { connection_ended_at: now },
-        }
-    }
-
     /// Returns whether a repeated request gets this outcome again.
     pub(super) const fn is_replayable(&self) -> bool {
         matches!(self, Self::Created(_) | Self::EmailTaken | Self::Unknown)
@@ -140,12 +114,29 @@ pub struct SignupResult {
     pub cause: Option<Arc<dyn StdError + Send + Sync>>,
     /// Auth0's id of the request that decided it, for the ledger.
     pub(super) auth0_request_id: Option<String>,
+    /// True if nothing was sent to the tenant, or nothing that it acted on for lack of room: the
+    /// attempt may start again without paying.
+    pub(super) nothing_sent: bool,
+    /// True if a lookup has yet to show whose user has the address.
+    pub(super) is_unchecked: bool,
 }
 
 impl SignupResult {
     /// A result that needs no cause.
     pub const fn new(outcome: Outcome) -> Self {
-        Self { outcome, replayed: false, cause: None, auth0_request_id: None }
+        Self {
+            outcome,
+            replayed: false,
+            cause: None,
+            auth0_request_id: None,
+            nothing_sent: false,
+            is_unchecked: false,
+        }
+    }
+
+    /// Another user has the address.
+    pub(super) const fn email_taken() -> Self {
+        Self::new(Outcome::EmailTaken)
     }
 
     /// A result with its cause.
@@ -157,12 +148,51 @@ impl SignupResult {
     pub(super) fn out_of_time(maybe_sent: bool) -> Self {
         let outcome =
             if maybe_sent { Outcome::Unknown } else { Outcome::Unreachable { retry_after: None } };
-        Self::because(outcome, Interruption::OutOfTime)
+        Self { nothing_sent: !maybe_sent, ..Self::because(outcome, Interruption::OutOfTime) }
     }
 
     /// The result of an attempt that an earlier request left unresolved.
     pub(super) fn left_unresolved() -> Self {
         Self::because(Outcome::Unknown, Interruption::LeftUnresolved)
+    }
+
+    /// The same result of an attempt that ended before anything was sent.
+    #[must_use]
+    pub(super) fn unsent(self) -> Self {
+        Self { nothing_sent: true, ..self }
+    }
+
+    /// The same result, which a lookup has yet to confirm.
+    #[must_use]
+    pub(super) fn unchecked(self) -> Self {
+        Self { is_unchecked: true, ..self }
+    }
+
+    /// The resolution that the ledger stores for an attempt that pinned this id and got this
+    /// result; `None` if another process works on the attempt by now.
+    pub(super) fn resolution(&self, pinned: &PinnedUserId) -> Option<Resolution> {
+        Some(match &self.outcome {
+            Outcome::InProgress => return None,
+            _ if self.nothing_sent => Resolution::Unsent,
+            Outcome::Created(user) => {
+                let user_id = strip_provider(&user.user_id);
+                let is_pinned = user_id == pinned.as_str();
+                Resolution::Created { user_id: (!is_pinned).then(|| user_id.to_owned()) }
+            }
+            Outcome::EmailTaken => Resolution::Exists,
+            Outcome::UsernameTaken
+            | Outcome::PasswordRejected(_)
+            | Outcome::Busy { .. }
+            | Outcome::UpstreamRejected
+            | Outcome::Internal
+            | Outcome::Unreachable { .. }
+            | Outcome::Abandoned => Resolution::NotCreated,
+            Outcome::Unknown
+            // No recorded attempt ends with one of these.
+            | Outcome::LedgerUnavailable
+            | Outcome::Rejected(_)
+            | Outcome::KeyReused => Resolution::Unknown,
+        })
     }
 
     /// The same result for a duplicate request. Only an outcome that later requests get too counts
@@ -188,6 +218,8 @@ impl From<CreatedUser> for SignupResult {
 
 impl From<CreateUserError> for SignupResult {
     fn from(error: CreateUserError) -> Self {
+        let nothing_sent =
+            matches!(error, CreateUserError::NotSent(_) | CreateUserError::RateLimited { .. });
         let outcome = match &error {
             CreateUserError::EmailTaken => return Self::new(Outcome::EmailTaken),
             CreateUserError::UsernameTaken => return Self::new(Outcome::UsernameTaken),
@@ -203,7 +235,7 @@ impl From<CreateUserError> for SignupResult {
             CreateUserError::NotSent(_) => Outcome::Unreachable { retry_after: None },
             CreateUserError::Ambiguous(_) => Outcome::Unknown,
         };
-        Self::because(outcome, error)
+        Self { nothing_sent, ..Self::because(outcome, error) }
     }
 }
 

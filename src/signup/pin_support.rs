@@ -1,12 +1,18 @@
-//! Knowledge of whether the connection keeps or ignores the ids that create calls pin.
+//! Knowledge about whether the connection keeps the pinned ids of new users.
+//!
+//! Auth0's own databases keep them. A custom database may assign ids of its own. Then a lookup by
+//! the pinned id proves nothing and a repeated call could create a second user, so resolution works
+//! differently. What is known belongs to the tenant and the connection, and the ledger keeps it for
+//! other replicas and after a restart. The next user that is created replaces it, so a database
+//! that changes is noticed.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Support of the connection for pinned ids. A custom database may ignore the id that a create call
-/// pins; then a lookup by that id finds nothing, whatever happened.
-///
-/// Learned from the last user that this process created with a pinned id. Ids are pinned even while
-/// they are ignored, so that a connection that starts to keep them is noticed.
+use super::Inner;
+use crate::telemetry::chain;
+
+/// State of the knowledge.
 #[derive(Debug)]
 pub(super) struct PinSupport(AtomicU8);
 
@@ -25,18 +31,10 @@ impl PinSupport {
         Self(AtomicU8::new(if pinning { Self::UNKNOWN } else { Self::OFF }))
     }
 
-    /// Learns from a user that was created with a pinned id.
-    pub(super) fn learn(&self, kept: bool) {
-        if self.is_pinning() {
-            self.0.store(if kept { Self::KEPT } else { Self::IGNORED }, Ordering::Relaxed);
-        }
-    }
-
-    /// Starts from a user that an earlier process created, until this process learns from its own.
-    pub(super) fn seed(&self, kept: bool) {
-        if self.load() == Self::UNKNOWN {
-            self.learn(kept);
-        }
+    /// Learns from a user that was created with a pinned id. Returns whether that was news.
+    fn learn(&self, kept: bool) -> bool {
+        let now = if kept { Self::KEPT } else { Self::IGNORED };
+        self.is_pinning() && self.0.swap(now, Ordering::Relaxed) != now
     }
 
     /// Returns whether create calls pin ids.
@@ -57,5 +55,41 @@ impl PinSupport {
 
     fn load(&self) -> u8 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Inner {
+    /// Reads what the ledger knows, unless this process has learned something itself. A failure
+    /// leaves it unknown, which is safe.
+    pub(super) async fn load_pin_support(&self) {
+        let connection = self.connection.digests(&self.context.digests);
+        match self.ledger.keeps_user_ids(&connection).await {
+            Ok(Some(kept)) if !self.pin_support.is_kept() && !self.pin_support.is_ignored() => {
+                self.pin_support.learn(kept);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(
+                error = chain(&error),
+                "the ledger does not report whether the connection keeps pinned ids"
+            ),
+        }
+    }
+
+    /// Learns from a user that was created with a pinned id, and records what is new.
+    pub(super) fn learn_pin_support(self: &Arc<Self>, kept: bool) {
+        if !self.pin_support.learn(kept) {
+            return;
+        }
+        let inner = Arc::clone(self);
+        let record = async move {
+            let connection = inner.connection.digests(&inner.context.digests).current;
+            if let Err(error) = inner.ledger.record_user_ids(&connection, kept).await {
+                tracing::warn!(
+                    error = chain(&error),
+                    "the ledger does not record whether the connection keeps pinned ids"
+                );
+            }
+        };
+        drop(self.context.lifecycle.spawn(record));
     }
 }

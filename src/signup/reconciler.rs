@@ -2,8 +2,7 @@
 //!
 //! The reconciler has no password, so it only looks up: a user with the pinned id means created;
 //! none, long enough after the call's connection closed, means not created. It is bounded, backs
-//! off, and leases each row to one replica at a time. It also deletes attempts that are older than
-//! the retention.
+//! off, and leases each row to one replica at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +10,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Inner, Outcome, UnresolvedReason};
+use super::outcome::{Outcome, SignupResult};
+use super::{Inner, UnresolvedReason};
 use crate::auth0::{LookupError, Priority};
-use crate::ledger::{Attempt, AttemptState, Basis, Find, FinishAttempt, LedgerError, Resolution};
+use crate::ledger::{Attempt, AttemptState, Basis, FinishAttempt, LedgerError, Resolution};
 use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth so that replicas do not work in step.
@@ -28,12 +28,6 @@ const LOOKUP_WINDOW: Duration = Duration::from_secs(45);
 
 /// The most rows of a round. Each costs one lookup of the tenant's budget.
 const ROUND_ROWS: usize = 20;
-
-/// The most rows deleted at once, and the pause before the next batch.
-const SWEEP: (usize, Duration) = (500, Duration::from_millis(100));
-
-/// The interval between sweeps.
-const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// Resolves the attempts that requests left open.
 #[derive(Debug)]
@@ -51,7 +45,6 @@ impl Reconciler {
 
     /// Resolves attempts round after round. Runs until it is dropped.
     pub async fn run(self) {
-        self.seed_pin_support().await;
         loop {
             sleep(ROUND.mul_f64(rand::random_range(0.8..1.0))).await;
             if let Err(error) = self.round().await {
@@ -60,47 +53,34 @@ impl Reconciler {
         }
     }
 
-    /// Learns from the last user that was created whether the connection keeps pinned ids: after a
-    /// restart nothing else shows it.
-    ///
-    /// If it keeps them, a lookup that finds no user is proof. If it does not, no call is repeated
-    /// before earlier calls have certainly ended.
-    pub async fn seed_pin_support(&self) {
-        let created = self.service.ledger.find(Find::State(AttemptState::Created), 1).await;
-        if let Ok([last, ..]) = created.as_deref() {
-            self.service.pin_support.seed(last.auth0_user_id.is_none());
-        }
-    }
-
     /// Checks one round of the attempts that are due.
     async fn round(&self) -> Result<(), LedgerError> {
-        let Inner { ledger, context, lease_owner, .. } = &*self.service;
+        let Inner { ledger, heartbeat, .. } = &*self.service;
+        let owner = heartbeat.process();
         let until = Instant::now() + LOOKUP_WINDOW;
-        for attempt in
-            ledger.claim_due(*lease_owner, context.clock.now(), LEASE, ROUND_ROWS).await?
-        {
+        for attempt in ledger.claim_due(owner, LEASE, ROUND_ROWS).await? {
             // An orphan is marked first, which also releases it: the next round looks it up.
             if attempt.state == AttemptState::Open {
-                self.record(&attempt, &Outcome::Unknown).await?;
+                self.record(&attempt, Outcome::Unknown).await?;
                 continue;
             }
-            let wait = match timeout_at(until, self.check(&attempt)).await {
+            let (wait, failed) = match timeout_at(until, self.check(&attempt)).await {
                 Ok(checked) => match checked? {
                     None => continue,
-                    Some(reason) => reason.next_check_in(attempt.check_count),
+                    Some(reason) => {
+                        (reason.next_check_in(attempt.check_count), reason.is_failure())
+                    }
                 },
                 // Too late for this round: the next one checks it first.
-                Err(_) => Some(Duration::ZERO),
+                Err(_) => (Some(Duration::ZERO), false),
             };
-            let next_check_at = wait.map(|wait| context.clock.now() + wait);
-            ledger.release(attempt.id, *lease_owner, next_check_at).await?;
+            ledger.release(attempt.id, owner, wait, failed).await?;
         }
         Ok(())
     }
 
     /// Checks one attempt now, due or not, and records the result. Returns the reason that
-    /// the attempt is still unresolved; `None` when it is resolved. For operators:
-    /// [`Self::seed_pin_support`] comes first.
+    /// the attempt is still unresolved; `None` when it is resolved. For operators.
     ///
     /// Takes no lease: at worst two processes check one attempt, and find the same.
     ///
@@ -113,7 +93,7 @@ impl Reconciler {
         if attempt.state.is_resolved() {
             return Ok(None);
         }
-        match UnresolvedReason::under_way(attempt, self.service.context.clock.now()) {
+        match UnresolvedReason::under_way(attempt) {
             Some(under_way) => Ok(Some(under_way)),
             None => self.check(attempt).await,
         }
@@ -126,13 +106,13 @@ impl Reconciler {
             Err(reason) => {
                 // An orphan has to be marked once, or its grace period would never start.
                 if attempt.state == AttemptState::Open {
-                    self.record(attempt, &Outcome::Unknown).await?;
+                    self.record(attempt, Outcome::Unknown).await?;
                 }
                 return Ok(Some(reason));
             }
         };
-        if self.record(attempt, &outcome).await? {
-            let code = outcome.code();
+        let code = outcome.code();
+        if self.record(attempt, outcome).await? {
             tracing::info!(attempt = %attempt.id, code, "resolved an attempt: {code}");
             return Ok(None);
         }
@@ -143,21 +123,24 @@ impl Reconciler {
     }
 
     /// Records the outcome that a check found; `false` when it was void.
-    async fn record(&self, attempt: &Attempt, outcome: &Outcome) -> Result<bool, LedgerError> {
-        let finished_at = self.service.context.clock.now();
-        let resolution = outcome.resolution(&attempt.user_id, finished_at);
+    async fn record(&self, attempt: &Attempt, outcome: Outcome) -> Result<bool, LedgerError> {
+        let outcome_code = outcome.code();
+        let resolution = SignupResult::new(outcome).resolution(&attempt.user_id);
+        let Some(resolution) = resolution else { return Ok(false) };
         let basis = match resolution {
             Resolution::Created { .. } => Basis::Observed,
-            Resolution::Exists | Resolution::Unknown { .. } | Resolution::NotCreated => {
+            Resolution::Exists
+            | Resolution::Unknown
+            | Resolution::NotCreated
+            | Resolution::Unsent => {
                 Basis::NotFound { connection_ended_at: attempt.connection_ended_at }
             }
         };
         let finish = FinishAttempt {
             id: attempt.id,
             resolution,
-            outcome_code: outcome.code(),
+            outcome_code,
             auth0_request_id: attempt.auth0_request_id.clone(),
-            finished_at,
             basis,
         };
         self.service.ledger.finish(finish).await
@@ -165,25 +148,26 @@ impl Reconciler {
 
     /// Looks up the user with the pinned id.
     async fn look_up(&self, attempt: &Attempt) -> Result<Outcome, UnresolvedReason> {
-        let Inner { auth0, context, pin_support, timeouts, .. } = &*self.service;
+        let Inner { auth0, context, pin_support, timeouts, ended_calls, .. } = &*self.service;
+        let left = ended_calls.left(attempt, timeouts.absence_grace, Instant::now());
         if pin_support.is_ignored() {
             return Err(UnresolvedReason::Unpinned);
         }
         match auth0.user(attempt.user_id.as_str(), Priority::Background).await {
-            Ok(Some(user)) => Ok(Outcome::Created(Arc::new(user))),
-            Ok(None) => {
-                let ended_at = attempt.connection_ended_at;
-                let grace = timeouts.absence_grace;
-                match ended_at.map(|at| (at + grace).saturating_sub(context.clock.now())) {
-                    // Not marked yet: the process that called may have died just now.
-                    None => Err(UnresolvedReason::TooEarly { left: grace }),
-                    Some(left) if !left.is_zero() => Err(UnresolvedReason::TooEarly { left }),
-                    Some(_) if pin_support.is_kept() => {
-                        Ok(Outcome::Unreachable { retry_after: None })
-                    }
-                    Some(_) => Err(UnresolvedReason::Unproven),
-                }
+            Ok(Some(user)) => {
+                let is_own = user.email.as_ref().is_none_or(|email| {
+                    context.digests.email(&email.to_lowercase()).contains(&attempt.email)
+                });
+                let user = is_own.then(|| Outcome::Created(Arc::new(user)));
+                user.ok_or(UnresolvedReason::AnotherAddress)
             }
+            Ok(None) => match left {
+                // Not marked yet: the process that called may have died just now.
+                None => Err(UnresolvedReason::TooEarly { left: timeouts.absence_grace }),
+                Some(left) if !left.is_zero() => Err(UnresolvedReason::TooEarly { left }),
+                Some(_) if pin_support.is_kept() => Ok(Outcome::Unreachable { retry_after: None }),
+                Some(_) => Err(UnresolvedReason::Unproven),
+            },
             Err(LookupError::Forbidden) => {
                 if !self.forbidden.swap(true, Ordering::Relaxed) {
                     tracing::error!(
@@ -194,28 +178,6 @@ impl Reconciler {
                 Err(UnresolvedReason::Forbidden)
             }
             Err(LookupError::Failed(error)) => Err(UnresolvedReason::LookupFailed(error)),
-        }
-    }
-
-    /// Deletes attempts that are older than `retention`, batch by batch. Runs until it is dropped.
-    pub async fn sweep(self, retention: Duration) {
-        let (batch, pause) = SWEEP;
-        loop {
-            sleep(SWEEP_EVERY).await;
-            loop {
-                let now = self.service.context.clock.now();
-                match self.service.ledger.sweep(now, retention, batch).await {
-                    Ok(swept) if !swept.is_done(batch) => sleep(pause).await,
-                    Ok(_) => break,
-                    Err(error) => {
-                        tracing::warn!(
-                            error = chain(&error),
-                            "old attempts cannot be deleted: {error}"
-                        );
-                        break;
-                    }
-                }
-            }
         }
     }
 }

@@ -5,72 +5,97 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
+use super::address_lookup::created_user_id;
 use super::call::{AttemptRunner, PreparedCall};
+use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
-use super::resolve::Inconclusive;
-use super::{Inner, KeyedRequest, POLL};
+use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
-use crate::ledger::{
-    Attempt, AttemptId, AttemptState, Basis, FinishAttempt, LedgerError, Resolution,
-};
+use crate::ledger::{Attempt, AttemptId, AttemptState, Lease, LedgerError, RESTARTS, Worker};
 
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What a recorded key leads to.
+#[derive(Debug)]
+pub(super) enum Replay {
+    /// This result.
+    Result(SignupResult),
+    /// Its attempt ended with nothing sent, and has started again.
+    Restarted(PreparedCall),
+    /// The key is free for a new attempt.
+    KeyIsFree,
+}
+
 impl Inner {
-    /// Replays a recorded key. `None` when the client abandoned its attempt before anything was
-    /// sent, so that the key is free.
+    /// Replays a recorded key.
     pub(super) async fn replay_key(
         self: &Arc<Self>,
         request: &KeyedRequest,
         attempt: Attempt,
-    ) -> Option<SignupResult> {
-        let is_bound =
-            attempt.key.as_ref().is_some_and(|key| request.binding.contains(&key.binding));
+    ) -> Replay {
+        let is_bound = attempt.key.as_ref().is_some_and(|key| request.is_bound(key));
         if !is_bound {
-            return Some(SignupResult::new(Outcome::KeyReused));
+            // An attempt that sent nothing keeps its key for its own form only.
+            return match attempt.state {
+                AttemptState::NotCreated => self.free_key(attempt.id).await,
+                _ => Replay::Result(SignupResult::new(Outcome::KeyReused)),
+            };
         }
-        let result = match self.wait_for_release(attempt).await {
-            Ok(Some(attempt)) => self.replay(request, &attempt).await.replay(),
+        if attempt.state == AttemptState::NotCreated {
+            return self.restart(&attempt).await;
+        }
+        let result = match self.wait_for_worker(attempt).await {
+            Ok(Some(attempt)) => match attempt.state {
+                AttemptState::NotCreated if is_abandoned(&attempt) => {
+                    return self.restart(&attempt).await;
+                }
+                AttemptState::Created => return self.replay_created(request, &attempt).await,
+                AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
+                AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
+            },
             Ok(None) => SignupResult::new(Outcome::InProgress),
             // The tenant may have been called; an unreadable ledger cannot rule that out.
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         };
-        (!matches!(result.outcome, Outcome::Abandoned)).then_some(result)
+        Replay::Result(result.replay())
     }
 
-    /// Replays an attempt that this process remembers. `None` when there is nothing to replay: an
-    /// operator deleted it, it turned out to have created nothing, or its user was deleted.
-    pub(super) async fn replay_remembered(
-        self: &Arc<Self>,
-        request: &KeyedRequest,
-        id: AttemptId,
-    ) -> Option<SignupResult> {
-        let attempt = match self.ledger.get(id).await {
-            Ok(attempt) => attempt?,
-            Err(error) => return Some(SignupResult::because(Outcome::Unknown, error).replay()),
-        };
-        let result = match attempt.state {
-            AttemptState::NotCreated => return None,
-            AttemptState::Created => match self.read_user(&attempt).await {
-                Some(Ok(None)) => return None,
-                Some(Ok(user)) => created(request, &attempt, user),
-                Some(Err(_)) | None => created(request, &attempt, None),
-            },
-            AttemptState::Open | AttemptState::Exists | AttemptState::Unknown => {
-                self.replay(request, &attempt).await
-            }
-        };
-        Some(result.replay())
+    /// Starts an attempt again that ended with nothing sent.
+    async fn restart(&self, attempt: &Attempt) -> Replay {
+        match self.ledger.restart(attempt.id, self.lease()).await {
+            Ok(true) => Replay::Restarted(attempt.into()),
+            Ok(false) if attempt.restarts < RESTARTS => Replay::KeyIsFree,
+            Ok(false) => self.free_key(attempt.id).await,
+            Err(error) => Replay::Result(error.into()),
+        }
     }
 
-    /// Waits until no request works on the attempt any more; `None` when that takes too long.
-    async fn wait_for_release(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
+    /// Frees the key of an attempt.
+    async fn free_key(&self, id: AttemptId) -> Replay {
+        match self.ledger.free_key(id).await {
+            Ok(()) => Replay::KeyIsFree,
+            Err(error) => Replay::Result(error.into()),
+        }
+    }
+
+    /// Replays an attempt that created a user, as the user is now. If it was deleted, the key is
+    /// free.
+    async fn replay_created(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
+        let user = match self.read_user(attempt).await {
+            Some(Ok(None)) => return self.free_key(attempt.id).await,
+            Some(Ok(user)) => user,
+            Some(Err(_)) | None => None,
+        };
+        Replay::Result(created(request, attempt, user).replay())
+    }
+
+    /// Waits until no living process works on the attempt any more; `None` when that takes too
+    /// long. This process does not: a request of it with the same key would have joined that one.
+    async fn wait_for_worker(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {
-            let is_leased =
-                attempt.next_check_at.is_some_and(|until| until > self.context.clock.now());
-            if attempt.state != AttemptState::Open || !is_leased {
+            if !self.is_at_work_elsewhere(&attempt) {
                 return Ok(Some(attempt));
             }
             if Instant::now() + POLL > deadline {
@@ -85,35 +110,19 @@ impl Inner {
         }
     }
 
-    /// Returns the result of a resolved attempt, and resumes an unresolved one.
-    async fn replay(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
-        if attempt.state.is_resolved() {
-            self.recorded_result(request, attempt).await
-        } else {
-            self.resume(request, attempt).await
-        }
-    }
-
-    /// Returns the result that is recorded for an attempt.
-    async fn recorded_result(&self, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
-        match attempt.state {
-            AttemptState::Created => {
-                let user = self.read_user(attempt).await.and_then(Result::ok).flatten();
-                created(request, attempt, user)
-            }
-            AttemptState::Exists => SignupResult::new(Outcome::EmailTaken),
-            AttemptState::Open | AttemptState::Unknown => SignupResult::new(Outcome::Unknown),
-            AttemptState::NotCreated => {
-                let code = attempt.outcome_code.as_deref().unwrap_or_default();
-                SignupResult::new(Outcome::not_created(code))
-            }
-        }
+    /// Returns whether another living process works on the attempt.
+    fn is_at_work_elsewhere(&self, attempt: &Attempt) -> bool {
+        let is_leased = attempt.next_check_at.is_some_and(|until| until > attempt.read_at);
+        let elsewhere =
+            |worker: &Worker| worker.is_alive && worker.process != self.heartbeat.process();
+        !attempt.state.is_resolved() && is_leased && attempt.worker.as_ref().is_some_and(elsewhere)
     }
 
     /// Reads the user that an earlier attempt created, as it is now; `None` when that takes too
     /// long.
     async fn read_user(&self, attempt: &Attempt) -> Option<Result<Option<User>, LookupError>> {
-        let lookup = self.auth0.user(created_user_id(attempt), Priority::BestEffort);
+        let user_id = created_user_id(attempt);
+        let lookup = self.auth0.user(&user_id, Priority::BestEffort);
         timeout(READ_TIMEOUT, lookup).await.ok()
     }
 
@@ -121,21 +130,22 @@ impl Inner {
     /// password again.
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::from(attempt);
-        let ended_at = attempt.connection_ended_at;
-        let earlier_calls_ended =
-            ended_at.is_some_and(|at| at + self.timeouts.absence_grace <= self.context.clock.now());
+        let left = self.ended_calls.left(attempt, self.timeouts.absence_grace, Instant::now());
+        let earlier_calls_ended = left.is_some_and(|left| left.is_zero());
         let runner = AttemptRunner::resuming(self, request, &call, earlier_calls_ended);
         if self.pin_support.is_ignored() && !earlier_calls_ended {
             // Nothing is sent again, so the grace period must not start over.
-            return match runner.look_up_by_email().await {
-                Ok(Some(result)) => {
-                    self.finish(&call, &result).await;
-                    result
-                }
-                Ok(None) | Err(Inconclusive) => SignupResult::new(Outcome::Unknown),
+            let lookup = runner.look_up_address(Priority::Lookup).await.ok();
+            let Some(result) = lookup.and_then(Option::<SignupResult>::from) else {
+                return SignupResult::left_unresolved();
             };
+            self.finish(&call, &result).await;
+            return result;
         }
-        match self.mark_retrying(call.id, ended_at).await {
+        // An absent user proves nothing from here until the repeated call has certainly ended, even
+        // if this process dies.
+        let lease = Lease { lasts: self.timeouts.attempt, ..self.lease() };
+        match self.ledger.take_over(call.id, lease, attempt.connection_ended_at).await {
             Ok(true) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
@@ -153,63 +163,49 @@ impl Inner {
         }
     }
 
-    /// Records that a call of this attempt is about to be repeated. An absent user then proves
-    /// nothing until that call has certainly ended, even if this process dies.
-    ///
-    /// `false` when the attempt is resolved, or another call was recorded since `ended_at` was
-    /// read: of two replicas that try at once, one makes the call.
-    async fn mark_retrying(
-        &self,
-        id: AttemptId,
-        ended_at: Option<Duration>,
-    ) -> Result<bool, LedgerError> {
-        let finished_at = self.context.clock.now();
-        let connection_ended_at = finished_at + self.timeouts.attempt;
-        let finish = FinishAttempt {
-            id,
-            resolution: Resolution::Unknown { connection_ended_at },
-            outcome_code: Outcome::Unknown.code(),
-            auth0_request_id: None,
-            finished_at,
-            basis: Basis::NotFound { connection_ended_at: ended_at },
-        };
-        self.ledger.finish(finish).await
-    }
-
-    /// Waits until the attempt is resolved, and returns it as it is when that takes too long;
-    /// `None` when it was deleted.
+    /// Waits until the attempt is resolved or no living process works on it, and returns it as it
+    /// is when that takes too long; `None` when it was deleted.
     async fn wait_for_resolution(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {
             let attempt = self.ledger.get(id).await?;
-            let is_resolved = attempt.as_ref().is_none_or(|attempt| attempt.state.is_resolved());
-            if is_resolved || Instant::now() + POLL > deadline {
+            let is_at_work =
+                attempt.as_ref().is_some_and(|attempt| self.is_at_work_elsewhere(attempt));
+            if !is_at_work || Instant::now() + POLL > deadline {
                 return Ok(attempt);
             }
             sleep(POLL).await;
         }
     }
+
+    /// Returns the result that is recorded for an attempt.
+    async fn recorded_result(&self, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
+        if attempt.state != AttemptState::Created {
+            return recorded_end(attempt);
+        }
+        let user = self.read_user(attempt).await.and_then(Result::ok).flatten();
+        created(request, attempt, user)
+    }
 }
 
-/// The id of the user that an attempt created.
-fn created_user_id(attempt: &Attempt) -> &str {
-    attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str())
+/// The result that is recorded for an attempt that created no user, or is unresolved.
+fn recorded_end(attempt: &Attempt) -> SignupResult {
+    SignupResult::new(match attempt.state {
+        AttemptState::Exists => Outcome::EmailTaken,
+        AttemptState::NotCreated => {
+            Outcome::not_created(attempt.outcome_code.as_deref().unwrap_or_default())
+        }
+        AttemptState::Created | AttemptState::Open | AttemptState::Unknown => Outcome::Unknown,
+    })
+}
+
+/// Returns whether every client of an attempt disconnected before anything was sent.
+fn is_abandoned(attempt: &Attempt) -> bool {
+    attempt.outcome_code.as_deref() == Some(Outcome::Abandoned.code())
 }
 
 /// The result of an attempt that created a user; only its id and address if it could not be read.
 fn created(request: &KeyedRequest, attempt: &Attempt, user: Option<User>) -> SignupResult {
-    let known = || User::known(created_user_id(attempt), request.user.email.as_ref());
+    let known = || User::known(&created_user_id(attempt), request.user.email.as_ref());
     user.unwrap_or_else(known).into()
-}
-
-impl From<&Attempt> for PreparedCall {
-    /// The same call as the attempt's first one.
-    fn from(attempt: &Attempt) -> Self {
-        Self {
-            id: attempt.id,
-            user_id: attempt.user_id.clone(),
-            started_at: attempt.started_at,
-            terms: attempt.terms.clone(),
-        }
-    }
 }

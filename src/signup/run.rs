@@ -1,82 +1,96 @@
 //! One attempt from start to finish: admit, record, acquire a permit, call, resolve, finish.
 
-use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::sleep;
 
 use super::call::{AttemptRunner, PreparedCall};
+use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
-use super::{Admission, AdmissionCost, Inner, KeyedRequest, POLL, Rejection};
+use super::replay::Replay;
+use super::{Admission, AdmissionCost, Inner, POLL, Rejection};
 use crate::auth0::CallPermit;
-use crate::ledger::{Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt, NewKey};
+use crate::clock::LedgerTime;
+use crate::ledger::{Basis, BeginResult, FinishAttempt, KeyLookup, LedgerError, NewAttempt};
 use crate::telemetry::chain;
 
-/// The most tries to record an attempt whose key another replica took first and then freed.
+/// The most tries to look up and record a key that other requests take and free meanwhile.
 const RECORD_TRIES: u32 = 3;
 
 /// The most tries to record a result.
 const FINISH_TRIES: u32 = 5;
 
+/// The pauses between the tries to release an attempt whose start was perhaps recorded: together
+/// longer than a statement can take.
+const RELEASE_PAUSES: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+    Duration::from_secs(12),
+];
+
+/// The way in which a request begins its attempt.
+#[derive(Debug)]
+enum Start {
+    /// The key is new at this time of the ledger.
+    New(LedgerTime),
+    /// An attempt with this key ended with nothing sent, and has started again.
+    Restarted(PreparedCall),
+}
+
 impl Inner {
-    /// Runs a sign-up and publishes its result to every waiter.
+    /// Runs a sign-up and sends its result to every waiter.
     pub(super) async fn run(
         self: &Arc<Self>,
         request: KeyedRequest,
         admission: Admission,
         leader: Leader,
     ) {
-        let result = self.attempt(&request, admission, &leader).await;
-        let result = result.unwrap_or_else(|early| early);
-        if leader.has_no_waiters() {
-            log_unobserved(&request, &result);
+        match self.attempt(&request, admission, &leader).await {
+            Ok((call, result)) => self.conclude(&request, &call, result, &leader).await,
+            Err(early) => announce(&request, early, &leader),
         }
-        leader.publish(result);
     }
 
-    /// Runs one attempt from start to finish. `Err` is a result that needed no attempt.
+    /// Runs one attempt up to its result. `Err` is a result that needed no attempt.
     async fn attempt(
         self: &Arc<Self>,
         request: &KeyedRequest,
         admission: Admission,
         leader: &Leader,
-    ) -> Result<SignupResult, SignupResult> {
-        self.replay_existing(request, leader).await?;
-        let cost = admit(admission, leader).await?;
-        let call = self.record(request, cost).await?;
-        leader.set_attempt(call.id);
-        let result = match self.acquire_permit(leader).await {
-            Ok(permit) => AttemptRunner::new(self, request, &call).run(permit).await,
-            Err(unsent) => unsent,
+    ) -> Result<(PreparedCall, SignupResult), SignupResult> {
+        let call = match self.look_up_key(request).await? {
+            Start::Restarted(call) => call,
+            Start::New(now) => {
+                let cost = admit(admission, leader).await?;
+                self.record(request, cost, now).await?
+            }
         };
-        self.finish(&call, &result).await;
-        if matches!(result.outcome, Outcome::EmailTaken) {
-            self.notify_existing_account(request, call.id);
-        }
-        Ok(result)
+        let result = match self.acquire_permit(&call, leader).await {
+            Ok(permit) => AttemptRunner::new(self, request, &call).run(permit).await,
+            Err(result) => result.unsent(),
+        };
+        Ok((call, result))
     }
 
-    /// Replays an earlier identical request, as `Err`, if there is one.
-    async fn replay_existing(
-        self: &Arc<Self>,
-        request: &KeyedRequest,
-        leader: &Leader,
-    ) -> Result<(), SignupResult> {
-        // Replays are boxed, here and below: they are rare, and would enlarge every sign-up's task.
-        if let Some(id) = leader.remembered()
-            && let Some(result) = Box::pin(self.replay_remembered(request, id)).await
-        {
-            return Err(result);
+    /// Looks the key up. `Err` is the result of an earlier identical request.
+    async fn look_up_key(self: &Arc<Self>, request: &KeyedRequest) -> Result<Start, SignupResult> {
+        for _ in 0..RECORD_TRIES {
+            let KeyLookup { now, attempt } = self.ledger.find_key(&request.key).await?;
+            let Some(attempt) = attempt else { return Ok(Start::New(now)) };
+            // Replays are boxed, here and below: they are rare, and would enlarge every sign-up's
+            // task.
+            match Box::pin(self.replay_key(request, attempt)).await {
+                Replay::Result(result) => return Err(result),
+                Replay::Restarted(call) => return Ok(Start::Restarted(call)),
+                Replay::KeyIsFree => {}
+            }
         }
-        let Some(key) = &request.key else {
-            leader.send_state().mark_new();
-            return Ok(());
-        };
-        match self.ledger.find_key(key, self.context.clock.now()).await? {
-            Some(attempt) => Box::pin(self.replay_key(request, attempt)).await.map_or(Ok(()), Err),
-            None => Ok(()),
-        }
+        Err(SignupResult::new(Outcome::InProgress))
     }
 
     /// Records a new attempt and pays its cost. `Err` when it may not start, or when another
@@ -85,23 +99,31 @@ impl Inner {
         self: &Arc<Self>,
         request: &KeyedRequest,
         mut cost: AdmissionCost,
+        now: LedgerTime,
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
-            let call = PreparedCall::new(self.context.clock.now(), request.user.terms.clone());
-            // Paid once, even if the first try finds the key taken.
-            let attempt = self.new_attempt(request, &call, mem::take(&mut cost));
-            let rejection = match self.ledger.begin(attempt).await? {
-                BeginResult::Started => return Ok(call),
-                BeginResult::Existing(attempt) => {
+            let call = PreparedCall::new(self, request, now);
+            let begun = self.ledger.begin(self.new_attempt(request, &call, cost.clone())).await;
+            let rejection = match begun {
+                Ok(BeginResult::Started) => return Ok(call),
+                Ok(BeginResult::Existing(attempt)) => {
                     match Box::pin(self.replay_key(request, *attempt)).await {
-                        Some(result) => return Err(result),
-                        None => continue,
+                        Replay::Result(result) => return Err(result),
+                        Replay::Restarted(call) => return Ok(call),
+                        Replay::KeyIsFree => {}
                     }
+                    // Permits are spent even so, and a proof is not.
+                    cost.charges.clear();
+                    continue;
                 }
-                BeginResult::RateLimited { limit, retry_after } => {
+                Ok(BeginResult::RateLimited { limit, retry_after }) => {
                     Rejection::Limited { limit, retry_after }
                 }
-                BeginResult::ProofAlreadyUsed => Rejection::ProofUsed,
+                Ok(BeginResult::ProofAlreadyUsed) => Rejection::ProofUsed,
+                Err(error) => {
+                    self.release_unsent(call);
+                    return Err(error.into());
+                }
             };
             return Err(SignupResult::new(Outcome::Rejected(rejection)));
         }
@@ -111,13 +133,20 @@ impl Inner {
 
     /// Waits for permission to make the call of a recorded attempt. `Err` when nothing was sent and
     /// nothing will be.
-    async fn acquire_permit(&self, leader: &Leader) -> Result<CallPermit, SignupResult> {
+    async fn acquire_permit(
+        &self,
+        call: &PreparedCall,
+        leader: &Leader,
+    ) -> Result<CallPermit, SignupResult> {
         leader.send_state().mark_new();
         // Until the call is sent, a client that disconnects also gives up its place in the queue.
         let permit = tokio::select! {
             permit = self.auth0.admit() => permit?,
             () = leader.no_waiters() => return Err(SignupResult::new(Outcome::Abandoned)),
         };
+        if self.heartbeat.has_lapsed() {
+            self.check_ownership(call).await?;
+        }
         if leader.send_state().may_send() {
             Ok(permit)
         } else {
@@ -125,18 +154,63 @@ impl Inner {
         }
     }
 
+    /// Reads an attempt again, which another replica may have resumed since this process counted
+    /// as dead.
+    async fn check_ownership(&self, call: &PreparedCall) -> Result<(), SignupResult> {
+        let attempt = self.ledger.get(call.id).await?;
+        let is_ours = attempt.is_some_and(|attempt| {
+            let worker = attempt.worker.map(|worker| worker.process);
+            !attempt.state.is_resolved() && worker == Some(self.heartbeat.process())
+        });
+        if is_ours { Ok(()) } else { Err(SignupResult::new(Outcome::InProgress)) }
+    }
+
+    /// Sends the result of an attempt to its waiters, and records it.
+    ///
+    /// A result that can be found again is recorded after the response. Until then, duplicate
+    /// requests join this one.
+    async fn conclude(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        mut result: SignupResult,
+        leader: &Leader,
+    ) {
+        let is_early = result.is_unchecked || self.can_be_found_again(&result);
+        if is_early {
+            announce(request, result.clone(), leader);
+        }
+        if result.is_unchecked {
+            let runner = AttemptRunner::new(self, request, call);
+            result = runner.within_timeout(runner.check_conflict()).await;
+        }
+        let is_taken = matches!(result.outcome, Outcome::EmailTaken);
+        self.finish(call, &result).await;
+        if !is_early {
+            announce(request, result, leader);
+        }
+        if is_taken {
+            self.notify_existing_account(request, call.id);
+        }
+    }
+
+    /// Returns whether the next request with the key would find this result without its record.
+    fn can_be_found_again(&self, result: &SignupResult) -> bool {
+        let is_at_the_tenant = matches!(result.outcome, Outcome::Created(_) | Outcome::EmailTaken);
+        is_at_the_tenant && self.pin_support.is_kept() && self.auth0.may_read_users()
+    }
+
     /// Records the result of an attempt.
     ///
     /// If the first try fails, the client gets its result without waiting for further ones. If they
     /// fail too, the attempt stays open and the reconciler finds the same result.
     pub(super) async fn finish(self: &Arc<Self>, call: &PreparedCall, result: &SignupResult) {
-        let finished_at = self.context.clock.now();
+        let Some(resolution) = result.resolution(&call.user_id) else { return };
         let finish = FinishAttempt {
             id: call.id,
-            resolution: result.outcome.resolution(&call.user_id, finished_at),
+            resolution,
             outcome_code: result.outcome.code(),
             auth0_request_id: result.auth0_request_id.clone(),
-            finished_at,
             basis: Basis::Observed,
         };
         if let Err(error) = self.ledger.finish(finish.clone()).await {
@@ -170,6 +244,30 @@ impl Inner {
         );
     }
 
+    /// Releases an attempt whose start failed and may yet be recorded: nothing was sent for it, so
+    /// nobody has to wait for this process.
+    fn release_unsent(self: &Arc<Self>, call: PreparedCall) {
+        let inner = Arc::clone(self);
+        let release = async move {
+            let result = SignupResult::new(Outcome::Abandoned).unsent();
+            let Some(resolution) = result.resolution(&call.user_id) else { return };
+            let finish = FinishAttempt {
+                id: call.id,
+                resolution,
+                outcome_code: result.outcome.code(),
+                auth0_request_id: None,
+                basis: Basis::Observed,
+            };
+            for pause in RELEASE_PAUSES {
+                sleep(pause).await;
+                if matches!(inner.ledger.finish(finish.clone()).await, Ok(true)) {
+                    return;
+                }
+            }
+        };
+        self.context.lifecycle.spawn_background(release);
+    }
+
     /// The row of a new attempt.
     fn new_attempt(
         &self,
@@ -180,19 +278,23 @@ impl Inner {
         NewAttempt {
             id: call.id,
             email: request.email.current,
-            key: request.key.map(|key| NewKey {
-                key,
-                binding: request.binding.current,
-                expires_at: call.started_at + self.timeouts.key_lifetime,
-            }),
+            key: request.new_key(&self.timeouts),
             user_id: call.user_id.clone(),
             request_id: request.request_id.clone(),
             terms: call.terms.clone(),
-            started_at: call.started_at,
-            leased_until: call.started_at + self.timeouts.lease,
+            tenant_started_at: call.tenant_started_at,
+            lease: self.lease(),
             admission_cost: cost,
         }
     }
+}
+
+/// Sends a result to every waiter.
+fn announce(request: &KeyedRequest, result: SignupResult, leader: &Leader) {
+    if leader.has_no_waiters() {
+        log_unobserved(request, &result);
+    }
+    leader.announce(result);
 }
 
 /// Decides whether a new attempt may start, unless every client disconnects first.

@@ -36,6 +36,9 @@ pub enum UnresolvedReason {
     /// Without the scope nothing can be looked up.
     #[error("{}", LookupError::Forbidden)]
     Forbidden,
+    /// The user with the pinned id has another e-mail address.
+    #[error("the user with the pinned id has another e-mail address")]
+    AnotherAddress,
     /// A sign-up resumed the attempt during the check.
     #[error("a sign-up resumed it during the check")]
     Resumed,
@@ -46,17 +49,31 @@ pub enum UnresolvedReason {
 
 impl UnresolvedReason {
     /// Returns [`Self::UnderWay`] if a sign-up may be working on this attempt.
-    pub(super) fn under_way(attempt: &Attempt, now: Duration) -> Option<Self> {
-        let left = attempt.next_check_at?.saturating_sub(now);
+    pub(super) fn under_way(attempt: &Attempt) -> Option<Self> {
+        let left = attempt.next_check_at?.since(attempt.read_at);
+        let is_at_work = attempt.worker.is_some_and(|worker| worker.is_alive);
         let is_leased = attempt.state == AttemptState::Open && !left.is_zero();
-        is_leased.then_some(Self::UnderWay { left })
+        (is_at_work && is_leased).then_some(Self::UnderWay { left })
     }
 
-    /// The wait before the next check, after this many; `None` when no check will be conclusive.
-    pub(super) fn next_check_in(&self, check_count: u32) -> Option<Duration> {
+    /// Returns whether the check failed, so that the next one comes later than this one did.
+    pub(super) const fn is_failure(&self) -> bool {
+        match self {
+            Self::Unproven | Self::AnotherAddress | Self::Resumed | Self::LookupFailed(_) => true,
+            Self::UnderWay { .. } | Self::TooEarly { .. } | Self::Unpinned | Self::Forbidden => {
+                false
+            }
+        }
+    }
+
+    /// The wait before the next check, after this many failed ones; `None` when no check will be
+    /// conclusive.
+    pub(super) fn next_check_in(&self, failed_checks: u32) -> Option<Duration> {
         match self {
             Self::UnderWay { left } | Self::TooEarly { left } => Some(*left),
-            Self::Unproven | Self::Resumed | Self::LookupFailed(_) => Some(backoff(check_count)),
+            Self::Unproven | Self::AnotherAddress | Self::Resumed | Self::LookupFailed(_) => {
+                Some(backoff(failed_checks))
+            }
             // Until the operator grants the scope.
             Self::Forbidden => Some(BACKOFF.1),
             Self::Unpinned => None,
@@ -69,9 +86,9 @@ impl UnresolvedReason {
     }
 }
 
-/// The wait after an inconclusive check: doubled each time, up to the longest.
-fn backoff(check_count: u32) -> Duration {
-    let doubled = BACKOFF.0.saturating_mul(2_u32.saturating_pow(check_count.min(16)));
+/// The wait after a failed check: doubled each time, up to the longest.
+fn backoff(failed_checks: u32) -> Duration {
+    let doubled = BACKOFF.0.saturating_mul(2_u32.saturating_pow(failed_checks.min(16)));
     doubled.min(BACKOFF.1)
 }
 
@@ -85,9 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn inconclusive_checks_become_rare() {
+    fn failing_checks_become_rare() {
         let waits = [0, 1, 2, 20, u32::MAX]
-            .map(|check_count| UnresolvedReason::Unproven.next_check_in(check_count));
+            .map(|failed_checks| UnresolvedReason::Unproven.next_check_in(failed_checks));
         let expected = [5, 10, 20, 600, 600].map(|seconds| Some(Duration::from_secs(seconds)));
         assert_eq!(waits, expected);
         assert_eq!(UnresolvedReason::Forbidden.next_check_in(0), Some(Duration::from_mins(10)));

@@ -117,7 +117,7 @@ impl Captcha {
         match response.evaluate(&self.settings) {
             VerificationResult::Valid => {
                 let proof = proof_digest(self.settings.provider, token);
-                Ok(ProofUse { proof, expires_at: now + REMEMBERED })
+                Ok(ProofUse { proof, lasts: REMEMBERED })
             }
             VerificationResult::Invalid(error) => Err(CaptchaError::Invalid(error)),
             VerificationResult::Misconfigured(code) => Err(CaptchaError::Misconfigured(code)),

@@ -163,8 +163,8 @@ impl ProofOfWork {
         }
         // Only the signature: the rest of a proof can be written in many ways.
         let signature = payload.challenge.signature.as_deref().and_then(digest);
-        let expires_at = expires_at + SKEW;
-        Ok(ProofUse { proof: signature.ok_or(ProofError::Forged)?, expires_at })
+        let lasts = (expires_at + SKEW).saturating_sub(now);
+        Ok(ProofUse { proof: signature.ok_or(ProofError::Forged)?, lasts })
     }
 }
 

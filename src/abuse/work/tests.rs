@@ -38,7 +38,7 @@ async fn a_solution_is_a_valid_proof_until_it_expires() {
     assert!((1..=2).contains(&solution.counter), "{solution:?}");
     let proof = encoded(&challenge, &solution);
     let proof_use = work.verify(&proof, NOW).unwrap();
-    assert_eq!(proof_use.expires_at, NOW + HOUR + SKEW);
+    assert_eq!(proof_use.lasts, HOUR + SKEW);
     assert_eq!(hex(proof_use.proof.as_bytes()), challenge.signature.unwrap());
     let last = NOW + Duration::from_mins(59);
     assert!(work.verify(&proof, last).is_ok());

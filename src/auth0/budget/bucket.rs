@@ -303,7 +303,7 @@ impl Bucket {
         let kept = match (self.known, priority) {
             (Knowledge::Unknown | Knowledge::Unreported, _) => 0.0,
             (Knowledge::Reported, Priority::Lookup) => CUSHION,
-            (Knowledge::Reported, Priority::Create | Priority::Background) => {
+            (Knowledge::Reported, Priority::Create | Priority::Conflict | Priority::Background) => {
                 CUSHION.max(self.reserve * self.limit)
             }
             // The lower half is reserved for calls that need it.

@@ -49,6 +49,8 @@ pub enum Priority {
     /// Resolves a sign-up whose client waits. Goes first, may use the reserve, and is never
     /// rejected because the queue is full.
     Lookup,
+    /// Resolves a conflict.
+    Conflict,
     /// Resolves an attempt that no client waits for. Goes last.
     Background,
     /// Adds detail to a response that is complete without it. Sent only if there is a permit to

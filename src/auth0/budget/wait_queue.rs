@@ -37,7 +37,7 @@ impl WaitQueue {
         match priority {
             Priority::Lookup => self.lookups.len(),
             Priority::Create => self.lookups.len() + self.creates.len(),
-            Priority::Background | Priority::BestEffort => self.len(),
+            Priority::Conflict | Priority::Background | Priority::BestEffort => self.len(),
         }
     }
 
@@ -86,7 +86,9 @@ impl WaitQueue {
         match priority {
             Priority::Lookup => &mut self.lookups,
             Priority::Create => &mut self.creates,
-            Priority::Background | Priority::BestEffort => &mut self.background,
+            Priority::Conflict | Priority::Background | Priority::BestEffort => {
+                &mut self.background
+            }
         }
     }
 }

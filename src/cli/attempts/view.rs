@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::clock::utc;
+use crate::clock::{LedgerTime, utc};
 use crate::domain::full_user_id;
 use crate::ledger::{Attempt, AttemptState};
 
@@ -45,12 +45,12 @@ impl AttemptView {
             pinned_user_id: pinned,
             request_id: attempt.request_id.clone(),
             auth0_request_id: attempt.auth0_request_id.clone(),
-            started_at: utc(attempt.started_at),
-            finished_at: attempt.finished_at.map(utc),
-            connection_ended_at: attempt.connection_ended_at.map(utc),
-            next_check_at: attempt.next_check_at.map(utc),
+            started_at: utc(attempt.started_at.since_epoch()),
+            finished_at: time(attempt.finished_at),
+            connection_ended_at: time(attempt.connection_ended_at),
+            next_check_at: time(attempt.next_check_at),
             check_count: attempt.check_count,
-            key_expires_at: attempt.key.as_ref().map(|key| utc(key.expires_at)),
+            key_expires_at: time(attempt.key.map(|key| key.expires_at)),
             terms_version: attempt.terms.as_ref().map(|terms| terms.as_str().to_owned()),
         }
     }
@@ -124,4 +124,9 @@ fn detail(attempt: &AttemptView) -> String {
 /// "1 attempt", "2 attempts"
 pub(super) fn count(attempts: usize) -> String {
     format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" })
+}
+
+/// Formats a time that may be absent.
+fn time(at: Option<LedgerTime>) -> Option<String> {
+    at.map(|at| utc(at.since_epoch()))
 }

@@ -12,7 +12,6 @@ use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
 use crate::ledger::migrations::{SQLITE, pending};
-use crate::ledger::millis::millis;
 use crate::ledger::secret_key::{create_folder, sibling};
 
 /// The longest wait of a write for another process: an operator's command, a backup.
@@ -148,4 +147,9 @@ pub(super) fn recognise(
     }
     transaction.commit()?;
     Ok(true)
+}
+
+/// Milliseconds since the Unix epoch.
+fn millis(at: Duration) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,167 @@
+//! The lookup of an attempt's user by e-mail address, and what its users say about the attempt.
+//!
+//! A user is the attempt's own if its id is one that the attempt may have pinned, if it was created
+//! within the lifetime of the key by the tenant's own clock, and if no other attempt in the ledger
+//! may have created it. Where the connection does not keep ids, the time of creation has to do.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::call::AttemptRunner;
+use super::outcome::SignupResult;
+use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
+use crate::clock::TenantTime;
+use crate::domain::full_user_id;
+use crate::ledger::{Attempt, AttemptState, Find};
+
+/// The most attempts with one address that are compared with a user found by it.
+const MAX_RIVALS: usize = 100;
+
+/// A user who was created this long before the attempt started may still be its own: the tenant
+/// reports its time in whole seconds, and its servers' clocks differ a little.
+const CLOCK_BOUND: Duration = Duration::from_secs(2);
+
+/// What a lookup by e-mail address says about an attempt.
+#[derive(Debug)]
+pub(super) enum AddressLookup {
+    /// No user of the connection has the address.
+    NoUser,
+    /// The attempt created this user.
+    Own(User),
+    /// Another user has the address.
+    Taken,
+    /// A user has the address, and may or may not be the attempt's own.
+    Unclear,
+}
+
+impl AttemptRunner<'_> {
+    /// Looks up the users with the address.
+    pub(super) async fn look_up_address(
+        &self,
+        priority: Priority,
+    ) -> Result<AddressLookup, LookupError> {
+        let email = self.request.user.email.as_ref();
+        let found = self.service.auth0.users_by_email(email, priority).await?;
+        if found.users.is_empty() {
+            return Ok(AddressLookup::NoUser);
+        }
+        self.remember_older(&found);
+        match self.with_candidate_id(&found.users) {
+            Some(user) => Ok(self.judge_candidate(user, found.responded_at).await),
+            None if self.service.pin_support.is_kept() || !self.may_have_acted() => {
+                Ok(AddressLookup::Taken)
+            }
+            None => Ok(self.judge_by_time(found).await),
+        }
+    }
+
+    /// Remembers the address if all of its users are older than any key, so that no attempt whose
+    /// key lives can have created one of them.
+    fn remember_older(&self, found: &UsersByEmail) {
+        let lifetime = self.service.timeouts.key_lifetime;
+        let is_older = |user: &FoundUser| {
+            found.responded_at.is_some_and(|at| at.since(user.created_at) > lifetime)
+        };
+        if found.users.iter().all(is_older) {
+            self.service.taken_addresses.insert(self.request.email.current, Instant::now());
+        }
+    }
+
+    /// Finds the user with an id that this attempt, or an earlier one with its key, may have
+    /// pinned.
+    fn with_candidate_id<'f>(&self, users: &'f [FoundUser]) -> Option<&'f FoundUser> {
+        let Self { service, request, call, .. } = self;
+        if !service.pin_support.is_pinning() {
+            return None;
+        }
+        let digests = &service.context.digests;
+        let computed = request.candidate_ids(digests, &service.connection, call.started_at);
+        users.iter().find(|user| {
+            let mut ids = computed.iter().chain([&call.user_id]);
+            ids.any(|id| id.as_str() == user.connection_user_id)
+        })
+    }
+
+    /// Judges a user with a candidate id.
+    async fn judge_candidate(
+        &self,
+        found: &FoundUser,
+        responded_at: Option<TenantTime>,
+    ) -> AddressLookup {
+        let Self { service, request, call, .. } = self;
+        let Some(responded_at) = responded_at else { return AddressLookup::Unclear };
+        let age = responded_at.since(found.created_at);
+        if age > request.key_lifetime(&service.timeouts) {
+            return AddressLookup::Taken;
+        }
+        let Ok(attempts) = service.ledger.find(Find::Email(request.email), MAX_RIVALS).await else {
+            return AddressLookup::Unclear;
+        };
+        let mut others = attempts.iter().filter(|attempt| {
+            attempt.id != call.id && created_user_id(attempt) == &*found.user.user_id
+        });
+        let mut is_known = self.is_resumed || self.may_have_acted();
+        for other in others.by_ref() {
+            match &other.key {
+                Some(key) if !request.is_bound(key) => return AddressLookup::Taken,
+                Some(_) => is_known = true,
+                None => {}
+            }
+        }
+        AddressLookup::Own(if is_known {
+            found.user.clone()
+        } else {
+            // No row shows which form the user was created with: only what this one has anyway.
+            User::known(&found.user.user_id, request.user.email.as_ref())
+        })
+    }
+
+    /// Judges users whose ids say nothing: the attempt's own is the only one that was created
+    /// since it started, by the tenant's clock, and that no other attempt can have created.
+    async fn judge_by_time(&self, found: UsersByEmail) -> AddressLookup {
+        let Some(started_at) = self.call.tenant_started_at else { return AddressLookup::Unclear };
+        let is_new = |user: &FoundUser| user.created_at >= started_at;
+        let is_older = |user: &FoundUser| user.created_at < started_at.before(CLOCK_BOUND);
+        if found.users.iter().all(is_older) {
+            return AddressLookup::Taken;
+        }
+        let mut users = found.users.into_iter();
+        match (users.next(), users.next()) {
+            (Some(only), None) if is_new(&only) && self.is_unclaimed(&only.user.user_id).await => {
+                AddressLookup::Own(only.user)
+            }
+            _ => AddressLookup::Unclear,
+        }
+    }
+
+    /// Returns whether no other attempt with this address created this user, or may have.
+    async fn is_unclaimed(&self, user_id: &str) -> bool {
+        let find = Find::Email(self.request.email);
+        let Ok(attempts) = self.service.ledger.find(find, MAX_RIVALS).await else {
+            return false;
+        };
+        let may_have_created = |attempt: &Attempt| match attempt.state {
+            AttemptState::Open | AttemptState::Unknown => true,
+            AttemptState::Created => created_user_id(attempt) == user_id,
+            AttemptState::Exists | AttemptState::NotCreated => false,
+        };
+        !attempts.iter().any(|attempt| attempt.id != self.call.id && may_have_created(attempt))
+    }
+}
+
+/// The id of the user that an attempt created, or would have.
+pub(super) fn created_user_id(attempt: &Attempt) -> String {
+    full_user_id(attempt.auth0_user_id.as_deref().unwrap_or(attempt.user_id.as_str())).into_owned()
+}
+
+impl From<AddressLookup> for Option<SignupResult> {
+    /// The result of an attempt, if the lookup is conclusive.
+    fn from(lookup: AddressLookup) -> Self {
+        match lookup {
+            AddressLookup::Own(user) => Some(user.into()),
+            AddressLookup::Taken => Some(SignupResult::email_taken()),
+            AddressLookup::NoUser | AddressLookup::Unclear => None,
+        }
+    }
+}

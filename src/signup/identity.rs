@@ -1,0 +1,134 @@
+//! The identity of an attempt, computed from the sign-up: the idempotency key with the form that it
+//! is bound to, and the user ids that its create call may have pinned.
+//!
+//! Nothing has to be remembered for it. A replica that lost the row of an attempt, or never had it,
+//! computes the same ids and so recognises the user that the attempt created.
+
+use std::time::Duration;
+
+use super::Timeouts;
+use crate::clock::LedgerTime;
+use crate::digest::{Digest, DigestPair, Digests, UserIdParts};
+use crate::domain::{IdempotencyKey, NewUser};
+use crate::ledger::{Binding, KeyRecord, NewKey, PinnedUserId, StoredKey};
+
+/// Lifetime of the key that stands for a form without one.
+const IMPLICIT_KEY_LIFETIME: Duration = Duration::from_mins(10);
+
+/// Seconds of a day.
+const DAY: u64 = 86_400;
+
+/// A database connection of a tenant.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// The tenant's base URL.
+    pub tenant: String,
+    /// The connection's name.
+    pub name: String,
+}
+
+impl Connection {
+    /// The digests under which the ledger keeps what is known about it.
+    pub(super) fn digests(&self, digests: &Digests) -> DigestPair {
+        digests.connection(&self.tenant, &self.name)
+    }
+}
+
+/// A request with its digests.
+#[derive(Debug)]
+pub(super) struct KeyedRequest {
+    pub(super) user: NewUser,
+    pub(super) request_id: String,
+    /// The e-mail address.
+    pub(super) email: DigestPair,
+    /// The e-mail address and the password, which the key is bound to.
+    pub(super) binding: DigestPair,
+    /// The idempotency key: the client's, or the one that stands for the form.
+    pub(super) key: DigestPair,
+    /// The client's key, if it sent one.
+    client_key: Option<IdempotencyKey>,
+}
+
+impl KeyedRequest {
+    /// Computes the digests of a request.
+    pub(super) fn new(
+        digests: &Digests,
+        user: NewUser,
+        client_key: Option<IdempotencyKey>,
+        request_id: String,
+    ) -> Self {
+        let email = user.email.as_ref();
+        let binding = digests.binding(email, user.password.secret());
+        let key = match &client_key {
+            Some(key) => digests.idempotency_key(key.expose()),
+            None => digests.implicit_key(email, &binding),
+        };
+        Self { email: digests.email(email), binding, key, client_key, user, request_id }
+    }
+
+    /// The digest by which this process finds a duplicate. It has the whole password in it, and
+    /// stays in memory.
+    pub(super) fn in_flight_key(&self) -> Digest {
+        if self.client_key.is_some() { self.key.current } else { self.binding.current }
+    }
+
+    /// The key as the ledger records it.
+    pub(super) fn new_key(&self, timeouts: &Timeouts) -> NewKey {
+        let records = self.key.iter().zip(self.binding.iter());
+        let record = |(key, binding): (&Digest, &Digest)| KeyRecord {
+            key: *key,
+            binding: Binding::from_digest(binding),
+        };
+        NewKey { records: records.map(record).collect(), lifetime: self.key_lifetime(timeouts) }
+    }
+
+    /// The time from the start of an attempt until its key expires.
+    pub(super) fn key_lifetime(&self, timeouts: &Timeouts) -> Duration {
+        if self.client_key.is_some() { timeouts.key_lifetime } else { IMPLICIT_KEY_LIFETIME }
+    }
+
+    /// Returns whether a recorded key is bound to this form.
+    pub(super) fn is_bound(&self, key: &StoredKey) -> bool {
+        self.binding.iter().any(|binding| Binding::from_digest(binding) == key.binding)
+    }
+
+    /// The id that a create call pins at this time.
+    pub(super) fn user_id(
+        &self,
+        digests: &Digests,
+        connection: &Connection,
+        now: LedgerTime,
+    ) -> PinnedUserId {
+        PinnedUserId::from_digest(&self.ids_of_day(digests, connection, day(now)).current)
+    }
+
+    /// Every id that a create call may have pinned within the lifetime of the key: those of today
+    /// and yesterday, under each secret.
+    pub(super) fn candidate_ids(
+        &self,
+        digests: &Digests,
+        connection: &Connection,
+        now: LedgerTime,
+    ) -> Vec<PinnedUserId> {
+        let today = day(now);
+        let days = [today, today.saturating_sub(1)];
+        let ids = days.map(|day| self.ids_of_day(digests, connection, day));
+        ids.iter().flat_map(DigestPair::iter).map(PinnedUserId::from_digest).collect()
+    }
+
+    fn ids_of_day(&self, digests: &Digests, connection: &Connection, day: u64) -> DigestPair {
+        let parts = UserIdParts {
+            tenant: &connection.tenant,
+            connection: &connection.name,
+            day,
+            email: self.user.email.as_ref(),
+            key: self.client_key.as_ref().map(IdempotencyKey::expose),
+        };
+        digests.user_id(&parts, &self.binding)
+    }
+}
+
+/// The UTC day of a time, counted from the Unix epoch.
+const fn day(at: LedgerTime) -> u64 {
+    at.since_epoch().as_secs() / DAY
+}

@@ -1,0 +1,107 @@
+//! Deletion of old attempts, expired keys and expired proofs.
+//!
+//! A clock that is ahead for half a minute must not delete what is still needed. So the sweeper
+//! compares the ledger's clock with its own monotonic one, and deletes only after the two have
+//! agreed for a while.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::Signups;
+use crate::clock::LedgerTime;
+use crate::ledger::LedgerError;
+use crate::telemetry::chain;
+
+/// The most rows deleted at once, and the pause before the next batch.
+const BATCH: (usize, Duration) = (500, Duration::from_millis(100));
+
+/// The interval between sweeps.
+const INTERVAL: Duration = Duration::from_mins(1);
+
+/// Time for which the clocks must have agreed before anything is deleted.
+const STEADY_FOR: Duration = Duration::from_mins(10);
+
+/// The largest difference between the progress of two clocks that agree. A call of the ledger and
+/// the correction of a clock by NTP stay below it.
+const TOLERANCE: Duration = Duration::from_secs(2);
+
+impl Signups {
+    /// Deletes what the ledger no longer needs, attempts after `retention`. Runs until it is
+    /// dropped.
+    pub async fn sweep(self, retention: Duration) {
+        let mut clocks = ClockComparison::default();
+        loop {
+            if let Err(error) = self.sweep_once(&mut clocks, retention).await {
+                tracing::warn!(error = chain(&error), "old attempts cannot be deleted: {error}");
+            }
+            sleep(INTERVAL).await;
+        }
+    }
+
+    /// Deletes batch by batch, if the clocks agree.
+    async fn sweep_once(
+        &self,
+        clocks: &mut ClockComparison,
+        retention: Duration,
+    ) -> Result<(), LedgerError> {
+        let ledger = &self.0.ledger;
+        if !clocks.are_steady(ledger.now().await?, Instant::now()) {
+            return Ok(());
+        }
+        let (batch, pause) = BATCH;
+        while !ledger.sweep(retention, batch).await?.is_done(batch) {
+            sleep(pause).await;
+        }
+        Ok(())
+    }
+}
+
+/// The progress of the ledger's clock beside the monotonic one.
+#[derive(Debug, Default)]
+struct ClockComparison {
+    last: Option<(LedgerTime, Instant)>,
+    /// The time since when both have agreed.
+    steady_since: Option<Instant>,
+}
+
+impl ClockComparison {
+    /// Compares the clocks, and returns whether they have agreed for long enough.
+    fn are_steady(&mut self, ledger: LedgerTime, now: Instant) -> bool {
+        let agree = self.last.is_some_and(|(last_ledger, last)| {
+            let (wall, elapsed) = (ledger.since(last_ledger), now.duration_since(last));
+            ledger >= last_ledger && wall.abs_diff(elapsed) <= TOLERANCE
+        });
+        self.last = Some((ledger, now));
+        if !agree {
+            if self.steady_since.is_some() {
+                tracing::warn!("the clock was set: nothing is deleted for ten minutes");
+            }
+            self.steady_since = None;
+        }
+        let since = *self.steady_since.get_or_insert(now);
+        now.duration_since(since) >= STEADY_FOR
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_deleted_until_the_clocks_have_agreed_for_ten_minutes() {
+        let mut clocks = ClockComparison::default();
+        let start = Instant::now();
+        let mut at = |minute: u64, ahead: i64| {
+            let wall = 1_790_000_000 + i64::try_from(minute * 60).unwrap() + ahead;
+            let wall = Duration::from_secs(u64::try_from(wall).unwrap());
+            clocks.are_steady(LedgerTime::from_epoch(wall), start + Duration::from_mins(minute))
+        };
+        assert!((0..10).all(|minute| !at(minute, 0)));
+        assert!(at(10, 0) && at(11, 1));
+        assert!(!at(12, 86_400), "set forward by a day");
+        assert!(!at(13, 0), "and back");
+        assert!((14..23).all(|minute| !at(minute, 0)));
+        assert!(at(23, 0));
+    }
+}

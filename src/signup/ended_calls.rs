@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Inner;
 use crate::clock::LedgerTime;
 use crate::ledger::{Attempt, AttemptId};
 
@@ -30,15 +31,18 @@ struct Seen {
     order: VecDeque<CallEnd>,
 }
 
+impl Inner {
+    /// Returns the time after which an absent user proves that the attempt created none; `None`
+    /// while no end of its calls is recorded.
+    pub(super) fn absence_left(&self, attempt: &Attempt) -> Option<Duration> {
+        self.ended_calls.left(attempt, self.timeouts.absence_grace, Instant::now())
+    }
+}
+
 impl EndedCalls {
     /// Returns the time until `grace` has passed since the attempt's calls ended, by the ledger's
     /// clock and by this process's own; `None` while no end is recorded.
-    pub(super) fn left(
-        &self,
-        attempt: &Attempt,
-        grace: Duration,
-        now: Instant,
-    ) -> Option<Duration> {
+    fn left(&self, attempt: &Attempt, grace: Duration, now: Instant) -> Option<Duration> {
         let ended_at = attempt.connection_ended_at?;
         let left = (ended_at + grace).since(attempt.read_at);
         if attempt.read_at < ended_at {

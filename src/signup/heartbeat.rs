@@ -4,7 +4,7 @@
 //! waiting for it. So a process that was paused cannot rely on its attempts any more: once its own
 //! heartbeat has lapsed, it reads an attempt again before it sends anything.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -21,14 +21,32 @@ const INTERVAL: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(super) struct Heartbeat {
     process: Uuid,
-    /// The start of the last heartbeat that was recorded.
-    last: Mutex<Option<Instant>>,
+    pulse: Mutex<Pulse>,
 }
+
+/// The heartbeats that were recorded.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pulse {
+    /// The start of the last one.
+    last: Option<Instant>,
+    /// The number of times that it had lapsed when the next one was recorded.
+    lapses: u64,
+}
+
+impl Pulse {
+    fn has_lapsed(&self) -> bool {
+        self.last.is_none_or(|last| last.elapsed() >= HEARTBEAT_LAPSE)
+    }
+}
+
+/// A time at which the heartbeat had not lapsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AliveSince(u64);
 
 impl Heartbeat {
     /// A process without a heartbeat yet.
-    pub(super) const fn new(process: Uuid) -> Self {
-        Self { process, last: Mutex::new(None) }
+    pub(super) fn new(process: Uuid) -> Self {
+        Self { process, pulse: Mutex::default() }
     }
 
     /// The id of this process.
@@ -36,14 +54,25 @@ impl Heartbeat {
         self.process
     }
 
-    /// Returns whether other replicas may count this process as dead.
-    pub(super) fn has_lapsed(&self) -> bool {
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.is_none_or(|last| last.elapsed() >= HEARTBEAT_LAPSE)
+    /// Returns the present time, for [`Self::has_lapsed_since`]; `None` while it has lapsed.
+    pub(super) fn alive_since(&self) -> Option<AliveSince> {
+        let pulse = *self.lock();
+        (!pulse.has_lapsed()).then_some(AliveSince(pulse.lapses))
+    }
+
+    /// Returns whether other replicas may have counted this process as dead since then.
+    pub(super) fn has_lapsed_since(&self, since: Option<AliveSince>) -> bool {
+        since.is_none() || self.alive_since() != since
     }
 
     fn record(&self, at: Instant) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        let mut pulse = self.lock();
+        pulse.lapses += u64::from(pulse.has_lapsed());
+        pulse.last = Some(at);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pulse> {
+        self.pulse.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,5 +94,26 @@ impl Inner {
             Ok(_now) => self.heartbeat.record(started_at),
             Err(error) => tracing::debug!(error = chain(&error), "no heartbeat: {error}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lapse_is_noticed_even_after_the_next_heartbeat() {
+        let heartbeat = Heartbeat::new(Uuid::nil());
+        assert!(heartbeat.alive_since().is_none());
+        heartbeat.record(Instant::now());
+        let since = heartbeat.alive_since();
+        tokio::time::advance(INTERVAL).await;
+        heartbeat.record(Instant::now());
+        assert!(!heartbeat.has_lapsed_since(since));
+        tokio::time::advance(HEARTBEAT_LAPSE).await;
+        assert!(heartbeat.has_lapsed_since(since));
+        heartbeat.record(Instant::now());
+        assert!(heartbeat.has_lapsed_since(since));
+        assert!(!heartbeat.has_lapsed_since(heartbeat.alive_since()));
     }
 }

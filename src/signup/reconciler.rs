@@ -107,6 +107,9 @@ impl Reconciler {
                 // An orphan has to be marked once, or its grace period would never start.
                 if attempt.state == AttemptState::Open {
                     self.record(attempt, Outcome::Unknown).await?;
+                    if let Some(marked) = self.service.ledger.get(attempt.id).await? {
+                        self.service.absence_left(&marked);
+                    }
                 }
                 return Ok(Some(reason));
             }
@@ -148,8 +151,8 @@ impl Reconciler {
 
     /// Looks up the user with the pinned id.
     async fn look_up(&self, attempt: &Attempt) -> Result<Outcome, UnresolvedReason> {
-        let Inner { auth0, context, pin_support, timeouts, ended_calls, .. } = &*self.service;
-        let left = ended_calls.left(attempt, timeouts.absence_grace, Instant::now());
+        let Inner { auth0, context, pin_support, timeouts, .. } = &*self.service;
+        let left = self.service.absence_left(attempt);
         if pin_support.is_ignored() {
             return Err(UnresolvedReason::Unpinned);
         }

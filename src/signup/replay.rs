@@ -130,8 +130,7 @@ impl Inner {
     /// password again.
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::from(attempt);
-        let left = self.ended_calls.left(attempt, self.timeouts.absence_grace, Instant::now());
-        let earlier_calls_ended = left.is_some_and(|left| left.is_zero());
+        let earlier_calls_ended = self.absence_left(attempt).is_some_and(|left| left.is_zero());
         let runner = AttemptRunner::resuming(self, request, &call, earlier_calls_ended);
         if self.pin_support.is_ignored() && !earlier_calls_ended {
             // Nothing is sent again, so the grace period must not start over.

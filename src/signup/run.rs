@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::call::{AttemptRunner, PreparedCall};
+use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
@@ -63,6 +64,7 @@ impl Inner {
         admission: Admission,
         leader: &Leader,
     ) -> Result<(PreparedCall, SignupResult), SignupResult> {
+        let alive = self.heartbeat.alive_since();
         let call = match self.look_up_key(request).await? {
             Start::Restarted(call) => call,
             Start::New(now) => {
@@ -70,7 +72,7 @@ impl Inner {
                 self.record(request, cost, now).await?
             }
         };
-        let result = match self.acquire_permit(&call, leader).await {
+        let result = match self.acquire_permit(&call, leader, alive).await {
             Ok(permit) => AttemptRunner::new(self, request, &call).run(permit).await,
             Err(result) => result.unsent(),
         };
@@ -137,6 +139,7 @@ impl Inner {
         &self,
         call: &PreparedCall,
         leader: &Leader,
+        alive: Option<AliveSince>,
     ) -> Result<CallPermit, SignupResult> {
         leader.send_state().mark_new();
         // Until the call is sent, a client that disconnects also gives up its place in the queue.
@@ -144,7 +147,7 @@ impl Inner {
             permit = self.auth0.admit() => permit?,
             () = leader.no_waiters() => return Err(SignupResult::new(Outcome::Abandoned)),
         };
-        if self.heartbeat.has_lapsed() {
+        if self.heartbeat.has_lapsed_since(alive) {
             self.check_ownership(call).await?;
         }
         if leader.send_state().may_send() {

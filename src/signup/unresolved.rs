@@ -80,6 +80,14 @@ impl UnresolvedReason {
         }
     }
 
+    /// The wait after which an absent user is conclusive, if that is the reason.
+    pub const fn conclusive_in(&self) -> Option<Duration> {
+        match self {
+            Self::TooEarly { left } => Some(*left),
+            _ => None,
+        }
+    }
+
     /// Returns whether a sign-up may be working on the attempt.
     pub const fn is_under_way(&self) -> bool {
         matches!(self, Self::UnderWay { .. })

@@ -3,8 +3,10 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use super::super::output::print;
@@ -14,9 +16,16 @@ use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
+use crate::signup::{Reconciler, UnresolvedReason};
 
 /// The maximum number of attempts that one command checks. Each lookup uses the tenant's budget.
 const MOST: usize = 1_000;
+
+/// The longest wait for an absent user to be conclusive.
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
+
+/// Added to the wait: the ledger keeps times to the millisecond.
+const ROUNDING: Duration = Duration::from_millis(50);
 
 /// Reconciles one attempt, or all that no process is working on.
 pub(super) async fn run(
@@ -49,9 +58,9 @@ async fn reconcile(
         return Ok(exit_status(id.is_none()));
     }
     let reconciler = context.reconciler(settings).await?;
+    let reasons = check(&reconciler, context, &attempts).await?;
     let (mut resolved, mut in_progress) = (0, 0);
-    for attempt in &attempts {
-        let reason = reconciler.reconcile(attempt).await?;
+    for (attempt, reason) in attempts.iter().zip(reasons) {
         if reason.as_ref().is_some_and(|reason| id.is_none() && reason.is_under_way()) {
             in_progress += 1;
             continue;
@@ -68,6 +77,30 @@ async fn reconcile(
         print_hint(&format!("{} in progress, left alone", count(in_progress)));
     }
     Ok(exit_status(resolved == checked))
+}
+
+/// Checks the attempts, and once more those whose absent user is conclusive only after a wait: this
+/// process has to see for itself that their calls have ended.
+async fn check(
+    reconciler: &Reconciler,
+    context: &OperatorContext,
+    attempts: &[Attempt],
+) -> anyhow::Result<Vec<Option<UnresolvedReason>>> {
+    let mut reasons = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        reasons.push(reconciler.reconcile(attempt).await?);
+    }
+    let waits = reasons.iter().flatten().filter_map(UnresolvedReason::conclusive_in);
+    let Some(wait) = waits.filter(|wait| *wait <= LONGEST_WAIT).max() else { return Ok(reasons) };
+    print_hint(&format!("waiting {} s for calls that may still be acted on", wait.as_secs() + 1));
+    sleep(wait + ROUNDING).await;
+    for (attempt, reason) in attempts.iter().zip(&mut reasons) {
+        let is_early = reason.as_ref().is_some_and(|reason| reason.conclusive_in().is_some());
+        if is_early && let Some(now) = context.ledger.get(attempt.id).await? {
+            *reason = reconciler.reconcile(&now).await?;
+        }
+    }
+    Ok(reasons)
 }
 
 /// Returns the unresolved attempts, oldest first.

@@ -14,7 +14,6 @@ use auth0_signup::app::App;
 use auth0_signup::clock::{Clock, SystemClock};
 use auth0_signup::config;
 use auth0_signup::ledger::{self, Access, Attempt, Find};
-use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -265,10 +264,9 @@ impl TestApp {
         let variables = [("DATABASE_URL".into(), url.into())];
         let settings = config::load_ledger(None, variables).unwrap();
         let digests = ledger::digests(&settings).unwrap();
-        let (now, lifecycle) = (SystemClock.now(), Lifecycle::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let metrics = LedgerMetrics::default();
-        let opened =
-            ledger::open(&settings, &digests, Access::Cli, now, &lifecycle, &metrics).await;
+        let opened = ledger::open(&settings, &digests, Access::Cli, &clock, &metrics).await;
         let ledger = opened.unwrap();
         let attempts = ledger.find(Find::All, 100).await.unwrap();
         ledger.close().await;

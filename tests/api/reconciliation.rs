@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_emulator::{Fault, Gate, Route};
-use auth0_signup::clock::{Clock as _, SystemClock};
+use auth0_signup::clock::{Clock as _, LedgerTime, SystemClock};
 use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 
@@ -104,7 +104,7 @@ async fn a_repeated_call_is_recorded_before_it_is_sent() {
     let repeat = tokio::spawn(keyed().send());
     app.until(|app| app.creates().len() == 3).await;
     // If the process died now, an absent user would prove nothing until the call has ended.
-    let now = SystemClock.now();
+    let now = LedgerTime::from_epoch(SystemClock.now());
     let [attempt] = &app.attempts().await[..] else { panic!("one attempt") };
     assert_eq!(attempt.state, AttemptState::Unknown);
     assert!(attempt.connection_ended_at > Some(now + Duration::from_secs(1)), "{attempt:?}");

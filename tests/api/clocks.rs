@@ -1,0 +1,77 @@
+//! Wall clocks that are set while the service runs. Elapsed time comes from the monotonic clock, so
+//! no outcome depends on them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Gate, Route};
+use auth0_signup::ledger::AttemptState;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::app::{Ahead, TestApp, TestResponse, ada, ada_with};
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_proves_no_absence() {
+    let clock = Arc::new(Ahead::default());
+    let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
+    assert_eq!(TestResponse::receive(keyed()).await.problem(), "outcome_unknown");
+    let lookups = app.auth0.calls(Route::GetUser).len();
+    clock.put_forward(Duration::from_secs(60));
+    // The reconciler looks the user up, and finds none.
+    app.until(|app| app.auth0.calls(Route::GetUser).len() > lookups).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let attempts = app.attempts().await;
+    assert_eq!(attempts[0].state, AttemptState::Unknown, "{attempts:?}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
+    let clock = Arc::new(Ahead::default());
+    // Nothing is known about the connection's ids, so the time of creation has to decide.
+    let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    app.until_ready().await;
+    let elsewhere = json!({
+        "client_id": "elsewhere", "connection": "Username-Password-Authentication",
+        "email": "ada@example.com", "password": "Elsewhere-Secret-1", "given_name": "Somebody",
+    });
+    let url = format!("{}/dbconnections/signup", app.auth0.url());
+    assert_eq!(
+        app.client.post(url).json(&elsewhere).send().await.unwrap().status(),
+        StatusCode::OK
+    );
+    app.auth0.advance_clock(Duration::from_mins(10));
+    app.auth0.fault(Route::CreateUser, Fault::reset());
+    let gate = Gate::new();
+    app.auth0.fault(Route::UsersByEmail, Fault::held(&gate));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    gate.arrived(1).await;
+    clock.put_forward(Duration::from_hours(1));
+    gate.open();
+    let response = response.await.unwrap();
+    assert_ne!(response.status, StatusCode::CREATED, "{response:?}");
+    assert!(!response.text.contains("Somebody"), "{response:?}");
+}
+
+#[tokio::test]
+async fn a_key_lives_on_while_the_clock_is_wrong() {
+    let clock = Arc::new(Ahead::default());
+    let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
+    let first = TestResponse::receive(keyed()).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    clock.put_forward(Duration::from_hours(25));
+    // The key has expired by this clock, but its user is recognised.
+    let ahead = TestResponse::receive(keyed()).await;
+    assert_eq!(ahead.status, StatusCode::CREATED, "{ahead:?}");
+    clock.put_forward(Duration::ZERO);
+    let right = TestResponse::receive(keyed()).await;
+    assert_eq!(right.json()["user"]["user_id"], first.json()["user"]["user_id"], "{right:?}");
+    assert_eq!(app.auth0.users().len(), 1);
+}

@@ -1,0 +1,245 @@
+//! An attempt's identity is computed: any replica recognises the user that an attempt created, also
+//! after the ledger lost every row.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Route};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+/// Signs Ada up, with this key if there is one.
+async fn sign_up(app: &TestApp, key: Option<&str>) -> TestResponse {
+    with_form(app, key, &ada()).await
+}
+
+async fn with_form(app: &TestApp, key: Option<&str>, form: &Value) -> TestResponse {
+    let request = app.post().json(form);
+    TestResponse::receive(match key {
+        Some(key) => request.header("idempotency-key", key),
+        None => request,
+    })
+    .await
+}
+
+/// Removes every row, as a failover or a restored backup does.
+fn lose_rows(app: &TestApp) {
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("DELETE FROM attempts; DELETE FROM attempt_keys").unwrap();
+}
+
+/// Signs somebody up past the service, at the tenant's own endpoint.
+async fn sign_up_elsewhere(app: &TestApp, email: &str) {
+    let form = json!({
+        "client_id": "elsewhere", "connection": "Username-Password-Authentication",
+        "email": email, "password": "Elsewhere-Secret-1",
+    });
+    let url = format!("{}/dbconnections/signup", app.auth0.url());
+    let response = app.client.post(url).json(&form).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+}
+
+/// Waits until what is written after a response is written.
+async fn until_resolved(app: &TestApp) {
+    let resolved = async || {
+        let attempts = app.attempts().await;
+        attempts.iter().all(|attempt| attempt.state.is_resolved()).then_some(())
+    };
+    eventually("every attempt is resolved", resolved).await;
+}
+
+#[tokio::test]
+async fn a_user_is_recognised_after_every_row_was_lost() {
+    for key in [Some(KEY), None] {
+        let app = TestApp::spawn().await;
+        let first = sign_up(&app, key).await;
+        assert_eq!(first.status, StatusCode::CREATED);
+        until_resolved(&app).await;
+        lose_rows(&app);
+        let again = sign_up(&app, key).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{key:?}: {again:?}");
+        // No row shows which form the user came from, so nothing else of it is returned.
+        let user = &again.json()["user"];
+        let expected =
+            json!({"user_id": first.json()["user"]["user_id"], "email": "ada@example.com"});
+        assert_eq!(*user, expected, "{key:?}");
+        let calls = (app.creates().len(), app.auth0.calls(Route::UsersByEmail).len());
+        assert_eq!(calls, (2, 1), "{key:?}");
+        assert_eq!(app.auth0.users().len(), 1, "{key:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_same_sign_up_pins_the_same_id_and_another_one_another() {
+    let app = TestApp::spawn().await;
+    let forms = [
+        (Some(KEY), ada()),
+        (Some(KEY), ada()),
+        (Some("another-key-of-more-than-16"), ada()),
+        (None, ada()),
+        (None, ada_with("nickname", "countess")),
+        (None, ada_with("email", "grace@example.com")),
+    ];
+    for (key, form) in &forms {
+        app.auth0.fault(Route::CreateUser, Fault::answer(403));
+        with_form(&app, *key, form).await;
+    }
+    let creates = app.creates();
+    let ids: Vec<_> = creates.iter().map(|call| call.json()["user_id"].clone()).collect();
+    assert_eq!(ids[0], ids[1]);
+    assert_eq!(ids[3], ids[4]);
+    let distinct: std::collections::HashSet<_> = ids.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), 4, "{ids:?}");
+}
+
+#[tokio::test]
+async fn another_form_is_not_given_the_user() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up(&app, Some(KEY)).await.status, StatusCode::CREATED);
+    until_resolved(&app).await;
+    lose_rows(&app);
+    // Another key, and no key.
+    let other = sign_up(&app, Some("another-key-of-more-than-16")).await;
+    assert_eq!(other.problem(), "email_taken");
+    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+}
+
+#[tokio::test]
+async fn a_password_with_the_same_eight_bits_is_not_given_the_user() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
+    let id = app.creates()[0].json()["user_id"].clone();
+    // One password in 256 pins the same id.
+    let mut collision = None;
+    for number in 0..4_000 {
+        app.auth0.fault(Route::CreateUser, Fault::answer(403));
+        let form = ada_with("password", format!("Guess-Number-{number}"));
+        assert_eq!(with_form(&app, None, &form).await.problem(), "upstream_rejected");
+        if app.creates().last().unwrap().json()["user_id"] == id {
+            collision = Some(form);
+            break;
+        }
+        app.auth0.clear_journal();
+    }
+    let response = with_form(&app, None, &collision.expect("a collision")).await;
+    assert_eq!(response.problem(), "email_taken", "the ledger knows the other form");
+}
+
+#[tokio::test]
+async fn a_conflict_is_looked_up_before_it_is_believed() {
+    let app = TestApp::spawn().await;
+    sign_up_elsewhere(&app, "ada@example.com").await;
+    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+
+    // A failed lookup leaves the outcome open, and says when to come back.
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    let form = ada_with("password", "Another-Password-1");
+    let unknown = with_form(&app, None, &form).await;
+    assert_eq!(unknown.problem(), "outcome_unknown");
+    assert!(unknown.header("retry-after").is_some(), "{unknown:?}");
+    assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+}
+
+#[tokio::test]
+async fn a_conflict_without_a_user_is_not_about_the_address() {
+    let app = TestApp::spawn().await;
+    let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
+    app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
+    assert_eq!(sign_up(&app, None).await.problem(), "upstream_rejected");
+    assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
+
+    let app = TestApp::builder().set("fields.username", "optional").spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
+    let form = ada_with("username", "ada");
+    assert_eq!(with_form(&app, None, &form).await.problem(), "username_taken");
+}
+
+#[tokio::test]
+async fn without_read_users_a_conflict_is_taken() {
+    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
+    let app = TestApp::builder().auth0(scopes).spawn().await;
+    sign_up_elsewhere(&app, "ada@example.com").await;
+    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+}
+
+#[tokio::test]
+async fn an_address_of_older_users_is_looked_up_once_in_ten_minutes() {
+    let app = TestApp::spawn().await;
+    sign_up_elsewhere(&app, "ada@example.com").await;
+    app.auth0.advance_clock(Duration::from_hours(25));
+    for number in 0..5 {
+        let form = ada_with("password", format!("Stuffed-Password-{number}"));
+        assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken");
+    }
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
+    assert_eq!(app.creates().iter().filter(|call| call.status == Some(409)).count(), 5);
+}
+
+#[tokio::test]
+async fn a_user_older_than_the_key_is_taken() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
+    until_resolved(&app).await;
+    lose_rows(&app);
+    // Without a key, an attempt is the same for ten minutes.
+    app.auth0.advance_clock(Duration::from_mins(11));
+    assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
+}
+
+#[tokio::test]
+async fn with_uniform_responses_the_lookup_runs_after_the_response() {
+    let app = TestApp::builder()
+        .set("existence", "uniform")
+        .set("existence_uniform.initial_floor_ms", "1")
+        .spawn()
+        .await;
+    let first = sign_up(&app, Some(KEY)).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED);
+    until_resolved(&app).await;
+    lose_rows(&app);
+    app.auth0.fault(Route::UsersByEmail, Fault::delay(Duration::from_millis(800)));
+    let started = std::time::Instant::now();
+    let again = sign_up(&app, Some(KEY)).await;
+    assert_eq!((again.status, &again.text), (StatusCode::ACCEPTED, &first.text));
+    assert!(
+        app.attempts().await.iter().all(|attempt| !attempt.state.is_resolved())
+            || started.elapsed() > Duration::from_millis(800)
+    );
+    until_resolved(&app).await;
+    let states: Vec<_> = app.attempts().await.iter().map(|attempt| attempt.state.name()).collect();
+    assert_eq!(states, ["created"], "the lookup decides the key");
+}
+
+#[tokio::test]
+async fn a_user_with_another_address_was_not_created_by_the_call() {
+    let app = TestApp::spawn().await;
+    let other = r#"{"user_id":"auth0|6743a5b00000000000000001","email":"eve@example.com"}"#;
+    app.auth0.fault(Route::CreateUser, Fault::answer(201).body(other));
+    let response = sign_up(&app, None).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    assert_eq!(response.json()["user"]["email"], "ada@example.com");
+    assert_eq!(app.creates().len(), 2, "looked up, and repeated");
+
+    let app = TestApp::spawn().await;
+    let nobody = r#"{"user_id":"","email":"ada@example.com"}"#;
+    app.auth0.fault(Route::CreateUser, Fault::answer(201).body(nobody));
+    let response = sign_up(&app, None).await;
+    assert_ne!(response.json()["user"]["user_id"], "auth0|", "{response:?}");
+    assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unreadable_response_for_the_pinned_id_shows_that_the_user_exists() {
+    let app = TestApp::spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(200).body("{"));
+    let response = sign_up(&app, None).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    assert_eq!(response.json()["user"]["email"], "ada@example.com");
+    assert_eq!(app.creates().len(), 1);
+}

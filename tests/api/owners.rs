@@ -1,0 +1,155 @@
+//! Attempts whose process died or was paused, and attempts that ended with nothing sent.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth0_emulator::{Fault, Gate, Route};
+use auth0_signup::ledger::AttemptState;
+use reqwest::StatusCode;
+use serde_json::Value;
+
+use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::challenges::proof;
+use crate::eventually::eventually;
+
+const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+async fn with_key(app: &TestApp, form: &Value) -> TestResponse {
+    TestResponse::receive(app.post().header("idempotency-key", KEY).json(form)).await
+}
+
+/// Makes every attempt look like that of a process that died before it recorded an outcome.
+fn kill_owner(app: &TestApp) {
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger
+        .execute_batch(
+            "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
+             worker = x'00000000000000000000000000000000', next_check_at = started_at + 60000",
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_attempt_of_a_dead_process_is_resolved_by_the_next_request() {
+    for acted in [true, false] {
+        let app = TestApp::spawn().await;
+        if acted {
+            assert_eq!(with_key(&app, &ada()).await.status, StatusCode::CREATED);
+        } else {
+            app.auth0.fault(Route::Any, Fault::answer(500).always());
+            app.until(|app| !app.auth0.calls(Route::Token).is_empty()).await;
+            app.auth0.clear_faults();
+            app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
+            app.auth0.fault(Route::GetUser, Fault::answer(500).times(2));
+            assert_eq!(with_key(&app, &ada()).await.problem(), "outcome_unknown");
+        }
+        eventually("the outcome is recorded", async || {
+            let attempts = app.attempts().await;
+            (attempts[0].state != AttemptState::Open).then_some(())
+        })
+        .await;
+        kill_owner(&app);
+        let started = Instant::now();
+        let again = with_key(&app, &ada()).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{acted}: {again:?}");
+        assert!(started.elapsed() < Duration::from_secs(2), "{acted}: {:?}", started.elapsed());
+        assert_eq!(app.auth0.users().len(), 1, "{acted}");
+        let ids: Vec<_> = app.creates().iter().map(|call| call.json()["user_id"].clone()).collect();
+        assert!(ids.iter().all(|id| *id == ids[0]), "{acted}: {ids:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
+    let app = TestApp::builder()
+        .set("challenge.required", "always")
+        .set("auth0_compat.enabled", "false")
+        .set("challenge.difficulty", "easy")
+        .set("auth0.budget.max_wait_ms", "60000")
+        .set("http.request_timeout_ms", "60000")
+        .spawn()
+        .await;
+    app.until_ready().await;
+    let mut form = ada();
+    form["altcha"] = proof(&app).await.into();
+    let mut queued = ada_with("email", "grace@example.com");
+    queued["altcha"] = proof(&app).await.into();
+    // The tenant asks for a wait, so sign-ups queue.
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "3"));
+    let app = Arc::new(app);
+    let first = {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move { app.sign_up(&queued).await })
+    };
+    app.until_metric("auth0_budget_waiting", 1).await;
+    let request = app.post().header("idempotency-key", KEY).json(&form);
+    tokio::select! {
+        response = request.send() => panic!("a response before the disconnect: {response:?}"),
+        () = app.until_metric("auth0_budget_waiting", 2) => {}
+    }
+    // The same form again, with the same proof.
+    let again = with_key(&app, &form).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+    assert_eq!(first.await.unwrap().status, StatusCode::CREATED);
+    // An attempt that Auth0 answered stays paid.
+    let mut other = form.clone();
+    other["email"] = "eve@example.com".into();
+    assert_eq!(app.sign_up(&other).await.problem(), "challenge_failed");
+}
+
+#[tokio::test]
+async fn an_attempt_with_nothing_sent_starts_again_three_times() {
+    let app = TestApp::builder()
+        .set("challenge.required", "always")
+        .set("auth0_compat.enabled", "false")
+        .set("challenge.difficulty", "easy")
+        .spawn()
+        .await;
+    app.until_ready().await;
+    let mut form = ada();
+    form["altcha"] = proof(&app).await.into();
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1").always());
+    for _ in 0..4 {
+        let busy = with_key(&app, &form).await;
+        assert_eq!(busy.problem(), "upstream_busy", "{busy:?}");
+        assert!(busy.header("retry-after").is_some());
+    }
+    assert_eq!(with_key(&app, &form).await.problem(), "challenge_failed");
+}
+
+#[tokio::test]
+async fn a_key_with_nothing_sent_is_free_for_another_form() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "1").times(9));
+    assert_eq!(with_key(&app, &ada()).await.problem(), "upstream_busy");
+    app.auth0.clear_faults();
+    let other = ada_with("email", "grace@example.com");
+    let created = async || {
+        let response = with_key(&app, &other).await;
+        (response.status == StatusCode::CREATED).then_some(())
+    };
+    eventually("the other form is created", created).await;
+    assert_eq!(with_key(&app, &ada()).await.problem(), "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn a_response_does_not_wait_until_it_is_recorded() {
+    let app = TestApp::spawn().await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    gate.arrived(1).await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    gate.open();
+    let response = response.await.unwrap();
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    // A duplicate joins it meanwhile.
+    let again = app.sign_up(&ada()).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+    assert_eq!(app.creates().len(), 2);
+    ledger.execute_batch("ROLLBACK").unwrap();
+}

@@ -1,0 +1,106 @@
+//! Two replicas on one database: requests without a key, a dead replica, and the rotation of the
+//! secret.
+
+use std::time::{Duration, Instant};
+
+use auth0_emulator::{Fault, Route};
+use reqwest::StatusCode;
+use serde_json::Value;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::postgres;
+
+const OLD: &str = "0123456789abcdef0123456789abcdef";
+const NEW: &str = "fedcba9876543210fedcba9876543210";
+
+/// Starts two replicas at one tenant, with these settings of their secrets.
+async fn replicas(one: &[(&str, &str)], other: &[(&str, &str)]) -> (TestApp, TestApp, String) {
+    let database = postgres::database().await;
+    let replica = |settings: &[(&str, &str)]| {
+        let builder = TestApp::builder().set("database.url", &database);
+        settings.iter().fold(builder, |builder, (key, value)| builder.set(key, value))
+    };
+    let one = replica(one).spawn().await;
+    let other = replica(other).set("auth0.domain", one.auth0.url()).spawn().await;
+    one.until_ready().await;
+    other.until_ready().await;
+    (one, other, database)
+}
+
+async fn with_key(app: &TestApp, key: &str, form: &Value) -> TestResponse {
+    TestResponse::receive(app.post().header("idempotency-key", key).json(form)).await
+}
+
+#[tokio::test]
+async fn a_double_click_over_two_replicas_is_one_sign_up() {
+    let (one, other, _) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
+    for number in 0..20 {
+        let form = ada_with("email", format!("double{number}@example.com"));
+        let (first, second) = tokio::join!(one.sign_up(&form), other.sign_up(&form));
+        for response in [&first, &second] {
+            assert_eq!(response.status, StatusCode::CREATED, "{number}: {response:?}");
+        }
+        assert_eq!(first.json()["user"]["user_id"], second.json()["user"]["user_id"]);
+    }
+    assert_eq!(one.creates().len(), 20);
+}
+
+#[tokio::test]
+async fn a_key_is_one_attempt_while_the_secret_is_half_rotated() {
+    let rotated = [("secrets.key", NEW), ("secrets.previous_key", OLD)];
+    let (one, other, _) = replicas(&[("secrets.key", OLD)], &rotated).await;
+    for number in 0..30 {
+        let form = ada_with("email", format!("rotated{number}@example.com"));
+        let key = format!("rotated-key-number-{number}");
+        let (first, second) =
+            tokio::join!(with_key(&one, &key, &form), with_key(&other, &key, &form));
+        for response in [&first, &second] {
+            assert_eq!(response.status, StatusCode::CREATED, "{number}: {response:?}");
+        }
+        let again = with_key(if number % 2 == 0 { &one } else { &other }, &key, &form).await;
+        assert_eq!(again.status, StatusCode::CREATED, "{number}: {again:?}");
+    }
+    assert_eq!((one.creates().len(), one.auth0.users().len()), (30, 30));
+}
+
+#[tokio::test]
+async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
+    let rotated = [("secrets.key", NEW), ("secrets.previous_key", OLD)];
+    let (one, other, database) = replicas(&[("secrets.key", OLD)], &rotated).await;
+    let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    assert_eq!(with_key(&one, key, &ada()).await.status, StatusCode::CREATED);
+    assert_eq!(
+        one.sign_up(&ada_with("email", "eve@example.com")).await.status,
+        StatusCode::CREATED
+    );
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut connection = PgConnection::connect(&database).await.unwrap();
+    let lose = "TRUNCATE attempts, attempt_keys";
+    sqlx::raw_sql(lose).execute(&mut connection).await.unwrap();
+    assert_eq!(with_key(&other, key, &ada()).await.status, StatusCode::CREATED);
+    let eve = other.sign_up(&ada_with("email", "eve@example.com")).await;
+    assert_eq!(eve.status, StatusCode::CREATED, "{eve:?}");
+    assert_eq!(one.auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_dead_replica() {
+    let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
+    let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    assert_eq!(with_key(&one, key, &ada()).await.status, StatusCode::CREATED);
+    let mut connection = PgConnection::connect(&database).await.unwrap();
+    // The first replica died during its call: the row is open, and its heartbeat has stopped.
+    let die = "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
+               worker = gen_random_uuid(), next_check_at = ledger_now() + 60000";
+    let died = async || sqlx::raw_sql(die).execute(&mut connection).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let mut died = died;
+    died().await;
+    one.auth0.fault(Route::GetUser, Fault::delay(Duration::from_millis(50)));
+    let started = Instant::now();
+    let again = with_key(&other, key, &ada()).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!((one.creates().len(), one.auth0.users().len()), (1, 1));
+}

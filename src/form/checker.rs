@@ -100,10 +100,16 @@ impl<'c> Checker<'c> {
         parsed.map_err(|v| self.errors.push(FieldError::at(field.pointer(), v))).ok()
     }
 
-    /// Reads the password as typed. It is never trimmed, and only the policy restricts its content.
+    /// Reads the password as typed. It is never trimmed. Control characters are rejected: no
+    /// keyboard types them at the login, so their owner would be locked out.
     fn read_password(&mut self) -> Option<Password> {
         match self.form.field(Field::Password) {
-            FieldValue::Text(text) if !text.is_empty() => Some(Password::new(text)),
+            FieldValue::Text(text) if !text.is_empty() => {
+                if text.chars().any(char::is_control) {
+                    self.errors.push(FieldError::at("/password", Violation::ControlCharacter));
+                }
+                Some(Password::new(text))
+            }
             FieldValue::Invalid => None,
             FieldValue::Text(_) | FieldValue::Absent => {
                 self.errors.push(FieldError::at("/password", Violation::Required));

@@ -40,6 +40,17 @@ async fn all_errors_are_reported_at_once_without_values() {
 }
 
 #[tokio::test]
+async fn a_control_character_in_a_password_is_rejected_with_its_other_errors() {
+    let app = TestApp::spawn().await;
+    let response = app.sign_up(&ada_with("password", "Difference\u{0}Engine-1843")).await;
+    assert_eq!(response.errors(), [("/password".into(), "control_character".into())]);
+    let response = app.sign_up(&ada_with("password", "a\tb")).await;
+    let codes: Vec<_> = response.errors().into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, ["control_character", "password.too_short", "password.character_types"]);
+    assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
 async fn an_error_has_what_a_front_end_needs_for_its_own_message() {
     let app = TestApp::spawn().await;
     let response = app.sign_up(&ada_with("password", "abcdefg")).await;

@@ -1,9 +1,11 @@
 //! Time as a parameter: code that reads the wall clock takes a [`Clock`].
 //!
-//! Durations and deadlines use `tokio::time`, which tests can pause. The wall clock is for times
-//! that are shown, or compared with another machine's.
+//! Elapsed time and deadlines use `tokio::time`, which is monotonic and which tests can pause. The
+//! wall clock is for times that are shown. Times of other machines have types of their own,
+//! [`LedgerTime`] and [`TenantTime`]: each is compared only with others of the same clock.
 
 use std::fmt;
+use std::ops::Add;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
@@ -23,6 +25,68 @@ impl Clock for SystemClock {
     fn now(&self) -> Duration {
         SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
     }
+}
+
+/// Defines a time by the clock of one machine, kept to the millisecond.
+macro_rules! clock_time {
+    ($(#[$docs:meta])* $name:ident) => {
+        $(#[$docs])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// A time since the Unix epoch, cut to the millisecond.
+            pub fn from_epoch(since_epoch: Duration) -> Self {
+                Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
+            }
+
+            /// A stored time; `None` for a negative number, which is never written.
+            pub fn from_millis(millis: i64) -> Option<Self> {
+                u64::try_from(millis).ok().map(Self)
+            }
+
+            /// Milliseconds since the Unix epoch, as the database stores them; saturates in the
+            /// year 292 million.
+            pub fn as_millis(self) -> i64 {
+                i64::try_from(self.0).unwrap_or(i64::MAX)
+            }
+
+            /// The time since the Unix epoch.
+            pub const fn since_epoch(self) -> Duration {
+                Duration::from_millis(self.0)
+            }
+
+            /// The time since `earlier`, which the same clock showed; zero if that is later.
+            #[must_use]
+            pub const fn since(self, earlier: Self) -> Duration {
+                Duration::from_millis(self.0.saturating_sub(earlier.0))
+            }
+
+            /// The time this long before; at the earliest the Unix epoch.
+            #[must_use]
+            pub fn before(self, by: Duration) -> Self {
+                Self::from_epoch(self.since_epoch().saturating_sub(by))
+            }
+        }
+
+        impl Add<Duration> for $name {
+            type Output = Self;
+
+            fn add(self, by: Duration) -> Self {
+                Self::from_epoch(self.since_epoch().saturating_add(by))
+            }
+        }
+    };
+}
+
+clock_time! {
+    /// A time by the ledger's clock: the database server's, or this machine's for an embedded file.
+    LedgerTime
+}
+
+clock_time! {
+    /// A time by the tenant's clock, as its responses show it in `Date` and `created_at`.
+    TenantTime
 }
 
 /// Formats a time since the Unix epoch by RFC 3339, in UTC and with a fixed width.

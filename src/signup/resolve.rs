@@ -51,7 +51,10 @@ impl AttemptRunner<'_> {
             }
             // The same call gets the same rejection: the first one, whose user is absent, created
             // nothing either.
-            Err(rejected @ CreateUserError::PasswordRejected(_)) if is_absent => rejected.into(),
+            Err(
+                rejected @ (CreateUserError::PasswordRejected(_)
+                | CreateUserError::UsernameRejected),
+            ) if is_absent => rejected.into(),
             Err(_) => unknown,
         }
     }
@@ -90,7 +93,8 @@ impl AttemptRunner<'_> {
     /// with the address.
     pub(super) async fn look_up_by_email(&self) -> Result<Option<SignupResult>, Inconclusive> {
         let Self { service, request, call, .. } = self;
-        let found = service.auth0.users_by_email(request.user.email.as_ref()).await;
+        let found =
+            service.auth0.users_by_email(request.user.email.as_ref(), Priority::Lookup).await;
         let found = found.map_err(|_| Inconclusive)?;
         if found.users.is_empty() {
             return Ok(None);
@@ -98,7 +102,7 @@ impl AttemptRunner<'_> {
         // Without the tenant's own time there is nothing to compare with.
         let responded_at = found.responded_at.ok_or(Inconclusive)?;
         let elapsed = service.context.clock.now().saturating_sub(call.started_at);
-        let started_at = responded_at.saturating_sub(elapsed);
+        let started_at = responded_at.before(elapsed);
         let mut new = found.users.into_iter().filter(|found| found.created_at >= started_at);
         match (new.next(), new.next()) {
             (None, _) => Ok(Some(SignupResult::new(Outcome::EmailTaken))),

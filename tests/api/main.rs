@@ -53,5 +53,6 @@ mod proxies;
 mod reconciliation;
 mod responses;
 mod slow_clients;
+mod tenant_responses;
 mod terms;
 mod token;

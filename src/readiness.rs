@@ -2,7 +2,7 @@
 //!
 //! It depends on this process and its ledger. If the tenant is down, the process is only
 //! *degraded*, since taking it out of the balancer would not help. A proxy that is not trusted
-//! also makes it degraded: all clients behind that proxy share one limit.
+//! also makes it degraded: all clients behind that proxy share one limit. So does a wrong clock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct Report {
     pub auth0: Upstream,
     /// Clients can be distinguished: no untrusted proxy sent a forwarded header.
     pub clients: bool,
+    /// This machine's clock differs from the tenant's and the ledger's by less than 30 s.
+    pub clock: bool,
 }
 
 /// The state of the tenant.
@@ -51,7 +53,7 @@ pub enum Upstream {
     Good,
     /// The first token is being requested.
     Starting,
-    /// There is no token, or calls fail.
+    /// There is no token, calls fail, or the tenant asked for a wait of more than a minute.
     Failing,
 }
 
@@ -79,12 +81,15 @@ impl Readiness {
             draining: self.context.lifecycle.is_draining(),
             ledger: self.ledger().await,
             auth0: match self.auth0.token_health() {
-                _ if self.auth0.is_failing_fast() => Upstream::Failing,
+                _ if self.auth0.is_failing_fast() || self.auth0.is_waiting_long() => {
+                    Upstream::Failing
+                }
                 TokenHealth::Good => Upstream::Good,
                 TokenHealth::Starting => Upstream::Starting,
                 TokenHealth::Failing => Upstream::Failing,
             },
             clients: !self.proxies.is_misconfigured(),
+            clock: !self.context.metrics.clock_skew().is_severe(),
         }
     }
 

@@ -179,6 +179,7 @@ impl Challenges {
             )
             | Outcome::Created(_)
             | Outcome::PasswordRejected(_)
+            | Outcome::UsernameRejected
             | Outcome::Busy { .. }
             | Outcome::UpstreamRejected
             | Outcome::Internal

@@ -11,6 +11,10 @@ use tokio::time::Instant;
 use super::breaker::{Breaker, GuardedCall};
 use super::budget::{Budget, Permit, Priority};
 use super::error::{CallError, TransportError};
+use super::http_client::SendError;
+use super::response::ApiResponse;
+use super::wait::{Api, Rejection, RequestedWait};
+use crate::clock::Clock;
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;
 
@@ -68,6 +72,11 @@ impl CallGuard {
         Ok(CallPermit { call, permit })
     }
 
+    /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
+    pub(super) fn is_waiting_long(&self) -> bool {
+        self.budget.is_waiting_long()
+    }
+
     /// Returns whether calls are rejected because recent ones failed.
     pub(super) fn is_failing_fast(&self) -> bool {
         self.breaker.is_open()
@@ -75,30 +84,42 @@ impl CallGuard {
 }
 
 impl CallPermit {
-    /// Makes the call, and updates the breaker and the budget from its result.
+    /// Makes the call, reads its response, and updates the breaker and the budget. `clock` replaces
+    /// an absent `Date` of a 429.
     ///
     /// # Errors
     /// Those of the call.
     pub(super) async fn execute(
         self,
-        call: impl Future<Output = reqwest::Result<Response>> + Send,
-    ) -> reqwest::Result<Response> {
-        match call.await {
-            Ok(response) => {
-                let status = response.status().as_u16();
-                self.permit.record_response(status, response.headers());
-                if status >= 500 {
-                    self.call.failed();
-                } else {
-                    self.call.succeeded();
-                }
-                Ok(response)
+        call: impl Future<Output = Result<Response, SendError>> + Send,
+        clock: &dyn Clock,
+    ) -> Result<ApiResponse, TransportError> {
+        let Self { call: guarded, permit } = self;
+        let response = match call.await {
+            Ok(response) => response,
+            // Says nothing new about the tenant, so the breaker does not count it.
+            Err(SendError { error, is_outdated: true }) => return Err(error),
+            Err(SendError { error, is_outdated: false }) => {
+                guarded.failed();
+                return Err(error);
             }
-            Err(error) => {
-                self.call.failed();
-                Err(error)
-            }
+        };
+        let status = response.status().as_u16();
+        if status >= 500 {
+            guarded.failed();
+        } else {
+            guarded.succeeded();
         }
+        if status != 429 {
+            permit.record_response(status, response.headers());
+            return Ok(ApiResponse::read(response).await);
+        }
+        // The body decides how long a wait is believed.
+        let response = ApiResponse::read(response).await;
+        let (headers, body) = (&response.headers, response.body());
+        let rejection = Rejection { api: Api::Management, headers, body };
+        permit.record_rejection(headers, RequestedWait::judge(rejection, clock.now()));
+        Ok(response)
     }
 }
 

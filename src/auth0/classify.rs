@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::error::{CreateUserError, ErrorCode, Misconfiguration, TransportError};
-use super::rate_headers::RateHeaders;
+use super::redirect;
 use super::response::ApiResponse;
+use super::wait::{Api, Rejection, RequestedWait};
 use crate::domain::PasswordRule;
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
-
-/// The longest wait that is accepted: an application's token quota resets within a day.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// Auth0's error envelope. Every member may be absent, or the body may be something else.
 #[derive(Debug, Default, Deserialize)]
@@ -27,6 +26,9 @@ struct Envelope<'a> {
     error_code: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     message: Option<Cow<'a, str>>,
+    /// Details, in a shape of their own for each error.
+    #[serde(default)]
+    attributes: Value,
 }
 
 impl<'a> Envelope<'a> {
@@ -43,6 +45,26 @@ impl<'a> Envelope<'a> {
     /// The `message`; empty when absent.
     fn message(&self) -> &str {
         self.message.as_deref().unwrap_or_default()
+    }
+
+    /// Returns whether a conflict is about the username, and not about the e-mail address.
+    fn names_username(&self) -> bool {
+        let message = self.message().to_ascii_lowercase();
+        let in_message = message.contains("username") && !message.contains("email");
+        in_message || mentions(&self.attributes, "username")
+    }
+}
+
+/// Returns whether a key or a text of this value contains the word, which is in lower case.
+fn mentions(value: &Value, word: &str) -> bool {
+    let contains = |text: &str| text.to_ascii_lowercase().contains(word);
+    match value {
+        Value::String(text) => contains(text),
+        Value::Array(values) => values.iter().any(|value| mentions(value, word)),
+        Value::Object(members) => {
+            members.iter().any(|(key, value)| contains(key) || mentions(value, word))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -82,6 +104,9 @@ pub(crate) fn classify(
     let (code, message) = (envelope.code(), envelope.message());
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     match (status, code) {
+        (400, Some("invalid_body")) if is_about_username(message) => {
+            CreateUserError::UsernameRejected
+        }
         (400, Some("invalid_body")) => CreateUserError::InvalidBody,
         (400, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
@@ -90,11 +115,18 @@ pub(crate) fn classify(
         (403, Some("insufficient_scope")) => Misconfiguration::Scope.into(),
         (403, _) => Misconfiguration::Plan { code: ErrorCode::new(code) }.into(),
         (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
+        (409, Some("username_exists")) => CreateUserError::UsernameTaken,
+        (409, _) if envelope.names_username() => CreateUserError::UsernameTaken,
         (409, Some("auth0_idp_error")) => CreateUserError::EmailTaken,
         (409, None) if message.starts_with("The user already exists") => {
             CreateUserError::EmailTaken
         }
-        (429, _) => CreateUserError::RateLimited { retry_after: retry_after(headers, now) },
+        (300..=399, _) => redirect::misconfiguration(status, headers).into(),
+        (429, _) => {
+            let rejection = Rejection { api: Api::Management, headers, body };
+            let requested = RequestedWait::judge(rejection, now);
+            CreateUserError::RateLimited { retry_after: requested.wait.unwrap_or(DEFAULT_WAIT) }
+        }
         // A 2xx other than 201 may have created a user; 408: the tenant's edge gave up waiting.
         (200..=299 | 408 | 500.., _) => CreateUserError::Ambiguous(TransportError::Status(status)),
         (_, _) => unknown(),
@@ -121,16 +153,24 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
     if message.starts_with("The username provided is in use already") {
         return Some(CreateUserError::UsernameTaken);
     }
+    if is_about_username(message) {
+        return Some(CreateUserError::UsernameRejected);
+    }
     let problem = CONNECTION.into_iter().find(|(prefix, _)| message.starts_with(prefix));
     problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
 }
 
-/// The wait that a 429 asks for: `Retry-After`, or the time until `x-ratelimit-reset`. Between a
-/// second and a day.
+/// Returns whether a 400 rejects the username that was sent, for its characters or its length. Other
+/// messages name a username too: a connection without usernames, or one that requires them.
 ///
-/// The reset is a second of the tenant's clock, so it is compared with the response's own `Date`.
-pub(super) fn retry_after(headers: &HeaderMap, now: Duration) -> Duration {
-    let headers = RateHeaders::new(headers);
-    let wait = headers.retry_after(Some(now)).or_else(|| headers.reset_in(Some(now)));
-    wait.unwrap_or(DEFAULT_WAIT).clamp(DEFAULT_WAIT, LONGEST_WAIT)
+/// Quoted at community.auth0.com: "Username can only contain alphanumeric characters and '_', ' ',
+/// '-', or '.'." Auth0's schema names the property, then its description.
+fn is_about_username(message: &str) -> bool {
+    const STARTS: [&str; 4] =
+        ["username ", "the username ", "invalid username", "invalid characters in username"];
+    const OF_CONFIGURATION: [&str; 4] = ["requires_username", "required", "missing", "connection"];
+    let message = message.to_ascii_lowercase();
+    let is_about = STARTS.iter().any(|start| message.starts_with(start));
+    let is_configuration = OF_CONFIGURATION.iter().any(|word| message.contains(word));
+    message.contains("on property username") || (is_about && !is_configuration)
 }

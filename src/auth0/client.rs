@@ -15,13 +15,15 @@ use super::call_guard::{CallGuard, CallPermit};
 use super::classify::{classify, is_token_rejected};
 use super::create_user::{self, Acceptance, Common};
 use super::error::{CallError, CreateUserError, LookupError, Misconfiguration, TransportError};
+use super::http_client::{ConnectionChoice, HttpClient};
 use super::lookup::{self, UsersByEmail};
 use super::response::ApiResponse;
+use super::tenant_clock::TenantClock;
 use super::token::{Token, TokenCache, TokenHealth, TokenRefresher};
 use super::token_request::TokenRequest;
 use super::user::{CreatedUser, User};
-use super::{BuildError, http_client, telemetry_header};
-use crate::clock::Clock;
+use super::{BuildError, telemetry_header};
+use crate::clock::{Clock, TenantTime};
 use crate::config::{Auth0Settings, TermsMember};
 use crate::context::Context;
 use crate::domain::{NewUser, full_user_id};
@@ -33,7 +35,7 @@ const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 /// The client of one tenant. Cheap to share, built once.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) http: reqwest::Client,
+    pub(super) http: HttpClient,
     users: Url,
     users_by_email: Url,
     pub(super) change_password: Url,
@@ -59,7 +61,8 @@ impl Client {
         context: &Context,
     ) -> Result<Self, BuildError> {
         let Context { clock, lifecycle, metrics, .. } = context;
-        let http = http_client::build(settings)?;
+        let tenant_clock = TenantClock::new(Arc::clone(clock), Arc::clone(metrics));
+        let http = HttpClient::new(settings, tenant_clock)?;
         let tokens = TokenCache::new();
         let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),
@@ -124,21 +127,29 @@ impl Client {
         };
         let started = Instant::now();
         let response = self.call(Priority::Create, Some(permit), request).await;
-        let created =
-            response.map_err(CreateUserError::from).and_then(|response| self.created(&response));
+        let created = response
+            .map_err(CreateUserError::from)
+            .and_then(|(response, _)| self.created(&response, user));
         let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
     }
 
-    /// Reads a response to create-user.
-    fn created(&self, response: &ApiResponse) -> Result<CreatedUser, CreateUserError> {
+    /// Reads a response to create-user. A success for another address or without an id is none.
+    fn created(
+        &self,
+        response: &ApiResponse,
+        sent: &NewUser,
+    ) -> Result<CreatedUser, CreateUserError> {
         let ApiResponse { status, headers, .. } = response;
         if *status != 201 {
             // The status is enough if the body broke off.
             return Err(classify(*status, headers, response.body(), self.clock.now()));
         }
-        let user = response.json().map_err(CreateUserError::Ambiguous)?;
+        let user: User = response.json().map_err(CreateUserError::Ambiguous)?;
+        if user.has_empty_id() || user.has_other_email(sent.email.as_ref()) {
+            return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
+        }
         Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })
     }
 
@@ -159,9 +170,7 @@ impl Client {
         let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
         url.set_path(&format!("{}/{id}", self.users.path()));
         let started = Instant::now();
-        let response = self.call(priority, None, || self.request(Method::GET, url.clone())).await;
-        let found =
-            response.map_err(LookupError::from).and_then(|response| lookup::by_id(&response));
+        let found = self.look_up(priority, &url, |response| lookup::by_id(response, user_id)).await;
         let label = match &found {
             Ok(Some(_)) => "found",
             Ok(None) => "absent",
@@ -183,10 +192,9 @@ impl Client {
         let mut url = self.users_by_email.clone();
         url.query_pairs_mut().append_pair("email", email);
         let started = Instant::now();
-        let response = self.call(priority, None, || self.request(Method::GET, url.clone())).await;
-        let found = response
-            .map_err(LookupError::from)
-            .and_then(|response| lookup::by_email(&response, &self.common.connection));
+        let connection = &self.common.connection;
+        let found =
+            self.look_up(priority, &url, |response| lookup::by_email(response, connection)).await;
         let label = match &found {
             Ok(found) if found.users.is_empty() => "absent",
             Ok(_) => "found",
@@ -196,12 +204,35 @@ impl Client {
         found
     }
 
-    pub fn tenant_now(&self) -> Option<crate::clock::TenantTime> {
-        None
+    /// Makes one lookup, and learns from it whether lookups are allowed.
+    async fn look_up<T>(
+        &self,
+        priority: Priority,
+        url: &Url,
+        read: impl Fn(&ApiResponse) -> Result<T, LookupError>,
+    ) -> Result<T, LookupError> {
+        let request = || self.request(Method::GET, url.clone());
+        let (response, token) = self.call(priority, None, request).await?;
+        let found = read(&response);
+        match &found {
+            Ok(_) => self.tokens.record_lookup(&token, true),
+            Err(LookupError::Forbidden) => self.tokens.record_lookup(&token, false),
+            Err(LookupError::Failed(_)) => {}
+        }
+        found
     }
 
+    /// Returns whether lookups are allowed, as far as is known: the token was granted `read:users`.
+    /// Where the tenant does not report scopes, a lookup has succeeded. `false` after a lookup was
+    /// forbidden, until the next token.
     pub fn may_read_users(&self) -> bool {
-        true
+        self.tokens.may_read_users()
+    }
+
+    /// The tenant's time, from the newest response and the monotonic clock. `None` before the first
+    /// response. At most a second and the way of a response behind the tenant's clock.
+    pub fn tenant_now(&self) -> Option<TenantTime> {
+        self.http.tenant_clock().now()
     }
 
     /// Returns the state of the token.
@@ -212,6 +243,11 @@ impl Client {
     /// Returns whether calls fail fast because recent ones failed.
     pub fn is_failing_fast(&self) -> bool {
         self.guard.is_failing_fast()
+    }
+
+    /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
+    pub fn is_waiting_long(&self) -> bool {
+        self.guard.is_waiting_long() || self.tokens.is_waiting_long()
     }
 
     /// Waits until a create-user call may be made: for a token, then for the tenant's budget.
@@ -226,47 +262,46 @@ impl Client {
     }
 
     /// A request with the headers that every call has in common.
-    fn request(&self, method: Method, url: Url) -> Request {
+    pub(super) fn request(&self, method: Method, url: Url) -> Request {
         let mut request = Request::new(method, url);
         request.headers_mut().clone_from(&self.headers);
         request
     }
 
     /// Makes one call, and a second with a fresh token when the first was rejected for its token.
+    /// Returns the token that the response belongs to.
     async fn call(
         &self,
         priority: Priority,
         mut permit: Option<CallPermit>,
         request: impl Fn() -> Request,
-    ) -> Result<ApiResponse, CallError> {
+    ) -> Result<(ApiResponse, Arc<Token>), CallError> {
+        // A lookup that resolves a lost response does not depend on the connections of the others.
+        let connection = match priority {
+            Priority::Lookup | Priority::Background => ConnectionChoice::New,
+            Priority::Create | Priority::Conflict | Priority::BestEffort => {
+                ConnectionChoice::Pooled
+            }
+        };
         for _ in 0..2 {
             let token = self.tokens.get().await?;
             let permit = match permit.take() {
                 Some(permit) => permit,
                 None => self.guard.acquire(priority).await?,
             };
-            let response = self.send(request(), &token, permit).await?;
+            let mut request = request();
+            request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
+            let sent = self.http.execute(request, connection);
+            let response = permit.execute(sent, &*self.clock).await?;
             if !is_token_rejected(&response) {
                 // A limiter may respond before anything checks the token.
                 if matches!(response.status, 200 | 201 | 404 | 409) {
                     token.mark_accepted();
                 }
-                return Ok(response);
+                return Ok((response, token));
             }
             self.tokens.invalidate(&token);
         }
         Err(Misconfiguration::TokenRejected.into())
-    }
-
-    /// Sends one request with this token and permit.
-    async fn send(
-        &self,
-        mut request: Request,
-        token: &Token,
-        permit: CallPermit,
-    ) -> Result<ApiResponse, TransportError> {
-        request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
-        let response = permit.execute(self.http.execute(request)).await?;
-        Ok(ApiResponse::read(response).await)
     }
 }

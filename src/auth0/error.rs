@@ -14,9 +14,12 @@ pub enum CreateUserError {
     /// 409 `auth0_idp_error`: a user of the connection has the e-mail address.
     #[error("a user with that e-mail address exists")]
     EmailTaken,
-    /// 400: a user of the connection has the username.
+    /// 400 or 409: a user of the connection has the username.
     #[error("a user with that username exists")]
     UsernameTaken,
+    /// 400: Auth0 rejects the username, for its characters or its length.
+    #[error("Auth0 rejects the username")]
+    UsernameRejected,
     /// 400 `Password…Error`: the tenant's policy rejects the password.
     #[error("the tenant's policy rejects the password ({})", .0.code())]
     PasswordRejected(PasswordRule),
@@ -152,6 +155,14 @@ pub enum Misconfiguration {
     /// 409 `custom_domain_conflict`.
     #[error("the tenant has several verified custom domains: set auth0.custom_domain")]
     CustomDomain,
+    /// A redirect, which no API of a tenant sends.
+    #[error("a redirect with status {status} to {host}: is auth0.domain the tenant's?")]
+    Redirect {
+        /// The status.
+        status: u16,
+        /// The host of the target.
+        host: Box<str>,
+    },
     /// A response that Auth0's documentation does not list.
     #[error("an undocumented response with status {status} ({code})")]
     Unknown {
@@ -169,11 +180,13 @@ pub struct ErrorCode(Box<str>);
 impl ErrorCode {
     /// The code if it looks like one, else "no code".
     pub fn new(code: Option<&str>) -> Self {
-        let looks_like_a_code = |code: &&str| {
-            (1..=64).contains(&code.len())
-                && code.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-        };
-        Self(code.filter(looks_like_a_code).unwrap_or("no code").into())
+        Self(code.filter(|code| Self::looks_like_a_code(code)).unwrap_or("no code").into())
+    }
+
+    /// Returns whether a text has the form of a code.
+    pub(super) fn looks_like_a_code(text: &str) -> bool {
+        (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     }
 }
 
@@ -189,6 +202,7 @@ impl CreateUserError {
         match self {
             Self::EmailTaken => "user_exists",
             Self::UsernameTaken => "username_exists",
+            Self::UsernameRejected => "username_rejected",
             Self::PasswordRejected(_) => "password_rejected",
             Self::InvalidBody => "invalid_body",
             Self::Misconfigured(_) => "misconfigured",

@@ -1,10 +1,23 @@
-//! Construction of the HTTP client for the tenant; nothing else builds one.
+//! The HTTP clients for the tenant, and the connections that they keep. Nothing else builds one.
+//!
+//! A network may drop idle connections without a word, all of them at once. Then each pooled
+//! connection costs one call its response. So the pool is replaced as soon as one response is lost,
+//! and a call that resolves a lost one uses a connection of its own.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder, retry};
+use reqwest::{Client, ClientBuilder, Request, Response, retry};
+use rustls::ClientConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::{self, PemObject as _};
+use rustls_platform_verifier::Verifier;
+use tokio::time::Instant;
 
+use super::error::TransportError;
+use super::tenant_clock::TenantClock;
 use crate::config::Auth0Settings;
 
 /// Error while the client is built. Reported at start, where the operator can correct it.
@@ -15,7 +28,7 @@ pub enum BuildError {
     ReadCa(#[source] std::io::Error),
     /// `auth0.ca_file` holds no PEM certificates.
     #[error("auth0.ca_file holds no certificates in PEM")]
-    ParseCa(#[source] reqwest::Error),
+    ParseCa(#[source] pem::Error),
     /// A setting that is not a valid header value.
     #[error("auth0.custom_domain cannot be sent in a header")]
     Header(#[from] http::header::InvalidHeaderValue),
@@ -23,44 +36,227 @@ pub enum BuildError {
     #[error("auth0.domain is not a valid address")]
     Address(#[from] url::ParseError),
     /// The TLS set-up failed: most often there are no usable certificate authorities.
-    #[error("the HTTP client cannot be built: are the system's CA certificates installed?")]
+    #[error("TLS cannot be set up: are the system's CA certificates installed?")]
+    Tls(#[source] rustls::Error),
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
 }
 
 /// Interval of HTTP/2 keep-alive pings, and the timeout for their response.
 const H2_PING: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(3));
 
-/// Builds the client for the tenant.
-///
-/// No redirects (a token must not follow one) and no retries but our own (a create that the tenant
-/// acted on must not be sent again).
-pub(super) fn build(settings: &Auth0Settings) -> Result<Client, BuildError> {
-    let mut builder = ClientBuilder::new()
-        .redirect(Policy::none())
-        .retry(retry::never())
-        .timeout(settings.timeout)
-        .connect_timeout(settings.connect_timeout)
-        .pool_max_idle_per_host(settings.pool_max_idle)
-        .pool_idle_timeout(settings.pool_idle_timeout)
-        .referer(false);
-    builder = if settings.http2 {
-        // One connection carries every call, so a dead one has to be detected and replaced.
-        builder
-            .http2_keep_alive_interval(H2_PING.0)
-            .http2_keep_alive_timeout(H2_PING.1)
-            .http2_keep_alive_while_idle(true)
-    } else {
-        builder.http1_only()
-    };
-    if settings.base.starts_with("http://") {
-        // Loopback: the environment's proxy is not meant for it, and the system's certificates are
-        // not needed.
-        builder = builder.no_proxy().tls_certs_only([]);
+/// TCP keep-alive: the idle time before the first probe, the time between probes, and their number.
+/// A connection that died in silence is closed after 14 s.
+const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration::from_secs(3), 3);
+
+/// The longest time that sent data may remain unacknowledged. Longer than any round trip, and
+/// shorter than the timeout of a call.
+#[cfg(target_os = "linux")]
+const USER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The shortest time between two replacements of the pool.
+const MIN_REPLACE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The client for the tenant. Clones share the connections.
+#[derive(Debug, Clone)]
+pub(super) struct HttpClient(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    recipe: Recipe,
+    /// Keeps no connections.
+    unpooled: Client,
+    pool: Mutex<Pool>,
+    /// Learns from every response.
+    tenant_clock: TenantClock,
+}
+
+/// The client whose connections are kept.
+#[derive(Debug)]
+struct Pool {
+    client: Client,
+    /// Counts the replacements.
+    generation: u64,
+    replaced_at: Instant,
+}
+
+/// Everything that a client is built from. Certificates are read once, at start.
+#[derive(Debug)]
+struct Recipe {
+    timeout: Duration,
+    connect_timeout: Duration,
+    max_idle: usize,
+    idle_timeout: Duration,
+    http2: bool,
+    /// `None` for plain HTTP, on loopback only.
+    tls: Option<ClientConfig>,
+}
+
+/// The connection that a request uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ConnectionChoice {
+    /// One from the pool, or a new one that is kept.
+    Pooled,
+    /// A new one, closed afterwards.
+    New,
+}
+
+/// A request without a response.
+#[derive(Debug)]
+pub(super) struct SendError {
+    /// The error.
+    pub(super) error: TransportError,
+    /// True if the connection came from a pool that an earlier lost response has replaced. Then the
+    /// loss says nothing new about the tenant.
+    pub(super) is_outdated: bool,
+}
+
+impl HttpClient {
+    /// Builds the client for the tenant.
+    ///
+    /// No redirects (a token must not follow one) and no retries but our own (a create that the
+    /// tenant acted on must not be sent again).
+    pub(super) fn new(
+        settings: &Auth0Settings,
+        tenant_clock: TenantClock,
+    ) -> Result<Self, BuildError> {
+        let recipe = Recipe::new(settings)?;
+        let client = recipe.client(settings.pool_max_idle).map_err(BuildError::Client)?;
+        let unpooled = recipe.client(0).map_err(BuildError::Client)?;
+        let pool = Mutex::new(Pool { client, generation: 0, replaced_at: Instant::now() });
+        Ok(Self(Arc::new(Inner { recipe, unpooled, pool, tenant_clock })))
     }
-    if let Some(path) = &settings.ca_file {
-        let pem = std::fs::read(path).map_err(BuildError::ReadCa)?;
-        let certificates = Certificate::from_pem_bundle(&pem).map_err(BuildError::ParseCa)?;
-        builder = builder.tls_certs_merge(certificates);
+
+    /// The tenant's clock.
+    pub(super) fn tenant_clock(&self) -> &TenantClock {
+        &self.0.tenant_clock
     }
-    builder.build().map_err(BuildError::Client)
+
+    /// Sends a request.
+    ///
+    /// If no response comes back, the connections that are idle now are not used again. Calls that
+    /// are under way keep theirs.
+    pub(super) async fn execute(
+        &self,
+        request: Request,
+        choice: ConnectionChoice,
+    ) -> Result<Response, SendError> {
+        let (client, generation) = match choice {
+            ConnectionChoice::Pooled => {
+                let pool = self.pool();
+                (pool.client.clone(), Some(pool.generation))
+            }
+            ConnectionChoice::New => (self.0.unpooled.clone(), None),
+        };
+        let clock = &self.0.tenant_clock;
+        let sent_at = clock.local_now();
+        let error = match client.execute(request).await {
+            Ok(response) => {
+                clock.observe(response.status().as_u16(), response.headers(), sent_at);
+                return Ok(response);
+            }
+            Err(error) => TransportError::from(error),
+        };
+        let is_lost = matches!(error, TransportError::NoResponse(_));
+        let is_outdated = is_lost && generation.is_some_and(|used| self.record_loss(used));
+        Err(SendError { error, is_outdated })
+    }
+
+    /// Records that a response was lost on a connection of this generation. Returns `true` if the
+    /// pool was replaced before.
+    fn record_loss(&self, generation: u64) -> bool {
+        let mut pool = self.pool();
+        if pool.generation != generation {
+            return true;
+        }
+        if pool.replaced_at.elapsed() >= MIN_REPLACE_INTERVAL || generation == 0 {
+            // It was built from the same parts at start. If it fails now, the old one stays.
+            if let Ok(client) = self.0.recipe.client(self.0.recipe.max_idle) {
+                pool.client = client;
+                pool.generation += 1;
+                pool.replaced_at = Instant::now();
+            }
+        }
+        false
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.0.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recipe {
+    /// Reads the certificates.
+    fn new(settings: &Auth0Settings) -> Result<Self, BuildError> {
+        // Plain HTTP is for loopback only, where the system's certificates are not needed.
+        let tls = if settings.base.starts_with("http://") { None } else { Some(tls(settings)?) };
+        Ok(Self {
+            timeout: settings.timeout,
+            connect_timeout: settings.connect_timeout,
+            max_idle: settings.pool_max_idle,
+            idle_timeout: settings.pool_idle_timeout,
+            http2: settings.http2,
+            tls,
+        })
+    }
+
+    /// Builds a client that keeps this many idle connections.
+    fn client(&self, max_idle: usize) -> reqwest::Result<Client> {
+        let (idle, interval, probes) = KEEP_ALIVE;
+        let mut builder = ClientBuilder::new()
+            .redirect(Policy::none())
+            .retry(retry::never())
+            .timeout(self.timeout)
+            .connect_timeout(self.connect_timeout)
+            .pool_max_idle_per_host(max_idle)
+            .pool_idle_timeout(self.idle_timeout)
+            .tcp_keepalive(idle)
+            .tcp_keepalive_interval(interval)
+            .tcp_keepalive_retries(probes)
+            .referer(false);
+        #[cfg(target_os = "linux")]
+        {
+            builder = builder.tcp_user_timeout(USER_TIMEOUT);
+        }
+        builder = if self.http2 {
+            // One connection carries every call, so a dead one has to be detected and replaced.
+            builder
+                .http2_keep_alive_interval(H2_PING.0)
+                .http2_keep_alive_timeout(H2_PING.1)
+                .http2_keep_alive_while_idle(true)
+        } else {
+            builder.http1_only()
+        };
+        builder = match &self.tls {
+            Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
+            // The environment's proxy is not meant for loopback.
+            None => builder.no_proxy().tls_certs_only([]),
+        };
+        builder.build()
+    }
+}
+
+/// Sets TLS up with the system's certificates and those of `auth0.ca_file`.
+fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
+    let own = settings.ca_file.as_deref().map(std::fs::read).transpose();
+    let own = own.map_err(BuildError::ReadCa)?.unwrap_or_default();
+    let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&own).collect();
+    let own = own.map_err(BuildError::ParseCa)?;
+    if settings.ca_file.is_some() && own.is_empty() {
+        return Err(BuildError::ParseCa(pem::Error::NoItemsFound));
+    }
+    let provider = CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
+    let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider));
+    let verifier = verifier.map_err(BuildError::Tls)?;
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(BuildError::Tls)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    let protocols: &[&[u8]] = if settings.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Ok(config)
 }

@@ -1,10 +1,11 @@
-//! User lookups, which resolve a create-user call whose response did not arrive.
+//! User lookups, which resolve a create-user call whose response did not arrive or names a conflict.
 //!
 //! Both are immediately consistent at Auth0; its search is not. They need `read:users`.
 
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -20,8 +21,7 @@ use crate::clock::TenantTime;
 pub struct UsersByEmail {
     /// The users of the connection with that address.
     pub users: Vec<FoundUser>,
-    /// The time of the response by the tenant's own clock, since the Unix epoch; to the second,
-    /// rounded down. `None` when the response carries none.
+    /// The time of the response, to the second, rounded down. `None` when it carries none.
     pub responded_at: Option<TenantTime>,
 }
 
@@ -30,9 +30,9 @@ pub struct UsersByEmail {
 pub struct FoundUser {
     /// The user.
     pub user: User,
-    /// The id of its identity in the connection.
+    /// The user's id within the connection, without a provider.
     pub connection_user_id: String,
-    /// The time of its creation by the tenant's clock.
+    /// The time of its creation.
     pub created_at: TenantTime,
 }
 
@@ -41,7 +41,8 @@ pub struct FoundUser {
 struct UserRecord {
     #[serde(flatten)]
     user: User,
-    created_at: String,
+    #[serde(default)]
+    created_at: Value,
     #[serde(default)]
     identities: Vec<Identity>,
 }
@@ -50,18 +51,28 @@ struct UserRecord {
 #[derive(Deserialize)]
 struct Identity {
     connection: String,
+    /// A text, or a number where the provider numbers its users.
+    #[serde(default)]
+    user_id: Value,
 }
 
 /// Reads a response to `GET /api/v2/users/{id}`: the user, or that there is none.
-pub(super) fn by_id(response: &ApiResponse) -> Result<Option<User>, LookupError> {
+///
+/// A 200 proves that the user exists, even if it cannot be read. Then only the id is known.
+pub(super) fn by_id(response: &ApiResponse, user_id: &str) -> Result<Option<User>, LookupError> {
     match response.status {
-        200 => Ok(Some(response.json()?)),
+        200 => {
+            let user = response.json().unwrap_or_else(|_| User::with_id(user_id));
+            if user.has_empty_id() { Err(unreadable(response)) } else { Ok(Some(user)) }
+        }
         _ if is_missing_user(response) => Ok(None),
         _ => Err(failure(response)),
     }
 }
 
 /// Reads a response to `GET /api/v2/users-by-email`: the users of this connection.
+///
+/// One that cannot be read makes the whole response unreadable, since it may be the one in question.
 pub(super) fn by_email(
     response: &ApiResponse,
     connection: &str,
@@ -70,25 +81,36 @@ pub(super) fn by_email(
         return Err(failure(response));
     }
     let records: Vec<UserRecord> = response.json()?;
-    let ours = records.into_iter().filter(|record| {
-        record.identities.iter().any(|identity| identity.connection == connection)
-    });
-    let responded_at =
-        RateHeaders::new(&response.headers).responded_at().map(TenantTime::from_epoch);
-    Ok(UsersByEmail { users: ours.filter_map(found).collect(), responded_at })
+    let mut users = Vec::new();
+    for UserRecord { user, created_at, identities } in records {
+        let is_ours = |identity: &Identity| identity.connection == connection;
+        let Some(identity) = identities.into_iter().find(is_ours) else { continue };
+        let found = found(user, &identity.user_id, &created_at);
+        users.push(found.ok_or_else(|| unreadable(response))?);
+    }
+    let responded_at = RateHeaders::new(&response.headers).responded_at();
+    Ok(UsersByEmail { users, responded_at: responded_at.map(TenantTime::from_epoch) })
 }
 
-/// Reads a record; `None` when its time of creation is malformed.
-fn found(record: UserRecord) -> Option<FoundUser> {
-    let created_at = OffsetDateTime::parse(&record.created_at, &Rfc3339).ok()?;
-    let millis = created_at.unix_timestamp_nanos() / 1_000_000;
-    let created_at = Duration::from_millis(u64::try_from(millis).ok()?);
-    let connection_user_id = String::new();
-    Some(FoundUser {
-        user: record.user,
-        connection_user_id,
-        created_at: TenantTime::from_epoch(created_at),
-    })
+/// Reads a user; `None` when an id or the time of its creation is missing or malformed.
+fn found(user: User, id: &Value, created_at: &Value) -> Option<FoundUser> {
+    let connection_user_id = match id {
+        Value::String(id) => id.clone(),
+        Value::Number(id) => id.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    if user.has_empty_id() || connection_user_id.is_empty() {
+        return None;
+    }
+    let created_at = OffsetDateTime::parse(created_at.as_str()?, &Rfc3339).ok()?;
+    let millis = u64::try_from(created_at.unix_timestamp_nanos() / 1_000_000).ok()?;
+    let created_at = TenantTime::from_epoch(Duration::from_millis(millis));
+    Some(FoundUser { user, connection_user_id, created_at })
+}
+
+/// The error of a 200 that is not what it should be.
+fn unreadable(response: &ApiResponse) -> LookupError {
+    TransportError::Unreadable(response.status).into()
 }
 
 /// Classifies a response without a result.
@@ -97,5 +119,64 @@ fn failure(response: &ApiResponse) -> LookupError {
         LookupError::Forbidden
     } else {
         TransportError::Status(response.status).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use http::header::{AGE, DATE, HeaderName};
+
+    use super::*;
+
+    fn response(headers: &[(HeaderName, &str)], body: &str) -> ApiResponse {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap()));
+        ApiResponse::new(200, headers.collect::<HeaderMap>(), body.to_owned())
+    }
+
+    const RECORD: &str = r#"{"user_id":"auth0|ours","email":"ada@example.com",
+        "created_at":"2026-09-21T14:13:20.250Z","identities":[
+        {"connection":"other","user_id":"theirs"},{"connection":"db","user_id":ID}]}"#;
+
+    #[test]
+    fn the_id_within_the_connection_is_a_text_whatever_its_type() {
+        let date = [(DATE, "Mon, 21 Sep 2026 14:13:25 GMT")];
+        for (id, expected) in [("\"ours\"", "ours"), ("42", "42")] {
+            let body = format!("[{}]", RECORD.replace("ID", id));
+            let found = by_email(&response(&date, &body), "db").unwrap();
+            let [user] = &*found.users else { panic!("{found:?}") };
+            assert_eq!(user.connection_user_id, expected);
+            assert_eq!(user.created_at.as_millis(), 1_790_000_000_250);
+            let responded_at = found.responded_at.unwrap();
+            assert_eq!(responded_at.since(user.created_at), Duration::from_millis(4_750));
+        }
+        let cached = [date[0].clone(), (AGE, "1")];
+        let found = by_email(&response(&cached, "[]"), "db").unwrap();
+        assert!(found.users.is_empty() && found.responded_at.is_none());
+    }
+
+    #[test]
+    fn a_user_of_the_connection_that_cannot_be_read_is_an_error() {
+        let read = |body: &str| by_email(&response(&[], &format!("[{body}]")), "db");
+        for (from, to) in [
+            ("ID", "\"\""),
+            ("ID", "null"),
+            ("auth0|ours", ""),
+            ("2026-09-21T14:13:20.250Z", "yesterday"),
+        ] {
+            let body = RECORD.replace(from, to).replace("ID", "1");
+            assert!(read(&body).is_err(), "{body}");
+            let others = body.replace("\"db\"", "\"elsewhere\"");
+            assert!(from == "auth0|ours" || read(&others).unwrap().users.is_empty(), "{others}");
+        }
+    }
+
+    #[test]
+    fn an_unreadable_user_exists_and_one_without_an_id_is_an_error() {
+        for body in ["", "<html>", "{}", r#"{"user_id":5}"#] {
+            let user = by_id(&response(&[], body), "abc").unwrap().unwrap();
+            assert_eq!((&*user.user_id, user.email), ("auth0|abc", None), "{body}");
+        }
+        assert!(by_id(&response(&[], r#"{"user_id":""}"#), "abc").is_err());
     }
 }

@@ -16,11 +16,14 @@ mod http_client;
 mod lookup;
 mod password_reset;
 mod rate_headers;
+mod redirect;
 mod response;
 mod telemetry_header;
+mod tenant_clock;
 mod token;
 mod token_request;
 mod user;
+mod wait;
 
 pub use budget::Priority;
 pub use call_guard::CallPermit;

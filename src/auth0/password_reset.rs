@@ -1,11 +1,12 @@
 //! `POST /dbconnections/change_password`: Auth0 mails the owner of an address a link to set a new
 //! password. Public, so it takes no token and counts against no budget of the Management API.
 
+use http::Method;
 use serde_json::json;
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::error::TransportError;
+use super::http_client::{ConnectionChoice, SendError};
 use crate::telemetry::{Operation, chain};
 
 impl Client {
@@ -17,8 +18,9 @@ impl Client {
         let body =
             json!({ "client_id": client_id, "email": email, "connection": self.common.connection });
         let started = Instant::now();
-        let request = self.http.post(self.change_password.clone());
-        let sent = request.headers(self.headers.clone()).body(body.to_string()).send().await;
+        let mut request = self.request(Method::POST, self.change_password.clone());
+        *request.body_mut() = Some(body.to_string().into());
+        let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
         let label = match &sent {
             Ok(response) if response.status().is_success() => "accepted",
             Ok(response) => {
@@ -33,8 +35,7 @@ impl Client {
             Err(_) => "failed",
         };
         self.metrics.auth0_request(Operation::ChangePassword, label, started.elapsed());
-        if let Err(error) = sent {
-            let error = TransportError::from(error);
+        if let Err(SendError { error, .. }) = sent {
             tracing::warn!(
                 error = chain(&error),
                 "the owner of an address may not have received the password reset mail"

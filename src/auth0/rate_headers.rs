@@ -1,7 +1,8 @@
-//! The rate limit that a response reports.
+//! The rate limit that a response reports, and its times.
 //!
 //! `x-ratelimit-reset` is a second of the tenant's clock, so it has a meaning only beside the
-//! response's own `Date`. Sources: Auth0's rate limit documents; `docs/auth0.md`.
+//! response's own `Date`: [`wait`](super::wait) judges it. Sources: Auth0's rate limit documents;
+//! `docs/auth0.md`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -30,28 +31,34 @@ impl<'h> RateHeaders<'h> {
         Some((u32::try_from(limit).ok()?, u32::try_from(remaining).ok()?))
     }
 
-    /// `Retry-After`, in seconds or as a date, which is compared with `Date` or, without one,
-    /// `now`.
-    pub(super) fn retry_after(self, now: Option<Duration>) -> Option<Duration> {
-        let seconds = self.number(RETRY_AFTER.as_str()).map(Duration::from_secs);
-        seconds.or_else(|| {
-            let until = self.date(&RETRY_AFTER)?;
-            Some(until.saturating_sub(self.date(&DATE).or(now)?))
-        })
+    /// `Retry-After` as a date.
+    pub(super) fn retry_after_date(self) -> Option<Duration> {
+        self.date(&RETRY_AFTER)
     }
 
-    /// The time from `Date` to the second at which at least one more permit is available; zero if
-    /// that is past.
-    ///
-    /// `now` replaces an absent `Date`. Without either there is nothing to compare with.
-    pub(super) fn reset_in(self, now: Option<Duration>) -> Option<Duration> {
-        let reset = Duration::from_secs(self.number("x-ratelimit-reset")?);
-        Some(reset.saturating_sub(self.date(&DATE).or(now)?))
+    /// `Retry-After` as a number.
+    pub(super) fn retry_after_number(self) -> Option<u64> {
+        self.number(RETRY_AFTER.as_str())
+    }
+
+    /// `x-ratelimit-reset`: the time at which at least one more permit is available.
+    pub(super) fn reset_number(self) -> Option<u64> {
+        self.number("x-ratelimit-reset")
+    }
+
+    /// `Date`, since the Unix epoch: for a response from a cache, the time of the original one.
+    pub(super) fn generated_at(self) -> Option<Duration> {
+        self.date(&DATE)
+    }
+
+    /// The time that the response spent in a cache.
+    pub(super) fn age(self) -> Duration {
+        Duration::from_secs(self.number(AGE.as_str()).unwrap_or(0))
     }
 
     /// The time of the response by the tenant's clock. `None` without a `Date`, and from a cache.
     pub(super) fn responded_at(self) -> Option<Duration> {
-        self.date(&DATE).filter(|_| !self.0.contains_key(AGE))
+        self.generated_at().filter(|_| !self.0.contains_key(AGE))
     }
 
     /// Parses a header as a date, since the Unix epoch.

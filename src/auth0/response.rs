@@ -24,6 +24,12 @@ impl ApiResponse {
         Self { status, headers, body: read_body(response).await.ok() }
     }
 
+    /// A response that was read elsewhere.
+    #[cfg(test)]
+    pub(super) fn new(status: u16, headers: HeaderMap, body: String) -> Self {
+        Self { status, headers, body: Some(body.into()) }
+    }
+
     /// The body; empty when it broke off.
     pub(super) fn body(&self) -> &[u8] {
         self.body.as_deref().unwrap_or_default()

@@ -5,8 +5,8 @@
 //! last published. So the load on a failing token endpoint depends on the refresher's schedule
 //! alone, never on the number of sign-ups.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -34,10 +34,9 @@ const MIN_REFRESH_INTERVAL: Duration = Duration::from_secs(1);
 /// The wait after the first failed request, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(30));
 
-/// The longest time between two requests, whatever wait was reported: the report may come from
-/// something in front of the tenant, or the quota may have been raised. A rejected request costs no
-/// token.
-const MAX_RETRY_INTERVAL: Duration = Duration::from_mins(15);
+/// The longest time between two requests, whatever wait was reported: the quota may have been
+/// raised since then. A rejected request costs no token. A longer wait is a long one.
+const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The delay of the first request, unless a sign-up needs it sooner. Replicas that start together
 /// do not request together, and one that dies at once costs no token of the application's quota.
@@ -70,7 +69,10 @@ impl Token {
 #[derive(Debug, Clone)]
 struct TokenFailure {
     error: TokenError,
+    /// The end of the wait. A probe may be sent earlier.
     next_try: Instant,
+    /// True if the tenant asked for a wait of more than a minute.
+    is_long: bool,
 }
 
 impl TokenFailure {
@@ -118,6 +120,19 @@ pub(super) struct TokenCache {
     fetch_requested: Notify,
     /// Notified when the token in use was rejected.
     invalidated: Notify,
+    read_access: Mutex<ReadAccess>,
+}
+
+/// Knowledge about the scope `read:users`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum ReadAccess {
+    /// Neither a token response nor a lookup has shown it.
+    #[default]
+    Unreported,
+    /// The token has it, or a lookup succeeded.
+    Granted,
+    /// The token lacks it, or a lookup was forbidden.
+    Denied,
 }
 
 impl TokenCache {
@@ -130,6 +145,7 @@ impl TokenCache {
             started_at,
             fetch_requested: Notify::new(),
             invalidated: Notify::new(),
+            read_access: Mutex::default(),
         })
     }
 
@@ -156,6 +172,48 @@ impl TokenCache {
         if dropped {
             self.invalidated.notify_one();
         }
+    }
+
+    /// Returns whether lookups are allowed, as far as is known. Between two tokens the earlier one
+    /// counts.
+    pub(super) fn may_read_users(&self) -> bool {
+        *self.read_access() == ReadAccess::Granted
+    }
+
+    /// Records that a lookup with this token was allowed or forbidden.
+    pub(super) fn record_lookup(&self, token: &Arc<Token>, is_allowed: bool) {
+        let state = self.state.borrow();
+        let mut access = self.read_access();
+        if !state.holds(token) {
+            return;
+        }
+        *access = match (is_allowed, *access) {
+            (false, _) => ReadAccess::Denied,
+            // Until the next token.
+            (true, ReadAccess::Denied) => ReadAccess::Denied,
+            (true, ReadAccess::Unreported | ReadAccess::Granted) => ReadAccess::Granted,
+        };
+    }
+
+    /// Learns the scope of a new token; `None` when its response names no scopes.
+    fn record_grant(&self, reads_users: Option<bool>) {
+        let mut access = self.read_access();
+        *access = match (reads_users, *access) {
+            (Some(true), _) | (None, ReadAccess::Granted) => ReadAccess::Granted,
+            (Some(false), _) => ReadAccess::Denied,
+            (None, ReadAccess::Unreported | ReadAccess::Denied) => ReadAccess::Unreported,
+        };
+    }
+
+    fn read_access(&self) -> MutexGuard<'_, ReadAccess> {
+        self.read_access.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns whether the token endpoint asked for a wait of more than a minute, which is not over.
+    pub(super) fn is_waiting_long(&self) -> bool {
+        let state = self.state.borrow();
+        let waits = |failure: &TokenFailure| failure.is_long && Instant::now() < failure.next_try;
+        state.failure.as_ref().is_some_and(waits)
     }
 
     fn is_current(&self, token: &Arc<Token>) -> bool {
@@ -224,6 +282,7 @@ impl TokenRefresher {
         }
         let mut backoff = backoff();
         let mut rejected_unused = 0;
+        let mut long_until = None;
         loop {
             let requested_at = Instant::now();
             let response = self.request.send().await;
@@ -231,6 +290,7 @@ impl TokenRefresher {
             self.metrics.auth0_request(Operation::Token, label, requested_at.elapsed());
             let failure = match response {
                 Ok(grant) => {
+                    long_until = None;
                     let token = self.publish(grant, requested_at);
                     if self.wait_until_stale(&token, requested_at).await {
                         rejected_unused = 0;
@@ -253,7 +313,20 @@ impl TokenRefresher {
                 TokenError::RateLimited { retry_after } => wait.max(*retry_after),
                 _ => wait,
             };
-            self.fail(failure, wait).await;
+            let now = Instant::now();
+            let mut next_try = now + wait;
+            let mut is_long = false;
+            if matches!(failure, TokenError::RateLimited { .. }) {
+                if wait > PROBE_INTERVAL {
+                    long_until = Some(next_try);
+                }
+                // A long wait goes on while probes are rejected, by whatever is in front of the
+                // tenant.
+                if let Some(until) = long_until.filter(|until| *until > now) {
+                    (next_try, is_long) = (next_try.max(until), true);
+                }
+            }
+            self.fail(TokenFailure { error: failure, next_try, is_long }).await;
         }
     }
 
@@ -265,6 +338,7 @@ impl TokenRefresher {
             expires_at: requested_at + lifetime.saturating_sub(margin),
             accepted: AtomicBool::new(false),
         });
+        self.tokens.record_grant(grant.reads_users);
         let state = TokenState { token: Some(Arc::clone(&token)), failure: None };
         self.tokens.state.send_replace(state);
         self.metrics.token_expires(self.clock.now() + lifetime);
@@ -297,11 +371,11 @@ impl TokenRefresher {
         }
     }
 
-    async fn fail(&self, error: TokenError, wait: Duration) {
-        log_failure(&error, wait);
-        let failure = TokenFailure { error, next_try: Instant::now() + wait };
+    async fn fail(&self, failure: TokenFailure) {
+        let wait = failure.next_try.saturating_duration_since(Instant::now());
+        log_failure(&failure.error, wait);
         self.tokens.state.send_modify(|state| state.failure = Some(failure));
-        sleep(wait.min(MAX_RETRY_INTERVAL)).await;
+        sleep(wait.min(PROBE_INTERVAL)).await;
     }
 }
 

@@ -5,15 +5,20 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::Request;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 use url::form_urlencoded;
 
 use super::BuildError;
-use super::classify::retry_after;
 use super::error::{ErrorCode, Misconfiguration, TokenError, TransportError};
+use super::http_client::{ConnectionChoice, HttpClient, SendError};
+use super::redirect;
 use super::response::ApiResponse;
+use super::wait::{Api, Rejection, RequestedWait};
 use crate::clock::Clock;
 use crate::config::Auth0Settings;
 
@@ -22,6 +27,9 @@ const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// A token with a shorter lifetime is unusable.
 const SHORTEST: Duration = Duration::from_secs(1);
 
+/// The scope that lookups need.
+const READ_USERS: &str = "read:users";
+
 /// A token that Auth0 granted.
 #[derive(Debug)]
 pub(super) struct TokenGrant {
@@ -29,12 +37,14 @@ pub(super) struct TokenGrant {
     pub(super) authorization: HeaderValue,
     /// The time for which it is valid, from the moment of the request.
     pub(super) lifetime: Duration,
+    /// True if it has the scope `read:users`; `None` when the response names no scopes.
+    pub(super) reads_users: Option<bool>,
 }
 
 /// The request, prepared once.
 #[derive(Debug)]
 pub(super) struct TokenRequest {
-    http: reqwest::Client,
+    http: HttpClient,
     url: url::Url,
     client_id: String,
     client_secret: SecretString,
@@ -48,6 +58,9 @@ struct TokenBody<'a> {
     #[serde(borrow)]
     access_token: Cow<'a, str>,
     expires_in: u64,
+    /// Separated by spaces. A value that is not a text counts as absent.
+    #[serde(default)]
+    scope: Value,
 }
 
 /// The body of an error response (RFC 6749, section 5.2).
@@ -59,7 +72,7 @@ struct TokenErrorBody<'a> {
 
 impl TokenRequest {
     pub(super) fn new(
-        http: reqwest::Client,
+        http: HttpClient,
         settings: &Auth0Settings,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, BuildError> {
@@ -76,14 +89,16 @@ impl TokenRequest {
     /// Requests a token.
     pub(super) async fn send(&self) -> Result<TokenGrant, TokenError> {
         let response = self.exchange().await.map_err(TokenError::Failed)?;
-        if response.is_truncated() {
-            return Err(unreadable(&response));
-        }
         match response.status {
+            // Redirects are not followed, and their bodies do not matter.
+            status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
+            _ if response.is_truncated() => Err(unreadable(&response)),
             200 => grant(&response).ok_or_else(|| unreadable(&response)),
             429 => {
-                let retry_after = retry_after(&response.headers, self.clock.now());
-                Err(TokenError::RateLimited { retry_after })
+                let (headers, body) = (&response.headers, response.body());
+                let rejection = Rejection { api: Api::Token, headers, body };
+                let requested = RequestedWait::judge(rejection, self.clock.now());
+                Err(TokenError::RateLimited { retry_after: requested.wait.unwrap_or_default() })
             }
             400..=499 => Err(denied(&response).into()),
             status => Err(TokenError::Failed(TransportError::Status(status))),
@@ -98,9 +113,12 @@ impl TokenRequest {
             .append_pair("client_secret", self.client_secret.expose_secret())
             .append_pair("audience", &self.audience)
             .finish();
-        let request = self.http.post(self.url.clone());
-        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        Ok(ApiResponse::read(request.body(form).send().await?).await)
+        let mut request = Request::new(Method::POST, self.url.clone());
+        let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+        request.headers_mut().insert(CONTENT_TYPE, content_type);
+        *request.body_mut() = Some(form.into());
+        let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
+        Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
     }
 }
 
@@ -113,7 +131,9 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
     let mut authorization = HeaderValue::from_str(&format!("Bearer {}", body.access_token)).ok()?;
     authorization.set_sensitive(true);
     let lifetime = Duration::from_secs(body.expires_in).min(LONGEST);
-    (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime })
+    let reads_users =
+        body.scope.as_str().map(|scopes| scopes.split(' ').any(|scope| scope == READ_USERS));
+    (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime, reads_users })
 }
 
 /// Classifies a 4xx.

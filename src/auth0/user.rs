@@ -43,15 +43,28 @@ impl User {
         }
     }
 
+    /// A user of which only the id (`auth0|` may be left out) is known.
+    pub(super) fn with_id(user_id: &str) -> Self {
+        let user_id = full_user_id(user_id).into();
+        Self { user_id, email: None, email_verified: None, attributes: Vec::new() }
+    }
+
+    /// Returns whether the id is empty, with `auth0|` or without.
+    pub(super) fn has_empty_id(&self) -> bool {
+        matches!(&*self.user_id, "" | "auth0|")
+    }
+
+    /// Returns whether this is not the user with that address, compared without case. A user without
+    /// an address may be.
+    pub fn has_other_email(&self, email: &str) -> bool {
+        self.email.as_deref().is_some_and(|own| own.to_lowercase() != email.to_lowercase())
+    }
+
     /// The same user with these root attributes.
     #[must_use]
     pub fn with_attributes(mut self, attributes: &Attributes) -> Self {
         self.attributes = attributes.iter().map(|(field, value)| (field, value.into())).collect();
         self
-    }
-
-    pub fn has_email(&self, email: &str) -> bool {
-        self.email.as_deref().is_none_or(|own| own.eq_ignore_ascii_case(email))
     }
 
     /// The value of a root attribute, if the tenant returned one.

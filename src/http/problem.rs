@@ -175,6 +175,39 @@ impl ProblemCode {
             Self::UpstreamUnavailable | Self::OutcomeUnknown => StatusCode::GATEWAY_TIMEOUT,
         }
     }
+
+    /// The wait of a problem that a repetition of the request may resolve, where nothing else is
+    /// known about it. Every 503 has one.
+    const fn default_wait(self) -> Option<Duration> {
+        let seconds = match self {
+            // The running attempt or the busy part is done soon, in the usual case.
+            Self::IdempotencyInProgress | Self::UpstreamBusy | Self::ChallengeUnavailable => 1,
+            // A lookup may find the outcome by then.
+            Self::OutcomeUnknown => 2,
+            // A database restarts.
+            Self::Unavailable => 3,
+            Self::MalformedBody
+            | Self::OriginNotAllowed
+            | Self::ChallengeRequired
+            | Self::ChallengeFailed
+            | Self::SignupsClosed
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::RequestTimeout
+            | Self::EmailTaken
+            | Self::UsernameTaken
+            | Self::IdempotencyKeyReused
+            | Self::BodyTooLarge
+            | Self::UnsupportedMediaType
+            | Self::InvalidFields
+            | Self::HeadersTooLarge
+            | Self::RateLimited
+            | Self::Internal
+            | Self::UpstreamRejected
+            | Self::UpstreamUnavailable => return None,
+        };
+        Some(Duration::from_secs(seconds))
+    }
 }
 
 /// An error on its way to the client, with its cause for the log.
@@ -192,12 +225,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of this kind, with nothing added.
+    /// A problem of this kind, with its usual wait and nothing else added.
     pub const fn new(code: ProblemCode) -> Self {
         Self {
             code,
             errors: Vec::new(),
-            retry_after: None,
+            retry_after: code.default_wait(),
             replayed: false,
             cause: None,
             form: None,

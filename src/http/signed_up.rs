@@ -40,6 +40,9 @@ impl SignedUp {
                 let error = FieldError::at("/password", Violation::Password(rule));
                 Problem::invalid_fields(vec![error])
             }
+            Outcome::UsernameRejected => {
+                Problem::invalid_fields(vec![FieldError::at("/username", Violation::Malformed)])
+            }
             Outcome::Busy { retry_after } => {
                 Problem::new(ProblemCode::UpstreamBusy).retry_after(retry_after)
             }

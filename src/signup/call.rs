@@ -186,6 +186,7 @@ impl<'a> AttemptRunner<'a> {
                 CreateUserError::RateLimited { .. } => Duration::ZERO,
                 CreateUserError::EmailTaken
                 | CreateUserError::UsernameTaken
+                | CreateUserError::UsernameRejected
                 | CreateUserError::PasswordRejected(_)
                 | CreateUserError::InvalidBody
                 | CreateUserError::Misconfigured(_)

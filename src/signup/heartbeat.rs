@@ -7,12 +7,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use time::Duration as SignedDuration;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::Inner;
 use crate::ledger::HEARTBEAT_LAPSE;
-use crate::telemetry::chain;
+use crate::telemetry::{ClockSource, chain};
 
 /// The interval of heartbeats.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -89,12 +90,26 @@ impl Inner {
 
     /// Records one heartbeat. A failure is not reported: every other call of the ledger fails too.
     pub(super) async fn beat(&self) {
-        let started_at = Instant::now();
+        let (started_at, clock) = (Instant::now(), self.context.clock.now());
         match self.ledger.heartbeat(self.heartbeat.process()).await {
-            Ok(_now) => self.heartbeat.record(started_at),
+            Ok(now) => {
+                self.heartbeat.record(started_at);
+                let elapsed = started_at.elapsed();
+                if elapsed < INTERVAL {
+                    // The ledger read its clock about half-way.
+                    let skew =
+                        signed(clock + elapsed / 2).saturating_sub(signed(now.since_epoch()));
+                    self.context.metrics.clock_skew().observe(ClockSource::Ledger, skew);
+                }
+            }
             Err(error) => tracing::debug!(error = chain(&error), "no heartbeat: {error}"),
         }
     }
+}
+
+/// A time as a signed one, for differences; saturates in the year 292 billion.
+fn signed(time: Duration) -> SignedDuration {
+    SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX)
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub enum Outcome {
     EmailTaken,
     /// Another user has the username.
     UsernameTaken,
+    /// Auth0 rejected the username, for its characters or its length.
+    UsernameRejected,
     /// The tenant's policy rejected the password.
     PasswordRejected(PasswordRule),
     /// The tenant's rate limit is reached; nothing was created.
@@ -66,6 +68,7 @@ impl Outcome {
         ];
         let others = [
             Self::UsernameTaken,
+            Self::UsernameRejected,
             Self::Busy { retry_after: SECOND },
             Self::UpstreamRejected,
             Self::Internal,
@@ -83,6 +86,7 @@ impl Outcome {
             Self::Created(_) => "created",
             Self::EmailTaken => "email_taken",
             Self::UsernameTaken => "username_taken",
+            Self::UsernameRejected => "username_rejected",
             Self::PasswordRejected(rule) => rule.code(),
             Self::Busy { .. } => "upstream_busy",
             Self::UpstreamRejected => "upstream_rejected",
@@ -181,6 +185,7 @@ impl SignupResult {
             }
             Outcome::EmailTaken => Resolution::Exists,
             Outcome::UsernameTaken
+            | Outcome::UsernameRejected
             | Outcome::PasswordRejected(_)
             | Outcome::Busy { .. }
             | Outcome::UpstreamRejected
@@ -223,6 +228,7 @@ impl From<CreateUserError> for SignupResult {
         let outcome = match &error {
             CreateUserError::EmailTaken => return Self::new(Outcome::EmailTaken),
             CreateUserError::UsernameTaken => return Self::new(Outcome::UsernameTaken),
+            CreateUserError::UsernameRejected => return Self::new(Outcome::UsernameRejected),
             CreateUserError::PasswordRejected(rule) => Outcome::PasswordRejected(rule.clone()),
             CreateUserError::RateLimited { retry_after } => {
                 Outcome::Busy { retry_after: *retry_after }

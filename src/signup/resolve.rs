@@ -46,7 +46,10 @@ impl AttemptRunner<'_> {
             },
             // The same call gets the same rejection: the first one, whose user is absent, created
             // nothing either.
-            Err(rejected @ CreateUserError::PasswordRejected(_)) if is_absent => rejected.into(),
+            Err(
+                rejected @ (CreateUserError::PasswordRejected(_)
+                | CreateUserError::UsernameRejected),
+            ) if is_absent => rejected.into(),
             Err(_) => unknown,
         }
     }
@@ -78,7 +81,10 @@ impl AttemptRunner<'_> {
                 lookup.and_then(Option::from).unwrap_or(unknown)
             }
             Err(error) if self.earlier_calls_ended => error.into(),
-            Err(rejected @ CreateUserError::PasswordRejected(_)) if is_absent => rejected.into(),
+            Err(
+                rejected @ (CreateUserError::PasswordRejected(_)
+                | CreateUserError::UsernameRejected),
+            ) if is_absent => rejected.into(),
             Err(_) => unknown,
         }
     }
@@ -115,7 +121,7 @@ impl AttemptRunner<'_> {
         let email = request.user.email.as_ref();
         match found {
             Some(user) if user.email.is_none() => Ok(Some(User::known(&user.user_id, email))),
-            Some(user) if !user.has_email(email) => {
+            Some(user) if user.has_other_email(email) => {
                 Err(CallError::from(TransportError::Unreadable(200)).into())
             }
             found => Ok(found),

@@ -13,6 +13,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::challenges::ChallengeMetrics;
+use super::clock_skew::ClockSkew;
 use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
@@ -33,6 +34,7 @@ pub struct Metrics {
     budget: BudgetMetrics,
     breaker_open: Gauge,
     challenges: ChallengeMetrics,
+    clock_skew: ClockSkew,
     http: HttpMetrics,
     limiters: LimiterFamilies,
     ledger: LedgerMetrics,
@@ -130,6 +132,7 @@ impl Metrics {
             breaker_open.clone(),
         );
         let challenges = ChallengeMetrics::register(&mut registry);
+        let clock_skew = ClockSkew::register(&mut registry);
         let http = HttpMetrics::register(&mut registry);
         let limiters = LimiterFamilies::register(&mut registry);
         let ledger = LedgerMetrics::register(&mut registry);
@@ -157,6 +160,7 @@ impl Metrics {
             budget,
             breaker_open,
             challenges,
+            clock_skew,
             http,
             limiters,
             ledger,
@@ -213,6 +217,11 @@ impl Metrics {
     /// The metrics of challenges.
     pub const fn challenges(&self) -> &ChallengeMetrics {
         &self.challenges
+    }
+
+    /// The skew of this machine's clock.
+    pub const fn clock_skew(&self) -> &ClockSkew {
+        &self.clock_skew
     }
 
     /// The metrics of the ledger.

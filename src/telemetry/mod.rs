@@ -5,6 +5,7 @@
 
 mod chain;
 mod challenges;
+mod clock_skew;
 mod http_metrics;
 mod json;
 mod ledger_metrics;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use chain::chain;
 pub use challenges::ChallengeMetrics;
+pub use clock_skew::{ClockSkew, ClockSource};
 pub use http_metrics::{ConnectionEnd, ConnectionRefusal, ForwardedOutcome, HttpMetrics};
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;

@@ -61,7 +61,9 @@ async fn a_rush_is_served_or_gets_a_retry_after() {
 async fn nothing_is_sent_before_the_reported_time() {
     let app = TestApp::spawn().await;
     app.until_ready().await;
-    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "86400"));
+    let envelope = r#"{"statusCode":429,"error":"Too Many Requests","message":"Global limit has been reached"}"#;
+    let limited = Fault::answer(429).header("retry-after", "86400").body(envelope);
+    app.auth0.fault(Route::CreateUser, limited);
     for _ in 0..3 {
         let answer = app.sign_up(&ada()).await;
         assert_eq!(answer.problem(), "upstream_busy");
@@ -140,7 +142,7 @@ async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     assert_eq!(metric(&app, "auth0_breaker_open").await, "1");
     let report = app.get_admin("/readyz").await;
     assert_eq!(report.status, StatusCode::OK);
-    let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing", "clients": "ok"});
+    let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing", "clients": "ok", "clock": "ok"});
     let expected = json!({"status": "degraded", "checks": checks});
     assert_eq!(report.json(), expected);
 

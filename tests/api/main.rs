@@ -57,5 +57,6 @@ mod reconciliation;
 mod replicas;
 mod responses;
 mod slow_clients;
+mod tenant_responses;
 mod terms;
 mod token;

@@ -183,12 +183,10 @@ async fn the_wait_of_a_rate_limit_is_passed_on() {
     assert!(
         (1..=10).contains(&retry_after(limited().header("x-ratelimit-reset", &reset(0))).await)
     );
-    for absurd in ["86400", "18446744073709551615", "99999999999999"] {
+    for absurd in ["18446744073709551615", "99999999999999", "9999999999"] {
         for name in ["retry-after", "x-ratelimit-reset"] {
-            if (absurd, name) != ("86400", "x-ratelimit-reset") {
-                let wait = retry_after(limited().header(name, absurd)).await;
-                assert!((86_390..=86_410).contains(&wait), "{name} {absurd}: {wait}");
-            }
+            let wait = retry_after(limited().header(name, absurd)).await;
+            assert!((1..=10).contains(&wait), "{name} {absurd}: {wait}");
         }
     }
 }

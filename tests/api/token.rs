@@ -106,7 +106,9 @@ async fn the_service_starts_while_auth0_is_down_and_recovers_by_itself() {
 #[tokio::test]
 async fn a_failing_token_endpoint_gets_no_request_per_sign_up() {
     let app = TestApp::spawn().await;
-    app.auth0.fault(Route::Token, Fault::answer(429).header("retry-after", "3600").always());
+    let quota = r#"{"error":"too_many_requests","error_description":"Client quota exceeded"}"#;
+    let limited = Fault::answer(429).header("retry-after", "3600").body(quota);
+    app.auth0.fault(Route::Token, limited.always());
     for nth in 0..20 {
         let answer = app.sign_up(&person(nth)).await;
         assert_eq!(answer.problem(), "upstream_busy");

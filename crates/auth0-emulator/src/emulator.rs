@@ -180,6 +180,12 @@ impl Emulator {
         self.tenant(|tenant| secret.clone_into(&mut tenant.client_secret));
     }
 
+    /// Silences every connection that is open now, idle ones included: they stay open and send
+    /// nothing more. New connections work. Returns the number of silenced connections.
+    pub fn silence_connections(&self) -> usize {
+        self.state.silence_connections()
+    }
+
     /// Moves the clock forward: tokens age, and rate limits recover.
     pub fn advance_clock(&self, by: Duration) {
         self.state.clock.advance(by);

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::Weak;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::TenantClock;
@@ -14,6 +15,7 @@ use crate::latency::LatencyRng;
 use crate::locked::Locked;
 use crate::rate::{PlanBuckets, RateDecision};
 use crate::response::TenantResponse;
+use crate::server::WireControl;
 use crate::tenant::Tenant;
 use crate::token::QuotaCounter;
 use crate::users::UserStore;
@@ -50,6 +52,8 @@ pub(crate) struct EmulatorState {
     generation: AtomicU64,
     /// The number of connections accepted.
     connections: AtomicU64,
+    /// Breaks the connections that are open.
+    wires: Locked<Vec<Weak<WireControl>>>,
 }
 
 impl EmulatorState {
@@ -72,6 +76,7 @@ impl EmulatorState {
             assertions: Locked::new(HashSet::new()),
             generation: AtomicU64::new(0),
             connections: AtomicU64::new(0),
+            wires: Locked::new(Vec::new()),
         }
     }
 
@@ -95,9 +100,19 @@ impl EmulatorState {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Returns the number for a newly accepted connection.
-    pub(crate) fn next_connection(&self) -> u64 {
+    /// Records a newly accepted connection. Returns its number.
+    pub(crate) fn next_connection(&self, wire: &Arc<WireControl>) -> u64 {
+        self.wires.with(|wires| {
+            wires.retain(|wire| wire.strong_count() > 0);
+            wires.push(Arc::downgrade(wire));
+        });
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Silences every open connection. Returns their number.
+    pub(crate) fn silence_connections(&self) -> usize {
+        let open = self.wires.with(std::mem::take);
+        open.iter().filter_map(Weak::upgrade).map(|wire| wire.silence()).count()
     }
 
     /// Resets everything to its initial state. Tokens are revoked rather than restored.

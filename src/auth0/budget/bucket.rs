@@ -11,10 +11,11 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::Priority;
-use super::cooldown::{Cooldown, reset_in};
+use super::cooldown::Cooldown;
 use super::grant::{Grant, NextSend};
 use super::refill_estimator::{RefillEstimator, Sample};
 use crate::auth0::rate_headers::RateHeaders;
+use crate::auth0::wait::{RequestedWait, reset_in};
 use crate::config::BudgetSettings;
 
 /// Permits held back for requests that the mirror cannot see: those that overtake one another, and
@@ -166,13 +167,18 @@ impl Bucket {
         self.refill.is_measured() || self.cooldown.is_blocked()
     }
 
+    /// Returns the rest of a wait of more than a minute that the tenant asked for; zero without one.
+    pub(super) fn long_wait(&self, now: Instant) -> Duration {
+        self.cooldown.long_wait(now)
+    }
+
     /// Returns whether nothing may be sent before a reported time.
     pub(super) const fn is_blocked(&self) -> bool {
         self.cooldown.is_blocked()
     }
 
-    /// Learns from a response. Returns the bucket that the tenant reported: its size and the
-    /// permits left.
+    /// Learns from a response other than a 429. Returns the bucket that the tenant reported: its
+    /// size and the permits left.
     pub(super) fn observe(
         &mut self,
         grant: Grant,
@@ -180,16 +186,8 @@ impl Bucket {
         headers: &HeaderMap,
         now: Instant,
     ) -> Option<(u32, u32)> {
-        self.advance(now);
-        self.sent.ended += 1;
         let headers = RateHeaders::new(headers);
-        let reported = headers.bucket();
-        let lowest = reported.map_or(0.0, |(_, remaining)| remaining.into());
-        self.sent.lowest = self.sent.lowest.min(lowest);
-        if status == 429 {
-            self.reject_all_until(grant, headers, reported, now);
-            return reported;
-        }
+        let reported = self.record_end(headers, now);
         self.cooldown.record_acceptance(grant);
         match reported {
             Some((limit, remaining)) => self.learn(grant, headers, limit.into(), remaining.into()),
@@ -201,6 +199,38 @@ impl Bucket {
             None => {}
         }
         self.raise_when_idle();
+        reported
+    }
+
+    /// Holds every request back after a 429. Returns the bucket that the tenant reported.
+    pub(super) fn observe_rejection(
+        &mut self,
+        grant: Grant,
+        headers: &HeaderMap,
+        requested: RequestedWait,
+        now: Instant,
+    ) -> Option<(u32, u32)> {
+        let reported = self.record_end(RateHeaders::new(headers), now);
+        if let Some((limit, _)) = reported {
+            (self.known, self.limit) = (Knowledge::Reported, limit.into());
+        } else if self.known == Knowledge::Unreported {
+            (self.known, self.limit) = (Knowledge::Unknown, self.assumed);
+        }
+        // Empty, and filling only from then on. The next request shows the true level.
+        self.at = self.cooldown.start(grant, requested, now);
+        self.shift(self.level.min(0.0) - self.level);
+        self.sent.responded = self.sent.responded.max(grant.number);
+        self.refill.interrupt();
+        reported
+    }
+
+    /// Records that a request got a response. Returns the bucket that it reports.
+    fn record_end(&mut self, headers: RateHeaders<'_>, now: Instant) -> Option<(u32, u32)> {
+        self.advance(now);
+        self.sent.ended += 1;
+        let reported = headers.bucket();
+        let lowest = reported.map_or(0.0, |(_, remaining)| remaining.into());
+        self.sent.lowest = self.sent.lowest.min(lowest);
         reported
     }
 
@@ -267,26 +297,6 @@ impl Bucket {
     fn shift(&mut self, by: f64) {
         self.level += by;
         self.corrections += by;
-    }
-
-    /// Holds every request back after a 429.
-    fn reject_all_until(
-        &mut self,
-        grant: Grant,
-        headers: RateHeaders<'_>,
-        reported: Option<(u32, u32)>,
-        now: Instant,
-    ) {
-        if let Some((limit, _)) = reported {
-            (self.known, self.limit) = (Knowledge::Reported, limit.into());
-        } else if self.known == Knowledge::Unreported {
-            (self.known, self.limit) = (Knowledge::Unknown, self.assumed);
-        }
-        // Empty, and filling only from then on. The next request shows the true level.
-        self.at = self.cooldown.start(grant, headers, now);
-        self.shift(self.level.min(0.0) - self.level);
-        self.sent.responded = self.sent.responded.max(grant.number);
-        self.refill.interrupt();
     }
 
     /// Returns the time at which the pace allows the next request.

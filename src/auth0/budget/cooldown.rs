@@ -1,22 +1,19 @@
 //! The cooldown after a 429: nothing is sent before the reported time, then one request as a probe,
-//! then the others with caution. Pure: time is a parameter.
+//! then the others with caution. A long wait is probed every minute. Pure: time is a parameter.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::grant::{Grant, NextSend};
-use crate::auth0::rate_headers::RateHeaders;
+use crate::auth0::wait::RequestedWait;
 
 /// The wait after a 429 that reports none: the first, doubled by each further one, and the longest.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_mins(1));
 
-/// The longest `Retry-After` that is obeyed in full: the longest that Auth0 documents.
-const LONGEST: Duration = Duration::from_hours(24);
-
-/// The longest `x-ratelimit-reset` that is accepted. No plan's bucket takes longer for a permit, so
-/// a larger value means that two clocks were mixed up.
-const LONGEST_RESET: Duration = Duration::from_mins(1);
+/// The longest time without a probe, whatever wait was reported: the tenant's limit may have been
+/// raised since then. A longer wait is a long one.
+const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The duration of the caution, counted from the time at which the next request may be sent.
 const CAUTION: Duration = Duration::from_mins(1);
@@ -43,12 +40,20 @@ pub(super) struct Cooldown {
     rejected_at: Option<Instant>,
     /// The end of the caution.
     cautious_until: Option<Instant>,
+    /// The end of a long wait. Until then one request at a time is sent, as a probe.
+    long_until: Option<Instant>,
 }
 
 impl Cooldown {
     /// Returns an inactive cooldown.
     pub(super) const fn new() -> Self {
-        Self { state: CooldownState::Open, rejections: 0, rejected_at: None, cautious_until: None }
+        Self {
+            state: CooldownState::Open,
+            rejections: 0,
+            rejected_at: None,
+            cautious_until: None,
+            long_until: None,
+        }
     }
 
     /// Returns the time at which the next request may be sent, or `None` if the bucket decides.
@@ -75,12 +80,19 @@ impl Cooldown {
         matches!(self.state, CooldownState::Blocked(_))
     }
 
-    /// Returns the time until a block ends; zero without one.
+    /// Returns the reported time until requests are accepted again; zero without one. A probe may
+    /// be accepted earlier.
     pub(super) fn left(&self, now: Instant) -> Duration {
+        let long = self.long_wait(now);
         match self.state {
-            CooldownState::Blocked(until) => until.saturating_duration_since(now),
-            CooldownState::Open | CooldownState::Probing(_) => Duration::ZERO,
+            CooldownState::Blocked(until) => until.saturating_duration_since(now).max(long),
+            CooldownState::Open | CooldownState::Probing(_) => long,
         }
+    }
+
+    /// Returns the rest of a long wait; zero without one.
+    pub(super) fn long_wait(&self, now: Instant) -> Duration {
+        self.long_until.map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
     /// Returns whether the tenant rejected a request recently.
@@ -101,6 +113,7 @@ impl Cooldown {
             self.state = CooldownState::Open;
         }
         if self.state == CooldownState::Open {
+            self.long_until = None;
             self.rejections = 0;
         }
     }
@@ -118,7 +131,7 @@ impl Cooldown {
     pub(super) fn start(
         &mut self,
         grant: Grant,
-        headers: RateHeaders<'_>,
+        requested: RequestedWait,
         now: Instant,
     ) -> Instant {
         // Requests that were under way at the first 429 belong to the same rejection.
@@ -126,26 +139,27 @@ impl Cooldown {
             self.rejections = self.rejections.saturating_add(1);
             self.rejected_at = Some(now);
         }
-        let mut until = now + self.wait(headers).min(LONGEST);
+        let wait = requested.wait.unwrap_or_else(|| self.backoff());
+        let is_long = wait > PROBE_INTERVAL;
+        let mut until = now + wait.min(PROBE_INTERVAL);
         if let CooldownState::Blocked(already) = self.state {
             until = until.max(already);
+            if is_long {
+                self.long_until = self.long_until.max(Some(now + wait));
+            }
+        } else if is_long || requested.is_from_auth0 {
+            // The response to a probe replaces the wait. One from anything in front of the tenant
+            // says nothing about it.
+            self.long_until = is_long.then_some(now + wait);
         }
         self.state = CooldownState::Blocked(until);
         self.cautious_until = Some(until + CAUTION);
         until
     }
 
-    /// Returns the wait that a 429 reports, or a backoff.
-    fn wait(&self, headers: RateHeaders<'_>) -> Duration {
-        let reported = headers.retry_after(None).or_else(|| reset_in(headers));
-        reported.filter(|wait| !wait.is_zero()).unwrap_or_else(|| {
-            let doublings = self.rejections.saturating_sub(1).min(16);
-            BACKOFF.0.saturating_mul(1 << doublings).min(BACKOFF.1)
-        })
+    /// Returns the wait after a 429 that reports none.
+    fn backoff(&self) -> Duration {
+        let doublings = self.rejections.saturating_sub(1).min(16);
+        BACKOFF.0.saturating_mul(1 << doublings).min(BACKOFF.1)
     }
-}
-
-/// Returns `x-ratelimit-reset` as a wait, if it is plausible.
-pub(super) fn reset_in(headers: RateHeaders<'_>) -> Option<Duration> {
-    headers.reset_in(None).filter(|reset| *reset <= LONGEST_RESET)
 }

@@ -35,6 +35,7 @@ use tokio::time::{Instant, sleep_until};
 use self::bucket::Bucket;
 use self::grant::{Grant, NextSend};
 use self::wait_queue::WaitQueue;
+use super::wait::RequestedWait;
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -49,7 +50,8 @@ pub enum Priority {
     /// Resolves a sign-up whose client waits. Goes first, may use the reserve, and is never
     /// rejected because the queue is full.
     Lookup,
-    /// Resolves a conflict.
+    /// Finds out whether the user that a create-user call conflicts with is its own. Goes after
+    /// creates and is rejected like one, so that these lookups take no permit from sign-ups.
     Conflict,
     /// Resolves an attempt that no client waits for. Goes last.
     Background,
@@ -187,16 +189,31 @@ impl Budget {
         BudgetExhausted { retry_after: wait.max(SHORTEST_RETRY) }
     }
 
-    /// Learns from a response, and wakes the waiters that may go or should give up.
+    /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
+    pub(super) fn is_waiting_long(&self) -> bool {
+        !self.lock().bucket.long_wait(Instant::now()).is_zero()
+    }
+
+    /// Learns from a response other than a 429, and wakes the waiter that may go.
     fn observe(&self, grant: Grant, status: u16, headers: &HeaderMap) {
         let mut state = self.lock();
         let reported = state.bucket.observe(grant, status, headers, Instant::now());
-        if status == 429 {
-            state.queue.wake_all();
-        } else {
-            state.queue.wake();
-        }
+        state.queue.wake();
         drop(state);
+        self.report(reported);
+    }
+
+    /// Learns from a 429, and wakes the waiters, which may have to give up.
+    fn observe_rejection(&self, grant: Grant, headers: &HeaderMap, requested: RequestedWait) {
+        let mut state = self.lock();
+        let reported = state.bucket.observe_rejection(grant, headers, requested, Instant::now());
+        state.queue.wake_all();
+        drop(state);
+        self.report(reported);
+    }
+
+    /// Sets the metrics of the bucket that the tenant reported.
+    fn report(&self, reported: Option<(u32, u32)>) {
         if let Some((limit, remaining)) = reported {
             self.metrics.budget(limit, remaining);
         }
@@ -216,10 +233,17 @@ impl Budget {
 }
 
 impl Permit {
-    /// Learns from the response to the request.
+    /// Learns from the response to the request, which is not a 429.
     pub(super) fn record_response(mut self, status: u16, headers: &HeaderMap) {
         if let Some(grant) = self.grant.take() {
             self.budget.observe(grant, status, headers);
+        }
+    }
+
+    /// Learns from the 429 that the request got.
+    pub(super) fn record_rejection(mut self, headers: &HeaderMap, requested: RequestedWait) {
+        if let Some(grant) = self.grant.take() {
+            self.budget.observe_rejection(grant, headers, requested);
         }
     }
 }

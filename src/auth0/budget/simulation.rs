@@ -10,6 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::tests::record;
 use super::{Budget, Priority};
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
@@ -178,7 +179,7 @@ async fn sign_up(
     let (status, headers) = tenant.respond();
     let in_time = tenant.started.elapsed().as_secs_f64() < tenant.scenario.seconds;
     tenant.pause(tenant.scenario.latency_ms).await;
-    permit.record_response(status, &headers);
+    record(permit, status, &headers);
     let mut report = report.lock().unwrap();
     report.longest_wait = report.longest_wait.max(waited);
     if status == 201 {

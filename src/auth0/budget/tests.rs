@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::{Budget, BudgetExhausted, Permit, Priority};
+use crate::auth0::wait::{Api, Rejection, RequestedWait};
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -40,6 +41,16 @@ fn bucket(limit: u32, remaining: u32) -> HeaderMap {
 fn with(mut headers: HeaderMap, name: HeaderName, value: u32) -> HeaderMap {
     headers.insert(name, value.into());
     headers
+}
+
+/// Records a response, judging the wait of a 429 as the client does.
+pub(super) fn record(permit: Permit, status: u16, headers: &HeaderMap) {
+    if status == 429 {
+        let rejection = Rejection { api: Api::Management, headers, body: b"" };
+        permit.record_rejection(headers, RequestedWait::judge(rejection, Duration::ZERO));
+    } else {
+        permit.record_response(status, headers);
+    }
 }
 
 /// Takes a permit that needs no waiting.
@@ -210,21 +221,26 @@ async fn a_full_queue_rejects_at_once_and_a_long_wait_at_its_end() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_before_the_reported_time_then_one_probe() {
+    let reset =
+        |second: u32| with(bucket(10, 0), HeaderName::from_static("x-ratelimit-reset"), second);
     for (headers, wait) in [
-        (with(bucket(10, 0), RETRY_AFTER, 86_400), 86_400),
+        (with(bucket(10, 0), RETRY_AFTER, 50), 50),
         (with(HeaderMap::new(), RETRY_AFTER, 7), 7),
-        (with(HeaderMap::new(), RETRY_AFTER, 4_000_000_000), 86_400),
+        // Not certainly Auth0's.
+        (with(HeaderMap::new(), RETRY_AFTER, 86_400), 60),
+        (with(HeaderMap::new(), RETRY_AFTER, 4_000_000_000), 1),
         (bucket(10, 0), 1),
-        (with(bucket(10, 0), HeaderName::from_static("x-ratelimit-reset"), 1_790_000_009), 9),
+        (reset(1_790_000_009), 9),
         // A reset before `Date`, or hours after it, is wrong.
-        (with(bucket(10, 0), HeaderName::from_static("x-ratelimit-reset"), 1_789_999_000), 1),
-        (with(bucket(10, 0), HeaderName::from_static("x-ratelimit-reset"), 1_790_003_600), 1),
+        (reset(1_789_999_000), 1),
+        (reset(1_790_003_600), 1),
         (HeaderMap::new(), 1),
         (with(HeaderMap::new(), AGE, 20), 1),
     ] {
         let budget = reporting(10, 9).await;
         let refused = at_once(&budget, Priority::Create).await.unwrap();
-        refused.record_response(429, &headers);
+        record(refused, 429, &headers);
+        assert!(!budget.is_waiting_long(), "{headers:?}");
         if wait > 3 {
             let BudgetExhausted { retry_after } = budget.take(Priority::Create).await.unwrap_err();
             assert!(retry_after >= SECOND * wait, "{retry_after:?} {headers:?}");
@@ -234,10 +250,76 @@ async fn nothing_is_sent_before_the_reported_time_then_one_probe() {
         advance(TICK).await;
         let probe = at_once(&budget, Priority::Create).await.unwrap();
         assert!(at_once(&budget, Priority::Create).await.is_none(), "{headers:?}");
-        probe.record_response(201, &bucket(10, 9));
+        record(probe, 201, &bucket(10, 9));
         assert!(at_once(&budget, Priority::Create).await.is_none(), "not all at once");
         sleep(SECOND).await;
         assert!(at_once(&budget, Priority::Create).await.is_some());
+    }
+}
+
+/// Takes the permit of the next probe of a long wait, which is not earlier than a minute from now.
+async fn probe(budget: &Arc<Budget>) -> Permit {
+    advance((60 * SECOND).saturating_sub(TICK)).await;
+    assert!(at_once(budget, Priority::Create).await.is_none());
+    advance(TICK).await;
+    let probe = at_once(budget, Priority::Create).await.unwrap();
+    assert!(at_once(budget, Priority::Create).await.is_none(), "one probe at a time");
+    probe
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_wait_of_auth0_is_probed_every_minute_until_it_is_over() {
+    let rejected = || with(bucket(10, 0), RETRY_AFTER, 7_200);
+    let retry_after = async |budget: &Arc<Budget>| {
+        budget.take(Priority::Create).await.map(drop).unwrap_err().retry_after.as_secs()
+    };
+    let budget = reporting(10, 9).await;
+    record(at_once(&budget, Priority::Create).await.unwrap(), 429, &rejected());
+    assert!(budget.is_waiting_long());
+    assert!((7_199..=7_201).contains(&retry_after(&budget).await));
+
+    // A page of something in front of the tenant ends no wait.
+    record(probe(&budget).await, 429, &HeaderMap::new());
+    assert!(budget.is_waiting_long());
+    assert!((7_139..=7_141).contains(&retry_after(&budget).await));
+    sleep(2 * SECOND).await;
+    record(at_once(&budget, Priority::Create).await.unwrap(), 429, &rejected());
+    assert!((7_199..=7_201).contains(&retry_after(&budget).await), "refused again");
+
+    record(probe(&budget).await, 201, &bucket(10, 9));
+    assert!(!budget.is_waiting_long());
+    sleep(SECOND).await;
+    assert!(at_once(&budget, Priority::Create).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lookups_after_conflicts_go_after_creates_and_are_rejected_like_them() {
+    let budget = reporting(10, 0).await;
+    let mut order = JoinSet::new();
+    for (name, priority) in [
+        ("background", Priority::Background),
+        ("conflict", Priority::Conflict),
+        ("create", Priority::Create),
+    ] {
+        let budget = Arc::clone(&budget);
+        order.spawn(async move {
+            let permit = budget.take(priority).await.unwrap();
+            record(permit, 200, &bucket(10, 0));
+            name
+        });
+        sleep(Duration::from_millis(1)).await;
+    }
+    for name in ["create", "conflict", "background"] {
+        assert_eq!(order.join_next().await.unwrap().unwrap(), name);
+    }
+    let waiting = (0..5).map(|_| budget.take(Priority::Create));
+    let full = async {
+        sleep(Duration::from_millis(1)).await;
+        budget.take(Priority::Conflict).await.map(drop).unwrap_err()
+    };
+    tokio::select! {
+        _ = futures_util::future::join_all(waiting) => panic!("no call waits"),
+        rejected = full => assert!(rejected.retry_after >= SECOND),
     }
 }
 
@@ -250,7 +332,7 @@ async fn waiting_calls_are_rejected_as_soon_as_the_wait_is_too_long() {
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { waits.take(Priority::Create).await.map(|_| ()) });
     sleep(Duration::from_millis(1)).await;
-    refused.record_response(429, &with(HeaderMap::new(), RETRY_AFTER, 60));
+    record(refused, 429, &with(HeaderMap::new(), RETRY_AFTER, 60));
     let rejected = timeout(SECOND / 100, tasks.join_next()).await.unwrap().unwrap().unwrap();
     assert!(rejected.unwrap_err().retry_after >= 60 * SECOND);
 }
@@ -259,14 +341,14 @@ async fn waiting_calls_are_rejected_as_soon_as_the_wait_is_too_long() {
 async fn repeated_429s_without_a_time_back_off() {
     let budget = reporting(10, 9).await;
     for wait in [1, 2, 4, 8, 16, 32, 60, 60] {
-        at_once(&budget, Priority::Create).await.unwrap().record_response(429, &HeaderMap::new());
+        record(at_once(&budget, Priority::Create).await.unwrap(), 429, &HeaderMap::new());
         advance((SECOND * wait).saturating_sub(TICK)).await;
         assert!(at_once(&budget, Priority::Create).await.is_none(), "{wait}");
         advance(TICK).await;
     }
     at_once(&budget, Priority::Create).await.unwrap().record_response(201, &bucket(10, 9));
     sleep(SECOND).await;
-    at_once(&budget, Priority::Create).await.unwrap().record_response(429, &HeaderMap::new());
+    record(at_once(&budget, Priority::Create).await.unwrap(), 429, &HeaderMap::new());
     sleep(SECOND).await;
     assert!(at_once(&budget, Priority::Create).await.is_some(), "the count starts again");
 }
@@ -274,7 +356,7 @@ async fn repeated_429s_without_a_time_back_off() {
 #[tokio::test(start_paused = true)]
 async fn a_probe_without_a_response_lets_the_next_call_probe() {
     let budget = reporting(10, 9).await;
-    at_once(&budget, Priority::Create).await.unwrap().record_response(429, &HeaderMap::new());
+    record(at_once(&budget, Priority::Create).await.unwrap(), 429, &HeaderMap::new());
     sleep(SECOND).await;
     let probe = at_once(&budget, Priority::Create).await.unwrap();
     assert!(at_once(&budget, Priority::Create).await.is_none());

@@ -1,5 +1,5 @@
-//! The calls that wait for a permit: lookups of requests first, then creates, then lookups in the
-//! background. First come, first served within each.
+//! The calls that wait for a permit: lookups of requests first, then creates, then lookups after
+//! conflicts, then lookups in the background. First come, first served within each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,6 +22,7 @@ struct Waiter {
 pub(super) struct WaitQueue {
     lookups: VecDeque<Waiter>,
     creates: VecDeque<Waiter>,
+    conflicts: VecDeque<Waiter>,
     background: VecDeque<Waiter>,
     last_id: u64,
 }
@@ -29,7 +30,7 @@ pub(super) struct WaitQueue {
 impl WaitQueue {
     /// The number of waiting calls.
     pub(super) fn len(&self) -> usize {
-        self.lookups.len() + self.creates.len() + self.background.len()
+        self.lookups.len() + self.creates.len() + self.conflicts.len() + self.background.len()
     }
 
     /// The number of calls ahead of a newcomer of this priority.
@@ -37,7 +38,8 @@ impl WaitQueue {
         match priority {
             Priority::Lookup => self.lookups.len(),
             Priority::Create => self.lookups.len() + self.creates.len(),
-            Priority::Conflict | Priority::Background | Priority::BestEffort => self.len(),
+            Priority::Conflict => self.len() - self.background.len(),
+            Priority::Background | Priority::BestEffort => self.len(),
         }
     }
 
@@ -72,23 +74,26 @@ impl WaitQueue {
 
     /// Wakes every call.
     pub(super) fn wake_all(&self) {
-        for waiter in self.lookups.iter().chain(&self.creates).chain(&self.background) {
+        for waiter in self.queues().into_iter().flatten() {
             waiter.woken.notify_one();
         }
     }
 
     fn first(&self) -> Option<&Waiter> {
-        let creates = || self.creates.front();
-        self.lookups.front().or_else(creates).or_else(|| self.background.front())
+        self.queues().into_iter().find_map(VecDeque::front)
+    }
+
+    /// The queues in their order.
+    const fn queues(&self) -> [&VecDeque<Waiter>; 4] {
+        [&self.lookups, &self.creates, &self.conflicts, &self.background]
     }
 
     const fn queue_of(&mut self, priority: Priority) -> &mut VecDeque<Waiter> {
         match priority {
             Priority::Lookup => &mut self.lookups,
             Priority::Create => &mut self.creates,
-            Priority::Conflict | Priority::Background | Priority::BestEffort => {
-                &mut self.background
-            }
+            Priority::Conflict => &mut self.conflicts,
+            Priority::Background | Priority::BestEffort => &mut self.background,
         }
     }
 }
@@ -101,15 +106,18 @@ mod tests {
     fn lookups_of_requests_go_first_and_background_lookups_last() {
         let mut queue = WaitQueue::default();
         let last = queue.join(Priority::Background).0;
+        let conflict = queue.join(Priority::Conflict).0;
         let [a, b] = [Priority::Create, Priority::Create].map(|priority| queue.join(priority).0);
         let [x, y] = [Priority::Lookup, Priority::Lookup].map(|priority| queue.join(priority).0);
-        let priorities = [Priority::Lookup, Priority::Create, Priority::Background];
-        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [2, 4, 5]);
+        let priorities =
+            [Priority::Lookup, Priority::Create, Priority::Conflict, Priority::Background];
+        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [2, 4, 5, 6]);
         let order = [
             (x, Priority::Lookup),
             (y, Priority::Lookup),
             (a, Priority::Create),
             (b, Priority::Create),
+            (conflict, Priority::Conflict),
             (last, Priority::Background),
         ];
         for (id, priority) in order {

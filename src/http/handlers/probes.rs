@@ -21,6 +21,7 @@ struct ReadinessChecks {
     ledger: &'static str,
     auth0: &'static str,
     clients: &'static str,
+    clock: &'static str,
 }
 
 impl From<Report> for ReadinessBody {
@@ -28,7 +29,9 @@ impl From<Report> for ReadinessBody {
         let status = match report {
             Report { draining: true, .. } => "draining",
             Report { ledger: false, .. } => "unready",
-            Report { auth0: Upstream::Failing, .. } | Report { clients: false, .. } => "degraded",
+            Report { auth0: Upstream::Failing, .. }
+            | Report { clients: false, .. }
+            | Report { clock: false, .. } => "degraded",
             Report { auth0: Upstream::Good | Upstream::Starting, .. } => "ready",
         };
         let checks = ReadinessChecks {
@@ -40,6 +43,7 @@ impl From<Report> for ReadinessBody {
                 Upstream::Failing => "failing",
             },
             clients: if report.clients { "ok" } else { "failing" },
+            clock: if report.clock { "ok" } else { "failing" },
         };
         Self { status, checks }
     }
@@ -69,11 +73,11 @@ struct LivenessBody {
     responses(
         (status = 200, description = "Sign-ups are accepted", content_type = "application/json", body = serde_json::Value, example = json!({
             "status": "ready",
-            "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok"},
+            "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "clock": "ok"},
         })),
         (status = 503, description = "Sign-ups are rejected", content_type = "application/json", body = serde_json::Value, example = json!({
             "status": "draining",
-            "checks": {"process": "draining", "ledger": "ok", "auth0": "ok", "clients": "ok"},
+            "checks": {"process": "draining", "ledger": "ok", "auth0": "ok", "clients": "ok", "clock": "ok"},
         })),
     )
 )]

@@ -17,7 +17,8 @@ use tokio_rustls::TlsAcceptor;
 
 use self::service::ConnectionHandler;
 pub(crate) use self::tls::TlsIdentity;
-use self::wire::{Stream, Wire, WireControl};
+pub(crate) use self::wire::WireControl;
+use self::wire::{Stream, Wire};
 use crate::state::EmulatorState;
 use crate::tasks::Tasks;
 
@@ -51,7 +52,6 @@ impl PortServer {
 
     /// Serves one connection until it ends.
     async fn connection(self, tcp: TcpStream) {
-        let number = self.state.next_connection();
         // If this fails, small responses may only be delayed (Nagle's algorithm).
         drop(tcp.set_nodelay(true));
         let secure = self.tls.is_some();
@@ -63,6 +63,7 @@ impl PortServer {
             },
         };
         let control = Arc::new(WireControl::default());
+        let number = self.state.next_connection(&control);
         let wire = Wire::new(stream, Arc::clone(&control));
         let connection = ConnectionHandler {
             state: self.state,

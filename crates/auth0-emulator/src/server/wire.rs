@@ -37,7 +37,7 @@ enum WireMode {
 
 /// Breaks a connection from another task.
 #[derive(Debug)]
-pub(super) struct WireControl(Locked<(WireMode, Option<Waker>)>);
+pub(crate) struct WireControl(Locked<(WireMode, Option<Waker>)>);
 
 impl Default for WireControl {
     fn default() -> Self {
@@ -57,7 +57,7 @@ impl WireControl {
     }
 
     /// Leaves the connection open and silent.
-    pub(super) fn silence(&self) {
+    pub(crate) fn silence(&self) {
         self.set(WireMode::Silent);
     }
 

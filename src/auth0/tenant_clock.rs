@@ -1,0 +1,99 @@
+//! The tenant's clock, as its responses show it in `Date`.
+//!
+//! Nothing here decides by this machine's wall clock. The skew between the two clocks is only
+//! reported.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::HeaderMap;
+use time::Duration as SignedDuration;
+use tokio::time::Instant;
+
+use super::rate_headers::RateHeaders;
+use crate::clock::{Clock, TenantTime};
+use crate::telemetry::{ClockSource, Metrics};
+
+/// The resolution of `Date`, which is rounded down.
+const RESOLUTION: Duration = Duration::from_secs(1);
+
+/// The longest exchange that shows the skew. A longer one shows it too vaguely.
+const LONGEST_EXCHANGE: Duration = Duration::from_secs(1);
+
+/// The tenant's clock.
+#[derive(Debug)]
+pub(super) struct TenantClock {
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+    /// The newest `Date`, and the arrival of its response.
+    newest: Mutex<Option<(TenantTime, Instant)>>,
+}
+
+impl TenantClock {
+    /// Returns a clock that is not known yet.
+    pub(super) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
+        Self { clock, metrics, newest: Mutex::new(None) }
+    }
+
+    /// The wall clock of this machine, for [`Self::observe`].
+    pub(super) fn local_now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    /// The tenant's time: the newest `Date` that certainly is its own, and the time since then by the monotonic clock. `None`
+    /// before the first response. Behind the tenant's clock by a second and the way of a response
+    /// at most.
+    pub(super) fn now(&self) -> Option<TenantTime> {
+        let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        newest.map(|(date, at)| date + at.elapsed())
+    }
+
+    /// Learns from a response to a request that was sent at `sent_at`, by this machine's wall
+    /// clock. A response from a cache, or from something in front of the tenant, shows no time.
+    pub(super) fn observe(&self, status: u16, headers: &HeaderMap, sent_at: Duration) {
+        if !matches!(status, 200..=299 | 400 | 401 | 404 | 409) {
+            return;
+        }
+        let Some(date) = RateHeaders::new(headers).responded_at() else { return };
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((TenantTime::from_epoch(date), Instant::now()));
+        if let Some(skew) = skew(sent_at, self.clock.now(), date) {
+            self.metrics.clock_skew().observe(ClockSource::Tenant, skew);
+        }
+    }
+}
+
+/// The time by which this machine's clock is certainly ahead of the tenant's; negative if it is
+/// behind. Zero if both may show the same. `None` when the exchange took too long.
+fn skew(sent_at: Duration, received_at: Duration, date: Duration) -> Option<SignedDuration> {
+    let took = received_at.checked_sub(sent_at)?;
+    if took > LONGEST_EXCHANGE {
+        return None;
+    }
+    let ahead = sent_at.saturating_sub(date + RESOLUTION);
+    let behind = date.saturating_sub(received_at);
+    Some(SignedDuration::try_from(ahead).ok()? - SignedDuration::try_from(behind).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_certain_skew_is_reported() {
+        let ms = Duration::from_millis;
+        for (sent, received, expected) in [
+            (100_000, 100_300, Some(0)),
+            (100_999, 101_200, Some(0)),
+            (101_500, 101_600, Some(500)),
+            (99_000, 99_400, Some(-600)),
+            (40_000, 40_000, Some(-60_000)),
+            (100_000, 101_500, None),
+            (100_000, 99_000, None),
+        ] {
+            let skew = skew(ms(sent), ms(received), ms(100_000));
+            let expected = expected.map(SignedDuration::milliseconds);
+            assert_eq!(skew, expected, "{sent} {received}");
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! Waits, silences, redirects and odd successes of the tenant, and what they cost.
+
+use std::time::Duration;
+
+use auth0_emulator::{Fault, Gate, Route};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
+
+/// Auth0's own body of a 429.
+const ENVELOPE: &str = r#"{"statusCode":429,"error":"Too Many Requests",
+    "message":"Global limit has been reached","errorCode":"too_many_requests"}"#;
+
+fn person(nth: usize) -> Value {
+    ada_with("email", format!("person{nth}@example.com"))
+}
+
+fn retry_after(response: &TestResponse) -> u64 {
+    let seconds = response.header("retry-after").unwrap_or_else(|| panic!("{response:?}"));
+    assert_eq!(response.json()["retry_after"], seconds.parse::<u64>().unwrap());
+    seconds.parse().unwrap()
+}
+
+async fn readiness(app: &TestApp) -> Value {
+    app.get_admin("/readyz").await.json()
+}
+
+/// A 429 whose `Date` is this second.
+fn limited(at: u64) -> Fault {
+    Fault::answer(429).header("date", &http_date(at))
+}
+
+fn http_date(at: u64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(at))
+}
+
+const NOW: u64 = 1_795_600_800;
+
+#[tokio::test]
+async fn a_page_of_a_firewall_stops_sign_ups_for_a_minute_at_most() {
+    let ms = |seconds: u64| ((NOW + seconds) * 1000).to_string();
+    let s = |seconds: u64| (NOW + seconds).to_string();
+    for (name, value, longest) in [
+        ("retry-after", "86400".to_owned(), 60),
+        ("retry-after", http_date(NOW + 86_400), 60),
+        ("retry-after", s(86_000), 60),
+        ("retry-after", ms(86_000), 60),
+        // Recognised: the wait is what the header means.
+        ("retry-after", s(20), 20),
+        ("retry-after", ms(20), 20),
+        ("x-ratelimit-reset", ms(20), 20),
+        ("x-ratelimit-reset", s(20), 20),
+        // Nonsense: the service's own pauses.
+        ("retry-after", u64::MAX.to_string(), 10),
+        ("retry-after", s(10 * 86_400), 10),
+        ("x-ratelimit-reset", ms(86_400), 10),
+        ("x-ratelimit-reset", u64::MAX.to_string(), 10),
+    ] {
+        let app = TestApp::spawn().await;
+        app.until_ready().await;
+        let page = limited(NOW).header(name, &value).body("<html>Too many requests</html>");
+        app.auth0.fault(Route::CreateUser, page.always());
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "upstream_busy");
+        let seconds = retry_after(&response);
+        assert!((1..=longest).contains(&seconds), "{name} {value}: {seconds}");
+        assert!(longest != 20 || seconds >= 18, "{name} {value}: {seconds}");
+        assert_eq!(readiness(&app).await["status"], "ready");
+    }
+}
+
+#[tokio::test]
+async fn a_long_wait_is_believed_from_auth0_and_degrades_the_service() {
+    let rate_headers = |fault: Fault| {
+        let fault = fault.header("x-ratelimit-limit", "10").header("x-ratelimit-remaining", "0");
+        fault.header("x-ratelimit-reset", &(NOW + 1).to_string())
+    };
+    for fault in [limited(NOW).body(ENVELOPE), rate_headers(limited(NOW)).body("<html>")] {
+        let app = TestApp::spawn().await;
+        app.until_ready().await;
+        app.auth0.fault(Route::CreateUser, fault.header("retry-after", "7200").always());
+        for nth in 0..3 {
+            let response = app.sign_up(&person(nth)).await;
+            assert_eq!(response.problem(), "upstream_busy");
+            assert!((7190..=7200).contains(&retry_after(&response)), "{response:?}");
+        }
+        assert_eq!(app.creates().len(), 1);
+        let report = readiness(&app).await;
+        assert_eq!(
+            (&report["status"], &report["checks"]["auth0"]),
+            (&json!("degraded"), &json!("failing"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_in_front_of_the_token_endpoint_stops_sign_ups_for_a_minute_at_most() {
+    for (body, range) in [
+        ("<html>", 1..=60),
+        (r#"{"error":"Too Many Requests"}"#, 1..=60),
+        (
+            r#"{"error":"too_many_requests","error_description":"Client quota exceeded"}"#,
+            7190..=7200,
+        ),
+    ] {
+        let app = TestApp::spawn().await;
+        let fault = limited(NOW).header("retry-after", "7200").body(body);
+        app.auth0.fault(Route::Token, fault.always());
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "upstream_busy", "{body}");
+        assert!(range.contains(&retry_after(&response)), "{body}: {response:?}");
+        assert_eq!(readiness(&app).await["status"], "degraded");
+    }
+}
+
+#[tokio::test]
+async fn connections_that_died_in_silence_cost_no_sign_up_its_outcome() {
+    let builder = TestApp::builder().set("auth0.timeout_ms", "1000");
+    let app = builder.set("auth0.budget.initial_burst", "100").spawn().await;
+    app.until_ready().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(40));
+    let mut sign_ups = JoinSet::new();
+    for nth in 0..40 {
+        sign_ups.spawn(TestResponse::receive(app.post().json(&person(nth))));
+    }
+    app.until(|app| app.creates().len() == 40).await;
+    gate.open();
+    while let Some(response) = sign_ups.join_next().await {
+        assert_eq!(response.unwrap().status, StatusCode::CREATED);
+    }
+    assert!(app.auth0.silence_connections() >= 40);
+    let before = app.auth0.journal().iter().map(|call| call.connection).max().unwrap();
+    for nth in 40..55 {
+        sign_ups.spawn(TestResponse::receive(app.post().json(&person(nth))));
+    }
+    while let Some(response) = sign_ups.join_next().await {
+        let response = response.unwrap();
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    }
+    // Sign-ups during the silence that come after the first timeout are not affected at all.
+    assert_eq!(app.sign_up(&person(55)).await.status, StatusCode::CREATED);
+    assert_eq!(app.auth0.users().len(), 56);
+    let lookups = app.auth0.calls(Route::GetUser);
+    assert!(lookups.iter().all(|call| call.connection > before), "{lookups:?}");
+}
+
+#[tokio::test]
+async fn a_lookup_after_a_lost_response_uses_a_new_connection() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(3));
+    let mut sign_ups = JoinSet::new();
+    for nth in 0..3 {
+        sign_ups.spawn(TestResponse::receive(app.post().json(&person(nth))));
+    }
+    app.until(|app| app.creates().len() == 3).await;
+    gate.open();
+    while sign_ups.join_next().await.is_some() {}
+    app.auth0.fault(Route::CreateUser, Fault::reset_after_acting());
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let journal = app.auth0.journal();
+    let lookup = &app.auth0.calls(Route::GetUser)[0];
+    let used = journal.iter().filter(|call| call.route() != Route::GetUser);
+    assert!(used.map(|call| call.connection).all(|used| used < lookup.connection), "{journal:?}");
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_token_endpoint_is_an_error_of_the_operator() {
+    for status in [301, 302, 303, 307, 308] {
+        let app = TestApp::spawn().await;
+        let fault = Fault::answer(status)
+            .header("location", "https://user:canary@login.example.com/oauth/token?canary=1");
+        app.auth0.fault(Route::Token, fault.always());
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "upstream_rejected", "{status}");
+        assert_eq!(response.status, StatusCode::BAD_GATEWAY);
+        assert!(app.creates().is_empty());
+    }
+}
+
+fn bad_request(message: &str, code: Option<&str>) -> Fault {
+    let mut body = json!({"statusCode": 400, "error": "Bad Request", "message": message});
+    if let Some(code) = code {
+        body["errorCode"] = code.into();
+    }
+    Fault::answer(400).body(body.to_string())
+}
+
+#[tokio::test]
+async fn a_username_that_auth0_rejects_is_an_error_of_the_field() {
+    let builder = TestApp::builder().set("fields.username", "required");
+    let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
+    for (nth, (message, code)) in [
+        ("Username can only contain alphanumeric characters and '_', ' ', '-', or '.'.", None),
+        ("Username can only contain alphanumeric characters or one of the following: @ ^ $", None),
+        ("Username must be between 1 and 15 characters long.", None),
+        (
+            "Payload validation error: 'String does not match pattern' on property username.",
+            Some("invalid_body"),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        app.auth0.fault(Route::CreateUser, bad_request(message, code));
+        let mut form = person(nth);
+        form["username"] = "ada*lovelace".into();
+        let response = app.sign_up(&form).await;
+        assert_eq!(response.errors(), [("/username".into(), "malformed".into())], "{message}");
+    }
+    assert_eq!(app.creates().len(), 4);
+    for message in [
+        "Cannot set username for connection without requires_username.",
+        "Payload validation error: 'Missing required property: username'.",
+    ] {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::CreateUser, bad_request(message, None));
+        assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected", "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_about_the_username_is_not_about_the_address() {
+    for body in [
+        json!({"statusCode": 409, "message": "The username already exists."}),
+        json!({"statusCode": 409, "message": "The username provided is in use already.",
+            "errorCode": "auth0_idp_error"}),
+        json!({"statusCode": 409, "message": "The user already exists.",
+            "errorCode": "auth0_idp_error", "attributes": {"error": "username in use"}}),
+        json!({"statusCode": 409, "message": "The user already exists.",
+            "errorCode": "auth0_idp_error", "attributes": {"username": "x"}}),
+        json!({"statusCode": 409, "message": "x", "errorCode": "username_exists"}),
+    ] {
+        let app = TestApp::spawn().await;
+        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(body.to_string()));
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "username_taken", "{body}");
+        assert_eq!(response.status, StatusCode::CONFLICT);
+    }
+}
+
+#[tokio::test]
+async fn a_success_for_another_address_or_without_an_id_created_nobody_known() {
+    for body in [
+        json!({"user_id": "auth0|1", "email": "other@example.com"}),
+        json!({"user_id": "", "email": "ada@example.com"}),
+        json!({"user_id": "auth0|", "email": "ada@example.com"}),
+    ] {
+        let app = TestApp::spawn().await;
+        let fault = Fault::answer(201).body(body.to_string());
+        app.auth0.fault(Route::CreateUser, fault.always());
+        app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+        app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
+        let response = app.sign_up(&ada()).await;
+        assert_eq!(response.problem(), "outcome_unknown", "{body}");
+    }
+    let app = TestApp::spawn().await;
+    let body = json!({"user_id": "auth0|1", "email": "ADA@Example.com"});
+    app.auth0.fault(Route::CreateUser, Fault::answer(201).body(body.to_string()));
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn an_unreadable_lookup_of_the_pinned_id_proves_that_the_user_exists() {
+    let app = TestApp::spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    app.auth0.fault(Route::GetUser, Fault::truncated());
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    assert_eq!(response.json()["user"]["user_id"], app.auth0.users()[0]["user_id"]);
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_skew_against_the_tenant_is_measured_and_degrades_the_service() {
+    let app = TestApp::spawn().await;
+    assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED);
+    assert_eq!(skew(&app).await, 0.0, "within the second that Date leaves open");
+    app.until_ready().await;
+
+    app.auth0.advance_clock(Duration::from_secs(10));
+    assert_eq!(app.sign_up(&person(1)).await.status, StatusCode::CREATED);
+    assert!((-10.1..=-8.5).contains(&skew(&app).await), "{}", skew(&app).await);
+    assert_eq!(readiness(&app).await["status"], "ready");
+
+    app.auth0.advance_clock(Duration::from_secs(50));
+    assert_eq!(app.sign_up(&person(2)).await.status, StatusCode::CREATED);
+    let report = readiness(&app).await;
+    assert_eq!(
+        (&report["status"], &report["checks"]["clock"]),
+        (&json!("degraded"), &json!("failing"))
+    );
+
+    app.auth0.fault(
+        Route::CreateUser,
+        Fault::answer(409).header("age", "3").header("date", &http_date(0)),
+    );
+    app.sign_up(&person(3)).await;
+    assert!((-60.1..=-58.5).contains(&skew(&app).await), "a cached response shows no time");
+}
+
+async fn skew(app: &TestApp) -> f64 {
+    let name = "clock_skew_seconds{source=\"tenant\"} ";
+    let text = app.get_admin("/metrics").await.text;
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_else(|| panic!("{text}")).parse().unwrap()
+}
+
+#[tokio::test]
+async fn every_outcome_that_a_retry_may_change_names_a_wait() {
+    let app = TestApp::builder().set("idempotency.wait_ms", "100").spawn().await;
+    app.until_ready().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+    let keyed = || app.post().header("idempotency-key", key).json(&ada());
+    let first = tokio::spawn(TestResponse::receive(keyed()));
+    app.until(|app| app.creates().len() == 1).await;
+    let duplicate = TestResponse::receive(keyed()).await;
+    assert_eq!(duplicate.problem(), "idempotency_in_progress");
+    assert_eq!(retry_after(&duplicate), 1);
+    gate.open();
+    first.await.unwrap();
+
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
+    app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+    let unknown = app.sign_up(&person(1)).await;
+    assert_eq!(unknown.problem(), "outcome_unknown");
+    assert_eq!(retry_after(&unknown), 2);
+    let busy = Fault::answer(429);
+    app.auth0.clear_faults();
+    app.auth0.fault(Route::CreateUser, busy.always());
+    let response = eventually("the tenant is busy", async || {
+        let response = app.sign_up(&person(2)).await;
+        (response.status == StatusCode::SERVICE_UNAVAILABLE).then_some(response)
+    });
+    assert!((1..=60).contains(&retry_after(&response.await)));
+}

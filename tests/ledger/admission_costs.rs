@@ -156,17 +156,6 @@ mod postgres {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn in_a_batch_the_first_requests_get_the_last_permits() {
-        let mut backend = Backend::postgres().await;
-        // With two connections, one batch could overtake the other.
-        backend.settings.writers = 1;
-        let ledger = backend.open().await;
-        let requests = (0..200).map(|_| ledger.begin(with_permit(Limit::Email, 1, SLOW)));
-        let results: Vec<_> = join_all(requests).await.into_iter().map(Result::unwrap).collect();
-        assert_eq!((started(&results), started(&results[..5])), (5, 5));
-    }
-
-    #[tokio::test(flavor = "multi_thread")]
     async fn permits_come_back_at_the_rate() {
         let backend = Backend::postgres().await;
         let ledger = backend.open().await;

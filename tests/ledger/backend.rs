@@ -67,7 +67,6 @@ impl Backend {
             synchronous: Synchronous::Normal,
             retention: Duration::from_hours(30 * 24),
             key_lifetime: Duration::from_hours(24),
-            writers: 2,
             // Never reached: several starts at once take turns, also on a busy machine.
             timeout: Duration::from_mins(1),
         };

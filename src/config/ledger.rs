@@ -29,8 +29,6 @@ pub struct LedgerSettings {
     pub retention: Duration,
     /// The time during which an idempotency key replays its attempt.
     pub key_lifetime: Duration,
-    /// The number of batches that PostgreSQL writes concurrently.
-    pub writers: usize,
     /// The timeout of a call to PostgreSQL.
     pub timeout: Duration,
 }
@@ -71,7 +69,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     if hours > days * 24 {
         reader.reject("ledger.key_lifetime_hours", "no more than ledger.retention_days");
     }
-    let writers = reader.count("ledger.postgres_writers", 1..=16);
     let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
     Some(LedgerSettings {
         database: database?,
@@ -81,7 +78,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
         synchronous: synchronous?,
         retention: Duration::from_secs(days * 86_400),
         key_lifetime: Duration::from_secs(hours * 3_600),
-        writers,
         timeout,
     })
 }

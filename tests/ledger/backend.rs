@@ -1,12 +1,12 @@
 //! A fresh database for each test, and the ways to open it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use auth0_signup::clock::Clock;
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{self, Access, Ledger, OpenError};
-use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;
 use secrecy::{ExposeSecret as _, SecretString};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -17,10 +17,28 @@ use crate::server::server;
 /// The time at which every test starts.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
 
-/// A database that belongs to one test.
+/// A clock that only a test moves.
+#[derive(Debug)]
+struct TestClock(Mutex<Duration>);
+
+impl TestClock {
+    fn set(&self, now: Duration) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Duration {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A database that belongs to one test. Its ledgers' time is [`NOW`] until the test changes it.
 pub(crate) struct Backend {
     pub(crate) settings: LedgerSettings,
-    lifecycle: Lifecycle,
+    clock: Arc<TestClock>,
+    /// Held while a server's time is set: two replacements of one function at once fail.
+    setting_time: tokio::sync::Mutex<()>,
     folder: Option<PathBuf>,
 }
 
@@ -49,11 +67,11 @@ impl Backend {
             synchronous: Synchronous::Normal,
             retention: Duration::from_hours(30 * 24),
             key_lifetime: Duration::from_hours(24),
-            writers: 2,
             // Never reached: several starts at once take turns, also on a busy machine.
             timeout: Duration::from_mins(1),
         };
-        Self { settings, lifecycle: Lifecycle::new(), folder: None }
+        let clock = Arc::new(TestClock(Mutex::new(NOW)));
+        Self { settings, clock, setting_time: tokio::sync::Mutex::default(), folder: None }
     }
 
     /// The database of the parent process.
@@ -79,11 +97,28 @@ impl Backend {
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
         let digests = ledger::digests(&self.settings).expect("a secret");
         let metrics = LedgerMetrics::default();
-        ledger::open(&self.settings, &digests, access, NOW, &self.lifecycle, &metrics).await
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
+        let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
+        self.set_time(clock.now()).await;
+        Ok(ledger)
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Ledger> {
         self.try_open(Access::Service).await.expect("a ledger")
+    }
+
+    /// Sets the time of the ledgers that are open, and of those that will be opened.
+    pub(crate) async fn set_time(&self, now: Duration) {
+        self.clock.set(now);
+        if !self.is_sqlite() {
+            let _setting = self.setting_time.lock().await;
+            self.execute(&format!(
+                "CREATE OR REPLACE FUNCTION ledger_now() RETURNS bigint LANGUAGE sql VOLATILE AS \
+                 $$ SELECT {}::bigint $$",
+                now.as_millis()
+            ))
+            .await;
+        }
     }
 
     /// Changes the secrets.
@@ -103,6 +138,24 @@ impl Backend {
                 connection.execute_batch(sql).expect(sql);
             }
             Database::Postgres(url) => execute(url.expose_secret(), sql).await,
+        }
+    }
+
+    /// The number of rows in a table, past the ledger.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        match &self.settings.database {
+            Database::Sqlite(path) => {
+                let connection = rusqlite::Connection::open(path).expect("the file");
+                connection.query_row(&sql, [], |row| row.get(0)).expect(&sql)
+            }
+            Database::Postgres(url) => {
+                let mut connection = connect(url.expose_secret()).await;
+                let count = sqlx::query_scalar(AssertSqlSafe(sql));
+                let count = count.fetch_one(&mut connection).await.expect("a number");
+                connection.close().await.expect("an orderly end");
+                count
+            }
         }
     }
 
@@ -127,8 +180,12 @@ pub(crate) async fn admin(sql: &str) {
     execute(server(), sql).await;
 }
 
+async fn connect(url: &str) -> PgConnection {
+    PgConnection::connect(url).await.expect("the tests' server")
+}
+
 async fn execute(url: &str, sql: &str) {
-    let mut connection = PgConnection::connect(url).await.expect("the tests' server");
+    let mut connection = connect(url).await;
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
     connection.close().await.expect("an orderly end");
 }

@@ -11,7 +11,7 @@ use auth0_signup::ledger::{Access, AttemptId, BeginResult, Ledger, LedgerError, 
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::keyless;
+use crate::rows::unique;
 
 const DATABASE: &str = "LEDGER_CHILD_DATABASE";
 const WORK: &str = "LEDGER_CHILD_WORK";
@@ -20,10 +20,11 @@ const WORK: &str = "LEDGER_CHILD_WORK";
 #[tokio::test(flavor = "multi_thread")]
 async fn work() {
     let Ok(url) = std::env::var(DATABASE) else { return };
-    let ledger = Backend::from_url(&url).open().await;
+    let backend = Backend::from_url(&url);
+    let ledger = backend.open().await;
     match std::env::var(WORK).as_deref() {
         Ok("begin") => begin_forever(&ledger).await,
-        Ok("fill") => fill_the_disk(&ledger).await,
+        Ok("fill") => fill_the_disk(&backend, &ledger).await,
         work => panic!("{work:?}"),
     }
 }
@@ -34,7 +35,7 @@ async fn begin_forever(ledger: &Arc<dyn Ledger>) {
         let ledger = Arc::clone(ledger);
         tokio::spawn(async move {
             loop {
-                let attempt = keyless(NOW);
+                let attempt = unique(NOW);
                 let id = attempt.id;
                 assert_eq!(ledger.begin(attempt).await.unwrap(), BeginResult::Started);
                 println!("\nstarted {id}");
@@ -44,29 +45,31 @@ async fn begin_forever(ledger: &Arc<dyn Ledger>) {
     futures_util::future::join_all(tasks.collect::<Vec<_>>()).await;
 }
 
-async fn fill_the_disk(ledger: &Arc<dyn Ledger>) {
+async fn fill_the_disk(backend: &Backend, ledger: &Arc<dyn Ledger>) {
     let mut ids = Vec::new();
     let mut now = NOW;
     let full = loop {
         // A ping that changes no value writes nothing.
         now += Duration::from_millis(1);
-        let attempt = keyless(NOW);
+        backend.set_time(now).await;
+        let attempt = unique(NOW);
         let id = attempt.id;
         match ledger.begin(attempt).await {
             Ok(_) => ids.push(id),
             // A ping writes less than a new attempt, and may find room for some time.
-            Err(error) if ledger.ping(now).await.is_err() => break error,
+            Err(error) if ledger.ping().await.is_err() => break error,
             Err(_) => {}
         }
     };
     assert!(matches!(full, LedgerError::Unavailable(_)), "{full:?}");
-    assert!(ledger.begin(keyless(NOW)).await.is_err());
+    assert!(ledger.begin(unique(NOW)).await.is_err());
     let last = ids.last().copied().unwrap();
     assert!(ledger.get(last).await.unwrap().is_some(), "still readable");
     println!("\nfull");
     std::io::stdin().read_line(&mut String::new()).unwrap();
-    ledger.ping(NOW).await.unwrap();
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
+    backend.set_time(now + Duration::from_millis(1)).await;
+    ledger.ping().await.unwrap();
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     for id in ids {
         assert!(ledger.get(id).await.unwrap().is_some());
     }

@@ -6,7 +6,7 @@ use auth0_signup::ledger::Access;
 use secrecy::ExposeSecret as _;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::keyless;
+use crate::rows::unique;
 
 fn run(backend: &Backend, arguments: &[&str]) -> Output {
     let secret = backend.settings.secret_key.as_ref().map(|key| key.expose_secret().to_owned());
@@ -45,7 +45,7 @@ async fn migrates(mut backend: Backend) {
     // The service accepts the result.
     backend.settings.migrate = false;
     let ledger = backend.try_open(Access::Service).await.unwrap();
-    let attempt = keyless(NOW);
+    let attempt = unique(NOW);
     ledger.begin(attempt.clone()).await.unwrap();
     let id = attempt.id.to_string();
     let listed = stdout(&run(&backend, &["attempts", "list", "--state", "open"]), 0);

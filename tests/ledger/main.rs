@@ -12,13 +12,38 @@
     reason = "tests and their helpers fail by panic; a child process is configured by environment"
 )]
 
+/// Runs each of these functions on a fresh database of either kind.
+macro_rules! on_both {
+    ($($name:ident,)*) => {
+        mod sqlite {
+            use crate::backend::Backend;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(Backend::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            use crate::backend::Backend;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(Backend::postgres().await).await;
+            })*
+        }
+    };
+}
+
 mod admission_costs;
 mod backend;
+mod checks;
 mod child;
 mod command;
+mod keys;
+mod opening;
+mod outcomes;
 mod postgres;
+mod resumption;
 mod rows;
 #[path = "../shared/postgres.rs"]
 mod server;
 mod sqlite;
-mod suite;
+mod upkeep;

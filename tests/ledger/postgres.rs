@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt};
 
 use crate::backend::{Backend, NOW, admin};
-use crate::rows::{created, keyed, keyless};
+use crate::rows::{created, keyed, unique};
 
 /// Ends every connection to the database, and waits until the server has closed them.
 async fn terminate(backend: &Backend) {
@@ -25,14 +25,14 @@ async fn an_outage_is_unavailable_and_recovers() {
     ledger.begin(attempt.clone()).await.unwrap();
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
     terminate(&backend).await;
-    let failed = ledger.begin(keyless(NOW)).await;
+    let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     assert!(ledger.get(attempt.id).await.is_err());
-    assert!(ledger.ping(NOW).await.is_err());
+    assert!(ledger.ping().await.is_err());
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     assert!(ledger.get(attempt.id).await.unwrap().is_some());
-    ledger.ping(NOW).await.unwrap();
+    ledger.ping().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -42,12 +42,12 @@ async fn a_read_only_server_is_unavailable() {
     let ledger = backend.open().await;
     admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
     terminate(&backend).await;
-    assert!(matches!(ledger.ping(NOW).await, Err(LedgerError::Unavailable(_))));
-    assert!(matches!(ledger.begin(keyless(NOW)).await, Err(LedgerError::Unavailable(_))));
+    assert!(matches!(ledger.ping().await, Err(LedgerError::Unavailable(_))));
+    assert!(matches!(ledger.begin(unique(NOW)).await, Err(LedgerError::Unavailable(_))));
     admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
     terminate(&backend).await;
-    ledger.ping(NOW).await.unwrap();
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
+    ledger.ping().await.unwrap();
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn a_lost_connection_costs_no_sign_up() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;
     for _ in 0..10 {
-        let attempt = keyless(NOW);
+        let attempt = unique(NOW);
         assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), BeginResult::Started);
         terminate(&backend).await;
         assert!(ledger.finish(created(attempt.id)).await.unwrap());
@@ -95,9 +95,9 @@ async fn replicas_start_one_attempt_for_each_key() {
 async fn one_failing_job_does_not_fail_its_batch() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;
-    let mut attempts: Vec<_> = (0..20).map(|_| keyless(NOW)).collect();
+    let mut attempts: Vec<_> = (0..20).map(|_| unique(NOW)).collect();
     // The server rejects NUL in a text.
-    attempts[10] = NewAttempt { request_id: "\0".to_owned(), ..keyless(NOW) };
+    attempts[10] = NewAttempt { request_id: "\0".to_owned(), ..unique(NOW) };
     let results = attempts.iter().map(|attempt| ledger.begin(attempt.clone()));
     let results = futures_util::future::join_all(results).await;
     for (number, result) in results.iter().enumerate() {

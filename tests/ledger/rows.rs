@@ -1,20 +1,24 @@
 //! Attempts and resolutions to record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use auth0_signup::clock::{LedgerTime, TenantTime};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
-    AdmissionCost, AttemptId, Basis, BeginResult, FinishAttempt, NewAttempt, NewKey, PinnedUserId,
-    Resolution,
+    AdmissionCost, Attempt, AttemptId, Basis, BeginResult, Binding, FinishAttempt, KeyRecord,
+    Lease, Ledger, NewAttempt, NewKey, PinnedUserId, Resolution,
 };
-
-use crate::backend::NOW;
+use uuid::Uuid;
 
 /// The lifetime of a key.
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
-/// The first lease of an attempt, held by its own process.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+/// The first lease of an attempt.
+pub(crate) const LEASE: Duration = Duration::from_secs(30);
+
+/// The process that works on attempts.
+pub(crate) const PROCESS: Uuid = Uuid::from_u128(5);
 
 /// A digest that differs for each number.
 pub(crate) fn digest(number: u32) -> Digest {
@@ -23,46 +27,67 @@ pub(crate) fn digest(number: u32) -> Digest {
     Digest::from_bytes(bytes)
 }
 
+/// The key with this number, without a previous secret.
 pub(crate) fn key(number: u32) -> DigestPair {
     DigestPair { current: digest(number), previous: None }
 }
 
-/// An attempt without a key.
-pub(crate) fn keyless(at: Duration) -> NewAttempt {
+/// A time of the ledger.
+pub(crate) fn time(at: Duration) -> LedgerTime {
+    LedgerTime::from_epoch(at)
+}
+
+/// The binding that every key with this number has.
+pub(crate) fn binding(number: u32) -> Binding {
+    Binding::from_bytes([0xb1, number.to_be_bytes()[3]])
+}
+
+/// A key under one secret.
+pub(crate) fn record(number: u32) -> KeyRecord {
+    KeyRecord { key: digest(number), binding: binding(number) }
+}
+
+/// The work of [`PROCESS`].
+pub(crate) fn lease() -> Lease {
+    Lease { process: PROCESS, lasts: LEASE }
+}
+
+/// An attempt that has the keys with these numbers. Its id says that it starts at this time.
+pub(crate) fn with_keys(numbers: &[u32], at: Duration) -> NewAttempt {
     NewAttempt {
-        id: AttemptId::new(at),
+        id: AttemptId::new(time(at)),
         email: digest(1),
-        key: None,
-        user_id: PinnedUserId::random(),
+        key: NewKey { records: numbers.iter().copied().map(record).collect(), lifetime: DAY },
+        user_id: PinnedUserId::from_digest(&Digest::from_bytes(rand::random())),
         request_id: "request-1".to_owned(),
         terms: None,
-        started_at: at,
-        leased_until: at + DEADLINE,
+        tenant_started_at: Some(TenantTime::from_epoch(at + Duration::from_secs(9))),
+        lease: lease(),
         admission_cost: AdmissionCost::default(),
     }
 }
 
-/// An attempt with this key and a fixed binding.
+/// An attempt with one key.
 pub(crate) fn keyed(number: u32, at: Duration) -> NewAttempt {
-    let key = NewKey { key: key(number), binding: digest(1_000), expires_at: at + DAY };
-    NewAttempt { key: Some(key), ..keyless(at) }
+    with_keys(&[number], at)
 }
+
+/// An attempt with a key that no other has.
+pub(crate) fn unique(at: Duration) -> NewAttempt {
+    let records = vec![KeyRecord { key: Digest::from_bytes(rand::random()), binding: binding(0) }];
+    NewAttempt { key: NewKey { records, lifetime: DAY }, ..with_keys(&[], at) }
+}
+
+/// Makes the resolution of an attempt.
+pub(crate) type Finish = fn(AttemptId) -> FinishAttempt;
 
 pub(crate) fn finish(
     id: AttemptId,
     resolution: Resolution,
     outcome_code: &'static str,
 ) -> FinishAttempt {
-    let finished_at = NOW + Duration::from_millis(456);
     let auth0_request_id = Some("auth0-request".to_owned());
-    FinishAttempt {
-        id,
-        resolution,
-        outcome_code,
-        auth0_request_id,
-        finished_at,
-        basis: Basis::Observed,
-    }
+    FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis: Basis::Observed }
 }
 
 pub(crate) fn created(id: AttemptId) -> FinishAttempt {
@@ -73,6 +98,14 @@ pub(crate) fn not_created(id: AttemptId) -> FinishAttempt {
     finish(id, Resolution::NotCreated, "upstream_busy")
 }
 
+pub(crate) fn unknown(id: AttemptId) -> FinishAttempt {
+    finish(id, Resolution::Unknown, "outcome_unknown")
+}
+
+pub(crate) fn unsent(id: AttemptId) -> FinishAttempt {
+    finish(id, Resolution::Unsent, "upstream_busy")
+}
+
 /// The id of the attempt that already holds the key.
 pub(crate) fn existing(result: &BeginResult) -> Option<AttemptId> {
     match result {
@@ -81,4 +114,17 @@ pub(crate) fn existing(result: &BeginResult) -> Option<AttemptId> {
         }
         BeginResult::Existing(attempt) => Some(attempt.id),
     }
+}
+
+pub(crate) async fn begin(ledger: &Arc<dyn Ledger>, attempt: &NewAttempt) -> BeginResult {
+    ledger.begin(attempt.clone()).await.unwrap()
+}
+
+pub(crate) async fn get(ledger: &Arc<dyn Ledger>, id: AttemptId) -> Attempt {
+    ledger.get(id).await.unwrap().unwrap()
+}
+
+/// The attempt that holds a key.
+pub(crate) async fn holder(ledger: &Arc<dyn Ledger>, key: &DigestPair) -> Option<Attempt> {
+    ledger.find_key(key).await.unwrap().attempt
 }

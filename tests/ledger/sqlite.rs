@@ -8,7 +8,7 @@ use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError};
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{keyed, keyless};
+use crate::rows::{keyed, unique};
 
 fn path(backend: &Backend) -> PathBuf {
     match &backend.settings.database {
@@ -64,20 +64,20 @@ async fn a_locked_file_is_unavailable_and_recovers() {
     let ledger = backend.open().await;
     let other = Connection::open(path(&backend)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let failed = ledger.begin(keyless(NOW)).await;
+    let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     other.execute_batch("ROLLBACK").unwrap();
-    assert_eq!(ledger.begin(keyless(NOW)).await.unwrap(), BeginResult::Started);
-    ledger.ping(NOW).await.unwrap();
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    ledger.ping().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_failing_job_does_not_fail_its_batch() {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
-    let twice = keyless(NOW);
+    let twice = unique(NOW);
     ledger.begin(twice.clone()).await.unwrap();
-    let others: Vec<_> = (0..20).map(|_| keyless(NOW)).collect();
+    let others: Vec<_> = (0..20).map(|_| unique(NOW)).collect();
     let mut all: Vec<_> = others.iter().map(|other| ledger.begin(other.clone())).collect();
     // The same id again: the primary key rejects it.
     all.insert(10, ledger.begin(twice));
@@ -92,7 +92,7 @@ async fn one_failing_job_does_not_fail_its_batch() {
 async fn damage_is_distinguished_from_an_outage() {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
-    let attempt = keyless(NOW);
+    let attempt = unique(NOW);
     ledger.begin(attempt.clone()).await.unwrap();
     backend.execute("UPDATE attempts SET state = 9").await;
     let damaged = ledger.get(attempt.id).await;

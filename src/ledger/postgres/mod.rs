@@ -1,18 +1,125 @@
 //! The shared ledger: any number of replicas on one PostgreSQL database.
+//!
+//! Every call is one statement in a transaction of its own. The server's clock is the only one.
 
+mod begin;
+mod connections;
+mod rows;
+mod server;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use sqlx::{Error, Row as _, query};
 use uuid::Uuid;
 
+use self::connections::{Connections, Rows, Statement, close};
+use self::server::Connector;
+use super::migrations::{POSTGRES, pending, status};
 use super::{
-    Access, Attempt, AttemptId, BeginResult, Find, FinishAttempt, KeyLookup, Lease, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
+    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
+    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, RESTARTS,
+    Swept,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
 use crate::digest::{Digest, DigestPair};
+
+/// Time without a heartbeat after which a process is forgotten.
+const FORGET_PROCESS: Duration = Duration::from_hours(24);
+
+const RESTART: &str = "\
+    UPDATE attempts SET state = 0, restarts = restarts + 1, worker = $2, \
+      next_check_at = ledger_now() + $3, outcome_code = NULL, finished_at = NULL, \
+      connection_ended_at = NULL \
+    WHERE id = $1 AND state = 4 AND restarts < $4 AND EXISTS (SELECT FROM attempt_keys \
+      WHERE attempt_id = $1 AND expires_at > (SELECT ledger_now())) \
+    RETURNING id";
+
+const TAKE_OVER: &str = "\
+    UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', worker = $2, \
+      lease_owner = NULL, connection_ended_at = greatest(lease_ends_at, connection_ended_at), \
+      next_check_at = greatest(lease_ends_at, connection_ended_at) \
+    FROM (SELECT ledger_now() + $3 AS lease_ends_at OFFSET 0) AS clock \
+    WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
+    RETURNING id";
+
+/// An ambiguous call has just ended. The key is freed in the same transaction.
+const FINISH: &str = "\
+    WITH finished AS ( \
+      UPDATE attempts SET state = $2, outcome_code = $3, auth0_user_id = $4, \
+        auth0_request_id = coalesce($5, auth0_request_id), finished_at = now, \
+        connection_ended_at = CASE WHEN $2 = 3 \
+          THEN greatest(now, connection_ended_at) ELSE connection_ended_at END, \
+        next_check_at = CASE WHEN $2 = 3 THEN greatest(now, connection_ended_at) END, \
+        worker = NULL, lease_owner = NULL \
+      FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
+      WHERE id = $1 AND (state IN (0, 3) OR ($2 = 1 AND state IN (2, 4))) \
+        AND ($6::bigint IS NULL OR coalesce(connection_ended_at, -1) = $6) \
+      RETURNING id) \
+    SELECT id, CASE WHEN $7 THEN free_keys(ARRAY[id]) END FROM finished";
+
+/// Waits for no sync: a lost release is repeated by the next round.
+const RELEASE: &str = "\
+    UPDATE attempts SET next_check_at = ledger_now() + $3, lease_owner = NULL, \
+      check_count = check_count + $4 \
+    WHERE id = $1 AND lease_owner = $2 AND state IN (0, 3) \
+    RETURNING set_config('synchronous_commit', 'off', true)";
+
+const SWEEP_ATTEMPTS: &str = "\
+    WITH swept AS (DELETE FROM attempts WHERE id = ANY (ARRAY \
+      (SELECT id FROM attempts WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) \
+      RETURNING id) \
+    SELECT count(*), free_keys(array_agg(id)) FROM swept";
+
+const SWEEP_KEYS: &str = "\
+    WITH swept AS (DELETE FROM attempt_keys WHERE key_digest = ANY (ARRAY \
+      (SELECT key_digest FROM attempt_keys WHERE expires_at <= (SELECT ledger_now()) \
+      ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+    SELECT count(*) FROM swept";
+
+const SWEEP_PROOFS: &str = "\
+    WITH swept AS (DELETE FROM used_proofs WHERE proof = ANY (ARRAY \
+      (SELECT proof FROM used_proofs WHERE expires_at <= (SELECT ledger_now()) \
+      ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+    SELECT count(*) FROM swept";
+
+/// Reads the whole table, which holds only the buckets that were used recently.
+const SWEEP_BUCKETS: &str = "\
+    WITH swept AS (DELETE FROM limits WHERE bucket = ANY (ARRAY \
+      (SELECT bucket FROM limits WHERE tat < (SELECT limits_now()) \
+      LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
+    SELECT count(*) FROM swept";
+
+const SWEEP_PROCESSES: &str = "DELETE FROM processes WHERE seen_at < ledger_now() - $1";
+
+/// Sorts the ids: PostgreSQL has no `min` of UUIDs before version 18.
+const COUNT_PENDING: &str = "\
+    SELECT ledger_now(), count(*), (array_agg(id ORDER BY id))[1] FROM \
+    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \
+    AS pending";
+
+const DELETE_BY_EMAIL: &str = "\
+    WITH deleted AS (DELETE FROM attempts WHERE email_digest = ANY ($1) RETURNING id) \
+    SELECT count(*), free_keys(array_agg(id)) FROM deleted";
+
+/// Waits for no sync: the table is unlogged.
+const HEARTBEAT: &str = "\
+    INSERT INTO processes (id, seen_at) VALUES ($1, ledger_now()) \
+    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at";
+
+const RECORD_USER_IDS: &str = "\
+    INSERT INTO connections (digest, keeps_user_ids) VALUES ($1, $2) \
+    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = excluded.keeps_user_ids";
+
+const KEEPS_USER_IDS: &str = "\
+    SELECT keeps_user_ids FROM connections WHERE digest = ANY ($1::bytea[]) \
+    ORDER BY digest <> ($1::bytea[])[1] LIMIT 1";
+
+const PING: &str =
+    "UPDATE secret_checks SET seen_at = ledger_now() WHERE value = $1 RETURNING value";
 
 /// The settings of a PostgreSQL ledger.
 #[derive(Debug)]
@@ -25,75 +132,197 @@ pub struct PostgresOptions {
     pub migrate: bool,
     /// The kind of process.
     pub access: Access,
-    /// The longest wait of a call for the database.
+    /// The longest duration of a call.
     pub timeout: Duration,
 }
 
 /// The ledger in PostgreSQL.
 #[derive(Debug)]
-pub struct Postgres;
+pub struct Postgres {
+    connections: Connections,
+    secret: Digest,
+}
 
-#[expect(clippy::todo, unused_variables, reason = "under construction")]
 impl Postgres {
+    /// Connects to the database.
+    ///
+    /// # Errors
+    /// When it cannot be reached or was written with another secret.
     pub async fn open(options: PostgresOptions, secrets: DigestPair) -> Result<Self, OpenError> {
-        todo!()
+        let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
+        let connector = Connector::new(&url, synchronous, timeout).map_err(ledger_error)?;
+        let mut connection = connector.connect().await.map_err(ledger_error)?;
+        if migrate {
+            server::migrate(&mut connection).await.map_err(ledger_error)?;
+        } else {
+            let applied = server::applied(&mut connection).await.map_err(ledger_error)?;
+            let pending = pending(&POSTGRES, &applied).count();
+            if pending > 0 {
+                return Err(OpenError::Pending(pending));
+            }
+        }
+        let renew = access == Access::Service;
+        let known = server::recognise(&mut connection, &secrets, renew).await;
+        close(connection).await;
+        if !known.map_err(ledger_error)? {
+            return Err(OpenError::WrongSecret);
+        }
+        Ok(Self { connections: Connections::new(connector), secret: secrets.current })
+    }
+
+    async fn run<'s>(
+        &self,
+        statement: impl Fn(bool) -> Statement<'s> + Send + Sync,
+    ) -> Result<Rows, LedgerError> {
+        self.connections.run(statement).await.map_err(ledger_error)
+    }
+
+    /// Runs a statement that changes an attempt only in a certain state, and returns whether it
+    /// did. A lost reply leaves that open; then the row shows whether `is_ours` was written.
+    async fn change<'s>(
+        &self,
+        id: AttemptId,
+        statement: impl Fn() -> Statement<'s> + Send + Sync,
+        is_ours: impl Fn(&Attempt) -> bool + Send + Sync,
+    ) -> Result<bool, LedgerError> {
+        let Rows { rows, is_repeat } = self.run(|_| statement()).await?;
+        if !rows.is_empty() || !is_repeat {
+            return Ok(!rows.is_empty());
+        }
+        Ok(self.get(id).await?.as_ref().is_some_and(is_ours))
+    }
+
+    /// Runs a statement and returns the number in the first column of its row.
+    async fn count<'s>(
+        &self,
+        statement: impl Fn() -> Statement<'s> + Send + Sync,
+    ) -> Result<usize, LedgerError> {
+        let count: i64 = first(&self.run(|_| statement()).await?)?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    async fn look_up_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
+        rows::key_lookup(&self.run(|_| query(rows::FIND_KEY).bind(both(key))).await?.rows)
     }
 }
-#[expect(clippy::todo, unused_variables, reason = "under construction")]
+
+/// Returns every migration of this database with its status.
+///
+/// # Errors
+/// When it cannot be read.
 pub async fn migrations(
     url: &SecretString,
     timeout: Duration,
 ) -> Result<Vec<Migration>, OpenError> {
-    todo!()
+    let connector = Connector::new(url, Synchronous::Full, timeout).map_err(ledger_error)?;
+    let mut connection = connector.connect().await.map_err(ledger_error)?;
+    let applied = server::applied(&mut connection).await.map_err(ledger_error)?;
+    close(connection).await;
+    Ok(status(&POSTGRES, &applied))
 }
-#[expect(clippy::todo, unused_variables, reason = "under construction")]
+
+/// Applies the pending migrations, all or none, and returns their number.
+///
+/// # Errors
+/// When the database cannot be reached or a migration fails.
 pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
-    todo!()
+    let connector = Connector::new(url, Synchronous::Full, timeout).map_err(ledger_error)?;
+    let mut connection = connector.connect().await.map_err(ledger_error)?;
+    let applied = server::migrate(&mut connection).await.map_err(ledger_error)?;
+    close(connection).await;
+    Ok(applied)
 }
 
 #[async_trait]
-#[expect(clippy::todo, unused_variables, reason = "under construction")]
 impl Ledger for Postgres {
     async fn now(&self) -> Result<LedgerTime, LedgerError> {
-        todo!()
+        time(&self.run(|_| query("SELECT ledger_now()")).await?)
     }
-    async fn begin(&self, attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
-        todo!()
+
+    async fn begin(&self, mut attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
+        self.begin_attempt(&mut attempt).await
     }
+
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
-        todo!()
+        let restart = || {
+            let statement = query(RESTART).bind(id.as_uuid().to_owned()).bind(lease.process);
+            statement.bind(millis(lease.lasts)).bind(i16::from(RESTARTS))
+        };
+        let is_ours = |attempt: &Attempt| {
+            attempt.state == AttemptState::Open && works_on(lease.process, attempt)
+        };
+        self.change(id, restart, is_ours).await
     }
+
     async fn take_over(
         &self,
         id: AttemptId,
         lease: Lease,
         connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError> {
-        todo!()
+        let expected = connection_ended_at.map_or(-1, LedgerTime::as_millis);
+        let take_over = || {
+            let statement = query(TAKE_OVER).bind(id.as_uuid().to_owned()).bind(lease.process);
+            statement.bind(millis(lease.lasts)).bind(expected)
+        };
+        let is_ours = |attempt: &Attempt| {
+            attempt.state == AttemptState::Unknown && works_on(lease.process, attempt)
+        };
+        self.change(id, take_over, is_ours).await
     }
+
     async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError> {
-        todo!()
+        self.run(|_| query("SELECT free_keys(ARRAY[$1])").bind(*id.as_uuid())).await?;
+        Ok(())
     }
+
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
-        todo!()
+        let used = self.run(|_| {
+            let statement = query("SELECT use_proof($1, $2, $3)").bind(bytes(&proof.proof));
+            statement.bind(*id.as_uuid()).bind(millis(proof.lasts))
+        });
+        first(&used.await?)
     }
+
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
-        todo!()
+        let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis } = &finish;
+        let statement = || {
+            query(FINISH)
+                .bind(id.as_uuid())
+                .bind(resolution.state().number())
+                .bind(outcome_code)
+                .bind(resolution.user_id())
+                .bind(auth0_request_id.as_deref())
+                .bind(basis.expected_connection_ended_at())
+                .bind(resolution.frees_key())
+        };
+        let is_ours = |attempt: &Attempt| {
+            attempt.state == resolution.state()
+                && attempt.outcome_code.as_deref() == Some(*outcome_code)
+        };
+        self.change(*id, statement, is_ours).await
     }
+
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        todo!()
+        self.look_up_key(key).await
     }
+
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        todo!()
+        let found = self.run(|_| query(rows::GET).bind(*id.as_uuid())).await?;
+        Ok(rows::attempts(&found.rows)?.pop())
     }
+
     async fn claim_due(
         &self,
         owner: Uuid,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        todo!()
+        let statement =
+            || query(rows::CLAIM_DUE).bind(owner).bind(millis(lease)).bind(number(limit));
+        rows::attempts(&self.run(|_| statement()).await?.rows)
     }
+
     async fn release(
         &self,
         id: AttemptId,
@@ -101,33 +330,119 @@ impl Ledger for Postgres {
         next_check_in: Option<Duration>,
         failed: bool,
     ) -> Result<(), LedgerError> {
-        todo!()
+        let released = self.run(|_| {
+            let statement = query(RELEASE).bind(*id.as_uuid()).bind(owner);
+            statement.bind(next_check_in.map(millis)).bind(i32::from(failed))
+        });
+        released.await.map(drop)
     }
+
     async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
-        todo!()
+        let oldest = AttemptId::floor(self.now().await?.before(keep));
+        let batch = number(batch);
+        let forget = millis(FORGET_PROCESS);
+        self.run(|_| query(SWEEP_PROCESSES).bind(forget)).await?;
+        Ok(Swept {
+            attempts: self.count(|| query(SWEEP_ATTEMPTS).bind(oldest).bind(batch)).await?,
+            keys: self.count(|| query(SWEEP_KEYS).bind(batch)).await?,
+            proofs: self.count(|| query(SWEEP_PROOFS).bind(batch)).await?,
+            buckets: self.count(|| query(SWEEP_BUCKETS).bind(batch)).await?,
+        })
     }
+
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
-        todo!()
+        let limit = number(limit);
+        let found = self.run(|_| match &by {
+            Find::All => query(rows::FIND_ALL).bind(limit),
+            Find::State(state) => query(rows::FIND_STATE).bind(limit).bind(state.number()),
+            Find::RequestId(id) => query(rows::FIND_REQUEST).bind(limit).bind(id),
+            Find::Email(email) => query(rows::FIND_EMAIL).bind(limit).bind(both(email)),
+        });
+        rows::attempts(&found.await?.rows)
     }
+
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        todo!()
+        self.count(|| query(DELETE_BY_EMAIL).bind(both(email))).await
     }
+
     async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
-        todo!()
+        let limit = number(PendingAttempts::MOST);
+        let counted = self.run(|_| query(COUNT_PENDING).bind(limit)).await?;
+        let now = time(&counted)?;
+        let row = counted.rows.first().ok_or_else(|| ledger_error(Error::RowNotFound))?;
+        let rows = row.try_get(1).map_err(ledger_error)?;
+        let oldest = row.try_get(2).map_err(ledger_error)?;
+        Ok(PendingAttempts::new(rows, oldest, now))
     }
+
     async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError> {
-        todo!()
+        time(&self.run(|_| query(HEARTBEAT).bind(process)).await?)
     }
+
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError> {
-        todo!()
+        let known = self.run(|_| query(KEEPS_USER_IDS).bind(both(connection))).await?;
+        if known.rows.is_empty() { Ok(None) } else { first(&known).map(Some) }
     }
+
     async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
-        todo!()
+        let record = || query(RECORD_USER_IDS).bind(bytes(connection)).bind(keeps);
+        self.run(|_| record()).await.map(drop)
     }
+
     async fn ping(&self) -> Result<(), LedgerError> {
-        todo!()
+        let written = self.run(|_| query(PING).bind(bytes(&self.secret))).await?;
+        if written.rows.is_empty() {
+            return Err(LedgerError::unavailable(OpenError::WrongSecret));
+        }
+        Ok(())
     }
+
     async fn close(&self) {
-        todo!()
+        self.connections.close().await;
     }
+}
+
+/// Returns whether this process works on an attempt for a request.
+fn works_on(process: Uuid, attempt: &Attempt) -> bool {
+    attempt.worker.is_some_and(|worker| worker.process == process)
+}
+
+/// The first column of the first row.
+fn first<T>(rows: &Rows) -> Result<T, LedgerError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    let row = rows.rows.first().ok_or(Error::RowNotFound);
+    row.and_then(|row| row.try_get(0)).map_err(ledger_error)
+}
+
+/// The time in the first column of the first row.
+fn time(rows: &Rows) -> Result<LedgerTime, LedgerError> {
+    let row = rows.rows.first().ok_or_else(|| ledger_error(Error::RowNotFound))?;
+    rows::time(row, 0)
+}
+
+/// A row that cannot be decoded means damage; every other error may pass.
+fn ledger_error(error: Error) -> LedgerError {
+    match error {
+        Error::ColumnDecode { .. } | Error::Decode(_) => LedgerError::Corrupt(Arc::new(error)),
+        _ => LedgerError::Unavailable(Arc::new(error)),
+    }
+}
+
+/// The current and the previous digest.
+fn both(pair: &DigestPair) -> Vec<[u8; 32]> {
+    pair.iter().map(bytes).collect()
+}
+
+const fn bytes(digest: &Digest) -> [u8; 32] {
+    *digest.as_bytes()
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn number(of: usize) -> i64 {
+    i64::try_from(of).unwrap_or(i64::MAX)
 }

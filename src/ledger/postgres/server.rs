@@ -1,5 +1,6 @@
 //! The server: connections, migrations, and the check of the secret.
 
+use std::fmt;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -10,21 +11,20 @@ use tokio::time::timeout;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::migrations::{POSTGRES, pending};
-use crate::ledger::millis::millis;
 
 /// Held while a process migrates the database or checks the secret, so that replicas that start
-/// together take turns.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('auth0-signup ledger'))";
+/// together take turns. The wait may take longer than a sign-up waits.
+const LOCK: &str = "\
+    SET LOCAL statement_timeout = 0; \
+    SELECT pg_advisory_xact_lock(hashtext('auth0-signup ledger'))";
 
-/// Every statement finds its rows by an index and is planned once. Planning a batch each time would
-/// cost more than running it, and a plan made while the table was small would later read the whole
-/// table.
+/// Every statement finds its rows by an index and is planned once. A plan made while a table was
+/// small would later read the whole table. The isolation is the one that the statements expect.
 const SESSION: &str = "\
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; \
-    SET enable_hashjoin = off; \
-    SET enable_mergejoin = off; \
-    SET jit = off";
+    SET jit = off; \
+    SET default_transaction_isolation = 'read committed'";
 
 /// Waits at least for the server's disk; a stronger setting (a standby's) stays.
 const FULL: &str = "\
@@ -41,9 +41,9 @@ pub(super) struct Connector {
     timeout: Duration,
 }
 
-impl std::fmt::Debug for Connector {
+impl fmt::Debug for Connector {
     /// Omits the options, which hold the password.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connector").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
@@ -61,11 +61,6 @@ impl Connector {
         let options: PgConnectOptions = url.expose_secret().parse()?;
         let options = options.application_name("auth0-signup").disable_statement_logging();
         Ok(Self { options, synchronous, timeout })
-    }
-
-    /// The connection options, for a pool.
-    pub(super) fn options(&self) -> PgConnectOptions {
-        self.options.clone()
     }
 
     /// The longest duration of a call.
@@ -86,11 +81,7 @@ impl Connector {
         connected.await.unwrap_or(Err(Error::PoolTimedOut))
     }
 
-    /// Sets a connection up.
-    ///
-    /// # Errors
-    /// When the server rejects a setting.
-    pub(super) async fn set_up(&self, connection: &mut PgConnection) -> Result<(), Error> {
+    async fn set_up(&self, connection: &mut PgConnection) -> Result<(), Error> {
         raw_sql(SESSION).execute(&mut *connection).await?;
         let synchronous = match self.synchronous {
             Synchronous::Full => FULL,
@@ -117,11 +108,9 @@ pub(super) async fn applied(connection: &mut PgConnection) -> Result<Vec<(i32, i
 }
 
 /// Applies the pending migrations, all or none, and returns their number.
-pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Result<usize, Error> {
+pub(super) async fn migrate(connection: &mut PgConnection) -> Result<usize, Error> {
     let mut transaction = connection.begin().await?;
-    query(LOCK).execute(&mut *transaction).await?;
-    // A migration may take longer than a sign-up waits.
-    query("SET LOCAL statement_timeout = 0").execute(&mut *transaction).await?;
+    raw_sql(LOCK).execute(&mut *transaction).await?;
     let applied = applied(&mut transaction).await?;
     let mut count = 0;
     for script in pending(&POSTGRES, &applied) {
@@ -132,12 +121,14 @@ pub(super) async fn migrate(connection: &mut PgConnection, now: Duration) -> Res
         .execute(&mut *transaction)
         .await?;
         raw_sql(script.sql).execute(&mut *transaction).await?;
-        query("INSERT INTO schema_migrations (version, name, applied_at) VALUES ($1, $2, $3)")
-            .bind(script.version)
-            .bind(script.name)
-            .bind(millis(now))
-            .execute(&mut *transaction)
-            .await?;
+        query(
+            "INSERT INTO schema_migrations (version, name, applied_at) \
+             VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)",
+        )
+        .bind(script.version)
+        .bind(script.name)
+        .execute(&mut *transaction)
+        .await?;
         count += 1;
     }
     transaction.commit().await?;
@@ -150,10 +141,9 @@ pub(super) async fn recognise(
     connection: &mut PgConnection,
     secrets: &DigestPair,
     renew: bool,
-    now: Duration,
 ) -> Result<bool, Error> {
     let mut transaction = connection.begin().await?;
-    query(LOCK).execute(&mut *transaction).await?;
+    raw_sql(LOCK).execute(&mut *transaction).await?;
     let known: Vec<Vec<u8>> =
         query_scalar("SELECT value FROM secret_checks").fetch_all(&mut *transaction).await?;
     let ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == value.as_slice());
@@ -164,10 +154,10 @@ pub(super) async fn recognise(
         query("DELETE FROM secret_checks").execute(&mut *transaction).await?;
         for secret in secrets.iter() {
             query(
-                "INSERT INTO secret_checks (value, seen_at) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                "INSERT INTO secret_checks (value, seen_at) VALUES ($1, ledger_now()) \
+                 ON CONFLICT DO NOTHING",
             )
             .bind(secret.as_bytes())
-            .bind(millis(now))
             .execute(&mut *transaction)
             .await?;
         }

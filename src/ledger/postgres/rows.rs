@@ -1,0 +1,122 @@
+//! The statements that return attempts, and the conversion of their rows.
+
+use sqlx::postgres::PgRow;
+use sqlx::{Error, Row as _};
+use uuid::Uuid;
+
+use super::ledger_error;
+use crate::clock::LedgerTime;
+use crate::ledger::attempt_row::AttemptRow;
+use crate::ledger::{Attempt, HEARTBEAT_LAPSE, KeyLookup, LedgerError};
+
+/// Selects attempts `a` with their key `k`, their worker `p` and the ledger's time `clock.now`. The
+/// columns are in the order of [`AttemptRow`].
+macro_rules! select_attempts {
+    ($joins:expr, $rest:expr) => {
+        concat!(
+            "SELECT a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, \
+             a.request_id, a.auth0_request_id, a.state, a.outcome_code, a.started_at, \
+             a.tenant_started_at, a.finished_at, a.connection_ended_at, a.next_check_at, \
+             a.lease_owner, a.check_count, a.worker, p.seen_at, a.restarts, a.terms_version, \
+             clock.now \
+             FROM (SELECT ledger_now() AS now OFFSET 0) AS clock ",
+            $joins,
+            " LEFT JOIN processes p ON p.id = a.worker ",
+            $rest
+        )
+    };
+    (from $source:expr, $rest:expr) => {
+        select_attempts!(
+            concat!(
+                "CROSS JOIN ",
+                $source,
+                " a LEFT JOIN LATERAL (SELECT binding, expires_at FROM attempt_keys \
+                 WHERE attempt_id = a.id AND expires_at > clock.now LIMIT 1) k ON true"
+            ),
+            $rest
+        )
+    };
+}
+
+pub(super) const FIND_KEY: &str = select_attempts!(
+    "LEFT JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) \
+     ON k.key_digest = ANY ($1::bytea[]) AND k.expires_at > clock.now",
+    "ORDER BY k.key_digest <> ($1::bytea[])[1] LIMIT 1"
+);
+
+pub(super) const GET: &str = select_attempts!(from "attempts", "WHERE a.id = $1");
+
+/// The rows whose lease is over, the longest due first.
+pub(super) const CLAIM_DUE: &str = concat!(
+    "WITH claimed AS (UPDATE attempts SET next_check_at = ledger_now() + $2, lease_owner = $1 \
+     WHERE id = ANY (ARRAY (SELECT id FROM attempts \
+     WHERE next_check_at <= (SELECT ledger_now()) AND next_check_at IS NOT NULL \
+     ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING *) ",
+    select_attempts!(from "claimed", "")
+);
+
+pub(super) const FIND_ALL: &str = select_attempts!(from "attempts", "ORDER BY a.id DESC LIMIT $1");
+
+pub(super) const FIND_STATE: &str =
+    select_attempts!(from "attempts", "WHERE a.state = $2 ORDER BY a.id DESC LIMIT $1");
+
+pub(super) const FIND_REQUEST: &str =
+    select_attempts!(from "attempts", "WHERE a.request_id = $2 ORDER BY a.id DESC LIMIT $1");
+
+pub(super) const FIND_EMAIL: &str = select_attempts!(
+    from "attempts", "WHERE a.email_digest = ANY ($2) ORDER BY a.id DESC LIMIT $1"
+);
+
+/// Converts rows to attempts.
+pub(super) fn attempts(rows: &[PgRow]) -> Result<Vec<Attempt>, LedgerError> {
+    rows.iter().map(attempt).collect()
+}
+
+/// Converts the row of [`FIND_KEY`], which holds the ledger's time even if no attempt has the key.
+pub(super) fn key_lookup(rows: &[PgRow]) -> Result<KeyLookup, LedgerError> {
+    let row = rows.first().ok_or(Error::RowNotFound).map_err(ledger_error)?;
+    let id: Option<Uuid> = row.try_get(0).map_err(ledger_error)?;
+    let attempt = id.map(|_| attempt(row)).transpose()?;
+    Ok(KeyLookup { now: time(row, 21)?, attempt })
+}
+
+/// Converts a time of the ledger.
+pub(super) fn time(row: &PgRow, column: usize) -> Result<LedgerTime, LedgerError> {
+    let millis = row.try_get(column).map_err(ledger_error)?;
+    LedgerTime::from_millis(millis).ok_or_else(|| ledger_error(Error::RowNotFound))
+}
+
+fn attempt(row: &PgRow) -> Result<Attempt, LedgerError> {
+    attempt_row(row).map_err(ledger_error)?.parse().map_err(LedgerError::corrupt)
+}
+
+fn attempt_row(row: &PgRow) -> Result<AttemptRow, Error> {
+    let read_at: i64 = row.try_get(21)?;
+    let seen_at: Option<i64> = row.try_get(18)?;
+    let seen_at = seen_at.and_then(LedgerTime::from_millis);
+    let is_alive = |seen_at| LedgerTime::from_millis(read_at) < Some(seen_at + HEARTBEAT_LAPSE);
+    Ok(AttemptRow {
+        id: row.try_get(0)?,
+        email_digest: row.try_get(1)?,
+        binding: row.try_get(2)?,
+        key_expires_at: row.try_get(3)?,
+        user_id: row.try_get(4)?,
+        auth0_user_id: row.try_get(5)?,
+        request_id: row.try_get(6)?,
+        auth0_request_id: row.try_get(7)?,
+        state: row.try_get::<i16, _>(8)?.into(),
+        outcome_code: row.try_get(9)?,
+        started_at: row.try_get(10)?,
+        tenant_started_at: row.try_get(11)?,
+        finished_at: row.try_get(12)?,
+        connection_ended_at: row.try_get(13)?,
+        next_check_at: row.try_get(14)?,
+        lease_owner: row.try_get(15)?,
+        check_count: row.try_get::<i32, _>(16)?.into(),
+        worker: row.try_get(17)?,
+        worker_is_alive: seen_at.is_some_and(is_alive),
+        restarts: row.try_get::<i16, _>(19)?.into(),
+        terms_version: row.try_get(20)?,
+        read_at,
+    })
+}

@@ -1,0 +1,139 @@
+//! The checks of pending attempts: leases, releases, and their number.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_signup::ledger::{AttemptState, PendingAttempts};
+use uuid::Uuid;
+
+use crate::backend::{Backend, NOW};
+use crate::rows::{DAY, LEASE, begin, created, get, time, unique, unknown};
+
+on_both! {
+    two_owners_never_lease_the_same_attempt,
+    an_expired_lease_is_taken_over_and_cannot_be_released,
+    a_released_attempt_is_due_at_the_given_time_or_never,
+    only_failed_checks_are_counted,
+    pending_attempts_are_counted_with_the_age_of_the_oldest,
+}
+
+async fn two_owners_never_lease_the_same_attempt(backend: Backend) {
+    let ledger = backend.open().await;
+    for _ in 0..100 {
+        begin(&ledger, &unique(NOW)).await;
+    }
+    let claim = || {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move {
+            let owner = Uuid::now_v7();
+            let claimed = ledger.claim_due(owner, LEASE, 20).await.unwrap();
+            assert!(claimed.iter().all(|row| row.lease_owner == Some(owner)));
+            claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        })
+    };
+    // Until the first lease ends, nobody else gets them.
+    assert!(claim().await.unwrap().is_empty());
+    backend.set_time(NOW + LEASE).await;
+    let claims: Vec<_> = (0..8).map(|_| claim()).collect();
+    let mut seen = Vec::new();
+    for claimed in claims {
+        let claimed = claimed.await.unwrap();
+        assert!(claimed.len() <= 20);
+        seen.extend(claimed);
+    }
+    // Concurrent claims may skip some attempts, but none is leased twice.
+    loop {
+        let rest = claim().await.unwrap();
+        if rest.is_empty() {
+            break;
+        }
+        seen.extend(rest);
+    }
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), seen.len());
+    assert_eq!(seen.len(), 100);
+}
+
+async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
+    let due = NOW + LEASE;
+    backend.set_time(due).await;
+    let claimed = ledger.claim_due(dead, LEASE, 9).await.unwrap();
+    assert_eq!((claimed.len(), claimed[0].read_at), (1, time(due)));
+    assert_eq!(claimed[0], get(&ledger, attempt.id).await);
+    backend.set_time(due + LEASE.saturating_sub(Duration::from_millis(1))).await;
+    assert!(ledger.claim_due(heir, LEASE, 9).await.unwrap().is_empty());
+    backend.set_time(due + LEASE).await;
+    let claimed = ledger.claim_due(heir, LEASE, 9).await.unwrap();
+    assert_eq!((claimed[0].lease_owner, claimed[0].check_count), (Some(heir), 0));
+    ledger.release(attempt.id, dead, Some(Duration::ZERO), true).await.unwrap();
+    assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
+}
+
+async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    let owner = Uuid::now_v7();
+    let claim = async || ledger.claim_due(owner, LEASE, 9).await.unwrap().len();
+    let due = NOW + LEASE;
+    backend.set_time(due).await;
+    assert_eq!(claim().await, 1);
+    let wait = Duration::from_mins(5);
+    ledger.release(attempt.id, owner, Some(wait), true).await.unwrap();
+    backend.set_time(due + wait.saturating_sub(Duration::from_millis(1))).await;
+    assert_eq!(claim().await, 0);
+    backend.set_time(due + wait).await;
+    assert_eq!(claim().await, 1);
+    ledger.release(attempt.id, owner, None, true).await.unwrap();
+    backend.set_time(due + wait + DAY).await;
+    assert_eq!(claim().await, 0);
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
+}
+
+async fn only_failed_checks_are_counted(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    ledger.finish(unknown(attempt.id)).await.unwrap();
+    let owner = Uuid::now_v7();
+    let checks = [(true, 1), (false, 1), (false, 1), (true, 2)];
+    for (failed, count) in checks {
+        assert_eq!(ledger.claim_due(owner, LEASE, 9).await.unwrap().len(), 1);
+        ledger.release(attempt.id, owner, Some(Duration::ZERO), failed).await.unwrap();
+        let row = get(&ledger, attempt.id).await;
+        assert_eq!((row.check_count, row.lease_owner), (count, None));
+    }
+    // Neither is the check of a process that has lost its lease.
+    ledger.release(attempt.id, owner, Some(Duration::ZERO), true).await.unwrap();
+    assert_eq!(get(&ledger, attempt.id).await.check_count, 2);
+}
+
+async fn pending_attempts_are_counted_with_the_age_of_the_oldest(backend: Backend) {
+    let ledger = backend.open().await;
+    assert_eq!(ledger.count_pending().await.unwrap(), PendingAttempts::default());
+    let attempts = [2, 0, 1, 3].map(|second| unique(NOW + Duration::from_secs(second)));
+    for attempt in &attempts {
+        begin(&ledger, attempt).await;
+    }
+    let counted = async || {
+        let PendingAttempts { attempts, oldest } = ledger.count_pending().await.unwrap();
+        (attempts, oldest.as_secs())
+    };
+    // One becomes unknown first, so that it is the longest due.
+    ledger.finish(unknown(attempts[2].id)).await.unwrap();
+    backend.set_time(NOW + Duration::from_secs(100)).await;
+    assert_eq!(counted().await, (4, 100));
+    ledger.finish(created(attempts[1].id)).await.unwrap();
+    assert_eq!(counted().await, (3, 99));
+    let owner = Uuid::from_u128(7);
+    let claimed = ledger.claim_due(owner, DAY, 1).await.unwrap();
+    assert_eq!(claimed[0].id, attempts[2].id);
+    assert_eq!(counted().await, (3, 99));
+    // No check follows.
+    ledger.release(attempts[2].id, owner, None, false).await.unwrap();
+    assert_eq!(counted().await, (2, 98));
+}

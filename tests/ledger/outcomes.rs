@@ -1,0 +1,159 @@
+//! The row of an attempt, and what resolutions change in it.
+
+use std::time::Duration;
+
+use auth0_signup::domain::TermsVersion;
+use auth0_signup::ledger::{
+    AttemptId, AttemptState, Basis, BeginResult, FinishAttempt, NewAttempt, Resolution, StoredKey,
+    Worker,
+};
+use uuid::Uuid;
+
+use crate::backend::{Backend, NOW};
+use crate::rows::{
+    DAY, LEASE, PROCESS, begin, binding, created, finish, get, key, keyed, lease, not_created,
+    time, unique, unknown, unsent,
+};
+
+on_both! {
+    a_row_comes_back_as_it_was_written,
+    a_resolved_attempt_changes_only_to_created,
+    an_unknown_attempt_is_due_at_once_and_can_be_resolved,
+    an_absence_is_void_once_the_call_is_repeated,
+    concurrent_resolutions_of_one_attempt_keep_created,
+}
+
+async fn a_row_comes_back_as_it_was_written(backend: Backend) {
+    let ledger = backend.open().await;
+    let terms = TermsVersion::parse("2026-11");
+    let new = NewAttempt { terms: terms.clone(), ..keyed(1, NOW) };
+    assert_eq!(begin(&ledger, &new).await, BeginResult::Started);
+    let without = NewAttempt { tenant_started_at: None, ..unique(NOW) };
+    begin(&ledger, &without).await;
+    let row = get(&ledger, without.id).await;
+    assert_eq!((row.terms, row.tenant_started_at), (None, None));
+    let row = get(&ledger, new.id).await;
+    assert_eq!((row.id, row.email, row.state), (new.id, new.email, AttemptState::Open));
+    assert_eq!((&row.user_id, &row.request_id), (&new.user_id, &new.request_id));
+    assert_eq!((row.started_at, row.next_check_at), (time(NOW), Some(time(NOW + LEASE))));
+    assert_eq!((row.outcome_code, row.finished_at, row.connection_ended_at), (None, None, None));
+    assert_eq!((row.check_count, row.lease_owner, row.restarts), (0, None, 0));
+    assert_eq!(row.worker, Some(Worker { process: PROCESS, is_alive: false }));
+    assert_eq!((row.tenant_started_at, row.read_at), (new.tenant_started_at, time(NOW)));
+    let stored = StoredKey { binding: binding(1), expires_at: time(NOW + DAY) };
+    assert_eq!(row.key, Some(stored));
+
+    let finished_at = NOW + Duration::from_millis(456);
+    backend.set_time(finished_at).await;
+    let end = finish(new.id, Resolution::Created { user_id: Some("other".to_owned()) }, "created");
+    assert!(ledger.finish(end.clone()).await.unwrap());
+    let row = get(&ledger, new.id).await;
+    assert_eq!((row.state, row.outcome_code.as_deref()), (AttemptState::Created, Some("created")));
+    assert_eq!((row.auth0_user_id.as_deref(), row.terms), (Some("other"), terms));
+    assert_eq!(row.auth0_request_id, end.auth0_request_id);
+    assert_eq!((row.finished_at, row.read_at), (Some(time(finished_at)), time(finished_at)));
+    assert_eq!((row.next_check_at, row.worker, row.key), (None, None, Some(stored)));
+    assert_eq!(ledger.get(AttemptId::new(time(NOW))).await.unwrap(), None);
+    assert_eq!(ledger.now().await.unwrap(), time(finished_at));
+}
+
+async fn a_resolved_attempt_changes_only_to_created(backend: Backend) {
+    let ledger = backend.open().await;
+    for first in [Resolution::NotCreated, Resolution::Unsent, Resolution::Exists] {
+        let attempt = unique(NOW);
+        begin(&ledger, &attempt).await;
+        let state = first.state();
+        assert!(ledger.finish(finish(attempt.id, first, "code")).await.unwrap());
+        for late in [Resolution::Exists, Resolution::Unknown, Resolution::NotCreated] {
+            assert!(!ledger.finish(finish(attempt.id, late, "late")).await.unwrap());
+        }
+        assert!(!ledger.take_over(attempt.id, lease(), None).await.unwrap());
+        let row = get(&ledger, attempt.id).await;
+        assert_eq!((row.state, row.outcome_code.as_deref()), (state, Some("code")));
+        assert!(ledger.finish(created(attempt.id)).await.unwrap());
+        for late in [created, not_created, unsent] {
+            assert!(!ledger.finish(late(attempt.id)).await.unwrap());
+        }
+        assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+    }
+    assert!(!ledger.finish(created(AttemptId::new(time(NOW)))).await.unwrap());
+}
+
+async fn an_unknown_attempt_is_due_at_once_and_can_be_resolved(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    let ended = NOW + Duration::from_secs(5);
+    backend.set_time(ended).await;
+    assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!((row.state, row.worker), (AttemptState::Unknown, None));
+    assert_eq!(
+        (row.connection_ended_at, row.next_check_at),
+        (Some(time(ended)), Some(time(ended)))
+    );
+    // The end of a connection never moves back, even if the clock does.
+    backend.set_time(NOW).await;
+    assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.connection_ended_at, Some(time(ended)));
+    assert!(ledger.claim_due(Uuid::now_v7(), LEASE, 10).await.unwrap().is_empty());
+    backend.set_time(ended).await;
+    assert_eq!(ledger.claim_due(Uuid::now_v7(), LEASE, 10).await.unwrap().len(), 1);
+    assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!(
+        (row.state, row.next_check_at, row.lease_owner),
+        (AttemptState::Created, None, None)
+    );
+    assert_eq!(row.connection_ended_at, Some(time(ended)));
+    assert!(row.key.is_some());
+}
+
+async fn an_absence_is_void_once_the_call_is_repeated(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
+    let reconciler = Uuid::now_v7();
+    let claimed = ledger.claim_due(reconciler, LEASE, 10).await.unwrap();
+    let read = claimed[0].connection_ended_at;
+    assert_eq!(read, Some(time(NOW)));
+    // During the reconciler's check, the client comes back.
+    assert!(ledger.take_over(attempt.id, lease(), read).await.unwrap());
+    let not_found = |ended| Basis::NotFound { connection_ended_at: ended };
+    let absent = FinishAttempt { basis: not_found(read), ..not_created(attempt.id) };
+    assert!(!ledger.finish(absent.clone()).await.unwrap());
+    // Nor does the end of the check change when the next one is due.
+    ledger.release(attempt.id, reconciler, None, true).await.unwrap();
+    let row = get(&ledger, attempt.id).await;
+    let until = Some(time(NOW + LEASE));
+    assert_eq!((row.state, row.connection_ended_at), (AttemptState::Unknown, until));
+    assert_eq!((row.next_check_at, row.check_count), (until, 0));
+    backend.set_time(NOW + LEASE).await;
+    assert_eq!(ledger.claim_due(reconciler, LEASE, 10).await.unwrap().len(), 1);
+    let absent = FinishAttempt { basis: not_found(until), ..absent };
+    assert!(ledger.finish(absent).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::NotCreated);
+
+    // An attempt without an end of a call: nothing was marked since it was read.
+    let open = unique(NOW);
+    begin(&ledger, &open).await;
+    let early = FinishAttempt { basis: not_found(until), ..not_created(open.id) };
+    assert!(!ledger.finish(early.clone()).await.unwrap());
+    assert!(ledger.finish(FinishAttempt { basis: not_found(None), ..early }).await.unwrap());
+}
+
+async fn concurrent_resolutions_of_one_attempt_keep_created(backend: Backend) {
+    let ledger = backend.open().await;
+    for _ in 0..20 {
+        let attempt = keyed(1, NOW);
+        begin(&ledger, &attempt).await;
+        let all = [not_created(attempt.id), created(attempt.id), not_created(attempt.id)];
+        for written in futures_util::future::join_all(all.map(|finish| ledger.finish(finish))).await
+        {
+            written.unwrap();
+        }
+        assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+        ledger.delete_by_email(&key(1)).await.unwrap();
+    }
+}

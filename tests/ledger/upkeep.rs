@@ -1,0 +1,111 @@
+//! Deletion of rows, the operators' searches, and the end of a ledger.
+
+use std::time::Duration;
+
+use auth0_signup::digest::DigestPair;
+use auth0_signup::ledger::{
+    AdmissionCost, AttemptId, AttemptState, BeginResult, Find, NewAttempt, ProofUse,
+};
+
+use crate::backend::{Backend, NOW};
+use crate::rows::{DAY, begin, created, digest, key, keyed, lease, time, unique, with_keys};
+
+on_both! {
+    a_sweep_works_in_batches_and_keeps_recent_rows,
+    deleting_by_email_removes_the_attempts_of_that_address_only,
+    operators_find_by_request_state_and_address,
+    a_closed_ledger_rejects_every_call,
+}
+
+async fn a_sweep_works_in_batches_and_keeps_recent_rows(backend: Backend) {
+    let ledger = backend.open().await;
+    for number in 0..25 {
+        begin(&ledger, &keyed(number, NOW)).await;
+    }
+    backend.set_time(NOW + DAY).await;
+    for number in 0..25 {
+        begin(&ledger, &keyed(100 + number, NOW + DAY)).await;
+    }
+    let keep = 30 * DAY;
+    let first = ledger.sweep(keep, 10).await.unwrap();
+    assert_eq!((first.attempts, first.keys), (0, 10));
+    assert!(!first.is_done(10));
+    let all = ledger.sweep(keep, 100).await.unwrap();
+    assert_eq!((all.attempts, all.keys), (0, 15));
+    assert!(all.is_done(100));
+    backend.set_time(NOW + keep + Duration::from_millis(1)).await;
+    let oldest = ledger.sweep(keep, 20).await.unwrap();
+    assert_eq!((oldest.attempts, oldest.keys), (20, 20));
+    let rest = ledger.sweep(keep, 20).await.unwrap();
+    assert_eq!((rest.attempts, rest.keys), (5, 5));
+    let left = ledger.find(Find::All, 100).await.unwrap();
+    assert_eq!(left.len(), 25);
+    assert!(left.iter().all(|row| row.started_at == time(NOW + DAY) && row.key.is_none()));
+
+    // An attempt takes its keys along, even if they have not expired.
+    begin(&ledger, &with_keys(&[1, 2], NOW)).await;
+    ledger.sweep(keep, 20).await.unwrap();
+    assert_eq!(backend.count("attempt_keys").await, 0);
+}
+
+async fn deleting_by_email_removes_the_attempts_of_that_address_only(backend: Backend) {
+    let ledger = backend.open().await;
+    for number in 0..6 {
+        let keys = [number, 100 + number];
+        let attempt = NewAttempt { email: digest(number % 3), ..with_keys(&keys, NOW) };
+        begin(&ledger, &attempt).await;
+    }
+    let both = DigestPair { current: digest(0), previous: Some(digest(1)) };
+    assert_eq!(ledger.delete_by_email(&both).await.unwrap(), 4);
+    assert_eq!(ledger.delete_by_email(&both).await.unwrap(), 0);
+    let left = ledger.find(Find::All, 100).await.unwrap();
+    assert!(left.len() == 2 && left.iter().all(|row| row.email == digest(2)));
+    assert_eq!(backend.count("attempt_keys").await, 4);
+    assert_eq!(begin(&ledger, &keyed(0, NOW)).await, BeginResult::Started);
+}
+
+async fn operators_find_by_request_state_and_address(backend: Backend) {
+    let ledger = backend.open().await;
+    let at = |millis| NOW + Duration::from_millis(millis);
+    let first = with_keys(&[1, 2], at(0));
+    let second = NewAttempt { email: digest(2), request_id: "request-2".into(), ..unique(at(1)) };
+    let third = unique(at(2));
+    for attempt in [&first, &second, &third] {
+        begin(&ledger, attempt).await;
+    }
+    ledger.finish(created(third.id)).await.unwrap();
+    let find = async |by, limit| -> Vec<AttemptId> {
+        ledger.find(by, limit).await.unwrap().iter().map(|row| row.id).collect()
+    };
+    assert_eq!(find(Find::All, 9).await, [third.id, second.id, first.id]);
+    assert_eq!(find(Find::All, 2).await, [third.id, second.id]);
+    assert_eq!(find(Find::State(AttemptState::Open), 9).await, [second.id, first.id]);
+    assert_eq!(find(Find::RequestId("request-2".into()), 9).await, [second.id]);
+    assert_eq!(find(Find::Email(key(1)), 9).await, [third.id, first.id]);
+    let both = DigestPair { current: digest(2), previous: Some(digest(1)) };
+    assert_eq!(find(Find::Email(both), 2).await, [third.id, second.id]);
+}
+
+async fn a_closed_ledger_rejects_every_call(backend: Backend) {
+    let ledger = backend.open().await;
+    ledger.close().await;
+    ledger.close().await;
+    let id = AttemptId::new(time(NOW));
+    let proof = ProofUse { proof: digest(1), lasts: DAY };
+    let cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+    let paying = NewAttempt { admission_cost: cost, ..unique(NOW) };
+    assert!(ledger.begin(unique(NOW)).await.is_err());
+    assert!(ledger.begin(paying).await.is_err());
+    assert!(ledger.use_proof(id, proof).await.is_err());
+    assert!(ledger.finish(created(id)).await.is_err());
+    assert!(ledger.restart(id, lease()).await.is_err());
+    assert!(ledger.take_over(id, lease(), None).await.is_err());
+    assert!(ledger.free_key(id).await.is_err());
+    assert!(ledger.find_key(&key(1)).await.is_err());
+    assert!(ledger.get(id).await.is_err());
+    assert!(ledger.find(Find::All, 1).await.is_err());
+    assert!(ledger.count_pending().await.is_err());
+    assert!(ledger.heartbeat(lease().process).await.is_err());
+    assert!(ledger.keeps_user_ids(&key(1)).await.is_err());
+    assert!(ledger.ping().await.is_err());
+}

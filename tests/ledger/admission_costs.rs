@@ -14,7 +14,7 @@ use crate::backend::{Backend, NOW};
 use crate::rows::{digest, existing, keyed, unique};
 
 /// Slow enough that no permit comes back while a test runs.
-const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
+pub(crate) const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
 
 fn with_proof(number: u32) -> NewAttempt {
     let proof = ProofUse { proof: digest(number), lasts: Duration::from_mins(5) };
@@ -22,7 +22,7 @@ fn with_proof(number: u32) -> NewAttempt {
     NewAttempt { admission_cost, ..unique(NOW) }
 }
 
-fn with_permit(limit: Limit, bucket: u32, rate: Rate) -> NewAttempt {
+pub(crate) fn with_permit(limit: Limit, bucket: u32, rate: Rate) -> NewAttempt {
     let charges = vec![PermitCharge { limit, bucket: digest(bucket), rate }];
     NewAttempt { admission_cost: AdmissionCost { charges, proof: None }, ..unique(NOW) }
 }

@@ -38,6 +38,7 @@ mod checks;
 mod child;
 mod command;
 mod keys;
+mod lost_replies;
 mod opening;
 mod outcomes;
 mod postgres;
@@ -46,4 +47,5 @@ mod rows;
 #[path = "../shared/postgres.rs"]
 mod server;
 mod sqlite;
+mod unreliable_server;
 mod upkeep;

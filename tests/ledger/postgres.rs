@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt};
+use auth0_signup::limits::Limit;
+use sqlx::Connection as _;
 
+use crate::admission_costs::{SLOW, with_permit};
 use crate::backend::{Backend, NOW, admin};
-use crate::rows::{created, keyed, unique};
+use crate::rows::{created, keyed, unique, with_keys};
 
 /// Ends every connection to the database, and waits until the server has closed them.
 async fn terminate(backend: &Backend) {
@@ -113,4 +116,53 @@ async fn no_error_reveals_the_password() {
         backend.try_open(auth0_signup::ledger::Access::Service).await.map(drop).unwrap_err();
     let text = format!("{error} {error:?} {:?}", backend.settings);
     assert!(!text.contains("canary"), "{text}");
+}
+
+/// During a rotation of the secret one replica knows the key by one digest, another by two.
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_with_different_secrets_start_one_attempt_for_each_key() {
+    let backend = Backend::postgres().await;
+    let replicas = [backend.open().await, backend.open().await];
+    let forms = |pair: u32| [vec![pair], vec![1_000 + pair, pair]];
+    let tasks = (0..50).flat_map(|pair| {
+        let replicas = replicas.clone();
+        forms(pair).into_iter().zip(replicas).map(|(keys, ledger)| {
+            let attempt = with_keys(&keys, NOW);
+            tokio::spawn(async move { ledger.begin(attempt).await.unwrap() })
+        })
+    });
+    let results = futures_util::future::join_all(tasks.collect::<Vec<_>>()).await;
+    for pair in results.chunks(2) {
+        let started =
+            pair.iter().filter(|result| *result.as_ref().unwrap() == BeginResult::Started);
+        assert_eq!(started.count(), 1, "{pair:?}");
+    }
+    assert_eq!(backend.count("attempts").await, 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_that_is_blocked_delays_a_call_by_one_timeout() {
+    let mut backend = Backend::postgres().await;
+    backend.settings.timeout = std::time::Duration::from_millis(500);
+    let ledger = backend.open().await;
+    let mut blocker = sqlx::PgConnection::connect(&backend.url()).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE attempt_keys").execute(&mut blocker).await.unwrap();
+    let started = std::time::Instant::now();
+    assert!(ledger.begin(keyed(1, NOW)).await.is_err());
+    assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+    sqlx::raw_sql("COMMIT").execute(&mut blocker).await.unwrap();
+    assert_eq!(ledger.begin(keyed(2, NOW)).await.unwrap(), BeginResult::Started);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_table_of_limits_costs_no_sign_up() {
+    let mut backend = Backend::postgres().await;
+    backend.settings.timeout = std::time::Duration::from_secs(3);
+    let ledger = backend.open().await;
+    let mut blocker = sqlx::PgConnection::connect(&backend.url()).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE limits").execute(&mut blocker).await.unwrap();
+    assert_eq!(
+        ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap(),
+        BeginResult::Started
+    );
 }

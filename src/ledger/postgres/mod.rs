@@ -39,10 +39,11 @@ const RESTART: &str = "\
     RETURNING id";
 
 const TAKE_OVER: &str = "\
-    UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', worker = $2, \
-      lease_owner = NULL, connection_ended_at = greatest(lease_ends_at, connection_ended_at), \
-      next_check_at = greatest(lease_ends_at, connection_ended_at) \
-    FROM (SELECT ledger_now() + $3 AS lease_ends_at OFFSET 0) AS clock \
+    UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = now, \
+      worker = $2, lease_owner = NULL, \
+      connection_ended_at = greatest(now + $3, connection_ended_at), \
+      next_check_at = greatest(now + $3, connection_ended_at) \
+    FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
     RETURNING id";
 

@@ -1,0 +1,138 @@
+//! Replies of PostgreSQL that are lost after the commit, and connections that fall silent.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth0_signup::ledger::{
+    AdmissionCost, AttemptState, BeginResult, Ledger, NewAttempt, PermitCharge, ProofUse,
+};
+use auth0_signup::limits::{Limit, Rate};
+use uuid::Uuid;
+
+use crate::backend::{Backend, NOW};
+use crate::rows::{begin, created, digest, existing, get, keyed, lease, time, unknown, unsent};
+use crate::unreliable_server::UnreliableServer;
+
+/// A database, a ledger that reaches it through the proxy, and the proxy.
+async fn unreliable() -> (Backend, Arc<dyn Ledger>, UnreliableServer) {
+    let backend = Backend::postgres().await;
+    let proxy = UnreliableServer::start();
+    let mut through = Backend::from_url(&proxy.url(&backend.database()));
+    through.settings.timeout = Duration::from_secs(3);
+    let ledger = through.open().await;
+    (backend, ledger, proxy)
+}
+
+/// An attempt that costs the last permit of a bucket, and a proof.
+fn paying(number: u32) -> NewAttempt {
+    let rate = Rate { burst: 1, every: Duration::from_hours(1) };
+    let charge = PermitCharge { limit: Limit::Email, bucket: digest(number), rate };
+    let proof = ProofUse { proof: digest(number), lasts: Duration::from_hours(1) };
+    let admission_cost = AdmissionCost { charges: vec![charge], proof: Some(proof) };
+    NewAttempt { admission_cost, ..keyed(number, NOW) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_whose_reply_is_lost_costs_once() {
+    let (backend, ledger, proxy) = unreliable().await;
+    // The first call prepares the statement.
+    assert_eq!(begin(&ledger, &paying(1)).await, BeginResult::Started);
+    proxy.lose_reply();
+    let attempt = paying(2);
+    assert_eq!(begin(&ledger, &attempt).await, BeginResult::Started);
+    assert!(proxy.has_lost_reply());
+    assert_eq!(begin(&ledger, &attempt).await, BeginResult::Started);
+    for table in ["attempts", "attempt_keys", "used_proofs", "limits"] {
+        assert_eq!(backend.count(table).await, 2, "{table}");
+    }
+    let duplicate = NewAttempt { id: keyed(2, NOW).id, ..attempt.clone() };
+    assert_eq!(existing(&begin(&ledger, &duplicate).await), Some(attempt.id));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_whose_reply_is_lost_lets_the_attempt_start() {
+    let (_backend, ledger, proxy) = unreliable().await;
+    begin(&ledger, &paying(1)).await;
+    let refused = || {
+        let AdmissionCost { charges, .. } = paying(1).admission_cost;
+        NewAttempt { admission_cost: AdmissionCost { charges, proof: None }, ..keyed(2, NOW) }
+    };
+    assert!(matches!(begin(&ledger, &refused()).await, BeginResult::RateLimited { .. }));
+    proxy.lose_reply();
+    assert_eq!(begin(&ledger, &refused()).await, BeginResult::Started);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_whose_reply_is_lost_is_reported_as_written() {
+    let (_backend, ledger, proxy) = unreliable().await;
+    // Every connection that is lost also loses its prepared statements. They are prepared again by
+    // calls that change nothing, so that the next reply is that of the execution.
+    let nobody = keyed(9, NOW).id;
+    let prepared = async || {
+        ledger.finish(unsent(nobody)).await.unwrap();
+        ledger.restart(nobody, lease()).await.unwrap();
+        ledger.take_over(nobody, lease(), None).await.unwrap();
+    };
+    let attempt = keyed(2, NOW);
+    begin(&ledger, &attempt).await;
+    prepared().await;
+    proxy.lose_reply();
+    assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+    prepared().await;
+    proxy.lose_reply();
+    assert!(ledger.restart(attempt.id, lease()).await.unwrap());
+    ledger.finish(unknown(attempt.id)).await.unwrap();
+    prepared().await;
+    proxy.lose_reply();
+    assert!(ledger.take_over(attempt.id, lease(), Some(time(NOW))).await.unwrap());
+    prepared().await;
+    proxy.lose_reply();
+    assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    assert!(proxy.has_lost_reply());
+    let proof = ProofUse { proof: digest(2), lasts: Duration::from_hours(1) };
+    ledger.use_proof(nobody, ProofUse { proof: digest(1), ..proof }).await.unwrap();
+    proxy.lose_reply();
+    assert!(ledger.use_proof(attempt.id, proof).await.unwrap());
+    assert!(!ledger.use_proof(nobody, proof).await.unwrap());
+    let row = get(&ledger, attempt.id).await;
+    assert_eq!((row.state, row.restarts), (AttemptState::Created, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_connections_are_replaced_within_one_call() {
+    let (_backend, ledger, proxy) = unreliable().await;
+    let many = (0..6).map(|_| ledger.now());
+    futures_util::future::try_join_all(many).await.unwrap();
+    proxy.silence();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let started = Instant::now();
+    for _ in 0..6 {
+        ledger.heartbeat(Uuid::nil()).await.unwrap();
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_server_costs_one_timeout() {
+    let (_backend, ledger, proxy) = unreliable().await;
+    ledger.now().await.unwrap();
+    proxy.silence();
+    let started = Instant::now();
+    ledger.now().await.unwrap_err();
+    assert!(started.elapsed() < Duration::from_millis(3_500), "{:?}", started.elapsed());
+    ledger.now().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_opens_at_most_six_connections() {
+    let (_backend, ledger, proxy) = unreliable().await;
+    let before = proxy.opened();
+    let many = (0..100).map(|number| {
+        let (ledger, attempt) = (Arc::clone(&ledger), keyed(number, NOW));
+        tokio::spawn(async move { ledger.begin(attempt).await })
+    });
+    for begun in futures_util::future::join_all(many).await {
+        begun.unwrap().unwrap();
+    }
+    assert!(proxy.opened() - before <= 6, "{}", proxy.opened() - before);
+}

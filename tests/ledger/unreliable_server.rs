@@ -1,0 +1,110 @@
+//! A proxy before the tests' PostgreSQL server, which loses replies and falls silent.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use uuid::Uuid;
+
+use crate::server::server;
+
+/// The state that all connections share.
+#[derive(Debug, Default)]
+struct Switches {
+    /// The next reply is lost with its connection.
+    lose_reply: AtomicBool,
+    /// The number of connections that were opened.
+    opened: AtomicUsize,
+    /// Connections up to this number forward nothing.
+    silent: AtomicUsize,
+}
+
+/// The proxy. Its folder holds the socket.
+#[derive(Debug)]
+pub(crate) struct UnreliableServer {
+    folder: PathBuf,
+    switches: Arc<Switches>,
+}
+
+impl UnreliableServer {
+    pub(crate) fn start() -> Self {
+        let folder = std::env::temp_dir().join(format!("proxy-{}", Uuid::now_v7().simple()));
+        std::fs::create_dir(&folder).expect("a folder");
+        let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).expect("a socket");
+        let switches = Arc::new(Switches::default());
+        let shared = Arc::clone(&switches);
+        let (_, host) = server().split_once("?host=").expect("a socket");
+        let upstream = PathBuf::from(host).join(".s.PGSQL.5432");
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let number = shared.opened.fetch_add(1, Ordering::SeqCst) + 1;
+                let Ok(server) = UnixStream::connect(&upstream).await else { continue };
+                let (from_client, to_client) = client.into_split();
+                let (from_server, to_server) = server.into_split();
+                let requests = forward(from_client, to_server, Arc::clone(&shared), number, false);
+                let replies = forward(from_server, to_client, Arc::clone(&shared), number, true);
+                // When one direction ends, both do.
+                tokio::spawn(async move {
+                    tokio::select! { () = requests => {}, () = replies => {} }
+                });
+            }
+        });
+        Self { folder, switches }
+    }
+
+    /// The URL of a database behind the proxy.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost/{database}?host={}", self.folder.display())
+    }
+
+    /// Loses the next reply, with its connection, after the server has executed the statement.
+    pub(crate) fn lose_reply(&self) {
+        self.switches.lose_reply.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether a reply was lost since [`Self::lose_reply`].
+    pub(crate) fn has_lost_reply(&self) -> bool {
+        !self.switches.lose_reply.load(Ordering::SeqCst)
+    }
+
+    /// Silences every open connection without closing it.
+    pub(crate) fn silence(&self) {
+        self.switches.silent.store(self.opened(), Ordering::SeqCst);
+    }
+
+    /// The number of connections that were opened.
+    pub(crate) fn opened(&self) -> usize {
+        self.switches.opened.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for UnreliableServer {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+async fn forward(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    switches: Arc<Switches>,
+    number: usize,
+    is_reply: bool,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut buffer).await.unwrap_or(0);
+        if length == 0 || (is_reply && switches.lose_reply.swap(false, Ordering::SeqCst)) {
+            return;
+        }
+        if number <= switches.silent.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

@@ -13,7 +13,7 @@ use super::budget::{Budget, Permit, Priority};
 use super::error::{CallError, TransportError};
 use super::http_client::SendError;
 use super::response::ApiResponse;
-use super::wait::{Api, Rejection, RequestedWait};
+use super::wait::{Api, RejectedCall, RequestedWait};
 use crate::clock::Clock;
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;
@@ -117,8 +117,8 @@ impl CallPermit {
         // The body decides how long a wait is believed.
         let response = ApiResponse::read(response).await;
         let (headers, body) = (&response.headers, response.body());
-        let rejection = Rejection { api: Api::Management, headers, body };
-        permit.record_rejection(headers, RequestedWait::judge(rejection, clock.now()));
+        let rejected = RejectedCall { api: Api::Management, headers, body };
+        permit.record_rejection(headers, RequestedWait::judge(rejected, clock.now()));
         Ok(response)
     }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::error::{CreateUserError, ErrorCode, Misconfiguration, TransportError};
 use super::redirect;
 use super::response::ApiResponse;
-use super::wait::{Api, Rejection, RequestedWait};
+use super::wait::{Api, RejectedCall, RequestedWait};
 use crate::domain::PasswordRule;
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
@@ -123,8 +123,8 @@ pub(crate) fn classify(
         }
         (300..=399, _) => redirect::misconfiguration(status, headers).into(),
         (429, _) => {
-            let rejection = Rejection { api: Api::Management, headers, body };
-            let requested = RequestedWait::judge(rejection, now);
+            let rejected = RejectedCall { api: Api::Management, headers, body };
+            let requested = RequestedWait::judge(rejected, now);
             CreateUserError::RateLimited { retry_after: requested.wait.unwrap_or(DEFAULT_WAIT) }
         }
         // A 2xx other than 201 may have created a user; 408: the tenant's edge gave up waiting.

@@ -60,10 +60,10 @@ const MIN_REPLACE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The client for the tenant. Clones share the connections.
 #[derive(Debug, Clone)]
-pub(super) struct HttpClient(Arc<Inner>);
+pub(super) struct HttpClient(Arc<HttpClientInner>);
 
 #[derive(Debug)]
-struct Inner {
+struct HttpClientInner {
     recipe: Recipe,
     /// Keeps no connections.
     unpooled: Client,
@@ -125,7 +125,7 @@ impl HttpClient {
         let client = recipe.client(settings.pool_max_idle).map_err(BuildError::Client)?;
         let unpooled = recipe.client(0).map_err(BuildError::Client)?;
         let pool = Mutex::new(Pool { client, generation: 0, replaced_at: Instant::now() });
-        Ok(Self(Arc::new(Inner { recipe, unpooled, pool, tenant_clock })))
+        Ok(Self(Arc::new(HttpClientInner { recipe, unpooled, pool, tenant_clock })))
     }
 
     /// The tenant's clock.

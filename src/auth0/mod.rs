@@ -16,6 +16,7 @@ mod http_client;
 mod lookup;
 mod password_reset;
 mod rate_headers;
+mod read_access;
 mod redirect;
 mod response;
 mod telemetry_header;

@@ -15,6 +15,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::{Misconfiguration, TokenError};
+use super::read_access::ReadAccess;
 use super::token_request::{TokenGrant, TokenRequest};
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
@@ -120,19 +121,7 @@ pub(super) struct TokenCache {
     fetch_requested: Notify,
     /// Notified when the token in use was rejected.
     invalidated: Notify,
-    read_access: Mutex<ReadAccess>,
-}
-
-/// Knowledge about the scope `read:users`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum ReadAccess {
-    /// Neither a token response nor a lookup has shown it.
-    #[default]
-    Unreported,
-    /// The token has it, or a lookup succeeded.
-    Granted,
-    /// The token lacks it, or a lookup was forbidden.
-    Denied,
+    read_access: ReadAccess,
 }
 
 impl TokenCache {
@@ -145,7 +134,7 @@ impl TokenCache {
             started_at,
             fetch_requested: Notify::new(),
             invalidated: Notify::new(),
-            read_access: Mutex::default(),
+            read_access: ReadAccess::default(),
         })
     }
 
@@ -174,39 +163,16 @@ impl TokenCache {
         }
     }
 
-    /// Returns whether lookups are allowed, as far as is known. Between two tokens the earlier one
-    /// counts.
+    /// Returns whether lookups are allowed, as far as is known.
     pub(super) fn may_read_users(&self) -> bool {
-        *self.read_access() == ReadAccess::Granted
+        self.read_access.is_granted()
     }
 
     /// Records that a lookup with this token was allowed or forbidden.
     pub(super) fn record_lookup(&self, token: &Arc<Token>, is_allowed: bool) {
-        let state = self.state.borrow();
-        let mut access = self.read_access();
-        if !state.holds(token) {
-            return;
+        if self.is_current(token) {
+            self.read_access.record_lookup(is_allowed);
         }
-        *access = match (is_allowed, *access) {
-            (false, _) => ReadAccess::Denied,
-            // Until the next token.
-            (true, ReadAccess::Denied) => ReadAccess::Denied,
-            (true, ReadAccess::Unreported | ReadAccess::Granted) => ReadAccess::Granted,
-        };
-    }
-
-    /// Learns the scope of a new token; `None` when its response names no scopes.
-    fn record_grant(&self, reads_users: Option<bool>) {
-        let mut access = self.read_access();
-        *access = match (reads_users, *access) {
-            (Some(true), _) | (None, ReadAccess::Granted) => ReadAccess::Granted,
-            (Some(false), _) => ReadAccess::Denied,
-            (None, ReadAccess::Unreported | ReadAccess::Denied) => ReadAccess::Unreported,
-        };
-    }
-
-    fn read_access(&self) -> MutexGuard<'_, ReadAccess> {
-        self.read_access.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns whether the token endpoint asked for a wait of more than a minute, which is not over.
@@ -338,7 +304,7 @@ impl TokenRefresher {
             expires_at: requested_at + lifetime.saturating_sub(margin),
             accepted: AtomicBool::new(false),
         });
-        self.tokens.record_grant(grant.reads_users);
+        self.tokens.read_access.record_grant(grant.scopes.as_deref());
         let state = TokenState { token: Some(Arc::clone(&token)), failure: None };
         self.tokens.state.send_replace(state);
         self.metrics.token_expires(self.clock.now() + lifetime);

@@ -18,7 +18,7 @@ use super::error::{ErrorCode, Misconfiguration, TokenError, TransportError};
 use super::http_client::{ConnectionChoice, HttpClient, SendError};
 use super::redirect;
 use super::response::ApiResponse;
-use super::wait::{Api, Rejection, RequestedWait};
+use super::wait::{Api, RejectedCall, RequestedWait};
 use crate::clock::Clock;
 use crate::config::Auth0Settings;
 
@@ -27,9 +27,6 @@ const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// A token with a shorter lifetime is unusable.
 const SHORTEST: Duration = Duration::from_secs(1);
 
-/// The scope that lookups need.
-const READ_USERS: &str = "read:users";
-
 /// A token that Auth0 granted.
 #[derive(Debug)]
 pub(super) struct TokenGrant {
@@ -37,8 +34,8 @@ pub(super) struct TokenGrant {
     pub(super) authorization: HeaderValue,
     /// The time for which it is valid, from the moment of the request.
     pub(super) lifetime: Duration,
-    /// True if it has the scope `read:users`; `None` when the response names no scopes.
-    pub(super) reads_users: Option<bool>,
+    /// Its scopes, separated by spaces; `None` when the response names none.
+    pub(super) scopes: Option<Box<str>>,
 }
 
 /// The request, prepared once.
@@ -58,7 +55,7 @@ struct TokenBody<'a> {
     #[serde(borrow)]
     access_token: Cow<'a, str>,
     expires_in: u64,
-    /// Separated by spaces. A value that is not a text counts as absent.
+    /// A value that is not a text counts as absent.
     #[serde(default)]
     scope: Value,
 }
@@ -96,8 +93,8 @@ impl TokenRequest {
             200 => grant(&response).ok_or_else(|| unreadable(&response)),
             429 => {
                 let (headers, body) = (&response.headers, response.body());
-                let rejection = Rejection { api: Api::Token, headers, body };
-                let requested = RequestedWait::judge(rejection, self.clock.now());
+                let rejected = RejectedCall { api: Api::Token, headers, body };
+                let requested = RequestedWait::judge(rejected, self.clock.now());
                 Err(TokenError::RateLimited { retry_after: requested.wait.unwrap_or_default() })
             }
             400..=499 => Err(denied(&response).into()),
@@ -131,9 +128,8 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
     let mut authorization = HeaderValue::from_str(&format!("Bearer {}", body.access_token)).ok()?;
     authorization.set_sensitive(true);
     let lifetime = Duration::from_secs(body.expires_in).min(LONGEST);
-    let reads_users =
-        body.scope.as_str().map(|scopes| scopes.split(' ').any(|scope| scope == READ_USERS));
-    (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime, reads_users })
+    let scopes = body.scope.as_str().map(Into::into);
+    (lifetime >= SHORTEST).then_some(TokenGrant { authorization, lifetime, scopes })
 }
 
 /// Classifies a 4xx.

@@ -45,7 +45,7 @@ pub(super) enum Api {
 
 /// A 429, as far as its wait depends on it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rejection<'r> {
+pub(super) struct RejectedCall<'r> {
     /// The part of the tenant that was called.
     pub(super) api: Api,
     /// The headers.
@@ -68,11 +68,11 @@ impl RequestedWait {
     /// Judges the wait of a 429.
     ///
     /// `now` is the wall clock, since the Unix epoch. It replaces an absent `Date`.
-    pub(super) fn judge(rejection: Rejection<'_>, now: Duration) -> Self {
-        let headers = RateHeaders::new(rejection.headers);
+    pub(super) fn judge(rejected: RejectedCall<'_>, now: Duration) -> Self {
+        let headers = RateHeaders::new(rejected.headers);
         let sent_at = headers.generated_at().unwrap_or(now);
         let age = headers.age();
-        let is_from_auth0 = rejection.is_from_auth0();
+        let is_from_auth0 = rejected.is_from_auth0();
         let longest = if is_from_auth0 { LONGEST } else { LONGEST_UNPROVEN };
         let is_plausible = |wait: &Duration| !wait.is_zero();
         let retry_after = headers
@@ -90,7 +90,7 @@ impl RequestedWait {
     }
 }
 
-impl Rejection<'_> {
+impl RejectedCall<'_> {
     /// Returns whether it is certainly Auth0's own, by its rate limit headers or its body.
     fn is_from_auth0(self) -> bool {
         RateHeaders::new(self.headers).bucket().is_some()
@@ -121,13 +121,13 @@ fn meaning(number: u64, at: Duration) -> Option<Duration> {
 /// Returns whether a body is the Management API's error envelope of a 429.
 fn is_envelope(body: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct Envelope {
+    struct LimitEnvelope {
         #[serde(rename = "statusCode")]
         status_code: u16,
         error: String,
         message: String,
     }
-    let envelope = serde_json::from_slice::<Envelope>(body);
+    let envelope = serde_json::from_slice::<LimitEnvelope>(body);
     envelope.is_ok_and(|envelope| {
         envelope.status_code == 429 && !envelope.error.is_empty() && !envelope.message.is_empty()
     })
@@ -136,10 +136,10 @@ fn is_envelope(body: &[u8]) -> bool {
 /// Returns whether a body is an error of the token endpoint (RFC 6749, section 5.2).
 fn is_token_error(body: &[u8]) -> bool {
     #[derive(Deserialize)]
-    struct TokenError {
+    struct TokenLimitBody {
         error: String,
     }
-    serde_json::from_slice::<TokenError>(body)
+    serde_json::from_slice::<TokenLimitBody>(body)
         .is_ok_and(|body| ErrorCode::looks_like_a_code(&body.error))
 }
 
@@ -164,8 +164,8 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             map.insert(name, HeaderValue::from_str(value).unwrap());
         }
-        let rejection = Rejection { api, headers: &map, body: body.as_bytes() };
-        let requested = RequestedWait::judge(rejection, Duration::ZERO);
+        let rejected = RejectedCall { api, headers: &map, body: body.as_bytes() };
+        let requested = RequestedWait::judge(rejected, Duration::ZERO);
         requested.wait.map(|wait| wait.as_secs())
     }
 

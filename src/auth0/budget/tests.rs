@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::{Budget, BudgetExhausted, Permit, Priority};
-use crate::auth0::wait::{Api, Rejection, RequestedWait};
+use crate::auth0::wait::{Api, RejectedCall, RequestedWait};
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 
@@ -46,8 +46,8 @@ fn with(mut headers: HeaderMap, name: HeaderName, value: u32) -> HeaderMap {
 /// Records a response, judging the wait of a 429 as the client does.
 pub(super) fn record(permit: Permit, status: u16, headers: &HeaderMap) {
     if status == 429 {
-        let rejection = Rejection { api: Api::Management, headers, body: b"" };
-        permit.record_rejection(headers, RequestedWait::judge(rejection, Duration::ZERO));
+        let rejected = RejectedCall { api: Api::Management, headers, body: b"" };
+        permit.record_rejection(headers, RequestedWait::judge(rejected, Duration::ZERO));
     } else {
         permit.record_response(status, headers);
     }

@@ -41,6 +41,7 @@ mod keys;
 mod opening;
 mod outcomes;
 mod postgres;
+mod power_loss;
 mod resumption;
 mod rows;
 #[path = "../shared/postgres.rs"]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use auth0_signup::config::Database;
-use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError};
+use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError, NewAttempt};
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
@@ -80,7 +80,7 @@ async fn one_failing_job_does_not_fail_its_batch() {
     let others: Vec<_> = (0..20).map(|_| unique(NOW)).collect();
     let mut all: Vec<_> = others.iter().map(|other| ledger.begin(other.clone())).collect();
     // The same id again: the primary key rejects it.
-    all.insert(10, ledger.begin(twice));
+    all.insert(10, ledger.begin(NewAttempt { id: twice.id, ..unique(NOW) }));
     let results = futures_util::future::join_all(all).await;
     assert_eq!(results.iter().filter(|result| result.is_err()).count(), 1);
     for other in others {

@@ -8,12 +8,15 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::file::connect;
+use super::log_sync::LogSync;
+use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::BatchMetrics;
@@ -37,20 +40,29 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// The failure that a write must survive before its caller gets the result. Matters only if
-/// `ledger.synchronous` is `full`.
+/// The failure that a write survives when its caller gets the result. Each survives a crash of the
+/// process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Durability {
-    /// A crash of the process. For facts that can be determined again: if a power loss takes a
+    /// Never synced for its own sake. For signs of life, which a loss of power ends anyway.
+    Unsynced,
+    /// Synced within a second. For facts that can be determined again: if a power loss takes a
     /// resolution, the attempt is open and will be looked up.
-    ProcessCrash,
-    /// A loss of power. For facts that cannot be determined again: that an attempt was started.
-    PowerLoss,
+    Soon,
+    /// [`Self::Synced`] or [`Self::Soon`], as `ledger.synchronous` says.
+    AsSet,
+    /// Survives a loss of power, whatever the setting. For facts that can never be determined
+    /// again.
+    Synced,
 }
 
 /// Queues jobs for the thread, which ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct SqliteWriter(mpsc::Sender<Message>);
+pub(super) struct SqliteWriter {
+    messages: mpsc::Sender<Message>,
+    synchronous: Synchronous,
+    clock: Arc<dyn Clock>,
+}
 
 impl SqliteWriter {
     /// Starts the thread, which holds `lock` until the file is closed.
@@ -62,42 +74,49 @@ impl SqliteWriter {
         path: PathBuf,
         synchronous: Synchronous,
         lock: Option<File>,
+        clock: Arc<dyn Clock>,
         batches: BatchMetrics,
     ) -> io::Result<Self> {
         let (tx, rx) = mpsc::channel(QUEUE);
-        let connection = Some(connection);
-        let thread = LedgerThread {
-            connection,
+        let log_sync = LogSync::start(&path)?;
+        // The start has written too.
+        log_sync.request();
+        let mut thread = LedgerThread {
+            connection: Some(connection),
             path,
             synchronous,
             current_synchronous: synchronous,
+            log_sync,
             batches,
         };
         thread::Builder::new().name("ledger".into()).spawn(move || {
             let closed = thread.run(rx);
+            thread.close();
             drop(lock);
             if let Some(closed) = closed {
                 // Ignored: the caller of `close` may no longer wait.
                 let _sent = closed.send(());
             }
         })?;
-        Ok(Self(tx))
+        Ok(Self { messages: tx, synchronous, clock })
     }
 
-    /// Runs `work` inside a transaction and returns after its commit.
+    /// Runs `work` inside a transaction, at the time of that moment, and returns after its commit.
     ///
     /// # Errors
     /// When it fails, when the transaction does, or when the ledger is closed.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         durability: Durability,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let (tx, rx) = oneshot::channel();
+        let clock = Arc::clone(&self.clock);
         let job = move |connection: Result<&Connection, &LedgerError>| -> Reply {
-            let result = connection
-                .map_err(LedgerError::clone)
-                .and_then(|connection| work(connection).map_err(LedgerError::from));
+            let result = connection.map_err(LedgerError::clone).and_then(|connection| {
+                let now = LedgerTime::from_epoch(clock.now());
+                work(connection, now).map_err(LedgerError::from)
+            });
             Box::new(move |committed| {
                 let result =
                     result.and_then(|value| committed.map(|()| value).map_err(Clone::clone));
@@ -106,14 +125,20 @@ impl SqliteWriter {
             })
         };
         let closed = || LedgerError::unavailable(Closed);
-        self.0.send(Message::Job(Box::new(job), durability)).await.map_err(|_| closed())?;
+        let durability = match (durability, self.synchronous) {
+            (Durability::AsSet, Synchronous::Full) => Durability::Synced,
+            (Durability::AsSet, Synchronous::Normal) => Durability::Soon,
+            (Durability::Unsynced | Durability::Soon | Durability::Synced, _) => durability,
+        };
+        let message = Message::Job(Box::new(job), durability);
+        self.messages.send(message).await.map_err(|_| closed())?;
         rx.await.map_err(|_| closed())?
     }
 
     /// Waits until every queued job is written and the file is closed.
     pub(super) async fn close(&self) {
         let (tx, rx) = oneshot::channel();
-        if self.0.send(Message::Close(tx)).await.is_ok() {
+        if self.messages.send(Message::Close(tx)).await.is_ok() {
             // An error also means that the thread has ended.
             drop(rx.await);
         }
@@ -132,17 +157,18 @@ struct LedgerThread {
     synchronous: Synchronous,
     /// The connection's current setting.
     current_synchronous: Synchronous,
+    log_sync: LogSync,
     batches: BatchMetrics,
 }
 
 impl LedgerThread {
     /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
-    fn run(mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
+    fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut jobs = Vec::with_capacity(BATCH);
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            let mut durability = Durability::ProcessCrash;
+            let mut durability = Durability::Unsynced;
             for message in batch.drain(..) {
                 match message {
                     Message::Job(job, needed) => {
@@ -191,9 +217,20 @@ impl LedgerThread {
             // Dropping the connection rolls back the rest, and the next batch opens a new one.
             self.connection = None;
         }
+        match durability {
+            // Their own commit has synced it, or nothing has to be.
+            Durability::Synced | Durability::Unsynced => {}
+            Durability::Soon | Durability::AsSet => self.log_sync.request(),
+        }
         for reply in replies {
             reply(committed.as_ref());
         }
+    }
+
+    /// Closes the file, synced. The last connection to close also syncs the database.
+    fn close(&mut self) {
+        self.log_sync.sync();
+        self.connection = None;
     }
 
     /// Opens a transaction that may write.
@@ -206,8 +243,8 @@ impl LedgerThread {
         };
         let connection = self.connection.insert(connection);
         let wanted = match durability {
-            Durability::PowerLoss => self.synchronous,
-            Durability::ProcessCrash => Synchronous::Normal,
+            Durability::Synced => Synchronous::Full,
+            Durability::Unsynced | Durability::Soon | Durability::AsSet => Synchronous::Normal,
         };
         if wanted != self.current_synchronous {
             // Takes effect only between transactions.

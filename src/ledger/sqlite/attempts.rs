@@ -1,0 +1,164 @@
+//! The statements that start an attempt, work on it and resolve it.
+//!
+//! Functions on a connection; the [`writer`](super::writer) opens and commits the transaction.
+
+use rusqlite::{Connection, Result, params};
+
+use super::keys;
+use super::rows::{alive_since, blob, cached, execute, one, select_attempts};
+use crate::clock::LedgerTime;
+use crate::domain::TermsVersion;
+use crate::ledger::{
+    Attempt, AttemptId, BeginResult, FinishAttempt, Lease, NewAttempt, ProofUse, RESTARTS,
+};
+
+const INSERT: &str = "\
+    INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at, \
+    tenant_started_at, next_check_at, worker, terms_version) \
+    VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)";
+
+const PROOF_IS_USED: &str = "SELECT 1 FROM used_proofs WHERE proof = ?1";
+
+const USE_PROOF: &str = "\
+    INSERT INTO used_proofs (proof, attempt_id, expires_at) VALUES (?1, ?2, ?3) \
+    ON CONFLICT DO NOTHING";
+
+const BY_ID: &str = select_attempts!("WHERE a.id = ?3");
+
+const RESTART: &str = "\
+    UPDATE attempts SET state = 0, restarts = restarts + 1, worker = ?3, next_check_at = ?4, \
+    outcome_code = NULL, finished_at = NULL, connection_ended_at = NULL \
+    WHERE id = ?2 AND state = 4 AND restarts < ?5 AND EXISTS \
+    (SELECT 1 FROM attempt_keys WHERE attempt_id = ?2 AND expires_at > ?1)";
+
+/// Takes the lease from the reconciler too, so that the end of its check changes nothing.
+const TAKE_OVER: &str = "\
+    UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = ?1, \
+    worker = ?3, lease_owner = NULL, \
+    connection_ended_at = max(?4, coalesce(connection_ended_at, 0)), \
+    next_check_at = max(?4, coalesce(connection_ended_at, 0)) \
+    WHERE id = ?2 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = ?5";
+
+/// An unknown outcome (3) is due at the end of its calls; any other is not checked again.
+const FINISH: &str = "\
+    UPDATE attempts SET state = ?3, outcome_code = ?4, auth0_user_id = ?5, \
+    auth0_request_id = coalesce(?6, auth0_request_id), finished_at = ?1, \
+    connection_ended_at = \
+    iif(?3 = 3, max(?1, coalesce(connection_ended_at, 0)), connection_ended_at), \
+    next_check_at = iif(?3 = 3, max(?1, coalesce(connection_ended_at, 0)), NULL), \
+    worker = NULL, lease_owner = NULL \
+    WHERE id = ?2 AND (state IN (0, 3) OR (?3 = 1 AND state IN (2, 4))) \
+    AND (?7 IS NULL OR coalesce(connection_ended_at, -1) = ?7)";
+
+/// Ignores permit charges: the file has one process, which keeps its limits in memory.
+pub(super) fn begin(
+    connection: &Connection,
+    now: LedgerTime,
+    attempt: &NewAttempt,
+) -> Result<BeginResult> {
+    for record in &attempt.key.records {
+        if let Some(existing) = keys::find(connection, now, &record.key)? {
+            return Ok(BeginResult::Existing(Box::new(existing)));
+        }
+    }
+    let proof = attempt.admission_cost.proof.as_ref();
+    if let Some(proof) = proof
+        && proof_is_used(connection, proof)?
+    {
+        return Ok(BeginResult::ProofAlreadyUsed);
+    }
+    insert(connection, now, attempt)?;
+    keys::record(connection, now, attempt)?;
+    // Last: a statement that fails before it must not cost the proof.
+    if let Some(proof) = proof {
+        use_proof(connection, now, &attempt.id, proof)?;
+    }
+    Ok(BeginResult::Started)
+}
+
+fn insert(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Result<()> {
+    let params = params![
+        blob(&attempt.id),
+        attempt.email.as_bytes(),
+        attempt.user_id.as_str(),
+        attempt.request_id,
+        now.as_millis(),
+        attempt.tenant_started_at.map(|at| at.as_millis()),
+        (now + attempt.lease.lasts).as_millis(),
+        attempt.lease.process.as_bytes(),
+        attempt.terms.as_ref().map(TermsVersion::as_str),
+    ];
+    execute(connection, INSERT, params)?;
+    Ok(())
+}
+
+fn proof_is_used(connection: &Connection, proof: &ProofUse) -> Result<bool> {
+    let mut statement = cached(connection, PROOF_IS_USED)?;
+    statement.exists([proof.proof.as_bytes()])
+}
+
+/// Uses a proof. Returns `false` if it was used before.
+pub(super) fn use_proof(
+    connection: &Connection,
+    now: LedgerTime,
+    id: &AttemptId,
+    proof: &ProofUse,
+) -> Result<bool> {
+    let expires_at = (now + proof.lasts).as_millis();
+    let params = params![proof.proof.as_bytes(), blob(id), expires_at];
+    Ok(execute(connection, USE_PROOF, params)? == 1)
+}
+
+pub(super) fn get(
+    connection: &Connection,
+    now: LedgerTime,
+    id: AttemptId,
+) -> Result<Option<Attempt>> {
+    one(connection, BY_ID, params![now.as_millis(), alive_since(now), blob(&id)])
+}
+
+pub(super) fn restart(
+    connection: &Connection,
+    now: LedgerTime,
+    id: AttemptId,
+    lease: Lease,
+) -> Result<bool> {
+    let until = (now + lease.lasts).as_millis();
+    let params = params![now.as_millis(), blob(&id), lease.process.as_bytes(), until, RESTARTS];
+    Ok(execute(connection, RESTART, params)? == 1)
+}
+
+pub(super) fn take_over(
+    connection: &Connection,
+    now: LedgerTime,
+    id: AttemptId,
+    lease: Lease,
+    connection_ended_at: Option<LedgerTime>,
+) -> Result<bool> {
+    let until = (now + lease.lasts).as_millis();
+    let expected = connection_ended_at.map_or(-1, LedgerTime::as_millis);
+    let process = lease.process.as_bytes();
+    let params = params![now.as_millis(), blob(&id), process, until, expected];
+    Ok(execute(connection, TAKE_OVER, params)? == 1)
+}
+
+pub(super) fn finish(
+    connection: &Connection,
+    now: LedgerTime,
+    finish: &FinishAttempt,
+) -> Result<bool> {
+    let params = params![
+        now.as_millis(),
+        blob(&finish.id),
+        finish.resolution.state().number(),
+        finish.outcome_code,
+        finish.resolution.user_id(),
+        finish.auth0_request_id,
+        finish.basis.expected_connection_ended_at(),
+    ];
+    let is_written = execute(connection, FINISH, params)? == 1;
+    if is_written && finish.resolution.frees_key() {
+        keys::free(connection, finish.id)?;
+    }
+    Ok(is_written)
+}

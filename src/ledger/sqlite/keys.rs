@@ -1,0 +1,62 @@
+//! The statements for idempotency keys.
+
+use rusqlite::{Connection, Result, params};
+
+use super::rows::{alive_since, blob, cached, columns, execute, one};
+use crate::clock::LedgerTime;
+use crate::digest::{Digest, DigestPair};
+use crate::ledger::{Attempt, AttemptId, NewAttempt};
+
+const BY_KEY: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM attempt_keys k JOIN attempts a ON a.id = k.attempt_id \
+     WHERE k.key_digest = ?3 AND k.expires_at > ?1"
+);
+
+/// Replaces a key that has expired.
+const RECORD: &str = "\
+    INSERT INTO attempt_keys (key_digest, attempt_id, binding, expires_at) \
+    VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key_digest) DO UPDATE \
+    SET attempt_id = ?2, binding = ?3, expires_at = ?4";
+
+const FREE: &str = "DELETE FROM attempt_keys WHERE attempt_id = ?1";
+
+/// The attempt that holds a key, under the current secret or the previous one.
+pub(super) fn find_pair(
+    connection: &Connection,
+    now: LedgerTime,
+    key: &DigestPair,
+) -> Result<Option<Attempt>> {
+    for digest in key.iter() {
+        if let Some(attempt) = find(connection, now, digest)? {
+            return Ok(Some(attempt));
+        }
+    }
+    Ok(None)
+}
+
+/// The attempt that holds a key, unless the key has expired.
+pub(super) fn find(
+    connection: &Connection,
+    now: LedgerTime,
+    key: &Digest,
+) -> Result<Option<Attempt>> {
+    one(connection, BY_KEY, params![now.as_millis(), alive_since(now), key.as_bytes()])
+}
+
+/// Records the keys of an attempt, which no other attempt holds.
+pub(super) fn record(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Result<()> {
+    let expires_at = (now + attempt.key.lifetime).as_millis();
+    let mut statement = cached(connection, RECORD)?;
+    for record in &attempt.key.records {
+        let (key, binding) = (record.key.as_bytes(), record.binding.as_bytes());
+        statement.execute(params![key, blob(&attempt.id), binding, expires_at])?;
+    }
+    Ok(())
+}
+
+pub(super) fn free(connection: &Connection, id: AttemptId) -> Result<()> {
+    execute(connection, FREE, [blob(&id)])?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Syncs of the write-ahead log that no write waits for: within a second of the write.
+//!
+//! SQLite syncs the log itself before it moves the log's content to the database. This covers the
+//! time until then.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::ledger::secret_key::sibling;
+
+/// The pause before a sync, during which further writes join it. Half of the promised second: the
+/// rest is for a slow disk, and for a write that comes during a sync and waits for the next.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Requests syncs from a thread, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct LogSync {
+    log: PathBuf,
+    requests: SyncSender<()>,
+}
+
+impl LogSync {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// When the system cannot start one.
+    pub(super) fn start(database: &Path) -> io::Result<Self> {
+        let log = sibling(database, "-wal");
+        let (tx, rx) = sync_channel(1);
+        let path = log.clone();
+        thread::Builder::new().name("ledger-sync".into()).spawn(move || run(&path, &rx))?;
+        Ok(Self { log, requests: tx })
+    }
+
+    /// Requests a sync of what was written until now.
+    pub(super) fn request(&self) {
+        // Ignored: while a request is queued, its sync is still to come and covers this write too.
+        let _queued = self.requests.try_send(());
+    }
+
+    /// Syncs now.
+    pub(super) fn sync(&self) {
+        sync(&self.log);
+    }
+}
+
+fn run(log: &Path, requests: &Receiver<()>) {
+    while requests.recv().is_ok() {
+        thread::sleep(PAUSE);
+        // Taken before the sync: a write that comes during it needs another one.
+        let _joined = requests.try_recv();
+        sync(log);
+    }
+}
+
+/// Syncs the log. Opens it each time, since SQLite may have replaced it. Closing it releases no
+/// lock: SQLite holds none on this file.
+fn sync(log: &Path) {
+    match File::open(log).and_then(|file| file.sync_data()) {
+        Ok(()) => {}
+        // The last connection that closes moves everything to the database and syncs that.
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => {
+            let cause: &dyn std::error::Error = &error;
+            tracing::error!(error = cause, "the log of the ledger could not be synced");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The statements for leases, deletion, searches, processes and connections.
+
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Result, params};
+use uuid::Uuid;
+
+use super::attempts;
+use super::rows::{alive_since, blob, cached, count, execute, many, select_attempts};
+use crate::clock::LedgerTime;
+use crate::digest::{Digest, DigestPair};
+use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
+
+/// The request that had the attempt before has certainly ended.
+const CLAIM_DUE: &str = "\
+    UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, worker = NULL WHERE id IN \
+    (SELECT id FROM attempts WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?4) \
+    RETURNING id";
+
+const RELEASE: &str = "\
+    UPDATE attempts SET next_check_at = ?3, lease_owner = NULL, check_count = check_count + ?4 \
+    WHERE id = ?1 AND lease_owner = ?2 AND state IN (0, 3)";
+
+const SWEEP_KEYS_OF_ATTEMPTS: &str = "\
+    DELETE FROM attempt_keys WHERE attempt_id IN \
+    (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
+
+const SWEEP_ATTEMPTS: &str = "\
+    DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
+
+const SWEEP_KEYS: &str = "\
+    DELETE FROM attempt_keys WHERE key_digest IN \
+    (SELECT key_digest FROM attempt_keys WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+
+const SWEEP_PROOFS: &str = "\
+    DELETE FROM used_proofs WHERE proof IN \
+    (SELECT proof FROM used_proofs WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+
+const ALL: &str = select_attempts!("ORDER BY a.id DESC LIMIT ?3");
+
+const BY_STATE: &str = select_attempts!("WHERE a.state = ?4 ORDER BY a.id DESC LIMIT ?3");
+
+const BY_REQUEST: &str = select_attempts!("WHERE a.request_id = ?4 ORDER BY a.id DESC LIMIT ?3");
+
+const BY_EMAIL: &str =
+    select_attempts!("WHERE a.email_digest IN (?4, ?5) ORDER BY a.id DESC LIMIT ?3");
+
+const DELETE_KEYS_BY_EMAIL: &str = "\
+    DELETE FROM attempt_keys WHERE attempt_id IN \
+    (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
+
+const DELETE_BY_EMAIL: &str = "DELETE FROM attempts WHERE email_digest IN (?1, ?2)";
+
+/// Reads only the index of `next_check_at`, which also holds the ids.
+const COUNT_PENDING: &str = "\
+    SELECT count(*), min(id) FROM \
+    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT ?1)";
+
+const HEARTBEAT: &str = "\
+    INSERT INTO processes (id, seen_at) VALUES (?1, ?2) \
+    ON CONFLICT (id) DO UPDATE SET seen_at = ?2";
+
+const KEEPS_USER_IDS: &str = "SELECT keeps_user_ids FROM connections WHERE digest = ?1";
+
+const RECORD_USER_IDS: &str = "\
+    INSERT INTO connections (digest, keeps_user_ids) VALUES (?1, ?2) \
+    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = ?2";
+
+const PING: &str = "UPDATE secret_checks SET seen_at = ?2 WHERE value = ?1";
+
+/// Finds the attempts that an earlier process was working on when it ended.
+const RELEASE_ORPHANS: &str = "\
+    UPDATE attempts SET next_check_at = ?1 \
+    WHERE next_check_at > ?1 AND (state = 0 OR lease_owner IS NOT NULL)";
+
+pub(super) fn claim_due(
+    connection: &Connection,
+    now: LedgerTime,
+    owner: Uuid,
+    lease: Duration,
+    limit: usize,
+) -> Result<Vec<Attempt>> {
+    let until = (now + lease).as_millis();
+    let params = params![now.as_millis(), until, owner.as_bytes(), count(limit)];
+    let mut statement = cached(connection, CLAIM_DUE)?;
+    let ids = statement.query_map(params, |row| row.get(0).map(Uuid::from_bytes))?;
+    let ids: Vec<Uuid> = ids.collect::<Result<_>>()?;
+    let rows = ids.into_iter().map(|id| attempts::get(connection, now, id.into()));
+    rows.filter_map(Result::transpose).collect()
+}
+
+pub(super) fn release(
+    connection: &Connection,
+    now: LedgerTime,
+    id: AttemptId,
+    owner: Uuid,
+    next_check_in: Option<Duration>,
+    failed: bool,
+) -> Result<()> {
+    let next_check_at = next_check_in.map(|wait| (now + wait).as_millis());
+    execute(connection, RELEASE, params![blob(&id), owner.as_bytes(), next_check_at, failed])?;
+    Ok(())
+}
+
+pub(super) fn sweep(
+    connection: &Connection,
+    now: LedgerTime,
+    keep: Duration,
+    batch: usize,
+) -> Result<Swept> {
+    let oldest = AttemptId::floor(now.before(keep));
+    let (oldest, now, batch) = (oldest.as_bytes(), now.as_millis(), count(batch));
+    execute(connection, SWEEP_KEYS_OF_ATTEMPTS, params![oldest, batch])?;
+    let attempts = execute(connection, SWEEP_ATTEMPTS, params![oldest, batch])?;
+    let keys = execute(connection, SWEEP_KEYS, params![now, batch])?;
+    let proofs = execute(connection, SWEEP_PROOFS, params![now, batch])?;
+    Ok(Swept { attempts, keys, proofs, buckets: 0 })
+}
+
+pub(super) fn find(
+    connection: &Connection,
+    now: LedgerTime,
+    by: &Find,
+    limit: usize,
+) -> Result<Vec<Attempt>> {
+    let (alive_since, now, limit) = (alive_since(now), now.as_millis(), count(limit));
+    match by {
+        Find::All => many(connection, ALL, params![now, alive_since, limit]),
+        Find::State(state) => {
+            many(connection, BY_STATE, params![now, alive_since, limit, state.number()])
+        }
+        Find::RequestId(id) => many(connection, BY_REQUEST, params![now, alive_since, limit, id]),
+        Find::Email(DigestPair { current, previous }) => {
+            let previous = previous.as_ref().map(Digest::as_bytes);
+            let params = params![now, alive_since, limit, current.as_bytes(), previous];
+            many(connection, BY_EMAIL, params)
+        }
+    }
+}
+
+pub(super) fn delete_by_email(connection: &Connection, email: &DigestPair) -> Result<usize> {
+    let DigestPair { current, previous } = email;
+    let params = (current.as_bytes(), previous.as_ref().map(Digest::as_bytes));
+    execute(connection, DELETE_KEYS_BY_EMAIL, params)?;
+    execute(connection, DELETE_BY_EMAIL, params)
+}
+
+pub(super) fn count_pending(connection: &Connection, now: LedgerTime) -> Result<PendingAttempts> {
+    cached(connection, COUNT_PENDING)?.query_row([count(PendingAttempts::MOST)], |row| {
+        let oldest = row.get::<_, Option<[u8; 16]>>(1)?.map(Uuid::from_bytes);
+        Ok(PendingAttempts::new(row.get(0)?, oldest, now))
+    })
+}
+
+pub(super) fn heartbeat(
+    connection: &Connection,
+    now: LedgerTime,
+    process: Uuid,
+) -> Result<LedgerTime> {
+    execute(connection, HEARTBEAT, params![process.as_bytes(), now.as_millis()])?;
+    Ok(now)
+}
+
+pub(super) fn keeps_user_ids(
+    connection: &Connection,
+    digests: &DigestPair,
+) -> Result<Option<bool>> {
+    let mut statement = cached(connection, KEEPS_USER_IDS)?;
+    for digest in digests.iter() {
+        let keeps = statement.query_row([digest.as_bytes()], |row| row.get(0)).optional()?;
+        if keeps.is_some() {
+            return Ok(keeps);
+        }
+    }
+    Ok(None)
+}
+
+pub(super) fn record_user_ids(connection: &Connection, digest: &Digest, keeps: bool) -> Result<()> {
+    execute(connection, RECORD_USER_IDS, params![digest.as_bytes(), keeps])?;
+    Ok(())
+}
+
+/// Writes. Returns `false` if the secret recorded at the start is gone.
+pub(super) fn ping(connection: &Connection, now: LedgerTime, secret: &Digest) -> Result<bool> {
+    Ok(execute(connection, PING, params![secret.as_bytes(), now.as_millis()])? == 1)
+}
+
+/// Releases what earlier processes worked on, all of which have ended: this one has the lock.
+pub(super) fn take_over_file(connection: &Connection, now: LedgerTime) -> Result<()> {
+    connection.execute("DELETE FROM processes", [])?;
+    connection.execute(RELEASE_ORPHANS, [now.as_millis()])?;
+    Ok(())
+}

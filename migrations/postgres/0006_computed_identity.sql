@@ -109,7 +109,7 @@ DECLARE
   keys_written bigint;
 BEGIN
   SELECT attempt_id INTO holder FROM attempt_keys
-  WHERE key_digest = ANY (new_keys) AND expires_at > now LIMIT 1;
+  WHERE key_digest = ANY (new_keys) AND expires_at > now;
   IF FOUND THEN
     result := CASE holder WHEN new_id THEN 'started' ELSE 'existing' END;
     RETURN;

@@ -16,7 +16,7 @@ use crate::rows::{digest, existing, keyed, unique};
 /// Slow enough that no permit comes back while a test runs.
 pub(crate) const SLOW: Rate = Rate { burst: 5, every: Duration::from_hours(1) };
 
-fn with_proof(number: u32) -> NewAttempt {
+pub(crate) fn with_proof(number: u32) -> NewAttempt {
     let proof = ProofUse { proof: digest(number), lasts: Duration::from_mins(5) };
     let admission_cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
     NewAttempt { admission_cost, ..unique(NOW) }

@@ -159,6 +159,20 @@ impl Backend {
         }
     }
 
+    /// The folder of the test's files, which is deleted afterwards.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.clone().expect("a file of this test")
+    }
+
+    /// The result of SQLite's own check of the file.
+    pub(crate) fn integrity(&self) -> String {
+        let Database::Sqlite(path) = &self.settings.database else { panic!("a file") };
+        let connection = rusqlite::Connection::open(path).expect("the file");
+        connection
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("a readable file")
+    }
+
     /// The name of the PostgreSQL database.
     pub(crate) fn database(&self) -> String {
         let url = self.url();

@@ -1,4 +1,4 @@
-//! A child process with a ledger: killed during its work, or out of disk space.
+//! A child process with a ledger: killed during its work, out of disk space, or without power.
 //!
 //! The child is this test binary again, running nothing but [`work`].
 
@@ -11,6 +11,7 @@ use auth0_signup::ledger::{Access, AttemptId, BeginResult, Ledger, LedgerError, 
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
+use crate::power_loss::lose_power;
 use crate::rows::unique;
 
 const DATABASE: &str = "LEDGER_CHILD_DATABASE";
@@ -24,6 +25,7 @@ async fn work() {
     let ledger = backend.open().await;
     match std::env::var(WORK).as_deref() {
         Ok("begin") => begin_forever(&ledger).await,
+        Ok("lose_power") => lose_power(&ledger).await,
         Ok("fill") => fill_the_disk(&backend, &ledger).await,
         work => panic!("{work:?}"),
     }
@@ -77,7 +79,7 @@ async fn fill_the_disk(backend: &Backend, ledger: &Arc<dyn Ledger>) {
 }
 
 /// Starts the child, after this shell prefix.
-fn start(backend: &Backend, work: &str, prefix: &str) -> (Child, ChildStdin) {
+pub(crate) fn start(backend: &Backend, work: &str, prefix: &str) -> (Child, ChildStdin) {
     let program = std::env::current_exe().unwrap();
     let script = format!("{prefix} exec \"$0\" --exact child::work --nocapture");
     let mut child = Command::new("sh")

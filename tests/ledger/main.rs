@@ -42,6 +42,7 @@ mod lost_replies;
 mod opening;
 mod outcomes;
 mod postgres;
+mod power_loss;
 mod resumption;
 mod rows;
 #[path = "../shared/postgres.rs"]

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt};
+use auth0_signup::config::Synchronous;
+use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt, ProofUse};
 use auth0_signup::limits::Limit;
 use sqlx::Connection as _;
 
-use crate::admission_costs::{SLOW, with_permit};
+use crate::admission_costs::{SLOW, with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
-use crate::rows::{created, keyed, unique, with_keys};
+use crate::rows::{DAY, created, digest, keyed, unique, unknown, with_keys};
 
 /// Ends every connection to the database, and waits until the server has closed them.
 async fn terminate(backend: &Backend) {
@@ -95,7 +96,7 @@ async fn replicas_start_one_attempt_for_each_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_failing_job_does_not_fail_its_batch() {
+async fn a_call_that_the_server_rejects_fails_alone() {
     let backend = Backend::postgres().await;
     let ledger = backend.open().await;
     let mut attempts: Vec<_> = (0..20).map(|_| unique(NOW)).collect();
@@ -165,4 +166,41 @@ async fn a_blocked_table_of_limits_costs_no_sign_up() {
         ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap(),
         BeginResult::Started
     );
+}
+
+/// Records the setting with which each transaction commits.
+const RECORD_COMMITS: &str = "\
+    CREATE TABLE commits (number serial, waits text); \
+    CREATE FUNCTION record_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+      INSERT INTO commits (waits) VALUES (current_setting('synchronous_commit')); RETURN NULL; \
+    END $$; \
+    CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT OR UPDATE ON attempts \
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION record_commit(); \
+    CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT ON used_proofs \
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION record_commit()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_waits_for_the_disk_and_a_release_never_does() {
+    let owner = uuid::Uuid::from_u128(9);
+    for (synchronous, usual) in [(Synchronous::Normal, "off"), (Synchronous::Full, "on")] {
+        let mut backend = Backend::postgres().await;
+        backend.settings.synchronous = synchronous;
+        let ledger = backend.open().await;
+        backend.execute(RECORD_COMMITS).await;
+        let attempt = keyed(1, NOW);
+        ledger.begin(attempt.clone()).await.unwrap();
+        ledger.begin(with_proof(1)).await.unwrap();
+        ledger.finish(unknown(attempt.id)).await.unwrap();
+        assert_eq!(ledger.claim_due(owner, DAY, 9).await.unwrap().len(), 1);
+        ledger.release(attempt.id, owner, None, true).await.unwrap();
+        let proof = ProofUse { proof: digest(2), lasts: DAY };
+        assert!(ledger.use_proof(attempt.id, proof).await.unwrap());
+        ledger.finish(created(attempt.id)).await.unwrap();
+        let mut connection = sqlx::PgConnection::connect(&backend.url()).await.unwrap();
+        let commits: Vec<String> = sqlx::query_scalar("SELECT waits FROM commits ORDER BY number")
+            .fetch_all(&mut connection)
+            .await
+            .unwrap();
+        assert_eq!(commits, [usual, "on", "on", usual, usual, "off", "on", usual]);
+    }
 }

@@ -63,8 +63,11 @@ pub(super) const FIND_STATE: &str =
 pub(super) const FIND_REQUEST: &str =
     select_attempts!(from "attempts", "WHERE a.request_id = $2 ORDER BY a.id DESC LIMIT $1");
 
+/// The rows are selected before they are sorted: a plan made while the table was small would
+/// otherwise read all rows by id.
 pub(super) const FIND_EMAIL: &str = select_attempts!(
-    from "attempts", "WHERE a.email_digest = ANY ($2) ORDER BY a.id DESC LIMIT $1"
+    from "(SELECT * FROM attempts WHERE email_digest = ANY ($2) OFFSET 0)",
+    "ORDER BY a.id DESC LIMIT $1"
 );
 
 /// Converts rows to attempts.

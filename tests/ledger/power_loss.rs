@@ -1,0 +1,165 @@
+//! A simulated loss of power, with `ledger.synchronous = normal`.
+//!
+//! The ledger runs in a child process, whose calls of `fsync` and `fdatasync` go through
+//! `synced_files.c`. It keeps a copy of each file as of its last sync. Together the copies are what
+//! the worst disk has after a loss of power. The child freezes them at a few moments, and this
+//! process opens them as a ledger. So the test proves which syncs have ended at each moment, and
+//! that SQLite recovers from exactly these files. It does not prove that a disk keeps what it
+//! acknowledged.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_signup::ledger::{
+    AdmissionCost, AttemptId, AttemptState, BeginResult, Ledger, NewAttempt, ProofUse,
+};
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::backend::{Backend, NOW};
+use crate::child::start;
+use crate::rows::{DAY, begin, created, digest, get, unique};
+
+/// The folder of the copies, in the child's environment.
+const DISK: &str = "LEDGER_CHILD_DISK";
+
+/// Time after which a write is on the disk, with a margin for a busy machine.
+const SECOND: Duration = Duration::from_millis(1_200);
+
+/// The rounds under load: enough for the log to be moved to the database a few times.
+const ROUNDS: u32 = 3;
+
+/// The child's work.
+pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
+    let disk = PathBuf::from(std::env::var(DISK).unwrap());
+    sleep(SECOND).await;
+    // The start of the ledger is on the disk, and the log is idle.
+    let (number, unsynced) = plain_write(ledger, &disk).await;
+    println!("\nfrozen missing-{number} {unsynced}");
+    sleep(SECOND).await;
+    freeze(&disk, "second");
+    println!("\nfrozen second {unsynced}");
+
+    let load: Vec<_> = (0..8).map(|_| tokio::spawn(write_forever(Arc::clone(ledger)))).collect();
+    for round in 0..ROUNDS {
+        let old = unique(NOW);
+        begin(ledger, &old).await;
+        assert!(ledger.finish(created(old.id)).await.unwrap());
+        sleep(SECOND).await;
+        freeze(&disk, &format!("old-{round}"));
+        println!("\nfrozen old-{round} {}", old.id);
+
+        let proof = proof(2 * round);
+        let cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+        let paying = NewAttempt { admission_cost: cost, ..unique(NOW) };
+        assert_eq!(begin(ledger, &paying).await, BeginResult::Started);
+        freeze(&disk, &format!("begin-{round}"));
+        println!("\nfrozen begin-{round} {}", paying.id);
+
+        assert!(ledger.use_proof(old.id, self::proof(2 * round + 1)).await.unwrap());
+        freeze(&disk, &format!("use-{round}"));
+        println!("\nfrozen use-{round} {}", old.id);
+    }
+    for task in load {
+        task.abort();
+    }
+    let last = unique(NOW);
+    begin(ledger, &last).await;
+    ledger.close().await;
+    freeze(&disk, "closed");
+    println!("\nfrozen closed {}", last.id);
+}
+
+/// Starts an attempt without a proof, and freezes the disk before it can have been synced. On a
+/// busy machine that takes more than one try.
+async fn plain_write(ledger: &Arc<dyn Ledger>, disk: &Path) -> (u32, AttemptId) {
+    for number in 0..20 {
+        let attempt = unique(NOW);
+        let started = Instant::now();
+        begin(ledger, &attempt).await;
+        freeze(disk, &format!("missing-{number}"));
+        if started.elapsed() < Duration::from_millis(300) {
+            return (number, attempt.id);
+        }
+        sleep(SECOND).await;
+    }
+    panic!("the machine is too busy");
+}
+
+async fn write_forever(ledger: Arc<dyn Ledger>) {
+    loop {
+        begin(&ledger, &unique(NOW)).await;
+    }
+}
+
+fn proof(number: u32) -> ProofUse {
+    ProofUse { proof: digest(number), lasts: DAY }
+}
+
+/// Keeps the copies as they are at one moment.
+fn freeze(disk: &Path, name: &str) {
+    let lock = File::options().append(true).create(true).open(disk.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let folder = disk.join(name);
+    std::fs::create_dir(&folder).unwrap();
+    for file in ["signup.db", "signup.db-wal"] {
+        if disk.join(file).exists() {
+            std::fs::copy(disk.join(file), folder.join(file)).unwrap();
+        }
+    }
+}
+
+/// Compiles the library that keeps the copies.
+fn library(folder: &Path) -> PathBuf {
+    let library = folder.join("synced_files.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ledger/synced_files.c");
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).status();
+    assert!(compiled.unwrap().success());
+    library
+}
+
+#[tokio::test]
+async fn a_power_loss_loses_no_used_proof_and_at_most_a_second() {
+    let backend = Backend::sqlite();
+    let folder = backend.folder();
+    let disk = folder.join("disk");
+    std::fs::create_dir_all(&disk).unwrap();
+    let library = library(&folder);
+    let prefix = format!("export LD_PRELOAD='{}' {DISK}='{}';", library.display(), disk.display());
+    let (mut child, _stdin) = start(&backend, "lose_power", &prefix);
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let frozen: Vec<_> = lines
+        .filter_map(|line| line.strip_prefix("frozen ").map(str::to_owned))
+        .map(|line| {
+            let (name, id) = line.split_once(' ').unwrap();
+            (name.to_owned(), AttemptId::from(Uuid::parse_str(id).unwrap()))
+        })
+        .collect();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(frozen.len(), 3 + 3 * usize::try_from(ROUNDS).unwrap());
+
+    for (name, id) in frozen {
+        let after = Backend::from_url(&format!("sqlite://{}/{name}/signup.db", disk.display()));
+        let ledger = after.open().await;
+        let (kind, round) = name.split_once('-').unwrap_or((name.as_str(), "0"));
+        let round: u32 = round.parse().unwrap();
+        match kind {
+            // Without this, the copies would prove nothing.
+            "missing" => assert_eq!(ledger.get(id).await.unwrap(), None),
+            "old" => assert_eq!(get(&ledger, id).await.state, AttemptState::Created),
+            "begin" => {
+                assert_eq!(get(&ledger, id).await.state, AttemptState::Open);
+                assert!(!ledger.use_proof(id, proof(2 * round)).await.unwrap(), "{name}");
+            }
+            "use" => assert!(!ledger.use_proof(id, proof(2 * round + 1)).await.unwrap(), "{name}"),
+            "second" | "closed" => assert_eq!(get(&ledger, id).await.state, AttemptState::Open),
+            _ => panic!("{name}"),
+        }
+        assert_eq!(after.integrity(), "ok", "{name}");
+    }
+}

@@ -33,6 +33,7 @@ pub struct Readiness {
 
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the checks are independent")]
 pub struct Report {
     /// The process is shutting down.
     pub draining: bool,

@@ -13,7 +13,7 @@ use super::budget::{Budget, Permit, Priority};
 use super::error::{CallError, TransportError};
 use super::http_client::SendError;
 use super::response::ApiResponse;
-use super::wait::{Api, RejectedCall, RequestedWait};
+use super::wait::{Api, LONGEST_UNPROVEN, RejectedCall, RequestedWait};
 use crate::clock::Clock;
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;
@@ -118,7 +118,15 @@ impl CallPermit {
         let response = ApiResponse::read(response).await;
         let (headers, body) = (&response.headers, response.body());
         let rejected = RejectedCall { api: Api::Management, headers, body };
-        permit.record_rejection(headers, RequestedWait::judge(rejected, clock.now()));
+        let requested = RequestedWait::judge(rejected, clock.now());
+        if let Some(wait) = requested.wait.filter(|wait| *wait > LONGEST_UNPROVEN) {
+            let seconds = wait.as_secs();
+            tracing::warn!(
+                wait_s = seconds,
+                "Auth0 asks for a wait of {seconds} s: until then one call a minute is sent"
+            );
+        }
+        permit.record_rejection(headers, requested);
         Ok(response)
     }
 }

@@ -47,11 +47,14 @@ impl<'a> Envelope<'a> {
         self.message.as_deref().unwrap_or_default()
     }
 
-    /// Returns whether a conflict is about the username, and not about the e-mail address.
-    fn names_username(&self) -> bool {
+    /// Returns whether a conflict is about the username, and not about the e-mail address: by the
+    /// message, else by the attributes.
+    fn is_about_username(&self) -> bool {
         let message = self.message().to_ascii_lowercase();
-        let in_message = message.contains("username") && !message.contains("email");
-        in_message || mentions(&self.attributes, "username")
+        if message.contains("username") || message.contains("mail") {
+            return !message.contains("mail");
+        }
+        mentions(&self.attributes, "username") && !mentions(&self.attributes, "mail")
     }
 }
 
@@ -104,7 +107,7 @@ pub(crate) fn classify(
     let (code, message) = (envelope.code(), envelope.message());
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     match (status, code) {
-        (400, Some("invalid_body")) if is_about_username(message) => {
+        (400, Some("invalid_body")) if rejects_username(message) => {
             CreateUserError::UsernameRejected
         }
         (400, Some("invalid_body")) => CreateUserError::InvalidBody,
@@ -116,7 +119,7 @@ pub(crate) fn classify(
         (403, _) => Misconfiguration::Plan { code: ErrorCode::new(code) }.into(),
         (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
         (409, Some("username_exists")) => CreateUserError::UsernameTaken,
-        (409, _) if envelope.names_username() => CreateUserError::UsernameTaken,
+        (409, _) if envelope.is_about_username() => CreateUserError::UsernameTaken,
         (409, Some("auth0_idp_error")) => CreateUserError::EmailTaken,
         (409, None) if message.starts_with("The user already exists") => {
             CreateUserError::EmailTaken
@@ -153,7 +156,7 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
     if message.starts_with("The username provided is in use already") {
         return Some(CreateUserError::UsernameTaken);
     }
-    if is_about_username(message) {
+    if rejects_username(message) {
         return Some(CreateUserError::UsernameRejected);
     }
     let problem = CONNECTION.into_iter().find(|(prefix, _)| message.starts_with(prefix));
@@ -165,7 +168,7 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
 ///
 /// Quoted at community.auth0.com: "Username can only contain alphanumeric characters and '_', ' ',
 /// '-', or '.'." Auth0's schema names the property, then its description.
-fn is_about_username(message: &str) -> bool {
+fn rejects_username(message: &str) -> bool {
     const STARTS: [&str; 4] =
         ["username ", "the username ", "invalid username", "invalid characters in username"];
     const OF_CONFIGURATION: [&str; 4] = ["requires_username", "required", "missing", "connection"];

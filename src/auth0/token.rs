@@ -5,8 +5,8 @@
 //! last published. So the load on a failing token endpoint depends on the refresher's schedule
 //! alone, never on the number of sign-ups.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};

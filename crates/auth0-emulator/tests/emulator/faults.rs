@@ -55,6 +55,22 @@ async fn a_canned_response_is_sent_and_no_user_created() {
 }
 
 #[tokio::test]
+async fn silenced_connections_send_nothing_and_new_ones_work() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let client = TestClient::new(&auth0);
+    let first = client.create_request(&user("a@b.co")).await.send().await.unwrap();
+    assert_eq!(first.status().as_u16(), 201);
+    first.bytes().await.unwrap();
+    let request = client.create_request(&user("b@b.co")).await.timeout(SHORT);
+    assert!(auth0.silence_connections() >= 1);
+    assert!(request.send().await.unwrap_err().is_timeout());
+    let other = TestClient::new(&auth0);
+    let response = other.create_request(&user("c@b.co")).await.send().await.unwrap();
+    assert_eq!(response.status().as_u16(), 201);
+    assert_eq!(auth0.users().len(), 2);
+}
+
+#[tokio::test]
 async fn a_fault_can_be_chosen_for_each_call() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);

@@ -159,7 +159,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError>;
 
     /// Returns the latest matching attempts, newest first. May read every row, except for
-    /// [`Find::Email`]: for operators and rare lookups.
+    /// [`Find::Email`] and [`Find::User`]: for operators and rare lookups.
     ///
     /// # Errors
     /// When the ledger cannot be read.
@@ -301,6 +301,8 @@ pub enum Find {
     RequestId(String),
     /// Those of an e-mail address.
     Email(DigestPair),
+    /// Those of an e-mail address that pinned or created a user with this id, without `auth0|`.
+    User(DigestPair, String),
 }
 
 /// A failed call of the ledger.

@@ -95,14 +95,15 @@ impl AttemptRunner<'_> {
         if age > request.key_lifetime(&service.timeouts) {
             return AddressLookup::Taken;
         }
-        let Ok(attempts) = service.ledger.find(Find::Email(request.email), MAX_RIVALS).await else {
+        let find = Find::User(request.email, found.connection_user_id.clone());
+        let Ok(attempts) = service.ledger.find(find, MAX_RIVALS).await else {
             return AddressLookup::Unclear;
         };
-        let mut others = attempts.iter().filter(|attempt| {
-            attempt.id != call.id && created_user_id(attempt) == &*found.user.user_id
-        });
+        if attempts.len() == MAX_RIVALS {
+            return AddressLookup::Unclear;
+        }
         let mut is_known = self.is_resumed || self.may_have_acted();
-        for other in others.by_ref() {
+        for other in attempts.iter().filter(|attempt| attempt.id != call.id) {
             match &other.key {
                 Some(key) if !request.is_bound(key) => return AddressLookup::Taken,
                 Some(_) => is_known = true,
@@ -120,7 +121,9 @@ impl AttemptRunner<'_> {
     /// Judges users whose ids say nothing: the attempt's own is the only one that was created
     /// since it started, by the tenant's clock, and that no other attempt can have created.
     async fn judge_by_time(&self, found: UsersByEmail) -> AddressLookup {
-        let Some(started_at) = self.call.tenant_started_at else { return AddressLookup::Unclear };
+        let Some(started_at) = self.tenant_started_at(found.responded_at) else {
+            return AddressLookup::Unclear;
+        };
         let is_new = |user: &FoundUser| user.created_at >= started_at;
         let is_older = |user: &FoundUser| user.created_at < started_at.before(CLOCK_BOUND);
         if found.users.iter().all(is_older) {
@@ -135,6 +138,15 @@ impl AttemptRunner<'_> {
         }
     }
 
+    /// The tenant's time when the attempt started. If this request started it, that is the elapsed
+    /// time before the response; the tenant's clock may have been set since the call before.
+    fn tenant_started_at(&self, responded_at: Option<TenantTime>) -> Option<TenantTime> {
+        if self.is_resumed {
+            return self.call.tenant_started_at;
+        }
+        responded_at.map(|at| at.before(self.started_at.elapsed())).max(self.call.tenant_started_at)
+    }
+
     /// Returns whether no other attempt with this address created this user, or may have.
     async fn is_unclaimed(&self, user_id: &str) -> bool {
         let find = Find::Email(self.request.email);
@@ -146,7 +158,10 @@ impl AttemptRunner<'_> {
             AttemptState::Created => created_user_id(attempt) == user_id,
             AttemptState::Exists | AttemptState::NotCreated => false,
         };
-        !attempts.iter().any(|attempt| attempt.id != self.call.id && may_have_created(attempt))
+        attempts.len() < MAX_RIVALS
+            && !attempts
+                .iter()
+                .any(|attempt| attempt.id != self.call.id && may_have_created(attempt))
     }
 }
 

@@ -72,8 +72,8 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) is_resumed: bool,
     /// True if any earlier calls of this attempt have certainly ended.
     pub(super) earlier_calls_ended: bool,
-    /// An unsent call is not retried after this.
-    retry_until: Instant,
+    /// The start of this work.
+    pub(super) started_at: Instant,
     /// True if the tenant may have acted on a call of this attempt, as far as is known.
     may_have_acted: AtomicBool,
 }
@@ -91,7 +91,7 @@ impl<'a> AttemptRunner<'a> {
             call,
             is_resumed: false,
             earlier_calls_ended: false,
-            retry_until: Instant::now() + service.timeouts.retry_window,
+            started_at: Instant::now(),
             may_have_acted: AtomicBool::new(false),
         }
     }
@@ -160,7 +160,6 @@ impl<'a> AttemptRunner<'a> {
                 None => service.auth0.admit().await?,
             };
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
-            service.taken_addresses.remove(&request.email.current);
             let created = service.auth0.create_user(
                 &request.user,
                 user_id,
@@ -170,6 +169,7 @@ impl<'a> AttemptRunner<'a> {
             );
             let error = match created.await {
                 Ok(created) => {
+                    service.taken_addresses.remove(&request.email.current);
                     let is_kept = strip_provider(&created.user.user_id) == call.user_id.as_str();
                     service.learn_pin_support(is_kept);
                     return Ok(created);
@@ -177,6 +177,7 @@ impl<'a> AttemptRunner<'a> {
                 Err(error) => error,
             };
             if matches!(error, CreateUserError::Ambiguous(_)) {
+                service.taken_addresses.remove(&request.email.current);
                 return Err(error);
             }
             self.may_have_acted.store(before, Ordering::Relaxed);
@@ -192,7 +193,8 @@ impl<'a> AttemptRunner<'a> {
                 | CreateUserError::Misconfigured(_)
                 | CreateUserError::Ambiguous(_) => return Err(error),
             };
-            if tries == TRIES || Instant::now() + wait >= self.retry_until {
+            let retry_until = self.started_at + service.timeouts.retry_window;
+            if tries == TRIES || Instant::now() + wait >= retry_until {
                 return Err(error);
             }
             sleep(wait).await;

@@ -52,7 +52,7 @@ impl UnresolvedReason {
     pub(super) fn under_way(attempt: &Attempt) -> Option<Self> {
         let left = attempt.next_check_at?.since(attempt.read_at);
         let is_at_work = attempt.worker.is_some_and(|worker| worker.is_alive);
-        let is_leased = attempt.state == AttemptState::Open && !left.is_zero();
+        let is_leased = !attempt.state.is_resolved() && !left.is_zero();
         (is_at_work && is_leased).then_some(Self::UnderWay { left })
     }
 

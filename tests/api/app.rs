@@ -273,6 +273,15 @@ impl TestApp {
         attempts
     }
 
+    /// Waits until every attempt is resolved: some are recorded after the response.
+    pub(crate) async fn until_resolved(&self) {
+        let resolved = async || {
+            let attempts = self.attempts().await;
+            attempts.iter().all(|attempt| attempt.state.is_resolved()).then_some(())
+        };
+        eventually("every attempt is resolved", resolved).await;
+    }
+
     /// The ledger's file.
     pub(crate) fn database(&self) -> PathBuf {
         self.folder.path().join("signup.db")

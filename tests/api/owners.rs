@@ -42,6 +42,7 @@ async fn the_attempt_of_a_dead_process_is_resolved_by_the_next_request() {
             app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
             app.auth0.fault(Route::GetUser, Fault::answer(500).times(2));
             assert_eq!(with_key(&app, &ada()).await.problem(), "outcome_unknown");
+            app.auth0.clear_faults();
         }
         eventually("the outcome is recorded", async || {
             let attempts = app.attempts().await;
@@ -64,7 +65,8 @@ async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
     let app = TestApp::builder()
         .set("challenge.required", "always")
         .set("auth0_compat.enabled", "false")
-        .set("challenge.difficulty", "easy")
+        .set("challenge.work.cost", "1000")
+        .set("challenge.work.tries", "4")
         .set("auth0.budget.max_wait_ms", "60000")
         .set("http.request_timeout_ms", "60000")
         .spawn()
@@ -102,7 +104,8 @@ async fn an_attempt_with_nothing_sent_starts_again_three_times() {
     let app = TestApp::builder()
         .set("challenge.required", "always")
         .set("auth0_compat.enabled", "false")
-        .set("challenge.difficulty", "easy")
+        .set("challenge.work.cost", "1000")
+        .set("challenge.work.tries", "4")
         .spawn()
         .await;
     app.until_ready().await;

@@ -97,7 +97,10 @@ async fn check(
     for (attempt, reason) in attempts.iter().zip(&mut reasons) {
         let is_early = reason.as_ref().is_some_and(|reason| reason.conclusive_in().is_some());
         if is_early && let Some(now) = context.ledger.get(attempt.id).await? {
-            *reason = reconciler.reconcile(&now).await?;
+            *reason = match reconciler.reconcile(&now).await? {
+                Some(reason) if reason.is_under_way() => Some(UnresolvedReason::Resumed),
+                reason => reason,
+            };
         }
     }
     Ok(reasons)

@@ -358,6 +358,9 @@ impl Ledger for Postgres {
             Find::State(state) => query(rows::FIND_STATE).bind(limit).bind(state.number()),
             Find::RequestId(id) => query(rows::FIND_REQUEST).bind(limit).bind(id),
             Find::Email(email) => query(rows::FIND_EMAIL).bind(limit).bind(both(email)),
+            Find::User(email, user_id) => {
+                query(rows::FIND_USER).bind(limit).bind(both(email)).bind(user_id)
+            }
         });
         rows::attempts(&found.await?.rows)
     }

@@ -70,6 +70,12 @@ pub(super) const FIND_EMAIL: &str = select_attempts!(
     "ORDER BY a.id DESC LIMIT $1"
 );
 
+pub(super) const FIND_USER: &str = select_attempts!(
+    from "(SELECT * FROM attempts WHERE email_digest = ANY ($2) \
+      AND (user_id = $3 OR auth0_user_id = $3) OFFSET 0)",
+    "ORDER BY a.id DESC LIMIT $1"
+);
+
 /// Converts rows to attempts.
 pub(super) fn attempts(rows: &[PgRow]) -> Result<Vec<Attempt>, LedgerError> {
     rows.iter().map(attempt).collect()

@@ -45,6 +45,11 @@ const BY_REQUEST: &str = select_attempts!("WHERE a.request_id = ?4 ORDER BY a.id
 const BY_EMAIL: &str =
     select_attempts!("WHERE a.email_digest IN (?4, ?5) ORDER BY a.id DESC LIMIT ?3");
 
+const BY_USER: &str = select_attempts!(
+    "WHERE a.email_digest IN (?4, ?5) AND (a.user_id = ?6 OR a.auth0_user_id = ?6) \
+     ORDER BY a.id DESC LIMIT ?3"
+);
+
 const DELETE_KEYS_BY_EMAIL: &str = "\
     DELETE FROM attempt_keys WHERE attempt_id IN \
     (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
@@ -134,6 +139,11 @@ pub(super) fn find(
             let previous = previous.as_ref().map(Digest::as_bytes);
             let params = params![now, alive_since, limit, current.as_bytes(), previous];
             many(connection, BY_EMAIL, params)
+        }
+        Find::User(DigestPair { current, previous }, user_id) => {
+            let previous = previous.as_ref().map(Digest::as_bytes);
+            let params = params![now, alive_since, limit, current.as_bytes(), previous, user_id];
+            many(connection, BY_USER, params)
         }
     }
 }

@@ -77,7 +77,27 @@ fn skew(sent_at: Duration, received_at: Duration, date: Duration) -> Option<Sign
 
 #[cfg(test)]
 mod tests {
+    use http::header::{AGE, DATE, HeaderValue};
+
     use super::*;
+    use crate::clock::SystemClock;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_newest_date_goes_on_by_the_monotonic_clock() {
+        let clock = TenantClock::new(Arc::new(SystemClock), Arc::new(Metrics::new()));
+        let date = HeaderValue::from_static("Mon, 21 Sep 2026 14:13:20 GMT");
+        let headers = HeaderMap::from_iter([(DATE, date)]);
+        for status in [302, 403, 429, 503] {
+            clock.observe(status, &headers, Duration::ZERO);
+        }
+        let mut cached = headers.clone();
+        cached.insert(AGE, 1.into());
+        clock.observe(200, &cached, Duration::ZERO);
+        assert_eq!(clock.now(), None);
+        clock.observe(409, &headers, Duration::ZERO);
+        tokio::time::advance(Duration::from_millis(1_500)).await;
+        assert_eq!(clock.now().map(TenantTime::as_millis), Some(1_790_000_001_500));
+    }
 
     #[test]
     fn only_a_certain_skew_is_reported() {

@@ -1,14 +1,16 @@
-//! The inconsistencies found at the end of a run, in three counts that must all be 0.
+//! The inconsistencies found at the end of a run, in four counts that must all be 0.
 
 /// The kind of an inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FindingKind {
     /// One sign-up created two users, or reported two.
     Duplicate,
-    /// A user, a row of the ledger and a response contradict each other.
+    /// A user that was reported does not exist, or the ledger contradicts the tenant.
     Lost,
     /// The outcome is unknown, or a response makes no sense.
     Unknown,
+    /// A response contradicts the tenant.
+    Incorrect,
 }
 
 /// One inconsistency.
@@ -16,7 +18,7 @@ pub(crate) enum FindingKind {
 pub(crate) struct Finding {
     /// Its kind.
     pub(crate) kind: FindingKind,
-    /// The person affected, if known.
+    /// The index of the person affected, if known.
     pub(crate) person: Option<usize>,
     /// The description.
     pub(crate) description: String,
@@ -27,9 +29,6 @@ pub(crate) struct Finding {
 pub(crate) struct Findings {
     /// In the order found.
     pub(crate) all: Vec<Finding>,
-    /// Clients without a key that got `email_taken` for their own user after a kill or from another
-    /// replica. The link between their requests is in one process's memory, as documented.
-    pub(crate) unlinked: usize,
 }
 
 impl Findings {

@@ -1,13 +1,14 @@
 //! Formats a person's history for debugging: the clients' results, and the calls at the tenant.
 
 use std::collections::HashSet;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use auth0_emulator::{JournalEntry, Route};
 use serde_json::Value;
 
 use super::client::ClientHistory;
 use super::fault_injector::FaultInjector;
+use super::observed::Observation;
 use super::people::Person;
 
 /// Formats the person's history. `journal` is the tenant's.
@@ -18,14 +19,14 @@ pub(crate) fn format_history(
     injector: &FaultInjector,
 ) -> String {
     let mut lines = vec![format!("  person {}, {}", person.number, person.email)];
-    for (number, ClientHistory { plan, observed, killed }) in (1..).zip(histories) {
+    for (number, ClientHistory { plan, observed, .. }) in (1..).zip(histories) {
         let key = if plan.key.is_some() { "with a key" } else { "without a key" };
-        let during = if *killed { ", during a kill" } else { "" };
-        lines.push(format!("    client {number}, {:?}, {key}{during}", plan.behavior));
-        let observed = observed.iter();
-        lines.extend(
-            observed.map(|(at, observed)| format!("      {:>6} ms {observed}", at.as_millis())),
-        );
+        lines.push(format!("    client {number}, {:?}, {key}", plan.behavior));
+        for Observation { at, received_at, replica, observed, .. } in observed {
+            let received_at = millis_since_epoch(*received_at);
+            let at = at.as_millis();
+            lines.push(format!("      {received_at} {at:>6} ms, replica {replica}: {observed}"));
+        }
     }
     let creates = journal.iter().filter(|call| call.route() == Route::CreateUser);
     let mut ids = HashSet::new();
@@ -46,10 +47,14 @@ pub(crate) fn format_history(
     }
     calls.sort_by_key(|(call, _)| call.at);
     for (call, id) in calls {
-        let at = call.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let at = millis_since_epoch(call.at);
         let status = call.status.map_or_else(|| "no response".to_owned(), |code| code.to_string());
         let fault = injector.fault_for(call).unwrap_or("no fault");
         lines.push(format!("    {at} {:?} {id}: {status}, {fault}", call.route()));
     }
     lines.join("\n")
+}
+
+fn millis_since_epoch(time: SystemTime) -> u128 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

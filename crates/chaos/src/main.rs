@@ -14,16 +14,30 @@
 //! people, faults and kills, but not the same timing.
 
 mod check;
+mod check_ledger;
 mod client;
+mod clock;
 mod database;
+mod drive;
+mod events;
 mod fault_catalog;
 mod fault_injector;
 mod finding;
 mod history;
+mod observed;
 mod options;
 mod people;
+mod plan;
+mod postgres_rows;
+mod progress;
+mod recovery;
+mod report;
 mod run;
+mod secrets;
 mod service;
+mod settings;
+mod sqlite_rows;
+mod truth;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,73 @@
+//! A service's clock, which libfaketime moves while the service runs.
+//!
+//! Only the wall clock is moved: `CLOCK_MONOTONIC`, and with it every `Instant`, stays as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+/// The largest difference from the machine's clock, in seconds.
+const LARGEST_OFFSET_S: f64 = 90.0;
+
+/// The seconds after which a service notices that its clock was moved.
+const NOTICED_AFTER_S: &str = "1";
+
+/// The places where Debian and others install the library for programs with threads.
+const LIBRARIES: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib64/faketime/libfaketimeMT.so.1",
+    "/usr/lib/faketime/libfaketimeMT.so.1",
+];
+
+/// The clock of one service: a file with its offset from the machine's clock.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeClock {
+    library: &'static str,
+    file: PathBuf,
+}
+
+impl FakeClock {
+    /// A clock in this file, with a random offset.
+    pub(crate) fn new(file: PathBuf, rng: &mut StdRng) -> anyhow::Result<Self> {
+        let library = LIBRARIES.into_iter().find(|library| Path::new(library).exists());
+        let library = library.context(
+            "libfaketime is missing: install Debian's package faketime, or name other --events",
+        )?;
+        let clock = Self { library, file };
+        clock.step(rng)?;
+        Ok(clock)
+    }
+
+    /// Moves the clock to another random offset, forward or back.
+    pub(crate) fn step(&self, rng: &mut StdRng) -> anyhow::Result<()> {
+        let offset = rng.random_range(-LARGEST_OFFSET_S..LARGEST_OFFSET_S);
+        // A rename, so that the service never reads half a file.
+        let draft = self.file.with_extension("draft");
+        fs::write(&draft, format!("{offset:+.3}\n"))?;
+        fs::rename(&draft, &self.file)?;
+        Ok(())
+    }
+
+    /// The environment that makes a process use this clock.
+    pub(crate) fn variables(&self) -> [(&'static str, String); 5] {
+        [
+            ("LD_PRELOAD", self.library.to_owned()),
+            ("FAKETIME_TIMESTAMP_FILE", self.file.display().to_string()),
+            ("FAKETIME_CACHE_DURATION", NOTICED_AFTER_S.to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("NO_FAKE_STAT", "1".to_owned()),
+        ]
+    }
+}
+
+/// Removes the shared memory that libfaketime leaves behind when its process is killed.
+pub(crate) fn remove_shared_memory(process: u32) {
+    for name in ["faketime_shm_", "sem.faketime_sem_"] {
+        // Without libfaketime there is none.
+        drop(fs::remove_file(format!("/dev/shm/{name}{process}")));
+    }
+}

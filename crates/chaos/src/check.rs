@@ -48,6 +48,7 @@ struct ClientCheck<'a> {
 impl ClientCheck<'_> {
     fn check(&self, person: usize, findings: &mut Findings) {
         let observed = &self.client.observed;
+        let without_key = self.client.plan.key.is_none();
         let created = observed.iter().filter_map(|observation| observation.observed.created_id());
         let created: HashSet<_> = created.collect();
         if created.len() > 1 {
@@ -55,12 +56,12 @@ impl ClientCheck<'_> {
             findings.add(FindingKind::Duplicate, Some(person), description);
         }
         for observation in observed {
-            if let Err((kind, description)) = self.check_response(observation) {
-                findings.add(kind, Some(person), description);
+            if let Err(wrong) = self.check_response(observation) {
+                findings.add_response(person, without_key, wrong);
             }
         }
-        if let Err((kind, description)) = self.check_end() {
-            findings.add(kind, Some(person), description);
+        if let Err(wrong) = self.check_end() {
+            findings.add_response(person, without_key, wrong);
         }
     }
 
@@ -171,3 +172,6 @@ impl ClientCheck<'_> {
         self.truth.is_owner(&self.client.plan.profile, user)
     }
 }
+
+#[cfg(test)]
+mod tests;

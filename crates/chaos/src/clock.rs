@@ -4,13 +4,20 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
+use httpdate::parse_http_date;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use reqwest::Client;
+use reqwest::header::DATE;
 
 /// The largest difference from the machine's clock, in seconds.
 const LARGEST_OFFSET_S: f64 = 90.0;
+
+/// The largest difference between a `Date` header, which has whole seconds, and the expected one.
+const TOLERANCE_S: f64 = 3.0;
 
 /// The seconds after which a service notices that its clock was moved.
 const NOTICED_AFTER_S: &str = "1";
@@ -49,6 +56,19 @@ impl FakeClock {
         let draft = self.file.with_extension("draft");
         fs::write(&draft, format!("{offset:+.3}\n"))?;
         fs::rename(&draft, &self.file)?;
+        Ok(())
+    }
+
+    /// Fails unless this is the clock of the service with this base URL, as its `Date` header shows
+    /// it: without libfaketime's effect the run would prove nothing.
+    pub(crate) async fn check(&self, client: &Client, url: &str) -> anyhow::Result<()> {
+        let response = client.get(url).send().await?;
+        let date = response.headers().get(DATE).context("the service sends no Date")?;
+        let date = parse_http_date(date.to_str()?)?.duration_since(UNIX_EPOCH)?;
+        let machine = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        let offset: f64 = fs::read_to_string(&self.file)?.trim().parse()?;
+        let error = date.as_secs_f64() - machine.as_secs_f64() - offset;
+        anyhow::ensure!(error.abs() < TOLERANCE_S, "the service's clock is {error:.0} s off");
         Ok(())
     }
 

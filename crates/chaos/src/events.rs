@@ -65,13 +65,16 @@ impl EventRunner {
         }
     }
 
-    /// Starts all services and waits until they accept connections.
-    pub(crate) async fn start_all(&mut self) -> anyhow::Result<()> {
+    /// Starts all services, waits until they accept connections, and checks their clocks.
+    pub(crate) async fn start_all(&mut self, context: &ClientContext) -> anyhow::Result<()> {
         for index in 0..self.services.len() {
             self.start(index)?;
         }
         for service in &mut self.services {
             service.wait_until_listening().await?;
+            if let Some(clock) = &service.clock {
+                clock.check(&context.client, &service.url).await?;
+            }
         }
         Ok(())
     }

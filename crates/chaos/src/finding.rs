@@ -22,6 +22,8 @@ pub(crate) struct Finding {
     pub(crate) person: Option<usize>,
     /// The description.
     pub(crate) description: String,
+    /// Set if the client that got the response sent no idempotency key.
+    pub(crate) without_key: bool,
 }
 
 /// Every inconsistency.
@@ -39,7 +41,24 @@ impl Findings {
         person: Option<usize>,
         description: impl Into<String>,
     ) {
-        self.all.push(Finding { kind, person, description: description.into() });
+        let description = description.into();
+        self.all.push(Finding { kind, person, description, without_key: false });
+    }
+
+    /// Adds what is wrong about a response or about a client's last one.
+    pub(crate) fn add_response(
+        &mut self,
+        person: usize,
+        without_key: bool,
+        (kind, description): (FindingKind, String),
+    ) {
+        self.all.push(Finding { kind, person: Some(person), description, without_key });
+    }
+
+    /// The number of incorrect responses to clients without a key.
+    pub(crate) fn incorrect_without_key(&self) -> usize {
+        let incorrect = self.all.iter().filter(|finding| finding.kind == FindingKind::Incorrect);
+        incorrect.filter(|finding| finding.without_key).count()
     }
 
     /// The number of inconsistencies of a kind.

@@ -101,3 +101,55 @@ fn add_backups(events: &mut Vec<ChaosEvent>, rng: &mut StdRng) {
         index += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use rand::SeedableRng as _;
+
+    use super::*;
+
+    fn plan(arguments: &str) -> Vec<PlannedEvent> {
+        let arguments = std::iter::once("chaos").chain(arguments.split_whitespace());
+        let mut rng = StdRng::seed_from_u64(1);
+        plan_events(&ChaosOptions::parse_from(arguments), &mut rng)
+    }
+
+    #[test]
+    fn every_kind_of_event_happens_twice_in_a_short_run() {
+        let plan = plan("--signups 300 --kills 5");
+        let count = |wanted: fn(&ChaosEvent) -> bool| {
+            plan.iter().filter(|(_, event)| wanted(event)).count()
+        };
+        assert_eq!(count(|event| *event == ChaosEvent::Kill), 5);
+        assert_eq!(count(|event| *event == ChaosEvent::StepClock), 2);
+        assert_eq!(count(|event| *event == ChaosEvent::EmptyLedger), 1);
+        assert_eq!(count(|event| *event == ChaosEvent::RestoreBackup), 1);
+        assert_eq!(count(|event| *event == ChaosEvent::Rotate), 2);
+        assert_eq!(count(|event| matches!(event, ChaosEvent::Stop(_))), 2);
+        assert_eq!(count(|event| *event == ChaosEvent::LosePower), 2);
+        assert!(plan.is_sorted_by_key(|(moment, _)| *moment));
+        assert!(plan.iter().all(|(moment, _)| *moment < 300));
+    }
+
+    #[test]
+    fn a_backup_precedes_each_restoration() {
+        let mut backups = 0;
+        for (_, event) in plan("--signups 5000 --kills 60 --events rows") {
+            match event {
+                ChaosEvent::BackUp => backups += 1,
+                ChaosEvent::RestoreBackup => backups -= 1,
+                _ => {}
+            }
+            assert!(backups >= 0);
+        }
+        assert_eq!(backups, 0);
+    }
+
+    #[test]
+    fn only_kills_happen_without_other_kinds() {
+        let plan = plan("--kills 4 --events");
+        assert_eq!(plan.len(), 4);
+        assert!(plan.iter().all(|(_, event)| *event == ChaosEvent::Kill));
+    }
+}

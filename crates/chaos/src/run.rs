@@ -121,7 +121,7 @@ impl Run {
     async fn go(mut self) -> anyhow::Result<bool> {
         let people = generate_people(self.options.signups, self.seed);
         self.injector.inject_into(&self.auth0);
-        self.events.start_all().await?;
+        self.events.start_all(&self.context).await?;
         let context = Arc::clone(&self.context);
         let driving = drive(&context, people, self.options.concurrency);
         let (people, ()) = tokio::try_join!(driving, self.run_events())?;

@@ -111,7 +111,7 @@ impl ClientContext {
                 retry_after,
             });
             if matches!(result, Observed::Lost(_)) {
-                killed_at = killed_at.or(self.recoveries.killed_since(replica, sent_at));
+                killed_at = self.recoveries.killed_since(replica, sent_at).or(killed_at);
             } else if result.is_final()
                 && let Some(killed_at) = killed_at.take()
             {

@@ -70,11 +70,18 @@ impl EventRunner {
         for index in 0..self.services.len() {
             self.start(index)?;
         }
-        for service in &mut self.services {
-            service.wait_until_listening().await?;
+        self.wait_until_listening().await?;
+        for service in &self.services {
             if let Some(clock) = &service.clock {
                 clock.check(&context.client, &service.url).await?;
             }
+        }
+        Ok(())
+    }
+
+    async fn wait_until_listening(&mut self) -> anyhow::Result<()> {
+        for service in &mut self.services {
+            service.wait_until_listening().await?;
         }
         Ok(())
     }
@@ -146,7 +153,9 @@ impl EventRunner {
             ChaosEvent::Rotate => self.rotate(context).await?,
             ChaosEvent::Stop(time) => {
                 let index = self.pick();
+                context.recoveries.disturb();
                 self.service(index)?.suspend(time).await?;
+                context.recoveries.disturb();
                 "suspensions"
             }
             ChaosEvent::LosePower => {
@@ -168,6 +177,9 @@ impl EventRunner {
         context: &ClientContext,
     ) -> anyhow::Result<()> {
         if running {
+            // A service whose session ends while it starts exits, as it should.
+            self.wait_until_listening().await?;
+            context.recoveries.disturb();
             self.rows.restore(name).await?;
             self.last_loss = Some(Instant::now());
             return Ok(());
@@ -193,7 +205,9 @@ impl EventRunner {
                 sleep(self.rng.random_range(BETWEEN_RESTARTS)).await;
             }
             if self.rng.random() {
+                context.recoveries.disturb();
                 self.service(index)?.shut_down().await?;
+                context.recoveries.disturb();
             } else {
                 self.kill(index, context)?;
             }

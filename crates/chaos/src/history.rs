@@ -22,10 +22,22 @@ pub(crate) fn format_history(
     for (number, ClientHistory { plan, observed, .. }) in (1..).zip(histories) {
         let key = if plan.key.is_some() { "with a key" } else { "without a key" };
         lines.push(format!("    client {number}, {:?}, {key}", plan.behavior));
-        for Observation { at, received_at, replica, observed, .. } in observed {
+        // Repeated failures to connect take one line.
+        let runs = observed.chunk_by(|one, other| {
+            one.observed.is_missing()
+                && (one.replica, &one.observed) == (other.replica, &other.observed)
+        });
+        for run in runs {
+            let Some(Observation { at, received_at, replica, observed, .. }) = run.first() else {
+                continue;
+            };
             let received_at = millis_since_epoch(*received_at);
             let at = at.as_millis();
-            lines.push(format!("      {received_at} {at:>6} ms, replica {replica}: {observed}"));
+            let times =
+                if run.len() > 1 { format!(", {} times", run.len()) } else { String::new() };
+            lines.push(format!(
+                "      {received_at} {at:>6} ms, replica {replica}: {observed}{times}"
+            ));
         }
     }
     let creates = journal.iter().filter(|call| call.route() == Route::CreateUser);

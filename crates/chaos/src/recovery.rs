@@ -1,4 +1,7 @@
 //! The time from a kill to the first final response for clients that were in flight.
+//!
+//! Another event may delay the response: a suspension, a shutdown that drains for seconds. Such
+//! clients are counted separately, because their times say nothing about the kill.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +16,11 @@ pub(crate) struct Recoveries(Mutex<Measured>);
 struct Measured {
     /// By the index of the service.
     killed_at: Vec<Option<Instant>>,
+    /// The latest other event that delays clients.
+    disturbed_at: Option<Instant>,
     times: Vec<Duration>,
+    /// The number of clients that another event delayed.
+    disturbed: usize,
     /// The number of clients that never got a final response.
     unfinished: usize,
 }
@@ -23,6 +30,8 @@ struct Measured {
 pub(crate) struct RecoveryTimes {
     /// The number of clients that were in flight and got a final response.
     pub(crate) clients: usize,
+    /// The number that another event delayed; not part of the distribution.
+    pub(crate) disturbed: usize,
     /// The number that got none.
     pub(crate) unfinished: usize,
     /// The median.
@@ -46,6 +55,11 @@ impl Recoveries {
         }
     }
 
+    /// Records that an event delays clients from now on, or did until now.
+    pub(crate) fn disturb(&self) {
+        self.lock().disturbed_at = Some(Instant::now());
+    }
+
     /// Returns the time of the service's latest kill, if it happened since then.
     pub(crate) fn killed_since(&self, service: usize, since: Instant) -> Option<Instant> {
         let killed_at = self.lock().killed_at.get(service).copied().flatten();
@@ -54,7 +68,12 @@ impl Recoveries {
 
     /// Records that a client which was in flight at `killed_at` has a final response now.
     pub(crate) fn finish(&self, killed_at: Instant) {
-        self.lock().times.push(killed_at.elapsed());
+        let mut measured = self.lock();
+        if measured.disturbed_at.is_some_and(|disturbed_at| disturbed_at >= killed_at) {
+            measured.disturbed += 1;
+        } else {
+            measured.times.push(killed_at.elapsed());
+        }
     }
 
     /// Records that a client which was in flight never got a final response.
@@ -73,6 +92,7 @@ impl Recoveries {
         };
         RecoveryTimes {
             clients: times.len(),
+            disturbed: measured.disturbed,
             unfinished: measured.unfinished,
             p50: percentile(50),
             p99: percentile(99),

@@ -67,11 +67,11 @@ impl RunReport<'_> {
             seconds = self.elapsed.as_secs(),
             seed = self.seed,
         ));
-        let RecoveryTimes { clients, unfinished, p50, p99, longest } =
+        let RecoveryTimes { clients, disturbed, unfinished, p50, p99, longest } =
             self.context.recoveries.times();
         print_line(&format!(
             "from a kill to a final response: {clients} clients, p50 {} ms, p99 {} ms, longest {} \
-             ms; {unfinished} got none",
+             ms; {disturbed} more were delayed by another event, {unfinished} got none",
             p50.as_millis(),
             p99.as_millis(),
             longest.as_millis(),

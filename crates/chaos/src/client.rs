@@ -1,10 +1,11 @@
 //! A client that sends its sign-up until it knows the outcome.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::ensure;
 use auth0_emulator::DEFAULT_CONNECTION;
+use auth0_signup::clock::{Clock as _, SystemClock};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use reqwest::Client;
@@ -105,7 +106,7 @@ impl ClientContext {
             let (result, retry_after) = request.await.unwrap_or(hung_up);
             observed.push(Observation {
                 at: started_at.elapsed(),
-                received_at: SystemTime::now(),
+                received_at: SystemClock.now(),
                 replica,
                 observed: result.clone(),
                 retry_after,

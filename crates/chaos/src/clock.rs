@@ -4,9 +4,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context as _;
+use auth0_signup::clock::{Clock as _, SystemClock};
 use httpdate::parse_http_date;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
@@ -65,9 +66,8 @@ impl FakeClock {
         let response = client.get(url).send().await?;
         let date = response.headers().get(DATE).context("the service sends no Date")?;
         let date = parse_http_date(date.to_str()?)?.duration_since(UNIX_EPOCH)?;
-        let machine = SystemTime::now().duration_since(UNIX_EPOCH)?;
         let offset: f64 = fs::read_to_string(&self.file)?.trim().parse()?;
-        let error = date.as_secs_f64() - machine.as_secs_f64() - offset;
+        let error = date.as_secs_f64() - SystemClock.now().as_secs_f64() - offset;
         anyhow::ensure!(error.abs() < TOLERANCE_S, "the service's clock is {error:.0} s off");
         Ok(())
     }

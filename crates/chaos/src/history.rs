@@ -1,7 +1,7 @@
 //! Formats a person's history for debugging: the clients' results, and the calls at the tenant.
 
 use std::collections::HashSet;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use auth0_emulator::{JournalEntry, Route};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub(crate) fn format_history(
             let Some(Observation { at, received_at, replica, observed, .. }) = run.first() else {
                 continue;
             };
-            let received_at = millis_since_epoch(*received_at);
+            let received_at = received_at.as_millis();
             let at = at.as_millis();
             let times =
                 if run.len() > 1 { format!(", {} times", run.len()) } else { String::new() };
@@ -59,14 +59,10 @@ pub(crate) fn format_history(
     }
     calls.sort_by_key(|(call, _)| call.at);
     for (call, id) in calls {
-        let at = millis_since_epoch(call.at);
+        let at = call.at.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let status = call.status.map_or_else(|| "no response".to_owned(), |code| code.to_string());
         let fault = injector.fault_for(call).unwrap_or("no fault");
         lines.push(format!("    {at} {:?} {id}: {status}, {fault}", call.route()));
     }
     lines.join("\n")
-}
-
-fn millis_since_epoch(time: SystemTime) -> u128 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -1,7 +1,7 @@
 //! The result of one request, as the client observes it.
 
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
 use reqwest::{RequestBuilder, Response};
@@ -74,8 +74,8 @@ impl fmt::Display for Observed {
 pub(crate) struct Observation {
     /// Its time since the client started.
     pub(crate) at: Duration,
-    /// Its time on the machine's clock, which is the tenant's too.
-    pub(crate) received_at: SystemTime,
+    /// Its time since the Unix epoch on the machine's clock, which is the tenant's too.
+    pub(crate) received_at: Duration,
     /// The index of the service that got the request.
     pub(crate) replica: usize,
     /// The result.

@@ -62,7 +62,7 @@ pub(crate) enum DatabaseKind {
 }
 
 /// A kind of event besides kills.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum EventKind {
     /// Every service's clock is wrong by up to 90 s, and steps.
     Clocks,

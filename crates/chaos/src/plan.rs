@@ -23,7 +23,7 @@ const LONG_STOP_EVERY: usize = 20;
 const OLDEST_BACKUP: usize = 6;
 
 /// Something that happens to the services or to the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChaosEvent {
     /// A service is killed with SIGKILL and restarted.
     Kill,
@@ -72,7 +72,7 @@ fn other_events(options: &ChaosOptions, rng: &mut StdRng) -> Vec<ChaosEvent> {
     let count = usize::try_from(options.kills).unwrap_or(0).max(2 * kinds.len());
     let mut rounds = BTreeMap::new();
     let events = kinds.into_iter().cycle().take(count).map(|kind| {
-        let round = rounds.entry(kind as u8).or_insert(0_usize);
+        let round = rounds.entry(kind).or_insert(0_usize);
         *round += 1;
         match kind {
             EventKind::Clocks => ChaosEvent::StepClock,

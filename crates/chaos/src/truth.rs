@@ -2,7 +2,7 @@
 //! every moment of it.
 
 use std::collections::HashMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use auth0_emulator::Emulator;
@@ -19,8 +19,8 @@ pub(crate) struct TenantUser {
     pub(crate) id: String,
     /// The address.
     pub(crate) email: String,
-    /// The time of creation, to the millisecond.
-    pub(crate) created_at: OffsetDateTime,
+    /// The time of creation since the Unix epoch, to the millisecond.
+    pub(crate) created_at: Duration,
     /// The user as the Management API returns it.
     pub(crate) members: Value,
 }
@@ -29,17 +29,18 @@ impl TenantUser {
     fn new(members: Value) -> anyhow::Result<Self> {
         let text = |name| members.get(name).and_then(Value::as_str).unwrap_or_default();
         let created_at = OffsetDateTime::parse(text("created_at"), &Rfc3339);
+        let created_at = created_at.context("a user of the tenant has no time of creation")?;
         Ok(Self {
             id: text("user_id").to_owned(),
             email: text("email").to_owned(),
-            created_at: created_at.context("a user of the tenant has no time of creation")?,
+            created_at: SystemTime::from(created_at).duration_since(UNIX_EPOCH)?,
             members,
         })
     }
 
-    /// Returns true if the user existed at this time.
-    pub(crate) fn existed_at(&self, time: SystemTime) -> bool {
-        self.created_at <= OffsetDateTime::from(time)
+    /// Returns true if the user existed at this time since the Unix epoch.
+    pub(crate) fn existed_at(&self, time: Duration) -> bool {
+        self.created_at <= time
     }
 }
 

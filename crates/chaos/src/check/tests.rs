@@ -1,8 +1,9 @@
 //! Tests of the comparison: every kind of wrong response is found, and no right one.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CONNECTION, Emulator};
+use auth0_signup::clock::{Clock as _, SystemClock};
 
 use super::*;
 use crate::people::{ClientPlan, Profile};
@@ -24,7 +25,11 @@ async fn register(auth0: &Emulator, email: &str, name: &str) -> Profile {
         "family_name": "Lovelace",
         "name": profile.name(),
     });
-    let request = reqwest::Client::new().post(format!("{}/dbconnections/signup", auth0.url()));
+    let request = reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .post(format!("{}/dbconnections/signup", auth0.url()));
     let request = request.header("content-type", "application/json").body(form.to_string());
     assert_eq!(request.send().await.unwrap().status(), 200);
     profile
@@ -32,14 +37,14 @@ async fn register(auth0: &Emulator, email: &str, name: &str) -> Profile {
 
 /// Returns what is found if a client of `EMAIL` with this profile observes these results.
 fn found(auth0: &Emulator, profile: &Profile, observed: Vec<Observed>) -> Vec<FindingKind> {
-    found_at(auth0, profile, observed, SystemTime::now())
+    found_at(auth0, profile, observed, SystemClock.now())
 }
 
 fn found_at(
     auth0: &Emulator,
     profile: &Profile,
     observed: Vec<Observed>,
-    received_at: SystemTime,
+    received_at: Duration,
 ) -> Vec<FindingKind> {
     let observation = |observed| Observation {
         at: Duration::ZERO,
@@ -94,7 +99,7 @@ async fn a_201_about_another_user_or_profile_is_incorrect() {
     body.insert("given_name".to_owned(), "Bob".into());
     assert_eq!(found(&auth0, &ada, vec![Observed::Created(body)]), [FindingKind::Incorrect]);
     // A user that did not exist when the response arrived.
-    let before = SystemTime::now() - Duration::from_secs(60);
+    let before = SystemClock.now().saturating_sub(Duration::from_mins(1));
     assert_eq!(found_at(&auth0, &ada, vec![own], before), [FindingKind::Incorrect]);
 }
 
@@ -116,7 +121,7 @@ async fn email_taken_is_correct_only_about_somebody_elses_user() {
     let ada = register(&auth0, EMAIL, "Ada").await;
     assert_eq!(found(&auth0, &bob, vec![Observed::EmailTaken]), []);
     assert_eq!(found(&auth0, &ada, vec![Observed::EmailTaken]), [FindingKind::Incorrect]);
-    let before = SystemTime::now() - Duration::from_secs(60);
+    let before = SystemClock.now().saturating_sub(Duration::from_mins(1));
     let early = found_at(&auth0, &bob, vec![Observed::EmailTaken], before);
     assert_eq!(early, [FindingKind::Incorrect]);
 }

@@ -1,202 +1,177 @@
-//! Compares the tenant's users, the ledger's rows and every client's observations.
+//! Compares every response that any client got with the tenant's users.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use auth0_emulator::Emulator;
-use auth0_signup::digest::{Digest, Digests};
-use auth0_signup::ledger::{Attempt, AttemptState};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
-use super::client::{ClientHistory, Observed};
+use super::client::ClientHistory;
 use super::finding::{FindingKind, Findings};
+use super::observed::{Observation, Observed};
 use super::people::{ClientBehavior, Person};
+use super::truth::{TenantUser, Truth};
 
-/// The tenant's users, indexed by e-mail and id.
-#[derive(Debug, Default)]
-struct UserIndex {
-    by_email: HashMap<String, Vec<String>>,
-    ids: HashSet<String>,
-}
+/// A person and the histories of its clients.
+pub(crate) type PersonHistory = (Person, Vec<ClientHistory>);
 
-impl UserIndex {
-    fn new(auth0: &Emulator) -> Self {
-        let mut users = Self::default();
-        for user in auth0.users() {
-            let text = |name| user.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            users.by_email.entry(text("email")).or_default().push(text("user_id"));
-            users.ids.insert(text("user_id"));
-        }
-        users
-    }
-
-    fn of_email(&self, email: &str) -> &[String] {
-        self.by_email.get(email).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Returns every inconsistency found.
-///
-/// `single_process`: with one replica, requests without a key stay linked until a kill.
-pub(crate) fn check(
-    auth0: &Emulator,
-    histories: &[(Person, Vec<ClientHistory>)],
-    rows: &[Attempt],
-    digests: &Digests,
-    single_process: bool,
-) -> Findings {
-    let users = UserIndex::new(auth0);
-    let mut findings = Findings::default();
-    for (index, (person, histories)) in histories.iter().enumerate() {
-        let ids = users.of_email(&person.email);
-        if ids.len() > 1 {
-            findings.add(FindingKind::Duplicate, Some(index), format!("{} users", ids.len()));
+/// Checks every client. `last_loss` is the time at which the ledger last lost rows.
+pub(crate) fn check_clients(
+    truth: &Truth<'_>,
+    people: &[PersonHistory],
+    last_loss: Option<Instant>,
+    findings: &mut Findings,
+) {
+    for (index, (person, histories)) in people.iter().enumerate() {
+        let users: Vec<_> = truth.of_email(&person.email).collect();
+        if users.len() > 1 {
+            findings.add(FindingKind::Duplicate, Some(index), format!("{} users", users.len()));
         }
         for client in histories {
-            let owns_user = auth0.has_password(&person.email, &client.plan.password);
-            let check = ClientCheck { client, histories, ids, owns_user, single_process };
-            check.check(index, &mut findings);
+            let check = ClientCheck { truth, person, client, histories, users: &users, last_loss };
+            check.check(index, findings);
         }
     }
-    check_ledger(&users, histories, rows, digests, &mut findings);
-    findings
 }
 
 /// One client's history, with the facts to check it against.
 struct ClientCheck<'a> {
+    truth: &'a Truth<'a>,
+    person: &'a Person,
     client: &'a ClientHistory,
     /// The histories of all clients of the person.
     histories: &'a [ClientHistory],
-    /// The ids of the users with the person's address.
-    ids: &'a [String],
-    /// Set if the user with the address has the client's password.
-    owns_user: bool,
-    single_process: bool,
+    /// The users with the person's address.
+    users: &'a [&'a TenantUser],
+    last_loss: Option<Instant>,
 }
 
 impl ClientCheck<'_> {
     fn check(&self, person: usize, findings: &mut Findings) {
-        let mut add = |kind, description: String| findings.add(kind, Some(person), description);
-        let created: HashSet<_> = self.reported_ids().collect();
+        let observed = &self.client.observed;
+        let without_key = self.client.plan.key.is_none();
+        let created = observed.iter().filter_map(|observation| observation.observed.created_id());
+        let created: HashSet<_> = created.collect();
         if created.len() > 1 {
-            add(FindingKind::Duplicate, format!("the client got two users: {created:?}"));
+            let description = format!("the client got two users: {created:?}");
+            findings.add(FindingKind::Duplicate, Some(person), description);
         }
-        for id in &created {
-            if !self.ids.iter().any(|existing| existing == id) {
-                add(
-                    FindingKind::Lost,
-                    format!("the client got 201 for {id}, but no such user exists"),
-                );
-            } else if !self.owns_user {
-                add(
-                    FindingKind::Lost,
-                    format!("the client got 201 for {id}, which is another client's user"),
-                );
+        for observation in observed {
+            if let Err(wrong) = self.check_response(observation) {
+                findings.add_response(person, without_key, wrong);
             }
         }
-        match self.client.last() {
-            Some(Observed::EmailTaken) if self.ids.is_empty() => {
-                add(
-                    FindingKind::Lost,
-                    "the client got email_taken, but no user has the address".to_owned(),
-                );
-            }
-            Some(Observed::EmailTaken) if self.owns_user && self.may_be_unlinked() => {
-                findings.unlinked += 1;
-            }
-            Some(Observed::EmailTaken) if self.owns_user => {
-                add(FindingKind::Lost, "the client got email_taken for its own user".to_owned());
-            }
-            Some(Observed::Created(_) | Observed::EmailTaken) => {}
-            Some(Observed::NotCreated(code))
-                if self.client.plan.behavior == ClientBehavior::AcceptsFailure =>
-            {
-                if self.owns_user && self.may_be_unlinked() {
-                    // Correct for its last attempt; an earlier attempt created the user.
-                    findings.unlinked += 1;
-                } else if self.owns_user && !self.duplicate_created_it() {
-                    add(FindingKind::Lost, format!("the client got {code}, but the user exists"));
+        if let Err(wrong) = self.check_end() {
+            findings.add_response(person, without_key, wrong);
+        }
+    }
+
+    /// Checks one response.
+    fn check_response(&self, observation: &Observation) -> Result<(), (FindingKind, String)> {
+        match &observation.observed {
+            Observed::Created(user) => self.check_created(user, observation),
+            Observed::EmailTaken => {
+                let mut existing = self
+                    .users
+                    .iter()
+                    .filter(|user| user.existed_at(observation.received_at))
+                    .peekable();
+                let incorrect = |what| (FindingKind::Incorrect, format!("email_taken, but {what}"));
+                if existing.peek().is_none() {
+                    return Err(incorrect("no user had the address"));
                 }
-            }
-            Some(Observed::Unexpected(response)) => {
-                add(FindingKind::Unknown, format!("unexpected response: {response}"));
-            }
-            Some(Observed::NotCreated(_) | Observed::Unresolved(_) | Observed::NoResponse(_))
-            | None => {
-                if self.client.plan.behavior != ClientBehavior::Abandons {
-                    add(FindingKind::Unknown, "the client never learned the outcome".to_owned());
+                if existing.all(|user| self.owns(user)) {
+                    return Err(incorrect("the user is the client's own"));
                 }
+                Ok(())
             }
+            Observed::Unexpected(response) => {
+                Err((FindingKind::Unknown, format!("unexpected response: {response}")))
+            }
+            // Statements about one attempt, or none at all: see `check_end`.
+            Observed::NotCreated(_)
+            | Observed::Unresolved(_)
+            | Observed::Lost(_)
+            | Observed::HungUp(_) => Ok(()),
         }
     }
 
-    fn reported_ids(&self) -> impl Iterator<Item = &str> {
-        self.client.observed.iter().filter_map(|(_, observed)| match observed {
-            Observed::Created(id) => Some(id.as_str()),
-            _ => None,
-        })
-    }
-
-    fn may_be_unlinked(&self) -> bool {
-        let killed = || self.histories.iter().any(|other| other.killed);
-        self.client.plan.key.is_none() && (!self.single_process || killed())
-    }
-
-    /// Returns true if a duplicate request got 201, or its client left without a response.
-    fn duplicate_created_it(&self) -> bool {
-        let mut duplicates =
-            self.histories.iter().filter(|other| other.plan.password == self.client.plan.password);
-        duplicates.any(|other| {
-            matches!(other.last(), Some(Observed::Created(_)))
-                || other.plan.behavior == ClientBehavior::Abandons
-        })
-    }
-}
-
-/// Checks that each row matches the tenant, and that each user has a row.
-fn check_ledger(
-    users: &UserIndex,
-    histories: &[(Person, Vec<ClientHistory>)],
-    rows: &[Attempt],
-    digests: &Digests,
-    findings: &mut Findings,
-) {
-    let by_email = histories.iter().enumerate();
-    let by_email =
-        by_email.map(|(index, (person, _))| (digests.email(&person.email).current, index));
-    let by_email: HashMap<Digest, usize> = by_email.collect();
-    let mut created = HashSet::new();
-    for row in rows {
-        let id = row.auth0_user_id.as_deref().unwrap_or(row.user_id.as_str());
-        let id = format!("auth0|{id}");
-        let exists = users.ids.contains(&id);
-        let person = by_email.get(&row.email).copied();
-        let mut wrong = |kind, what| {
-            let state = row.state.name();
-            findings.add(kind, person, format!("the ledger has {id} as {state}, {what}"));
+    /// Checks a 201.
+    fn check_created(
+        &self,
+        body: &Map<String, Value>,
+        observation: &Observation,
+    ) -> Result<(), (FindingKind, String)> {
+        let id = observation.observed.created_id().unwrap_or_default();
+        let Some(user) = self.truth.user(id) else {
+            return Err((FindingKind::Lost, format!("201 for {id}, but no such user exists")));
         };
-        match row.state {
-            AttemptState::Open | AttemptState::Unknown => {
-                wrong(FindingKind::Unknown, "unresolved at the end");
+        let incorrect =
+            |what: String| Err((FindingKind::Incorrect, format!("201 for {id}, {what}")));
+        if user.email != self.person.email {
+            return incorrect("which has another person's address".to_owned());
+        }
+        if !self.owns(user) {
+            return incorrect("which is somebody else's user".to_owned());
+        }
+        if !user.existed_at(observation.received_at) {
+            return incorrect("which did not exist yet".to_owned());
+        }
+        let profile = &self.client.plan.profile;
+        let expected = json!({
+            "email": self.person.email,
+            "given_name": profile.given_name,
+            "family_name": profile.family_name,
+            "name": profile.name(),
+        });
+        for (name, value) in body {
+            let differs = |from: &Value| from.get(name).is_some_and(|expected| expected != value);
+            if differs(&expected) || differs(&user.members) {
+                return incorrect(format!("with a wrong {name}: {value}"));
             }
-            AttemptState::Created if !exists => {
-                wrong(FindingKind::Lost, "but the user does not exist");
+        }
+        Ok(())
+    }
+
+    /// Checks that the client knows the outcome at the end.
+    fn check_end(&self) -> Result<(), (FindingKind, String)> {
+        let accepts_failure = self.client.plan.behavior == ClientBehavior::AcceptsFailure;
+        match self.client.last() {
+            // Checked as a response.
+            Some(Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_)) => Ok(()),
+            Some(Observed::NotCreated(code)) if accepts_failure => {
+                let created = self.users.iter().any(|user| self.owns(user));
+                if created && !self.another_request_created_it() {
+                    let description = format!("{code}, but the client's user exists");
+                    return Err((FindingKind::Incorrect, description));
+                }
+                Ok(())
             }
-            AttemptState::Exists | AttemptState::NotCreated if exists => {
-                wrong(FindingKind::Lost, "but the user exists");
-            }
-            AttemptState::Created if !created.insert(id.clone()) => {
-                wrong(FindingKind::Duplicate, "in two rows");
-            }
-            AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => {}
+            _ if self.client.plan.behavior == ClientBehavior::Abandons => Ok(()),
+            _ => Err((FindingKind::Unknown, "the client never learned the outcome".to_owned())),
         }
     }
-    for (index, (person, _)) in histories.iter().enumerate() {
-        for id in users.of_email(&person.email).iter().filter(|id| !created.contains(*id)) {
-            findings.add(
-                FindingKind::Lost,
-                Some(index),
-                format!("the ledger has no created row for {id}"),
-            );
-        }
+
+    /// Returns true if the user may come from another request than the last.
+    ///
+    /// A duplicate request may have created it. So may an earlier request of the same client, if
+    /// the ledger lost its row since: "nothing was created" is then correct for the last attempt.
+    fn another_request_created_it(&self) -> bool {
+        let password = &self.client.plan.profile.password;
+        let duplicates =
+            self.histories.iter().filter(|other| other.plan.profile.password == *password);
+        let mut others = duplicates.filter(|other| !std::ptr::eq(*other, self.client));
+        let lost_rows = self.last_loss.is_some_and(|last| self.client.started_at <= last);
+        lost_rows && self.client.observed.len() > 1
+            || others.any(|other| {
+                matches!(other.last(), Some(Observed::Created(_)))
+                    || other.plan.behavior == ClientBehavior::Abandons
+            })
+    }
+
+    fn owns(&self, user: &TenantUser) -> bool {
+        self.truth.is_owner(&self.client.plan.profile, user)
     }
 }
+
+#[cfg(test)]
+mod tests;

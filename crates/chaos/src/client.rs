@@ -1,17 +1,21 @@
 //! A client that sends its sign-up until it knows the outcome.
 
-use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use anyhow::ensure;
+use auth0_emulator::DEFAULT_CONNECTION;
+use auth0_signup::clock::{Clock as _, SystemClock};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::people::{ClientBehavior, ClientPlan, Person};
+use super::observed::{Observation, Observed, observe};
+use super::people::{ClientBehavior, ClientPlan, Person, Profile};
+use super::progress::Progress;
+use super::recovery::Recoveries;
 
 /// The maximum number of requests per client.
 const TRIES: usize = 400;
@@ -25,55 +29,34 @@ const PAUSE: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::fr
 /// The same for a slow client: about as long as the reconciler takes.
 const SLOW_PAUSE: std::ops::Range<Duration> = Duration::from_secs(3)..Duration::from_secs(9);
 
-/// The range of times after which an impatient client hangs up.
-const HANG_UP: std::ops::Range<Duration> = Duration::from_millis(1)..Duration::from_millis(120);
+/// The same after a lost connection, for every client.
+const LOST_PAUSE: std::ops::Range<Duration> =
+    Duration::from_millis(100)..Duration::from_millis(200);
 
-/// The result of one request, as the client observes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Observed {
-    /// 201, with the user's id.
-    Created(String),
-    /// 409 `email_taken`.
-    EmailTaken,
-    /// A problem which says that nothing was created; its code.
-    NotCreated(String),
-    /// A problem which leaves the outcome open; its code.
-    Unresolved(String),
-    /// A response that no sign-up of this run should get.
-    Unexpected(String),
-    /// No response: the connection failed, or the client hung up.
-    NoResponse(&'static str),
-}
+/// The range of times that a patient client waits for a response, as proxies and browsers do.
+const PATIENCE: std::ops::Range<Duration> = Duration::from_secs(2)..Duration::from_secs(15);
 
-impl fmt::Display for Observed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Created(id) => write!(f, "created {id}"),
-            Self::EmailTaken => f.write_str("email_taken"),
-            Self::NotCreated(code) | Self::Unresolved(code) | Self::Unexpected(code) => {
-                f.write_str(code)
-            }
-            Self::NoResponse(why) => f.write_str(why),
-        }
-    }
-}
+/// The time after which an impatient client hangs up: from 2⁰ ms, when nothing is sent yet, to
+/// 2¹³·⁵ ms, beyond the longest attempt. Every stage of an attempt gets its share, the short ones
+/// at its start too.
+const HANG_UP_MS_LOG2: std::ops::Range<f64> = 0.0..13.5;
 
 /// The requests of one client and their results.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientHistory {
     /// The client's plan.
     pub(crate) plan: ClientPlan,
-    /// Every result, with its time since the client started.
-    pub(crate) observed: Vec<(Duration, Observed)>,
-    /// Set if the service was killed meanwhile.
-    pub(crate) killed: bool,
+    /// The time of its start.
+    pub(crate) started_at: Instant,
+    /// Every result.
+    pub(crate) observed: Vec<Observation>,
 }
 
 impl ClientHistory {
     /// The last result, ignoring missing responses.
     pub(crate) fn last(&self) -> Option<&Observed> {
-        let mut observed = self.observed.iter().rev().map(|(_, observed)| observed);
-        observed.find(|observed| !matches!(observed, Observed::NoResponse(_)))
+        let mut observed = self.observed.iter().rev().map(|observation| &observation.observed);
+        observed.find(|observed| !observed.is_missing())
     }
 }
 
@@ -84,12 +67,14 @@ pub(crate) struct ClientContext {
     pub(crate) client: Client,
     /// The base URLs of the services.
     pub(crate) urls: Vec<String>,
+    /// The base URL of the tenant.
+    pub(crate) tenant: String,
     /// The number of requests sent.
     pub(crate) requests: AtomicU64,
-    /// The number of clients started.
-    pub(crate) started: AtomicU64,
-    /// The number of kills.
-    pub(crate) kills: AtomicU64,
+    /// The clients that have started and ended.
+    pub(crate) progress: Progress,
+    /// The kills and the time until clients recovered.
+    pub(crate) recoveries: Recoveries,
     /// The time at which clients give up.
     pub(crate) deadline: Instant,
 }
@@ -98,41 +83,69 @@ impl ClientContext {
     /// Signs the person up as the client described by `plan`.
     pub(crate) async fn sign_up(&self, person: &Person, plan: &ClientPlan) -> ClientHistory {
         let started_at = Instant::now();
-        let kills = self.kills.load(Ordering::Relaxed);
-        self.started.fetch_add(1, Ordering::Relaxed);
+        let number = self.progress.start(started_at);
         let mut rng = StdRng::seed_from_u64(plan.seed);
-        let mut observed: Vec<(Duration, Observed)> = Vec::new();
+        let mut observed = Vec::new();
         let mut hang_ups = match plan.behavior {
             ClientBehavior::HangsUp(times) => times,
             ClientBehavior::Abandons => 1,
             ClientBehavior::Patient | ClientBehavior::Slow | ClientBehavior::AcceptsFailure => 0,
         };
+        let mut replica = rng.random_range(0..self.urls.len());
+        let mut killed_at = None;
         while observed.len() < TRIES && Instant::now() < self.deadline {
-            let (observed_now, wait) = if hang_ups > 0 {
+            let sent_at = Instant::now();
+            let patience = if hang_ups > 0 {
                 hang_ups -= 1;
-                let request = self.send(person, plan, &mut rng);
-                let hung_up = || (Observed::NoResponse("hung up"), None);
-                timeout(rng.random_range(HANG_UP), request).await.unwrap_or_else(|_| hung_up())
+                Duration::from_secs_f64(rng.random_range(HANG_UP_MS_LOG2).exp2() / 1000.0)
             } else {
-                self.send(person, plan, &mut rng).await
+                rng.random_range(PATIENCE)
             };
-            observed.push((started_at.elapsed(), observed_now.clone()));
-            let done = match observed_now {
-                Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_) => true,
-                Observed::NotCreated(_) if plan.behavior == ClientBehavior::AcceptsFailure => true,
-                Observed::NotCreated(_) | Observed::Unresolved(_) | Observed::NoResponse(_) => {
-                    plan.behavior == ClientBehavior::Abandons
-                }
-            };
-            if done {
+            let request = timeout(patience, self.send(person, plan, replica));
+            let hung_up = (Observed::HungUp("hung up"), None);
+            let (result, retry_after) = request.await.unwrap_or(hung_up);
+            observed.push(Observation {
+                at: started_at.elapsed(),
+                received_at: SystemClock.now(),
+                replica,
+                observed: result.clone(),
+                retry_after,
+            });
+            if matches!(result, Observed::Lost(_)) {
+                killed_at = self.recoveries.killed_since(replica, sent_at).or(killed_at);
+            } else if result.is_final()
+                && let Some(killed_at) = killed_at.take()
+            {
+                self.recoveries.finish(killed_at);
+            }
+            if is_done(&result, plan.behavior) {
                 break;
             }
-            let slow = plan.behavior == ClientBehavior::Slow;
-            let pause = rng.random_range(if slow { SLOW_PAUSE } else { PAUSE });
-            sleep(wait.map_or(pause, |wait: Duration| wait.min(LONGEST_WAIT).max(pause))).await;
+            sleep(pause(&result, retry_after, plan.behavior, &mut rng)).await;
+            replica = self.next_replica(replica, &result, &mut rng);
         }
-        let killed = self.kills.load(Ordering::Relaxed) > kills;
-        ClientHistory { plan: plan.clone(), observed, killed }
+        if killed_at.is_some() && plan.behavior != ClientBehavior::Abandons {
+            self.recoveries.give_up();
+        }
+        self.progress.end(number);
+        ClientHistory { plan: plan.clone(), started_at, observed }
+    }
+
+    /// Registers the address at the tenant directly, as somebody who does not use the service.
+    pub(crate) async fn register_at_tenant(
+        &self,
+        email: &str,
+        profile: &Profile,
+    ) -> anyhow::Result<()> {
+        let mut form = form(email, profile);
+        if let Some(members) = form.as_object_mut() {
+            members.insert("connection".to_owned(), DEFAULT_CONNECTION.into());
+        }
+        let request = self.client.post(format!("{}/dbconnections/signup", self.tenant));
+        let request = request.header("content-type", "application/json").body(form.to_string());
+        let status = request.send().await?.status();
+        ensure!(status.is_success(), "the tenant responded {status} to a registration");
+        Ok(())
     }
 
     /// Sends one request. Returns its result and `Retry-After`.
@@ -140,16 +153,11 @@ impl ClientContext {
         &self,
         person: &Person,
         plan: &ClientPlan,
-        rng: &mut StdRng,
+        replica: usize,
     ) -> impl Future<Output = (Observed, Option<Duration>)> + use<> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let url = self.urls.get(rng.random_range(0..self.urls.len())).map_or("", String::as_str);
-        let form = json!({
-            "email": person.email,
-            "password": plan.password,
-            "given_name": "Ada",
-            "family_name": "Lovelace",
-        });
+        let url = self.urls.get(replica).map_or("", String::as_str);
+        let form = form(&person.email, &plan.profile);
         let mut request = self.client.post(format!("{url}/signup"));
         request = request.header("content-type", "application/json").body(form.to_string());
         if let Some(key) = &plan.key {
@@ -157,42 +165,51 @@ impl ClientContext {
         }
         observe(request)
     }
-}
 
-async fn observe(request: RequestBuilder) -> (Observed, Option<Duration>) {
-    match request.send().await {
-        Ok(response) => {
-            let wait = retry_after(&response);
-            let status = response.status().as_u16();
-            match response.bytes().await {
-                Ok(body) => (read(status, &body), wait),
-                Err(_) => (Observed::NoResponse("response cut off"), None),
-            }
+    /// The service for the next request: any one, but not the one that was just lost.
+    fn next_replica(&self, last: usize, result: &Observed, rng: &mut StdRng) -> usize {
+        let all = self.urls.len();
+        match result {
+            Observed::Lost(_) if all > 1 => (last + rng.random_range(1..all)) % all,
+            _ => rng.random_range(0..all),
         }
-        Err(error) if error.is_connect() => (Observed::NoResponse("no connection"), None),
-        Err(error) if error.is_timeout() => (Observed::NoResponse("timed out"), None),
-        Err(_) => (Observed::NoResponse("connection lost"), None),
     }
 }
 
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+fn form(email: &str, profile: &Profile) -> Value {
+    json!({
+        "email": email,
+        "password": profile.password,
+        "given_name": profile.given_name,
+        "family_name": profile.family_name,
+    })
 }
 
-fn read(status: u16, body: &[u8]) -> Observed {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let text = |pointer| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let code = text("/code").to_owned();
-    match (status, code.as_str()) {
-        (201, _) => Observed::Created(text("/user/user_id").to_owned()),
-        (409, "email_taken") => Observed::EmailTaken,
-        (502, "upstream_rejected")
-        | (503, "upstream_busy" | "unavailable")
-        | (504, "upstream_unavailable") => Observed::NotCreated(code),
-        (409, "idempotency_in_progress") | (408 | 429, _) | (504, "outcome_unknown") => {
-            Observed::Unresolved(code)
+/// Returns true if the client sends no further request.
+const fn is_done(result: &Observed, behavior: ClientBehavior) -> bool {
+    match result {
+        Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_) => true,
+        Observed::NotCreated(_) => {
+            matches!(behavior, ClientBehavior::AcceptsFailure | ClientBehavior::Abandons)
         }
-        _ => Observed::Unexpected(format!("{status} {body}")),
+        Observed::Unresolved(_) | Observed::Lost(_) | Observed::HungUp(_) => {
+            matches!(behavior, ClientBehavior::Abandons)
+        }
     }
+}
+
+/// The pause before the next request.
+fn pause(
+    result: &Observed,
+    retry_after: Option<Duration>,
+    behavior: ClientBehavior,
+    rng: &mut StdRng,
+) -> Duration {
+    let range = match result {
+        Observed::Lost(_) => LOST_PAUSE,
+        _ if behavior == ClientBehavior::Slow => SLOW_PAUSE,
+        _ => PAUSE,
+    };
+    let pause = rng.random_range(range);
+    retry_after.map_or(pause, |wait| wait.min(LONGEST_WAIT).max(pause))
 }

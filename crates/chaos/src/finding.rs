@@ -1,14 +1,16 @@
-//! The inconsistencies found at the end of a run, in three counts that must all be 0.
+//! The inconsistencies found at the end of a run, in four counts that must all be 0.
 
 /// The kind of an inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FindingKind {
     /// One sign-up created two users, or reported two.
     Duplicate,
-    /// A user, a row of the ledger and a response contradict each other.
+    /// A user that was reported does not exist, or the ledger contradicts the tenant.
     Lost,
     /// The outcome is unknown, or a response makes no sense.
     Unknown,
+    /// A response contradicts the tenant.
+    Incorrect,
 }
 
 /// One inconsistency.
@@ -16,10 +18,12 @@ pub(crate) enum FindingKind {
 pub(crate) struct Finding {
     /// Its kind.
     pub(crate) kind: FindingKind,
-    /// The person affected, if known.
+    /// The index of the person affected, if known.
     pub(crate) person: Option<usize>,
     /// The description.
     pub(crate) description: String,
+    /// Set if the client that got the response sent no idempotency key.
+    pub(crate) without_key: bool,
 }
 
 /// Every inconsistency.
@@ -27,9 +31,6 @@ pub(crate) struct Finding {
 pub(crate) struct Findings {
     /// In the order found.
     pub(crate) all: Vec<Finding>,
-    /// Clients without a key that got `email_taken` for their own user after a kill or from another
-    /// replica. The link between their requests is in one process's memory, as documented.
-    pub(crate) unlinked: usize,
 }
 
 impl Findings {
@@ -40,7 +41,24 @@ impl Findings {
         person: Option<usize>,
         description: impl Into<String>,
     ) {
-        self.all.push(Finding { kind, person, description: description.into() });
+        let description = description.into();
+        self.all.push(Finding { kind, person, description, without_key: false });
+    }
+
+    /// Adds what is wrong about a response or about a client's last one.
+    pub(crate) fn add_response(
+        &mut self,
+        person: usize,
+        without_key: bool,
+        (kind, description): (FindingKind, String),
+    ) {
+        self.all.push(Finding { kind, person: Some(person), description, without_key });
+    }
+
+    /// The number of incorrect responses to clients without a key.
+    pub(crate) fn incorrect_without_key(&self) -> usize {
+        let incorrect = self.all.iter().filter(|finding| finding.kind == FindingKind::Incorrect);
+        incorrect.filter(|finding| finding.without_key).count()
     }
 
     /// The number of inconsistencies of a kind.

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::client::ClientHistory;
 use super::fault_injector::FaultInjector;
+use super::observed::Observation;
 use super::people::Person;
 
 /// Formats the person's history. `journal` is the tenant's.
@@ -18,14 +19,26 @@ pub(crate) fn format_history(
     injector: &FaultInjector,
 ) -> String {
     let mut lines = vec![format!("  person {}, {}", person.number, person.email)];
-    for (number, ClientHistory { plan, observed, killed }) in (1..).zip(histories) {
+    for (number, ClientHistory { plan, observed, .. }) in (1..).zip(histories) {
         let key = if plan.key.is_some() { "with a key" } else { "without a key" };
-        let during = if *killed { ", during a kill" } else { "" };
-        lines.push(format!("    client {number}, {:?}, {key}{during}", plan.behavior));
-        let observed = observed.iter();
-        lines.extend(
-            observed.map(|(at, observed)| format!("      {:>6} ms {observed}", at.as_millis())),
-        );
+        lines.push(format!("    client {number}, {:?}, {key}", plan.behavior));
+        // Repeated failures to connect take one line.
+        let runs = observed.chunk_by(|one, other| {
+            one.observed.is_missing()
+                && (one.replica, &one.observed) == (other.replica, &other.observed)
+        });
+        for run in runs {
+            let Some(Observation { at, received_at, replica, observed, .. }) = run.first() else {
+                continue;
+            };
+            let received_at = received_at.as_millis();
+            let at = at.as_millis();
+            let times =
+                if run.len() > 1 { format!(", {} times", run.len()) } else { String::new() };
+            lines.push(format!(
+                "      {received_at} {at:>6} ms, replica {replica}: {observed}{times}"
+            ));
+        }
     }
     let creates = journal.iter().filter(|call| call.route() == Route::CreateUser);
     let mut ids = HashSet::new();

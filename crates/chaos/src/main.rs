@@ -1,29 +1,43 @@
-//! Signs people up while faults are injected into the tenant and the service is killed repeatedly.
-//! The clients hang up, collide and come back. At the end it counts the sign-ups with a wrong or
-//! unknown outcome.
+//! Signs people up while faults are injected into the tenant, and while services are killed,
+//! suspended, restarted and given wrong clocks, and the ledger loses rows. The clients hang up,
+//! collide and come back. At the end it counts the sign-ups with a wrong or unknown outcome.
 //!
 //! ```sh
-//! cargo run --release --bin chaos -- --signups 10000 --kills 50
-//! scripts/with-postgres cargo run --release --bin chaos -- --database postgres --replicas 2
+//! cargo run --release --bin chaos -- --signups 20000 --kills 200
+//! scripts/with-postgres cargo run --release --bin chaos -- --database postgres --replicas 3
 //! ```
 //!
 //! The emulator runs in this process; the service runs as `auth0-signup serve` in separate
 //! processes. Under cargo the service is built first, with the profile of this program. Otherwise
 //! the program beside this one is used. At the end the tenant's users, the ledger and every
-//! response are compared: created twice, lost and unknown must be 0. The same seed gives the same
-//! people, faults and kills, but not the same timing.
+//! response are compared: created twice, lost, unknown and incorrect must be 0. The same seed gives
+//! the same people, faults and events, but not the same timing. The README has the details.
 
 mod check;
+mod check_ledger;
 mod client;
+mod clock;
 mod database;
+mod drive;
+mod events;
 mod fault_catalog;
 mod fault_injector;
 mod finding;
 mod history;
+mod observed;
 mod options;
 mod people;
+mod plan;
+mod postgres_rows;
+mod progress;
+mod recovery;
+mod report;
 mod run;
+mod secrets;
 mod service;
+mod settings;
+mod sqlite_rows;
+mod truth;
 
 use std::process::ExitCode;
 

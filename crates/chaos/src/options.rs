@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
-/// Signs people up through faults and kills, and fails if any outcome is wrong or unknown.
+/// Signs people up through faults, kills and other events, and fails if any outcome is wrong or
+/// unknown.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "chaos", version)]
 pub(crate) struct ChaosOptions {
@@ -14,10 +15,14 @@ pub(crate) struct ChaosOptions {
     /// Number of times the service is killed with SIGKILL
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub(crate) kills: u32,
+    /// Kinds of other events, which together happen about as often as kills and at least twice
+    /// each; all if absent, none if empty
+    #[arg(long, value_enum, value_delimiter = ',', num_args = 0.., value_name = "KIND")]
+    pub(crate) events: Option<Vec<EventKind>>,
     /// Database of the ledger
     #[arg(long, value_enum, default_value = "sqlite")]
     pub(crate) database: DatabaseKind,
-    /// PostgreSQL server whose user may create databases; scripts/with-postgres starts one
+    /// PostgreSQL server whose superuser this is; scripts/with-postgres starts one
     #[arg(long, env = "TEST_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub(crate) server: Option<String>,
     /// Number of services that share the database, one of which is killed at a time; PostgreSQL
@@ -38,6 +43,15 @@ pub(crate) struct ChaosOptions {
     pub(crate) service: Option<PathBuf>,
 }
 
+impl ChaosOptions {
+    /// The kinds of event that happen besides kills, each once.
+    pub(crate) fn event_kinds(&self) -> Vec<EventKind> {
+        let chosen = self.events.as_deref().unwrap_or(EventKind::value_variants());
+        let all = EventKind::value_variants().iter().copied();
+        all.filter(|kind| chosen.contains(kind)).collect()
+    }
+}
+
 /// The database of the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DatabaseKind {
@@ -45,4 +59,19 @@ pub(crate) enum DatabaseKind {
     Sqlite,
     /// A new database on the server.
     Postgres,
+}
+
+/// A kind of event besides kills.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum EventKind {
+    /// Every service's clock is wrong by up to 90 s, and steps.
+    Clocks,
+    /// The ledger is emptied, or an older copy of it is restored.
+    Rows,
+    /// The services restart one by one, with a new secret.
+    Rotation,
+    /// A service is suspended for seconds.
+    Stops,
+    /// All services are killed, and the ledger loses its last second.
+    Power,
 }

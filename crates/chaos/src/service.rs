@@ -5,11 +5,26 @@ use std::fs::OpenOptions;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
+
+use super::clock::{FakeClock, remove_shared_memory};
 
 /// The root of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The time that a service has to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The time that a service has to end after SIGTERM: a little more than its `shutdown_timeout_ms`.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// The interval at which a process is checked.
+const TICK: Duration = Duration::from_millis(10);
 
 /// A service on a fixed port that can be restarted. Dropping it kills the process.
 #[derive(Debug)]
@@ -20,6 +35,8 @@ pub(crate) struct ServiceProcess {
     child: Option<Child>,
     /// Its base URL.
     pub(crate) url: String,
+    /// Its clock, if it is not the machine's.
+    pub(crate) clock: Option<FakeClock>,
 }
 
 impl ServiceProcess {
@@ -28,25 +45,40 @@ impl ServiceProcess {
         program: &Path,
         mut settings: Vec<(String, String)>,
         log: PathBuf,
+        clock: Option<FakeClock>,
     ) -> anyhow::Result<Self> {
         let free = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         settings.push(("PORT".to_owned(), free.port().to_string()));
         let url = format!("http://{free}");
-        Ok(Self { program: program.to_owned(), settings, log, child: None, url })
+        Ok(Self { program: program.to_owned(), settings, log, child: None, url, clock })
     }
 
-    /// Starts the process.
-    pub(crate) fn start(&mut self) -> anyhow::Result<()> {
+    /// Starts the process with these settings of the secrets.
+    pub(crate) fn start(&mut self, secrets: Vec<(String, String)>) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         // Limits far above what one address uses in a run.
         let bounds = Path::new(ROOT).join("config/bench.toml");
         let mut command = Command::new(&self.program);
         command.arg("serve").arg("--config").arg(bounds);
         command.env_clear().envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command.envs(secrets);
+        command.envs(self.clock.iter().flat_map(FakeClock::variables));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn();
         let child = child.with_context(|| format!("cannot run {}", self.program.display()))?;
         self.child = Some(child);
+        Ok(())
+    }
+
+    /// Waits until the service accepts connections.
+    pub(crate) async fn wait_until_listening(&mut self) -> anyhow::Result<()> {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        let end = Instant::now() + START_TIMEOUT;
+        while TcpStream::connect(&address).await.is_err() {
+            anyhow::ensure!(Instant::now() < end, "the service on {} does not start", self.url);
+            self.check_running()?;
+            sleep(TICK).await;
+        }
         Ok(())
     }
 
@@ -55,13 +87,46 @@ impl ServiceProcess {
         if let Some(mut child) = self.child.take() {
             child.kill()?;
             child.wait()?;
+            remove_shared_memory(child.id());
         }
         Ok(())
     }
 
-    /// The exit status, if the process has exited on its own.
-    pub(crate) fn exit_status(&mut self) -> anyhow::Result<Option<ExitStatus>> {
+    /// Ends the process with SIGTERM and waits for its end. Kills it if that takes too long.
+    pub(crate) async fn shut_down(&mut self) -> anyhow::Result<()> {
+        self.signal(Signal::TERM)?;
+        let end = Instant::now() + SHUTDOWN_TIMEOUT;
+        while self.exit_status()?.is_none() && Instant::now() < end {
+            sleep(TICK).await;
+        }
+        self.kill()
+    }
+
+    /// Suspends the process for this time.
+    pub(crate) async fn suspend(&self, time: Duration) -> anyhow::Result<()> {
+        self.signal(Signal::STOP)?;
+        sleep(time).await;
+        self.signal(Signal::CONT)
+    }
+
+    /// Fails if the process has exited on its own.
+    pub(crate) fn check_running(&mut self) -> anyhow::Result<()> {
+        match self.exit_status()? {
+            Some(status) => {
+                anyhow::bail!("the service on {} exited unexpectedly: {status}", self.url)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn exit_status(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         Ok(self.child.as_mut().map(Child::try_wait).transpose()?.flatten())
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let child = self.child.as_ref().context("the service is not running")?;
+        let process = Pid::from_raw(child.id().cast_signed()).context("the service has no id")?;
+        Ok(kill_process(process, signal)?)
     }
 }
 

@@ -1,0 +1,92 @@
+//! Compares the ledger's rows with the tenant's users.
+
+use std::collections::{HashMap, HashSet};
+
+use auth0_signup::digest::{Digest, Digests};
+use auth0_signup::ledger::{Attempt, AttemptState};
+use tokio::time::Instant;
+
+use super::check::PersonHistory;
+use super::finding::{FindingKind, Findings};
+use super::truth::Truth;
+
+/// Checks that each row matches the tenant, and that each user has a row.
+///
+/// `digests` has those of every secret that the run used. Users of people who started before
+/// `last_loss` need no row.
+pub(crate) fn check_ledger(
+    truth: &Truth<'_>,
+    people: &[PersonHistory],
+    rows: &[Attempt],
+    digests: &[Digests],
+    last_loss: Option<Instant>,
+    findings: &mut Findings,
+) {
+    let by_email = people_by_digest(people, digests);
+    let created: HashSet<String> =
+        rows.iter().filter(|row| row.state == AttemptState::Created).map(user_id).collect();
+    let mut seen = HashSet::new();
+    for row in rows {
+        let id = user_id(row);
+        let exists = truth.user(&id).is_some();
+        let (kind, what) = match row.state {
+            AttemptState::Open | AttemptState::Unknown => {
+                (FindingKind::Unknown, "unresolved at the end")
+            }
+            AttemptState::Created if !exists => (FindingKind::Lost, "but the user does not exist"),
+            AttemptState::Created if !seen.insert(id.clone()) => {
+                (FindingKind::Duplicate, "in two rows")
+            }
+            // A later attempt with the same key may have the same id.
+            AttemptState::Exists | AttemptState::NotCreated
+                if exists && !created.contains(&id) && !lost(people, row, &by_email, last_loss) =>
+            {
+                (FindingKind::Lost, "but the user exists")
+            }
+            AttemptState::Created | AttemptState::Exists | AttemptState::NotCreated => continue,
+        };
+        let state = row.state.name();
+        let person = by_email.get(&row.email).copied();
+        findings.add(kind, person, format!("the ledger has {id} as {state}, {what}"));
+    }
+    for (index, (person, histories)) in people.iter().enumerate() {
+        let started_at = histories.iter().map(|client| client.started_at).min();
+        if last_loss.is_some_and(|last| started_at.is_none_or(|started_at| started_at <= last)) {
+            continue;
+        }
+        for user in truth.of_email(&person.email) {
+            let registered_before = person.registered_before.as_ref();
+            let through_service =
+                registered_before.is_none_or(|profile| !truth.is_owner(profile, user));
+            if through_service && !created.contains(&user.id) {
+                let description = format!("the ledger has no created row for {}", user.id);
+                findings.add(FindingKind::Lost, Some(index), description);
+            }
+        }
+    }
+}
+
+/// Returns true if the row of the attempt that created the user may be lost.
+fn lost(
+    people: &[PersonHistory],
+    row: &Attempt,
+    by_email: &HashMap<Digest, usize>,
+    last_loss: Option<Instant>,
+) -> bool {
+    let person = by_email.get(&row.email).and_then(|index| people.get(*index));
+    let clients = person.map(|(_, histories)| histories.as_slice()).unwrap_or_default();
+    last_loss.is_some_and(|last| clients.iter().any(|client| client.started_at <= last))
+}
+
+fn user_id(row: &Attempt) -> String {
+    format!("auth0|{}", row.auth0_user_id.as_deref().unwrap_or(row.user_id.as_str()))
+}
+
+fn people_by_digest(people: &[PersonHistory], digests: &[Digests]) -> HashMap<Digest, usize> {
+    let mut by_digest = HashMap::new();
+    for (index, (person, _)) in people.iter().enumerate() {
+        by_digest
+            .extend(digests.iter().map(|digests| (digests.email(&person.email).current, index)));
+    }
+    by_digest
+}

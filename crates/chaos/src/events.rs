@@ -1,0 +1,244 @@
+//! Makes the planned events happen.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
+use tokio::time::{Instant, sleep};
+
+use super::client::ClientContext;
+use super::database::{CopyName, LedgerRows};
+use super::plan::{ChaosEvent, PlannedEvent};
+use super::secrets::Secrets;
+use super::service::ServiceProcess;
+
+/// The interval at which progress and services are checked.
+const TICK: Duration = Duration::from_millis(10);
+
+/// The maximum delay before an event.
+const MAX_DELAY: Duration = Duration::from_millis(300);
+
+/// The range of times from a kill to the restart.
+const DOWN: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_millis(300);
+
+/// The range of times between the restarts of two services during a rotation.
+const BETWEEN_RESTARTS: std::ops::Range<Duration> =
+    Duration::from_millis(300)..Duration::from_secs(2);
+
+/// The longest time before a power loss that the ledger forgets.
+const MAX_UNSYNCED: Duration = Duration::from_secs(1);
+
+/// The services, the ledger and what happened to them.
+#[derive(Debug)]
+pub(crate) struct EventRunner {
+    /// The services.
+    pub(crate) services: Vec<ServiceProcess>,
+    /// The generation of each service's secrets.
+    generations: Vec<usize>,
+    /// The secrets.
+    pub(crate) secrets: Secrets,
+    rows: LedgerRows,
+    rng: StdRng,
+    /// The time at which the last rotation ended.
+    rotated_at: Option<Instant>,
+    /// The time at which the ledger last lost rows.
+    pub(crate) last_loss: Option<Instant>,
+    /// The number of events of each kind.
+    pub(crate) happened: BTreeMap<&'static str, u64>,
+}
+
+impl EventRunner {
+    /// Nothing has happened, and no service is running.
+    pub(crate) fn new(services: Vec<ServiceProcess>, rows: LedgerRows, rng: StdRng) -> Self {
+        Self {
+            generations: vec![0; services.len()],
+            services,
+            secrets: Secrets::new(),
+            rows,
+            rng,
+            rotated_at: None,
+            last_loss: None,
+            happened: BTreeMap::new(),
+        }
+    }
+
+    /// Starts all services, waits until they accept connections, and checks their clocks.
+    pub(crate) async fn start_all(&mut self, context: &ClientContext) -> anyhow::Result<()> {
+        for index in 0..self.services.len() {
+            self.start(index)?;
+        }
+        self.wait_until_listening().await?;
+        for service in &self.services {
+            if let Some(clock) = &service.clock {
+                clock.check(&context.client, &service.url).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn wait_until_listening(&mut self) -> anyhow::Result<()> {
+        for service in &mut self.services {
+            service.wait_until_listening().await?;
+        }
+        Ok(())
+    }
+
+    /// Makes each event happen at its moment. Up to `spacing` further clients start meanwhile.
+    pub(crate) async fn run(
+        &mut self,
+        plan: Vec<PlannedEvent>,
+        spacing: u64,
+        context: &ClientContext,
+    ) -> anyhow::Result<()> {
+        for (moment, event) in plan {
+            context.progress.allow(moment + spacing);
+            self.wait_until_started(moment, context).await?;
+            sleep(self.rng.random_range(Duration::ZERO..MAX_DELAY)).await;
+            self.happen(event, context).await.with_context(|| format!("{event:?}"))?;
+        }
+        context.progress.allow(u64::MAX);
+        Ok(())
+    }
+
+    /// Waits until this many clients have started.
+    pub(crate) async fn wait_until_started(
+        &mut self,
+        clients: u64,
+        context: &ClientContext,
+    ) -> anyhow::Result<()> {
+        while context.progress.started() < clients {
+            self.check_running()?;
+            sleep(TICK).await;
+        }
+        Ok(())
+    }
+
+    /// Fails if a service has exited on its own.
+    pub(crate) fn check_running(&mut self) -> anyhow::Result<()> {
+        self.services.iter_mut().try_for_each(ServiceProcess::check_running)
+    }
+
+    async fn happen(&mut self, event: ChaosEvent, context: &ClientContext) -> anyhow::Result<()> {
+        let name = match event {
+            ChaosEvent::Kill => {
+                let index = self.pick();
+                self.kill(index, context)?;
+                sleep(self.rng.random_range(DOWN)).await;
+                self.start(index)?;
+                "kills"
+            }
+            ChaosEvent::StepClock => {
+                let index = self.pick();
+                let clock = self.service(index)?.clock.clone().context("no clock to step")?;
+                clock.step(&mut self.rng)?;
+                "clock steps"
+            }
+            ChaosEvent::EmptyLedger => {
+                self.rows.empty().await?;
+                self.last_loss = Some(Instant::now());
+                "ledger emptied"
+            }
+            ChaosEvent::BackUp => {
+                self.rows.copy(CopyName::Backup).await?;
+                "backups"
+            }
+            ChaosEvent::RestoreBackup => {
+                let running = self.rows.can_restore_while_running();
+                self.restore(CopyName::Backup, running, context).await?;
+                "backups restored"
+            }
+            ChaosEvent::Rotate => self.rotate(context).await?,
+            ChaosEvent::Stop(time) => {
+                let index = self.pick();
+                context.recoveries.disturb();
+                self.service(index)?.suspend(time).await?;
+                context.recoveries.disturb();
+                "suspensions"
+            }
+            ChaosEvent::LosePower => {
+                self.rows.copy(CopyName::LastSync).await?;
+                sleep(self.rng.random_range(Duration::ZERO..MAX_UNSYNCED)).await;
+                self.restore(CopyName::LastSync, false, context).await?;
+                "power losses"
+            }
+        };
+        *self.happened.entry(name).or_default() += 1;
+        Ok(())
+    }
+
+    /// Restores a copy of the ledger, while the services run or while all are down.
+    async fn restore(
+        &mut self,
+        name: CopyName,
+        running: bool,
+        context: &ClientContext,
+    ) -> anyhow::Result<()> {
+        if running {
+            // A service whose session ends while it starts exits, as it should.
+            self.wait_until_listening().await?;
+            context.recoveries.disturb();
+            self.rows.restore(name).await?;
+            self.last_loss = Some(Instant::now());
+            return Ok(());
+        }
+        for index in 0..self.services.len() {
+            self.kill(index, context)?;
+        }
+        self.rows.restore(name).await?;
+        self.last_loss = Some(Instant::now());
+        sleep(self.rng.random_range(DOWN)).await;
+        (0..self.services.len()).try_for_each(|index| self.start(index))
+    }
+
+    /// Restarts the services one by one. They get a new secret beside the current one if no client
+    /// is left that sent its key to a service with the one before.
+    async fn rotate(&mut self, context: &ClientContext) -> anyhow::Result<&'static str> {
+        let rotates = self.rotated_at.is_none_or(|time| !context.progress.runs_since(time));
+        let generation = if rotates { self.secrets.rotate() } else { self.secrets.latest() };
+        let mut order: Vec<usize> = (0..self.services.len()).collect();
+        order.shuffle(&mut self.rng);
+        for (restarted, index) in order.into_iter().enumerate() {
+            if restarted > 0 {
+                sleep(self.rng.random_range(BETWEEN_RESTARTS)).await;
+            }
+            if self.rng.random() {
+                context.recoveries.disturb();
+                self.service(index)?.shut_down().await?;
+                context.recoveries.disturb();
+            } else {
+                self.kill(index, context)?;
+            }
+            if let Some(current) = self.generations.get_mut(index) {
+                *current = generation;
+            }
+            self.start(index)?;
+        }
+        if rotates {
+            self.rotated_at = Some(Instant::now());
+        }
+        Ok(if rotates { "rotations" } else { "rolling restarts" })
+    }
+
+    fn kill(&mut self, index: usize, context: &ClientContext) -> anyhow::Result<()> {
+        // First, because a client may notice before this function returns.
+        context.recoveries.kill(index);
+        self.service(index)?.kill()
+    }
+
+    fn start(&mut self, index: usize) -> anyhow::Result<()> {
+        let generation = self.generations.get(index).copied().unwrap_or_default();
+        let secrets = self.secrets.settings(generation);
+        self.service(index)?.start(secrets)
+    }
+
+    fn pick(&mut self) -> usize {
+        self.rng.random_range(0..self.services.len())
+    }
+
+    fn service(&mut self, index: usize) -> anyhow::Result<&mut ServiceProcess> {
+        self.services.get_mut(index).context("no such service")
+    }
+}

@@ -1,0 +1,127 @@
+//! Copies, restores and empties a ledger on a PostgreSQL server.
+
+use anyhow::Context as _;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+
+use super::database::CopyName;
+
+/// The number of tries of a change that deadlocks with the services' writes.
+const TRIES: usize = 10;
+
+/// Every table with its columns, except those that record the schema. Names are quoted.
+const TABLES: &str = "SELECT quote_ident(relname), \
+     string_agg(quote_ident(attname), ', ' ORDER BY attnum) \
+     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid \
+     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' \
+     AND relname NOT LIKE '%migrations%' \
+     AND attnum > 0 AND NOT attisdropped AND attgenerated = '' \
+     GROUP BY relname ORDER BY relname";
+
+/// Ends the services' sessions, as a failover does.
+const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+     WHERE datname = current_database() AND pid <> pg_backend_pid();";
+
+/// Foreign keys are not checked, so that tables can be changed in any order.
+const NO_FOREIGN_KEYS: &str = "SET LOCAL session_replication_role = replica;";
+
+/// A ledger's database.
+#[derive(Debug, Clone)]
+pub(crate) struct PostgresRows {
+    url: String,
+}
+
+/// The quoted names of a table and its columns.
+struct TableColumns {
+    table: String,
+    columns: String,
+}
+
+impl PostgresRows {
+    /// The ledger in this database.
+    pub(crate) const fn new(url: String) -> Self {
+        Self { url }
+    }
+
+    /// Copies all rows as of one moment into a separate schema.
+    pub(crate) async fn copy(&self, name: CopyName) -> anyhow::Result<()> {
+        let schema = schema(name);
+        let copies = self.for_each_table(|TableColumns { table, columns }| {
+            format!("CREATE TABLE {schema}.{table} AS SELECT {columns} FROM public.{table};")
+        });
+        let copies = copies.await?;
+        self.change(&format!(
+            "SET LOCAL client_min_messages = warning; \
+             DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; {copies}"
+        ))
+        .await
+    }
+
+    /// Ends the services' sessions and replaces all rows by those of a copy.
+    pub(crate) async fn restore(&self, name: CopyName) -> anyhow::Result<()> {
+        let schema = schema(name);
+        let restore = self.for_each_table(|TableColumns { table, columns }| {
+            format!(
+                "DELETE FROM public.{table}; \
+                 INSERT INTO public.{table} ({columns}) OVERRIDING SYSTEM VALUE \
+                 SELECT {columns} FROM {schema}.{table};"
+            )
+        });
+        let restore = restore.await?;
+        let locks = self.locks().await?;
+        self.change(&format!("{NO_FOREIGN_KEYS} {END_SESSIONS} {locks} {restore}")).await
+    }
+
+    /// Deletes all rows.
+    pub(crate) async fn empty(&self) -> anyhow::Result<()> {
+        let delete = self
+            .for_each_table(|TableColumns { table, .. }| format!("DELETE FROM public.{table};"));
+        let delete = delete.await?;
+        let locks = self.locks().await?;
+        self.change(&format!("{NO_FOREIGN_KEYS} {locks} {delete}")).await
+    }
+
+    /// Locks every table against writes, so that no row is written between two tables' changes.
+    async fn locks(&self) -> anyhow::Result<String> {
+        self.for_each_table(|TableColumns { table, .. }| {
+            format!("LOCK TABLE public.{table} IN EXCLUSIVE MODE;")
+        })
+        .await
+    }
+
+    /// Runs statements in one transaction, again after a deadlock.
+    async fn change(&self, statements: &str) -> anyhow::Result<()> {
+        let sql = format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {statements} COMMIT;");
+        let mut tries = 1;
+        loop {
+            let mut connection = PgConnection::connect(&self.url).await?;
+            // The names come from the catalogue and are quoted.
+            let changed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut connection).await;
+            drop(connection.close().await);
+            match changed {
+                Ok(_) => return Ok(()),
+                Err(error) if tries >= TRIES => return Err(error).context("too many tries"),
+                Err(_) => tries += 1,
+            }
+        }
+    }
+
+    /// One statement for each table.
+    async fn for_each_table(
+        &self,
+        statement: impl Fn(TableColumns) -> String,
+    ) -> anyhow::Result<String> {
+        let mut connection = PgConnection::connect(&self.url).await?;
+        let rows = sqlx::query(TABLES).fetch_all(&mut connection).await?;
+        connection.close().await?;
+        let mut statements = String::new();
+        for row in rows {
+            let table = TableColumns { table: row.try_get(0)?, columns: row.try_get(1)? };
+            statements.push_str(&statement(table));
+        }
+        Ok(statements)
+    }
+}
+
+fn schema(name: CopyName) -> String {
+    format!("chaos_{}", name.as_str())
+}

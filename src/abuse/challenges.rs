@@ -222,7 +222,7 @@ impl Challenges {
                 Rejection::ChallengeFailed
             })?,
             Some(captcha) => {
-                let verified = self.verify_captcha(captcha, &proof, now, reason, robot.is_some());
+                let verified = self.verify_captcha(captcha, &proof, reason, robot.is_some());
                 match verified.await? {
                     Some(proof) => proof,
                     None => return Ok(None),
@@ -276,13 +276,12 @@ impl Challenges {
         &self,
         captcha: &Captcha,
         token: &SecretString,
-        now: Duration,
         reason: Option<Reason>,
         robot: bool,
     ) -> Result<Option<ProofUse>, Rejection> {
         let provider = captcha.settings().provider.name;
         let metrics = self.metrics.challenges();
-        let allow = match captcha.verify(token.expose_secret(), now).await {
+        let allow = match captcha.verify(token.expose_secret()).await {
             Ok(proof) => return Ok(Some(proof)),
             Err(CaptchaError::Invalid(error)) => {
                 metrics.failed(error.name());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::auth0::{CallError, LookupError};
-use crate::ledger::{Attempt, AttemptState};
+use crate::ledger::Attempt;
 use crate::telemetry::chain;
 
 /// The wait after the first inconclusive check, and the longest.

@@ -113,9 +113,9 @@ async fn background_lookups_go_after_later_creates() {
     app.until(|app| app.auth0.calls(Route::GetUser).len() == 2).await;
     let mut calls = app.auth0.journal();
     calls.retain(|call| call.path.starts_with("/api/v2/users"));
-    let routes: Vec<_> = calls[4..].iter().map(JournalEntry::route).collect();
+    let routes: Vec<_> = calls[5..].iter().map(JournalEntry::route).collect();
     assert_eq!(routes, [Route::CreateUser, Route::CreateUser, Route::GetUser]);
-    assert_eq!(calls[4].json()["email"], "first@example.com");
+    assert_eq!(calls[5].json()["email"], "first@example.com");
 }
 
 #[tokio::test]

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use auth0_emulator::Emulator;
-use auth0_signup::clock::{Clock as _, SystemClock};
+use auth0_signup::clock::{Clock, SystemClock};
 use auth0_signup::config;
 use auth0_signup::ledger::{self, Access, Attempt, AttemptState, Find, Ledger};
-use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -185,9 +184,9 @@ impl Run {
         let variables = variables.map(|(name, value)| (name.into(), value.into()));
         let settings = config::load(None, variables)?.ledger;
         let digests = ledger::digests(&settings)?;
-        let (lifecycle, metrics) = (Lifecycle::new(), LedgerMetrics::default());
-        let now = SystemClock.now();
-        Ok(ledger::open(&settings, &digests, Access::Cli, now, &lifecycle, &metrics).await?)
+        let metrics = LedgerMetrics::default();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(ledger::open(&settings, &digests, Access::Cli, &clock, &metrics).await?)
     }
 }
 

@@ -102,11 +102,7 @@ impl Captcha {
     ///
     /// # Errors
     /// The reason why the token was not accepted.
-    pub(super) async fn verify(
-        &self,
-        token: &str,
-        now: Duration,
-    ) -> Result<ProofUse, CaptchaError> {
+    pub(super) async fn verify(&self, token: &str) -> Result<ProofUse, CaptchaError> {
         let max_token = self.settings.provider.max_token;
         if token.len() > max_token || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CaptchaError::Invalid(ProofError::Malformed));

@@ -137,7 +137,7 @@ impl Backend {
                 connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
                 connection.execute_batch(sql).expect(sql);
             }
-            Database::Postgres(url) => execute(url.expose_secret(), sql).await,
+            Database::Postgres(url) => Box::pin(execute(url.expose_secret(), sql)).await,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Benchmarks the ledger: sequential and concurrent, empty and with many rows.
 //!
-//!   cargo bench --bench ledger -- [--url URL] [--rows 1000000] [--secs 3] [--writers 2]
+//!   cargo bench --bench ledger -- [--url URL] [--rows 1000000] [--secs 3]
 //!
 //! Without a URL it uses an SQLite file in a temporary folder. Prints one line per measurement; a
 //! write is a begin or a finish. `server` is the CPU time of all processes named postgres.
@@ -18,22 +18,19 @@
 )]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use auth0_signup::clock::{Clock, LedgerTime, SystemClock};
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
-    self, Access, AdmissionCost, AttemptId, Basis, FinishAttempt, Ledger, NewAttempt, NewKey,
-    PinnedUserId, Resolution,
+    self, Access, AdmissionCost, AttemptId, Basis, Binding, FinishAttempt, KeyRecord, Lease,
+    Ledger, NewAttempt, NewKey, PinnedUserId, Resolution,
 };
-use auth0_signup::lifecycle::Lifecycle;
 use auth0_signup::telemetry::LedgerMetrics;
 use uuid::Uuid;
 
-const NOW: Duration = Duration::from_secs(1_790_000_000);
-
-fn settings(database: Database, synchronous: Synchronous, writers: usize) -> LedgerSettings {
+fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
     LedgerSettings {
         database,
         secret_key: Some("k".repeat(32).into()),
@@ -42,29 +39,27 @@ fn settings(database: Database, synchronous: Synchronous, writers: usize) -> Led
         synchronous,
         retention: Duration::from_hours(720),
         key_lifetime: Duration::from_hours(24),
-        writers,
         timeout: Duration::from_secs(30),
     }
 }
 
-fn candidates() -> DigestPair {
+fn key() -> DigestPair {
     DigestPair { current: Digest::from_bytes(rand::random()), previous: None }
 }
 
-/// A new attempt, a millisecond after the previous one.
-fn attempt(key: DigestPair) -> NewAttempt {
-    static MILLIS: AtomicU64 = AtomicU64::new(0);
-    let started_at = NOW + Duration::from_millis(MILLIS.fetch_add(1, Ordering::Relaxed));
-    let expires_at = started_at + Duration::from_hours(24);
+/// A new attempt with a key of its own.
+fn attempt() -> NewAttempt {
+    let id = AttemptId::new(LedgerTime::from_epoch(SystemClock.now()));
+    let record = KeyRecord { key: key().current, binding: Binding::from_bytes(rand::random()) };
     NewAttempt {
-        id: AttemptId::new(started_at),
+        id,
         email: Digest::from_bytes(rand::random()),
-        key: Some(NewKey { key, binding: Digest::from_bytes(rand::random()), expires_at }),
-        user_id: PinnedUserId::random(),
-        request_id: AttemptId::new(started_at).to_string(),
+        key: NewKey { records: vec![record], lifetime: Duration::from_hours(24) },
+        user_id: PinnedUserId::from_digest(&key().current),
+        request_id: id.to_string(),
         terms: None,
-        started_at,
-        leased_until: started_at + Duration::from_secs(30),
+        tenant_started_at: None,
+        lease: Lease { process: Uuid::from_u128(5), lasts: Duration::from_secs(30) },
         admission_cost: AdmissionCost::default(),
     }
 }
@@ -76,7 +71,6 @@ fn created(attempt: &NewAttempt) -> FinishAttempt {
         resolution: Resolution::Created { user_id: None },
         outcome_code: "created",
         auth0_request_id: Some("1fa9c4f4d3fd7b2a1f5e".to_owned()),
-        finished_at: attempt.started_at + Duration::from_millis(300),
     }
 }
 
@@ -147,7 +141,7 @@ async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         measure(&format!("{what}: begin + finish, {count} at once"), count, time, move || {
             let ledger = Arc::clone(&writer);
             async move {
-                let attempt = attempt(candidates());
+                let attempt = attempt();
                 ledger.begin(attempt.clone()).await.unwrap();
                 ledger.finish(created(&attempt)).await.unwrap();
                 2
@@ -160,7 +154,7 @@ async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         measure(&format!("{what}: find_key, {count} at once"), count, time, move || {
             let ledger = Arc::clone(&reader);
             async move {
-                ledger.find_key(&candidates(), NOW).await.unwrap();
+                ledger.find_key(&key()).await.unwrap();
                 1
             }
         })
@@ -170,13 +164,12 @@ async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
     measure(&format!("{what}: begin + claim_due + release"), 1, time, move || {
         let ledger = Arc::clone(&reconciler);
         async move {
-            let new = NewAttempt { key: None, ..attempt(candidates()) };
+            let new = attempt();
+            let lease = Lease { lasts: Duration::ZERO, ..new.lease };
             let owner = Uuid::from_u128(7);
-            ledger.begin(new.clone()).await.unwrap();
-            let claimed =
-                ledger.claim_due(owner, new.leased_until, Duration::from_secs(9), 50).await;
-            for row in claimed.unwrap() {
-                ledger.release(row.id, owner, None).await.unwrap();
+            ledger.begin(NewAttempt { lease, ..new }).await.unwrap();
+            for row in ledger.claim_due(owner, Duration::from_secs(9), 50).await.unwrap() {
+                ledger.release(row.id, owner, None, false).await.unwrap();
             }
             3
         }
@@ -190,7 +183,7 @@ async fn fill(ledger: &Arc<dyn Ledger>, rows: usize) {
         let ledger = Arc::clone(ledger);
         tokio::spawn(async move {
             for _ in 0..rows / 1_000 {
-                let attempt = attempt(candidates());
+                let attempt = attempt();
                 ledger.begin(attempt.clone()).await.unwrap();
                 ledger.finish(created(&attempt)).await.unwrap();
             }
@@ -212,18 +205,17 @@ async fn main() {
     let number = |name, default| option(name).map_or(default, |text| text.parse().unwrap());
     let (rows, time) =
         (number("--rows", 1_000_000), Duration::from_secs(number("--secs", 3) as u64));
-    let writers = number("--writers", 2);
     let folder = std::env::temp_dir().join(format!("ledger-bench-{}", Uuid::now_v7()));
-    let lifecycle = Lifecycle::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     for synchronous in [Synchronous::Normal, Synchronous::Full] {
         let database = match option("--url") {
             Some(url) => Database::Postgres(url.into()),
             None => Database::Sqlite(folder.join("bench.db")),
         };
-        let settings = settings(database, synchronous, writers);
+        let settings = settings(database, synchronous);
         let digests = ledger::digests(&settings).unwrap();
         let metrics = LedgerMetrics::default();
-        let opened = ledger::open(&settings, &digests, Access::Service, NOW, &lifecycle, &metrics);
+        let opened = ledger::open(&settings, &digests, Access::Service, &clock, &metrics);
         let ledger = opened.await.unwrap();
         println!("{synchronous:?}");
         if synchronous == Synchronous::Normal {

@@ -98,7 +98,8 @@ impl Backend {
         let digests = ledger::digests(&self.settings).expect("a secret");
         let metrics = LedgerMetrics::default();
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
-        let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
+        let opened = ledger::open(&self.settings, &digests, access, &clock, &metrics);
+        let ledger = Box::pin(opened).await?;
         self.set_time(clock.now()).await;
         Ok(ledger)
     }

@@ -72,9 +72,10 @@ pub(super) const COUNT_PENDING: &str = "\
     (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \
     AS pending";
 
+/// Waits for the disk whatever the setting: what is forgotten stays forgotten.
 pub(super) const DELETE_BY_EMAIL: &str = "\
     WITH deleted AS (DELETE FROM attempts WHERE email_digest = ANY ($1) RETURNING id) \
-    SELECT count(*), free_keys(array_agg(id)) FROM deleted";
+    SELECT count(*), free_keys(array_agg(id)), wait_for_sync() FROM deleted";
 
 /// Waits for no sync: the table is unlogged.
 pub(super) const HEARTBEAT: &str = "\

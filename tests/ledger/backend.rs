@@ -95,11 +95,14 @@ impl Backend {
     }
 
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
+        Box::pin(self.open_at_its_time(access)).await
+    }
+
+    async fn open_at_its_time(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
         let digests = ledger::digests(&self.settings).expect("a secret");
         let metrics = LedgerMetrics::default();
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
-        let opened = ledger::open(&self.settings, &digests, access, &clock, &metrics);
-        let ledger = Box::pin(opened).await?;
+        let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
         self.set_time(clock.now()).await;
         Ok(ledger)
     }

@@ -42,12 +42,12 @@ pub enum Database {
     Postgres(SecretString),
 }
 
-/// The event that a write waits for.
+/// The event that a write waits for. The use of a proof waits for the disk in either case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Synchronous {
     /// The disk: survives a power failure.
     Full,
-    /// The operating system: survives a crash of the process.
+    /// The operating system: survives a crash of the process. The disk follows within a second.
     Normal,
 }
 

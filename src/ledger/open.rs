@@ -45,7 +45,8 @@ pub async fn open(
                 access,
                 timeout: settings.timeout,
             };
-            Arc::new(postgres::Postgres::open(options, check).await?)
+            // Boxed: it holds a connection, which is large.
+            Arc::new(Box::pin(postgres::Postgres::open(options, check)).await?)
         }
     };
     Ok(Arc::new(InstrumentedLedger::new(ledger, metrics)))

@@ -95,6 +95,10 @@ impl Backend {
     }
 
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
+        Box::pin(self.open_at_its_time(access)).await
+    }
+
+    async fn open_at_its_time(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
         let digests = ledger::digests(&self.settings).expect("a secret");
         let metrics = LedgerMetrics::default();
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
@@ -137,7 +141,7 @@ impl Backend {
                 connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
                 connection.execute_batch(sql).expect(sql);
             }
-            Database::Postgres(url) => execute(url.expose_secret(), sql).await,
+            Database::Postgres(url) => Box::pin(execute(url.expose_secret(), sql)).await,
         }
     }
 

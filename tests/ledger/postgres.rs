@@ -9,7 +9,7 @@ use sqlx::Connection as _;
 
 use crate::admission_costs::{SLOW, with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
-use crate::rows::{DAY, created, digest, keyed, unique, unknown, with_keys};
+use crate::rows::{DAY, created, digest, key, keyed, unique, unknown, with_keys};
 
 /// Ends every connection to the database, and waits until the server has closed them.
 async fn terminate(backend: &Backend) {
@@ -177,6 +177,8 @@ const RECORD_COMMITS: &str = "\
     CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT OR UPDATE ON attempts \
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION record_commit(); \
     CREATE CONSTRAINT TRIGGER record_commit AFTER INSERT ON used_proofs \
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION record_commit(); \
+    CREATE CONSTRAINT TRIGGER record_delete AFTER DELETE ON attempts \
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION record_commit()";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -196,11 +198,12 @@ async fn a_proof_waits_for_the_disk_and_a_release_never_does() {
         let proof = ProofUse { proof: digest(2), lasts: DAY };
         assert!(ledger.use_proof(attempt.id, proof).await.unwrap());
         ledger.finish(created(attempt.id)).await.unwrap();
+        assert_eq!(ledger.delete_by_email(&key(1)).await.unwrap(), 2);
         let mut connection = sqlx::PgConnection::connect(&backend.url()).await.unwrap();
         let commits: Vec<String> = sqlx::query_scalar("SELECT waits FROM commits ORDER BY number")
             .fetch_all(&mut connection)
             .await
             .unwrap();
-        assert_eq!(commits, [usual, "on", "on", usual, usual, "off", "on", usual]);
+        assert_eq!(commits, [usual, "on", "on", usual, usual, "off", "on", usual, "on", "on"]);
     }
 }

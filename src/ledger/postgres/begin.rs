@@ -7,7 +7,9 @@ use sqlx::{Error, Row as _, query};
 
 use super::connections::{Statement, is_statement_error};
 use super::{Postgres, ledger_error, millis};
+use crate::clock::TenantTime;
 use crate::digest::{Digest, DigestPair};
+use crate::domain::TermsVersion;
 use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge};
 use crate::limits::Limit;
 
@@ -88,8 +90,8 @@ fn statement<'s>(attempt: &'s NewAttempt, charges: &'s [PermitCharge]) -> Statem
         .bind(attempt.email.as_bytes())
         .bind(attempt.user_id.as_str())
         .bind(&attempt.request_id)
-        .bind(attempt.terms.as_ref().map(|terms| terms.as_str()))
-        .bind(attempt.tenant_started_at.map(|time| time.as_millis()))
+        .bind(attempt.terms.as_ref().map(TermsVersion::as_str))
+        .bind(attempt.tenant_started_at.map(TenantTime::as_millis))
         .bind(lease.process)
         .bind(millis(lease.lasts))
         .bind(keys(|record| record.key.as_bytes()))

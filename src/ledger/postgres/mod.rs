@@ -6,6 +6,7 @@ mod begin;
 mod connections;
 mod rows;
 mod server;
+mod statements;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,98 +30,6 @@ use crate::digest::{Digest, DigestPair};
 
 /// Time without a heartbeat after which a process is forgotten.
 const FORGET_PROCESS: Duration = Duration::from_hours(24);
-
-const RESTART: &str = "\
-    UPDATE attempts SET state = 0, restarts = restarts + 1, worker = $2, \
-      next_check_at = ledger_now() + $3, outcome_code = NULL, finished_at = NULL, \
-      connection_ended_at = NULL \
-    WHERE id = $1 AND state = 4 AND restarts < $4 AND EXISTS (SELECT FROM attempt_keys \
-      WHERE attempt_id = $1 AND expires_at > (SELECT ledger_now())) \
-    RETURNING id";
-
-const TAKE_OVER: &str = "\
-    UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = now, \
-      worker = $2, lease_owner = NULL, \
-      connection_ended_at = greatest(now + $3, connection_ended_at), \
-      next_check_at = greatest(now + $3, connection_ended_at) \
-    FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
-    WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
-    RETURNING id";
-
-/// An ambiguous call has just ended. The key is freed in the same transaction.
-const FINISH: &str = "\
-    WITH finished AS ( \
-      UPDATE attempts SET state = $2, outcome_code = $3, auth0_user_id = $4, \
-        auth0_request_id = coalesce($5, auth0_request_id), finished_at = now, \
-        connection_ended_at = CASE WHEN $2 = 3 \
-          THEN greatest(now, connection_ended_at) ELSE connection_ended_at END, \
-        next_check_at = CASE WHEN $2 = 3 THEN greatest(now, connection_ended_at) END, \
-        worker = NULL, lease_owner = NULL \
-      FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
-      WHERE id = $1 AND (state IN (0, 3) OR ($2 = 1 AND state IN (2, 4))) \
-        AND ($6::bigint IS NULL OR coalesce(connection_ended_at, -1) = $6) \
-      RETURNING id) \
-    SELECT id, CASE WHEN $7 THEN free_keys(ARRAY[id]) END FROM finished";
-
-/// Waits for no sync: a lost release is repeated by the next round.
-const RELEASE: &str = "\
-    UPDATE attempts SET next_check_at = ledger_now() + $3, lease_owner = NULL, \
-      check_count = check_count + $4 \
-    WHERE id = $1 AND lease_owner = $2 AND state IN (0, 3) \
-    RETURNING set_config('synchronous_commit', 'off', true)";
-
-const SWEEP_ATTEMPTS: &str = "\
-    WITH swept AS (DELETE FROM attempts WHERE id = ANY (ARRAY \
-      (SELECT id FROM attempts WHERE id < $1 ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)) \
-      RETURNING id) \
-    SELECT count(*), free_keys(array_agg(id)) FROM swept";
-
-const SWEEP_KEYS: &str = "\
-    WITH swept AS (DELETE FROM attempt_keys WHERE key_digest = ANY (ARRAY \
-      (SELECT key_digest FROM attempt_keys WHERE expires_at <= (SELECT ledger_now()) \
-      ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
-    SELECT count(*) FROM swept";
-
-const SWEEP_PROOFS: &str = "\
-    WITH swept AS (DELETE FROM used_proofs WHERE proof = ANY (ARRAY \
-      (SELECT proof FROM used_proofs WHERE expires_at <= (SELECT ledger_now()) \
-      ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
-    SELECT count(*) FROM swept";
-
-/// Reads the whole table, which holds only the buckets that were used recently.
-const SWEEP_BUCKETS: &str = "\
-    WITH swept AS (DELETE FROM limits WHERE bucket = ANY (ARRAY \
-      (SELECT bucket FROM limits WHERE tat < (SELECT limits_now()) \
-      LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) \
-    SELECT count(*) FROM swept";
-
-const SWEEP_PROCESSES: &str = "DELETE FROM processes WHERE seen_at < ledger_now() - $1";
-
-/// Sorts the ids: PostgreSQL has no `min` of UUIDs before version 18.
-const COUNT_PENDING: &str = "\
-    SELECT ledger_now(), count(*), (array_agg(id ORDER BY id))[1] FROM \
-    (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \
-    AS pending";
-
-const DELETE_BY_EMAIL: &str = "\
-    WITH deleted AS (DELETE FROM attempts WHERE email_digest = ANY ($1) RETURNING id) \
-    SELECT count(*), free_keys(array_agg(id)) FROM deleted";
-
-/// Waits for no sync: the table is unlogged.
-const HEARTBEAT: &str = "\
-    INSERT INTO processes (id, seen_at) VALUES ($1, ledger_now()) \
-    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at";
-
-const RECORD_USER_IDS: &str = "\
-    INSERT INTO connections (digest, keeps_user_ids) VALUES ($1, $2) \
-    ON CONFLICT (digest) DO UPDATE SET keeps_user_ids = excluded.keeps_user_ids";
-
-const KEEPS_USER_IDS: &str = "\
-    SELECT keeps_user_ids FROM connections WHERE digest = ANY ($1::bytea[]) \
-    ORDER BY digest <> ($1::bytea[])[1] LIMIT 1";
-
-const PING: &str =
-    "UPDATE secret_checks SET seen_at = ledger_now() WHERE value = $1 RETURNING value";
 
 /// The settings of a PostgreSQL ledger.
 #[derive(Debug)]
@@ -246,7 +155,8 @@ impl Ledger for Postgres {
 
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
         let restart = || {
-            let statement = query(RESTART).bind(id.as_uuid().to_owned()).bind(lease.process);
+            let statement =
+                query(statements::RESTART).bind(id.as_uuid().to_owned()).bind(lease.process);
             statement.bind(millis(lease.lasts)).bind(i16::from(RESTARTS))
         };
         let is_ours = |attempt: &Attempt| {
@@ -263,7 +173,8 @@ impl Ledger for Postgres {
     ) -> Result<bool, LedgerError> {
         let expected = connection_ended_at.map_or(-1, LedgerTime::as_millis);
         let take_over = || {
-            let statement = query(TAKE_OVER).bind(id.as_uuid().to_owned()).bind(lease.process);
+            let statement =
+                query(statements::TAKE_OVER).bind(id.as_uuid().to_owned()).bind(lease.process);
             statement.bind(millis(lease.lasts)).bind(expected)
         };
         let is_ours = |attempt: &Attempt| {
@@ -288,7 +199,7 @@ impl Ledger for Postgres {
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
         let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis } = &finish;
         let statement = || {
-            query(FINISH)
+            query(statements::FINISH)
                 .bind(id.as_uuid())
                 .bind(resolution.state().number())
                 .bind(outcome_code)
@@ -332,7 +243,7 @@ impl Ledger for Postgres {
         failed: bool,
     ) -> Result<(), LedgerError> {
         let released = self.run(|_| {
-            let statement = query(RELEASE).bind(*id.as_uuid()).bind(owner);
+            let statement = query(statements::RELEASE).bind(*id.as_uuid()).bind(owner);
             statement.bind(next_check_in.map(millis)).bind(i32::from(failed))
         });
         released.await.map(drop)
@@ -342,12 +253,14 @@ impl Ledger for Postgres {
         let oldest = AttemptId::floor(self.now().await?.before(keep));
         let batch = number(batch);
         let forget = millis(FORGET_PROCESS);
-        self.run(|_| query(SWEEP_PROCESSES).bind(forget)).await?;
+        self.run(|_| query(statements::SWEEP_PROCESSES).bind(forget)).await?;
         Ok(Swept {
-            attempts: self.count(|| query(SWEEP_ATTEMPTS).bind(oldest).bind(batch)).await?,
-            keys: self.count(|| query(SWEEP_KEYS).bind(batch)).await?,
-            proofs: self.count(|| query(SWEEP_PROOFS).bind(batch)).await?,
-            buckets: self.count(|| query(SWEEP_BUCKETS).bind(batch)).await?,
+            attempts: self
+                .count(|| query(statements::SWEEP_ATTEMPTS).bind(oldest).bind(batch))
+                .await?,
+            keys: self.count(|| query(statements::SWEEP_KEYS).bind(batch)).await?,
+            proofs: self.count(|| query(statements::SWEEP_PROOFS).bind(batch)).await?,
+            buckets: self.count(|| query(statements::SWEEP_BUCKETS).bind(batch)).await?,
         })
     }
 
@@ -366,12 +279,12 @@ impl Ledger for Postgres {
     }
 
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        self.count(|| query(DELETE_BY_EMAIL).bind(both(email))).await
+        self.count(|| query(statements::DELETE_BY_EMAIL).bind(both(email))).await
     }
 
     async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
         let limit = number(PendingAttempts::MOST);
-        let counted = self.run(|_| query(COUNT_PENDING).bind(limit)).await?;
+        let counted = self.run(|_| query(statements::COUNT_PENDING).bind(limit)).await?;
         let now = time(&counted)?;
         let row = counted.rows.first().ok_or_else(|| ledger_error(Error::RowNotFound))?;
         let rows = row.try_get(1).map_err(ledger_error)?;
@@ -380,21 +293,21 @@ impl Ledger for Postgres {
     }
 
     async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError> {
-        time(&self.run(|_| query(HEARTBEAT).bind(process)).await?)
+        time(&self.run(|_| query(statements::HEARTBEAT).bind(process)).await?)
     }
 
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError> {
-        let known = self.run(|_| query(KEEPS_USER_IDS).bind(both(connection))).await?;
+        let known = self.run(|_| query(statements::KEEPS_USER_IDS).bind(both(connection))).await?;
         if known.rows.is_empty() { Ok(None) } else { first(&known).map(Some) }
     }
 
     async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
-        let record = || query(RECORD_USER_IDS).bind(bytes(connection)).bind(keeps);
+        let record = || query(statements::RECORD_USER_IDS).bind(bytes(connection)).bind(keeps);
         self.run(|_| record()).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), LedgerError> {
-        let written = self.run(|_| query(PING).bind(bytes(&self.secret))).await?;
+        let written = self.run(|_| query(statements::PING).bind(bytes(&self.secret))).await?;
         if written.rows.is_empty() {
             return Err(LedgerError::unavailable(OpenError::WrongSecret));
         }

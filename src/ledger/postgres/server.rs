@@ -73,12 +73,13 @@ impl Connector {
     /// # Errors
     /// When the server cannot be reached in time or rejects the connection.
     pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
-        let connected = timeout(self.timeout, async {
+        // Boxed: it is rare, and would enlarge every call.
+        let connected = Box::pin(async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
             self.set_up(&mut connection).await?;
             Ok(connection)
         });
-        connected.await.unwrap_or(Err(Error::PoolTimedOut))
+        timeout(self.timeout, connected).await.unwrap_or(Err(Error::PoolTimedOut))
     }
 
     async fn set_up(&self, connection: &mut PgConnection) -> Result<(), Error> {

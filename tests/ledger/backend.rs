@@ -96,7 +96,8 @@ impl Backend {
     }
 
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
-        let digests = ledger::digests(&self.settings).expect("a secret");
+        // Boxed: its keys are large, and would be part of every test's future.
+        let digests = Box::new(ledger::digests(&self.settings).expect("a secret"));
         let metrics = LedgerMetrics::default();
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
         let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
@@ -138,7 +139,8 @@ impl Backend {
                 connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
                 connection.execute_batch(sql).expect(sql);
             }
-            Database::Postgres(url) => execute(url.expose_secret(), sql).await,
+            // Boxed: a large future, which would be part of every test's own.
+            Database::Postgres(url) => Box::pin(execute(url.expose_secret(), sql)).await,
         }
     }
 

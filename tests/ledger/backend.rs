@@ -96,8 +96,11 @@ impl Backend {
     }
 
     pub(crate) async fn try_open(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
-        // Boxed: its keys are large, and would be part of every test's future.
-        let digests = Box::new(ledger::digests(&self.settings).expect("a secret"));
+        Box::pin(self.open_at_its_time(access)).await
+    }
+
+    async fn open_at_its_time(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
+        let digests = ledger::digests(&self.settings).expect("a secret");
         let metrics = LedgerMetrics::default();
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
         let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
@@ -139,7 +142,6 @@ impl Backend {
                 connection.busy_timeout(Duration::from_secs(5)).expect("a timeout");
                 connection.execute_batch(sql).expect(sql);
             }
-            // Boxed: a large future, which would be part of every test's own.
             Database::Postgres(url) => Box::pin(execute(url.expose_secret(), sql)).await,
         }
     }

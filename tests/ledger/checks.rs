@@ -63,6 +63,8 @@ async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend)
     backend.set_time(due).await;
     let claimed = ledger.claim_due(dead, LEASE, 9).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].read_at), (1, time(due)));
+    // Its request has certainly ended: a duplicate request does not wait for that process any more.
+    assert_eq!(claimed[0].worker, None);
     assert_eq!(claimed[0], get(&ledger, attempt.id).await);
     backend.set_time(due + LEASE.saturating_sub(Duration::from_millis(1))).await;
     assert!(ledger.claim_due(heir, LEASE, 9).await.unwrap().is_empty());

@@ -14,6 +14,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use auth0_signup::config::Database;
 use auth0_signup::ledger::{
     AdmissionCost, AttemptId, AttemptState, BeginResult, Ledger, NewAttempt, ProofUse,
 };
@@ -74,6 +75,31 @@ pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
     println!("\nfrozen closed {}", last.id);
 }
 
+/// The child's work: the log is deleted by the last connection that closes, and the next write
+/// creates another.
+pub(crate) async fn replace_log(backend: &Backend, ledger: &Arc<dyn Ledger>) {
+    let disk = PathBuf::from(std::env::var(DISK).unwrap());
+    let Database::Sqlite(path) = &backend.settings.database else { panic!("a file") };
+    let log = path.with_extension("db-wal");
+    let damaged = unique(NOW);
+    begin(ledger, &damaged).await;
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("UPDATE attempts SET state = 9; BEGIN IMMEDIATE").unwrap();
+    // Each failure closes a connection.
+    assert!(ledger.get(damaged.id).await.is_err());
+    assert!(ledger.begin(unique(NOW)).await.is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    drop(other);
+    assert!(!log.exists());
+
+    let attempt = unique(NOW);
+    begin(ledger, &attempt).await;
+    assert!(log.exists());
+    sleep(SECOND).await;
+    freeze(&disk, "replaced");
+    println!("\nfrozen replaced {}", attempt.id);
+}
+
 /// Starts an attempt without a proof, and freezes the disk before it can have been synced. On a
 /// busy machine that takes more than one try.
 async fn plain_write(ledger: &Arc<dyn Ledger>, disk: &Path) -> (u32, AttemptId) {
@@ -123,17 +149,17 @@ fn library(folder: &Path) -> PathBuf {
     library
 }
 
-#[tokio::test]
-async fn a_power_loss_loses_no_used_proof_and_at_most_a_second() {
-    let backend = Backend::sqlite();
+/// Runs work in a child. Returns the folder of the copies, and the frozen ones: the name of each, and
+/// an attempt.
+fn run(backend: &Backend, work: &str) -> (PathBuf, Vec<(String, AttemptId)>) {
     let folder = backend.folder();
     let disk = folder.join("disk");
     std::fs::create_dir_all(&disk).unwrap();
     let library = library(&folder);
     let prefix = format!("export LD_PRELOAD='{}' {DISK}='{}';", library.display(), disk.display());
-    let (mut child, _stdin) = start(&backend, "lose_power", &prefix);
+    let (mut child, _stdin) = start(backend, work, &prefix);
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let frozen: Vec<_> = lines
+    let frozen = lines
         .filter_map(|line| line.strip_prefix("frozen ").map(str::to_owned))
         .map(|line| {
             let (name, id) = line.split_once(' ').unwrap();
@@ -141,10 +167,31 @@ async fn a_power_loss_loses_no_used_proof_and_at_most_a_second() {
         })
         .collect();
     assert!(child.wait().unwrap().success());
+    (disk, frozen)
+}
+
+/// A ledger on frozen copies.
+fn after_power_loss(disk: &Path, name: &str) -> Backend {
+    Backend::from_url(&format!("sqlite://{}/{name}/signup.db", disk.display()))
+}
+
+#[tokio::test]
+async fn a_log_that_was_replaced_is_synced_too() {
+    let backend = Backend::sqlite();
+    let (disk, frozen) = run(&backend, "replace_log");
+    let [(name, id)] = &frozen[..] else { panic!("{frozen:?}") };
+    let ledger = after_power_loss(&disk, name).open().await;
+    assert_eq!(get(&ledger, *id).await.state, AttemptState::Open);
+}
+
+#[tokio::test]
+async fn a_power_loss_loses_no_used_proof_and_at_most_a_second() {
+    let backend = Backend::sqlite();
+    let (disk, frozen) = run(&backend, "lose_power");
     assert_eq!(frozen.len(), 3 + 3 * usize::try_from(ROUNDS).unwrap());
 
     for (name, id) in frozen {
-        let after = Backend::from_url(&format!("sqlite://{}/{name}/signup.db", disk.display()));
+        let after = after_power_loss(&disk, &name);
         let ledger = after.open().await;
         let (kind, round) = name.split_once('-').unwrap_or((name.as_str(), "0"));
         let round: u32 = round.parse().unwrap();

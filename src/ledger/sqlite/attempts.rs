@@ -6,7 +6,7 @@ use rusqlite::{Connection, Result, params};
 
 use super::keys;
 use super::rows::{alive_since, blob, cached, execute, one, select_attempts};
-use crate::clock::LedgerTime;
+use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::TermsVersion;
 use crate::ledger::{
     Attempt, AttemptId, BeginResult, FinishAttempt, Lease, NewAttempt, ProofUse, RESTARTS,
@@ -83,7 +83,7 @@ fn insert(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Res
         attempt.user_id.as_str(),
         attempt.request_id,
         now.as_millis(),
-        attempt.tenant_started_at.map(|at| at.as_millis()),
+        attempt.tenant_started_at.map(TenantTime::as_millis),
         (now + attempt.lease.lasts).as_millis(),
         attempt.lease.process.as_bytes(),
         attempt.terms.as_ref().map(TermsVersion::as_str),

@@ -11,7 +11,8 @@ use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
 
-/// The request that had the attempt before has certainly ended.
+/// The request that had the attempt before has certainly ended. If its process stayed recorded, later
+/// requests would wait for it until the next check, for as long as it is alive.
 const CLAIM_DUE: &str = "\
     UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, worker = NULL WHERE id IN \
     (SELECT id FROM attempts WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?4) \

@@ -48,7 +48,8 @@ pub(super) const GET: &str = select_attempts!(from "attempts", "WHERE a.id = $1"
 
 /// The rows whose lease is over, the longest due first.
 pub(super) const CLAIM_DUE: &str = concat!(
-    "WITH claimed AS (UPDATE attempts SET next_check_at = ledger_now() + $2, lease_owner = $1 \
+    "WITH claimed AS (UPDATE attempts \
+     SET next_check_at = ledger_now() + $2, lease_owner = $1, worker = NULL \
      WHERE id = ANY (ARRAY (SELECT id FROM attempts \
      WHERE next_check_at <= (SELECT ledger_now()) AND next_check_at IS NOT NULL \
      ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING *) ",

@@ -23,8 +23,12 @@ pub(crate) fn check_ledger(
     findings: &mut Findings,
 ) {
     let by_email = people_by_digest(people, digests);
-    let created: HashSet<String> =
-        rows.iter().filter(|row| row.state == AttemptState::Created).map(user_id).collect();
+    let ids = |keep: fn(&Attempt) -> bool| -> HashSet<String> {
+        rows.iter().filter(|row| keep(row)).map(user_id).collect()
+    };
+    let created = ids(|row| row.state == AttemptState::Created);
+    // An unresolved row is a finding already.
+    let unresolved = ids(|row| !row.state.is_resolved());
     let mut seen = HashSet::new();
     for row in rows {
         let id = user_id(row);
@@ -58,7 +62,8 @@ pub(crate) fn check_ledger(
             let registered_before = person.registered_before.as_ref();
             let through_service =
                 registered_before.is_none_or(|profile| !truth.is_owner(profile, user));
-            if through_service && !created.contains(&user.id) {
+            let recorded = created.contains(&user.id) || unresolved.contains(&user.id);
+            if through_service && !recorded {
                 let description = format!("the ledger has no created row for {}", user.id);
                 findings.add(FindingKind::Lost, Some(index), description);
             }

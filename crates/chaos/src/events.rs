@@ -65,12 +65,12 @@ impl EventRunner {
         }
     }
 
-    /// Starts all services, waits until they accept connections, and checks their clocks.
+    /// Starts all services, waits until they respond, and checks their clocks.
     pub(crate) async fn start_all(&mut self, context: &ClientContext) -> anyhow::Result<()> {
         for index in 0..self.services.len() {
             self.start(index)?;
         }
-        self.wait_until_listening().await?;
+        self.wait_until_serving(context).await?;
         for service in &self.services {
             if let Some(clock) = &service.clock {
                 clock.check(&context.client, &service.url).await?;
@@ -79,9 +79,9 @@ impl EventRunner {
         Ok(())
     }
 
-    async fn wait_until_listening(&mut self) -> anyhow::Result<()> {
+    async fn wait_until_serving(&mut self, context: &ClientContext) -> anyhow::Result<()> {
         for service in &mut self.services {
-            service.wait_until_listening().await?;
+            service.wait_until_serving(&context.client).await?;
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl EventRunner {
     ) -> anyhow::Result<()> {
         if running {
             // A service whose session ends while it starts exits, as it should.
-            self.wait_until_listening().await?;
+            self.wait_until_serving(context).await?;
             context.recoveries.disturb();
             self.rows.restore(name).await?;
             self.last_loss = Some(Instant::now());

@@ -1,7 +1,7 @@
 //! The inconsistencies found at the end of a run, in four counts that must all be 0.
 
 /// The kind of an inconsistency.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum FindingKind {
     /// One sign-up created two users, or reported two.
     Duplicate,

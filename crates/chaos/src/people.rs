@@ -99,7 +99,7 @@ fn person(number: u32, left: u32, rng: &mut StdRng) -> Person {
         16..24 if left > 1 => vec![(1, None), (1, None)],
         24..36 => vec![(1, None)],
         // Somebody else's address.
-        36..40 => {
+        36..44 => {
             registered_before = true;
             vec![(1, first.filter(|_| rng.random()))]
         }

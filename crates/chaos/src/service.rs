@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use reqwest::Client;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
 use super::clock::{FakeClock, remove_shared_memory};
@@ -70,11 +70,11 @@ impl ServiceProcess {
         Ok(())
     }
 
-    /// Waits until the service accepts connections.
-    pub(crate) async fn wait_until_listening(&mut self) -> anyhow::Result<()> {
-        let address = self.url.trim_start_matches("http://").to_owned();
+    /// Waits until the service responds. It accepts connections earlier, before it has created the
+    /// ledger's tables.
+    pub(crate) async fn wait_until_serving(&mut self, client: &Client) -> anyhow::Result<()> {
         let end = Instant::now() + START_TIMEOUT;
-        while TcpStream::connect(&address).await.is_err() {
+        while client.get(&self.url).send().await.is_err() {
             anyhow::ensure!(Instant::now() < end, "the service on {} does not start", self.url);
             self.check_running()?;
             sleep(TICK).await;

@@ -149,8 +149,9 @@ impl<'a> AttemptRunner<'a> {
     ) -> Result<CreatedUser, CreateUserError> {
         let Self { service, request, call, .. } = self;
         let user_id = service.pin_support.is_pinning().then(|| call.user_id.as_str());
-        let terms = call.terms.as_ref();
-        let terms = terms.map(|version| Acceptance { version, at: call.started_at.since_epoch() });
+        // The time in the id is the same in every call of the attempt.
+        let at = call.id.created_at().unwrap_or(call.started_at).since_epoch();
+        let terms = call.terms.as_ref().map(|version| Acceptance { version, at });
         let mut pause = PAUSE;
         let mut tries = 1;
         loop {

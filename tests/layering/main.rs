@@ -30,8 +30,8 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("telemetry", &["config"]),
     ("context", &["digest", "telemetry", "lifecycle", "clock"]),
     ("auth0", &["domain", "config", "telemetry", "context", "clock"]),
-    ("ledger", &["domain", "limits", "digest", "config", "telemetry", "lifecycle", "clock"]),
-    ("signup", &["domain", "limits", "digest", "auth0", "ledger", "telemetry", "context"]),
+    ("ledger", &["domain", "limits", "digest", "config", "telemetry", "clock"]),
+    ("signup", &["domain", "limits", "digest", "auth0", "ledger", "telemetry", "context", "clock"]),
     (
         "abuse",
         &[

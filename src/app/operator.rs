@@ -9,7 +9,8 @@ use crate::config::{Database, LedgerSettings, Settings};
 use crate::context::Context;
 use crate::digest::Digests;
 use crate::ledger::{self, Access, Ledger, OpenError};
-use crate::signup::{self, Reconciler, Signups};
+use crate::signup::{self, Signups};
+pub use crate::signup::{Reconciler, UnresolvedReason};
 
 /// The ledger of a service, opened for one command.
 #[derive(Debug)]

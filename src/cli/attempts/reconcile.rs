@@ -12,11 +12,10 @@ use uuid::Uuid;
 use super::super::output::print;
 use super::super::{exit_status, print_hint};
 use super::view::count;
-use crate::app::operator::OperatorContext;
+use crate::app::operator::{OperatorContext, Reconciler, UnresolvedReason};
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
-use crate::signup::{Reconciler, UnresolvedReason};
 
 /// The maximum number of attempts that one command checks. Each lookup uses the tenant's budget.
 const MOST: usize = 1_000;

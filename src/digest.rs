@@ -57,14 +57,16 @@ impl DigestPair {
 /// Computes every keyed digest.
 #[derive(Debug)]
 pub struct Digests {
-    current: Secret,
-    previous: Option<Secret>,
+    // Boxed: the keys of a secret take kilobytes, and would enlarge every future that holds them.
+    current: Box<Secret>,
+    previous: Option<Box<Secret>>,
 }
 
 impl Digests {
     /// From the secret and, during a rotation, the other one: the one before it or the one after.
     pub fn new(current: &SecretString, previous: Option<&SecretString>) -> Self {
-        Self { current: Secret::new(current), previous: previous.map(Secret::new) }
+        let new = |secret| Box::new(Secret::new(secret));
+        Self { current: new(current), previous: previous.map(new) }
     }
 
     /// The digests of an e-mail address, as validated: trimmed and in lower case.
@@ -120,7 +122,10 @@ impl Digests {
     }
 
     fn pair(&self, digest: impl Fn(&Secret) -> Digest) -> DigestPair {
-        DigestPair { current: digest(&self.current), previous: self.previous.as_ref().map(digest) }
+        DigestPair {
+            current: digest(&self.current),
+            previous: self.previous.as_deref().map(digest),
+        }
     }
 
     /// The digests that each secret makes of another one of its own.
@@ -129,7 +134,7 @@ impl Digests {
         other: &DigestPair,
         digest: impl Fn(&Secret, &Digest) -> Digest,
     ) -> DigestPair {
-        let previous = self.previous.as_ref().zip(other.previous.as_ref());
+        let previous = self.previous.as_deref().zip(other.previous.as_ref());
         DigestPair {
             current: digest(&self.current, &other.current),
             previous: previous.map(|(secret, other)| digest(secret, other)),

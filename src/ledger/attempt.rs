@@ -1,6 +1,6 @@
 //! An attempt: as it starts, as it is resolved, as it is stored.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use uuid::{Builder, Uuid};
@@ -67,8 +67,13 @@ impl PinnedUserId {
 
     /// The id that starts with the bytes of this digest.
     pub fn from_digest(digest: &Digest) -> Self {
-        let digits = digest.as_bytes().iter().take(Self::DIGITS / 2);
-        Self(digits.map(|byte| format!("{byte:02x}")).collect())
+        let mut text = String::with_capacity(2 * digest.as_bytes().len());
+        for byte in digest.as_bytes() {
+            // Writing to a string cannot fail.
+            let _written = write!(text, "{byte:02x}");
+        }
+        text.truncate(Self::DIGITS);
+        Self(text)
     }
 
     /// A stored id; `None` if the text is not one.

@@ -23,7 +23,7 @@ async fn a_clock_that_is_set_forward_proves_no_absence() {
     app.auth0.fault(Route::CreateUser, Fault::answer(500).times(2));
     assert_eq!(TestResponse::receive(keyed()).await.problem(), "outcome_unknown");
     let lookups = app.auth0.calls(Route::GetUser).len();
-    clock.put_forward(Duration::from_secs(60));
+    clock.put_forward(Duration::from_mins(1));
     // The reconciler looks the user up, and finds none.
     app.until(|app| app.auth0.calls(Route::GetUser).len() > lookups).await;
     tokio::time::sleep(Duration::from_millis(200)).await;

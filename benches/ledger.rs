@@ -63,7 +63,7 @@ fn attempt(lasts: Duration) -> NewAttempt {
         request_id: id.to_string(),
         terms: None,
         tenant_started_at: None,
-        lease: Lease { process: Uuid::from_u128(7), lasts },
+        lease: Lease { process: Uuid::from_u128(7), lasts, synced: false },
         admission_cost: AdmissionCost::default(),
     }
 }

@@ -100,7 +100,7 @@ CREATE PROCEDURE begin_attempt(
   new_tenant_time bigint, new_worker uuid, lease bigint,
   new_keys bytea[], new_bindings bytea[], keys_last bigint,
   new_proof bytea, proof_lasts bigint,
-  buckets bytea[], everys bigint[], bursts bigint[],
+  buckets bytea[], everys bigint[], bursts bigint[], synced boolean,
   INOUT result text, INOUT limited_bucket bytea, INOUT limited_for bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -163,5 +163,8 @@ BEGIN
   VALUES (new_id, new_email, new_user_id, new_request_id, 0, now,
     new_tenant_time, now + lease, new_worker, new_terms)
   ON CONFLICT (id) DO NOTHING;
+  IF synced THEN
+    PERFORM wait_for_sync();
+  END IF;
   result := 'started';
 END $$;

@@ -235,6 +235,11 @@ impl TokenError {
 }
 
 impl TransportError {
+    /// Returns whether the request timed out, so that the tenant may still be working on it.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::NoResponse(error) if error.is_timeout())
+    }
+
     /// Returns whether the request certainly never reached the tenant.
     const fn is_unsent(&self) -> bool {
         match self {

@@ -257,6 +257,12 @@ impl Resolution {
 pub enum Basis {
     /// A response, or a user that was found: true whatever happens meanwhile.
     Observed,
+    /// A response to a call of this process. Void, and not written, once another process has
+    /// resumed the attempt.
+    Worked {
+        /// The process.
+        process: Uuid,
+    },
     /// A lookup that found no user. Void, and not written, once another call of the attempt has
     /// been recorded.
     NotFound {
@@ -269,10 +275,18 @@ impl Basis {
     /// The value of `connection_ended_at` that the row must have, in milliseconds; -1 for NULL.
     pub(crate) fn expected_connection_ended_at(self) -> Option<i64> {
         match self {
-            Self::Observed => None,
+            Self::Observed | Self::Worked { .. } => None,
             Self::NotFound { connection_ended_at } => {
                 Some(connection_ended_at.map_or(-1, LedgerTime::as_millis))
             }
+        }
+    }
+
+    /// The worker that the row must have.
+    pub(crate) const fn expected_worker(self) -> Option<Uuid> {
+        match self {
+            Self::Worked { process } => Some(process),
+            Self::Observed | Self::NotFound { .. } => None,
         }
     }
 }

@@ -127,8 +127,8 @@ impl Ledger for InstrumentedLedger {
         measure(&self.take_over, self.ledger.take_over(id, lease, connection_ended_at)).await
     }
 
-    async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError> {
-        measure(&self.free_key, self.ledger.free_key(id)).await
+    async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
+        measure(&self.free_key, self.ledger.free_key(id, state)).await
     }
 
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {

@@ -54,7 +54,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// [`BeginResult::Started`] until the key expires or is freed. That holds for each digest of
     /// the key, so that replicas with different secrets agree. The same holds for a proof.
     ///
-    /// Durable when it returns if the attempt uses a proof; otherwise as `ledger.synchronous` says.
+    /// Durable when it returns if the attempt uses a proof or the lease asks for it; otherwise as
+    /// `ledger.synchronous` says.
     ///
     /// Permits are never given back: they are also spent when another permit of the attempt is
     /// missing, or when another call takes the key at the same moment.
@@ -85,11 +86,12 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError>;
 
-    /// Frees the key of an attempt, so that a new attempt may start with it.
+    /// Frees the key of an attempt, so that a new attempt may start with it, unless the attempt has
+    /// left this state.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError>;
+    async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError>;
 
     /// Uses a proof for an attempt that started without one. Returns `false` if the proof was used
     /// before.
@@ -221,6 +223,9 @@ pub struct Lease {
     pub process: Uuid,
     /// The time after which it has certainly stopped: every timeout of the attempt, and a margin.
     pub lasts: Duration,
+    /// True if the record has to survive a loss of power whatever `ledger.synchronous` says, because
+    /// the user could not be found again without it.
+    pub synced: bool,
 }
 
 /// The result of [`Ledger::find_key`].
@@ -302,6 +307,7 @@ pub enum Find {
     /// Those of an e-mail address.
     Email(DigestPair),
     /// Those of an e-mail address that pinned or created a user with this id, without `auth0|`.
+    /// Their keys are included even if they have expired.
     User(DigestPair, String),
 }
 

@@ -16,13 +16,13 @@ use crate::domain::full_user_id;
 use crate::ledger::{Attempt, AttemptState, Find};
 
 /// The most attempts with one address that are compared with a user found by it.
-const MAX_RIVALS: usize = 100;
+pub(super) const MAX_RIVALS: usize = 100;
 
 /// A user who was created this long before the attempt started may still be its own: the tenant
 /// reports its time in whole seconds, and its servers' clocks differ a little.
 const CLOCK_BOUND: Duration = Duration::from_secs(2);
 
-/// What a lookup by e-mail address says about an attempt.
+/// The meaning of a lookup by e-mail address for an attempt.
 #[derive(Debug)]
 pub(super) enum AddressLookup {
     /// No user of the connection has the address.
@@ -76,7 +76,9 @@ impl AttemptRunner<'_> {
             return None;
         }
         let digests = &service.context.digests;
-        let computed = request.candidate_ids(digests, &service.connection, call.started_at);
+        let lifetime = request.key_lifetime(&service.timeouts);
+        let connection = &service.connection;
+        let computed = request.candidate_ids(digests, connection, call.started_at, lifetime);
         users.iter().find(|user| {
             let mut ids = computed.iter().chain([&call.user_id]);
             ids.any(|id| id.as_str() == user.connection_user_id)
@@ -104,10 +106,13 @@ impl AttemptRunner<'_> {
         }
         let mut is_known = self.is_resumed || self.may_have_acted();
         for other in attempts.iter().filter(|attempt| attempt.id != call.id) {
-            match &other.key {
-                Some(key) if !request.is_bound(key) => return AddressLookup::Taken,
-                Some(_) => is_known = true,
-                None => {}
+            match (&other.key, other.state) {
+                (_, AttemptState::NotCreated | AttemptState::Exists) => {}
+                (Some(key), _) if request.is_bound(key) => is_known = true,
+                (Some(_), _) | (None, AttemptState::Created) => return AddressLookup::Taken,
+                (None, AttemptState::Open | AttemptState::Unknown) => {
+                    return AddressLookup::Unclear;
+                }
             }
         }
         AddressLookup::Own(if is_known {
@@ -154,7 +159,11 @@ impl AttemptRunner<'_> {
             return false;
         };
         let may_have_created = |attempt: &Attempt| match attempt.state {
-            AttemptState::Open | AttemptState::Unknown => true,
+            AttemptState::Open => true,
+            // A call that ended before this attempt started created no user since then.
+            AttemptState::Unknown => attempt.connection_ended_at.is_none_or(|ended_at| {
+                ended_at + self.service.timeouts.absence_grace > self.call.started_at
+            }),
             AttemptState::Created => created_user_id(attempt) == user_id,
             AttemptState::Exists | AttemptState::NotCreated => false,
         };

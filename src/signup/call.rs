@@ -76,6 +76,8 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) started_at: Instant,
     /// True if the tenant may have acted on a call of this attempt, as far as is known.
     may_have_acted: AtomicBool,
+    /// True if a call of this request timed out, so that the tenant may still be working on it.
+    timed_out: AtomicBool,
 }
 
 impl<'a> AttemptRunner<'a> {
@@ -93,6 +95,7 @@ impl<'a> AttemptRunner<'a> {
             earlier_calls_ended: false,
             started_at: Instant::now(),
             may_have_acted: AtomicBool::new(false),
+            timed_out: AtomicBool::new(false),
         }
     }
 
@@ -120,11 +123,18 @@ impl<'a> AttemptRunner<'a> {
                 Err(CreateUserError::EmailTaken) if self.service.hides_existence => {
                     SignupResult::new(Outcome::EmailTaken).unchecked()
                 }
-                Err(CreateUserError::EmailTaken) => Box::pin(self.check_conflict()).await,
+                Err(taken @ (CreateUserError::EmailTaken | CreateUserError::UsernameTaken)) => {
+                    Box::pin(self.check_conflict(taken.into())).await
+                }
                 Err(error) => error.into(),
             }
         })
         .await
+    }
+
+    /// Returns whether the tenant may still be working on a call of this request.
+    pub(super) fn may_still_run(&self) -> bool {
+        self.timed_out.load(Ordering::Relaxed)
     }
 
     /// Returns whether the tenant may have acted on a call of this attempt, as far as is known.
@@ -177,7 +187,8 @@ impl<'a> AttemptRunner<'a> {
                 }
                 Err(error) => error,
             };
-            if matches!(error, CreateUserError::Ambiguous(_)) {
+            if let CreateUserError::Ambiguous(cause) = &error {
+                self.timed_out.fetch_or(cause.is_timeout(), Ordering::Relaxed);
                 service.taken_addresses.remove(&request.email.current);
                 return Err(error);
             }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::Inner;
+use crate::clock::LedgerTime;
 use crate::ledger::HEARTBEAT_LAPSE;
 use crate::telemetry::{ClockSource, chain};
 
@@ -28,15 +29,15 @@ pub(super) struct Heartbeat {
 /// The heartbeats that were recorded.
 #[derive(Debug, Clone, Copy, Default)]
 struct Pulse {
-    /// The start of the last one.
-    last: Option<Instant>,
+    /// The start of the last one, and the ledger's time in it.
+    last: Option<(Instant, LedgerTime)>,
     /// The number of times that it had lapsed when the next one was recorded.
     lapses: u64,
 }
 
 impl Pulse {
     fn has_lapsed(&self) -> bool {
-        self.last.is_none_or(|last| last.elapsed() >= HEARTBEAT_LAPSE)
+        self.last.is_none_or(|(last, _)| last.elapsed() >= HEARTBEAT_LAPSE)
     }
 }
 
@@ -66,10 +67,12 @@ impl Heartbeat {
         since.is_none() || self.alive_since() != since
     }
 
-    fn record(&self, at: Instant) {
+    fn record(&self, at: Instant, now: LedgerTime) {
         let mut pulse = self.lock();
-        pulse.lapses += u64::from(pulse.has_lapsed());
-        pulse.last = Some(at);
+        // The monotonic clock stands still while the machine is suspended.
+        let was_suspended = pulse.last.is_some_and(|(_, last)| now.since(last) >= HEARTBEAT_LAPSE);
+        pulse.lapses += u64::from(was_suspended || pulse.has_lapsed());
+        pulse.last = Some((at, now));
     }
 
     fn lock(&self) -> MutexGuard<'_, Pulse> {
@@ -93,7 +96,7 @@ impl Inner {
         let (started_at, clock) = (Instant::now(), self.context.clock.now());
         match self.ledger.heartbeat(self.heartbeat.process()).await {
             Ok(now) => {
-                self.heartbeat.record(started_at);
+                self.heartbeat.record(started_at, now);
                 let elapsed = started_at.elapsed();
                 if elapsed < INTERVAL {
                     // The ledger read its clock about half-way.
@@ -120,15 +123,20 @@ mod tests {
     async fn a_lapse_is_noticed_even_after_the_next_heartbeat() {
         let heartbeat = Heartbeat::new(Uuid::nil());
         assert!(heartbeat.alive_since().is_none());
-        heartbeat.record(Instant::now());
+        let ledger = |millis| LedgerTime::from_epoch(Duration::from_millis(millis));
+        heartbeat.record(Instant::now(), ledger(0));
         let since = heartbeat.alive_since();
         tokio::time::advance(INTERVAL).await;
-        heartbeat.record(Instant::now());
+        heartbeat.record(Instant::now(), ledger(500));
         assert!(!heartbeat.has_lapsed_since(since));
         tokio::time::advance(HEARTBEAT_LAPSE).await;
         assert!(heartbeat.has_lapsed_since(since));
-        heartbeat.record(Instant::now());
+        heartbeat.record(Instant::now(), ledger(2_000));
         assert!(heartbeat.has_lapsed_since(since));
-        assert!(!heartbeat.has_lapsed_since(heartbeat.alive_since()));
+        // A suspended machine: only the ledger's clock has moved.
+        let since = heartbeat.alive_since();
+        assert!(!heartbeat.has_lapsed_since(since));
+        heartbeat.record(Instant::now(), ledger(60_000));
+        assert!(heartbeat.has_lapsed_since(since));
     }
 }

@@ -102,18 +102,25 @@ impl KeyedRequest {
         PinnedUserId::from_digest(&self.ids_of_day(digests, connection, day(now)).current)
     }
 
-    /// Every id that a create call may have pinned within the lifetime of the key: those of today
-    /// and yesterday, under each secret.
+    /// Every id that a create call may have pinned within this lifetime of the key: those of each
+    /// day, under each secret. Tomorrow's too, in case the clock was ahead.
     pub(super) fn candidate_ids(
         &self,
         digests: &Digests,
         connection: &Connection,
         now: LedgerTime,
+        lifetime: Duration,
     ) -> Vec<PinnedUserId> {
         let today = day(now);
-        let days = [today, today.saturating_sub(1)];
-        let ids = days.map(|day| self.ids_of_day(digests, connection, day));
-        ids.iter().flat_map(DigestPair::iter).map(PinnedUserId::from_digest).collect()
+        let first = today.saturating_sub(lifetime.as_secs().div_ceil(DAY));
+        let ids = (first..=today + 1).map(|day| self.ids_of_day(digests, connection, day));
+        let digests: Vec<_> = ids.collect();
+        digests.iter().flat_map(DigestPair::iter).map(PinnedUserId::from_digest).collect()
+    }
+
+    /// Returns whether the client sent a key.
+    pub(super) const fn has_client_key(&self) -> bool {
+        self.client_key.is_some()
     }
 
     fn ids_of_day(&self, digests: &Digests, connection: &Connection, day: u64) -> DigestPair {

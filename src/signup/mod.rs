@@ -27,6 +27,7 @@ mod unresolved;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -49,6 +50,9 @@ use crate::context::Context;
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{Lease, Ledger};
 
+/// The most attempts that are released at once after their start failed.
+const MOST_RELEASES: usize = 256;
+
 /// Interval at which an attempt of another replica is polled.
 const POLL: Duration = Duration::from_millis(100);
 
@@ -69,6 +73,8 @@ struct Inner {
     ended_calls: EndedCalls,
     taken_addresses: TakenAddresses,
     heartbeat: Heartbeat,
+    /// Bounds the tasks that release attempts whose start failed.
+    releases: Arc<Semaphore>,
     hides_existence: bool,
     notice_client_id: Option<String>,
 }
@@ -151,6 +157,7 @@ impl Signups {
             ended_calls: EndedCalls::default(),
             taken_addresses: TakenAddresses::default(),
             heartbeat: Heartbeat::new(Uuid::from_bytes(rand::random())),
+            releases: Arc::new(Semaphore::new(MOST_RELEASES)),
             hides_existence,
             notice_client_id,
         }))
@@ -210,7 +217,13 @@ impl Signups {
 
 impl Inner {
     /// The lease of this process on an attempt that it starts.
-    const fn lease(&self) -> Lease {
-        Lease { process: self.heartbeat.process(), lasts: self.timeouts.lease }
+    fn lease(&self) -> Lease {
+        let synced = !self.can_find_users();
+        Lease { process: self.heartbeat.process(), lasts: self.timeouts.lease, synced }
+    }
+
+    /// Returns whether a user that an attempt created is found again without the attempt's row.
+    fn can_find_users(&self) -> bool {
+        self.pin_support.is_kept() && self.auth0.may_read_users()
     }
 }

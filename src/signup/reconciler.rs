@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::outcome::{Outcome, SignupResult};
+use super::address_lookup::MAX_RIVALS;
+use super::outcome::{Outcome, SignupResult, strip_provider};
 use super::{Inner, UnresolvedReason};
-use crate::auth0::{LookupError, Priority};
-use crate::ledger::{Attempt, AttemptState, Basis, FinishAttempt, LedgerError, Resolution};
+use crate::auth0::{LookupError, Priority, User};
+use crate::digest::DigestPair;
+use crate::ledger::{Attempt, AttemptState, Basis, Find, FinishAttempt, LedgerError, Resolution};
 use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth so that replicas do not work in step.
@@ -149,6 +151,17 @@ impl Reconciler {
         self.service.ledger.finish(finish).await
     }
 
+    /// Returns whether another attempt created this user: forms without a key may pin the same id.
+    async fn is_claimed(&self, attempt: &Attempt, user: &User) -> Result<bool, UnresolvedReason> {
+        let email = DigestPair { current: attempt.email, previous: None };
+        let find = Find::User(email, strip_provider(&user.user_id).to_owned());
+        let attempts = self.service.ledger.find(find, MAX_RIVALS).await;
+        let attempts = attempts.map_err(UnresolvedReason::LedgerFailed)?;
+        let created =
+            |other: &Attempt| other.id != attempt.id && other.state == AttemptState::Created;
+        Ok(attempts.iter().any(created))
+    }
+
     /// Looks up the user with the pinned id.
     async fn look_up(&self, attempt: &Attempt) -> Result<Outcome, UnresolvedReason> {
         let Inner { auth0, context, pin_support, timeouts, .. } = &*self.service;
@@ -161,8 +174,13 @@ impl Reconciler {
                 let is_own = user.email.as_ref().is_none_or(|email| {
                     context.digests.email(&email.to_lowercase()).contains(&attempt.email)
                 });
-                let user = is_own.then(|| Outcome::Created(Arc::new(user)));
-                user.ok_or(UnresolvedReason::AnotherAddress)
+                if !is_own {
+                    Err(UnresolvedReason::AnotherAddress)
+                } else if self.is_claimed(attempt, &user).await? {
+                    Ok(Outcome::EmailTaken)
+                } else {
+                    Ok(Outcome::Created(Arc::new(user)))
+                }
             }
             Ok(None) => match left {
                 // Not marked yet: the process that called may have died just now.

@@ -16,7 +16,10 @@ use crate::ledger::{Attempt, AttemptId, AttemptState, Lease, LedgerError, RESTAR
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a recorded key leads to.
+/// The part of a lease beyond the attempt: covers the reply to the write that takes it.
+const TAKE_OVER_MARGIN: Duration = Duration::from_secs(5);
+
+/// The way on from a recorded key.
 #[derive(Debug)]
 pub(super) enum Replay {
     /// This result.
@@ -38,7 +41,7 @@ impl Inner {
         if !is_bound {
             // An attempt that sent nothing keeps its key for its own form only.
             return match attempt.state {
-                AttemptState::NotCreated => self.free_key(attempt.id).await,
+                AttemptState::NotCreated => self.free_key(&attempt).await,
                 _ => Replay::Result(SignupResult::new(Outcome::KeyReused)),
             };
         }
@@ -66,14 +69,14 @@ impl Inner {
         match self.ledger.restart(attempt.id, self.lease()).await {
             Ok(true) => Replay::Restarted(attempt.into()),
             Ok(false) if attempt.restarts < RESTARTS => Replay::KeyIsFree,
-            Ok(false) => self.free_key(attempt.id).await,
+            Ok(false) => self.free_key(attempt).await,
             Err(error) => Replay::Result(error.into()),
         }
     }
 
-    /// Frees the key of an attempt.
-    async fn free_key(&self, id: AttemptId) -> Replay {
-        match self.ledger.free_key(id).await {
+    /// Frees the key of an attempt, unless a request has started it again meanwhile.
+    async fn free_key(&self, attempt: &Attempt) -> Replay {
+        match self.ledger.free_key(attempt.id, attempt.state).await {
             Ok(()) => Replay::KeyIsFree,
             Err(error) => Replay::Result(error.into()),
         }
@@ -83,7 +86,7 @@ impl Inner {
     /// free.
     async fn replay_created(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let user = match self.read_user(attempt).await {
-            Some(Ok(None)) => return self.free_key(attempt.id).await,
+            Some(Ok(None)) => return self.free_key(attempt).await,
             Some(Ok(user)) => user,
             Some(Err(_)) | None => None,
         };
@@ -143,7 +146,8 @@ impl Inner {
         }
         // An absent user proves nothing from here until the repeated call has certainly ended, even
         // if this process dies.
-        let lease = Lease { lasts: self.timeouts.attempt, ..self.lease() };
+        let lasts = self.timeouts.attempt + TAKE_OVER_MARGIN;
+        let lease = Lease { lasts, ..self.lease() };
         match self.ledger.take_over(call.id, lease, attempt.connection_ended_at).await {
             Ok(true) => {
                 let work = runner.resolve(SignupResult::left_unresolved());

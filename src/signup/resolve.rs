@@ -6,6 +6,8 @@
 //! earlier call of the same sign-up created. An outcome that is still open is left to the
 //! [reconciler](super::reconciler), which has no password and can only look up.
 
+use tokio::time::Instant;
+
 use super::address_lookup::AddressLookup;
 use super::call::AttemptRunner;
 use super::outcome::{Outcome, SignupResult};
@@ -27,31 +29,33 @@ impl AttemptRunner<'_> {
     /// Resolves an attempt at a connection that keeps pinned ids: looks the user up, then repeats
     /// the call. The repeat alone is enough where lookups fail.
     async fn resolve_by_id(&self, unknown: SignupResult) -> SignupResult {
-        let lookup = self.look_up_id().await;
-        if let Ok(Some(user)) = lookup {
-            return user.into();
+        if let Ok(Some(user)) = self.look_up_id().await {
+            return self.confirm(user, unknown).await;
         }
-        let is_absent = matches!(lookup, Ok(None));
         match self.create(None).await {
             Ok(created) => created.into(),
-            Err(CreateUserError::EmailTaken) => {
-                let result = self.check_conflict().await;
+            // The user that the second call met may be the one that the first call created.
+            Err(taken @ (CreateUserError::EmailTaken | CreateUserError::UsernameTaken)) => {
+                let result = self.check_conflict(taken.into()).await;
                 if matches!(result.outcome, Outcome::Unknown) { unknown } else { result }
             }
-            // The user that the second call met may be the one that the first call created.
-            Err(taken @ CreateUserError::UsernameTaken) => match self.look_up_id().await {
-                Ok(Some(user)) => user.into(),
-                Ok(None) => taken.into(),
-                Err(_) => unknown,
-            },
-            // The same call gets the same rejection: the first one, whose user is absent, created
-            // nothing either.
+            // The same call gets the same rejection: the first one created nothing either.
             Err(
                 rejected @ (CreateUserError::PasswordRejected(_)
                 | CreateUserError::UsernameRejected),
-            ) if is_absent => rejected.into(),
+            ) => rejected.into(),
             Err(_) => unknown,
         }
+    }
+
+    /// The result of an attempt whose pinned id a user has. Without a client's key, another form
+    /// may have pinned the same id.
+    async fn confirm(&self, user: User, unknown: SignupResult) -> SignupResult {
+        if self.request.has_client_key() {
+            return user.into();
+        }
+        let lookup = self.look_up_address(Priority::Lookup).await.ok();
+        lookup.and_then(Option::from).unwrap_or(unknown)
     }
 
     /// Resolves an attempt at a connection that does not keep pinned ids, or may not. A repeated
@@ -62,14 +66,14 @@ impl AttemptRunner<'_> {
             match self.look_up_id().await {
                 Ok(Some(user)) => {
                     self.service.learn_pin_support(true);
-                    return user.into();
+                    return self.confirm(user, unknown).await;
                 }
                 Ok(None) => is_absent = true,
                 Err(_) => {}
             }
         }
         let Ok(lookup) = self.look_up_address(Priority::Lookup).await else { return unknown };
-        let may_repeat = self.earlier_calls_ended || is_absent;
+        let may_repeat = self.earlier_calls_ended || (is_absent && !self.may_still_run());
         if !matches!(lookup, AddressLookup::NoUser) || !may_repeat {
             return Option::from(lookup).unwrap_or(unknown);
         }
@@ -89,17 +93,20 @@ impl AttemptRunner<'_> {
         }
     }
 
-    /// Decides who has the address that a create call found taken: this sign-up, or another user.
-    pub(super) async fn check_conflict(&self) -> SignupResult {
+    /// Decides whose user a create call met: this sign-up's own, or another, which is `taken`.
+    pub(super) async fn check_conflict(&self, taken: SignupResult) -> SignupResult {
         let Self { service, request, .. } = self;
-        if service.taken_addresses.contains(&request.email.current, tokio::time::Instant::now()) {
-            return SignupResult::email_taken();
+        if service.taken_addresses.contains(&request.email.current, Instant::now()) {
+            return taken;
         }
+        let is_about_email = matches!(taken.outcome, Outcome::EmailTaken);
         match self.look_up_address(Priority::Conflict).await {
-            Ok(AddressLookup::NoUser) => self.conflict_without_user(),
-            Ok(lookup) => Option::from(lookup).unwrap_or(SignupResult::new(Outcome::Unknown)),
+            Ok(AddressLookup::Own(user)) => user.into(),
+            Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(),
+            Ok(AddressLookup::Unclear) if is_about_email => SignupResult::new(Outcome::Unknown),
+            Ok(AddressLookup::Taken | AddressLookup::NoUser | AddressLookup::Unclear)
             // Nothing else can be known.
-            Err(LookupError::Forbidden) => SignupResult::email_taken(),
+            | Err(LookupError::Forbidden) => taken,
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
     }

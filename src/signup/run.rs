@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::call::{AttemptRunner, PreparedCall};
 use super::heartbeat::AliveSince;
@@ -14,14 +14,16 @@ use super::replay::Replay;
 use super::{Admission, AdmissionCost, Inner, POLL, Rejection};
 use crate::auth0::CallPermit;
 use crate::clock::LedgerTime;
-use crate::ledger::{Basis, BeginResult, FinishAttempt, KeyLookup, LedgerError, NewAttempt};
+use crate::ledger::{
+    AttemptState, Basis, BeginResult, FinishAttempt, KeyLookup, LedgerError, NewAttempt,
+};
 use crate::telemetry::chain;
 
 /// The most tries to look up and record a key that other requests take and free meanwhile.
 const RECORD_TRIES: u32 = 3;
 
-/// The most tries to record a result.
-const FINISH_TRIES: u32 = 5;
+/// The longest pause between two tries to record a result.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The pauses between the tries to release an attempt whose start was perhaps recorded: together
 /// longer than a statement can take.
@@ -105,8 +107,8 @@ impl Inner {
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self, request, now);
-            let begun = self.ledger.begin(self.new_attempt(request, &call, cost.clone())).await;
-            let rejection = match begun {
+            let started = self.ledger.begin(self.new_attempt(request, &call, cost.clone())).await;
+            let rejection = match started {
                 Ok(BeginResult::Started) => return Ok(call),
                 Ok(BeginResult::Existing(attempt)) => {
                     match Box::pin(self.replay_key(request, *attempt)).await {
@@ -185,7 +187,7 @@ impl Inner {
         }
         if result.is_unchecked {
             let runner = AttemptRunner::new(self, request, call);
-            result = runner.within_timeout(runner.check_conflict()).await;
+            result = runner.within_timeout(runner.check_conflict(result)).await;
         }
         let is_taken = matches!(result.outcome, Outcome::EmailTaken);
         self.finish(call, &result).await;
@@ -200,7 +202,7 @@ impl Inner {
     /// Returns whether the next request with the key would find this result without its record.
     fn can_be_found_again(&self, result: &SignupResult) -> bool {
         let is_at_the_tenant = matches!(result.outcome, Outcome::Created(_) | Outcome::EmailTaken);
-        is_at_the_tenant && self.pin_support.is_kept() && self.auth0.may_read_users()
+        is_at_the_tenant && self.can_find_users()
     }
 
     /// Records the result of an attempt.
@@ -214,7 +216,10 @@ impl Inner {
             resolution,
             outcome_code: result.outcome.code(),
             auth0_request_id: result.auth0_request_id.clone(),
-            basis: Basis::Observed,
+            basis: match result.outcome {
+                Outcome::Created(_) => Basis::Observed,
+                _ => Basis::Worked { process: self.heartbeat.process() },
+            },
         };
         if let Err(error) = self.ledger.finish(finish.clone()).await {
             let inner = Arc::clone(self);
@@ -226,15 +231,17 @@ impl Inner {
         }
     }
 
-    /// Tries again to record a result, with growing pauses.
+    /// Tries again to record a result, with growing pauses, for as long as other replicas take this
+    /// process for the attempt's worker.
     async fn retry_finish(&self, finish: FinishAttempt, mut error: LedgerError) {
+        let end = Instant::now() + self.timeouts.lease;
         let mut pause = POLL;
-        for _ in 1..FINISH_TRIES {
+        while Instant::now() < end && !self.context.lifecycle.is_draining() {
             if matches!(error, LedgerError::Corrupt(_)) {
                 break;
             }
             sleep(pause).await;
-            pause *= 2;
+            pause = (pause * 2).min(LONGEST_PAUSE);
             error = match self.ledger.finish(finish.clone()).await {
                 Ok(_) => return,
                 Err(error) => error,
@@ -250,6 +257,8 @@ impl Inner {
     /// Releases an attempt whose start failed and may yet be recorded: nothing was sent for it, so
     /// nobody has to wait for this process.
     fn release_unsent(self: &Arc<Self>, call: PreparedCall) {
+        // In an outage every start fails. Then the leases end by themselves.
+        let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
         let inner = Arc::clone(self);
         let release = async move {
             let result = SignupResult::new(Outcome::Abandoned).unsent();
@@ -259,14 +268,23 @@ impl Inner {
                 resolution,
                 outcome_code: result.outcome.code(),
                 auth0_request_id: None,
-                basis: Basis::Observed,
+                // Void once a request has resumed the attempt.
+                basis: Basis::NotFound { connection_ended_at: None },
             };
             for pause in RELEASE_PAUSES {
                 sleep(pause).await;
-                if matches!(inner.ledger.finish(finish.clone()).await, Ok(true)) {
-                    return;
+                match inner.ledger.get(finish.id).await {
+                    Ok(Some(attempt)) if attempt.state == AttemptState::Open => {
+                        if attempt.restarts > 0 || inner.ledger.finish(finish.clone()).await.is_ok()
+                        {
+                            return;
+                        }
+                    }
+                    Ok(Some(_)) => return,
+                    Ok(None) | Err(_) => {}
                 }
             }
+            drop(slot);
         };
         self.context.lifecycle.spawn_background(release);
     }

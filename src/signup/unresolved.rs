@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::auth0::{CallError, LookupError};
-use crate::ledger::Attempt;
+use crate::ledger::{Attempt, LedgerError};
 use crate::telemetry::chain;
 
 /// The wait after the first inconclusive check, and the longest.
@@ -42,6 +42,9 @@ pub enum UnresolvedReason {
     /// A sign-up resumed the attempt during the check.
     #[error("a sign-up resumed it during the check")]
     Resumed,
+    /// The ledger's other attempts with the address could not be read.
+    #[error("the ledger could not be read: {}", chain(.0))]
+    LedgerFailed(LedgerError),
     /// The lookup failed.
     #[error("the user lookup failed: {}", chain(.0))]
     LookupFailed(CallError),
@@ -59,7 +62,11 @@ impl UnresolvedReason {
     /// Returns whether the check failed, so that the next one comes later than this one did.
     pub(super) const fn is_failure(&self) -> bool {
         match self {
-            Self::Unproven | Self::AnotherAddress | Self::Resumed | Self::LookupFailed(_) => true,
+            Self::Unproven
+            | Self::AnotherAddress
+            | Self::Resumed
+            | Self::LedgerFailed(_)
+            | Self::LookupFailed(_) => true,
             Self::UnderWay { .. } | Self::TooEarly { .. } | Self::Unpinned | Self::Forbidden => {
                 false
             }
@@ -71,9 +78,11 @@ impl UnresolvedReason {
     pub(super) fn next_check_in(&self, failed_checks: u32) -> Option<Duration> {
         match self {
             Self::UnderWay { left } | Self::TooEarly { left } => Some(*left),
-            Self::Unproven | Self::AnotherAddress | Self::Resumed | Self::LookupFailed(_) => {
-                Some(backoff(failed_checks))
-            }
+            Self::Unproven
+            | Self::AnotherAddress
+            | Self::Resumed
+            | Self::LedgerFailed(_)
+            | Self::LookupFailed(_) => Some(backoff(failed_checks)),
             // Until the operator grants the scope.
             Self::Forbidden => Some(BACKOFF.1),
             Self::Unpinned => None,

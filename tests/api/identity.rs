@@ -43,6 +43,20 @@ async fn sign_up_elsewhere(auth0: &Emulator, email: &str) {
     assert_eq!(response.status(), StatusCode::OK);
 }
 
+/// Ada's form with another password that pins this id, as one in 256 does.
+async fn colliding_form(app: &TestApp, id: &Value) -> Value {
+    for number in 0..4_000 {
+        app.auth0.fault(Route::CreateUser, Fault::answer(403));
+        let form = ada_with("password", format!("Guess-Number-{number}"));
+        assert_eq!(with_form(app, None, &form).await.problem(), "upstream_rejected");
+        if app.creates().last().unwrap().json()["user_id"] == *id {
+            return form;
+        }
+        app.auth0.clear_journal();
+    }
+    panic!("no collision");
+}
+
 /// An app at a tenant where somebody signed up with Ada's address a while ago.
 async fn app_with_user(builder: Builder, age: Duration) -> TestApp {
     let auth0 = builder.start().await.unwrap();
@@ -112,19 +126,8 @@ async fn a_password_with_the_same_eight_bits_is_not_given_the_user() {
     let app = TestApp::spawn().await;
     assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
     let id = app.creates()[0].json()["user_id"].clone();
-    // One password in 256 pins the same id.
-    let mut collision = None;
-    for number in 0..4_000 {
-        app.auth0.fault(Route::CreateUser, Fault::answer(403));
-        let form = ada_with("password", format!("Guess-Number-{number}"));
-        assert_eq!(with_form(&app, None, &form).await.problem(), "upstream_rejected");
-        if app.creates().last().unwrap().json()["user_id"] == id {
-            collision = Some(form);
-            break;
-        }
-        app.auth0.clear_journal();
-    }
-    let response = with_form(&app, None, &collision.expect("a collision")).await;
+    let collision = colliding_form(&app, &id).await;
+    let response = with_form(&app, None, &collision).await;
     assert_eq!(response.problem(), "email_taken", "the ledger knows the other form");
 }
 
@@ -233,4 +236,39 @@ async fn an_unreadable_response_for_the_pinned_id_shows_that_the_user_exists() {
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
     assert_eq!(response.json()["user"]["email"], "ada@example.com");
     assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
+async fn a_colliding_form_without_a_key_gets_no_profile_after_a_failed_lookup() {
+    let app = TestApp::spawn().await;
+    let victim = sign_up(&app, None).await;
+    let id = app.creates()[0].json()["user_id"].clone();
+    let collision = colliding_form(&app, &id).await;
+    // Its conflict cannot be looked up, so it is unknown. The next try finds the pinned id.
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    let unknown = with_form(&app, None, &collision).await;
+    assert_eq!(unknown.problem(), "outcome_unknown");
+    let again = with_form(&app, None, &collision).await;
+    assert_eq!(again.problem(), "email_taken", "{again:?}");
+    assert_eq!(victim.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_user_is_recognised_although_the_tenant_names_the_username() {
+    let builder = TestApp::builder().set("fields.username", "required");
+    let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
+    let form = ada_with("username", "ada");
+    assert_eq!(with_form(&app, Some(KEY), &form).await.status, StatusCode::CREATED);
+    app.until_resolved().await;
+    lose_rows(&app);
+    let taken = r#"{"statusCode":400,"error":"Bad Request","message":"The username provided is in use already."}"#;
+    app.auth0.fault(Route::CreateUser, Fault::answer(400).body(taken));
+    assert_eq!(with_form(&app, Some(KEY), &form).await.status, StatusCode::CREATED);
+
+    // Of another user, it is what it says.
+    let other = json!({
+        "email": "eve@example.com", "password": "Difference-Engine-1843", "username": "ada",
+        "given_name": "Eve", "family_name": "Lovelace",
+    });
+    assert_eq!(with_form(&app, None, &other).await.problem(), "username_taken");
 }

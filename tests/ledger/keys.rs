@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::digest::DigestPair;
-use auth0_signup::ledger::{AdmissionCost, BeginResult, Find, NewAttempt, ProofUse, Resolution};
+use auth0_signup::ledger::{
+    AdmissionCost, AttemptState, BeginResult, Find, NewAttempt, ProofUse, Resolution,
+};
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
@@ -86,7 +88,7 @@ async fn concurrent_attempts_and_resolutions_are_all_written(backend: Backend) {
         started += usize::from(task.await.unwrap());
     }
     assert_eq!(started, 300);
-    let by = Find::State(auth0_signup::ledger::AttemptState::Created);
+    let by = Find::State(AttemptState::Created);
     assert_eq!(ledger.find(by, 1_000).await.unwrap().len(), 300);
 }
 
@@ -122,9 +124,13 @@ async fn a_key_is_freed_whatever_the_outcome(backend: Backend) {
         let attempt = with_keys(&numbers, NOW);
         begin(&ledger, &attempt).await;
         ledger.finish(finish(attempt.id)).await.unwrap();
-        ledger.free_key(attempt.id).await.unwrap();
+        let state = get(&ledger, attempt.id).await.state;
+        // Not if the attempt has left the state in which it was read.
+        ledger.free_key(attempt.id, AttemptState::Open).await.unwrap();
+        assert!(get(&ledger, attempt.id).await.key.is_some());
+        ledger.free_key(attempt.id, state).await.unwrap();
         // A second time changes nothing.
-        ledger.free_key(attempt.id).await.unwrap();
+        ledger.free_key(attempt.id, state).await.unwrap();
         assert_eq!(get(&ledger, attempt.id).await.key, None);
         assert_eq!(begin(&ledger, &with_keys(&numbers, NOW)).await, BeginResult::Started);
     }
@@ -156,7 +162,7 @@ async fn nothing_is_left_of_a_key_that_is_freed_or_has_expired(backend: Backend)
 
     let attempt = with_keys(&[1, 2], NOW);
     begin(&ledger, &attempt).await;
-    ledger.free_key(attempt.id).await.unwrap();
+    ledger.free_key(attempt.id, AttemptState::Open).await.unwrap();
     assert_eq!(backend.count("attempt_keys").await, 0);
 
     begin(&ledger, &with_keys(&[1, 2], NOW)).await;

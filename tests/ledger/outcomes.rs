@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use auth0_signup::digest::DigestPair;
 use auth0_signup::domain::TermsVersion;
 use auth0_signup::ledger::{
-    AttemptId, AttemptState, Basis, BeginResult, FinishAttempt, NewAttempt, Resolution, StoredKey,
-    Worker,
+    AttemptId, AttemptState, Basis, BeginResult, Find, FinishAttempt, Lease, NewAttempt,
+    Resolution, StoredKey, Worker,
 };
 use uuid::Uuid;
 
@@ -21,6 +22,8 @@ on_both! {
     an_unknown_attempt_is_due_at_once_and_can_be_resolved,
     an_absence_is_void_once_the_call_is_repeated,
     concurrent_resolutions_of_one_attempt_keep_created,
+    a_response_is_void_once_another_process_has_resumed_the_attempt,
+    attempts_of_a_user_are_found_with_expired_keys,
 }
 
 async fn a_row_comes_back_as_it_was_written(backend: Backend) {
@@ -156,4 +159,32 @@ async fn concurrent_resolutions_of_one_attempt_keep_created(backend: Backend) {
         assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
         ledger.delete_by_email(&key(1)).await.unwrap();
     }
+}
+
+async fn a_response_is_void_once_another_process_has_resumed_the_attempt(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    let other = Lease { process: Uuid::from_u128(99), ..lease() };
+    assert!(ledger.take_over(attempt.id, other, None).await.unwrap());
+    let worked = |process, finish| FinishAttempt { basis: Basis::Worked { process }, ..finish };
+    assert!(!ledger.finish(worked(PROCESS, unsent(attempt.id))).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Unknown);
+    // A user that its call created is true all the same.
+    assert!(ledger.finish(worked(other.process, not_created(attempt.id))).await.unwrap());
+    assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+}
+
+async fn attempts_of_a_user_are_found_with_expired_keys(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    begin(&ledger, &attempt).await;
+    begin(&ledger, &NewAttempt { email: attempt.email, ..keyed(2, NOW) }).await;
+    backend.set_time(NOW + DAY).await;
+    let email = DigestPair { current: attempt.email, previous: None };
+    let find = Find::User(email, attempt.user_id.as_str().to_owned());
+    let found = ledger.find(find, 9).await.unwrap();
+    assert_eq!(found.iter().map(|row| row.id).collect::<Vec<_>>(), [attempt.id]);
+    assert_eq!(found[0].key.map(|key| key.binding), Some(attempt.key.records[0].binding));
 }

@@ -23,7 +23,8 @@ on_both! {
 }
 
 /// Another process, with a longer lease.
-const OTHER: Lease = Lease { process: Uuid::from_u128(6), lasts: Duration::from_secs(40) };
+const OTHER: Lease =
+    Lease { process: Uuid::from_u128(6), lasts: Duration::from_secs(40), synced: true };
 
 async fn an_attempt_with_nothing_sent_restarts_three_times(backend: Backend) {
     let ledger = backend.open().await;

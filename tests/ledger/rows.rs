@@ -49,7 +49,7 @@ pub(crate) fn record(number: u32) -> KeyRecord {
 
 /// The work of [`PROCESS`].
 pub(crate) fn lease() -> Lease {
-    Lease { process: PROCESS, lasts: LEASE }
+    Lease { process: PROCESS, lasts: LEASE, synced: false }
 }
 
 /// An attempt that has the keys with these numbers. Its id says that it starts at this time.

@@ -100,7 +100,7 @@ async fn a_closed_ledger_rejects_every_call(backend: Backend) {
     assert!(ledger.finish(created(id)).await.is_err());
     assert!(ledger.restart(id, lease()).await.is_err());
     assert!(ledger.take_over(id, lease(), None).await.is_err());
-    assert!(ledger.free_key(id).await.is_err());
+    assert!(ledger.free_key(id, AttemptState::Created).await.is_err());
     assert!(ledger.find_key(&key(1)).await.is_err());
     assert!(ledger.get(id).await.is_err());
     assert!(ledger.find(Find::All, 1).await.is_err());

@@ -17,7 +17,7 @@ use crate::limits::Limit;
 const TRIES: usize = 4;
 
 const BEGIN: &str = "CALL begin_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-    $14, $15, $16, NULL, NULL, NULL)";
+    $14, $15, $16, $17, NULL, NULL, NULL)";
 
 impl Postgres {
     /// Starts an attempt.
@@ -102,6 +102,7 @@ fn statement<'s>(attempt: &'s NewAttempt, charges: &'s [PermitCharge]) -> Statem
         .bind(charges.iter().map(|charge| charge.bucket.as_bytes()).collect::<Vec<_>>())
         .bind(numbers(|charge| micros(charge.rate.every)))
         .bind(numbers(|charge| charge.rate.burst.into()))
+        .bind(lease.synced)
 }
 
 /// The result for the bucket whose permit comes back last.

@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use super::server::Connector;
 
-/// The most connections of a replica.
-const CONNECTIONS: u32 = 6;
+/// The most connections of a replica for all calls but heartbeats, which have one more. Six in all.
+pub(super) const FOR_CALLS: u32 = 5;
 
 /// The number of tries of a statement that meets a dead connection or a conflict.
 const TRIES: usize = 3;
@@ -37,10 +37,13 @@ pub(super) struct Rows {
     pub(super) is_repeat: bool,
 }
 
-/// Keeps at most [`CONNECTIONS`] connections open.
+/// Keeps a bounded number of connections open.
 #[derive(Debug)]
 pub(super) struct Connections {
     connector: Connector,
+    /// The longest duration of a call.
+    timeout: Duration,
+    most: u32,
     permits: Semaphore,
     /// The connections that are not in use, and the end of their last use. The last one was used
     /// last.
@@ -48,10 +51,11 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Connects when the first statement is run.
-    pub(super) fn new(connector: Connector) -> Self {
-        let permits = Semaphore::new(usize::try_from(CONNECTIONS).unwrap_or(1));
-        Self { connector, permits, idle: Mutex::default() }
+    /// At most this many connections, whose calls last no longer than `timeout`. Connects when the
+    /// first statement is run.
+    pub(super) fn new(connector: Connector, most: u32, timeout: Duration) -> Self {
+        let permits = Semaphore::new(usize::try_from(most).unwrap_or(1));
+        Self { connector, timeout, most, permits, idle: Mutex::default() }
     }
 
     /// Runs a statement in a transaction of its own, and returns after its commit.
@@ -77,7 +81,7 @@ impl Connections {
                 }
             }
         };
-        let run = timeout(self.connector.timeout(), tries).await;
+        let run = timeout(self.timeout, tries).await;
         run.unwrap_or_else(|_| {
             // The other connections are perhaps dead too.
             self.idle().clear();
@@ -121,7 +125,7 @@ impl Connections {
     /// lost client. Later calls fail.
     pub(super) async fn close(&self) {
         // Ignored: closed before.
-        let _all = self.permits.acquire_many(CONNECTIONS).await;
+        let _all = self.permits.acquire_many(self.most).await;
         self.permits.close();
         let idle = std::mem::take(&mut *self.idle());
         for (connection, _) in idle {

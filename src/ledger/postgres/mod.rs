@@ -16,7 +16,7 @@ use secrecy::SecretString;
 use sqlx::{Error, Row as _, query};
 use uuid::Uuid;
 
-use self::connections::{Connections, Rows, Statement, close};
+use self::connections::{Connections, FOR_CALLS, Rows, Statement, close};
 use self::server::Connector;
 use super::migrations::{POSTGRES, pending, status};
 use super::{
@@ -27,6 +27,9 @@ use super::{
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
 use crate::digest::{Digest, DigestPair};
+
+/// The longest heartbeat: after a failed one there is time for another before the lapse.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Time without a heartbeat after which a process is forgotten.
 const FORGET_PROCESS: Duration = Duration::from_hours(24);
@@ -50,6 +53,8 @@ pub struct PostgresOptions {
 #[derive(Debug)]
 pub struct Postgres {
     connections: Connections,
+    /// Separate, so that heartbeats do not wait for other calls.
+    for_heartbeats: Connections,
     secret: Digest,
 }
 
@@ -77,7 +82,12 @@ impl Postgres {
         if !known.map_err(ledger_error)? {
             return Err(OpenError::WrongSecret);
         }
-        Ok(Self { connections: Connections::new(connector), secret: secrets.current })
+        let for_heartbeats = timeout.min(HEARTBEAT_TIMEOUT);
+        Ok(Self {
+            for_heartbeats: Connections::new(connector.clone(), 1, for_heartbeats),
+            connections: Connections::new(connector, FOR_CALLS, timeout),
+            secret: secrets.current,
+        })
     }
 
     async fn run<'s>(
@@ -157,7 +167,7 @@ impl Ledger for Postgres {
         let restart = || {
             let statement =
                 query(statements::RESTART).bind(id.as_uuid().to_owned()).bind(lease.process);
-            statement.bind(millis(lease.lasts)).bind(i16::from(RESTARTS))
+            statement.bind(millis(lease.lasts)).bind(i16::from(RESTARTS)).bind(lease.synced)
         };
         let is_ours = |attempt: &Attempt| {
             attempt.state == AttemptState::Open && works_on(lease.process, attempt)
@@ -175,7 +185,7 @@ impl Ledger for Postgres {
         let take_over = || {
             let statement =
                 query(statements::TAKE_OVER).bind(id.as_uuid().to_owned()).bind(lease.process);
-            statement.bind(millis(lease.lasts)).bind(expected)
+            statement.bind(millis(lease.lasts)).bind(expected).bind(lease.synced)
         };
         let is_ours = |attempt: &Attempt| {
             attempt.state == AttemptState::Unknown && works_on(lease.process, attempt)
@@ -183,8 +193,9 @@ impl Ledger for Postgres {
         self.change(id, take_over, is_ours).await
     }
 
-    async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError> {
-        self.run(|_| query("SELECT free_keys(ARRAY[$1])").bind(*id.as_uuid())).await?;
+    async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
+        let free = || query(statements::FREE_KEY).bind(*id.as_uuid()).bind(state.number());
+        self.run(|_| free()).await?;
         Ok(())
     }
 
@@ -207,6 +218,7 @@ impl Ledger for Postgres {
                 .bind(auth0_request_id.as_deref())
                 .bind(basis.expected_connection_ended_at())
                 .bind(resolution.frees_key())
+                .bind(basis.expected_worker())
         };
         let is_ours = |attempt: &Attempt| {
             attempt.state == resolution.state()
@@ -293,7 +305,8 @@ impl Ledger for Postgres {
     }
 
     async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError> {
-        time(&self.run(|_| query(statements::HEARTBEAT).bind(process)).await?)
+        let beat = self.for_heartbeats.run(|_| query(statements::HEARTBEAT).bind(process));
+        time(&beat.await.map_err(ledger_error)?)
     }
 
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError> {
@@ -315,6 +328,7 @@ impl Ledger for Postgres {
     }
 
     async fn close(&self) {
+        self.for_heartbeats.close().await;
         self.connections.close().await;
     }
 }

@@ -26,12 +26,17 @@ macro_rules! select_attempts {
         )
     };
     (from $source:expr, $rest:expr) => {
+        select_attempts!(from $source, with "AND expires_at > clock.now", $rest)
+    };
+    (from $source:expr, with $key:expr, $rest:expr) => {
         select_attempts!(
             concat!(
                 "CROSS JOIN ",
                 $source,
                 " a LEFT JOIN LATERAL (SELECT binding, expires_at FROM attempt_keys \
-                 WHERE attempt_id = a.id AND expires_at > clock.now LIMIT 1) k ON true"
+                 WHERE attempt_id = a.id ",
+                $key,
+                " LIMIT 1) k ON true"
             ),
             $rest
         )
@@ -74,6 +79,7 @@ pub(super) const FIND_EMAIL: &str = select_attempts!(
 pub(super) const FIND_USER: &str = select_attempts!(
     from "(SELECT * FROM attempts WHERE email_digest = ANY ($2) \
       AND (user_id = $3 OR auth0_user_id = $3) OFFSET 0)",
+    with "",
     "ORDER BY a.id DESC LIMIT $1"
 );
 

@@ -63,11 +63,6 @@ impl Connector {
         Ok(Self { options, synchronous, timeout })
     }
 
-    /// The longest duration of a call.
-    pub(super) const fn timeout(&self) -> Duration {
-        self.timeout
-    }
-
     /// Opens a connection and sets it up.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ pub(super) const RESTART: &str = "\
       connection_ended_at = NULL \
     WHERE id = $1 AND state = 4 AND restarts < $4 AND EXISTS (SELECT FROM attempt_keys \
       WHERE attempt_id = $1 AND expires_at > (SELECT ledger_now())) \
-    RETURNING id";
+    RETURNING id, CASE WHEN $5 THEN wait_for_sync() END";
 
 pub(super) const TAKE_OVER: &str = "\
     UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = now, \
@@ -15,7 +15,11 @@ pub(super) const TAKE_OVER: &str = "\
       next_check_at = greatest(now + $3, connection_ended_at) \
     FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
-    RETURNING id";
+    RETURNING id, CASE WHEN $5 THEN wait_for_sync() END";
+
+/// The key, unless the attempt has left this state.
+pub(super) const FREE_KEY: &str = "\
+    SELECT free_keys(ARRAY (SELECT id FROM attempts WHERE id = $1 AND state = $2 FOR UPDATE))";
 
 /// An ambiguous call has just ended. The key is freed in the same transaction.
 pub(super) const FINISH: &str = "\
@@ -29,6 +33,7 @@ pub(super) const FINISH: &str = "\
       FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
       WHERE id = $1 AND (state IN (0, 3) OR ($2 = 1 AND state IN (2, 4))) \
         AND ($6::bigint IS NULL OR coalesce(connection_ended_at, -1) = $6) \
+        AND ($8::uuid IS NULL OR worker = $8) \
       RETURNING id) \
     SELECT id, CASE WHEN $7 THEN free_keys(ARRAY[id]) END FROM finished";
 

@@ -48,7 +48,7 @@ const FINISH: &str = "\
     next_check_at = iif(?3 = 3, max(?1, coalesce(connection_ended_at, 0)), NULL), \
     worker = NULL, lease_owner = NULL \
     WHERE id = ?2 AND (state IN (0, 3) OR (?3 = 1 AND state IN (2, 4))) \
-    AND (?7 IS NULL OR coalesce(connection_ended_at, -1) = ?7)";
+    AND (?7 IS NULL OR coalesce(connection_ended_at, -1) = ?7) AND (?8 IS NULL OR worker = ?8)";
 
 /// Ignores permit charges: the file has one process, which keeps its limits in memory.
 pub(super) fn begin(
@@ -155,6 +155,7 @@ pub(super) fn finish(
         finish.resolution.user_id(),
         finish.auth0_request_id,
         finish.basis.expected_connection_ended_at(),
+        finish.basis.expected_worker().map(uuid::Uuid::into_bytes),
     ];
     let is_written = execute(connection, FINISH, params)? == 1;
     if is_written && finish.resolution.frees_key() {

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Result, params};
 use super::rows::{alive_since, blob, cached, columns, execute, one};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
-use crate::ledger::{Attempt, AttemptId, NewAttempt};
+use crate::ledger::{Attempt, AttemptId, AttemptState, NewAttempt};
 
 const BY_KEY: &str = concat!(
     "SELECT ",
@@ -21,6 +21,10 @@ const RECORD: &str = "\
     SET attempt_id = ?2, binding = ?3, expires_at = ?4";
 
 const FREE: &str = "DELETE FROM attempt_keys WHERE attempt_id = ?1";
+
+const FREE_IN_STATE: &str = "\
+    DELETE FROM attempt_keys WHERE attempt_id = ?1 \
+    AND EXISTS (SELECT 1 FROM attempts WHERE id = ?1 AND state = ?2)";
 
 /// The attempt that holds a key, under the current secret or the previous one.
 pub(super) fn find_pair(
@@ -58,5 +62,15 @@ pub(super) fn record(connection: &Connection, now: LedgerTime, attempt: &NewAtte
 
 pub(super) fn free(connection: &Connection, id: AttemptId) -> Result<()> {
     execute(connection, FREE, [blob(&id)])?;
+    Ok(())
+}
+
+/// Frees the keys of an attempt, unless it has left this state.
+pub(super) fn free_in_state(
+    connection: &Connection,
+    id: AttemptId,
+    state: AttemptState,
+) -> Result<()> {
+    execute(connection, FREE_IN_STATE, params![blob(&id), state.number()])?;
     Ok(())
 }

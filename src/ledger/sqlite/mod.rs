@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::migrations::{SQLITE, pending, status};
 use super::{
-    Access, Attempt, AttemptId, BeginResult, Find, FinishAttempt, KeyLookup, Lease, Ledger,
-    LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
+    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
+    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
 };
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
@@ -146,14 +146,14 @@ impl Ledger for Sqlite {
         // A used proof may not be lost even where the identity of the attempt may: it would pass a
         // second time.
         let uses_proof = attempt.admission_cost.proof.is_some();
-        let durability = if uses_proof { Durability::Synced } else { Durability::AsSet };
+        let durability = if uses_proof { Durability::Synced } else { durability(attempt.lease) };
         let begin = move |connection: &_, now| attempts::begin(connection, now, &attempt);
         self.writer.run(durability, begin).await
     }
 
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
         let restart = move |connection: &_, now| attempts::restart(connection, now, id, lease);
-        self.writer.run(Durability::AsSet, restart).await
+        self.writer.run(durability(lease), restart).await
     }
 
     async fn take_over(
@@ -165,11 +165,12 @@ impl Ledger for Sqlite {
         let take_over = move |connection: &_, now| {
             attempts::take_over(connection, now, id, lease, connection_ended_at)
         };
-        self.writer.run(Durability::AsSet, take_over).await
+        self.writer.run(durability(lease), take_over).await
     }
 
-    async fn free_key(&self, id: AttemptId) -> Result<(), LedgerError> {
-        self.writer.run(Durability::Soon, move |connection, _| keys::free(connection, id)).await
+    async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
+        let free = move |connection: &_, _| keys::free_in_state(connection, id, state);
+        self.writer.run(Durability::Soon, free).await
     }
 
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
@@ -281,4 +282,9 @@ impl From<rusqlite::Error> for LedgerError {
         };
         if damaged { Self::corrupt(error) } else { Self::unavailable(error) }
     }
+}
+
+/// The durability that a lease asks for.
+const fn durability(lease: Lease) -> Durability {
+    if lease.synced { Durability::Synced } else { Durability::AsSet }
 }

@@ -22,8 +22,17 @@ macro_rules! columns {
     };
 }
 
-/// Selects attempts, each with one of its living keys, if it has any.
+/// Selects attempts, each with one of its living keys if it has any, or with any key.
 macro_rules! select_attempts {
+    (with any key $rest:literal) => {
+        concat!(
+            "SELECT ",
+            $crate::ledger::sqlite::rows::columns!(),
+            " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = \
+             (SELECT min(key_digest) FROM attempt_keys WHERE attempt_id = a.id) ",
+            $rest
+        )
+    };
     ($rest:literal) => {
         concat!(
             "SELECT ",

@@ -109,6 +109,8 @@ impl AttemptRunner<'_> {
             match (&other.key, other.state) {
                 (_, AttemptState::NotCreated | AttemptState::Exists) => {}
                 (Some(key), _) if request.is_bound(key) => is_known = true,
+                // Only a client knows its key, so an expired one is still its own.
+                (None, AttemptState::Created) if request.has_client_key() => {}
                 (Some(_), _) | (None, AttemptState::Created) => return AddressLookup::Taken,
                 (None, AttemptState::Open | AttemptState::Unknown) => {
                     return AddressLookup::Unclear;

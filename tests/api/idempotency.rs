@@ -144,6 +144,7 @@ async fn without_a_key_a_deleted_user_is_created_again() {
     let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
     let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
     let first = app.sign_up(&ada()).await;
+    app.until_resolved().await;
     let id = first.json()["user"]["user_id"].as_str().unwrap().replace('|', "%7C");
     let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
     let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());

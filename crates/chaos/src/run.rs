@@ -143,7 +143,7 @@ impl Run {
             findings: &findings,
         };
         report.print();
-        Ok(findings.all.is_empty())
+        Ok(findings.is_clean())
     }
 
     /// Makes the events happen until every client has started; then clears the faults.

@@ -40,7 +40,8 @@ impl TenantClock {
         self.clock.now()
     }
 
-    /// The tenant's time: the newest `Date` that certainly is its own, and the time since then by the monotonic clock. `None`
+    /// The tenant's time: the newest `Date` that certainly is its own, and the time since then by the
+    /// monotonic clock. `None`
     /// before the first response. Behind the tenant's clock by a second and the way of a response
     /// at most.
     pub(super) fn now(&self) -> Option<TenantTime> {

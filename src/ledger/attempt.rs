@@ -164,7 +164,8 @@ pub enum AttemptState {
     Exists,
     /// Auth0 may have executed the create call. The key replays this until it is resolved.
     Unknown,
-    /// Certainly nothing was created, whatever the reason. The key is free.
+    /// Certainly nothing was created, whatever the reason. The key is free; if nothing was sent, it
+    /// is kept for its own form, which may start the attempt again.
     NotCreated,
 }
 

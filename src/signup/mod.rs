@@ -17,6 +17,7 @@ mod in_flight;
 mod outcome;
 mod pin_support;
 mod reconciler;
+mod record;
 mod replay;
 mod resolve;
 mod run;

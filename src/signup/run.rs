@@ -1,9 +1,6 @@
 //! One attempt from start to finish: admit, record, acquire a permit, call, resolve, finish.
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep};
 
 use super::call::{AttemptRunner, PreparedCall};
 use super::heartbeat::AliveSince;
@@ -11,30 +8,14 @@ use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::replay::Replay;
-use super::{Admission, AdmissionCost, Inner, POLL, Rejection};
+use super::{Admission, AdmissionCost, Inner, Rejection};
 use crate::auth0::CallPermit;
 use crate::clock::LedgerTime;
-use crate::ledger::{
-    AttemptState, Basis, BeginResult, FinishAttempt, KeyLookup, LedgerError, NewAttempt,
-};
+use crate::ledger::{BeginResult, KeyLookup, NewAttempt};
 use crate::telemetry::chain;
 
 /// The most tries to look up and record a key that other requests take and free meanwhile.
 const RECORD_TRIES: u32 = 3;
-
-/// The longest pause between two tries to record a result.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
-
-/// The pauses between the tries to release an attempt whose start was perhaps recorded: together
-/// longer than a statement can take.
-const RELEASE_PAUSES: [Duration; 6] = [
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(6),
-    Duration::from_secs(12),
-];
 
 /// The way in which a request begins its attempt.
 #[derive(Debug)]
@@ -203,90 +184,6 @@ impl Inner {
     fn can_be_found_again(&self, result: &SignupResult) -> bool {
         let is_at_the_tenant = matches!(result.outcome, Outcome::Created(_) | Outcome::EmailTaken);
         is_at_the_tenant && self.can_find_users()
-    }
-
-    /// Records the result of an attempt.
-    ///
-    /// If the first try fails, the client gets its result without waiting for further ones. If they
-    /// fail too, the attempt stays open and the reconciler finds the same result.
-    pub(super) async fn finish(self: &Arc<Self>, call: &PreparedCall, result: &SignupResult) {
-        let Some(resolution) = result.resolution(&call.user_id) else { return };
-        let finish = FinishAttempt {
-            id: call.id,
-            resolution,
-            outcome_code: result.outcome.code(),
-            auth0_request_id: result.auth0_request_id.clone(),
-            basis: match result.outcome {
-                Outcome::Created(_) => Basis::Observed,
-                _ => Basis::Worked { process: self.heartbeat.process() },
-            },
-        };
-        if let Err(error) = self.ledger.finish(finish.clone()).await {
-            let inner = Arc::clone(self);
-            drop(
-                self.context
-                    .lifecycle
-                    .spawn(async move { inner.retry_finish(finish, error).await }),
-            );
-        }
-    }
-
-    /// Tries again to record a result, with growing pauses, for as long as other replicas take this
-    /// process for the attempt's worker.
-    async fn retry_finish(&self, finish: FinishAttempt, mut error: LedgerError) {
-        let end = Instant::now() + self.timeouts.lease;
-        let mut pause = POLL;
-        while Instant::now() < end && !self.context.lifecycle.is_draining() {
-            if matches!(error, LedgerError::Corrupt(_)) {
-                break;
-            }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            error = match self.ledger.finish(finish.clone()).await {
-                Ok(_) => return,
-                Err(error) => error,
-            };
-        }
-        tracing::error!(
-            attempt = %finish.id,
-            error = chain(&error),
-            "an outcome could not be recorded; the reconciler will look it up"
-        );
-    }
-
-    /// Releases an attempt whose start failed and may yet be recorded: nothing was sent for it, so
-    /// nobody has to wait for this process.
-    fn release_unsent(self: &Arc<Self>, call: PreparedCall) {
-        // In an outage every start fails. Then the leases end by themselves.
-        let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
-        let inner = Arc::clone(self);
-        let release = async move {
-            let result = SignupResult::new(Outcome::Abandoned).unsent();
-            let Some(resolution) = result.resolution(&call.user_id) else { return };
-            let finish = FinishAttempt {
-                id: call.id,
-                resolution,
-                outcome_code: result.outcome.code(),
-                auth0_request_id: None,
-                // Void once a request has resumed the attempt.
-                basis: Basis::NotFound { connection_ended_at: None },
-            };
-            for pause in RELEASE_PAUSES {
-                sleep(pause).await;
-                match inner.ledger.get(finish.id).await {
-                    Ok(Some(attempt)) if attempt.state == AttemptState::Open => {
-                        if attempt.restarts > 0 || inner.ledger.finish(finish.clone()).await.is_ok()
-                        {
-                            return;
-                        }
-                    }
-                    Ok(Some(_)) => return,
-                    Ok(None) | Err(_) => {}
-                }
-            }
-            drop(slot);
-        };
-        self.context.lifecycle.spawn_background(release);
     }
 
     /// The row of a new attempt.

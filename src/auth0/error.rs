@@ -109,6 +109,9 @@ pub enum TransportError {
     /// The call was not sent, because there is no token.
     #[error("no Management API token")]
     NoToken(#[source] Arc<TokenError>),
+    /// The call was not sent, because another process has taken the sign-up over.
+    #[error("another process has taken the sign-up over")]
+    TakenOver,
     /// The call was not sent, because recent calls failed.
     #[error("the circuit breaker is open")]
     CircuitOpen {
@@ -243,7 +246,10 @@ impl TransportError {
     /// Returns whether the request certainly never reached the tenant.
     const fn is_unsent(&self) -> bool {
         match self {
-            Self::NoConnection(_) | Self::NoToken(_) | Self::CircuitOpen { .. } => true,
+            Self::NoConnection(_)
+            | Self::NoToken(_)
+            | Self::TakenOver
+            | Self::CircuitOpen { .. } => true,
             Self::NoResponse(_) | Self::Status(_) | Self::Unreadable(_) => false,
         }
     }

@@ -7,9 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Inner;
+use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult, strip_provider};
-use crate::auth0::{Acceptance, CallPermit, CreateUserError, CreatedUser};
+use crate::auth0::{Acceptance, CallPermit, CreateUserError, CreatedUser, TransportError};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::TermsVersion;
 use crate::ledger::{Attempt, AttemptId, PinnedUserId};
@@ -74,6 +75,8 @@ pub(super) struct AttemptRunner<'a> {
     pub(super) earlier_calls_ended: bool,
     /// The start of this work.
     pub(super) started_at: Instant,
+    /// A time before this process took the attempt, at which it was alive.
+    alive: Option<AliveSince>,
     /// True if the tenant may have acted on a call of this attempt, as far as is known.
     may_have_acted: AtomicBool,
     /// True if a call of this request timed out, so that the tenant may still be working on it.
@@ -86,6 +89,7 @@ impl<'a> AttemptRunner<'a> {
         service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
+        alive: Option<AliveSince>,
     ) -> Self {
         Self {
             service,
@@ -94,6 +98,7 @@ impl<'a> AttemptRunner<'a> {
             is_resumed: false,
             earlier_calls_ended: false,
             started_at: Instant::now(),
+            alive,
             may_have_acted: AtomicBool::new(false),
             timed_out: AtomicBool::new(false),
         }
@@ -104,9 +109,10 @@ impl<'a> AttemptRunner<'a> {
         service: &'a Arc<Inner>,
         request: &'a KeyedRequest,
         call: &'a PreparedCall,
+        alive: Option<AliveSince>,
         earlier_calls_ended: bool,
     ) -> Self {
-        let new = Self::new(service, request, call);
+        let new = Self::new(service, request, call, alive);
         let may_have_acted = AtomicBool::new(true);
         Self { is_resumed: true, earlier_calls_ended, may_have_acted, ..new }
     }
@@ -151,6 +157,18 @@ impl<'a> AttemptRunner<'a> {
         result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
     }
 
+    /// Returns whether another process may have resumed the attempt: this one counted as dead
+    /// meanwhile, and the row does not show that it still works on it.
+    async fn is_taken_over(&self) -> bool {
+        let Self { service, call, .. } = self;
+        if !service.heartbeat.has_lapsed_since(self.alive) {
+            return false;
+        }
+        let Ok(Some(attempt)) = service.ledger.get(call.id).await else { return true };
+        let worker = attempt.worker.map(|worker| worker.process);
+        attempt.state.is_resolved() || worker != Some(service.heartbeat.process())
+    }
+
     /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
     /// not sent, or the tenant had no room for it.
     pub(super) async fn create(
@@ -170,6 +188,9 @@ impl<'a> AttemptRunner<'a> {
                 // A call that is not admitted is not retried: admission itself waits.
                 None => service.auth0.admit().await?,
             };
+            if self.is_taken_over().await {
+                return Err(CreateUserError::NotSent(TransportError::TakenOver));
+            }
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
             let created = service.auth0.create_user(
                 &request.user,

@@ -176,8 +176,8 @@ impl SignupResult {
     /// result; `None` if another process works on the attempt by now.
     pub(super) fn resolution(&self, pinned: &PinnedUserId) -> Option<Resolution> {
         Some(match &self.outcome {
-            Outcome::InProgress => return None,
             _ if self.nothing_sent => Resolution::Unsent,
+            Outcome::InProgress => return None,
             Outcome::Created(user) => {
                 let user_id = strip_provider(&user.user_id);
                 let is_pinned = user_id == pinned.as_str();
@@ -235,6 +235,7 @@ impl From<CreateUserError> for SignupResult {
             }
             CreateUserError::Misconfigured(_) => Outcome::UpstreamRejected,
             CreateUserError::InvalidBody => Outcome::Internal,
+            CreateUserError::NotSent(TransportError::TakenOver) => Outcome::InProgress,
             CreateUserError::NotSent(TransportError::CircuitOpen { retry_after }) => {
                 Outcome::Unreachable { retry_after: Some(*retry_after) }
             }

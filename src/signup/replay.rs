@@ -134,7 +134,8 @@ impl Inner {
     async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
         let call = PreparedCall::from(attempt);
         let earlier_calls_ended = self.absence_left(attempt).is_some_and(|left| left.is_zero());
-        let runner = AttemptRunner::resuming(self, request, &call, earlier_calls_ended);
+        let alive = self.heartbeat.alive_since();
+        let runner = AttemptRunner::resuming(self, request, &call, alive, earlier_calls_ended);
         if self.pin_support.is_ignored() && !earlier_calls_ended {
             // Nothing is sent again, so the grace period must not start over.
             let lookup = runner.look_up_address(Priority::Lookup).await.ok();

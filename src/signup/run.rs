@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::call::{AttemptRunner, PreparedCall};
-use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
@@ -55,8 +54,8 @@ impl Inner {
                 self.record(request, cost, now).await?
             }
         };
-        let result = match self.acquire_permit(&call, leader, alive).await {
-            Ok(permit) => AttemptRunner::new(self, request, &call).run(permit).await,
+        let result = match self.acquire_permit(leader).await {
+            Ok(permit) => AttemptRunner::new(self, request, &call, alive).run(permit).await,
             Err(result) => result.unsent(),
         };
         Ok((call, result))
@@ -118,37 +117,18 @@ impl Inner {
 
     /// Waits for permission to make the call of a recorded attempt. `Err` when nothing was sent and
     /// nothing will be.
-    async fn acquire_permit(
-        &self,
-        call: &PreparedCall,
-        leader: &Leader,
-        alive: Option<AliveSince>,
-    ) -> Result<CallPermit, SignupResult> {
+    async fn acquire_permit(&self, leader: &Leader) -> Result<CallPermit, SignupResult> {
         leader.send_state().mark_new();
         // Until the call is sent, a client that disconnects also gives up its place in the queue.
         let permit = tokio::select! {
             permit = self.auth0.admit() => permit?,
             () = leader.no_waiters() => return Err(SignupResult::new(Outcome::Abandoned)),
         };
-        if self.heartbeat.has_lapsed_since(alive) {
-            self.check_ownership(call).await?;
-        }
         if leader.send_state().may_send() {
             Ok(permit)
         } else {
             Err(SignupResult::new(Outcome::Abandoned))
         }
-    }
-
-    /// Reads an attempt again, which another replica may have resumed since this process counted
-    /// as dead.
-    async fn check_ownership(&self, call: &PreparedCall) -> Result<(), SignupResult> {
-        let attempt = self.ledger.get(call.id).await?;
-        let is_ours = attempt.is_some_and(|attempt| {
-            let worker = attempt.worker.map(|worker| worker.process);
-            !attempt.state.is_resolved() && worker == Some(self.heartbeat.process())
-        });
-        if is_ours { Ok(()) } else { Err(SignupResult::new(Outcome::InProgress)) }
     }
 
     /// Sends the result of an attempt to its waiters, and records it.
@@ -167,7 +147,8 @@ impl Inner {
             announce(request, result.clone(), leader);
         }
         if result.is_unchecked {
-            let runner = AttemptRunner::new(self, request, call);
+            let alive = self.heartbeat.alive_since();
+            let runner = AttemptRunner::new(self, request, call, alive);
             result = runner.within_timeout(runner.check_conflict(result)).await;
         }
         let is_taken = matches!(result.outcome, Outcome::EmailTaken);

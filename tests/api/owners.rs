@@ -156,3 +156,30 @@ async fn a_response_does_not_wait_until_it_is_recorded() {
     assert_eq!(app.creates().len(), 2);
     ledger.execute_batch("ROLLBACK").unwrap();
 }
+
+#[tokio::test]
+async fn a_process_that_counted_as_dead_reads_its_attempt_before_it_sends() {
+    let app = TestApp::builder()
+        .set("auth0.budget.max_wait_ms", "60000")
+        .set("http.request_timeout_ms", "60000")
+        .spawn()
+        .await;
+    app.until_ready().await;
+    app.auth0.fault(Route::CreateUser, Fault::answer(429).header("retry-after", "6"));
+    let app = Arc::new(app);
+    let queued = Arc::clone(&app);
+    let queued = tokio::spawn(async move { queued.sign_up(&ada()).await });
+    app.until_metric("auth0_budget_waiting", 1).await;
+    // No heartbeat is recorded for longer than a lapse, and another process takes the attempt.
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let take = "UPDATE attempts SET worker = x'00000000000000000000000000000000'; COMMIT";
+    ledger.execute_batch(take).unwrap();
+    let response = queued.await.unwrap();
+    assert_eq!(response.problem(), "idempotency_in_progress", "{response:?}");
+    assert!(response.header("retry-after").is_some());
+    assert_eq!(app.creates().len(), 1, "the one that was asked to wait");
+    let attempts = app.attempts().await;
+    assert_eq!(attempts[0].state, AttemptState::Open, "not this process's to end");
+}

@@ -2,7 +2,8 @@
 //!
 //! A user is the attempt's own if its id is one that the attempt may have pinned, if it was created
 //! within the lifetime of the key by the tenant's own clock, and if no other attempt in the ledger
-//! may have created it. Where the connection does not keep ids, the time of creation has to do.
+//! may have created it. Where the connection does not keep ids, the time of creation and the
+//! attributes have to do.
 
 use std::time::Duration;
 
@@ -125,8 +126,10 @@ impl AttemptRunner<'_> {
         })
     }
 
-    /// Judges users whose ids say nothing: the attempt's own is the only one that was created
-    /// since it started, by the tenant's clock, and that no other attempt can have created.
+    /// Judges users whose ids say nothing: the attempt's own is the only one, was created since it
+    /// started by the tenant's clock, has every attribute that was sent, and no other attempt can
+    /// have created it. The tenant reports its time in whole seconds, so the time alone would also
+    /// fit a user that somebody else created just before.
     async fn judge_by_time(&self, found: UsersByEmail) -> AddressLookup {
         let Some(started_at) = self.tenant_started_at(found.responded_at) else {
             return AddressLookup::Unclear;
@@ -138,11 +141,22 @@ impl AttemptRunner<'_> {
         }
         let mut users = found.users.into_iter();
         match (users.next(), users.next()) {
-            (Some(only), None) if is_new(&only) && self.is_unclaimed(&only.user.user_id).await => {
+            (Some(only), None)
+                if is_new(&only)
+                    && self.has_sent_attributes(&only.user)
+                    && self.is_unclaimed(&only.user.user_id).await =>
+            {
                 AddressLookup::Own(only.user)
             }
             _ => AddressLookup::Unclear,
         }
+    }
+
+    /// Returns whether a user has the attributes of this form; `false` if the form has none.
+    fn has_sent_attributes(&self, user: &User) -> bool {
+        let sent = &self.request.user.attributes;
+        sent.iter().next().is_some()
+            && sent.iter().all(|(field, value)| user.attribute(field) == Some(value))
     }
 
     /// The tenant's time when the attempt started. If this request started it, that is the elapsed

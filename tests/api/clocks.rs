@@ -60,6 +60,26 @@ async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
 }
 
 #[tokio::test]
+async fn a_user_of_the_same_second_is_not_given_to_another_form() {
+    let app = TestApp::spawn().await;
+    app.until_ready().await;
+    let elsewhere = json!({
+        "client_id": "elsewhere", "connection": "Username-Password-Authentication",
+        "email": "ada@example.com", "password": "Elsewhere-Secret-1", "given_name": "Somebody",
+    });
+    let url = format!("{}/dbconnections/signup", app.auth0.url());
+    assert_eq!(
+        app.client.post(url).json(&elsewhere).send().await.unwrap().status(),
+        StatusCode::OK
+    );
+    // Nothing is known about the connection's ids, and the first call is lost.
+    app.auth0.fault(Route::CreateUser, Fault::reset());
+    let response = app.sign_up(&ada()).await;
+    assert!(response.status != StatusCode::CREATED, "{response:?}");
+    assert!(!response.text.contains("Somebody"), "{response:?}");
+}
+
+#[tokio::test]
 async fn a_key_lives_on_while_the_clock_is_wrong() {
     let clock = Arc::new(Ahead::default());
     let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;

@@ -105,19 +105,28 @@ impl AttemptRunner<'_> {
         if attempts.len() == MAX_RIVALS {
             return AddressLookup::Unclear;
         }
-        let mut is_known = self.is_resumed || self.may_have_acted();
+        let (mut is_bound, mut is_contested) = (false, false);
         for other in attempts.iter().filter(|attempt| attempt.id != call.id) {
             match (&other.key, other.state) {
                 (_, AttemptState::NotCreated | AttemptState::Exists) => {}
-                (Some(key), _) if request.is_bound(key) => is_known = true,
+                (Some(key), _) if request.is_bound(key) => is_bound = true,
                 // Only a client knows its key, so an expired one is still its own.
                 (None, AttemptState::Created) if request.has_client_key() => {}
-                (Some(_), _) | (None, AttemptState::Created) => return AddressLookup::Taken,
-                (None, AttemptState::Open | AttemptState::Unknown) => {
-                    return AddressLookup::Unclear;
-                }
+                (_, AttemptState::Created) => return AddressLookup::Taken,
+                (_, AttemptState::Open | AttemptState::Unknown) => is_contested = true,
             }
         }
+        // Another form without a key may pin the same id. Its user has other attributes.
+        let has_attributes = request.user.attributes.iter().next().is_some();
+        if !request.has_client_key() && !is_bound {
+            if has_attributes && !self.has_sent_attributes(&found.user) {
+                return AddressLookup::Taken;
+            }
+            if is_contested && !has_attributes {
+                return AddressLookup::Unclear;
+            }
+        }
+        let is_known = is_bound || self.is_resumed || self.may_have_acted();
         AddressLookup::Own(if is_known {
             found.user.clone()
         } else {

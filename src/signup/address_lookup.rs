@@ -113,6 +113,8 @@ impl AttemptRunner<'_> {
                 // Only a client knows its key, so an expired one is still its own.
                 (None, AttemptState::Created) if request.has_client_key() => {}
                 (_, AttemptState::Created) => return AddressLookup::Taken,
+                // The same key with another password.
+                (Some(_), _) if request.has_client_key() => return AddressLookup::Taken,
                 (_, AttemptState::Open | AttemptState::Unknown) => is_contested = true,
             }
         }
@@ -126,7 +128,7 @@ impl AttemptRunner<'_> {
                 return AddressLookup::Unclear;
             }
         }
-        let is_known = is_bound || self.is_resumed || self.may_have_acted();
+        let is_known = is_bound || self.may_have_acted();
         AddressLookup::Own(if is_known {
             found.user.clone()
         } else {

@@ -11,6 +11,9 @@ use super::{Inner, POLL};
 use crate::ledger::{AttemptState, Basis, FinishAttempt, LedgerError};
 use crate::telemetry::chain;
 
+/// The longest time in which a result is recorded while the process stops.
+const LONGEST_AT_STOP: Duration = Duration::from_millis(1_500);
+
 /// The longest pause between two tries to record a result.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -55,9 +58,11 @@ impl Inner {
     /// Tries again to record a result, with growing pauses, for as long as other replicas take this
     /// process for the attempt's worker.
     async fn retry_finish(&self, finish: FinishAttempt, mut error: LedgerError) {
-        let end = Instant::now() + self.timeouts.lease;
+        let started_at = Instant::now();
+        let is_draining = || self.context.lifecycle.is_draining();
+        let longest = || if is_draining() { LONGEST_AT_STOP } else { self.timeouts.lease };
         let mut pause = POLL;
-        while Instant::now() < end && !self.context.lifecycle.is_draining() {
+        while started_at.elapsed() < longest() {
             if matches!(error, LedgerError::Corrupt(_)) {
                 break;
             }

@@ -11,8 +11,10 @@ use tokio::time::Instant;
 use super::address_lookup::AddressLookup;
 use super::call::AttemptRunner;
 use super::outcome::{Outcome, SignupResult};
-use crate::auth0::{CallError, CreateUserError, ErrorCode, LookupError, Misconfiguration};
-use crate::auth0::{Priority, TransportError, User};
+use crate::auth0::{
+    CallError, CreateUserError, ErrorCode, LookupError, Misconfiguration, Priority, TransportError,
+    User,
+};
 use crate::domain::Field;
 
 impl AttemptRunner<'_> {

@@ -272,3 +272,40 @@ async fn a_user_is_recognised_although_the_tenant_names_the_username() {
     });
     assert_eq!(with_form(&app, None, &other).await.problem(), "username_taken");
 }
+
+#[tokio::test]
+async fn of_two_forms_that_pin_one_id_the_one_that_created_the_user_gets_it() {
+    let app = TestApp::spawn().await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(with_form(&app, None, &before).await.status, StatusCode::CREATED);
+    // Ada's call creates the user, and nothing shows it yet.
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting());
+    app.auth0.fault(Route::GetUser, Fault::answer(500));
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    assert_eq!(sign_up(&app, None).await.problem(), "outcome_unknown");
+    let id = app.creates().last().unwrap().json()["user_id"].clone();
+    // Another form pins the same id, and its conflict cannot be looked up at first.
+    let mut other = colliding_form(&app, &id).await;
+    other["given_name"] = "Eve".into();
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    assert_eq!(with_form(&app, None, &other).await.problem(), "outcome_unknown");
+
+    let created = sign_up(&app, None).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    assert_eq!(created.json()["user"]["given_name"], "Ada");
+    assert_eq!(with_form(&app, None, &other).await.problem(), "email_taken");
+    assert_eq!(app.auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn a_colliding_form_gets_no_user_after_the_row_was_lost() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
+    let id = app.creates()[0].json()["user_id"].clone();
+    let mut other = colliding_form(&app, &id).await;
+    other["given_name"] = "Eve".into();
+    app.until_resolved().await;
+    lose_rows(&app);
+    assert_eq!(with_form(&app, None, &other).await.problem(), "email_taken");
+    assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
+}

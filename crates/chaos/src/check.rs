@@ -111,9 +111,6 @@ impl ClientCheck<'_> {
             return incorrect("which has another person's address".to_owned());
         }
         if !self.owns(user) {
-            if self.may_share_the_id(body) {
-                return Err((FindingKind::SharedId, format!("201 for {id} of another form")));
-            }
             return incorrect("which is somebody else's user".to_owned());
         }
         if !user.existed_at(observation.received_at) {
@@ -171,15 +168,6 @@ impl ClientCheck<'_> {
                     !matches!(observed, Observed::EmailTaken | Observed::NotCreated(_))
                 })
             })
-    }
-
-    /// Returns true if another form may have pinned the same id and its row was lost since: without
-    /// keys one password in 256 does. The response has the id and the address only, as documented.
-    fn may_share_the_id(&self, body: &Map<String, Value>) -> bool {
-        let lost_rows = self.last_loss.is_some_and(|last| self.client.started_at <= last);
-        let is_bare = body.keys().all(|name| matches!(name.as_str(), "user_id" | "email"));
-        let is_keyless = |client: &ClientHistory| client.plan.key.is_none();
-        lost_rows && is_bare && self.histories.iter().all(is_keyless)
     }
 
     fn owns(&self, user: &TenantUser) -> bool {

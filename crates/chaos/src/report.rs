@@ -79,10 +79,6 @@ impl RunReport<'_> {
         let no_wait = self.observations().filter(|observation| observation.lacks_retry_after());
         print_line(&format!("409 and 503 without Retry-After: {}", no_wait.count()));
         print_line(&format!(
-            "forms without a key that share an id after rows were lost, as documented: {}",
-            self.findings.count(FindingKind::SharedId)
-        ));
-        print_line(&format!(
             "created twice {}\nlost {}\nunknown {}\nincorrect responses {} (without a key: {})",
             self.findings.count(FindingKind::Duplicate),
             self.findings.count(FindingKind::Lost),

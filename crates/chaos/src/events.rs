@@ -1,6 +1,7 @@
 //! Makes the planned events happen.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,12 +12,18 @@ use tokio::time::{Instant, sleep};
 
 use super::client::ClientContext;
 use super::database::{CopyName, LedgerRows};
+use super::database_events::Dump;
+use super::past_events::PastEvents;
 use super::plan::{ChaosEvent, PlannedEvent};
+use super::postgres::PostgresCluster;
 use super::secrets::Secrets;
 use super::service::ServiceProcess;
 
 /// The interval at which progress and services are checked.
 const TICK: Duration = Duration::from_millis(10);
+
+/// The interval between the starts of two clients during a long event.
+const PACE: Duration = Duration::from_millis(100);
 
 /// The maximum delay before an event.
 const MAX_DELAY: Duration = Duration::from_millis(300);
@@ -41,27 +48,35 @@ pub(crate) struct EventRunner {
     /// The secrets.
     pub(crate) secrets: Secrets,
     rows: LedgerRows,
+    /// The database's server, if it has one.
+    cluster: Option<PostgresCluster>,
     rng: StdRng,
     /// The time at which the last rotation ended.
     rotated_at: Option<Instant>,
     /// The time at which the ledger last lost rows.
     pub(crate) last_loss: Option<Instant>,
-    /// The number of events of each kind.
-    pub(crate) happened: BTreeMap<&'static str, u64>,
+    /// The events so far.
+    pub(crate) past: PastEvents,
 }
 
 impl EventRunner {
     /// Nothing has happened, and no service is running.
-    pub(crate) fn new(services: Vec<ServiceProcess>, rows: LedgerRows, rng: StdRng) -> Self {
+    pub(crate) fn new(
+        services: Vec<ServiceProcess>,
+        rows: LedgerRows,
+        cluster: Option<PostgresCluster>,
+        rng: StdRng,
+    ) -> Self {
         Self {
             generations: vec![0; services.len()],
             services,
             secrets: Secrets::new(),
             rows,
+            cluster,
             rng,
             rotated_at: None,
             last_loss: None,
-            happened: BTreeMap::new(),
+            past: PastEvents::default(),
         }
     }
 
@@ -86,7 +101,8 @@ impl EventRunner {
         Ok(())
     }
 
-    /// Makes each event happen at its moment. Up to `spacing` further clients start meanwhile.
+    /// Makes each event happen at its moment. Up to `spacing` further clients start meanwhile, and
+    /// during a long event one after another.
     pub(crate) async fn run(
         &mut self,
         plan: Vec<PlannedEvent>,
@@ -94,10 +110,16 @@ impl EventRunner {
         context: &ClientContext,
     ) -> anyhow::Result<()> {
         for (moment, event) in plan {
-            context.progress.allow(moment + spacing);
+            let paced = if event.is_long() { moment } else { moment + spacing };
+            context.progress.allow(paced);
             self.wait_until_started(moment, context).await?;
             sleep(self.rng.random_range(Duration::ZERO..MAX_DELAY)).await;
-            self.happen(event, context).await.with_context(|| format!("{event:?}"))?;
+            let happened = tokio::select! {
+                happened = self.happen(event, context) => happened,
+                never = allow_steadily(paced, moment + spacing, context) => match never {},
+            };
+            happened.with_context(|| format!("{event:?}"))?;
+            context.progress.allow(moment + spacing);
         }
         context.progress.allow(u64::MAX);
         Ok(())
@@ -122,6 +144,7 @@ impl EventRunner {
     }
 
     async fn happen(&mut self, event: ChaosEvent, context: &ClientContext) -> anyhow::Result<()> {
+        let started_at = Instant::now();
         let name = match event {
             ChaosEvent::Kill => {
                 let index = self.pick();
@@ -164,8 +187,27 @@ impl EventRunner {
                 self.restore(CopyName::LastSync, false, context).await?;
                 "power losses"
             }
+            ChaosEvent::Database(event) => {
+                // A service that cannot reach its database while it starts exits, as it should.
+                self.wait_until_serving(context).await?;
+                context.recoveries.disturb();
+                event.happen(cluster(&mut self.cluster)?, &mut self.rng).await?;
+                context.recoveries.disturb();
+                if event.loses_commits() {
+                    self.last_loss = Some(Instant::now());
+                }
+                event.name()
+            }
+            ChaosEvent::MigrateBesideDump => {
+                let dump = Dump::start(cluster(&mut self.cluster)?.url()).await?;
+                let index = self.pick();
+                self.kill(index, context)?;
+                self.start(index)?;
+                dump.migrate_beside(&mut self.rng).await?;
+                "migrations beside a dump"
+            }
         };
-        *self.happened.entry(name).or_default() += 1;
+        self.past.add(name, started_at);
         Ok(())
     }
 
@@ -241,4 +283,18 @@ impl EventRunner {
     fn service(&mut self, index: usize) -> anyhow::Result<&mut ServiceProcess> {
         self.services.get_mut(index).context("no such service")
     }
+}
+
+/// Allows one more client at a time.
+async fn allow_steadily(from: u64, to: u64, context: &ClientContext) -> Infallible {
+    for clients in from..to {
+        context.progress.allow(clients);
+        sleep(PACE).await;
+    }
+    pending().await
+}
+
+/// The database's server. Only runs that have one plan its events.
+fn cluster(cluster: &mut Option<PostgresCluster>) -> anyhow::Result<&mut PostgresCluster> {
+    cluster.as_mut().context("the database is no server")
 }

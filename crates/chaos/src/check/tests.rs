@@ -48,6 +48,7 @@ fn found_at(
 ) -> Vec<FindingKind> {
     let observation = |observed| Observation {
         at: Duration::ZERO,
+        took: Duration::ZERO,
         received_at,
         replica: 0,
         observed,

@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
-use super::database::CopyName;
+use crate::database::CopyName;
 
 /// The number of tries of a change that deadlocks with the services' writes.
 const TRIES: usize = 10;

@@ -110,13 +110,14 @@ impl EventRunner {
         context: &ClientContext,
     ) -> anyhow::Result<()> {
         for (moment, event) in plan {
-            let paced = if event.is_long() { moment } else { moment + spacing };
-            context.progress.allow(paced);
+            // One more than the event waits for: a person's two clients start together.
+            let allowed = if event.is_long() { moment + 1 } else { moment + spacing };
+            context.progress.allow(allowed);
             self.wait_until_started(moment, context).await?;
             sleep(self.rng.random_range(Duration::ZERO..MAX_DELAY)).await;
             let happened = tokio::select! {
                 happened = self.happen(event, context) => happened,
-                never = allow_steadily(paced, moment + spacing, context) => match never {},
+                never = allow_steadily(allowed, moment + spacing, context) => match never {},
             };
             happened.with_context(|| format!("{event:?}"))?;
             context.progress.allow(moment + spacing);

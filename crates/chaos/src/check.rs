@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use super::client::ClientHistory;
 use super::finding::{FindingKind, Findings};
+use super::losses::Losses;
 use super::observed::{Observation, Observed};
 use super::people::{ClientBehavior, Person};
 use super::truth::{TenantUser, Truth};
@@ -14,11 +14,11 @@ use super::truth::{TenantUser, Truth};
 /// A person and the histories of its clients.
 pub(crate) type PersonHistory = (Person, Vec<ClientHistory>);
 
-/// Checks every client. `last_loss` is the time at which the ledger last lost rows.
+/// Checks every client.
 pub(crate) fn check_clients(
     truth: &Truth<'_>,
     people: &[PersonHistory],
-    last_loss: Option<Instant>,
+    losses: &Losses,
     findings: &mut Findings,
 ) {
     for (index, (person, histories)) in people.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(crate) fn check_clients(
             findings.add(FindingKind::Duplicate, Some(index), format!("{} users", users.len()));
         }
         for client in histories {
-            let check = ClientCheck { truth, person, client, histories, users: &users, last_loss };
+            let check = ClientCheck { truth, person, client, histories, users: &users, losses };
             check.check(index, findings);
         }
     }
@@ -42,7 +42,7 @@ struct ClientCheck<'a> {
     histories: &'a [ClientHistory],
     /// The users with the person's address.
     users: &'a [&'a TenantUser],
-    last_loss: Option<Instant>,
+    losses: &'a Losses,
 }
 
 impl ClientCheck<'_> {
@@ -160,8 +160,7 @@ impl ClientCheck<'_> {
         let duplicates =
             self.histories.iter().filter(|other| other.plan.profile.password == *password);
         let mut others = duplicates.filter(|other| !std::ptr::eq(*other, self.client));
-        let lost_rows = self.last_loss.is_some_and(|last| self.client.started_at <= last);
-        lost_rows && self.client.observed.len() > 1
+        self.losses.affect(self.client) && self.client.observed.len() > 1
             || others.any(|other| {
                 other.observed.iter().any(|observation| {
                     let observed = &observation.observed;

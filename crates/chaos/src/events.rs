@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::client::ClientContext;
 use super::database::{CopyName, LedgerRows};
 use super::database_events::Dump;
+use super::losses::Losses;
 use super::past_events::PastEvents;
 use super::plan::{ChaosEvent, PlannedEvent};
 use super::postgres::PostgresCluster;
@@ -53,8 +54,8 @@ pub(crate) struct EventRunner {
     rng: StdRng,
     /// The time at which the last rotation ended.
     rotated_at: Option<Instant>,
-    /// The time at which the ledger last lost rows.
-    pub(crate) last_loss: Option<Instant>,
+    /// The times at which the ledger lost rows.
+    pub(crate) losses: Losses,
     /// The events so far.
     pub(crate) past: PastEvents,
 }
@@ -75,7 +76,7 @@ impl EventRunner {
             cluster,
             rng,
             rotated_at: None,
-            last_loss: None,
+            losses: Losses::default(),
             past: PastEvents::default(),
         }
     }
@@ -162,7 +163,7 @@ impl EventRunner {
             }
             ChaosEvent::EmptyLedger => {
                 self.rows.empty().await?;
-                self.last_loss = Some(Instant::now());
+                self.losses.add_all();
                 "ledger emptied"
             }
             ChaosEvent::BackUp => {
@@ -172,6 +173,7 @@ impl EventRunner {
             ChaosEvent::RestoreBackup => {
                 let running = self.rows.can_restore_while_running();
                 self.restore(CopyName::Backup, running, context).await?;
+                self.losses.add_all();
                 "backups restored"
             }
             ChaosEvent::Rotate => self.rotate(context).await?,
@@ -186,6 +188,7 @@ impl EventRunner {
                 self.rows.copy(CopyName::LastSync).await?;
                 sleep(self.rng.random_range(Duration::ZERO..MAX_UNSYNCED)).await;
                 self.restore(CopyName::LastSync, false, context).await?;
+                self.losses.add_since(started_at);
                 "power losses"
             }
             ChaosEvent::Database(event) => {
@@ -195,7 +198,7 @@ impl EventRunner {
                 event.happen(cluster(&mut self.cluster)?, &mut self.rng).await?;
                 context.recoveries.disturb();
                 if event.loses_commits() {
-                    self.last_loss = Some(Instant::now());
+                    self.losses.add_since(started_at - MAX_UNSYNCED);
                 }
                 event.name()
             }
@@ -223,15 +226,12 @@ impl EventRunner {
             // A service whose session ends while it starts exits, as it should.
             self.wait_until_serving(context).await?;
             context.recoveries.disturb();
-            self.rows.restore(name).await?;
-            self.last_loss = Some(Instant::now());
-            return Ok(());
+            return self.rows.restore(name).await;
         }
         for index in 0..self.services.len() {
             self.kill(index, context)?;
         }
         self.rows.restore(name).await?;
-        self.last_loss = Some(Instant::now());
         sleep(self.rng.random_range(DOWN)).await;
         (0..self.services.len()).try_for_each(|index| self.start(index))
     }

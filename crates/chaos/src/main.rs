@@ -26,6 +26,7 @@ mod fault_catalog;
 mod fault_injector;
 mod finding;
 mod history;
+mod losses;
 mod observed;
 mod options;
 mod past_events;

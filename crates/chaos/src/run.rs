@@ -132,9 +132,9 @@ impl Run {
         let rows = self.wait_until_resolved().await?;
         let truth = Truth::new(&self.auth0)?;
         let mut findings = Findings::default();
-        let (digests, last_loss) = (self.events.secrets.digests(), self.events.last_loss);
-        check_clients(&truth, &people, last_loss, &mut findings);
-        check_ledger(&truth, &people, &rows, &digests, last_loss, &mut findings);
+        let (digests, losses) = (self.events.secrets.digests(), &self.events.losses);
+        check_clients(&truth, &people, losses, &mut findings);
+        check_ledger(&truth, &people, &rows, &digests, losses, &mut findings);
         let report = RunReport {
             options: &self.options,
             seed: self.seed,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CONNECTION, Emulator};
 use auth0_signup::clock::{Clock as _, SystemClock};
+use tokio::time::Instant;
 
 use super::*;
 use crate::people::{ClientPlan, Profile};
@@ -66,7 +67,7 @@ fn found_at(
     let history = ClientHistory { plan, started_at: Instant::now(), observed };
     let mut findings = Findings::default();
     let truth = Truth::new(auth0).unwrap();
-    check_clients(&truth, &[(person, vec![history])], None, &mut findings);
+    check_clients(&truth, &[(person, vec![history])], &Losses::default(), &mut findings);
     findings.all.iter().map(|finding| finding.kind).collect()
 }
 

@@ -8,6 +8,7 @@ use auth0_signup::ledger::{Attempt, AttemptState};
 use super::check::PersonHistory;
 use super::finding::{FindingKind, Findings};
 use super::losses::Losses;
+use super::people::Person;
 use super::truth::Truth;
 
 /// Checks that each row matches the tenant, and that each user has a row.
@@ -51,7 +52,9 @@ pub(crate) fn check_ledger(
         };
         let state = row.state.name();
         let person = by_email.get(&row.email).copied();
-        findings.add(kind, person, format!("the ledger has {id} as {state}, {what}"));
+        let secret = person.and_then(|person| secret_of(row, &people.get(person)?.0, digests));
+        let secret = secret.map_or(String::new(), |secret| format!("; of secret {secret}"));
+        findings.add(kind, person, format!("the ledger has {id} as {state}, {what}{secret}"));
     }
     for (index, (person, histories)) in people.iter().enumerate() {
         if histories.iter().any(|client| losses.affect(client)) {
@@ -80,6 +83,12 @@ fn lost(
     let person = by_email.get(&row.email).and_then(|index| people.get(*index));
     let clients = person.map(|(_, histories)| histories.as_slice()).unwrap_or_default();
     clients.iter().any(|client| losses.affect(client))
+}
+
+/// The number of the secret that the row was written under, from 1, if there are several.
+fn secret_of(row: &Attempt, person: &Person, digests: &[Digests]) -> Option<usize> {
+    let is_used = |digests: &Digests| digests.email(&person.email).current == row.email;
+    digests.iter().position(is_used).filter(|_| digests.len() > 1).map(|index| index + 1)
 }
 
 fn user_id(row: &Attempt) -> String {

@@ -104,6 +104,15 @@ impl LedgerRows {
         .context("cannot restore the ledger")
     }
 
+    /// The ids of all attempts that are not resolved.
+    pub(crate) async fn unresolved(&self) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite(rows) => rows.unresolved().await,
+            Self::Postgres(rows) => rows.unresolved().await,
+        }
+        .context("cannot read the ledger")
+    }
+
     /// Deletes all rows.
     pub(crate) async fn empty(&self) -> anyhow::Result<()> {
         match self {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
 use tokio::time::{Instant, sleep};
 
 use super::client::ClientContext;
@@ -17,6 +16,7 @@ use super::losses::Losses;
 use super::past_events::PastEvents;
 use super::plan::{ChaosEvent, PlannedEvent};
 use super::postgres::PostgresCluster;
+use super::rotation::OfOldSecret;
 use super::secrets::Secrets;
 use super::service::ServiceProcess;
 
@@ -32,10 +32,6 @@ const MAX_DELAY: Duration = Duration::from_millis(300);
 /// The range of times from a kill to the restart.
 const DOWN: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_millis(300);
 
-/// The range of times between the restarts of two services during a rotation.
-const BETWEEN_RESTARTS: std::ops::Range<Duration> =
-    Duration::from_millis(300)..Duration::from_secs(2);
-
 /// The longest time before a power loss that the ledger forgets.
 const MAX_UNSYNCED: Duration = Duration::from_secs(1);
 
@@ -45,15 +41,15 @@ pub(crate) struct EventRunner {
     /// The services.
     pub(crate) services: Vec<ServiceProcess>,
     /// The generation of each service's secrets.
-    generations: Vec<usize>,
+    pub(super) generations: Vec<usize>,
     /// The secrets.
     pub(crate) secrets: Secrets,
-    rows: LedgerRows,
+    pub(super) rows: LedgerRows,
     /// The database's server, if it has one.
     cluster: Option<PostgresCluster>,
-    rng: StdRng,
-    /// The time at which the last rotation ended.
-    rotated_at: Option<Instant>,
+    pub(super) rng: StdRng,
+    /// The clients and attempts that need the secret before the current one.
+    pub(super) of_old_secret: OfOldSecret,
     /// The times at which the ledger lost rows.
     pub(crate) losses: Losses,
     /// The events so far.
@@ -75,7 +71,7 @@ impl EventRunner {
             rows,
             cluster,
             rng,
-            rotated_at: None,
+            of_old_secret: OfOldSecret::default(),
             losses: Losses::default(),
             past: PastEvents::default(),
         }
@@ -168,12 +164,15 @@ impl EventRunner {
             }
             ChaosEvent::BackUp => {
                 self.rows.copy(CopyName::Backup).await?;
+                self.of_old_secret.in_backup = true;
                 "backups"
             }
             ChaosEvent::RestoreBackup => {
                 let running = self.rows.can_restore_while_running();
                 self.restore(CopyName::Backup, running, context).await?;
                 self.losses.add_all();
+                self.of_old_secret.add(&self.rows).await?;
+                self.of_old_secret.in_backup = false;
                 "backups restored"
             }
             ChaosEvent::Rotate => self.rotate(context).await?,
@@ -189,6 +188,7 @@ impl EventRunner {
                 sleep(self.rng.random_range(Duration::ZERO..MAX_UNSYNCED)).await;
                 self.restore(CopyName::LastSync, false, context).await?;
                 self.losses.add_since(started_at);
+                self.of_old_secret.add(&self.rows).await?;
                 "power losses"
             }
             ChaosEvent::Database(event) => {
@@ -199,6 +199,7 @@ impl EventRunner {
                 context.recoveries.disturb();
                 if event.loses_commits() {
                     self.losses.add_since(started_at - MAX_UNSYNCED);
+                    self.of_old_secret.add(&self.rows).await?;
                 }
                 event.name()
             }
@@ -236,42 +237,13 @@ impl EventRunner {
         (0..self.services.len()).try_for_each(|index| self.start(index))
     }
 
-    /// Restarts the services one by one. They get a new secret beside the current one if no client
-    /// is left that sent its key to a service with the one before.
-    async fn rotate(&mut self, context: &ClientContext) -> anyhow::Result<&'static str> {
-        let rotates = self.rotated_at.is_none_or(|time| !context.progress.runs_since(time));
-        let generation = if rotates { self.secrets.rotate() } else { self.secrets.latest() };
-        let mut order: Vec<usize> = (0..self.services.len()).collect();
-        order.shuffle(&mut self.rng);
-        for (restarted, index) in order.into_iter().enumerate() {
-            if restarted > 0 {
-                sleep(self.rng.random_range(BETWEEN_RESTARTS)).await;
-            }
-            if self.rng.random() {
-                context.recoveries.disturb();
-                self.service(index)?.shut_down().await?;
-                context.recoveries.disturb();
-            } else {
-                self.kill(index, context)?;
-            }
-            if let Some(current) = self.generations.get_mut(index) {
-                *current = generation;
-            }
-            self.start(index)?;
-        }
-        if rotates {
-            self.rotated_at = Some(Instant::now());
-        }
-        Ok(if rotates { "rotations" } else { "rolling restarts" })
-    }
-
-    fn kill(&mut self, index: usize, context: &ClientContext) -> anyhow::Result<()> {
+    pub(super) fn kill(&mut self, index: usize, context: &ClientContext) -> anyhow::Result<()> {
         // First, because a client may notice before this function returns.
         context.recoveries.kill(index);
         self.service(index)?.kill()
     }
 
-    fn start(&mut self, index: usize) -> anyhow::Result<()> {
+    pub(super) fn start(&mut self, index: usize) -> anyhow::Result<()> {
         let generation = self.generations.get(index).copied().unwrap_or_default();
         let secrets = self.secrets.settings(generation);
         self.service(index)?.start(secrets)
@@ -281,7 +253,7 @@ impl EventRunner {
         self.rng.random_range(0..self.services.len())
     }
 
-    fn service(&mut self, index: usize) -> anyhow::Result<&mut ServiceProcess> {
+    pub(super) fn service(&mut self, index: usize) -> anyhow::Result<&mut ServiceProcess> {
         self.services.get_mut(index).context("no such service")
     }
 }

@@ -36,6 +36,7 @@ mod postgres;
 mod progress;
 mod recovery;
 mod report;
+mod rotation;
 mod run;
 mod secrets;
 mod service;

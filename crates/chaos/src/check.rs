@@ -140,7 +140,7 @@ impl ClientCheck<'_> {
             Some(Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_)) => Ok(()),
             Some(Observed::NotCreated(code)) if accepts_failure => {
                 let created = self.users.iter().any(|user| self.owns(user));
-                if created && !self.another_request_created_it() {
+                if created && !self.another_request_created_it(code) {
                     let description = format!("{code}, but the client's user exists");
                     return Err((FindingKind::Incorrect, description));
                 }
@@ -155,12 +155,14 @@ impl ClientCheck<'_> {
     ///
     /// A duplicate request may have created it. So may an earlier request of the same client, if
     /// the ledger lost its row since: "nothing was created" is then correct for the last attempt.
-    fn another_request_created_it(&self) -> bool {
+    /// `unavailable` says nothing about earlier requests: their rows cannot be read.
+    fn another_request_created_it(&self, code: &str) -> bool {
         let password = &self.client.plan.profile.password;
         let duplicates =
             self.histories.iter().filter(|other| other.plan.profile.password == *password);
         let mut others = duplicates.filter(|other| !std::ptr::eq(*other, self.client));
-        self.losses.affect(self.client) && self.client.observed.len() > 1
+        let earlier_may_have = code == "unavailable" || self.losses.affect(self.client);
+        earlier_may_have && self.client.observed.len() > 1
             || others.any(|other| {
                 other.observed.iter().any(|observation| {
                     let observed = &observation.observed;

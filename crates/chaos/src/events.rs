@@ -164,7 +164,7 @@ impl EventRunner {
             }
             ChaosEvent::BackUp => {
                 self.rows.copy(CopyName::Backup).await?;
-                self.of_old_secret.in_backup = true;
+                self.of_old_secret.backups += 1;
                 "backups"
             }
             ChaosEvent::RestoreBackup => {
@@ -172,7 +172,7 @@ impl EventRunner {
                 self.restore(CopyName::Backup, running, context).await?;
                 self.losses.add_all();
                 self.of_old_secret.add(&self.rows).await?;
-                self.of_old_secret.in_backup = false;
+                self.of_old_secret.backups -= 1;
                 "backups restored"
             }
             ChaosEvent::Rotate => self.rotate(context).await?,

@@ -23,8 +23,9 @@ pub(crate) struct OfOldSecret {
     rotated_at: Option<Instant>,
     /// The attempts that were unresolved then, or became so again when the ledger lost rows.
     attempts: HashSet<String>,
-    /// A backup is going to be restored, with whatever was unresolved when it was taken.
-    pub(super) in_backup: bool,
+    /// The number of backups that are going to be restored, with whatever was unresolved when they
+    /// were taken.
+    pub(super) backups: usize,
 }
 
 impl OfOldSecret {
@@ -45,7 +46,7 @@ impl OfOldSecret {
     /// Returns true if nothing is left.
     async fn is_gone(&self, context: &ClientContext, rows: &LedgerRows) -> anyhow::Result<bool> {
         let has_clients = self.rotated_at.is_some_and(|time| context.progress.runs_since(time));
-        if self.in_backup || has_clients {
+        if self.backups > 0 || has_clients {
             return Ok(false);
         }
         Ok(rows.unresolved().await?.iter().all(|attempt| !self.attempts.contains(attempt)))

@@ -141,6 +141,15 @@ async fn nothing_was_created_is_incorrect_at_the_end_if_the_user_exists() {
 }
 
 #[tokio::test]
+async fn unavailable_is_incorrect_only_about_the_request_itself() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let ada = register(&auth0, EMAIL, "Ada").await;
+    let unavailable = Observed::NotCreated("unavailable".to_owned());
+    assert_eq!(found(&auth0, &ada, vec![unavailable.clone()]), [FindingKind::Incorrect]);
+    assert_eq!(found(&auth0, &ada, vec![Observed::HungUp("hung up"), unavailable]), []);
+}
+
+#[tokio::test]
 async fn an_unexpected_response_and_none_at_all_are_unknown() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let ada = register(&auth0, EMAIL, "Ada").await;

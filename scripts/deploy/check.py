@@ -2,8 +2,8 @@
 """Checks the facts that deploy/ repeats against the service and the documentation.
 
 scripts/deploy/check.py PROGRAM FOLDER: run by scripts/deploy/run. PROGRAM is auth0-signup, FOLDER has
-what the run made: metrics.txt (GET /metrics), sqlite.yaml, postgres.yaml and openshift.yaml (the built
-overlays). Writes dashboard.yml there: the dashboard's queries as rules, for promtool.
+what the run made: metrics.txt (GET /metrics), and the built overlays, sqlite.yaml and postgres.yaml, with
+the components openshift.yaml and migrate.yaml. Writes dashboard.yml there: the dashboard's queries as rules, for promtool.
 """
 
 import json
@@ -23,9 +23,12 @@ TESTS = ROOT / "deploy/prometheus/auth0-signup.test.yml"
 DASHBOARD = ROOT / "deploy/grafana/auth0-signup.json"
 ALERTS = ROOT / "docs/runbooks/alerts.md"
 INSTALL = ROOT / "docs/runbooks/install.md"
+CONFIGURATION = ROOT / "docs/configuration.md"
 METRIC_PAGES = [ROOT / "docs/operations.md", ROOT / "docs/limits.md"]
 # The oldest and the newest version whose schemas the manifests have to satisfy.
 KUBERNETES = ["1.29", kubernetes_validate.latest_version()]
+# The overlays, and the components on one of them.
+OVERLAYS = ["sqlite", "postgres", "openshift", "migrate"]
 # Time between the service's own deadline and the signal that ends it, in ms.
 SPARE = 3000
 
@@ -211,7 +214,19 @@ def check_overlay(program, name, path):
         if kind in kinds:
             expect(selector(kinds[kind]["spec"]) == labels, f"{name}: {kind} does not select the pods")
     check_container(program, name, pod["spec"], kinds["ConfigMap"]["data"])
+    # Its settings are a part of the service's, so only their names are checked.
+    for entry in kinds.get("Job", pod)["spec"].get("template", pod)["spec"]["containers"][0]["env"]:
+        expect(known_variable(entry["name"]), f"{name}: {entry['name']} sets no key")
     return kinds
+
+
+def known_variable(name):
+    """Returns True for a variable of docs/configuration.md, and for the long form of a key in default.toml."""
+    plain = name.removesuffix("_FILE")
+    value = tomllib.loads((ROOT / "config/default.toml").read_text(encoding="utf-8"))
+    for part in plain.removeprefix("SIGNUP__").lower().split("__"):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value is not None or f"`{plain}`" in CONFIGURATION.read_text(encoding="utf-8")
 
 
 def check_container(program, name, spec, settings_files):
@@ -242,7 +257,7 @@ def main():
     check_alerts()
     write_dashboard_rules(folder / "dashboard.yml")
     check_samples(program)
-    overlays = {name: check_overlay(program, name, folder / f"{name}.yaml") for name in ("sqlite", "postgres", "openshift")}
+    overlays = {name: check_overlay(program, name, folder / f"{name}.yaml") for name in OVERLAYS}
     fixed = overlays["openshift"]["Deployment"]["spec"]["template"]["spec"]["securityContext"]
     expect("fsGroup" not in fixed and "runAsUser" not in fixed, "openshift: fixes a user or a group")
     for failure in failures:

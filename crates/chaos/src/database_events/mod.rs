@@ -11,7 +11,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 pub(crate) use self::migration::Dump;
-use super::postgres::{Link, PostgresCluster, ShutdownMode};
+use super::postgres::{Link, PostgresCluster, ShutdownMode, Traffic};
 
 /// Something that happens to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,12 @@ impl DatabaseEvent {
             Self::CutOffReplies => replies::cut_off_replies(cluster, rng).await,
         }
         cluster.wait_until_reachable().await
+    }
+}
+
+fn set_traffic(links: &[Link], traffic: Traffic) {
+    for link in links {
+        link.set_traffic(traffic);
     }
 }
 

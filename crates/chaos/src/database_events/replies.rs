@@ -6,7 +6,7 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use tokio::time::sleep;
 
-use super::some_links;
+use super::{set_traffic, some_links};
 use crate::postgres::{PostgresCluster, Traffic};
 
 /// The range of times for which replies are cut off.
@@ -19,7 +19,7 @@ const PERCENT: std::ops::RangeInclusive<u8> = 10..=100;
 pub(super) async fn cut_off_replies(cluster: &PostgresCluster, rng: &mut StdRng) {
     let links = some_links(&cluster.links, rng);
     let percent = rng.random_range(PERCENT);
-    links.iter().for_each(|link| link.set_traffic(Traffic::CutOff { percent }));
+    set_traffic(links, Traffic::CutOff { percent });
     sleep(rng.random_range(LASTS)).await;
-    links.iter().for_each(|link| link.set_traffic(Traffic::Forwarded));
+    set_traffic(links, Traffic::Forwarded);
 }

@@ -6,8 +6,8 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use tokio::time::sleep;
 
-use super::some_links;
-use crate::postgres::{Link, PostgresCluster, Traffic};
+use super::{set_traffic, some_links};
+use crate::postgres::{PostgresCluster, Traffic};
 
 /// The range of times for which nothing arrives: up to more than a call of the ledger may take.
 const SILENT: std::ops::Range<Duration> = Duration::from_millis(500)..Duration::from_secs(5);
@@ -20,13 +20,17 @@ pub(super) async fn silence(cluster: &PostgresCluster, rng: &mut StdRng) {
     let links = some_links(&cluster.links, rng);
     let dies = rng.random();
     if rng.random() {
-        links.iter().for_each(|link| link.set_traffic(Traffic::Silent));
+        set_traffic(links, Traffic::Silent);
         sleep(rng.random_range(SILENT)).await;
         if dies {
-            links.iter().for_each(Link::abandon_connections);
+            for link in links {
+                link.abandon_connections();
+            }
         }
-        links.iter().for_each(|link| link.set_traffic(Traffic::Forwarded));
+        set_traffic(links, Traffic::Forwarded);
     } else {
-        links.iter().for_each(Link::abandon_connections);
+        for link in links {
+            link.abandon_connections();
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! PgBouncer between a service and the server.
+//! A pooler (`pgbouncer`) between a service and the server.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) struct Pooler {
 }
 
 impl Pooler {
-    /// Starts PgBouncer in a new folder.
+    /// Starts a pooler in a new folder.
     pub(crate) async fn start(
         folder: &Path,
         server: &Target,

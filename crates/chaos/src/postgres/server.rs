@@ -229,7 +229,7 @@ pub(super) fn send(child: &Child, signal: Signal) -> anyhow::Result<()> {
     Ok(kill_process(process, signal)?)
 }
 
-/// Finds a program on the `PATH`, or where Debian installs PostgreSQL and PgBouncer.
+/// Finds a program on the `PATH`, or where Debian installs PostgreSQL and the pooler.
 fn find_program(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = std::env::split_paths(&path).collect();

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Request, Response, retry};
+use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls_platform_verifier::Verifier;
+use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
 use super::error::TransportError;
@@ -91,6 +92,7 @@ struct Recipe {
     http2: bool,
     /// `None` for plain HTTP, on loopback only.
     tls: Option<ClientConfig>,
+    proxy: Option<Proxy>,
 }
 
 /// The connection that a request uses.
@@ -191,6 +193,8 @@ impl Recipe {
     fn new(settings: &Auth0Settings) -> Result<Self, BuildError> {
         // Plain HTTP is for loopback only, where the system's certificates are not needed.
         let tls = if settings.base.starts_with("http://") { None } else { Some(tls(settings)?) };
+        let proxy = settings.outbound.proxy.as_ref().and_then(|proxy| proxy.url.as_ref());
+        let proxy = proxy.map(|url| Proxy::all(url.expose_secret())).transpose();
         Ok(Self {
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
@@ -198,6 +202,7 @@ impl Recipe {
             idle_timeout: settings.pool_idle_timeout,
             http2: settings.http2,
             tls,
+            proxy: proxy.map_err(BuildError::Client)?,
         })
     }
 
@@ -214,7 +219,9 @@ impl Recipe {
             .tcp_keepalive(idle)
             .tcp_keepalive_interval(interval)
             .tcp_keepalive_retries(probes)
-            .referer(false);
+            .referer(false)
+            // The settings decide which proxy is used, and say so in the log.
+            .no_proxy();
         #[cfg(target_os = "linux")]
         {
             builder = builder.tcp_user_timeout(USER_TIMEOUT);
@@ -230,20 +237,22 @@ impl Recipe {
         };
         builder = match &self.tls {
             Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
-            // The environment's proxy is not meant for loopback.
-            None => builder.no_proxy().tls_certs_only([]),
+            None => builder.tls_certs_only([]),
         };
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
         builder.build()
     }
 }
 
 /// Sets TLS up with the system's certificates and those of `auth0.ca_file`.
 fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
-    let own = settings.ca_file.as_deref().map(std::fs::read).transpose();
+    let own = settings.outbound.ca_file.as_deref().map(std::fs::read).transpose();
     let own = own.map_err(BuildError::ReadCa)?.unwrap_or_default();
     let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&own).collect();
     let own = own.map_err(BuildError::ParseCa)?;
-    if settings.ca_file.is_some() && own.is_empty() {
+    if settings.outbound.ca_file.is_some() && own.is_empty() {
         return Err(BuildError::ParseCa(pem::Error::NoItemsFound));
     }
     let provider = CryptoProvider::get_default().cloned();

@@ -29,7 +29,7 @@ enum MigrateCommand {
 
 impl Migrate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
+        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
         block_on(async {
             match self.command {
                 Some(MigrateCommand::Status) => status(&settings).await,

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
 
+mod documents;
+mod rows;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,0 +1,1 @@
+//! The sample files and the snippets of the documentation.

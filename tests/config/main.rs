@@ -4,6 +4,7 @@
 
 mod documents;
 mod rows;
+mod start;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;

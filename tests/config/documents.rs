@@ -11,6 +11,9 @@ use super::TENANT;
 const FILES: [&str; 5] =
     ["README.md", "CONTRIBUTING.md", "compose.yaml", "compose.local.env", "Dockerfile"];
 
+/// Names that `docs/configuration.md` gives as examples of errors.
+const ERRORS: [&str; 2] = ["AUTH0_CLIENTID", "AUTH0_CONECTION"];
+
 /// A variable and its value, or a mention of its name.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Mention {
@@ -100,7 +103,11 @@ fn mentions_in(line: &str) -> Vec<Mention> {
         let is_own = ["SIGNUP__", "AUTH0_", "DATABASE_URL", "RUST_LOG"]
             .iter()
             .any(|own| name.starts_with(own));
-        if !is_own || name.ends_with('_') || name == "SIGNUP__SECTION__KEY" {
+        if !is_own
+            || name.ends_with('_')
+            || name == "SIGNUP__SECTION__KEY"
+            || ERRORS.contains(&name)
+        {
             continue;
         }
         let value = after.strip_prefix('=').or_else(|| after.strip_prefix(": "));

@@ -155,7 +155,8 @@ impl App {
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
         let readiness =
             Readiness::new(context.clone(), client, Arc::clone(&ledger), Arc::clone(&proxies));
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.info()));
+        let info = challenges.info(&page.base_path);
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info));
         let shared = matches!(ledger_settings.database, Database::Postgres(_));
         let limits = Limits::new(limits, shared, &context);
         let existence = ExistencePolicy::new(&existence);
@@ -182,8 +183,9 @@ impl App {
             language,
             proxies: Arc::clone(&proxies),
         };
+        let router = http::public(&state, &http.origins.allowed);
         Ok(Self {
-            public: (public, http::public(&state, &http.origins.allowed)),
+            public: (public, http::below(&state.page.settings().base_path, router)),
             admin: (admin, http::admin(&state)),
             http,
             proxies,

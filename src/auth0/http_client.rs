@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
-use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
@@ -55,6 +55,14 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration:
 /// shorter than the timeout of a call.
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The places at which distributions keep the certificates that they trust.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
 
 /// The shortest time between two replacements of the pool.
 const MIN_REPLACE_INTERVAL: Duration = Duration::from_secs(1);
@@ -246,6 +254,20 @@ impl Recipe {
     }
 }
 
+/// Returns the system's certificates if `SSL_CERT_FILE` is blank. A blank variable means "not set"; the
+/// TLS library takes it for a file without a name, and finds no certificates.
+fn bundle_for_blank_variable() -> Vec<CertificateDer<'static>> {
+    let variable = std::env::var_os("SSL_CERT_FILE");
+    if !variable.is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty())) {
+        return Vec::new();
+    }
+    let pem = BUNDLES.iter().find_map(|path| std::fs::read(path).ok()).unwrap_or_default();
+    let is_usable = |certificate: &CertificateDer<'_>| {
+        RootCertStore::empty().add(certificate.clone().into_owned()).is_ok()
+    };
+    CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).filter(is_usable).collect()
+}
+
 /// Sets TLS up with the system's certificates and those of `auth0.ca_file`.
 fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
     let own = settings.outbound.ca_file.as_deref().map(std::fs::read).transpose();
@@ -255,6 +277,7 @@ fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
     if settings.outbound.ca_file.is_some() && own.is_empty() {
         return Err(BuildError::ParseCa(pem::Error::NoItemsFound));
     }
+    let own = own.into_iter().chain(bundle_for_blank_variable());
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider));

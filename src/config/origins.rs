@@ -21,9 +21,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
     let expected = "an origin as browsers send it, such as https://www.example.com \
                     (no path, no default port, no wildcard)";
     let allowed = reader.entries("http.allowed_origins", expected, urls::parse_origin);
-    let expected = "the URL at which browsers reach the service, on https or http";
+    let expected = "the URL at which browsers reach the service, on https or http, without ? and #";
     let own = reader.parsed("http.public_url", expected, |text| {
-        urls::origin(&urls::parse_web(text)?).parse().ok()
+        urls::origin(&urls::parse_public(text)?).parse().ok()
     });
     OriginSettings { allowed, own, required: reader.flag("http.require_origin") }
 }

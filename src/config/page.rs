@@ -11,6 +11,9 @@ use crate::domain::{Field, Rules};
 /// The built-in page, and where browsers are redirected.
 #[derive(Debug, Clone)]
 pub struct PageSettings {
+    /// The path of `http.public_url`, without its last slash; empty at the root. It precedes every
+    /// path that a browser gets.
+    pub base_path: String,
     /// Serves the page at `GET /signup`.
     pub enabled: bool,
     /// The product or company that people sign up for.
@@ -57,7 +60,11 @@ pub struct ReturnAddress {
 
 /// Reads the section. Labels are checked against `rules`.
 pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettings {
+    // Its errors are those of `http.public_url`.
+    let public_url = reader.text("http.public_url").and_then(|text| urls::parse_public(&text));
+    let base_path = public_url.map(|url| url.path().trim_end_matches('/').to_owned());
     PageSettings {
+        base_path: base_path.unwrap_or_default(),
         enabled: reader.flag("page.enabled"),
         name: reader.text("page.name"),
         logo: url(reader, "page.logo"),

@@ -29,6 +29,17 @@ pub(super) fn parse_secure(text: &str) -> Option<Url> {
     parse_web(text).filter(|url| url.scheme() == "https" || is_loopback(url))
 }
 
+/// Parses the URL of the service itself: http or https, with a plain path and nothing after it.
+pub(super) fn parse_public(text: &str) -> Option<Url> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let has_plain_path = |url: &Url| {
+        let (_, rest) = text.split_once("://").unwrap_or_default();
+        let path = rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("/");
+        path == url.path() && path.bytes().all(is_plain) && !path.contains("//")
+    };
+    parse_web(text).filter(has_plain_path)
+}
+
 /// Parses the tenant's URL: a host, to which https applies, or a full URL without a path.
 pub(super) fn parse_tenant(text: &str) -> Option<Url> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));

@@ -562,6 +562,23 @@ fn secrets_as_env_files_and_editors_write_them() {
 }
 
 #[test]
+fn the_services_own_url() {
+    const URL: &str =
+        "http.public_url (environment variable SIGNUP__HTTP__PUBLIC_URL): expected the URL";
+    check(
+        "public",
+        &[
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://signup.example.com/")], &[]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/join/us")], &[]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/join?x")], &[URL]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/a/../b")], &[URL]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/a\"b")], &[URL]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "www.example.com")], &[URL]),
+        ],
+    );
+}
+
+#[test]
 fn a_challenge_that_lock_cannot_send() {
     const REFUSED: &str = "auth0_compat.without_challenge (";
     check(

@@ -8,7 +8,8 @@ pub(super) const CONNECTION: &str =
     "the connection's name, such as Username-Password-Authentication, not its con_ id";
 
 /// The expected value of a key of `user_metadata`.
-pub(super) const METADATA_KEY: &str = "a key that Auth0 accepts: at most 100 visible characters without . [ ] and not starting with $";
+pub(super) const METADATA_KEY: &str =
+    "a key that Auth0 accepts: at most 100 characters without . [ ] and not starting with $";
 
 /// The maximum length of a key of `user_metadata` in characters: the limit of Auth0's public
 /// sign-up endpoint.
@@ -30,10 +31,8 @@ pub(super) fn parse_connection(text: &str) -> Option<String> {
 /// Parses a key of `user_metadata`. Auth0 rejects a dot, and a dollar sign at the start
 /// (its documentation of metadata). Forms write `user_metadata[key]`.
 pub(super) fn parse_metadata_key(text: &str) -> Option<String> {
-    let is_visible =
-        |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '.' | '[' | ']');
     let is_key = (1..=MAX_METADATA_KEY).contains(&text.chars().count())
-        && text.chars().all(is_visible)
+        && !text.contains(|c: char| c.is_control() || matches!(c, '.' | '[' | ']'))
         && !text.starts_with('$');
     is_key.then(|| text.to_owned())
 }

@@ -6,7 +6,7 @@ use reqwest::Client;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestResponse, ada};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 
 /// A browser without JavaScript, which does not follow redirects here.
 fn browser() -> Client {
@@ -58,8 +58,9 @@ async fn a_form_below_the_path_signs_up_and_is_redirected_there() {
 #[tokio::test]
 async fn the_hint_of_a_problem_is_below_the_path() {
     let builder = TestApp::builder().set("http.public_url", "https://www.example.com/join");
-    let app = builder.set("challenge.required", "always").spawn().await;
-    let response = app.sign_up(&ada()).await;
-    assert_eq!(response.problem(), "challenge_required");
+    let app = builder.set("limits.address.burst", "1").spawn().await;
+    app.sign_up(&ada()).await;
+    let response = app.sign_up(&ada_with("email", "other@example.com")).await;
+    assert_eq!(response.problem(), "rate_limited");
     assert_eq!(response.json()["challenge"], "/join/signup/challenge");
 }

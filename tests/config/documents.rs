@@ -7,9 +7,18 @@ use auth0_signup::config::{self, ConfigError, Origin};
 
 use super::TENANT;
 
-/// Files with settings for the environment, beside every page of `docs/`.
-const FILES: [&str; 5] =
-    ["README.md", "CONTRIBUTING.md", "compose.yaml", "compose.local.env", "Dockerfile"];
+/// Files with settings, beside [`FOLDERS`].
+const FILES: [&str; 6] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "compose.yaml",
+    "compose.local.env",
+    "compose.example.env",
+    "Dockerfile",
+];
+
+/// Folders whose files may have settings.
+const FOLDERS: [&str; 2] = ["docs", "deploy"];
 
 /// Names that `docs/configuration.md` gives as examples of errors.
 const ERRORS: [&str; 2] = ["AUTH0_CLIENTID", "AUTH0_CONECTION"];
@@ -38,6 +47,17 @@ fn every_snippet_of_a_settings_file_is_valid() {
     let examples = examples.filter(|line| line.contains(['[', '='])).collect::<Vec<_>>().join("\n");
     let wrong = errors_in_file(&examples);
     assert!(wrong.is_empty() && examples.contains("[page.labels]"), "{wrong:?}\n{examples}");
+}
+
+#[test]
+fn every_settings_file_of_a_deployment_is_valid() {
+    let is_settings = |path: &Path| path.file_name().is_some_and(|name| name == "settings.toml");
+    let files: Vec<_> = pages().into_iter().filter(|(path, _)| is_settings(path)).collect();
+    assert!(files.len() >= 2, "{files:?}");
+    for (path, file) in files {
+        let wrong = errors_in_file(&file);
+        assert!(wrong.is_empty(), "{}: {wrong:?}", path.display());
+    }
 }
 
 #[test]
@@ -85,10 +105,21 @@ fn root() -> &'static Path {
 
 /// The pages and manifests that have settings, with their texts.
 fn pages() -> Vec<(PathBuf, String)> {
-    let docs = std::fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
-    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
-    let paths = docs.chain(FILES.iter().map(|file| root().join(file)));
-    paths.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+    let mut paths: Vec<_> = FILES.iter().map(|file| root().join(file)).collect();
+    FOLDERS.iter().for_each(|folder| add_files(&root().join(folder), &mut paths));
+    let text = |path: PathBuf| Some((path.clone(), std::fs::read_to_string(path).ok()?));
+    paths.into_iter().filter_map(text).collect()
+}
+
+/// Adds every file below a folder.
+fn add_files(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => add_files(&path, paths),
+            false => paths.push(path),
+        }
+    }
 }
 
 /// The variables of this service in a line. A placeholder is no value.

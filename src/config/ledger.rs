@@ -66,9 +66,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let migrate = reader.flag("ledger.migrate");
     let hours = reader.integer("ledger.key_lifetime_hours", &(1..=720));
     let days = reader.integer("ledger.retention_days", &(1..=3650));
-    if hours > days * 24 {
-        reader.reject("ledger.key_lifetime_hours", "no more than ledger.retention_days");
-    }
     let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
     Some(LedgerSettings {
         database: database?,
@@ -85,29 +82,25 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
 fn database(reader: &mut Reader<'_>) -> Option<Database> {
     const KEY: &str = "database.url";
     const EXPECTED: &str = "sqlite://path/to/file or postgres://user:password@host/database";
-    let url = reader.required(KEY, EXPECTED);
-    if url.is_empty() {
-        return None;
-    }
+    reader.required_parsed(KEY, EXPECTED, parse_database)
+}
+
+fn parse_database(url: &str) -> Option<Database> {
     let sqlite = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     let postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    let database = match sqlite {
+    match sqlite {
         Some(path) if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" => None,
         Some(path) => Some(Database::Sqlite(path.into())),
         None if postgres && url.parse::<PgConnectOptions>().is_ok() => {
-            Some(Database::Postgres(url.into()))
+            Some(Database::Postgres(url.to_owned().into()))
         }
         None => None,
-    };
-    if database.is_none() {
-        reader.reject(KEY, EXPECTED);
     }
-    database
 }
 
 /// Reads a secret that may be absent, but not too short.
 fn secret(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
-    let secret = SecretString::from(reader.text(key)?);
+    let secret = reader.optional_secret(key)?;
     if secret.expose_secret().len() < SECRET_BYTES {
         reader.reject(key, "a secret of at least 32 bytes, such as `openssl rand -hex 32` prints");
     }

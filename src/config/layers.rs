@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{
     Config, ConfigError as LibraryError, File, FileFormat, Map, Source, Value, ValueKind,
@@ -23,6 +23,8 @@ const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.ke
 pub struct Layers {
     merged: Value,
     known: BTreeSet<String>,
+    /// The files that secrets were read from, by key.
+    secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Layers {
@@ -75,8 +77,9 @@ impl Layers {
         }
 
         let environment = Environment::read(environment, &known, given, errors);
+        let secret_files = environment.secret_files.clone();
         let merged = builder.add_source(environment).build()?.cache;
-        Ok(Self { merged, known })
+        Ok(Self { merged, known, secret_files })
     }
 
     /// The value of a key in the last layer that sets it.
@@ -88,6 +91,11 @@ impl Layers {
             value = table.get(name)?;
         }
         Some(value.clone())
+    }
+
+    /// The file that a secret was read from.
+    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
+        self.secret_files.get(key).cloned()
     }
 
     /// Returns whether this key exists.
@@ -123,6 +131,7 @@ fn for_each_leaf(key: &str, value: &Value, each: &mut impl FnMut(&str, &Value)) 
 #[derive(Debug, Clone, Default)]
 struct Environment {
     values: BTreeMap<String, Value>,
+    secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Environment {
@@ -178,9 +187,9 @@ impl Environment {
     fn read_secret(&mut self, key: String, origin: &str, path: &str, errors: &mut ConfigErrors) {
         match std::fs::read_to_string(path) {
             Ok(text) => {
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
-                let value = Value::new(Some(&origin.to_owned()), ValueKind::String(text));
+                let text = ValueKind::String(without_newline(&text).to_owned());
+                let value = Value::new(Some(&origin.to_owned()), text);
+                self.secret_files.insert(key.clone(), path.into());
                 self.values.insert(key, value);
             }
             Err(error) => {
@@ -189,6 +198,12 @@ impl Environment {
             }
         }
     }
+}
+
+/// The text of a secret's file without one newline at its end.
+pub fn without_newline(text: &str) -> &str {
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    text.strip_suffix('\r').unwrap_or(text)
 }
 
 impl Source for Environment {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use config::{Map, Value, ValueKind};
@@ -66,6 +67,11 @@ impl<'l> Reader<'l> {
     /// Adds an error for a value inside an open table.
     pub(super) fn reject_at(&mut self, key: &str, value: &Value, expected: impl Display) {
         self.errors.push(ConfigError::new(key, &origin(value), expected));
+    }
+
+    /// The file that a secret was read from.
+    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
+        self.layers.secret_file(key)
     }
 
     /// Reads a string; `None` if blank.

@@ -9,10 +9,9 @@ use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{self, Access, Ledger, OpenError};
 use auth0_signup::telemetry::LedgerMetrics;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::server::server;
+use crate::server::{connect, execute, scalar, server};
 
 /// The time at which every test starts.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
@@ -61,6 +60,7 @@ impl Backend {
     fn new(database: Database) -> Self {
         let settings = LedgerSettings {
             database,
+            database_file: None,
             secret_key: Some("k".repeat(32).into()),
             previous_secret_key: None,
             migrate: true,
@@ -154,11 +154,7 @@ impl Backend {
                 connection.query_row(&sql, [], |row| row.get(0)).expect(&sql)
             }
             Database::Postgres(url) => {
-                let mut connection = connect(url.expose_secret()).await;
-                let count = sqlx::query_scalar(AssertSqlSafe(sql));
-                let count = count.fetch_one(&mut connection).await.expect("a number");
-                connection.close().await.expect("an orderly end");
-                count
+                scalar(&connect(url.expose_secret()).await, &sql).await
             }
         }
     }
@@ -196,14 +192,4 @@ impl Drop for Backend {
 /// Runs statements as superuser, in the server's own database.
 pub(crate) async fn admin(sql: &str) {
     execute(server(), sql).await;
-}
-
-async fn connect(url: &str) -> PgConnection {
-    PgConnection::connect(url).await.expect("the tests' server")
-}
-
-async fn execute(url: &str, sql: &str) {
-    let mut connection = connect(url).await;
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
-    connection.close().await.expect("an orderly end");
 }

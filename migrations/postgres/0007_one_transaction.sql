@@ -128,7 +128,7 @@ DECLARE
   started text;
 BEGIN
   SELECT result INTO started FROM start_attempt(new_id, digest, 'probe', 'probe', NULL, NULL,
-    new_id, 0, ARRAY[digest], ARRAY['\x0000'::bytea], 1000, digest, 1000,
+    new_id, 0, ARRAY[digest], ARRAY[decode('0000', 'hex')], 1000, digest, 1000,
     '{}', '{}', '{}');
   RETURN started = 'started'
     AND finish_attempt(new_id, 4::smallint, 'probe', NULL, NULL, NULL, new_id, true)

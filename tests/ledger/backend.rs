@@ -111,6 +111,20 @@ impl Backend {
         self.try_open(Access::Service).await.expect("a ledger")
     }
 
+    /// Opens a ledger at the server's own time, which a role without rights cannot set.
+    pub(crate) async fn open_plain(&self) -> Arc<dyn Ledger> {
+        self.open_plain_as(Access::Service).await
+    }
+
+    pub(crate) async fn open_plain_as(&self, access: Access) -> Arc<dyn Ledger> {
+        let digests = ledger::digests(&self.settings).expect("a secret");
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
+        let metrics = LedgerMetrics::default();
+        Box::pin(ledger::open(&self.settings, &digests, access, &clock, &metrics))
+            .await
+            .expect("a ledger")
+    }
+
     /// Sets the time of the ledgers that are open, and of those that will be opened.
     pub(crate) async fn set_time(&self, now: Duration) {
         self.clock.set(now);
@@ -171,6 +185,23 @@ impl Backend {
         connection
             .query_row("PRAGMA integrity_check", [], |row| row.get(0))
             .expect("a readable file")
+    }
+
+    /// The same database, reached by another URL.
+    pub(crate) fn through(&self, url: &str) -> Self {
+        let mut other = Self::from_url(url);
+        other.settings.timeout = Duration::from_secs(3);
+        other
+    }
+
+    /// Ends every connection to the database, and waits until the server has closed them.
+    pub(crate) async fn terminate(&self) {
+        let database = self.database();
+        admin(&format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+             WHERE datname = '{database}'"
+        ))
+        .await;
     }
 
     /// The name of the PostgreSQL database.

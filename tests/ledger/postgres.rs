@@ -11,15 +11,6 @@ use crate::backend::{Backend, NOW, admin};
 use crate::server::connect;
 use crate::rows::{DAY, created, digest, key, keyed, unique, unknown, with_keys};
 
-/// Ends every connection to the database, and waits until the server has closed them.
-async fn terminate(backend: &Backend) {
-    let database = backend.database();
-    admin(&format!(
-        "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{database}'"
-    ))
-    .await;
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_unavailable_and_recovers() {
     let backend = Backend::postgres().await;
@@ -28,7 +19,7 @@ async fn an_outage_is_unavailable_and_recovers() {
     let attempt = keyed(1, NOW);
     ledger.begin(attempt.clone()).await.unwrap();
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS false")).await;
-    terminate(&backend).await;
+    backend.terminate().await;
     let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     assert!(ledger.get(attempt.id).await.is_err());
@@ -45,11 +36,11 @@ async fn a_read_only_server_is_unavailable() {
     let database = backend.database();
     let ledger = backend.open().await;
     admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
-    terminate(&backend).await;
+    backend.terminate().await;
     assert!(matches!(ledger.ping().await, Err(LedgerError::Unavailable(_))));
     assert!(matches!(ledger.begin(unique(NOW)).await, Err(LedgerError::Unavailable(_))));
     admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
-    terminate(&backend).await;
+    backend.terminate().await;
     ledger.ping().await.unwrap();
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
 }
@@ -61,7 +52,7 @@ async fn a_lost_connection_costs_no_sign_up() {
     for _ in 0..10 {
         let attempt = unique(NOW);
         assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), BeginResult::Started);
-        terminate(&backend).await;
+        backend.terminate().await;
         assert!(ledger.finish(created(attempt.id)).await.unwrap());
         assert!(ledger.get(attempt.id).await.unwrap().is_some());
     }

@@ -1,10 +1,12 @@
 //! The connections of a replica, and the calls that use them.
 
 use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 
@@ -56,6 +58,10 @@ pub(super) struct Connections {
     idle: Mutex<Idle>,
     /// A connection became idle, or was closed.
     returned: Arc<Notify>,
+    /// Held by the one heartbeat that may run.
+    beat_turn: tokio::sync::Mutex<()>,
+    /// True while it waits for a connection. It comes before other calls.
+    beat_waits: AtomicBool,
 }
 
 /// The connections that are not in use. The last one was used last.
@@ -76,6 +82,13 @@ struct OpenConnection {
     used_at: Instant,
 }
 
+impl OpenConnection {
+    fn new(connection: Connection, slot: OwnedSemaphorePermit, of: &Connections) -> Self {
+        let slot = Slot(Some(slot), Arc::clone(&of.returned));
+        Self { connection, slot, used_at: Instant::now() }
+    }
+}
+
 /// The slot of a connection. Its end wakes a call that waits for a connection.
 #[derive(Debug)]
 struct Slot(Option<OwnedSemaphorePermit>, Arc<Notify>);
@@ -83,7 +96,7 @@ struct Slot(Option<OwnedSemaphorePermit>, Arc<Notify>);
 impl Drop for Slot {
     fn drop(&mut self) {
         self.0 = None;
-        self.1.notify_one();
+        self.1.notify_waiters();
     }
 }
 
@@ -105,6 +118,8 @@ impl Connections {
             slots: Arc::new(Semaphore::new(MOST)),
             idle: Mutex::default(),
             returned: Arc::default(),
+            beat_turn: tokio::sync::Mutex::default(),
+            beat_waits: AtomicBool::new(false),
         }
     }
 
@@ -146,8 +161,13 @@ impl Connections {
         limit: Duration,
     ) -> Result<Rows, CallError> {
         let deadline = Instant::now() + limit.min(self.timeout);
+        let silent = || CallError::Silent(limit);
+        let turn = timeout_at(deadline, self.beat_turn.lock()).await;
+        let _turn = turn.map_err(|_| silent())?;
         let run = self.run_before(deadline, Kind::Heartbeat, statement, statement);
-        timeout_at(deadline, run).await.unwrap_or(Err(CallError::Silent(limit)))
+        let run = timeout_at(deadline, run).await;
+        self.end_of_wait();
+        run.unwrap_or_else(|_| Err(silent()))
     }
 
     async fn run_before(
@@ -204,34 +224,50 @@ impl Connections {
     /// those that this replica has.
     async fn acquire(&self, kind: Kind) -> Result<OpenConnection, CallError> {
         loop {
-            let returned = self.returned.notified();
+            let mut returned = pin!(self.returned.notified());
+            returned.as_mut().enable();
             if let Some(idle) = self.take_idle(kind) {
+                if kind == Kind::Heartbeat {
+                    self.end_of_wait();
+                }
                 return Ok(idle);
             }
-            let has_others = || self.slots.available_permits() < MOST;
             let refused_at = self.idle().refused_at;
-            if refused_at.is_none_or(|at| at.elapsed() >= REFUSED) || !has_others() {
-                match self.connect().await {
-                    Err(_) if has_others() => self.idle().refused_at = Some(Instant::now()),
-                    connected => return connected,
+            let is_refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED);
+            match Arc::clone(&self.slots).try_acquire_owned() {
+                Ok(slot) if !is_refused || self.slots.available_permits() == MOST - 1 => {
+                    match self.connector.connect().await {
+                        Ok(connection) => return Ok(OpenConnection::new(connection, slot, self)),
+                        // All others are closed too.
+                        Err(error) if self.slots.available_permits() == MOST - 1 => {
+                            return Err(error);
+                        }
+                        Err(_) => self.idle().refused_at = Some(Instant::now()),
+                    }
                 }
+                Err(TryAcquireError::Closed) => return Err(Closed.into()),
+                Ok(_) | Err(TryAcquireError::NoPermits) => {}
+            }
+            if kind == Kind::Heartbeat {
+                self.beat_waits.store(true, Ordering::SeqCst);
             }
             returned.await;
         }
     }
 
-    async fn connect(&self) -> Result<OpenConnection, CallError> {
-        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Closed)?;
-        let connection = self.connector.connect().await?;
-        let slot = Slot(Some(slot), Arc::clone(&self.returned));
-        Ok(OpenConnection { connection, slot, used_at: Instant::now() })
+    /// Lets other calls have the next idle connection.
+    fn end_of_wait(&self) {
+        if self.beat_waits.swap(false, Ordering::SeqCst) {
+            self.returned.notify_waiters();
+        }
     }
 
     fn take_idle(&self, kind: Kind) -> Option<OpenConnection> {
         let idle = &mut self.idle().connections;
         idle.retain(|open| !open.connection.is_closed());
         match kind {
-            Kind::Usual => idle.pop_back(),
+            Kind::Usual if !self.beat_waits.load(Ordering::SeqCst) => idle.pop_back(),
+            Kind::Usual => None,
             Kind::Heartbeat => idle.pop_front(),
         }
     }
@@ -240,7 +276,7 @@ impl Connections {
         if !self.turns.is_closed() {
             open.used_at = Instant::now();
             self.idle().connections.push_back(open);
-            self.returned.notify_one();
+            self.returned.notify_waiters();
         }
     }
 

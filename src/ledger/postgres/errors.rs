@@ -46,8 +46,8 @@ impl CallError {
     pub(super) fn class(&self) -> ErrorClass {
         let Self::Server(error) = self else { return ErrorClass::Connection };
         match error.code().map(|state| state.code()) {
-            // A server becomes read-only when another one takes over.
-            Some("25006") => ErrorClass::Connection,
+            // A server becomes read-only when another one takes over. A session was idle.
+            Some("25006" | "25P03") => ErrorClass::Connection,
             // A lock or a statement timeout, and a table that was changed meanwhile.
             Some("55P03" | "57014" | "0A000") => ErrorClass::Transient,
             Some(code) => match code.get(..2) {

@@ -158,6 +158,7 @@ impl Session {
              SELECT set_config('search_path', {schema}, true), \
              set_config('statement_timeout', '{millis}', true), \
              set_config('lock_timeout', '0', true), \
+             set_config('idle_in_transaction_session_timeout', '0', true), \
              set_config('enable_seqscan', 'off', true), \
              set_config('jit', 'off', true), \
              set_config('synchronous_commit', {sync}, true)"

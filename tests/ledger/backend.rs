@@ -99,11 +99,8 @@ impl Backend {
     }
 
     async fn open_at_its_time(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
-        let digests = ledger::digests(&self.settings).expect("a secret");
-        let metrics = LedgerMetrics::default();
-        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
-        let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
-        self.set_time(clock.now()).await;
+        let ledger = self.try_open_plain(access).await?;
+        self.set_time(self.clock.now()).await;
         Ok(ledger)
     }
 
@@ -117,12 +114,17 @@ impl Backend {
     }
 
     pub(crate) async fn open_plain_as(&self, access: Access) -> Arc<dyn Ledger> {
+        self.try_open_plain(access).await.expect("a ledger")
+    }
+
+    pub(crate) async fn try_open_plain(
+        &self,
+        access: Access,
+    ) -> Result<Arc<dyn Ledger>, OpenError> {
         let digests = ledger::digests(&self.settings).expect("a secret");
         let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
         let metrics = LedgerMetrics::default();
-        Box::pin(ledger::open(&self.settings, &digests, access, &clock, &metrics))
-            .await
-            .expect("a ledger")
+        Box::pin(ledger::open(&self.settings, &digests, access, &clock, &metrics)).await
     }
 
     /// Sets the time of the ledgers that are open, and of those that will be opened.

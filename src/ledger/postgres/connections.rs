@@ -46,11 +46,10 @@ pub(super) struct Rows {
 pub(super) struct Connections {
     connector: Connector,
     session: Session,
+    /// The options of a session.
+    options: String,
     /// The longest duration of a call.
     timeout: Duration,
-    /// The number of tries that fit into that time. The first one gets its part, and is repeated
-    /// over another connection if its own is silent.
-    parts: u32,
     /// One for each usual call that may run at once.
     turns: Semaphore,
     /// One for each connection that may be open.
@@ -101,19 +100,14 @@ impl Drop for Slot {
 }
 
 impl Connections {
-    /// Connects when the first statement is run. Calls last no longer than `timeout`, and their
-    /// first try no longer than one of these `parts` of it.
-    pub(super) fn new(
-        connector: Connector,
-        session: Session,
-        timeout: Duration,
-        parts: u32,
-    ) -> Self {
+    /// Connects when the first statement is run. Calls last no longer than `timeout`. Their first
+    /// try is repeated over another connection if the session's limit has passed.
+    pub(super) fn new(connector: Connector, session: Session, timeout: Duration) -> Self {
         Self {
             connector,
+            options: session.options(),
             session,
             timeout,
-            parts,
             turns: Semaphore::new(MOST - 1),
             slots: Arc::new(Semaphore::new(MOST)),
             idle: Mutex::default(),
@@ -177,16 +171,21 @@ impl Connections {
         statement: &Statement,
         repeat: &Statement,
     ) -> Result<Rows, CallError> {
-        let whole = deadline.saturating_duration_since(Instant::now());
         let (mut is_repeat, mut tries) = (false, 0);
         loop {
             tries += 1;
             let open = self.acquire(kind).await?;
             let sent_at = Instant::now();
             let left = deadline.saturating_duration_since(sent_at);
-            let limit = if tries == 1 { left.min(whole / self.parts) } else { left };
+            let limit = match kind {
+                Kind::Usual if tries == 1 => left.min(self.session.limit),
+                Kind::Heartbeat if tries == 1 => left / 2,
+                _ => left,
+            };
+            // The server ends the first try by the session's own limit.
+            let server_limit = (tries > 1 || left < self.session.limit).then_some(limit);
             let statement = if is_repeat { repeat } else { statement };
-            let run = statement.run(&open.connection.client, &self.session, limit);
+            let run = statement.run(&open.connection, &self.session, server_limit);
             let run = timeout(limit, run).await;
             let error = match run.map_err(|_| CallError::Silent(limit)) {
                 Ok(Ok(rows)) => {
@@ -236,7 +235,7 @@ impl Connections {
             let is_refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED);
             match Arc::clone(&self.slots).try_acquire_owned() {
                 Ok(slot) if !is_refused || self.slots.available_permits() == MOST - 1 => {
-                    match self.connector.connect().await {
+                    match self.connector.connect_own(&self.options).await {
                         Ok(connection) => return Ok(OpenConnection::new(connection, slot, self)),
                         // All others are closed too.
                         Err(error) if self.slots.available_permits() == MOST - 1 => {

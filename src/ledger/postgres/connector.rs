@@ -1,7 +1,7 @@
 //! New connections to the server.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,10 @@ const USER_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest orderly end of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Returns whether the session was started with options of ours.
+const HAS_OPTIONS: &str = "SELECT count(*) = 2 FROM pg_settings \
+    WHERE name IN ('enable_seqscan', 'jit') AND setting = 'off' AND source = 'client'";
+
 /// Connects to the server that the settings name.
 #[derive(Debug)]
 pub(super) struct Connector {
@@ -35,6 +39,8 @@ pub(super) struct Connector {
     target: Mutex<Arc<Target>>,
     /// The host that was reached last.
     host: AtomicUsize,
+    /// True once a pooler has rejected options.
+    is_pooled: AtomicBool,
     timeout: Duration,
 }
 
@@ -55,6 +61,8 @@ impl std::fmt::Debug for Target {
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) client: Client,
+    /// True if the session has the settings of [`Connector::connect_own`].
+    pub(super) is_own: bool,
     /// Reads and writes the socket.
     driver: JoinHandle<()>,
 }
@@ -92,7 +100,8 @@ impl Connector {
         timeout: Duration,
     ) -> Result<Self, CallError> {
         let target = Mutex::new(Arc::new(Target::new(url.clone())?));
-        Ok(Self { file, target, host: AtomicUsize::new(0), timeout })
+        let is_pooled = AtomicBool::new(false);
+        Ok(Self { file, target, host: AtomicUsize::new(0), is_pooled, timeout })
     }
 
     /// Logs a warning if another machine could read or change what is sent to the server.
@@ -112,6 +121,29 @@ impl Connector {
     /// When no host can be reached in time or accepts the connection.
     pub(super) async fn connect(&self) -> Result<Connection, CallError> {
         self.connect_with(None).await
+    }
+
+    /// Opens a connection whose session has these settings, unless there is a pooler: then no
+    /// session is our own.
+    ///
+    /// # Errors
+    /// When no host can be reached in time or accepts the connection.
+    pub(super) async fn connect_own(&self, options: &str) -> Result<Connection, CallError> {
+        if self.is_pooled.load(Ordering::Relaxed) {
+            return self.connect().await;
+        }
+        let mut connection = match self.connect_with(Some(options)).await {
+            Err(error) if error.is("08P01") => {
+                self.is_pooled.store(true, Ordering::Relaxed);
+                return self.connect().await;
+            }
+            connection => connection?,
+        };
+        // A pooler may also ignore them.
+        let rows = timeout(self.timeout, connection.client.query_typed(HAS_OPTIONS, &[])).await;
+        let rows = rows.map_err(|_| CallError::Silent(self.timeout))??;
+        connection.is_own = rows.first().map(|row| row.try_get(0)).transpose()? == Some(true);
+        Ok(connection)
     }
 
     /// Opens a connection with these command-line options of a session, which a pooler rejects.
@@ -192,6 +224,8 @@ impl Target {
             .keepalives_interval(interval)
             .keepalives_retries(probes);
         if let Some(options) = options {
+            let given = config.get_options().unwrap_or_default();
+            let options = format!("{given} {options}");
             config.options(options);
         }
         let is_socket = matches!(config.get_hosts(), [Host::Unix(_)]);
@@ -222,5 +256,5 @@ where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let driver = tokio::spawn(async move { drop(socket.await) });
-    Connection { client, driver }
+    Connection { client, is_own: false, driver }
 }

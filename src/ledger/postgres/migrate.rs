@@ -27,15 +27,15 @@ const POLL: Duration = Duration::from_millis(100);
 /// The options of a session that builds an index, which may take hours.
 const NO_TIMEOUTS: &str = "-c statement_timeout=0 -c lock_timeout=0";
 
-/// The schema of the tables, as a quoted literal: the first of the search path that has them, else
-/// `public` if it has them, else the one where new tables are created.
+/// The schema of the tables, as a value of `search_path`: the first of the search path that has
+/// them, else `public` if it has them, else the one where new tables are created.
 const SCHEMA: &str = "\
-    SELECT quote_literal(quote_ident(coalesce( \
+    SELECT quote_ident(coalesce( \
       (SELECT nspname FROM pg_class JOIN pg_namespace space ON space.oid = relnamespace \
        WHERE relname IN ('auth0_signup_migrations', 'secret_checks') AND relkind = 'r' \
        AND nspname = ANY (current_schemas(false) || 'public'::name) \
        ORDER BY array_position(current_schemas(false), nspname) NULLS LAST LIMIT 1), \
-      nullif(current_schema(), 'pg_catalog'), 'public')))";
+      nullif(current_schema(), 'pg_catalog'), 'public'))";
 
 /// The applied migrations. The table had another name before.
 const APPLIED: &str = "SELECT version, applied_at FROM auth0_signup_migrations";
@@ -72,7 +72,7 @@ const INDEX: &str = "\
       WHERE progress.index_relid = indexrelid) \
     FROM pg_index WHERE indexrelid = to_regclass($1)";
 
-/// Returns the schema of the tables, as a quoted literal.
+/// Returns the schema of the tables, as a value of `search_path`.
 pub(super) async fn schema(client: &Client) -> Result<String, CallError> {
     let rows = client.query_typed(SCHEMA, &[]).await?;
     Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
@@ -171,17 +171,16 @@ async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(
     loop {
         begin(client, schema).await?;
         let rows = client.query_typed(INDEX, &[(&script.name, Type::TEXT)]).await?;
-        let quoted: String = first(client, "SELECT current_setting('search_path')").await?;
         client.batch_execute("COMMIT").await?;
         let state = rows.first().map(|row| Ok::<_, Error>((row.try_get(0)?, row.try_get(1)?)));
         let built = match state.transpose()? {
             Some((true, _)) => return Ok(()),
             Some((false, true)) => Ok(()),
             Some((false, false)) => {
-                let drop = format!("DROP INDEX CONCURRENTLY {quoted}.{}", script.name);
+                let drop = format!("DROP INDEX CONCURRENTLY {schema}.{}", script.name);
                 client.batch_execute(&drop).await
             }
-            None => client.batch_execute(&script.sql.replace(":schema", &quoted)).await,
+            None => client.batch_execute(&script.sql.replace(":schema", schema)).await,
         };
         match built.map_err(CallError::from) {
             Ok(()) => {}
@@ -242,10 +241,10 @@ async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, CallError> {
 
 /// Starts a transaction in which a statement may take long, but waits for a lock only shortly.
 async fn begin(client: &Client, schema: &str) -> Result<(), CallError> {
-    let millis = LOCK_TIMEOUT.as_millis();
+    let (millis, schema) = (LOCK_TIMEOUT.as_millis(), schema.replace('\'', "''"));
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; \
-         SELECT set_config('search_path', {schema}, true), \
+         SELECT set_config('search_path', '{schema}', true), \
          set_config('statement_timeout', '0', true), \
          set_config('idle_in_transaction_session_timeout', '0', true), \
          set_config('lock_timeout', '{millis}', true)"

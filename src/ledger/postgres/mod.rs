@@ -105,7 +105,7 @@ impl Postgres {
         connection.close().await;
         let (schema, separate) = opened.map_err(LedgerError::from)??;
         let mut indexes = None;
-        let (timeout, parts) = match access {
+        let (timeout, limit) = match access {
             Access::Service => {
                 connector.warn_if_insecure();
                 if migrate && separate > 0 {
@@ -114,12 +114,12 @@ impl Postgres {
                     let schema = schema.clone();
                     indexes = Some(tokio::spawn(async move { build(&connector, &schema).await }));
                 }
-                (timeout, PARTS)
+                (timeout, timeout / PARTS)
             }
-            Access::Cli => (timeout.max(COMMAND_TIMEOUT), 1),
+            Access::Cli => (timeout.max(COMMAND_TIMEOUT), timeout.max(COMMAND_TIMEOUT)),
         };
-        let session = Session { schema, synchronous };
-        let connections = Connections::new(connector, session, timeout, parts);
+        let session = Session { schema, synchronous, limit };
+        let connections = Connections::new(connector, session, timeout);
         Ok(Self { connections, synchronous, secret: secrets.current, timeout, indexes })
     }
 

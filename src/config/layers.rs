@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -29,6 +29,8 @@ pub struct Layers {
     names: KeyNames,
     /// The keys whose value could not be read. Their errors are reported already.
     unreadable: BTreeSet<String>,
+    /// The files that secrets were read from, by key.
+    secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Layers {
@@ -54,6 +56,11 @@ impl Layers {
     /// The value of a key in the last layer that sets it.
     pub fn value(&self, key: &str) -> Option<&Setting> {
         self.values.get(key)
+    }
+
+    /// The file that a secret was read from.
+    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
+        self.secret_files.get(key).cloned()
     }
 
     /// Returns whether this key exists.
@@ -88,7 +95,7 @@ impl Layers {
         flatten("", defaults, &mut values);
         let mut names = KeyNames::default();
         values.keys().for_each(|key| names.insert(key));
-        Self { values, names, unreadable: BTreeSet::new() }
+        Self { values, names, unreadable: BTreeSet::new(), secret_files: BTreeMap::new() }
     }
 
     fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
@@ -171,7 +178,10 @@ impl Layers {
                 Ok(text) if text.trim().is_empty() => {
                     self.reject(key, name, "a file that is not blank", errors);
                 }
-                Ok(text) => self.set(key, name, &text, errors),
+                Ok(text) => {
+                    self.secret_files.insert(key.clone(), path.trim().into());
+                    self.set(key, name, &text, errors);
+                }
                 Err(error) => {
                     self.reject(key, name, format_args!("a readable file: {error}"), errors)
                 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::PgConnectOptions;
 
+use super::postgres_url::PostgresUrl;
 use super::reader::Reader;
 
 /// The minimum length of the secret: the key size of HMAC-SHA-256.
@@ -17,6 +17,9 @@ const SECRET_BYTES: usize = 32;
 pub struct LedgerSettings {
     /// The database.
     pub database: Database,
+    /// The file that contains the database's URL. It is read again for each new connection, so that
+    /// a password can be replaced. `None`: the URL is not from a file.
+    pub database_file: Option<PathBuf>,
     /// The secret of every keyed digest. `None`: generated beside the SQLite file.
     pub secret_key: Option<SecretString>,
     /// The previous or the next secret, while the secret is being replaced.
@@ -69,6 +72,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
     Some(LedgerSettings {
         database: database?,
+        database_file: reader.secret_file("database.url"),
         secret_key,
         previous_secret_key,
         migrate,
@@ -82,20 +86,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
 fn database(reader: &mut Reader<'_>) -> Option<Database> {
     const KEY: &str = "database.url";
     const EXPECTED: &str = "sqlite://path/to/file or postgres://user:password@host/database";
-    reader.required_parsed(KEY, EXPECTED, parse_database)
-}
-
-fn parse_database(url: &str) -> Option<Database> {
+    let url = reader.required_parsed(KEY, EXPECTED, |url| Some(url.to_owned()))?;
     let sqlite = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-    let postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
     match sqlite {
-        Some(path) if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" => None,
-        Some(path) => Some(Database::Sqlite(path.into())),
-        None if postgres && url.parse::<PgConnectOptions>().is_ok() => {
-            Some(Database::Postgres(url.to_owned().into()))
+        Some(path) if !path.is_empty() && !path.contains(['?', '#']) && path != ":memory:" => {
+            return Some(Database::Sqlite(path.into()));
         }
-        None => None,
+        None if url.starts_with("postgres") => {
+            let url = SecretString::from(url);
+            match PostgresUrl::parse(&url) {
+                Ok(_) => return Some(Database::Postgres(url)),
+                Err(error) => reader.reject(KEY, error),
+            }
+        }
+        _ => reader.reject(KEY, EXPECTED),
     }
+    None
 }
 
 /// Reads a secret that may be absent, but not too short.

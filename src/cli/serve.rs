@@ -8,21 +8,36 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::Context as _;
+use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use url::Url;
 
-use super::{ConfigArgs, environment};
+use super::{ConfigArgs, NewLedger, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{self, Settings};
 use crate::telemetry;
 
-/// Serves until SIGTERM or SIGINT.
-pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
-    let settings = config::load(args.file.as_deref(), environment())?;
-    let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-    runtime().context("the runtime cannot be started")?.block_on(serve(settings, |_| {}))
+/// Serve sign-ups for the tenant in the settings.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    new_ledger: NewLedger,
+}
+
+impl Serve {
+    /// Serves until SIGTERM or SIGINT.
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let mut settings = config::load(self.config.file.as_deref(), environment())?;
+        settings.ledger.new_ledger = self.new_ledger.allowed;
+        let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        // Boxed: the future holds all settings and is large.
+        let serving = Box::pin(serve(settings, |_| {}));
+        runtime().context("the runtime cannot be started")?.block_on(serving)
+    }
 }
 
 /// Builds a runtime with one worker for every two processors, unless `TOKIO_WORKER_THREADS` is set.
@@ -47,7 +62,7 @@ pub(super) async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+    let mut stop = Box::pin(stop_signal()?);
     let tenant = settings.auth0.base.clone();
     if tenant.starts_with("https://")
         && let Some(proxy) = proxy(environment())
@@ -57,7 +72,14 @@ pub(super) async fn serve(
             "calls to the tenant go through the proxy {proxy}, except for hosts in NO_PROXY"
         );
     }
-    let app = App::start(settings, Arc::new(SystemClock)).await?;
+    // A start may wait for another process that has the ledger.
+    let app = tokio::select! {
+        app = Box::pin(App::start(settings, Arc::new(SystemClock))) => app?,
+        () = &mut stop => {
+            tracing::info!("stopped before it served");
+            return Ok(());
+        }
+    };
     let (public, admin) = (app.public_address()?, app.admin_address()?);
     tracing::info!(
         %public, %admin, auth0.base = tenant, version = env!("CARGO_PKG_VERSION"),

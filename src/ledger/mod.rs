@@ -32,8 +32,9 @@ pub use attempt::{
 };
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
-pub use open::{migrate, migrations, open};
+pub use open::{backup, migrate, migrations, open, restore};
 pub use secret_key::{KeyError, digests};
+pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};

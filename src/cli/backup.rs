@@ -17,13 +17,14 @@ pub(super) struct Backup {
     #[command(flatten)]
     config: ConfigArgs,
     /// The new file
-    file: PathBuf,
+    #[arg(value_name = "FILE")]
+    target: PathBuf,
 }
 
 impl Backup {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
-        let copied = block_on(ledger::backup(&settings, self.file.clone()))?;
+        let copied = block_on(ledger::backup(&settings, self.target.clone()))?;
         let summary = copied.map_err(error)?;
         print(&format!("backed up {}, verified\n", text(&summary)))?;
         if settings.secret_key.is_none() {
@@ -39,14 +40,15 @@ pub(super) struct Restore {
     #[command(flatten)]
     config: ConfigArgs,
     /// The backup, which stays as it is
-    file: PathBuf,
+    #[arg(value_name = "FILE")]
+    source: PathBuf,
 }
 
 impl Restore {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
         let now = SystemClock.now();
-        let restored = block_on(ledger::restore(&settings, self.file.clone(), now))?;
+        let restored = block_on(ledger::restore(&settings, self.source.clone(), now))?;
         let restored = restored.map_err(error)?;
         print(&format!("restored {}, verified\n", text(&restored.summary)))?;
         if let Some(previous) = restored.previous {

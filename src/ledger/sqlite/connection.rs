@@ -37,6 +37,8 @@ impl LedgerConnection {
     ) -> std::result::Result<Self, LedgerError> {
         guard.check()?;
         let connection = file::connect(guard.path(), synchronous, wait)?;
+        // A first read, which opens the log: that of a new file does not exist before.
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         guard.connected().map_err(LedgerError::unavailable)?;
         // Dropped when the check fails: SQLite may have opened another file meanwhile.
         let connection = Self {

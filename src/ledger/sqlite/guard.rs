@@ -5,11 +5,12 @@
 //! after its commit, and the path once a second. The same holds for the write-ahead log and its
 //! index: without them, SQLite would read an older state or write over a newer one.
 
+use std::error::Error as StdError;
 use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub(super) enum FileProblem {
     Missing(PathBuf),
     #[error("{} was replaced by another file; put the right one back, or restart the service to use the new one", .0.display())]
     Replaced(PathBuf),
+    #[error("the log {} was deleted or replaced; what it held is kept, and it is opened again", .0.display())]
+    Log(PathBuf),
     #[error("{} cannot be examined: {}", .0.display(), .1)]
     Unreadable(PathBuf, io::ErrorKind),
     #[error("{} was truncated or overwritten while the service used it; stop the service and restore a backup", .0.display())]
@@ -38,9 +41,10 @@ pub(super) enum FileProblem {
 impl From<FileProblem> for LedgerError {
     fn from(problem: FileProblem) -> Self {
         match problem {
-            FileProblem::Missing(_) | FileProblem::Replaced(_) | FileProblem::Unreadable(..) => {
-                Self::unavailable(problem)
-            }
+            FileProblem::Missing(_)
+            | FileProblem::Replaced(_)
+            | FileProblem::Log(_)
+            | FileProblem::Unreadable(..) => Self::unavailable(problem),
             FileProblem::Overwritten(_) => Self::corrupt(problem),
         }
     }
@@ -86,6 +90,8 @@ pub(super) struct FileGuard {
     lock: Option<ServiceLock>,
     log: Mutex<OpenLog>,
     header: Mutex<FileHeader>,
+    length: AtomicU64,
+    is_damaged: AtomicBool,
     problem: Mutex<Option<FileProblem>>,
     has_problem: AtomicBool,
     is_released: AtomicBool,
@@ -109,6 +115,8 @@ impl FileGuard {
             lock,
             log: Mutex::default(),
             header: Mutex::default(),
+            length: AtomicU64::new(0),
+            is_damaged: AtomicBool::new(false),
             problem: Mutex::default(),
             has_problem: AtomicBool::new(false),
             is_released: AtomicBool::new(false),
@@ -141,9 +149,8 @@ impl FileGuard {
         let Some(guard) = guard.upgrade().filter(|guard| !guard.is_released()) else {
             return false;
         };
-        guard.check_header();
         // Ignored: the check has logged the problem, and the next call of the ledger reports it.
-        drop(guard.check());
+        drop(guard.examine(true));
         if let Some(lock) = &guard.lock {
             lock.renew();
         }
@@ -155,16 +162,20 @@ impl FileGuard {
     /// # Errors
     /// When they differ.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
+        self.examine(false)
+    }
+
+    fn examine(&self, with_header: bool) -> Result<(), LedgerError> {
         let mut current = lock(&self.problem);
-        if matches!(*current, Some(FileProblem::Overwritten(_))) {
-            return current.clone().map_or(Ok(()), |problem| Err(problem.into()));
+        // Lasts: the log that is left belongs to the content from before.
+        if !matches!(*current, Some(FileProblem::Overwritten(_))) {
+            let found = self.compare(with_header).err();
+            if *current != found {
+                self.report(found.as_ref());
+                *current = found;
+            }
         }
-        let found = self.compare().err();
-        if *current != found {
-            self.report(found.as_ref());
-            (*current).clone_from(&found);
-        }
-        found.map_or(Ok(()), |problem| Err(problem.into()))
+        current.clone().map_or(Ok(()), |problem| Err(problem.into()))
     }
 
     fn report(&self, problem: Option<&FileProblem>) {
@@ -174,39 +185,59 @@ impl FileGuard {
         }
         match problem {
             Some(problem) => {
-                let cause: &dyn std::error::Error = problem;
+                let cause: &dyn StdError = problem;
                 tracing::error!(error = cause, "the ledger is unavailable: {problem}");
             }
             None => tracing::warn!("the ledger's file is the right one again"),
         }
     }
 
-    fn compare(&self) -> Result<(), FileProblem> {
-        is_still(&self.path, self.database)?;
+    fn compare(&self, with_header: bool) -> Result<(), FileProblem> {
+        let length = is_still(&self.path, self.database)?.len();
         let files = lock(&self.log).files;
         for (path, id) in self.log_paths.iter().zip(files.into_iter().flatten()) {
-            is_still(path, id)?;
+            is_still(path, id).map_err(|problem| match problem {
+                FileProblem::Missing(path) | FileProblem::Replaced(path) => FileProblem::Log(path),
+                problem => problem,
+            })?;
         }
-        Ok(())
+        let is_shorter = length < self.length.swap(length, Ordering::AcqRel);
+        if with_header || is_shorter { self.compare_header() } else { Ok(()) }
     }
 
     /// Compares the header in the file with the last one. A copy over the file keeps its identity,
     /// but shortens it or sets its change counter back.
-    fn check_header(&self) {
-        let Some(lock) = &self.lock else { return };
+    fn compare_header(&self) -> Result<(), FileProblem> {
+        let Some(lock) = &self.lock else { return Ok(()) };
         let read = FileHeader::read(lock.database());
+        let now =
+            read.map_err(|error| FileProblem::Unreadable(self.path.clone(), error.kind()))?;
         let mut last = self::lock(&self.header);
-        match read {
-            Ok(now) if now.follows(&last) => *last = now,
-            Ok(_) => {
-                let problem = FileProblem::Overwritten(self.path.clone());
-                let mut current = self::lock(&self.problem);
-                if current.as_ref() != Some(&problem) {
-                    self.report(Some(&problem));
-                    *current = Some(problem);
-                }
-            }
-            Err(error) => tracing::debug!(%error, "the ledger's header cannot be read"),
+        if !now.follows(&last) {
+            return Err(FileProblem::Overwritten(self.path.clone()));
+        }
+        *last = now;
+        Ok(())
+    }
+
+    /// Logs damage once, until [`Self::report_intact`].
+    pub(super) fn report_damage(&self, error: &LedgerError) {
+        if let LedgerError::Corrupt(cause) = error
+            && !self.has_problem()
+            && !self.is_damaged.swap(true, Ordering::AcqRel)
+        {
+            let cause: &dyn StdError = cause;
+            tracing::error!(
+                error = cause,
+                "the ledger is damaged: stop the service and restore a backup"
+            );
+        }
+    }
+
+    /// Logs the end of damage.
+    pub(super) fn report_intact(&self) {
+        if self.is_damaged.swap(false, Ordering::AcqRel) {
+            tracing::warn!("the ledger is no longer damaged");
         }
     }
 
@@ -285,9 +316,9 @@ impl FileGuard {
     }
 }
 
-fn is_still(path: &Path, id: FileId) -> Result<(), FileProblem> {
-    match FileId::of_path(path) {
-        Ok(now) if now == id => Ok(()),
+fn is_still(path: &Path, id: FileId) -> Result<Metadata, FileProblem> {
+    match fs::metadata(path) {
+        Ok(now) if FileId::new(&now) == id => Ok(now),
         Ok(_) => Err(FileProblem::Replaced(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(FileProblem::Missing(path.to_owned()))

@@ -19,7 +19,6 @@ mod upkeep;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +38,7 @@ use crate::digest::{Digest, DigestPair};
 use crate::telemetry::BatchMetrics;
 pub use backup::{BackupError, CopySummary, backup};
 use connection::SHORT_WAIT;
+use guard::FileGuard;
 pub use open::{migrate, migrations};
 use reader::SqliteReader;
 pub use restore::{Restored, restore};
@@ -78,8 +78,8 @@ pub struct SqliteOptions {
 pub struct Sqlite {
     writer: SqliteWriter,
     reader: SqliteReader,
+    guard: Arc<FileGuard>,
     secret: Digest,
-    is_damaged: AtomicBool,
 }
 
 /// A call took longer than `ledger.timeout_ms`: the file is locked by another process, or the disk
@@ -97,23 +97,6 @@ struct TimedOut;
 struct LogInUse;
 
 impl Sqlite {
-    /// Logs damage once, and its end.
-    fn report_damage(&self, pinged: &Result<bool, LedgerError>) {
-        match pinged {
-            Err(LedgerError::Corrupt(cause)) if !self.is_damaged.swap(true, Ordering::AcqRel) => {
-                let cause: &dyn std::error::Error = cause;
-                tracing::error!(
-                    error = cause,
-                    "the ledger is damaged: stop the service and restore a backup"
-                );
-            }
-            Ok(_) if self.is_damaged.swap(false, Ordering::AcqRel) => {
-                tracing::warn!("the ledger is no longer damaged");
-            }
-            Ok(_) | Err(_) => {}
-        }
-    }
-
     /// Empties the log, so that no deleted row is left in a file.
     async fn erase_deleted_rows(&self) -> Result<(), LedgerError> {
         let started_at = Instant::now();
@@ -263,9 +246,9 @@ impl Ledger for Sqlite {
         self.reader.close_if_displaced();
         let secret = self.secret;
         let ping = move |connection: &_, now| probe::ping(connection, now, &secret);
-        let pinged = self.writer.run(Durability::Unsynced, ping).await;
-        self.report_damage(&pinged);
-        if pinged? { Ok(()) } else { Err(LedgerError::unavailable(OpenError::WrongSecret)) }
+        let is_known = self.writer.run(Durability::Unsynced, ping).await?;
+        self.guard.report_intact();
+        if is_known { Ok(()) } else { Err(LedgerError::unavailable(OpenError::WrongSecret)) }
     }
 
     async fn close(&self) {

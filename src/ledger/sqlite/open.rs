@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
@@ -82,9 +81,10 @@ impl Sqlite {
         }
         let timeout = if serves { options.timeout } else { COMMAND_TIMEOUT };
         let reader = SqliteReader::open(Arc::clone(&guard), Arc::clone(&clock), timeout)?;
-        let writer = SqliteWriter::start(connection, guard, synchronous, timeout, clock, batches);
+        let shared = Arc::clone(&guard);
+        let writer = SqliteWriter::start(connection, shared, synchronous, timeout, clock, batches);
         let writer = writer.map_err(OpenError::unavailable)?;
-        Ok(Self { writer, reader, secret: secrets.current, is_damaged: AtomicBool::new(false) })
+        Ok(Self { writer, reader, guard, secret: secrets.current })
     }
 }
 

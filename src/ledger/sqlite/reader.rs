@@ -60,7 +60,7 @@ impl SqliteReader {
         work: impl Fn(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
         if let Some(read) = self.read_at_once(&work) {
-            return read;
+            return read.inspect_err(|error| self.guard.report_damage(error));
         }
         let state = Arc::clone(&self.state);
         let keep = move |connection: LedgerConnection| {

@@ -65,6 +65,7 @@ pub(super) enum Durability {
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
     messages: mpsc::Sender<Message>,
+    guard: Arc<FileGuard>,
     synchronous: Synchronous,
     timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -90,7 +91,7 @@ impl SqliteWriter {
         log_sync.request();
         let mut thread = LedgerThread {
             connection: Some(connection),
-            guard,
+            guard: Arc::clone(&guard),
             synchronous,
             log_sync,
             batches,
@@ -103,7 +104,7 @@ impl SqliteWriter {
                 let _sent = closed.send(());
             }
         })?;
-        Ok(Self { messages: tx, synchronous, timeout, clock })
+        Ok(Self { messages: tx, guard, synchronous, timeout, clock })
     }
 
     /// Runs `work` inside a transaction, at the time of that moment, and returns after its commit.
@@ -140,9 +141,10 @@ impl SqliteWriter {
         };
         let deadline = Instant::now() + self.timeout;
         let message = Message::Job(Box::new(job), durability, deadline);
-        timeout_at(deadline, self.request(message, rx))
+        let result = timeout_at(deadline, self.request(message, rx))
             .await
-            .map_err(|_| LedgerError::unavailable(TimedOut))?
+            .unwrap_or_else(|_| Err(LedgerError::unavailable(TimedOut)));
+        result.inspect_err(|error| self.guard.report_damage(error))
     }
 
     /// Sends a message and waits for the reply.
@@ -256,12 +258,15 @@ impl LedgerThread {
             }
         };
         if let Err(error) = &committed {
-            let cause: &dyn std::error::Error = error;
-            tracing::warn!(
-                error = cause,
-                jobs = replies.len(),
-                "a batch of the ledger was not written"
-            );
+            // The guard has logged its problem.
+            if !guard.has_problem() {
+                let cause: &dyn std::error::Error = error;
+                tracing::warn!(
+                    error = cause,
+                    jobs = replies.len(),
+                    "a batch of the ledger was not written"
+                );
+            }
             self.disconnect();
         }
         match needs.durability {

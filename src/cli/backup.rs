@@ -28,7 +28,9 @@ impl Backup {
         let summary = copied.map_err(error)?;
         print(&format!("backed up {}, verified\n", text(&summary)))?;
         if settings.secret_key.is_none() {
-            print_hint("the copy is of no use without the secret, the file that ends in .key; keep that apart");
+            print_hint(
+                "the copy is of no use without the secret, the file that ends in .key; keep that apart",
+            );
         }
         Ok(())
     }

@@ -115,7 +115,8 @@ fn read_or_create(database: &Path) -> Result<SecretString, KeyError> {
     create_folder(database)
         .and_then(|()| create(&new))
         .map_err(|source| KeyError::File { path: new, source })?;
-    read_existing(database)?.ok_or_else(|| KeyError::Missing { database: database.to_owned(), path })
+    read_existing(database)?
+        .ok_or_else(|| KeyError::Missing { database: database.to_owned(), path })
 }
 
 fn read_existing(database: &Path) -> Result<Option<SecretString>, KeyError> {

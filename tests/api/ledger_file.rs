@@ -159,7 +159,8 @@ async fn a_second_service_waits_for_the_first() {
     assert_eq!((&event["level"], &event["wait_ms"]), (&"WARN".into(), &30_000.into()));
     assert_eq!(deployment.sign_up(&first, "one@example.com").await, StatusCode::CREATED);
 
-    let third = deployment.spawn(&[], &[("SIGNUP__LEDGER__LOCK_WAIT_MS", "300")]).exit_status().await;
+    let third =
+        deployment.spawn(&[], &[("SIGNUP__LEDGER__LOCK_WAIT_MS", "300")]).exit_status().await;
     assert_eq!(third, Some(2), "another still serves");
     let mut fourth = deployment.spawn(&[], &[]);
     fourth.event(waits).await;

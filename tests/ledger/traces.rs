@@ -51,7 +51,8 @@ async fn a_forgotten_address_leaves_no_byte_in_any_file() {
             attempt.email = forgotten;
             attempt.request_id = format!("request-forgotten-{number:04}");
             let proof = ProofUse { proof: random(), lasts: DAY };
-            attempt.admission_cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+            attempt.admission_cost =
+                AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
             let user_id = format!("forgotten-user-{number:04}");
             traces.extend([
                 (format!("id {number}"), attempt.id.as_uuid().as_bytes().to_vec()),
@@ -67,13 +68,16 @@ async fn a_forgotten_address_leaves_no_byte_in_any_file() {
             begin(&ledger, &attempt).await;
         }
     }
+    // The notice to the owner of the address.
+    let notice = ProofUse { proof: forgotten, lasts: DAY };
+    assert!(ledger.use_proof(unique(NOW).id, notice).await.unwrap());
     let before = found(&backend, &traces);
     assert!(traces.iter().all(|(name, _)| before.iter().any(|found| found.starts_with(name))));
 
     let address = DigestPair { current: forgotten, previous: None };
     assert_eq!(ledger.delete_by_email(&address).await.unwrap(), 15);
     assert_eq!(found(&backend, &traces), Vec::<String>::new());
-    // A forgotten proof stays used.
+    // The proof of a challenge stays used.
     assert_eq!(backend.count("used_proofs").await, 15);
     ledger.close().await;
     assert_eq!(found(&backend, &traces), Vec::<String>::new());

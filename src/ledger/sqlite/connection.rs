@@ -41,11 +41,8 @@ impl LedgerConnection {
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         guard.connected().map_err(LedgerError::unavailable)?;
         // Dropped when the check fails: SQLite may have opened another file meanwhile.
-        let connection = Self {
-            connection,
-            synchronous: Cell::new(synchronous),
-            guard: Arc::clone(guard),
-        };
+        let connection =
+            Self { connection, synchronous: Cell::new(synchronous), guard: Arc::clone(guard) };
         guard.check()?;
         Ok(connection)
     }

@@ -210,8 +210,7 @@ impl FileGuard {
     fn compare_header(&self) -> Result<(), FileProblem> {
         let Some(lock) = &self.lock else { return Ok(()) };
         let read = FileHeader::read(lock.database());
-        let now =
-            read.map_err(|error| FileProblem::Unreadable(self.path.clone(), error.kind()))?;
+        let now = read.map_err(|error| FileProblem::Unreadable(self.path.clone(), error.kind()))?;
         let mut last = self::lock(&self.header);
         if !now.follows(&last) {
             return Err(FileProblem::Overwritten(self.path.clone()));
@@ -265,17 +264,17 @@ impl FileGuard {
     /// Moves the log of an overwritten file aside: SQLite would apply it to the new content.
     pub(super) fn set_log_aside(&self) {
         let files = lock(&self.log).files;
-        let is_ours = |(path, id): (&PathBuf, FileId)| FileId::of_path(path).is_ok_and(|now| now == id);
+        let is_ours =
+            |(path, id): (&PathBuf, FileId)| FileId::of_path(path).is_ok_and(|now| now == id);
         if !self.log_paths.iter().zip(files.into_iter().flatten()).all(is_ours) {
             return;
         }
         let [log, index] = &self.log_paths;
         let aside = sibling(log, ".overwritten");
         match fs::rename(log, &aside).and_then(|()| fs::remove_file(index)) {
-            Ok(()) => tracing::warn!(
-                "the log of the overwritten ledger was moved to {}",
-                aside.display()
-            ),
+            Ok(()) => {
+                tracing::warn!("the log of the overwritten ledger was moved to {}", aside.display())
+            }
             Err(error) => tracing::error!(%error, "the log of the ledger cannot be moved aside"),
         }
     }

@@ -146,11 +146,7 @@ pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
 ///
 /// # Errors
 /// When the file cannot be created or written, or a migration fails.
-pub async fn migrate(
-    path: PathBuf,
-    may_replace: bool,
-    now: Duration,
-) -> Result<usize, OpenError> {
+pub async fn migrate(path: PathBuf, may_replace: bool, now: Duration) -> Result<usize, OpenError> {
     blocking(move || {
         file::create(&path, may_replace)?;
         let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);

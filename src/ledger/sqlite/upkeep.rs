@@ -55,7 +55,10 @@ const DELETE_KEYS_BY_EMAIL: &str = "\
     DELETE FROM attempt_keys WHERE attempt_id IN \
     (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
 
-/// A proof stays used, but no longer names its attempt.
+/// A notice to the owner of an address is recorded under the digest of the address.
+const DELETE_NOTICES_BY_EMAIL: &str = "DELETE FROM used_proofs WHERE proof IN (?1, ?2)";
+
+/// The proof of a challenge stays used, but no longer names its attempt.
 const DETACH_PROOFS_BY_EMAIL: &str = "\
     UPDATE used_proofs SET attempt_id = zeroblob(16) WHERE attempt_id IN \
     (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
@@ -158,6 +161,7 @@ pub(super) fn delete_by_email(connection: &Connection, email: &DigestPair) -> Re
     let DigestPair { current, previous } = email;
     let params = (current.as_bytes(), previous.as_ref().map(Digest::as_bytes));
     execute(connection, DELETE_KEYS_BY_EMAIL, params)?;
+    execute(connection, DELETE_NOTICES_BY_EMAIL, params)?;
     execute(connection, DETACH_PROOFS_BY_EMAIL, params)?;
     execute(connection, DELETE_BY_EMAIL, params)
 }

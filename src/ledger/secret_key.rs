@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -167,6 +167,15 @@ pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
 pub(super) fn create_folder(file: &Path) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(or_current(folder))
+}
+
+/// Gives a file the owner of another one: an operator may be root, and the service is not.
+pub(super) fn copy_owner(from: &Path, to: &Path) -> io::Result<()> {
+    let (owner, file) = (fs::metadata(or_current(from))?, fs::metadata(to)?);
+    if (owner.uid(), owner.gid()) == (file.uid(), file.gid()) {
+        return Ok(());
+    }
+    chown(to, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// Replaces the empty parent of a bare file name, which the system rejects.

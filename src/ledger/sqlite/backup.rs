@@ -127,6 +127,11 @@ impl Draft {
         Ok(draft)
     }
 
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// Checks the copy as it is in the file, then syncs it.
     pub(super) fn verify(&self) -> Result<CopySummary, BackupError> {
         let connection = open_verified(&self.0)?;

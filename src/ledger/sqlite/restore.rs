@@ -8,13 +8,13 @@ use std::time::Duration;
 use super::backup::{BackupError, CopySummary, Draft, failed, open_verified};
 use super::guard::FileId;
 use super::open::blocking;
-use super::service_lock::{ServiceLock, try_lock_file};
+use super::service_lock::{ServiceLock, lock_path, try_lock_file};
 use super::{connection::SHORT_WAIT, file, schema};
 use crate::clock::utc;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
-use crate::ledger::secret_key::{create_folder, keep_new_secret, sibling};
+use crate::ledger::secret_key::{copy_owner, create_folder, keep_new_secret, sibling};
 
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,10 @@ fn restore_blocking(
     }
     let draft = Draft::copy(&source, &real)?;
     let summary = draft.verify()?;
+    for file in [draft.path(), &lock_path(path)] {
+        let folder = real.parent().unwrap_or(Path::new(""));
+        copy_owner(folder, file).map_err(|source| file_error(file, source))?;
+    }
     let previous = set_aside(&real, now)?;
     draft.replace(&real)?;
     keep_new_secret(path).map_err(|source| file_error(path, source))?;

@@ -92,6 +92,7 @@ fn try_lock(file: &File) -> io::Result<bool> {
     }
 }
 
-fn lock_path(database: &Path) -> PathBuf {
+/// The path of the lock file.
+pub(super) fn lock_path(database: &Path) -> PathBuf {
     sibling(database, ".lock")
 }

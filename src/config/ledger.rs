@@ -32,8 +32,13 @@ pub struct LedgerSettings {
     pub retention: Duration,
     /// The time during which an idempotency key replays its attempt.
     pub key_lifetime: Duration,
-    /// The timeout of a call to PostgreSQL.
+    /// The longest duration of a call.
     pub timeout: Duration,
+    /// The longest wait at startup for another service that has the same SQLite file.
+    pub lock_wait: Duration,
+    /// Creates an SQLite file although the secret or the log of an earlier one is there. Not a
+    /// setting: `--new-ledger`, for one start.
+    pub new_ledger: bool,
 }
 
 /// The database of the ledger.
@@ -70,6 +75,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let hours = reader.integer("ledger.key_lifetime_hours", &(1..=720));
     let days = reader.integer("ledger.retention_days", &(1..=3650));
     let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
+    let lock_wait = reader.millis("ledger.lock_wait_ms", 0..=600_000);
     Some(LedgerSettings {
         database: database?,
         database_file: reader.secret_file("database.url"),
@@ -80,6 +86,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
         retention: Duration::from_secs(days * 86_400),
         key_lifetime: Duration::from_secs(hours * 3_600),
         timeout,
+        lock_wait,
+        new_ledger: false,
     })
 }
 

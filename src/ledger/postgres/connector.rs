@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::errors::CallError;
+use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
 use crate::config::{PostgresUrl, SslMode, trim_secret};
 
@@ -98,7 +98,7 @@ impl Connector {
         url: &SecretString,
         file: Option<PathBuf>,
         timeout: Duration,
-    ) -> Result<Self, CallError> {
+    ) -> Result<Self, PostgresError> {
         let target = Mutex::new(Arc::new(Target::new(url.clone())?));
         let is_pooled = AtomicBool::new(false);
         Ok(Self { file, target, host: AtomicUsize::new(0), is_pooled, timeout })
@@ -119,7 +119,7 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect(&self) -> Result<Connection, CallError> {
+    pub(super) async fn connect(&self) -> Result<Connection, PostgresError> {
         self.connect_with(None).await
     }
 
@@ -128,7 +128,7 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect_own(&self, options: &str) -> Result<Connection, CallError> {
+    pub(super) async fn connect_own(&self, options: &str) -> Result<Connection, PostgresError> {
         if self.is_pooled.load(Ordering::Relaxed) {
             return self.connect().await;
         }
@@ -141,7 +141,7 @@ impl Connector {
         };
         // A pooler may also ignore them.
         let rows = timeout(self.timeout, connection.client.query_typed(HAS_OPTIONS, &[])).await;
-        let rows = rows.map_err(|_| CallError::Silent(self.timeout))??;
+        let rows = rows.map_err(|_| PostgresError::Silent(self.timeout))??;
         connection.is_own = rows.first().map(|row| row.try_get(0)).transpose()? == Some(true);
         Ok(connection)
     }
@@ -153,12 +153,12 @@ impl Connector {
     pub(super) async fn connect_with(
         &self,
         options: Option<&str>,
-    ) -> Result<Connection, CallError> {
+    ) -> Result<Connection, PostgresError> {
         let target = self.current().await;
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
         let first = self.host.load(Ordering::Relaxed);
-        let mut result = Err(CallError::Silent(self.timeout));
+        let mut result = Err(PostgresError::Silent(self.timeout));
         for tried in 0..count {
             let number = (first + tried) % count;
             let Some(config) = target.url.hosts.get(number) else { break };
@@ -166,7 +166,7 @@ impl Connector {
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = left / u32::try_from(count - tried).unwrap_or(1);
             let connected = timeout(limit, target.connect(config, options, self.timeout)).await;
-            result = connected.unwrap_or(Err(CallError::Silent(limit)));
+            result = connected.unwrap_or(Err(PostgresError::Silent(limit)));
             if result.is_ok() {
                 self.host.store(number, Ordering::Relaxed);
                 break;
@@ -204,7 +204,7 @@ impl Connector {
 }
 
 impl Target {
-    fn new(text: SecretString) -> Result<Self, CallError> {
+    fn new(text: SecretString) -> Result<Self, PostgresError> {
         let url = PostgresUrl::parse(&text)?;
         let tls = tls::config(&url.tls)?;
         Ok(Self { text, url, tls })
@@ -215,7 +215,7 @@ impl Target {
         config: &Config,
         options: Option<&str>,
         user_timeout: Duration,
-    ) -> Result<Connection, CallError> {
+    ) -> Result<Connection, PostgresError> {
         let mut config = config.clone();
         let (idle, interval, probes) = KEEP_ALIVE;
         config

@@ -13,6 +13,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::foreign;
+
 /// The JSON format of the log.
 #[derive(Debug)]
 pub(super) struct Json;
@@ -36,7 +38,11 @@ where
         line.write_str("{\"timestamp\":\"")?;
         SystemTime.format_time(&mut line)?;
         write!(line, "\",\"level\":\"{}\"", metadata.level())?;
-        MemberWriter::visit(&mut line, true, |members| event.record(members))?;
+        let allowed = match foreign::is_own(metadata.target()) {
+            true => None,
+            false => Some(foreign::fields(metadata.target()).unwrap_or_default()),
+        };
+        MemberWriter::visit(&mut line, true, allowed, |members| event.record(members))?;
         line.write_str(",\"target\":")?;
         quoted(&mut line, format_args!("{}", metadata.target()))?;
         let span = event.parent().and_then(|id| context.span(id));
@@ -61,7 +67,7 @@ impl<'w> FormatFields<'w> for JsonFields {
         mut writer: Writer<'w>,
         fields: R,
     ) -> fmt::Result {
-        MemberWriter::visit(&mut writer, false, |members| fields.record(members))
+        MemberWriter::visit(&mut writer, false, None, |members| fields.record(members))
     }
 }
 
@@ -70,18 +76,26 @@ struct MemberWriter<'a, W> {
     line: &'a mut W,
     /// True if a comma has to precede the next member.
     separate: bool,
+    /// The only fields to write; `None`: all.
+    allowed: Option<&'static [&'static str]>,
     result: fmt::Result,
 }
 
 impl<'a, W: fmt::Write> MemberWriter<'a, W> {
-    fn visit(line: &'a mut W, separate: bool, record: impl FnOnce(&mut Self)) -> fmt::Result {
-        let mut members = Self { line, separate, result: Ok(()) };
+    fn visit(
+        line: &'a mut W,
+        separate: bool,
+        allowed: Option<&'static [&'static str]>,
+        record: impl FnOnce(&mut Self),
+    ) -> fmt::Result {
+        let mut members = Self { line, separate, allowed, result: Ok(()) };
         record(&mut members);
         members.result
     }
 
     fn member(&mut self, field: &Field, value: impl FnOnce(&mut W) -> fmt::Result) {
-        if self.result.is_err() {
+        let is_allowed = self.allowed.is_none_or(|allowed| allowed.contains(&field.name()));
+        if self.result.is_err() || !is_allowed {
             return;
         }
         let comma = if self.separate { "," } else { "" };

@@ -3,9 +3,14 @@
 use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::foreign;
 use super::json::{Json, JsonFields};
+use super::short::Short;
 use super::writer::{LogBuffer, LogThread};
 use crate::config::{LogFormat, LogSettings};
 
@@ -40,10 +45,12 @@ pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
 
 fn install(json: bool, filter: EnvFilter, lines: LogBuffer) {
     let builder = fmt().with_env_filter(filter).with_writer(lines);
+    let pass = filter_fn(foreign::may_pass);
     let installed = if json {
-        builder.fmt_fields(JsonFields).event_format(Json).try_init()
+        builder.fmt_fields(JsonFields).event_format(Json).finish().with(pass).try_init()
     } else {
-        builder.compact().with_ansi(io::stdout().is_terminal()).try_init()
+        let short = builder.compact().with_ansi(io::stdout().is_terminal());
+        short.map_event_format(Short).finish().with(pass).try_init()
     };
     if installed.is_err() {
         tracing::debug!("the log is already set up");

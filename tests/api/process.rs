@@ -46,6 +46,11 @@ impl Process {
         process
     }
 
+    /// The id of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The folder that it runs in.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

@@ -21,11 +21,13 @@ ENTRYPOINT ["/auth0-emulator"]
 
 FROM scratch
 COPY --from=build /image /
-# The SQLite ledger and its key, unless PostgreSQL is configured. The only writable path.
+# The SQLite ledger, and apart from it its key, so that no backup of one holds both. Unused with PostgreSQL
+# and SIGNUP__SECRETS__KEY. The only writable paths.
 COPY --from=build --chown=65532:65532 /image/data /data
-VOLUME /data
+COPY --from=build --chown=65532:65532 /image/key /key
+VOLUME /data /key
 # One line each: scripts/image-smoke reads ENV, USER, HEALTHCHECK, ENTRYPOINT and CMD from here.
-ENV SIGNUP__HTTP__HOST=0.0.0.0 SIGNUP__ADMIN__HOST=0.0.0.0 DATABASE_URL=sqlite:///data/signup.db
+ENV SIGNUP__HTTP__HOST=0.0.0.0 SIGNUP__ADMIN__HOST=0.0.0.0 DATABASE_URL=sqlite:///data/signup.db SIGNUP__SECRETS__KEY_PATH=/key/signup.key
 USER 65532:65532
 # Probes and metrics on 9090 are only for the cluster's own network.
 EXPOSE 8080

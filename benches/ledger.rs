@@ -34,6 +34,7 @@ fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
     LedgerSettings {
         database,
         secret_key: Some("k".repeat(32).into()),
+        secret_key_path: None,
         previous_secret_key: None,
         migrate: true,
         synchronous,

@@ -17,8 +17,10 @@ const SECRET_BYTES: usize = 32;
 pub struct LedgerSettings {
     /// The database.
     pub database: Database,
-    /// The secret of every keyed digest. `None`: generated beside the SQLite file.
+    /// The secret of every keyed digest. `None`: generated for the SQLite file.
     pub secret_key: Option<SecretString>,
+    /// The file of a generated secret. `None`: beside the SQLite file.
+    pub secret_key_path: Option<PathBuf>,
     /// The previous or the next secret, while the secret is being replaced.
     pub previous_secret_key: Option<SecretString>,
     /// Applies pending migrations at startup.
@@ -60,6 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
             "a secret of at least 32 bytes, the same for every replica of a PostgreSQL database",
         );
     }
+    let secret_key_path = reader.text("secrets.key_path").map(PathBuf::from);
     let previous_secret_key = secret(reader, "secrets.previous_key");
     let choices = [("full", Synchronous::Full), ("normal", Synchronous::Normal)];
     let synchronous = reader.choice("ledger.synchronous", &choices);
@@ -73,6 +76,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     Some(LedgerSettings {
         database: database?,
         secret_key,
+        secret_key_path,
         previous_secret_key,
         migrate,
         synchronous: synchronous?,

@@ -4,6 +4,7 @@ mod attempts;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
+mod hardening;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -65,6 +66,7 @@ struct ConfigArgs {
 
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
+    hardening::harden();
     let result = match Cli::parse().command {
         Command::Serve(config) => serve::run(&config).map(success),
         #[cfg(feature = "demo")]

@@ -29,12 +29,16 @@ impl Inner {
     /// Runs a sign-up and sends its result to every waiter.
     pub(super) async fn run(
         self: &Arc<Self>,
-        request: KeyedRequest,
+        mut request: KeyedRequest,
         admission: Admission,
         leader: Leader,
     ) {
         match self.attempt(&request, admission, &leader).await {
-            Ok((call, result)) => self.conclude(&request, &call, result, leader).await,
+            Ok((call, result)) => {
+                // Every call has ended.
+                request.user.password.wipe();
+                self.conclude(&request, &call, result, leader).await;
+            }
             Err(early) => announce(&request, early, &leader),
         }
     }

@@ -15,15 +15,22 @@ pub(super) fn harden() {
     }
 }
 
-/// Forbids core dumps: by the limit on their size, and to dump handlers that ignore it.
+/// Forbids core dumps: by the limit on their size, and to dump handlers that ignore it. Either is
+/// enough where the system denies the other.
 fn forbid_core_dumps() -> io::Result<()> {
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
-    #[cfg(target_os = "linux")]
-    {
-        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    }
-    Ok(())
+    let limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    Ok(undumpable().or(limited)?)
+}
+
+#[cfg(target_os = "linux")]
+fn undumpable() -> rustix::io::Result<()> {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn undumpable() -> rustix::io::Result<()> {
+    Err(rustix::io::Errno::NOTSUP)
 }
 
 /// The location of a panic. Its message may quote anything, so it is left out.

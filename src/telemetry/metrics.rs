@@ -17,6 +17,7 @@ use super::clock_skew::ClockSkew;
 use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
+use super::writer::DROPPED;
 
 /// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the
 /// recorded median of 0.3 s, and up to the timeouts.
@@ -154,6 +155,11 @@ impl Metrics {
             "signup_floor_exceeded",
             "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
             floor_exceeded.clone(),
+        );
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that were dropped because its output was not read in time",
+            DROPPED.clone(),
         );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);

@@ -68,7 +68,8 @@ impl PostgresRows {
         });
         let restore = restore.await?;
         let locks = self.locks().await?;
-        self.change(&format!("{NO_FOREIGN_KEYS} {END_SESSIONS} {locks} {restore}")).await
+        // The locks come first: the first statement that reads fixes the rows that are visible.
+        self.change(&format!("{NO_FOREIGN_KEYS} {locks} {END_SESSIONS} {restore}")).await
     }
 
     /// Deletes all rows.

@@ -52,7 +52,10 @@ fn right(learn: &[Trial], guess: &[Trial]) -> f64 {
     let edges: Vec<Vec<f64>> = (0..first.probes.len()).map(|nth| edges(learn, nth)).collect();
     let bins = |trial: &Trial| -> Vec<(usize, String)> {
         let seen = trial.probes.iter().zip(&edges).enumerate();
-        seen.map(|(nth, ((_, seen), edges))| (nth, bin(seen, edges))).collect()
+        let signs = seen.map(|(nth, ((_, seen), edges))| {
+            [(nth, time_bin(seen, edges)), (nth, seen.visible.clone())]
+        });
+        signs.flatten().collect()
     };
     // The counts of new and of known addresses, in every bin of every probe.
     let mut counts: HashMap<(usize, String), [f64; 2]> = HashMap::new();
@@ -86,10 +89,9 @@ fn edges(trials: &[Trial], nth: usize) -> Vec<f64> {
     (1..BINS).filter_map(|bin| times.get(bin * times.len() / BINS).copied()).collect()
 }
 
-/// Responses that are alike to the attacker: the same content, after as many whole floors and within
-/// the same bin.
-fn bin(seen: &Seen, edges: &[f64]) -> String {
+/// Times that are alike to the attacker: as many whole floors, and within the same bin.
+fn time_bin(seen: &Seen, edges: &[f64]) -> String {
     let place = edges.partition_point(|edge| *edge <= seen.time);
     // Half a floor, so that the end of a bin is not where responses leave.
-    format!("{} {place} {}", (seen.time + 0.5).floor(), seen.visible)
+    format!("{} {place}", (seen.time + 0.5).floor())
 }

@@ -217,6 +217,23 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_another_crate_has_only_the_fields_that_may_pass() {
+        let logged = lines(|| {
+            tracing::warn!(target: "sqlx_postgres::options::parse", key = "k", value = "v", "ignored");
+            tracing::warn!(target: "hyper::proto", path = "/?email=x", "GET /?email=x");
+            tracing::warn!(path = "/signup", "ours");
+        });
+        let members: Vec<Vec<_>> = logged
+            .iter()
+            .map(|event| event.as_object().unwrap().keys().map(String::as_str).collect())
+            .collect();
+        assert_eq!(members[0], ["level", "message", "target", "timestamp"]);
+        assert_eq!(logged[0]["message"], "ignored");
+        assert_eq!(members[1], ["level", "target", "timestamp"]);
+        assert_eq!(members[2], ["level", "message", "path", "target", "timestamp"]);
+    }
+
+    #[test]
     fn every_kind_of_value_is_a_member_and_an_event_is_one_line() {
         let nasty = "a \"quoted\" \\ \n\r\t\u{1}\u{7f} ä\u{2028}😀";
         let cause: &dyn std::error::Error = &std::io::Error::other(nasty);

@@ -155,7 +155,9 @@ impl Parts {
         for host in hosts.split(',').filter(|_| !hosts.is_empty()) {
             let (name, port) = match host.strip_prefix('[').and_then(|host| host.split_once(']')) {
                 Some((address, port)) => (address, port.strip_prefix(':')),
-                None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+                None => {
+                    host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)))
+                }
             };
             self.hosts.push(decode(name)?);
             self.ports.push(port.unwrap_or_default().to_owned());
@@ -181,7 +183,8 @@ impl Parts {
             "sslmode" => {
                 let mode = SslMode::ALL.iter().find(|(name, _)| *name == value);
                 let names = SslMode::ALL.map(|(name, _)| name).join(", ");
-                let mode = mode.ok_or_else(|| error(format!("one of these for `sslmode`: {names}")));
+                let mode =
+                    mode.ok_or_else(|| error(format!("one of these for `sslmode`: {names}")));
                 self.mode = mode?.1;
             }
             "target_session_attrs" => {
@@ -218,7 +221,8 @@ impl Parts {
             let host = at(&self.hosts, number);
             match (host, at(&self.addresses, number)) {
                 (host, Some(address)) => {
-                    let address = address.parse().map_err(|_| error("IP addresses as `hostaddr`"))?;
+                    let address =
+                        address.parse().map_err(|_| error("IP addresses as `hostaddr`"))?;
                     config.hostaddr(address);
                     config.host(host.map_or_else(|| address.to_string(), str::to_owned));
                 }
@@ -229,7 +233,7 @@ impl Parts {
                     config.host(host.unwrap_or("localhost"));
                 }
             }
-            let port = at(&self.ports, number).map(str::parse).unwrap_or(Ok(PORT));
+            let port = at(&self.ports, number).map_or(Ok(PORT), str::parse);
             config.port(port.map_err(|_| error("numbers from 1 to 65535 as ports"))?);
             if let Some(user) = &self.user {
                 config.user(user);
@@ -262,7 +266,8 @@ fn at(list: &[String], number: usize) -> Option<&str> {
 }
 
 fn decode(text: &str) -> Result<String, UrlError> {
-    let text = percent_decode_str(text).decode_utf8().map_err(|_| error("percent-encoded UTF-8"))?;
+    let text =
+        percent_decode_str(text).decode_utf8().map_err(|_| error("percent-encoded UTF-8"))?;
     if text.contains('\0') { Err(error("no NUL")) } else { Ok(text.into_owned()) }
 }
 
@@ -272,14 +277,10 @@ fn unknown(name: &str) -> UrlError {
     if name.len() > 40 || !name.bytes().all(is_a_name) {
         return error(format!("only these parameters: {}", PARAMETERS.join(", ")));
     }
-    let nearest =
-        PARAMETERS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
+    let nearest = PARAMETERS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
     match nearest.filter(|known| strsim::damerau_levenshtein(known, name) <= 3) {
         Some(known) => error(format!("`{known}` in place of the unknown parameter `{name}`")),
-        None => error(format!(
-            "no parameter `{name}`, but only these: {}",
-            PARAMETERS.join(", ")
-        )),
+        None => error(format!("no parameter `{name}`, but only these: {}", PARAMETERS.join(", "))),
     }
 }
 

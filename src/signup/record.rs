@@ -9,9 +9,7 @@ use super::call::PreparedCall;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
-use crate::ledger::{
-    AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError,
-};
+use crate::ledger::{AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError};
 use crate::telemetry::chain;
 
 /// The longest time in which a result is recorded while the process stops.

@@ -169,9 +169,7 @@ impl Backend {
                 let connection = rusqlite::Connection::open(path).expect("the file");
                 connection.query_row(&sql, [], |row| row.get(0)).expect(&sql)
             }
-            Database::Postgres(url) => {
-                scalar(&connect(url.expose_secret()).await, &sql).await
-            }
+            Database::Postgres(url) => scalar(&connect(url.expose_secret()).await, &sql).await,
         }
     }
 
@@ -192,6 +190,7 @@ impl Backend {
     /// The same database, reached by another URL.
     pub(crate) fn through(&self, url: &str) -> Self {
         let mut other = Self::from_url(url);
+        other.settings.secret_key = self.settings.secret_key.clone();
         other.settings.timeout = Duration::from_secs(3);
         other
     }

@@ -8,8 +8,8 @@ use auth0_signup::limits::Limit;
 
 use crate::admission_costs::{SLOW, with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
-use crate::server::connect;
 use crate::rows::{DAY, created, digest, key, keyed, unique, unknown, with_keys};
+use crate::server::connect;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_unavailable_and_recovers() {

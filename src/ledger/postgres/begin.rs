@@ -32,10 +32,7 @@ impl Postgres {
         for _ in 0..TRIES {
             let Rows { rows, .. } = self.start(attempt).await?;
             if let Some(error) = rows::value::<Option<String>>(&rows, 3)? {
-                tracing::warn!(
-                    error,
-                    "the shared limits failed; this replica's own limits remain"
-                );
+                tracing::warn!(error, "the shared limits failed; this replica's own limits remain");
             }
             match rows::value::<String>(&rows, 0)?.as_str() {
                 "started" => return Ok(BeginResult::Started),

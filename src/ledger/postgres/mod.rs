@@ -17,13 +17,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
 use self::connections::{Connections, Rows};
 use self::connector::Connector;
-use self::errors::CallError;
+use self::errors::PgError;
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, pending, status};
 use super::{
@@ -71,8 +71,8 @@ pub struct Postgres {
     synchronous: Synchronous,
     secret: Digest,
     timeout: Duration,
-    /// Builds the pending indexes.
-    indexes: Option<JoinHandle<()>>,
+    /// Builds the pending indexes, until it is dropped.
+    _indexes: JoinSet<()>,
 }
 
 impl Postgres {
@@ -98,13 +98,14 @@ impl Postgres {
             }
             let renew = access == Access::Service;
             let is_known = migrate::recognise(client, &schema, &secrets, renew).await?;
-            let opened = if is_known { Ok((schema, separate.len())) } else { Err(OpenError::WrongSecret) };
-            Ok::<_, CallError>(opened)
+            let opened =
+                if is_known { Ok((schema, separate.len())) } else { Err(OpenError::WrongSecret) };
+            Ok::<_, PgError>(opened)
         };
         let opened = opened.await;
         connection.close().await;
         let (schema, separate) = opened.map_err(LedgerError::from)??;
-        let mut indexes = None;
+        let mut indexes = JoinSet::new();
         let (timeout, limit) = match access {
             Access::Service => {
                 connector.warn_if_insecure();
@@ -112,7 +113,7 @@ impl Postgres {
                     let connector =
                         Connector::new(&url, file, timeout).map_err(LedgerError::from)?;
                     let schema = schema.clone();
-                    indexes = Some(tokio::spawn(async move { build(&connector, &schema).await }));
+                    indexes.spawn(async move { build(&connector, &schema).await });
                 }
                 (timeout, timeout / PARTS)
             }
@@ -120,7 +121,7 @@ impl Postgres {
         };
         let session = Session { schema, synchronous, limit };
         let connections = Connections::new(connector, session, timeout);
-        Ok(Self { connections, synchronous, secret: secrets.current, timeout, indexes })
+        Ok(Self { connections, synchronous, secret: secrets.current, timeout, _indexes: indexes })
     }
 
     async fn run(&self, statement: Statement) -> Result<Rows, LedgerError> {
@@ -133,7 +134,7 @@ impl Postgres {
         call: impl Future<Output = Result<T, LedgerError>> + Send,
     ) -> Result<T, LedgerError> {
         let call = timeout(self.timeout, call).await;
-        call.unwrap_or_else(|_| Err(CallError::Silent(self.timeout).into()))
+        call.unwrap_or_else(|_| Err(PgError::Silent(self.timeout).into()))
     }
 
     /// Runs a statement that changes an attempt only in a certain state, and returns whether it
@@ -215,7 +216,7 @@ pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, Ope
     let applied = async {
         let schema = migrate::schema(client).await?;
         let count = migrate::migrate(client, &schema).await?;
-        Ok::<_, CallError>(count + migrate::build_indexes(&connector, &schema).await?)
+        Ok::<_, PgError>(count + migrate::build_indexes(&connector, &schema).await?)
     };
     let applied = applied.await.map_err(LedgerError::from)?;
     connection.close().await;
@@ -400,9 +401,6 @@ impl Ledger for Postgres {
     }
 
     async fn close(&self) {
-        if let Some(indexes) = &self.indexes {
-            indexes.abort();
-        }
         self.connections.close().await;
     }
 }

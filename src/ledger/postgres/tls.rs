@@ -22,40 +22,40 @@ use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
-use super::errors::CallError;
+use super::errors::PgError;
 use crate::config::{PostgresTls, SslMode};
 
 /// The settings for this security; `None` without TLS.
-pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, CallError> {
+pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PgError> {
     if tls.mode == SslMode::Disable {
         return Ok(None);
     }
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let algorithms = provider.signature_verification_algorithms;
-    let authorities = match (tls.mode, &tls.root_file) {
+    let authorities: Option<Arc<dyn ServerCertVerifier>> = match (tls.mode, &tls.root_file) {
         // As libpq: a file of authorities is used whatever the mode.
         (SslMode::Prefer | SslMode::Require, None) => None,
         (_, Some(file)) => {
             let mut roots = RootCertStore::empty();
             for certificate in CertificateDer::pem_file_iter(file)? {
-                roots.add(certificate?).map_err(CallError::Tls)?;
+                roots.add(certificate?).map_err(PgError::Tls)?;
             }
             let verifier =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             let verifier = verifier.build();
-            let error = |error| CallError::Tls(rustls::Error::General(format!("{error}")));
-            Some(verifier.map_err(error)? as Arc<dyn ServerCertVerifier>)
+            let error = |error| PgError::Tls(rustls::Error::General(format!("{error}")));
+            Some(verifier.map_err(error)?)
         }
         (_, None) => {
-            let system = Verifier::new(Arc::clone(&provider)).map_err(CallError::Tls)?;
-            Some(Arc::new(system) as Arc<dyn ServerCertVerifier>)
+            let system = Verifier::new(Arc::clone(&provider)).map_err(PgError::Tls)?;
+            Some(Arc::new(system))
         }
     };
     let verifier = ServerVerifier { authorities, mode: tls.mode, algorithms };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(CallError::Tls)?
+        .map_err(PgError::Tls)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let config = match &tls.client_files {
@@ -64,7 +64,7 @@ pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, Cal
             let certificates: Result<Vec<_>, _> =
                 CertificateDer::pem_file_iter(certificates)?.collect();
             let key = PrivateKeyDer::from_pem_file(key)?;
-            builder.with_client_auth_cert(certificates?, key).map_err(CallError::Tls)?
+            builder.with_client_auth_cert(certificates?, key).map_err(PgError::Tls)?
         }
     };
     Ok(Some(Arc::new(config)))

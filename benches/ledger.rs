@@ -35,12 +35,15 @@ fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
         database,
         database_file: None,
         secret_key: Some("k".repeat(32).into()),
+        secret_key_path: None,
         previous_secret_key: None,
         migrate: true,
         synchronous,
         retention: Duration::from_hours(720),
         key_lifetime: Duration::from_hours(24),
         timeout: Duration::from_secs(30),
+        lock_wait: Duration::ZERO,
+        new_ledger: false,
     }
 }
 

@@ -46,14 +46,29 @@ need_venv() {
   python3 -c 'import ensurepip, venv' 2>/dev/null || install_debs python3-venv
 }
 
-# need_linters DIRECTORY: installs scripts/lint/requirements.txt in a separate Python environment.
-need_linters() {
-  local required=scripts/lint/requirements.txt
-  cmp -s "$required" "$1/requirements.txt" && return
+# need_python DIRECTORY REQUIREMENTS: installs packages, with their hashes, in a separate Python
+# environment.
+need_python() {
+  cmp -s "$2" "$1/requirements.txt" && return
   need_venv
   python3 -m venv --clear "$1"
-  "$1/bin/pip" install --quiet --no-deps --require-hashes --requirement "$required"
-  cp "$required" "$1/requirements.txt"
+  "$1/bin/pip" install --quiet --no-deps --require-hashes --requirement "$2"
+  cp "$2" "$1/requirements.txt"
+}
+
+# need_promtool DIRECTORY: puts promtool there, unless it is installed. Only this program is taken from
+# Debian's package: an installed one would start a server, on the port of the service's admin listener.
+need_promtool() {
+  local work
+  command -v promtool >/dev/null && return
+  [[ -x $1/promtool ]] && return
+  need_command apt-get apt
+  echo "installing promtool"
+  work=$(mktemp -d) && chmod 0755 "$work"
+  as_root apt-get -qq update
+  (cd "$work" && apt-get -qq download prometheus && dpkg-deb --extract prometheus_*.deb .)
+  install -m 0755 "$work/usr/bin/promtool" "$1/promtool"
+  rm -rf "$work"
 }
 
 # need_node_modules DIRECTORY: installs the packages of its package-lock.json.

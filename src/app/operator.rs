@@ -1,14 +1,15 @@
 //! The wiring of an operator's commands: the ledger beside a running service, and the reconciler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{StartError, connection, open_ledger, timeouts};
+use super::{StartError, connection, digests, open_ledger, timeouts};
 use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
 use crate::context::Context;
 use crate::digest::Digests;
-use crate::ledger::{self, Access, Ledger, OpenError};
+use crate::ledger::{Access, Ledger, OpenError};
 use crate::signup::{self, Signups};
 pub use crate::signup::{Reconciler, UnresolvedReason};
 
@@ -36,7 +37,7 @@ impl OperatorContext {
             return Err(OpenError::Absent { path: path.clone() }.into());
         }
         let settings = LedgerSettings { migrate: false, ..settings.clone() };
-        let context = Context::new(clock, ledger::digests(&settings)?);
+        let context = Context::new(clock, digests(&settings)?);
         let ledger = open_ledger(&settings, Access::Cli, &context).await?;
         Ok(Self { ledger, context })
     }
@@ -57,7 +58,7 @@ impl OperatorContext {
             context: self.context.clone(),
             auth0: Arc::new(client),
             ledger: Arc::clone(&self.ledger),
-            timeouts: timeouts(auth0, ledger, signup),
+            timeouts: timeouts(auth0, ledger, signup, Duration::ZERO),
             connection: connection(auth0),
             pin_user_id: auth0.pin_user_id,
             // An operator's command signs no user up.

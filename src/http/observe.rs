@@ -165,7 +165,7 @@ impl Drop for Exchange {
     }
 }
 
-/// The response, as a request's log event describes it. Documented in `docs/operations.md`.
+/// The response, as a request's log event describes it. Documented in `docs/logging.md`.
 struct ResponseEvent<'a> {
     status: u16,
     outcome: &'static str,

@@ -17,6 +17,7 @@ use super::clock_skew::ClockSkew;
 use super::http_metrics::HttpMetrics;
 use super::ledger_metrics::LedgerMetrics;
 use super::limiter::{LimiterFamilies, LimiterMetrics};
+use super::writer::DROPPED;
 
 /// Histogram bounds for calls to the tenant and for whole sign-ups, in seconds: fine around the
 /// recorded median of 0.3 s, and up to the timeouts.
@@ -40,6 +41,7 @@ pub struct Metrics {
     ledger: LedgerMetrics,
     closed_rejected: Counter,
     email_rules: Family<SignupLabels, Counter>,
+    floor_exceeded: Counter,
 }
 
 /// The tenant's rate limit and the calls that wait for it.
@@ -148,6 +150,17 @@ impl Metrics {
             "E-mail addresses by result of the rules on domains and tags, where there are any",
             email_rules.clone(),
         );
+        let floor_exceeded = Counter::default();
+        registry.register(
+            "signup_floor_exceeded",
+            "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
+            floor_exceeded.clone(),
+        );
+        registry.register(
+            "log_lines_dropped",
+            "Lines of the log that were dropped because its output was not read in time",
+            DROPPED.clone(),
+        );
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         Self {
@@ -166,6 +179,7 @@ impl Metrics {
             ledger,
             closed_rejected,
             email_rules,
+            floor_exceeded,
         }
     }
 
@@ -242,6 +256,11 @@ impl Metrics {
     /// Counts an e-mail address by the result of the rules.
     pub fn email_rule(&self, outcome: &'static str) {
         self.email_rules.get_or_create(&SignupLabels { outcome }).inc();
+    }
+
+    /// Counts a response that took longer than the floor of `existence = "uniform"`.
+    pub fn floor_exceeded(&self) {
+        self.floor_exceeded.inc();
     }
 
     /// The response body of `GET /metrics`.

@@ -5,10 +5,11 @@
 //! sign-up (`docs/decisions/0006-log-writer.md`).
 
 use std::io::{self, Write};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The time for which the thread collects lines before it writes them.
@@ -17,6 +18,9 @@ const COLLECT: Duration = Duration::from_millis(5);
 /// The most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output
 /// that nobody reads neither delays sign-ups nor fills the memory.
 const MAX_PENDING: usize = 8 * 1024 * 1024;
+
+/// The lines that this process dropped, as a metric. A process has one log.
+pub(super) static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 /// The buffer that lines are appended to. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -105,6 +109,7 @@ impl Write for LogBuffer {
         let mut pending = self.0.lock();
         if pending.bytes.len() + line.len() > MAX_PENDING {
             pending.dropped += 1;
+            DROPPED.inc();
             return Ok(line.len());
         }
         let first = pending.bytes.is_empty();
@@ -187,6 +192,7 @@ mod tests {
         allow_tx.send(()).unwrap();
         allow_tx.send(()).unwrap();
         drop(thread);
+        assert!(DROPPED.get() >= 2);
         let last = written_rx.iter().last().unwrap();
         assert!(last.ends_with(b"{\"level\":\"WARN\",\"message\":\"dropped 2 lines\"}\n"));
     }

@@ -34,7 +34,7 @@ impl Replicas {
                 .set("database.url", &database)
                 .set("secrets.key", "0123456789abcdef0123456789abcdef")
                 .set("auth0.budget.max_wait_ms", "60000")
-                .set("http.request_timeout_ms", "60000")
+                .set("http.request_timeout_ms", "90000")
         };
         let one = replica(TestApp::builder()).spawn().await;
         let captchas = TcpListener::bind("127.0.0.1:0").await.unwrap();

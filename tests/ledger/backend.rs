@@ -62,6 +62,7 @@ impl Backend {
             database,
             database_file: None,
             secret_key: Some("k".repeat(32).into()),
+            secret_key_path: None,
             previous_secret_key: None,
             migrate: true,
             synchronous: Synchronous::Normal,
@@ -69,6 +70,8 @@ impl Backend {
             key_lifetime: Duration::from_hours(24),
             // Never reached: several starts at once take turns, also on a busy machine.
             timeout: Duration::from_mins(1),
+            lock_wait: Duration::ZERO,
+            new_ledger: false,
         };
         let clock = Arc::new(TestClock(Mutex::new(NOW)));
         Self { settings, clock, setting_time: tokio::sync::Mutex::default(), folder: None }

@@ -37,6 +37,7 @@ mod backend;
 mod checks;
 mod child;
 mod command;
+mod copies;
 mod keys;
 mod lost_replies;
 mod migrating;
@@ -52,5 +53,7 @@ mod rows;
 #[path = "../shared/postgres.rs"]
 mod server;
 mod sqlite;
+mod swapped_files;
+mod traces;
 mod unreliable_server;
 mod upkeep;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 
 use super::connector::{Connector, ServerConnection};
-use super::errors::{ErrorClass, PgError};
+use super::errors::{ErrorClass, PostgresError};
 use super::statement::{Session, Statement};
 use crate::ledger::Closed;
 
@@ -124,7 +124,7 @@ impl Connections {
     ///
     /// # Errors
     /// When the server cannot be reached in time, or rejects the statement.
-    pub(super) async fn run(&self, statement: &Statement) -> Result<Rows, PgError> {
+    pub(super) async fn run(&self, statement: &Statement) -> Result<Rows, PostgresError> {
         self.run_or_repeat(statement, statement).await
     }
 
@@ -136,13 +136,13 @@ impl Connections {
         &self,
         statement: &Statement,
         repeat: &Statement,
-    ) -> Result<Rows, PgError> {
+    ) -> Result<Rows, PostgresError> {
         let deadline = Instant::now() + self.timeout;
         let run = async {
             let _turn = self.turns.acquire().await.map_err(|_| Closed)?;
             self.run_before(deadline, CallKind::Usual, statement, repeat).await
         };
-        timeout_at(deadline, run).await.unwrap_or(Err(PgError::Silent(self.timeout)))
+        timeout_at(deadline, run).await.unwrap_or(Err(PostgresError::Silent(self.timeout)))
     }
 
     /// Runs the statement of a heartbeat within this time.
@@ -153,9 +153,9 @@ impl Connections {
         &self,
         statement: &Statement,
         limit: Duration,
-    ) -> Result<Rows, PgError> {
+    ) -> Result<Rows, PostgresError> {
         let deadline = Instant::now() + limit.min(self.timeout);
-        let silent = || PgError::Silent(limit);
+        let silent = || PostgresError::Silent(limit);
         let turn = timeout_at(deadline, self.beat_turn.lock()).await;
         let _turn = turn.map_err(|_| silent())?;
         let run = self.run_before(deadline, CallKind::Heartbeat, statement, statement);
@@ -170,7 +170,7 @@ impl Connections {
         kind: CallKind,
         statement: &Statement,
         repeat: &Statement,
-    ) -> Result<Rows, PgError> {
+    ) -> Result<Rows, PostgresError> {
         let (mut is_repeat, mut tries) = (false, 0);
         loop {
             tries += 1;
@@ -187,7 +187,7 @@ impl Connections {
             let statement = if is_repeat { repeat } else { statement };
             let run = statement.run(&open.connection, &self.session, server_limit);
             let run = timeout(limit, run).await;
-            let error = match run.map_err(|_| PgError::Silent(limit)) {
+            let error = match run.map_err(|_| PostgresError::Silent(limit)) {
                 Ok(Ok(rows)) => {
                     self.keep(open);
                     return Ok(Rows { rows, is_repeat });
@@ -221,7 +221,7 @@ impl Connections {
 
     /// Returns an idle connection or a new one. If the server refuses a new one, waits for one of
     /// those that this replica has.
-    async fn acquire(&self, kind: CallKind) -> Result<OpenConnection, PgError> {
+    async fn acquire(&self, kind: CallKind) -> Result<OpenConnection, PostgresError> {
         loop {
             let mut returned = pin!(self.returned.notified());
             returned.as_mut().enable();

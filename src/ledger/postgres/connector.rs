@@ -13,9 +13,9 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::errors::PgError;
+use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
-use crate::config::{PostgresUrl, SslMode, without_newline};
+use crate::config::{PostgresUrl, SslMode, trim_secret};
 
 /// TCP probes an idle connection after this time, at this interval, and gives it up after this
 /// number of probes.
@@ -92,7 +92,7 @@ impl Connector {
         url: &SecretString,
         file: Option<PathBuf>,
         timeout: Duration,
-    ) -> Result<Self, PgError> {
+    ) -> Result<Self, PostgresError> {
         let target = Mutex::new(Arc::new(Target::new(url.clone())?));
         let is_pooled = AtomicBool::new(false);
         Ok(Self { file, target, host: AtomicUsize::new(0), is_pooled, timeout })
@@ -113,7 +113,7 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect(&self) -> Result<ServerConnection, PgError> {
+    pub(super) async fn connect(&self) -> Result<ServerConnection, PostgresError> {
         self.connect_with(None).await
     }
 
@@ -122,7 +122,7 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect_own(&self, options: &str) -> Result<ServerConnection, PgError> {
+    pub(super) async fn connect_own(&self, options: &str) -> Result<ServerConnection, PostgresError> {
         if self.is_pooled.load(Ordering::Relaxed) {
             return self.connect().await;
         }
@@ -135,7 +135,7 @@ impl Connector {
         };
         // A pooler may also ignore them.
         let rows = timeout(self.timeout, connection.client.query_typed(HAS_OPTIONS, &[])).await;
-        let rows = rows.map_err(|_| PgError::Silent(self.timeout))??;
+        let rows = rows.map_err(|_| PostgresError::Silent(self.timeout))??;
         connection.is_own = rows.first().map(|row| row.try_get(0)).transpose()? == Some(true);
         Ok(connection)
     }
@@ -147,12 +147,12 @@ impl Connector {
     pub(super) async fn connect_with(
         &self,
         options: Option<&str>,
-    ) -> Result<ServerConnection, PgError> {
+    ) -> Result<ServerConnection, PostgresError> {
         let target = self.current().await;
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
         let first = self.host.load(Ordering::Relaxed);
-        let mut result = Err(PgError::Silent(self.timeout));
+        let mut result = Err(PostgresError::Silent(self.timeout));
         for tried in 0..count {
             let number = (first + tried) % count;
             let Some(config) = target.url.hosts.get(number) else { break };
@@ -160,7 +160,7 @@ impl Connector {
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = left / u32::try_from(count - tried).unwrap_or(1);
             let connected = timeout(limit, target.connect(config, options, self.timeout)).await;
-            result = connected.unwrap_or(Err(PgError::Silent(limit)));
+            result = connected.unwrap_or(Err(PostgresError::Silent(limit)));
             if result.is_ok() {
                 self.host.store(number, Ordering::Relaxed);
                 break;
@@ -174,7 +174,7 @@ impl Connector {
         let Some(file) = self.file.clone() else { return self.target() };
         let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
         let Ok(Ok(text)) = read else { return self.target() };
-        let text = without_newline(&text);
+        let text = trim_secret(&text);
         let mut target = self.lock();
         if text != target.text.expose_secret() {
             match Target::new(text.to_owned().into()) {
@@ -198,7 +198,7 @@ impl Connector {
 }
 
 impl Target {
-    fn new(text: SecretString) -> Result<Self, PgError> {
+    fn new(text: SecretString) -> Result<Self, PostgresError> {
         let url = PostgresUrl::parse(&text)?;
         let tls = tls::config(&url.tls)?;
         Ok(Self { text, url, tls })
@@ -209,7 +209,7 @@ impl Target {
         config: &Config,
         options: Option<&str>,
         user_timeout: Duration,
-    ) -> Result<ServerConnection, PgError> {
+    ) -> Result<ServerConnection, PostgresError> {
         let mut config = config.clone();
         let (idle, interval, probes) = KEEP_ALIVE;
         config

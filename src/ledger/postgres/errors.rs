@@ -10,7 +10,7 @@ use crate::ledger::{Closed, LedgerError};
 
 /// A call without a result.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PgError {
+pub enum PostgresError {
     /// The server or the driver reported an error.
     #[error("PostgreSQL reported an error")]
     Server(#[from] Error),
@@ -42,7 +42,7 @@ pub(super) enum ErrorClass {
     Statement,
 }
 
-impl PgError {
+impl PostgresError {
     /// Classes the error by its SQLSTATE.
     pub(super) fn class(&self) -> ErrorClass {
         let Self::Server(error) = self else { return ErrorClass::Connection };
@@ -64,14 +64,21 @@ impl PgError {
         }
     }
 
+    /// Returns whether the server rejects the user, the password or the database's name.
+    pub fn is_rejected_login(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        // The classes: invalid authorization, invalid catalog name.
+        error.code().is_some_and(|state| matches!(state.code().get(..2), Some("28" | "3D")))
+    }
+
     /// Returns whether the server reported this SQLSTATE.
     pub(super) fn is(&self, code: &str) -> bool {
         matches!(self, Self::Server(error) if error.code().is_some_and(|state| state.code() == code))
     }
 }
 
-impl From<PgError> for LedgerError {
-    fn from(error: PgError) -> Self {
+impl From<PostgresError> for LedgerError {
+    fn from(error: PostgresError) -> Self {
         Self::Unavailable(Arc::new(error))
     }
 }

@@ -10,7 +10,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::connector::Connector;
-use super::errors::{ErrorClass, PgError};
+use super::errors::{ErrorClass, PostgresError};
 use crate::digest::DigestPair;
 use crate::ledger::migrations::{POSTGRES, Script, pending};
 
@@ -73,13 +73,13 @@ const INDEX: &str = "\
     FROM pg_index WHERE indexrelid = to_regclass($1)";
 
 /// Returns the schema of the tables, as a value of `search_path`.
-pub(super) async fn schema(client: &Client) -> Result<String, PgError> {
+pub(super) async fn schema(client: &Client) -> Result<String, PostgresError> {
     let rows = client.query_typed(SCHEMA, &[]).await?;
     Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
 }
 
 /// Returns the applied migrations: `(version, milliseconds)`.
-pub(super) async fn applied(client: &Client, schema: &str) -> Result<Vec<(i32, i64)>, PgError> {
+pub(super) async fn applied(client: &Client, schema: &str) -> Result<Vec<(i32, i64)>, PostgresError> {
     begin(client, schema).await?;
     let applied = applied_within(client).await?;
     client.batch_execute("COMMIT").await?;
@@ -88,7 +88,7 @@ pub(super) async fn applied(client: &Client, schema: &str) -> Result<Vec<(i32, i
 
 /// Applies the pending migrations, each in a transaction of its own, and returns their number.
 /// Leaves indexes of a large table out.
-pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, PgError> {
+pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, PostgresError> {
     let mut count = 0;
     loop {
         begin(client, schema).await?;
@@ -120,7 +120,7 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, PgEr
 }
 
 /// Applies one migration. Returns `false` when it is another process's turn.
-async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, PgError> {
+async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, PostgresError> {
     begin(client, schema).await?;
     if !is_true(client, IS_OUR_TURN).await? {
         return Ok(false);
@@ -144,7 +144,7 @@ async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, P
 
 /// Builds the pending indexes, and returns their number. That needs no transaction and stops no
 /// sign-up, but waits for every older transaction.
-pub(super) async fn build_indexes(connector: &Connector, schema: &str) -> Result<usize, PgError> {
+pub(super) async fn build_indexes(connector: &Connector, schema: &str) -> Result<usize, PostgresError> {
     let connection = match connector.connect_with(Some(NO_TIMEOUTS)).await {
         // A pooler knows no options.
         Err(error) if error.is("08P01") => connector.connect().await?,
@@ -164,7 +164,7 @@ pub(super) async fn build_indexes(connector: &Connector, schema: &str) -> Result
 }
 
 /// Builds the index that has the script's name. One whose building was interrupted is built again.
-async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(), PgError> {
+async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(), PostgresError> {
     loop {
         begin(client, schema).await?;
         let rows = client.query_typed(INDEX, &[(&script.name, Type::TEXT)]).await?;
@@ -179,7 +179,7 @@ async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(
             }
             None => client.batch_execute(&script.sql.replace(":schema", schema)).await,
         };
-        match built.map_err(PgError::from) {
+        match built.map_err(PostgresError::from) {
             Ok(()) => {}
             // Another process was quicker.
             Err(error)
@@ -204,7 +204,7 @@ pub(super) async fn recognise(
     schema: &str,
     secrets: &DigestPair,
     renew: bool,
-) -> Result<bool, PgError> {
+) -> Result<bool, PostgresError> {
     let is_ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == &value[..]);
     loop {
         begin(client, schema).await?;
@@ -230,14 +230,14 @@ pub(super) async fn recognise(
     }
 }
 
-async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, PgError> {
+async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, PostgresError> {
     let rows = client.query_typed("SELECT value FROM secret_checks ORDER BY value", &[]).await?;
     let known: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
     Ok(known?)
 }
 
 /// Starts a transaction in which a statement may take long, but waits for a lock only shortly.
-async fn begin(client: &Client, schema: &str) -> Result<(), PgError> {
+async fn begin(client: &Client, schema: &str) -> Result<(), PostgresError> {
     let (millis, schema) = (LOCK_TIMEOUT.as_millis(), schema.replace('\'', "''"));
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; \
@@ -249,7 +249,7 @@ async fn begin(client: &Client, schema: &str) -> Result<(), PgError> {
     Ok(client.batch_execute(&begin).await?)
 }
 
-async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PgError> {
+async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PostgresError> {
     let select = if is_true(client, HAS_TABLE).await? {
         APPLIED
     } else if is_true(client, HAS_TABLE_BEFORE).await? {
@@ -262,19 +262,19 @@ async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PgError> {
     Ok(applied.collect::<Result<_, _>>()?)
 }
 
-async fn record(client: &Client, script: &Script) -> Result<(), PgError> {
+async fn record(client: &Client, script: &Script) -> Result<(), PostgresError> {
     let parameters: [(&(dyn ToSql + Sync), Type); 2] =
         [(&script.version, Type::INT4), (&script.name, Type::TEXT)];
     client.query_typed(RECORD, &parameters).await?;
     Ok(())
 }
 
-async fn is_true(client: &Client, question: &str) -> Result<bool, PgError> {
+async fn is_true(client: &Client, question: &str) -> Result<bool, PostgresError> {
     first(client, question).await
 }
 
 /// The first column of the first row.
-async fn first<T>(client: &Client, select: &str) -> Result<T, PgError>
+async fn first<T>(client: &Client, select: &str) -> Result<T, PostgresError>
 where
     T: for<'a> FromSql<'a> + Default,
 {

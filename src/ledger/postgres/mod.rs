@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use self::connections::{Connections, Rows};
 use self::connector::Connector;
-use self::errors::PgError;
+pub use self::errors::PostgresError;
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, pending, status};
 use super::{
@@ -100,7 +100,7 @@ impl Postgres {
             let is_known = migrate::recognise(client, &schema, &secrets, renew).await?;
             let opened =
                 if is_known { Ok((schema, separate.len())) } else { Err(OpenError::WrongSecret) };
-            Ok::<_, PgError>(opened)
+            Ok::<_, PostgresError>(opened)
         };
         let opened = opened.await;
         connection.close().await;
@@ -134,7 +134,7 @@ impl Postgres {
         call: impl Future<Output = Result<T, LedgerError>> + Send,
     ) -> Result<T, LedgerError> {
         let call = timeout(self.timeout, call).await;
-        call.unwrap_or_else(|_| Err(PgError::Silent(self.timeout).into()))
+        call.unwrap_or_else(|_| Err(PostgresError::Silent(self.timeout).into()))
     }
 
     /// Runs a statement that changes an attempt only in a certain state, and returns whether it
@@ -216,7 +216,7 @@ pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, Ope
     let applied = async {
         let schema = migrate::schema(client).await?;
         let count = migrate::migrate(client, &schema).await?;
-        Ok::<_, PgError>(count + migrate::build_indexes(&connector, &schema).await?)
+        Ok::<_, PostgresError>(count + migrate::build_indexes(&connector, &schema).await?)
     };
     let applied = applied.await.map_err(LedgerError::from)?;
     connection.close().await;

@@ -22,11 +22,11 @@ use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::TlsConnector;
 
-use super::errors::PgError;
+use super::errors::PostgresError;
 use crate::config::{PostgresTls, SslMode};
 
 /// The settings for this security; `None` without TLS.
-pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PgError> {
+pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PostgresError> {
     if tls.mode == SslMode::Disable {
         return Ok(None);
     }
@@ -39,23 +39,23 @@ pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PgE
         (_, Some(file)) => {
             let mut roots = RootCertStore::empty();
             for certificate in CertificateDer::pem_file_iter(file)? {
-                roots.add(certificate?).map_err(PgError::Tls)?;
+                roots.add(certificate?).map_err(PostgresError::Tls)?;
             }
             let verifier =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             let verifier = verifier.build();
-            let error = |error| PgError::Tls(rustls::Error::General(format!("{error}")));
+            let error = |error| PostgresError::Tls(rustls::Error::General(format!("{error}")));
             Some(verifier.map_err(error)?)
         }
         (_, None) => {
-            let system = Verifier::new(Arc::clone(&provider)).map_err(PgError::Tls)?;
+            let system = Verifier::new(Arc::clone(&provider)).map_err(PostgresError::Tls)?;
             Some(Arc::new(system))
         }
     };
     let verifier = ServerVerifier { authorities, mode: tls.mode, algorithms };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(PgError::Tls)?
+        .map_err(PostgresError::Tls)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
     let config = match &tls.client_files {
@@ -64,7 +64,7 @@ pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PgE
             let certificates: Result<Vec<_>, _> =
                 CertificateDer::pem_file_iter(certificates)?.collect();
             let key = PrivateKeyDer::from_pem_file(key)?;
-            builder.with_client_auth_cert(certificates?, key).map_err(PgError::Tls)?
+            builder.with_client_auth_cert(certificates?, key).map_err(PostgresError::Tls)?
         }
     };
     Ok(Some(Arc::new(config)))

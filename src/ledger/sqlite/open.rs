@@ -1,6 +1,6 @@
 //! Opens the file: the wait for an earlier service, the migrations, the check of the secret.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ async fn wait_for_lock(options: &SqliteOptions) -> Result<ServiceLock, OpenError
     }
 }
 
-fn try_lock(path: &PathBuf, may_replace: bool) -> Result<Option<ServiceLock>, OpenError> {
+fn try_lock(path: &Path, may_replace: bool) -> Result<Option<ServiceLock>, OpenError> {
     create_folder(path).map_err(OpenError::unavailable)?;
     let Some(lock_file) = try_lock_file(path).map_err(OpenError::unavailable)? else {
         return Ok(None);

@@ -33,6 +33,7 @@ use uuid::Uuid;
 fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
     LedgerSettings {
         database,
+        database_file: None,
         secret_key: Some("k".repeat(32).into()),
         previous_secret_key: None,
         migrate: true,

@@ -23,7 +23,7 @@ pub(super) struct Backup {
 
 impl Backup {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
+        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
         let copied = block_on(ledger::backup(&settings, self.target.clone()))?;
         let summary = copied.map_err(error)?;
         print(&format!("backed up {}, verified\n", text(&summary)))?;
@@ -48,7 +48,7 @@ pub(super) struct Restore {
 
 impl Restore {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
+        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
         let now = SystemClock.now();
         let restored = block_on(ledger::restore(&settings, self.source.clone(), now))?;
         let restored = restored.map_err(error)?;

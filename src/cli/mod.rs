@@ -19,7 +19,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
-use crate::config::ConfigErrors;
+use crate::config::{CONFIG_FILE, ConfigErrors};
 use crate::ledger::BackupError;
 
 /// The exit status for wrong settings (`docs/api.md`).
@@ -64,9 +64,19 @@ enum Command {
 /// The source of settings besides the environment.
 #[derive(Debug, clap::Args)]
 struct ConfigArgs {
-    /// A TOML file that overrides the defaults; the environment overrides the file
-    #[arg(long = "config", value_name = "FILE", env = "SIGNUP_CONFIG", global = true)]
+    /// A TOML file that overrides the defaults; the environment overrides the file [env:
+    /// SIGNUP_CONFIG]
+    #[arg(long = "config", value_name = "FILE", global = true)]
     file: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The settings file. A blank variable means that there is none.
+    fn file(&self) -> Option<PathBuf> {
+        let is_blank = |text: &OsString| text.to_str().is_some_and(|text| text.trim().is_empty());
+        let named = environment().find(|(name, value)| name == CONFIG_FILE && !is_blank(value));
+        self.file.clone().or_else(|| named.map(|(_, value)| value.into()))
+    }
 }
 
 /// The permission to lose an earlier ledger.

@@ -1,6 +1,5 @@
 //! `auth0-signup serve`
 
-use std::ffi::OsString;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -11,12 +10,11 @@ use anyhow::Context as _;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use url::Url;
 
 use super::{ConfigArgs, NewLedger, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, Settings};
+use crate::config::{self, OutboundProxy, Settings};
 use crate::telemetry;
 
 /// Serve sign-ups for the tenant in the settings.
@@ -31,7 +29,7 @@ pub(super) struct Serve {
 impl Serve {
     /// Serves until SIGTERM or SIGINT.
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let mut settings = config::load(self.config.file.as_deref(), environment())?;
+        let mut settings = config::load(self.config.file().as_deref(), environment())?;
         settings.ledger.new_ledger = self.new_ledger.allowed;
         let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         // Boxed: the future holds all settings and is large.
@@ -64,13 +62,8 @@ pub(super) async fn serve(
 ) -> anyhow::Result<()> {
     let mut stop = Box::pin(stop_signal()?);
     let tenant = settings.auth0.base.clone();
-    if tenant.starts_with("https://")
-        && let Some(proxy) = proxy(environment())
-    {
-        tracing::info!(
-            proxy,
-            "calls to the tenant go through the proxy {proxy}, except for hosts in NO_PROXY"
-        );
+    if let Some(proxy) = &settings.auth0.outbound.proxy {
+        log_proxy(proxy);
     }
     // A start may wait for another process that has the ledger.
     let app = tokio::select! {
@@ -91,13 +84,17 @@ pub(super) async fn serve(
     Ok(())
 }
 
-/// The proxy that the HTTP client takes from the environment, without its credentials.
-fn proxy(environment: impl Iterator<Item = (OsString, OsString)>) -> Option<String> {
-    let names = ["https_proxy", "all_proxy"];
-    let named = |name: &OsString| names.iter().any(|known| name.eq_ignore_ascii_case(known));
-    let (_, value) = environment.into_iter().find(|(name, _)| named(name))?;
-    let url = Url::parse(value.to_str()?).ok()?;
-    Some(format!("{}:{}", url.host_str()?, url.port_or_known_default()?))
+/// Says whether calls to the tenant go through the proxy of the environment.
+fn log_proxy(proxy: &OutboundProxy) {
+    let OutboundProxy { variable, address, url } = proxy;
+    if url.is_some() {
+        tracing::info!(proxy = address, "calls to the tenant go through {variable}: {address}");
+    } else {
+        tracing::info!(
+            proxy = address,
+            "calls to the tenant do not go through {variable}, because NO_PROXY covers it"
+        );
+    }
 }
 
 /// Resolves at the first SIGTERM or SIGINT.
@@ -110,18 +107,4 @@ fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_proxy_is_logged_without_its_credentials() {
-        let logged = |name: &str, value: &str| proxy([(name.into(), value.into())].into_iter());
-        let proxy = "http://user:canary@proxy.example:3128";
-        assert_eq!(logged("HTTPS_PROXY", proxy), Some("proxy.example:3128".to_owned()));
-        assert_eq!(logged("https_proxy", "http://proxy.example"), Some("proxy.example:80".into()));
-        assert_eq!(logged("HTTP_PROXY", proxy), None);
-    }
 }

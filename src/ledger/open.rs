@@ -47,6 +47,7 @@ pub async fn open(
         Database::Postgres(url) => {
             let options = postgres::PostgresOptions {
                 url: url.clone(),
+                file: settings.database_file.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
@@ -74,7 +75,7 @@ pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, Ope
 /// Applies the pending migrations and returns their number.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration fails. Then none is applied.
+/// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(settings: &LedgerSettings, now: Duration) -> Result<usize, OpenError> {
     match &settings.database {
         Database::Sqlite(path) => sqlite::migrate(path.clone(), settings.new_ledger, now).await,

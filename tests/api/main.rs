@@ -27,6 +27,7 @@ mod raw;
 mod server;
 
 mod attempts;
+mod base_path;
 mod budget;
 mod captcha;
 mod challenges;

@@ -40,11 +40,15 @@ mod command;
 mod copies;
 mod keys;
 mod lost_replies;
+mod migrating;
 mod opening;
 mod outcomes;
+mod pooler;
 mod postgres;
 mod power_loss;
+mod readiness;
 mod resumption;
+mod role;
 mod rows;
 #[path = "../shared/postgres.rs"]
 mod server;

@@ -111,7 +111,8 @@ fn server(url: &str, timeout: Duration, error: StartError) -> StartError {
     let Ok(options) = url.parse::<PgConnectOptions>() else { return error };
     let address = format!("{}:{}", options.get_host(), options.get_port());
     let cause = causes(&error).find_map(|cause| cause.downcast_ref::<sqlx::Error>());
-    let code = cause.and_then(sqlx::Error::as_database_error).and_then(|error| error.code());
+    let code =
+        cause.and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
     // Classes of SQLSTATE: invalid authorization, invalid catalog name.
     let is_rejected = code.is_some_and(|code| code.starts_with("28") || code.starts_with("3D"));
     let error = match cause {

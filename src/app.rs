@@ -94,6 +94,8 @@ impl StartError {
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
+                | OpenError::Lost { .. }
+                | OpenError::Foreign { .. }
                 | OpenError::WrongSecret
                 | OpenError::Pending(_) => true,
                 OpenError::Unavailable(_) => false,
@@ -128,11 +130,13 @@ impl App {
             terms,
             log: _,
         } = settings;
+        let context = Context::new(clock, ledger::digests(&ledger_settings)?);
+        let Context { lifecycle, metrics, .. } = &context;
+        // Before the listeners: while this waits for an earlier process on the same SQLite file, that
+        // process may also have the ports.
+        let ledger = open_ledger(&ledger_settings, Access::Service, &context).await?;
         let public = bind(http.address)?;
         let admin = bind(admin.address)?;
-        let context = Context::new(clock, digests(&ledger_settings)?);
-        let Context { lifecycle, metrics, .. } = &context;
-        let ledger = open_ledger(&ledger_settings, Access::Service, &context).await?;
         lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger)));
         let client = Arc::new(Client::start(&auth0, terms, &context)?);
         let signups = Signups::new(signup::Deps {

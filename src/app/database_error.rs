@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
-use secrecy::ExposeSecret as _;
-use sqlx::postgres::PgConnectOptions;
+use secrecy::SecretString;
+use tokio_postgres::config::{Config, Host};
 
 use super::StartError;
-use crate::config::{Database, LedgerSettings};
-use crate::ledger::{KeyError, OpenError};
+use crate::config::{Database, LedgerSettings, PostgresUrl};
+use crate::ledger::{KeyError, OpenError, PostgresError};
 
 /// The database of the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -75,9 +75,7 @@ impl DatabaseError {
         );
         match &settings.database {
             Database::Sqlite(path) if is_of_database && is_denied(&error) => denied(path, error),
-            Database::Postgres(url) if is_of_database => {
-                server(url.expose_secret(), settings.timeout, error)
-            }
+            Database::Postgres(url) if is_of_database => server(url, settings.timeout, error),
             Database::Sqlite(_) | Database::Postgres(_) => error,
         }
     }
@@ -107,20 +105,28 @@ fn denied(database: &Path, error: StartError) -> StartError {
     DatabaseError::File { user, path, owner, source: Box::new(error) }.into()
 }
 
-fn server(url: &str, timeout: Duration, error: StartError) -> StartError {
-    let Ok(options) = url.parse::<PgConnectOptions>() else { return error };
-    let address = format!("{}:{}", options.get_host(), options.get_port());
-    let cause = causes(&error).find_map(|cause| cause.downcast_ref::<sqlx::Error>());
-    let code =
-        cause.and_then(sqlx::Error::as_database_error).and_then(sqlx::error::DatabaseError::code);
-    // Classes of SQLSTATE: invalid authorization, invalid catalog name.
-    let is_rejected = code.is_some_and(|code| code.starts_with("28") || code.starts_with("3D"));
+fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartError {
+    let Ok(url) = PostgresUrl::parse(url) else { return error };
+    let address = url.hosts.iter().map(address).collect::<Vec<_>>().join(", ");
+    let cause = causes(&error).find_map(|cause| cause.downcast_ref::<PostgresError>());
     let error = match cause {
-        Some(sqlx::Error::PoolTimedOut) => DatabaseError::NoResponse { address, timeout },
-        _ if is_rejected => DatabaseError::Rejected { address, source: Box::new(error) },
+        Some(PostgresError::Silent(_)) => DatabaseError::NoResponse { address, timeout },
+        Some(cause) if cause.is_rejected_login() => {
+            DatabaseError::Rejected { address, source: Box::new(error) }
+        }
         _ => DatabaseError::Unreachable { address, source: Box::new(error) },
     };
     error.into()
+}
+
+/// Host and port of a server.
+fn address(server: &Config) -> String {
+    let host = match server.get_hosts() {
+        [Host::Tcp(name), ..] => name.clone(),
+        [Host::Unix(path), ..] => path.display().to_string(),
+        [] => server.get_hostaddrs().iter().map(ToString::to_string).collect(),
+    };
+    server.get_ports().first().map_or(host.clone(), |port| format!("{host}:{port}"))
 }
 
 /// Returns whether the system did not let this user read or write a file.

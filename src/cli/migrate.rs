@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::output::print;
-use super::{ConfigArgs, block_on, environment, exit_status};
+use super::{ConfigArgs, NewLedger, block_on, environment, exit_status};
 use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock, utc};
 use crate::config::{self, LedgerSettings};
@@ -17,6 +17,8 @@ use crate::ledger;
 pub(super) struct Migrate {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    new_ledger: NewLedger,
     #[command(subcommand)]
     command: Option<MigrateCommand>,
 }
@@ -29,7 +31,8 @@ enum MigrateCommand {
 
 impl Migrate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        let mut settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        settings.new_ledger = self.new_ledger.allowed;
         block_on(async {
             match self.command {
                 Some(MigrateCommand::Status) => status(&settings).await,

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod attempts;
+mod backup;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
 use crate::config::{CONFIG_FILE, ConfigErrors};
+use crate::ledger::BackupError;
 
 /// The exit status for wrong settings (`docs/api.md`).
 const WRONG_SETTINGS: u8 = 2;
@@ -38,7 +40,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve sign-ups for the tenant in the settings
-    Serve(ConfigArgs),
+    Serve(serve::Serve),
     /// Try the service without a tenant: runs it with an emulated Auth0 on this machine
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
@@ -47,6 +49,10 @@ enum Command {
     Config(config::Config),
     /// Apply the ledger's pending migrations, or list all migrations
     Migrate(migrate::Migrate),
+    /// Copy the SQLite ledger to a new file, beside a running service
+    Backup(backup::Backup),
+    /// Replace the SQLite ledger by a backup, while no service runs
+    Restore(backup::Restore),
     /// List, find, reconcile or remove recorded sign-up attempts
     Attempts(attempts::Attempts),
     /// Print the OpenAPI 3.1 description of the service
@@ -73,14 +79,25 @@ impl ConfigArgs {
     }
 }
 
+/// The permission to lose an earlier ledger.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct NewLedger {
+    /// Create an SQLite ledger although an earlier one was here: its file is missing, and its secret
+    /// or its log is left
+    #[arg(long = "new-ledger")]
+    allowed: bool,
+}
+
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Serve(config) => serve::run(&config).map(success),
+        Command::Serve(serve) => serve.run().map(success),
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run().map(success),
         Command::Config(config) => config.run().map(success),
         Command::Migrate(migrate) => migrate.run(),
+        Command::Backup(backup) => backup.run().map(success),
+        Command::Restore(restore) => restore.run().map(success),
         Command::Attempts(attempts) => attempts.run(),
         Command::Openapi => openapi::run().map(success),
         Command::Healthcheck(healthcheck) => healthcheck.run().map(success),
@@ -90,7 +107,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             print_error(&error);
             let wrong_settings = error.is::<ConfigErrors>()
-                || error.downcast_ref().is_some_and(StartError::is_configuration_error);
+                || error.downcast_ref().is_some_and(StartError::is_configuration_error)
+                || matches!(error.downcast_ref(), Some(BackupError::NotSqlite));
             ExitCode::from(if wrong_settings { WRONG_SETTINGS } else { 1 })
         }
     }

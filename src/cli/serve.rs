@@ -7,20 +7,35 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use anyhow::Context as _;
+use clap::Args;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{ConfigArgs, environment};
+use super::{ConfigArgs, NewLedger, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::config::{self, OutboundProxy, Settings};
 use crate::telemetry;
 
-/// Serves until SIGTERM or SIGINT.
-pub(super) fn run(args: &ConfigArgs) -> anyhow::Result<()> {
-    let settings = config::load(args.file().as_deref(), environment())?;
-    let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-    runtime().context("the runtime cannot be started")?.block_on(serve(settings, |_| {}))
+/// Serve sign-ups for the tenant in the settings.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    new_ledger: NewLedger,
+}
+
+impl Serve {
+    /// Serves until SIGTERM or SIGINT.
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let mut settings = config::load(self.config.file().as_deref(), environment())?;
+        settings.ledger.new_ledger = self.new_ledger.allowed;
+        let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        // Boxed: the future holds all settings and is large.
+        let serving = Box::pin(serve(settings, |_| {}));
+        runtime().context("the runtime cannot be started")?.block_on(serving)
+    }
 }
 
 /// Builds a runtime with one worker for every two processors, unless `TOKIO_WORKER_THREADS` is set.
@@ -45,12 +60,19 @@ pub(super) async fn serve(
     settings: Settings,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let stop = stop_signal()?;
+    let mut stop = Box::pin(stop_signal()?);
     let tenant = settings.auth0.base.clone();
     if let Some(proxy) = &settings.auth0.outbound.proxy {
         log_proxy(proxy);
     }
-    let app = App::start(settings, Arc::new(SystemClock)).await?;
+    // A start may wait for another process that has the ledger.
+    let app = tokio::select! {
+        app = Box::pin(App::start(settings, Arc::new(SystemClock))) => app?,
+        () = &mut stop => {
+            tracing::info!("stopped before it served");
+            return Ok(());
+        }
+    };
     let (public, admin) = (app.public_address()?, app.admin_address()?);
     tracing::info!(
         %public, %admin, auth0.base = tenant, version = env!("CARGO_PKG_VERSION"),

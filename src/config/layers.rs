@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
@@ -29,6 +29,8 @@ pub struct Layers {
     names: KeyNames,
     /// The keys whose value could not be read. Their errors are reported already.
     unreadable: BTreeSet<String>,
+    /// The files that secrets were read from, by key.
+    secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Layers {
@@ -54,6 +56,11 @@ impl Layers {
     /// The value of a key in the last layer that sets it.
     pub fn value(&self, key: &str) -> Option<&Setting> {
         self.values.get(key)
+    }
+
+    /// The file that a secret was read from.
+    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
+        self.secret_files.get(key).cloned()
     }
 
     /// Returns whether this key exists.
@@ -85,7 +92,8 @@ impl Layers {
             flatten(name.get_ref(), Setting::from_toml(value, &|_| Origin::Default), &mut values);
         }
         let names = values.keys().cloned().collect();
-        Self { values, names: KeyNames::new(names), unreadable: BTreeSet::new() }
+        let names = KeyNames::new(names);
+        Self { values, names, unreadable: BTreeSet::new(), secret_files: BTreeMap::new() }
     }
 
     fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
@@ -168,7 +176,10 @@ impl Layers {
                 Ok(text) if text.trim().is_empty() => {
                     self.reject(key, name, "a file that is not blank", errors);
                 }
-                Ok(text) => self.set(key, name, &text, errors),
+                Ok(text) => {
+                    self.secret_files.insert(key.clone(), path.trim().into());
+                    self.set(key, name, &text, errors);
+                }
                 Err(error) => {
                     let expected = format!("a readable file: {error}");
                     self.reject(key, name, expected, errors);

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -30,6 +30,12 @@ pub enum KeyError {
         /// The secret file.
         path: PathBuf,
     },
+    /// A backup cannot be restored without the secret that it was written with.
+    #[error("there is no secret in {}: put it back, or set secrets.key", path.display())]
+    Absent {
+        /// The secret file.
+        path: PathBuf,
+    },
     /// The file exists, but its secret is too short.
     #[error("the secret in {} has less than 32 bytes", path.display())]
     Short {
@@ -46,31 +52,94 @@ pub enum KeyError {
 /// # Errors
 /// When the settings have no secret and none can be read or created beside the SQLite file.
 pub fn digests(settings: &LedgerSettings) -> Result<Digests, KeyError> {
+    digests_from(settings, read_or_create)
+}
+
+/// Returns the digests of this deployment, whose secret must exist.
+///
+/// # Errors
+/// When the settings have no secret and none can be read beside the SQLite file.
+pub(super) fn existing_digests(settings: &LedgerSettings) -> Result<Digests, KeyError> {
+    digests_from(settings, |database| {
+        read_existing(database)?.ok_or_else(|| KeyError::Absent { path: key(database) })
+    })
+}
+
+fn digests_from(
+    settings: &LedgerSettings,
+    read: impl FnOnce(&Path) -> Result<SecretString, KeyError>,
+) -> Result<Digests, KeyError> {
     let current = match (&settings.secret_key, &settings.database) {
         (Some(secret), _) => secret.clone(),
-        (None, Database::Sqlite(database)) => read_or_create(database)?,
+        (None, Database::Sqlite(database)) => read(database)?,
         (None, Database::Postgres(_)) => return Err(KeyError::Required),
     };
     Ok(Digests::new(&current, settings.previous_secret_key.as_ref()))
 }
 
+/// The secret of a ledger that was opened at least once.
+fn key(database: &Path) -> PathBuf {
+    sibling(database, ".key")
+}
+
+/// The secret of a ledger that is being created. So a process that dies in the middle leaves no
+/// secret that looks like the rest of a lost ledger.
+fn new_key(database: &Path) -> PathBuf {
+    sibling(database, ".key.new")
+}
+
+/// Returns whether the secret of a ledger that was opened before is here.
+pub(super) fn has_secret(database: &Path) -> bool {
+    key(database).exists()
+}
+
+/// Keeps a new secret, now that the ledger was written with it.
+pub(super) fn keep_new_secret(database: &Path) -> io::Result<()> {
+    match fs::rename(new_key(database), key(database)) {
+        // The secret is not new, or is in the settings.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        renamed => renamed.and_then(|()| sync_folder(database)),
+    }
+}
+
 /// Reads the secret file beside this database; creates it if neither exists.
 fn read_or_create(database: &Path) -> Result<SecretString, KeyError> {
-    let path = sibling(database, ".key");
-    let failed = |source| KeyError::File { path: path.clone(), source };
-    if !fs::exists(&path).map_err(failed)? {
-        // An empty file is a database that was never opened.
-        if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
-            return Err(KeyError::Missing { database: database.to_owned(), path });
-        }
-        create_folder(database).and_then(|()| create(&path)).map_err(failed)?;
+    if let Some(secret) = read_existing(database)? {
+        return Ok(secret);
     }
-    let secret = fs::read_to_string(&path).map_err(failed)?;
+    let (path, new) = (key(database), new_key(database));
+    // An empty file is a database that was never opened.
+    if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
+        return Err(KeyError::Missing { database: database.to_owned(), path });
+    }
+    create_folder(database)
+        .and_then(|()| create(&new))
+        .map_err(|source| KeyError::File { path: new, source })?;
+    read_existing(database)?
+        .ok_or_else(|| KeyError::Missing { database: database.to_owned(), path })
+}
+
+fn read_existing(database: &Path) -> Result<Option<SecretString>, KeyError> {
+    // Again the first one: another process may have kept its new secret between the two.
+    for path in [key(database), new_key(database), key(database)] {
+        if let Some(secret) = read(&path)? {
+            return Ok(Some(secret));
+        }
+    }
+    Ok(None)
+}
+
+fn read(path: &Path) -> Result<Option<SecretString>, KeyError> {
+    let secret = match fs::read_to_string(path) {
+        Ok(secret) => secret,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(KeyError::File { path: path.to_owned(), source }),
+    };
     let secret = secret.trim();
     if secret.len() < 32 {
-        return Err(KeyError::Short { path });
+        return Err(KeyError::Short { path: path.to_owned() });
     }
-    Ok(secret.to_owned().into())
+    Ok(Some(secret.to_owned().into()))
 }
 
 /// Creates the whole file or nothing. If two processes start together, one of them creates it.
@@ -86,13 +155,27 @@ fn create(path: &Path) -> io::Result<()> {
     });
     fs::remove_file(&draft)?;
     linked?;
-    path.parent().map_or(Ok(()), |folder| fs::File::open(or_current(folder))?.sync_all())
+    sync_folder(path)
+}
+
+/// Syncs the folder of this file, so that a new name in it survives a loss of power.
+pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| fs::File::open(or_current(folder))?.sync_all())
 }
 
 /// Creates the folder of this file, accessible to its owner only.
 pub(super) fn create_folder(file: &Path) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(or_current(folder))
+}
+
+/// Gives a file the owner of another one: an operator may be root, and the service is not.
+pub(super) fn copy_owner(from: &Path, to: &Path) -> io::Result<()> {
+    let (owner, file) = (fs::metadata(or_current(from))?, fs::metadata(to)?);
+    if (owner.uid(), owner.gid()) == (file.uid(), file.gid()) {
+        return Ok(());
+    }
+    chown(to, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// Replaces the empty parent of a bare file name, which the system rejects.

@@ -152,7 +152,7 @@ impl Inner {
             result = runner.within_timeout(runner.check_conflict(result)).await;
         }
         let is_taken = matches!(result.outcome, Outcome::EmailTaken);
-        self.finish(call, &result).await;
+        self.finish(request, call, &result).await;
         if !is_early {
             announce(request, result, leader);
         }
@@ -168,7 +168,7 @@ impl Inner {
     }
 
     /// The row of a new attempt.
-    fn new_attempt(
+    pub(super) fn new_attempt(
         &self,
         request: &KeyedRequest,
         call: &PreparedCall,

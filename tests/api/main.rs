@@ -44,6 +44,7 @@ mod http2;
 mod idempotency;
 mod identity;
 mod languages;
+mod ledger_file;
 mod limits;
 mod log;
 mod origins;

@@ -23,15 +23,17 @@ ENTRYPOINT ["/auth0-emulator"]
 
 FROM scratch
 COPY --from=build /image /
-# The SQLite ledger and its key, unless PostgreSQL is configured. The only writable path.
+# The SQLite ledger, and apart from it the key that is created for it, so that no backup of one holds both. Unused
+# with PostgreSQL and SIGNUP__SECRETS__KEY. The only writable paths.
 # Group 0 may write too, so that any user of that group can run the image, as OpenShift's do.
 COPY --from=build --chown=65532:0 /image/data /data
-VOLUME /data
+COPY --from=build --chown=65532:0 /image/key /key
+VOLUME /data /key
 # The default database, data/signup.db, is relative to it.
 WORKDIR /
 # One line each: scripts/image-smoke reads ENV, USER, HEALTHCHECK, ENTRYPOINT and CMD from here. The
 # address :: takes IPv6 and IPv4.
-ENV SIGNUP__HTTP__HOST=:: SIGNUP__ADMIN__HOST=::
+ENV SIGNUP__HTTP__HOST=:: SIGNUP__ADMIN__HOST=:: SIGNUP__SECRETS__KEY_PATH=/key/signup.key
 USER 65532:65532
 # Probes and metrics on 9090 are only for the cluster's own network.
 EXPOSE 8080

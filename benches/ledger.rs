@@ -35,6 +35,7 @@ fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
         database,
         database_file: None,
         secret_key: Some("k".repeat(32).into()),
+        secret_key_path: None,
         previous_secret_key: None,
         migrate: true,
         synchronous,

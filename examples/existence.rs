@@ -1,162 +1,287 @@
-//! Measures what `existence = "uniform"` still reveals about who has an account: thousands of
-//! sign-ups with new and known addresses, and whether their response times differ.
+//! Measures what `existence = "uniform"` still reveals about who has an account: an attacker sends
+//! ten forms about each of thousands of addresses, half of them known, and guesses which.
 //!
 //! ```console
-//! cargo run --example existence
+//! cargo run --release --example existence
+//! scripts/with-postgres cargo run --release --example existence    # two replicas
 //! ```
 //!
-//! The tenant creates users as slowly as in recordings, and rejects known addresses four times as
-//! fast. The two samples are compared with the two-sample Kolmogorov-Smirnov test.
+//! The ten probes depend on one another: a fresh form, a duplicate and another password with its key
+//! while it runs, the same afterwards, at the other replica where there is one, at Auth0's endpoint
+//! and on the page. The tenant creates users as slowly as recorded ones were created (one of a hundred
+//! takes 3.8 s), rejects known addresses four times as fast, and its lookups take 0.8 s. The service
+//! starts anew for every 600 addresses, so all of them fall into its first minute.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::as_conversions,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "prints figures, and counts no more than thousands"
 )]
 
+#[path = "existence/attacker.rs"]
+mod attacker;
 mod shared;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use auth0_emulator::{Emulator, Fault, JournalEntry, Route};
-use reqwest::Client;
-use serde_json::json;
+use anyhow::Context as _;
+use auth0_emulator::{
+    DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, JournalEntry, Route,
+};
+use auth0_signup::config::PostgresUrl;
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use tokio_postgres::NoTls;
 
+use attacker::{Seen, Trial, advantage};
 use shared::{Folder, start};
 
-/// The number of sign-ups of each kind.
-const TRIALS: u32 = 3_000;
-/// The number of earlier sign-ups, from which the service learns its usual response times.
-const WARM_UP: u32 = 600;
-/// The interval between two sign-ups.
-const INTERVAL: Duration = Duration::from_millis(12);
+/// Addresses for each start of the service: those of its first minute.
+const ADDRESSES: usize = 600;
+/// The interval between two addresses. Ten times as many forms, which a busy machine can serve.
+const INTERVAL: Duration = Duration::from_millis(100);
+/// The default of `existence_uniform.floor_ms`.
+const FLOOR_MS: u32 = 4_000;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    for existence in ["reveal", "uniform"] {
-        run(existence).await?;
+    let starts = std::env::args().nth(1).map_or(Ok(20), |starts| starts.parse())?;
+    report("existence = reveal", &run("reveal", 0, ADDRESSES / 2).await?);
+    report("existence = uniform, floor_ms = 0", &run("uniform", 0, ADDRESSES / 2).await?);
+    let mut trials = Vec::new();
+    for _ in 0..starts {
+        trials.extend(run("uniform", FLOOR_MS, ADDRESSES).await?);
     }
+    report(&format!("existence = uniform, floor_ms = {FLOOR_MS}"), &trials);
     Ok(())
 }
 
-async fn run(existence: &str) -> anyhow::Result<()> {
-    let tenant = Emulator::builder().start().await?;
-    tenant.choose_faults(latency);
-    let folder = Folder::new();
-    let bench = Some(Path::new("config/bench.toml"));
-    let app = start(&tenant, &folder, bench, &[("SIGNUP__EXISTENCE", existence)]).await?;
-    let address = app.public_address()?;
-    let mut running = JoinSet::new();
-    running.spawn(app.run(std::future::pending()));
-    let client = Client::builder().no_proxy().build()?;
-    sign_up(client.clone(), address, "known0@example.com".into()).await?;
+/// Prints the attacker's advantage over guessing: with each probe alone, then with all ten.
+fn report(title: &str, trials: &[Trial]) {
+    println!("{title}: {} addresses", trials.len());
+    let names = trials.first().into_iter().flat_map(|trial| &trial.probes).map(|(name, _)| *name);
+    for name in names {
+        let line = advantage(trials, |probe| probe == name);
+        println!("  {name:45} {:5.2} % ± {:.2} %", line.mean * 100.0, line.margin * 100.0);
+    }
+    let all = advantage(trials, |_| true);
+    println!("  {:45} {:5.2} % ± {:.2} %", "all ten", all.mean * 100.0, all.margin * 100.0);
+}
 
+/// A tenant with one replica of the service, or two.
+struct Deployment {
+    tenant: Emulator,
+    replicas: Vec<SocketAddr>,
+    running: JoinSet<()>,
+    _folders: Vec<Folder>,
+}
+
+impl Deployment {
+    async fn start(existence: &str, floor_ms: u32) -> anyhow::Result<Self> {
+        let tenant = Emulator::builder().start().await?;
+        let database = database().await?;
+        let count = if database.is_some() { 2 } else { 1 };
+        let floor_ms = floor_ms.to_string();
+        let mut settings = vec![
+            ("SIGNUP__EXISTENCE", existence),
+            ("SIGNUP__EXISTENCE_UNIFORM__FLOOR_MS", &floor_ms),
+        ];
+        if let Some(database) = &database {
+            settings.push(("DATABASE_URL", database));
+            settings.push(("SIGNUP__SECRETS__KEY", "0123456789abcdef0123456789abcdef"));
+        }
+        let (mut running, mut replicas, mut folders) = (JoinSet::new(), Vec::new(), Vec::new());
+        for _ in 0..count {
+            let folder = Folder::new();
+            let bench = Some(Path::new("config/bench.toml"));
+            let app = start(&tenant, &folder, bench, &settings).await?;
+            replicas.push(app.public_address()?);
+            running.spawn(app.run(std::future::pending()));
+            folders.push(folder);
+        }
+        Ok(Self { tenant, replicas, running, _folders: folders })
+    }
+}
+
+/// A new database of `TEST_DATABASE_URL`'s server, if there is one.
+async fn database() -> anyhow::Result<Option<String>> {
+    let Ok(server) = std::env::var("TEST_DATABASE_URL") else { return Ok(None) };
+    let name = format!("existence_{:032x}", rand::random::<u128>());
+    let url = PostgresUrl::parse(&server.clone().into())?;
+    let host = url.hosts.first().context("the server's URL has no host")?;
+    let (connection, driver) = host.connect(NoTls).await?;
+    tokio::spawn(driver);
+    connection.batch_execute(&format!("CREATE DATABASE {name}")).await?;
+    Ok(Some(server.replace("/postgres?", &format!("/{name}?"))))
+}
+
+/// Starts the service, and sends the probes of this many addresses in its first minute.
+async fn run(existence: &str, floor_ms: u32, addresses: usize) -> anyhow::Result<Vec<Trial>> {
+    let deployment = Deployment::start(existence, floor_ms).await?;
+    let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
+    let emails: Vec<(bool, String)> = (0..addresses)
+        .map(|number| {
+            let is_new = rand::random();
+            let kind = if is_new { "fresh" } else { "known" };
+            (is_new, format!("{kind}{number}@example.com"))
+        })
+        .collect();
+    create_known(&client, &deployment.tenant, &emails).await?;
+    deployment.tenant.choose_faults(latency);
     let mut tasks = JoinSet::new();
-    for number in 0..WARM_UP + 2 * TRIALS {
-        // Known and new alternate, so that external disturbances affect both.
-        let new = number < WARM_UP || number % 2 == 0;
-        let email =
-            if new { format!("new{number}@example.com") } else { "known0@example.com".into() };
-        let client = client.clone();
-        tasks.spawn(async move {
-            let took = sign_up(client, address, email).await?;
-            anyhow::Ok((number >= WARM_UP, new, took))
-        });
+    for (is_new, email) in emails {
+        let replicas = deployment.replicas.clone();
+        let attack = Attack { client: client.clone(), replicas, floor_ms, email };
+        tasks.spawn(async move { anyhow::Ok(Trial { is_new, probes: attack.run().await? }) });
         sleep(INTERVAL).await;
     }
-    let (mut new, mut known) = (Vec::new(), Vec::new());
-    while let Some(result) = tasks.join_next().await {
-        match result?? {
-            (false, _, _) => {}
-            (true, true, took) => new.push(took.as_secs_f64()),
-            (true, false, took) => known.push(took.as_secs_f64()),
-        }
+    let mut trials = Vec::new();
+    while let Some(trial) = tasks.join_next().await {
+        trials.push(trial??);
     }
-    new.sort_by(f64::total_cmp);
-    known.sort_by(f64::total_cmp);
-    println!("existence = {existence}, seconds:");
-    for (name, sample) in [("new", &new), ("known", &known)] {
-        let at = |share: f64| quantile(sample, share);
-        println!(
-            "  {name:5}  n {}  p10 {:.3}  p50 {:.3}  p90 {:.3}  p95 {:.3}  p99 {:.3}",
-            sample.len(),
-            at(0.10),
-            at(0.50),
-            at(0.90),
-            at(0.95),
-            at(0.99)
-        );
-    }
-    let distance = distance(&new, &known);
-    println!(
-        "  Kolmogorov-Smirnov: D {distance:.4}, p {:.3}",
-        p_value(distance, new.len(), known.len())
-    );
+    let Deployment { tenant, mut running, .. } = deployment;
     running.shutdown().await;
     tenant.shutdown().await;
-    drop(folder);
+    Ok(trials)
+}
+
+/// Creates the known users at the tenant, so that the service knows nothing of them.
+async fn create_known(
+    client: &Client,
+    tenant: &Emulator,
+    emails: &[(bool, String)],
+) -> anyhow::Result<()> {
+    let credentials = json!({
+        "grant_type": "client_credentials", "client_id": DEFAULT_CLIENT_ID,
+        "client_secret": DEFAULT_CLIENT_SECRET, "audience": tenant.audience(),
+    });
+    let token = client.post(format!("{}/oauth/token", tenant.url())).json(&credentials);
+    let token: Value = token.send().await?.json().await?;
+    let token = token["access_token"].as_str().context("a token")?;
+    for (_, email) in emails.iter().filter(|(is_new, _)| !is_new) {
+        let user = json!({
+            "connection": "Username-Password-Authentication",
+            "email": email, "password": "Their-Own-Password-1",
+        });
+        let create = client.post(format!("{}/api/v2/users", tenant.url())).bearer_auth(token);
+        let status = create.json(&user).send().await?.status();
+        anyhow::ensure!(status == 201, "a known user: {status}");
+    }
     Ok(())
 }
 
-/// The recorded latencies of create calls (median 289 ms, 90th percentile 587 ms, 99th percentile
-/// seconds); a quarter of that if nothing is created.
+/// The recorded latencies of create calls (median 289 ms, 90th percentile 587 ms, 99th 3.8 s, at most
+/// 5.2 s); a quarter of that if nothing is created. Lookups are slow.
 fn latency(entry: &JournalEntry) -> Option<Fault> {
-    if entry.route() != Route::CreateUser {
-        return None;
+    const CURVE: [(f64, f64); 5] =
+        [(0.0, 140.0), (0.5, 289.0), (0.9, 587.0), (0.99, 3_800.0), (1.0, 5_200.0)];
+    match entry.route() {
+        Route::CreateUser => {}
+        Route::GetUser | Route::UsersByEmail => {
+            return Some(Fault::delay(Duration::from_millis(800)));
+        }
+        _ => return None,
     }
     let share: f64 = rand::random();
-    let ms = match share {
-        low if low < 0.5 => 140.0 + low / 0.5 * 149.0,
-        usual if usual < 0.9 => 289.0 + (usual - 0.5) / 0.4 * 298.0,
-        slow => 587.0 + (slow - 0.9) / 0.1 * 2_000.0,
-    };
-    let known = entry.body.windows(6).any(|bytes| bytes == b"known0");
-    let took = Duration::from_secs_f64(ms / 1e3);
+    let between = CURVE.windows(2).find(|pair| share <= pair[1].0)?;
+    let ((from, low), (to, high)) = (between[0], between[1]);
+    let took = Duration::from_secs_f64((low + (high - low) * (share - from) / (to - from)) / 1e3);
+    let known = entry.body.windows(5).any(|bytes| bytes == b"known");
     Some(Fault::delay(if known { took / 4 } else { took }))
 }
 
-/// Signs up and returns the response time.
-async fn sign_up(client: Client, address: SocketAddr, email: String) -> anyhow::Result<Duration> {
-    let password = format!("Difference-Engine-{:016x}", rand::random::<u64>());
-    let form = json!({ "email": email, "password": password });
-    let started = Instant::now();
-    let response = client.post(format!("http://{address}/signup")).json(&form).send().await?;
-    let status = response.status();
-    drop(response.bytes().await?);
-    anyhow::ensure!([201, 202, 409].contains(&status.as_u16()), "unexpected status {status}");
-    Ok(started.elapsed())
+/// The attack on one address.
+struct Attack {
+    client: Client,
+    replicas: Vec<SocketAddr>,
+    floor_ms: u32,
+    email: String,
 }
 
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = Duration::from_secs(sorted.len() as u64).mul_f64(share).as_secs();
-    usize::try_from(at).ok().and_then(|at| sorted.get(at)).copied().unwrap_or(f64::NAN)
-}
-
-/// The maximum distance between the two samples' distributions.
-fn distance(one: &[f64], other: &[f64]) -> f64 {
-    let below = |sample: &[f64], at: f64| {
-        sample.partition_point(|value| *value <= at) as f64 / sample.len() as f64
-    };
-    let at = one.iter().chain(other);
-    at.map(|at| (below(one, *at) - below(other, *at)).abs()).fold(0.0, f64::max)
-}
-
-/// The probability that two samples of one distribution are this far apart (Kolmogorov's series).
-fn p_value(distance: f64, one: usize, other: usize) -> f64 {
-    let (one, other) = (one as f64, other as f64);
-    let size = (one * other / (one + other)).sqrt();
-    let lambda = (size + 0.12 + 0.11 / size) * distance;
-    let mut sum = 0.0;
-    let mut sign = 1.0;
-    for k in 1..=100 {
-        let k = f64::from(k);
-        sum += sign * (-2.0 * k * k * lambda * lambda).exp();
-        sign = -sign;
+impl Attack {
+    /// Sends the ten probes.
+    async fn run(&self) -> anyhow::Result<Vec<(&'static str, Seen)>> {
+        let key = format!("{:032x}", rand::random::<u128>());
+        let password = || format!("Difference-Engine-{:016x}", rand::random::<u64>());
+        let (mine, other) = (password(), password());
+        let form = |password: &str| json!({ "email": self.email, "password": password });
+        let (one, two) = (self.replicas[0], *self.replicas.last().context("a replica")?);
+        let post =
+            |replica: SocketAddr, path: &str| self.client.post(format!("http://{replica}{path}"));
+        let keyed = |replica, password: &str| {
+            post(replica, "/signup").header("idempotency-key", &key).json(&form(password))
+        };
+        let after = |ms| sleep(Duration::from_millis(ms));
+        let (fresh, duplicate, reused, far_duplicate, far_reused) = tokio::join!(
+            self.send(keyed(one, &mine)),
+            async {
+                after(50).await;
+                self.send(keyed(one, &mine)).await
+            },
+            async {
+                after(60).await;
+                self.send(keyed(one, &other)).await
+            },
+            async {
+                after(70).await;
+                self.send(keyed(two, &mine)).await
+            },
+            async {
+                after(200).await;
+                self.send(keyed(two, &other)).await
+            },
+        );
+        // At once afterwards, while a lookup of a known address runs.
+        let (replay, reused_later, far_replay) = tokio::join!(
+            self.send(keyed(one, &mine)),
+            self.send(keyed(one, &other)),
+            self.send(keyed(two, &mine)),
+        );
+        let page = post(one, "/signup").header("accept", "text/html");
+        let fields =
+            [("email", self.email.as_str()), ("password", &mine), ("idempotency_key", &key)];
+        let (lock, page) = tokio::join!(
+            self.send(post(one, "/dbconnections/signup").json(&form(&mine))),
+            self.send(page.form(&fields)),
+        );
+        Ok(vec![
+            ("fresh", fresh?),
+            ("duplicate while it runs", duplicate?),
+            ("another password while it runs", reused?),
+            ("duplicate at the other replica", far_duplicate?),
+            ("another password at the other replica", far_reused?),
+            ("replay", replay?),
+            ("another password afterwards", reused_later?),
+            ("replay at the other replica", far_replay?),
+            ("Auth0's endpoint", lock?),
+            ("replay on the page", page?),
+        ])
     }
-    (2.0 * sum).clamp(0.0, 1.0)
+
+    /// Sends a probe. Ids, dates and the address itself differ anyway.
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Seen> {
+        const IDS: [&str; 4] = ["date", "x-request-id", "ratelimit", "content-length"];
+        let started = Instant::now();
+        let response = request.send().await?;
+        let head = response.headers().iter().filter(|(name, _)| !IDS.contains(&name.as_str()));
+        let mut visible = format!("{} ", response.status());
+        for (name, value) in head {
+            visible.push_str(&format!("{name}: {value:?} "));
+        }
+        let body = response.text().await?;
+        let time = started.elapsed().as_secs_f64() * 1e3 / f64::from(self.floor_ms.max(1_000));
+        let mut body: Value = serde_json::from_str(&body).unwrap_or_default();
+        if let Some(members) = body.as_object_mut() {
+            members
+                .retain(|name, _| !["_id", "email", "request_id", "user"].contains(&name.as_str()));
+        }
+        Ok(Seen { visible: format!("{visible} {body}"), time })
+    }
 }

@@ -143,7 +143,7 @@ impl App {
             context: context.clone(),
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
-            timeouts: timeouts(&auth0, &ledger_settings, &signup),
+            timeouts: timeouts(&auth0, &ledger_settings, &signup, existence.floor()),
             connection: connection(&auth0),
             pin_user_id: auth0.pin_user_id,
             hides_existence: matches!(existence, ExistenceSettings::Uniform(_)),
@@ -304,11 +304,19 @@ fn connection(auth0: &Auth0Settings) -> signup::Connection {
 }
 
 /// The timeouts of attempts.
-fn timeouts(auth0: &Auth0Settings, ledger: &LedgerSettings, signup: &SignupSettings) -> Timeouts {
+///
+/// A duplicate request waits at least for the floor of response times: until then it must not show
+/// that the first one is still running.
+fn timeouts(
+    auth0: &Auth0Settings,
+    ledger: &LedgerSettings,
+    signup: &SignupSettings,
+    floor: Duration,
+) -> Timeouts {
     let attempt = auth0.timeout.mul_f64(ATTEMPT);
     Timeouts {
         key_lifetime: ledger.key_lifetime,
-        duplicate_wait: signup.duplicate_wait,
+        duplicate_wait: signup.duplicate_wait.max(floor),
         retry_window: auth0.timeout,
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,

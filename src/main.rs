@@ -3,10 +3,12 @@
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
+use zeroizing_alloc::ZeroAlloc;
 
-/// Replaces the system's allocator; `docs/decisions/0009-allocator.md` has the reasons.
+/// Replaces the system's allocator, and wipes what is freed: also buffers of libraries hold
+/// passwords. `docs/decisions/0009-allocator.md` has the reasons.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 fn main() -> ExitCode {
     auth0_signup::cli::main()

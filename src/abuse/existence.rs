@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::timing_floor::TimingFloor;
 use crate::config;
-use crate::signup::{Outcome, SignupResult};
+use crate::signup::Outcome;
 
 /// Reveals or hides that an e-mail address has an account.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl ExistencePolicy {
         match settings {
             config::ExistenceSettings::Reveal => Self::Reveal,
             config::ExistenceSettings::Uniform(uniform) => {
-                Self::Uniform(TimingFloor::new(uniform.initial_floor))
+                Self::Uniform(TimingFloor::new(uniform.floor))
             }
         }
     }
@@ -50,15 +50,13 @@ impl ExistencePolicy {
         }
     }
 
-    /// Delays the response to a request that started at `started` until its time reveals nothing.
-    /// Returns at once if nothing is hidden.
-    pub async fn pad(&self, result: &SignupResult, started: Instant) {
-        match (self, &result.outcome, result.replayed) {
-            (Self::Uniform(floor), Outcome::Created(_), false) => floor.pad_created(started).await,
-            (Self::Uniform(floor), outcome, _) if self.hides(outcome) => {
-                floor.pad_other(started).await;
-            }
-            (Self::Uniform(_) | Self::Reveal, _, _) => {}
+    /// Delays the response to a sign-up that started at `started` until its time reveals nothing,
+    /// at most until `deadline`. Every outcome waits: a fresh one, a replay, a rejection of the
+    /// key, a limit. Returns `true` if the response took longer than the floor.
+    pub async fn level(&self, started: Instant, deadline: Instant) -> bool {
+        match self {
+            Self::Reveal => false,
+            Self::Uniform(floor) => floor.level(started, deadline).await,
         }
     }
 }

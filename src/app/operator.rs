@@ -1,6 +1,7 @@
 //! The wiring of an operator's commands: the ledger beside a running service, and the reconciler.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{StartError, connection, digests, open_ledger, timeouts};
 use crate::auth0::Client;
@@ -57,7 +58,7 @@ impl OperatorContext {
             context: self.context.clone(),
             auth0: Arc::new(client),
             ledger: Arc::clone(&self.ledger),
-            timeouts: timeouts(auth0, ledger, signup),
+            timeouts: timeouts(auth0, ledger, signup, Duration::ZERO),
             connection: connection(auth0),
             pin_user_id: auth0.pin_user_id,
             // An operator's command signs no user up.

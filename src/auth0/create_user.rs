@@ -8,11 +8,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
+use zeroize::Zeroizing;
 
 use crate::clock::utc;
 use crate::config::{TermsMember, TermsTarget, VerifyEmail};
 use crate::domain::metadata::MetadataValue;
 use crate::domain::{Attributes, NewUser, TermsVersion};
+
+/// More bytes than all but the longest bodies have.
+const USUAL_BODY: usize = 2 * 1024;
 
 /// The body of `POST /api/v2/users`: the root attributes that were given, and nothing blank, since
 /// Auth0 rejects empty strings and nulls.
@@ -132,5 +136,8 @@ pub(super) fn body(
         },
         user_id,
     };
-    serde_json::to_vec(&body).map(Bytes::from)
+    // Rarely grows, which would leave a copy. Wiped when the last call drops it.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(USUAL_BODY));
+    serde_json::to_writer(&mut *bytes, &body)?;
+    Ok(Bytes::from_owner(bytes))
 }

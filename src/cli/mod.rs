@@ -5,6 +5,7 @@ mod backup;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
+mod hardening;
 mod healthcheck;
 mod migrate;
 mod openapi;
@@ -90,6 +91,7 @@ struct NewLedger {
 
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
+    hardening::harden();
     let result = match Cli::parse().command {
         Command::Serve(serve) => serve.run().map(success),
         #[cfg(feature = "demo")]

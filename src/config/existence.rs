@@ -16,6 +16,14 @@ pub enum ExistenceSettings {
 }
 
 impl ExistenceSettings {
+    /// The time after which every response leaves; zero if nothing is hidden.
+    pub const fn floor(&self) -> Duration {
+        match self {
+            Self::Reveal => Duration::ZERO,
+            Self::Uniform(uniform) => uniform.floor,
+        }
+    }
+
     /// The client id of the application that emails the owner of an existing address. `None`: no
     /// email is sent.
     pub fn mail_client_id(&self) -> Option<&str> {
@@ -29,8 +37,8 @@ impl ExistenceSettings {
 /// The details of `existence = "uniform"`.
 #[derive(Debug, Clone)]
 pub struct ExistenceUniformSettings {
-    /// The minimum response time until enough sign-ups have shown the usual time.
-    pub initial_floor: Duration,
+    /// The time after which every response about an address or a key leaves.
+    pub floor: Duration,
     /// The client id of the application that emails the owner of an existing address. `None`: no
     /// email is sent.
     pub mail_client_id: Option<String>,
@@ -41,7 +49,7 @@ const REVEALING_FIELDS: [&str; 2] = ["fields.username", "fields.phone_number"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<ExistenceSettings> {
     let uniform = reader.choice("existence", &[("reveal", false), ("uniform", true)]);
-    let initial_floor = reader.millis("existence_uniform.initial_floor_ms", 0..=10_000);
+    let floor = reader.millis("existence_uniform.floor_ms", 0..=10_000);
     let notify = reader.flag("existence_uniform.notify_existing");
     let client_id = reader.parsed("existence_uniform.mail_client_id", CLIENT_ID, parse_client_id);
     if notify && reader.text("existence_uniform.mail_client_id").is_none() {
@@ -63,7 +71,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ExistenceSettings> {
         }
     }
     let mail_client_id = client_id.filter(|_| notify);
-    Some(ExistenceSettings::Uniform(ExistenceUniformSettings { initial_floor, mail_client_id }))
+    Some(ExistenceSettings::Uniform(ExistenceUniformSettings { floor, mail_client_id }))
 }
 
 #[cfg(test)]

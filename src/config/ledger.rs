@@ -20,8 +20,10 @@ pub struct LedgerSettings {
     /// The file that contains the database's URL. It is read again for each new connection, so that
     /// a password can be replaced. `None`: the URL is not from a file.
     pub database_file: Option<PathBuf>,
-    /// The secret of every keyed digest. `None`: generated beside the SQLite file.
+    /// The secret of every keyed digest. `None`: generated for the SQLite file.
     pub secret_key: Option<SecretString>,
+    /// The file of a generated secret. `None`: beside the SQLite file.
+    pub secret_key_path: Option<PathBuf>,
     /// The previous or the next secret, while the secret is being replaced.
     pub previous_secret_key: Option<SecretString>,
     /// Applies pending migrations at startup.
@@ -68,6 +70,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
             "a secret of at least 32 bytes, the same for every replica of a PostgreSQL database",
         );
     }
+    let secret_key_path = reader.text("secrets.key_path").map(PathBuf::from);
     let previous_secret_key = secret(reader, "secrets.previous_key");
     let choices = [("full", Synchronous::Full), ("normal", Synchronous::Normal)];
     let synchronous = reader.choice("ledger.synchronous", &choices);
@@ -80,6 +83,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
         database: database?,
         database_file: reader.secret_file("database.url"),
         secret_key,
+        secret_key_path,
         previous_secret_key,
         migrate,
         synchronous: synchronous?,

@@ -145,6 +145,9 @@ impl SignupPipeline {
     }
 
     /// Creates the user, or stops waiting at the deadline.
+    ///
+    /// Every outcome takes the same way, so that with `existence = "uniform"` the time of no
+    /// response shows which one it was.
     async fn create(
         &self,
         request: signup::Request,
@@ -154,13 +157,19 @@ impl SignupPipeline {
     ) -> Result<SignedUp, Problem> {
         let started = Instant::now();
         let result = self.signups.create(request, deadline).await;
-        if self.existence.hides(&result.outcome) {
-            self.existence.pad(&result, started).await;
-            return Ok(SignedUp::hidden(&result));
+        let hidden = self.existence.hides(&result.outcome);
+        if !hidden {
+            self.challenges.record_outcome(&result, client.ip());
         }
-        self.challenges.record_outcome(&result, client.ip());
         if let Outcome::Rejected(rejection) = result.outcome {
             self.limits.record_shared_rejection(rejection, report);
+        }
+        let late = self.existence.level(started, deadline).await;
+        if hidden {
+            if late {
+                self.metrics.floor_exceeded();
+            }
+            return Ok(SignedUp::hidden(&result));
         }
         SignedUp::from_result(result)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Access, OpenError};
-use super::secret_key::existing_digests;
+use super::secret_key::{SecretFile, existing_digests};
 use super::{
     BackupError, CopySummary, InstrumentedLedger, Ledger, Migration, Restored, postgres, sqlite,
 };
@@ -33,6 +33,7 @@ pub async fn open(
         Database::Sqlite(path) => {
             let options = sqlite::SqliteOptions {
                 path: path.clone(),
+                secret_file: SecretFile::new(path, settings),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
@@ -78,7 +79,10 @@ pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, Ope
 /// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(settings: &LedgerSettings, now: Duration) -> Result<usize, OpenError> {
     match &settings.database {
-        Database::Sqlite(path) => sqlite::migrate(path.clone(), settings.new_ledger, now).await,
+        Database::Sqlite(path) => {
+            let secret_file = SecretFile::new(path, settings);
+            sqlite::migrate(path.clone(), secret_file, settings.new_ledger, now).await
+        }
         Database::Postgres(url) => postgres::migrate(url, settings.timeout).await,
     }
 }
@@ -109,7 +113,8 @@ pub async fn restore(
     match &settings.database {
         Database::Sqlite(path) => {
             let secrets = existing_digests(settings)?.check_value();
-            sqlite::restore(path.clone(), from, secrets, now).await
+            let secret_file = SecretFile::new(path, settings);
+            sqlite::restore(path.clone(), secret_file, from, secrets, now).await
         }
         Database::Postgres(_) => Err(BackupError::NotSqlite),
     }

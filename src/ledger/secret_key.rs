@@ -1,11 +1,14 @@
-//! The secret of every keyed digest: from the settings, or created once beside an SQLite file.
+//! The secret of every keyed digest: from the settings, or created once for an SQLite file.
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, chown};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use crate::config::{Database, LedgerSettings};
 use crate::digest::Digests;
@@ -42,6 +45,14 @@ pub enum KeyError {
         /// The file.
         path: PathBuf,
     },
+    /// Every user of the machine can read the file.
+    #[error("others can read the secret in {0} (mode {mode:04o}): run chmod 600 {0}", path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// Replicas share PostgreSQL, but would not share a secret created here.
     #[error("secrets.key is required with PostgreSQL")]
     Required,
@@ -50,96 +61,134 @@ pub enum KeyError {
 /// Returns the digests of this deployment.
 ///
 /// # Errors
-/// When the settings have no secret and none can be read or created beside the SQLite file.
+/// When the settings have no secret and none can be read or created for the SQLite file.
 pub fn digests(settings: &LedgerSettings) -> Result<Digests, KeyError> {
-    digests_from(settings, read_or_create)
+    digests_from(settings, |database, file| {
+        file.warn_if_moved(settings);
+        file.read_or_create(database)
+    })
 }
 
 /// Returns the digests of this deployment, whose secret must exist.
 ///
 /// # Errors
-/// When the settings have no secret and none can be read beside the SQLite file.
+/// When the settings have no secret and none can be read for the SQLite file.
 pub(super) fn existing_digests(settings: &LedgerSettings) -> Result<Digests, KeyError> {
-    digests_from(settings, |database| {
-        read_existing(database)?.ok_or_else(|| KeyError::Absent { path: key(database) })
-    })
+    digests_from(settings, |_, file| file.read()?.ok_or(KeyError::Absent { path: file.path }))
 }
 
 fn digests_from(
     settings: &LedgerSettings,
-    read: impl FnOnce(&Path) -> Result<SecretString, KeyError>,
+    read: impl FnOnce(&Path, SecretFile) -> Result<SecretString, KeyError>,
 ) -> Result<Digests, KeyError> {
     let current = match (&settings.secret_key, &settings.database) {
         (Some(secret), _) => secret.clone(),
-        (None, Database::Sqlite(database)) => read(database)?,
+        (None, Database::Sqlite(database)) => read(database, SecretFile::new(database, settings))?,
         (None, Database::Postgres(_)) => return Err(KeyError::Required),
     };
     Ok(Digests::new(&current, settings.previous_secret_key.as_ref()))
 }
 
-/// The secret of a ledger that was opened at least once.
-fn key(database: &Path) -> PathBuf {
-    sibling(database, ".key")
+/// The file of a secret that was created for an SQLite ledger.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    /// The secret of a ledger that was opened at least once.
+    path: PathBuf,
 }
 
-/// The secret of a ledger that is being created. So a process that dies in the middle leaves no
-/// secret that looks like the rest of a lost ledger.
-fn new_key(database: &Path) -> PathBuf {
-    sibling(database, ".key.new")
-}
-
-/// Returns whether the secret of a ledger that was opened before is here.
-pub(super) fn has_secret(database: &Path) -> bool {
-    key(database).exists()
-}
-
-/// Keeps a new secret, now that the ledger was written with it.
-pub(super) fn keep_new_secret(database: &Path) -> io::Result<()> {
-    match fs::rename(new_key(database), key(database)) {
-        // The secret is not new, or is in the settings.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        renamed => renamed.and_then(|()| sync_folder(database)),
+impl SecretFile {
+    /// The file that the settings name, or the one beside the database. Where only the latter
+    /// exists, it is used.
+    pub(super) fn new(database: &Path, settings: &LedgerSettings) -> Self {
+        let beside = Self { path: sibling(database, ".key") };
+        let Some(path) = settings.secret_key_path.clone() else { return beside };
+        let named = Self { path };
+        if beside.exists() && !named.exists() { beside } else { named }
     }
-}
 
-/// Reads the secret file beside this database; creates it if neither exists.
-fn read_or_create(database: &Path) -> Result<SecretString, KeyError> {
-    if let Some(secret) = read_existing(database)? {
-        return Ok(secret);
+    fn warn_if_moved(&self, settings: &LedgerSettings) {
+        let Some(named) = settings.secret_key_path.as_ref().filter(|named| **named != self.path)
+        else {
+            return;
+        };
+        tracing::warn!(
+            "the secret is beside its database, so a copy of the folder has both: move {} to {}",
+            self.path.display(),
+            named.display()
+        );
     }
-    let (path, new) = (key(database), new_key(database));
-    // An empty file is a database that was never opened.
-    if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
-        return Err(KeyError::Missing { database: database.to_owned(), path });
-    }
-    create_folder(database)
-        .and_then(|()| create(&new))
-        .map_err(|source| KeyError::File { path: new, source })?;
-    read_existing(database)?
-        .ok_or_else(|| KeyError::Missing { database: database.to_owned(), path })
-}
 
-fn read_existing(database: &Path) -> Result<Option<SecretString>, KeyError> {
-    // Again the first one: another process may have kept its new secret between the two.
-    for path in [key(database), new_key(database), key(database)] {
-        if let Some(secret) = read(&path)? {
-            return Ok(Some(secret));
+    /// The secret of a ledger that is being created. So a process that dies in the middle leaves no
+    /// secret that looks like the rest of a lost ledger.
+    fn new_path(&self) -> PathBuf {
+        sibling(&self.path, ".new")
+    }
+
+    /// Returns whether the secret of a ledger that was opened before is here.
+    pub(super) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Keeps a new secret, now that the ledger was written with it.
+    pub(super) fn keep_new(&self) -> io::Result<()> {
+        match fs::rename(self.new_path(), &self.path) {
+            // The secret is not new, or is in the settings.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.and_then(|()| sync_folder(&self.path)),
         }
     }
-    Ok(None)
+
+    /// Reads the secret; creates it if neither it nor the database exists.
+    fn read_or_create(self, database: &Path) -> Result<SecretString, KeyError> {
+        if let Some(secret) = self.read()? {
+            return Ok(secret);
+        }
+        // An empty file is a database that was never opened.
+        if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
+            return Err(KeyError::Missing { database: database.to_owned(), path: self.path });
+        }
+        let new = self.new_path();
+        create_folder(database)
+            .and_then(|()| create_folder(&new))
+            .and_then(|()| create(&new))
+            .map_err(|source| KeyError::File { path: new, source })?;
+        let secret = self.read()?;
+        secret.ok_or(KeyError::Missing { database: database.to_owned(), path: self.path })
+    }
+
+    fn read(&self) -> Result<Option<SecretString>, KeyError> {
+        // Again the first one: another process may have kept its new secret between the two.
+        for path in [&self.path, &self.new_path(), &self.path] {
+            if let Some(secret) = read(path)? {
+                return Ok(Some(secret));
+            }
+        }
+        Ok(None)
+    }
 }
 
 fn read(path: &Path) -> Result<Option<SecretString>, KeyError> {
+    let failed = |source| KeyError::File { path: path.to_owned(), source };
     let secret = match fs::read_to_string(path) {
-        Ok(secret) => secret,
+        Ok(secret) => Zeroizing::new(secret),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(KeyError::File { path: path.to_owned(), source }),
+        Err(error) => return Err(failed(error)),
     };
+    let mode = match fs::metadata(path) {
+        Ok(file) => file.permissions().mode() & 0o777,
+        // It was renamed meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    // The group may read it: Kubernetes gives a volume's files to the pod's own group.
+    if mode & 0o007 != 0 {
+        return Err(KeyError::Exposed { path: path.to_owned(), mode });
+    }
     let secret = secret.trim();
     if secret.len() < 32 {
         return Err(KeyError::Short { path: path.to_owned() });
     }
-    Ok(Some(secret.to_owned().into()))
+    Ok(Some(secret.into()))
 }
 
 /// Creates the whole file or nothing. If two processes start together, one of them creates it.

@@ -125,7 +125,7 @@ impl<'a> AttemptRunner<'a> {
                 Err(error @ CreateUserError::Ambiguous(_)) => {
                     Box::pin(self.resolve(error.into())).await
                 }
-                // The response is the same for a new address, so the client need not wait.
+                // The response is the same for a new address, so it does not wait for the lookup.
                 Err(CreateUserError::EmailTaken) if self.service.hides_existence => {
                     SignupResult::new(Outcome::EmailTaken).unchecked()
                 }

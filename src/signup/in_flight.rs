@@ -121,9 +121,13 @@ impl Leader {
         &self.send_state
     }
 
-    /// Resolves when no request waits for the result any more.
-    pub(super) async fn no_waiters(&self) {
-        self.tx.closed().await;
+    /// Resolves when every request disconnects before it gets the result.
+    pub(super) async fn abandoned(&self) {
+        if self.has_announced() {
+            std::future::pending().await
+        } else {
+            self.tx.closed().await;
+        }
     }
 
     /// Returns whether no request waits for the result any more.
@@ -131,19 +135,26 @@ impl Leader {
         self.tx.receiver_count() == 0
     }
 
+    /// Returns whether the waiters have their result already.
+    pub(super) fn has_announced(&self) -> bool {
+        self.tx.borrow().is_some()
+    }
+
     /// Sends the result to every waiter. Requests that join before the leader is dropped get it
-    /// too.
+    /// too. Later results change nothing.
     pub(super) fn announce(&self, result: SignupResult) {
-        self.tx.send_replace(Some(result));
+        self.tx.send_if_modified(|announced| {
+            let is_first = announced.is_none();
+            announced.get_or_insert(result);
+            is_first
+        });
     }
 }
 
 impl Drop for Leader {
     fn drop(&mut self) {
         self.in_flight.lock().remove(&self.key);
-        if self.tx.borrow().is_none() {
-            self.announce(SignupResult::new(Outcome::Unknown));
-        }
+        self.announce(SignupResult::new(Outcome::Unknown));
     }
 }
 

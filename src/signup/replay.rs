@@ -8,7 +8,9 @@ use tokio::time::{Instant, sleep, timeout};
 use super::address_lookup::created_user_id;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
+use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
+use super::run::announce;
 use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
 use crate::ledger::{Attempt, AttemptId, AttemptState, Lease, LedgerError, RESTARTS, Worker};
@@ -36,6 +38,7 @@ impl Inner {
         self: &Arc<Self>,
         request: &KeyedRequest,
         attempt: Attempt,
+        leader: &Leader,
     ) -> Replay {
         let is_bound = attempt.key.as_ref().is_some_and(|key| request.is_bound(key));
         if !is_bound {
@@ -53,7 +56,9 @@ impl Inner {
                 AttemptState::NotCreated if is_abandoned(&attempt) => {
                     return self.restart(&attempt).await;
                 }
-                AttemptState::Created => return self.replay_created(request, &attempt).await,
+                AttemptState::Created => {
+                    return self.replay_created(request, &attempt, leader).await;
+                }
                 AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
                 AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
             },
@@ -84,7 +89,18 @@ impl Inner {
 
     /// Replays an attempt that created a user, as the user is now. If it was deleted, the key is
     /// free.
-    async fn replay_created(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
+    ///
+    /// Where the response shows no user, it does not wait for the lookup. A user that was deleted
+    /// is then created again after the response.
+    async fn replay_created(
+        &self,
+        request: &KeyedRequest,
+        attempt: &Attempt,
+        leader: &Leader,
+    ) -> Replay {
+        if self.hides_existence {
+            announce(request, created(request, attempt, None).replay(), leader);
+        }
         let user = match self.read_user(attempt).await {
             Some(Ok(None)) => return self.free_key(attempt).await,
             Some(Ok(user)) => user,
@@ -187,8 +203,8 @@ impl Inner {
         if attempt.state != AttemptState::Created {
             return recorded_end(attempt);
         }
-        let user = self.read_user(attempt).await.and_then(Result::ok).flatten();
-        created(request, attempt, user)
+        let user = if self.hides_existence { None } else { self.read_user(attempt).await };
+        created(request, attempt, user.and_then(Result::ok).flatten())
     }
 }
 

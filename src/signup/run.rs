@@ -29,12 +29,16 @@ impl Inner {
     /// Runs a sign-up and sends its result to every waiter.
     pub(super) async fn run(
         self: &Arc<Self>,
-        request: KeyedRequest,
+        mut request: KeyedRequest,
         admission: Admission,
         leader: Leader,
     ) {
         match self.attempt(&request, admission, &leader).await {
-            Ok((call, result)) => self.conclude(&request, &call, result, &leader).await,
+            Ok((call, result)) => {
+                // Every call has ended.
+                request.user.password.wipe();
+                self.conclude(&request, &call, result, leader).await;
+            }
             Err(early) => announce(&request, early, &leader),
         }
     }
@@ -47,11 +51,11 @@ impl Inner {
         leader: &Leader,
     ) -> Result<(PreparedCall, SignupResult), SignupResult> {
         let alive = self.heartbeat.alive_since();
-        let call = match self.look_up_key(request).await? {
+        let call = match self.look_up_key(request, leader).await? {
             Start::Restarted(call) => call,
             Start::New(now) => {
                 let cost = admit(admission, leader).await?;
-                self.record(request, cost, now).await?
+                self.record(request, cost, now, leader).await?
             }
         };
         let result = match self.acquire_permit(leader).await {
@@ -62,13 +66,17 @@ impl Inner {
     }
 
     /// Looks the key up. `Err` is the result of an earlier identical request.
-    async fn look_up_key(self: &Arc<Self>, request: &KeyedRequest) -> Result<Start, SignupResult> {
+    async fn look_up_key(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        leader: &Leader,
+    ) -> Result<Start, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let KeyLookup { now, attempt } = self.ledger.find_key(&request.key).await?;
             let Some(attempt) = attempt else { return Ok(Start::New(now)) };
             // Replays are boxed, here and below: they are rare, and would enlarge every sign-up's
             // task.
-            match Box::pin(self.replay_key(request, attempt)).await {
+            match Box::pin(self.replay_key(request, attempt, leader)).await {
                 Replay::Result(result) => return Err(result),
                 Replay::Restarted(call) => return Ok(Start::Restarted(call)),
                 Replay::KeyIsFree => {}
@@ -84,6 +92,7 @@ impl Inner {
         request: &KeyedRequest,
         mut cost: AdmissionCost,
         now: LedgerTime,
+        leader: &Leader,
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self, request, now);
@@ -91,7 +100,7 @@ impl Inner {
             let rejection = match started {
                 Ok(BeginResult::Started) => return Ok(call),
                 Ok(BeginResult::Existing(attempt)) => {
-                    match Box::pin(self.replay_key(request, *attempt)).await {
+                    match Box::pin(self.replay_key(request, *attempt, leader)).await {
                         Replay::Result(result) => return Err(result),
                         Replay::Restarted(call) => return Ok(call),
                         Replay::KeyIsFree => {}
@@ -122,7 +131,7 @@ impl Inner {
         // Until the call is sent, a client that disconnects also gives up its place in the queue.
         let permit = tokio::select! {
             permit = self.auth0.admit() => permit?,
-            () = leader.no_waiters() => return Err(SignupResult::new(Outcome::Abandoned)),
+            () = leader.abandoned() => return Err(SignupResult::new(Outcome::Abandoned)),
         };
         if leader.send_state().may_send() {
             Ok(permit)
@@ -139,26 +148,53 @@ impl Inner {
         self: &Arc<Self>,
         request: &KeyedRequest,
         call: &PreparedCall,
-        mut result: SignupResult,
-        leader: &Leader,
+        result: SignupResult,
+        leader: Leader,
     ) {
-        let is_early = result.is_unchecked || self.can_be_found_again(&result);
+        let is_early = self.hides(&result.outcome) || self.can_be_found_again(&result);
         if is_early {
-            announce(request, result.clone(), leader);
+            announce(request, result.clone(), &leader);
         }
-        if result.is_unchecked {
-            let alive = self.heartbeat.alive_since();
-            let runner = AttemptRunner::new(self, request, call, alive);
-            result = runner.within_timeout(runner.check_conflict(result)).await;
-        }
-        let is_taken = matches!(result.outcome, Outcome::EmailTaken);
         self.finish(request, call, &result).await;
         if !is_early {
-            announce(request, result, leader);
+            announce(request, result.clone(), &leader);
         }
-        if is_taken {
-            self.notify_existing_account(request, call.id);
+        drop(leader);
+        if matches!(result.outcome, Outcome::EmailTaken) {
+            self.follow_up_conflict(request, call, result).await;
         }
+    }
+
+    /// Follows up a conflict that every client has the response to, and every replica the record.
+    ///
+    /// A result without a lookup is checked now. If the user is this sign-up's own, the record
+    /// becomes `created`. An inconclusive lookup leaves the record as it is.
+    async fn follow_up_conflict(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        result: SignupResult,
+    ) {
+        let checked = if result.is_unchecked {
+            let runner = AttemptRunner::new(self, request, call, self.heartbeat.alive_since());
+            runner.within_timeout(runner.check_conflict(result)).await
+        } else {
+            result
+        };
+        match checked.outcome {
+            Outcome::EmailTaken => self.notify_existing_account(request, call.id),
+            Outcome::Created(_) => self.finish(request, call, &checked).await,
+            other => tracing::warn!(
+                attempt = %call.id,
+                error = checked.cause.as_deref().map(|cause| chain(cause)),
+                "a lookup did not show whose user has the address: {}", other.code()
+            ),
+        }
+    }
+
+    /// Returns whether clients must not see which of the outcomes that look alike this one is.
+    fn hides(&self, outcome: &Outcome) -> bool {
+        self.hides_existence && matches!(outcome, Outcome::Created(_) | Outcome::EmailTaken)
     }
 
     /// Returns whether the next request with the key would find this result without its record.
@@ -188,9 +224,15 @@ impl Inner {
     }
 }
 
-/// Sends a result to every waiter.
-fn announce(request: &KeyedRequest, result: SignupResult, leader: &Leader) {
-    if leader.has_no_waiters() {
+/// Sends a result to every waiter, unless they have one already.
+pub(super) fn announce(request: &KeyedRequest, result: SignupResult, leader: &Leader) {
+    let is_unobserved = if leader.has_announced() {
+        // The replayed user had been deleted, and this is the sign-up that followed.
+        !result.replayed
+    } else {
+        leader.has_no_waiters()
+    };
+    if is_unobserved {
         log_unobserved(request, &result);
     }
     leader.announce(result);
@@ -200,7 +242,7 @@ fn announce(request: &KeyedRequest, result: SignupResult, leader: &Leader) {
 async fn admit(admission: Admission, leader: &Leader) -> Result<AdmissionCost, SignupResult> {
     let admitted = tokio::select! {
         admitted = admission.decide() => admitted.map_err(Outcome::Rejected),
-        () = leader.no_waiters() => Err(Outcome::Abandoned),
+        () = leader.abandoned() => Err(Outcome::Abandoned),
     };
     admitted.map_err(SignupResult::new)
 }
@@ -212,6 +254,6 @@ fn log_unobserved(request: &KeyedRequest, result: &SignupResult) {
         request_id = request.request_id,
         outcome,
         error = result.cause.as_deref().map(|cause| chain(cause)),
-        "a sign-up ended after its client had disconnected: {outcome}"
+        "a sign-up ended with no client waiting for it: {outcome}"
     );
 }

@@ -41,6 +41,7 @@ pub struct Metrics {
     ledger: LedgerMetrics,
     closed_rejected: Counter,
     email_rules: Family<SignupLabels, Counter>,
+    floor_exceeded: Counter,
 }
 
 /// The tenant's rate limit and the calls that wait for it.
@@ -149,6 +150,12 @@ impl Metrics {
             "E-mail addresses by result of the rules on domains and tags, where there are any",
             email_rules.clone(),
         );
+        let floor_exceeded = Counter::default();
+        registry.register(
+            "signup_floor_exceeded",
+            "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
+            floor_exceeded.clone(),
+        );
         registry.register(
             "log_lines_dropped",
             "Lines of the log that were dropped because its output was not read in time",
@@ -172,6 +179,7 @@ impl Metrics {
             ledger,
             closed_rejected,
             email_rules,
+            floor_exceeded,
         }
     }
 
@@ -248,6 +256,11 @@ impl Metrics {
     /// Counts an e-mail address by the result of the rules.
     pub fn email_rule(&self, outcome: &'static str) {
         self.email_rules.get_or_create(&SignupLabels { outcome }).inc();
+    }
+
+    /// Counts a response that took longer than the floor of `existence = "uniform"`.
+    pub fn floor_exceeded(&self) {
+        self.floor_exceeded.inc();
     }
 
     /// The response body of `GET /metrics`.

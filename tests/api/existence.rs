@@ -2,21 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use auth0_emulator::Route;
+use auth0_emulator::{Fault, Gate, Route};
+use auth0_signup::ledger::AttemptState;
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
+use crate::postgres;
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 fn uniform() -> TestAppBuilder {
-    TestApp::builder().set("existence", "uniform").set("existence_uniform.initial_floor_ms", "1")
+    TestApp::builder().set("existence", "uniform").set("existence_uniform.floor_ms", "1")
 }
 
-async fn with_key(app: &TestApp, body: &Value) -> TestResponse {
-    TestResponse::receive(app.post().header("idempotency-key", KEY).json(body)).await
+const OTHER_KEY: &str = "5b7c1d5e-5f0c-4c36-a5b9-6d0f3e0a9a11";
+
+async fn with_key(app: &TestApp, key: &str, body: &Value) -> TestResponse {
+    TestResponse::receive(app.post().header("idempotency-key", key).json(body)).await
 }
 
 /// Everything that distinguishes two responses, except ids, dates and the client's remaining
@@ -56,12 +61,12 @@ async fn keys_replay_alike() {
     let known = uniform().spawn().await;
     known.sign_up(&ada_with("password", "Another-Password-1")).await;
     for _ in 0..2 {
-        let (one, other) = (with_key(&new, &ada()).await, with_key(&known, &ada()).await);
+        let (one, other) = (with_key(&new, KEY, &ada()).await, with_key(&known, KEY, &ada()).await);
         assert_eq!(one.status, StatusCode::ACCEPTED);
         assert_eq!(visible(&one), visible(&other));
     }
     for app in [&new, &known] {
-        let other = with_key(app, &ada_with("password", "Yet-Another-Password-1")).await;
+        let other = with_key(app, KEY, &ada_with("password", "Yet-Another-Password-1")).await;
         assert_eq!(other.problem(), "idempotency_key_reused");
     }
 }
@@ -107,16 +112,170 @@ async fn auth0s_endpoint_responds_to_a_known_address_as_to_a_new_one() {
 }
 
 #[tokio::test]
-async fn no_response_leaves_before_the_floor() {
+async fn no_response_about_an_address_or_a_key_leaves_before_the_floor() {
     const FLOOR: Duration = Duration::from_millis(400);
-    let app = uniform().set("existence_uniform.initial_floor_ms", "400").spawn().await;
+    let app = uniform()
+        .set("existence_uniform.floor_ms", "400")
+        .set("limits.email.burst", "2")
+        .set("limits.email.per_hour", "1")
+        .set("limits.email.ignore_plus_tag", "false")
+        .set("idempotency.wait_ms", "1")
+        .spawn()
+        .await;
     app.until_ready().await;
-    for password in ["Correct-Horse-1", "Another-Password-1", "Another-Password-1"] {
+    let levelled = async |name: &str, expected: u16, request: reqwest::RequestBuilder| {
         let started = Instant::now();
-        app.sign_up(&ada_with("password", password)).await;
-        assert!(started.elapsed() >= FLOOR, "{password}: {:?}", started.elapsed());
+        let response = TestResponse::receive(request).await;
+        assert!(started.elapsed() >= FLOOR, "{name}: {:?}", started.elapsed());
+        assert_eq!(response.status.as_u16(), expected, "{name}: {response:?}");
+    };
+    let keyed = |form: &Value| app.post().header("idempotency-key", KEY).json(form);
+    let other = ada_with("password", "Another-Password-1");
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let form = ada();
+    let while_it_runs = async {
+        gate.arrived(1).await;
+        levelled("a key reused while its attempt runs", 422, keyed(&other)).await;
+        levelled("in progress", 409, keyed(&form)).await;
+        gate.open();
+    };
+    tokio::join!(levelled("new", 202, keyed(&form)), while_it_runs);
+    app.until_resolved().await;
+    levelled("a replay", 202, keyed(&form)).await;
+    levelled("a key reused", 422, keyed(&other)).await;
+    levelled("known", 202, app.post().json(&other)).await;
+    levelled("a replay without a key", 202, app.post().json(&other)).await;
+    let lock = app.client.post(app.url("/dbconnections/signup"));
+    levelled(
+        "limited at Auth0's endpoint",
+        429,
+        lock.json(&ada_with("password", "Third-Password-1")),
+    )
+    .await;
+    let page = app.post().header("accept", "text/html");
+    let fields = [("email", "ada@example.com"), ("password", "Fourth-Password-1")];
+    levelled("limited on the page", 429, page.form(&fields)).await;
+    let mut proof = ada_with("email", "grace@example.com");
+    proof["altcha"] = "no proof".into();
+    levelled("a failed challenge", 403, app.post().json(&proof)).await;
+    assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn no_response_waits_for_a_lookup_that_it_does_not_show() {
+    let app = uniform().spawn().await;
+    app.until_ready().await;
+    let lookups = Gate::new();
+    app.auth0.fault(Route::GetUser, Fault::held(&lookups).always());
+    app.auth0.fault(Route::UsersByEmail, Fault::held(&lookups).always());
+    // Of a new address the replay looks the user up, of a known one the first sign-up.
+    let new = with_key(&app, KEY, &ada()).await;
+    let known = with_key(&app, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+    assert_eq!(visible(&new), visible(&known));
+    lookups.arrived(1).await;
+    app.until_resolved().await;
+    for _ in 0..2 {
+        let new = with_key(&app, KEY, &ada()).await;
+        let known = with_key(&app, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+        assert_eq!(new.header("idempotency-replayed"), Some("true"));
+        assert_eq!(visible(&new), visible(&known));
+    }
+    lookups.arrived(2).await;
+    for key in [KEY, OTHER_KEY] {
+        let reused = with_key(&app, key, &ada_with("password", "Yet-Another-Password-1")).await;
+        assert_eq!(reused.problem(), "idempotency_key_reused");
     }
     assert_eq!(app.creates().len(), 2);
+    lookups.open();
+}
+
+#[tokio::test]
+async fn another_replica_replays_a_known_address_before_its_lookup() {
+    let database = postgres::database().await;
+    let replica = || {
+        let builder = uniform().set("database.url", &database);
+        builder.set("secrets.key", "0123456789abcdef0123456789abcdef")
+    };
+    let one = replica().spawn().await;
+    let other = replica().set("auth0.domain", one.auth0.url()).spawn().await;
+    one.until_ready().await;
+    other.until_ready().await;
+    let lookups = Gate::new();
+    one.auth0.fault(Route::GetUser, Fault::held(&lookups).always());
+    one.auth0.fault(Route::UsersByEmail, Fault::held(&lookups).always());
+    let new = with_key(&one, KEY, &ada()).await;
+    let known = with_key(&one, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+    assert_eq!(visible(&new), visible(&known));
+    lookups.arrived(1).await;
+    let new = with_key(&other, KEY, &ada()).await;
+    let known = with_key(&other, OTHER_KEY, &ada_with("password", "Another-Password-1")).await;
+    assert_eq!(known.header("idempotency-replayed"), Some("true"), "{known:?}");
+    assert_eq!(visible(&new), visible(&known));
+    for key in [KEY, OTHER_KEY] {
+        let reused = with_key(&other, key, &ada_with("password", "Yet-Another-Password-1")).await;
+        assert_eq!(reused.problem(), "idempotency_key_reused");
+    }
+    assert_eq!(one.creates().len(), 2);
+    lookups.open();
+}
+
+#[tokio::test]
+async fn a_lookup_that_fails_changes_no_later_response() {
+    let app = uniform().spawn().await;
+    let known = ada_with("password", "Another-Password-1");
+    app.sign_up(&ada()).await;
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
+    app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+    assert_eq!(with_key(&app, KEY, &known).await.status, StatusCode::ACCEPTED);
+    app.until(|app| !app.auth0.calls(Route::UsersByEmail).is_empty()).await;
+    app.until_resolved().await;
+    let again = with_key(&app, KEY, &known).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED, "{again:?}");
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn a_user_that_was_deleted_is_created_again_after_the_replay() {
+    let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
+    let app = uniform().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
+    with_key(&app, KEY, &ada()).await;
+    app.until_resolved().await;
+    let id = app.auth0.users()[0]["user_id"].as_str().unwrap().replace('|', "%7C");
+    let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
+    let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
+    assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    let lookup = Gate::new();
+    app.auth0.fault(Route::GetUser, Fault::held(&lookup));
+    let again = with_key(&app, KEY, &ada()).await;
+    assert_eq!(again.status, StatusCode::ACCEPTED);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(app.creates().len(), 1);
+    lookup.open();
+    app.until(|app| app.auth0.users().len() == 1).await;
+    app.until_resolved().await;
+    assert_eq!(app.creates().len(), 2);
+}
+
+#[tokio::test]
+async fn a_conflict_with_the_sign_ups_own_user_is_recorded_as_created() {
+    let app = uniform()
+        .set("existence_uniform.notify_existing", "true")
+        .set("existence_uniform.mail_client_id", "the-web-application")
+        .spawn()
+        .await;
+    with_key(&app, KEY, &ada()).await;
+    app.until_resolved().await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("DELETE FROM attempts; DELETE FROM attempt_keys").unwrap();
+    assert_eq!(with_key(&app, KEY, &ada()).await.status, StatusCode::ACCEPTED);
+    let created = async || {
+        let attempts = app.attempts().await;
+        (attempts.first()?.state == AttemptState::Created).then_some(())
+    };
+    eventually("the record is corrected", created).await;
+    assert!(app.auth0.calls(Route::ChangePassword).is_empty());
 }
 
 #[tokio::test]

@@ -194,7 +194,7 @@ async fn a_user_older_than_the_key_is_taken() {
 async fn with_uniform_responses_the_lookup_runs_after_the_response() {
     let app = TestApp::builder()
         .set("existence", "uniform")
-        .set("existence_uniform.initial_floor_ms", "1")
+        .set("existence_uniform.floor_ms", "1")
         .spawn()
         .await;
     let first = sign_up(&app, Some(KEY)).await;

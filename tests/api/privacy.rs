@@ -4,13 +4,20 @@
 //! Runs the real binary at the most verbose log level.
 
 use std::fs;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
+use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
 use reqwest::Client;
 use serde_json::{Value, json};
 
+use crate::app::TempDir;
+use crate::eventually::eventually;
+use crate::postgres;
 use crate::process::Process;
+use crate::server::connect;
 
 const SECRET: &str = "canary-client-secret-4f7a";
 const PASSWORD: &str = "Canary-Password-81";
@@ -39,7 +46,30 @@ fn person(nth: usize) -> Value {
 }
 
 #[tokio::test]
-async fn no_secret_or_personal_value_is_logged_returned_or_stored() {
+async fn no_secret_or_personal_value_is_logged_returned_or_stored_with_sqlite() {
+    run_through_every_outcome(&[]).await;
+}
+
+#[tokio::test]
+async fn no_secret_or_personal_value_is_logged_returned_or_stored_with_postgresql() {
+    let database = postgres::database().await;
+    let settings = [
+        ("DATABASE_URL", &*database),
+        ("SIGNUP__SECRETS__KEY", "canary-key-of-at-least-32-bytes-9c1"),
+    ];
+    run_through_every_outcome(&settings).await;
+    let connection = connect(&database).await;
+    for table in ["attempts", "attempt_keys", "used_proofs", "connections", "processes"] {
+        let rows = connection.query(&format!("SELECT {table}::text FROM {table}"), &[]).await;
+        for row in rows.unwrap() {
+            let row: String = row.get(0);
+            assert!(!row.to_lowercase().contains("canary"), "{table}: {row}");
+        }
+    }
+}
+
+/// Sends marked values through every outcome, and looks for them everywhere.
+async fn run_through_every_outcome(database: &[(&str, &str)]) {
     let auth0 = Emulator::builder().tenant(|tenant| tenant.client_secret = SECRET.into());
     let auth0 = auth0.start().await.unwrap();
     let settings = [
@@ -52,9 +82,15 @@ async fn no_secret_or_personal_value_is_logged_returned_or_stored() {
         ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", "1000"),
         ("RUST_LOG", "trace"),
     ];
+    let settings: Vec<_> = settings.iter().chain(database).copied().collect();
     let mut process = Process::start(&auth0, &settings).await;
     let client = Client::builder().no_proxy().build().unwrap();
     let base = format!("http://{}", process.address);
+    for path in ["/canary-path?email=canary.mail@example.com", "/signup?ui_locales=canary"] {
+        let request = client.get(format!("{base}{path}")).header("user-agent", "canary-agent");
+        let request = request.header("authorization", "Bearer canary-bearer");
+        request.header("idempotency-key", "canary-key-of-a-client").send().await.unwrap();
+    }
     let mut responses = Vec::new();
     // Each body goes to every route that signs users up.
     let mut post = async |body: String| {
@@ -143,6 +179,194 @@ async fn no_secret_or_personal_value_is_logged_returned_or_stored() {
             assert!(found.is_none(), "{canary} in {where_}: {found:?}");
         }
     }
+}
+
+/// Runs a command to its end, or until a service has had time to start. Returns what it printed.
+fn output_of(arguments: &[String], variables: &[(&str, &str)]) -> String {
+    let folder = TempDir::new();
+    let file = |name: &str| fs::File::create(folder.path().join(name)).unwrap();
+    let printed = file("printed");
+    write!(file("typed"), "canary.mail@example.com").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
+        .args(arguments)
+        .current_dir(folder.path())
+        .env_clear()
+        .envs(variables.iter().copied())
+        .stdin(fs::File::open(folder.path().join("typed")).unwrap())
+        .stdout(printed.try_clone().unwrap())
+        .stderr(printed)
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    drop(child.kill());
+    child.wait().unwrap();
+    fs::read_to_string(folder.path().join("printed")).unwrap()
+}
+
+/// The subcommands that have none of their own, as `--help` lists them.
+fn subcommands(path: &[String]) -> Vec<Vec<String>> {
+    let help = output_of(&[path, &["--help".to_owned()]].concat(), &[]);
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| line.starts_with("  "));
+    let names = listed.filter_map(|line| line.split_whitespace().next()).filter(|n| *n != "help");
+    let mut leaves = Vec::new();
+    for name in names {
+        leaves.extend(subcommands(&[path, &[name.to_owned()]].concat()));
+    }
+    if leaves.is_empty() { vec![path.to_owned()] } else { leaves }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_subcommand_prints_a_secret_whatever_is_wrong() {
+    const ID: &str = "0199f0d8-5f4e-7c5a-8f00-5b8d0c1f5c11";
+    let auth0 = Emulator::builder().tenant(|tenant| tenant.client_secret = SECRET.into());
+    let auth0 = auth0.start().await.unwrap();
+    let database = postgres::database().await;
+    let with_parameter = format!("{database}&sslpassword=canary-sslpassword");
+    let right = [
+        ("AUTH0_DOMAIN", auth0.url()),
+        ("AUTH0_CLIENT_ID", DEFAULT_CLIENT_ID),
+        ("AUTH0_CLIENT_SECRET", SECRET),
+        ("SIGNUP__SECRETS__KEY", "canary-key-of-at-least-32-bytes-9c1"),
+        ("HTTPS_PROXY", "http://canary-user:canary-password@127.0.0.1:1"),
+        ("PORT", "0"),
+        ("SIGNUP__ADMIN__PORT", "0"),
+        ("RUST_LOG", "trace"),
+    ];
+    let files = TempDir::new();
+    let file = |name: &str, text: &str| {
+        let path = files.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let broken = file("broken.toml", "[auth0]\nclient_secret = canary-unquoted\n");
+    let mistyped =
+        file("mistyped.toml", "[auth0]\nclient_secret = [\"canary-list\"]\n[secrets]\nkey = 3\n");
+    let misplaced = file(
+        "misplaced.toml",
+        "[auth]\nclient_secret = \"canary-misplaced\"\n[database]\nurl = {password = \"canary\"}\n",
+    );
+    let two_lines = file("secret", "canary-first-line\ncanary-second-line\n");
+    let wrong: [&[(&str, &str)]; 18] = [
+        &[],
+        &[("DATABASE_URL", &database)],
+        &[("DATABASE_URL", &with_parameter)],
+        &[("DATABASE_URL", "postgres://canary-user:canary-password@127.0.0.1:1/canary-name")],
+        &[("DATABASE_URL", "postgres://user:canary-pass/word@127.0.0.1/name")],
+        &[("DATABASE_URL", "postgres://user:canary-pass@word@127.0.0.1:port/name")],
+        &[("DATABASE_URL", "postgres://user@127.0.0.1:1/name?sslmode=canary-mode")],
+        &[("DATABASE_URL", "mysql://user:canary-password@127.0.0.1/name")],
+        &[("DATABASE_URL", "canary-word")],
+        &[("AUTH0_DOMAIN", "https://canary-user:canary-password@tenant.example")],
+        &[("AUTH0_CLIENT_SECRET", "canary-wrong-secret")],
+        &[("AUTH0_CLIENT_SECRET_FILE", &two_lines)],
+        &[("SIGNUP__SECRETS__KEY", "canary-short"), ("SIGNUP__SECRETS__PREVIOUS_KEY", "canary")],
+        &[
+            ("SIGNUP__AUTH0__CLIENT_SECRT", "canary-misspelt"),
+            ("SIGNUP__UNKNOWN_NAME", "canary-value"),
+        ],
+        &[("SIGNUP__AUTH0__CLIENT_SECRET", "canary\nwith a line")],
+        &[("SIGNUP_CONFIG", &broken)],
+        &[("SIGNUP_CONFIG", &mistyped)],
+        &[("SIGNUP_CONFIG", &misplaced)],
+    ];
+    let commands = subcommands(&[]);
+    assert!(commands.len() >= 10, "{commands:?}");
+    for (nth, wrong) in wrong.into_iter().enumerate() {
+        let variables: Vec<_> = right.iter().chain(wrong).copied().collect();
+        let run = |command: &Vec<String>| {
+            let words: Vec<_> = command.iter().map(String::as_str).collect();
+            let more: &[&str] = match words[..] {
+                ["attempts", "show"] => &[ID],
+                ["attempts", "find"] => &["--email"],
+                ["demo"] => &["--port", "0"],
+                _ => &[],
+            };
+            let arguments = [words, more.to_vec()].concat();
+            let arguments: Vec<_> = arguments.into_iter().map(str::to_owned).collect();
+            let output = output_of(&arguments, &variables);
+            let found = output.lines().find(|line| line.to_lowercase().contains("canary"));
+            assert!(found.is_none(), "{arguments:?} with setting {nth}: {found:?}");
+        };
+        // Those that run until they are stopped do so at the same time.
+        std::thread::scope(|scope| {
+            commands.iter().for_each(|command| drop(scope.spawn(|| run(command))))
+        });
+    }
+}
+
+/// Counts a text in the memory of a process; `None` if reading it is not permitted.
+#[cfg(target_os = "linux")]
+fn occurrences_in_memory(pid: u32, text: &str) -> Option<usize> {
+    const PAGE: usize = 4096;
+    let mut memory = fs::File::open(format!("/proc/{pid}/mem")).ok()?;
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let mut found = 0;
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_whitespace().next()?.split_once('-')?;
+        let (from, to) = (u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?);
+        let mut bytes = vec![0; usize::try_from(to - from).ok()?];
+        memory.seek(SeekFrom::Start(from)).ok()?;
+        // Some regions, such as those of the kernel, cannot be read.
+        if memory.read_exact(&mut bytes).is_err() {
+            continue;
+        }
+        // Most pages are empty, and a page is compared much faster than it is searched.
+        let runs = bytes.chunks(PAGE).collect::<Vec<_>>();
+        for run in runs.split(|page| *page == &[0; PAGE][..page.len()]) {
+            let run = run.concat();
+            found += String::from_utf8_lossy(&run).matches(text).count();
+        }
+    }
+    Some(found)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn no_password_stays_in_memory_after_its_connection() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let settings = [("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)];
+    let process = Process::start(&auth0, &settings).await;
+    // Every form of a body, with and without escapes.
+    let password = "Canary-Password-in-Memory-81";
+    for nth in 0..30 {
+        // A connection for each, so that all of them are closed at the end.
+        let client = Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
+        let post = client.post(format!("http://{}/signup", process.address));
+        let email = format!("memory{nth}@example.com");
+        let post = match nth % 3 {
+            0 => post.json(&json!({"email": email, "password": password})),
+            1 => post.form(&[("email", &*email), ("password", password)]),
+            _ => post.header("content-type", "application/json").body(format!(
+                "{{\"email\":\"{email}\",\"password\":\"\\u0043{}\"}}",
+                &password[1..]
+            )),
+        };
+        assert_eq!(post.send().await.unwrap().status().as_u16(), 201);
+    }
+    if occurrences_in_memory(process.id(), "memory").is_none() {
+        // Not root: the memory of a process that cannot be dumped is closed to its own user.
+        return;
+    }
+    let gone = async || {
+        let found = occurrences_in_memory(process.id(), password)?;
+        (found == 0).then_some(())
+    };
+    eventually("the password is gone", gone).await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_process_leaves_no_core_dump() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let process = Process::start(&auth0, &[("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)]).await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let words: Vec<_> = core.split_whitespace().collect();
+    assert_eq!(words[4..6], ["0", "0"], "{core}");
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ impl Backend {
             database,
             database_file: None,
             secret_key: Some("k".repeat(32).into()),
+            secret_key_path: None,
             previous_secret_key: None,
             migrate: true,
             synchronous: Synchronous::Normal,

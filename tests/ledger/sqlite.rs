@@ -1,10 +1,11 @@
 //! Tests specific to the SQLite file.
 
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth0_signup::config::Database;
+use auth0_signup::config::{Database, LedgerSettings};
 use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError, NewAttempt};
 use rusqlite::Connection;
 
@@ -56,7 +57,56 @@ async fn the_secret_is_created_once_and_its_loss_is_reported() {
     std::fs::remove_file(&key).unwrap();
     assert!(matches!(digests(), Err(KeyError::Missing { .. })));
     std::fs::write(&key, "short\n").unwrap();
+    std::fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     assert!(matches!(digests(), Err(KeyError::Short { .. })));
+}
+
+#[tokio::test]
+async fn a_secret_that_others_can_read_is_an_error_with_its_remedy() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    let digests = || ledger::digests(&backend.settings);
+    digests().unwrap();
+    let key = path(&backend).with_extension("db.key");
+    for (mode, is_exposed) in
+        [(0o644, true), (0o604, true), (0o602, true), (0o660, false), (0o400, false)]
+    {
+        std::fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+        match digests() {
+            Err(error @ KeyError::Exposed { .. }) => {
+                assert!(is_exposed, "{mode:o}");
+                let remedy = format!("chmod 600 {}", key.display());
+                assert!(error.to_string().ends_with(&remedy), "{error}");
+            }
+            other => assert!(!is_exposed && other.is_ok(), "{mode:o}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_secret_may_be_kept_apart_from_the_database() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    let folder = path(&backend).parent().unwrap().to_owned();
+    let beside = folder.join("signup.db.key");
+    let apart = folder.with_extension("key").join("signup.key");
+    let with_path = |apart: &PathBuf| LedgerSettings {
+        secret_key_path: Some(apart.clone()),
+        ..backend.settings.clone()
+    };
+    // A ledger of an earlier version keeps the secret that is beside it.
+    let first = ledger::digests(&backend.settings).unwrap().check_value();
+    assert_eq!(ledger::digests(&with_path(&apart)).unwrap().check_value(), first);
+    assert!(!apart.exists());
+    // As the warning says: the file is moved.
+    std::fs::create_dir(apart.parent().unwrap()).unwrap();
+    std::fs::rename(&beside, &apart).unwrap();
+    assert_eq!(ledger::digests(&with_path(&apart)).unwrap().check_value(), first);
+    // A new ledger has nothing beside it.
+    std::fs::remove_file(&apart).unwrap();
+    assert_ne!(ledger::digests(&with_path(&apart)).unwrap().check_value(), first);
+    assert!(apart.exists() && !beside.exists());
+    std::fs::remove_dir_all(apart.parent().unwrap()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,6 +13,7 @@ mod profile;
 mod settings;
 
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroize as _;
 
 pub use policy::PasswordPolicy;
 pub use profile::Profile;
@@ -29,13 +30,18 @@ pub const MAX_BYTES: usize = 72;
 /// A password as it was typed, never trimmed or normalised.
 ///
 /// It cannot be printed, compared or serialised, and its memory is wiped when it is dropped.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Password(SecretString);
 
 impl Password {
     /// Wraps `text`. The caller has checked that it is not empty.
     pub fn new(text: &str) -> Self {
         Self(SecretString::from(text))
+    }
+
+    /// Wipes the password once no call needs it any more.
+    pub fn wipe(&mut self) {
+        self.0.zeroize();
     }
 
     /// The password as a secret, for a keyed digest.
@@ -65,5 +71,12 @@ mod tests {
         let password = Password::new("hunter2");
         assert!(!format!("{password:?}").contains("hunter2"));
         assert_eq!(password.expose(), "hunter2");
+    }
+
+    #[test]
+    fn a_wiped_password_has_no_text_left() {
+        let mut password = Password::new("hunter2");
+        password.wipe();
+        assert!(password.expose().bytes().all(|byte| byte == 0));
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result};
 
 use crate::config::Synchronous;
 use crate::ledger::OpenError;
-use crate::ledger::secret_key::{create_folder, has_secret, sibling};
+use crate::ledger::secret_key::{SecretFile, create_folder, sibling};
 
 /// The pause between two tries of an operation that SQLite does not wait for.
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
@@ -21,8 +21,12 @@ const BUSY_PAUSE: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// When there was a ledger before and `may_replace` is `false`, or the file cannot be created.
-pub(super) fn create(path: &Path, may_replace: bool) -> std::result::Result<(), OpenError> {
-    if !may_replace && is_lost(path) {
+pub(super) fn create(
+    path: &Path,
+    secret_file: &SecretFile,
+    may_replace: bool,
+) -> std::result::Result<(), OpenError> {
+    if !may_replace && is_lost(path, secret_file) {
         return Err(OpenError::Lost { path: path.to_owned() });
     }
     create_folder(path).and_then(|()| create_empty(path)).map_err(OpenError::unavailable)
@@ -43,9 +47,9 @@ fn create_empty(path: &Path) -> io::Result<()> {
 
 /// Returns whether the file is missing or empty although a ledger was here: its secret or its log
 /// is left.
-pub(super) fn is_lost(path: &Path) -> bool {
+fn is_lost(path: &Path, secret_file: &SecretFile) -> bool {
     let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-    length(path) == 0 && (has_secret(path) || length(&sibling(path, "-wal")) > 0)
+    length(path) == 0 && (secret_file.exists() || length(&sibling(path, "-wal")) > 0)
 }
 
 /// Opens the file, which must exist. Waits at most `wait` for a lock, now and in later calls.

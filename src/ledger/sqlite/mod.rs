@@ -28,6 +28,7 @@ use rusqlite::ffi::{SQLITE_ERROR, SQLITE_IOERR_SHORT_READ};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
+use super::secret_key::SecretFile;
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
     Ledger, LedgerError, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
@@ -55,6 +56,8 @@ const FORGET_PAUSE: Duration = Duration::from_millis(500);
 pub struct SqliteOptions {
     /// The database file.
     pub path: PathBuf,
+    /// The file of the ledger's secret.
+    pub secret_file: SecretFile,
     /// The durability that a commit waits for, unless it uses a proof.
     pub synchronous: Synchronous,
     /// Applies pending migrations.

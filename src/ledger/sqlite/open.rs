@@ -17,7 +17,7 @@ use crate::clock::LedgerTime;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::migrations::{SQLITE, pending, status};
-use crate::ledger::secret_key::{create_folder, keep_new_secret};
+use crate::ledger::secret_key::{SecretFile, create_folder};
 use crate::ledger::{Access, LedgerError, Migration, OpenError};
 
 /// The longest wait for a lock of another process while the file is opened.
@@ -49,10 +49,10 @@ impl Sqlite {
         secrets: &DigestPair,
         lock: Option<ServiceLock>,
     ) -> Result<Self, OpenError> {
-        let SqliteOptions { path, synchronous, migrate, clock, batches, .. } = options;
+        let SqliteOptions { path, secret_file, synchronous, migrate, clock, batches, .. } = options;
         let serves = lock.is_some();
         if !serves {
-            file::create(&path, options.may_replace)?;
+            file::create(&path, &secret_file, options.may_replace)?;
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
         let connection = LedgerConnection::open(&guard, synchronous, OPEN_WAIT)?;
@@ -73,7 +73,7 @@ impl Sqlite {
         if !known.map_err(LedgerError::from)? {
             return Err(OpenError::WrongSecret);
         }
-        keep_new_secret(&path).map_err(OpenError::unavailable)?;
+        secret_file.keep_new().map_err(OpenError::unavailable)?;
         if serves {
             let now = LedgerTime::from_epoch(now);
             upkeep::take_over_file(&connection, now).map_err(LedgerError::from)?;
@@ -90,12 +90,13 @@ impl Sqlite {
 
 /// Waits until no other service has the file, so that a rolling restart succeeds.
 async fn wait_for_lock(options: &SqliteOptions) -> Result<ServiceLock, OpenError> {
-    let SqliteOptions { path, may_replace, lock_wait, .. } = options;
+    let SqliteOptions { path, secret_file, may_replace, lock_wait, .. } = options;
     let started_at = Instant::now();
     let mut has_waited = false;
     loop {
-        let (path, may_replace) = (path.clone(), *may_replace);
-        if let Some(lock) = blocking(move || try_lock(&path, may_replace)).await? {
+        let (path, secret_file, may_replace) = (path.clone(), secret_file.clone(), *may_replace);
+        let lock = blocking(move || try_lock(&path, &secret_file, may_replace)).await?;
+        if let Some(lock) = lock {
             if has_waited {
                 tracing::info!(waited_ms = millis(started_at.elapsed()), "the ledger is free");
             }
@@ -116,12 +117,16 @@ async fn wait_for_lock(options: &SqliteOptions) -> Result<ServiceLock, OpenError
     }
 }
 
-fn try_lock(path: &PathBuf, may_replace: bool) -> Result<Option<ServiceLock>, OpenError> {
+fn try_lock(
+    path: &PathBuf,
+    secret_file: &SecretFile,
+    may_replace: bool,
+) -> Result<Option<ServiceLock>, OpenError> {
     create_folder(path).map_err(OpenError::unavailable)?;
     let Some(lock_file) = try_lock_file(path).map_err(OpenError::unavailable)? else {
         return Ok(None);
     };
-    file::create(path, may_replace)?;
+    file::create(path, secret_file, may_replace)?;
     ServiceLock::try_new(path, lock_file).map_err(OpenError::unavailable)
 }
 
@@ -146,16 +151,21 @@ pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
 ///
 /// # Errors
 /// When the file cannot be created or written, or a migration fails.
-pub async fn migrate(path: PathBuf, may_replace: bool, now: Duration) -> Result<usize, OpenError> {
+pub async fn migrate(
+    path: PathBuf,
+    secret_file: SecretFile,
+    may_replace: bool,
+    now: Duration,
+) -> Result<usize, OpenError> {
     blocking(move || {
-        file::create(&path, may_replace)?;
+        file::create(&path, &secret_file, may_replace)?;
         let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);
         let connection = connection.map_err(LedgerError::from)?;
         if schema::is_foreign(&connection).map_err(LedgerError::from)? {
             return Err(OpenError::Foreign { path });
         }
         let applied = schema::migrate(&connection, now).map_err(LedgerError::from)?;
-        keep_new_secret(&path).map_err(OpenError::unavailable)?;
+        secret_file.keep_new().map_err(OpenError::unavailable)?;
         Ok(applied)
     })
     .await

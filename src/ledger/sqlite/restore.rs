@@ -14,7 +14,7 @@ use crate::clock::utc;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
-use crate::ledger::secret_key::{copy_owner, create_folder, keep_new_secret, sibling};
+use crate::ledger::secret_key::{SecretFile, copy_owner, create_folder, sibling};
 
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +33,17 @@ pub struct Restored {
 /// written with another secret, or a file cannot be written.
 pub async fn restore(
     path: PathBuf,
+    secret_file: SecretFile,
     from: PathBuf,
     secrets: DigestPair,
     now: Duration,
 ) -> Result<Restored, BackupError> {
-    blocking(move || restore_blocking(&path, &from, &secrets, now)).await
+    blocking(move || restore_blocking(&path, &secret_file, &from, &secrets, now)).await
 }
 
 fn restore_blocking(
     path: &Path,
+    secret_file: &SecretFile,
     from: &Path,
     secrets: &DigestPair,
     now: Duration,
@@ -66,7 +68,7 @@ fn restore_blocking(
     }
     let previous = set_aside(&real, now)?;
     draft.replace(&real)?;
-    keep_new_secret(path).map_err(|source| file_error(path, source))?;
+    secret_file.keep_new().map_err(|source| file_error(path, source))?;
     Ok(Restored { summary, previous })
 }
 

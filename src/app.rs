@@ -133,7 +133,7 @@ impl App {
             terms,
             log: _,
         } = settings;
-        let context = Context::new(clock, ledger::digests(&ledger_settings)?);
+        let context = Context::new(clock, digests(&ledger_settings)?);
         let Context { lifecycle, metrics, .. } = &context;
         // Before the listeners: while this waits for an earlier process on the same SQLite file, that
         // process may also have the ports.

@@ -33,6 +33,7 @@ use uuid::Uuid;
 fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
     LedgerSettings {
         database,
+        database_file: None,
         secret_key: Some("k".repeat(32).into()),
         secret_key_path: None,
         previous_secret_key: None,
@@ -41,6 +42,8 @@ fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
         retention: Duration::from_hours(720),
         key_lifetime: Duration::from_hours(24),
         timeout: Duration::from_secs(30),
+        lock_wait: Duration::ZERO,
+        new_ledger: false,
     }
 }
 

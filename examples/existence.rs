@@ -32,12 +32,13 @@ use anyhow::Context as _;
 use auth0_emulator::{
     DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, JournalEntry, Route,
 };
+use auth0_signup::config::PostgresUrl;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
+use tokio_postgres::NoTls;
 
 use attacker::{Seen, Trial, advantage};
 use shared::{Folder, start};
@@ -113,10 +114,11 @@ impl Deployment {
 async fn database() -> anyhow::Result<Option<String>> {
     let Ok(server) = std::env::var("TEST_DATABASE_URL") else { return Ok(None) };
     let name = format!("existence_{:032x}", rand::random::<u128>());
-    let mut connection = PgConnection::connect(&server).await?;
-    sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut connection)
-        .await?;
+    let url = PostgresUrl::parse(&server.clone().into())?;
+    let host = url.hosts.first().context("the server's URL has no host")?;
+    let (connection, driver) = host.connect(NoTls).await?;
+    tokio::spawn(driver);
+    connection.batch_execute(&format!("CREATE DATABASE {name}")).await?;
     Ok(Some(server.replace("/postgres?", &format!("/{name}?"))))
 }
 

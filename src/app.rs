@@ -1,5 +1,6 @@
 //! The wiring: builds a listening app from the settings. Nothing else connects the modules.
 
+mod database_error;
 pub mod operator;
 
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tower_http::csrf::ConfigError;
 
+pub use self::database_error::DatabaseError;
 use crate::abuse::{Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
@@ -19,6 +21,7 @@ use crate::config::{
     OriginSettings, Settings, SignupSettings,
 };
 use crate::context::Context;
+use crate::digest::Digests;
 use crate::http::server::{Deadlines, HttpServer, fd_limit, listen};
 use crate::http::{self, Auth0Compat, Origins, RouterState, SignupPipeline};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_regularly};
@@ -69,6 +72,9 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] OpenError),
+    /// The ledger cannot be opened, for a reason that is known.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The tenant's client cannot be built.
     #[error(transparent)]
     Auth0(#[from] BuildError),
@@ -88,10 +94,13 @@ impl StartError {
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
+                | OpenError::Lost { .. }
+                | OpenError::Foreign { .. }
                 | OpenError::WrongSecret
                 | OpenError::Pending(_) => true,
                 OpenError::Unavailable(_) => false,
             },
+            Self::Database(error) => error.is_configuration_error(),
             Self::Listen { .. } => false,
         }
     }
@@ -121,11 +130,13 @@ impl App {
             terms,
             log: _,
         } = settings;
-        let public = bind(http.address)?;
-        let admin = bind(admin.address)?;
         let context = Context::new(clock, ledger::digests(&ledger_settings)?);
         let Context { lifecycle, metrics, .. } = &context;
+        // Before the listeners: while this waits for an earlier process on the same SQLite file, that
+        // process may also have the ports.
         let ledger = open_ledger(&ledger_settings, Access::Service, &context).await?;
+        let public = bind(http.address)?;
+        let admin = bind(admin.address)?;
         lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger)));
         let client = Arc::new(Client::start(&auth0, terms, &context)?);
         let signups = Signups::new(signup::Deps {
@@ -148,7 +159,8 @@ impl App {
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
         let readiness =
             Readiness::new(context.clone(), client, Arc::clone(&ledger), Arc::clone(&proxies));
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &challenges.info()));
+        let info = challenges.info(&page.base_path);
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info));
         let shared = matches!(ledger_settings.database, Database::Postgres(_));
         let limits = Limits::new(limits, shared, &context);
         let existence = ExistencePolicy::new(&existence);
@@ -175,8 +187,9 @@ impl App {
             language,
             proxies: Arc::clone(&proxies),
         };
+        let router = http::public(&state, &http.origins.allowed);
         Ok(Self {
-            public: (public, http::public(&state, &http.origins.allowed)),
+            public: (public, http::below(&state.page.settings().base_path, router)),
             admin: (admin, http::admin(&state)),
             http,
             proxies,
@@ -274,9 +287,15 @@ async fn open_ledger(
     settings: &LedgerSettings,
     access: Access,
     context: &Context,
-) -> Result<Arc<dyn Ledger>, OpenError> {
+) -> Result<Arc<dyn Ledger>, StartError> {
     let Context { clock, digests, metrics, .. } = context;
-    ledger::open(settings, digests, access, clock, metrics.ledger()).await
+    let ledger = ledger::open(settings, digests, access, clock, metrics.ledger()).await;
+    ledger.map_err(|error| DatabaseError::explain(settings, error))
+}
+
+/// The keyed digests of the ledger's secret.
+fn digests(settings: &LedgerSettings) -> Result<Digests, StartError> {
+    ledger::digests(settings).map_err(|error| DatabaseError::explain(settings, error))
 }
 
 /// The connection that users are created in.

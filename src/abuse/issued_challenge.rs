@@ -48,7 +48,7 @@ pub enum IssueError {
 #[derive(Debug, Serialize)]
 pub struct ChallengeInfo<'a> {
     kinds: [&'static str; 1],
-    endpoint: &'static str,
+    endpoint: String,
     site_key: Option<&'a str>,
     /// The action that the token of a captcha must name.
     action: Option<&'a str>,
@@ -84,11 +84,12 @@ impl Challenges {
     }
 
     /// The part of the policy that describes challenges: the same for every client, at any time.
-    pub fn info(&self) -> ChallengeInfo<'_> {
+    /// `base_path` precedes the path of the endpoint.
+    pub fn info(&self, base_path: &str) -> ChallengeInfo<'_> {
         let captcha = self.captcha.as_ref().map(Captcha::settings);
         ChallengeInfo {
             kinds: [self.kind()],
-            endpoint: ENDPOINT,
+            endpoint: format!("{base_path}{ENDPOINT}"),
             site_key: captcha.map(|captcha| &*captcha.site_key),
             action: captcha.and_then(|captcha| captcha.action.as_deref()),
         }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{StartError, connection, open_ledger, timeouts};
+use super::{StartError, connection, digests, open_ledger, timeouts};
 use crate::auth0::Client;
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings, Settings};
 use crate::context::Context;
 use crate::digest::Digests;
-use crate::ledger::{self, Access, Ledger, OpenError};
+use crate::ledger::{Access, Ledger, OpenError};
 use crate::signup::{self, Signups};
 pub use crate::signup::{Reconciler, UnresolvedReason};
 
@@ -37,7 +37,7 @@ impl OperatorContext {
             return Err(OpenError::Absent { path: path.clone() }.into());
         }
         let settings = LedgerSettings { migrate: false, ..settings.clone() };
-        let context = Context::new(clock, ledger::digests(&settings)?);
+        let context = Context::new(clock, digests(&settings)?);
         let ledger = open_ledger(&settings, Access::Cli, &context).await?;
         Ok(Self { ledger, context })
     }

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Request, Response, retry};
-use rustls::ClientConfig;
+use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
+use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
 use super::error::TransportError;
@@ -55,6 +56,14 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration:
 #[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The places at which distributions keep the certificates that they trust.
+const BUNDLES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
 /// The shortest time between two replacements of the pool.
 const MIN_REPLACE_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -91,6 +100,7 @@ struct Recipe {
     http2: bool,
     /// `None` for plain HTTP, on loopback only.
     tls: Option<ClientConfig>,
+    proxy: Option<Proxy>,
 }
 
 /// The connection that a request uses.
@@ -191,6 +201,8 @@ impl Recipe {
     fn new(settings: &Auth0Settings) -> Result<Self, BuildError> {
         // Plain HTTP is for loopback only, where the system's certificates are not needed.
         let tls = if settings.base.starts_with("http://") { None } else { Some(tls(settings)?) };
+        let proxy = settings.outbound.proxy.as_ref().and_then(|proxy| proxy.url.as_ref());
+        let proxy = proxy.map(|url| Proxy::all(url.expose_secret())).transpose();
         Ok(Self {
             timeout: settings.timeout,
             connect_timeout: settings.connect_timeout,
@@ -198,6 +210,7 @@ impl Recipe {
             idle_timeout: settings.pool_idle_timeout,
             http2: settings.http2,
             tls,
+            proxy: proxy.map_err(BuildError::Client)?,
         })
     }
 
@@ -214,7 +227,9 @@ impl Recipe {
             .tcp_keepalive(idle)
             .tcp_keepalive_interval(interval)
             .tcp_keepalive_retries(probes)
-            .referer(false);
+            .referer(false)
+            // The settings decide which proxy is used, and say so in the log.
+            .no_proxy();
         #[cfg(target_os = "linux")]
         {
             builder = builder.tcp_user_timeout(USER_TIMEOUT);
@@ -230,22 +245,39 @@ impl Recipe {
         };
         builder = match &self.tls {
             Some(tls) => builder.tls_backend_preconfigured(tls.clone()),
-            // The environment's proxy is not meant for loopback.
-            None => builder.no_proxy().tls_certs_only([]),
+            None => builder.tls_certs_only([]),
         };
+        if let Some(proxy) = &self.proxy {
+            builder = builder.proxy(proxy.clone());
+        }
         builder.build()
     }
 }
 
+/// Returns the system's certificates if `SSL_CERT_FILE` is blank. A blank variable means "not set"; the
+/// TLS library takes it for a file without a name, and finds no certificates.
+fn bundle_for_blank_variable() -> Vec<CertificateDer<'static>> {
+    let variable = std::env::var_os("SSL_CERT_FILE");
+    if !variable.is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty())) {
+        return Vec::new();
+    }
+    let pem = BUNDLES.iter().find_map(|path| std::fs::read(path).ok()).unwrap_or_default();
+    let is_usable = |certificate: &CertificateDer<'_>| {
+        RootCertStore::empty().add(certificate.clone().into_owned()).is_ok()
+    };
+    CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).filter(is_usable).collect()
+}
+
 /// Sets TLS up with the system's certificates and those of `auth0.ca_file`.
 fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
-    let own = settings.ca_file.as_deref().map(std::fs::read).transpose();
+    let own = settings.outbound.ca_file.as_deref().map(std::fs::read).transpose();
     let own = own.map_err(BuildError::ReadCa)?.unwrap_or_default();
     let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&own).collect();
     let own = own.map_err(BuildError::ParseCa)?;
-    if settings.ca_file.is_some() && own.is_empty() {
+    if settings.outbound.ca_file.is_some() && own.is_empty() {
         return Err(BuildError::ParseCa(pem::Error::NoItemsFound));
     }
+    let own = own.into_iter().chain(bundle_for_blank_variable());
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider));

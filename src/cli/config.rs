@@ -1,6 +1,6 @@
 //! `auth0-signup config check|show|schema`
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::output::print;
 use super::{ConfigArgs, environment};
@@ -10,30 +10,53 @@ use crate::config::{self, ConfigErrors, Layers};
 #[derive(Debug, Subcommand)]
 pub(super) enum Config {
     /// Read the settings and report every error in them
-    Check(ConfigArgs),
+    Check(Check),
     /// Print every key with its value and origin; secrets are redacted
     Show(ConfigArgs),
     /// Print the JSON Schema of a settings file
     Schema,
 }
 
+/// Check the settings.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 impl Config {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         match self {
-            Self::Check(args) => {
-                config::load(args.file.as_deref(), environment())?;
-                print("the settings are complete and valid\n")?;
-            }
+            Self::Check(check) => check.run()?,
             Self::Show(args) => {
                 let mut errors = ConfigErrors::default();
-                let file = args.file.as_deref();
-                let layers = Layers::read(file, environment(), &mut errors)?;
+                let layers = Layers::read(args.file().as_deref(), environment(), &mut errors);
                 print(&config::show(&layers))?;
                 if !errors.is_empty() {
                     return Err(errors.into());
                 }
             }
-            Self::Schema => print(&config::schema()?)?,
+            Self::Schema => print(&config::schema())?,
+        }
+        Ok(())
+    }
+}
+
+impl Check {
+    fn run(&self) -> anyhow::Result<()> {
+        let errors = config::load(self.config.file().as_deref(), environment()).err();
+        let errors = errors.unwrap_or_default();
+        if self.json {
+            print(&format!("{:#}\n", errors.to_json()))?;
+        }
+        if !errors.is_empty() {
+            return Err(errors.into());
+        }
+        if !self.json {
+            print("the settings are complete and valid\n")?;
         }
         Ok(())
     }

@@ -42,7 +42,7 @@ impl Healthcheck {
         if let Some(address) = self.address {
             return Ok(address);
         }
-        let admin = config::load_admin(self.config.file.as_deref(), environment())?;
+        let admin = config::load_admin(self.config.file().as_deref(), environment())?;
         ensure!(admin.address.port() != 0, "admin.port is 0 (any free port): use --address");
         Ok(admin.address)
     }

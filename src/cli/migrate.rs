@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use super::output::print;
-use super::{ConfigArgs, block_on, environment, exit_status};
-use crate::app::StartError;
+use super::{ConfigArgs, NewLedger, block_on, environment, exit_status};
+use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock, utc};
 use crate::config::{self, LedgerSettings};
 use crate::ledger;
@@ -17,6 +17,8 @@ use crate::ledger;
 pub(super) struct Migrate {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    new_ledger: NewLedger,
     #[command(subcommand)]
     command: Option<MigrateCommand>,
 }
@@ -29,7 +31,8 @@ enum MigrateCommand {
 
 impl Migrate {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
-        let settings = config::load_ledger(self.config.file.as_deref(), environment())?;
+        let mut settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        settings.new_ledger = self.new_ledger.allowed;
         block_on(async {
             match self.command {
                 Some(MigrateCommand::Status) => status(&settings).await,
@@ -42,8 +45,10 @@ impl Migrate {
 async fn migrate(settings: &LedgerSettings) -> anyhow::Result<ExitCode> {
     // Creates a missing secret first: without it, the tables would look like a ledger whose secret
     // was lost.
-    ledger::digests(settings).map_err(StartError::from)?;
-    let applied = ledger::migrate(settings, SystemClock.now()).await.map_err(StartError::from)?;
+    ledger::digests(settings).map_err(|error| DatabaseError::explain(settings, error))?;
+    let applied = ledger::migrate(settings, SystemClock.now())
+        .await
+        .map_err(|error| DatabaseError::explain(settings, error))?;
     print(&match applied {
         0 => "nothing is pending\n".to_owned(),
         1 => "applied 1 migration\n".to_owned(),
@@ -53,7 +58,9 @@ async fn migrate(settings: &LedgerSettings) -> anyhow::Result<ExitCode> {
 }
 
 async fn status(settings: &LedgerSettings) -> anyhow::Result<ExitCode> {
-    let migrations = ledger::migrations(settings).await.map_err(StartError::from)?;
+    let migrations = ledger::migrations(settings)
+        .await
+        .map_err(|error| DatabaseError::explain(settings, error))?;
     let mut text = String::new();
     for migration in &migrations {
         let applied = migration.applied_at.map_or_else(|| "pending".to_owned(), utc);

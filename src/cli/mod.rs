@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod attempts;
+mod backup;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
@@ -19,7 +20,8 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
-use crate::config::ConfigErrors;
+use crate::config::{CONFIG_FILE, ConfigErrors};
+use crate::ledger::BackupError;
 
 /// The exit status for wrong settings (`docs/api.md`).
 const WRONG_SETTINGS: u8 = 2;
@@ -39,7 +41,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve sign-ups for the tenant in the settings
-    Serve(ConfigArgs),
+    Serve(serve::Serve),
     /// Try the service without a tenant: runs it with an emulated Auth0 on this machine
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
@@ -48,6 +50,10 @@ enum Command {
     Config(config::Config),
     /// Apply the ledger's pending migrations, or list all migrations
     Migrate(migrate::Migrate),
+    /// Copy the SQLite ledger to a new file, beside a running service
+    Backup(backup::Backup),
+    /// Replace the SQLite ledger by a backup, while no service runs
+    Restore(backup::Restore),
     /// List, find, reconcile or remove recorded sign-up attempts
     Attempts(attempts::Attempts),
     /// Print the OpenAPI 3.1 description of the service
@@ -59,20 +65,41 @@ enum Command {
 /// The source of settings besides the environment.
 #[derive(Debug, clap::Args)]
 struct ConfigArgs {
-    /// A TOML file that overrides the defaults; the environment overrides the file
-    #[arg(long = "config", value_name = "FILE", env = "SIGNUP_CONFIG", global = true)]
+    /// A TOML file that overrides the defaults; the environment overrides the file [env:
+    /// SIGNUP_CONFIG]
+    #[arg(long = "config", value_name = "FILE", global = true)]
     file: Option<PathBuf>,
+}
+
+impl ConfigArgs {
+    /// The settings file. A blank variable means that there is none.
+    fn file(&self) -> Option<PathBuf> {
+        let is_blank = |text: &OsString| text.to_str().is_some_and(|text| text.trim().is_empty());
+        let named = environment().find(|(name, value)| name == CONFIG_FILE && !is_blank(value));
+        self.file.clone().or_else(|| named.map(|(_, value)| value.into()))
+    }
+}
+
+/// The permission to lose an earlier ledger.
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct NewLedger {
+    /// Create an SQLite ledger although an earlier one was here: its file is missing, and its secret
+    /// or its log is left
+    #[arg(long = "new-ledger")]
+    allowed: bool,
 }
 
 /// Runs the command in the process's arguments.
 pub fn main() -> ExitCode {
     hardening::harden();
     let result = match Cli::parse().command {
-        Command::Serve(config) => serve::run(&config).map(success),
+        Command::Serve(serve) => serve.run().map(success),
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run().map(success),
         Command::Config(config) => config.run().map(success),
         Command::Migrate(migrate) => migrate.run(),
+        Command::Backup(backup) => backup.run().map(success),
+        Command::Restore(restore) => restore.run().map(success),
         Command::Attempts(attempts) => attempts.run(),
         Command::Openapi => openapi::run().map(success),
         Command::Healthcheck(healthcheck) => healthcheck.run().map(success),
@@ -82,7 +109,8 @@ pub fn main() -> ExitCode {
         Err(error) => {
             print_error(&error);
             let wrong_settings = error.is::<ConfigErrors>()
-                || error.downcast_ref().is_some_and(StartError::is_configuration_error);
+                || error.downcast_ref().is_some_and(StartError::is_configuration_error)
+                || matches!(error.downcast_ref(), Some(BackupError::NotSqlite));
             ExitCode::from(if wrong_settings { WRONG_SETTINGS } else { 1 })
         }
     }

@@ -1,14 +1,15 @@
 //! `[auth0]`: the tenant, the machine-to-machine application and the client that calls Auth0.
 
-use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
+use super::identifiers::{CLIENT_ID, CONNECTION, parse_client_id, parse_connection};
+use super::outbound::{self, OutboundSettings};
 use super::protection::{self, BreakerSettings, BudgetSettings};
 use super::reader::Reader;
+use super::urls;
 
 /// The tenant and its client.
 #[derive(Debug, Clone)]
@@ -39,8 +40,8 @@ pub struct Auth0Settings {
     pub pool_max_idle: usize,
     /// The lifetime of an idle connection.
     pub pool_idle_timeout: Duration,
-    /// Certificates to trust in addition to the system's, in PEM.
-    pub ca_file: Option<PathBuf>,
+    /// The certificates and the proxy for calls on https.
+    pub outbound: OutboundSettings,
     /// Sends the `Auth0-Client` header.
     pub telemetry: bool,
     /// The budget of the tenant's rate limit.
@@ -60,39 +61,29 @@ pub enum VerifyEmail {
     Off,
 }
 
+/// The expected value of `auth0.domain`.
+const DOMAIN: &str = "the tenant's domain, such as tenant.eu.auth0.com, without a path \
+                      (https; http:// for loopback only)";
+
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
-    let base = base(reader);
-    let client_id = reader.required("auth0.client_id", "the client id");
+    let base = reader.required_parsed("auth0.domain", DOMAIN, urls::parse_tenant);
+    let client_id = reader.required_parsed("auth0.client_id", CLIENT_ID, parse_client_id);
     let client_secret = reader.secret("auth0.client_secret");
-    let audience = match (reader.text("auth0.audience"), &base) {
-        (Some(audience), _) => audience,
-        (None, Some(url)) if has_canonical_audience(url) => format!("{}/api/v2/", origin(url)),
-        (None, Some(_)) => {
-            reader.reject(
-                "auth0.audience",
-                "the canonical audience, https://<tenant>.<region>.auth0.com/api/v2/, \
-                 because it cannot be derived from a custom domain",
-            );
-            String::new()
-        }
-        (None, None) => String::new(),
-    };
+    let audience = audience(reader, base.as_ref());
     let verify_email = reader.choice(
         "auth0.verify_email",
         &[("tenant", VerifyEmail::Tenant), ("on", VerifyEmail::On), ("off", VerifyEmail::Off)],
     );
-    let custom_domain = reader.text("auth0.custom_domain");
-    if let Some(domain) = &custom_domain
-        && http::HeaderValue::from_str(domain).is_err()
-    {
-        reader.reject("auth0.custom_domain", "a domain");
-    }
+    let connection = reader.required_parsed("auth0.connection", CONNECTION, parse_connection);
+    let host = "a domain, such as login.example.com";
+    let custom_domain = reader.parsed("auth0.custom_domain", host, urls::parse_host);
+    let outbound = outbound::read(reader, base.as_ref());
     let settings = Auth0Settings {
-        base: base.as_ref().map(origin).unwrap_or_default(),
-        client_id,
+        base: base.as_ref().map(urls::origin).unwrap_or_default(),
+        client_id: client_id.unwrap_or_default(),
         client_secret,
         audience,
-        connection: reader.required("auth0.connection", "the connection's name"),
+        connection: connection.unwrap_or_default(),
         custom_domain,
         verify_email: verify_email.unwrap_or(VerifyEmail::Tenant),
         pin_user_id: reader.flag("auth0.pin_user_id"),
@@ -101,7 +92,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
         http2: reader.flag("auth0.http2"),
         pool_max_idle: reader.count("auth0.pool_max_idle", 1..=10_000),
         pool_idle_timeout: reader.millis("auth0.pool_idle_timeout_ms", 1_000..=600_000),
-        ca_file: ca_file(reader),
+        outbound,
         telemetry: reader.flag("auth0.telemetry"),
         budget: protection::read_budget(reader),
         breaker: protection::read_breaker(reader),
@@ -109,52 +100,24 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     base.map(|_| settings)
 }
 
-/// Reads the path of a file with certificates. Opens the file so that `config check` reports a bad
-/// one.
-fn ca_file(reader: &mut Reader<'_>) -> Option<PathBuf> {
-    let path = PathBuf::from(reader.text("auth0.ca_file")?);
-    let pem = std::fs::read_to_string(&path).unwrap_or_default();
-    if !pem.contains("-----BEGIN CERTIFICATE-----") {
-        reader.reject("auth0.ca_file", "a readable file with certificates in PEM");
+/// Reads the Management API's identifier, or derives it from one of Auth0's own domains. It is always
+/// that of the canonical domain.
+fn audience(reader: &mut Reader<'_>, base: Option<&Url>) -> String {
+    const KEY: &str = "auth0.audience";
+    const PATH: &str = "/api/v2/";
+    let derived = base.filter(|url| has_canonical_audience(url));
+    let derived = derived.map(|url| format!("{}{PATH}", urls::origin(url)));
+    let example = derived.as_deref().unwrap_or("https://<tenant>.<region>.auth0.com/api/v2/");
+    if base.is_some() && derived.is_none() && reader.text(KEY).is_none() {
+        let expected = "because it cannot be derived from a custom domain";
+        reader.reject(KEY, format_args!("{example}, {expected}"));
     }
-    Some(path)
-}
-
-/// Reads the tenant's URL: a bare host (https) or a full URL without a path.
-fn base(reader: &mut Reader<'_>) -> Option<Url> {
-    const EXPECTED: &str = "the tenant's domain, such as tenant.eu.auth0.com, without a path \
-                            (https; http:// for loopback only)";
-    let text = reader.required("auth0.domain", EXPECTED);
-    if text.is_empty() {
-        return None;
-    }
-    let text = text.trim();
-    let with_scheme =
-        if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
-    let url = Url::parse(&with_scheme).ok().filter(|url| {
-        let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-        let anonymous = url.username().is_empty() && url.password().is_none();
-        let scheme = url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url));
-        plain && anonymous && scheme && url.has_host()
+    let expected = format!("{example}, with its last slash");
+    let given = reader.parsed(KEY, expected, |text| {
+        let url = urls::parse_secure(text)?;
+        (format!("{}{PATH}", urls::origin(&url)) == text).then(|| text.to_owned())
     });
-    if url.is_none() {
-        reader.reject("auth0.domain", EXPECTED);
-    }
-    url
-}
-
-fn origin(url: &Url) -> String {
-    url.origin().ascii_serialization()
-}
-
-/// Returns whether the host is this machine, so that nothing is sent in the clear over a network.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-        None => false,
-    }
+    given.or(derived).unwrap_or_default()
 }
 
 /// Returns whether the audience can be derived from the host, which is true only for Auth0's own
@@ -164,5 +127,5 @@ fn has_canonical_audience(url: &Url) -> bool {
         let rest = url.host_str().and_then(|host| host.strip_suffix(domain));
         rest.is_some_and(|rest| rest.ends_with('.') && rest.len() > 1)
     };
-    is_loopback(url) || under("auth0.com") || under("auth0app.com")
+    urls::is_loopback(url) || under("auth0.com") || under("auth0app.com")
 }

@@ -1,13 +1,13 @@
 //! `[challenge.captcha]`: a captcha service in place of the proof of work.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use url::{Host, Url};
+use url::Url;
 
 use super::reader::Reader;
+use super::urls;
 use crate::captcha_provider::CaptchaProvider;
 
 /// A captcha service and the checks of its responses.
@@ -61,8 +61,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     let provider = provider.unwrap_or(first);
     let site_key = reader.required("challenge.captcha.site_key", "the public key of the widget");
     let secret = reader.secret("challenge.captcha.secret");
-    let min_score_percent = reader.integer("challenge.captcha.min_score_percent", &(0..=100));
-    let min_score_percent = u32::try_from(min_score_percent).ok().filter(|score| *score > 0);
+    let min_score_percent = reader.number("challenge.captcha.min_score_percent", 0..=100);
+    let min_score_percent = Some(min_score_percent).filter(|score| *score > 0);
     let action = reader.text("challenge.captcha.action");
     check_score(reader, provider, action.as_deref(), min_score_percent.is_some());
     let on_unavailable = reader.choice(
@@ -130,36 +130,22 @@ fn check_score(
     }
 }
 
-/// Reads the URL of the service, or of a compatible one. The secret is sent there, so the scheme
-/// has to be https, or http on loopback.
+/// Reads the URL of the service, or of a compatible one. The secret is sent there.
 fn verify_url(reader: &mut Reader<'_>, provider: &CaptchaProvider) -> Option<Url> {
-    let text = reader.text("challenge.captcha.verify_url");
-    let url = Url::parse(text.as_deref().unwrap_or(provider.verify_url)).ok().filter(|url| {
-        let local = match url.host() {
-            Some(Host::Domain(domain)) => domain == "localhost",
-            Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
-            Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
-            None => return false,
-        };
-        let anonymous = url.username().is_empty() && url.password().is_none();
-        anonymous && (url.scheme() == "https" || (url.scheme() == "http" && local))
-    });
-    if url.is_none() {
-        reader.reject("challenge.captcha.verify_url", "an https URL (http:// for loopback only)");
-    }
-    url
+    const KEY: &str = "challenge.captcha.verify_url";
+    let given = reader.text(KEY).is_some();
+    let url = reader.parsed(KEY, urls::SECURE_URL, urls::parse_secure);
+    if given { url } else { Url::parse(provider.verify_url).ok() }
 }
 
 /// Reads the hosts, which are always required: a token that was solved on another site carries the
 /// host of that site.
 fn hostnames(reader: &mut Reader<'_>) -> BTreeSet<String> {
-    const EXPECTED: &str = "the hosts of the pages that show the widget, such as www.example.com \
+    const KEY: &str = "challenge.captcha.hostnames";
+    const EXPECTED: &str = "the host of a page that shows the widget, such as www.example.com \
                             (no scheme, no port)";
-    let names: BTreeSet<_> =
-        reader.list("challenge.captcha.hostnames").iter().map(|name| name.to_lowercase()).collect();
-    let good = |name: &String| Host::parse(name).is_ok_and(|host| host.to_string() == *name);
-    if names.is_empty() || !names.iter().all(good) {
-        reader.reject("challenge.captcha.hostnames", EXPECTED);
+    if reader.list(KEY).is_empty() {
+        reader.reject(KEY, EXPECTED);
     }
-    names
+    reader.entries(KEY, EXPECTED, urls::parse_host).into_iter().collect()
 }

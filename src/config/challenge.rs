@@ -83,26 +83,19 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ChallengeSettings {
         honeypot: honeypot(reader),
         fill_time,
         form_token_required,
-        without_proof_per_hour: number(reader, "challenge.without_proof_per_hour", 0..=1_000_000),
+        without_proof_per_hour: reader.number("challenge.without_proof_per_hour", 0..=1_000_000),
         adaptive: AdaptiveSettings {
-            address_burst: number(reader, "challenge.adaptive.address_burst", 1..=1_000_000),
+            address_burst: reader.number("challenge.adaptive.address_burst", 1..=1_000_000),
             address_refill: reader.millis("challenge.adaptive.address_refill_ms", 1..=86_400_000),
-            attempts_per_minute: number(
-                reader,
-                "challenge.adaptive.attempts_per_minute",
-                1..=1_000_000_000,
-            ),
-            unsuccessful_percent: number(
-                reader,
-                "challenge.adaptive.unsuccessful_percent",
-                1..=100,
-            ),
+            attempts_per_minute: reader
+                .number("challenge.adaptive.attempts_per_minute", 1..=1_000_000_000),
+            unsuccessful_percent: reader.number("challenge.adaptive.unsuccessful_percent", 1..=100),
         },
         work: WorkSettings {
-            cost: number(reader, "challenge.work.cost", 1_000..=1_000_000),
-            tries: number(reader, "challenge.work.tries", 2..=100_000),
+            cost: reader.number("challenge.work.cost", 1_000..=1_000_000),
+            tries: reader.number("challenge.work.tries", 2..=100_000),
             lifetime: reader.millis("challenge.work.lifetime_ms", 10_000..=3_600_000),
-            per_minute: number(reader, "challenge.work.per_minute", 1..=1_000_000),
+            per_minute: reader.number("challenge.work.per_minute", 1..=1_000_000),
         },
         captcha: captcha::read(reader),
     }
@@ -126,8 +119,4 @@ fn fill_time(reader: &mut Reader<'_>) -> Option<RangeInclusive<Duration>> {
     let min = reader.millis("challenge.min_fill_ms", 0..=3_600_000);
     let hours = reader.integer("challenge.max_fill_hours", &(1..=720));
     (!min.is_zero()).then(|| min..=Duration::from_secs(hours * 3600))
-}
-
-fn number(reader: &mut Reader<'_>, key: &str, range: RangeInclusive<u64>) -> u32 {
-    u32::try_from(reader.integer(key, &range)).unwrap_or(u32::MAX)
 }

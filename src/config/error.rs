@@ -3,44 +3,78 @@
 
 use std::fmt;
 
-use super::variables::variables_of;
+use serde_json::{Value, json};
+
+use super::setting::{Origin, Setting};
 
 /// One error in the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{key} ({origin}): {expected}")]
 pub struct ConfigError {
-    /// The dotted key.
+    /// The dotted key, or the name of a variable that sets none.
     pub key: String,
-    /// The origin of the value, or how it can be set.
-    pub origin: String,
-    /// The expected value, starting with "expected".
-    pub expected: String,
+    /// The origin of the value.
+    pub origin: Origin,
+    /// The entry of a list, from 1.
+    pub entry: Option<usize>,
+    /// The reason, and what is expected.
+    pub reason: String,
 }
 
 impl ConfigError {
     /// The error for a value that is not as expected.
-    pub fn new(key: &str, origin: &str, expected: impl fmt::Display) -> Self {
-        Self {
-            key: key.to_owned(),
-            origin: origin.to_owned(),
-            expected: format!("expected {expected}"),
+    pub(super) fn new(key: &str, origin: Origin, expected: impl fmt::Display) -> Self {
+        let reason = format!("expected {expected}");
+        Self { key: key.to_owned(), origin, entry: None, reason }
+    }
+
+    /// The error for a value of the wrong type.
+    pub(super) fn mistyped(key: &str, value: &Setting, expected: &str) -> Self {
+        Self::new(key, value.origin.clone(), value.instead_of(expected))
+    }
+
+    /// The error for an unknown name, with the nearest known one.
+    pub(super) fn unknown(key: &str, origin: Origin, nearest: Option<&str>) -> Self {
+        let reason = nearest.map_or_else(
+            || "unknown: config/default.toml lists every key".to_owned(),
+            |nearest| format!("unknown; the nearest is {nearest}"),
+        );
+        Self { key: key.to_owned(), origin, entry: None, reason }
+    }
+
+    /// The section of the key.
+    pub(super) fn section(&self) -> &str {
+        self.key.split('.').next().unwrap_or_default()
+    }
+
+    fn to_json(&self) -> Value {
+        let (mut variable, mut file, mut position) = (None, None, (None, None));
+        match &self.origin {
+            Origin::Unset | Origin::Default => {}
+            Origin::Variable(name) => variable = Some(name),
+            Origin::WholeFile(path) => file = Some(path),
+            Origin::File { file: path, line, column } => {
+                (file, position) = (Some(path), (Some(line), Some(column)));
+            }
         }
+        json!({
+            "key": self.key,
+            "variable": variable,
+            "file": file.map(AsRef::<str>::as_ref),
+            "line": position.0,
+            "column": position.1,
+            "entry": self.entry,
+            "reason": self.reason,
+        })
     }
+}
 
-    /// The error for an unknown key.
-    pub fn unknown(key: &str, origin: &str) -> Self {
-        Self::new(key, origin, "a key of config/default.toml")
-    }
-
-    /// The error for layers that cannot be merged.
-    pub(super) fn unmergeable() -> Self {
-        Self::new("settings", "all layers", "tables where keys have members")
-    }
-
-    /// The error for a required key without a value.
-    pub fn missing(key: &str, expected: impl fmt::Display) -> Self {
-        let variables = variables_of(key).join(" or ");
-        Self::new(key, &format!("not set; {variables}"), expected)
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}", self.key, self.origin.describe(&self.key))?;
+        if let Some(entry) = self.entry {
+            write!(f, ", entry {entry}")?;
+        }
+        write!(f, "): {}", self.reason)
     }
 }
 
@@ -67,6 +101,13 @@ impl ConfigErrors {
     /// Iterates over the errors.
     pub fn iter(&self) -> impl Iterator<Item = &ConfigError> {
         self.0.iter()
+    }
+
+    /// The result of `config check --json`.
+    pub fn to_json(&self) -> Value {
+        let status = if self.is_empty() { "ok" } else { "error" };
+        let errors: Vec<_> = self.iter().map(ConfigError::to_json).collect();
+        json!({ "status": status, "errors": errors })
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::identifiers::{CLIENT_ID, parse_client_id};
 use super::reader::Reader;
 
 /// The existence mode: responses reveal or hide that an e-mail address has an account.
@@ -50,8 +51,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ExistenceSettings> {
     let uniform = reader.choice("existence", &[("reveal", false), ("uniform", true)]);
     let floor = reader.millis("existence_uniform.floor_ms", 0..=10_000);
     let notify = reader.flag("existence_uniform.notify_existing");
-    let client_id = reader.text("existence_uniform.mail_client_id");
-    if notify && client_id.is_none() {
+    let client_id = reader.parsed("existence_uniform.mail_client_id", CLIENT_ID, parse_client_id);
+    if notify && reader.text("existence_uniform.mail_client_id").is_none() {
         reader.reject(
             "existence_uniform.mail_client_id",
             "the client id of an application of this connection, because \
@@ -81,7 +82,7 @@ mod tests {
     fn read_with(variables: &[(&str, &str)]) -> Result<ExistenceSettings, Vec<String>> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
         let mut errors = ConfigErrors::default();
-        let layers = Layers::read(None, variables, &mut errors).unwrap();
+        let layers = Layers::read(None, variables, &mut errors);
         let mut reader = Reader::new(&layers, errors);
         let existence = read(&mut reader).unwrap();
         reader.finish(existence).map_err(|errors| errors.iter().map(ToString::to_string).collect())

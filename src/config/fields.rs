@@ -27,15 +27,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
 
     let shortest = reader.count("fields.username_min_length", 1..=128);
     let longest = reader.count("fields.username_max_length", 1..=128);
-    if shortest > longest {
-        reader.reject("fields.username_max_length", "no less than fields.username_min_length");
-    }
-    let ignored = reader.list("fields.ignore");
-    for name in &ignored {
-        if Field::from_name(name).is_some() || ControlField::from_name(name).is_some() {
-            reader.reject("fields.ignore", "names of no other field");
-        }
-    }
+    let other = |name: &str| {
+        let is_taken = Field::from_name(name).is_some() || ControlField::from_name(name).is_some();
+        (!is_taken).then(|| name.to_owned())
+    };
+    let ignored = reader.entries("fields.ignore", "a name of no other field", other);
     let email = email::read(reader);
     let metadata = metadata::read(reader);
     let terms = terms::read(reader);

@@ -51,7 +51,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> HttpSettings {
             .count("http.max_connections_per_address", 1..=1_000_000),
         first_byte_timeout: reader.millis("http.first_byte_timeout_ms", 100..=600_000),
         header_timeout: reader.millis("http.header_timeout_ms", 100..=600_000),
-        idle_timeout: reader.millis("http.idle_timeout_ms", 100..=600_000),
+        idle_timeout: reader.millis("http.idle_timeout_ms", 100..=3_600_000),
         body_timeout: reader.millis("http.body_timeout_ms", 100..=600_000),
         request_timeout: reader.millis("http.request_timeout_ms", 100..=600_000),
         origins: origins::read(reader),

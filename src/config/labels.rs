@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use config::Value;
-
 use super::reader::Reader;
+use super::setting::Setting;
 use crate::domain::Rules;
 use crate::domain::metadata::MetadataKind;
 use crate::texts::Locale;
@@ -66,22 +65,22 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
     }
     for (key, table) in reader.table(OPTIONS) {
         let at = format!("{OPTIONS}.{key}");
-        let Ok(members) = table.clone().into_table() else {
-            reader.reject_at(&at, &table, "a table");
+        let Some(members) = table.table() else {
+            reader.reject_at(&at, &table, table.instead_of("a table"));
             continue;
         };
         for (value, text) in members {
             let at = format!("{at}.{value}");
             let is_known = rule(&key).is_none_or(|rule| {
                 rule.is_some_and(|rule| {
-                    matches!(&rule.kind, MetadataKind::OneOf(values) if values.contains(&value))
+                    matches!(&rule.kind, MetadataKind::OneOf(values) if values.contains(value))
                 })
             });
             if !is_known {
-                reader.reject_at(&at, &text, "one of the values of that key of [user_metadata]");
+                reader.reject_at(&at, text, "one of the values of that key of [user_metadata]");
             }
-            if let Some(label) = label(reader, &at, &text) {
-                labels.options.insert((key.clone(), value), label);
+            if let Some(label) = label(reader, &at, text) {
+                labels.options.insert((key.clone(), value.clone()), label);
             }
         }
     }
@@ -90,12 +89,9 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
 
 /// Reads a label: one text for all languages, or a table with one per language. A language that is
 /// not in the table gets the first text that is, in the order of the languages.
-fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
-    let text = |value: &Value| {
-        let text = value.clone().into_string().ok().map(|text| text.trim().to_owned());
-        text.filter(|text| !text.is_empty())
-    };
-    let Ok(table) = value.clone().into_table() else {
+fn label(reader: &mut Reader<'_>, at: &str, value: &Setting) -> Option<Label> {
+    let text = |value: &Setting| value.text().filter(|text| !text.is_empty()).map(str::to_owned);
+    let Some(table) = value.table() else {
         let common = text(value).map(Label::common);
         if common.is_none() {
             reader.reject_at(at, value, "a text, or a table of texts by language");
@@ -103,7 +99,7 @@ fn label(reader: &mut Reader<'_>, at: &str, value: &Value) -> Option<Label> {
         return common;
     };
     let mut by_language = Vec::new();
-    for (tag, value) in &table {
+    for (tag, value) in table {
         if let Some(translated) = Locale::from_tag(tag).zip(text(value)) {
             by_language.push(translated);
         } else {
@@ -136,7 +132,7 @@ mod tests {
                     [page.options.plan]\nfree = \"Free\"\ngold = \"Gold\"\n";
         std::fs::write(&file, text).unwrap();
         let mut errors = ConfigErrors::default();
-        let layers = Layers::read(Some(&file), [], &mut errors).unwrap();
+        let layers = Layers::read(Some(&file), [], &mut errors);
         std::fs::remove_file(&file).unwrap();
         let mut reader = Reader::new(&layers, errors);
         let rules = fields::read(&mut reader);

@@ -3,213 +3,292 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use config::{
-    Config, ConfigError as LibraryError, File, FileFormat, Map, Source, Value, ValueKind,
-};
+use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors};
-use super::variables::{PREFIX, SECRETS, key_of};
+use super::file::{SettingsFile, trim_secret};
+use super::names::{KeyNames, NameKind, open_table};
+use super::outbound::SHARED_VARIABLES;
+use super::setting::{Origin, Setting, SettingValue};
+use super::variables::{CONFIG_FILE, PREFIX, key_of};
 
 /// Every key with its default: the reference that `docs/configuration.md` links to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 
-/// The tables whose members the operator names.
-const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.keys"];
+/// The start of the addresses that Kubernetes puts into variables, such as `SIGNUP_PORT`.
+const KUBERNETES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
 /// All layers merged.
 #[derive(Debug)]
 pub struct Layers {
-    merged: Value,
-    known: BTreeSet<String>,
+    /// The value of each key, of each table whose members the operator names, and of each variable
+    /// of [`SHARED_VARIABLES`].
+    values: BTreeMap<String, Setting>,
+    names: KeyNames,
+    /// The keys whose value could not be read. Their errors are reported already.
+    unreadable: BTreeSet<String>,
+    /// The files that secrets were read from, by key.
+    secret_files: BTreeMap<String, PathBuf>,
 }
 
 impl Layers {
     /// Merges the file and the environment into the defaults.
     ///
-    /// Adds to `errors` values that cannot be read, unknown keys, and secrets that are given both
+    /// Adds to `errors` values that cannot be read, unknown names, and secrets that are given both
     /// as a value and as a file.
-    ///
-    /// # Errors
-    /// Only if the compiled-in defaults cannot be merged, which a test excludes.
     pub fn read(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         errors: &mut ConfigErrors,
-    ) -> Result<Self, LibraryError> {
-        let defaults = File::from_str(DEFAULTS, FileFormat::Toml);
-        let mut known = BTreeSet::new();
-        for_each_leaf(
-            "",
-            &Value::new(None, ValueKind::Table(defaults.collect()?)),
-            &mut |key, _| {
-                known.insert(key.to_owned());
-            },
-        );
-        let mut builder = Config::builder().add_source(defaults);
-        let mut given = BTreeSet::new();
-
-        if let Some(path) = file {
-            let origin = path.display().to_string();
-            let source = File::from(path).format(FileFormat::Toml);
-            match source.collect() {
-                Ok(table) => {
-                    let root = Value::new(Some(&origin), ValueKind::Table(table));
-                    for_each_leaf("", &root, &mut |key, value| {
-                        if !is_known(&known, key) {
-                            errors.push(ConfigError::unknown(key, &origin));
-                        }
-                        let blank = matches!(&value.kind, ValueKind::String(s) if s.is_empty());
-                        if SECRETS.contains(&key) && !blank {
-                            given.insert(key.to_owned());
-                        }
-                    });
-                    builder = builder.add_source(source);
-                }
-                // The parser's own message quotes the line, which may contain a secret.
-                Err(_) => {
-                    errors.push(ConfigError::new("--config", &origin, "a readable TOML file"));
-                }
-            }
+    ) -> Self {
+        let mut layers = Self::defaults();
+        match file.map(SettingsFile::read) {
+            Some(Ok(file)) => layers.read_file(&file, errors),
+            Some(Err(error)) => errors.push(error),
+            None => {}
         }
-
-        let environment = Environment::read(environment, &known, given, errors);
-        let merged = builder.add_source(environment).build()?.cache;
-        Ok(Self { merged, known })
+        layers.read_environment(environment, errors);
+        layers
     }
 
     /// The value of a key in the last layer that sets it.
-    pub fn value(&self, key: &str) -> Option<Value> {
-        // Not `Config::get`, which builds a new value without the origin.
-        let mut value = &self.merged;
-        for name in key.split('.') {
-            let ValueKind::Table(table) = &value.kind else { return None };
-            value = table.get(name)?;
-        }
-        Some(value.clone())
+    pub fn value(&self, key: &str) -> Option<&Setting> {
+        self.values.get(key)
+    }
+
+    /// The file that a secret was read from.
+    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
+        self.secret_files.get(key).cloned()
     }
 
     /// Returns whether this key exists.
     pub(super) fn is_key(&self, key: &str) -> bool {
-        is_known(&self.known, key)
+        matches!(self.names.kind(key), NameKind::Key | NameKind::Open)
+    }
+
+    /// Returns whether the value of this key could not be read, which is reported already.
+    pub(super) fn is_unreadable(&self, key: &str) -> bool {
+        self.unreadable.contains(key)
     }
 
     /// Every key of the defaults, in alphabetical order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.known.iter().map(String::as_str)
+        self.names.iter()
     }
-}
 
-fn is_known(known: &BTreeSet<String>, key: &str) -> bool {
-    let open = |table: &&str| key.strip_prefix(*table).is_some_and(|rest| rest.starts_with('.'));
-    known.contains(key) || OPEN_TABLES.iter().any(open)
-}
+    /// Every value with its key, in alphabetical order.
+    pub(super) fn values(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        let values = self.values.iter().map(|(key, setting)| (key.as_str(), setting));
+        values.filter(|(key, _)| self.is_key(key))
+    }
 
-/// Calls `each` with the dotted key and the value of every leaf below `value`.
-fn for_each_leaf(key: &str, value: &Value, each: &mut impl FnMut(&str, &Value)) {
-    match &value.kind {
-        ValueKind::Table(table) => {
-            for (name, value) in table {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-                for_each_leaf(&key, value, each);
+    fn defaults() -> Self {
+        let mut values = BTreeMap::new();
+        // A test excludes errors.
+        let (table, _) = DeTable::parse_recoverable(DEFAULTS);
+        let defaults = Setting::from_toml(
+            &toml::Spanned::new(0..0, DeValue::Table(table.into_inner())),
+            &|_| Origin::Default,
+        );
+        flatten("", defaults, &mut values);
+        let mut names = KeyNames::default();
+        values.keys().for_each(|key| names.insert(key));
+        Self { values, names, unreadable: BTreeSet::new(), secret_files: BTreeMap::new() }
+    }
+
+    fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
+        let (table, broken_lines) = file.parse(errors);
+        self.read_table("", &table, &|offset| file.position(offset), &broken_lines, errors);
+    }
+
+    /// Reads the members of a section. `section` is empty or ends in a dot.
+    fn read_table(
+        &mut self,
+        section: &str,
+        table: &DeTable<'_>,
+        at: &impl Fn(usize) -> Origin,
+        broken_lines: &BTreeSet<usize>,
+        errors: &mut ConfigErrors,
+    ) {
+        for (name, value) in table {
+            let (key, origin) = (format!("{section}{}", name.get_ref()), at(name.span().start));
+            let is_broken =
+                matches!(&origin, Origin::File { line, .. } if broken_lines.contains(line));
+            match (self.names.kind(&key), value.get_ref()) {
+                _ if is_broken => drop(self.unreadable.insert(key)),
+                (NameKind::Section, DeValue::Table(members)) => {
+                    self.read_table(&format!("{key}."), members, at, broken_lines, errors);
+                }
+                (NameKind::Section, _) => {
+                    let setting = Setting::from_toml(value, at);
+                    errors.push(ConfigError::mistyped(&key, &setting, "a table"));
+                }
+                (NameKind::Key | NameKind::Open, _) => {
+                    self.values.insert(key, Setting::from_toml(value, at));
+                }
+                (NameKind::Unknown, _) => {
+                    let nearest = self.names.nearest(&key);
+                    errors.push(ConfigError::unknown(&key, origin, nearest.as_deref()));
+                }
             }
         }
-        _ => each(key, value),
     }
-}
 
-/// The values of environment variables, by key.
-#[derive(Debug, Clone, Default)]
-struct Environment {
-    values: BTreeMap<String, Value>,
-}
-
-impl Environment {
-    /// Reads the variables. `given` are the secrets whose value is in the settings file.
-    fn read(
+    fn read_environment(
+        &mut self,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
-        known: &BTreeSet<String>,
-        mut given: BTreeSet<String>,
         errors: &mut ConfigErrors,
-    ) -> Self {
-        let mut environment = Self::default();
-        let mut files = BTreeMap::new();
-        let mut own = BTreeSet::new();
+    ) {
+        let named = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value));
+        let mut variables: Vec<_> = variables.into_iter().filter_map(named).collect();
+        // Own names are read last, so that they win over aliases.
+        variables.sort_by_key(|(name, _)| name.starts_with(PREFIX));
+        let mut secret_files = BTreeMap::new();
         for (name, value) in variables {
-            let Some(name) = name.to_str() else { continue };
-            let Some((key, secret_file)) = key_of(name) else { continue };
-            let origin = format!("environment variable {name}");
-            if !is_known(known, &key) {
-                errors.push(ConfigError::unknown(&key, &origin));
+            let text = value.to_str();
+            // Compose files set missing variables to an empty string.
+            if text.is_some_and(|text| text.trim().is_empty()) || name == CONFIG_FILE {
                 continue;
             }
-            let Some(value) = value.to_str() else {
-                errors.push(ConfigError::new(&key, &origin, "UTF-8"));
+            if let (Some(text), true) = (text, SHARED_VARIABLES.contains(&name.as_str())) {
+                self.set(name.clone(), name, text, errors);
+                continue;
+            }
+            let known = key_of(&name).filter(|(key, _)| self.is_key(key));
+            let Some((key, is_secret_file)) = known else {
+                self.judge_unknown(name, text.unwrap_or_default(), errors);
                 continue;
             };
-            // Compose files set missing variables to an empty string. A blank secret is not skipped:
-            // it counts as no secret.
-            if value.trim().is_empty() && !SECRETS.contains(&key.as_str()) {
-                continue;
-            }
-            if secret_file {
-                files.insert(key, (origin, value.to_owned()));
-            } else if name.starts_with(PREFIX) || !own.contains(&key) {
-                if name.starts_with(PREFIX) {
-                    own.insert(key.clone());
+            match text {
+                None => self.reject(key, name, "UTF-8", errors),
+                Some(text) if is_secret_file => {
+                    drop(secret_files.insert(key, (name, text.to_owned())))
                 }
-                let value = Value::new(Some(&origin), ValueKind::String(value.to_owned()));
-                environment.values.insert(key, value);
+                Some(text) => self.set(key, name, text, errors),
             }
         }
-        given.extend(environment.values.keys().cloned());
-        for (key, (origin, path)) in files {
-            if given.contains(&key) {
-                let expected = "either the value or the file, not both";
-                errors.push(ConfigError::new(&key, &origin, expected));
-            } else {
-                environment.read_secret(key, &origin, &path, errors);
+        for (key, (name, path)) in secret_files {
+            let given = self.values.get(&key).filter(|setting| !setting.is_blank());
+            match std::fs::read_to_string(path.trim()) {
+                _ if given.is_some_and(|setting| setting.origin != Origin::Default) => {
+                    self.reject(key, name, "either the value or the file, not both", errors);
+                }
+                Ok(text) if text.trim().is_empty() => {
+                    self.reject(key, name, "a file that is not blank", errors);
+                }
+                Ok(text) => {
+                    self.secret_files.insert(key.clone(), path.trim().into());
+                    self.set(key, name, &text, errors);
+                }
+                Err(error) => {
+                    self.reject(key, name, format_args!("a readable file: {error}"), errors)
+                }
             }
         }
-        environment
     }
 
-    fn read_secret(&mut self, key: String, origin: &str, path: &str, errors: &mut ConfigErrors) {
-        match std::fs::read_to_string(path) {
-            Ok(text) => {
-                let text = text.strip_suffix('\n').unwrap_or(&text);
-                let text = text.strip_suffix('\r').unwrap_or(text).to_owned();
-                let value = Value::new(Some(&origin.to_owned()), ValueKind::String(text));
-                self.values.insert(key, value);
+    /// Sets a key to the text of a variable or of the file that it names.
+    fn set(&mut self, key: String, variable: String, text: &str, errors: &mut ConfigErrors) {
+        let text = trim_secret(text);
+        if is_quoted(text.trim()) {
+            let expected = "the value without the quotes around it, which env files keep";
+            return self.reject(key, variable, expected, errors);
+        }
+        let setting = Setting::variable(variable, text.to_owned());
+        match open_table(&key) {
+            Some((table, member)) if !member.is_empty() => {
+                let origin = setting.origin.clone();
+                let empty = Setting { value: SettingValue::Table(BTreeMap::new()), origin };
+                put(self.values.entry(table.to_owned()).or_insert(empty), member, setting);
             }
-            Err(error) => {
-                let expected = format!("a readable UTF-8 file ({})", error.kind());
-                errors.push(ConfigError::new(&key, origin, expected));
-            }
+            _ => drop(self.values.insert(key, setting)),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        key: String,
+        variable: String,
+        expected: impl std::fmt::Display,
+        errors: &mut ConfigErrors,
+    ) {
+        errors.push(ConfigError::new(&key, Origin::Variable(variable), expected));
+        self.unreadable.insert(key);
+    }
+
+    /// Adds an error for a variable that sets no key, if it has this service's own prefix or is a
+    /// misspelt name. Other programs have variables with similar names.
+    fn judge_unknown(&self, name: String, text: &str, errors: &mut ConfigErrors) {
+        if KUBERNETES.iter().any(|scheme| text.starts_with(scheme)) {
+            return;
+        }
+        let own = key_of(&name).filter(|_| name.starts_with(PREFIX)).map(|(key, _)| key);
+        let nearest = match own {
+            Some(_) => self.names.nearest_own(&name),
+            None => self.names.nearest_variable(&name),
+        };
+        if own.is_some() || nearest.is_some() {
+            let key = own.unwrap_or_else(|| name.clone());
+            errors.push(ConfigError::unknown(&key, Origin::Variable(name), nearest.as_deref()));
         }
     }
 }
 
-impl Source for Environment {
-    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
+/// Adds every leaf below a table to `values`, under its dotted key.
+fn flatten(key: &str, setting: Setting, values: &mut BTreeMap<String, Setting>) {
+    match setting.value {
+        SettingValue::Table(members) => {
+            for (name, member) in members {
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                flatten(&key, member, values);
+            }
+        }
+        _ => drop(values.insert(key.to_owned(), setting)),
     }
+}
 
-    fn collect(&self) -> Result<Map<String, Value>, LibraryError> {
-        Ok(self.values.clone().into_iter().collect())
+/// Puts a value into the table at this dotted path.
+fn put(table: &mut Setting, path: &str, setting: Setting) {
+    if !matches!(table.value, SettingValue::Table(_)) {
+        table.value = SettingValue::Table(BTreeMap::new());
     }
+    let SettingValue::Table(members) = &mut table.value else { return };
+    match path.split_once('.') {
+        Some((name, rest)) => put(
+            members.entry(name.to_owned()).or_insert(Setting {
+                value: SettingValue::Table(BTreeMap::new()),
+                origin: setting.origin.clone(),
+            }),
+            rest,
+            setting,
+        ),
+        None => drop(members.insert(path.to_owned(), setting)),
+    }
+}
+
+/// Returns whether text has the same quote at both ends.
+fn is_quoted(text: &str) -> bool {
+    let inner = |quote| text.strip_prefix(quote).is_some_and(|text| text.ends_with(quote));
+    inner('"') || inner('\'')
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::variables::SECRETS;
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> (Layers, Vec<String>) {
         let mut errors = ConfigErrors::default();
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors).unwrap();
+        let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors);
         (layers, errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_defaults_are_toml() {
+        assert!(DeTable::parse(DEFAULTS).is_ok());
     }
 
     #[test]
@@ -218,31 +297,16 @@ mod tests {
             let both = [("PORT", "1"), ("SIGNUP__HTTP__PORT", "2")];
             let (layers, errors) = read(&order.map(|at| both[at]));
             assert!(errors.is_empty(), "{errors:?}");
-            assert_eq!(layers.value("http.port").unwrap().into_int().unwrap(), 2);
+            assert_eq!(layers.value("http.port").unwrap().integer(), Some(2));
         }
     }
 
     #[test]
-    fn variables_of_other_programs_are_ignored() {
-        // Kubernetes injects these for a Service named "signup".
-        let (_, errors) =
-            read(&[("SIGNUP_PORT", "tcp://10.0.0.1:80"), ("SIGNUP_SERVICE_HOST", "x")]);
-        assert!(errors.is_empty(), "{errors:?}");
-    }
-
-    #[test]
-    fn an_unknown_key_is_reported_with_its_variable() {
-        let (_, errors) = read(&[("SIGNUP__HTTP__PROT", "1")]);
-        assert_eq!(errors.len(), 1);
-        assert!(errors[0].contains("http.prot") && errors[0].contains("SIGNUP__HTTP__PROT"));
-    }
-
-    #[test]
-    fn secrets_are_not_parsed_or_trimmed() {
+    fn secrets_are_not_parsed() {
         for secret in ["0123456789", "true", "[a,b]", "1e5", " x "] {
             let (layers, _) = read(&[("AUTH0_CLIENT_SECRET", secret)]);
-            let value = layers.value("auth0.client_secret").unwrap();
-            assert_eq!(value.into_string().unwrap(), secret);
+            let value = &layers.value("auth0.client_secret").unwrap().value;
+            assert!(matches!(value, SettingValue::Text(text) if text == secret), "{value:?}");
         }
     }
 

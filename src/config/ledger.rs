@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::postgres::PgConnectOptions;
 
+use super::postgres_url::PostgresUrl;
 use super::reader::Reader;
 
 /// The minimum length of the secret: the key size of HMAC-SHA-256.
@@ -17,6 +17,9 @@ const SECRET_BYTES: usize = 32;
 pub struct LedgerSettings {
     /// The database.
     pub database: Database,
+    /// The file that contains the database's URL. It is read again for each new connection, so that
+    /// a password can be replaced. `None`: the URL is not from a file.
+    pub database_file: Option<PathBuf>,
     /// The secret of every keyed digest. `None`: generated for the SQLite file.
     pub secret_key: Option<SecretString>,
     /// The file of a generated secret. `None`: beside the SQLite file.
@@ -31,8 +34,13 @@ pub struct LedgerSettings {
     pub retention: Duration,
     /// The time during which an idempotency key replays its attempt.
     pub key_lifetime: Duration,
-    /// The timeout of a call to PostgreSQL.
+    /// The longest duration of a call.
     pub timeout: Duration,
+    /// The longest wait at startup for another service that has the same SQLite file.
+    pub lock_wait: Duration,
+    /// Creates an SQLite file although the secret or the log of an earlier one is there. Not a
+    /// setting: `--new-ledger`, for one start.
+    pub new_ledger: bool,
 }
 
 /// The database of the ledger.
@@ -69,12 +77,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let migrate = reader.flag("ledger.migrate");
     let hours = reader.integer("ledger.key_lifetime_hours", &(1..=720));
     let days = reader.integer("ledger.retention_days", &(1..=3650));
-    if hours > days * 24 {
-        reader.reject("ledger.key_lifetime_hours", "no more than ledger.retention_days");
-    }
     let timeout = reader.millis("ledger.timeout_ms", 100..=60_000);
+    let lock_wait = reader.millis("ledger.lock_wait_ms", 0..=600_000);
     Some(LedgerSettings {
         database: database?,
+        database_file: reader.secret_file("database.url"),
         secret_key,
         secret_key_path,
         previous_secret_key,
@@ -83,35 +90,35 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
         retention: Duration::from_secs(days * 86_400),
         key_lifetime: Duration::from_secs(hours * 3_600),
         timeout,
+        lock_wait,
+        new_ledger: false,
     })
 }
 
 fn database(reader: &mut Reader<'_>) -> Option<Database> {
     const KEY: &str = "database.url";
     const EXPECTED: &str = "sqlite://path/to/file or postgres://user:password@host/database";
-    let url = reader.required(KEY, EXPECTED);
-    if url.is_empty() {
-        return None;
-    }
+    let url = reader.required_parsed(KEY, EXPECTED, |url| Some(url.to_owned()))?;
     let sqlite = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-    let postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    let database = match sqlite {
-        Some(path) if path.is_empty() || path.contains(['?', '#']) || path == ":memory:" => None,
-        Some(path) => Some(Database::Sqlite(path.into())),
-        None if postgres && url.parse::<PgConnectOptions>().is_ok() => {
-            Some(Database::Postgres(url.into()))
+    match sqlite {
+        Some(path) if !path.is_empty() && !path.contains(['?', '#']) && path != ":memory:" => {
+            return Some(Database::Sqlite(path.into()));
         }
-        None => None,
-    };
-    if database.is_none() {
-        reader.reject(KEY, EXPECTED);
+        None if url.starts_with("postgres") => {
+            let url = SecretString::from(url);
+            match PostgresUrl::parse(&url) {
+                Ok(_) => return Some(Database::Postgres(url)),
+                Err(error) => reader.reject(KEY, error),
+            }
+        }
+        _ => reader.reject(KEY, EXPECTED),
     }
-    database
+    None
 }
 
 /// Reads a secret that may be absent, but not too short.
 fn secret(reader: &mut Reader<'_>, key: &str) -> Option<SecretString> {
-    let secret = SecretString::from(reader.text(key)?);
+    let secret = reader.optional_secret(key)?;
     if secret.expose_secret().len() < SECRET_BYTES {
         reader.reject(key, "a secret of at least 32 bytes, such as `openssl rand -hex 32` prints");
     }

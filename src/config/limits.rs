@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::networks;
 use super::reader::Reader;
 use crate::domain::DomainName;
 use crate::limits::Rate;
@@ -49,40 +50,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
         with_proof: rate(reader, "with_proof"),
         service: rate(reader, "service"),
         max_buckets: reader.count("limits.max_buckets", 1_000..=100_000_000),
-        exempt: exempt(reader),
+        exempt: reader.entries("limits.exempt", networks::NETWORK, networks::parse),
         email_key: EmailKeySettings {
             ignore_plus_tag: reader.flag("limits.email.ignore_plus_tag"),
-            ignore_dots: ignore_dots(reader),
+            ignore_dots: reader.entries(
+                "limits.email.ignore_dots",
+                "a domain such as gmail.com",
+                DomainName::parse,
+            ),
         },
     }
 }
 
 fn rate(reader: &mut Reader<'_>, limit: &str) -> Option<Rate> {
-    let burst = reader.integer(&format!("limits.{limit}.burst"), &(0..=1_000_000_000));
+    let burst = reader.number(&format!("limits.{limit}.burst"), 0..=1_000_000_000);
     let per_hour = reader.integer(&format!("limits.{limit}.per_hour"), &(1..=1_000_000_000));
-    let burst = u32::try_from(burst).unwrap_or(u32::MAX);
     (burst > 0).then(|| Rate { burst, every: Duration::from_micros((HOUR / per_hour).max(1)) })
-}
-
-fn exempt(reader: &mut Reader<'_>) -> Vec<IpNet> {
-    let mut networks = Vec::new();
-    for text in reader.list("limits.exempt") {
-        match text.parse::<IpNet>() {
-            // Set host bits mean that another network was intended.
-            Ok(network) if network.trunc() == network => networks.push(network),
-            _ => reader.reject("limits.exempt", "networks such as 10.0.0.0/8 or 2001:db8::/32"),
-        }
-    }
-    networks
-}
-
-fn ignore_dots(reader: &mut Reader<'_>) -> Vec<DomainName> {
-    let mut domains = Vec::new();
-    for text in reader.list("limits.email.ignore_dots") {
-        match DomainName::parse(&text) {
-            Some(domain) => domains.push(domain),
-            None => reader.reject("limits.email.ignore_dots", "domains such as gmail.com"),
-        }
-    }
-    domains
 }

@@ -1,6 +1,7 @@
 //! `[log]`: the level and the format of the log.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::reader::Reader;
 
@@ -25,12 +26,25 @@ pub enum LogFormat {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> LogSettings {
-    let level = reader.required("log.level", "a level");
-    if EnvFilter::try_new(&level).is_err() {
-        reader.reject("log.level", "error | warn | info | debug | trace, or RUST_LOG directives");
-    }
+    let expected = "error | warn | info | debug | trace | off, or directives such as \
+                    info,auth0_signup=debug";
+    let level = reader.required_parsed("log.level", expected, parse_level);
     let formats =
         [("json", LogFormat::Json), ("pretty", LogFormat::Pretty), ("auto", LogFormat::Auto)];
     let format = reader.choice("log.format", &formats).unwrap_or(LogFormat::Auto);
-    LogSettings { level, format }
+    LogSettings { level: level.unwrap_or_default(), format }
+}
+
+/// Parses directives in the syntax of `RUST_LOG`.
+///
+/// `EnvFilter` takes a misspelt level for the name of a module, and then logs nothing else, not even
+/// errors. So a directive without a level must be a level or a module of this service.
+fn parse_level(text: &str) -> Option<String> {
+    let is_clear = |directive: &str| {
+        let directive = directive.trim();
+        directive.contains('=')
+            || directive.parse::<LevelFilter>().is_ok()
+            || directive.split("::").next() == Some(env!("CARGO_CRATE_NAME"))
+    };
+    (text.split(',').all(is_clear) && EnvFilter::try_new(text).is_ok()).then(|| text.to_owned())
 }

@@ -1,11 +1,13 @@
 //! `[user_metadata]`: the accepted keys.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use config::{Map, Value as Setting};
 use serde_json::{Value, json};
 
-use super::reader::{Reader, strings, whole_number};
+use super::identifiers::{METADATA_KEY, parse_metadata_key};
+use super::reader::{Reader, whole_number};
+use super::setting::Setting;
 use crate::domain::metadata::{MAX_TEXT_LENGTH, MetadataKind, MetadataRule, MetadataRules};
 
 /// The key of the table with types and bounds.
@@ -18,17 +20,21 @@ const TYPES: [&str; 3] = ["string", "integer", "boolean"];
 const MEMBERS: [&str; 5] = ["type", "values", "min", "max", "required"];
 
 pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
-    let allowed = reader.list("user_metadata.allow");
+    let allowed = reader.entries("user_metadata.allow", METADATA_KEY, parse_metadata_key);
     let mut rules: MetadataRules =
         allowed.into_iter().map(|key| (key, MetadataRule::text())).collect();
     for (key, value) in reader.table(KEYS) {
         let at = format!("{KEYS}.{key}");
-        match value.clone().into_table() {
-            Ok(table) => {
+        if parse_metadata_key(&key).is_none() {
+            reader.reject_at(&at, &value, METADATA_KEY);
+            continue;
+        }
+        match value.table() {
+            Some(table) => {
                 let rule = KeyTable { at, table, reader }.read();
                 rules.insert(key, rule);
             }
-            Err(_) => reader.reject_at(&at, &value, "a table"),
+            None => reader.reject_at(&at, &value, value.instead_of("a table")),
         }
     }
     rules
@@ -52,7 +58,7 @@ pub(super) fn schema() -> Value {
 /// The table of one key.
 struct KeyTable<'k, 'l> {
     at: String,
-    table: Map<String, Setting>,
+    table: &'k BTreeMap<String, Setting>,
     reader: &'k mut Reader<'l>,
 }
 
@@ -63,20 +69,23 @@ impl KeyTable<'_, '_> {
         for name in unknown {
             self.reject(&name, MEMBERS.join(" | "));
         }
-        let required = self.member("required", "true or false", |value| value.into_bool().ok());
+        let required = self.member("required", "true or false", Setting::flag);
         MetadataRule { kind: self.kind(), required: required.unwrap_or(false) }
     }
 
     fn kind(&mut self) -> MetadataKind {
         let values = self.member("values", "a list of strings, each once", |value| {
-            let values = strings(value)?;
+            let values = value.entries()?;
+            let texts = values.iter().filter(|value| !value.is_blank());
+            let values: Vec<_> =
+                texts.map(|value| value.text().map(str::to_owned)).collect::<Option<_>>()?;
             let each = values.iter().enumerate();
             let once =
                 each.filter(|(at, value)| !values.iter().take(*at).any(|other| other == *value));
             (once.count() == values.len()).then_some(values)
         });
         let name = self.member("type", "string | integer | boolean", |value| {
-            let name = value.into_string().ok()?;
+            let name = value.text()?;
             TYPES.into_iter().find(|known| *known == name)
         });
         match (name.unwrap_or("string"), values) {
@@ -86,8 +95,8 @@ impl KeyTable<'_, '_> {
             }
             ("integer", _) => {
                 self.reject_all(&["values"], "min and max instead");
-                let whole = |value: Setting| value.into_int().ok();
-                MetadataKind::Integer(self.range("a whole number", i64::MIN..=i64::MAX, whole))
+                let widest = i64::MIN..=i64::MAX;
+                MetadataKind::Integer(self.range("a whole number", widest, Setting::integer))
             }
             (_, Some(values)) => {
                 self.reject_all(
@@ -99,8 +108,8 @@ impl KeyTable<'_, '_> {
             (_, None) => {
                 let range = 1..=MAX_TEXT_LENGTH;
                 let expected = whole_number(&range);
-                let length = |value: Setting| {
-                    let length = usize::try_from(value.into_uint().ok()?).ok()?;
+                let length = |value: &Setting| {
+                    let length = usize::try_from(value.integer()?).ok()?;
                     (1..=MAX_TEXT_LENGTH).contains(&length).then_some(length)
                 };
                 MetadataKind::Text { length: self.range(&expected, range, length) }
@@ -113,7 +122,7 @@ impl KeyTable<'_, '_> {
         &mut self,
         expected: &str,
         widest: RangeInclusive<T>,
-        read: impl Fn(Setting) -> Option<T>,
+        read: impl Fn(&Setting) -> Option<T>,
     ) -> RangeInclusive<T> {
         let min = self.member("min", expected, &read).unwrap_or(*widest.start());
         let max = self.member("max", expected, &read).unwrap_or(*widest.end());
@@ -134,9 +143,9 @@ impl KeyTable<'_, '_> {
         &mut self,
         name: &str,
         expected: &str,
-        read: impl FnOnce(Setting) -> Option<T>,
+        read: impl FnOnce(&Setting) -> Option<T>,
     ) -> Option<T> {
-        let read = read(self.table.get(name)?.clone());
+        let read = read(self.table.get(name)?);
         if read.is_none() {
             self.reject(name, expected);
         }

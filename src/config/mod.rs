@@ -12,7 +12,10 @@ mod email;
 mod error;
 mod existence;
 mod fields;
+mod file;
+mod fit;
 mod http;
+mod identifiers;
 mod labels;
 mod languages;
 mod layers;
@@ -20,17 +23,23 @@ mod ledger;
 mod limits;
 mod log;
 mod metadata;
+mod names;
+mod networks;
 mod origins;
+mod outbound;
 mod page;
 mod part;
 mod password;
+mod postgres_url;
 mod protection;
 mod proxies;
 mod reader;
 mod schema;
+mod setting;
 mod show;
 mod signup;
 mod terms;
+mod urls;
 mod variables;
 
 use std::ffi::OsString;
@@ -43,6 +52,7 @@ pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings}
 pub use colour::Colour;
 pub use error::{ConfigError, ConfigErrors};
 pub use existence::{ExistenceSettings, ExistenceUniformSettings};
+pub use file::trim_secret;
 pub use http::{AdminSettings, HttpSettings};
 pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
@@ -50,14 +60,18 @@ pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
 pub use log::{LogFormat, LogSettings};
 pub use origins::OriginSettings;
+pub use outbound::{OutboundProxy, OutboundSettings};
 pub use page::{PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
+pub use postgres_url::{PostgresTls, PostgresUrl, SslMode, UrlError};
 pub use protection::{BreakerSettings, BudgetSettings};
 pub use proxies::{ForwardedHeader, ProxySettings};
 pub use schema::schema;
+pub use setting::{Origin, Setting};
 pub use show::show;
 pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
+pub use variables::CONFIG_FILE;
 
 use crate::domain::Rules;
 use crate::texts::Locale;
@@ -107,11 +121,8 @@ pub fn load(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
     let mut errors = ConfigErrors::default();
-    if let Ok(layers) = Layers::read(file, environment, &mut errors) {
-        return Settings::read(&layers, errors);
-    }
-    errors.push(ConfigError::unmergeable());
-    Err(errors)
+    let layers = Layers::read(file, environment, &mut errors);
+    Settings::read(&layers, errors)
 }
 
 impl Settings {
@@ -332,10 +343,8 @@ mod tests {
             assert_eq!(loaded.is_ok(), good, "{action}");
         }
         let errors = with(&[("form_token_required", "true"), ("min_fill_ms", "0")]).unwrap_err();
-        // Lock's endpoint cannot require the token, so leaving it on is the second error.
-        let keys = ["challenge.form_token_required", "auth0_compat.without_challenge"];
-        assert!(errors.iter().zip(keys).all(|(error, key)| error.starts_with(key)), "{errors:?}");
-        assert_eq!(errors.len(), keys.len());
+        let key = "challenge.form_token_required";
+        assert!(errors.len() == 1 && errors[0].starts_with(key), "{errors:?}");
         for name in ["email", "altcha", "Subject", "user_metadata.x", "x y"] {
             let errors = with(&[("honeypot", name)]).unwrap_err();
             assert!(errors.len() == 1 && errors[0].starts_with("challenge.honeypot"), "{errors:?}");

@@ -2,15 +2,18 @@
 
 use url::Url;
 
-use super::auth0::is_loopback;
 use super::colour::Colour;
 use super::labels::{self, Labels};
 use super::reader::Reader;
+use super::urls;
 use crate::domain::{Field, Rules};
 
 /// The built-in page, and where browsers are redirected.
 #[derive(Debug, Clone)]
 pub struct PageSettings {
+    /// The path of `http.public_url`, without its last slash; empty at the root. It precedes every
+    /// path that a browser gets.
+    pub base_path: String,
     /// Serves the page at `GET /signup`.
     pub enabled: bool,
     /// The product or company that people sign up for.
@@ -57,7 +60,11 @@ pub struct ReturnAddress {
 
 /// Reads the section. Labels are checked against `rules`.
 pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettings {
+    // Its errors are those of `http.public_url`.
+    let public_url = reader.text("http.public_url").and_then(|text| urls::parse_public(&text));
+    let base_path = public_url.map(|url| url.path().trim_end_matches('/').to_owned());
     PageSettings {
+        base_path: base_path.unwrap_or_default(),
         enabled: reader.flag("page.enabled"),
         name: reader.text("page.name"),
         logo: url(reader, "page.logo"),
@@ -69,107 +76,30 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
             accent: colour(reader, "page.accent_dark"),
             background: colour(reader, "page.background_dark"),
         },
-        fields: fields(reader),
+        fields: reader.entries(
+            "page.fields",
+            "a name of [fields], such as given_name",
+            Field::from_name,
+        ),
         labels: labels::read(reader, rules),
         login_url: url(reader, "page.login_url"),
         reset_url: url(reader, "page.reset_url"),
         privacy_url: url(reader, "page.privacy_url"),
         success_url: url(reader, "page.success_url"),
-        return_to: return_to(reader),
+        return_to: reader.entries("page.return_to", urls::SECURE_URL, return_address),
     }
 }
 
 fn colour(reader: &mut Reader<'_>, key: &str) -> Colour {
-    let colour = reader.text(key).as_deref().and_then(Colour::parse);
-    colour.unwrap_or_else(|| {
-        reader.reject(key, "a colour, such as #1d4ed8");
-        Colour::BLACK
-    })
-}
-
-fn fields(reader: &mut Reader<'_>) -> Vec<Field> {
-    let mut fields = Vec::new();
-    for name in reader.list("page.fields") {
-        match Field::from_name(&name) {
-            Some(field) => fields.push(field),
-            None => reader.reject("page.fields", "names of [fields], such as given_name"),
-        }
-    }
-    fields
+    let colour = reader.required_parsed(key, "a colour, such as #1d4ed8", Colour::parse);
+    colour.unwrap_or(Colour::BLACK)
 }
 
 /// Reads a URL to which people are linked or redirected.
 pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
-    let text = reader.text(key)?;
-    let url = parse_web_url(&text);
-    if url.is_none() {
-        reader.reject(key, "a full https URL (http on loopback) without credentials");
-    }
-    url
+    reader.parsed(key, urls::SECURE_URL, urls::parse_secure)
 }
 
-fn return_to(reader: &mut Reader<'_>) -> Vec<ReturnAddress> {
-    let mut addresses = Vec::new();
-    for text in reader.list("page.return_to") {
-        match parse_web_url(&text) {
-            Some(url) => addresses.push(ReturnAddress { text, url }),
-            None => reader.reject(
-                "page.return_to",
-                "full https URLs (http on loopback) without credentials or wildcards",
-            ),
-        }
-    }
-    addresses
-}
-
-/// Parses a full https URL, or http on loopback, without credentials and without a wildcard in its
-/// host.
-fn parse_web_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let encrypted = match url.scheme() {
-        "https" => true,
-        "http" => is_loopback(&url),
-        _ => return None,
-    };
-    // `Url::parse` accepts `https:host` and `https:///host` for the same URL. A text comparison
-    // does not.
-    let is_full = text.starts_with("https://") || text.starts_with("http://");
-    let authority = text.split("//").nth(1)?.split(['/', '?', '#']).next()?;
-    (encrypted && is_full && !authority.contains(['@', '*', '\\'])).then_some(url)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn urls_are_full_encrypted_and_without_credentials() {
-        for text in [
-            "https://www.example.com/welcome?a=b#c",
-            "https://www.example.com",
-            "http://localhost:3000/done",
-            "http://127.0.0.1/",
-            "http://[::1]:8080/",
-        ] {
-            assert!(parse_web_url(text).is_some(), "{text}");
-        }
-        for text in [
-            "http://www.example.com/",
-            "//www.example.com/",
-            "/welcome",
-            "https:www.example.com",
-            "https://user@www.example.com/",
-            "https://user:pass@www.example.com/",
-            "https://*.example.com/",
-            "https://@www.example.com/",
-            "https://www.example.com\\@evil.example/",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "app://done",
-            "http://localhost.evil.example/",
-            "",
-        ] {
-            assert!(parse_web_url(text).is_none(), "{text}");
-        }
-    }
+fn return_address(text: &str) -> Option<ReturnAddress> {
+    Some(ReturnAddress { text: text.to_owned(), url: urls::parse_secure(text)? })
 }

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::error::{ConfigError, ConfigErrors};
+use super::error::ConfigErrors;
 use super::layers::Layers;
 use super::reader::Reader;
 use super::{AdminSettings, LedgerSettings, http, ledger};
@@ -39,14 +39,8 @@ fn load_part<T>(
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
 ) -> Result<T, ConfigErrors> {
     let mut errors = ConfigErrors::default();
-    let Ok(layers) = Layers::read(file, environment, &mut errors) else {
-        errors.push(ConfigError::unmergeable());
-        return Err(errors);
-    };
-    errors.retain(|error| {
-        let section = error.key.split('.').next().unwrap_or_default();
-        !layers.is_key(&error.key) || sections.contains(&section)
-    });
+    let layers = Layers::read(file, environment, &mut errors);
+    errors.retain(|error| !layers.is_key(&error.key) || sections.contains(&error.section()));
     let mut reader = Reader::new(&layers, errors);
     match read(&mut reader) {
         Some(part) => reader.finish(part),

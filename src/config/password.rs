@@ -61,13 +61,9 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
 
 fn complexity(reader: &mut Reader<'_>) -> Complexity {
     const KEY: &str = "password.complexity.character_types";
-    let mut character_types = Vec::new();
-    for name in reader.list(KEY) {
-        match TYPES.into_iter().find(|kind| kind.name() == name) {
-            Some(kind) => character_types.push(kind),
-            None => reader.reject(KEY, "lowercase, uppercase, number, special"),
-        }
-    }
+    let parse = |name: &str| TYPES.into_iter().find(|kind| kind.name() == name);
+    let expected = TYPES.map(CharacterType::name).join(" | ");
+    let character_types = reader.entries(KEY, expected, parse);
     let rules = [CharacterTypeRule::All, CharacterTypeRule::ThreeOfFour];
     let rules = rules.map(|rule| (rule.name(), rule));
     let rule = reader.choice("password.complexity.character_type_rule", &rules);

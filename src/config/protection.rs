@@ -29,21 +29,18 @@ pub struct BreakerSettings {
 }
 
 pub(super) fn read_budget(reader: &mut Reader<'_>) -> BudgetSettings {
-    let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
     BudgetSettings {
-        reserve_percent: number(reader.integer("auth0.budget.reserve_percent", &(0..=90))),
-        initial_burst: number(reader.integer("auth0.budget.initial_burst", &(1..=10_000))),
+        reserve_percent: reader.number("auth0.budget.reserve_percent", 0..=90),
+        initial_burst: reader.number("auth0.budget.initial_burst", 1..=10_000),
         max_wait: reader.millis("auth0.budget.max_wait_ms", 0..=60_000),
         max_waiting: reader.count("auth0.budget.max_waiting", 0..=100_000),
     }
 }
 
 pub(super) fn read_breaker(reader: &mut Reader<'_>) -> BreakerSettings {
-    let failures = reader.integer("auth0.breaker.failures", &(1..=1_000_000));
-    let pause = reader.millis("auth0.breaker.pause_ms", 10..=600_000);
-    let max_pause = reader.millis("auth0.breaker.max_pause_ms", 10..=600_000);
-    if max_pause < pause {
-        reader.reject("auth0.breaker.max_pause_ms", "at least auth0.breaker.pause_ms");
+    BreakerSettings {
+        failures: reader.number("auth0.breaker.failures", 1..=1_000_000),
+        pause: reader.millis("auth0.breaker.pause_ms", 10..=600_000),
+        max_pause: reader.millis("auth0.breaker.max_pause_ms", 10..=600_000),
     }
-    BreakerSettings { failures: u32::try_from(failures).unwrap_or(u32::MAX), pause, max_pause }
 }

@@ -5,13 +5,19 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use config::{Map, Value, ValueKind};
 use secrecy::SecretString;
 
 use super::error::{ConfigError, ConfigErrors};
+use super::file::trim_secret;
+use super::fit;
 use super::layers::Layers;
+use super::setting::{Origin, Setting, SettingValue};
+
+/// The text that a key or an entry of a list may have.
+const ONE_LINE: &str = "one line without control characters";
 
 /// Reads settings and collects their errors.
 #[derive(Debug)]
@@ -19,6 +25,8 @@ pub(super) struct Reader<'l> {
     layers: &'l Layers,
     errors: ConfigErrors,
     expected: BTreeMap<String, Expected>,
+    /// The numbers that were read and are within their range.
+    numbers: BTreeMap<String, u64>,
 }
 
 /// The expected values of a key, beyond the type of its default.
@@ -33,7 +41,7 @@ pub(super) enum Expected {
 impl<'l> Reader<'l> {
     /// Reads from these layers, starting with the errors found so far.
     pub(super) const fn new(layers: &'l Layers, errors: ConfigErrors) -> Self {
-        Self { layers, errors, expected: BTreeMap::new() }
+        Self { layers, errors, expected: BTreeMap::new(), numbers: BTreeMap::new() }
     }
 
     /// The expected values of all keys that were read, by key.
@@ -46,55 +54,145 @@ impl<'l> Reader<'l> {
     /// # Errors
     /// All errors found.
     pub(super) fn finish<T>(self, settings: T) -> Result<T, ConfigErrors> {
-        if self.errors.is_empty() { Ok(settings) } else { Err(self.errors) }
+        let errors = self.into_errors();
+        if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
-    /// All errors found so far.
-    pub(super) fn into_errors(self) -> ConfigErrors {
+    /// All errors found, also between numbers that have to fit into each other.
+    pub(super) fn into_errors(mut self) -> ConfigErrors {
+        let misfits: Vec<_> = fit::misfits(&self.numbers).collect();
+        for misfit in misfits {
+            // The operator looks for the error at a key that the operator set.
+            let key = misfit.keys().find(|key| self.is_set(key));
+            self.reject(key.unwrap_or("settings"), misfit);
+        }
         self.errors
     }
 
-    /// Adds an error for the value of `key`.
+    /// Adds an error for the value of `key`, unless the value could not be read at all.
     pub(super) fn reject(&mut self, key: &str, expected: impl Display) {
-        let error = match self.layers.value(key) {
-            Some(value) if !is_blank(&value) => ConfigError::new(key, &origin(&value), expected),
-            _ => ConfigError::missing(key, expected),
-        };
-        self.errors.push(error);
+        self.push(key, None, expected);
     }
 
     /// Adds an error for a value inside an open table.
-    pub(super) fn reject_at(&mut self, key: &str, value: &Value, expected: impl Display) {
-        self.errors.push(ConfigError::new(key, &origin(value), expected));
+    pub(super) fn reject_at(&mut self, key: &str, value: &Setting, expected: impl Display) {
+        self.errors.push(ConfigError::new(key, value.origin.clone(), expected));
+    }
+
+    fn push(&mut self, key: &str, entry: Option<(usize, Origin)>, expected: impl Display) {
+        if self.layers.is_unreadable(key) {
+            return;
+        }
+        let given = self.layers.value(key).filter(|value| !value.is_blank());
+        let (entry, origin) = entry.unzip();
+        let origin = origin.or_else(|| Some(given?.origin.clone())).unwrap_or(Origin::Unset);
+        self.errors.push(ConfigError { entry, ..ConfigError::new(key, origin, expected) });
+    }
+
+    /// Returns whether a file or the environment sets the key.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        self.layers.value(key).is_some_and(|value| value.origin != Origin::Default)
+    }
+
+    /// The file that a secret was read from.
+    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
+        self.layers.secret_file(key)
     }
 
     /// Reads a string; `None` if blank.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        let value = self.layers.value(key).filter(|value| !is_blank(value))?;
-        let text = value.into_string().ok();
-        if text.is_none() {
-            self.reject(key, "a string");
+        let value = self.layers.value(key).filter(|value| !value.is_blank())?;
+        let Some(text) = value.text() else {
+            self.reject_type(key, value, "a string");
+            return None;
+        };
+        if text.chars().any(char::is_control) {
+            self.reject(key, ONE_LINE);
+            return None;
         }
-        text
+        Some(text.to_owned())
+    }
+
+    /// Reads and parses a string; `None` if blank or not as `expected`.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: &str,
+        expected: impl Display,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let parsed = parse(&self.text(key)?);
+        if parsed.is_none() {
+            self.reject(key, expected);
+        }
+        parsed
     }
 
     /// Reads a required string. If it is not set, adds an error and returns an empty one.
     pub(super) fn required(&mut self, key: &str, expected: &str) -> String {
-        let text = self.text(key);
-        self.or_reject(key, text, expected, String::new())
+        self.required_parsed(key, expected, |text| Some(text.to_owned())).unwrap_or_default()
     }
 
-    /// Reads a required secret that must not be blank.
+    /// Reads and parses a required string.
+    pub(super) fn required_parsed<T>(
+        &mut self,
+        key: &str,
+        expected: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        if self.layers.value(key).is_none_or(Setting::is_blank) {
+            self.reject(key, expected);
+        }
+        self.parsed(key, expected, parse)
+    }
+
+    /// Reads a required secret.
     pub(super) fn secret(&mut self, key: &str) -> SecretString {
-        self.required(key, "a secret that is not blank").into()
+        self.optional_secret(key).unwrap_or_else(|| {
+            if self.layers.value(key).is_none_or(Setting::is_blank) {
+                self.reject(key, "a secret that is not blank");
+            }
+            String::new().into()
+        })
+    }
+
+    /// Reads a secret; `None` if blank. Spaces around it belong to it, line ends do not.
+    pub(super) fn optional_secret(&mut self, key: &str) -> Option<SecretString> {
+        let value = self.layers.value(key).filter(|value| !value.is_blank())?;
+        let SettingValue::Text(text) = &value.value else {
+            self.reject_type(key, value, "a string");
+            return None;
+        };
+        let text = trim_secret(text);
+        if text.chars().any(char::is_control) {
+            self.reject(key, ONE_LINE);
+            return None;
+        }
+        Some(text.to_owned().into())
     }
 
     /// Reads a whole number in `range`.
     pub(super) fn integer(&mut self, key: &str, range: &RangeInclusive<u64>) -> u64 {
         self.expected.insert(key.to_owned(), Expected::Integer(range.clone()));
-        let number = self.layers.value(key).and_then(|value| value.into_uint().ok());
-        let number = number.filter(|number| range.contains(number));
-        self.or_reject(key, number, whole_number(range), *range.start())
+        let value = self.layers.value(key);
+        let number = value.and_then(Setting::integer).and_then(|number| u64::try_from(number).ok());
+        let Some(number) = number.filter(|number| range.contains(number)) else {
+            self.reject_value(
+                key,
+                value.filter(|value| value.integer().is_none()),
+                whole_number(range),
+            );
+            return *range.start();
+        };
+        if !self.layers.is_unreadable(key) {
+            self.numbers.insert(key.to_owned(), number);
+        }
+        number
+    }
+
+    /// Reads a whole number in `range`, which is within 32 bits.
+    pub(super) fn number(&mut self, key: &str, range: RangeInclusive<u32>) -> u32 {
+        let range = u64::from(*range.start())..=u64::from(*range.end());
+        u32::try_from(self.integer(key, &range)).unwrap_or(u32::MAX)
     }
 
     /// Reads a whole number in `range` as a count of things in memory.
@@ -114,82 +212,88 @@ impl<'l> Reader<'l> {
 
     /// Reads an address to listen on.
     pub(super) fn host(&mut self, key: &str) -> IpAddr {
-        let address = self.text(key).and_then(|text| text.parse().ok());
         let expected = "an IP address, such as 127.0.0.1 or ::";
-        self.or_reject(key, address, expected, IpAddr::from([127, 0, 0, 1]))
+        let address = self.required_parsed(key, expected, |text| text.parse().ok());
+        address.unwrap_or(IpAddr::from([127, 0, 0, 1]))
     }
 
     /// Reads `true` or `false`.
     pub(super) fn flag(&mut self, key: &str) -> bool {
-        let flag = self.layers.value(key).and_then(|value| value.into_bool().ok());
-        self.or_reject(key, flag, "true or false", false)
+        let value = self.layers.value(key);
+        let flag = value.and_then(Setting::flag);
+        flag.unwrap_or_else(|| {
+            self.reject_value(key, value, "true or false");
+            false
+        })
     }
 
     /// Reads one of the named values.
     pub(super) fn choice<T: Copy>(&mut self, key: &str, choices: &[(&str, T)]) -> Option<T> {
-        let words = choices.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let words: Vec<_> = choices.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let expected = words.join(" | ");
         self.expected.insert(key.to_owned(), Expected::Choice(words));
-        let text = self.text(key).unwrap_or_default();
-        let chosen = choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice);
-        if chosen.is_none() {
-            let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-            self.reject(key, names.join(" | "));
-        }
-        chosen
+        self.required_parsed(key, &expected, |text| {
+            choices.iter().find(|(name, _)| *name == text).map(|(_, choice)| *choice)
+        })
     }
 
-    /// Reads a list: a TOML array of strings, or one comma-separated string.
+    /// Reads a list: a TOML array of strings, or one comma-separated string. Blank entries are
+    /// skipped.
     pub(super) fn list(&mut self, key: &str) -> Vec<String> {
+        self.entries(key, ONE_LINE, |text| Some(text.to_owned()))
+    }
+
+    /// Reads a list and parses each of its entries.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &str,
+        expected: impl Display,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
         let Some(value) = self.layers.value(key) else { return Vec::new() };
-        self.or_reject(key, strings(value), "a list of strings", Vec::new())
+        let Some(entries) = value.entries() else {
+            self.reject_type(key, value, "a list of strings");
+            return Vec::new();
+        };
+        let mut parsed = Vec::new();
+        for (at, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_blank()) {
+            let place = Some((at + 1, entry.origin.clone()));
+            match entry.text() {
+                None => self.push(key, place, entry.instead_of("a string")),
+                Some(text) if text.chars().any(char::is_control) => self.push(key, place, ONE_LINE),
+                Some(text) => match parse(text) {
+                    Some(entry) => parsed.push(entry),
+                    None => self.push(key, place, &expected),
+                },
+            }
+        }
+        parsed
     }
 
     /// Reads the members of an open table, in alphabetical order.
-    pub(super) fn table(&mut self, key: &str) -> Vec<(String, Value)> {
+    pub(super) fn table(&mut self, key: &str) -> Vec<(String, Setting)> {
         let Some(value) = self.layers.value(key) else { return Vec::new() };
-        let table = self.or_reject(key, value.into_table().ok(), "a table", Map::new());
-        let mut members: Vec<_> = table.into_iter().collect();
-        members.sort_by(|(a, _), (b, _)| a.cmp(b));
-        members
+        let Some(members) = value.table() else {
+            self.reject_type(key, value, "a table");
+            return Vec::new();
+        };
+        members.iter().map(|(name, member)| (name.clone(), member.clone())).collect()
     }
 
-    /// Returns the value that was read, or adds an error and returns the stand-in.
-    fn or_reject<T>(
-        &mut self,
-        key: &str,
-        read: Option<T>,
-        expected: impl Display,
-        stand_in: T,
-    ) -> T {
-        read.unwrap_or_else(|| {
-            self.reject(key, expected);
-            stand_in
-        })
+    /// Adds an error that names the type that the value has instead of the expected one.
+    fn reject_type(&mut self, key: &str, value: &Setting, expected: impl Display) {
+        self.reject(key, value.instead_of(expected));
+    }
+
+    fn reject_value(&mut self, key: &str, mistyped: Option<&Setting>, expected: impl Display) {
+        match mistyped {
+            Some(value) => self.reject_type(key, value, expected),
+            None => self.reject(key, expected),
+        }
     }
 }
 
 /// Returns "a whole number from … to …".
 pub(super) fn whole_number<T: Display>(range: &RangeInclusive<T>) -> String {
     format!("a whole number from {} to {}", range.start(), range.end())
-}
-
-/// Returns the strings of an array or of a comma-separated string, without blank ones.
-pub(super) fn strings(value: Value) -> Option<Vec<String>> {
-    let list = match value.kind {
-        ValueKind::Array(items) => {
-            items.into_iter().map(|item| item.into_string().ok()).collect::<Option<Vec<_>>>()?
-        }
-        ValueKind::String(text) => text.split(',').map(str::to_owned).collect(),
-        _ => return None,
-    };
-    let trimmed = list.iter().map(|item| item.trim().to_owned());
-    Some(trimmed.filter(|item| !item.is_empty()).collect())
-}
-
-fn is_blank(value: &Value) -> bool {
-    matches!(&value.kind, ValueKind::String(text) if text.trim().is_empty())
-}
-
-fn origin(value: &Value) -> String {
-    value.origin().unwrap_or("config/default.toml").to_owned()
 }

@@ -5,27 +5,24 @@
 
 use std::collections::BTreeMap;
 
-use config::{ConfigError, Value as Setting, ValueKind};
 use serde_json::{Map, Value, json};
 
 use super::error::ConfigErrors;
 use super::layers::{DEFAULTS, Layers};
 use super::reader::{Expected, Reader};
+use super::setting::{Setting, SettingValue};
 use super::variables::SECRETS;
 use super::{Settings, metadata};
 use crate::texts::Locale;
 
 /// Returns the schema (JSON Schema 2020-12) as text.
-///
-/// # Errors
-/// Only if the compiled-in defaults cannot be merged, which a test excludes.
-pub fn schema() -> Result<String, ConfigError> {
-    let defaults = Layers::read(None, [], &mut ConfigErrors::default())?;
-    let (expected, comments) = (expected()?, comments());
+pub fn schema() -> String {
+    let defaults = Layers::read(None, [], &mut ConfigErrors::default());
+    let (expected, comments) = (expected(), comments());
     let mut root = table();
     for key in defaults.keys() {
         let Some(value) = defaults.value(key) else { continue };
-        let mut member = member_schema(&value, expected.get(key));
+        let mut member = member_schema(&value.value, expected.get(key));
         if let Some(text) = comments.get(key) {
             member.insert("description".to_owned(), text.as_str().into());
         }
@@ -39,18 +36,18 @@ pub fn schema() -> Result<String, ConfigError> {
     }
     root.insert("$schema".to_owned(), "https://json-schema.org/draft/2020-12/schema".into());
     root.insert("title".to_owned(), "The settings of auth0-signup".into());
-    Ok(format!("{:#}\n", Value::Object(root)))
+    format!("{:#}\n", Value::Object(root))
 }
 
 /// Returns the values that the readers expect of each key. Configures a captcha, because its keys
 /// are not read otherwise.
-fn expected() -> Result<BTreeMap<String, Expected>, ConfigError> {
+fn expected() -> BTreeMap<String, Expected> {
     let captcha = ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER".into(), "turnstile".into());
-    let layers = Layers::read(None, [captcha], &mut ConfigErrors::default())?;
+    let layers = Layers::read(None, [captcha], &mut ConfigErrors::default());
     let mut reader = Reader::new(&layers, ConfigErrors::default());
     // Without a tenant this returns no settings, but it reads every key.
     drop(Settings::read_with(&mut reader));
-    Ok(reader.into_expected())
+    reader.into_expected()
 }
 
 /// The tables whose members the operator names, and the schema of a member.
@@ -67,31 +64,29 @@ fn open_tables() -> [(&'static str, Value); 3] {
 }
 
 /// Returns the schema of a setting with this default.
-fn member_schema(default: &Setting, expected: Option<&Expected>) -> Map<String, Value> {
-    let mut schema = match (expected, &default.kind) {
+fn member_schema(default: &SettingValue, expected: Option<&Expected>) -> Map<String, Value> {
+    let mut schema = match (expected, default) {
         (Some(Expected::Integer(range)), _) => {
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
         }
-        (Some(Expected::Choice(words)), ValueKind::String(default)) if default.is_empty() => {
+        (Some(Expected::Choice(words)), SettingValue::Text(default)) if default.is_empty() => {
             json!({ "enum": words.iter().map(String::as_str).chain([""]).collect::<Vec<_>>() })
         }
         (Some(Expected::Choice(words)), _) => json!({ "enum": words }),
-        (None, ValueKind::Boolean(_)) => json!({ "type": "boolean" }),
-        (None, ValueKind::I64(_)) => json!({ "type": "integer" }),
-        (None, ValueKind::Array(_)) => {
+        (None, SettingValue::Boolean(_)) => json!({ "type": "boolean" }),
+        (None, SettingValue::Integer(_)) => json!({ "type": "integer" }),
+        (None, SettingValue::List(_)) => {
             let list = json!({ "type": "array", "items": { "type": "string" } });
             // A list may also be one comma-separated string.
             json!({ "anyOf": [list, { "type": "string" }] })
         }
         (None, _) => json!({ "type": "string" }),
     };
-    let default = match &default.kind {
-        ValueKind::Boolean(default) => json!(default),
-        ValueKind::I64(default) => json!(default),
-        ValueKind::String(default) if !default.is_empty() => json!(default),
-        ValueKind::Array(items) => {
-            items.iter().filter_map(|item| item.clone().into_string().ok()).collect()
-        }
+    let default = match default {
+        SettingValue::Boolean(default) => json!(default),
+        SettingValue::Integer(default) => json!(default),
+        SettingValue::Text(default) if !default.is_empty() => json!(default),
+        SettingValue::List(entries) => entries.iter().filter_map(Setting::text).collect(),
         _ => Value::Null,
     };
     if let (Value::Object(members), false) = (&mut schema, default.is_null()) {
@@ -159,8 +154,8 @@ mod tests {
 
     #[test]
     fn every_key_has_a_type_and_a_description() {
-        let layers = Layers::read(None, [], &mut ConfigErrors::default()).unwrap();
-        let schema: Value = serde_json::from_str(&schema().unwrap()).unwrap();
+        let layers = Layers::read(None, [], &mut ConfigErrors::default());
+        let schema: Value = serde_json::from_str(&schema()).unwrap();
         let of = |key: &str| {
             key.split('.').fold(schema.clone(), |at, name| at["properties"][name].clone())
         };

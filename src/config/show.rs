@@ -2,37 +2,28 @@
 
 use std::fmt::Write as _;
 
-use config::{Value, ValueKind};
-
 use super::layers::Layers;
+use super::setting::Origin;
 use super::variables::SECRETS;
 
 /// Returns the merged settings as text, one line per key.
 pub fn show(layers: &Layers) -> String {
     let mut text = String::new();
-    for key in layers.keys() {
-        let Some(value) = layers.value(key) else { continue };
-        let origin = value.origin().unwrap_or("default").to_owned();
-        let shown = match value.kind {
-            ValueKind::String(text) if text.is_empty() => "\"\"".to_owned(),
-            _ if SECRETS.contains(&key) => "[redacted]".to_owned(),
-            _ => render(&value),
+    for (key, setting) in layers.values() {
+        let origin = match &setting.origin {
+            Origin::Default => "default".to_owned(),
+            origin => origin.describe(key),
         };
-        let shown = redact_credentials(&shown);
+        let value = if SECRETS.contains(&key) && !setting.is_blank() {
+            "[redacted]".to_owned()
+        } else {
+            setting.value.to_string()
+        };
+        let value = redact_credentials(&value);
         // Writing to a string cannot fail.
-        let _unfailing = writeln!(text, "{key} = {shown}  # {origin}");
+        let _unfailing = writeln!(text, "{key} = {value}  # {origin}");
     }
     text
-}
-
-fn render(value: &Value) -> String {
-    match &value.kind {
-        ValueKind::String(text) => format!("{text:?}"),
-        ValueKind::Array(items) => {
-            format!("[{}]", items.iter().map(render).collect::<Vec<_>>().join(", "))
-        }
-        _ => value.to_string(),
-    }
 }
 
 /// Replaces the user and the password in addresses, which no setting but a secret may have.

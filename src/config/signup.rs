@@ -33,18 +33,10 @@ const MAX_TEXT_LENGTH: usize = 500;
 
 pub(super) fn read_switch(reader: &mut Reader<'_>) -> SignupSwitchSettings {
     let open = reader.flag("signup.open");
-    let text = reader.text("signup.closed_text");
-    let long = |text: &String| {
-        text.chars().count() > MAX_TEXT_LENGTH || text.chars().any(char::is_control)
-    };
-    if text.as_ref().is_some_and(long) {
-        reader.reject("signup.closed_text", "one line of at most 500 characters");
-    }
-    if open {
-        SignupSwitchSettings::Open
-    } else {
-        SignupSwitchSettings::Closed { text: text.map(Arc::from) }
-    }
+    let text = reader.parsed("signup.closed_text", "one line of at most 500 characters", |text| {
+        (text.chars().count() <= MAX_TEXT_LENGTH).then(|| Arc::from(text))
+    });
+    if open { SignupSwitchSettings::Open } else { SignupSwitchSettings::Closed { text } }
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> SignupSettings {

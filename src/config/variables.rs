@@ -12,6 +12,9 @@ const ALIASES: [(&str, &str); 8] = [
     ("RUST_LOG", "log.level"),
 ];
 
+/// The variable that names the settings file.
+pub const CONFIG_FILE: &str = "SIGNUP_CONFIG";
+
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
 pub(super) const SECRETS: [&str; 5] = [
     "auth0.client_secret",
@@ -29,6 +32,21 @@ pub(super) fn variables_of(key: &str) -> Vec<String> {
     let aliases = ALIASES.iter().filter(|(_, aliased)| *aliased == key);
     let own = format!("{PREFIX}{}", key.replace('.', "__").to_uppercase());
     aliases.map(|(name, _)| (*name).to_owned()).chain([own]).collect()
+}
+
+/// Returns every variable that concerns a key, with those that name a secret's file.
+pub(super) fn spellings(key: &str) -> Vec<String> {
+    let mut names = variables_of(key);
+    if SECRETS.contains(&key) {
+        names.extend(variables_of(key).iter().map(|name| format!("{name}_FILE")));
+    }
+    names
+}
+
+/// Returns whether a name is specific enough that a similar one is a mistake. `PORT`, `RUST_LOG` and
+/// `DATABASE_URL` are near to variables of other programs.
+pub(super) fn is_judged(name: &str) -> bool {
+    name.starts_with("AUTH0_") || name.starts_with("SIGNUP_")
 }
 
 /// Returns the key that a variable sets, and whether it names a file that contains the secret.

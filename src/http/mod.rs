@@ -4,6 +4,7 @@
 //! return it, and the outermost layer renders it.
 
 mod auth0_compat;
+mod base_path;
 pub(crate) mod body;
 mod cors;
 mod extensions;
@@ -31,6 +32,7 @@ pub mod server;
 mod signed_up;
 
 pub use auth0_compat::Auth0Compat;
+pub use base_path::below;
 pub use origins::Origins;
 pub use pipeline::SignupPipeline;
 pub use policy::SignupPolicy;

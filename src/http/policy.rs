@@ -64,7 +64,7 @@ fn document(
         "user_metadata": keys(rules, page, messages),
         "password": password(&rules.password, messages.locale),
         "terms": rules.terms.as_ref().map(terms),
-        "challenge": challenges.info(),
+        "challenge": challenges.info(&page.settings().base_path),
         "existence": existence.name(),
         "languages": Locale::ALL.map(Locale::tag),
         "texts": messages.texts(),

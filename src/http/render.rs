@@ -32,11 +32,13 @@ pub(super) fn render(
     // A nested router may have set the length of the body that is replaced here.
     response.headers_mut().remove(CONTENT_LENGTH);
     let locale = problem.locale().unwrap_or(negotiated.locale);
+    let base_path = &pages.page.settings().base_path;
     match negotiated.representation {
         Representation::Json => {
             let kind = HeaderValue::from_static("application/problem+json");
             response.headers_mut().insert(CONTENT_TYPE, kind);
-            let document = serde_json::to_vec(&ProblemDocument::new(&problem, id, locale));
+            let document =
+                serde_json::to_vec(&ProblemDocument::new(&problem, id, locale, base_path));
             *response.body_mut() = Body::from(document.unwrap_or_default());
         }
         Representation::Auth0 => {
@@ -57,7 +59,7 @@ pub(super) fn render(
 /// The document of a problem in English, as an example.
 pub(super) fn example(problem: &Problem) -> Value {
     let id = RequestId::new(Duration::ZERO);
-    serde_json::to_value(ProblemDocument::new(problem, id, Locale::En)).unwrap_or_default()
+    serde_json::to_value(ProblemDocument::new(problem, id, Locale::En, "")).unwrap_or_default()
 }
 
 #[derive(Serialize)]
@@ -73,13 +75,13 @@ struct ProblemDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    challenge: Option<&'static str>,
+    challenge: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldErrorDocument<'a>>,
 }
 
 impl<'a> ProblemDocument<'a> {
-    fn new(problem: &'a Problem, id: RequestId, locale: Locale) -> Self {
+    fn new(problem: &'a Problem, id: RequestId, locale: Locale, base_path: &str) -> Self {
         let code = problem.code().name();
         let (detail, advice) = match problem.own_detail() {
             Some(own) => (own.into(), None),
@@ -99,7 +101,7 @@ impl<'a> ProblemDocument<'a> {
             code,
             request_id: id.to_string(),
             retry_after: problem.retry_after_s(),
-            challenge: problem.has_challenge_hint().then_some(ENDPOINT),
+            challenge: problem.has_challenge_hint().then(|| format!("{base_path}{ENDPOINT}")),
             errors: problem
                 .errors()
                 .iter()

@@ -18,7 +18,7 @@ pub enum Access {
 /// A failure to open the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another process serves from this file.
+    /// Another process serves from this file, also after `ledger.lock_wait_ms`.
     #[error("another process serves from {}", path.display())]
     InUse {
         /// The SQLite file.
@@ -28,6 +28,22 @@ pub enum OpenError {
     /// report that nothing ever happened.
     #[error("there is no ledger at {}", path.display())]
     Absent {
+        /// The SQLite file.
+        path: PathBuf,
+    },
+    /// The secret or the log of an earlier ledger is there, and its file is missing or empty.
+    #[error(
+        "the ledger {} is missing or empty, but an earlier one was here (its .key or -wal file is \
+         left): restore it with `auth0-signup restore FILE`, or start a new one with --new-ledger",
+        path.display()
+    )]
+    Lost {
+        /// The SQLite file.
+        path: PathBuf,
+    },
+    /// The file holds the tables of another program.
+    #[error("{} is a database of another program", path.display())]
+    Foreign {
         /// The SQLite file.
         path: PathBuf,
     },

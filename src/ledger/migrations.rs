@@ -53,7 +53,7 @@ pub(super) const SQLITE: [Script; 5] = [
     },
 ];
 
-pub(super) const POSTGRES: [Script; 6] = [
+pub(super) const POSTGRES: [Script; 8] = [
     Script {
         version: 1,
         name: "attempts",
@@ -83,6 +83,16 @@ pub(super) const POSTGRES: [Script; 6] = [
         version: 6,
         name: "computed_identity",
         sql: include_str!("../../migrations/postgres/0006_computed_identity.sql"),
+    },
+    Script {
+        version: 7,
+        name: "one_transaction",
+        sql: include_str!("../../migrations/postgres/0007_one_transaction.sql"),
+    },
+    Script {
+        version: 8,
+        name: "attempts_request_id",
+        sql: include_str!("../../migrations/postgres/0008_attempts_request_id.sql"),
     },
 ];
 

@@ -32,8 +32,10 @@ pub use attempt::{
 };
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
-pub use open::{migrate, migrations, open};
+pub use open::{backup, migrate, migrations, open, restore};
+pub use postgres::PostgresError;
 pub use secret_key::{KeyError, digests};
+pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
@@ -339,4 +341,4 @@ impl LedgerError {
 /// The ledger was closed, or the task or thread that serves it has ended.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the ledger is closed")]
-pub(crate) struct Closed;
+pub struct Closed;

@@ -1,10 +1,14 @@
 //! Opens the ledger: picks the database, applies migrations, verifies the secret.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::access::{Access, OpenError};
-use super::{InstrumentedLedger, Ledger, Migration, postgres, sqlite};
+use super::secret_key::{SecretFile, existing_digests};
+use super::{
+    BackupError, CopySummary, InstrumentedLedger, Ledger, Migration, Restored, postgres, sqlite,
+};
 use crate::clock::Clock;
 use crate::config::{Database, LedgerSettings};
 use crate::digest::Digests;
@@ -29,9 +33,13 @@ pub async fn open(
         Database::Sqlite(path) => {
             let options = sqlite::SqliteOptions {
                 path: path.clone(),
+                secret_file: SecretFile::new(path, settings),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
+                may_replace: settings.new_ledger,
+                lock_wait: settings.lock_wait,
+                timeout: settings.timeout,
                 clock: Arc::clone(clock),
                 batches: metrics.batches(),
             };
@@ -40,6 +48,7 @@ pub async fn open(
         Database::Postgres(url) => {
             let options = postgres::PostgresOptions {
                 url: url.clone(),
+                file: settings.database_file.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,
@@ -67,10 +76,46 @@ pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, Ope
 /// Applies the pending migrations and returns their number.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration fails. Then none is applied.
+/// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(settings: &LedgerSettings, now: Duration) -> Result<usize, OpenError> {
     match &settings.database {
-        Database::Sqlite(path) => sqlite::migrate(path.clone(), now).await,
+        Database::Sqlite(path) => {
+            let secret_file = SecretFile::new(path, settings);
+            sqlite::migrate(path.clone(), secret_file, settings.new_ledger, now).await
+        }
         Database::Postgres(url) => postgres::migrate(url, settings.timeout).await,
+    }
+}
+
+/// Copies an SQLite ledger to a new file, beside a running service.
+///
+/// # Errors
+/// See [`BackupError`].
+pub async fn backup(
+    settings: &LedgerSettings,
+    target: PathBuf,
+) -> Result<CopySummary, BackupError> {
+    match &settings.database {
+        Database::Sqlite(path) => sqlite::backup(path.clone(), target).await,
+        Database::Postgres(_) => Err(BackupError::NotSqlite),
+    }
+}
+
+/// Replaces an SQLite ledger by a backup that was written with the same secret.
+///
+/// # Errors
+/// See [`BackupError`].
+pub async fn restore(
+    settings: &LedgerSettings,
+    from: PathBuf,
+    now: Duration,
+) -> Result<Restored, BackupError> {
+    match &settings.database {
+        Database::Sqlite(path) => {
+            let secrets = existing_digests(settings)?.check_value();
+            let secret_file = SecretFile::new(path, settings);
+            sqlite::restore(path.clone(), secret_file, from, secrets, now).await
+        }
+        Database::Postgres(_) => Err(BackupError::NotSqlite),
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown,
+};
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -31,6 +33,12 @@ pub enum KeyError {
         /// The secret file.
         path: PathBuf,
     },
+    /// A backup cannot be restored without the secret that it was written with.
+    #[error("there is no secret in {}: put it back, or set secrets.key", path.display())]
+    Absent {
+        /// The secret file.
+        path: PathBuf,
+    },
     /// The file exists, but its secret is too short.
     #[error("the secret in {} has less than 32 bytes", path.display())]
     Short {
@@ -55,60 +63,132 @@ pub enum KeyError {
 /// # Errors
 /// When the settings have no secret and none can be read or created for the SQLite file.
 pub fn digests(settings: &LedgerSettings) -> Result<Digests, KeyError> {
+    digests_from(settings, |database, file| {
+        file.warn_if_moved(settings);
+        file.read_or_create(database)
+    })
+}
+
+/// Returns the digests of this deployment, whose secret must exist.
+///
+/// # Errors
+/// When the settings have no secret and none can be read for the SQLite file.
+pub(super) fn existing_digests(settings: &LedgerSettings) -> Result<Digests, KeyError> {
+    digests_from(settings, |_, file| file.read()?.ok_or(KeyError::Absent { path: file.path }))
+}
+
+fn digests_from(
+    settings: &LedgerSettings,
+    read: impl FnOnce(&Path, SecretFile) -> Result<SecretString, KeyError>,
+) -> Result<Digests, KeyError> {
     let current = match (&settings.secret_key, &settings.database) {
         (Some(secret), _) => secret.clone(),
-        (None, Database::Sqlite(database)) => {
-            read_or_create(database, settings.secret_key_path.as_deref())?
-        }
+        (None, Database::Sqlite(database)) => read(database, SecretFile::new(database, settings))?,
         (None, Database::Postgres(_)) => return Err(KeyError::Required),
     };
     Ok(Digests::new(&current, settings.previous_secret_key.as_ref()))
 }
 
-/// Reads the secret file of this database; creates it if neither exists.
-fn read_or_create(database: &Path, path: Option<&Path>) -> Result<SecretString, KeyError> {
-    let path = locate(database, path)?;
-    let failed = |source| KeyError::File { path: path.clone(), source };
-    if !fs::exists(&path).map_err(failed)? {
-        // An empty file is a database that was never opened.
-        if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
-            return Err(KeyError::Missing { database: database.to_owned(), path });
-        }
-        create_folder(database)
-            .and_then(|()| create_folder(&path))
-            .and_then(|()| create(&path))
-            .map_err(failed)?;
-    }
-    let mode = fs::metadata(&path).map_err(failed)?.permissions().mode() & 0o777;
-    // The group may read it: Kubernetes gives a volume's files to the pod's own group.
-    if mode & 0o007 != 0 {
-        return Err(KeyError::Exposed { path, mode });
-    }
-    let secret = Zeroizing::new(fs::read_to_string(&path).map_err(failed)?);
-    let secret = secret.trim();
-    if secret.len() < 32 {
-        return Err(KeyError::Short { path });
-    }
-    Ok(secret.into())
+/// The file of a secret that was created for an SQLite ledger.
+#[derive(Debug, Clone)]
+pub struct SecretFile {
+    /// The secret of a ledger that was opened at least once.
+    path: PathBuf,
 }
 
-/// The path of the secret file: the one in the settings, or beside the database. Where only the
-/// latter exists, it is used and a warning says how to move it.
-fn locate(database: &Path, path: Option<&Path>) -> Result<PathBuf, KeyError> {
-    let beside = sibling(database, ".key");
-    let Some(path) = path else { return Ok(beside) };
-    let exists = |path: &Path| {
-        fs::exists(path).map_err(|source| KeyError::File { path: path.to_owned(), source })
-    };
-    if exists(path)? || !exists(&beside)? {
-        return Ok(path.to_owned());
+impl SecretFile {
+    /// The file that the settings name, or the one beside the database. Where only the latter
+    /// exists, it is used.
+    pub(super) fn new(database: &Path, settings: &LedgerSettings) -> Self {
+        let beside = Self { path: sibling(database, ".key") };
+        let Some(path) = settings.secret_key_path.clone() else { return beside };
+        let named = Self { path };
+        if beside.exists() && !named.exists() { beside } else { named }
     }
-    tracing::warn!(
-        "the secret is beside its database, so a copy of the folder has both: move {} to {}",
-        beside.display(),
-        path.display()
-    );
-    Ok(beside)
+
+    fn warn_if_moved(&self, settings: &LedgerSettings) {
+        let Some(named) = settings.secret_key_path.as_ref().filter(|named| **named != self.path)
+        else {
+            return;
+        };
+        tracing::warn!(
+            "the secret is beside its database, so a copy of the folder has both: move {} to {}",
+            self.path.display(),
+            named.display()
+        );
+    }
+
+    /// The secret of a ledger that is being created. So a process that dies in the middle leaves no
+    /// secret that looks like the rest of a lost ledger.
+    fn new_path(&self) -> PathBuf {
+        sibling(&self.path, ".new")
+    }
+
+    /// Returns whether the secret of a ledger that was opened before is here.
+    pub(super) fn exists(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Keeps a new secret, now that the ledger was written with it.
+    pub(super) fn keep_new(&self) -> io::Result<()> {
+        match fs::rename(self.new_path(), &self.path) {
+            // The secret is not new, or is in the settings.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            renamed => renamed.and_then(|()| sync_folder(&self.path)),
+        }
+    }
+
+    /// Reads the secret; creates it if neither it nor the database exists.
+    fn read_or_create(self, database: &Path) -> Result<SecretString, KeyError> {
+        if let Some(secret) = self.read()? {
+            return Ok(secret);
+        }
+        // An empty file is a database that was never opened.
+        if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
+            return Err(KeyError::Missing { database: database.to_owned(), path: self.path });
+        }
+        let new = self.new_path();
+        create_folder(database)
+            .and_then(|()| create_folder(&new))
+            .and_then(|()| create(&new))
+            .map_err(|source| KeyError::File { path: new, source })?;
+        let secret = self.read()?;
+        secret.ok_or(KeyError::Missing { database: database.to_owned(), path: self.path })
+    }
+
+    fn read(&self) -> Result<Option<SecretString>, KeyError> {
+        // Again the first one: another process may have kept its new secret between the two.
+        for path in [&self.path, &self.new_path(), &self.path] {
+            if let Some(secret) = read(path)? {
+                return Ok(Some(secret));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn read(path: &Path) -> Result<Option<SecretString>, KeyError> {
+    let failed = |source| KeyError::File { path: path.to_owned(), source };
+    let secret = match fs::read_to_string(path) {
+        Ok(secret) => Zeroizing::new(secret),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mode = match fs::metadata(path) {
+        Ok(file) => file.permissions().mode() & 0o777,
+        // It was renamed meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    // The group may read it: Kubernetes gives a volume's files to the pod's own group.
+    if mode & 0o007 != 0 {
+        return Err(KeyError::Exposed { path: path.to_owned(), mode });
+    }
+    let secret = secret.trim();
+    if secret.len() < 32 {
+        return Err(KeyError::Short { path: path.to_owned() });
+    }
+    Ok(Some(secret.into()))
 }
 
 /// Creates the whole file or nothing. If two processes start together, one of them creates it.
@@ -124,13 +204,27 @@ fn create(path: &Path) -> io::Result<()> {
     });
     fs::remove_file(&draft)?;
     linked?;
-    path.parent().map_or(Ok(()), |folder| fs::File::open(or_current(folder))?.sync_all())
+    sync_folder(path)
+}
+
+/// Syncs the folder of this file, so that a new name in it survives a loss of power.
+pub(super) fn sync_folder(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), |folder| fs::File::open(or_current(folder))?.sync_all())
 }
 
 /// Creates the folder of this file, accessible to its owner only.
 pub(super) fn create_folder(file: &Path) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };
     fs::DirBuilder::new().recursive(true).mode(0o700).create(or_current(folder))
+}
+
+/// Gives a file the owner of another one: an operator may be root, and the service is not.
+pub(super) fn copy_owner(from: &Path, to: &Path) -> io::Result<()> {
+    let (owner, file) = (fs::metadata(or_current(from))?, fs::metadata(to)?);
+    if (owner.uid(), owner.gid()) == (file.uid(), file.gid()) {
+        return Ok(());
+    }
+    chown(to, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// Replaces the empty parent of a bare file name, which the system rejects.

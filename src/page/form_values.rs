@@ -83,7 +83,7 @@ impl FormValues {
         }
     }
 
-    /// The address that the form is posted to. A reload from there shows an empty form in the same
+    /// The address that the form is posted to, below the base path. A reload from there shows an empty form in the same
     /// language, with the same `return_to`.
     pub(super) fn action(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(format!("{FORM}?sent"));

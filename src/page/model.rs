@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use url::Url;
 
 use super::form_values::FormValues;
-use super::paths::FORM;
 
 /// An error, shown above everything else.
 #[derive(Debug, Default)]
@@ -33,16 +32,6 @@ pub enum BackLink {
     Form,
     /// A page of another site: often only its origin, since many browsers report no more.
     Site(Url),
-}
-
-impl BackLink {
-    /// The address, for a page in this language.
-    pub(super) fn address(&self, lang: &str) -> Cow<'_, str> {
-        match self {
-            Self::Form => format!("{FORM}?ui_locales={lang}").into(),
-            Self::Site(page) => page.as_str().into(),
-        }
-    }
 }
 
 /// A line of the password rules: the code of its error, and its text.

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::form_values::FormValues;
 use super::inputs::{self, Input, InputLabel, Kind};
 use super::messages::Messages;
-use super::model::{Alert, FormView};
-use super::paths::SUCCESS;
+use super::model::{Alert, BackLink, FormView};
+use super::paths::{FORM, SUCCESS};
 use super::script;
 use super::theme::Theme;
 use super::widget::Widget;
@@ -144,9 +144,20 @@ impl Page {
             (Some(address), _) => address.url.as_str().into(),
             (None, Some(url)) => url.as_str().into(),
             (None, None) => match form.ui_locales.as_deref().and_then(Locale::from_tags) {
-                Some(locale) => format!("{SUCCESS}?ui_locales={}", locale.tag()).into(),
-                None => SUCCESS.into(),
+                Some(locale) => {
+                    format!("{}{SUCCESS}?ui_locales={}", self.settings.base_path, locale.tag())
+                        .into()
+                }
+                None => format!("{}{SUCCESS}", self.settings.base_path).into(),
             },
+        }
+    }
+
+    /// The address of a link back, for a page in this language.
+    fn back_address<'a>(&'a self, back: &'a BackLink, lang: &str) -> Cow<'a, str> {
+        match back {
+            BackLink::Form => format!("{}{FORM}?ui_locales={lang}", self.settings.base_path).into(),
+            BackLink::Site(page) => page.as_str().into(),
         }
     }
 

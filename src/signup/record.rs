@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::call::PreparedCall;
+use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
-use crate::ledger::{AttemptState, Basis, FinishAttempt, LedgerError};
+use crate::ledger::{AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError};
 use crate::telemetry::chain;
 
 /// The longest time in which a result is recorded while the process stops.
@@ -33,7 +34,12 @@ impl Inner {
     ///
     /// If the first try fails, the client gets its result without waiting for further ones. If they
     /// fail too, the attempt stays open and the reconciler finds the same result.
-    pub(super) async fn finish(self: &Arc<Self>, call: &PreparedCall, result: &SignupResult) {
+    pub(super) async fn finish(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        result: &SignupResult,
+    ) {
         let Some(resolution) = result.resolution(&call.user_id) else { return };
         let finish = FinishAttempt {
             id: call.id,
@@ -45,7 +51,12 @@ impl Inner {
                 _ => Basis::Worked { process: self.heartbeat.process() },
             },
         };
-        if let Err(error) = self.ledger.finish(finish.clone()).await {
+        let written = match self.ledger.finish(finish.clone()).await {
+            // Boxed: it is rare, and would enlarge every sign-up's task.
+            Ok(false) => Box::pin(self.write_missing(request, call, &finish)).await,
+            written => written.map(drop),
+        };
+        if let Err(error) = written {
             let inner = Arc::clone(self);
             drop(
                 self.context
@@ -53,6 +64,28 @@ impl Inner {
                     .spawn(async move { inner.retry_finish(finish, error).await }),
             );
         }
+    }
+
+    /// Writes the whole row of an attempt whose result met none: a failover or a restored backup
+    /// has lost its start.
+    async fn write_missing(
+        &self,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        finish: &FinishAttempt,
+    ) -> Result<(), LedgerError> {
+        if self.ledger.get(call.id).await?.is_some() {
+            return Ok(());
+        }
+        let attempt = self.new_attempt(request, call, AdmissionCost::default());
+        let is_written = self.ledger.begin(attempt).await? == BeginResult::Started
+            && self.ledger.finish(finish.clone()).await?;
+        tracing::error!(
+            attempt = %call.id,
+            is_written,
+            "the ledger has lost the start of an attempt; its row is written again"
+        );
+        Ok(())
     }
 
     /// Tries again to record a result, with growing pauses, for as long as other replicas take this

@@ -158,7 +158,7 @@ impl Inner {
             let Some(result) = lookup.and_then(Option::<SignupResult>::from) else {
                 return SignupResult::left_unresolved();
             };
-            self.finish(&call, &result).await;
+            self.finish(request, &call, &result).await;
             return result;
         }
         // An absent user proves nothing from here until the repeated call has certainly ended, even
@@ -169,7 +169,7 @@ impl Inner {
             Ok(true) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
-                self.finish(&call, &result).await;
+                self.finish(request, &call, &result).await;
                 result
             }
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.

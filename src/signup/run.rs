@@ -155,7 +155,7 @@ impl Inner {
         if is_early {
             announce(request, result.clone(), &leader);
         }
-        self.finish(call, &result).await;
+        self.finish(request, call, &result).await;
         if !is_early {
             announce(request, result.clone(), &leader);
         }
@@ -183,7 +183,7 @@ impl Inner {
         };
         match checked.outcome {
             Outcome::EmailTaken => self.notify_existing_account(request, call.id),
-            Outcome::Created(_) => self.finish(call, &checked).await,
+            Outcome::Created(_) => self.finish(request, call, &checked).await,
             other => tracing::warn!(
                 attempt = %call.id,
                 error = checked.cause.as_deref().map(|cause| chain(cause)),
@@ -204,7 +204,7 @@ impl Inner {
     }
 
     /// The row of a new attempt.
-    fn new_attempt(
+    pub(super) fn new_attempt(
         &self,
         request: &KeyedRequest,
         call: &PreparedCall,

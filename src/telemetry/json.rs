@@ -13,8 +13,6 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use super::foreign;
-
 /// The JSON format of the log.
 #[derive(Debug)]
 pub(super) struct Json;
@@ -38,11 +36,7 @@ where
         line.write_str("{\"timestamp\":\"")?;
         SystemTime.format_time(&mut line)?;
         write!(line, "\",\"level\":\"{}\"", metadata.level())?;
-        let allowed = match foreign::is_own(metadata.target()) {
-            true => None,
-            false => Some(foreign::fields(metadata.target()).unwrap_or_default()),
-        };
-        MemberWriter::visit(&mut line, true, allowed, |members| event.record(members))?;
+        MemberWriter::visit(&mut line, true, |members| event.record(members))?;
         line.write_str(",\"target\":")?;
         quoted(&mut line, format_args!("{}", metadata.target()))?;
         let span = event.parent().and_then(|id| context.span(id));
@@ -67,7 +61,7 @@ impl<'w> FormatFields<'w> for JsonFields {
         mut writer: Writer<'w>,
         fields: R,
     ) -> fmt::Result {
-        MemberWriter::visit(&mut writer, false, None, |members| fields.record(members))
+        MemberWriter::visit(&mut writer, false, |members| fields.record(members))
     }
 }
 
@@ -76,26 +70,18 @@ struct MemberWriter<'a, W> {
     line: &'a mut W,
     /// True if a comma has to precede the next member.
     separate: bool,
-    /// The only fields to write; `None`: all.
-    allowed: Option<&'static [&'static str]>,
     result: fmt::Result,
 }
 
 impl<'a, W: fmt::Write> MemberWriter<'a, W> {
-    fn visit(
-        line: &'a mut W,
-        separate: bool,
-        allowed: Option<&'static [&'static str]>,
-        record: impl FnOnce(&mut Self),
-    ) -> fmt::Result {
-        let mut members = Self { line, separate, allowed, result: Ok(()) };
+    fn visit(line: &'a mut W, separate: bool, record: impl FnOnce(&mut Self)) -> fmt::Result {
+        let mut members = Self { line, separate, result: Ok(()) };
         record(&mut members);
         members.result
     }
 
     fn member(&mut self, field: &Field, value: impl FnOnce(&mut W) -> fmt::Result) {
-        let is_allowed = self.allowed.is_none_or(|allowed| allowed.contains(&field.name()));
-        if self.result.is_err() || !is_allowed {
+        if self.result.is_err() {
             return;
         }
         let comma = if self.separate { "," } else { "" };
@@ -214,23 +200,6 @@ mod tests {
         let bytes = buffer.0.lock().unwrap();
         let text = std::str::from_utf8(&bytes).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    #[test]
-    fn an_event_of_another_crate_has_only_the_fields_that_may_pass() {
-        let logged = lines(|| {
-            tracing::warn!(target: "sqlx_postgres::options::parse", key = "k", value = "v", "ignored");
-            tracing::warn!(target: "hyper::proto", path = "/?email=x", "GET /?email=x");
-            tracing::warn!(path = "/signup", "ours");
-        });
-        let members: Vec<Vec<_>> = logged
-            .iter()
-            .map(|event| event.as_object().unwrap().keys().map(String::as_str).collect())
-            .collect();
-        assert_eq!(members[0], ["level", "message", "target", "timestamp"]);
-        assert_eq!(logged[0]["message"], "ignored");
-        assert_eq!(members[1], ["level", "target", "timestamp"]);
-        assert_eq!(members[2], ["level", "message", "path", "target", "timestamp"]);
     }
 
     #[test]

@@ -2,15 +2,14 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::foreign;
 use super::json::{Json, JsonFields};
-use super::short::Short;
 use super::writer::{LogBuffer, LogThread};
 use crate::config::{LogFormat, LogSettings};
 
@@ -45,14 +44,21 @@ pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
 
 fn install(json: bool, filter: EnvFilter, lines: LogBuffer) {
     let builder = fmt().with_env_filter(filter).with_writer(lines);
-    let pass = filter_fn(foreign::may_pass);
+    let pass = filter_fn(is_own);
     let installed = if json {
         builder.fmt_fields(JsonFields).event_format(Json).finish().with(pass).try_init()
     } else {
-        let short = builder.compact().with_ansi(io::stdout().is_terminal());
-        short.map_event_format(Short).finish().with(pass).try_init()
+        builder.compact().with_ansi(io::stdout().is_terminal()).finish().with(pass).try_init()
     };
     if installed.is_err() {
         tracing::debug!("the log is already set up");
     }
+}
+
+/// Returns whether an event or a span is this crate's own. Those of other crates are never logged, at
+/// any level: a library writes whatever it was given, such as a URL with its password or a path with
+/// an e-mail address in its query.
+fn is_own(metadata: &Metadata<'_>) -> bool {
+    let rest = metadata.target().strip_prefix("auth0_signup");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

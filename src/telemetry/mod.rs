@@ -6,14 +6,12 @@
 mod chain;
 mod challenges;
 mod clock_skew;
-mod foreign;
 mod http_metrics;
 mod json;
 mod ledger_metrics;
 mod limiter;
 mod logs;
 mod metrics;
-mod short;
 mod writer;
 
 pub use chain::chain;

@@ -65,6 +65,7 @@ pub(crate) struct TestAppBuilder {
     file: Option<PathBuf>,
     settings: Vec<(OsString, OsString)>,
     clock: Arc<dyn Clock>,
+    request_timeout: Option<Duration>,
 }
 
 /// A tenant to start, or one that runs already.
@@ -92,6 +93,7 @@ impl TestApp {
             file: None,
             settings: Vec::new(),
             clock: Arc::new(SystemClock),
+            request_timeout: None,
         }
     }
 
@@ -211,6 +213,7 @@ impl TestApp {
         file: Option<PathBuf>,
         settings: Vec<(OsString, OsString)>,
         clock: Arc<dyn Clock>,
+        request_timeout: Option<Duration>,
     ) -> Self {
         let database = format!("sqlite://{}", folder.path().join("signup.db").display());
         let mut variables: Vec<(OsString, OsString)> = [
@@ -232,7 +235,8 @@ impl TestApp {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
         variables.extend(settings.iter().cloned());
-        let loaded = config::load(file.as_deref(), variables).unwrap();
+        let mut loaded = config::load(file.as_deref(), variables).unwrap();
+        loaded.http.request_timeout = request_timeout.unwrap_or(loaded.http.request_timeout);
         let app = App::start(loaded, clock).await.unwrap();
         let (address, admin) = (app.public_address().unwrap(), app.admin_address().unwrap());
         let (stop, stopped) = oneshot::channel();
@@ -255,7 +259,8 @@ impl TestApp {
     pub(crate) async fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
         self.settings.extend(settings.iter().map(|(key, value)| (variable(key), value.into())));
         self.stop().await.unwrap();
-        Self::start(self.auth0, self.folder, None, self.settings, Arc::new(SystemClock)).await
+        let clock = Arc::new(SystemClock);
+        Self::start(self.auth0, self.folder, None, self.settings, clock, None).await
     }
 
     /// The attempts in the ledger, newest first, as the command line reads them.
@@ -324,6 +329,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets a deadline for requests that is shorter than a call may take, which settings reject.
+    pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = Some(timeout);
+        self
+    }
+
     /// Uses another wall clock than the machine's.
     pub(crate) fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -336,7 +347,8 @@ impl TestAppBuilder {
             Tenancy::Started(auth0) => auth0,
         };
         let folder = TempDir::new();
-        TestApp::start(auth0, folder, self.file, self.settings, self.clock).await
+        let (timeout, clock) = (self.request_timeout, self.clock);
+        TestApp::start(auth0, folder, self.file, self.settings, clock, timeout).await
     }
 }
 

@@ -85,7 +85,7 @@ async fn a_request_waits_out_a_short_cooldown() {
 #[tokio::test]
 async fn background_lookups_go_after_later_creates() {
     let builder = TestApp::builder().set("auth0.budget.max_wait_ms", "60000");
-    let app = builder.set("http.request_timeout_ms", "60000").spawn().await;
+    let app = builder.set("http.request_timeout_ms", "90000").spawn().await;
     // The connection is known to keep pinned ids, so a call is repeated although its lookup fails.
     assert_eq!(
         app.sign_up(&ada_with("email", "before@example.com")).await.status,

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::json;
-use sqlx::{Connection as _, PgConnection};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -15,6 +14,7 @@ use auth0_emulator::{Fault, Route};
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 use crate::postgres;
+use crate::server::{connect, scalar};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
@@ -34,7 +34,7 @@ impl Replicas {
                 .set("database.url", &database)
                 .set("secrets.key", "0123456789abcdef0123456789abcdef")
                 .set("auth0.budget.max_wait_ms", "60000")
-                .set("http.request_timeout_ms", "60000")
+                .set("http.request_timeout_ms", "90000")
         };
         let one = replica(TestApp::builder()).spawn().await;
         let captchas = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -152,22 +152,19 @@ async fn of_two_replicas_that_resume_an_attempt_one_makes_the_call() {
     }
     tokio::time::sleep(Duration::from_millis(1_200)).await;
     // Both have read the attempt when the first may record that it resumes it.
-    let mut table = PgConnection::connect(&database).await.unwrap();
-    sqlx::raw_sql("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE")
-        .execute(&mut table)
-        .await
-        .unwrap();
+    let table = connect(&database).await;
+    table.batch_execute("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE").await.unwrap();
     // And both have looked up the address before there is a user.
     let late = Fault::delay(Duration::from_millis(500)).times(2);
     one.auth0.fault(Route::CreateUser, late);
     let (first, second) = (sign_up(&one), sign_up(&other));
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
     eventually("both wait for the table", async || {
-        let waiting = sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut table).await.unwrap();
+        let waiting: i64 = scalar(&table, waiting).await;
         (waiting >= 2).then_some(())
     })
     .await;
-    sqlx::raw_sql("COMMIT").execute(&mut table).await.unwrap();
+    table.batch_execute("COMMIT").await.unwrap();
     let (first, second) = tokio::join!(first, second);
     for response in [first.unwrap(), second.unwrap()] {
         assert_eq!(response.status, StatusCode::CREATED, "{response:?}");

@@ -27,6 +27,7 @@ mod raw;
 mod server;
 
 mod attempts;
+mod base_path;
 mod budget;
 mod captcha;
 mod challenges;
@@ -43,6 +44,7 @@ mod http2;
 mod idempotency;
 mod identity;
 mod languages;
+mod ledger_file;
 mod limits;
 mod log;
 mod origins;

@@ -218,7 +218,7 @@ async fn a_client_that_disconnects_does_not_cancel_the_sign_up() {
 
 #[tokio::test]
 async fn the_whole_request_has_a_deadline() {
-    let builder = TestApp::builder().set("http.request_timeout_ms", "2000");
+    let builder = TestApp::builder().request_timeout(Duration::from_secs(2));
     let app = builder.spawn().await;
     // A first sign-up takes longer than later ones.
     app.sign_up(&ada_with("email", "first@example.com")).await;
@@ -236,7 +236,7 @@ async fn a_deadline_before_anything_was_sent_is_reported_and_nothing_is_sent_lat
     let tenant = Emulator::builder().start().await.unwrap();
     let gate = Gate::new();
     tenant.fault(Route::Token, Fault::held(&gate));
-    let builder = TestApp::builder().tenant(tenant).set("http.request_timeout_ms", "300");
+    let builder = TestApp::builder().tenant(tenant).request_timeout(Duration::from_millis(300));
     let app = builder.spawn().await;
     for key in [None, Some("8e03978e-40d5-43dd-bc93-6894a57f9324")] {
         let request = app.post().json(&ada());

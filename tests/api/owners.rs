@@ -68,7 +68,7 @@ async fn a_client_that_hung_up_in_the_queue_starts_again_without_paying() {
         .set("challenge.work.cost", "1000")
         .set("challenge.work.tries", "4")
         .set("auth0.budget.max_wait_ms", "60000")
-        .set("http.request_timeout_ms", "60000")
+        .set("http.request_timeout_ms", "90000")
         .spawn()
         .await;
     app.until_ready().await;
@@ -161,7 +161,7 @@ async fn a_response_does_not_wait_until_it_is_recorded() {
 async fn a_process_that_counted_as_dead_reads_its_attempt_before_it_sends() {
     let app = TestApp::builder()
         .set("auth0.budget.max_wait_ms", "60000")
-        .set("http.request_timeout_ms", "60000")
+        .set("http.request_timeout_ms", "90000")
         .spawn()
         .await;
     app.until_ready().await;

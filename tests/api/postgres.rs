@@ -1,15 +1,106 @@
-//! A PostgreSQL database for one test.
+//! Services on PostgreSQL: their readiness, lost rows, and URLs that are rejected.
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
-use crate::server::server;
+use auth0_emulator::{Fault, Route};
+use reqwest::StatusCode;
+
+use crate::app::{TestApp, TestAppBuilder, ada, ada_with};
+use crate::eventually::eventually;
+use crate::server::{connect, execute, scalar, server};
 
 /// Creates a database and returns its URL.
 pub(crate) async fn database() -> String {
     let name = format!("api_{:032x}", rand::random::<u128>());
-    let mut connection = PgConnection::connect(server()).await.expect("the tests' server");
-    let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    sqlx::raw_sql(create).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
+    execute(server(), &format!("CREATE DATABASE {name}")).await;
     server().replace("/postgres?", &format!("/{name}?"))
+}
+
+fn service(database: &str) -> TestAppBuilder {
+    TestApp::builder()
+        .set("database.url", database)
+        .set("secrets.key", "0123456789abcdef0123456789abcdef")
+}
+
+#[tokio::test]
+async fn a_service_is_ready_while_sign_ups_work() {
+    let database = database().await;
+    let app = service(&database).spawn().await;
+    app.until_ready().await;
+    let name = database.split(['/', '?']).nth(3).unwrap();
+    let table = connect(&database).await;
+    let causes: [(&str, &str); 3] = [
+        ("BEGIN; LOCK TABLE attempts", "COMMIT"),
+        ("ALTER TABLE attempt_keys RENAME TO gone", "ALTER TABLE gone RENAME TO attempt_keys"),
+        (
+            &format!(
+                "ALTER DATABASE {name} SET default_transaction_read_only = on; \
+                 SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+                 WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+            ),
+            &format!("ALTER DATABASE {name} RESET default_transaction_read_only"),
+        ),
+    ];
+    for (number, (cause, repair)) in causes.into_iter().enumerate() {
+        let form = |when| ada_with("email", format!("{when}{number}@example.com"));
+        for statement in cause.split("; ") {
+            table.batch_execute(statement).await.unwrap();
+        }
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let started = Instant::now();
+        let form_during = form("during");
+        let (ready, response) = tokio::join!(app.get("/readyz"), app.sign_up(&form_during));
+        println!("{cause}: {:?}", started.elapsed());
+        assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE, "{cause}");
+        assert_eq!(ready.json()["checks"]["ledger"], "failing", "{cause}");
+        assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE, "{cause}: {response:?}");
+        assert!(started.elapsed() < Duration::from_millis(3_600), "{:?}", started.elapsed());
+        table.batch_execute(repair).await.unwrap();
+        let response = app.sign_up(&form("after")).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{repair}: {response:?}");
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        assert_eq!(app.get("/readyz").await.status, StatusCode::OK, "{repair}");
+    }
+}
+
+/// A failover loses the start of an attempt while its call is under way.
+#[tokio::test]
+async fn a_result_that_meets_no_row_writes_it_whole() {
+    let database = database().await;
+    let app = service(&database).spawn().await;
+    app.until_ready().await;
+    let from = app.creates().len();
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let sign_up = app.post().header("x-request-id", "lost").json(&ada()).send();
+    let sign_up = tokio::spawn(sign_up);
+    app.until(|app| app.creates().len() > from).await;
+    let table = connect(&database).await;
+    table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
+    assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    eventually("the row is written", async || {
+        let rows = "SELECT count(*) FROM attempts WHERE state = 1 AND outcome_code = 'created'";
+        (scalar::<i64>(&table, rows).await == 1).then_some(())
+    })
+    .await;
+}
+
+#[test]
+fn a_url_that_would_mean_something_else_is_rejected_by_name() {
+    for (parameters, expected) in [
+        ("sslmod=verify-full", "`sslmode` in place of the unknown parameter `sslmod`"),
+        ("target_session_attrs=standby", "`target_session_attrs` read-write"),
+        ("connect_timeout=3", "no parameter `connect_timeout`"),
+    ] {
+        let url = format!("postgres://signup:canary@127.0.0.1:1/signup?{parameters}");
+        let output = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
+            .args(["migrate", "status"])
+            .env_clear()
+            .envs([("DATABASE_URL", url.as_str()), ("SIGNUP__SECRETS__KEY", &"k".repeat(32))])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(expected) && !text.contains("canary"), "{text}");
+    }
 }

@@ -1,8 +1,9 @@
 //! The real binary, and its log.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator};
 use serde_json::Value;
@@ -10,21 +11,36 @@ use serde_json::Value;
 use crate::app::TempDir;
 use crate::eventually::eventually;
 
-/// The running binary in its own folder; killed when dropped.
+/// The running binary; killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    folder: TempDir,
+    folder: Arc<TempDir>,
+    log: PathBuf,
     pub(crate) address: String,
     pub(crate) admin: String,
 }
 
 impl Process {
-    /// Serves sign-ups for this tenant; `variables` win over the defaults of a test.
+    /// Serves sign-ups for this tenant, in a folder of its own; `variables` win over the defaults of
+    /// a test.
     pub(crate) async fn start(auth0: &Emulator, variables: &[(&str, &str)]) -> Self {
-        let folder = TempDir::new();
-        let log = fs::File::create(folder.path().join("log")).unwrap();
+        let mut process = Self::spawn(auth0, &Arc::new(TempDir::new()), &[], variables);
+        process.serving().await;
+        process
+    }
+
+    /// Starts in a folder that may have the ledger of another process. It may not serve yet.
+    pub(crate) fn spawn(
+        auth0: &Emulator,
+        folder: &Arc<TempDir>,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
+        let path = folder.path().join(format!("log-{:016x}", rand::random::<u64>()));
+        let log = fs::File::create(&path).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
             .arg("serve")
+            .args(arguments)
             .current_dir(folder.path())
             .env_clear()
             .envs([
@@ -39,11 +55,26 @@ impl Process {
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        let mut process = Self { child, folder, address: String::new(), admin: String::new() };
-        let serving = process.event(|event| event["public"].is_string()).await;
-        serving["public"].as_str().unwrap().clone_into(&mut process.address);
-        serving["admin"].as_str().unwrap().clone_into(&mut process.admin);
-        process
+        let (address, admin) = (String::new(), String::new());
+        Self { child, folder: Arc::clone(folder), log: path, address, admin }
+    }
+
+    /// Waits until it serves.
+    pub(crate) async fn serving(&mut self) {
+        let serving = self.event(|event| event["public"].is_string()).await;
+        serving["public"].as_str().unwrap().clone_into(&mut self.address);
+        serving["admin"].as_str().unwrap().clone_into(&mut self.admin);
+    }
+
+    /// Waits until it has ended by itself, and returns its exit status.
+    pub(crate) async fn exit_status(&mut self) -> Option<i32> {
+        let child = &mut self.child;
+        eventually("the process ends", async || child.try_wait().unwrap()).await.code()
+    }
+
+    /// Everything that it has printed.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 
     /// The id of the process.
@@ -59,7 +90,7 @@ impl Process {
     /// Waits for a matching event of the log, and returns the first.
     pub(crate) async fn event(&self, matches: impl Fn(&Value) -> bool) -> Value {
         let logged = async || {
-            let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+            let log = self.log();
             let events = log.lines().filter_map(|line| serde_json::from_str(line).ok());
             events.into_iter().find(&matches)
         };

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use auth0_emulator::{Fault, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
-use sqlx::{Connection as _, PgConnection};
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
 use crate::postgres;
+use crate::server::connect;
 
 const OLD: &str = "0123456789abcdef0123456789abcdef";
 const NEW: &str = "fedcba9876543210fedcba9876543210";
@@ -75,9 +75,9 @@ async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
         StatusCode::CREATED
     );
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut connection = PgConnection::connect(&database).await.unwrap();
+    let connection = connect(&database).await;
     let lose = "TRUNCATE attempts, attempt_keys";
-    sqlx::raw_sql(lose).execute(&mut connection).await.unwrap();
+    connection.batch_execute(lose).await.unwrap();
     assert_eq!(with_key(&other, key, &ada()).await.status, StatusCode::CREATED);
     let eve = other.sign_up(&ada_with("email", "eve@example.com")).await;
     assert_eq!(eve.status, StatusCode::CREATED, "{eve:?}");
@@ -89,13 +89,12 @@ async fn nobody_waits_for_a_dead_replica() {
     let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
     let key = "8e03978e-40d5-43dd-bc93-6894a57f9324";
     assert_eq!(with_key(&one, key, &ada()).await.status, StatusCode::CREATED);
-    let mut connection = PgConnection::connect(&database).await.unwrap();
+    let connection = connect(&database).await;
     // The first replica died during its call: the row is open, and its heartbeat has stopped.
     let die = "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
                worker = gen_random_uuid(), next_check_at = ledger_now() + 60000";
-    let died = async || sqlx::raw_sql(die).execute(&mut connection).await.unwrap();
+    let died = async || connection.batch_execute(die).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let mut died = died;
     died().await;
     one.auth0.fault(Route::GetUser, Fault::delay(Duration::from_millis(50)));
     let started = Instant::now();

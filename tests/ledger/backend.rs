@@ -9,10 +9,9 @@ use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{self, Access, Ledger, OpenError};
 use auth0_signup::telemetry::LedgerMetrics;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::server::server;
+use crate::server::{connect, execute, scalar, server};
 
 /// The time at which every test starts.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
@@ -61,6 +60,7 @@ impl Backend {
     fn new(database: Database) -> Self {
         let settings = LedgerSettings {
             database,
+            database_file: None,
             secret_key: Some("k".repeat(32).into()),
             secret_key_path: None,
             previous_secret_key: None,
@@ -70,6 +70,8 @@ impl Backend {
             key_lifetime: Duration::from_hours(24),
             // Never reached: several starts at once take turns, also on a busy machine.
             timeout: Duration::from_mins(1),
+            lock_wait: Duration::ZERO,
+            new_ledger: false,
         };
         let clock = Arc::new(TestClock(Mutex::new(NOW)));
         Self { settings, clock, setting_time: tokio::sync::Mutex::default(), folder: None }
@@ -100,16 +102,32 @@ impl Backend {
     }
 
     async fn open_at_its_time(&self, access: Access) -> Result<Arc<dyn Ledger>, OpenError> {
-        let digests = ledger::digests(&self.settings).expect("a secret");
-        let metrics = LedgerMetrics::default();
-        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
-        let ledger = ledger::open(&self.settings, &digests, access, &clock, &metrics).await?;
-        self.set_time(clock.now()).await;
+        let ledger = self.try_open_plain(access).await?;
+        self.set_time(self.clock.now()).await;
         Ok(ledger)
     }
 
     pub(crate) async fn open(&self) -> Arc<dyn Ledger> {
         self.try_open(Access::Service).await.expect("a ledger")
+    }
+
+    /// Opens a ledger at the server's own time, which a role without rights cannot set.
+    pub(crate) async fn open_plain(&self) -> Arc<dyn Ledger> {
+        self.open_plain_as(Access::Service).await
+    }
+
+    pub(crate) async fn open_plain_as(&self, access: Access) -> Arc<dyn Ledger> {
+        self.try_open_plain(access).await.expect("a ledger")
+    }
+
+    pub(crate) async fn try_open_plain(
+        &self,
+        access: Access,
+    ) -> Result<Arc<dyn Ledger>, OpenError> {
+        let digests = ledger::digests(&self.settings).expect("a secret");
+        let clock: Arc<dyn Clock> = Arc::<TestClock>::clone(&self.clock);
+        let metrics = LedgerMetrics::default();
+        Box::pin(ledger::open(&self.settings, &digests, access, &clock, &metrics)).await
     }
 
     /// Sets the time of the ledgers that are open, and of those that will be opened.
@@ -154,13 +172,7 @@ impl Backend {
                 let connection = rusqlite::Connection::open(path).expect("the file");
                 connection.query_row(&sql, [], |row| row.get(0)).expect(&sql)
             }
-            Database::Postgres(url) => {
-                let mut connection = connect(url.expose_secret()).await;
-                let count = sqlx::query_scalar(AssertSqlSafe(sql));
-                let count = count.fetch_one(&mut connection).await.expect("a number");
-                connection.close().await.expect("an orderly end");
-                count
-            }
+            Database::Postgres(url) => scalar(&connect(url.expose_secret()).await, &sql).await,
         }
     }
 
@@ -176,6 +188,23 @@ impl Backend {
         connection
             .query_row("PRAGMA integrity_check", [], |row| row.get(0))
             .expect("a readable file")
+    }
+
+    /// The same database, reached by another URL.
+    pub(crate) fn through(&self, url: &str) -> Self {
+        let mut other = Self::from_url(url);
+        other.settings.timeout = Duration::from_secs(3);
+        other
+    }
+
+    /// Ends every connection to the database, and waits until the server has closed them.
+    pub(crate) async fn terminate(&self) {
+        let database = self.database();
+        admin(&format!(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+             WHERE datname = '{database}'"
+        ))
+        .await;
     }
 
     /// The name of the PostgreSQL database.
@@ -197,14 +226,4 @@ impl Drop for Backend {
 /// Runs statements as superuser, in the server's own database.
 pub(crate) async fn admin(sql: &str) {
     execute(server(), sql).await;
-}
-
-async fn connect(url: &str) -> PgConnection {
-    PgConnection::connect(url).await.expect("the tests' server")
-}
-
-async fn execute(url: &str, sql: &str) {
-    let mut connection = connect(url).await;
-    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.expect(sql);
-    connection.close().await.expect("an orderly end");
 }

@@ -21,7 +21,9 @@ const WORK: &str = "LEDGER_CHILD_WORK";
 #[tokio::test(flavor = "multi_thread")]
 async fn work() {
     let Ok(url) = std::env::var(DATABASE) else { return };
-    let backend = Backend::from_url(&url);
+    let mut backend = Backend::from_url(&url);
+    // A write waits this long for another process.
+    backend.settings.timeout = Duration::from_secs(2);
     let ledger = backend.open().await;
     match std::env::var(WORK).as_deref() {
         Ok("begin") => begin_forever(&ledger).await,

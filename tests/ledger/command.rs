@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use crate::backend::{Backend, NOW};
 use crate::rows::unique;
 
-fn run(backend: &Backend, arguments: &[&str]) -> Output {
+pub(crate) fn run(backend: &Backend, arguments: &[&str]) -> Output {
     let secret = backend.settings.secret_key.as_ref().map(|key| key.expose_secret().to_owned());
     Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
         .args(arguments)
@@ -20,7 +20,7 @@ fn run(backend: &Backend, arguments: &[&str]) -> Output {
 }
 
 /// The command's stdout, after a check of its status.
-fn stdout(output: &Output, status: i32) -> String {
+pub(crate) fn stdout(output: &Output, status: i32) -> String {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }

@@ -88,6 +88,8 @@ pub(crate) async fn replace_log(backend: &Backend, ledger: &Arc<dyn Ledger>) {
     // Each failure closes a connection.
     assert!(ledger.get(damaged.id).await.is_err());
     assert!(ledger.begin(unique(NOW)).await.is_err());
+    // The caller has its error a moment before the connection is closed.
+    sleep(SECOND).await;
     other.execute_batch("ROLLBACK").unwrap();
     drop(other);
     assert!(!log.exists());

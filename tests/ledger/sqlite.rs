@@ -3,6 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use auth0_signup::config::{Database, LedgerSettings};
 use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError, NewAttempt};
@@ -110,7 +111,8 @@ async fn the_secret_may_be_kept_apart_from_the_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_file_is_unavailable_and_recovers() {
-    let backend = Backend::sqlite();
+    let mut backend = Backend::sqlite();
+    backend.settings.timeout = Duration::from_millis(300);
     let ledger = backend.open().await;
     let other = Connection::open(path(&backend)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

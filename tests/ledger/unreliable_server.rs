@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -75,6 +76,11 @@ impl UnreliableServer {
         self.switches.silent.store(self.opened(), Ordering::SeqCst);
     }
 
+    /// Silences every connection, also those that are opened later.
+    pub(crate) fn silence_for_good(&self) {
+        self.switches.silent.store(usize::MAX, Ordering::SeqCst);
+    }
+
     /// The number of connections that were opened.
     pub(crate) fn opened(&self) -> usize {
         self.switches.opened.load(Ordering::SeqCst)
@@ -97,7 +103,12 @@ async fn forward(
     let mut buffer = vec![0; 64 * 1024];
     loop {
         let length = from.read(&mut buffer).await.unwrap_or(0);
-        if length == 0 || (is_reply && switches.lose_reply.swap(false, Ordering::SeqCst)) {
+        if length == 0 {
+            return;
+        }
+        if is_reply && switches.lose_reply.swap(false, Ordering::SeqCst) {
+            // Meanwhile the server executes the whole transaction.
+            tokio::time::sleep(Duration::from_millis(200)).await;
             return;
         }
         if number <= switches.silent.load(Ordering::SeqCst) {

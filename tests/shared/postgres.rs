@@ -1,8 +1,12 @@
-//! The PostgreSQL server that tests share: one for a whole run, or one for each test process.
+//! The PostgreSQL server that tests share: one for a whole run, or one for each test process. And the
+//! connections of the tests themselves.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+
+use auth0_signup::config::PostgresUrl;
+use tokio_postgres::{Client, NoTls};
 
 /// The URL of the tests' server, which is started if `TEST_DATABASE_URL` names none.
 pub(crate) fn server() -> &'static str {
@@ -28,4 +32,25 @@ fn start() -> (String, Option<Child>) {
     BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut url).expect("a line");
     assert!(!url.trim().is_empty(), "these tests need PostgreSQL: apt-get install postgresql");
     (url.trim().to_owned(), Some(child))
+}
+
+/// A connection of the test's own.
+pub(crate) async fn connect(url: &str) -> Client {
+    let url = PostgresUrl::parse(&url.to_owned().into()).expect("a URL");
+    let (client, connection) = url.hosts[0].connect(NoTls).await.expect("the tests' server");
+    tokio::spawn(async move { drop(connection.await) });
+    client
+}
+
+/// Runs statements over a connection of their own.
+pub(crate) async fn execute(url: &str, sql: &str) {
+    connect(url).await.batch_execute(sql).await.expect(sql);
+}
+
+/// The first column of the only row.
+pub(crate) async fn scalar<T>(client: &Client, sql: &str) -> T
+where
+    T: for<'a> tokio_postgres::types::FromSql<'a>,
+{
+    client.query_one(sql, &[]).await.expect(sql).get(0)
 }

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use super::client::ClientHistory;
 use super::finding::{FindingKind, Findings};
+use super::losses::Losses;
 use super::observed::{Observation, Observed};
 use super::people::{ClientBehavior, Person};
 use super::truth::{TenantUser, Truth};
@@ -14,11 +14,11 @@ use super::truth::{TenantUser, Truth};
 /// A person and the histories of its clients.
 pub(crate) type PersonHistory = (Person, Vec<ClientHistory>);
 
-/// Checks every client. `last_loss` is the time at which the ledger last lost rows.
+/// Checks every client.
 pub(crate) fn check_clients(
     truth: &Truth<'_>,
     people: &[PersonHistory],
-    last_loss: Option<Instant>,
+    losses: &Losses,
     findings: &mut Findings,
 ) {
     for (index, (person, histories)) in people.iter().enumerate() {
@@ -27,7 +27,7 @@ pub(crate) fn check_clients(
             findings.add(FindingKind::Duplicate, Some(index), format!("{} users", users.len()));
         }
         for client in histories {
-            let check = ClientCheck { truth, person, client, histories, users: &users, last_loss };
+            let check = ClientCheck { truth, person, client, histories, users: &users, losses };
             check.check(index, findings);
         }
     }
@@ -42,7 +42,7 @@ struct ClientCheck<'a> {
     histories: &'a [ClientHistory],
     /// The users with the person's address.
     users: &'a [&'a TenantUser],
-    last_loss: Option<Instant>,
+    losses: &'a Losses,
 }
 
 impl ClientCheck<'_> {
@@ -140,7 +140,7 @@ impl ClientCheck<'_> {
             Some(Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_)) => Ok(()),
             Some(Observed::NotCreated(code)) if accepts_failure => {
                 let created = self.users.iter().any(|user| self.owns(user));
-                if created && !self.another_request_created_it() {
+                if created && !self.another_request_created_it(code) {
                     let description = format!("{code}, but the client's user exists");
                     return Err((FindingKind::Incorrect, description));
                 }
@@ -155,13 +155,14 @@ impl ClientCheck<'_> {
     ///
     /// A duplicate request may have created it. So may an earlier request of the same client, if
     /// the ledger lost its row since: "nothing was created" is then correct for the last attempt.
-    fn another_request_created_it(&self) -> bool {
+    /// `unavailable` says nothing about earlier requests: their rows cannot be read.
+    fn another_request_created_it(&self, code: &str) -> bool {
         let password = &self.client.plan.profile.password;
         let duplicates =
             self.histories.iter().filter(|other| other.plan.profile.password == *password);
         let mut others = duplicates.filter(|other| !std::ptr::eq(*other, self.client));
-        let lost_rows = self.last_loss.is_some_and(|last| self.client.started_at <= last);
-        lost_rows && self.client.observed.len() > 1
+        let earlier_may_have = code == "unavailable" || self.losses.affect(self.client);
+        earlier_may_have && self.client.observed.len() > 1
             || others.any(|other| {
                 other.observed.iter().any(|observation| {
                     let observed = &observation.observed;

@@ -4,22 +4,23 @@ use std::collections::{HashMap, HashSet};
 
 use auth0_signup::digest::{Digest, Digests};
 use auth0_signup::ledger::{Attempt, AttemptState};
-use tokio::time::Instant;
 
 use super::check::PersonHistory;
 use super::finding::{FindingKind, Findings};
+use super::losses::Losses;
+use super::people::Person;
 use super::truth::Truth;
 
 /// Checks that each row matches the tenant, and that each user has a row.
 ///
-/// `digests` has those of every secret that the run used. Users of people who started before
-/// `last_loss` need no row.
+/// `digests` has those of every secret that the run used. Users of people whose rows may be lost need
+/// none.
 pub(crate) fn check_ledger(
     truth: &Truth<'_>,
     people: &[PersonHistory],
     rows: &[Attempt],
     digests: &[Digests],
-    last_loss: Option<Instant>,
+    losses: &Losses,
     findings: &mut Findings,
 ) {
     let by_email = people_by_digest(people, digests);
@@ -43,7 +44,7 @@ pub(crate) fn check_ledger(
             }
             // A later attempt with the same key may have the same id.
             AttemptState::Exists | AttemptState::NotCreated
-                if exists && !created.contains(&id) && !lost(people, row, &by_email, last_loss) =>
+                if exists && !created.contains(&id) && !lost(people, row, &by_email, losses) =>
             {
                 (FindingKind::Lost, "but the user exists")
             }
@@ -51,11 +52,12 @@ pub(crate) fn check_ledger(
         };
         let state = row.state.name();
         let person = by_email.get(&row.email).copied();
-        findings.add(kind, person, format!("the ledger has {id} as {state}, {what}"));
+        let secret = person.and_then(|person| secret_of(row, &people.get(person)?.0, digests));
+        let secret = secret.map_or(String::new(), |secret| format!("; of secret {secret}"));
+        findings.add(kind, person, format!("the ledger has {id} as {state}, {what}{secret}"));
     }
     for (index, (person, histories)) in people.iter().enumerate() {
-        let started_at = histories.iter().map(|client| client.started_at).min();
-        if last_loss.is_some_and(|last| started_at.is_none_or(|started_at| started_at <= last)) {
+        if histories.iter().any(|client| losses.affect(client)) {
             continue;
         }
         for user in truth.of_email(&person.email) {
@@ -76,11 +78,17 @@ fn lost(
     people: &[PersonHistory],
     row: &Attempt,
     by_email: &HashMap<Digest, usize>,
-    last_loss: Option<Instant>,
+    losses: &Losses,
 ) -> bool {
     let person = by_email.get(&row.email).and_then(|index| people.get(*index));
     let clients = person.map(|(_, histories)| histories.as_slice()).unwrap_or_default();
-    last_loss.is_some_and(|last| clients.iter().any(|client| client.started_at <= last))
+    clients.iter().any(|client| losses.affect(client))
+}
+
+/// The number of the secret that the row was written under, from 1, if there are several.
+fn secret_of(row: &Attempt, person: &Person, digests: &[Digests]) -> Option<usize> {
+    let is_used = |digests: &Digests| digests.email(&person.email).current == row.email;
+    digests.iter().position(is_used).filter(|_| digests.len() > 1).map(|index| index + 1)
 }
 
 fn user_id(row: &Attempt) -> String {

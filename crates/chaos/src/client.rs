@@ -106,6 +106,7 @@ impl ClientContext {
             let (result, retry_after) = request.await.unwrap_or(hung_up);
             observed.push(Observation {
                 at: started_at.elapsed(),
+                took: sent_at.elapsed(),
                 received_at: SystemClock.now(),
                 replica,
                 observed: result.clone(),

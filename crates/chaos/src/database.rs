@@ -1,24 +1,25 @@
-//! The ledger's database: a file in the run's folder, or a separate database on a server. It can be
-//! copied, restored and emptied while services use it.
+//! The ledger's database: a file in the run's folder, or a server of its own. It can be copied,
+//! restored and emptied while services use it.
 
 use std::path::Path;
 
 use anyhow::Context as _;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use super::options::{ChaosOptions, DatabaseKind};
-use super::postgres_rows::PostgresRows;
+use super::options::{ChaosOptions, DatabaseKind, EventKind};
+use super::postgres::{PostgresCluster, PostgresRows};
 use super::sqlite_rows::SqliteRows;
 
 /// A database created for this run.
 #[derive(Debug)]
 pub(crate) struct RunDatabase {
-    /// The `DATABASE_URL` for the service.
+    /// The `DATABASE_URL` for this program.
     pub(crate) url: String,
+    /// The `DATABASE_URL` for each service.
+    pub(crate) service_urls: Vec<String>,
     /// Its rows.
     pub(crate) rows: LedgerRows,
-    /// The server's URL and the database's name, for dropping it.
-    made: Option<(String, String)>,
+    /// Its server, if it has one.
+    pub(crate) cluster: Option<PostgresCluster>,
 }
 
 /// The rows of the ledger, whatever its tables are.
@@ -52,34 +53,30 @@ impl CopyName {
 impl RunDatabase {
     /// Creates the database.
     pub(crate) async fn create(options: &ChaosOptions, folder: &Path) -> anyhow::Result<Self> {
-        if options.database == DatabaseKind::Sqlite {
-            anyhow::ensure!(
-                options.replicas == 1,
-                "an SQLite file allows only one process: use --replicas 1"
-            );
-            let file = folder.join("signup.db");
-            let url = format!("sqlite://{}", file.display());
-            return Ok(Self { url, rows: LedgerRows::Sqlite(SqliteRows::new(file)), made: None });
+        match options.database {
+            DatabaseKind::Sqlite => Self::create_file(options, folder),
+            DatabaseKind::Postgres => Self::start_server(options, folder).await,
         }
-        let server =
-            options.server.clone().context("neither --server nor TEST_DATABASE_URL is set")?;
-        let name = format!("chaos_{:016x}", rand::random::<u64>());
-        let (before, after) = server.split_once('?').unwrap_or((&server, ""));
-        let (host, _) = before.rsplit_once('/').context("--server names no database")?;
-        let url = format!("{host}/{name}?{after}");
-        run(&server, format!("CREATE DATABASE {name}")).await?;
-        let rows = LedgerRows::Postgres(PostgresRows::new(url.clone()));
-        Ok(Self { url, rows, made: Some((server, name)) })
     }
 
-    /// Drops the database.
-    pub(crate) async fn drop(self) -> anyhow::Result<()> {
-        match self.made {
-            Some((server, name)) => {
-                run(&server, format!("DROP DATABASE {name} WITH (FORCE)")).await
-            }
-            None => Ok(()),
-        }
+    fn create_file(options: &ChaosOptions, folder: &Path) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            options.replicas == 1,
+            "an SQLite file allows only one process: use --replicas 1"
+        );
+        let file = folder.join("signup.db");
+        let url = format!("sqlite://{}", file.display());
+        let rows = LedgerRows::Sqlite(SqliteRows::new(file));
+        Ok(Self { service_urls: vec![url.clone()], url, rows, cluster: None })
+    }
+
+    async fn start_server(options: &ChaosOptions, folder: &Path) -> anyhow::Result<Self> {
+        let has_pooler = options.event_kinds().contains(&EventKind::Pooler);
+        let pool_mode = has_pooler.then_some(options.pool_mode);
+        let cluster = PostgresCluster::start(folder, options.replicas, pool_mode).await?;
+        let url = cluster.url();
+        let rows = LedgerRows::Postgres(PostgresRows::new(url.clone()));
+        Ok(Self { service_urls: cluster.service_urls(), url, rows, cluster: Some(cluster) })
     }
 }
 
@@ -107,6 +104,15 @@ impl LedgerRows {
         .context("cannot restore the ledger")
     }
 
+    /// The ids of all attempts that are not resolved.
+    pub(crate) async fn unresolved(&self) -> anyhow::Result<Vec<String>> {
+        match self {
+            Self::Sqlite(rows) => rows.unresolved().await,
+            Self::Postgres(rows) => rows.unresolved().await,
+        }
+        .context("cannot read the ledger")
+    }
+
     /// Deletes all rows.
     pub(crate) async fn empty(&self) -> anyhow::Result<()> {
         match self {
@@ -115,13 +121,4 @@ impl LedgerRows {
         }
         .context("cannot empty the ledger")
     }
-}
-
-async fn run(server: &str, sql: String) -> anyhow::Result<()> {
-    let mut connection =
-        PgConnection::connect(server).await.context("cannot connect to the server")?;
-    // The name is generated here and has only letters and digits.
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
-    connection.close().await?;
-    Ok(())
 }

@@ -1,32 +1,36 @@
 //! Makes the planned events happen.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::pending;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom as _;
 use tokio::time::{Instant, sleep};
 
 use super::client::ClientContext;
 use super::database::{CopyName, LedgerRows};
+use super::database_events::Dump;
+use super::losses::Losses;
+use super::past_events::PastEvents;
 use super::plan::{ChaosEvent, PlannedEvent};
+use super::postgres::PostgresCluster;
+use super::rotation::OfOldSecret;
 use super::secrets::Secrets;
 use super::service::ServiceProcess;
 
 /// The interval at which progress and services are checked.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The interval between the starts of two clients during a long event.
+const PACE: Duration = Duration::from_millis(100);
+
 /// The maximum delay before an event.
 const MAX_DELAY: Duration = Duration::from_millis(300);
 
 /// The range of times from a kill to the restart.
 const DOWN: std::ops::Range<Duration> = Duration::from_millis(50)..Duration::from_millis(300);
-
-/// The range of times between the restarts of two services during a rotation.
-const BETWEEN_RESTARTS: std::ops::Range<Duration> =
-    Duration::from_millis(300)..Duration::from_secs(2);
 
 /// The longest time before a power loss that the ledger forgets.
 const MAX_UNSYNCED: Duration = Duration::from_secs(1);
@@ -37,31 +41,39 @@ pub(crate) struct EventRunner {
     /// The services.
     pub(crate) services: Vec<ServiceProcess>,
     /// The generation of each service's secrets.
-    generations: Vec<usize>,
+    pub(super) generations: Vec<usize>,
     /// The secrets.
     pub(crate) secrets: Secrets,
-    rows: LedgerRows,
-    rng: StdRng,
-    /// The time at which the last rotation ended.
-    rotated_at: Option<Instant>,
-    /// The time at which the ledger last lost rows.
-    pub(crate) last_loss: Option<Instant>,
-    /// The number of events of each kind.
-    pub(crate) happened: BTreeMap<&'static str, u64>,
+    pub(super) rows: LedgerRows,
+    /// The database's server, if it has one.
+    cluster: Option<PostgresCluster>,
+    pub(super) rng: StdRng,
+    /// The clients and attempts that need the secret before the current one.
+    pub(super) of_old_secret: OfOldSecret,
+    /// The times at which the ledger lost rows.
+    pub(crate) losses: Losses,
+    /// The events so far.
+    pub(crate) past: PastEvents,
 }
 
 impl EventRunner {
     /// Nothing has happened, and no service is running.
-    pub(crate) fn new(services: Vec<ServiceProcess>, rows: LedgerRows, rng: StdRng) -> Self {
+    pub(crate) fn new(
+        services: Vec<ServiceProcess>,
+        rows: LedgerRows,
+        cluster: Option<PostgresCluster>,
+        rng: StdRng,
+    ) -> Self {
         Self {
             generations: vec![0; services.len()],
             services,
             secrets: Secrets::new(),
             rows,
+            cluster,
             rng,
-            rotated_at: None,
-            last_loss: None,
-            happened: BTreeMap::new(),
+            of_old_secret: OfOldSecret::default(),
+            losses: Losses::default(),
+            past: PastEvents::default(),
         }
     }
 
@@ -86,7 +98,8 @@ impl EventRunner {
         Ok(())
     }
 
-    /// Makes each event happen at its moment. Up to `spacing` further clients start meanwhile.
+    /// Makes each event happen at its moment. Up to `spacing` further clients start meanwhile, and
+    /// during a long event one after another.
     pub(crate) async fn run(
         &mut self,
         plan: Vec<PlannedEvent>,
@@ -94,10 +107,17 @@ impl EventRunner {
         context: &ClientContext,
     ) -> anyhow::Result<()> {
         for (moment, event) in plan {
-            context.progress.allow(moment + spacing);
+            // One more than the event waits for: a person's two clients start together.
+            let allowed = if event.is_long() { moment + 1 } else { moment + spacing };
+            context.progress.allow(allowed);
             self.wait_until_started(moment, context).await?;
             sleep(self.rng.random_range(Duration::ZERO..MAX_DELAY)).await;
-            self.happen(event, context).await.with_context(|| format!("{event:?}"))?;
+            let happened = tokio::select! {
+                happened = self.happen(event, context) => happened,
+                never = allow_steadily(allowed, moment + spacing, context) => match never {},
+            };
+            happened.with_context(|| format!("{event:?}"))?;
+            context.progress.allow(moment + spacing);
         }
         context.progress.allow(u64::MAX);
         Ok(())
@@ -122,6 +142,7 @@ impl EventRunner {
     }
 
     async fn happen(&mut self, event: ChaosEvent, context: &ClientContext) -> anyhow::Result<()> {
+        let started_at = Instant::now();
         let name = match event {
             ChaosEvent::Kill => {
                 let index = self.pick();
@@ -138,16 +159,20 @@ impl EventRunner {
             }
             ChaosEvent::EmptyLedger => {
                 self.rows.empty().await?;
-                self.last_loss = Some(Instant::now());
+                self.losses.add_all();
                 "ledger emptied"
             }
             ChaosEvent::BackUp => {
                 self.rows.copy(CopyName::Backup).await?;
+                self.of_old_secret.backups += 1;
                 "backups"
             }
             ChaosEvent::RestoreBackup => {
                 let running = self.rows.can_restore_while_running();
                 self.restore(CopyName::Backup, running, context).await?;
+                self.losses.add_all();
+                self.of_old_secret.add(&self.rows).await?;
+                self.of_old_secret.backups -= 1;
                 "backups restored"
             }
             ChaosEvent::Rotate => self.rotate(context).await?,
@@ -162,10 +187,32 @@ impl EventRunner {
                 self.rows.copy(CopyName::LastSync).await?;
                 sleep(self.rng.random_range(Duration::ZERO..MAX_UNSYNCED)).await;
                 self.restore(CopyName::LastSync, false, context).await?;
+                self.losses.add_since(started_at);
+                self.of_old_secret.add(&self.rows).await?;
                 "power losses"
             }
+            ChaosEvent::Database(event) => {
+                // A service that cannot reach its database while it starts exits, as it should.
+                self.wait_until_serving(context).await?;
+                context.recoveries.disturb();
+                event.happen(cluster(&mut self.cluster)?, &mut self.rng).await?;
+                context.recoveries.disturb();
+                if event.loses_commits() {
+                    self.losses.add_since(started_at - MAX_UNSYNCED);
+                    self.of_old_secret.add(&self.rows).await?;
+                }
+                event.name()
+            }
+            ChaosEvent::MigrateBesideDump => {
+                let dump = Dump::start(cluster(&mut self.cluster)?.url()).await?;
+                let index = self.pick();
+                self.kill(index, context)?;
+                self.start(index)?;
+                dump.migrate_beside(&mut self.rng).await?;
+                "migrations beside a dump"
+            }
         };
-        *self.happened.entry(name).or_default() += 1;
+        self.past.add(name, started_at);
         Ok(())
     }
 
@@ -180,55 +227,23 @@ impl EventRunner {
             // A service whose session ends while it starts exits, as it should.
             self.wait_until_serving(context).await?;
             context.recoveries.disturb();
-            self.rows.restore(name).await?;
-            self.last_loss = Some(Instant::now());
-            return Ok(());
+            return self.rows.restore(name).await;
         }
         for index in 0..self.services.len() {
             self.kill(index, context)?;
         }
         self.rows.restore(name).await?;
-        self.last_loss = Some(Instant::now());
         sleep(self.rng.random_range(DOWN)).await;
         (0..self.services.len()).try_for_each(|index| self.start(index))
     }
 
-    /// Restarts the services one by one. They get a new secret beside the current one if no client
-    /// is left that sent its key to a service with the one before.
-    async fn rotate(&mut self, context: &ClientContext) -> anyhow::Result<&'static str> {
-        let rotates = self.rotated_at.is_none_or(|time| !context.progress.runs_since(time));
-        let generation = if rotates { self.secrets.rotate() } else { self.secrets.latest() };
-        let mut order: Vec<usize> = (0..self.services.len()).collect();
-        order.shuffle(&mut self.rng);
-        for (restarted, index) in order.into_iter().enumerate() {
-            if restarted > 0 {
-                sleep(self.rng.random_range(BETWEEN_RESTARTS)).await;
-            }
-            if self.rng.random() {
-                context.recoveries.disturb();
-                self.service(index)?.shut_down().await?;
-                context.recoveries.disturb();
-            } else {
-                self.kill(index, context)?;
-            }
-            if let Some(current) = self.generations.get_mut(index) {
-                *current = generation;
-            }
-            self.start(index)?;
-        }
-        if rotates {
-            self.rotated_at = Some(Instant::now());
-        }
-        Ok(if rotates { "rotations" } else { "rolling restarts" })
-    }
-
-    fn kill(&mut self, index: usize, context: &ClientContext) -> anyhow::Result<()> {
+    pub(super) fn kill(&mut self, index: usize, context: &ClientContext) -> anyhow::Result<()> {
         // First, because a client may notice before this function returns.
         context.recoveries.kill(index);
         self.service(index)?.kill()
     }
 
-    fn start(&mut self, index: usize) -> anyhow::Result<()> {
+    pub(super) fn start(&mut self, index: usize) -> anyhow::Result<()> {
         let generation = self.generations.get(index).copied().unwrap_or_default();
         let secrets = self.secrets.settings(generation);
         self.service(index)?.start(secrets)
@@ -238,7 +253,21 @@ impl EventRunner {
         self.rng.random_range(0..self.services.len())
     }
 
-    fn service(&mut self, index: usize) -> anyhow::Result<&mut ServiceProcess> {
+    pub(super) fn service(&mut self, index: usize) -> anyhow::Result<&mut ServiceProcess> {
         self.services.get_mut(index).context("no such service")
     }
+}
+
+/// Allows one more client at a time.
+async fn allow_steadily(from: u64, to: u64, context: &ClientContext) -> Infallible {
+    for clients in from..to {
+        context.progress.allow(clients);
+        sleep(PACE).await;
+    }
+    pending().await
+}
+
+/// The database's server. Only runs that have one plan its events.
+fn cluster(cluster: &mut Option<PostgresCluster>) -> anyhow::Result<&mut PostgresCluster> {
+    cluster.as_mut().context("the database is no server")
 }

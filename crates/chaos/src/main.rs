@@ -1,10 +1,11 @@
 //! Signs people up while faults are injected into the tenant, and while services are killed,
-//! suspended, restarted and given wrong clocks, and the ledger loses rows. The clients hang up,
-//! collide and come back. At the end it counts the sign-ups with a wrong or unknown outcome.
+//! suspended, restarted and given wrong clocks, and the ledger loses rows, or its database fails.
+//! The clients hang up, collide and come back. At the end it counts the sign-ups with a wrong or
+//! unknown outcome.
 //!
 //! ```sh
 //! cargo run --release --bin chaos -- --signups 20000 --kills 200
-//! scripts/with-postgres cargo run --release --bin chaos -- --database postgres --replicas 3
+//! cargo run --release --bin chaos -- --database postgres --replicas 3
 //! ```
 //!
 //! The emulator runs in this process; the service runs as `auth0-signup serve` in separate
@@ -18,20 +19,24 @@ mod check_ledger;
 mod client;
 mod clock;
 mod database;
+mod database_events;
 mod drive;
 mod events;
 mod fault_catalog;
 mod fault_injector;
 mod finding;
 mod history;
+mod losses;
 mod observed;
 mod options;
+mod past_events;
 mod people;
 mod plan;
-mod postgres_rows;
+mod postgres;
 mod progress;
 mod recovery;
 mod report;
+mod rotation;
 mod run;
 mod secrets;
 mod service;

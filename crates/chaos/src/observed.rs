@@ -74,6 +74,8 @@ impl fmt::Display for Observed {
 pub(crate) struct Observation {
     /// Its time since the client started.
     pub(crate) at: Duration,
+    /// The time from the request to the result.
+    pub(crate) took: Duration,
     /// Its time since the Unix epoch on the machine's clock, which is the tenant's too.
     pub(crate) received_at: Duration,
     /// The index of the service that got the request.

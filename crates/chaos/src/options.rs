@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use super::postgres::PoolMode;
+
 /// Signs people up through faults, kills and other events, and fails if any outcome is wrong or
 /// unknown.
 #[derive(Debug, Clone, Parser)]
@@ -16,15 +18,16 @@ pub(crate) struct ChaosOptions {
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=1_000))]
     pub(crate) kills: u32,
     /// Kinds of other events, which together happen about as often as kills and at least twice
-    /// each; all if absent, none if empty
+    /// each; all if absent, none if empty. Those that the database does not have are left out
     #[arg(long, value_enum, value_delimiter = ',', num_args = 0.., value_name = "KIND")]
     pub(crate) events: Option<Vec<EventKind>>,
     /// Database of the ledger
     #[arg(long, value_enum, default_value = "sqlite")]
     pub(crate) database: DatabaseKind,
-    /// PostgreSQL server whose superuser this is; scripts/with-postgres starts one
-    #[arg(long, env = "TEST_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub(crate) server: Option<String>,
+    /// Mode of the pooler before the database of the last service; there is one if `pooler` is
+    /// among the events
+    #[arg(long, value_enum, default_value = "session")]
+    pub(crate) pool_mode: PoolMode,
     /// Number of services that share the database, one of which is killed at a time; PostgreSQL
     /// only
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=8))]
@@ -48,7 +51,8 @@ impl ChaosOptions {
     pub(crate) fn event_kinds(&self) -> Vec<EventKind> {
         let chosen = self.events.as_deref().unwrap_or(EventKind::value_variants());
         let all = EventKind::value_variants().iter().copied();
-        all.filter(|kind| chosen.contains(kind)).collect()
+        let possible = all.filter(|kind| !kind.needs_server() || self.database.has_server());
+        possible.filter(|kind| chosen.contains(kind)).collect()
     }
 }
 
@@ -57,8 +61,15 @@ impl ChaosOptions {
 pub(crate) enum DatabaseKind {
     /// A file in a temporary folder.
     Sqlite,
-    /// A new database on the server.
+    /// A server of its own.
     Postgres,
+}
+
+impl DatabaseKind {
+    /// Returns true if the database is a server.
+    const fn has_server(self) -> bool {
+        matches!(self, Self::Postgres)
+    }
 }
 
 /// A kind of event besides kills.
@@ -74,4 +85,31 @@ pub(crate) enum EventKind {
     Stops,
     /// All services are killed, and the ledger loses its last second.
     Power,
+    /// The database server restarts: in order, at once, or after SIGKILL.
+    Restarts,
+    /// A standby that lags behind takes over.
+    Failover,
+    /// The pooler before the server restarts.
+    Pooler,
+    /// Connections to the database fall silent.
+    Silence,
+    /// Replies of the database are cut off after the commit.
+    Replies,
+    /// The next release's migration meets a dump.
+    Migration,
+}
+
+impl EventKind {
+    /// Returns true if the event happens to a database server.
+    const fn needs_server(self) -> bool {
+        match self {
+            Self::Clocks | Self::Rows | Self::Rotation | Self::Stops | Self::Power => false,
+            Self::Restarts
+            | Self::Failover
+            | Self::Pooler
+            | Self::Silence
+            | Self::Replies
+            | Self::Migration => true,
+        }
+    }
 }

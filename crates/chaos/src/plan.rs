@@ -7,7 +7,9 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 
+use super::database_events::DatabaseEvent;
 use super::options::{ChaosOptions, EventKind};
+use super::postgres::ShutdownMode;
 
 /// The range of times for which a service is suspended: beyond the time after which the others
 /// consider it dead.
@@ -41,6 +43,17 @@ pub(crate) enum ChaosEvent {
     Stop(Duration),
     /// All services are killed, and the ledger loses its last second.
     LosePower,
+    /// Something happens to the database's server.
+    Database(DatabaseEvent),
+    /// The next release's migration meets a dump while a service restarts.
+    MigrateBesideDump,
+}
+
+impl ChaosEvent {
+    /// Returns true if the event takes seconds, and clients have to start during all of them.
+    pub(crate) const fn is_long(self) -> bool {
+        matches!(self, Self::Database(_) | Self::MigrateBesideDump)
+    }
 }
 
 /// An event and its moment: the number of clients that have started by then.
@@ -84,6 +97,16 @@ fn other_events(options: &ChaosOptions, rng: &mut StdRng) -> Vec<ChaosEvent> {
             }
             EventKind::Stops => ChaosEvent::Stop(rng.random_range(STOP)),
             EventKind::Power => ChaosEvent::LosePower,
+            EventKind::Restarts => {
+                let modes = [ShutdownMode::Kill, ShutdownMode::Immediate, ShutdownMode::Fast];
+                let mode = modes.iter().cycle().nth(*round - 1).copied();
+                ChaosEvent::Database(DatabaseEvent::Restart(mode.unwrap_or(ShutdownMode::Fast)))
+            }
+            EventKind::Failover => ChaosEvent::Database(DatabaseEvent::FailOver),
+            EventKind::Pooler => ChaosEvent::Database(DatabaseEvent::RestartPooler),
+            EventKind::Silence => ChaosEvent::Database(DatabaseEvent::FallSilent),
+            EventKind::Replies => ChaosEvent::Database(DatabaseEvent::CutOffReplies),
+            EventKind::Migration => ChaosEvent::MigrateBesideDump,
         }
     });
     events.collect()
@@ -130,6 +153,17 @@ mod tests {
         assert_eq!(count(|event| *event == ChaosEvent::LosePower), 2);
         assert!(plan.is_sorted_by_key(|(moment, _)| *moment));
         assert!(plan.iter().all(|(moment, _)| *moment < 300));
+    }
+
+    #[test]
+    fn events_of_a_server_happen_on_a_server_only() {
+        let failovers = |arguments: &str| {
+            let failover = ChaosEvent::Database(DatabaseEvent::FailOver);
+            plan(arguments).iter().filter(|(_, event)| *event == failover).count()
+        };
+        assert_eq!(failovers("--signups 300 --database postgres"), 2);
+        assert_eq!(failovers("--signups 300"), 0);
+        assert_eq!(plan("--kills 0 --events failover").len(), 0);
     }
 
     #[test]

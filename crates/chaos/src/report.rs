@@ -14,6 +14,7 @@ use super::finding::{FindingKind, Findings};
 use super::history::format_history;
 use super::observed::Observation;
 use super::options::ChaosOptions;
+use super::past_events::EventSummary;
 use super::recovery::RecoveryTimes;
 
 /// The maximum number of findings of each kind reported in full.
@@ -51,7 +52,7 @@ impl RunReport<'_> {
         print_counts("faults:", injected.iter().map(|(name, times)| (*name, *times)));
         let observed = self.count_observed();
         print_counts("observed:", observed.iter().map(|(name, times)| (name.as_str(), *times)));
-        print_counts("events:", self.events.happened.iter().map(|(name, times)| (*name, *times)));
+        self.print_events();
         let ChaosOptions { signups, database, replicas, concurrency, .. } = self.options;
         print_line(&format!(
             "{signups} sign-ups by {people} people, {concurrency} at once, on {database:?} with \
@@ -61,7 +62,7 @@ impl RunReport<'_> {
             requests = self.context.requests.load(Ordering::Relaxed),
             calls = self.auth0.journal().len(),
             faults = injected.values().sum::<u64>(),
-            events = self.events.happened.values().sum::<u64>(),
+            events = self.events.past.len(),
             users = self.auth0.users().len(),
             rows = self.rows,
             seconds = self.elapsed.as_secs(),
@@ -86,6 +87,20 @@ impl RunReport<'_> {
             self.findings.count(FindingKind::Incorrect),
             self.findings.incorrect_without_key(),
         ));
+    }
+
+    /// Prints the events, and the responses to the requests that were running meanwhile.
+    fn print_events(&self) {
+        let histories = self.people.iter().flat_map(|(_, histories)| histories);
+        print_line("events:");
+        for (name, summary) in self.events.past.summaries(histories) {
+            let EventSummary { events, responses, unavailable, longest } = summary;
+            print_line(&format!(
+                "  {events:>6} {name:<24} {responses:>6} responses meanwhile, longest {:>5} ms, \
+                 {unavailable:>4} unavailable",
+                longest.as_millis(),
+            ));
+        }
     }
 
     fn print_findings(&self) {

@@ -13,6 +13,7 @@ use auth0_signup::ledger::{self, Access, Attempt, AttemptState, Find, Ledger};
 use auth0_signup::telemetry::LedgerMetrics;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use super::check::check_clients;
@@ -48,13 +49,16 @@ pub(crate) async fn run(options: ChaosOptions) -> anyhow::Result<bool> {
     let folder = std::env::temp_dir().join(format!("chaos-{:016x}", rand::random::<u64>()));
     std::fs::create_dir(&folder)?;
     print_line(&format!("seed {seed}, folder {}", folder.display()));
-    let database = RunDatabase::create(&options, &folder).await?;
-    let run = Run::set_up(options, seed, &folder, &program, &database).await?;
-    let good = tokio::select! {
-        good = run.go() => good,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    let mut terminated = signal(SignalKind::terminate())?;
+    let run = async {
+        let database = RunDatabase::create(&options, &folder).await?;
+        Run::set_up(options, seed, &folder, &program, database).await?.go().await
     };
-    database.drop().await?;
+    let good = tokio::select! {
+        good = run => good,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        _ = terminated.recv() => Err(anyhow::anyhow!("terminated")),
+    };
     if matches!(good, Ok(true)) {
         std::fs::remove_dir_all(&folder)?;
     }
@@ -80,18 +84,19 @@ impl Run {
         seed: u64,
         folder: &Path,
         program: &Path,
-        database: &RunDatabase,
+        database: RunDatabase,
     ) -> anyhow::Result<Self> {
         let auth0 = Emulator::builder().journal_limit(usize::MAX).start().await?;
         let settings = service_settings(auth0.url(), &database.url);
         let mut rng = StdRng::seed_from_u64(seed.wrapping_add(2));
         let with_clocks = options.event_kinds().contains(&EventKind::Clocks);
         let mut services = Vec::new();
-        for replica in 1..=options.replicas {
+        for (replica, url) in (1..).zip(&database.service_urls) {
             let file = |name: &str| -> PathBuf { folder.join(format!("{name}-{replica}")) };
             let clock = with_clocks.then(|| FakeClock::new(file("clock"), &mut rng)).transpose()?;
             let log = file("service").with_extension("log");
-            services.push(ServiceProcess::new(program, settings.clone(), log, clock)?);
+            let settings = service_settings(auth0.url(), url);
+            services.push(ServiceProcess::new(program, settings, log, clock)?);
         }
         let plan = plan_events(&options, &mut rng);
         let context = ClientContext {
@@ -105,7 +110,7 @@ impl Run {
         };
         Ok(Self {
             injector: FaultInjector::new(seed.wrapping_add(1), options.faults),
-            events: EventRunner::new(services, database.rows.clone(), rng),
+            events: EventRunner::new(services, database.rows, database.cluster, rng),
             context: Arc::new(context),
             started_at: Instant::now(),
             options,
@@ -127,9 +132,9 @@ impl Run {
         let rows = self.wait_until_resolved().await?;
         let truth = Truth::new(&self.auth0)?;
         let mut findings = Findings::default();
-        let (digests, last_loss) = (self.events.secrets.digests(), self.events.last_loss);
-        check_clients(&truth, &people, last_loss, &mut findings);
-        check_ledger(&truth, &people, &rows, &digests, last_loss, &mut findings);
+        let (digests, losses) = (self.events.secrets.digests(), &self.events.losses);
+        check_clients(&truth, &people, losses, &mut findings);
+        check_ledger(&truth, &people, &rows, &digests, losses, &mut findings);
         let report = RunReport {
             options: &self.options,
             seed: self.seed,

@@ -22,6 +22,8 @@ const BUSY_PAUSE: Duration = Duration::from_millis(5);
 const TABLES: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' \
                       AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%migrations%'";
 
+const UNRESOLVED: &str = "SELECT hex(id) FROM attempts WHERE state IN (0, 3)";
+
 /// A ledger's file.
 #[derive(Debug, Clone)]
 pub(crate) struct SqliteRows {
@@ -57,6 +59,18 @@ impl SqliteRows {
         }
         fs::copy(self.copy_file(name), &self.file)?;
         Ok(())
+    }
+
+    /// The ids of all attempts that are not resolved.
+    pub(crate) async fn unresolved(&self) -> anyhow::Result<Vec<String>> {
+        let file = self.file.clone();
+        let reading = spawn_blocking(move || {
+            let connection = open(&file)?;
+            let mut select = connection.prepare(UNRESOLVED)?;
+            let ids = select.query_map([], |row| row.get(0))?;
+            anyhow::Ok(ids.collect::<rusqlite::Result<_>>()?)
+        });
+        reading.await?
     }
 
     /// Deletes all rows. The service may write meanwhile.

@@ -102,7 +102,8 @@ impl Attempts {
     }
 
     async fn run_async(&self) -> anyhow::Result<ExitCode> {
-        let file = self.config.file.as_deref();
+        let file = self.config.file();
+        let file = file.as_deref();
         if let AttemptsCommand::Reconcile { id } = self.command {
             return reconcile::run(&config::load(file, environment())?, id, self.json).await;
         }

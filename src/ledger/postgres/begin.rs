@@ -1,23 +1,23 @@
-//! The start of an attempt: the procedure `begin_attempt` in one round trip.
+//! The start of an attempt: the function `start_attempt` in one round trip.
 
 use std::time::Duration;
 
-use sqlx::postgres::PgRow;
-use sqlx::{Error, Row as _, query};
+use tokio_postgres::Row;
 
-use super::connections::{Statement, is_statement_error};
-use super::{Postgres, ledger_error, millis};
+use super::connections::Rows;
+use super::statement::{End, Statement, statement};
+use super::{Postgres, bytes, millis, rows};
 use crate::clock::TenantTime;
-use crate::digest::{Digest, DigestPair};
-use crate::domain::TermsVersion;
+use crate::config::Synchronous;
+use crate::digest::DigestPair;
 use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge};
 use crate::limits::Limit;
 
 /// The number of tries of an attempt whose key another call takes and frees meanwhile.
 const TRIES: usize = 4;
 
-const BEGIN: &str = "CALL begin_attempt($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, \
-    $14, $15, $16, $17, NULL, NULL, NULL)";
+const START: &str = "SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(\
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
 impl Postgres {
     /// Starts an attempt.
@@ -25,16 +25,18 @@ impl Postgres {
         &self,
         attempt: &mut NewAttempt,
     ) -> Result<BeginResult, LedgerError> {
-        // The procedure locks rows in this order.
+        // The function locks rows in this order.
         attempt.key.records.sort_unstable_by_key(|record| record.key);
         attempt.key.records.dedup_by_key(|record| record.key);
         attempt.admission_cost.charges.sort_unstable_by_key(|charge| charge.bucket);
         for _ in 0..TRIES {
-            let row = self.call_begin(attempt).await?;
-            let result: String = row.try_get(0).map_err(ledger_error)?;
-            match result.as_str() {
+            let Rows { rows, .. } = self.start(attempt).await?;
+            if let Some(error) = rows::value::<Option<String>>(&rows, 3)? {
+                tracing::warn!(error, "the shared limits failed; this replica's own limits remain");
+            }
+            match rows::value::<String>(&rows, 0)?.as_str() {
                 "started" => return Ok(BeginResult::Started),
-                "limited" => return rate_limited(&row, &attempt.admission_cost.charges),
+                "limited" => return rate_limited(&rows, &attempt.admission_cost.charges),
                 "proof_used" => return Ok(BeginResult::ProofAlreadyUsed),
                 // Another attempt has the key.
                 _ => {}
@@ -45,72 +47,56 @@ impl Postgres {
                     return Ok(BeginResult::Existing(Box::new(existing)));
                 }
             }
-            // Its key is free again; the permits are spent.
+            // Its key is free again; the permits are perhaps spent.
             attempt.admission_cost.charges.clear();
         }
         Err(LedgerError::unavailable(Contended))
     }
 
-    /// Calls the procedure. Limits must not cost a sign-up: if it fails with them, it is called
-    /// again without them.
-    async fn call_begin(&self, attempt: &NewAttempt) -> Result<PgRow, LedgerError> {
-        let charges = attempt.admission_cost.charges.as_slice();
-        // An earlier try counts as charged.
-        let mut run = self
-            .connections
-            .run(|is_repeat| statement(attempt, if is_repeat { &[] } else { charges }))
-            .await;
-        if let Err(error) = &run
-            && is_statement_error(error)
-            && !charges.is_empty()
-        {
-            let again = self.connections.run(|_| statement(attempt, &[])).await;
-            if again.is_ok() {
-                let cause: &dyn std::error::Error = error;
-                tracing::warn!(
-                    error = cause,
-                    "the shared limits failed; this replica's own limits remain"
-                );
-            }
-            run = again;
-        }
-        let row = run.map_err(ledger_error)?.rows.pop();
-        row.ok_or(Error::RowNotFound).map_err(ledger_error)
+    /// Calls the function. A repeated call charges nothing: the first one counts as charged.
+    async fn start(&self, attempt: &NewAttempt) -> Result<Rows, LedgerError> {
+        let is_synced = attempt.lease.synced
+            || attempt.admission_cost.proof.is_some()
+            || self.synchronous == Synchronous::Full;
+        let end = if is_synced { End::CommitThenSync } else { End::CommitUnsynced };
+        let first = start_statement(attempt, &attempt.admission_cost.charges).end(end);
+        let repeat = start_statement(attempt, &[]).end(end);
+        Ok(self.connections.run_or_repeat(&first, &repeat).await?)
     }
 }
 
 /// The call, with its parameters in order.
-fn statement<'s>(attempt: &'s NewAttempt, charges: &'s [PermitCharge]) -> Statement<'s> {
+fn start_statement(attempt: &NewAttempt, charges: &[PermitCharge]) -> Statement {
     let NewAttempt { key, lease, admission_cost, .. } = attempt;
-    let keys = |bytes: fn(&KeyRecord) -> &[u8]| key.records.iter().map(bytes).collect::<Vec<_>>();
+    let keys = |bytes: fn(&KeyRecord) -> &[u8]| {
+        key.records.iter().map(|record| bytes(record).to_vec()).collect::<Vec<_>>()
+    };
     let proof = admission_cost.proof.as_ref();
     let numbers = |number: fn(&PermitCharge) -> i64| charges.iter().map(number).collect::<Vec<_>>();
-    query(BEGIN)
-        .bind(attempt.id.as_uuid())
-        .bind(attempt.email.as_bytes())
-        .bind(attempt.user_id.as_str())
-        .bind(&attempt.request_id)
-        .bind(attempt.terms.as_ref().map(TermsVersion::as_str))
+    statement(START)
+        .bind(*attempt.id.as_uuid())
+        .bind(bytes(&attempt.email))
+        .bind(attempt.user_id.as_str().to_owned())
+        .bind(attempt.request_id.clone())
+        .bind(attempt.terms.as_ref().map(|terms| terms.as_str().to_owned()))
         .bind(attempt.tenant_started_at.map(TenantTime::as_millis))
         .bind(lease.process)
         .bind(millis(lease.lasts))
         .bind(keys(|record| record.key.as_bytes()))
         .bind(keys(|record| record.binding.as_bytes()))
         .bind(millis(key.lifetime))
-        .bind(proof.map(|proof| proof.proof.as_bytes()))
+        .bind(proof.map(|proof| bytes(&proof.proof)))
         .bind(proof.map(|proof| millis(proof.lasts)))
-        .bind(charges.iter().map(|charge| charge.bucket.as_bytes()).collect::<Vec<_>>())
+        .bind(charges.iter().map(|charge| bytes(&charge.bucket)).collect::<Vec<_>>())
         .bind(numbers(|charge| micros(charge.rate.every)))
         .bind(numbers(|charge| charge.rate.burst.into()))
-        .bind(lease.synced)
 }
 
 /// The result for the bucket whose permit comes back last.
-fn rate_limited(row: &PgRow, charges: &[PermitCharge]) -> Result<BeginResult, LedgerError> {
-    let bucket: [u8; 32] = row.try_get(1).map_err(ledger_error)?;
-    let wait: i64 = row.try_get(2).map_err(ledger_error)?;
-    let bucket = Digest::from_bytes(bucket);
-    let limit = charges.iter().find(|charge| charge.bucket == bucket);
+fn rate_limited(rows: &[Row], charges: &[PermitCharge]) -> Result<BeginResult, LedgerError> {
+    let bucket: Vec<u8> = rows::value(rows, 1)?;
+    let wait: i64 = rows::value(rows, 2)?;
+    let limit = charges.iter().find(|charge| charge.bucket.as_bytes().as_slice() == bucket);
     Ok(BeginResult::RateLimited {
         limit: limit.map_or(Limit::Service, |charge| charge.limit),
         retry_after: Duration::from_micros(u64::try_from(wait).unwrap_or_default()),

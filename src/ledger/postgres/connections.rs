@@ -1,38 +1,42 @@
-//! The connections to the server, and the calls that use them.
-//!
-//! Not sqlx's pool, which waits for the server once more after every statement, and for good when
-//! the server is silent.
+//! The connections of a replica, and the calls that use them.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
-use sqlx::query::Query;
-use sqlx::{Connection as _, Error};
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_postgres::Row;
 
-use super::server::Connector;
+use super::connector::{Connection, Connector};
+use super::errors::{ErrorClass, PostgresError};
+use super::statement::{Session, Statement};
+use crate::ledger::Closed;
 
-/// The most connections of a replica for all calls but heartbeats, which have one more. Six in all.
-pub(super) const FOR_CALLS: u32 = 5;
+/// The most connections of a replica, with the one that is left for heartbeats.
+const MOST: usize = 6;
 
-/// The number of tries of a statement that meets a dead connection or a conflict.
-const TRIES: usize = 3;
+/// The most tries of a statement.
+const TRIES: u32 = 3;
 
-/// Time without use after which a connection is tested before it is used.
-const TEST_AFTER: Duration = Duration::from_secs(1);
+/// Time for which no connection is tried after the server has refused one.
+const REFUSED: Duration = Duration::from_millis(500);
 
-/// The longest test of a connection.
-const TEST_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// A statement with its parameters.
-pub(super) type Statement<'s> = Query<'s, sqlx::Postgres, PgArguments>;
+/// The kinds of call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Usual,
+    /// Waits for no usual call. Uses the connection that was idle for the longest time, so that
+    /// heartbeats find dead connections before other calls do.
+    Heartbeat,
+}
 
 /// The rows that a statement returned.
 #[derive(Debug)]
 pub(super) struct Rows {
-    pub(super) rows: Vec<PgRow>,
+    pub(super) rows: Vec<Row>,
     /// True if an earlier try of the statement may have been executed.
     pub(super) is_repeat: bool,
 }
@@ -41,132 +45,256 @@ pub(super) struct Rows {
 #[derive(Debug)]
 pub(super) struct Connections {
     connector: Connector,
+    session: Session,
+    /// The options of a session.
+    options: String,
     /// The longest duration of a call.
     timeout: Duration,
-    most: u32,
-    permits: Semaphore,
-    /// The connections that are not in use, and the end of their last use. The last one was used
-    /// last.
-    idle: Mutex<Vec<(PgConnection, Instant)>>,
+    /// One for each usual call that may run at once.
+    turns: Semaphore,
+    /// One for each connection that may be open.
+    slots: Arc<Semaphore>,
+    idle: Mutex<Idle>,
+    /// A connection became idle, or was closed.
+    returned: Arc<Notify>,
+    /// Held by the one heartbeat that may run.
+    beat_turn: tokio::sync::Mutex<()>,
+    /// True while it waits for a connection. It comes before other calls.
+    beat_waits: AtomicBool,
+}
+
+/// The connections that are not in use. The last one was used last.
+#[derive(Debug, Default)]
+struct Idle {
+    connections: VecDeque<OpenConnection>,
+    /// The time at which the server refused another one.
+    refused_at: Option<Instant>,
+}
+
+/// A connection and its slot.
+#[derive(Debug)]
+struct OpenConnection {
+    // Dropped first.
+    connection: Connection,
+    slot: Slot,
+    /// The end of its last use.
+    used_at: Instant,
+}
+
+impl OpenConnection {
+    fn new(connection: Connection, slot: OwnedSemaphorePermit, of: &Connections) -> Self {
+        let slot = Slot(Some(slot), Arc::clone(&of.returned));
+        Self { connection, slot, used_at: Instant::now() }
+    }
+}
+
+/// The slot of a connection. Its end wakes a call that waits for a connection.
+#[derive(Debug)]
+struct Slot(Option<OwnedSemaphorePermit>, Arc<Notify>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0 = None;
+        self.1.notify_waiters();
+    }
 }
 
 impl Connections {
-    /// At most this many connections, whose calls last no longer than `timeout`. Connects when the
-    /// first statement is run.
-    pub(super) fn new(connector: Connector, most: u32, timeout: Duration) -> Self {
-        let permits = Semaphore::new(usize::try_from(most).unwrap_or(1));
-        Self { connector, timeout, most, permits, idle: Mutex::default() }
+    /// Connects when the first statement is run. Calls last no longer than `timeout`. Their first
+    /// try is repeated over another connection if the session's limit has passed.
+    pub(super) fn new(connector: Connector, session: Session, timeout: Duration) -> Self {
+        Self {
+            connector,
+            options: session.options(),
+            session,
+            timeout,
+            turns: Semaphore::new(MOST - 1),
+            slots: Arc::new(Semaphore::new(MOST)),
+            idle: Mutex::default(),
+            returned: Arc::default(),
+            beat_turn: tokio::sync::Mutex::default(),
+            beat_waits: AtomicBool::new(false),
+        }
     }
 
     /// Runs a statement in a transaction of its own, and returns after its commit.
     ///
-    /// The statement is repeated when it meets a dead connection or a conflict. It is passed `true`
-    /// when an earlier try may have been executed. All tries share one timeout.
+    /// It is repeated once over a new connection if its connection is dead or silent, and on a
+    /// conflict. All tries share one timeout.
     ///
     /// # Errors
     /// When the server cannot be reached in time, or rejects the statement.
-    pub(super) async fn run<'s>(
+    pub(super) async fn run(&self, statement: &Statement) -> Result<Rows, PostgresError> {
+        self.run_or_repeat(statement, statement).await
+    }
+
+    /// Runs a statement, or `repeat` once an earlier try may have been executed.
+    ///
+    /// # Errors
+    /// When the server cannot be reached in time, or rejects the statement.
+    pub(super) async fn run_or_repeat(
         &self,
-        statement: impl Fn(bool) -> Statement<'s> + Send + Sync,
-    ) -> Result<Rows, Error> {
-        let tries = async {
-            let _permit = self.permits.acquire().await.map_err(|_| Error::PoolClosed)?;
-            let mut tries = 1;
-            loop {
-                let connection = self.connection().await?;
-                let is_repeat = tries > 1;
-                match self.run_once(connection, statement(is_repeat)).await {
-                    Err(error) if tries < TRIES && is_retryable(&error) => tries += 1,
-                    run => return Ok(Rows { rows: run?, is_repeat }),
+        statement: &Statement,
+        repeat: &Statement,
+    ) -> Result<Rows, PostgresError> {
+        let deadline = Instant::now() + self.timeout;
+        let run = async {
+            let _turn = self.turns.acquire().await.map_err(|_| Closed)?;
+            self.run_before(deadline, Kind::Usual, statement, repeat).await
+        };
+        timeout_at(deadline, run).await.unwrap_or(Err(PostgresError::Silent(self.timeout)))
+    }
+
+    /// Runs the statement of a heartbeat within this time.
+    ///
+    /// # Errors
+    /// When the server cannot be reached in time, or rejects the statement.
+    pub(super) async fn beat(
+        &self,
+        statement: &Statement,
+        limit: Duration,
+    ) -> Result<Rows, PostgresError> {
+        let deadline = Instant::now() + limit.min(self.timeout);
+        let silent = || PostgresError::Silent(limit);
+        let turn = timeout_at(deadline, self.beat_turn.lock()).await;
+        let _turn = turn.map_err(|_| silent())?;
+        let run = self.run_before(deadline, Kind::Heartbeat, statement, statement);
+        let run = timeout_at(deadline, run).await;
+        self.end_of_wait();
+        run.unwrap_or_else(|_| Err(silent()))
+    }
+
+    async fn run_before(
+        &self,
+        deadline: Instant,
+        kind: Kind,
+        statement: &Statement,
+        repeat: &Statement,
+    ) -> Result<Rows, PostgresError> {
+        let (mut is_repeat, mut tries) = (false, 0);
+        loop {
+            tries += 1;
+            let open = self.acquire(kind).await?;
+            let sent_at = Instant::now();
+            let left = deadline.saturating_duration_since(sent_at);
+            let limit = match kind {
+                Kind::Usual if tries == 1 => left.min(self.session.limit),
+                Kind::Heartbeat if tries == 1 => left / 2,
+                _ => left,
+            };
+            // The server ends the first try by the session's own limit.
+            let server_limit = (tries > 1 || left < self.session.limit).then_some(limit);
+            let statement = if is_repeat { repeat } else { statement };
+            let run = statement.run(&open.connection, &self.session, server_limit);
+            let run = timeout(limit, run).await;
+            let error = match run.map_err(|_| PostgresError::Silent(limit)) {
+                Ok(Ok(rows)) => {
+                    self.keep(open);
+                    return Ok(Rows { rows, is_repeat });
+                }
+                Ok(Err(error)) => error.into(),
+                Err(error) => error,
+            };
+            match error.class() {
+                ErrorClass::Connection => {
+                    drop(open);
+                    // The others are perhaps dead too, unless they were used meanwhile.
+                    self.idle().connections.retain(|other| other.used_at > sent_at);
+                    if is_repeat {
+                        return Err(error);
+                    }
+                    is_repeat = true;
+                }
+                ErrorClass::Transient => {
+                    self.keep(open);
+                    if tries == TRIES {
+                        return Err(error);
+                    }
+                }
+                ErrorClass::Statement => {
+                    self.keep(open);
+                    return Err(error);
                 }
             }
-        };
-        let run = timeout(self.timeout, tries).await;
-        run.unwrap_or_else(|_| {
-            // The other connections are perhaps dead too.
-            self.idle().clear();
-            Err(Error::PoolTimedOut)
-        })
-    }
-
-    async fn run_once(
-        &self,
-        mut connection: PgConnection,
-        statement: Statement<'_>,
-    ) -> Result<Vec<PgRow>, Error> {
-        // Reads the whole reply: the commit comes after the last row.
-        let run = statement.fetch_all(&mut connection).await;
-        match &run {
-            Err(error) if is_connection_error(error) => self.idle().clear(),
-            _ => self.idle().push((connection, Instant::now())),
         }
-        run
     }
 
-    /// Returns the connection that was used last, or a new one.
-    async fn connection(&self) -> Result<PgConnection, Error> {
-        let last = self.idle().pop();
-        if let Some((mut connection, used_at)) = last {
-            let is_alive = used_at.elapsed() < TEST_AFTER
-                || matches!(timeout(TEST_TIMEOUT, connection.ping()).await, Ok(Ok(())));
-            if is_alive {
-                return Ok(connection);
+    /// Returns an idle connection or a new one. If the server refuses a new one, waits for one of
+    /// those that this replica has.
+    async fn acquire(&self, kind: Kind) -> Result<OpenConnection, PostgresError> {
+        loop {
+            let mut returned = pin!(self.returned.notified());
+            returned.as_mut().enable();
+            if let Some(idle) = self.take_idle(kind) {
+                if kind == Kind::Heartbeat {
+                    self.end_of_wait();
+                }
+                return Ok(idle);
             }
-            self.idle().clear();
+            let refused_at = self.idle().refused_at;
+            let is_refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED);
+            match Arc::clone(&self.slots).try_acquire_owned() {
+                Ok(slot) if !is_refused || self.slots.available_permits() == MOST - 1 => {
+                    match self.connector.connect_own(&self.options).await {
+                        Ok(connection) => return Ok(OpenConnection::new(connection, slot, self)),
+                        // All others are closed too.
+                        Err(error) if self.slots.available_permits() == MOST - 1 => {
+                            return Err(error);
+                        }
+                        Err(_) => self.idle().refused_at = Some(Instant::now()),
+                    }
+                }
+                Err(TryAcquireError::Closed) => return Err(Closed.into()),
+                Ok(_) | Err(TryAcquireError::NoPermits) => {}
+            }
+            if kind == Kind::Heartbeat {
+                self.beat_waits.store(true, Ordering::SeqCst);
+            }
+            returned.await;
         }
-        self.connector.connect().await
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<(PgConnection, Instant)>> {
+    /// Lets other calls have the next idle connection.
+    fn end_of_wait(&self) {
+        if self.beat_waits.swap(false, Ordering::SeqCst) {
+            self.returned.notify_waiters();
+        }
+    }
+
+    fn take_idle(&self, kind: Kind) -> Option<OpenConnection> {
+        let idle = &mut self.idle().connections;
+        idle.retain(|open| !open.connection.is_closed());
+        match kind {
+            Kind::Usual if !self.beat_waits.load(Ordering::SeqCst) => idle.pop_back(),
+            Kind::Usual => None,
+            Kind::Heartbeat => idle.pop_front(),
+        }
+    }
+
+    fn keep(&self, mut open: OpenConnection) {
+        if !self.turns.is_closed() {
+            open.used_at = Instant::now();
+            self.idle().connections.push_back(open);
+            self.returned.notify_waiters();
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the running calls and closes all connections in order, so that the server logs no
-    /// lost client. Later calls fail.
+    /// Waits for the running calls and closes all connections in order. Later calls fail.
     pub(super) async fn close(&self) {
+        let all = u32::try_from(MOST - 1).unwrap_or(u32::MAX);
         // Ignored: closed before.
-        let _all = self.permits.acquire_many(self.most).await;
-        self.permits.close();
-        let idle = std::mem::take(&mut *self.idle());
-        for (connection, _) in idle {
-            close(connection).await;
+        let _all = timeout(self.timeout, self.turns.acquire_many(all)).await;
+        self.turns.close();
+        self.slots.close();
+        let idle = std::mem::take(&mut self.idle().connections);
+        for open in idle {
+            let OpenConnection { connection, slot, used_at: _ } = open;
+            connection.close().await;
+            drop(slot);
         }
     }
-}
-
-/// Closes a connection in order.
-pub(super) async fn close(connection: PgConnection) {
-    if let Ok(Err(error)) = timeout(TEST_TIMEOUT, connection.close()).await {
-        let cause: &dyn std::error::Error = &error;
-        tracing::debug!(error = cause, "the database closed the connection first");
-    }
-}
-
-/// Returns whether the server rejected a statement, not the connection.
-pub(super) fn is_statement_error(error: &Error) -> bool {
-    matches!(error, Error::Database(_)) && !is_connection_error(error)
-}
-
-/// Returns whether the connection is of no use any more.
-fn is_connection_error(error: &Error) -> bool {
-    match error {
-        Error::Database(error) => error.code().is_some_and(|code| {
-            // A changed table invalidates the statements that the connection has prepared. A server
-            // becomes read-only when another one takes over.
-            code.starts_with("08") || code.starts_with("57P") || matches!(&*code, "0A000" | "25006")
-        }),
-        Error::Io(_) | Error::Protocol(_) | Error::Tls(_) | Error::WorkerCrashed => true,
-        _ => false,
-    }
-}
-
-/// Returns whether the same statement may succeed at once: its connection was dead, or it met a
-/// conflict or a lock.
-fn is_retryable(error: &Error) -> bool {
-    let is_conflict = matches!(error, Error::Database(error) if matches!(
-        error.code().as_deref(),
-        // Serialisation failure, deadlock, lock timeout.
-        Some("40001" | "40P01" | "55P03")
-    ));
-    is_conflict || is_connection_error(error)
 }

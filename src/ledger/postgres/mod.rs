@@ -4,20 +4,27 @@
 
 mod begin;
 mod connections;
+mod connector;
+mod errors;
+mod migrate;
 mod rows;
-mod server;
+mod statement;
 mod statements;
+mod tls;
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use sqlx::{Error, Row as _, query};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use uuid::Uuid;
 
-use self::connections::{Connections, FOR_CALLS, Rows, Statement, close};
-use self::server::Connector;
+use self::connections::{Connections, Rows};
+use self::connector::Connector;
+pub use self::errors::PostgresError;
+use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, pending, status};
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
@@ -31,6 +38,12 @@ use crate::digest::{Digest, DigestPair};
 /// The longest heartbeat: after a failed one there is time for another before the lapse.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_millis(700);
 
+/// The longest call of an operator's command, which may read many rows.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The tries that fit into the time of a service's call.
+const PARTS: u32 = 3;
+
 /// Time without a heartbeat after which a process is forgotten.
 const FORGET_PROCESS: Duration = Duration::from_hours(24);
 
@@ -39,13 +52,15 @@ const FORGET_PROCESS: Duration = Duration::from_hours(24);
 pub struct PostgresOptions {
     /// Its URL.
     pub url: SecretString,
+    /// The file that contains the URL, which is read again for each new connection.
+    pub file: Option<PathBuf>,
     /// The durability that a commit waits for.
     pub synchronous: Synchronous,
     /// Applies pending migrations.
     pub migrate: bool,
     /// The kind of process.
     pub access: Access,
-    /// The longest duration of a call.
+    /// The longest duration of a call by a service.
     pub timeout: Duration,
 }
 
@@ -53,9 +68,11 @@ pub struct PostgresOptions {
 #[derive(Debug)]
 pub struct Postgres {
     connections: Connections,
-    /// Separate, so that heartbeats do not wait for other calls.
-    for_heartbeats: Connections,
+    synchronous: Synchronous,
     secret: Digest,
+    timeout: Duration,
+    /// Builds the pending indexes.
+    indexes: Option<JoinHandle<()>>,
 }
 
 impl Postgres {
@@ -64,65 +81,110 @@ impl Postgres {
     /// # Errors
     /// When it cannot be reached or was written with another secret.
     pub async fn open(options: PostgresOptions, secrets: DigestPair) -> Result<Self, OpenError> {
-        let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
-        let connector = Connector::new(&url, synchronous, timeout).map_err(ledger_error)?;
-        let mut connection = connector.connect().await.map_err(ledger_error)?;
-        if migrate {
-            server::migrate(&mut connection).await.map_err(ledger_error)?;
-        } else {
-            let applied = server::applied(&mut connection).await.map_err(ledger_error)?;
-            let pending = pending(&POSTGRES, &applied).count();
-            if pending > 0 {
-                return Err(OpenError::Pending(pending));
+        let PostgresOptions { url, file, synchronous, migrate, access, timeout } = options;
+        let connector = Connector::new(&url, file.clone(), timeout).map_err(LedgerError::from)?;
+        let connection = connector.connect().await.map_err(LedgerError::from)?;
+        let client = &connection.client;
+        let opened = async {
+            let schema = migrate::schema(client).await?;
+            if migrate {
+                migrate::migrate(client, &schema).await?;
             }
-        }
-        let renew = access == Access::Service;
-        let known = server::recognise(&mut connection, &secrets, renew).await;
-        close(connection).await;
-        if !known.map_err(ledger_error)? {
-            return Err(OpenError::WrongSecret);
-        }
-        let for_heartbeats = timeout.min(HEARTBEAT_TIMEOUT);
-        Ok(Self {
-            for_heartbeats: Connections::new(connector.clone(), 1, for_heartbeats),
-            connections: Connections::new(connector, FOR_CALLS, timeout),
-            secret: secrets.current,
-        })
+            let applied = migrate::applied(client, &schema).await?;
+            let (separate, required): (Vec<_>, Vec<_>) =
+                pending(&POSTGRES, &applied).partition(|script| migrate::is_separate(script));
+            if !required.is_empty() {
+                return Ok(Err(OpenError::Pending(required.len() + separate.len())));
+            }
+            let renew = access == Access::Service;
+            let is_known = migrate::recognise(client, &schema, &secrets, renew).await?;
+            let opened =
+                if is_known { Ok((schema, separate.len())) } else { Err(OpenError::WrongSecret) };
+            Ok::<_, PostgresError>(opened)
+        };
+        let opened = opened.await;
+        connection.close().await;
+        let (schema, separate) = opened.map_err(LedgerError::from)??;
+        let mut indexes = None;
+        let (timeout, limit) = match access {
+            Access::Service => {
+                connector.warn_if_insecure();
+                if migrate && separate > 0 {
+                    let connector =
+                        Connector::new(&url, file, timeout).map_err(LedgerError::from)?;
+                    let schema = schema.clone();
+                    indexes = Some(tokio::spawn(async move { build(&connector, &schema).await }));
+                }
+                (timeout, timeout / PARTS)
+            }
+            Access::Cli => (timeout.max(COMMAND_TIMEOUT), timeout.max(COMMAND_TIMEOUT)),
+        };
+        let session = Session { schema, synchronous, limit };
+        let connections = Connections::new(connector, session, timeout);
+        Ok(Self { connections, synchronous, secret: secrets.current, timeout, indexes })
     }
 
-    async fn run<'s>(
+    async fn run(&self, statement: Statement) -> Result<Rows, LedgerError> {
+        Ok(self.connections.run(&statement).await?)
+    }
+
+    /// Limits calls that need several statements to the time of one.
+    async fn within<T>(
         &self,
-        statement: impl Fn(bool) -> Statement<'s> + Send + Sync,
-    ) -> Result<Rows, LedgerError> {
-        self.connections.run(statement).await.map_err(ledger_error)
+        call: impl Future<Output = Result<T, LedgerError>> + Send,
+    ) -> Result<T, LedgerError> {
+        let call = timeout(self.timeout, call).await;
+        call.unwrap_or_else(|_| Err(PostgresError::Silent(self.timeout).into()))
     }
 
     /// Runs a statement that changes an attempt only in a certain state, and returns whether it
     /// did. A lost reply leaves that open; then the row shows whether `is_ours` was written.
-    async fn change<'s>(
+    async fn change(
         &self,
         id: AttemptId,
-        statement: impl Fn() -> Statement<'s> + Send + Sync,
+        statement: Statement,
         is_ours: impl Fn(&Attempt) -> bool + Send + Sync,
     ) -> Result<bool, LedgerError> {
-        let Rows { rows, is_repeat } = self.run(|_| statement()).await?;
-        if !rows.is_empty() || !is_repeat {
-            return Ok(!rows.is_empty());
+        let Rows { rows, is_repeat } = self.run(statement).await?;
+        let is_changed = !rows.is_empty() && rows::value(&rows, 0)?;
+        if is_changed || !is_repeat {
+            return Ok(is_changed);
         }
         Ok(self.get(id).await?.as_ref().is_some_and(is_ours))
     }
 
     /// Runs a statement and returns the number in the first column of its row.
-    async fn count<'s>(
-        &self,
-        statement: impl Fn() -> Statement<'s> + Send + Sync,
-    ) -> Result<usize, LedgerError> {
-        let count: i64 = first(&self.run(|_| statement()).await?)?;
+    async fn count(&self, statement: Statement) -> Result<usize, LedgerError> {
+        let count: i64 = rows::value(&self.run(statement).await?.rows, 0)?;
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
     async fn look_up_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        rows::key_lookup(&self.run(|_| query(rows::FIND_KEY).bind(both(key))).await?.rows)
+        let found = self.run(statement(rows::HAS_KEY).bind(both(key))).await?.rows;
+        let now = rows::time(&found, 0)?;
+        let attempt = if rows::value(&found, 1)? {
+            // It may have been freed meanwhile.
+            let found = self.run(statement(rows::FIND_KEY).bind(both(key))).await?;
+            rows::attempts(&found.rows)?.pop()
+        } else {
+            None
+        };
+        Ok(KeyLookup { now, attempt })
+    }
+}
+
+/// Builds the pending indexes while the service runs.
+async fn build(connector: &Connector, schema: &str) {
+    match migrate::build_indexes(connector, schema).await {
+        Ok(count) => tracing::info!(count, "the pending indexes are built"),
+        Err(error) => {
+            let cause: &dyn std::error::Error = &error;
+            tracing::warn!(
+                error = cause,
+                "an index is still pending, and operators' commands are slow: run \
+                 `auth0-signup migrate`"
+            );
+        }
     }
 }
 
@@ -134,45 +196,54 @@ pub async fn migrations(
     url: &SecretString,
     timeout: Duration,
 ) -> Result<Vec<Migration>, OpenError> {
-    let connector = Connector::new(url, Synchronous::Full, timeout).map_err(ledger_error)?;
-    let mut connection = connector.connect().await.map_err(ledger_error)?;
-    let applied = server::applied(&mut connection).await.map_err(ledger_error)?;
-    close(connection).await;
+    let connector = Connector::new(url, None, timeout).map_err(LedgerError::from)?;
+    let connection = connector.connect().await.map_err(LedgerError::from)?;
+    let client = &connection.client;
+    let applied = async { migrate::applied(client, &migrate::schema(client).await?).await };
+    let applied = applied.await.map_err(LedgerError::from)?;
+    connection.close().await;
     Ok(status(&POSTGRES, &applied))
 }
 
-/// Applies the pending migrations, all or none, and returns their number.
+/// Applies the pending migrations and returns their number.
 ///
 /// # Errors
-/// When the database cannot be reached or a migration fails.
+/// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
-    let connector = Connector::new(url, Synchronous::Full, timeout).map_err(ledger_error)?;
-    let mut connection = connector.connect().await.map_err(ledger_error)?;
-    let applied = server::migrate(&mut connection).await.map_err(ledger_error)?;
-    close(connection).await;
+    let connector = Connector::new(url, None, timeout).map_err(LedgerError::from)?;
+    let connection = connector.connect().await.map_err(LedgerError::from)?;
+    let client = &connection.client;
+    let applied = async {
+        let schema = migrate::schema(client).await?;
+        let count = migrate::migrate(client, &schema).await?;
+        Ok::<_, PostgresError>(count + migrate::build_indexes(&connector, &schema).await?)
+    };
+    let applied = applied.await.map_err(LedgerError::from)?;
+    connection.close().await;
     Ok(applied)
 }
 
 #[async_trait]
 impl Ledger for Postgres {
     async fn now(&self) -> Result<LedgerTime, LedgerError> {
-        time(&self.run(|_| query("SELECT ledger_now()")).await?)
+        rows::time(&self.run(statement("SELECT ledger_now()")).await?.rows, 0)
     }
 
     async fn begin(&self, mut attempt: NewAttempt) -> Result<BeginResult, LedgerError> {
-        self.begin_attempt(&mut attempt).await
+        self.within(self.begin_attempt(&mut attempt)).await
     }
 
     async fn restart(&self, id: AttemptId, lease: Lease) -> Result<bool, LedgerError> {
-        let restart = || {
-            let statement =
-                query(statements::RESTART).bind(id.as_uuid().to_owned()).bind(lease.process);
-            statement.bind(millis(lease.lasts)).bind(i16::from(RESTARTS)).bind(lease.synced)
-        };
+        let restart = statement(statements::RESTART)
+            .bind(*id.as_uuid())
+            .bind(lease.process)
+            .bind(millis(lease.lasts))
+            .bind(i16::from(RESTARTS))
+            .end(end_of(lease));
         let is_ours = |attempt: &Attempt| {
             attempt.state == AttemptState::Open && works_on(lease.process, attempt)
         };
-        self.change(id, restart, is_ours).await
+        self.within(self.change(id, restart, is_ours)).await
     }
 
     async fn take_over(
@@ -181,58 +252,55 @@ impl Ledger for Postgres {
         lease: Lease,
         connection_ended_at: Option<LedgerTime>,
     ) -> Result<bool, LedgerError> {
-        let expected = connection_ended_at.map_or(-1, LedgerTime::as_millis);
-        let take_over = || {
-            let statement =
-                query(statements::TAKE_OVER).bind(id.as_uuid().to_owned()).bind(lease.process);
-            statement.bind(millis(lease.lasts)).bind(expected).bind(lease.synced)
-        };
+        let take_over = statement(statements::TAKE_OVER)
+            .bind(*id.as_uuid())
+            .bind(lease.process)
+            .bind(millis(lease.lasts))
+            .bind(connection_ended_at.map_or(-1, LedgerTime::as_millis))
+            .end(end_of(lease));
         let is_ours = |attempt: &Attempt| {
             attempt.state == AttemptState::Unknown && works_on(lease.process, attempt)
         };
-        self.change(id, take_over, is_ours).await
+        self.within(self.change(id, take_over, is_ours)).await
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
-        let free = || query(statements::FREE_KEY).bind(*id.as_uuid()).bind(state.number());
-        self.run(|_| free()).await?;
-        Ok(())
+        let free = statement(statements::FREE_KEY).bind(*id.as_uuid()).bind(state.number());
+        self.run(free).await.map(drop)
     }
 
     async fn use_proof(&self, id: AttemptId, proof: ProofUse) -> Result<bool, LedgerError> {
-        let used = self.run(|_| {
-            let statement = query("SELECT use_proof($1, $2, $3)").bind(bytes(&proof.proof));
-            statement.bind(*id.as_uuid()).bind(millis(proof.lasts))
-        });
-        first(&used.await?)
+        let used = statement(statements::USE_PROOF)
+            .bind(bytes(&proof.proof))
+            .bind(*id.as_uuid())
+            .bind(millis(proof.lasts));
+        rows::value(&self.run(used.end(End::CommitThenSync)).await?.rows, 0)
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
-        let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis } = &finish;
-        let statement = || {
-            query(statements::FINISH)
-                .bind(id.as_uuid())
-                .bind(resolution.state().number())
-                .bind(outcome_code)
-                .bind(resolution.user_id())
-                .bind(auth0_request_id.as_deref())
-                .bind(basis.expected_connection_ended_at())
-                .bind(resolution.frees_key())
-                .bind(basis.expected_worker())
-        };
+        let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis } = finish;
+        let statement = statement(statements::FINISH)
+            .bind(*id.as_uuid())
+            .bind(resolution.state().number())
+            .bind(outcome_code)
+            .bind(resolution.user_id().map(str::to_owned))
+            .bind(auth0_request_id)
+            .bind(basis.expected_connection_ended_at())
+            .bind(basis.expected_worker())
+            .bind(resolution.frees_key());
         let is_ours = |attempt: &Attempt| {
             attempt.state == resolution.state()
-                && attempt.outcome_code.as_deref() == Some(*outcome_code)
+                && attempt.outcome_code.as_deref() == Some(outcome_code)
         };
-        self.change(*id, statement, is_ours).await
+        self.within(self.change(id, statement, is_ours)).await
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        self.look_up_key(key).await
+        self.within(self.look_up_key(key)).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        let found = self.run(|_| query(rows::GET).bind(*id.as_uuid())).await?;
+        let found = self.run(statement(rows::GET).bind(*id.as_uuid())).await?;
         Ok(rows::attempts(&found.rows)?.pop())
     }
 
@@ -242,9 +310,8 @@ impl Ledger for Postgres {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let statement =
-            || query(rows::CLAIM_DUE).bind(owner).bind(millis(lease)).bind(number(limit));
-        rows::attempts(&self.run(|_| statement()).await?.rows)
+        let claim = statement(rows::CLAIM_DUE).bind(owner).bind(millis(lease)).bind(number(limit));
+        rows::attempts(&self.run(claim).await?.rows)
     }
 
     async fn release(
@@ -254,83 +321,96 @@ impl Ledger for Postgres {
         next_check_in: Option<Duration>,
         failed: bool,
     ) -> Result<(), LedgerError> {
-        let released = self.run(|_| {
-            let statement = query(statements::RELEASE).bind(*id.as_uuid()).bind(owner);
-            statement.bind(next_check_in.map(millis)).bind(i32::from(failed))
-        });
-        released.await.map(drop)
+        let release = statement(statements::RELEASE)
+            .bind(*id.as_uuid())
+            .bind(owner)
+            .bind(next_check_in.map(millis))
+            .bind(i32::from(failed));
+        // A lost release is repeated by the next round.
+        self.run(release.end(End::CommitUnsynced)).await.map(drop)
     }
 
     async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
         let oldest = AttemptId::floor(self.now().await?.before(keep));
         let batch = number(batch);
-        let forget = millis(FORGET_PROCESS);
-        self.run(|_| query(statements::SWEEP_PROCESSES).bind(forget)).await?;
+        let sweep = |sql| statement(sql).bind(batch).end(End::CommitUnsynced);
+        self.run(statement(statements::SWEEP_PROCESSES).bind(millis(FORGET_PROCESS))).await?;
         Ok(Swept {
             attempts: self
-                .count(|| query(statements::SWEEP_ATTEMPTS).bind(oldest).bind(batch))
+                .count(statement(statements::SWEEP_ATTEMPTS).bind(oldest).bind(batch))
                 .await?,
-            keys: self.count(|| query(statements::SWEEP_KEYS).bind(batch)).await?,
-            proofs: self.count(|| query(statements::SWEEP_PROOFS).bind(batch)).await?,
-            buckets: self.count(|| query(statements::SWEEP_BUCKETS).bind(batch)).await?,
+            keys: self.count(sweep(statements::SWEEP_KEYS)).await?,
+            proofs: self.count(sweep(statements::SWEEP_PROOFS)).await?,
+            buckets: self.count(sweep(statements::SWEEP_BUCKETS)).await?,
         })
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
-        let limit = number(limit);
-        let found = self.run(|_| match &by {
-            Find::All => query(rows::FIND_ALL).bind(limit),
-            Find::State(state) => query(rows::FIND_STATE).bind(limit).bind(state.number()),
-            Find::RequestId(id) => query(rows::FIND_REQUEST).bind(limit).bind(id),
-            Find::Email(email) => query(rows::FIND_EMAIL).bind(limit).bind(both(email)),
-            Find::User(email, user_id) => {
-                query(rows::FIND_USER).bind(limit).bind(both(email)).bind(user_id)
-            }
-        });
-        rows::attempts(&found.await?.rows)
+        let find = |sql| statement(sql).bind(number(limit));
+        let find = match by {
+            Find::All => find(rows::FIND_ALL),
+            Find::State(state) => find(rows::FIND_STATE).bind(state.number()),
+            Find::RequestId(id) => find(rows::FIND_REQUEST).bind(id),
+            Find::Email(email) => find(rows::FIND_EMAIL).bind(both(&email)),
+            Find::User(email, user_id) => find(rows::FIND_USER).bind(both(&email)).bind(user_id),
+        };
+        rows::attempts(&self.run(find).await?.rows)
     }
 
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
-        self.count(|| query(statements::DELETE_BY_EMAIL).bind(both(email))).await
+        // What is forgotten stays forgotten, whatever the setting.
+        let delete = statement(statements::DELETE_BY_EMAIL).bind(both(email));
+        self.count(delete.end(End::CommitThenSync)).await
     }
 
     async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
         let limit = number(PendingAttempts::MOST);
-        let counted = self.run(|_| query(statements::COUNT_PENDING).bind(limit)).await?;
-        let now = time(&counted)?;
-        let row = counted.rows.first().ok_or_else(|| ledger_error(Error::RowNotFound))?;
-        let rows = row.try_get(1).map_err(ledger_error)?;
-        let oldest = row.try_get(2).map_err(ledger_error)?;
-        Ok(PendingAttempts::new(rows, oldest, now))
+        let counted = self.run(statement(statements::COUNT_PENDING).bind(limit)).await?.rows;
+        let now = rows::time(&counted, 0)?;
+        Ok(PendingAttempts::new(rows::value(&counted, 1)?, rows::value(&counted, 2)?, now))
     }
 
     async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError> {
-        let beat = self.for_heartbeats.run(|_| query(statements::HEARTBEAT).bind(process));
-        time(&beat.await.map_err(ledger_error)?)
+        let beat = statement(statements::HEARTBEAT).bind(process).end(End::CommitUnsynced);
+        rows::time(&self.connections.beat(&beat, HEARTBEAT_TIMEOUT).await?.rows, 0)
     }
 
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError> {
-        let known = self.run(|_| query(statements::KEEPS_USER_IDS).bind(both(connection))).await?;
-        if known.rows.is_empty() { Ok(None) } else { first(&known).map(Some) }
+        let known = self.run(statement(statements::KEEPS_USER_IDS).bind(both(connection))).await?;
+        if known.rows.is_empty() { Ok(None) } else { rows::value(&known.rows, 0).map(Some) }
     }
 
     async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
-        let record = || query(statements::RECORD_USER_IDS).bind(bytes(connection)).bind(keeps);
-        self.run(|_| record()).await.map(drop)
+        let record = statement(statements::RECORD_USER_IDS).bind(bytes(connection)).bind(keeps);
+        self.run(record).await.map(drop)
     }
 
     async fn ping(&self) -> Result<(), LedgerError> {
-        let written = self.run(|_| query(statements::PING).bind(bytes(&self.secret))).await?;
-        if written.rows.is_empty() {
-            return Err(LedgerError::unavailable(OpenError::WrongSecret));
+        // Another replica's attempt must not wait for this one.
+        let digest: [u8; 32] = rand::random();
+        let attempt = statement(statements::TRY_ATTEMPT)
+            .bind(Uuid::now_v7())
+            .bind(digest.to_vec())
+            .bind(bytes(&self.secret))
+            .end(End::Rollback);
+        if rows::value(&self.run(attempt).await?.rows, 0)? {
+            Ok(())
+        } else {
+            Err(LedgerError::unavailable(OpenError::WrongSecret))
         }
-        Ok(())
     }
 
     async fn close(&self) {
-        self.for_heartbeats.close().await;
+        if let Some(indexes) = &self.indexes {
+            indexes.abort();
+        }
         self.connections.close().await;
     }
+}
+
+/// The end of a transaction that takes an attempt for a process.
+const fn end_of(lease: Lease) -> End {
+    if lease.synced { End::CommitThenSync } else { End::Commit }
 }
 
 /// Returns whether this process works on an attempt for a request.
@@ -338,36 +418,13 @@ fn works_on(process: Uuid, attempt: &Attempt) -> bool {
     attempt.worker.is_some_and(|worker| worker.process == process)
 }
 
-/// The first column of the first row.
-fn first<T>(rows: &Rows) -> Result<T, LedgerError>
-where
-    T: for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
-{
-    let row = rows.rows.first().ok_or(Error::RowNotFound);
-    row.and_then(|row| row.try_get(0)).map_err(ledger_error)
-}
-
-/// The time in the first column of the first row.
-fn time(rows: &Rows) -> Result<LedgerTime, LedgerError> {
-    let row = rows.rows.first().ok_or_else(|| ledger_error(Error::RowNotFound))?;
-    rows::time(row, 0)
-}
-
-/// A row that cannot be decoded means damage; every other error may pass.
-fn ledger_error(error: Error) -> LedgerError {
-    match error {
-        Error::ColumnDecode { .. } | Error::Decode(_) => LedgerError::Corrupt(Arc::new(error)),
-        _ => LedgerError::Unavailable(Arc::new(error)),
-    }
-}
-
 /// The current and the previous digest.
-fn both(pair: &DigestPair) -> Vec<[u8; 32]> {
+fn both(pair: &DigestPair) -> Vec<Vec<u8>> {
     pair.iter().map(bytes).collect()
 }
 
-const fn bytes(digest: &Digest) -> [u8; 32] {
-    *digest.as_bytes()
+fn bytes(digest: &Digest) -> Vec<u8> {
+    digest.as_bytes().to_vec()
 }
 
 fn millis(duration: Duration) -> i64 {

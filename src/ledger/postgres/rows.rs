@@ -1,13 +1,11 @@
 //! The statements that return attempts, and the conversion of their rows.
 
-use sqlx::postgres::PgRow;
-use sqlx::{Error, Row as _};
-use uuid::Uuid;
+use tokio_postgres::types::FromSqlOwned;
+use tokio_postgres::{Error, Row};
 
-use super::ledger_error;
 use crate::clock::LedgerTime;
 use crate::ledger::attempt_row::AttemptRow;
-use crate::ledger::{Attempt, HEARTBEAT_LAPSE, KeyLookup, LedgerError};
+use crate::ledger::{Attempt, HEARTBEAT_LAPSE, LedgerError};
 
 /// Selects attempts `a` with their key `k`, their worker `p` and the ledger's time `clock.now`. The
 /// columns are in the order of [`AttemptRow`].
@@ -43,10 +41,17 @@ macro_rules! select_attempts {
     };
 }
 
+/// Returns the ledger's time, and whether an attempt holds a key: the usual case, in which none
+/// does, is worth a short plan.
+pub(super) const HAS_KEY: &str = "\
+    SELECT ledger_now(), EXISTS (SELECT FROM attempt_keys \
+    WHERE key_digest = ANY ($1) AND expires_at > (SELECT ledger_now()))";
+
+/// Returns the attempt that holds a key, with the key's row of the current secret if there is one.
 pub(super) const FIND_KEY: &str = select_attempts!(
-    "LEFT JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) \
-     ON k.key_digest = ANY ($1::bytea[]) AND k.expires_at > clock.now",
-    "ORDER BY k.key_digest <> ($1::bytea[])[1] LIMIT 1"
+    "JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) \
+     ON k.key_digest = ANY ($1) AND k.expires_at > clock.now",
+    "ORDER BY k.key_digest <> $1[1] LIMIT 1"
 );
 
 pub(super) const GET: &str = select_attempts!(from "attempts", "WHERE a.id = $1");
@@ -66,11 +71,12 @@ pub(super) const FIND_ALL: &str = select_attempts!(from "attempts", "ORDER BY a.
 pub(super) const FIND_STATE: &str =
     select_attempts!(from "attempts", "WHERE a.state = $2 ORDER BY a.id DESC LIMIT $1");
 
-pub(super) const FIND_REQUEST: &str =
-    select_attempts!(from "attempts", "WHERE a.request_id = $2 ORDER BY a.id DESC LIMIT $1");
+/// The rows are selected before they are sorted: all rows would otherwise perhaps be read by id.
+pub(super) const FIND_REQUEST: &str = select_attempts!(
+    from "(SELECT * FROM attempts WHERE request_id = $2 OFFSET 0)",
+    "ORDER BY a.id DESC LIMIT $1"
+);
 
-/// The rows are selected before they are sorted: a plan made while the table was small would
-/// otherwise read all rows by id.
 pub(super) const FIND_EMAIL: &str = select_attempts!(
     from "(SELECT * FROM attempts WHERE email_digest = ANY ($2) OFFSET 0)",
     "ORDER BY a.id DESC LIMIT $1"
@@ -84,29 +90,31 @@ pub(super) const FIND_USER: &str = select_attempts!(
 );
 
 /// Converts rows to attempts.
-pub(super) fn attempts(rows: &[PgRow]) -> Result<Vec<Attempt>, LedgerError> {
+pub(super) fn attempts(rows: &[Row]) -> Result<Vec<Attempt>, LedgerError> {
     rows.iter().map(attempt).collect()
 }
 
-/// Converts the row of [`FIND_KEY`], which holds the ledger's time even if no attempt has the key.
-pub(super) fn key_lookup(rows: &[PgRow]) -> Result<KeyLookup, LedgerError> {
-    let row = rows.first().ok_or(Error::RowNotFound).map_err(ledger_error)?;
-    let id: Option<Uuid> = row.try_get(0).map_err(ledger_error)?;
-    let attempt = id.map(|_| attempt(row)).transpose()?;
-    Ok(KeyLookup { now: time(row, 21)?, attempt })
+/// Converts a value of the first row, which every statement that this is used for returns.
+pub(super) fn value<T: FromSqlOwned>(rows: &[Row], column: usize) -> Result<T, LedgerError> {
+    let row = rows.first().ok_or_else(|| LedgerError::corrupt(NoRow))?;
+    row.try_get(column).map_err(LedgerError::corrupt)
 }
 
-/// Converts a time of the ledger.
-pub(super) fn time(row: &PgRow, column: usize) -> Result<LedgerTime, LedgerError> {
-    let millis = row.try_get(column).map_err(ledger_error)?;
-    LedgerTime::from_millis(millis).ok_or_else(|| ledger_error(Error::RowNotFound))
+/// Converts a time of the ledger in the first row.
+pub(super) fn time(rows: &[Row], column: usize) -> Result<LedgerTime, LedgerError> {
+    LedgerTime::from_millis(value(rows, column)?).ok_or_else(|| LedgerError::corrupt(NoRow))
 }
 
-fn attempt(row: &PgRow) -> Result<Attempt, LedgerError> {
-    attempt_row(row).map_err(ledger_error)?.parse().map_err(LedgerError::corrupt)
+/// A statement returned no row, or no time.
+#[derive(Debug, thiserror::Error)]
+#[error("PostgreSQL returned an unexpected result")]
+struct NoRow;
+
+fn attempt(row: &Row) -> Result<Attempt, LedgerError> {
+    attempt_row(row).map_err(LedgerError::corrupt)?.parse().map_err(LedgerError::corrupt)
 }
 
-fn attempt_row(row: &PgRow) -> Result<AttemptRow, Error> {
+fn attempt_row(row: &Row) -> Result<AttemptRow, Error> {
     let read_at: i64 = row.try_get(21)?;
     let seen_at: Option<i64> = row.try_get(18)?;
     let seen_at = seen_at.and_then(LedgerTime::from_millis);
@@ -120,7 +128,7 @@ fn attempt_row(row: &PgRow) -> Result<AttemptRow, Error> {
         auth0_user_id: row.try_get(5)?,
         request_id: row.try_get(6)?,
         auth0_request_id: row.try_get(7)?,
-        state: row.try_get::<i16, _>(8)?.into(),
+        state: row.try_get::<_, i16>(8)?.into(),
         outcome_code: row.try_get(9)?,
         started_at: row.try_get(10)?,
         tenant_started_at: row.try_get(11)?,
@@ -128,10 +136,10 @@ fn attempt_row(row: &PgRow) -> Result<AttemptRow, Error> {
         connection_ended_at: row.try_get(13)?,
         next_check_at: row.try_get(14)?,
         lease_owner: row.try_get(15)?,
-        check_count: row.try_get::<i32, _>(16)?.into(),
+        check_count: row.try_get::<_, i32>(16)?.into(),
         worker: row.try_get(17)?,
         worker_is_alive: seen_at.is_some_and(is_alive),
-        restarts: row.try_get::<i16, _>(19)?.into(),
+        restarts: row.try_get::<_, i16>(19)?.into(),
         terms_version: row.try_get(20)?,
         read_at,
     })

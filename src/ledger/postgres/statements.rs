@@ -6,7 +6,7 @@ pub(super) const RESTART: &str = "\
       connection_ended_at = NULL \
     WHERE id = $1 AND state = 4 AND restarts < $4 AND EXISTS (SELECT FROM attempt_keys \
       WHERE attempt_id = $1 AND expires_at > (SELECT ledger_now())) \
-    RETURNING id, CASE WHEN $5 THEN wait_for_sync() END";
+    RETURNING true";
 
 pub(super) const TAKE_OVER: &str = "\
     UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = now, \
@@ -15,34 +15,18 @@ pub(super) const TAKE_OVER: &str = "\
       next_check_at = greatest(now + $3, connection_ended_at) \
     FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
-    RETURNING id, CASE WHEN $5 THEN wait_for_sync() END";
+    RETURNING true";
 
 /// The key, unless the attempt has left this state.
 pub(super) const FREE_KEY: &str = "\
     SELECT free_keys(ARRAY (SELECT id FROM attempts WHERE id = $1 AND state = $2 FOR UPDATE))";
 
-/// An ambiguous call has just ended. The key is freed in the same transaction.
-pub(super) const FINISH: &str = "\
-    WITH finished AS ( \
-      UPDATE attempts SET state = $2, outcome_code = $3, auth0_user_id = $4, \
-        auth0_request_id = coalesce($5, auth0_request_id), finished_at = now, \
-        connection_ended_at = CASE WHEN $2 = 3 \
-          THEN greatest(now, connection_ended_at) ELSE connection_ended_at END, \
-        next_check_at = CASE WHEN $2 = 3 THEN greatest(now, connection_ended_at) END, \
-        worker = NULL, lease_owner = NULL \
-      FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
-      WHERE id = $1 AND (state IN (0, 3) OR ($2 = 1 AND state IN (2, 4))) \
-        AND ($6::bigint IS NULL OR coalesce(connection_ended_at, -1) = $6) \
-        AND ($8::uuid IS NULL OR worker = $8) \
-      RETURNING id) \
-    SELECT id, CASE WHEN $7 THEN free_keys(ARRAY[id]) END FROM finished";
+pub(super) const FINISH: &str = "SELECT finish_attempt($1, $2, $3, $4, $5, $6, $7, $8)";
 
-/// Waits for no sync: a lost release is repeated by the next round.
 pub(super) const RELEASE: &str = "\
     UPDATE attempts SET next_check_at = ledger_now() + $3, lease_owner = NULL, \
       check_count = check_count + $4 \
-    WHERE id = $1 AND lease_owner = $2 AND state IN (0, 3) \
-    RETURNING set_config('synchronous_commit', 'off', true)";
+    WHERE id = $1 AND lease_owner = $2 AND state IN (0, 3)";
 
 pub(super) const SWEEP_ATTEMPTS: &str = "\
     WITH swept AS (DELETE FROM attempts WHERE id = ANY (ARRAY \
@@ -77,12 +61,10 @@ pub(super) const COUNT_PENDING: &str = "\
     (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \
     AS pending";
 
-/// Waits for the disk whatever the setting: what is forgotten stays forgotten.
 pub(super) const DELETE_BY_EMAIL: &str = "\
     WITH deleted AS (DELETE FROM attempts WHERE email_digest = ANY ($1) RETURNING id) \
-    SELECT count(*), free_keys(array_agg(id)), wait_for_sync() FROM deleted";
+    SELECT count(*), free_keys(array_agg(id)) FROM deleted";
 
-/// Waits for no sync: the table is unlogged.
 pub(super) const HEARTBEAT: &str = "\
     INSERT INTO processes (id, seen_at) VALUES ($1, ledger_now()) \
     ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at";
@@ -95,5 +77,6 @@ pub(super) const KEEPS_USER_IDS: &str = "\
     SELECT keeps_user_ids FROM connections WHERE digest = ANY ($1::bytea[]) \
     ORDER BY digest <> ($1::bytea[])[1] LIMIT 1";
 
-pub(super) const PING: &str =
-    "UPDATE secret_checks SET seen_at = ledger_now() WHERE value = $1 RETURNING value";
+pub(super) const TRY_ATTEMPT: &str = "SELECT try_attempt($1, $2, $3)";
+
+pub(super) const USE_PROOF: &str = "SELECT use_proof($1, $2, $3)";

@@ -10,8 +10,6 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::ledger::secret_key::sibling;
-
 /// The pause before a sync, during which further writes join it. Half of the promised second: the
 /// rest is for a slow disk, and for a write that comes during a sync and waits for the next.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -24,12 +22,12 @@ pub(super) struct LogSync {
 }
 
 impl LogSync {
-    /// Starts the thread.
+    /// Starts the thread for the log at this path.
     ///
     /// # Errors
     /// When the system cannot start one.
-    pub(super) fn start(database: &Path) -> io::Result<Self> {
-        let log = sibling(database, "-wal");
+    pub(super) fn start(log: &Path) -> io::Result<Self> {
+        let log = log.to_owned();
         let (tx, rx) = sync_channel(1);
         let path = log.clone();
         thread::Builder::new().name("ledger-sync".into()).spawn(move || run(&path, &rx))?;

@@ -1,46 +1,75 @@
 //! The embedded ledger: one file, one process, one thread that writes.
 
 mod attempts;
+mod backup;
+mod connection;
 mod file;
+mod guard;
+mod header;
 mod keys;
 mod log_sync;
+mod open;
+mod probe;
 mod reader;
+mod restore;
 mod rows;
+mod schema;
+mod service_lock;
 mod upkeep;
 mod writer;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode};
-use tokio::task::spawn_blocking;
+use rusqlite::ErrorCode;
+use rusqlite::ffi::{SQLITE_ERROR, SQLITE_IOERR_SHORT_READ};
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::migrations::{SQLITE, pending, status};
+use super::secret_key::SecretFile;
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
-    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
+    Ledger, LedgerError, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
 };
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::digest::{Digest, DigestPair};
 use crate::telemetry::BatchMetrics;
+pub use backup::{BackupError, CopySummary, backup};
+use connection::SHORT_WAIT;
+use guard::FileGuard;
+pub use open::{migrate, migrations};
 use reader::SqliteReader;
+pub use restore::{Restored, restore};
 use writer::{Durability, SqliteWriter};
+
+/// The longest wait for readers that keep what `attempts forget` has deleted in the log: a backup.
+const FORGET_WAIT: Duration = Duration::from_secs(30);
+
+/// The pause between two tries. Sign-ups wait during a try.
+const FORGET_PAUSE: Duration = Duration::from_millis(500);
 
 /// The settings of an SQLite ledger.
 #[derive(Debug)]
 pub struct SqliteOptions {
     /// The database file.
     pub path: PathBuf,
+    /// The file of the ledger's secret.
+    pub secret_file: SecretFile,
     /// The durability that a commit waits for, unless it uses a proof.
     pub synchronous: Synchronous,
     /// Applies pending migrations.
     pub migrate: bool,
     /// The kind of process.
     pub access: Access,
+    /// Creates a ledger even if the secret or the log of an earlier one is there.
+    pub may_replace: bool,
+    /// The longest wait of a service for another one that has the file.
+    pub lock_wait: Duration,
+    /// The longest duration of a call.
+    pub timeout: Duration,
     /// The ledger's clock: this machine's.
     pub clock: Arc<dyn Clock>,
     /// Counts the batches that are written.
@@ -52,88 +81,36 @@ pub struct SqliteOptions {
 pub struct Sqlite {
     writer: SqliteWriter,
     reader: SqliteReader,
+    guard: Arc<FileGuard>,
     secret: Digest,
 }
 
+/// A call took longer than `ledger.timeout_ms`: the file is locked by another process, or the disk
+/// is slow.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the ledger did not respond in time")]
+struct TimedOut;
+
+/// Another process reads an older state of the file, so its log cannot be emptied.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error(
+    "the rows are deleted, but another process (a backup?) still reads the log that holds them; run \
+     the command again once it has ended"
+)]
+struct LogInUse;
+
 impl Sqlite {
-    /// Opens the file, which is created if missing, and starts the writer thread.
-    ///
-    /// # Errors
-    /// When another process serves from it, it was written with another secret, or it cannot be
-    /// opened.
-    pub async fn open(options: SqliteOptions, secrets: DigestPair) -> Result<Self, OpenError> {
-        blocking(move || Self::open_blocking(options, &secrets)).await
-    }
-
-    fn open_blocking(options: SqliteOptions, secrets: &DigestPair) -> Result<Self, OpenError> {
-        let SqliteOptions { path, synchronous, migrate, access, clock, batches } = options;
-        file::create(&path).map_err(OpenError::unavailable)?;
-        let serves = access == Access::Service;
-        let lock = if serves { Some(file::lock(&path)?) } else { None };
-        let mut connection = connect(&path, synchronous)?;
-        let now = clock.now();
-        if migrate {
-            file::migrate(&mut connection, now).map_err(LedgerError::from)?;
-        } else {
-            let applied = file::applied(&connection).map_err(LedgerError::from)?;
-            let pending = pending(&SQLITE, &applied).count();
-            if pending > 0 {
-                return Err(OpenError::Pending(pending));
+    /// Empties the log, so that no deleted row is left in a file.
+    async fn erase_deleted_rows(&self) -> Result<(), LedgerError> {
+        let started_at = Instant::now();
+        while !self.writer.truncate_log(SHORT_WAIT).await? {
+            if started_at.elapsed() > FORGET_WAIT {
+                return Err(LedgerError::unavailable(LogInUse));
             }
+            sleep(FORGET_PAUSE).await;
         }
-        let known = file::recognise(&mut connection, secrets, serves, now);
-        if !known.map_err(LedgerError::from)? {
-            return Err(OpenError::WrongSecret);
-        }
-        if serves {
-            let now = LedgerTime::from_epoch(now);
-            upkeep::take_over_file(&connection, now).map_err(LedgerError::from)?;
-        }
-        let reader =
-            SqliteReader::new(path.clone(), Arc::clone(&clock), connect(&path, synchronous)?);
-        let writer = SqliteWriter::start(connection, path, synchronous, lock, clock, batches);
-        let writer = writer.map_err(OpenError::unavailable)?;
-        Ok(Self { writer, reader, secret: secrets.current })
+        Ok(())
     }
-}
-
-/// Returns every migration of this file with its status.
-///
-/// # Errors
-/// When it cannot be read.
-pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
-    blocking(move || {
-        if !path.exists() {
-            return Ok(status(&SQLITE, &[]));
-        }
-        let connection = connect(&path, Synchronous::Full)?;
-        let applied = file::applied(&connection).map_err(LedgerError::from)?;
-        Ok(status(&SQLITE, &applied))
-    })
-    .await
-}
-
-/// Applies the pending migrations, all or none, and returns their number.
-///
-/// # Errors
-/// When the file cannot be created or written, or a migration fails.
-pub async fn migrate(path: PathBuf, now: Duration) -> Result<usize, OpenError> {
-    blocking(move || {
-        file::create(&path).map_err(OpenError::unavailable)?;
-        let mut connection = connect(&path, Synchronous::Full)?;
-        Ok(file::migrate(&mut connection, now).map_err(LedgerError::from)?)
-    })
-    .await
-}
-
-fn connect(path: &Path, synchronous: Synchronous) -> Result<Connection, OpenError> {
-    Ok(file::connect(path, synchronous).map_err(LedgerError::from)?)
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, OpenError> + Send + 'static,
-) -> Result<T, OpenError> {
-    spawn_blocking(work).await.map_err(OpenError::unavailable)?
 }
 
 #[async_trait]
@@ -185,14 +162,16 @@ impl Ledger for Sqlite {
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        self.reader.read(|connection, now| {
-            let attempt = keys::find_pair(connection, now, key)?;
+        let key = *key;
+        let find = move |connection: &_, now| {
+            let attempt = keys::find_pair(connection, now, &key)?;
             Ok(KeyLookup { now, attempt })
-        })
+        };
+        self.reader.read(find).await
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
-        self.reader.read(|connection, now| attempts::get(connection, now, id))
+        self.reader.read(move |connection, now| attempts::get(connection, now, id)).await
     }
 
     async fn claim_due(
@@ -221,7 +200,15 @@ impl Ledger for Sqlite {
 
     async fn sweep(&self, keep: Duration, batch: usize) -> Result<Swept, LedgerError> {
         let sweep = move |connection: &_, now| upkeep::sweep(connection, now, keep, batch);
-        self.writer.run(Durability::Soon, sweep).await
+        let swept = self.writer.run(Durability::Soon, sweep).await?;
+        // After the last batch of each sweep, which also covers the keys that were freed since.
+        if swept.is_done(batch)
+            && let Err(error) = self.writer.truncate_log(SHORT_WAIT).await
+        {
+            let cause: &dyn std::error::Error = &error;
+            tracing::debug!(error = cause, "the log of the ledger was not emptied");
+        }
+        Ok(swept)
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
@@ -232,7 +219,9 @@ impl Ledger for Sqlite {
     async fn delete_by_email(&self, email: &DigestPair) -> Result<usize, LedgerError> {
         let email = *email;
         let delete = move |connection: &_, _| upkeep::delete_by_email(connection, &email);
-        self.writer.run(Durability::Synced, delete).await
+        let deleted = self.writer.run(Durability::Synced, delete).await?;
+        self.erase_deleted_rows().await?;
+        Ok(deleted)
     }
 
     async fn count_pending(&self) -> Result<PendingAttempts, LedgerError> {
@@ -246,7 +235,8 @@ impl Ledger for Sqlite {
     }
 
     async fn keeps_user_ids(&self, connection: &DigestPair) -> Result<Option<bool>, LedgerError> {
-        self.reader.read(|database, _| upkeep::keeps_user_ids(database, connection))
+        let connection = *connection;
+        self.reader.read(move |database, _| upkeep::keeps_user_ids(database, &connection)).await
     }
 
     async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError> {
@@ -256,9 +246,11 @@ impl Ledger for Sqlite {
     }
 
     async fn ping(&self) -> Result<(), LedgerError> {
+        self.reader.close_if_displaced();
         let secret = self.secret;
-        let ping = move |connection: &_, now| upkeep::ping(connection, now, &secret);
+        let ping = move |connection: &_, now| probe::ping(connection, now, &secret);
         let is_known = self.writer.run(Durability::Unsynced, ping).await?;
+        self.guard.report_intact();
         if is_known { Ok(()) } else { Err(LedgerError::unavailable(OpenError::WrongSecret)) }
     }
 
@@ -271,8 +263,11 @@ impl Ledger for Sqlite {
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
         let damaged = match &error {
-            rusqlite::Error::SqliteFailure(failure, _) => {
+            rusqlite::Error::SqliteFailure(failure, _)
+            | rusqlite::Error::SqlInputError { error: failure, .. } => {
                 matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+                    // A statement of this program is wrong only if a table or a column is missing.
+                    || matches!(failure.extended_code, SQLITE_ERROR | SQLITE_IOERR_SHORT_READ)
             }
             rusqlite::Error::FromSqlConversionFailure(..)
             | rusqlite::Error::IntegralValueOutOfRange(..)

@@ -55,6 +55,14 @@ const DELETE_KEYS_BY_EMAIL: &str = "\
     DELETE FROM attempt_keys WHERE attempt_id IN \
     (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
 
+/// A notice to the owner of an address is recorded under the digest of the address.
+const DELETE_NOTICES_BY_EMAIL: &str = "DELETE FROM used_proofs WHERE proof IN (?1, ?2)";
+
+/// The proof of a challenge stays used, but no longer names its attempt.
+const DETACH_PROOFS_BY_EMAIL: &str = "\
+    UPDATE used_proofs SET attempt_id = zeroblob(16) WHERE attempt_id IN \
+    (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
+
 const DELETE_BY_EMAIL: &str = "DELETE FROM attempts WHERE email_digest IN (?1, ?2)";
 
 /// Reads only the index of `next_check_at`, which also holds the ids.
@@ -153,6 +161,8 @@ pub(super) fn delete_by_email(connection: &Connection, email: &DigestPair) -> Re
     let DigestPair { current, previous } = email;
     let params = (current.as_bytes(), previous.as_ref().map(Digest::as_bytes));
     execute(connection, DELETE_KEYS_BY_EMAIL, params)?;
+    execute(connection, DELETE_NOTICES_BY_EMAIL, params)?;
+    execute(connection, DETACH_PROOFS_BY_EMAIL, params)?;
     execute(connection, DELETE_BY_EMAIL, params)
 }
 

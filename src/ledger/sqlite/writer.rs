@@ -3,18 +3,20 @@
 //! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
 //! and many concurrent writes share one commit. Callers get their results after the commit. A
 //! failing job fails alone. If the transaction fails, all of its jobs fail, and the next batch
-//! opens the file again.
+//! opens the file again. A batch that ended in a file that is no longer at its path has failed too.
 
-use std::fs::File;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
-use super::file::connect;
+use super::TimedOut;
+use super::connection::{LedgerConnection, SHORT_WAIT};
+use super::guard::FileGuard;
 use super::log_sync::LogSync;
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
@@ -36,7 +38,10 @@ type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Reply
 type Reply = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
 enum Message {
-    Job(TransactionJob, Durability),
+    /// A job, and the time at which its caller stops waiting.
+    Job(TransactionJob, Durability, Instant),
+    /// Empty the log, and wait this long for readers.
+    TruncateLog(Duration, oneshot::Sender<Result<bool, LedgerError>>),
     Close(oneshot::Sender<()>),
 }
 
@@ -60,51 +65,53 @@ pub(super) enum Durability {
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
     messages: mpsc::Sender<Message>,
+    guard: Arc<FileGuard>,
     synchronous: Synchronous,
+    timeout: Duration,
     clock: Arc<dyn Clock>,
 }
 
 impl SqliteWriter {
-    /// Starts the thread, which holds `lock` until the file is closed.
+    /// Starts the thread, which releases the guard once the file is closed. A call ends after
+    /// `timeout`.
     ///
     /// # Errors
     /// When the system cannot start a thread.
     pub(super) fn start(
-        connection: Connection,
-        path: PathBuf,
+        connection: LedgerConnection,
+        guard: Arc<FileGuard>,
         synchronous: Synchronous,
-        lock: Option<File>,
+        timeout: Duration,
         clock: Arc<dyn Clock>,
         batches: BatchMetrics,
     ) -> io::Result<Self> {
         let (tx, rx) = mpsc::channel(QUEUE);
-        let log_sync = LogSync::start(&path)?;
+        let log_sync = LogSync::start(guard.log_path())?;
         // The start has written too.
         log_sync.request();
         let mut thread = LedgerThread {
             connection: Some(connection),
-            path,
+            guard: Arc::clone(&guard),
             synchronous,
-            current_synchronous: synchronous,
             log_sync,
             batches,
         };
         thread::Builder::new().name("ledger".into()).spawn(move || {
             let closed = thread.run(rx);
             thread.close();
-            drop(lock);
             if let Some(closed) = closed {
                 // Ignored: the caller of `close` may no longer wait.
                 let _sent = closed.send(());
             }
         })?;
-        Ok(Self { messages: tx, synchronous, clock })
+        Ok(Self { messages: tx, guard, synchronous, timeout, clock })
     }
 
     /// Runs `work` inside a transaction, at the time of that moment, and returns after its commit.
     ///
     /// # Errors
-    /// When it fails, when the transaction does, or when the ledger is closed.
+    /// When it fails, when the transaction does, when the ledger is closed, or after the timeout.
+    /// Then a job that has not started never does.
     pub(super) async fn run<T: Send + 'static>(
         &self,
         durability: Durability,
@@ -113,6 +120,9 @@ impl SqliteWriter {
         let (tx, rx) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
         let job = move |connection: Result<&Connection, &LedgerError>| -> Reply {
+            if tx.is_closed() {
+                return Box::new(|_| ());
+            }
             let result = connection.map_err(LedgerError::clone).and_then(|connection| {
                 let now = LedgerTime::from_epoch(clock.now());
                 work(connection, now).map_err(LedgerError::from)
@@ -124,15 +134,38 @@ impl SqliteWriter {
                 let _sent = tx.send(result);
             })
         };
-        let closed = || LedgerError::unavailable(Closed);
         let durability = match (durability, self.synchronous) {
             (Durability::AsSet, Synchronous::Full) => Durability::Synced,
             (Durability::AsSet, Synchronous::Normal) => Durability::Soon,
             (Durability::Unsynced | Durability::Soon | Durability::Synced, _) => durability,
         };
-        let message = Message::Job(Box::new(job), durability);
+        let deadline = Instant::now() + self.timeout;
+        let message = Message::Job(Box::new(job), durability, deadline);
+        let result = timeout_at(deadline, self.request(message, rx))
+            .await
+            .unwrap_or_else(|_| Err(LedgerError::unavailable(TimedOut)));
+        result.inspect_err(|error| self.guard.report_damage(error))
+    }
+
+    /// Sends a message and waits for the reply.
+    async fn request<T>(
+        &self,
+        message: Message,
+        reply: oneshot::Receiver<Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        let closed = || LedgerError::unavailable(Closed);
         self.messages.send(message).await.map_err(|_| closed())?;
-        rx.await.map_err(|_| closed())?
+        reply.await.map_err(|_| closed())?
+    }
+
+    /// Moves the log to the database and empties it, so that nothing that was deleted is left in it.
+    /// Returns `false` if a reader prevents it for longer than `wait`.
+    ///
+    /// # Errors
+    /// When the files cannot be written, or the ledger is closed.
+    pub(super) async fn truncate_log(&self, wait: Duration) -> Result<bool, LedgerError> {
+        let (tx, rx) = oneshot::channel();
+        self.request(Message::TruncateLog(wait, tx), rx).await
     }
 
     /// Waits until every queued job is written and the file is closed.
@@ -152,13 +185,18 @@ struct RolledBack;
 
 /// The state of the thread.
 struct LedgerThread {
-    connection: Option<Connection>,
-    path: PathBuf,
+    connection: Option<LedgerConnection>,
+    guard: Arc<FileGuard>,
     synchronous: Synchronous,
-    /// The connection's current setting.
-    current_synchronous: Synchronous,
     log_sync: LogSync,
     batches: BatchMetrics,
+}
+
+/// The needs of the jobs of a batch.
+struct BatchNeeds {
+    durability: Durability,
+    /// The time at which the last of the callers stops waiting.
+    deadline: Instant,
 }
 
 impl LedgerThread {
@@ -166,19 +204,29 @@ impl LedgerThread {
     fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut jobs = Vec::with_capacity(BATCH);
+        let mut truncations = Vec::new();
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            let mut durability = Durability::Unsynced;
+            let mut needs =
+                BatchNeeds { durability: Durability::Unsynced, deadline: Instant::now() };
             for message in batch.drain(..) {
                 match message {
-                    Message::Job(job, needed) => {
-                        durability = durability.max(needed);
+                    Message::Job(job, durability, deadline) => {
+                        needs.durability = needs.durability.max(durability);
+                        needs.deadline = needs.deadline.max(deadline);
                         jobs.push(job);
                     }
+                    Message::TruncateLog(wait, tx) => truncations.push((wait, tx)),
                     Message::Close(tx) => close = Some(tx),
                 }
             }
-            self.transact(&mut jobs, durability);
+            if !jobs.is_empty() {
+                self.transact(&mut jobs, &needs);
+            }
+            for (wait, tx) in truncations.drain(..) {
+                // Ignored: the caller may no longer wait.
+                let _sent = tx.send(self.truncate_log(wait));
+            }
             if close.is_some() {
                 return close;
             }
@@ -187,10 +235,11 @@ impl LedgerThread {
     }
 
     /// Runs all jobs in one transaction, then sends the replies.
-    fn transact(&mut self, jobs: &mut Vec<TransactionJob>, durability: Durability) {
+    fn transact(&mut self, jobs: &mut Vec<TransactionJob>, needs: &BatchNeeds) {
         self.batches.batch(jobs.len());
         let mut replies = Vec::with_capacity(jobs.len());
-        let committed = match self.begin(durability) {
+        let guard = Arc::clone(&self.guard);
+        let committed = match self.begin(needs) {
             Ok(connection) => {
                 let mut intact = Ok(());
                 for job in jobs.drain(..) {
@@ -200,7 +249,8 @@ impl LedgerThread {
                         intact = Err(LedgerError::unavailable(RolledBack));
                     }
                 }
-                intact.and_then(|()| execute(connection, "COMMIT"))
+                // Checked last: the file that holds the commit is the one at its path.
+                intact.and_then(|()| execute(connection, "COMMIT")).and_then(|()| guard.check())
             }
             Err(error) => {
                 replies.extend(jobs.drain(..).map(|job| job(Err(&error))));
@@ -208,16 +258,18 @@ impl LedgerThread {
             }
         };
         if let Err(error) = &committed {
-            let cause: &dyn std::error::Error = error;
-            tracing::warn!(
-                error = cause,
-                jobs = replies.len(),
-                "a batch of the ledger was not written"
-            );
-            // Dropping the connection rolls back the rest, and the next batch opens a new one.
-            self.connection = None;
+            // The guard has logged its problem.
+            if !guard.has_problem() {
+                let cause: &dyn std::error::Error = error;
+                tracing::warn!(
+                    error = cause,
+                    jobs = replies.len(),
+                    "a batch of the ledger was not written"
+                );
+            }
+            self.disconnect();
         }
-        match durability {
+        match needs.durability {
             // Their own commit has synced it, or nothing has to be.
             Durability::Synced | Durability::Unsynced => {}
             Durability::Soon | Durability::AsSet => self.log_sync.request(),
@@ -227,37 +279,56 @@ impl LedgerThread {
         }
     }
 
+    /// Drops the connection, which rolls back an open transaction. The next batch opens a new one.
+    ///
+    /// If another file is at the path, the log is emptied into the open file first: beside the other
+    /// one it would be taken for its log.
+    fn disconnect(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if !self.guard.has_problem() {
+            return;
+        }
+        if self.guard.is_overwritten() {
+            self.guard.set_log_aside();
+        } else if let Err(error) = connection.truncate_log(SHORT_WAIT) {
+            tracing::debug!(%error, "the log of the displaced ledger cannot be emptied");
+        }
+    }
+
+    fn truncate_log(&mut self, wait: Duration) -> Result<bool, LedgerError> {
+        Ok(self.connect(Instant::now() + wait)?.truncate_log(wait)?)
+    }
+
     /// Closes the file, synced. The last connection to close also syncs the database.
     fn close(&mut self) {
         self.log_sync.sync();
         self.connection = None;
+        self.guard.release();
     }
 
-    /// Opens a transaction that may write.
-    fn begin(&mut self, durability: Durability) -> Result<&Connection, LedgerError> {
+    /// Returns the connection, which is opened if the last one failed.
+    fn connect(&mut self, deadline: Instant) -> Result<&LedgerConnection, LedgerError> {
         let connection = if let Some(connection) = self.connection.take() {
             connection
         } else {
-            self.current_synchronous = self.synchronous;
-            connect(&self.path, self.synchronous)?
+            let wait = deadline.saturating_duration_since(Instant::now());
+            LedgerConnection::open(&self.guard, self.synchronous, wait)?
         };
-        let connection = self.connection.insert(connection);
-        let wanted = match durability {
+        Ok(self.connection.insert(connection))
+    }
+
+    /// Opens a transaction that may write. Waits for other processes until the deadline.
+    fn begin(&mut self, needs: &BatchNeeds) -> Result<&Connection, LedgerError> {
+        if self.connection.is_some() {
+            self.guard.last_check()?;
+        }
+        let connection = self.connect(needs.deadline)?;
+        connection.set_synchronous(match needs.durability {
             Durability::Synced => Synchronous::Full,
             Durability::Unsynced | Durability::Soon | Durability::AsSet => Synchronous::Normal,
-        };
-        if wanted != self.current_synchronous {
-            // Takes effect only between transactions.
-            execute(
-                connection,
-                match wanted {
-                    Synchronous::Full => "PRAGMA synchronous = FULL",
-                    Synchronous::Normal => "PRAGMA synchronous = NORMAL",
-                },
-            )?;
-            self.current_synchronous = wanted;
-        }
+        })?;
         // Takes the write lock here, not at the first write, so that busy_timeout applies.
+        connection.busy_timeout(needs.deadline.saturating_duration_since(Instant::now()))?;
         execute(connection, "BEGIN IMMEDIATE")?;
         Ok(connection)
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CONNECTION, Emulator};
 use auth0_signup::clock::{Clock as _, SystemClock};
+use tokio::time::Instant;
 
 use super::*;
 use crate::people::{ClientPlan, Profile};
@@ -48,6 +49,7 @@ fn found_at(
 ) -> Vec<FindingKind> {
     let observation = |observed| Observation {
         at: Duration::ZERO,
+        took: Duration::ZERO,
         received_at,
         replica: 0,
         observed,
@@ -65,7 +67,7 @@ fn found_at(
     let history = ClientHistory { plan, started_at: Instant::now(), observed };
     let mut findings = Findings::default();
     let truth = Truth::new(auth0).unwrap();
-    check_clients(&truth, &[(person, vec![history])], None, &mut findings);
+    check_clients(&truth, &[(person, vec![history])], &Losses::default(), &mut findings);
     findings.all.iter().map(|finding| finding.kind).collect()
 }
 
@@ -136,6 +138,15 @@ async fn nothing_was_created_is_incorrect_at_the_end_if_the_user_exists() {
     assert_eq!(found(&auth0, &ada, vec![busy()]), [FindingKind::Incorrect]);
     let then_created = vec![busy(), created(&auth0, EMAIL, &["user_id"])];
     assert_eq!(found(&auth0, &ada, then_created), []);
+}
+
+#[tokio::test]
+async fn unavailable_is_incorrect_only_about_the_request_itself() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let ada = register(&auth0, EMAIL, "Ada").await;
+    let unavailable = Observed::NotCreated("unavailable".to_owned());
+    assert_eq!(found(&auth0, &ada, vec![unavailable.clone()]), [FindingKind::Incorrect]);
+    assert_eq!(found(&auth0, &ada, vec![Observed::HungUp("hung up"), unavailable]), []);
 }
 
 #[tokio::test]

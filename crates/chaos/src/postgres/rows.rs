@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
-use super::database::CopyName;
+use crate::database::CopyName;
 
 /// The number of tries of a change that deadlocks with the services' writes.
 const TRIES: usize = 10;
@@ -23,6 +23,8 @@ const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activi
 
 /// Foreign keys are not checked, so that tables can be changed in any order.
 const NO_FOREIGN_KEYS: &str = "SET LOCAL session_replication_role = replica;";
+
+const UNRESOLVED: &str = "SELECT id::text FROM attempts WHERE state IN (0, 3)";
 
 /// A ledger's database.
 #[derive(Debug, Clone)]
@@ -70,6 +72,14 @@ impl PostgresRows {
         let locks = self.locks().await?;
         // The locks come first: the first statement that reads fixes the rows that are visible.
         self.change(&format!("{NO_FOREIGN_KEYS} {locks} {END_SESSIONS} {restore}")).await
+    }
+
+    /// The ids of all attempts that are not resolved.
+    pub(crate) async fn unresolved(&self) -> anyhow::Result<Vec<String>> {
+        let mut connection = PgConnection::connect(&self.url).await?;
+        let ids = sqlx::query_scalar(UNRESOLVED).fetch_all(&mut connection).await?;
+        connection.close().await?;
+        Ok(ids)
     }
 
     /// Deletes all rows.

@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "what the tests share may fail as they do")]
 
+mod documents;
+mod rows;
+mod start;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output};
 
 use auth0_signup::config;
+use serde_json::{Value, json};
 
 const TENANT: [(&str, &str); 3] = [
     ("AUTH0_DOMAIN", "tenant.eu.auth0.com"),
@@ -89,6 +94,44 @@ fn a_secret_may_come_from_a_file_but_not_twice() {
         assert!(stderr.contains("auth0.client_secret"), "{stderr}");
         assert!(!stderr.contains("canary"), "{stderr}");
     }
+}
+
+#[test]
+fn the_result_of_a_check_is_also_json() {
+    let check = |variables: &[(&str, &str)]| {
+        let output = run(&["config", "check", "--json"], variables);
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), json)
+    };
+    assert_eq!(check(&TENANT), (Some(0), json!({ "status": "ok", "errors": [] })));
+
+    let file = std::env::temp_dir().join(format!("signup-json-{}.toml", std::process::id()));
+    std::fs::write(&file, "[http]\nport = 1.5\nallowed_origins = [\"canary\"]\n").unwrap();
+    let path = file.to_str().unwrap();
+    let (status, json) =
+        check(&[TENANT[0], TENANT[1], ("SIGNUP_CONFIG", path), ("RUST_LOG", "canary")]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!((status, &json["status"]), (Some(2), &json!("error")));
+    let errors = json["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 4, "{json}");
+    let of = |key: &str| errors.iter().find(|error| error["key"] == key).unwrap();
+    let place = |key: &str| {
+        let error = of(key);
+        ["file", "line", "column", "entry", "variable"].map(|name| error[name].clone())
+    };
+    let null = Value::Null;
+    assert_eq!(place("http.port"), [json!(path), json!(2), json!(8), null.clone(), null.clone()]);
+    let entry = [json!(path), json!(3), json!(20), json!(1), null.clone()];
+    assert_eq!(place("http.allowed_origins"), entry);
+    let variable = [null.clone(), null.clone(), null.clone(), null.clone(), json!("RUST_LOG")];
+    assert_eq!(place("log.level"), variable);
+    assert_eq!(
+        place("auth0.client_secret"),
+        [null.clone(), null.clone(), null.clone(), null.clone(), null]
+    );
+    let reason = of("http.port")["reason"].as_str().unwrap();
+    assert!(reason.starts_with("expected a whole number"), "{reason}");
+    assert!(!json.to_string().contains("canary"), "{json}");
 }
 
 #[test]

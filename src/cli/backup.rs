@@ -1,0 +1,75 @@
+//! `auth0-signup backup FILE` and `auth0-signup restore FILE`: copies of an SQLite ledger.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::output::print;
+use super::{ConfigArgs, block_on, environment, print_hint};
+use crate::app::StartError;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config;
+use crate::ledger::{self, BackupError, CopySummary};
+
+/// Copy the SQLite ledger to a new file, beside a running service.
+#[derive(Debug, Args)]
+pub(super) struct Backup {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The new file
+    #[arg(value_name = "FILE")]
+    target: PathBuf,
+}
+
+impl Backup {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        let copied = block_on(ledger::backup(&settings, self.target.clone()))?;
+        let summary = copied.map_err(error)?;
+        print(&format!("backed up {}, verified\n", text(&summary)))?;
+        if settings.secret_key.is_none() {
+            print_hint(
+                "the copy is of no use without the secret, the file that ends in .key; keep that apart",
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Replace the SQLite ledger by a backup, while no service runs.
+#[derive(Debug, Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// The backup, which stays as it is
+    #[arg(value_name = "FILE")]
+    source: PathBuf,
+}
+
+impl Restore {
+    pub(super) fn run(&self) -> anyhow::Result<()> {
+        let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
+        let now = SystemClock.now();
+        let restored = block_on(ledger::restore(&settings, self.source.clone(), now))?;
+        let restored = restored.map_err(error)?;
+        print(&format!("restored {}, verified\n", text(&restored.summary)))?;
+        if let Some(previous) = restored.previous {
+            print_hint(&format!("the ledger from before is {}", previous.display()));
+        }
+        Ok(())
+    }
+}
+
+/// The error with the exit status of its kind.
+fn error(error: BackupError) -> anyhow::Error {
+    match error {
+        BackupError::Open(error) => StartError::from(error).into(),
+        BackupError::Secret(error) => StartError::from(error).into(),
+        error => error.into(),
+    }
+}
+
+fn text(summary: &CopySummary) -> String {
+    let CopySummary { attempts, bytes } = summary;
+    format!("{attempts} attempt{}, {bytes} bytes", if *attempts == 1 { "" } else { "s" })
+}

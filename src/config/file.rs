@@ -1,0 +1,85 @@
+//! Text of files: the settings file with the position of each value, and the files of secrets.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use toml::de::DeTable;
+
+use super::error::{ConfigError, ConfigErrors};
+use super::setting::Origin;
+
+/// The mark at the start of a file that some editors write.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The text of a settings file.
+#[derive(Debug)]
+pub(super) struct SettingsFile {
+    name: Arc<str>,
+    text: String,
+}
+
+impl SettingsFile {
+    /// The key of errors about the file itself.
+    const KEY: &'static str = "--config";
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not UTF-8.
+    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let name: Arc<str> = path.display().to_string().into();
+        let bytes = std::fs::read(path).map_err(|error| {
+            let origin = Origin::WholeFile(Arc::clone(&name));
+            ConfigError::new(Self::KEY, origin, format_args!("a readable file: {error}"))
+        })?;
+        String::from_utf8(bytes)
+            .map(|text| {
+                let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).to_owned();
+                Self { name: Arc::clone(&name), text }
+            })
+            .map_err(|error| {
+                let end = error.utf8_error().valid_up_to();
+                let valid = error.as_bytes().get(..end).unwrap_or_default();
+                let text = String::from_utf8_lossy(valid).into_owned();
+                ConfigError::new(Self::KEY, Self { name, text }.position(end), "UTF-8")
+            })
+    }
+
+    /// Parses the file. Adds each error of its syntax to `errors`, and returns the rest of the file
+    /// with the lines that have such an error.
+    pub(super) fn parse(&self, errors: &mut ConfigErrors) -> (DeTable<'_>, BTreeSet<usize>) {
+        let (table, found) = DeTable::parse_recoverable(&self.text);
+        let mut lines = BTreeSet::new();
+        for error in found {
+            // The message has no text of the file, unlike what `Display` writes.
+            let origin = self.position(error.span().map_or(0, |span| span.start));
+            let is_first = self.line(&origin).is_none_or(|line| lines.insert(line));
+            if is_first {
+                let expected = format_args!("TOML: {}", error.message()).to_string();
+                errors.push(ConfigError::new(Self::KEY, origin, expected));
+            }
+        }
+        (table.into_inner(), lines)
+    }
+
+    /// The position of a byte offset.
+    pub(super) fn position(&self, offset: usize) -> Origin {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Origin::File { file: Arc::clone(&self.name), line, column }
+    }
+
+    const fn line(&self, origin: &Origin) -> Option<usize> {
+        match origin {
+            Origin::File { line, .. } => Some(*line),
+            _ => None,
+        }
+    }
+}
+
+/// Removes what editors and `echo` add to a secret: a byte order mark, and line ends.
+pub fn trim_secret(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_end_matches(['\r', '\n'])
+}

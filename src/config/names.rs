@@ -1,0 +1,97 @@
+//! The names of all keys, and the nearest one to a name that is unknown.
+
+use std::collections::BTreeSet;
+
+use super::variables::{CONFIG_FILE, is_judged, spellings};
+
+/// The tables whose members the operator names.
+const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.keys"];
+
+/// The names of all keys.
+#[derive(Debug, Default)]
+pub(super) struct KeyNames(BTreeSet<String>);
+
+/// What a dotted name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NameKind {
+    /// A key.
+    Key,
+    /// A table whose members the operator names, or a member of one.
+    Open,
+    /// A table of keys.
+    Section,
+    /// No name of `config/default.toml`.
+    Unknown,
+}
+
+impl KeyNames {
+    /// Adds a key.
+    pub(super) fn insert(&mut self, key: &str) {
+        self.0.insert(key.to_owned());
+    }
+
+    /// Every key, in alphabetical order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The kind of a dotted name.
+    pub(super) fn kind(&self, name: &str) -> NameKind {
+        let section = |known: &str| starts_with_table(known, name);
+        if self.0.contains(name) {
+            NameKind::Key
+        } else if open_table(name).is_some() {
+            NameKind::Open
+        } else if self.iter().chain(OPEN_TABLES).any(section) {
+            NameKind::Section
+        } else {
+            NameKind::Unknown
+        }
+    }
+
+    /// The key or section that an unknown name in a file most likely means.
+    pub(super) fn nearest(&self, name: &str) -> Option<String> {
+        let sections = self.iter().filter_map(|key| Some(key.rsplit_once('.')?.0));
+        let names = self.iter().chain(sections).chain(OPEN_TABLES);
+        nearest(name, names.map(str::to_owned), 1 + name.len() / 4)
+    }
+
+    /// The variable that an unknown one most likely means: one edit away, or another use of
+    /// underscores. `None` for the variables of other programs.
+    pub(super) fn nearest_variable(&self, variable: &str) -> Option<String> {
+        let squashed = |name: &str| name.replace('_', "");
+        let names = self.iter().flat_map(spellings).filter(|name| is_judged(name));
+        let names: Vec<_> = names.chain([CONFIG_FILE.to_owned()]).collect();
+        let respelt = names.iter().find(|known| squashed(known) == squashed(variable)).cloned();
+        respelt.or_else(|| {
+            let close = names.into_iter().filter(|name| name.len().abs_diff(variable.len()) < 2);
+            nearest(variable, close, 1)
+        })
+    }
+
+    /// The variable that one with this service's own prefix most likely means.
+    pub(super) fn nearest_own(&self, variable: &str) -> Option<String> {
+        let names = self.iter().flat_map(spellings);
+        self.nearest_variable(variable).or_else(|| nearest(variable, names, 1 + variable.len() / 4))
+    }
+}
+
+/// The open table that a name is, or is a member of, and the rest of the name.
+pub(super) fn open_table(name: &str) -> Option<(&'static str, &str)> {
+    let rest = |table: &&'static str| {
+        let rest = name.strip_prefix(*table)?;
+        let member = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };
+        Some((*table, member))
+    };
+    OPEN_TABLES.iter().find_map(rest)
+}
+
+fn starts_with_table(key: &str, table: &str) -> bool {
+    key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The nearest of these names, within `max` edits.
+fn nearest(name: &str, names: impl Iterator<Item = String>, max: usize) -> Option<String> {
+    let distances = names.map(|known| (strsim::osa_distance(name, &known), known));
+    distances.filter(|(distance, _)| *distance <= max).min().map(|(_, known)| known)
+}

@@ -1,0 +1,147 @@
+//! The certificates and the proxy for calls on https: `auth0.ca_file`, and the variables that
+//! programs share (`SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
+
+use std::path::PathBuf;
+
+use http::Uri;
+use hyper_util::client::proxy::matcher::Matcher;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secrecy::SecretString;
+use url::Url;
+
+use super::reader::Reader;
+use super::urls;
+
+/// The variables of other programs that this one honours.
+pub(super) const SHARED_VARIABLES: [&str; 7] =
+    [CERTIFICATES, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+
+/// The variable that replaces the system's certificates.
+const CERTIFICATES: &str = "SSL_CERT_FILE";
+
+/// The certificates and the proxy for calls to the tenant.
+#[derive(Debug, Clone)]
+pub struct OutboundSettings {
+    /// Certificates to trust in addition to the system's, in PEM.
+    pub ca_file: Option<PathBuf>,
+    /// The proxy; `None` without one, and for a tenant on loopback.
+    pub proxy: Option<OutboundProxy>,
+}
+
+/// The proxy that a variable names.
+#[derive(Debug, Clone)]
+pub struct OutboundProxy {
+    /// The variable.
+    pub variable: &'static str,
+    /// Host and port, without credentials.
+    pub address: String,
+    /// The URL, which may contain credentials. `None` if `NO_PROXY` names the tenant.
+    pub url: Option<SecretString>,
+}
+
+/// Reads the section for the tenant at `base`. Nothing but https needs certificates or a proxy.
+pub(super) fn read(reader: &mut Reader<'_>, base: Option<&Url>) -> OutboundSettings {
+    let ca_file = certificates(reader, "auth0.ca_file");
+    let https = base.filter(|base| base.scheme() == "https");
+    // The TLS library reads the file again.
+    drop(https.and_then(|_| certificates(reader, CERTIFICATES)));
+    let proxied = https.filter(|base| !urls::is_loopback(base));
+    OutboundSettings { ca_file, proxy: proxied.and_then(|base| proxy(reader, base)) }
+}
+
+/// Reads the path of a file with certificates. Opens the file, so that `config check` reports a bad
+/// one.
+fn certificates(reader: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
+    const EXPECTED: &str = "a readable file with certificates in PEM";
+    let path = PathBuf::from(reader.text(key)?);
+    match std::fs::read(&path) {
+        Ok(pem) => {
+            let found = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
+            let (usable, _) = RootCertStore::empty().add_parsable_certificates(found);
+            if usable == 0 {
+                reader.reject(key, EXPECTED);
+            }
+        }
+        Err(error) => reader.reject(key, format_args!("{EXPECTED}: {error}")),
+    }
+    Some(path)
+}
+
+/// Reads the proxy, and whether it applies to the tenant.
+fn proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
+    let [_, proxies @ .., no, no_lowercase] = SHARED_VARIABLES;
+    let variable = proxies.into_iter().find(|variable| reader.text(variable).is_some())?;
+    let expected = "a proxy, such as http://proxy.example.com:3128 (http or https)";
+    let (url, address) = reader.parsed(variable, expected, parse_proxy)?;
+    let exceptions = reader.text(no).or_else(|| reader.text(no_lowercase)).unwrap_or_default();
+    let matcher = Matcher::builder().https(format!("http://{address}")).no(exceptions).build();
+    let target: Uri = base.as_str().parse().ok()?;
+    let is_used = matcher.intercept(&target).is_some();
+    let url = is_used.then(|| String::from(url).into());
+    Some(OutboundProxy { variable, address, url })
+}
+
+/// Parses the URL of a proxy and its address. Without a scheme it is http, as curl has it.
+fn parse_proxy(text: &str) -> Option<(Url, String)> {
+    let with_scheme = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = Url::parse(&with_scheme).ok()?;
+    let address = format!("{}:{}", url.host_str()?, url.port_or_known_default()?);
+    matches!(url.scheme(), "http" | "https").then_some((url, address))
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::super::error::ConfigErrors;
+    use super::super::layers::Layers;
+    use super::*;
+
+    fn proxy_of(tenant: &str, variables: &[(&str, &str)]) -> Option<OutboundProxy> {
+        let mut errors = ConfigErrors::default();
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        let layers = Layers::read(None, variables.collect::<Vec<_>>(), &mut errors);
+        let mut reader = Reader::new(&layers, errors);
+        let settings = read(&mut reader, Some(&Url::parse(tenant).unwrap()));
+        reader.finish(settings).unwrap().proxy
+    }
+
+    #[test]
+    fn a_proxy_needs_no_scheme_and_shows_no_credentials() {
+        let tenant = "https://tenant.eu.auth0.com";
+        for (value, address, url) in [
+            ("proxy.example:3128", "proxy.example:3128", "http://proxy.example:3128/"),
+            ("https://proxy.example", "proxy.example:443", "https://proxy.example/"),
+            (
+                "user:canary@proxy.example:1",
+                "proxy.example:1",
+                "http://user:canary@proxy.example:1/",
+            ),
+        ] {
+            for variable in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+                let proxy = proxy_of(tenant, &[(variable, value)]).unwrap();
+                assert_eq!((proxy.variable, proxy.address.as_str()), (variable, address));
+                assert!(!format!("{proxy:?}").contains("canary"), "{proxy:?}");
+                assert_eq!(proxy.url.unwrap().expose_secret(), url);
+            }
+        }
+        assert!(proxy_of(tenant, &[("HTTP_PROXY", "proxy.example:3128")]).is_none());
+    }
+
+    #[test]
+    fn loopback_is_never_proxied_and_no_proxy_is_honoured() {
+        let proxy = ("HTTPS_PROXY", "http://proxy.example:3128");
+        for tenant in ["https://127.0.0.1:4010", "https://localhost", "https://[::1]:1"] {
+            assert!(proxy_of(tenant, &[proxy]).is_none(), "{tenant}");
+        }
+        let tenant = "https://tenant.eu.auth0.com";
+        for (exceptions, is_used) in
+            [("auth0.com", false), (".auth0.com", false), ("*", false), ("example.com", true)]
+        {
+            let proxy = proxy_of(tenant, &[proxy, ("NO_PROXY", exceptions)]).unwrap();
+            assert_eq!(proxy.url.is_some(), is_used, "{exceptions}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! URLs and hosts, parsed in one place for every key.
+
+use std::net::IpAddr;
+
+use http::HeaderValue;
+use url::{Host, Url};
+
+/// The expected value of a key for a link or a redirect.
+pub(super) const SECURE_URL: &str =
+    "a full https URL (http on loopback) without credentials or wildcards";
+
+/// Parses a full http or https URL without credentials and without a wildcard in its host.
+pub(super) fn parse_web(text: &str) -> Option<Url> {
+    // `Url::parse` accepts `https:host`, `https:///host` and a backslash for a slash. A comparison
+    // of texts, and a reader of the settings, do not.
+    let (scheme, rest) = text.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    if !matches!(scheme, "https" | "http") || authority.contains(['@', '*', '\\']) {
+        return None;
+    }
+    let mut url = Url::parse(text).ok()?;
+    let host = host_of(url.host()?)?;
+    url.set_host(Some(&host)).ok()?;
+    Some(url)
+}
+
+/// Parses a full https URL, or http on loopback.
+pub(super) fn parse_secure(text: &str) -> Option<Url> {
+    parse_web(text).filter(|url| url.scheme() == "https" || is_loopback(url))
+}
+
+/// Parses the URL of the service itself: http or https, with a plain path and nothing after it.
+pub(super) fn parse_public(text: &str) -> Option<Url> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+    let has_plain_path = |url: &Url| {
+        let (_, rest) = text.split_once("://").unwrap_or_default();
+        let path = rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("/");
+        path == url.path() && path.bytes().all(is_plain) && !path.contains("//")
+    };
+    parse_web(text).filter(has_plain_path)
+}
+
+/// Parses the tenant's URL: a host, to which https applies, or a full URL without a path.
+pub(super) fn parse_tenant(text: &str) -> Option<Url> {
+    let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+    let authority = rest.strip_suffix('/').unwrap_or(rest);
+    if authority.contains(['/', '?', '#']) {
+        return None;
+    }
+    parse_secure(&format!("{scheme}://{authority}"))
+}
+
+/// Parses a host without a scheme, a port or a wildcard. Returns it as browsers write it.
+pub(super) fn parse_host(text: &str) -> Option<String> {
+    let host = Host::parse(text).ok()?;
+    host_of(match &host {
+        Host::Domain(domain) => Host::Domain(domain.as_str()),
+        Host::Ipv4(address) => Host::Ipv4(*address),
+        Host::Ipv6(address) => Host::Ipv6(*address),
+    })
+    .filter(|host| !host.contains('*'))
+}
+
+/// Returns the origin of a URL, as browsers write it.
+pub(super) fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// Parses an origin as browsers send it: no path, no default port, Punycode, no `*` or `null`.
+/// Origins are compared byte by byte.
+pub(super) fn parse_origin(text: &str) -> Option<HeaderValue> {
+    parse_web(text).map(|url| origin(&url)).filter(|origin| origin == text)?.parse().ok()
+}
+
+/// Returns whether the host is this machine, so that nothing is sent in the clear over a network.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// Returns the host without the dot that may end it. Rejects empty and overlong labels, which no
+/// resolver looks up.
+fn host_of(host: Host<&str>) -> Option<String> {
+    let Host::Domain(domain) = host else { return Some(host.to_string()) };
+    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let is_valid = domain.split('.').all(|label| (1..=63).contains(&label.len()));
+    (is_valid && domain.len() <= 253).then(|| domain.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secure_urls_are_full_encrypted_and_without_credentials() {
+        for text in [
+            "https://www.example.com/welcome?a=b#c",
+            "https://www.example.com",
+            "http://localhost:3000/done",
+            "http://127.0.0.1/",
+            "http://[::1]:8080/",
+        ] {
+            assert!(parse_secure(text).is_some(), "{text}");
+        }
+        for text in [
+            "http://www.example.com/",
+            "//www.example.com/",
+            "/welcome",
+            "https:www.example.com",
+            "https://user@www.example.com/",
+            "https://user:pass@www.example.com/",
+            "https://*.example.com/",
+            "https://@www.example.com/",
+            "https://www.example.com\\@evil.example/",
+            "https://www..example.com/",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "app://done",
+            "http://localhost.evil.example/",
+            "",
+        ] {
+            assert!(parse_secure(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn origins_are_written_as_by_browsers() {
+        for text in
+            ["https://signup.example.com", "http://127.0.0.1:8080", "https://xn--bcher-kva.example"]
+        {
+            assert_eq!(parse_origin(text).unwrap(), text);
+        }
+        for text in [
+            "https://signup.example.com/",
+            "https://Example.com",
+            "https://example.com:443",
+            "https://bücher.example",
+            "https://example.com.",
+            "null",
+            "*",
+            "signup.example.com",
+            "ftp://example.com",
+            "data:text/html,x",
+        ] {
+            assert_eq!(parse_origin(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_no_scheme_port_or_empty_label() {
+        assert_eq!(parse_host("www.Example.com.").as_deref(), Some("www.example.com"));
+        assert_eq!(parse_host("[::1]").as_deref(), Some("[::1]"));
+        for text in ["", ".", "a..b", "https://a", "a:443", "a/b", "*.example.com", "a b"] {
+            assert_eq!(parse_host(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! New connections to the server.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+use tokio_postgres::config::{Host, SslMode as DriverSslMode};
+use tokio_postgres::{Client, Config, NoTls};
+
+use super::errors::PostgresError;
+use super::tls::{self, RustlsConnect};
+use crate::config::{PostgresUrl, SslMode, trim_secret};
+
+/// TCP probes an idle connection after this time, at this interval, and gives it up after this
+/// number of probes.
+const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(3), 3);
+
+/// The shortest time for which data may stay unacknowledged.
+const USER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest orderly end of a connection.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Returns whether the session was started with options of ours.
+const HAS_OPTIONS: &str = "SELECT count(*) = 2 FROM pg_settings \
+    WHERE name IN ('enable_seqscan', 'jit') AND setting = 'off' AND source = 'client'";
+
+/// Connects to the server that the settings name.
+#[derive(Debug)]
+pub(super) struct Connector {
+    /// The file that contains the URL.
+    file: Option<PathBuf>,
+    target: Mutex<Arc<Target>>,
+    /// The host that was reached last.
+    host: AtomicUsize,
+    /// True once a pooler has rejected options.
+    is_pooled: AtomicBool,
+    timeout: Duration,
+}
+
+/// A URL, and what is computed from it.
+struct Target {
+    text: SecretString,
+    url: PostgresUrl,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Target").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+/// A connection to the server. Dropped, it is cut off.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) client: Client,
+    /// True if the session has the settings of [`Connector::connect_own`].
+    pub(super) is_own: bool,
+    /// Reads and writes the socket.
+    driver: JoinHandle<()>,
+}
+
+impl Connection {
+    /// Returns whether the server has closed it.
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Closes it in order, so that the server logs no lost client.
+    pub(super) async fn close(mut self) {
+        let client = std::mem::replace(&mut self.driver, tokio::spawn(async {}));
+        drop(self);
+        if timeout(CLOSE_TIMEOUT, client).await.is_err() {
+            tracing::debug!("the database did not close a connection in time");
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+impl Connector {
+    /// A connector for the server of this URL.
+    ///
+    /// # Errors
+    /// When the URL is invalid or a certificate cannot be read.
+    pub(super) fn new(
+        url: &SecretString,
+        file: Option<PathBuf>,
+        timeout: Duration,
+    ) -> Result<Self, PostgresError> {
+        let target = Mutex::new(Arc::new(Target::new(url.clone())?));
+        let is_pooled = AtomicBool::new(false);
+        Ok(Self { file, target, host: AtomicUsize::new(0), is_pooled, timeout })
+    }
+
+    /// Logs a warning if another machine could read or change what is sent to the server.
+    pub(super) fn warn_if_insecure(&self) {
+        let url = &self.target().url;
+        if url.tls.mode < SslMode::VerifyFull && url.is_remote() {
+            tracing::warn!(
+                "the connection to PostgreSQL on another host is not authenticated; set \
+                 sslmode=verify-full in database.url"
+            );
+        }
+    }
+
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// When no host can be reached in time or accepts the connection.
+    pub(super) async fn connect(&self) -> Result<Connection, PostgresError> {
+        self.connect_with(None).await
+    }
+
+    /// Opens a connection whose session has these settings, unless there is a pooler: then no
+    /// session is our own.
+    ///
+    /// # Errors
+    /// When no host can be reached in time or accepts the connection.
+    pub(super) async fn connect_own(&self, options: &str) -> Result<Connection, PostgresError> {
+        if self.is_pooled.load(Ordering::Relaxed) {
+            return self.connect().await;
+        }
+        let mut connection = match self.connect_with(Some(options)).await {
+            Err(error) if error.is("08P01") => {
+                self.is_pooled.store(true, Ordering::Relaxed);
+                return self.connect().await;
+            }
+            connection => connection?,
+        };
+        // A pooler may also ignore them.
+        let rows = timeout(self.timeout, connection.client.query_typed(HAS_OPTIONS, &[])).await;
+        let rows = rows.map_err(|_| PostgresError::Silent(self.timeout))??;
+        connection.is_own = rows.first().map(|row| row.try_get(0)).transpose()? == Some(true);
+        Ok(connection)
+    }
+
+    /// Opens a connection with these command-line options of a session, which a pooler rejects.
+    ///
+    /// # Errors
+    /// When no host can be reached in time or accepts the connection.
+    pub(super) async fn connect_with(
+        &self,
+        options: Option<&str>,
+    ) -> Result<Connection, PostgresError> {
+        let target = self.current().await;
+        let deadline = Instant::now() + self.timeout;
+        let count = target.url.hosts.len();
+        let first = self.host.load(Ordering::Relaxed);
+        let mut result = Err(PostgresError::Silent(self.timeout));
+        for tried in 0..count {
+            let number = (first + tried) % count;
+            let Some(config) = target.url.hosts.get(number) else { break };
+            // A host that does not reply leaves time for the others.
+            let left = deadline.saturating_duration_since(Instant::now());
+            let limit = left / u32::try_from(count - tried).unwrap_or(1);
+            let connected = timeout(limit, target.connect(config, options, self.timeout)).await;
+            result = connected.unwrap_or(Err(PostgresError::Silent(limit)));
+            if result.is_ok() {
+                self.host.store(number, Ordering::Relaxed);
+                break;
+            }
+        }
+        result
+    }
+
+    /// Returns the URL's target. A URL in a file is read again: its password may have changed.
+    async fn current(&self) -> Arc<Target> {
+        let Some(file) = self.file.clone() else { return self.target() };
+        let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
+        let Ok(Ok(text)) = read else { return self.target() };
+        let text = trim_secret(&text);
+        let mut target = self.lock();
+        if text != target.text.expose_secret() {
+            match Target::new(text.to_owned().into()) {
+                Ok(new) => *target = Arc::new(new),
+                Err(error) => {
+                    let cause: &dyn std::error::Error = &error;
+                    tracing::warn!(error = cause, "the new URL of the database is not used");
+                }
+            }
+        }
+        Arc::clone(&target)
+    }
+
+    fn target(&self) -> Arc<Target> {
+        Arc::clone(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Target>> {
+        self.target.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Target {
+    fn new(text: SecretString) -> Result<Self, PostgresError> {
+        let url = PostgresUrl::parse(&text)?;
+        let tls = tls::config(&url.tls)?;
+        Ok(Self { text, url, tls })
+    }
+
+    async fn connect(
+        &self,
+        config: &Config,
+        options: Option<&str>,
+        user_timeout: Duration,
+    ) -> Result<Connection, PostgresError> {
+        let mut config = config.clone();
+        let (idle, interval, probes) = KEEP_ALIVE;
+        config
+            .tcp_user_timeout(user_timeout.max(USER_TIMEOUT))
+            .keepalives_idle(idle)
+            .keepalives_interval(interval)
+            .keepalives_retries(probes);
+        if let Some(options) = options {
+            let given = config.get_options().unwrap_or_default();
+            let options = format!("{given} {options}");
+            config.options(options);
+        }
+        let is_socket = matches!(config.get_hosts(), [Host::Unix(_)]);
+        // Boxed: a connection is rare, and would enlarge every call.
+        match &self.tls {
+            Some(tls) if !is_socket => {
+                let mode = if self.url.tls.mode == SslMode::Prefer {
+                    DriverSslMode::Prefer
+                } else {
+                    DriverSslMode::Require
+                };
+                config.ssl_mode(mode);
+                let connecting = Box::pin(config.connect(RustlsConnect(Arc::clone(tls))));
+                Ok(drive(connecting.await?))
+            }
+            _ => {
+                config.ssl_mode(DriverSslMode::Disable);
+                Ok(drive(Box::pin(config.connect(NoTls)).await?))
+            }
+        }
+    }
+}
+
+/// Lets a task read and write the socket. The error that ends it is reported by the calls.
+fn drive<S, T>((client, socket): (Client, tokio_postgres::Connection<S, T>)) -> Connection
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let driver = tokio::spawn(async move { drop(socket.await) });
+    Connection { client, is_own: false, driver }
+}

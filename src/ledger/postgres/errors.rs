@@ -1,0 +1,82 @@
+//! The errors of calls, classed by what may help.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::Error;
+
+use crate::ledger::{Closed, LedgerError};
+
+/// A call without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    /// The server or the driver reported an error.
+    #[error("PostgreSQL reported an error")]
+    Server(#[from] Error),
+    /// No reply came in time.
+    #[error("PostgreSQL did not reply within {} ms", .0.as_millis())]
+    Silent(Duration),
+    /// TLS cannot be set up.
+    #[error("TLS to PostgreSQL cannot be set up")]
+    Tls(#[source] rustls::Error),
+    /// A file with a certificate cannot be read.
+    #[error("a certificate for PostgreSQL cannot be read")]
+    Certificate(#[from] rustls::pki_types::pem::Error),
+    /// The URL in the settings, or in its file, is invalid.
+    #[error("database.url: expected {0}")]
+    Url(#[from] crate::config::UrlError),
+    /// The ledger was closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+/// The remedy for an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorClass {
+    /// Another connection. The statement may have been executed.
+    Connection,
+    /// The same statement again. It was rolled back.
+    Transient,
+    /// None: the server rejects the statement.
+    Statement,
+}
+
+impl PostgresError {
+    /// Classes the error by its SQLSTATE.
+    pub(super) fn class(&self) -> ErrorClass {
+        let Self::Server(error) = self else { return ErrorClass::Connection };
+        match error.code().map(|state| state.code()) {
+            // A server becomes read-only when another one takes over. A session was idle.
+            Some("25006" | "25P03") => ErrorClass::Connection,
+            // A lock or a statement timeout, and a table that was changed meanwhile.
+            Some("55P03" | "57014" | "0A000") => ErrorClass::Transient,
+            Some(code) => match code.get(..2) {
+                // The connection, its rights, a lack of slots, memory or space, its database, a
+                // shutdown.
+                Some("08" | "28" | "53" | "3D" | "57") => ErrorClass::Connection,
+                // A deadlock or a conflict.
+                Some("40") => ErrorClass::Transient,
+                _ => ErrorClass::Statement,
+            },
+            None => ErrorClass::Connection,
+        }
+    }
+
+    /// Returns whether the server rejects the user, the password or the database's name.
+    pub fn is_rejected_login(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        // The classes: invalid authorization, invalid catalog name.
+        error.code().is_some_and(|state| matches!(state.code().get(..2), Some("28" | "3D")))
+    }
+
+    /// Returns whether the server reported this SQLSTATE.
+    pub(super) fn is(&self, code: &str) -> bool {
+        matches!(self, Self::Server(error) if error.code().is_some_and(|state| state.code() == code))
+    }
+}
+
+impl From<PostgresError> for LedgerError {
+    fn from(error: PostgresError) -> Self {
+        Self::Unavailable(Arc::new(error))
+    }
+}

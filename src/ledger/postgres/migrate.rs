@@ -1,0 +1,289 @@
+//! Migrations, and the check of the secret: the work before the first call.
+//!
+//! Several processes may do it at once. They take turns by an advisory lock of the transaction,
+//! which a pooler keeps, and poll for it: a waiting statement would hold a snapshot.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+use tokio_postgres::{Client, Error};
+
+use super::connector::Connector;
+use super::errors::{ErrorClass, PostgresError};
+use crate::digest::DigestPair;
+use crate::ledger::migrations::{POSTGRES, Script, pending};
+
+/// The longest time for which a change of a table may make sign-ups wait. Then the migration lets
+/// them pass and tries again.
+const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The pause after that.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// The interval at which the turn is polled for.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The options of a session that builds an index, which may take hours.
+const NO_TIMEOUTS: &str = "-c statement_timeout=0 -c lock_timeout=0";
+
+/// The schema of the tables, as a value of `search_path`: the first of the search path that has
+/// them, else `public` if it has them, else the one where new tables are created.
+const SCHEMA: &str = "\
+    SELECT quote_ident(coalesce( \
+      (SELECT nspname FROM pg_class JOIN pg_namespace space ON space.oid = relnamespace \
+       WHERE relname IN ('auth0_signup_migrations', 'secret_checks') AND relkind = 'r' \
+       AND nspname = ANY (current_schemas(false) || 'public'::name) \
+       ORDER BY array_position(current_schemas(false), nspname) NULLS LAST LIMIT 1), \
+      nullif(current_schema(), 'pg_catalog'), 'public'))";
+
+/// The applied migrations. The table had another name before.
+const APPLIED: &str = "SELECT version, applied_at FROM auth0_signup_migrations";
+const APPLIED_BEFORE: &str = "SELECT version, applied_at FROM schema_migrations";
+
+/// Returns whether there is a table of ours; other programs have a `schema_migrations` too.
+const HAS_TABLE: &str = "SELECT to_regclass('auth0_signup_migrations') IS NOT NULL";
+const HAS_TABLE_BEFORE: &str = "SELECT count(*) = 2 FROM pg_attribute \
+    WHERE attrelid = to_regclass('schema_migrations') AND attname IN ('name', 'applied_at')";
+
+const CREATE_TABLE: &str = "CREATE TABLE auth0_signup_migrations \
+    (version integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL)";
+
+/// The old table stays, for replicas of the release before that start again.
+const COPY_TABLE: &str =
+    "INSERT INTO auth0_signup_migrations SELECT version, name, applied_at FROM schema_migrations";
+
+const RECORD: &str = "INSERT INTO auth0_signup_migrations (version, name, applied_at) \
+    VALUES ($1, $2, (extract(epoch FROM clock_timestamp()) * 1000)::bigint) ON CONFLICT DO NOTHING";
+
+const IS_OUR_TURN: &str = "SELECT pg_try_advisory_xact_lock(hashtext('auth0-signup ledger'))";
+
+/// Returns whether an index is built in an instant, so that writes may wait for it.
+const IS_SMALL: &str =
+    "SELECT coalesce(pg_relation_size(to_regclass('attempts')) < 8 * 1024 * 1024, true)";
+
+const RECORD_SECRET: &str = "INSERT INTO secret_checks (value, seen_at) \
+    VALUES ($1, ledger_now()) ON CONFLICT DO NOTHING";
+
+/// Returns whether the index is usable, and whether a process is building it; no row if there is
+/// none.
+const INDEX: &str = "\
+    SELECT indisvalid, EXISTS (SELECT FROM pg_stat_progress_create_index progress \
+      WHERE progress.index_relid = indexrelid) \
+    FROM pg_index WHERE indexrelid = to_regclass($1)";
+
+/// Returns the schema of the tables, as a value of `search_path`.
+pub(super) async fn schema(client: &Client) -> Result<String, PostgresError> {
+    let rows = client.query_typed(SCHEMA, &[]).await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+}
+
+/// Returns the applied migrations: `(version, milliseconds)`.
+pub(super) async fn applied(
+    client: &Client,
+    schema: &str,
+) -> Result<Vec<(i32, i64)>, PostgresError> {
+    begin(client, schema).await?;
+    let applied = applied_within(client).await?;
+    client.batch_execute("COMMIT").await?;
+    Ok(applied)
+}
+
+/// Applies the pending migrations, each in a transaction of its own, and returns their number.
+/// Leaves indexes of a large table out.
+pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, PostgresError> {
+    let mut count = 0;
+    loop {
+        begin(client, schema).await?;
+        let applied = applied_within(client).await?;
+        let is_small = is_true(client, IS_SMALL).await?;
+        client.batch_execute("COMMIT").await?;
+        let mut scripts = pending(&POSTGRES, &applied);
+        let Some(script) = scripts.find(|script| is_small || !is_separate(script)) else {
+            return Ok(count);
+        };
+        let pause = match apply(client, schema, script).await {
+            Ok(true) => {
+                count += 1;
+                continue;
+            }
+            Ok(false) => POLL,
+            Err(error) if error.class() == ErrorClass::Transient => {
+                tracing::warn!(
+                    migration = script.name,
+                    "a migration waits for a lock; sign-ups continue meanwhile"
+                );
+                RETRY_PAUSE
+            }
+            Err(error) => return Err(error),
+        };
+        client.batch_execute("ROLLBACK").await?;
+        sleep(pause).await;
+    }
+}
+
+/// Applies one migration. Returns `false` when it is another process's turn.
+async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, PostgresError> {
+    begin(client, schema).await?;
+    if !is_true(client, IS_OUR_TURN).await? {
+        return Ok(false);
+    }
+    let applied = applied_within(client).await?;
+    if !is_true(client, HAS_TABLE).await? {
+        client.batch_execute(CREATE_TABLE).await?;
+        if is_true(client, HAS_TABLE_BEFORE).await? {
+            client.batch_execute(COPY_TABLE).await?;
+        }
+    }
+    let is_pending = pending(&POSTGRES, &applied).any(|other| other.version == script.version);
+    if is_pending {
+        let sql = script.sql.replace("CONCURRENTLY ", "").replace(":schema.", "");
+        client.batch_execute(&sql).await?;
+        record(client, script).await?;
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(is_pending)
+}
+
+/// Builds the pending indexes, and returns their number. That needs no transaction and stops no
+/// sign-up, but waits for every older transaction.
+pub(super) async fn build_indexes(
+    connector: &Connector,
+    schema: &str,
+) -> Result<usize, PostgresError> {
+    let connection = match connector.connect_with(Some(NO_TIMEOUTS)).await {
+        // A pooler knows no options.
+        Err(error) if error.is("08P01") => connector.connect().await?,
+        connected => connected?,
+    };
+    let mut count = 0;
+    let applied = applied(&connection.client, schema).await?;
+    for script in pending(&POSTGRES, &applied).filter(|script| is_separate(script)) {
+        build_index(&connection.client, schema, script).await?;
+        begin(&connection.client, schema).await?;
+        record(&connection.client, script).await?;
+        connection.client.batch_execute("COMMIT").await?;
+        count += 1;
+    }
+    connection.close().await;
+    Ok(count)
+}
+
+/// Builds the index that has the script's name. One whose building was interrupted is built again.
+async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(), PostgresError> {
+    loop {
+        begin(client, schema).await?;
+        let rows = client.query_typed(INDEX, &[(&script.name, Type::TEXT)]).await?;
+        client.batch_execute("COMMIT").await?;
+        let state = rows.first().map(|row| Ok::<_, Error>((row.try_get(0)?, row.try_get(1)?)));
+        let built = match state.transpose()? {
+            Some((true, _)) => return Ok(()),
+            Some((false, true)) => Ok(()),
+            Some((false, false)) => {
+                let drop = format!("DROP INDEX CONCURRENTLY {schema}.{}", script.name);
+                client.batch_execute(&drop).await
+            }
+            None => client.batch_execute(&script.sql.replace(":schema", schema)).await,
+        };
+        match built.map_err(PostgresError::from) {
+            Ok(()) => {}
+            // Another process was quicker.
+            Err(error)
+                if error.is("42P07")
+                    || error.is("42704")
+                    || error.class() == ErrorClass::Transient => {}
+            Err(error) => return Err(error),
+        }
+        sleep(POLL).await;
+    }
+}
+
+/// Returns whether a migration runs outside of a transaction, while the service runs.
+pub(super) fn is_separate(script: &Script) -> bool {
+    script.sql.starts_with("-- no transaction")
+}
+
+/// Returns whether the database is new or was written with one of these secrets. Records the
+/// secrets if `renew` is set or the database is new.
+pub(super) async fn recognise(
+    client: &Client,
+    schema: &str,
+    secrets: &DigestPair,
+    renew: bool,
+) -> Result<bool, PostgresError> {
+    let is_ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == &value[..]);
+    loop {
+        begin(client, schema).await?;
+        let known = known_secrets(client).await?;
+        let is_known = known.is_empty() || known.iter().any(is_ours);
+        let is_recorded = known.len() == secrets.iter().count() && known.iter().all(is_ours);
+        if !is_known || is_recorded || !(renew || known.is_empty()) {
+            client.batch_execute("ROLLBACK").await?;
+            return Ok(is_known);
+        }
+        // Before it is our turn, another process may change them.
+        if is_true(client, IS_OUR_TURN).await? && known_secrets(client).await? == known {
+            client.batch_execute("DELETE FROM secret_checks").await?;
+            for secret in secrets.iter() {
+                let value: &[u8] = secret.as_bytes();
+                client.query_typed(RECORD_SECRET, &[(&value, Type::BYTEA)]).await?;
+            }
+            client.batch_execute("COMMIT").await?;
+            return Ok(true);
+        }
+        client.batch_execute("ROLLBACK").await?;
+        sleep(POLL).await;
+    }
+}
+
+async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, PostgresError> {
+    let rows = client.query_typed("SELECT value FROM secret_checks ORDER BY value", &[]).await?;
+    let known: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();
+    Ok(known?)
+}
+
+/// Starts a transaction in which a statement may take long, but waits for a lock only shortly.
+async fn begin(client: &Client, schema: &str) -> Result<(), PostgresError> {
+    let (millis, schema) = (LOCK_TIMEOUT.as_millis(), schema.replace('\'', "''"));
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; \
+         SELECT set_config('search_path', '{schema}', true), \
+         set_config('statement_timeout', '0', true), \
+         set_config('idle_in_transaction_session_timeout', '0', true), \
+         set_config('lock_timeout', '{millis}', true)"
+    );
+    Ok(client.batch_execute(&begin).await?)
+}
+
+async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PostgresError> {
+    let select = if is_true(client, HAS_TABLE).await? {
+        APPLIED
+    } else if is_true(client, HAS_TABLE_BEFORE).await? {
+        APPLIED_BEFORE
+    } else {
+        return Ok(Vec::new());
+    };
+    let rows = client.query_typed(select, &[]).await?;
+    let applied = rows.iter().map(|row| Ok::<_, Error>((row.try_get(0)?, row.try_get(1)?)));
+    Ok(applied.collect::<Result<_, _>>()?)
+}
+
+async fn record(client: &Client, script: &Script) -> Result<(), PostgresError> {
+    let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&script.version, Type::INT4), (&script.name, Type::TEXT)];
+    client.query_typed(RECORD, &parameters).await?;
+    Ok(())
+}
+
+async fn is_true(client: &Client, question: &str) -> Result<bool, PostgresError> {
+    first(client, question).await
+}
+
+/// The first column of the first row.
+async fn first<T>(client: &Client, select: &str) -> Result<T, PostgresError>
+where
+    T: for<'a> FromSql<'a> + Default,
+{
+    let rows = client.query_typed(select, &[]).await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+}

@@ -1,0 +1,198 @@
+//! TLS to the server, with rustls.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature,
+    verify_tls13_signature,
+};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
+use rustls_platform_verifier::Verifier;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
+use tokio_rustls::TlsConnector;
+
+use super::errors::PostgresError;
+use crate::config::{PostgresTls, SslMode};
+
+/// The settings for this security; `None` without TLS.
+pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PostgresError> {
+    if tls.mode == SslMode::Disable {
+        return Ok(None);
+    }
+    let provider = CryptoProvider::get_default().cloned();
+    let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
+    let algorithms = provider.signature_verification_algorithms;
+    let authorities = match (tls.mode, &tls.root_file) {
+        // As libpq: a file of authorities is used whatever the mode.
+        (SslMode::Prefer | SslMode::Require, None) => None,
+        (_, Some(file)) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_file_iter(file)? {
+                roots.add(certificate?).map_err(PostgresError::Tls)?;
+            }
+            let verifier =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+            let verifier = verifier.build();
+            let error = |error| PostgresError::Tls(rustls::Error::General(format!("{error}")));
+            Some(verifier.map_err(error)? as Arc<dyn ServerCertVerifier>)
+        }
+        (_, None) => {
+            let system = Verifier::new(Arc::clone(&provider)).map_err(PostgresError::Tls)?;
+            Some(Arc::new(system) as Arc<dyn ServerCertVerifier>)
+        }
+    };
+    let verifier = ServerVerifier { authorities, mode: tls.mode, algorithms };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(PostgresError::Tls)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    let config = match &tls.client_files {
+        None => builder.with_no_client_auth(),
+        Some((certificates, key)) => {
+            let certificates: Result<Vec<_>, _> =
+                CertificateDer::pem_file_iter(certificates)?.collect();
+            let key = PrivateKeyDer::from_pem_file(key)?;
+            builder.with_client_auth_cert(certificates?, key).map_err(PostgresError::Tls)?
+        }
+    };
+    Ok(Some(Arc::new(config)))
+}
+
+/// Checks as much of the server's certificate as `sslmode` says.
+#[derive(Debug)]
+struct ServerVerifier {
+    /// Checks the authority and the name; `None` accepts every certificate.
+    authorities: Option<Arc<dyn ServerCertVerifier>>,
+    mode: SslMode,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for ServerVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(authorities) = &self.authorities else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let verified = authorities.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match verified {
+            // The name is checked last.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) if self.mode < SslMode::VerifyFull => Ok(ServerCertVerified::assertion()),
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
+
+/// Starts TLS on a connection.
+#[derive(Clone)]
+pub(super) struct RustlsConnect(pub(super) Arc<ClientConfig>);
+
+/// Starts TLS on a connection to this host.
+pub(super) struct RustlsConnectTo(TlsConnector, ServerName<'static>);
+
+/// A connection with TLS.
+pub(super) struct RustlsStream(tokio_rustls::client::TlsStream<Socket>);
+
+impl MakeTlsConnect<Socket> for RustlsConnect {
+    type Stream = RustlsStream;
+    type TlsConnect = RustlsConnectTo;
+    type Error = rustls::pki_types::InvalidDnsNameError;
+
+    fn make_tls_connect(&mut self, host: &str) -> Result<Self::TlsConnect, Self::Error> {
+        // The name of a socket's host is empty, and not used.
+        let host = if host.is_empty() { "localhost" } else { host };
+        let name = ServerName::try_from(host.to_owned())?;
+        Ok(RustlsConnectTo(TlsConnector::from(Arc::clone(&self.0)), name))
+    }
+}
+
+impl TlsConnect<Socket> for RustlsConnectTo {
+    type Stream = RustlsStream;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<RustlsStream>> + Send>>;
+
+    fn connect(self, socket: Socket) -> Self::Future {
+        Box::pin(async move { self.0.connect(self.1, socket).await.map(RustlsStream) })
+    }
+}
+
+impl TlsStream for RustlsStream {
+    fn channel_binding(&self) -> ChannelBinding {
+        ChannelBinding::none()
+    }
+}
+
+impl AsyncRead for RustlsStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for RustlsStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,183 @@
+//! Opens the file: the wait for an earlier service, the migrations, the check of the secret.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+
+use super::connection::LedgerConnection;
+use super::guard::FileGuard;
+use super::reader::SqliteReader;
+use super::service_lock::{ServiceLock, try_lock_file};
+use super::writer::SqliteWriter;
+use super::{Sqlite, SqliteOptions, file, schema, upkeep};
+use crate::clock::LedgerTime;
+use crate::config::Synchronous;
+use crate::digest::DigestPair;
+use crate::ledger::migrations::{SQLITE, pending, status};
+use crate::ledger::secret_key::{SecretFile, create_folder};
+use crate::ledger::{Access, LedgerError, Migration, OpenError};
+
+/// The longest wait for a lock of another process while the file is opened.
+pub(super) const OPEN_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest duration of a call of an operator's command, which may read every row.
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// The pause between two tries to lock the file.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+impl Sqlite {
+    /// Opens the file, which is created if missing, and starts the writer thread. A service waits
+    /// until no other one has the file.
+    ///
+    /// # Errors
+    /// When another process serves from it for too long, it was written with another secret, or it
+    /// cannot be opened.
+    pub async fn open(options: SqliteOptions, secrets: DigestPair) -> Result<Self, OpenError> {
+        let lock = match options.access {
+            Access::Service => Some(wait_for_lock(&options).await?),
+            Access::Cli => None,
+        };
+        blocking(move || Self::open_blocking(options, &secrets, lock)).await
+    }
+
+    fn open_blocking(
+        options: SqliteOptions,
+        secrets: &DigestPair,
+        lock: Option<ServiceLock>,
+    ) -> Result<Self, OpenError> {
+        let SqliteOptions { path, secret_file, synchronous, migrate, clock, batches, .. } = options;
+        let serves = lock.is_some();
+        if !serves {
+            file::create(&path, &secret_file, options.may_replace)?;
+        }
+        let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
+        let connection = LedgerConnection::open(&guard, synchronous, OPEN_WAIT)?;
+        let now = clock.now();
+        if schema::is_foreign(&connection).map_err(LedgerError::from)? {
+            return Err(OpenError::Foreign { path });
+        }
+        if migrate {
+            schema::migrate(&connection, now).map_err(LedgerError::from)?;
+        } else {
+            let applied = schema::applied(&connection).map_err(LedgerError::from)?;
+            let pending = pending(&SQLITE, &applied).count();
+            if pending > 0 {
+                return Err(OpenError::Pending(pending));
+            }
+        }
+        let known = schema::recognise(&connection, secrets, serves, now);
+        if !known.map_err(LedgerError::from)? {
+            return Err(OpenError::WrongSecret);
+        }
+        secret_file.keep_new().map_err(OpenError::unavailable)?;
+        if serves {
+            let now = LedgerTime::from_epoch(now);
+            upkeep::take_over_file(&connection, now).map_err(LedgerError::from)?;
+            guard.watch().map_err(OpenError::unavailable)?;
+        }
+        let timeout = if serves { options.timeout } else { COMMAND_TIMEOUT };
+        let reader = SqliteReader::open(Arc::clone(&guard), Arc::clone(&clock), timeout)?;
+        let shared = Arc::clone(&guard);
+        let writer = SqliteWriter::start(connection, shared, synchronous, timeout, clock, batches);
+        let writer = writer.map_err(OpenError::unavailable)?;
+        Ok(Self { writer, reader, guard, secret: secrets.current })
+    }
+}
+
+/// Waits until no other service has the file, so that a rolling restart succeeds.
+async fn wait_for_lock(options: &SqliteOptions) -> Result<ServiceLock, OpenError> {
+    let SqliteOptions { path, secret_file, may_replace, lock_wait, .. } = options;
+    let started_at = Instant::now();
+    let mut has_waited = false;
+    loop {
+        let (path, secret_file, may_replace) = (path.clone(), secret_file.clone(), *may_replace);
+        let lock = blocking(move || try_lock(&path, &secret_file, may_replace)).await?;
+        if let Some(lock) = lock {
+            if has_waited {
+                tracing::info!(waited_ms = millis(started_at.elapsed()), "the ledger is free");
+            }
+            return Ok(lock);
+        }
+        if started_at.elapsed() >= *lock_wait {
+            return Err(OpenError::InUse { path: options.path.clone() });
+        }
+        if !has_waited {
+            has_waited = true;
+            let path = options.path.display();
+            tracing::warn!(
+                wait_ms = millis(*lock_wait),
+                "waiting for another process that serves from {path} (ledger.lock_wait_ms)"
+            );
+        }
+        sleep(LOCK_PAUSE).await;
+    }
+}
+
+fn try_lock(
+    path: &PathBuf,
+    secret_file: &SecretFile,
+    may_replace: bool,
+) -> Result<Option<ServiceLock>, OpenError> {
+    create_folder(path).map_err(OpenError::unavailable)?;
+    let Some(lock_file) = try_lock_file(path).map_err(OpenError::unavailable)? else {
+        return Ok(None);
+    };
+    file::create(path, secret_file, may_replace)?;
+    ServiceLock::try_new(path, lock_file).map_err(OpenError::unavailable)
+}
+
+/// Returns every migration of this file with its status.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
+    blocking(move || {
+        if !path.exists() {
+            return Ok(status(&SQLITE, &[]));
+        }
+        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);
+        let applied = schema::applied(&connection.map_err(LedgerError::from)?);
+        Ok(status(&SQLITE, &applied.map_err(LedgerError::from)?))
+    })
+    .await
+}
+
+/// Applies the pending migrations, all or none, and returns their number. Creates a missing file,
+/// unless `may_replace` is `false` and an earlier ledger was here.
+///
+/// # Errors
+/// When the file cannot be created or written, or a migration fails.
+pub async fn migrate(
+    path: PathBuf,
+    secret_file: SecretFile,
+    may_replace: bool,
+    now: Duration,
+) -> Result<usize, OpenError> {
+    blocking(move || {
+        file::create(&path, &secret_file, may_replace)?;
+        let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);
+        let connection = connection.map_err(LedgerError::from)?;
+        if schema::is_foreign(&connection).map_err(LedgerError::from)? {
+            return Err(OpenError::Foreign { path });
+        }
+        let applied = schema::migrate(&connection, now).map_err(LedgerError::from)?;
+        secret_file.keep_new().map_err(OpenError::unavailable)?;
+        Ok(applied)
+    })
+    .await
+}
+
+pub(super) async fn blocking<T: Send + 'static, E: From<OpenError> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    spawn_blocking(work).await.map_err(OpenError::unavailable)?
+}
+
+/// Milliseconds of a wait, for the log.
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}

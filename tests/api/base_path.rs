@@ -1,0 +1,66 @@
+//! A service below a path: `http.public_url` with one.
+
+use http::StatusCode;
+use http::header::{ACCEPT, ORIGIN};
+use reqwest::Client;
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+
+use crate::app::{TestApp, TestResponse, ada, ada_with};
+
+/// A browser without JavaScript, which does not follow redirects here.
+fn browser() -> Client {
+    Client::builder().no_proxy().redirect(Policy::none()).build().unwrap()
+}
+
+async fn spawn() -> TestApp {
+    TestApp::builder().set("http.public_url", "https://www.example.com/join/").spawn().await
+}
+
+#[tokio::test]
+async fn every_address_that_a_browser_gets_is_below_the_path() {
+    let app = spawn().await;
+    // A proxy passes the path on, or removes it.
+    for path in ["/join/signup", "/signup"] {
+        let page = app.get(path).await;
+        assert_eq!(page.status, StatusCode::OK, "{path}");
+        assert!(page.text.contains("action=\"/join/signup?sent"), "{}", page.text);
+        assert!(page.text.contains("src=\"/join/signup.js\""), "{}", page.text);
+        assert!(page.text.contains("data-signup-success=\"/join/signup/success\""));
+        assert!(!page.text.contains("\"/signup"), "{}", page.text);
+    }
+    for path in ["/join/signup.js", "/join/signup/success", "/join/signup/challenge"] {
+        assert_eq!(app.get(path).await.status, StatusCode::OK, "{path}");
+    }
+    for path in ["/joined/signup", "/join", "/join/join/signup"] {
+        assert_eq!(app.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    let policy = app.get("/join/signup/policy").await.json();
+    assert_eq!(policy["challenge"]["endpoint"], "/join/signup/challenge");
+}
+
+#[tokio::test]
+async fn a_form_below_the_path_signs_up_and_is_redirected_there() {
+    let app = spawn().await;
+    let post = |form: &Value| {
+        let request = browser().post(app.url("/join/signup")).header(ACCEPT, "text/html");
+        request.header(ORIGIN, "https://www.example.com").form(form)
+    };
+    let response = TestResponse::receive(post(&ada())).await;
+    assert_eq!(response.status, StatusCode::SEE_OTHER, "{response:?}");
+    assert_eq!(response.header("location"), Some("/join/signup/success"));
+    assert_eq!(app.auth0.users().len(), 1);
+    let form = TestResponse::receive(post(&json!({ "email": "x" }))).await;
+    assert_eq!(form.status, StatusCode::UNPROCESSABLE_ENTITY, "{form:?}");
+    assert!(form.text.contains("action=\"/join/signup?sent"), "{}", form.text);
+}
+
+#[tokio::test]
+async fn the_hint_of_a_problem_is_below_the_path() {
+    let builder = TestApp::builder().set("http.public_url", "https://www.example.com/join");
+    let app = builder.set("limits.address.burst", "1").spawn().await;
+    app.sign_up(&ada()).await;
+    let response = app.sign_up(&ada_with("email", "other@example.com")).await;
+    assert_eq!(response.problem(), "rate_limited");
+    assert_eq!(response.json()["challenge"], "/join/signup/challenge");
+}

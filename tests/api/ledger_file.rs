@@ -1,0 +1,213 @@
+//! The SQLite file beneath a running service: removed, replaced, locked, or wanted by a second one.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Route};
+use reqwest::{Client, StatusCode};
+use rusqlite::Connection;
+use tokio::time::{Instant, sleep};
+
+use crate::app::{TempDir, ada_with};
+use crate::eventually::eventually;
+use crate::process::Process;
+
+const SETTINGS: [(&str, &str); 1] = [("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)];
+
+/// A tenant, and a folder for the ledger of one or more services.
+struct Deployment {
+    auth0: Emulator,
+    folder: Arc<TempDir>,
+    client: Client,
+}
+
+impl Deployment {
+    async fn new() -> Self {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { auth0, folder: Arc::new(TempDir::new()), client }
+    }
+
+    fn spawn(&self, arguments: &[&str], more: &[(&str, &str)]) -> Process {
+        Process::spawn(&self.auth0, &self.folder, arguments, &[&SETTINGS, more].concat())
+    }
+
+    async fn serve(&self) -> Process {
+        let mut service = self.spawn(&[], &[]);
+        service.serving().await;
+        service
+    }
+
+    /// A file beside the ledger, whose name ends in this way.
+    fn file(&self, end: &str) -> PathBuf {
+        self.folder.path().join("data").join(format!("signup.db{end}"))
+    }
+
+    async fn sign_up(&self, service: &Process, email: &str) -> StatusCode {
+        let url = format!("http://{}/signup", service.address);
+        self.client.post(url).json(&ada_with("email", email)).send().await.unwrap().status()
+    }
+
+    async fn readyz(&self, service: &Process) -> StatusCode {
+        let url = format!("http://{}/readyz", service.admin);
+        self.client.get(url).send().await.unwrap().status()
+    }
+
+    async fn becomes_ready(&self, service: &Process, status: StatusCode) {
+        let probe = async || (self.readyz(service).await == status).then_some(());
+        eventually(&format!("readyz is {status}"), probe).await;
+    }
+}
+
+fn errors(service: &Process) -> usize {
+    service.log().lines().filter(|line| line.contains(r#""level":"ERROR""#)).count()
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_rejects_sign_ups_until_it_is_back() {
+    let deployment = Deployment::new().await;
+    let mut service = deployment.serve().await;
+    assert_eq!(deployment.sign_up(&service, "one@example.com").await, StatusCode::CREATED);
+
+    fs::rename(deployment.file(""), deployment.file(".moved")).unwrap();
+    for email in ["two@example.com", "three@example.com"] {
+        let status = deployment.sign_up(&service, email).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "no 201 into a file that is gone");
+    }
+    assert_eq!(deployment.auth0.calls(Route::CreateUser).len(), 1);
+    deployment.becomes_ready(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    sleep(Duration::from_secs(1)).await;
+    service.event(|event| event["level"] == "ERROR").await;
+    assert_eq!(errors(&service), 1, "{}", service.log());
+
+    fs::rename(deployment.file(".moved"), deployment.file("")).unwrap();
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    assert_eq!(deployment.sign_up(&service, "four@example.com").await, StatusCode::CREATED);
+    service.terminate();
+}
+
+#[tokio::test]
+async fn a_backup_renamed_over_the_file_is_served_after_a_restart() {
+    let deployment = Deployment::new().await;
+    let mut service = deployment.serve().await;
+    assert_eq!(deployment.sign_up(&service, "one@example.com").await, StatusCode::CREATED);
+    let copy = deployment.file(".copy");
+    let sql = format!("VACUUM INTO '{}'", copy.display());
+    Connection::open(deployment.file("")).unwrap().execute(&sql, []).unwrap();
+    assert_eq!(deployment.sign_up(&service, "two@example.com").await, StatusCode::CREATED);
+
+    fs::rename(&copy, deployment.file("")).unwrap();
+    let status = deployment.sign_up(&service, "three@example.com").await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    deployment.becomes_ready(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    service.terminate();
+
+    let mut service = deployment.serve().await;
+    assert_eq!(deployment.sign_up(&service, "four@example.com").await, StatusCode::CREATED);
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    service.terminate();
+    let ledger = Connection::open(deployment.file("")).unwrap();
+    let read = |sql| ledger.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
+    assert_eq!(read("PRAGMA integrity_check"), "ok");
+    assert_eq!(read("SELECT count(*) || '' FROM attempts"), "2");
+}
+
+#[tokio::test]
+async fn a_dropped_table_is_an_error_and_makes_the_service_unready() {
+    let deployment = Deployment::new().await;
+    let service = deployment.serve().await;
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    Connection::open(deployment.file("")).unwrap().execute("DROP TABLE attempts", []).unwrap();
+    deployment.becomes_ready(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    let damaged = service.event(|event| event["level"] == "ERROR").await;
+    assert!(damaged["message"].as_str().unwrap().starts_with("the ledger is damaged"));
+}
+
+#[tokio::test]
+async fn a_locked_file_is_a_503_within_the_timeout() {
+    let deployment = Deployment::new().await;
+    let mut service = deployment.spawn(&[], &[("SIGNUP__LEDGER__TIMEOUT_MS", "1000")]);
+    service.serving().await;
+    assert_eq!(deployment.sign_up(&service, "one@example.com").await, StatusCode::CREATED);
+    let other = Connection::open(deployment.file("")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let emails: Vec<_> = (0..20).map(|number| format!("locked{number}@example.com")).collect();
+    let started_at = Instant::now();
+    let statuses = emails.iter().map(|email| deployment.sign_up(&service, email));
+    let statuses = futures_util::future::join_all(statuses).await;
+    let elapsed = started_at.elapsed();
+    assert!(statuses.iter().all(|status| *status == StatusCode::SERVICE_UNAVAILABLE));
+    let bounds = Duration::from_millis(900)..Duration::from_millis(2_500);
+    assert!(bounds.contains(&elapsed), "{elapsed:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    assert_eq!(deployment.sign_up(&service, "two@example.com").await, StatusCode::CREATED);
+    service.terminate();
+}
+
+#[tokio::test]
+async fn a_second_service_waits_for_the_first() {
+    let deployment = Deployment::new().await;
+    let mut first = deployment.serve().await;
+    let mut second = deployment.spawn(&[], &[]);
+    let waits = |event: &serde_json::Value| {
+        event["message"].as_str().is_some_and(|message| message.starts_with("waiting for another"))
+    };
+    let event = second.event(waits).await;
+    assert_eq!((&event["level"], &event["wait_ms"]), (&"WARN".into(), &30_000.into()));
+    assert_eq!(deployment.sign_up(&first, "one@example.com").await, StatusCode::CREATED);
+
+    let third =
+        deployment.spawn(&[], &[("SIGNUP__LEDGER__LOCK_WAIT_MS", "300")]).exit_status().await;
+    assert_eq!(third, Some(2), "another still serves");
+    let mut fourth = deployment.spawn(&[], &[]);
+    fourth.event(waits).await;
+    fourth.terminate();
+
+    first.terminate();
+    second.serving().await;
+    assert_eq!(deployment.sign_up(&second, "two@example.com").await, StatusCode::CREATED);
+    second.terminate();
+}
+
+#[tokio::test]
+async fn a_removed_lock_file_lets_no_second_service_in() {
+    let deployment = Deployment::new().await;
+    let first = deployment.serve().await;
+    let wait = [("SIGNUP__LEDGER__LOCK_WAIT_MS", "300")];
+    fs::remove_file(deployment.file(".lock")).unwrap();
+    assert_eq!(deployment.spawn(&[], &wait).exit_status().await, Some(2));
+    // Also beside another file, once the first service has created its lock file again.
+    fs::remove_file(deployment.file(".lock")).unwrap();
+    let exists = async || deployment.file(".lock").exists().then_some(());
+    eventually("the lock file is created again", exists).await;
+    sleep(Duration::from_millis(100)).await;
+    fs::rename(deployment.file(""), deployment.file(".moved")).unwrap();
+    assert_eq!(deployment.spawn(&["--new-ledger"], &wait).exit_status().await, Some(2));
+    assert_eq!(errors(&first), usize::from(first.log().contains("was deleted or moved")));
+}
+
+#[tokio::test]
+async fn a_lost_ledger_is_replaced_by_a_new_one_only_on_request() {
+    let deployment = Deployment::new().await;
+    deployment.serve().await.terminate();
+    for loss in ["removed", "emptied"] {
+        for end in ["", "-wal", "-shm"] {
+            match (loss, end) {
+                ("emptied", "") => fs::write(deployment.file(""), "").unwrap(),
+                _ => drop(fs::remove_file(deployment.file(end))),
+            }
+        }
+        let mut refused = deployment.spawn(&[], &[]);
+        assert_eq!(refused.exit_status().await, Some(2), "{loss}");
+        let log = refused.log();
+        assert!(log.contains("auth0-signup restore") && log.contains("--new-ledger"), "{log}");
+        let mut service = deployment.spawn(&["--new-ledger"], &[]);
+        service.serving().await;
+        deployment.becomes_ready(&service, StatusCode::OK).await;
+        service.terminate();
+        deployment.serve().await.terminate();
+    }
+}

@@ -1,0 +1,114 @@
+//! Starts that fail: each says what cannot be used, why, and what to change.
+
+use std::fs::{self, Permissions};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::text;
+
+/// The user that a test run as root gives its rights up for.
+const NOBODY: u32 = 65534;
+
+/// A folder, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str, mode: u32) -> Self {
+        let path = std::env::temp_dir().join(format!("signup-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        Self(path)
+    }
+
+    fn database(&self) -> String {
+        format!("sqlite://{}", self.0.join("signup.db").display())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+/// Runs a command without the rights of root, for a tenant on loopback.
+fn start(arguments: &[&str], database: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+    command.args(arguments).env_clear().envs([
+        ("AUTH0_DOMAIN", "http://127.0.0.1:1"),
+        ("AUTH0_CLIENT_ID", "id"),
+        ("AUTH0_CLIENT_SECRET", "canary-secret"),
+        ("DATABASE_URL", database),
+        ("PORT", "0"),
+        ("SIGNUP__ADMIN__PORT", "0"),
+        ("SIGNUP__LEDGER__TIMEOUT_MS", "200"),
+        ("SIGNUP__SECRETS__KEY", ""),
+    ]);
+    if database.starts_with("postgres") {
+        command.env("SIGNUP__SECRETS__KEY", "canary".repeat(6));
+    }
+    if is_root() {
+        command.uid(NOBODY);
+    }
+    command.output().unwrap()
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn stderr(output: &Output, status: i32) -> String {
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(status), "{stderr}");
+    assert!(!stderr.contains("canary"), "{stderr}");
+    stderr
+}
+
+/// The start of the message about a file or folder.
+fn denied(path: &Path) -> String {
+    let own = rustix::process::geteuid().as_raw();
+    let user = if is_root() { NOBODY } else { own };
+    format!("user {user} cannot write to {}, which belongs to user {own}: give it", path.display())
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
+    let folder = Folder::new("read-only", 0o555);
+    for arguments in [["serve"].as_slice(), &["migrate"]] {
+        let stderr = stderr(&start(arguments, &folder.database()), 2);
+        assert!(stderr.contains(&denied(&folder.0)), "{stderr}");
+        assert!(stderr.contains("Permission denied"), "{stderr}");
+    }
+    let missing = format!("sqlite://{}", folder.0.join("a/b/signup.db").display());
+    let stderr = stderr(&start(&["serve"], &missing), 2);
+    assert!(stderr.contains(&denied(&folder.0)), "{stderr}");
+}
+
+#[test]
+fn a_file_of_another_user_beside_the_database_is_named() {
+    let folder = Folder::new("wal", 0o777);
+    let database = folder.database();
+    assert!(start(&["migrate"], &database).status.success());
+    let wal = folder.0.join("signup.db-wal");
+    fs::write(&wal, "").unwrap();
+    fs::set_permissions(&wal, Permissions::from_mode(0o400)).unwrap();
+    let stderr = stderr(&start(&["serve"], &database), 2);
+    assert!(stderr.contains(&denied(&wal)), "{stderr}");
+}
+
+#[test]
+fn a_server_that_cannot_be_used_is_named_with_the_cause() {
+    let refused = stderr(&start(&["serve"], "postgres://u:canary@127.0.0.1:1/db"), 1);
+    assert!(refused.contains("PostgreSQL at 127.0.0.1:1 cannot be reached"), "{refused}");
+    assert!(refused.contains("Connection refused"), "{refused}");
+
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap();
+    let silent = stderr(&start(&["migrate"], &format!("postgres://u:canary@{address}/db")), 1);
+    let expected =
+        format!("PostgreSQL at {address} did not respond within 200ms (ledger.timeout_ms)");
+    assert!(silent.contains(&expected), "{silent}");
+}

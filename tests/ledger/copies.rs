@@ -1,0 +1,183 @@
+//! `auth0-signup backup` and `restore`, run by the real binary.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use auth0_signup::config::Database;
+use auth0_signup::ledger::Access;
+use rusqlite::Connection;
+
+use crate::backend::{Backend, NOW};
+use crate::command::{run, stdout};
+use crate::rows::{begin, get, unique};
+
+fn path(backend: &Backend) -> PathBuf {
+    match &backend.settings.database {
+        Database::Sqlite(path) => path.clone(),
+        Database::Postgres(_) => panic!("a file"),
+    }
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> =
+        files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn backup(backend: &Backend, name: &str, status: i32) -> (PathBuf, String) {
+    let target = backend.folder().join(name);
+    let output = run(backend, &["backup", target.to_str().unwrap()]);
+    let printed = stdout(&output, status) + &String::from_utf8(output.stderr.clone()).unwrap();
+    (target, printed)
+}
+
+/// The command's output, stdout before stderr.
+fn restore(backend: &Backend, from: &Path, status: i32) -> String {
+    let output = run(backend, &["restore", from.to_str().unwrap()]);
+    stdout(&output, status) + &String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_running_ledger_is_restored() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    let ledger = backend.open().await;
+    let (early, late) = (unique(NOW), unique(NOW));
+    begin(&ledger, &early).await;
+    let (copy, printed) = backup(&backend, "copy.db", 0);
+    assert!(printed.starts_with("backed up 1 attempt, "), "{printed}");
+    assert!(printed.contains(".key"), "{printed}");
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(names(&backend.folder()), ["copy.db", "new"], "no draft is left");
+    begin(&ledger, &late).await;
+
+    let before = fs::read(&copy).unwrap();
+    let (_, refused) = backup(&backend, "copy.db", 1);
+    assert!(refused.contains("copy.db exists"), "{refused}");
+    let refused = restore(&backend, &copy, 2);
+    assert!(refused.contains("another process serves from"), "{refused}");
+    ledger.ping().await.unwrap();
+    ledger.close().await;
+    drop(ledger);
+
+    let printed = restore(&backend, &copy, 0);
+    assert!(printed.starts_with("restored 1 attempt, "), "{printed}");
+    assert_eq!(fs::read(&copy).unwrap(), before);
+    let ledger = backend.open().await;
+    get(&ledger, early.id).await;
+    assert!(ledger.get(late.id).await.unwrap().is_none());
+    ledger.close().await;
+    drop(ledger);
+    assert_eq!(backend.integrity(), "ok");
+
+    // What was there before is whole, and can be restored too.
+    let (_, previous) = printed.trim_end().rsplit_once(' ').unwrap();
+    let printed = restore(&backend, Path::new(previous), 0);
+    assert!(printed.starts_with("restored 2 attempts, "), "{printed}");
+    let ledger = backend.open().await;
+    get(&ledger, late.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_or_damaged_ledger_is_restored() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    ledger.close().await;
+    drop(ledger);
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    let losses: [fn(&Path); 3] = [
+        |path| fs::remove_file(path).unwrap(),
+        |path| fs::write(path, "").unwrap(),
+        |path| fs::write(path, [7; 50_000]).unwrap(),
+    ];
+    for lose in losses {
+        lose(&path(&backend));
+        // The log of the lost one.
+        fs::write(path(&backend).with_extension("db-wal"), [7; 50_000]).unwrap();
+        assert!(backend.try_open(Access::Service).await.is_err());
+        restore(&backend, &copy, 0);
+        let ledger = backend.open().await;
+        get(&ledger, attempt.id).await;
+        ledger.close().await;
+        drop(ledger);
+        assert_eq!(backend.integrity(), "ok");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unusable_backup_changes_nothing() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    for _ in 0..200 {
+        begin(&ledger, &unique(NOW)).await;
+    }
+    ledger.close().await;
+    drop(ledger);
+    let folder = backend.folder();
+    let (copy, _) = backup(&backend, "copy.db", 0);
+
+    let damaged = folder.join("damaged.db");
+    let mut bytes = fs::read(&copy).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..middle + 4_096].fill(0x5a);
+    fs::write(&damaged, &bytes).unwrap();
+    let truncated = folder.join("truncated.db");
+    fs::write(&truncated, &bytes[..8_192]).unwrap();
+    let foreign = folder.join("foreign.db");
+    Connection::open(&foreign).unwrap().execute("CREATE TABLE attempts (id)", []).unwrap();
+    let text = folder.join("text.db");
+    fs::write(&text, "not a database, but more than a hundred bytes long".repeat(9)).unwrap();
+    let other_secret = folder.join("other.db");
+    fs::copy(&copy, &other_secret).unwrap();
+    let connection = Connection::open(&other_secret).unwrap();
+    connection.execute("UPDATE secret_checks SET value = randomblob(32)", []).unwrap();
+    drop(connection);
+
+    let before = fs::read(path(&backend)).unwrap();
+    for (from, status, expected) in [
+        (&damaged, 1, "damaged.db"),
+        (&truncated, 1, "truncated.db"),
+        (&foreign, 1, "is not a ledger of auth0-signup"),
+        (&text, 1, "text.db"),
+        (&other_secret, 2, "another secrets.key"),
+        (&folder.join("missing.db"), 1, "missing.db"),
+        (&path(&backend), 1, "is the ledger itself"),
+    ] {
+        let printed = restore(&backend, from, status);
+        assert!(printed.contains(expected), "{printed}");
+        assert_eq!(fs::read(path(&backend)).unwrap(), before, "{printed}");
+    }
+    let left = names(path(&backend).parent().unwrap());
+    assert!(left.iter().all(|name| !name.contains("tmp") && !name.contains("restore")), "{left:?}");
+    let ledger = backend.open().await;
+    get(&ledger, attempt.id).await;
+}
+
+#[tokio::test]
+async fn other_databases_are_refused() {
+    let backend = Backend::sqlite();
+    let (_, printed) = backup(&backend, "copy.db", 2);
+    assert!(printed.contains("there is no ledger at"), "{printed}");
+    backend.execute("CREATE TABLE schema_migrations (version TEXT)").await;
+    let (_, printed) = backup(&backend, "copy.db", 1);
+    assert!(printed.contains("is not a ledger"), "{printed}");
+    let opened = backend.try_open(Access::Service).await.map(drop);
+    assert!(opened.is_err_and(|error| error.to_string().contains("another program")));
+
+    let mut backend = Backend::sqlite();
+    backend.settings.database = Database::Postgres("postgres://localhost/signup".into());
+    for command in ["backup", "restore"] {
+        let output = run(&backend, &[command, "copy.db"]);
+        assert_eq!(stdout(&output, 2), "");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("pg_dump"), "{output:?}");
+    }
+}

@@ -1,0 +1,240 @@
+//! Migrations beside a dump, an old replica, other starts and other programs.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth0_signup::ledger::{Access, BeginResult, Find, migrations};
+
+use crate::backend::{Backend, NOW};
+use crate::pooler::{Mode, Pooler};
+use crate::role::Role;
+use crate::rows::{created, get, unique};
+use crate::server::{connect, execute, scalar};
+
+/// The files that an earlier release had applied, and its table of them.
+const BEFORE: [&str; 4] = [
+    include_str!("../../migrations/postgres/0001_attempts.sql"),
+    include_str!("../../migrations/postgres/0002_redeemed_proofs.sql"),
+    include_str!("../../migrations/postgres/0003_limits.sql"),
+    include_str!("../../migrations/postgres/0004_terms.sql"),
+];
+const TABLE_BEFORE: &str = "\
+    CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL,
+      applied_at bigint NOT NULL);
+    INSERT INTO schema_migrations SELECT version, 'old', 5 FROM generate_series(1, 4) AS version;";
+
+/// A sign-up of that release.
+const SIGN_UP_BEFORE: &str = "\
+    INSERT INTO attempts (id, email_digest, user_id, request_id, state, begun_at)
+    VALUES (gen_random_uuid(), '\\x00', 'user', 'request', 0, 0)";
+
+async fn earlier() -> Backend {
+    let backend = Backend::postgres().await;
+    backend.execute(&(BEFORE.concat() + TABLE_BEFORE)).await;
+    backend
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_beside_a_dump_stops_no_sign_up() {
+    let backend = earlier().await;
+    let url = backend.url();
+    let dump = connect(&url).await;
+    let lock = "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE attempts IN ACCESS SHARE MODE";
+    dump.batch_execute(lock).await.unwrap();
+    let through = backend.through(&url);
+    let starts = (0..3).map(|_| {
+        let backend = backend.through(&url);
+        tokio::spawn(async move { Box::pin(backend.open_plain()).await })
+    });
+    let starts: Vec<_> = starts.collect();
+    // The old replica goes on for several tries of the migration.
+    let old = connect(&url).await;
+    let mut longest = Duration::ZERO;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(5) {
+        let at = Instant::now();
+        old.batch_execute(SIGN_UP_BEFORE).await.unwrap();
+        longest = longest.max(at.elapsed());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    println!("longest sign-up beside a migration beside a dump: {longest:?}");
+    assert!(longest < Duration::from_millis(700), "{longest:?}");
+    assert!(starts.iter().all(|start| !start.is_finished()));
+    dump.batch_execute("COMMIT").await.unwrap();
+    for start in starts {
+        let ledger = start.await.unwrap();
+        assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    }
+    let all = migrations(&through.settings).await.unwrap();
+    assert!(all.iter().all(|migration| migration.applied_at.is_some()), "{all:?}");
+    // What the old release had applied is carried over, and its table stays for it.
+    assert_eq!(all[3].applied_at, Some(Duration::from_millis(5)));
+    assert_eq!(backend.count("schema_migrations").await, 4);
+}
+
+/// Every transaction older than the building of an index delays it.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_of_a_large_table_is_built_while_the_service_runs() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    backend
+        .execute(
+            "DROP INDEX attempts_request_id;
+             DELETE FROM auth0_signup_migrations WHERE version = 8;
+             INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at)
+             SELECT gen_random_uuid(), sha256(n::text::bytea), lpad(to_hex(n), 24, '0'),
+               'request ' || n, 1, 1 FROM generate_series(1, 60000) AS n",
+        )
+        .await;
+    let dump = connect(&backend.url()).await;
+    dump.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM attempts LIMIT 1")
+        .await
+        .unwrap();
+    let replicas = [backend.open().await, backend.open().await];
+    let client = connect(&backend.url()).await;
+    let valid = "SELECT count(*) FROM pg_index \
+                 WHERE indexrelid = to_regclass('attempts_request_id') AND indisvalid";
+    let recorded = "SELECT count(*) FROM auth0_signup_migrations WHERE version = 8";
+    for ledger in &replicas {
+        for _ in 0..50 {
+            let attempt = unique(NOW);
+            assert_eq!(ledger.begin(attempt.clone()).await.unwrap(), BeginResult::Started);
+            assert!(ledger.finish(created(attempt.id)).await.unwrap());
+        }
+    }
+    assert_eq!(scalar::<i64>(&client, valid).await, 0);
+    // One that was interrupted is built again.
+    backend
+        .execute(
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_progress_create_index \
+             WHERE datname = current_database()",
+        )
+        .await;
+    dump.batch_execute("COMMIT").await.unwrap();
+    let started = Instant::now();
+    let third = backend.open().await;
+    while scalar::<i64>(&client, recorded).await == 0 {
+        assert!(started.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(scalar::<i64>(&client, valid).await, 1);
+    let found = third.find(Find::RequestId("request 7".to_owned()), 10).await.unwrap();
+    assert_eq!(found.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_another_programs_migrations_is_left_alone() {
+    let backend = Backend::postgres().await;
+    let rails = "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY); \
+                 INSERT INTO schema_migrations VALUES ('20260101000000')";
+    backend.execute(rails).await;
+    let ledger = backend.open().await;
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    assert_eq!(backend.count("schema_migrations").await, 1);
+    assert_eq!(backend.count("auth0_signup_migrations").await, 8);
+}
+
+/// A service of the release before runs and starts beside the new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_procedure_of_the_release_before_still_works() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let client = connect(&backend.url()).await;
+    let call = "CALL begin_attempt('018f0000-0000-7000-8000-000000000001', sha256('a'), \
+        '0123456789abcdef01234567', 'request', NULL, NULL, \
+        '018f0000-0000-7000-8000-000000000002', 1000, ARRAY[sha256('k')], \
+        ARRAY['\\x0001'::bytea], 1000, NULL, NULL, '{}', '{}', '{}', false, NULL, NULL, NULL)";
+    client.batch_execute(call).await.unwrap();
+    let id = uuid::Uuid::from_u128(0x018f_0000_0000_7000_8000_0000_0000_0001);
+    assert!(ledger.finish(created(id.into())).await.unwrap());
+    assert_eq!(get(&ledger, id.into()).await.request_id, "request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn starts_through_a_pooler_migrate_once() {
+    let backend = Backend::postgres().await;
+    let pooler = Pooler::start(Mode::Transaction);
+    let url = pooler.url(&backend.database());
+    let opened = (0..8).map(|_| {
+        let behind = backend.through(&url);
+        tokio::spawn(async move { Box::pin(behind.try_open(Access::Service)).await.map(drop) })
+    });
+    for opened in futures_util::future::join_all(opened.collect::<Vec<_>>()).await {
+        opened.unwrap().unwrap();
+    }
+    assert_eq!(backend.count("auth0_signup_migrations").await, 8);
+}
+
+/// The defaults of a role or a database must not reach the ledger's transactions.
+#[tokio::test(flavor = "multi_thread")]
+async fn inherited_defaults_change_nothing() {
+    let defaults = [
+        "default_transaction_isolation = 'repeatable read'",
+        "default_transaction_isolation = 'serializable'",
+        "search_path = nowhere",
+        "search_path = ''",
+        "search_path = pg_catalog",
+        "statement_timeout = 100",
+        "lock_timeout = 1",
+        "idle_in_transaction_session_timeout = 1",
+        "enable_indexscan = off",
+        "plan_cache_mode = force_custom_plan",
+        "standard_conforming_strings = off",
+        "bytea_output = escape",
+        "DateStyle = 'SQL, DMY'",
+        "TimeZone = 'Asia/Kolkata'",
+        "extra_float_digits = 0",
+        "synchronous_commit = remote_apply",
+    ];
+    for default in defaults {
+        let backend = Backend::postgres().await;
+        let role = Role::create(&backend).await;
+        // Before the first start, and with tables that are already there.
+        for _ in 0..2 {
+            role.alter(&format!("SET {default}")).await;
+            let ledger = role.of(&backend).open_plain().await;
+            let tasks = (0..60u32).map(|number| {
+                let ledger = Arc::clone(&ledger);
+                tokio::spawn(async move {
+                    let attempt = crate::admission_costs::with_permit(
+                        auth0_signup::limits::Limit::Service,
+                        1,
+                        auth0_signup::limits::Rate {
+                            burst: 10_000,
+                            every: Duration::from_millis(1),
+                        },
+                    );
+                    let begun = ledger.begin(attempt.clone()).await;
+                    let finished = ledger.finish(created(attempt.id)).await;
+                    let claimed = ledger.claim_due(uuid::Uuid::nil(), NOW, 3).await;
+                    (number, begun.map(|_| ()), finished, claimed.map(drop))
+                })
+            });
+            for task in futures_util::future::join_all(tasks.collect::<Vec<_>>()).await {
+                let (number, begun, finished, claimed) = task.unwrap();
+                assert!(
+                    begun.is_ok() && finished.is_ok() && claimed.is_ok(),
+                    "{default} {number}: {begun:?} {finished:?} {claimed:?}"
+                );
+            }
+            ledger.ping().await.unwrap();
+            ledger.close().await;
+            role.alter("RESET ALL").await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timeout_of_idle_sessions_fails_no_call() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    let database = backend.database();
+    let sql = format!("ALTER DATABASE {database} SET idle_session_timeout = 50");
+    execute(crate::server::server(), &sql).await;
+    let ledger = backend.through(&backend.url()).open_plain().await;
+    for number in 0..40u64 {
+        assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+        ledger.ping().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(45 + number % 10)).await;
+    }
+}

@@ -1,0 +1,256 @@
+//! PgBouncer before the tests' server, and the calls through it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth0_signup::ledger::{Access, BeginResult};
+use uuid::Uuid;
+
+use crate::admission_costs::with_proof;
+use crate::backend::{Backend, NOW};
+use crate::rows::{created, existing, keyed, unique};
+use crate::server::{connect, server};
+
+/// The unit that the pooler gives a server connection for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Mode {
+    Session,
+    Transaction,
+    Statement,
+}
+
+/// A running PgBouncer.
+pub(crate) struct Pooler {
+    folder: PathBuf,
+    child: Child,
+}
+
+impl Pooler {
+    /// Starts a pooler with three connections to the server.
+    pub(crate) fn start(mode: Mode) -> Self {
+        Self::start_with(mode, |_| String::new())
+    }
+
+    /// Starts a pooler with more settings, which may name files in its folder.
+    fn start_with(mode: Mode, settings: impl Fn(&Path) -> String) -> Self {
+        let folder = std::env::temp_dir().join(format!("pooler-{}", Uuid::now_v7().simple()));
+        std::fs::create_dir(&folder).expect("a folder");
+        let (_, host) = server().split_once("?host=").expect("a socket");
+        let mode = format!("{mode:?}").to_lowercase();
+        let users = folder.join("users");
+        let settings = format!(
+            "[databases]\n* = host={host}\n[pgbouncer]\nunix_socket_dir = {socket}\n\
+             listen_port = 6432\nauth_type = trust\nauth_file = {users}\npool_mode = {mode}\n\
+             default_pool_size = {size}\nmax_client_conn = 100\n{more}",
+            socket = folder.display(),
+            users = users.display(),
+            size = if mode == "session" { 40 } else { 3 },
+            more = settings(&folder),
+        );
+        std::fs::write(users, "\"postgres\" \"\"\n").expect("a file");
+        std::fs::write(folder.join("pgbouncer.ini"), settings).expect("a file");
+        let child = run(&folder);
+        Self { folder, child }
+    }
+
+    /// The URL of a database behind the pooler.
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://postgres@localhost/{database}?host={}&port=6432", self.folder.display())
+    }
+
+    /// Starts a pooler that accepts TLS alone, on this port of loopback, as `localhost`.
+    fn start_with_tls(port: u16) -> Self {
+        Self::start_with(Mode::Transaction, |folder| {
+            let file = |name| folder.join(name).display().to_string();
+            let (key, certificate) = (file("key.pem"), file("certificate.pem"));
+            let made = Command::new("openssl")
+                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+                .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
+                .args(["-addext", "subjectAltName=DNS:localhost"])
+                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+                .args(["-keyout", &key, "-out", &certificate])
+                .output()
+                .expect("openssl");
+            assert!(made.status.success(), "{made:?}");
+            format!(
+                "listen_addr = 127.0.0.1\nlisten_port = {port}\nclient_tls_sslmode = require\n\
+                 client_tls_key_file = {key}\nclient_tls_cert_file = {certificate}\n"
+            )
+        })
+    }
+
+    /// Kills the pooler.
+    pub(crate) fn stop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().expect("its end");
+        if let Some(socket) = socket(&self.folder) {
+            std::fs::remove_file(socket).ok();
+        }
+    }
+
+    /// Starts it again after [`Self::stop`].
+    pub(crate) fn restart(&mut self) {
+        self.child = run(&self.folder);
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        self.stop();
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn run(folder: &Path) -> Child {
+    let mut command = Command::new("pgbouncer");
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin"));
+    // It does not run as root.
+    if is_root() {
+        let chown = Command::new("chown").arg("-R").arg("postgres").arg(folder).status();
+        assert!(chown.expect("chown").success());
+        command.args(["--user", "postgres"]);
+    }
+    let child = command
+        .arg("--quiet")
+        .arg(folder.join("pgbouncer.ini"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("these tests need PgBouncer: apt-get install pgbouncer");
+    let started = Instant::now();
+    while socket(folder).is_none() {
+        assert!(started.elapsed() < Duration::from_secs(30), "pgbouncer does not start");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child
+}
+
+/// The socket of a pooler that runs.
+fn socket(folder: &Path) -> Option<PathBuf> {
+    let mut files = std::fs::read_dir(folder).expect("a folder").flatten();
+    let is_socket = |name: &str| name.starts_with(".s.PGSQL.") && !name.ends_with(".lock");
+    files.find(|file| file.file_name().to_str().is_some_and(is_socket)).map(|file| file.path())
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().expect("id");
+    output.stdout == b"0\n"
+}
+
+/// Starts, duplicates and ends attempts on three replicas at once.
+async fn use_replicas(backend: &Backend, pooler: &Pooler) {
+    // Never reached, also on a busy machine.
+    let mut behind = backend.through(&pooler.url(&backend.database()));
+    behind.settings.timeout = Duration::from_mins(1);
+    let mut replicas = Vec::new();
+    for _ in 0..3 {
+        replicas.push(behind.open_plain().await);
+    }
+    let started_at = Instant::now();
+    let tasks = (0..300).map(|number: usize| {
+        let ledger = Arc::clone(&replicas[number % 3]);
+        tokio::spawn(async move {
+            let key = u32::try_from(number / 3).unwrap();
+            let mut attempt = keyed(key, NOW);
+            if number % 2 == 0 {
+                attempt.admission_cost = with_proof(u32::try_from(number).unwrap()).admission_cost;
+            }
+            let result = ledger.begin(attempt.clone()).await.unwrap();
+            if result == BeginResult::Started {
+                assert!(ledger.finish(created(attempt.id)).await.unwrap());
+                return true;
+            }
+            assert!(existing(&result).is_some(), "{result:?}");
+            ledger.ping().await.unwrap();
+            false
+        })
+    });
+    let mut started = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        started += usize::from(task.await.unwrap());
+    }
+    println!("300 sign-ups behind a pooler: {:?}", started_at.elapsed());
+    assert_eq!(started, 100);
+    assert_eq!(backend.count("attempts").await, 100);
+    for ledger in replicas {
+        ledger.heartbeat(Uuid::nil()).await.unwrap();
+        ledger.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_of_transactions_is_supported_and_keeps_no_setting() {
+    let backend = Backend::postgres().await;
+    let pooler = Pooler::start(Mode::Transaction);
+    // The first one migrates, through the pooler.
+    use_replicas(&backend, &pooler).await;
+    let other = connect(&pooler.url(&backend.database())).await;
+    let changed = "SELECT string_agg(name, ' ') FROM pg_settings WHERE source = 'session' \
+        AND name NOT IN ('application_name', 'client_encoding', 'DateStyle', 'TimeZone')";
+    for _ in 0..10 {
+        for message in other.simple_query(changed).await.unwrap() {
+            if let tokio_postgres::SimpleQueryMessage::Row(row) = message {
+                assert_eq!(row.get(0), None);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_of_sessions_is_supported() {
+    let backend = Backend::postgres().await;
+    use_replicas(&backend, &Pooler::start(Mode::Session)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_of_statements_is_rejected_at_start() {
+    let backend = Backend::postgres().await;
+    let pooler = Pooler::start(Mode::Statement);
+    let behind = backend.through(&pooler.url(&backend.database()));
+    let error = behind.try_open(Access::Service).await.map(drop).unwrap_err();
+    let text = format!("{error:?}");
+    assert!(text.contains("statement pooling"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_that_restarts_costs_no_sign_up_afterwards() {
+    let backend = Backend::postgres().await;
+    let mut pooler = Pooler::start(Mode::Transaction);
+    let ledger = backend.through(&pooler.url(&backend.database())).open_plain().await;
+    for _ in 0..3 {
+        assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+        pooler.stop();
+        pooler.restart();
+        assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sslmode_checks_what_it_says() {
+    let backend = Backend::postgres().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = free.local_addr().unwrap().port();
+    drop(free);
+    let pooler = Pooler::start_with_tls(port);
+    let root = format!("&sslrootcert={}", pooler.folder.join("certificate.pem").display());
+    for (host, parameters, works) in [
+        ("localhost", "sslmode=disable".to_owned(), false),
+        ("localhost", String::new(), true),
+        ("localhost", "sslmode=prefer".to_owned(), true),
+        ("localhost", "sslmode=require".to_owned(), true),
+        ("localhost", "sslmode=verify-ca".to_owned(), false),
+        ("localhost", "sslmode=verify-full".to_owned(), false),
+        ("localhost", format!("sslmode=verify-full{root}"), true),
+        ("127.0.0.1", format!("sslmode=verify-full{root}"), false),
+        ("127.0.0.1", format!("sslmode=verify-ca{root}"), true),
+        // The second host is tried, and the name of the first does not count.
+        ("127.0.0.1:1,localhost", format!("sslmode=verify-full{root}"), true),
+    ] {
+        let url = format!("postgres://postgres@{host}:{port}/{}?{parameters}", backend.database());
+        let opened = backend.through(&url).try_open_plain(Access::Service).await;
+        assert_eq!(opened.is_ok(), works, "{host} {parameters}: {:?}", opened.map(drop));
+    }
+}

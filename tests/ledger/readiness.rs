@@ -1,0 +1,219 @@
+//! The ledger is ready if and only if a sign-up works: for each cause, before and after its repair.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use auth0_signup::ledger::{Access, BeginResult, Ledger};
+
+use crate::admission_costs::with_proof;
+use crate::backend::{Backend, NOW, admin};
+use crate::pooler::{Mode, Pooler};
+use crate::role::Role;
+use crate::rows::{created, unique};
+use crate::server::{connect, server};
+
+/// The longest call, with a margin.
+const LONGEST: Duration = Duration::from_millis(3_400);
+
+/// A database that a role without further rights uses.
+async fn served() -> (Backend, Role, Arc<dyn Ledger>) {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    let role = Role::create(&backend).await;
+    role.grant(&backend).await;
+    let ledger = role.of(&backend).open_plain().await;
+    (backend, role, ledger)
+}
+
+async fn sign_up(ledger: &Arc<dyn Ledger>) -> bool {
+    let attempt = auth0_signup::ledger::NewAttempt {
+        admission_cost: with_proof(rand::random()).admission_cost,
+        ..unique(NOW)
+    };
+    match ledger.begin(attempt.clone()).await {
+        Ok(result) => {
+            assert_eq!(result, BeginResult::Started);
+            ledger.finish(created(attempt.id)).await.is_ok()
+        }
+        Err(_) => false,
+    }
+}
+
+/// Checks that the ledger is ready, and that sign-ups work, if `works` is set; else that neither
+/// is, within the time of a call.
+async fn expect(ledger: &Arc<dyn Ledger>, works: bool, cause: &str) {
+    let started = Instant::now();
+    let ready = ledger.ping().await;
+    let ready_after = started.elapsed();
+    let signed_up = sign_up(ledger).await;
+    let after = started.elapsed() - ready_after;
+    println!("{cause}: works {works}, ping {ready_after:?}, sign-up {after:?}");
+    assert_eq!((ready.is_ok(), signed_up), (works, works), "{cause}: {ready:?}");
+    assert!(ready_after < LONGEST && after < LONGEST, "{cause}: {ready_after:?} {after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_right_it_is_not_ready() {
+    let (backend, role, ledger) = served().await;
+    expect(&ledger, true, "before").await;
+    for right in [
+        "INSERT ON attempts",
+        "UPDATE ON attempts",
+        "INSERT ON attempt_keys",
+        "SELECT ON attempt_keys",
+        "INSERT ON used_proofs",
+    ] {
+        backend.execute(&format!("REVOKE {right} FROM {}", role.name)).await;
+        expect(&ledger, false, right).await;
+        backend.execute(&format!("GRANT {right} TO {}", role.name)).await;
+        expect(&ledger, true, "granted again").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_slot_it_is_not_ready() {
+    let (backend, role, ledger) = served().await;
+    role.alter("CONNECTION LIMIT 0").await;
+    backend.terminate().await;
+    expect(&ledger, false, "no slot").await;
+    role.alter("CONNECTION LIMIT -1").await;
+    expect(&ledger, true, "slots again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_few_slots_are_shared() {
+    for slots in [1, 2, 3] {
+        let (backend, role, ledger) = served().await;
+        backend.terminate().await;
+        role.alter(&format!("CONNECTION LIMIT {slots}")).await;
+        let beats = {
+            let ledger = Arc::clone(&ledger);
+            tokio::spawn(async move {
+                for _ in 0..10 {
+                    ledger.heartbeat(uuid::Uuid::nil()).await.unwrap();
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+        };
+        let tasks = (0..40).map(|_| {
+            let ledger = Arc::clone(&ledger);
+            tokio::spawn(async move { sign_up(&ledger).await })
+        });
+        let done = futures_util::future::join_all(tasks.collect::<Vec<_>>()).await;
+        assert!(done.into_iter().all(|done| done.unwrap()), "{slots}");
+        beats.await.unwrap();
+        expect(&ledger, true, "few slots").await;
+    }
+}
+
+/// Connections keep the default that they started with, also after it was changed back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_database_is_not_ready_and_recovers_at_once() {
+    let (backend, _role, ledger) = served().await;
+    let database = backend.database();
+    admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
+    backend.terminate().await;
+    expect(&ledger, false, "read-only").await;
+    admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
+    expect(&ledger, true, "written again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_table_is_not_ready() {
+    let (backend, _role, ledger) = served().await;
+    for table in ["attempts", "attempt_keys"] {
+        let blocker = connect(&backend.url()).await;
+        blocker.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
+        expect(&ledger, false, &format!("{table} locked")).await;
+        blocker.batch_execute("COMMIT").await.unwrap();
+        expect(&ledger, true, "unlocked").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_table_or_database_is_not_ready() {
+    let (backend, _role, ledger) = served().await;
+    backend.execute("ALTER TABLE attempts RENAME TO gone").await;
+    expect(&ledger, false, "no table").await;
+    backend.execute("ALTER TABLE gone RENAME TO attempts").await;
+    expect(&ledger, true, "the table again").await;
+    let (name, other) = (backend.database(), format!("{}_gone", backend.database()));
+    // No test's connection may be open.
+    backend.terminate().await;
+    admin(&format!("ALTER DATABASE {name} RENAME TO {other}")).await;
+    expect(&ledger, false, "no database").await;
+    admin(&format!("ALTER DATABASE {other} RENAME TO {name}")).await;
+    expect(&ledger, true, "the database again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_secret_of_another_deployment_is_not_ready() {
+    let (backend, _role, ledger) = served().await;
+    backend.execute("UPDATE secret_checks SET value = '\\x00'").await;
+    assert!(ledger.ping().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_replaced_is_read_again() {
+    let (backend, role, _) = served().await;
+    let _ignored = connect(server()).await.batch_execute("CREATE ROLE password").await;
+    role.alter("PASSWORD 'first'").await;
+    admin(&format!("GRANT password TO {}", role.name)).await;
+    let url = |password| backend.url().replace("postgres@", &format!("{}:{password}@", role.name));
+    let file = std::env::temp_dir().join(format!("url-{}", uuid::Uuid::now_v7()));
+    std::fs::write(&file, url("first") + "\n").unwrap();
+    let mut with_file = backend.through(&url("first"));
+    with_file.settings.database_file = Some(file.clone());
+    let ledger = with_file.open_plain().await;
+    expect(&ledger, true, "the first password").await;
+    role.alter("PASSWORD 'second'").await;
+    backend.terminate().await;
+    expect(&ledger, false, "wrong password").await;
+    std::fs::write(&file, url("second")).unwrap();
+    expect(&ledger, true, "the second password").await;
+    // What cannot be read changes nothing.
+    std::fs::write(&file, "postgres://host/x?sslmod=1").unwrap();
+    backend.terminate().await;
+    expect(&ledger, true, "an invalid file").await;
+    std::fs::remove_file(&file).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_pooler_it_is_not_ready() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    let mut pooler = Pooler::start(Mode::Transaction);
+    let ledger = backend.through(&pooler.url(&backend.database())).open_plain().await;
+    expect(&ledger, true, "the pooler").await;
+    pooler.stop();
+    expect(&ledger, false, "no pooler").await;
+    pooler.restart();
+    expect(&ledger, true, "the pooler again").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_leaves_nothing() {
+    let (backend, _role, ledger) = served().await;
+    for _ in 0..3 {
+        ledger.ping().await.unwrap();
+    }
+    for table in ["attempts", "attempt_keys", "used_proofs", "limits"] {
+        assert_eq!(backend.count(table).await, 0, "{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_migrate_needs_no_other_rights() {
+    let (backend, role, _) = served().await;
+    backend.execute(&format!("REVOKE CREATE ON SCHEMA public FROM {}", role.name)).await;
+    for migrate in [true, false] {
+        let mut plain = role.of(&backend);
+        plain.settings.migrate = migrate;
+        let ledger = plain.open_plain().await;
+        expect(&ledger, true, "few rights").await;
+        ledger.close().await;
+    }
+    let mut command = role.of(&backend);
+    command.settings.migrate = false;
+    command.open_plain_as(Access::Cli).await.close().await;
+}

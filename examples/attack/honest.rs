@@ -1,5 +1,6 @@
 //! Honest people beside an attack.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -15,7 +16,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// The result of one person.
 struct Person {
-    is_created: bool,
+    status: u16,
     was_asked: bool,
     took: Duration,
 }
@@ -27,6 +28,8 @@ pub(crate) struct HonestResults {
     pub(crate) created: usize,
     /// Those that were asked for a challenge, or to wait.
     pub(crate) asked: usize,
+    /// What the others got.
+    pub(crate) failures: BTreeSet<String>,
     pub(crate) p50: Duration,
     pub(crate) p95: Duration,
 }
@@ -57,7 +60,7 @@ impl Honest {
                     status = forms::post(&client, address, (from, form)).await?;
                 }
                 let took = started_at.elapsed();
-                Ok(Person { is_created: status == 201, was_asked, took })
+                Ok(Person { status, was_asked, took })
             });
         }
         Self(people)
@@ -69,14 +72,24 @@ impl Honest {
     }
 
     /// Waits for all of them.
-    pub(crate) async fn finish(mut self) -> HonestResults {
+    pub(crate) async fn finish(mut self) -> anyhow::Result<HonestResults> {
         let mut results = HonestResults::default();
         let mut times = Vec::new();
         while let Some(person) = self.0.join_next().await {
             results.people += 1;
             // A person whose connection failed did not get through.
-            let Ok(Ok(person)) = person else { continue };
-            results.created += usize::from(person.is_created);
+            let person = match person? {
+                Ok(person) => person,
+                Err(error) => {
+                    results.failures.insert(format!("{error:#}"));
+                    continue;
+                }
+            };
+            if person.status == 201 {
+                results.created += 1;
+            } else {
+                results.failures.insert(format!("status {}", person.status));
+            }
             results.asked += usize::from(person.was_asked);
             times.push(person.took);
         }
@@ -84,6 +97,6 @@ impl Honest {
         let at = |percent: usize| times.get(times.len() * percent / 100).copied();
         results.p50 = at(50).unwrap_or_default();
         results.p95 = at(95).unwrap_or_default();
-        results
+        Ok(results)
     }
 }

@@ -11,7 +11,11 @@
 //! not get through or was asked for a challenge, more memory or more log than allowed, or more calls
 //! to the tenant than the limits allow.
 
-#![expect(clippy::print_stdout, reason = "prints figures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "prints figures, and has no shutdown"
+)]
 
 mod attackers;
 mod captcha_service;
@@ -56,7 +60,7 @@ fn main() -> ExitCode {
 /// Runs every attack.
 async fn attack(report: &mut Report) -> anyhow::Result<()> {
     service::raise_file_limit()?;
-    report.head();
+    Report::print_head();
     attackers::from_one_address(report).await?;
     attackers::from_one_site(report).await?;
     attackers::from_many_addresses(report).await?;

@@ -64,7 +64,8 @@ impl Report {
         Self { only, broken: 0 }
     }
 
-    pub(crate) fn head(&self) {
+    /// Prints the head of the table.
+    pub(crate) fn print_head() {
         println!(
             "| attack | responses | reached Auth0 | honest: 201, asked, p50, p95 | MB | log kB |"
         );
@@ -85,7 +86,7 @@ impl Report {
         honest: Honest,
         bounds: Bounds,
     ) -> anyhow::Result<()> {
-        let honest = honest.finish().await;
+        let honest = honest.finish().await?;
         let reached = service.reached_tenant();
         let memory = service.peak_memory()?;
         let created = responses.get(&201).copied().unwrap_or_default() + honest.created;
@@ -110,6 +111,9 @@ impl Report {
             (log.len() <= bounds.log, "too much log"),
             (logged >= created, "the log lost sign-ups"),
         ];
+        for failure in &honest.failures {
+            println!("| an honest person got: {failure} | | | | | |");
+        }
         for (_, broken) in checks.iter().filter(|(holds, _)| !holds) {
             self.broken += 1;
             println!("| **{broken}** | | | | | |");

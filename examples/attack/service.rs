@@ -73,7 +73,7 @@ impl Service {
             sleep(Duration::from_millis(50)).await;
             let named = self.log()?.lines().find_map(|line| {
                 let event: Value = serde_json::from_str(line).ok()?;
-                event["public"].as_str()?.parse().ok()
+                event.get("public")?.as_str()?.parse().ok()
             });
             if let Some(address) = named {
                 return Ok(address);

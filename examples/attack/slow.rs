@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::honest::Honest;
@@ -18,6 +19,9 @@ const PER_ADDRESS: u16 = 40;
 
 /// The longest wait for one step of an attack. The service may have stopped reading.
 const STEP: Duration = Duration::from_millis(200);
+
+/// The maximum number of connections that are being opened.
+const AT_ONCE: usize = 64;
 
 const HEAD: &str = "POST /signup HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n";
 
@@ -33,12 +37,20 @@ async fn connect(address: SocketAddr, n: u16) -> Option<TcpStream> {
 /// Opens connections that send these bytes and nothing more.
 async fn hold(address: SocketAddr, count: u16, bytes: &[u8]) -> Vec<TcpStream> {
     let mut held = Vec::new();
+    let mut opening = JoinSet::new();
     for n in 0..count {
-        let Some(mut stream) = connect(address, n).await else { continue };
-        // The service may have closed the connection already, or read no more.
-        drop(timeout(STEP, stream.write_all(bytes)).await);
-        held.push(stream);
+        if opening.len() >= AT_ONCE {
+            held.extend(opening.join_next().await.and_then(Result::ok).flatten());
+        }
+        let bytes = bytes.to_vec();
+        opening.spawn(async move {
+            let mut stream = connect(address, n).await?;
+            // The service may have closed the connection already, or read no more.
+            drop(timeout(STEP, stream.write_all(&bytes)).await);
+            Some(stream)
+        });
     }
+    held.extend(opening.join_all().await.into_iter().flatten());
     held
 }
 

@@ -137,7 +137,7 @@ impl ProofOfWork {
     }
 
     /// Verifies a proof: base64 of a challenge that this deployment issued, and its solution. It has
-    /// to be of the difficulty that its sender owes now, whoever requested the challenge and when.
+    /// to be of the difficulty that its sender owes now, no matter who requested the challenge, and when.
     ///
     /// # Errors
     /// The reason why it is not valid.

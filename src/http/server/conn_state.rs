@@ -9,7 +9,6 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::MAX_HEAD_BYTES;
 use super::memory::{Charge, Class, MemoryBudget};
 use crate::abuse::{Counted, Network};
 use crate::telemetry::ConnectionEnd;
@@ -237,7 +236,7 @@ impl TrackedConnection {
 
     /// Its place in the order of eviction, the lowest first: what waited for a second without a
     /// complete request, then idle connections, then younger requests; of each kind the longest
-    /// wait. An idle connection of a proxy comes last, since the next request may be on its way.
+    /// wait. A connection of a proxy comes last, unless it waits for the body of a client.
     /// `by_size` puts those that hold many bytes before all others. `None` while a request is being
     /// handled, and once it is being evicted.
     pub(super) fn eviction_rank(
@@ -252,6 +251,8 @@ impl TrackedConnection {
         let is_stalled = self.is_stalled.load(Ordering::Relaxed);
         let is_recent = now.saturating_duration_since(self.since()) < GRACE;
         let group = match (state, is_stalled) {
+            // Its next request may be anybody's, and it does not send slowly.
+            (ConnState::New | ConnState::Headers | ConnState::Idle, false) if self.is_proxy => 3,
             (ConnState::New | ConnState::Headers | ConnState::Body, _) | (_, true) => {
                 if is_recent {
                     2
@@ -259,13 +260,7 @@ impl TrackedConnection {
                     0
                 }
             }
-            (ConnState::Idle, false) => {
-                if self.is_proxy {
-                    3
-                } else {
-                    1
-                }
-            }
+            (ConnState::Idle, false) => 1,
             (ConnState::Active, false) => return None,
         };
         let is_large = by_size && self.holds_much();
@@ -288,9 +283,7 @@ impl TrackedConnection {
             } else {
                 Class::Waiting
             };
-            // hyper's buffer grows with what it reads, beside the copy of the body.
-            let bytes = self.bytes.load(Ordering::Relaxed);
-            Charge { amount: state.memory() + bytes + bytes.min(MAX_HEAD_BYTES), class }
+            Charge { amount: state.memory() + self.bytes.load(Ordering::Relaxed), class }
         };
         self.set_charge(charge);
     }

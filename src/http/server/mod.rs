@@ -169,13 +169,14 @@ async fn first_byte(
 ) -> bool {
     let mut byte = [0];
     tokio::select! {
-        peeked = timeout(deadlines.first_byte, socket.peek(&mut byte)) => match peeked {
-            Ok(peeked) => peeked.is_ok(),
-            Err(_) => {
+        peeked = timeout(deadlines.first_byte, socket.peek(&mut byte)) => {
+            if let Ok(peeked) = peeked {
+                peeked.is_ok()
+            } else {
                 metrics.connection_ended(ConnectionEnd::Silent);
                 false
             }
-        },
+        }
         () = connection.evict.notified() => false,
     }
 }

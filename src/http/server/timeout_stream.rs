@@ -4,6 +4,7 @@
 //! lengths, so hyper's timer is off and this stream keeps one for each state.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -22,6 +23,10 @@ use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
 /// The longest time that a client may go without reading a byte of the response.
 const WRITE_STALL: Duration = Duration::from_secs(20);
+
+/// The most bytes of one read: less than hyper's first buffer, which hyper enlarges for a client that
+/// fills it.
+const CHUNK: usize = 8 * 1024 - 1;
 
 /// The socket of a connection, with its deadlines.
 #[derive(Debug)]
@@ -142,10 +147,13 @@ impl AsyncRead for TimeoutStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        match self.socket()?.poll_read(context, buffer) {
+        let mut chunk = [MaybeUninit::uninit(); CHUNK];
+        let most = buffer.remaining().min(CHUNK);
+        let mut chunk = ReadBuf::uninit(chunk.get_mut(..most).unwrap_or_default());
+        match self.socket()?.poll_read(context, &mut chunk) {
             Poll::Ready(read) => {
-                let more = buffer.filled().len() - before;
+                let more = chunk.filled().len();
+                buffer.put_slice(chunk.filled());
                 self.over |= more == 0 || read.is_err();
                 if more > 0 {
                     self.received(more)?;

@@ -122,7 +122,10 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect_own(&self, options: &str) -> Result<ServerConnection, PostgresError> {
+    pub(super) async fn connect_own(
+        &self,
+        options: &str,
+    ) -> Result<ServerConnection, PostgresError> {
         if self.is_pooled.load(Ordering::Relaxed) {
             return self.connect().await;
         }

@@ -66,7 +66,7 @@ async fn a_secret_that_others_can_read_is_an_error_with_its_remedy() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;
     let digests = || ledger::digests(&backend.settings);
-    digests().unwrap();
+    backend.open().await.close().await;
     let key = path(&backend).with_extension("db.key");
     for (mode, is_exposed) in
         [(0o644, true), (0o604, true), (0o602, true), (0o660, false), (0o400, false)]
@@ -96,6 +96,7 @@ async fn the_secret_may_be_kept_apart_from_the_database() {
     };
     // A ledger of an earlier version keeps the secret that is beside it.
     let first = ledger::digests(&backend.settings).unwrap().check_value();
+    backend.open().await.close().await;
     assert_eq!(ledger::digests(&with_path(&apart)).unwrap().check_value(), first);
     assert!(!apart.exists());
     // As the warning says: the file is moved.
@@ -104,7 +105,10 @@ async fn the_secret_may_be_kept_apart_from_the_database() {
     assert_eq!(ledger::digests(&with_path(&apart)).unwrap().check_value(), first);
     // A new ledger has nothing beside it.
     std::fs::remove_file(&apart).unwrap();
-    assert_ne!(ledger::digests(&with_path(&apart)).unwrap().check_value(), first);
+    std::fs::remove_dir_all(&folder).unwrap();
+    backend.settings.secret_key_path = Some(apart.clone());
+    assert_ne!(ledger::digests(&backend.settings).unwrap().check_value(), first);
+    backend.open().await.close().await;
     assert!(apart.exists() && !beside.exists());
     std::fs::remove_dir_all(apart.parent().unwrap()).unwrap();
 }

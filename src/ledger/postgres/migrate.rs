@@ -79,7 +79,10 @@ pub(super) async fn schema(client: &Client) -> Result<String, PostgresError> {
 }
 
 /// Returns the applied migrations: `(version, milliseconds)`.
-pub(super) async fn applied(client: &Client, schema: &str) -> Result<Vec<(i32, i64)>, PostgresError> {
+pub(super) async fn applied(
+    client: &Client,
+    schema: &str,
+) -> Result<Vec<(i32, i64)>, PostgresError> {
     begin(client, schema).await?;
     let applied = applied_within(client).await?;
     client.batch_execute("COMMIT").await?;
@@ -144,7 +147,10 @@ async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, P
 
 /// Builds the pending indexes, and returns their number. That needs no transaction and stops no
 /// sign-up, but waits for every older transaction.
-pub(super) async fn build_indexes(connector: &Connector, schema: &str) -> Result<usize, PostgresError> {
+pub(super) async fn build_indexes(
+    connector: &Connector,
+    schema: &str,
+) -> Result<usize, PostgresError> {
     let connection = match connector.connect_with(Some(NO_TIMEOUTS)).await {
         // A pooler knows no options.
         Err(error) if error.is("08P01") => connector.connect().await?,

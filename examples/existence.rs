@@ -10,14 +10,15 @@
 //! while it runs, the same afterwards, at the other replica where there is one, at Auth0's endpoint
 //! and on the page. The tenant creates users as slowly as recorded ones were created (one of a hundred
 //! takes 3.8 s), rejects known addresses four times as fast, and its lookups take 0.8 s. The service
-//! starts anew for every 600 addresses, so all of them fall into its first minute.
+//! starts again for every 600 addresses, so all of them fall into its first two minutes.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::as_conversions,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "prints figures, and counts no more than thousands"
+    reason = "a program for measurements: prints figures, counts no more than thousands, has no shutdown"
 )]
 
 #[path = "existence/attacker.rs"]
@@ -43,10 +44,10 @@ use tokio_postgres::NoTls;
 use attacker::{Seen, Trial, advantage};
 use shared::{Folder, start};
 
-/// Addresses for each start of the service: those of its first minute.
+/// Addresses for each start of the service: those of its first two minutes.
 const ADDRESSES: usize = 600;
-/// The interval between two addresses. Ten times as many forms, which a busy machine can serve.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// The interval between two addresses. Each has ten forms, and their times must not show the load.
+const INTERVAL: Duration = Duration::from_millis(200);
 /// The default of `existence_uniform.floor_ms`.
 const FLOOR_MS: u32 = 4_000;
 
@@ -122,7 +123,7 @@ async fn database() -> anyhow::Result<Option<String>> {
     Ok(Some(server.replace("/postgres?", &format!("/{name}?"))))
 }
 
-/// Starts the service, and sends the probes of this many addresses in its first minute.
+/// Starts the service, and sends the probes of this many addresses in its first minutes.
 async fn run(existence: &str, floor_ms: u32, addresses: usize) -> anyhow::Result<Vec<Trial>> {
     let deployment = Deployment::start(existence, floor_ms).await?;
     let client = Client::builder().no_proxy().redirect(Policy::none()).build()?;
@@ -273,7 +274,7 @@ impl Attack {
         let head = response.headers().iter().filter(|(name, _)| !IDS.contains(&name.as_str()));
         let mut visible = format!("{} ", response.status());
         for (name, value) in head {
-            visible.push_str(&format!("{name}: {value:?} "));
+            visible.extend([name.as_str(), ": ", &format!("{value:?} ")]);
         }
         let body = response.text().await?;
         let time = started.elapsed().as_secs_f64() * 1e3 / f64::from(self.floor_ms.max(1_000));

@@ -16,7 +16,7 @@ CREATE FUNCTION start_attempt(
   new_proof bytea, proof_lasts bigint,
   buckets bytea[], everys bigint[], bursts bigint[],
   OUT result text, OUT limited_bucket bytea, OUT limited_for bigint, OUT limits_error text
-) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) LANGUAGE plpgsql AS $$
 DECLARE
   now bigint := ledger_now();
   holder uuid;
@@ -57,40 +57,40 @@ BEGIN
     now := ledger_now();
   END IF;
 
-  BEGIN
-    -- Waits for another transaction that writes one of the keys. An expired key is replaced.
-    INSERT INTO attempt_keys AS known (key_digest, attempt_id, binding, expires_at)
-    SELECT key_digest, new_id, binding, now + keys_last
-    FROM unnest(new_keys, new_bindings) AS new (key_digest, binding) ORDER BY key_digest
-    ON CONFLICT (key_digest) DO UPDATE SET
-      attempt_id = excluded.attempt_id, binding = excluded.binding,
-      expires_at = excluded.expires_at
-      WHERE known.expires_at <= now OR known.attempt_id = new_id;
-    GET DIAGNOSTICS keys_written = ROW_COUNT;
-    IF keys_written < cardinality(new_keys) THEN
-      result := 'existing';
-      RAISE EXCEPTION USING ERRCODE = 'AS001';
+  IF new_proof IS NOT NULL THEN
+    INSERT INTO used_proofs AS known (proof, attempt_id, expires_at)
+    VALUES (new_proof, new_id, now + proof_lasts)
+    ON CONFLICT (proof) DO UPDATE SET attempt_id = new_id WHERE known.attempt_id = new_id;
+    IF NOT FOUND THEN
+      -- A duplicate may have written both meanwhile; the key decides.
+      PERFORM FROM attempt_keys WHERE key_digest = ANY (new_keys) AND expires_at > now;
+      result := CASE WHEN FOUND THEN 'existing' ELSE 'proof_used' END;
+      RETURN;
     END IF;
+  END IF;
 
-    IF new_proof IS NOT NULL THEN
-      INSERT INTO used_proofs AS known (proof, attempt_id, expires_at)
-      VALUES (new_proof, new_id, now + proof_lasts)
-      ON CONFLICT (proof) DO UPDATE SET attempt_id = new_id WHERE known.attempt_id = new_id;
-      IF NOT FOUND THEN
-        result := 'proof_used';
-        RAISE EXCEPTION USING ERRCODE = 'AS001';
-      END IF;
-    END IF;
+  -- Waits for another transaction that writes one of the keys. An expired key is replaced.
+  INSERT INTO attempt_keys AS known (key_digest, attempt_id, binding, expires_at)
+  SELECT key_digest, new_id, binding, now + keys_last
+  FROM unnest(new_keys, new_bindings) AS new (key_digest, binding) ORDER BY key_digest
+  ON CONFLICT (key_digest) DO UPDATE SET
+    attempt_id = excluded.attempt_id, binding = excluded.binding, expires_at = excluded.expires_at
+    WHERE known.expires_at <= now OR known.attempt_id = new_id;
+  GET DIAGNOSTICS keys_written = ROW_COUNT;
+  IF keys_written < cardinality(new_keys) THEN
+    -- Cheaper than a block that can be undone, since it is rare.
+    DELETE FROM attempt_keys WHERE attempt_id = new_id;
+    DELETE FROM used_proofs WHERE proof = new_proof AND attempt_id = new_id;
+    result := 'existing';
+    RETURN;
+  END IF;
 
-    INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at,
-      tenant_started_at, next_check_at, worker, terms_version)
-    VALUES (new_id, new_email, new_user_id, new_request_id, 0, now,
-      new_tenant_time, now + lease, new_worker, new_terms)
-    ON CONFLICT (id) DO NOTHING;
-    result := 'started';
-  EXCEPTION
-    WHEN SQLSTATE 'AS001' THEN NULL;
-  END;
+  INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at,
+    tenant_started_at, next_check_at, worker, terms_version)
+  VALUES (new_id, new_email, new_user_id, new_request_id, 0, now,
+    new_tenant_time, now + lease, new_worker, new_terms)
+  ON CONFLICT (id) DO NOTHING;
+  result := 'started';
 END $$;
 
 -- Records the result of an attempt, unless it has one or its basis is void; -1 stands for a
@@ -98,7 +98,7 @@ END $$;
 CREATE FUNCTION finish_attempt(
   done_id uuid, new_state smallint, new_code text, new_user_id text, new_request_id text,
   expected_end bigint, expected_worker uuid, frees_key boolean
-) RETURNS boolean LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
   now bigint := ledger_now();
 BEGIN

@@ -121,7 +121,8 @@ fn run(folder: &Path) -> Child {
         .spawn()
         .expect("these tests need PgBouncer: apt-get install pgbouncer");
     let started = Instant::now();
-    while socket(folder).is_none() {
+    let connects = |path| std::os::unix::net::UnixStream::connect(path).is_ok();
+    while !socket(folder).is_some_and(connects) {
         assert!(started.elapsed() < Duration::from_secs(30), "pgbouncer does not start");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -206,7 +206,10 @@ impl Connections {
                     is_repeat = true;
                 }
                 ErrorClass::Transient => {
-                    self.keep(open);
+                    // A changed table invalidates prepared statements.
+                    if !error.is("0A000") {
+                        self.keep(open);
+                    }
                     if tries == TRIES {
                         return Err(error);
                     }

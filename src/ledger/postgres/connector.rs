@@ -1,5 +1,6 @@
 //! New connections to the server.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
 use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
@@ -63,6 +65,8 @@ pub(super) struct ServerConnection {
     pub(super) client: Client,
     /// True if the session has the settings of [`Connector::connect_own`].
     pub(super) is_own: bool,
+    /// The prepared statements of a session of our own, by their text.
+    prepared: Mutex<HashMap<&'static str, Statement>>,
     /// Reads and writes the socket.
     driver: JoinSet<()>,
 }
@@ -73,9 +77,27 @@ impl ServerConnection {
         self.client.is_closed()
     }
 
+    /// Prepares a statement that is not prepared yet.
+    pub(super) async fn prepare(&self, sql: &'static str, types: &[Type]) -> Result<(), Error> {
+        if self.prepared(sql).is_none() {
+            let prepared = self.client.prepare_typed(sql, types).await?;
+            self.lock().insert(sql, prepared);
+        }
+        Ok(())
+    }
+
+    /// Returns a prepared statement.
+    pub(super) fn prepared(&self, sql: &str) -> Option<Statement> {
+        self.lock().get(sql).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<&'static str, Statement>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Closes it in order, so that the server logs no lost client.
     pub(super) async fn close(self) {
-        let Self { client, mut driver, is_own: _ } = self;
+        let Self { client, mut driver, .. } = self;
         drop(client);
         if timeout(CLOSE_TIMEOUT, driver.join_next()).await.is_err() {
             tracing::debug!("the database did not close a connection in time");
@@ -254,5 +276,5 @@ where
 {
     let mut driver = JoinSet::new();
     driver.spawn(async move { drop(socket.await) });
-    ServerConnection { client, is_own: false, driver }
+    ServerConnection { client, is_own: false, prepared: Mutex::default(), driver }
 }

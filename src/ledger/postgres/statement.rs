@@ -2,7 +2,7 @@
 //!
 //! Nothing outlasts a transaction behind a pooler: no prepared statement, and no setting of the
 //! session. So any transaction may run on another connection of the server. A session of our own
-//! has the same settings from its start, and spares the messages that set them. All messages of a
+//! has the same settings from its start, and keeps prepared statements. All messages of a
 //! transaction are sent together, and cost one round trip.
 
 use std::time::Duration;
@@ -18,12 +18,11 @@ use crate::config::Synchronous;
 /// The longest time that the server has to report a timeout before the client gives up.
 const REPORT: Duration = Duration::from_millis(100);
 
-/// Waits until the disk, and a standby if there is one, has all that was committed before.
-const SYNC: &str = "BEGIN; \
-    SELECT set_config('synchronous_commit', 'on', true) \
-    WHERE current_setting('synchronous_commit') = 'off'; \
-    SELECT pg_logical_emit_message(true, 'auth0-signup', ''); \
-    COMMIT";
+/// Waits until the disk, and a synchronous standby, have all that was committed before.
+const SYNC: &str = "SELECT \
+    set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), \
+      'off'), 'on'), true), \
+    pg_logical_emit_message(true, 'auth0-signup', '')";
 
 /// The end of a statement's transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,18 +104,29 @@ impl Statement {
         limit: Option<Duration>,
     ) -> Result<Vec<Row>, Error> {
         let client = &connection.client;
-        let parameters: Vec<_> = self
-            .parameters
-            .iter()
-            .map(|(value, kind)| {
-                let value: &(dyn ToSql + Sync) = &**value;
-                (value, kind.clone())
-            })
-            .collect();
-        let statement = client.query_typed(self.sql, &parameters);
+        let statement = async {
+            let values: Vec<&(dyn ToSql + Sync)> = self
+                .parameters
+                .iter()
+                .map(|(value, _)| {
+                    let value: &(dyn ToSql + Sync) = &**value;
+                    value
+                })
+                .collect();
+            if let Some(prepared) = connection.prepared(self.sql) {
+                return client.query(&prepared, &values).await;
+            }
+            let types = self.parameters.iter().map(|(_, kind)| kind.clone());
+            let typed: Vec<_> = values.into_iter().zip(types).collect();
+            client.query_typed(self.sql, &typed).await
+        };
         let synced = async {
             if self.end == End::CommitThenSync { client.batch_execute(SYNC).await } else { Ok(()) }
         };
+        if connection.is_own {
+            let types: Vec<_> = self.parameters.iter().map(|(_, kind)| kind.clone()).collect();
+            connection.prepare(self.sql, &types).await?;
+        }
         // Sent in this order, when they are first polled.
         let (rows, synced) = match session.begin(self.end, connection.is_own, limit) {
             None => join(statement, synced).await,
@@ -138,8 +148,8 @@ impl Statement {
 
 /// The settings of every transaction, whatever the role and the database have as defaults.
 ///
-/// Every statement finds its rows by an index, also while the statistics are out of date. The
-/// statements expect to see what others commit meanwhile.
+/// Every statement finds its rows by an index and is planned once: a plan made while a table was
+/// small would later read the whole table. The statements expect to see what others commit meanwhile.
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     /// The schema of the tables, as a value of `search_path`.
@@ -188,7 +198,7 @@ impl Session {
         Some(begin)
     }
 
-    fn settings(&self, limit: Duration) -> [(&'static str, String); 6] {
+    fn settings(&self, limit: Duration) -> [(&'static str, String); 7] {
         let millis = limit.saturating_sub(REPORT.min(limit / 5)).as_millis().max(1);
         [
             ("search_path", self.schema.clone()),
@@ -197,6 +207,7 @@ impl Session {
             ("idle_in_transaction_session_timeout", "0".to_owned()),
             ("enable_seqscan", "off".to_owned()),
             ("jit", "off".to_owned()),
+            ("plan_cache_mode", "force_generic_plan".to_owned()),
         ]
     }
 }

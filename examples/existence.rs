@@ -10,14 +10,15 @@
 //! while it runs, the same afterwards, at the other replica where there is one, at Auth0's endpoint
 //! and on the page. The tenant creates users as slowly as recorded ones were created (one of a hundred
 //! takes 3.8 s), rejects known addresses four times as fast, and its lookups take 0.8 s. The service
-//! starts anew for every 600 addresses, so all of them fall into its first two minutes.
+//! starts again for every 600 addresses, so all of them fall into its first two minutes.
 
 #![expect(
     clippy::cast_precision_loss,
     clippy::as_conversions,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "prints figures, and counts no more than thousands"
+    reason = "a program for measurements: prints figures, counts no more than thousands, has no shutdown"
 )]
 
 #[path = "existence/attacker.rs"]
@@ -279,7 +280,7 @@ impl Attack {
         let head = response.headers().iter().filter(|(name, _)| !IDS.contains(&name.as_str()));
         let mut visible = format!("{} ", response.status());
         for (name, value) in head {
-            visible.push_str(&format!("{name}: {value:?} "));
+            visible.extend([name.as_str(), ": ", &format!("{value:?} ")]);
         }
         let body = response.text().await?;
         let time = started.elapsed().as_secs_f64() * 1e3 / f64::from(self.floor_ms.max(1_000));

@@ -22,7 +22,7 @@ use crate::config::{
 };
 use crate::context::Context;
 use crate::digest::Digests;
-use crate::http::server::{Deadlines, HttpServer, fd_limit, listen};
+use crate::http::server::{ConnectionLimits, Deadlines, HttpServer, fd_limit, listen};
 use crate::http::{self, Auth0Compat, Origins, RouterState, SignupPipeline};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_regularly};
 use crate::lifecycle::Lifecycle;
@@ -38,6 +38,9 @@ const ADMIN_CONNECTIONS: usize = 64;
 /// The longest attempt, as a multiple of one call's timeout: the call, a lookup and a repeat that
 /// takes half as long.
 const ATTEMPT: f64 = 2.5;
+
+/// The interval at which the number of events that were not logged is logged.
+const UNLOGGED: Duration = Duration::from_secs(10);
 
 /// The part of a lease beyond the attempt, the wait for the tenant's budget and the write before
 /// it. Covers the wait for a token, and the write that closes the attempt.
@@ -130,7 +133,7 @@ impl App {
             terms,
             log: _,
         } = settings;
-        let context = Context::new(clock, ledger::digests(&ledger_settings)?);
+        let context = Context::new(clock, digests(&ledger_settings)?);
         let Context { lifecycle, metrics, .. } = &context;
         // Before the listeners: while this waits for an earlier process on the same SQLite file, that
         // process may also have the ports.
@@ -162,7 +165,8 @@ impl App {
         let info = challenges.info(&page.base_path);
         let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info));
         let shared = matches!(ledger_settings.database, Database::Postgres(_));
-        let limits = Limits::new(limits, shared, &context);
+        let limits = Arc::new(Limits::new(limits, shared, &context));
+        lifecycle.spawn_background(report_unlogged(Arc::clone(&limits)));
         let existence = ExistencePolicy::new(&existence);
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let auth0_compat = auth0_compat.map(|settings| Arc::new(auth0_compat_of(settings)));
@@ -172,7 +176,7 @@ impl App {
                 origins: origins(&http.origins)?,
                 rules,
                 challenges,
-                limits: Arc::new(limits),
+                limits,
                 existence,
                 signups,
                 metrics: Arc::clone(metrics),
@@ -228,8 +232,12 @@ impl App {
         let (listener, router) = public;
         let public = HttpServer {
             listener,
-            max_connections: fd_limit::raise(http.max_connections),
-            max_connections_per_address: http.max_connections_per_address,
+            limits: ConnectionLimits {
+                all: fd_limit::raise(http.max_connections),
+                per_address: http.max_connections_per_address,
+                unfinished_per_address: http.max_unfinished_per_address,
+                memory: http.connection_memory,
+            },
             deadlines,
             proxies: Arc::clone(&proxies),
             metrics: metrics.http().clone(),
@@ -237,8 +245,12 @@ impl App {
         let (listener, admin_router) = admin;
         let admin = HttpServer {
             listener,
-            max_connections: ADMIN_CONNECTIONS,
-            max_connections_per_address: ADMIN_CONNECTIONS,
+            limits: ConnectionLimits {
+                all: ADMIN_CONNECTIONS,
+                per_address: ADMIN_CONNECTIONS,
+                unfinished_per_address: ADMIN_CONNECTIONS,
+                memory: http.connection_memory,
+            },
             deadlines,
             proxies,
             // The metrics of connections leave out probes and scrapes.
@@ -279,7 +291,21 @@ fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
 
 /// The origins whose pages may post: those of the settings, and the service's own.
 fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
-    Origins::new(settings.allowed.iter().chain(&settings.own), settings.required)
+    Origins::new(&settings.allowed, settings.own.as_ref(), settings.required)
+}
+
+/// Logs at regular intervals how many events of requests were left out. Runs until it is dropped.
+async fn report_unlogged(limits: Arc<Limits>) {
+    loop {
+        sleep(UNLOGGED).await;
+        let events = limits.take_unlogged();
+        if events > 0 {
+            tracing::warn!(
+                events,
+                "{events} events of requests were not logged: too many of a network"
+            );
+        }
+    }
 }
 
 /// Opens the ledger and reports its calls to the context's metrics.

@@ -22,32 +22,35 @@ pub enum Limit {
     /// Attempts from an address: an IPv4 address or an IPv6 /64.
     Address,
     /// Attempts from an IPv6 /48.
-    Network,
+    Site,
     /// Attempts for an e-mail address.
     Email,
     /// Attempts for an e-mail address from one network that a valid proof lets past other limits.
     WithProof,
     /// All attempts.
     Service,
+    /// Captcha tokens from an address that the captcha service rejected.
+    FailedCaptchas,
 }
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Posts,
         Self::SitePosts,
         Self::Address,
-        Self::Network,
+        Self::Site,
         Self::Email,
         Self::WithProof,
         Self::Service,
+        Self::FailedCaptchas,
     ];
 
     /// Returns whether a valid proof lets an attempt pass this limit.
     pub const fn yields_to_proof(self) -> bool {
         match self {
-            Self::Address | Self::Network | Self::Email | Self::Service => true,
-            Self::Posts | Self::SitePosts | Self::WithProof => false,
+            Self::Address | Self::Site | Self::Email | Self::Service => true,
+            Self::Posts | Self::SitePosts | Self::WithProof | Self::FailedCaptchas => false,
         }
     }
 
@@ -57,10 +60,11 @@ impl Limit {
             Self::Posts => "posts",
             Self::SitePosts => "site_posts",
             Self::Address => "address",
-            Self::Network => "network",
+            Self::Site => "site",
             Self::Email => "email",
             Self::WithProof => "with_proof",
             Self::Service => "service",
+            Self::FailedCaptchas => "failed_captchas",
         }
     }
 }

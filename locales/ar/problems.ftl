@@ -1,5 +1,7 @@
 malformed_body = تعذّرت قراءة محتوى الطلب
     .detail = أرسل كائن JSON أو نموذج urlencoded أو نموذج multipart بترميز UTF-8.
+malformed_request = صيغة الطلب غير صحيحة
+    .detail = أرسل ترويسة Host واحدة فقط.
 origin_not_allowed = لا يُسمح لهذه الصفحة بالإرسال إلى هنا
     .detail = هذا المصدر ليس من المصادر التي يُسمح لصفحاتها بالإرسال إلى هنا. لم يُنشأ أي شيء.
 challenge_required = يلزم اجتياز تحقّق أولًا

@@ -1,5 +1,7 @@
 malformed_body = Der Inhalt der Anfrage ist nicht lesbar
     .detail = Senden Sie ein JSON-Objekt, ein urlencoded- oder ein Multipart-Formular in UTF-8.
+malformed_request = Die Anfrage ist fehlerhaft
+    .detail = Senden Sie genau einen Host-Header.
 origin_not_allowed = Diese Seite darf hier nichts absenden
     .detail = Dieser Ursprung gehört nicht zu denen, deren Seiten hier etwas absenden dürfen. Es wurde nichts angelegt.
 challenge_required = Zuerst ist eine Prüfung zu bestehen

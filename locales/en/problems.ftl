@@ -7,6 +7,8 @@
 
 malformed_body = The body cannot be read
     .detail = Send a JSON object, an urlencoded form or a multipart form, in UTF-8.
+malformed_request = The request is malformed
+    .detail = Send exactly one Host header.
 origin_not_allowed = The origin is not allowed
     .detail = Pages of this origin may not post here. Nothing was created.
 challenge_required = A challenge must be solved first

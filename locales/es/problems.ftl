@@ -1,5 +1,7 @@
 malformed_body = No se puede leer el contenido de la solicitud
     .detail = Envíe un objeto JSON, un formulario urlencoded o un formulario multipart, en UTF-8.
+malformed_request = La solicitud está mal formada
+    .detail = Envíe exactamente una cabecera Host.
 origin_not_allowed = Esta página no puede enviar nada aquí
     .detail = Este origen no está entre aquellos cuyas páginas pueden enviar aquí. No se ha creado nada.
 challenge_required = Antes hay que superar una comprobación

@@ -1,5 +1,7 @@
 malformed_body = Le contenu de la requête est illisible
     .detail = Envoyez un objet JSON, un formulaire urlencoded ou un formulaire multipart, en UTF-8.
+malformed_request = La requête est mal formée
+    .detail = Envoyez exactement un en-tête Host.
 origin_not_allowed = Cette page ne peut rien envoyer ici
     .detail = Cette origine ne figure pas parmi celles dont les pages peuvent envoyer ici. Rien n’a été créé.
 challenge_required = Une vérification est d’abord nécessaire

@@ -1,5 +1,7 @@
 malformed_body = リクエストの本文を読み取れません
     .detail = JSON オブジェクト、urlencoded フォーム、または multipart フォームを UTF-8 で送信してください。
+malformed_request = リクエストの形式が正しくありません
+    .detail = Host ヘッダーを 1 つだけ送信してください。
 origin_not_allowed = このページからは送信できません
     .detail = このオリジンのページからの送信は許可されていません。アカウントは作成されていません。
 challenge_required = 先に確認が必要です

@@ -1,5 +1,32 @@
--- For pgbench: the statements of one sign-up, as src/ledger/postgres/ sends them.
+-- For pgbench: the statements of one sign-up, as src/ledger/postgres/ sends them to a server without
+-- a pooler. With `synchronous = full` each has a transaction around it, whose messages are sent
+-- together, and the start of the attempt is synced afterwards.
 \set id random(1, 9000000000000000000)
-SELECT a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, a.worker, p.seen_at, a.restarts, a.terms_version, clock.now FROM (SELECT ledger_now() AS now OFFSET 0) AS clock LEFT JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) ON k.key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND k.expires_at > clock.now LEFT JOIN processes p ON p.id = a.worker ORDER BY k.key_digest <> sha256(:id::text::bytea) LIMIT 1;
-CALL begin_attempt(md5(:id::text)::uuid, sha256(('email' || :id::text)::bytea), md5(:id::text), :id::text, NULL, 1, md5('process')::uuid, 30000, ARRAY[sha256(:id::text::bytea)], ARRAY['\x0102'::bytea], 86400000, NULL, NULL, ARRAY[sha256('address'), sha256('service'), sha256(('email' || :id::text)::bytea)], ARRAY[1, 1, 1], ARRAY[1000000, 1000000, 1000000], :synced::int = 1, NULL, NULL, NULL);
-WITH finished AS (UPDATE attempts SET state = 1::smallint, outcome_code = 'created', auth0_user_id = NULL, auth0_request_id = '1fa9c4f4d3fd7b2a1f5e', finished_at = now, next_check_at = NULL, worker = NULL, lease_owner = NULL FROM (SELECT ledger_now() AS now OFFSET 0) AS clock WHERE id = md5(:id::text)::uuid AND state IN (0, 3) RETURNING id) SELECT id FROM finished;
+\if :synced
+\startpipeline
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT set_config('synchronous_commit', 'on', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+SELECT a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, a.worker, p.seen_at, a.restarts, a.terms_version, clock.now FROM (SELECT ledger_now() AS now OFFSET 0) AS clock JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) ON k.key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND k.expires_at > clock.now LEFT JOIN processes p ON p.id = a.worker ORDER BY k.key_digest <> sha256(:id::text::bytea) LIMIT 1;
+COMMIT;
+\endpipeline
+\startpipeline
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT set_config('synchronous_commit', 'off', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(md5(:id::text)::uuid, sha256(('email' || :id::text)::bytea), md5(:id::text), :id::text, NULL, 1, md5('process')::uuid, 30000, ARRAY[sha256(:id::text::bytea)], ARRAY['\x0102'::bytea], 86400000, NULL, NULL, ARRAY[sha256('address'), sha256('service'), sha256(('email' || :id::text)::bytea)], ARRAY[1, 1, 1], ARRAY[1000000, 1000000, 1000000]);
+COMMIT;
+BEGIN;
+SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
+SELECT pg_logical_emit_message(true, 'auth0-signup', '');
+COMMIT;
+\endpipeline
+\startpipeline
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT set_config('synchronous_commit', 'on', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+SELECT finish_attempt(md5(:id::text)::uuid, 1::smallint, 'created', NULL, '1fa9c4f4d3fd7b2a1f5e', NULL, NULL, false);
+COMMIT;
+\endpipeline
+\else
+SELECT a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, a.worker, p.seen_at, a.restarts, a.terms_version, clock.now FROM (SELECT ledger_now() AS now OFFSET 0) AS clock JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) ON k.key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND k.expires_at > clock.now LEFT JOIN processes p ON p.id = a.worker ORDER BY k.key_digest <> sha256(:id::text::bytea) LIMIT 1;
+SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(md5(:id::text)::uuid, sha256(('email' || :id::text)::bytea), md5(:id::text), :id::text, NULL, 1, md5('process')::uuid, 30000, ARRAY[sha256(:id::text::bytea)], ARRAY['\x0102'::bytea], 86400000, NULL, NULL, ARRAY[sha256('address'), sha256('service'), sha256(('email' || :id::text)::bytea)], ARRAY[1, 1, 1], ARRAY[1000000, 1000000, 1000000]);
+SELECT finish_attempt(md5(:id::text)::uuid, 1::smallint, 'created', NULL, '1fa9c4f4d3fd7b2a1f5e', NULL, NULL, false);
+\endif

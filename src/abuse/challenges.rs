@@ -10,19 +10,25 @@ use tokio::time::Instant;
 
 use super::captcha::{Captcha, CaptchaError};
 use super::client_signals::ClientSignals;
+use super::counted_attempt::CountedAttempt;
 use super::form_token::{FillTime, FormToken};
-use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
+use super::network_limiter::NetworkLimiter;
 use super::pressure::Pressure;
+use super::source_counts::SourceCounts;
 use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
 use crate::config::{ChallengeSettings, LimitSettings, OnUnavailable, Required};
 use crate::context::Context;
 use crate::form::Submission;
 use crate::ledger::ProofUse;
-use crate::limits::Rate;
+use crate::limits::{Limit, Rate};
 use crate::signup::{Outcome, Rejection, SignupResult};
 use crate::telemetry::{Metrics, chain};
+
+/// Requests for a challenge that an address has under way at once. A challenge may have to be made
+/// first, one at a time, and those of one client must not delay everybody's.
+const MAX_ISSUING: usize = 4;
 
 /// Requires proofs and verifies them.
 #[derive(Debug)]
@@ -34,9 +40,13 @@ pub struct Challenges {
     /// Only where a proof is required under pressure.
     pressure: Option<Pressure>,
     /// The attempts that each network may make without a proof under pressure. `None`: no attempt.
-    without_proof: Option<KeyedLimiter>,
+    without_proof: Option<NetworkLimiter>,
     /// Limits the challenges issued to each network.
-    pub(super) issued: KeyedLimiter,
+    pub(super) issued: NetworkLimiter,
+    /// The requests for challenges under way.
+    pub(super) issuing: SourceCounts,
+    /// Limits the captcha tokens of each network that the captcha service rejects.
+    failed_captchas: Option<NetworkLimiter>,
     /// Networks that need no proof under pressure.
     exempt: Vec<IpNet>,
     pub(super) clock: Arc<dyn Clock>,
@@ -77,6 +87,18 @@ impl Reason {
     }
 }
 
+impl Reason {
+    /// Returns `true` if the form itself looks automated.
+    const fn is_robot(self) -> bool {
+        match self {
+            Self::Honeypot | Self::TooSoon | Self::TooLate | Self::ForgedToken | Self::NoToken => {
+                true
+            }
+            Self::Always | Self::Pressure => false,
+        }
+    }
+}
+
 impl Challenges {
     /// Starts the proof of work and the captcha client. `limits` gives the number of networks to
     /// remember, and those that need no proof under pressure.
@@ -95,22 +117,32 @@ impl Challenges {
         let Context { clock, digests, lifecycle, metrics } = context;
         let max_buckets = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
+        let limiter = |rate: Rate, network, site| {
+            let metrics = [metrics.limiter(network), metrics.limiter(site)];
+            NetworkLimiter::new(rate, max_buckets, metrics)
+        };
         Ok(Self {
             form_tokens: FormToken::new(digests, settings.fill_time.clone()),
             work: ProofOfWork::start(&settings.work, digests, lifecycle),
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
             pressure: adaptive.then(|| {
-                Pressure::new(settings.adaptive, max_buckets, metrics.limiter("pressure"))
+                let metrics = [metrics.limiter("pressure"), metrics.limiter("site_pressure")];
+                Pressure::new(settings.adaptive, max_buckets, metrics)
             }),
             without_proof: (adaptive && without_proof > 0).then(|| {
                 let rate = Rate { burst: without_proof, every: HOUR / without_proof };
-                KeyedLimiter::new(rate, max_buckets, metrics.limiter("without_proof"))
+                limiter(rate, "without_proof", "site_without_proof")
             }),
-            issued: KeyedLimiter::new(
+            issued: limiter(
                 Rate { burst: issued, every: MINUTE / issued },
-                max_buckets,
-                metrics.limiter("challenges"),
+                "challenges",
+                "site_challenges",
             ),
+            issuing: SourceCounts::new(MAX_ISSUING),
+            failed_captchas: limits
+                .failed_captchas
+                .filter(|_| settings.captcha.is_some())
+                .map(|rate| limiter(rate, "failed_captchas", "site_failed_captchas")),
             exempt: limits.exempt.clone(),
             settings,
             clock: Arc::clone(clock),
@@ -140,7 +172,13 @@ impl Challenges {
         ClientSignals::from_form(form, self.honeypot(), captcha, tokens)
     }
 
+    /// Returns `true` for a form that the built-in page issued.
+    pub fn is_own_form(&self, signals: &ClientSignals) -> bool {
+        signals.form_token.as_deref().is_some_and(|token| self.form_tokens.is_known(token))
+    }
+
     /// Decides whether an attempt from this address may continue, and with which proof.
+    /// `is_limited` says whether a limit would reject the attempt without one.
     ///
     /// # Errors
     /// If it needs a proof, or if its proof is not valid.
@@ -148,36 +186,44 @@ impl Challenges {
         &self,
         signals: ClientSignals,
         address: IpAddr,
+        is_limited: impl FnOnce() -> bool + Send,
     ) -> Result<Option<ProofUse>, Rejection> {
-        let admitted = self.verify(signals, address).await;
+        let owed = self.difficulty(address);
         if let Some(pressure) = self.pressure_on(address) {
-            pressure.record_attempt(address.into(), admitted.is_err(), Instant::now());
+            pressure.record_try(address.into());
         }
-        admitted
+        self.verify(signals, address, owed, is_limited).await
     }
 
-    /// Records the outcome of an admitted attempt from this address.
-    pub fn record_outcome(&self, result: &SignupResult, address: IpAddr) {
+    /// Counts an attempt that passed all limits. Its outcome may count too.
+    pub fn count_attempt(&self, address: IpAddr, attempt: &CountedAttempt) {
+        if let Some(pressure) = self.pressure_on(address)
+            && pressure.record_attempt(address.into(), Instant::now())
+        {
+            attempt.set();
+        }
+    }
+
+    /// Records the outcome of an attempt. `hidden`: the client cannot see whether it was
+    /// successful, so the pressure must not show it either.
+    pub fn record_outcome(&self, result: &SignupResult, hidden: bool, attempt: &CountedAttempt) {
         if matches!(result.outcome, Outcome::Rejected(Rejection::ProofUsed)) {
             self.metrics.challenges().failed("used");
         }
-        if result.replayed {
+        if !attempt.take() {
             return;
         }
-        let Some(pressure) = self.pressure_on(address) else { return };
-        match &result.outcome {
-            Outcome::EmailTaken
-            | Outcome::UsernameTaken
-            | Outcome::Rejected(Rejection::Limited { .. } | Rejection::ProofUsed) => {
-                pressure.record_unsuccessful(address.into(), Instant::now());
-            }
-            // Either counted by `admit`, or no sign of a robot.
+        let unsuccessful = match &result.outcome {
+            Outcome::EmailTaken | Outcome::UsernameTaken => !hidden,
+            Outcome::Rejected(Rejection::ProofUsed) => true,
+            // Counts for its network only.
             Outcome::Rejected(
-                Rejection::ChallengeRequired
+                Rejection::Limited { .. }
+                | Rejection::ChallengeRequired
                 | Rejection::ChallengeFailed
                 | Rejection::ChallengeUnavailable,
-            )
-            | Outcome::Created(_)
+            ) => return,
+            Outcome::Created(_)
             | Outcome::PasswordRejected(_)
             | Outcome::UsernameRejected
             | Outcome::Busy { .. }
@@ -188,7 +234,10 @@ impl Challenges {
             | Outcome::LedgerUnavailable
             | Outcome::Abandoned
             | Outcome::KeyReused
-            | Outcome::InProgress => {}
+            | Outcome::InProgress => false,
+        };
+        if let Some(pressure) = &self.pressure {
+            pressure.record_outcome(unsuccessful, Instant::now());
         }
     }
 
@@ -199,30 +248,42 @@ impl Challenges {
 
     /// The pressure that applies to this address; `None` if the address is exempt.
     fn pressure_on(&self, address: IpAddr) -> Option<&Pressure> {
+        self.pressure.as_ref().filter(|_| !self.is_exempt(address))
+    }
+
+    fn is_exempt(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let exempt = self.exempt.iter().any(|network| network.contains(&address));
-        self.pressure.as_ref().filter(|_| !exempt)
+        self.exempt.iter().any(|network| network.contains(&address))
     }
 
     async fn verify(
         &self,
         signals: ClientSignals,
         address: IpAddr,
+        owed: Option<Difficulty>,
+        is_limited: impl FnOnce() -> bool + Send,
     ) -> Result<Option<ProofUse>, Rejection> {
         let now = self.clock.now();
         let robot = self.robot(&signals, now);
-        let reason = robot.or_else(|| self.reason(address));
+        let reason = robot.or_else(|| self.reason(owed));
         let Some(proof) = signals.proof else {
             let Some(reason) = reason else { return Ok(None) };
             return self.admit_without_proof(reason, address).map(|()| None);
         };
         let proof = match &self.captcha {
-            None => self.work.verify(proof.expose_secret(), now).map_err(|error| {
-                self.metrics.challenges().failed(error.name());
-                Rejection::ChallengeFailed
-            })?,
+            None => {
+                let owed = owed.unwrap_or(Difficulty::Base);
+                self.work.verify(proof.expose_secret(), owed, now).map_err(|error| {
+                    self.metrics.challenges().failed(error.name());
+                    self.record_robot(address);
+                    Rejection::ChallengeFailed
+                })?
+            }
+            // The service is not asked about a token that nobody needs.
+            Some(_) if reason.is_none() && !is_limited() => return Ok(None),
             Some(captcha) => {
-                let verified = self.verify_captcha(captcha, &proof, reason, robot.is_some());
+                let verified =
+                    self.verify_captcha(captcha, &proof, reason, robot.is_some(), address);
                 match verified.await? {
                     Some(proof) => proof,
                     None => return Ok(None),
@@ -231,6 +292,13 @@ impl Challenges {
         };
         self.metrics.challenges().passed();
         Ok(Some(proof))
+    }
+
+    /// Records a form that looks automated, or whose proof is wrong.
+    fn record_robot(&self, address: IpAddr) {
+        if let Some(pressure) = self.pressure_on(address) {
+            pressure.record_robot(address.into(), Instant::now());
+        }
     }
 
     /// The reason to treat the client as a robot, if the form gives one.
@@ -249,11 +317,11 @@ impl Challenges {
         }
     }
 
-    fn reason(&self, address: IpAddr) -> Option<Reason> {
+    fn reason(&self, owed: Option<Difficulty>) -> Option<Reason> {
         match self.settings.required {
             Required::Off => None,
             Required::Always => Some(Reason::Always),
-            Required::Adaptive => self.difficulty(address).map(|_| Reason::Pressure),
+            Required::Adaptive => owed.map(|_| Reason::Pressure),
         }
     }
 
@@ -261,10 +329,12 @@ impl Challenges {
     /// a few, for people who cannot solve a challenge; an apparent robot may make none.
     fn admit_without_proof(&self, reason: Reason, address: IpAddr) -> Result<(), Rejection> {
         let limiter = self.without_proof.as_ref().filter(|_| reason == Reason::Pressure);
-        if limiter.is_some_and(|limiter| limiter.try_acquire(Network::from(address).bits()).is_ok())
-        {
+        if limiter.is_some_and(|limiter| limiter.try_acquire(address.into()).is_ok()) {
             self.metrics.challenges().skipped();
             return Ok(());
+        }
+        if reason.is_robot() {
+            self.record_robot(address);
         }
         self.metrics.challenges().required(reason.name());
         Err(Rejection::ChallengeRequired)
@@ -278,13 +348,23 @@ impl Challenges {
         token: &SecretString,
         reason: Option<Reason>,
         robot: bool,
+        address: IpAddr,
     ) -> Result<Option<ProofUse>, Rejection> {
         let provider = captcha.settings().provider.name;
         let metrics = self.metrics.challenges();
-        let allow = match captcha.verify(token.expose_secret()).await {
+        // Taken ahead, so that concurrent tokens count, and given back unless the token fails.
+        let permit = self.captcha_permit(address)?;
+        let verified = captcha.verify(token.expose_secret()).await;
+        if !matches!(verified, Err(CaptchaError::Invalid(_)))
+            && let Some((limiter, network)) = permit
+        {
+            limiter.give_back(network);
+        }
+        let allow = match verified {
             Ok(proof) => return Ok(Some(proof)),
             Err(CaptchaError::Invalid(error)) => {
                 metrics.failed(error.name());
+                self.record_robot(address);
                 return Err(Rejection::ChallengeFailed);
             }
             Err(CaptchaError::Misconfigured(code)) => {
@@ -321,6 +401,25 @@ impl Challenges {
                 Ok(None)
             }
             Some(_) => Err(Rejection::ChallengeUnavailable),
+        }
+    }
+
+    /// Takes a permit for a token that may fail; `None` where there is no limit.
+    ///
+    /// # Errors
+    /// The time to wait, if too many tokens of this address failed.
+    fn captcha_permit(
+        &self,
+        address: IpAddr,
+    ) -> Result<Option<(&NetworkLimiter, Network)>, Rejection> {
+        let limiter = self.failed_captchas.as_ref().filter(|_| !self.is_exempt(address));
+        let Some(limiter) = limiter else { return Ok(None) };
+        let network = Network::from(address);
+        match limiter.try_acquire(network) {
+            Ok(_) => Ok(Some((limiter, network))),
+            Err(state) => {
+                Err(Rejection::Limited { limit: Limit::FailedCaptchas, retry_after: state.next_in })
+            }
         }
     }
 }

@@ -56,13 +56,20 @@ impl FormToken {
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
-    /// Returns a token for a form that is shown again for correction. If `submitted`, the token
-    /// that came with the form, is genuine, the new one can be sent at once: a person who has
-    /// filled the form in already need not take as long again.
+    /// Returns a token for a form that is shown again for correction. The new one can be sent at
+    /// once, unless `submitted`, the token that came with the form, is forged: a person who has
+    /// filled the form in already need not take as long again. A form of another site has no
+    /// token, and its people are no faster.
     pub fn reissue(&self, submitted: Option<&str>, now: Duration) -> String {
-        let known = submitted.is_some_and(|token| self.issued_at(token).is_some());
-        let aged = self.age.as_ref().filter(|_| known).map_or(Duration::ZERO, |age| *age.start());
+        let is_accepted = submitted.is_none_or(|token| self.issued_at(token).is_some());
+        let aged =
+            self.age.as_ref().filter(|_| is_accepted).map_or(Duration::ZERO, |age| *age.start());
         self.issue(now.saturating_sub(aged))
+    }
+
+    /// Returns `true` if this deployment issued a token, at any time.
+    pub fn is_known(&self, token: &str) -> bool {
+        self.issued_at(token).is_some()
     }
 
     /// Checks a token at this time.
@@ -133,8 +140,10 @@ mod tests {
         let first = tokens.issue(NOW);
         let corrected = tokens.reissue(Some(&first), NOW + SECOND);
         assert_eq!(tokens.check(&corrected, NOW + SECOND), FillTime::InTime);
-        for strange in [None, Some("x"), Some(&*tokens_of_another().issue(NOW))] {
-            let token = tokens.reissue(strange, NOW);
+        let foreign = tokens.reissue(None, NOW);
+        assert_eq!(tokens.check(&foreign, NOW), FillTime::InTime, "the form of another site");
+        for strange in ["x", &tokens_of_another().issue(NOW)] {
+            let token = tokens.reissue(Some(strange), NOW);
             assert_eq!(tokens.check(&token, NOW), FillTime::TooSoon, "{strange:?}");
         }
     }

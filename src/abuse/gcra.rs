@@ -22,7 +22,7 @@ pub(super) struct Gcra {
 pub(super) struct BucketState {
     /// Permits that remain.
     pub(super) remaining: u64,
-    /// Time until one more permit.
+    /// Time until one more permit; zero if the bucket is full.
     pub(super) next_in: Duration,
 }
 
@@ -57,9 +57,16 @@ impl Gcra {
         let next_in = match remaining {
             // `blocked_until` can put the time further ahead than `try_acquire` does.
             0 => ahead.saturating_add(self.interval).saturating_sub(self.capacity),
-            _ => ahead % self.interval,
+            _ if ahead == 0 => 0,
+            // A permit that was just taken returns after a whole interval, not at once.
+            _ => (ahead - 1) % self.interval + 1,
         };
         BucketState { remaining, next_in: Duration::from_micros(next_in) }
+    }
+
+    /// The time of a bucket that gets one permit back.
+    pub(super) const fn with_permit_returned(self, full_at: u64) -> u64 {
+        full_at.saturating_sub(self.interval)
     }
 
     /// The time of a bucket whose next permit is available after `wait`.
@@ -86,7 +93,7 @@ mod tests {
         let (mut full_at, now) = (0, 100 * SECOND);
         for remaining in [2, 1, 0] {
             let (next, bucket) = gcra.try_acquire(full_at, now).unwrap();
-            assert_eq!(bucket.remaining, remaining);
+            assert_eq!(bucket, state(remaining, 10));
             full_at = next;
         }
         assert_eq!(gcra.state(full_at, now), state(0, 10));
@@ -95,7 +102,16 @@ mod tests {
         let (full_at, bucket) = gcra.try_acquire(full_at, now + 10 * SECOND).unwrap();
         assert_eq!(bucket, state(0, 10));
         assert_eq!(gcra.state(full_at, now + 25 * SECOND), state(1, 5));
-        assert_eq!(gcra.state(full_at, now + 3_600 * SECOND).remaining, 3);
+        assert_eq!(gcra.state(full_at, now + 3_600 * SECOND), state(3, 0));
+    }
+
+    #[test]
+    fn a_returned_permit_can_be_taken_again() {
+        let gcra = Gcra::new(Rate { burst: 1, ..RATE });
+        let (full_at, _) = gcra.try_acquire(0, 100 * SECOND).unwrap();
+        assert!(gcra.try_acquire(full_at, 100 * SECOND).is_err());
+        let full_at = gcra.with_permit_returned(full_at);
+        assert!(gcra.try_acquire(full_at, 100 * SECOND).is_ok());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use super::captcha::Captcha;
 use super::challenges::Challenges;
-use super::network::Network;
 use super::work::Difficulty;
 use crate::config::Required;
 
@@ -17,6 +16,9 @@ pub const ENDPOINT: &str = "/signup/challenge";
 
 /// Time to wait before asking again, if no challenge could be made.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Time to wait for a client that has several requests under way.
+const NEXT_IN_LINE: Duration = Duration::from_secs(1);
 
 /// A challenge to solve, and whether a proof is needed now. ALTCHA's widget takes it as it is.
 #[derive(Debug, Serialize)]
@@ -70,8 +72,11 @@ impl Challenges {
             let site_key = Some(captcha.settings().site_key.clone());
             return Ok(IssuedChallenge { required, kind: self.kind(), site_key, work: None });
         }
-        let limited = self.issued.try_acquire(Network::from(address).bits());
+        let limited = self.issued.try_acquire(address.into());
         limited.map_err(|state| IssueError::Limited { retry_after: state.next_in })?;
+        let Some(_issuing) = self.issuing.add(address.into()) else {
+            return Err(IssueError::Limited { retry_after: NEXT_IN_LINE });
+        };
         let difficulty = difficulty.unwrap_or(Difficulty::Base);
         let work = self.work.challenge(difficulty, self.clock.now()).await;
         let metrics = self.metrics.challenges();

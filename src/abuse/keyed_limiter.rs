@@ -75,11 +75,32 @@ impl KeyedLimiter {
         }
     }
 
+    /// Checks that the bucket of this key has a permit. Takes none, and creates no bucket.
+    ///
+    /// # Errors
+    /// The state of the bucket, if it has no permit.
+    pub(super) fn check(&self, key: u128) -> Result<(), BucketState> {
+        let state = self.state(key);
+        if state.remaining > 0 {
+            return Ok(());
+        }
+        self.metrics.rejected();
+        Err(state)
+    }
+
     /// The state of the bucket of this key. Takes no permit.
     pub(super) fn state(&self, key: u128) -> BucketState {
         let now = self.now();
         let full_at = self.shard(key).find(key);
         self.gcra.state(full_at, now)
+    }
+
+    /// Gives back a permit that was taken from the bucket of this key.
+    pub(super) fn give_back(&self, key: u128) {
+        let now = self.now();
+        let mut shard = self.shard(key);
+        let full_at = self.gcra.with_permit_returned(shard.find(key));
+        self.put(&mut shard, key, full_at, now);
     }
 
     /// Blocks the bucket of this key for at least `wait`.

@@ -7,7 +7,7 @@
 //! reaches the database. `docs/limits.md` has the numbers and the reasons.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipnet::IpNet;
 
@@ -15,6 +15,7 @@ use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
+use super::network_limiter::{NetworkLimiter, site_rate};
 use super::rate_limit_report::{BucketKeys, Quota, RateLimitReport};
 use crate::config::{EmailKeySettings, LimitSettings};
 use crate::context::Context;
@@ -24,19 +25,20 @@ use crate::ledger::PermitCharge;
 use crate::limits::{Limit, Rate};
 use crate::signup::Rejection;
 
-/// Permits of an IPv6 /48, as a multiple of those of one address.
-const SITE: u32 = 8;
-
 /// All limits.
 #[derive(Debug)]
 pub struct Limits {
     posts: Option<ActiveLimit>,
     site_posts: Option<ActiveLimit>,
     address: Option<ActiveLimit>,
-    network: Option<ActiveLimit>,
+    site: Option<ActiveLimit>,
     email: Option<ActiveLimit>,
     with_proof: Option<ActiveLimit>,
     service: Option<ActiveLimit>,
+    /// The log events of requests that changed nothing.
+    events: Option<NetworkLimiter>,
+    /// The events that were not logged since the last report.
+    unlogged: AtomicU64,
     exempt: Vec<IpNet>,
     email_key: EmailKeySettings,
     /// Digests e-mail addresses, and every key that goes to a database.
@@ -64,10 +66,38 @@ impl ActiveLimit {
                 }
                 Ok(())
             }
-            Err(state) => {
-                report.record(quota(limit, state));
-                Err(Rejection::Limited { limit, retry_after: state.next_in })
-            }
+            Err(state) => Err(self.rejection(state, report)),
+        }
+    }
+
+    /// Checks that a permit is left, and records the state of the bucket if there is none.
+    fn check(&self, key: u128, report: &RateLimitReport) -> Result<(), Rejection> {
+        self.limiter.check(key).map_err(|state| self.rejection(state, report))
+    }
+
+    fn rejection(&self, state: BucketState, report: &RateLimitReport) -> Rejection {
+        report.record(quota(self.limit, state));
+        Rejection::Limited { limit: self.limit, retry_after: state.next_in }
+    }
+}
+
+/// The application of a limit to an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applies {
+    /// The attempt needs a permit.
+    Yes,
+    /// The network is exempt.
+    Exempt,
+    /// The attempt's proof lifts the limit.
+    Lifted,
+}
+
+impl Applies {
+    const fn new(limit: Limit, has_proof: bool, is_exempt: bool) -> Self {
+        match (limit, has_proof) {
+            (Limit::Address | Limit::Site, _) if is_exempt => Self::Exempt,
+            (Limit::WithProof, _) | (_, false) => Self::Yes,
+            (_, true) => Self::Lifted,
         }
     }
 }
@@ -83,6 +113,8 @@ impl Limits {
             email,
             with_proof,
             service,
+            failed_captchas: _,
+            events,
             max_buckets,
             exempt,
             email_key,
@@ -95,12 +127,17 @@ impl Limits {
         let (key, _) = digests.sub_keys("limits v1");
         Self {
             posts: active(Limit::Posts, posts),
-            site_posts: active(Limit::SitePosts, posts.map(of_a_site)),
+            site_posts: active(Limit::SitePosts, posts.map(site_rate)),
             address: active(Limit::Address, address),
-            network: active(Limit::Network, address.map(of_a_site)),
+            site: active(Limit::Site, address.map(site_rate)),
             email: active(Limit::Email, email),
             with_proof: active(Limit::WithProof, with_proof),
             service: active(Limit::Service, service),
+            events: events.map(|rate| {
+                let metrics = [metrics.limiter("events"), metrics.limiter("site_events")];
+                NetworkLimiter::new(rate, max_buckets, metrics)
+            }),
+            unlogged: AtomicU64::new(0),
             exempt,
             email_key,
             key,
@@ -126,20 +163,48 @@ impl Limits {
             }
             return Ok(());
         }
-        if let Some(posts) = &self.posts {
-            posts.try_acquire(network.bits(), report)?;
+        let Some(posts) = &self.posts else { return Ok(()) };
+        posts.check(network.bits(), report)?;
+        // A site without permits gets no further buckets for its networks.
+        if let (Some(posts), Some(site)) = (&self.site_posts, network.site()) {
+            posts.try_acquire(site.bits(), report)?;
         }
-        match (&self.site_posts, network.site()) {
-            (Some(posts), Some(site)) => posts.try_acquire(site.bits(), report),
-            (None, _) | (_, None) => Ok(()),
+        posts.try_acquire(network.bits(), report)
+    }
+
+    /// Returns `true` if one more event of this address may be logged that changed nothing.
+    pub fn admits_event(&self, address: IpAddr) -> bool {
+        let Some(events) = self.events.as_ref().filter(|_| !self.is_exempt(address)) else {
+            return true;
+        };
+        let is_admitted = events.try_acquire(Network::from(address)).is_ok();
+        if !is_admitted {
+            self.unlogged.fetch_add(1, Ordering::Relaxed);
         }
+        is_admitted
+    }
+
+    /// Returns the number of events that were not logged since the last call.
+    pub fn take_unlogged(&self) -> u64 {
+        self.unlogged.swap(0, Ordering::Relaxed)
+    }
+
+    /// Returns `true` if a limit that a proof lifts would reject an attempt without one.
+    pub fn needs_proof(&self, address: IpAddr, email: &EmailAddress) -> bool {
+        let is_exempt = self.is_exempt(address);
+        let keys = self.keys(address, email, false);
+        self.for_attempts(&keys).any(|(active, key)| {
+            Applies::new(active.limit, false, is_exempt) == Applies::Yes
+                && active.limit.yields_to_proof()
+                && active.limiter.state(key).remaining == 0
+        })
     }
 
     /// Takes the permits for an attempt, and returns the charges to make in a shared database. A
     /// valid proof lifts the limits, up to a cap for its network and e-mail address.
     ///
-    /// The narrowest limit comes first, and an attempt that it rejects takes no permit of the
-    /// wider ones: a client that has used up its own permits cannot use up everybody's.
+    /// The narrowest limit comes first, and an attempt that any of them rejects takes no permit: a
+    /// client that has used up its own permits cannot use up everybody's.
     ///
     /// # Errors
     /// The limit that rejects the attempt, and the time to wait.
@@ -151,19 +216,25 @@ impl Limits {
         report: &RateLimitReport,
     ) -> Result<Vec<PermitCharge>, Rejection> {
         let keys = self.keys(address, email, has_proof);
-        let exempt = self.is_exempt(address);
+        let is_exempt = self.is_exempt(address);
+        let applies = |active: &ActiveLimit| Applies::new(active.limit, has_proof, is_exempt);
+        for (active, key) in self.for_attempts(&keys) {
+            if applies(active) == Applies::Yes {
+                active.check(key, report)?;
+            }
+        }
         let mut charges = Vec::new();
         for (active, key) in self.for_attempts(&keys) {
             let metrics = active.limiter.metrics();
-            match (active.limit, has_proof) {
-                (Limit::Address | Limit::Network, _) if exempt => metrics.exempt(),
-                (Limit::WithProof, _) | (_, false) => {
+            match applies(active) {
+                Applies::Exempt => metrics.exempt(),
+                Applies::Lifted => metrics.with_proof(),
+                Applies::Yes => {
                     active.try_acquire(key, report)?;
                     if self.shared {
                         charges.push(self.charge(active, key));
                     }
                 }
-                (_, true) => metrics.with_proof(),
             }
         }
         report.record_keys(keys);
@@ -189,7 +260,7 @@ impl Limits {
     ) -> impl Iterator<Item = (&'l ActiveLimit, u128)> {
         let pairs = [
             (&self.address, Some(keys.address)),
-            (&self.network, keys.network),
+            (&self.site, keys.site),
             (&self.email, Some(keys.email)),
             (&self.with_proof, keys.with_proof),
             (&self.service, Some(0)),
@@ -209,7 +280,7 @@ impl Limits {
         };
         BucketKeys {
             address,
-            network: network.site().map(Network::bits),
+            site: network.site().map(Network::bits),
             email,
             with_proof: has_proof.then(with_proof),
         }
@@ -236,15 +307,13 @@ const fn quota(limit: Limit, state: BucketState) -> Option<Quota> {
         Limit::Posts | Limit::Address => {
             Some(Quota { limit, remaining: state.remaining, next_in: state.next_in })
         }
-        Limit::SitePosts | Limit::Network | Limit::Email | Limit::WithProof | Limit::Service => {
-            None
-        }
+        Limit::SitePosts
+        | Limit::Site
+        | Limit::Email
+        | Limit::WithProof
+        | Limit::Service
+        | Limit::FailedCaptchas => None,
     }
-}
-
-fn of_a_site(rate: Rate) -> Rate {
-    let every = (rate.every / SITE).max(Duration::from_micros(1));
-    Rate { burst: rate.burst.saturating_mul(SITE), every }
 }
 
 fn key_of(digest: &Digest) -> u128 {
@@ -259,6 +328,7 @@ fn key_of(digest: &Digest) -> u128 {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::clock::SystemClock;
@@ -274,6 +344,8 @@ mod tests {
             email: rate(2),
             with_proof: rate(2),
             service: None,
+            failed_captchas: None,
+            events: None,
             max_buckets: 10_000,
             exempt: Vec::new(),
             email_key: EmailKeySettings { ignore_plus_tag: true, ignore_dots: Vec::new() },
@@ -358,7 +430,7 @@ mod tests {
             let from = format!("2001:db8:7:{n:x}::1");
             match attempt(&limits, &from, &email(n), false) {
                 None => allowed += 1,
-                Some(limit) => assert_eq!(limit, Limit::Network),
+                Some(limit) => assert_eq!(limit, Limit::Site),
             }
         }
         assert_eq!(allowed, 24);
@@ -372,9 +444,9 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv4_mapped_address_is_the_ipv4_address() {
+    fn every_form_of_an_ipv4_address_has_one_bucket() {
         let limits = limits(settings(), false);
-        for (n, from) in (0..).zip(["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"]) {
+        for (n, from) in (0..).zip(["192.0.2.1", "64:ff9b::192.0.2.1", "2002:c000:201::1"]) {
             assert_eq!(attempt(&limits, from, &email(n), false), None);
         }
         let mapped = "::ffff:192.0.2.1";
@@ -424,7 +496,7 @@ mod tests {
         let charges =
             limits.acquire_attempt(address("2001:db8::1"), &email(0), false, &report).unwrap();
         let charged: Vec<_> = charges.iter().map(|charge| charge.limit).collect();
-        assert_eq!(charged, [Limit::Address, Limit::Network, Limit::Email]);
+        assert_eq!(charged, [Limit::Address, Limit::Site, Limit::Email]);
         let mut buckets: Vec<_> = charges.iter().map(|charge| charge.bucket).collect();
         buckets.dedup();
         assert_eq!(buckets.len(), 3);

@@ -1,5 +1,9 @@
-//! Pressure on the service: a network, or all of them together, makes more attempts than people do,
+//! Pressure on the service: a network, or many of them together, makes more attempts than people do,
 //! or too many of the attempts are unsuccessful.
+//!
+//! A network's own pressure counts everything that it does. The pressure on the service counts a few
+//! attempts of each source, so that only many sources together can cause it. What a limit or a
+//! challenge refused counts for its network alone.
 //!
 //! Each replica measures it alone, independently of the limits that replicas share.
 
@@ -8,8 +12,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
+use super::network_limiter::{NetworkLimiter, SITE};
 use super::work::Difficulty;
 use crate::config::AdaptiveSettings;
 use crate::limits::Rate;
@@ -18,8 +24,18 @@ use crate::telemetry::LimiterMetrics;
 /// Length of a counting window. The window before it counts in part.
 const WINDOW: Duration = Duration::from_mins(1);
 
-/// With fewer attempts in a window, the unsuccessful share is not significant.
-const MIN_ATTEMPTS: u32 = 50;
+/// With fewer outcomes in a window, the unsuccessful share is not significant.
+const MIN_OUTCOMES: u32 = 50;
+
+/// Outcomes of one source that count at once. After that, one counts per window. A block counts
+/// eight times as many, which is less than [`MIN_OUTCOMES`].
+const OUTCOMES_OF_A_SOURCE: u32 = 3;
+
+/// The fewest sources whose attempts can reach `attempts_per_minute`.
+const MIN_SOURCES: u32 = 30;
+
+/// Maximum number of sources that are remembered.
+const MAX_SOURCES: usize = 20_000;
 
 /// Size of a network's bucket, as a multiple of the attempts that cause no pressure. It bounds the
 /// time in which the bucket refills.
@@ -30,8 +46,19 @@ const BUCKET_FACTOR: u32 = 4;
 pub(super) struct Pressure {
     settings: AdaptiveSettings,
     /// Rejects nobody: only the number of permits taken is used.
-    networks: KeyedLimiter,
+    networks: NetworkLimiter,
+    /// Attempts that count for the service.
+    attempts: SourceQuota,
+    /// Attempts whose outcome counts for the service.
+    outcomes: SourceQuota,
     service: Mutex<Windows>,
+}
+
+/// The share of one source, and of the block around it, in what is counted for the service.
+#[derive(Debug)]
+struct SourceQuota {
+    sources: KeyedLimiter,
+    blocks: KeyedLimiter,
 }
 
 /// The current window and the one before it.
@@ -45,7 +72,27 @@ struct Windows {
 #[derive(Debug, Clone, Copy, Default)]
 struct Count {
     attempts: u32,
+    outcomes: u32,
     unsuccessful: u32,
+}
+
+impl SourceQuota {
+    /// Counts this many of each source at once, then one per window.
+    fn new(per_source: u32) -> Self {
+        let limiter = |burst: u32, every| {
+            KeyedLimiter::new(Rate { burst, every }, MAX_SOURCES, LimiterMetrics::default())
+        };
+        Self {
+            sources: limiter(per_source, WINDOW),
+            blocks: limiter(per_source.saturating_mul(SITE), WINDOW / SITE),
+        }
+    }
+
+    /// Returns `true` if one more of this network counts.
+    fn admits(&self, network: Network) -> bool {
+        self.sources.try_acquire(network.source().bits()).is_ok()
+            && self.blocks.try_acquire(network.block().bits()).is_ok()
+    }
 }
 
 impl Pressure {
@@ -53,41 +100,46 @@ impl Pressure {
     pub(super) fn new(
         settings: AdaptiveSettings,
         max_networks: usize,
-        metrics: LimiterMetrics,
+        metrics: [LimiterMetrics; 2],
     ) -> Self {
         let burst = settings.address_burst.saturating_mul(BUCKET_FACTOR);
         let rate = Rate { burst, every: settings.address_refill };
         let (current, previous) = (Count::default(), Count::default());
         let service = Windows { started: Instant::now(), current, previous };
-        let networks = KeyedLimiter::new(rate, max_networks, metrics);
-        Self { settings, networks, service: Mutex::new(service) }
-    }
-
-    /// The number of attempts that count against a network now.
-    fn attempts_of(&self, network: Network) -> u32 {
-        let size = self.settings.address_burst.saturating_mul(BUCKET_FACTOR);
-        let remaining = u32::try_from(self.networks.state(network.bits()).remaining);
-        size.saturating_sub(remaining.unwrap_or(u32::MAX))
-    }
-
-    /// Records an attempt of a network, and whether it was rejected at once. A network that tries
-    /// more often than people do is under pressure itself, and no longer counts for the service.
-    pub(super) fn record_attempt(&self, network: Network, rejected: bool, now: Instant) {
-        let burst = self.settings.address_burst;
-        let attempts = self.attempts_of(network);
-        if attempts < burst.saturating_mul(BUCKET_FACTOR) {
-            // Another attempt may take the last permit in between. The bucket is then empty anyway.
-            let _acquired = self.networks.try_acquire(network.bits());
-        }
-        if attempts < burst {
-            self.count(Count { attempts: 1, unsuccessful: rejected.into() }, now);
+        Self {
+            settings,
+            networks: NetworkLimiter::new(rate, max_networks, metrics),
+            attempts: SourceQuota::new((settings.attempts_per_minute / MIN_SOURCES).max(1)),
+            outcomes: SourceQuota::new(OUTCOMES_OF_A_SOURCE),
+            service: Mutex::new(service),
         }
     }
 
-    /// Records that an attempt of a network, already counted, was unsuccessful.
-    pub(super) fn record_unsuccessful(&self, network: Network, now: Instant) {
-        if self.attempts_of(network) <= self.settings.address_burst {
-            self.count(Count { attempts: 0, unsuccessful: 1 }, now);
+    /// Records that a network tries to sign up, whether or not it may.
+    pub(super) fn record_try(&self, network: Network) {
+        // Without a permit, the pressure is already as high as it gets.
+        let _acquired = self.networks.try_acquire(network);
+    }
+
+    /// Records an attempt that no limit and no challenge refused. Returns `true` if its outcome
+    /// counts.
+    pub(super) fn record_attempt(&self, network: Network, now: Instant) -> bool {
+        if self.attempts.admits(network) {
+            self.count(Count { attempts: 1, ..Count::default() }, now);
+        }
+        self.outcomes.admits(network)
+    }
+
+    /// Records the outcome of an attempt that counts.
+    pub(super) fn record_outcome(&self, unsuccessful: bool, now: Instant) {
+        let more = Count { outcomes: 1, unsuccessful: unsuccessful.into(), ..Count::default() };
+        self.count(more, now);
+    }
+
+    /// Records that a form of a network looked automated, or had a wrong proof.
+    pub(super) fn record_robot(&self, network: Network, now: Instant) {
+        if self.outcomes.admits(network) {
+            self.record_outcome(true, now);
         }
     }
 
@@ -96,14 +148,18 @@ impl Pressure {
         windows.rotate(now);
         let current = &mut windows.current;
         current.attempts = current.attempts.saturating_add(more.attempts);
+        current.outcomes = current.outcomes.saturating_add(more.outcomes);
         current.unsuccessful = current.unsuccessful.saturating_add(more.unsuccessful);
     }
 
     /// The difficulty of the proof that this network needs now; `None` without pressure.
     pub(super) fn difficulty(&self, network: Network, now: Instant) -> Option<Difficulty> {
         let burst = self.settings.address_burst;
-        let network = steps(self.attempts_of(network), burst, 2);
-        network.max(self.service_difficulty(now))
+        let (own, site) = self.networks.states(network);
+        let own = steps(taken(own, burst), burst, 2);
+        let site_burst = burst.saturating_mul(SITE);
+        let site = site.and_then(|site| steps(taken(site, site_burst), site_burst, 2));
+        own.max(site).max(self.service_difficulty(now))
     }
 
     fn service_difficulty(&self, now: Instant) -> Option<Difficulty> {
@@ -113,8 +169,8 @@ impl Pressure {
             windows.count(now)
         };
         let part = u64::from(count.unsuccessful) * 100;
-        let most = u64::from(count.attempts) * u64::from(self.settings.unsuccessful_percent);
-        let unsuccessful = count.attempts >= MIN_ATTEMPTS && part > most;
+        let most = u64::from(count.outcomes) * u64::from(self.settings.unsuccessful_percent);
+        let unsuccessful = count.outcomes >= MIN_OUTCOMES && part > most;
         // Pressure starts at one attempt more than the setting allows.
         let many = steps(count.attempts, self.settings.attempts_per_minute.saturating_add(1), 4);
         many.max(unsuccessful.then_some(Difficulty::Base))
@@ -124,6 +180,12 @@ impl Pressure {
         // Only numbers are stored, so a poisoned value is still usable.
         self.service.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The permits that were taken from a bucket of `burst` times [`BUCKET_FACTOR`].
+fn taken(bucket: BucketState, burst: u32) -> u32 {
+    let remaining = u32::try_from(bucket.remaining).unwrap_or(u32::MAX);
+    burst.saturating_mul(BUCKET_FACTOR).saturating_sub(remaining)
 }
 
 /// The difficulty for this number of attempts. It rises at `first`, at `first * factor`, and once
@@ -156,9 +218,10 @@ impl Windows {
             let part = u128::from(previous) * left.as_millis() / WINDOW.as_millis();
             u32::try_from(part).unwrap_or(u32::MAX)
         };
-        let Count { attempts, unsuccessful } = self.current;
+        let Count { attempts, outcomes, unsuccessful } = self.current;
         Count {
             attempts: attempts.saturating_add(part(self.previous.attempts)),
+            outcomes: outcomes.saturating_add(part(self.previous.outcomes)),
             unsuccessful: unsuccessful.saturating_add(part(self.previous.unsuccessful)),
         }
     }
@@ -169,7 +232,6 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::*;
-    use crate::telemetry::Metrics;
 
     const SETTINGS: AdaptiveSettings = AdaptiveSettings {
         address_burst: 3,
@@ -179,11 +241,24 @@ mod tests {
     };
 
     fn pressure() -> Pressure {
-        Pressure::new(SETTINGS, 10_000, Metrics::new().limiter("pressure"))
+        Pressure::new(SETTINGS, 10_000, Default::default())
     }
 
+    /// The n-th network, each in a block of its own.
     fn network(n: u32) -> Network {
-        IpAddr::V4(Ipv4Addr::from_bits(n)).into()
+        IpAddr::V4(Ipv4Addr::from_bits(n << 8)).into()
+    }
+
+    fn parsed(address: &str) -> Network {
+        address.parse::<IpAddr>().unwrap().into()
+    }
+
+    /// An attempt with its outcome.
+    fn attempt(pressure: &Pressure, network: Network, unsuccessful: bool, now: Instant) {
+        pressure.record_try(network);
+        if pressure.record_attempt(network, now) {
+            pressure.record_outcome(unsuccessful, now);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -193,7 +268,7 @@ mod tests {
         let mut seen = Vec::new();
         for _ in 0..14 {
             seen.push(pressure.difficulty(network(1), now));
-            pressure.record_attempt(network(1), false, now);
+            pressure.record_try(network(1));
         }
         let (base, raised, high) = (Difficulty::Base, Difficulty::Raised, Difficulty::High);
         assert_eq!(seen[..3], [None; 3]);
@@ -206,6 +281,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_site_that_rotates_its_networks_is_under_pressure_as_a_whole() {
+        let now = Instant::now();
+        let pressure = pressure();
+        for n in 0..24 {
+            assert_eq!(pressure.difficulty(parsed(&format!("2001:db8:7:{n:x}::1")), now), None);
+            pressure.record_try(parsed(&format!("2001:db8:7:{n:x}::1")));
+        }
+        let fresh = parsed("2001:db8:7:ffff::1");
+        assert_eq!(pressure.difficulty(fresh, now), Some(Difficulty::Base));
+        assert_eq!(pressure.difficulty(parsed("2001:db8:8::1"), now), None);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_rush_of_many_networks_is_pressure_on_all() {
         let now = Instant::now();
         let pressure = pressure();
@@ -213,7 +301,7 @@ mod tests {
         let mut until = |most| {
             while attempts < most {
                 attempts += 1;
-                pressure.record_attempt(network(attempts), false, now);
+                attempt(&pressure, network(attempts), false, now);
             }
             pressure.difficulty(network(0), now)
         };
@@ -229,33 +317,50 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn enough_unsuccessful_attempts_are_pressure() {
+    async fn enough_unsuccessful_attempts_of_many_networks_are_pressure() {
         let now = Instant::now();
         let pressure = pressure();
-        for n in 0..49 {
-            pressure.record_attempt(network(n), n % 2 == 0, now);
-            if n % 2 == 1 {
-                pressure.record_unsuccessful(network(n), now);
-            }
+        for n in 1..50 {
+            attempt(&pressure, network(n), true, now);
         }
         assert_eq!(pressure.difficulty(network(99), now), None);
-        pressure.record_attempt(network(50), false, now);
+        pressure.record_robot(network(50), now);
         assert_eq!(pressure.difficulty(network(99), now), Some(Difficulty::Base));
-        for n in 0..48 {
-            pressure.record_attempt(network(100 + n), false, now);
+        for n in 0..51 {
+            attempt(&pressure, network(100 + n), false, now);
         }
         assert_eq!(pressure.difficulty(network(99), now), None);
     }
 
+    /// Sources that one attacker has: an address, all of a /24, all of a /48, many /48s of a
+    /// provider's /32, and forms of one IPv4 address.
     #[tokio::test(start_paused = true)]
-    async fn a_flood_from_one_network_is_no_pressure_on_the_others() {
-        let now = Instant::now();
-        let pressure = pressure();
-        for _ in 0..10_000 {
-            pressure.record_attempt(network(1), true, now);
-            pressure.record_unsuccessful(network(1), now);
+    async fn nothing_that_one_network_does_is_pressure_on_the_others() {
+        type Source = fn(u32) -> String;
+        let sources: [Source; 5] = [
+            |_| "192.0.2.1".to_owned(),
+            |n| format!("192.0.2.{}", n % 256),
+            |n| format!("2001:db8:7:{:x}::1", n % 65_536),
+            |n| format!("2001:db8:{:x}::1", n % 65_536),
+            |n| format!("2002:c000:0201:{:x}::1", n % 65_536),
+        ];
+        for source in sources {
+            let pressure = pressure();
+            // A few honest people, one of whom has an account, for three minutes.
+            for second in 0..180 {
+                let now = Instant::now();
+                for n in 0..20 {
+                    let network = parsed(&source(second * 20 + n));
+                    attempt(&pressure, network, true, now);
+                    pressure.record_robot(network, now);
+                }
+                if second % 20 == 0 {
+                    attempt(&pressure, network(7_000 + second), second == 0, now);
+                }
+                let other = pressure.difficulty(parsed("198.51.100.1"), now);
+                assert_eq!(other, None, "{} after {second} s", source(0));
+                tokio::time::advance(Duration::from_secs(1)).await;
+            }
         }
-        assert_eq!(pressure.difficulty(network(1), now), Some(Difficulty::High));
-        assert_eq!(pressure.difficulty(network(2), now), None);
     }
 }

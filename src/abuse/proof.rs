@@ -12,6 +12,8 @@ pub(super) enum ProofError {
     Expired,
     /// Not the solution.
     Wrong,
+    /// Less work than its sender's network owes now.
+    TooEasy,
     /// The captcha service rejected the token.
     Rejected,
     /// The captcha was shown on a page of another host.
@@ -30,6 +32,7 @@ impl ProofError {
             Self::Forged => "forged",
             Self::Expired => "expired",
             Self::Wrong => "wrong",
+            Self::TooEasy => "too_easy",
             Self::Rejected => "rejected",
             Self::Hostname => "hostname",
             Self::Action => "action",

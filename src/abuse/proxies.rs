@@ -32,6 +32,7 @@ pub struct Proxies {
     header: ForwardedHeader,
     metrics: HttpMetrics,
     watch: ProxyWatch,
+    unreadable: ProxyWatch,
 }
 
 /// The client of a request, and whether its peer is trusted.
@@ -51,6 +52,7 @@ impl Proxies {
             header: settings.header,
             metrics,
             watch: ProxyWatch::new(),
+            unreadable: ProxyWatch::new(),
         }
     }
 
@@ -107,7 +109,7 @@ impl Proxies {
         let mut nearest = peer;
         for hop in hops(self.header, lines).take(MAX_HOPS) {
             let Hop::Address(address) = hop else {
-                self.metrics.forwarded(ForwardedOutcome::Unreadable);
+                self.report_unreadable(peer);
                 return nearest;
             };
             nearest = ClientAddress::new(address);
@@ -128,6 +130,20 @@ impl Proxies {
             self.report_misconfiguration(ForwardedOutcome::UntrustedPrivate, peer);
         } else {
             self.metrics.forwarded(ForwardedOutcome::UntrustedPublic);
+        }
+    }
+
+    /// Reports a hop that is no address. Everybody behind it counts as one client. The header
+    /// itself is not logged: a client may have written it.
+    fn report_unreadable(&self, proxy: ClientAddress) {
+        let outcome = ForwardedOutcome::Unreadable;
+        self.metrics.forwarded(outcome);
+        if self.unreadable.record() {
+            tracing::warn!(
+                proxy = %proxy,
+                reason = outcome.name(),
+                "a trusted proxy names a client that is not an address, so its clients count as one"
+            );
         }
     }
 

@@ -44,7 +44,7 @@ impl TimingFloor {
 mod tests {
     use super::*;
 
-    const FLOOR: Duration = Duration::from_millis(1_000);
+    const FLOOR: Duration = Duration::from_secs(1);
 
     /// The time of a response after this much work, and whether it was late.
     async fn levelled(floor: TimingFloor, work: u64) -> (u128, bool) {

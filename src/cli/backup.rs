@@ -6,9 +6,9 @@ use clap::Args;
 
 use super::output::print;
 use super::{ConfigArgs, block_on, environment, print_hint};
-use crate::app::StartError;
+use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config;
+use crate::config::{self, LedgerSettings};
 use crate::ledger::{self, BackupError, CopySummary};
 
 /// Copy the SQLite ledger to a new file, beside a running service.
@@ -25,7 +25,7 @@ impl Backup {
     pub(super) fn run(&self) -> anyhow::Result<()> {
         let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
         let copied = block_on(ledger::backup(&settings, self.target.clone()))?;
-        let summary = copied.map_err(error)?;
+        let summary = copied.map_err(|error| explain(&settings, error))?;
         print(&format!("backed up {}, verified\n", text(&summary)))?;
         if settings.secret_key.is_none() {
             print_hint(
@@ -51,7 +51,7 @@ impl Restore {
         let settings = config::load_ledger(self.config.file().as_deref(), environment())?;
         let now = SystemClock.now();
         let restored = block_on(ledger::restore(&settings, self.source.clone(), now))?;
-        let restored = restored.map_err(error)?;
+        let restored = restored.map_err(|error| explain(&settings, error))?;
         print(&format!("restored {}, verified\n", text(&restored.summary)))?;
         if let Some(previous) = restored.previous {
             print_hint(&format!("the ledger from before is {}", previous.display()));
@@ -61,10 +61,10 @@ impl Restore {
 }
 
 /// The error with the exit status of its kind.
-fn error(error: BackupError) -> anyhow::Error {
+fn explain(settings: &LedgerSettings, error: BackupError) -> anyhow::Error {
     match error {
-        BackupError::Open(error) => StartError::from(error).into(),
-        BackupError::Secret(error) => StartError::from(error).into(),
+        BackupError::Open(error) => DatabaseError::explain(settings, error).into(),
+        BackupError::Secret(error) => DatabaseError::explain(settings, error).into(),
         error => error.into(),
     }
 }

@@ -65,8 +65,8 @@ enum Command {
 /// The source of settings besides the environment.
 #[derive(Debug, clap::Args)]
 struct ConfigArgs {
-    /// A TOML file that overrides the defaults; the environment overrides the file [env:
-    /// SIGNUP_CONFIG]
+    /// A TOML file that overrides the defaults; the environment overrides the file, and names it in
+    /// `SIGNUP_CONFIG`
     #[arg(long = "config", value_name = "FILE", global = true)]
     file: Option<PathBuf>,
 }

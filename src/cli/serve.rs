@@ -32,6 +32,12 @@ impl Serve {
         let mut settings = config::load(self.config.file().as_deref(), environment())?;
         settings.ledger.new_ledger = self.new_ledger.allowed;
         let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        if settings.http.origins.own.is_none() {
+            tracing::warn!(
+                setting = "http.public_url",
+                "http.public_url is not set: a page of any name that resolves to this service may post"
+            );
+        }
         // Boxed: the future holds all settings and is large.
         let serving = Box::pin(serve(settings, |_| {}));
         runtime().context("the runtime cannot be started")?.block_on(serving)

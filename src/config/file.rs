@@ -52,12 +52,11 @@ impl SettingsFile {
         let (table, found) = DeTable::parse_recoverable(&self.text);
         let mut lines = BTreeSet::new();
         for error in found {
-            // The message has no text of the file, unlike what `Display` writes.
-            let origin = self.position(error.span().map_or(0, |span| span.start));
-            let is_first = self.line(&origin).is_none_or(|line| lines.insert(line));
-            if is_first {
-                let expected = format_args!("TOML: {}", error.message()).to_string();
-                errors.push(ConfigError::new(Self::KEY, origin, expected));
+            let offset = error.span().map_or(0, |span| span.start);
+            if lines.insert(self.line_and_column(offset).0) {
+                // The message has no text of the file, unlike what `Display` writes.
+                let expected = format!("TOML: {}", error.message());
+                errors.push(ConfigError::new(Self::KEY, self.position(offset), expected));
             }
         }
         (table.into_inner(), lines)
@@ -65,17 +64,14 @@ impl SettingsFile {
 
     /// The position of a byte offset.
     pub(super) fn position(&self, offset: usize) -> Origin {
-        let before = self.text.get(..offset).unwrap_or(&self.text);
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let (line, column) = self.line_and_column(offset);
         Origin::File { file: Arc::clone(&self.name), line, column }
     }
 
-    const fn line(&self, origin: &Origin) -> Option<usize> {
-        match origin {
-            Origin::File { line, .. } => Some(*line),
-            _ => None,
-        }
+    fn line_and_column(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        (line, before.rsplit('\n').next().unwrap_or_default().chars().count() + 1)
     }
 }
 

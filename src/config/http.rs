@@ -16,6 +16,10 @@ pub struct HttpSettings {
     pub max_connections: usize,
     /// The maximum for one address, except a trusted proxy's.
     pub max_connections_per_address: usize,
+    /// The maximum number of unfinished heads and bodies of one address.
+    pub max_unfinished_per_address: usize,
+    /// The maximum memory of all connections, in bytes.
+    pub connection_memory: usize,
     /// The timeout for the first byte of a new connection.
     pub first_byte_timeout: Duration,
     /// The timeout for a header, from its first byte.
@@ -49,6 +53,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> HttpSettings {
         max_connections: reader.count("http.max_connections", 1..=1_000_000),
         max_connections_per_address: reader
             .count("http.max_connections_per_address", 1..=1_000_000),
+        max_unfinished_per_address: reader.count("http.max_unfinished_per_address", 1..=1_000_000),
+        connection_memory: reader
+            .count("http.connection_memory_mib", 1..=1_000_000)
+            .saturating_mul(1024 * 1024),
         first_byte_timeout: reader.millis("http.first_byte_timeout_ms", 100..=600_000),
         header_timeout: reader.millis("http.header_timeout_ms", 100..=600_000),
         idle_timeout: reader.millis("http.idle_timeout_ms", 100..=3_600_000),

@@ -88,13 +88,11 @@ impl Layers {
         let mut values = BTreeMap::new();
         // A test excludes errors.
         let (table, _) = DeTable::parse_recoverable(DEFAULTS);
-        let defaults = Setting::from_toml(
-            &toml::Spanned::new(0..0, DeValue::Table(table.into_inner())),
-            &|_| Origin::Default,
-        );
-        flatten("", defaults, &mut values);
-        let mut names = KeyNames::default();
-        values.keys().for_each(|key| names.insert(key));
+        for (name, value) in table.get_ref() {
+            flatten(name.get_ref(), Setting::from_toml(value, &|_| Origin::Default), &mut values);
+        }
+        let names = values.keys().cloned().collect();
+        let names = KeyNames::new(names);
         Self { values, names, unreadable: BTreeSet::new(), secret_files: BTreeMap::new() }
     }
 
@@ -130,7 +128,7 @@ impl Layers {
                 }
                 (NameKind::Unknown, _) => {
                     let nearest = self.names.nearest(&key);
-                    errors.push(ConfigError::unknown(&key, origin, nearest.as_deref()));
+                    errors.push(ConfigError::unknown(&key, origin, nearest));
                 }
             }
         }
@@ -158,13 +156,13 @@ impl Layers {
             }
             let known = key_of(&name).filter(|(key, _)| self.is_key(key));
             let Some((key, is_secret_file)) = known else {
-                self.judge_unknown(name, text.unwrap_or_default(), errors);
+                self.judge_unknown(&name, text.unwrap_or_default(), errors);
                 continue;
             };
             match text {
                 None => self.reject(key, name, "UTF-8", errors),
                 Some(text) if is_secret_file => {
-                    drop(secret_files.insert(key, (name, text.to_owned())))
+                    secret_files.insert(key, (name, text.to_owned()));
                 }
                 Some(text) => self.set(key, name, text, errors),
             }
@@ -183,7 +181,8 @@ impl Layers {
                     self.set(key, name, &text, errors);
                 }
                 Err(error) => {
-                    self.reject(key, name, format_args!("a readable file: {error}"), errors)
+                    let expected = format!("a readable file: {error}");
+                    self.reject(key, name, expected, errors);
                 }
             }
         }
@@ -199,8 +198,7 @@ impl Layers {
         let setting = Setting::variable(variable, text.to_owned());
         match open_table(&key) {
             Some((table, member)) if !member.is_empty() => {
-                let origin = setting.origin.clone();
-                let empty = Setting { value: SettingValue::Table(BTreeMap::new()), origin };
+                let empty = Setting::empty_table(setting.origin.clone());
                 put(self.values.entry(table.to_owned()).or_insert(empty), member, setting);
             }
             _ => drop(self.values.insert(key, setting)),
@@ -220,29 +218,28 @@ impl Layers {
 
     /// Adds an error for a variable that sets no key, if it has this service's own prefix or is a
     /// misspelt name. Other programs have variables with similar names.
-    fn judge_unknown(&self, name: String, text: &str, errors: &mut ConfigErrors) {
+    fn judge_unknown(&self, name: &str, text: &str, errors: &mut ConfigErrors) {
         if KUBERNETES.iter().any(|scheme| text.starts_with(scheme)) {
             return;
         }
-        let own = key_of(&name).filter(|_| name.starts_with(PREFIX)).map(|(key, _)| key);
+        let own = key_of(name).filter(|_| name.starts_with(PREFIX)).map(|(key, _)| key);
         let nearest = match own {
-            Some(_) => self.names.nearest_own(&name),
-            None => self.names.nearest_variable(&name),
+            Some(_) => self.names.nearest_own(name),
+            None => self.names.nearest_variable(name),
         };
         if own.is_some() || nearest.is_some() {
-            let key = own.unwrap_or_else(|| name.clone());
-            errors.push(ConfigError::unknown(&key, Origin::Variable(name), nearest.as_deref()));
+            let key = own.unwrap_or_else(|| name.to_owned());
+            errors.push(ConfigError::unknown(&key, Origin::Variable(name.to_owned()), nearest));
         }
     }
 }
 
-/// Adds every leaf below a table to `values`, under its dotted key.
+/// Adds every leaf below a value to `values`, under its dotted key.
 fn flatten(key: &str, setting: Setting, values: &mut BTreeMap<String, Setting>) {
     match setting.value {
         SettingValue::Table(members) => {
             for (name, member) in members {
-                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
-                flatten(&key, member, values);
+                flatten(&format!("{key}.{name}"), member, values);
             }
         }
         _ => drop(values.insert(key.to_owned(), setting)),
@@ -251,19 +248,15 @@ fn flatten(key: &str, setting: Setting, values: &mut BTreeMap<String, Setting>) 
 
 /// Puts a value into the table at this dotted path.
 fn put(table: &mut Setting, path: &str, setting: Setting) {
-    if !matches!(table.value, SettingValue::Table(_)) {
-        table.value = SettingValue::Table(BTreeMap::new());
+    if table.table().is_none() {
+        *table = Setting::empty_table(setting.origin.clone());
     }
     let SettingValue::Table(members) = &mut table.value else { return };
     match path.split_once('.') {
-        Some((name, rest)) => put(
-            members.entry(name.to_owned()).or_insert(Setting {
-                value: SettingValue::Table(BTreeMap::new()),
-                origin: setting.origin.clone(),
-            }),
-            rest,
-            setting,
-        ),
+        Some((name, rest)) => {
+            let empty = Setting::empty_table(setting.origin.clone());
+            put(members.entry(name.to_owned()).or_insert(empty), rest, setting);
+        }
         None => drop(members.insert(path.to_owned(), setting)),
     }
 }

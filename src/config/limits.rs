@@ -25,6 +25,12 @@ pub struct LimitSettings {
     pub with_proof: Option<Rate>,
     /// Attempts in total.
     pub service: Option<Rate>,
+    /// Captcha tokens from an address that the captcha service rejected; eight times as many from an
+    /// IPv6 /48.
+    pub failed_captchas: Option<Rate>,
+    /// Log events of an address for requests that changed nothing; eight times as many of an IPv6
+    /// /48.
+    pub events: Option<Rate>,
     /// The maximum number of buckets in memory, for each limit.
     pub max_buckets: usize,
     /// Networks whose addresses are not limited.
@@ -49,6 +55,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LimitSettings {
         email: rate(reader, "email"),
         with_proof: rate(reader, "with_proof"),
         service: rate(reader, "service"),
+        failed_captchas: rate(reader, "failed_captchas"),
+        events: rate(reader, "events"),
         max_buckets: reader.count("limits.max_buckets", 1_000..=100_000_000),
         exempt: reader.entries("limits.exempt", networks::NETWORK, networks::parse),
         email_key: EmailKeySettings {

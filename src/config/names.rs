@@ -8,8 +8,12 @@ use super::variables::{CONFIG_FILE, is_judged, spellings};
 const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.keys"];
 
 /// The names of all keys.
-#[derive(Debug, Default)]
-pub(super) struct KeyNames(BTreeSet<String>);
+#[derive(Debug)]
+pub(super) struct KeyNames {
+    keys: BTreeSet<String>,
+    /// The variables that set them. A similar one is a mistake.
+    variables: Vec<String>,
+}
 
 /// What a dotted name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +29,22 @@ pub(super) enum NameKind {
 }
 
 impl KeyNames {
-    /// Adds a key.
-    pub(super) fn insert(&mut self, key: &str) {
-        self.0.insert(key.to_owned());
+    /// The names of these keys.
+    pub(super) fn new(keys: BTreeSet<String>) -> Self {
+        let variables = keys.iter().flat_map(|key| spellings(key)).filter(|name| is_judged(name));
+        let variables = variables.chain([CONFIG_FILE.to_owned()]).collect();
+        Self { keys, variables }
     }
 
     /// Every key, in alphabetical order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.keys.iter().map(String::as_str)
     }
 
     /// The kind of a dotted name.
     pub(super) fn kind(&self, name: &str) -> NameKind {
         let section = |known: &str| starts_with_table(known, name);
-        if self.0.contains(name) {
+        if self.keys.contains(name) {
             NameKind::Key
         } else if open_table(name).is_some() {
             NameKind::Open
@@ -50,28 +56,25 @@ impl KeyNames {
     }
 
     /// The key or section that an unknown name in a file most likely means.
-    pub(super) fn nearest(&self, name: &str) -> Option<String> {
+    pub(super) fn nearest(&self, name: &str) -> Option<&str> {
         let sections = self.iter().filter_map(|key| Some(key.rsplit_once('.')?.0));
-        let names = self.iter().chain(sections).chain(OPEN_TABLES);
-        nearest(name, names.map(str::to_owned), 1 + name.len() / 4)
+        nearest(name, self.iter().chain(sections).chain(OPEN_TABLES), 1 + name.len() / 4)
     }
 
     /// The variable that an unknown one most likely means: one edit away, or another use of
     /// underscores. `None` for the variables of other programs.
-    pub(super) fn nearest_variable(&self, variable: &str) -> Option<String> {
-        let squashed = |name: &str| name.replace('_', "");
-        let names = self.iter().flat_map(spellings).filter(|name| is_judged(name));
-        let names: Vec<_> = names.chain([CONFIG_FILE.to_owned()]).collect();
-        let respelt = names.iter().find(|known| squashed(known) == squashed(variable)).cloned();
-        respelt.or_else(|| {
-            let close = names.into_iter().filter(|name| name.len().abs_diff(variable.len()) < 2);
-            nearest(variable, close, 1)
+    pub(super) fn nearest_variable(&self, variable: &str) -> Option<&str> {
+        let letters = |name: &str| name.bytes().filter(|byte| *byte != b'_').collect::<Vec<_>>();
+        let names = || self.variables.iter().map(String::as_str);
+        let given = letters(variable);
+        names().find(|name| letters(name) == given).or_else(|| {
+            nearest(variable, names().filter(|name| name.len().abs_diff(variable.len()) < 2), 1)
         })
     }
 
     /// The variable that one with this service's own prefix most likely means.
-    pub(super) fn nearest_own(&self, variable: &str) -> Option<String> {
-        let names = self.iter().flat_map(spellings);
+    pub(super) fn nearest_own(&self, variable: &str) -> Option<&str> {
+        let names = self.variables.iter().map(String::as_str);
         self.nearest_variable(variable).or_else(|| nearest(variable, names, 1 + variable.len() / 4))
     }
 }
@@ -91,7 +94,7 @@ fn starts_with_table(key: &str, table: &str) -> bool {
 }
 
 /// The nearest of these names, within `max` edits.
-fn nearest(name: &str, names: impl Iterator<Item = String>, max: usize) -> Option<String> {
-    let distances = names.map(|known| (strsim::osa_distance(name, &known), known));
+fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>, max: usize) -> Option<&'n str> {
+    let distances = names.map(|known| (strsim::osa_distance(name, known), known));
     distances.filter(|(distance, _)| *distance <= max).min().map(|(_, known)| known)
 }

@@ -233,7 +233,7 @@ impl Parts {
                     config.host(host.unwrap_or("localhost"));
                 }
             }
-            let port = at(&self.ports, number).map(str::parse).unwrap_or(Ok(PORT));
+            let port = at(&self.ports, number).map_or(Ok(PORT), str::parse);
             config.port(port.map_err(|_| error("numbers from 1 to 65535 as ports"))?);
             if let Some(user) = &self.user {
                 config.user(user);

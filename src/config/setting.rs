@@ -64,6 +64,11 @@ impl Setting {
         Self { value: SettingValue::Text(text), origin: Origin::Variable(name) }
     }
 
+    /// A table without members.
+    pub(super) const fn empty_table(origin: Origin) -> Self {
+        Self { value: SettingValue::Table(BTreeMap::new()), origin }
+    }
+
     /// Converts a value of a TOML file. `at` returns the origin of a byte offset.
     pub(super) fn from_toml(value: &Spanned<DeValue<'_>>, at: &impl Fn(usize) -> Origin) -> Self {
         let origin = at(value.span().start);

@@ -19,7 +19,7 @@ pub(super) fn parse_web(text: &str) -> Option<Url> {
         return None;
     }
     let mut url = Url::parse(text).ok()?;
-    let host = host_of(url.host()?)?;
+    let host = host_of(&url.host()?)?;
     url.set_host(Some(&host)).ok()?;
     Some(url)
 }
@@ -52,13 +52,7 @@ pub(super) fn parse_tenant(text: &str) -> Option<Url> {
 
 /// Parses a host without a scheme, a port or a wildcard. Returns it as browsers write it.
 pub(super) fn parse_host(text: &str) -> Option<String> {
-    let host = Host::parse(text).ok()?;
-    host_of(match &host {
-        Host::Domain(domain) => Host::Domain(domain.as_str()),
-        Host::Ipv4(address) => Host::Ipv4(*address),
-        Host::Ipv6(address) => Host::Ipv6(*address),
-    })
-    .filter(|host| !host.contains('*'))
+    host_of(&Host::parse(text).ok()?).filter(|host| !host.contains('*'))
 }
 
 /// Returns the origin of a URL, as browsers write it.
@@ -84,9 +78,9 @@ pub(super) fn is_loopback(url: &Url) -> bool {
 
 /// Returns the host without the dot that may end it. Rejects empty and overlong labels, which no
 /// resolver looks up.
-fn host_of(host: Host<&str>) -> Option<String> {
+fn host_of<S: AsRef<str>>(host: &Host<S>) -> Option<String> {
     let Host::Domain(domain) = host else { return Some(host.to_string()) };
-    let domain = domain.strip_suffix('.').unwrap_or(domain);
+    let domain = domain.as_ref().strip_suffix('.').unwrap_or(domain.as_ref());
     let is_valid = domain.split('.').all(|label| (1..=63).contains(&label.len()));
     (is_valid && domain.len() <= 253).then(|| domain.to_owned())
 }

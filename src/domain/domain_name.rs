@@ -12,10 +12,16 @@ impl DomainName {
         (!name.is_empty() && !name.ends_with('.')).then_some(Self(name))
     }
 
-    /// Converts the domain of an e-mail address. A domain that has no A-label form, to which no
-    /// mail can be sent, is only lower-cased.
+    /// Converts the domain of an e-mail address. A domain that has no A-label form is only
+    /// lower-cased.
     pub fn from_email(domain: &str) -> Self {
-        Self(idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase()))
+        Self::from_mail_domain(domain).unwrap_or_else(|| Self(domain.to_lowercase()))
+    }
+
+    /// Converts the domain of an e-mail address; `None` if it has no A-label form. Such a domain
+    /// cannot be compared: a mail server may ignore the character that makes it invalid.
+    pub fn from_mail_domain(domain: &str) -> Option<Self> {
+        idna::domain_to_ascii(domain).ok().map(Self)
     }
 
     /// Yields the name and all its parent domains: `a.b.example`, `b.example`, `example`.
@@ -52,6 +58,13 @@ mod tests {
             DomainName::parse("Bücher.example"),
             Some(DomainName::from_email("bücher.example"))
         );
+    }
+
+    #[test]
+    fn a_domain_without_an_a_label_form_is_only_lower_cased() {
+        let name = "Ev\u{200d}il.net";
+        assert_eq!(DomainName::from_mail_domain(name), None);
+        assert_eq!(DomainName::from_email(name).as_ref(), "ev\u{200d}il.net");
     }
 
     #[test]

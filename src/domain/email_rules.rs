@@ -27,7 +27,9 @@ impl EmailRules {
     /// [`Violation::DomainNotAllowed`] for its domain, [`Violation::NotAllowed`] for a tag.
     pub fn check(&self, email: EmailAddress) -> Result<EmailAddress, Violation> {
         if !self.allow.is_empty() || !self.deny.is_empty() {
-            let domain = DomainName::from_email(email.domain());
+            // A domain that cannot be compared is in no list, and might be one that is denied.
+            let domain = DomainName::from_mail_domain(email.domain());
+            let domain = domain.ok_or(Violation::DomainNotAllowed)?;
             let is_in =
                 |list: &HashSet<DomainName>| domain.with_parents().any(|name| list.contains(name));
             if is_in(&self.deny) || !(self.allow.is_empty() || is_in(&self.allow)) {
@@ -84,6 +86,31 @@ mod tests {
         for denied in ["a@Bücher.example", "a@xn--bcher-kva.example", "a@post.bücher.example"] {
             assert_eq!(check(&rules, denied), Err(Violation::DomainNotAllowed), "{denied}");
         }
+    }
+
+    #[test]
+    fn a_domain_that_cannot_be_compared_is_rejected_where_a_list_is_set() {
+        let hidden = [
+            "a@ev\u{200d}il.net",
+            "a@ev\u{200c}il.net",
+            "a@evil\u{200d}.net",
+            "a@mail.ev\u{200d}il.net",
+            "a@xn--a.evil.net",
+            "a@evil.net\u{200d}",
+            "a@\u{5d0}1a.evil.net",
+        ];
+        for list in [rules(&[], &["evil.net"]), rules(&["evil.net"], &[]), rules(&[], &["x.org"])] {
+            for email in hidden {
+                assert_eq!(check(&list, email), Err(Violation::DomainNotAllowed), "{email}");
+            }
+        }
+        for email in hidden {
+            assert_eq!(check(&EmailRules::default(), email), Ok(()), "{email}");
+        }
+        // A soft hyphen is dropped by the conversion.
+        let denied = rules(&[], &["evil.net"]);
+        assert_eq!(check(&denied, "a@ev\u{ad}il.net"), Err(Violation::DomainNotAllowed));
+        assert_eq!(check(&denied, "a@ev\u{ad}ille.net"), Ok(()));
     }
 
     #[test]

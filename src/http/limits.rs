@@ -74,9 +74,12 @@ const fn name(limit: Limit) -> Option<&'static str> {
     match limit {
         Limit::Posts => Some("posts"),
         Limit::Address => Some("attempts"),
-        Limit::SitePosts | Limit::Network | Limit::Email | Limit::WithProof | Limit::Service => {
-            None
-        }
+        Limit::SitePosts
+        | Limit::Site
+        | Limit::Email
+        | Limit::WithProof
+        | Limit::Service
+        | Limit::FailedCaptchas => None,
     }
 }
 

@@ -24,7 +24,7 @@ use super::problem::{Problem, ProblemCode};
 use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
-use crate::abuse::{Proxies, Resolved};
+use crate::abuse::{ClientAddress, Limits, Proxies, Resolved};
 use crate::context::Context;
 use crate::page::FORM;
 use crate::telemetry::{Metrics, chain};
@@ -40,6 +40,8 @@ pub(super) struct Observer {
     pub(super) language: Locale,
     pub(super) proxies: Arc<Proxies>,
     pub(super) rate_limit_headers: RateLimitHeaders,
+    /// Says which events are logged.
+    pub(super) limits: Arc<Limits>,
     /// `None` on the admin listener.
     pub(super) cors: Option<Cors>,
 }
@@ -63,6 +65,9 @@ impl Observer {
 
 /// The peer of a request without a connection.
 const UNKNOWN: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// The status that proxies log for a client that disconnected.
+const GONE: u16 = 499;
 
 /// The headers of every response that does not set its own.
 static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -91,7 +96,9 @@ pub(super) async fn observe(
     let report = RateLimitHeaders::start_report(&mut request);
     let exchange = Exchange {
         id,
-        method: request.method().clone(),
+        client,
+        limits: Arc::clone(&observer.limits),
+        method: method_name(request.method()),
         route: request.extensions().get::<MatchedPath>().cloned(),
         started: Instant::now(),
         metrics: Arc::clone(&observer.context.metrics),
@@ -118,7 +125,9 @@ pub(super) async fn observe(
 /// One request, from its head to its response or to the moment the client disconnects.
 struct Exchange {
     id: RequestId,
-    method: Method,
+    client: ClientAddress,
+    limits: Arc<Limits>,
+    method: &'static str,
     route: Option<MatchedPath>,
     started: Instant,
     metrics: Arc<Metrics>,
@@ -140,9 +149,13 @@ impl Exchange {
 
     fn end(&self, event: &ResponseEvent<'_>) {
         event.log(self);
-        if matches!(self.route(), FORM | AUTH0_SIGN_UP) && self.method == Method::POST {
+        if self.is_sign_up() {
             self.metrics.signup(event.outcome, self.started.elapsed());
         }
+    }
+
+    fn is_sign_up(&self) -> bool {
+        matches!(self.route(), FORM | AUTH0_SIGN_UP) && self.method == "POST"
     }
 
     fn route(&self) -> &str {
@@ -153,15 +166,31 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if !self.is_closed {
-            // The client disconnected, and hyper dropped the rest of the stack. Proxies log status
-            // 499 for it.
+            // The client disconnected, and hyper dropped the rest of the stack.
             self.end(&ResponseEvent {
-                status: 499,
+                status: GONE,
                 outcome: "caller_gone",
                 at_debug: false,
                 problem: None,
             });
         }
+    }
+}
+
+/// The name of a method in events: `_OTHER` for one that HTTP does not define, as in OpenTelemetry's
+/// conventions. A client may send 60,000 bytes of it.
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        Method::CONNECT => "CONNECT",
+        Method::TRACE => "TRACE",
+        _ => "_OTHER",
     }
 }
 
@@ -175,14 +204,17 @@ struct ResponseEvent<'a> {
 
 /// Logs one event. A macro, since the level has to be a literal.
 macro_rules! log_response {
-    ($level:ident, $event:expr, $exchange:expr) => {{
+    ($level:ident, $event:expr, $exchange:expr) => {
+        log_response!($level, "http.server.response", $event, $exchange)
+    };
+    ($level:ident, $name:literal, $event:expr, $exchange:expr) => {{
         let ResponseEvent { status, outcome, problem, .. } = $event;
         let Exchange { id, method, started, .. } = $exchange;
         let route = $exchange.route();
         tracing::$level!(
-            name: "http.server.response",
+            name: $name,
             request_id = %id,
-            http.request.method = %method,
+            http.request.method = method,
             http.route = route,
             http.response.status_code = status,
             outcome,
@@ -207,7 +239,32 @@ impl ResponseEvent<'_> {
                 | ProblemCode::UpstreamUnavailable
                 | ProblemCode::OutcomeUnknown,
             ) => log_response!(warn, self, exchange),
-            Some(_) | None => log_response!(info, self, exchange),
+            Some(_) | None if self.is_of_an_attempt(exchange) => {
+                log_response!(info, self, exchange);
+            }
+            Some(_) | None if exchange.limits.admits_event(exchange.client.ip()) => {
+                // The name does not appear in the log. The writer drops these events first.
+                log_response!(info, "http.server.response.minor", self, exchange);
+            }
+            Some(_) | None => {}
         }
+    }
+
+    /// Returns `true` for a sign-up that was not rejected early. The limit on posts bounds them.
+    fn is_of_an_attempt(&self, exchange: &Exchange) -> bool {
+        exchange.is_sign_up()
+            && match self.problem.map(Problem::code) {
+                None => self.status != GONE,
+                Some(
+                    ProblemCode::EmailTaken
+                    | ProblemCode::UsernameTaken
+                    | ProblemCode::IdempotencyInProgress
+                    | ProblemCode::IdempotencyKeyReused
+                    | ProblemCode::InvalidFields
+                    | ProblemCode::ChallengeRequired
+                    | ProblemCode::ChallengeFailed,
+                ) => true,
+                Some(_) => false,
+            }
     }
 }

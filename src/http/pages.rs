@@ -199,6 +199,7 @@ const fn next_step(code: ProblemCode) -> NextStep {
         // The old key would replay `email_taken`, or belongs to other values.
         ProblemCode::EmailTaken | ProblemCode::IdempotencyKeyReused => NextStep::StartOver,
         ProblemCode::MalformedBody
+        | ProblemCode::MalformedRequest
         | ProblemCode::OriginNotAllowed
         | ProblemCode::SignupsClosed
         | ProblemCode::NotFound

@@ -15,8 +15,8 @@ use super::problem::{Problem, ProblemCode};
 use super::request_id::RequestId;
 use super::signed_up::SignedUp;
 use crate::abuse::{
-    Challenges, ClientAddress, ClientSignals, ExistencePolicy, Limits, RateLimitReport,
-    SignupSwitch,
+    Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
+    RateLimitReport, SignupSwitch,
 };
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::form::{ControlField, FieldValue, Submission};
@@ -135,13 +135,17 @@ impl SignupPipeline {
         let ParsedForm { id, client, report, deadline, checked, signals, locale } = form;
         let in_language = |problem: Problem| problem.in_language(locale);
         let (user, key) = checked.map_err(in_language)?;
+        let is_own_form = self.challenges.is_own_form(&signals);
         let signals = match challenge {
             ChallengeMode::AsConfigured => Some(signals),
             ChallengeMode::Skipped => None,
         };
-        let admission = self.admission(signals, client, user.email.clone(), report.clone());
-        let request = signup::Request { user, key, request_id: id.to_string(), admission };
-        self.create(request, client, deadline, &report).await.map_err(in_language)
+        let attempt = CountedAttempt::default();
+        let admission =
+            self.admission(signals, client, user.email.clone(), report.clone(), attempt.clone());
+        let request =
+            signup::Request { user, key, request_id: id.to_string(), is_own_form, admission };
+        self.create(request, &attempt, deadline, &report).await.map_err(in_language)
     }
 
     /// Creates the user, or stops waiting at the deadline.
@@ -151,16 +155,14 @@ impl SignupPipeline {
     async fn create(
         &self,
         request: signup::Request,
-        client: ClientAddress,
+        attempt: &CountedAttempt,
         deadline: Instant,
         report: &RateLimitReport,
     ) -> Result<SignedUp, Problem> {
         let started = Instant::now();
         let result = self.signups.create(request, deadline).await;
         let hidden = self.existence.hides(&result.outcome);
-        if !hidden {
-            self.challenges.record_outcome(&result, client.ip());
-        }
+        self.challenges.record_outcome(&result, hidden, attempt);
         if let Outcome::Rejected(rejection) = result.outcome {
             self.limits.record_shared_rejection(rejection, report);
         }
@@ -182,6 +184,7 @@ impl SignupPipeline {
         client: ClientAddress,
         email: EmailAddress,
         report: RateLimitReport,
+        attempt: CountedAttempt,
     ) -> Admission {
         let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
         Admission::new(async move {
@@ -190,8 +193,11 @@ impl SignupPipeline {
                 charges.extend(limits.acquire_attempt(client.ip(), &email, false, &report)?);
                 return Ok(AdmissionCost { charges, proof: None });
             };
-            let proof = challenges.admit(signals, client.ip()).await?;
-            let charges = limits.acquire_attempt(client.ip(), &email, proof.is_some(), &report)?;
+            let address = client.ip();
+            let is_limited = || limits.needs_proof(address, &email);
+            let proof = challenges.admit(signals, address, is_limited).await?;
+            let charges = limits.acquire_attempt(address, &email, proof.is_some(), &report)?;
+            challenges.count_attempt(address, &attempt);
             Ok(AdmissionCost { charges, proof })
         })
     }

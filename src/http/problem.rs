@@ -41,6 +41,8 @@ pub(super) const fn whole_seconds(wait: Duration) -> u64 {
 pub enum ProblemCode {
     /// The body is missing, or is not JSON, a form, UTF-8 or an object.
     MalformedBody,
+    /// The request has no valid `Host`, or several.
+    MalformedRequest,
     /// Pages of this origin may not post here.
     OriginNotAllowed,
     /// A proof of work or a captcha is required.
@@ -91,8 +93,9 @@ pub enum ProblemCode {
 
 impl ProblemCode {
     /// Every code.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedBody,
+        Self::MalformedRequest,
         Self::OriginNotAllowed,
         Self::ChallengeRequired,
         Self::ChallengeFailed,
@@ -122,6 +125,7 @@ impl ProblemCode {
     pub const fn name(self) -> &'static str {
         match self {
             Self::MalformedBody => "malformed_body",
+            Self::MalformedRequest => "malformed_request",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::ChallengeRequired => "challenge_required",
             Self::ChallengeFailed => "challenge_failed",
@@ -151,7 +155,7 @@ impl ProblemCode {
     /// The status of the response.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::MalformedBody => StatusCode::BAD_REQUEST,
+            Self::MalformedBody | Self::MalformedRequest => StatusCode::BAD_REQUEST,
             Self::OriginNotAllowed
             | Self::ChallengeRequired
             | Self::ChallengeFailed
@@ -187,6 +191,7 @@ impl ProblemCode {
             // A database restarts.
             Self::Unavailable => 3,
             Self::MalformedBody
+            | Self::MalformedRequest
             | Self::OriginNotAllowed
             | Self::ChallengeRequired
             | Self::ChallengeFailed

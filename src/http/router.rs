@@ -69,14 +69,17 @@ pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
     let observer =
         Observer { cors: Some(Cors::new(allowed_origins)), ..observer(state, Arc::clone(&pages)) };
     let limits = Arc::clone(&pipeline.limits);
-    // The order: the observer with CORS, the panic guard, the bounds on the head, the limit on
-    // posts, the origin check. One tuple: axum boxes the request's future once per `layer` call.
+    let origins = pipeline.origins.clone();
+    // The order: the observer with CORS, the panic guard, the checks on the head, the origin check,
+    // the limit on posts. A post that another page made a browser send costs its user no permit.
+    // One tuple: axum boxes the request's future once per `layer` call.
     with_fallbacks(routes).layer((
         from_fn_with_state(Arc::new(observer), observe),
         CatchPanicLayer::custom(panicked),
         reject_if(head_limits::check),
-        reject_if(move |request| charge_post(&limits, request)),
+        reject_if(move |request| origins.check_known(request)),
         pipeline.origins.layer(),
+        reject_if(move |request| charge_post(&limits, request)),
     ))
 }
 
@@ -89,8 +92,11 @@ pub fn admin(state: &RouterState) -> Router {
         .route("/metrics", get(handlers::metrics))
         .with_state(Arc::clone(&state.context.metrics))
         .merge(probes(state));
-    with_fallbacks(routes)
-        .layer((from_fn_with_state(Arc::new(observer), observe), CatchPanicLayer::custom(panicked)))
+    with_fallbacks(routes).layer((
+        from_fn_with_state(Arc::new(observer), observe),
+        CatchPanicLayer::custom(panicked),
+        reject_if(head_limits::check),
+    ))
 }
 
 /// A layer that responds with a check's problem, or else runs the layers inside it.
@@ -163,6 +169,7 @@ fn panicked(_payload: Box<dyn std::any::Any + Send>) -> Response {
 
 fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
     Observer {
+        limits: Arc::clone(&state.pipeline.limits),
         context: state.context.clone(),
         pages,
         language: state.language,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::call::AttemptRunner;
+use super::identity::IMPLICIT_KEY_LIFETIME;
 use super::outcome::SignupResult;
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
 use crate::clock::TenantTime;
@@ -50,6 +51,11 @@ impl AttemptRunner<'_> {
         self.remember_older(&found);
         match self.with_candidate_id(&found.users) {
             Some(user) => Ok(self.judge_candidate(user, found.responded_at).await),
+            None if self.request.is_own_form
+                && let Some(user) = self.of_another_tab(&found).await =>
+            {
+                Ok(AddressLookup::Own(user))
+            }
             None if self.service.pin_support.is_kept() || !self.may_have_acted() => {
                 Ok(AddressLookup::Taken)
             }
@@ -84,6 +90,27 @@ impl AttemptRunner<'_> {
             let mut ids = computed.iter().chain([&call.user_id]);
             ids.any(|id| id.as_str() == user.connection_user_id)
         })
+    }
+
+    /// Finds a user that another form of the built-in page created in the last ten minutes, with this
+    /// address and password: the user sent the form from two tabs.
+    async fn of_another_tab(&self, found: &UsersByEmail) -> Option<User> {
+        let responded_at = found.responded_at?;
+        let is_recent =
+            |user: &&FoundUser| responded_at.since(user.created_at) <= IMPLICIT_KEY_LIFETIME;
+        for user in found.users.iter().filter(is_recent) {
+            let find = Find::User(self.request.email, user.connection_user_id.clone());
+            let attempts = self.service.ledger.find(find, MAX_RIVALS).await.ok()?;
+            let may_have_created = |attempt: &Attempt| {
+                let is_bound = attempt.key.as_ref().is_some_and(|key| self.request.is_bound(key));
+                is_bound
+                    && !matches!(attempt.state, AttemptState::NotCreated | AttemptState::Exists)
+            };
+            if attempts.iter().any(may_have_created) {
+                return Some(user.user.clone());
+            }
+        }
+        None
     }
 
     /// Judges a user with a candidate id.

@@ -13,7 +13,7 @@ use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{Binding, KeyRecord, NewKey, PinnedUserId, StoredKey};
 
 /// Lifetime of the key that stands for a form without one.
-const IMPLICIT_KEY_LIFETIME: Duration = Duration::from_mins(10);
+pub(super) const IMPLICIT_KEY_LIFETIME: Duration = Duration::from_mins(10);
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -47,6 +47,8 @@ pub(super) struct KeyedRequest {
     pub(super) key: DigestPair,
     /// The client's key, if it sent one.
     client_key: Option<IdempotencyKey>,
+    /// A form of the built-in page, which issues a key with each.
+    pub(super) is_own_form: bool,
 }
 
 impl KeyedRequest {
@@ -63,7 +65,15 @@ impl KeyedRequest {
             Some(key) => digests.idempotency_key(key.expose()),
             None => digests.implicit_key(email, &binding),
         };
-        Self { email: digests.email(email), binding, key, client_key, user, request_id }
+        Self {
+            email: digests.email(email),
+            binding,
+            key,
+            client_key,
+            user,
+            request_id,
+            is_own_form: false,
+        }
     }
 
     /// The digest by which this process finds a duplicate. It has the whole password in it, and

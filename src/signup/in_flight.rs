@@ -124,7 +124,7 @@ impl Leader {
     /// Resolves when every request disconnects before it gets the result.
     pub(super) async fn abandoned(&self) {
         if self.has_announced() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         } else {
             self.tx.closed().await;
         }

@@ -130,6 +130,9 @@ pub struct Request {
     pub key: Option<IdempotencyKey>,
     /// The request's id.
     pub request_id: String,
+    /// True for a form of the built-in page. Each has its own key, so a user who opens it in two tabs
+    /// sends two: with one address and password, within ten minutes, they are one sign-up.
+    pub is_own_form: bool,
     /// The decision whether a new attempt may start.
     pub admission: Admission,
 }
@@ -183,8 +186,9 @@ impl Signups {
     /// was sent and nothing will be, otherwise [`Outcome::Unknown`].
     pub async fn create(&self, request: Request, deadline: Instant) -> SignupResult {
         let inner = &self.0;
-        let Request { user, key, request_id, admission } = request;
-        let request = KeyedRequest::new(&inner.context.digests, user, key, request_id);
+        let Request { user, key, request_id, is_own_form, admission } = request;
+        let mut request = KeyedRequest::new(&inner.context.digests, user, key, request_id);
+        request.is_own_form = is_own_form;
         let leader = loop {
             match inner.in_flight.join(&request) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),

@@ -83,8 +83,10 @@ pub enum ConnectionEnd {
     Idle,
     /// The client read nothing of its response in time.
     SlowReader,
-    /// It was waiting for its client, and a new connection took its place.
+    /// It was waiting for its client, and made room for other connections.
     Evicted,
+    /// Its address has too many unfinished heads.
+    Unfinished,
 }
 
 impl ConnectionEnd {
@@ -96,6 +98,7 @@ impl ConnectionEnd {
             Self::Idle => "idle",
             Self::SlowReader => "slow_reader",
             Self::Evicted => "evicted",
+            Self::Unfinished => "unfinished",
         }
     }
 }

@@ -125,21 +125,38 @@ impl<W: fmt::Write> Visit for MemberWriter<'_, W> {
     }
 }
 
-/// Writes a JSON string.
+/// The most bytes of one string. Whatever a value quotes, it cannot make an event longer than this.
+const MAX_STRING: usize = 4 * 1024;
+
+/// Writes a JSON string, cut after [`MAX_STRING`] bytes.
 fn quoted(line: &mut impl fmt::Write, text: fmt::Arguments<'_>) -> fmt::Result {
     line.write_char('"')?;
+    let mut escaped = Escaped(&mut *line, MAX_STRING);
     match text.as_str() {
-        Some(text) => Escaped(line).write_str(text)?,
-        None => Escaped(line).write_fmt(text)?,
+        Some(text) => escaped.write_str(text)?,
+        None => escaped.write_fmt(text)?,
     }
     line.write_char('"')
 }
 
-/// Escapes text as RFC 8259, section 7, requires.
-struct Escaped<'a, W>(&'a mut W);
+/// Escapes text as RFC 8259, section 7, requires. Writes at most so many bytes of it.
+struct Escaped<'a, W>(&'a mut W, usize);
 
 impl<W: fmt::Write> fmt::Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        let kept = text.get(..text.floor_char_boundary(self.1)).unwrap_or_default();
+        if kept.len() < text.len() && self.1 > 0 {
+            self.1 = 0;
+            self.write_escaped(kept)?;
+            return self.0.write_str("…");
+        }
+        self.1 -= kept.len();
+        self.write_escaped(kept)
+    }
+}
+
+impl<W: fmt::Write> Escaped<'_, W> {
+    fn write_escaped(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
         while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) {
             let (plain, from) = rest.split_at(at);
@@ -243,6 +260,16 @@ mod tests {
             "target": "auth0_signup::telemetry::json::tests",
         });
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn a_long_value_is_cut() {
+        let long = "ä\n".repeat(60_000);
+        let lines = lines(|| tracing::info!(long, shown = %long, "a message: {long}"));
+        for name in ["long", "shown", "message"] {
+            let value = lines[0][name].as_str().unwrap();
+            assert!((4_000..4_200).contains(&value.len()) && value.ends_with('…'), "{name}");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ pub(super) struct LimiterFamilies {
     evictions: Family<LimitLabels, Counter>,
 }
 
-/// The metrics of one limit, looked up once.
-#[derive(Debug, Clone)]
+/// The metrics of one limit, looked up once. The default ones are not exported.
+#[derive(Debug, Clone, Default)]
 pub struct LimiterMetrics {
     allowed: Counter,
     rejected: Counter,

@@ -10,7 +10,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
+use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 
 /// The time for which the thread collects lines before it writes them.
 const COLLECT: Duration = Duration::from_millis(5);
@@ -18,6 +21,13 @@ const COLLECT: Duration = Duration::from_millis(5);
 /// The most bytes that may wait, some 30,000 lines. Further lines are dropped, so that an output
 /// that nobody reads neither delays sign-ups nor fills the memory.
 const MAX_PENDING: usize = 8 * 1024 * 1024;
+
+/// The bytes that minor events may fill. The rest is kept for sign-ups, warnings and errors, which a
+/// flood of requests must not push out.
+const MAX_MINOR: usize = MAX_PENDING / 2;
+
+/// The end of the names of events that are dropped first.
+const MINOR: &str = ".minor";
 
 /// The lines that this process dropped, as a metric. A process has one log.
 pub(super) static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
@@ -79,9 +89,7 @@ impl LogBuffer {
             let mut spare = Vec::new();
             while let Some((mut bytes, dropped)) = shared.next(spare) {
                 if dropped > 0 {
-                    let line =
-                        format!("{{\"level\":\"WARN\",\"message\":\"dropped {dropped} lines\"}}\n");
-                    bytes.extend_from_slice(line.as_bytes());
+                    bytes.extend_from_slice(dropped_lines(dropped).as_bytes());
                 }
                 // There is nowhere to report an error of the output.
                 drop(output.write_all(&bytes).and_then(|()| output.flush()));
@@ -94,6 +102,19 @@ impl LogBuffer {
     }
 }
 
+/// The event that says how many lines were dropped, with the members of every other event.
+fn dropped_lines(dropped: u64) -> String {
+    let mut timestamp = String::new();
+    if SystemTime.format_time(&mut Writer::new(&mut timestamp)).is_err() {
+        timestamp.clear();
+    }
+    let target = module_path!();
+    format!(
+        "{{\"timestamp\":\"{timestamp}\",\"level\":\"WARN\",\"message\":\"dropped {dropped} lines\",\
+         \"dropped\":{dropped},\"target\":\"{target}\"}}\n"
+    )
+}
+
 impl Drop for LogThread {
     fn drop(&mut self) {
         self.lines.0.lock().closed = true;
@@ -104,10 +125,18 @@ impl Drop for LogThread {
     }
 }
 
-impl Write for LogBuffer {
+/// Appends one line, up to a number of pending bytes.
+#[derive(Debug)]
+pub(super) struct LineWriter {
+    buffer: LogBuffer,
+    most: usize,
+}
+
+impl Write for LineWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        let mut pending = self.0.lock();
-        if pending.bytes.len() + line.len() > MAX_PENDING {
+        let shared = &self.buffer.0;
+        let mut pending = shared.lock();
+        if pending.bytes.len() + line.len() > self.most {
             pending.dropped += 1;
             DROPPED.inc();
             return Ok(line.len());
@@ -116,7 +145,7 @@ impl Write for LogBuffer {
         pending.bytes.extend_from_slice(line);
         drop(pending);
         if first {
-            self.0.changed.notify_one();
+            shared.changed.notify_one();
         }
         Ok(line.len())
     }
@@ -127,10 +156,15 @@ impl Write for LogBuffer {
 }
 
 impl<'a> MakeWriter<'a> for LogBuffer {
-    type Writer = Self;
+    type Writer = LineWriter;
 
-    fn make_writer(&'a self) -> Self {
-        self.clone()
+    fn make_writer(&'a self) -> LineWriter {
+        LineWriter { buffer: self.clone(), most: MAX_PENDING }
+    }
+
+    fn make_writer_for(&'a self, event: &Metadata<'_>) -> LineWriter {
+        let most = if event.name().ends_with(MINOR) { MAX_MINOR } else { MAX_PENDING };
+        LineWriter { buffer: self.clone(), most }
     }
 }
 
@@ -159,15 +193,15 @@ mod tests {
     fn lines_are_written_in_order_and_in_batches_and_the_last_on_drop() {
         let (allow_tx, allow_rx) = mpsc::channel();
         let (written_tx, written_rx) = mpsc::channel();
-        let mut lines = LogBuffer::default();
+        let lines = LogBuffer::default();
         let thread = lines.clone().write_to(Output(allow_rx, written_tx)).unwrap();
-        lines.write_all(b"1\n").unwrap();
+        lines.make_writer().write_all(b"1\n").unwrap();
         // The thread holds the first batch until it may write it. These lines collect behind it.
         while !lines.0.lock().bytes.is_empty() {
             thread::yield_now();
         }
         for line in ["2\n", "3\n", "4\n"] {
-            lines.write_all(line.as_bytes()).unwrap();
+            lines.make_writer().write_all(line.as_bytes()).unwrap();
         }
         allow_tx.send(()).unwrap();
         allow_tx.send(()).unwrap();
@@ -179,21 +213,43 @@ mod tests {
     fn lines_for_an_output_that_nobody_reads_are_dropped_and_counted() {
         let (allow_tx, allow_rx) = mpsc::channel();
         let (written_tx, written_rx) = mpsc::channel();
-        let mut lines = LogBuffer::default();
+        let lines = LogBuffer::default();
         let thread = lines.clone().write_to(Output(allow_rx, written_tx)).unwrap();
-        lines.write_all(b"first\n").unwrap();
+        lines.make_writer().write_all(b"first\n").unwrap();
         while !lines.0.lock().bytes.is_empty() {
             thread::yield_now();
         }
-        let large = vec![b'x'; MAX_PENDING];
+        let mut large = vec![b'x'; MAX_PENDING - 1];
+        large.push(b'\n');
         for _ in 0..3 {
-            lines.write_all(&large).unwrap();
+            lines.make_writer().write_all(&large).unwrap();
         }
         allow_tx.send(()).unwrap();
         allow_tx.send(()).unwrap();
         drop(thread);
         assert!(DROPPED.get() >= 2);
         let last = written_rx.iter().last().unwrap();
-        assert!(last.ends_with(b"{\"level\":\"WARN\",\"message\":\"dropped 2 lines\"}\n"));
+        let last = String::from_utf8(last).unwrap();
+        let line: serde_json::Value = serde_json::from_str(last.lines().last().unwrap()).unwrap();
+        assert_eq!((&line["message"], &line["dropped"]), (&"dropped 2 lines".into(), &2.into()));
+        assert_eq!(line["level"], "WARN");
+        let timestamp = line["timestamp"].as_str().unwrap();
+        assert_eq!(timestamp.len(), "2026-11-25T06:00:00.000000Z".len(), "{timestamp}");
+    }
+
+    #[test]
+    fn minor_events_leave_room_for_the_others() {
+        let lines = LogBuffer::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(lines.clone()).finish();
+        let long = "x".repeat(64 * 1024);
+        tracing::subscriber::with_default(subscriber, || {
+            for _ in 0..1_000 {
+                tracing::info!(name: "request.minor", "{long}");
+            }
+            tracing::info!(name: "request", "a sign-up");
+        });
+        let pending = lines.0.lock();
+        assert!(pending.dropped > 800 && pending.bytes.len() < MAX_MINOR + 1_000);
+        assert!(String::from_utf8_lossy(&pending.bytes).contains("a sign-up"));
     }
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::form_urlencoded;
 
-use crate::app::{TestApp, TestAppBuilder, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada_with};
 
 /// A captcha service on loopback. Does not respond while `response` is `None`.
 struct CaptchaService {
@@ -228,20 +228,77 @@ async fn while_the_service_is_unavailable_attempts_are_allowed_or_rejected_by_se
 }
 
 #[tokio::test]
-async fn without_pressure_an_unavailable_service_stops_nobody() {
+async fn the_service_is_asked_only_where_a_proof_is_needed() {
     let service = CaptchaService::start().await;
-    let app = app("hcaptcha", &service).set("challenge.required", "adaptive").spawn().await;
-    for (nth, (status, body)) in
-        [(500, json!({})), (200, codes("sitekey-secret-mismatch"))].into_iter().enumerate()
+    let app = app("hcaptcha", &service)
+        .set("challenge.required", "adaptive")
+        .set("limits.address.burst", "3")
+        .spawn()
+        .await;
+    let post = async |nth| app.sign_up(&form(nth, "h-captcha-response", "token")).await;
+    for (nth, (status, body)) in [
+        (500, json!({})),
+        (200, codes("sitekey-secret-mismatch")),
+        (200, codes("invalid-input-response")),
+    ]
+    .into_iter()
+    .enumerate()
     {
         service.responds(status, &body);
-        let response = app.sign_up(&form(nth, "h-captcha-response", "token")).await;
-        assert_eq!(response.status, StatusCode::CREATED);
+        assert_eq!(post(nth).await.status, StatusCode::CREATED);
     }
+    assert!(service.requests().is_empty());
+    // Beyond the limit of the address a valid token is needed.
+    assert_eq!(post(3).await.problem(), "challenge_failed");
+    service.responds(500, &json!({}));
+    assert_eq!(post(4).await.problem(), "rate_limited");
+    service.responds(200, &valid());
+    assert_eq!(post(5).await.status, StatusCode::CREATED);
+    assert_eq!(service.requests().len(), 3);
     assert_eq!(app.metric("challenge_fail_open_total").await, 0);
+    // A form that looks automated needs one too.
     service.responds(200, &codes("invalid-input-response"));
-    let response = app.sign_up(&form(2, "h-captcha-response", "token")).await;
-    assert_eq!(response.problem(), "challenge_failed");
+    let mut robot = form(9, "h-captcha-response", "token");
+    robot["subject"] = "x".into();
+    assert_eq!(app.sign_up(&robot).await.problem(), "challenge_failed");
+}
+
+#[tokio::test]
+async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
+    let service = CaptchaService::start().await;
+    let app = app("turnstile", &service)
+        .set("http.trusted_proxies", "127.0.0.1")
+        .set("limits.failed_captchas.burst", "3")
+        .set("limits.failed_captchas.per_hour", "1")
+        .spawn()
+        .await;
+    let post = async |nth: usize, from: &str| {
+        let form = form(nth, "cf-turnstile-response", &format!("token-{nth}"));
+        TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
+    };
+    service.responds(200, &valid());
+    for nth in 0..5 {
+        assert_eq!(post(nth, "192.0.2.1").await.status, StatusCode::CREATED);
+    }
+    service.responds(200, &codes("invalid-input-response"));
+    for nth in 10..13 {
+        assert_eq!(post(nth, "192.0.2.1").await.problem(), "challenge_failed");
+    }
+    let asked = service.requests().len();
+    for nth in 20..30 {
+        let response = post(nth, "192.0.2.1").await;
+        assert_eq!(response.problem(), "rate_limited");
+        assert!(response.header("retry-after").is_some());
+    }
+    assert_eq!(service.requests().len(), asked, "the service is not asked");
+    assert_eq!(post(30, "192.0.2.2").await.problem(), "challenge_failed");
+    // A /48 has eight times as many, from whichever of its networks.
+    let mut failed = 0;
+    for nth in 100..160 {
+        let response = post(nth, &format!("2001:db8:7:{nth:x}::1")).await;
+        failed += usize::from(response.problem() == "challenge_failed");
+    }
+    assert_eq!(failed, 24);
 }
 
 #[tokio::test]

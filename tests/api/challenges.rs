@@ -376,16 +376,180 @@ async fn an_address_that_tries_often_needs_a_proof_after_a_few_attempts_without(
 #[tokio::test]
 async fn a_rush_on_the_service_requires_a_proof_of_everybody() {
     let app = builder()
+        .set("http.trusted_proxies", "127.0.0.1")
         .set("challenge.adaptive.attempts_per_minute", "5")
         .set("challenge.without_proof_per_hour", "0")
         .spawn()
         .await;
     let mut statuses = Vec::new();
     for nth in 0..7 {
-        let form = ada_with("email", format!("ada{nth}@example.com"));
-        statuses.push(app.sign_up(&form).await.status.as_u16());
+        statuses.push(post_from(&app, &format!("192.0.{nth}.1"), nth).await.status.as_u16());
     }
     assert_eq!(statuses, [201, 201, 201, 201, 201, 201, 403]);
+}
+
+/// Signs up the n-th person from an address behind the trusted proxy.
+async fn post_from(app: &TestApp, from: &str, nth: usize) -> TestResponse {
+    let form = ada_with("email", format!("ada{nth}@example.com"));
+    TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
+}
+
+/// What the service asks of an office that it has not seen.
+async fn is_asked_for_a_proof(app: &TestApp) -> bool {
+    let challenge = app.client.get(app.url("/signup/challenge"));
+    let response = TestResponse::receive(challenge.header("x-forwarded-for", "203.0.113.9")).await;
+    response.json()["required"].as_bool().unwrap()
+}
+
+/// The default settings, behind a proxy.
+fn defaults() -> TestAppBuilder {
+    builder()
+        .set("http.trusted_proxies", "127.0.0.1")
+        .set("challenge.adaptive.address_burst", "50")
+        .set("challenge.adaptive.attempts_per_minute", "300")
+        .set("challenge.adaptive.unsuccessful_percent", "75")
+}
+
+#[tokio::test]
+async fn nothing_that_one_network_does_asks_others_for_a_proof() {
+    type Source = fn(usize) -> String;
+    let sources: [Source; 4] = [
+        |_| "192.0.2.1".to_owned(),
+        |n| format!("192.0.2.{n}"),
+        |n| format!("2001:db8:7:{n:x}::1"),
+        |n| format!("2002:c000:201:{n:x}::1"),
+    ];
+    for (nth, source) in sources.into_iter().enumerate() {
+        let app = defaults().set("limits.email.burst", "10").spawn().await;
+        for n in 0..70 {
+            // Taken, limited, filled in by a robot, or with a forged proof.
+            let mut form = ada_with("password", format!("Difference-Engine-{n}"));
+            match n % 4 {
+                2 => form["subject"] = "x".into(),
+                3 => form["altcha"] = "x".into(),
+                _ => {}
+            }
+            let post = app.post().header("x-forwarded-for", source(n)).json(&form);
+            drop(TestResponse::receive(post).await);
+        }
+        assert!(!is_asked_for_a_proof(&app).await, "{}", source(0));
+        for n in 0..6 {
+            let response = post_from(&app, "203.0.113.9", nth * 10 + n).await;
+            assert_eq!(response.status, StatusCode::CREATED, "{}", source(0));
+        }
+    }
+}
+
+#[tokio::test]
+async fn unsuccessful_attempts_of_many_networks_ask_everybody_for_a_proof() {
+    let app = defaults().spawn().await;
+    assert_eq!(post_from(&app, "198.51.100.1", 0).await.status, StatusCode::CREATED);
+    for n in 0..60 {
+        let form = ada_with("password", format!("Difference-Engine-{n}"));
+        let form = {
+            let mut form = form;
+            form["email"] = "ada0@example.com".into();
+            form
+        };
+        let from = format!("10.{n}.0.1");
+        drop(TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await);
+    }
+    assert!(is_asked_for_a_proof(&app).await);
+}
+
+#[tokio::test]
+async fn attempts_that_a_limit_refused_count_for_their_network_only() {
+    let app = defaults().set("limits.email.burst", "1").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    for n in 0..80 {
+        let form = ada_with("password", format!("Difference-Engine-{n}"));
+        let from = format!("10.{n}.0.1");
+        let post = app.post().header("x-forwarded-for", from).json(&form);
+        assert_eq!(TestResponse::receive(post).await.problem(), "rate_limited");
+    }
+    assert!(!is_asked_for_a_proof(&app).await);
+}
+
+#[tokio::test]
+async fn a_proof_pays_what_the_address_that_sends_it_owes() {
+    let app = defaults()
+        .set("challenge.adaptive.address_burst", "2")
+        .set("challenge.adaptive.address_refill_ms", "86400000")
+        .set("challenge.without_proof_per_hour", "0")
+        .spawn()
+        .await;
+    let challenge_of = async |from: &str| {
+        let challenge = app.client.get(app.url("/signup/challenge"));
+        TestResponse::receive(challenge.header("x-forwarded-for", from)).await.text
+    };
+    let solved = |text: &str| {
+        let challenge: Challenge = serde_json::from_str(text).unwrap();
+        let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
+        encoded(&json!({"challenge": challenge, "solution": solution}))
+    };
+    let post = async |from: &str, nth: usize, proof: &str| {
+        let post = app.post().header("x-forwarded-for", from).json(&with_proof(nth, proof));
+        TestResponse::receive(post).await
+    };
+    // Four attempts are twice as many as cause no pressure.
+    let pressured = "192.0.2.1";
+    for nth in 0..4 {
+        drop(post_from(&app, pressured, nth).await);
+    }
+    let calm = solved(&challenge_of("198.51.100.1").await);
+    let refused = post(pressured, 10, &calm).await;
+    assert_eq!(refused.problem(), "challenge_failed");
+    assert_eq!(app.metric("challenge_failed_total{reason=\"too_easy\"}").await, 1);
+    assert_eq!(post("198.51.100.2", 11, &calm).await.status, StatusCode::CREATED);
+    let own = solved(&challenge_of(pressured).await);
+    assert_eq!(post(pressured, 12, &own).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_site_has_eight_times_the_challenges_and_the_attempts_without_a_proof_of_an_address() {
+    let app = defaults()
+        .set("challenge.work.per_minute", "2")
+        .set("challenge.adaptive.address_burst", "1")
+        .set("challenge.adaptive.address_refill_ms", "86400000")
+        .set("challenge.without_proof_per_hour", "1")
+        .spawn()
+        .await;
+    let (mut issued, mut without_proof) = (0, 0);
+    for n in 0..60 {
+        let from = format!("2001:db8:7:{n:x}::1");
+        let challenge = app.client.get(app.url("/signup/challenge"));
+        let response = TestResponse::receive(challenge.header("x-forwarded-for", &from)).await;
+        issued += usize::from(response.status == StatusCode::OK);
+    }
+    assert!((16..=20).contains(&issued), "{issued}");
+    for n in 0..60 {
+        let response = post_from(&app, &format!("2001:db8:8:{n:x}::1"), n).await;
+        without_proof += usize::from(response.status == StatusCode::CREATED);
+    }
+    // Eight cause no pressure on the site, and eight more need no proof.
+    assert_eq!(without_proof, 16);
+    assert_eq!(post_from(&app, "2001:db8:9::1", 99).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_may_be_corrected_at_once() {
+    let app = builder().set("challenge.required", "off").spawn().await;
+    let post = async |form: &[(&str, &str)]| {
+        let post = app.post().header("accept", "text/html").form(form);
+        TestResponse::receive(post).await
+    };
+    let invalid = [("email", "ada@example.com"), ("password", "short")];
+    let page = post(&invalid).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let token = page.text.split("name=\"form_token\"").nth(1).unwrap();
+    let token = token.split('"').nth(1).unwrap();
+    let corrected = [
+        ("email", "ada@example.com"),
+        ("password", "Difference-Engine-1843"),
+        ("form_token", token),
+    ];
+    let done = TestResponse::receive(app.post().form(&corrected)).await;
+    assert_eq!(done.status, StatusCode::CREATED, "{done:?}");
 }
 
 #[tokio::test]

@@ -85,3 +85,32 @@ async fn old_and_odd_request_lines_are_served_or_rejected() {
         assert!(response.starts_with(expected), "{bytes:?}: {response}");
     }
 }
+
+#[tokio::test]
+async fn a_request_names_exactly_one_host() {
+    let app = TestApp::spawn().await;
+    let body = ada().to_string();
+    let length = body.len();
+    let rest = format!(
+        "Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    );
+    for (version, hosts, expected) in [
+        ("HTTP/1.1", "", "HTTP/1.1 400"),
+        ("HTTP/1.1", "Host: a\r\nHost: b\r\n", "HTTP/1.1 400"),
+        ("HTTP/1.1", "Host: a\r\nhost: a\r\n", "HTTP/1.1 400"),
+        ("HTTP/1.0", "Host: a\r\nHost: b\r\n", "HTTP/1.0 400"),
+        ("HTTP/1.1", "Host: a, b\r\n", "HTTP/1.1 400"),
+        ("HTTP/1.1", "Host: user@a\r\n", "HTTP/1.1 400"),
+        ("HTTP/1.1", "Host: a\r\n", "HTTP/1.1 201"),
+        ("HTTP/1.0", "", "HTTP/1.0 201"),
+    ] {
+        let bytes = format!("POST /signup {version}\r\n{hosts}{rest}");
+        let response = Raw::send(app.address, bytes).await.rest().await;
+        assert!(response.starts_with(expected), "{version} {hosts:?}: {response}");
+        if expected.ends_with("400") {
+            assert!(response.contains("malformed_request"), "{response}");
+        }
+    }
+    let admin = Raw::send(app.admin, "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n");
+    assert!(admin.await.rest().await.starts_with("HTTP/1.1 400"));
+}

@@ -72,8 +72,7 @@ async fn an_address_learns_its_remaining_attempts_and_waits_when_it_has_none() {
 async fn every_post_spends_a_permit_before_it_is_read() {
     let app = limited("posts", 3).spawn().await;
     assert_eq!(app.sign_up_raw("application/json", "{").await.problem(), "malformed_body");
-    let foreign = app.post().header("origin", "https://foreign.example").json(&());
-    drop(TestResponse::receive(foreign).await);
+    assert_eq!(app.sign_up_raw("text/plain", "x").await.problem(), "unsupported_media_type");
     let nowhere = app.client.post(app.url("/nowhere"));
     assert_eq!(TestResponse::receive(nowhere).await.problem(), "not_found");
 
@@ -95,6 +94,50 @@ async fn every_post_spends_a_permit_before_it_is_read() {
     }
     assert_eq!(decisions(&app, "posts", "rejected").await, 2);
     assert_eq!(decisions(&app, "address", "allowed").await, 0);
+}
+
+#[tokio::test]
+async fn a_foreign_page_spends_no_permit_of_its_visitors() {
+    let app = limited("posts", 1).spawn().await;
+    for _ in 0..5 {
+        let foreign = app.post().header("origin", "https://foreign.example").json(&());
+        assert_eq!(TestResponse::receive(foreign).await.problem(), "origin_not_allowed");
+    }
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn the_next_permit_comes_after_a_whole_interval() {
+    let app = TestApp::builder()
+        .set("limits.address.burst", "50")
+        .set("limits.address.per_hour", "60")
+        .spawn()
+        .await;
+    let response = app.sign_up(&ada()).await;
+    assert_eq!(response.header("ratelimit"), Some("\"attempts\";r=49;t=60"));
+    // Half a second, rounded up.
+    let rejected = app.sign_up_raw("application/json", "{").await;
+    let state = rejected.header("ratelimit").unwrap();
+    assert!(state.starts_with("\"posts\";r=") && state.ends_with(";t=1"), "{state}");
+}
+
+#[tokio::test]
+async fn every_form_of_an_ipv4_address_counts_as_that_address() {
+    let app = limited("address", 5).set("http.trusted_proxies", "127.0.0.1").spawn().await;
+    let forms = [
+        "192.0.2.7",
+        "::ffff:192.0.2.7",
+        "64:ff9b::192.0.2.7",
+        "64:ff9b::c000:207",
+        "2002:c000:207:9::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdf8",
+    ];
+    for (nth, form) in forms.into_iter().enumerate() {
+        let post = app.post().header("x-forwarded-for", form).json(&person(nth));
+        let response = TestResponse::receive(post).await;
+        let expected = if nth < 5 { StatusCode::CREATED } else { StatusCode::TOO_MANY_REQUESTS };
+        assert_eq!(response.status, expected, "{form}");
+    }
 }
 
 #[tokio::test]
@@ -299,7 +342,7 @@ async fn a_solved_challenge_lifts_the_limits_up_to_a_cap() {
     let rejected = with_proof(4).await;
     assert_eq!(rejected.problem(), "rate_limited");
     assert_eq!(rejected.json().get("challenge"), None, "another proof does not help");
-    assert_eq!(decisions(&app, "address", "with_proof").await, 3);
+    assert_eq!(decisions(&app, "address", "with_proof").await, 2);
     assert_eq!(decisions(&app, "with_proof", "rejected").await, 1);
     assert_eq!(app.creates().len(), 3);
 }

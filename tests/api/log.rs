@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::app::{ada, hang_up_once};
 use crate::process::Process;
+use crate::raw::Raw;
 
 async fn running() -> (Emulator, Process, Client) {
     let auth0 = Emulator::builder().start().await.unwrap();
@@ -63,4 +64,74 @@ async fn a_client_that_disconnects_is_logged_and_so_is_the_outcome() {
     let metrics = client.get(format!("http://{}/metrics", process.admin)).send().await.unwrap();
     let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains("signup_requests_total{outcome=\"caller_gone\"} 1"), "{metrics}");
+}
+
+#[tokio::test]
+async fn whatever_a_client_sends_its_event_is_short() {
+    let (_auth0, process, client) = running().await;
+    let long = "A".repeat(30_000);
+    for request in [
+        format!("{long} /signup HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("POST /signup?{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+        format!("POST /signup HTTP/1.1\r\nHost: x\r\nX-Request-Id: {long}\r\n\r\n"),
+        format!("POST /signup HTTP/1.1\r\nHost: {long}\r\n\r\n"),
+        format!("POST /signup HTTP/1.1\r\nHost: x\r\nOrigin: https://{long}\r\n\r\n"),
+        format!("POST /signup HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: {long}\r\n\r\n"),
+        format!("POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: {long}\r\n\r\n"),
+    ] {
+        Raw::send(process.address.parse().unwrap(), request).await.head().await;
+    }
+    let url = format!("http://{}/signup", process.address);
+    client.post(url).json(&ada()).send().await.unwrap();
+    let other = process.event(|event| event["http.request.method"] == "_OTHER").await;
+    assert_eq!(other["message"], "_OTHER /signup returned 405 method_not_allowed");
+    process.event(closing_event("created")).await;
+    let longest = process.log().lines().map(str::len).max().unwrap();
+    assert!(longest < 1_000, "{longest}");
+}
+
+#[tokio::test]
+async fn a_flood_of_one_address_neither_fills_the_log_nor_hides_sign_ups() {
+    let (_auth0, process, client) = running().await;
+    let address = process.address.parse().unwrap();
+    let request = "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    for _ in 0..20 {
+        let mut raw = Raw::send(address, &request).await;
+        for _ in 0..100 {
+            raw.head().await;
+            raw.until("}").await;
+        }
+    }
+    let url = format!("http://{}/signup", process.address);
+    client.post(url).json(&ada()).send().await.unwrap();
+    process.event(closing_event("created")).await;
+    let lines = process.log().lines().filter(|line| line.contains("not_found")).count();
+    assert!((200..500).contains(&lines), "{lines} of 2,000");
+    let unlogged = process.event(|event| event["events"].is_u64()).await;
+    assert_eq!(unlogged["level"], "WARN");
+    assert!(unlogged["events"].as_u64().unwrap() > 0, "{unlogged}");
+}
+
+#[tokio::test]
+async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let variables = [
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let process = Process::start(&auth0, &variables).await;
+    let warned = process.event(|event| event["setting"] == "http.public_url").await;
+    assert_eq!(warned["level"], "WARN");
+    let client = Client::builder().no_proxy().build().unwrap();
+    for _ in 0..5 {
+        let request = client.get(format!("http://{}/livez", process.address));
+        request.header("x-forwarded-for", "canary-hop").send().await.unwrap();
+    }
+    let unreadable = process.event(|event| event["reason"] == "unreadable").await;
+    assert_eq!(unreadable["level"], "WARN");
+    assert_eq!(unreadable["proxy"], "127.0.0.1");
+    let log = process.log();
+    assert_eq!(log.lines().filter(|line| line.contains("\"unreadable\"")).count(), 1);
+    assert!(!log.contains("canary-hop"));
 }

@@ -70,6 +70,39 @@ async fn allowed_pages_the_own_page_and_programs_can_post() {
     );
 }
 
+/// A name of an attacker's that resolves to this service: its page has the origin and the host that
+/// it was loaded from, and its browser calls the post same-origin.
+#[tokio::test]
+async fn a_rebound_name_is_refused_once_the_own_origin_is_known() {
+    let own = ("http.public_url", "https://signup.example.com");
+    let app = TestApp::builder().set(own.0, own.1).set("http.allowed_origins", ALLOWED);
+    let app = app.spawn().await;
+    for (host, origin, site, expected) in [
+        ("evil.example", Some("http://evil.example"), Some("same-origin"), 403),
+        ("evil.example", Some("http://evil.example"), None, 403),
+        ("evil.example", Some("null"), Some("same-origin"), 403),
+        ("evil.example", Some("https://signup.example.com.evil.example"), Some("same-origin"), 403),
+        ("signup.example.com", Some("http://evil.example"), Some("same-origin"), 403),
+        ("signup.example.com", Some("https://signup.example.com"), Some("same-origin"), 201),
+        // The user hides the origin.
+        ("signup.example.com", Some("null"), Some("same-origin"), 201),
+        // A proxy does not pass the host on.
+        ("signup.internal:8080", Some("https://signup.example.com"), Some("same-origin"), 201),
+        ("signup.internal:8080", Some(ALLOWED), Some("cross-site"), 201),
+        // A program.
+        ("signup.internal:8080", None, None, 201),
+    ] {
+        let mut request = json(&app).header("host", host);
+        for (name, value) in [("origin", origin), ("sec-fetch-site", site)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        let response = TestResponse::receive(request).await;
+        assert_eq!(response.status.as_u16(), expected, "{host} {origin:?} {site:?}");
+    }
+}
+
 #[tokio::test]
 async fn an_origin_can_be_required() {
     let app = TestApp::builder().set("http.require_origin", "true").spawn().await;

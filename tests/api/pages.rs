@@ -378,3 +378,47 @@ async fn the_brand_is_on_every_page() {
         assert!(policy.contains("img-src data: https://cdn.example.com;"), "{policy}");
     }
 }
+
+/// The value of a hidden field of a page.
+fn hidden<'p>(page: &'p str, name: &str) -> &'p str {
+    let after = page.split(&format!("name=\"{name}\"")).nth(1).expect(name);
+    after.split('"').nth(1).expect("a value")
+}
+
+#[tokio::test]
+async fn a_user_who_sends_the_form_from_two_tabs_signs_up_once() {
+    let app = TestApp::builder().set("challenge.required", "off").spawn().await;
+    let tab = async || {
+        let page = app.client.get(app.url("/signup")).header("accept", "text/html");
+        let page = TestResponse::receive(page).await.text;
+        (hidden(&page, "idempotency_key").to_owned(), hidden(&page, "form_token").to_owned())
+    };
+    let (first, second, third) = (tab().await, tab().await, tab().await);
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let send = async |(key, token): &(String, String), password: &str| {
+        let form = [
+            ("email", "ada@example.com"),
+            ("password", password),
+            ("idempotency_key", key),
+            ("form_token", token),
+        ];
+        let post = app.post().header("accept", "text/html").form(&form);
+        let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        let response = client.execute(post.build().unwrap()).await.unwrap();
+        response.status().as_u16()
+    };
+    let password = "Difference-Engine-1843";
+    assert_eq!(send(&first, password).await, 303);
+    assert_eq!(send(&second, password).await, 303, "the same person in a second tab");
+    assert_eq!(app.auth0.users().len(), 1);
+    assert_eq!(send(&third, "Difference-Engine-1844").await, 409, "another password");
+}
+
+#[tokio::test]
+async fn a_new_key_is_a_new_sign_up_where_the_form_is_not_the_pages() {
+    let app = TestApp::spawn().await;
+    for (key, expected) in [("first-key-0123456", 201), ("second-key-0123456", 409)] {
+        let post = app.post().header("idempotency-key", key).json(&ada());
+        assert_eq!(TestResponse::receive(post).await.status.as_u16(), expected);
+    }
+}

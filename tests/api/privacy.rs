@@ -294,7 +294,9 @@ async fn no_subcommand_prints_a_secret_whatever_is_wrong() {
         };
         // Those that run until they are stopped do so at the same time.
         std::thread::scope(|scope| {
-            commands.iter().for_each(|command| drop(scope.spawn(|| run(command))))
+            for command in &commands {
+                scope.spawn(|| run(command));
+            }
         });
     }
 }

@@ -2,7 +2,9 @@
 
 use reqwest::StatusCode;
 
-use crate::app::{TestApp, TestAppBuilder, ada};
+use auth0_emulator::{Fault, Gate, Route};
+
+use crate::app::{TestApp, TestAppBuilder, ada, ada_with};
 use crate::eventually::eventually;
 use crate::raw::Raw;
 
@@ -100,9 +102,17 @@ async fn slow_clients_of_every_kind_do_not_stop_a_sign_up() {
 async fn a_new_connection_gets_503_while_all_are_active() {
     let app = patient().set("http.max_connections", "3").spawn().await;
     let mut busy = Vec::new();
-    for _ in 0..3 {
-        busy.push(slow_body(&app).await);
+    // Complete requests: the tenant holds them.
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(3));
+    for nth in 0..3 {
+        let body = ada_with("email", format!("held{nth}@example.com")).to_string();
+        let length = body.len();
+        let head = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+        let post = format!("{head}Content-Length: {length}\r\n\r\n{body}");
+        busy.push(Raw::send(app.address, post).await);
     }
+    app.until(|app| app.creates().len() == 3).await;
     let mut refused = Raw::send(app.address, LIVEZ).await;
     let response = refused.rest().await;
     assert!(
@@ -111,8 +121,93 @@ async fn a_new_connection_gets_503_while_all_are_active() {
     );
     let text = metrics(&app).await;
     assert!(text.contains("http_connections_refused_total{reason=\"full\"} 1"), "{text}");
+    gate.open();
+    for raw in &mut busy {
+        assert!(raw.head().await.starts_with("HTTP/1.1 201"));
+    }
     drop(busy);
     app.until_served().await;
+}
+
+#[tokio::test]
+async fn half_a_body_is_cut_when_its_place_is_needed() {
+    let app = patient().set("http.max_connections", "3").spawn().await;
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        slow.push(slow_body(&app).await);
+    }
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let mut responses = Vec::new();
+    for mut raw in slow {
+        raw.try_write("x".repeat(100)).await;
+        responses.push(raw.head().await);
+    }
+    let cut = responses.iter().filter(|response| response.starts_with("HTTP/1.1 408")).count();
+    assert_eq!(cut, 1, "{responses:?}");
+}
+
+#[tokio::test]
+async fn unfinished_heads_and_bodies_of_an_address_are_bounded() {
+    let app = patient()
+        .set("http.max_unfinished_per_address", "4")
+        .set("http.trusted_proxies", "127.0.0.9")
+        .spawn()
+        .await;
+    let mut heads = Vec::new();
+    for _ in 0..6 {
+        heads.push(Raw::send(app.address, HALF_A_HEAD).await);
+    }
+    let closed = "http_connections_closed_total{reason=\"unfinished\"}";
+    app.until_metric(closed, 2).await;
+    // A body of the same address.
+    let mut body = Raw::send(app.address, NO_BODY_YET).await;
+    assert!(body.head().await.starts_with("HTTP/1.1 429"));
+    drop(heads);
+    app.until_metric(closed, 2).await;
+
+    // Bodies count for the client that a proxy names, and for its /48.
+    let app = patient()
+        .set("http.max_unfinished_per_address", "1")
+        .set("http.trusted_proxies", "127.0.0.1")
+        .spawn()
+        .await;
+    let mut held = Vec::new();
+    let mut statuses = Vec::new();
+    for n in 0..12 {
+        let from = format!("X-Forwarded-For: 2001:db8:7:{n:x}::1\r\n\r\n");
+        let post = NO_BODY_YET.replace("\r\n\r\n", &format!("\r\n{from}"));
+        let mut raw = Raw::send(app.address, post).await;
+        statuses.push(raw.head().await.get(9..12).map(str::to_owned).unwrap());
+        held.push(raw);
+    }
+    assert_eq!(statuses.iter().filter(|status| *status == "100").count(), 8, "{statuses:?}");
+    assert_eq!(statuses.iter().filter(|status| *status == "429").count(), 4, "{statuses:?}");
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED, "another client");
+}
+
+#[tokio::test]
+async fn what_waits_for_its_client_is_bounded_in_memory() {
+    let app = patient()
+        .set("http.connection_memory_mib", "4")
+        .set("http.max_unfinished_per_address", "1000")
+        .spawn()
+        .await;
+    let mut held = Vec::new();
+    let head = format!("POST /signup HTTP/1.1\r\nHost: x\r\nX: {}", "y".repeat(30_000));
+    let body = format!(
+        "{}{{{}",
+        NO_BODY_YET.replace("100\r\nExpect: 100-continue", "65000"),
+        "x".repeat(60_000)
+    );
+    for _ in 0..100 {
+        held.push(Raw::send(app.address, &head).await);
+        let mut raw = Raw::connect(app.address).await;
+        raw.try_write(&body).await;
+        held.push(raw);
+    }
+    let evicted = "http_connections_closed_total{reason=\"evicted\"}";
+    app.until_metric(evicted, 120).await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]

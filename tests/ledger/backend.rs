@@ -193,6 +193,7 @@ impl Backend {
     /// The same database, reached by another URL.
     pub(crate) fn through(&self, url: &str) -> Self {
         let mut other = Self::from_url(url);
+        other.settings.secret_key.clone_from(&self.settings.secret_key);
         other.settings.timeout = Duration::from_secs(3);
         other
     }

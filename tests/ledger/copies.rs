@@ -95,12 +95,12 @@ async fn a_lost_or_damaged_ledger_is_restored() {
     let losses: [fn(&Path); 3] = [
         |path| fs::remove_file(path).unwrap(),
         |path| fs::write(path, "").unwrap(),
-        |path| fs::write(path, [7; 50_000]).unwrap(),
+        |path| fs::write(path, vec![7; 50_000]).unwrap(),
     ];
     for lose in losses {
         lose(&path(&backend));
         // The log of the lost one.
-        fs::write(path(&backend).with_extension("db-wal"), [7; 50_000]).unwrap();
+        fs::write(path(&backend).with_extension("db-wal"), vec![7; 50_000]).unwrap();
         assert!(backend.try_open(Access::Service).await.is_err());
         restore(&backend, &copy, 0);
         let ledger = backend.open().await;

@@ -131,7 +131,8 @@ fn run(folder: &Path) -> Child {
 /// The socket of a pooler that runs.
 fn socket(folder: &Path) -> Option<PathBuf> {
     let mut files = std::fs::read_dir(folder).expect("a folder").flatten();
-    let is_socket = |name: &str| name.starts_with(".s.PGSQL.") && !name.ends_with(".lock");
+    let is_socket =
+        |name: &str| name.strip_prefix(".s.PGSQL.").is_some_and(|port| port.parse::<u16>().is_ok());
     files.find(|file| file.file_name().to_str().is_some_and(is_socket)).map(|file| file.path())
 }
 
@@ -155,7 +156,7 @@ async fn use_replicas(backend: &Backend, pooler: &Pooler) {
         tokio::spawn(async move {
             let key = u32::try_from(number / 3).unwrap();
             let mut attempt = keyed(key, NOW);
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 attempt.admission_cost = with_proof(u32::try_from(number).unwrap()).admission_cost;
             }
             let result = ledger.begin(attempt.clone()).await.unwrap();

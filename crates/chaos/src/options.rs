@@ -26,7 +26,7 @@ pub(crate) struct ChaosOptions {
     pub(crate) database: DatabaseKind,
     /// Mode of the pooler before the database of the last service; there is one if `pooler` is
     /// among the events
-    #[arg(long, value_enum, default_value = "session")]
+    #[arg(long, value_enum, default_value = "transaction")]
     pub(crate) pool_mode: PoolMode,
     /// Number of services that share the database, one of which is killed at a time; PostgreSQL
     /// only

@@ -51,6 +51,15 @@ impl Difficulty {
     /// Every difficulty, the least first.
     pub(super) const ALL: [Self; 3] = [Self::Base, Self::Raised, Self::High];
 
+    /// The name in the signed part of a challenge. The least difficulty has none.
+    const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Base => None,
+            Self::Raised => Some("raised"),
+            Self::High => Some("high"),
+        }
+    }
+
     const fn factor(self) -> u32 {
         match self {
             Self::Base => 1,
@@ -107,7 +116,7 @@ impl ProofOfWork {
         let mut parameters = ChallengeParameters {
             algorithm: ALGORITHM.to_owned(),
             cost: self.cost.get(),
-            data: Some(purpose()),
+            data: Some(purpose(difficulty)),
             expires_at: i64::try_from(expires_at).ok(),
             key_length: KEY,
             key_prefix: hex(derived.key.first_chunk::<PREFIX>()?),
@@ -127,17 +136,26 @@ impl ProofOfWork {
         .ok()
     }
 
-    /// Verifies a proof: base64 of a challenge that this deployment issued, and its solution.
+    /// Verifies a proof: base64 of a challenge that this deployment issued, and its solution. It has
+    /// to be of the difficulty that its sender owes now, no matter who requested the challenge, and when.
     ///
     /// # Errors
     /// The reason why it is not valid.
-    pub(super) fn verify(&self, proof: &str, now: Duration) -> Result<ProofUse, ProofError> {
+    pub(super) fn verify(
+        &self,
+        proof: &str,
+        owed: Difficulty,
+        now: Duration,
+    ) -> Result<ProofUse, ProofError> {
         if proof.len() > MAX_PROOF {
             return Err(ProofError::Malformed);
         }
         let bytes = STANDARD.decode(proof).map_err(|_| ProofError::Malformed)?;
         let payload: Payload = serde_json::from_slice(&bytes).map_err(|_| ProofError::Malformed)?;
         let parameters = &payload.challenge.parameters;
+        let data = parameters.data.as_ref();
+        let mut known = Difficulty::ALL.into_iter();
+        let difficulty = known.find(|difficulty| data == Some(&purpose(*difficulty)));
         // Checked before any signature: a challenge that was never issued is not worth a digest,
         // and without a signed key `altcha` would derive the key here.
         let signed = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() == 64);
@@ -145,12 +163,11 @@ impl ProofOfWork {
             && parameters.key_length == KEY
             && parameters.memory_cost.is_none()
             && parameters.parallelism.is_none()
-            && parameters.data.as_ref() == Some(&purpose())
             && signed(&parameters.key_signature)
             && signed(&payload.challenge.signature);
-        if !issued_here {
+        let Some(difficulty) = difficulty.filter(|_| issued_here) else {
             return Err(ProofError::Forged);
-        }
+        };
         let expires_at = parameters.expires_at.and_then(|at| u64::try_from(at).ok());
         let expires_at = Duration::from_secs(expires_at.ok_or(ProofError::Forged)?);
         let mut verified = self.current.verify(&payload);
@@ -160,6 +177,9 @@ impl ProofOfWork {
         verified?;
         if expires_at <= now {
             return Err(ProofError::Expired);
+        }
+        if difficulty < owed {
+            return Err(ProofError::TooEasy);
         }
         // Only the signature: the rest of a proof can be written in many ways.
         let signature = payload.challenge.signature.as_deref().and_then(digest);
@@ -192,10 +212,12 @@ impl SigningKeys {
     }
 }
 
-/// The purpose of a challenge, in its signed part: a signature for another use is not accepted
-/// here.
-fn purpose() -> BTreeMap<String, Value> {
-    BTreeMap::from([("use".to_owned(), Value::from("signup"))])
+/// The purpose and the difficulty of a challenge, in its signed part: a signature for another use is
+/// not accepted here.
+fn purpose(difficulty: Difficulty) -> BTreeMap<String, Value> {
+    let level = difficulty.name().map(|name| ("level", name));
+    let members = [("use", "signup")].into_iter().chain(level);
+    members.map(|(name, value)| (name.to_owned(), Value::from(value))).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

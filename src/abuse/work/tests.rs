@@ -26,9 +26,33 @@ fn encoded(challenge: &Challenge, solution: &altcha::Solution) -> String {
 }
 
 async fn solved(work: &ProofOfWork) -> (Challenge, altcha::Solution) {
-    let challenge = work.challenge(Difficulty::Base, NOW).await.unwrap();
+    solved_at(work, Difficulty::Base).await
+}
+
+async fn solved_at(work: &ProofOfWork, difficulty: Difficulty) -> (Challenge, altcha::Solution) {
+    let challenge = work.challenge(difficulty, NOW).await.unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     (challenge, solution)
+}
+
+#[tokio::test]
+async fn a_proof_pays_no_more_than_the_work_that_it_took() {
+    let work = work("k", None);
+    for (nth, difficulty) in Difficulty::ALL.into_iter().enumerate() {
+        let (mut challenge, solution) = solved_at(&work, difficulty).await;
+        let proof = encoded(&challenge, &solution);
+        for (owed_nth, owed) in Difficulty::ALL.into_iter().enumerate() {
+            let verified = work.verify(&proof, owed, NOW);
+            let expected = if owed_nth <= nth { None } else { Some(ProofError::TooEasy) };
+            assert_eq!(verified.err(), expected, "{difficulty:?} {owed:?}");
+        }
+        // The level is signed.
+        let other =
+            if difficulty == Difficulty::High { Difficulty::Base } else { Difficulty::High };
+        challenge.parameters.data = Some(purpose(other));
+        let forged = work.verify(&encoded(&challenge, &solution), Difficulty::Base, NOW);
+        assert_eq!(forged, Err(ProofError::Forged));
+    }
 }
 
 #[tokio::test]
@@ -37,27 +61,30 @@ async fn a_solution_is_a_valid_proof_until_it_expires() {
     let (challenge, solution) = solved(&work).await;
     assert!((1..=2).contains(&solution.counter), "{solution:?}");
     let proof = encoded(&challenge, &solution);
-    let proof_use = work.verify(&proof, NOW).unwrap();
+    let proof_use = work.verify(&proof, Difficulty::Base, NOW).unwrap();
     assert_eq!(proof_use.lasts, HOUR + SKEW);
     assert_eq!(hex(proof_use.proof.as_bytes()), challenge.signature.unwrap());
     let last = NOW + Duration::from_mins(59);
-    assert!(work.verify(&proof, last).is_ok());
-    assert_eq!(work.verify(&proof, NOW + HOUR), Err(ProofError::Expired));
+    assert!(work.verify(&proof, Difficulty::Base, last).is_ok());
+    assert_eq!(work.verify(&proof, Difficulty::Base, NOW + HOUR), Err(ProofError::Expired));
 }
 
 #[tokio::test]
 async fn every_spelling_of_a_proof_is_the_same_proof() {
     let work = work("k", None);
     let (challenge, mut solution) = solved(&work).await;
-    let proof = work.verify(&encoded(&challenge, &solution), NOW).unwrap().proof;
+    let proof = work.verify(&encoded(&challenge, &solution), Difficulty::Base, NOW).unwrap().proof;
     solution.counter += 1;
     solution.time = Some(7.0);
     solution.derived_key = solution.derived_key.to_uppercase();
-    let again = work.verify(&encoded(&challenge, &solution), NOW).unwrap();
+    let again = work.verify(&encoded(&challenge, &solution), Difficulty::Base, NOW).unwrap();
     assert_eq!(again.proof, proof);
     let uppercased =
         Challenge { signature: challenge.signature.map(|s| s.to_uppercase()), ..challenge };
-    assert_eq!(work.verify(&encoded(&uppercased, &solution), NOW), Err(ProofError::Forged));
+    assert_eq!(
+        work.verify(&encoded(&uppercased, &solution), Difficulty::Base, NOW),
+        Err(ProofError::Forged)
+    );
 }
 
 #[tokio::test]
@@ -66,7 +93,10 @@ async fn a_wrong_key_or_changed_parameters_are_rejected() {
     let (challenge, solution) = solved(&work).await;
     let mut wrong = solution.clone();
     wrong.derived_key = hex(&[0; KEY]);
-    assert_eq!(work.verify(&encoded(&challenge, &wrong), NOW), Err(ProofError::Wrong));
+    assert_eq!(
+        work.verify(&encoded(&challenge, &wrong), Difficulty::Base, NOW),
+        Err(ProofError::Wrong)
+    );
     let changes: [fn(&mut ChallengeParameters); 10] = [
         |parameters| parameters.cost = 1,
         |parameters| parameters.expires_at = parameters.expires_at.map(|at| at + 1),
@@ -82,7 +112,7 @@ async fn a_wrong_key_or_changed_parameters_are_rejected() {
     for (at, change) in changes.into_iter().enumerate() {
         let mut changed = challenge.clone();
         change(&mut changed.parameters);
-        let verified = work.verify(&encoded(&changed, &solution), NOW);
+        let verified = work.verify(&encoded(&changed, &solution), Difficulty::Base, NOW);
         assert_eq!(verified, Err(ProofError::Forged), "{at}");
     }
 }
@@ -92,8 +122,8 @@ async fn only_signatures_of_this_deployment_are_accepted() {
     let before = work("k", None);
     let (challenge, solution) = solved(&before).await;
     let proof = encoded(&challenge, &solution);
-    assert!(work("l", Some("k")).verify(&proof, NOW).is_ok());
-    assert_eq!(work("l", None).verify(&proof, NOW), Err(ProofError::Forged));
+    assert!(work("l", Some("k")).verify(&proof, Difficulty::Base, NOW).is_ok());
+    assert_eq!(work("l", None).verify(&proof, Difficulty::Base, NOW), Err(ProofError::Forged));
     for secret in ["", "k"] {
         let signed = altcha::sign_challenge(
             &HmacAlgorithm::Sha256,
@@ -106,7 +136,10 @@ async fn only_signatures_of_this_deployment_are_accepted() {
         signed.parameters.key_signature.get_or_insert("0".repeat(64));
         let mut forged = solution.clone();
         forged.derived_key = hex(&[7; KEY]);
-        assert_eq!(before.verify(&encoded(&signed, &forged), NOW), Err(ProofError::Forged));
+        assert_eq!(
+            before.verify(&encoded(&signed, &forged), Difficulty::Base, NOW),
+            Err(ProofError::Forged)
+        );
     }
 }
 
@@ -116,7 +149,11 @@ async fn anything_that_no_widget_sends_is_malformed() {
     let test_mode = STANDARD.encode(r#"{"challenge":null,"solution":null,"test":true}"#);
     let deep = STANDARD.encode(format!(r#"{{"challenge":{{"parameters":{}"#, "[".repeat(3_000)));
     for proof in ["", "=", "e30=", "bnVsbA==", "é", &"A".repeat(8_193), &test_mode, &deep] {
-        assert_eq!(work.verify(proof, NOW), Err(ProofError::Malformed), "{proof:.40}");
+        assert_eq!(
+            work.verify(proof, Difficulty::Base, NOW),
+            Err(ProofError::Malformed),
+            "{proof:.40}"
+        );
     }
 }
 

@@ -48,6 +48,7 @@ pub(in super::super) fn error(
         }
         ProblemCode::NotFound
         | ProblemCode::MethodNotAllowed
+        | ProblemCode::MalformedRequest
         | ProblemCode::RequestTimeout
         | ProblemCode::IdempotencyInProgress
         | ProblemCode::IdempotencyKeyReused

@@ -40,9 +40,17 @@ impl Auth0Compat {
     /// Removes the members that are not fields of a form.
     ///
     /// # Errors
-    /// When the application or the connection is not allowed.
+    /// When the application or the connection is not allowed, or is missing where the settings name
+    /// the allowed ones.
     pub(super) fn strip(&self, members: &mut BodyMembers<'_>) -> Result<(), Problem> {
         let mut errors = Vec::new();
+        let checked =
+            [("client_id", !self.client_ids.is_empty()), ("connection", self.connection.is_some())];
+        for (name, is_checked) in checked {
+            if is_checked && !members.iter().any(|(member, _)| member == name) {
+                errors.push(FieldError::at_path(format!("/{name}"), Violation::NotAllowed));
+            }
+        }
         members.retain(|(name, value)| {
             if !self.allows(name, value) {
                 errors.push(FieldError::at_path(format!("/{name}"), Violation::NotAllowed));

@@ -11,15 +11,20 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use tokio::time::timeout;
 
 use self::media_type::MediaType;
+use super::extensions::client;
 use super::problem::{Problem, ProblemCode};
+use super::server::RequestConnection;
 use crate::form::BodyMembers;
 
 /// The most bytes of a body.
 pub(super) const MAX_BODY: usize = 64 * 1024;
+
+/// The wait of a client that has too many unfinished bodies.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// A complete body and its media type.
 ///
@@ -33,21 +38,37 @@ impl Form {
     /// Reads the body if its head permits it.
     ///
     /// # Errors
-    /// 415 before reading, 413 as soon as the size is known, 408 when the body takes too long.
+    /// 415 before reading, 413 as soon as the size is known, 408 when the body takes too long or the
+    /// service needs its memory for others, 429 when the client has too many unfinished bodies.
     pub(crate) async fn read(request: Request<Body>, limit: Duration) -> Result<Self, Problem> {
+        let client = client(&request);
         let (head, body) = request.into_parts();
         let media_type = media_type(&head.headers)?;
         if announced_length(&head.headers).is_some_and(|length| length > MAX_BODY) {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
         }
-        let collected = timeout(limit, Limited::new(body, MAX_BODY).collect());
-        match collected.await {
-            Ok(Ok(body)) => Ok(Self { media_type, bytes: body.to_bytes() }),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Problem::new(ProblemCode::BodyTooLarge))
+        let connection: Option<&RequestConnection> = head.extensions.get();
+        let waiting = match connection.map(|connection| connection.wait_for_body(client)) {
+            Some(None) => return Err(Problem::new(ProblemCode::RateLimited).retry_after(BUSY)),
+            Some(waiting) => waiting,
+            // A request without a connection, as in a test.
+            None => None,
+        };
+        let announced = announced_length(&head.headers).unwrap_or_default();
+        // The head's buffer is as large as a head may be.
+        drop(head);
+        let cut = async {
+            match &waiting {
+                Some(waiting) => waiting.cut().await,
+                None => std::future::pending().await,
             }
-            Ok(Err(_)) => Err(Problem::new(ProblemCode::MalformedBody)),
-            Err(_) => Err(Problem::new(ProblemCode::RequestTimeout)),
+        };
+        tokio::select! {
+            collected = timeout(limit, collect(body, announced)) => match collected {
+                Ok(bytes) => Ok(Self { media_type, bytes: bytes?.into() }),
+                Err(_) => Err(Problem::new(ProblemCode::RequestTimeout)),
+            },
+            () = cut => Err(Problem::new(ProblemCode::RequestTimeout)),
         }
     }
 
@@ -66,6 +87,21 @@ impl Form {
             }
         })
     }
+}
+
+/// Copies a body into one buffer. Each frame is part of a buffer of hyper's, which a few bytes would
+/// keep. The length is at most [`MAX_BODY`], and only what arrives takes memory.
+async fn collect(mut body: Body, announced: usize) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::with_capacity(announced);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::new(ProblemCode::MalformedBody))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > MAX_BODY {
+            return Err(Problem::new(ProblemCode::BodyTooLarge));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
 }
 
 fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {

@@ -12,6 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::super::not_modified::{etag_matches, members};
 use crate::page::script::Asset;
+use crate::texts::quality;
 
 /// Long enough for one request per visit, and short enough for a new version to arrive soon.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -81,11 +82,31 @@ fn serve(asset: &Asset, kind: &'static str, headers: &HeaderMap) -> Response {
 /// Returns `true` if `Accept-Encoding` lists gzip with a quality above zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     members(headers, ACCEPT_ENCODING).any(|coding| {
-        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
-        let is_excluded = weight
-            .trim()
-            .strip_prefix("q=")
-            .is_some_and(|weight| weight.parse::<f32>().is_ok_and(|weight| weight <= 0.0));
-        name.trim().eq_ignore_ascii_case("gzip") && !is_excluded
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && quality(parameters) > 0
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_accepted_with_a_quality_above_zero() {
+        for (value, expected) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("gzip;Q=0.001", true),
+            ("gzip;q=0", false),
+            ("gzip;Q=0", false),
+            ("gzip ; Q = 0.000", false),
+            ("gzip;x=1;q=0", false),
+            ("gzip;q=high", false),
+            ("br", false),
+            ("", false),
+        ] {
+            let headers = [(ACCEPT_ENCODING, HeaderValue::from_static(value))];
+            assert_eq!(accepts_gzip(&headers.into_iter().collect()), expected, "{value}");
+        }
+    }
 }

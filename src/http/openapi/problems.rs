@@ -40,7 +40,8 @@ const SIGN_UP: [ProblemCode; 22] = [
 ];
 
 /// The problems of every operation.
-const COMMON: [ProblemCode; 5] = [
+const COMMON: [ProblemCode; 6] = [
+    ProblemCode::MalformedRequest,
     ProblemCode::NotFound,
     ProblemCode::MethodNotAllowed,
     ProblemCode::RateLimited,

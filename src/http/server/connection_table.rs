@@ -1,15 +1,18 @@
-//! The table of open connections: bounds in all and for each address, and eviction.
+//! The table of open connections: bounds in all, for each address and for their memory, and
+//! eviction.
 //!
 //! `docs/decisions/0010-connections.md` has the reasons.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::time::Instant;
+
 use super::conn_state::TrackedConnection;
-use crate::abuse::Network;
-use crate::telemetry::{ConnectionRefusal, HttpMetrics};
+use super::memory::MemoryBudget;
+use crate::abuse::{Counted, Network, SourceCounts};
+use crate::telemetry::{ConnectionEnd, ConnectionRefusal, HttpMetrics};
 
 /// The most connections that are compared to choose the one to evict.
 const SAMPLE: usize = 64;
@@ -17,38 +20,64 @@ const SAMPLE: usize = 64;
 /// The most connections above the bound that may be open while evicted ones close.
 const CLOSING: usize = 64;
 
+/// The most connections that are evicted at once to free memory.
+const MOST_EVICTIONS: usize = 64;
+
+/// The bounds of a listener's connections.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// The most connections in all.
+    pub all: usize,
+    /// The most of an address that is not a trusted proxy's; eight times as many of a /48.
+    pub per_address: usize,
+    /// The most unfinished heads and bodies of an address; eight times as many of a /48.
+    pub unfinished_per_address: usize,
+    /// The most memory, in bytes.
+    pub memory: usize,
+}
+
 /// All open connections of a listener. Clones share them.
 #[derive(Debug, Clone)]
 pub(super) struct ConnectionTable {
     open: Arc<Mutex<OpenConnections>>,
     max: usize,
-    max_per_address: usize,
+    per_source: SourceCounts,
+    unfinished: SourceCounts,
+    memory: Arc<MemoryBudget>,
     metrics: HttpMetrics,
 }
 
 #[derive(Debug, Default)]
 struct OpenConnections {
     all: Vec<Arc<TrackedConnection>>,
-    per_network: HashMap<Network, usize>,
+    /// Those that were evicted and are not closed yet.
+    closing: usize,
 }
 
 /// An open connection. Dropping the guard removes it from the table.
 #[derive(Debug)]
 pub(super) struct ConnectionGuard {
     pub(super) connection: Arc<TrackedConnection>,
-    table: ConnectionTable,
-    /// True if it counts for its network; trusted proxies do not.
-    is_counted: bool,
+    pub(super) table: ConnectionTable,
+    /// Trusted proxies do not count.
+    counted: Option<Counted>,
 }
 
 impl ConnectionTable {
     /// An empty table.
-    pub(super) fn new(max: usize, max_per_address: usize, metrics: HttpMetrics) -> Self {
-        Self { open: Arc::default(), max, max_per_address, metrics }
+    pub(super) fn new(limits: ConnectionLimits, metrics: HttpMetrics) -> Self {
+        Self {
+            open: Arc::default(),
+            max: limits.all,
+            per_source: SourceCounts::new(limits.per_address),
+            unfinished: SourceCounts::new(limits.unfinished_per_address),
+            memory: Arc::new(MemoryBudget::new(limits.memory)),
+            metrics,
+        }
     }
 
-    /// Admits a connection. If the table is full, evicts one that waits for its client. The bound
-    /// for each address does not apply to a proxy.
+    /// Admits a connection. If the table is full, evicts one that waits for its client. The bounds
+    /// for each address do not apply to a proxy.
     ///
     /// # Errors
     /// When its address has too many connections, or the table is full and all are active.
@@ -58,27 +87,72 @@ impl ConnectionTable {
         is_proxy: bool,
     ) -> Result<ConnectionGuard, ConnectionRefusal> {
         let network = Network::from(peer);
+        let counted = if is_proxy {
+            None
+        } else {
+            Some(self.per_source.add(network).ok_or(ConnectionRefusal::Address)?)
+        };
         let mut open = self.lock();
-        let is_full = |count: &usize| *count >= self.max_per_address;
-        if !is_proxy && open.per_network.get(&network).is_some_and(is_full) {
-            return Err(ConnectionRefusal::Address);
-        }
         if open.all.len() >= self.max {
-            let may_evict = open.all.len() < self.max.saturating_add(CLOSING);
-            let Some(other) = open.next_to_evict().filter(|_| may_evict) else {
+            let may_evict = open.closing < CLOSING;
+            let Some(other) = open.next_to_evict(false).filter(|_| may_evict) else {
                 return Err(ConnectionRefusal::Full);
             };
-            other.evict.notify_one();
+            self.evict(&mut open, &other);
         }
-        let connection = Arc::new(TrackedConnection::new(network));
+        let memory = Arc::clone(&self.memory);
+        let connection = Arc::new(TrackedConnection::new(network, is_proxy, memory));
         connection.index.store(open.all.len(), Ordering::Relaxed);
         open.all.push(Arc::clone(&connection));
-        if !is_proxy {
-            *open.per_network.entry(network).or_default() += 1;
-        }
         drop(open);
         self.metrics.connection_opened();
-        Ok(ConnectionGuard { connection, table: self.clone(), is_counted: !is_proxy })
+        self.free_memory();
+        Ok(ConnectionGuard { connection, table: self.clone(), counted })
+    }
+
+    /// Evicts connections while they hold more memory than they may. Those with the most bytes come
+    /// first, so that the small form of an honest client is rarely among them.
+    pub(super) fn free_memory(&self) {
+        if self.memory.excess() == 0 {
+            return;
+        }
+        let mut open = self.lock();
+        for _ in 0..MOST_EVICTIONS {
+            if self.memory.excess() == 0 {
+                return;
+            }
+            let Some(other) = open.next_to_evict(true) else { return };
+            self.evict(&mut open, &other);
+        }
+    }
+
+    /// Returns `true` if evicted connections do not free their memory fast enough.
+    pub(super) fn is_memory_critical(&self) -> bool {
+        self.memory.is_critical()
+    }
+
+    /// The counts of unfinished heads and bodies.
+    pub(super) const fn unfinished(&self) -> &SourceCounts {
+        &self.unfinished
+    }
+
+    /// Counts the unfinished head of a connection. Returns `false` if its address has too many.
+    pub(super) fn count_unfinished_head(&self, connection: &TrackedConnection) -> bool {
+        if connection.has_unfinished() {
+            return true;
+        }
+        let Some(counted) = self.unfinished.add(connection.network) else { return false };
+        connection.keep_unfinished(counted);
+        true
+    }
+
+    fn evict(&self, open: &mut OpenConnections, connection: &TrackedConnection) {
+        // An evicted one that is still open must not be chosen again in place of another.
+        if open.remove(connection) {
+            open.closing += 1;
+        }
+        connection.close_for_others();
+        self.metrics.connection_ended(ConnectionEnd::Evicted);
     }
 
     fn lock(&self) -> MutexGuard<'_, OpenConnections> {
@@ -89,36 +163,42 @@ impl ConnectionTable {
 
 impl OpenConnections {
     /// The connection with the lowest eviction rank in a random run, or in all if there are few.
-    fn next_to_evict(&self) -> Option<&TrackedConnection> {
+    fn next_to_evict(&self, by_size: bool) -> Option<Arc<TrackedConnection>> {
+        let now = Instant::now();
         let start = rand::random_range(0..self.all.len().max(1));
         let sample = self.all.iter().cycle().skip(start).take(SAMPLE.min(self.all.len()));
-        let waiting = sample.filter_map(|other| Some((other.eviction_rank()?, other)));
-        waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| &**other)
+        let waiting = sample.filter_map(|other| Some((other.eviction_rank(by_size, now)?, other)));
+        waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| Arc::clone(other))
     }
 
-    fn remove(&mut self, guard: &ConnectionGuard) {
-        let index = guard.connection.index.load(Ordering::Relaxed);
-        if index < self.all.len() {
-            self.all.swap_remove(index);
+    /// Removes a connection. Returns `false` if it was removed before.
+    fn remove(&mut self, connection: &TrackedConnection) -> bool {
+        let index = connection.index.swap(usize::MAX, Ordering::Relaxed);
+        if index >= self.all.len() {
+            return false;
         }
+        self.all.swap_remove(index);
         if let Some(moved) = self.all.get(index) {
             moved.index.store(index, Ordering::Relaxed);
         }
-        let network = guard.connection.network;
-        if guard.is_counted
-            && let Some(count) = self.per_network.get_mut(&network)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.per_network.remove(&network);
-            }
-        }
+        true
+    }
+}
+
+impl ConnectionGuard {
+    /// Returns `true` for a trusted proxy.
+    pub(super) const fn is_proxy(&self) -> bool {
+        self.counted.is_none()
     }
 }
 
 impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.table.lock().remove(self);
+        let mut open = self.table.lock();
+        if !open.remove(&self.connection) {
+            open.closing = open.closing.saturating_sub(1);
+        }
+        drop(open);
         self.table.metrics.connection_closed();
     }
 }
@@ -132,8 +212,14 @@ mod tests {
     use super::super::conn_state::ConnState;
     use super::*;
 
-    fn table(max: usize, max_per_address: usize) -> ConnectionTable {
-        ConnectionTable::new(max, max_per_address, HttpMetrics::default())
+    fn table(all: usize, per_address: usize) -> ConnectionTable {
+        let limits = ConnectionLimits {
+            all,
+            per_address,
+            unfinished_per_address: per_address,
+            memory: 1024 * 1024,
+        };
+        ConnectionTable::new(limits, HttpMetrics::default())
     }
 
     fn connect(
@@ -149,17 +235,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_bound_for_an_address_does_not_apply_to_proxies() {
-        let table = table(10, 2);
+    async fn the_bounds_for_an_address_do_not_apply_to_proxies() {
+        let table = table(40, 2);
         let guards = [connect(&table, 1).unwrap(), connect(&table, 1).unwrap()];
         assert_eq!(connect(&table, 1).unwrap_err(), ConnectionRefusal::Address);
         let other = connect(&table, 2).unwrap();
         let proxies: Vec<_> =
             (0..3).map(|_| table.admit(IpAddr::from([192, 0, 2, 1]), true).unwrap()).collect();
+        assert!(proxies.iter().all(ConnectionGuard::is_proxy) && !other.is_proxy());
+        let site = |n: u16| table.admit(IpAddr::from([0x2001, 0xdb8, 7, n, 0, 0, 0, 1]), false);
+        let of_a_site: Vec<_> = (0..30).filter_map(|n| site(n).ok()).collect();
+        assert_eq!(of_a_site.len(), 16);
         drop(guards);
-        drop((connect(&table, 1).unwrap(), other, proxies));
-        let open = table.lock();
-        assert!(open.all.is_empty() && open.per_network.is_empty(), "nothing is left: {open:?}");
+        drop((connect(&table, 1).unwrap(), other, proxies, of_a_site));
+        assert!(table.lock().all.is_empty());
     }
 
     #[tokio::test(start_paused = true)]
@@ -176,16 +265,49 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn an_active_connection_is_never_evicted() {
+    #[tokio::test(start_paused = true)]
+    async fn a_complete_request_is_never_evicted_and_half_a_body_is() {
         let table = table(2, 10);
         let guards = [connect(&table, 1).unwrap(), connect(&table, 2).unwrap()];
         for guard in &guards {
             guard.connection.enter(ConnState::Active);
         }
         assert_eq!(connect(&table, 3).unwrap_err(), ConnectionRefusal::Full);
+        guards[0].connection.enter(ConnState::Body);
+        let third = connect(&table, 3).unwrap();
+        guards[0].connection.cut.notified().await;
+        assert!(!is_evicted(&guards[1]).await);
+        assert!(!guards[0].connection.may_be_dropped(), "it gets a response");
+        drop(third);
         guards[1].connection.enter(ConnState::Idle);
         connect(&table, 3).unwrap();
-        assert!(is_evicted(&guards[1]).await && !is_evicted(&guards[0]).await);
+        assert!(is_evicted(&guards[1]).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_freed_by_the_largest_and_then_by_the_longest_wait() {
+        let table = table(1_000, 1_000);
+        let hold = |bytes: usize| {
+            let guard = connect(&table, 1).unwrap();
+            guard.connection.enter(ConnState::Headers);
+            guard.connection.add_bytes(bytes);
+            table.free_memory();
+            guard
+        };
+        let old = hold(100);
+        advance(Duration::from_secs(1)).await;
+        let large: Vec<_> = (0..30).map(|_| hold(32 * 1024)).collect();
+        let mut evicted = 0;
+        for guard in &large {
+            evicted += usize::from(is_evicted(guard).await);
+        }
+        assert!((8..=14).contains(&evicted), "{evicted} of 48 KiB each do not fit into 1 MiB");
+        assert!(!is_evicted(&old).await);
+        drop(large);
+        let small: Vec<_> = (0..70).map(|_| hold(100)).collect();
+        assert!(is_evicted(&old).await);
+        drop((old, small));
+        assert_eq!(table.memory.excess(), 0);
+        assert!(table.lock().all.is_empty());
     }
 }

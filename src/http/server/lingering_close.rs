@@ -7,7 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -18,8 +18,8 @@ const MAX_TIME: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(1);
 /// The most bytes that are read.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-/// The bytes that are discarded at once.
-const CHUNK: usize = 16 * 1024;
+/// The bytes that are discarded at once, on the stack: a client that lingers costs no buffer.
+const CHUNK: usize = 4 * 1024;
 
 /// The most connections that receive the 503 at a time. Further ones are closed without it.
 const MAX_RESPONDING: usize = 64;
@@ -32,12 +32,13 @@ const OVERLOADED: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r
 pub(super) async fn linger(mut socket: TcpStream) {
     let reading = async {
         socket.shutdown().await?;
-        let mut chunk = vec![0; CHUNK];
         let mut total = 0;
         while total < MAX_BYTES {
-            match timeout(SILENCE, socket.read(&mut chunk)).await {
-                Ok(Ok(read)) if read > 0 => total += read,
-                Ok(Ok(_) | Err(_)) | Err(_) => break,
+            let Ok(Ok(())) = timeout(SILENCE, socket.readable()).await else { break };
+            match socket.try_read(&mut [0; CHUNK]) {
+                Ok(read) if read > 0 => total += read,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(_) | Err(_) => break,
             }
         }
         io::Result::Ok(())

@@ -8,7 +8,9 @@ mod connection_table;
 pub mod fd_limit;
 mod lingering_close;
 mod listen;
+mod memory;
 mod timeout_stream;
+mod unfinished_body;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -22,29 +24,37 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-use self::conn_state::ConnState;
 pub use self::conn_state::Deadlines;
+use self::conn_state::{ConnState, TrackedConnection};
+pub use self::connection_table::ConnectionLimits;
 use self::connection_table::{ConnectionGuard, ConnectionTable};
 use self::lingering_close::{OverloadResponder, linger};
 pub use self::listen::listen;
 use self::timeout_stream::{IdleOnDrop, TimeoutStream};
+pub(super) use self::unfinished_body::RequestConnection;
 use crate::abuse::Proxies;
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
-/// The largest head that hyper reads. `head_limits` has the tighter bound, whose response is a
-/// problem; beyond this one hyper responds 431 without a body. A client that sends its head slowly
-/// holds up to this much memory.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The largest head that hyper reads: what `head_limits` allows, and a little more, for which the
+/// response is a problem. Beyond this hyper responds 431 without a body. A client that sends its
+/// head slowly holds up to this much memory.
+const MAX_HEAD_BYTES: usize = 40 * 1024;
 /// The most header fields that hyper reads.
 const MAX_HEAD_FIELDS: usize = 1024;
 
 /// The time that connections without a request have to close at shutdown, so that a client that
 /// sent half a head does not delay it.
 const CLOSING: Duration = Duration::from_secs(1);
+
+/// Permits for connections that are read from after their last response. Further ones are closed at
+/// once.
+static LINGERING: Semaphore = Semaphore::const_new(1_024);
 
 /// The pause after a failed accept, which mostly means that file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -58,10 +68,8 @@ pub(super) struct Peer(pub(super) IpAddr);
 pub struct HttpServer {
     /// The socket that accepts connections.
     pub listener: TcpListener,
-    /// The most connections in all.
-    pub max_connections: usize,
-    /// The most connections of an address that is not a trusted proxy's.
-    pub max_connections_per_address: usize,
+    /// The bounds of its connections.
+    pub limits: ConnectionLimits,
     /// The deadlines of a waiting connection.
     pub deadlines: Deadlines,
     /// The proxies that may have any number of connections.
@@ -73,12 +81,9 @@ pub struct HttpServer {
 impl HttpServer {
     /// Serves until `stop` resolves, then closes idle connections and waits for active requests.
     pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
-        let Self { listener, deadlines, proxies, metrics, .. } = self;
-        let table = ConnectionTable::new(
-            self.max_connections,
-            self.max_connections_per_address,
-            metrics.clone(),
-        );
+        let Self { listener, limits, deadlines, proxies, metrics } = self;
+        let table = ConnectionTable::new(limits, metrics.clone());
+        let stopping = CancellationToken::new();
         let overload = OverloadResponder::new();
         let graceful = GracefulShutdown::new();
         let requests = TaskTracker::new();
@@ -99,25 +104,43 @@ impl HttpServer {
                         continue;
                     }
                 };
-                let connection = Arc::clone(&guard.connection);
                 let (router, requests) = (router.clone(), requests.clone());
-                let service = service_fn(move |mut request: Request<Incoming>| {
-                    connection.enter(ConnState::Active);
-                    request.extensions_mut().insert(peer);
-                    let active = requests.token();
-                    let response = router.clone().oneshot(request);
-                    let connection = Arc::clone(&connection);
-                    async move {
-                        let response = response.await;
-                        drop(active);
-                        response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
+                let (http, watcher) = (http.clone(), graceful.watcher());
+                let (stopping, metrics) = (stopping.clone(), metrics.clone());
+                // Called after the first byte. A function, so that nothing of it is part of the
+                // task before: hyper allocates its buffers at once.
+                let open = move |socket, guard: ConnectionGuard, metrics| {
+                    let connection = Arc::clone(&guard.connection);
+                    let unfinished = guard.table.unfinished().clone();
+                    let service = service_fn(move |mut request: Request<Incoming>| {
+                        connection.enter(ConnState::Active);
+                        let in_request =
+                            RequestConnection::new(Arc::clone(&connection), unfinished.clone());
+                        request.extensions_mut().insert(peer);
+                        request.extensions_mut().insert(in_request);
+                        let active = requests.token();
+                        let response = router.clone().oneshot(request);
+                        let connection = Arc::clone(&connection);
+                        async move {
+                            let response = response.await;
+                            drop(active);
+                            response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
+                        }
+                    });
+                    let socket = TimeoutStream::new(socket, &guard, deadlines, metrics);
+                    let connection = http.serve_connection(TokioIo::new(socket), service);
+                    Box::pin(serve(watcher.watch(connection), guard))
+                };
+                spawn_connection(async move {
+                    let waiting = first_byte(&socket, &guard.connection, deadlines, &metrics);
+                    let has_sent = tokio::select! {
+                        has_sent = waiting => has_sent,
+                        () = stopping.cancelled() => false,
+                    };
+                    if has_sent {
+                        open(socket, guard, metrics).await;
                     }
                 });
-                let connection = Arc::clone(&guard.connection);
-                let socket = TimeoutStream::new(socket, connection, deadlines, metrics.clone());
-                let connection = http.serve_connection(TokioIo::new(socket), service);
-                let connection = graceful.watch(connection);
-                spawn_connection(serve(connection, guard, metrics.clone()));
             }
         };
         tokio::select! {
@@ -125,6 +148,7 @@ impl HttpServer {
             () = stop => {}
         }
         drop(listener);
+        stopping.cancel();
         requests.close();
         tokio::select! {
             () = graceful.shutdown() => {}
@@ -136,18 +160,35 @@ impl HttpServer {
     }
 }
 
+/// Waits for the first byte of a connection. Returns `false` if it has to close without one.
+async fn first_byte(
+    socket: &TcpStream,
+    connection: &TrackedConnection,
+    deadlines: Deadlines,
+    metrics: &HttpMetrics,
+) -> bool {
+    let mut byte = [0];
+    tokio::select! {
+        peeked = timeout(deadlines.first_byte, socket.peek(&mut byte)) => {
+            if let Ok(peeked) = peeked {
+                peeked.is_ok()
+            } else {
+                metrics.connection_ended(ConnectionEnd::Silent);
+                false
+            }
+        }
+        () = connection.evict.notified() => false,
+    }
+}
+
 /// Serves one connection until it ends or is evicted.
-async fn serve(
-    connection: impl Future<Output = hyper::Result<()>> + Send,
-    guard: ConnectionGuard,
-    metrics: HttpMetrics,
-) {
+async fn serve(connection: impl Future<Output = hyper::Result<()>> + Send, guard: ConnectionGuard) {
     let tracked = &guard.connection;
     let evicted = async {
         loop {
             tracked.evict.notified().await;
-            // A request may have started since.
-            if tracked.state() != ConnState::Active {
+            // A request that is complete, or gets a response, ends first.
+            if tracked.may_be_dropped() {
                 return;
             }
         }
@@ -157,12 +198,11 @@ async fn serve(
         ended = connection => if let Err(error) = ended {
             tracing::debug!("a connection ended early: {error}");
         },
-        () = evicted => {
-            metrics.connection_ended(ConnectionEnd::Evicted);
-            return;
-        }
+        () = evicted => return,
     }
-    if let Some(socket) = tracked.take_socket() {
+    if let Some(socket) = tracked.take_socket()
+        && let Ok(_lingering) = LINGERING.try_acquire()
+    {
         linger(socket).await;
     }
 }

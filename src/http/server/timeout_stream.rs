@@ -4,6 +4,7 @@
 //! lengths, so hyper's timer is off and this stream keeps one for each state.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -17,10 +18,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::conn_state::{ConnState, Deadlines, TrackedConnection};
+use super::connection_table::{ConnectionGuard, ConnectionTable};
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
 /// The longest time that a client may go without reading a byte of the response.
 const WRITE_STALL: Duration = Duration::from_secs(20);
+
+/// The most bytes of one read: less than hyper's first buffer, which hyper enlarges for a client that
+/// fills it.
+const CHUNK: usize = 8 * 1024 - 1;
 
 /// The socket of a connection, with its deadlines.
 #[derive(Debug)]
@@ -28,6 +34,9 @@ pub(super) struct TimeoutStream {
     /// `Some` until this is dropped.
     socket: Option<TcpStream>,
     connection: Arc<TrackedConnection>,
+    table: ConnectionTable,
+    /// A trusted proxy may have any number of unfinished heads.
+    is_proxy: bool,
     deadlines: Deadlines,
     metrics: HttpMetrics,
     /// Created at the first wait, reset for later ones.
@@ -39,14 +48,51 @@ pub(super) struct TimeoutStream {
 }
 
 impl TimeoutStream {
-    pub(super) const fn new(
+    pub(super) fn new(
         socket: TcpStream,
-        connection: Arc<TrackedConnection>,
+        guard: &ConnectionGuard,
         deadlines: Deadlines,
         metrics: HttpMetrics,
     ) -> Self {
-        let socket = Some(socket);
-        Self { socket, connection, deadlines, metrics, timer: None, stalled: None, over: false }
+        Self {
+            socket: Some(socket),
+            connection: Arc::clone(&guard.connection),
+            table: guard.table.clone(),
+            is_proxy: guard.is_proxy(),
+            deadlines,
+            metrics,
+            timer: None,
+            stalled: None,
+            over: false,
+        }
+    }
+
+    /// Records bytes that were read.
+    ///
+    /// # Errors
+    /// When the connection holds much, and evictions do not free memory fast enough.
+    fn received(&mut self, bytes: usize) -> io::Result<()> {
+        if matches!(self.connection.state(), ConnState::New | ConnState::Idle) {
+            self.connection.enter(ConnState::Headers);
+        }
+        self.connection.add_bytes(bytes);
+        self.table.free_memory();
+        if self.connection.holds_much() && self.table.is_memory_critical() {
+            return Err(self.end(ConnectionEnd::Evicted));
+        }
+        Ok(())
+    }
+
+    /// Counts a head of which only a part has arrived.
+    ///
+    /// # Errors
+    /// When its address has too many of them.
+    fn count_unfinished(&mut self) -> io::Result<()> {
+        let is_head = self.connection.state() == ConnState::Headers;
+        if !is_head || self.is_proxy || self.table.count_unfinished_head(&self.connection) {
+            return Ok(());
+        }
+        Err(self.end(ConnectionEnd::Unfinished))
     }
 
     /// The socket, pinned. Only `drop` takes it.
@@ -82,10 +128,12 @@ impl TimeoutStream {
         written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        self.connection.set_stalled(written.is_pending());
         if written.is_ready() {
             self.stalled = None;
             return written;
         }
+        self.table.free_memory();
         let stalled =
             self.stalled.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + WRITE_STALL)));
         ready!(stalled.as_mut().poll(context));
@@ -99,17 +147,23 @@ impl AsyncRead for TimeoutStream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        match self.socket()?.poll_read(context, buffer) {
+        let mut chunk = [MaybeUninit::uninit(); CHUNK];
+        let most = buffer.remaining().min(CHUNK);
+        let mut chunk = ReadBuf::uninit(chunk.get_mut(..most).unwrap_or_default());
+        match self.socket()?.poll_read(context, &mut chunk) {
             Poll::Ready(read) => {
-                let is_more = buffer.filled().len() > before;
-                self.over |= !is_more || read.is_err();
-                if is_more && matches!(self.connection.state(), ConnState::New | ConnState::Idle) {
-                    self.connection.enter(ConnState::Headers);
+                let more = chunk.filled().len();
+                buffer.put_slice(chunk.filled());
+                self.over |= more == 0 || read.is_err();
+                if more > 0 {
+                    self.received(more)?;
                 }
                 Poll::Ready(read)
             }
-            Poll::Pending => self.poll_deadline(context).map(Err),
+            Poll::Pending => {
+                self.count_unfinished()?;
+                self.poll_deadline(context).map(Err)
+            }
         }
     }
 }
@@ -142,7 +196,10 @@ impl AsyncWrite for TimeoutStream {
         // hyper last polls for a request before the response is sent, when no deadline runs yet.
         match self.poll_deadline(context) {
             Poll::Ready(error) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Ready(Ok(())),
+            Poll::Pending => {
+                self.connection.flushed();
+                Poll::Ready(Ok(()))
+            }
         }
     }
 
@@ -167,7 +224,9 @@ pub(super) struct IdleOnDrop {
 }
 
 impl IdleOnDrop {
-    pub(super) const fn new(body: Body, connection: Arc<TrackedConnection>) -> Self {
+    pub(super) fn new(body: Body, connection: Arc<TrackedConnection>) -> Self {
+        let bytes = hyper::body::Body::size_hint(&body).lower();
+        connection.add_bytes(usize::try_from(bytes).unwrap_or(usize::MAX));
         Self { body, connection }
     }
 }

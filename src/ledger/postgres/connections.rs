@@ -10,7 +10,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 
-use super::connector::{Connection, Connector};
+use super::connector::{Connector, ServerConnection};
 use super::errors::{ErrorClass, PostgresError};
 use super::statement::{Session, Statement};
 use crate::ledger::Closed;
@@ -26,7 +26,7 @@ const REFUSED: Duration = Duration::from_millis(500);
 
 /// The kinds of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum CallKind {
     Usual,
     /// Waits for no usual call. Uses the connection that was idle for the longest time, so that
     /// heartbeats find dead connections before other calls do.
@@ -75,14 +75,14 @@ struct Idle {
 #[derive(Debug)]
 struct OpenConnection {
     // Dropped first.
-    connection: Connection,
+    connection: ServerConnection,
     slot: Slot,
     /// The end of its last use.
     used_at: Instant,
 }
 
 impl OpenConnection {
-    fn new(connection: Connection, slot: OwnedSemaphorePermit, of: &Connections) -> Self {
+    fn new(connection: ServerConnection, slot: OwnedSemaphorePermit, of: &Connections) -> Self {
         let slot = Slot(Some(slot), Arc::clone(&of.returned));
         Self { connection, slot, used_at: Instant::now() }
     }
@@ -140,7 +140,7 @@ impl Connections {
         let deadline = Instant::now() + self.timeout;
         let run = async {
             let _turn = self.turns.acquire().await.map_err(|_| Closed)?;
-            self.run_before(deadline, Kind::Usual, statement, repeat).await
+            self.run_before(deadline, CallKind::Usual, statement, repeat).await
         };
         timeout_at(deadline, run).await.unwrap_or(Err(PostgresError::Silent(self.timeout)))
     }
@@ -158,7 +158,7 @@ impl Connections {
         let silent = || PostgresError::Silent(limit);
         let turn = timeout_at(deadline, self.beat_turn.lock()).await;
         let _turn = turn.map_err(|_| silent())?;
-        let run = self.run_before(deadline, Kind::Heartbeat, statement, statement);
+        let run = self.run_before(deadline, CallKind::Heartbeat, statement, statement);
         let run = timeout_at(deadline, run).await;
         self.end_of_wait();
         run.unwrap_or_else(|_| Err(silent()))
@@ -167,7 +167,7 @@ impl Connections {
     async fn run_before(
         &self,
         deadline: Instant,
-        kind: Kind,
+        kind: CallKind,
         statement: &Statement,
         repeat: &Statement,
     ) -> Result<Rows, PostgresError> {
@@ -178,8 +178,8 @@ impl Connections {
             let sent_at = Instant::now();
             let left = deadline.saturating_duration_since(sent_at);
             let limit = match kind {
-                Kind::Usual if tries == 1 => left.min(self.session.limit),
-                Kind::Heartbeat if tries == 1 => left / 2,
+                CallKind::Usual if tries == 1 => left.min(self.session.limit),
+                CallKind::Heartbeat if tries == 1 => left / 2,
                 _ => left,
             };
             // The server ends the first try by the session's own limit.
@@ -221,12 +221,12 @@ impl Connections {
 
     /// Returns an idle connection or a new one. If the server refuses a new one, waits for one of
     /// those that this replica has.
-    async fn acquire(&self, kind: Kind) -> Result<OpenConnection, PostgresError> {
+    async fn acquire(&self, kind: CallKind) -> Result<OpenConnection, PostgresError> {
         loop {
             let mut returned = pin!(self.returned.notified());
             returned.as_mut().enable();
             if let Some(idle) = self.take_idle(kind) {
-                if kind == Kind::Heartbeat {
+                if kind == CallKind::Heartbeat {
                     self.end_of_wait();
                 }
                 return Ok(idle);
@@ -247,7 +247,7 @@ impl Connections {
                 Err(TryAcquireError::Closed) => return Err(Closed.into()),
                 Ok(_) | Err(TryAcquireError::NoPermits) => {}
             }
-            if kind == Kind::Heartbeat {
+            if kind == CallKind::Heartbeat {
                 self.beat_waits.store(true, Ordering::SeqCst);
             }
             returned.await;
@@ -261,13 +261,13 @@ impl Connections {
         }
     }
 
-    fn take_idle(&self, kind: Kind) -> Option<OpenConnection> {
+    fn take_idle(&self, kind: CallKind) -> Option<OpenConnection> {
         let idle = &mut self.idle().connections;
         idle.retain(|open| !open.connection.is_closed());
         match kind {
-            Kind::Usual if !self.beat_waits.load(Ordering::SeqCst) => idle.pop_back(),
-            Kind::Usual => None,
-            Kind::Heartbeat => idle.pop_front(),
+            CallKind::Usual if !self.beat_waits.load(Ordering::SeqCst) => idle.pop_back(),
+            CallKind::Usual => None,
+            CallKind::Heartbeat => idle.pop_front(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
 use tokio_postgres::{Client, Config, NoTls};
@@ -59,33 +59,27 @@ impl std::fmt::Debug for Target {
 
 /// A connection to the server. Dropped, it is cut off.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(super) struct ServerConnection {
     pub(super) client: Client,
     /// True if the session has the settings of [`Connector::connect_own`].
     pub(super) is_own: bool,
     /// Reads and writes the socket.
-    driver: JoinHandle<()>,
+    driver: JoinSet<()>,
 }
 
-impl Connection {
+impl ServerConnection {
     /// Returns whether the server has closed it.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Closes it in order, so that the server logs no lost client.
-    pub(super) async fn close(mut self) {
-        let client = std::mem::replace(&mut self.driver, tokio::spawn(async {}));
-        drop(self);
-        if timeout(CLOSE_TIMEOUT, client).await.is_err() {
+    pub(super) async fn close(self) {
+        let Self { client, mut driver, is_own: _ } = self;
+        drop(client);
+        if timeout(CLOSE_TIMEOUT, driver.join_next()).await.is_err() {
             tracing::debug!("the database did not close a connection in time");
         }
-    }
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.driver.abort();
     }
 }
 
@@ -119,7 +113,7 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect(&self) -> Result<Connection, PostgresError> {
+    pub(super) async fn connect(&self) -> Result<ServerConnection, PostgresError> {
         self.connect_with(None).await
     }
 
@@ -128,7 +122,10 @@ impl Connector {
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
-    pub(super) async fn connect_own(&self, options: &str) -> Result<Connection, PostgresError> {
+    pub(super) async fn connect_own(
+        &self,
+        options: &str,
+    ) -> Result<ServerConnection, PostgresError> {
         if self.is_pooled.load(Ordering::Relaxed) {
             return self.connect().await;
         }
@@ -153,7 +150,7 @@ impl Connector {
     pub(super) async fn connect_with(
         &self,
         options: Option<&str>,
-    ) -> Result<Connection, PostgresError> {
+    ) -> Result<ServerConnection, PostgresError> {
         let target = self.current().await;
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
@@ -215,7 +212,7 @@ impl Target {
         config: &Config,
         options: Option<&str>,
         user_timeout: Duration,
-    ) -> Result<Connection, PostgresError> {
+    ) -> Result<ServerConnection, PostgresError> {
         let mut config = config.clone();
         let (idle, interval, probes) = KEEP_ALIVE;
         config
@@ -250,11 +247,12 @@ impl Target {
 }
 
 /// Lets a task read and write the socket. The error that ends it is reported by the calls.
-fn drive<S, T>((client, socket): (Client, tokio_postgres::Connection<S, T>)) -> Connection
+fn drive<S, T>((client, socket): (Client, tokio_postgres::Connection<S, T>)) -> ServerConnection
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let driver = tokio::spawn(async move { drop(socket.await) });
-    Connection { client, is_own: false, driver }
+    let mut driver = JoinSet::new();
+    driver.spawn(async move { drop(socket.await) });
+    ServerConnection { client, is_own: false, driver }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
 
 use crate::ledger::{Closed, LedgerError};
 
@@ -45,12 +46,14 @@ impl PostgresError {
     /// Classes the error by its SQLSTATE.
     pub(super) fn class(&self) -> ErrorClass {
         let Self::Server(error) = self else { return ErrorClass::Connection };
-        match error.code().map(|state| state.code()) {
+        // Not from the server: the connection is broken.
+        let Some(code) = error.code().map(SqlState::code) else { return ErrorClass::Connection };
+        match code {
             // A server becomes read-only when another one takes over. A session was idle.
-            Some("25006" | "25P03") => ErrorClass::Connection,
+            "25006" | "25P03" => ErrorClass::Connection,
             // A lock or a statement timeout, and a table that was changed meanwhile.
-            Some("55P03" | "57014" | "0A000") => ErrorClass::Transient,
-            Some(code) => match code.get(..2) {
+            "55P03" | "57014" | "0A000" => ErrorClass::Transient,
+            _ => match code.get(..2) {
                 // The connection, its rights, a lack of slots, memory or space, its database, a
                 // shutdown.
                 Some("08" | "28" | "53" | "3D" | "57") => ErrorClass::Connection,
@@ -58,7 +61,6 @@ impl PostgresError {
                 Some("40") => ErrorClass::Transient,
                 _ => ErrorClass::Statement,
             },
-            None => ErrorClass::Connection,
         }
     }
 

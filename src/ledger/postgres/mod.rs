@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
-use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
@@ -71,8 +71,8 @@ pub struct Postgres {
     synchronous: Synchronous,
     secret: Digest,
     timeout: Duration,
-    /// Builds the pending indexes.
-    indexes: Option<JoinHandle<()>>,
+    /// Builds the pending indexes, until it is dropped.
+    _indexes: JoinSet<()>,
 }
 
 impl Postgres {
@@ -105,7 +105,7 @@ impl Postgres {
         let opened = opened.await;
         connection.close().await;
         let (schema, separate) = opened.map_err(LedgerError::from)??;
-        let mut indexes = None;
+        let mut indexes = JoinSet::new();
         let (timeout, limit) = match access {
             Access::Service => {
                 connector.warn_if_insecure();
@@ -113,7 +113,7 @@ impl Postgres {
                     let connector =
                         Connector::new(&url, file, timeout).map_err(LedgerError::from)?;
                     let schema = schema.clone();
-                    indexes = Some(tokio::spawn(async move { build(&connector, &schema).await }));
+                    indexes.spawn(async move { build(&connector, &schema).await });
                 }
                 (timeout, timeout / PARTS)
             }
@@ -121,7 +121,7 @@ impl Postgres {
         };
         let session = Session { schema, synchronous, limit };
         let connections = Connections::new(connector, session, timeout);
-        Ok(Self { connections, synchronous, secret: secrets.current, timeout, indexes })
+        Ok(Self { connections, synchronous, secret: secrets.current, timeout, _indexes: indexes })
     }
 
     async fn run(&self, statement: Statement) -> Result<Rows, LedgerError> {
@@ -401,9 +401,6 @@ impl Ledger for Postgres {
     }
 
     async fn close(&self) {
-        if let Some(indexes) = &self.indexes {
-            indexes.abort();
-        }
         self.connections.close().await;
     }
 }

@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Error, Row};
 use uuid::Uuid;
 
-use super::connector::Connection;
+use super::connector::ServerConnection;
 use crate::config::Synchronous;
 
 /// The longest time that the server has to report a timeout before the client gives up.
@@ -100,15 +100,18 @@ impl Statement {
     /// ends it after `limit`, or after the session's own limit if there is none.
     pub(super) async fn run(
         &self,
-        connection: &Connection,
+        connection: &ServerConnection,
         session: &Session,
         limit: Option<Duration>,
     ) -> Result<Vec<Row>, Error> {
         let client = &connection.client;
-        let parameters: Vec<(&(dyn ToSql + Sync), Type)> = self
+        let parameters: Vec<_> = self
             .parameters
             .iter()
-            .map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()))
+            .map(|(value, kind)| {
+                let value: &(dyn ToSql + Sync) = &**value;
+                (value, kind.clone())
+            })
             .collect();
         let statement = client.query_typed(self.sql, &parameters);
         let synced = async {
@@ -153,7 +156,7 @@ impl Session {
         let mut options = String::from("-c default_transaction_isolation=read\\ committed");
         for (name, value) in self.settings(self.limit) {
             let value = value.replace('\\', "\\\\").replace(' ', "\\ ");
-            options += &format!(" -c {name}={value}");
+            options.extend([" -c ", name, "=", &value]);
         }
         if self.synchronous == Synchronous::Normal {
             options += " -c synchronous_commit=off";
@@ -180,7 +183,7 @@ impl Session {
         );
         for (name, value) in self.settings(limit.unwrap_or(self.limit)) {
             let value = value.replace('\'', "''");
-            begin += &format!(", set_config('{name}', '{value}', true)");
+            begin.extend([", set_config('", name, "', '", &value, "', true)"]);
         }
         Some(begin)
     }

@@ -33,7 +33,7 @@ pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, Pos
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let algorithms = provider.signature_verification_algorithms;
-    let authorities = match (tls.mode, &tls.root_file) {
+    let authorities: Option<Arc<dyn ServerCertVerifier>> = match (tls.mode, &tls.root_file) {
         // As libpq: a file of authorities is used whatever the mode.
         (SslMode::Prefer | SslMode::Require, None) => None,
         (_, Some(file)) => {
@@ -45,11 +45,11 @@ pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, Pos
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
             let verifier = verifier.build();
             let error = |error| PostgresError::Tls(rustls::Error::General(format!("{error}")));
-            Some(verifier.map_err(error)? as Arc<dyn ServerCertVerifier>)
+            Some(verifier.map_err(error)?)
         }
         (_, None) => {
             let system = Verifier::new(Arc::clone(&provider)).map_err(PostgresError::Tls)?;
-            Some(Arc::new(system) as Arc<dyn ServerCertVerifier>)
+            Some(Arc::new(system))
         }
     };
     let verifier = ServerVerifier { authorities, mode: tls.mode, algorithms };

@@ -6,15 +6,15 @@
 //! index: without them, SQLite would read an older state or write over a newer one.
 
 use std::error::Error as StdError;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use super::file_id::FileId;
 use super::header::FileHeader;
 use super::service_lock::ServiceLock;
 use crate::ledger::LedgerError;
@@ -47,27 +47,6 @@ impl From<FileProblem> for LedgerError {
             | FileProblem::Unreadable(..) => Self::unavailable(problem),
             FileProblem::Overwritten(_) => Self::corrupt(problem),
         }
-    }
-}
-
-/// The identity of a file, whatever its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl FileId {
-    fn new(metadata: &Metadata) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino() }
-    }
-
-    pub(super) fn of_path(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|metadata| Self::new(&metadata))
-    }
-
-    pub(super) fn of_file(file: &File) -> io::Result<Self> {
-        file.metadata().map(|metadata| Self::new(&metadata))
     }
 }
 
@@ -183,12 +162,11 @@ impl FileGuard {
         if self.is_released() {
             return;
         }
-        match problem {
-            Some(problem) => {
-                let cause: &dyn StdError = problem;
-                tracing::error!(error = cause, "the ledger is unavailable: {problem}");
-            }
-            None => tracing::warn!("the ledger's file is the right one again"),
+        if let Some(problem) = problem {
+            let cause: &dyn StdError = problem;
+            tracing::error!(error = cause, "the ledger is unavailable: {problem}");
+        } else {
+            tracing::warn!("the ledger's file is the right one again");
         }
     }
 
@@ -273,7 +251,10 @@ impl FileGuard {
         let aside = sibling(log, ".overwritten");
         match fs::rename(log, &aside).and_then(|()| fs::remove_file(index)) {
             Ok(()) => {
-                tracing::warn!("the log of the overwritten ledger was moved to {}", aside.display())
+                tracing::warn!(
+                    "the log of the overwritten ledger was moved to {}",
+                    aside.display()
+                );
             }
             Err(error) => tracing::error!(%error, "the log of the ledger cannot be moved aside"),
         }

@@ -4,6 +4,7 @@ mod attempts;
 mod backup;
 mod connection;
 mod file;
+mod file_id;
 mod guard;
 mod header;
 mod keys;

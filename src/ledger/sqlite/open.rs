@@ -1,6 +1,6 @@
 //! Opens the file: the wait for an earlier service, the migrations, the check of the secret.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,7 +118,7 @@ async fn wait_for_lock(options: &SqliteOptions) -> Result<ServiceLock, OpenError
 }
 
 fn try_lock(
-    path: &PathBuf,
+    path: &Path,
     secret_file: &SecretFile,
     may_replace: bool,
 ) -> Result<Option<ServiceLock>, OpenError> {

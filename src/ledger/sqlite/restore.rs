@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::backup::{BackupError, CopySummary, Draft, failed, open_verified};
-use super::guard::FileId;
+use super::file_id::FileId;
 use super::open::blocking;
 use super::service_lock::{ServiceLock, lock_path, try_lock_file};
 use super::{connection::SHORT_WAIT, file, schema};
@@ -92,7 +92,7 @@ struct Lock {
 
 /// Gives the file a second name under which it is kept, and takes its log from beside it.
 fn set_aside(path: &Path, now: Duration) -> Result<Option<PathBuf>, BackupError> {
-    let time: String = utc(now).chars().filter(|char| char.is_ascii_alphanumeric()).collect();
+    let time: String = utc(now).chars().filter(char::is_ascii_alphanumeric).collect();
     let aside = sibling(path, &format!(".before-restore-{time}"));
     let has_content = fs::metadata(path).is_ok_and(|file| file.len() > 0);
     if has_content {

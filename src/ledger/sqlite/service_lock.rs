@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::guard::FileId;
+use super::file_id::FileId;
 use crate::ledger::secret_key::sibling;
 
 /// The locks of a service. By POSIX rules, SQLite's locks would be lost if this process closed any

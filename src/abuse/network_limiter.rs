@@ -1,0 +1,110 @@
+//! One limit on networks and on the sites that they belong to: an IPv6 /48 has eight times the
+//! permits of an address, however many of its /64s it uses.
+
+use std::time::Duration;
+
+use super::gcra::BucketState;
+use super::keyed_limiter::KeyedLimiter;
+use super::network::Network;
+use crate::limits::Rate;
+use crate::telemetry::LimiterMetrics;
+
+/// Permits of an IPv6 /48, as a multiple of those of one address.
+pub(super) const SITE: u32 = 8;
+
+/// The buckets of networks, and of their sites.
+#[derive(Debug)]
+pub(super) struct NetworkLimiter {
+    networks: KeyedLimiter,
+    sites: KeyedLimiter,
+}
+
+impl NetworkLimiter {
+    /// A limiter with at most `capacity` buckets of each kind.
+    pub(super) fn new(rate: Rate, capacity: usize, metrics: [LimiterMetrics; 2]) -> Self {
+        let [networks, sites] = metrics;
+        Self {
+            networks: KeyedLimiter::new(rate, capacity, networks),
+            sites: KeyedLimiter::new(site_rate(rate), capacity, sites),
+        }
+    }
+
+    /// Takes a permit of a network, and one of its site.
+    ///
+    /// A site without permits gets no further buckets for its networks, of which it has thousands.
+    ///
+    /// # Errors
+    /// The state of the bucket that has no permit.
+    pub(super) fn try_acquire(&self, network: Network) -> Result<BucketState, BucketState> {
+        self.networks.check(network.bits())?;
+        if let Some(site) = network.site() {
+            self.sites.try_acquire(site.bits())?;
+        }
+        self.networks.try_acquire(network.bits())
+    }
+
+    /// Gives back a permit that was taken.
+    pub(super) fn give_back(&self, network: Network) {
+        self.networks.give_back(network.bits());
+        if let Some(site) = network.site() {
+            self.sites.give_back(site.bits());
+        }
+    }
+
+    /// The states of a network, and of its site.
+    pub(super) fn states(&self, network: Network) -> (BucketState, Option<BucketState>) {
+        let site = network.site().map(|site| self.sites.state(site.bits()));
+        (self.networks.state(network.bits()), site)
+    }
+}
+
+/// The rate of a site, for this rate of a network.
+pub(super) fn site_rate(rate: Rate) -> Rate {
+    let every = (rate.every / SITE).max(Duration::from_micros(1));
+    Rate { burst: rate.burst.saturating_mul(SITE), every }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+
+    const RATE: Rate = Rate { burst: 3, every: Duration::from_hours(1) };
+
+    fn limiter() -> NetworkLimiter {
+        NetworkLimiter::new(RATE, 10_000, Default::default())
+    }
+
+    fn network(text: &str) -> Network {
+        text.parse::<IpAddr>().unwrap().into()
+    }
+
+    #[test]
+    fn a_site_has_eight_times_the_permits_of_an_address() {
+        let limiter = limiter();
+        let allowed = (0..1_000)
+            .filter(|n| limiter.try_acquire(network(&format!("2001:db8:7:{n:x}::1"))).is_ok());
+        assert_eq!(allowed.count(), 24);
+        assert!(limiter.try_acquire(network("2001:db8:8::1")).is_ok());
+    }
+
+    #[test]
+    fn a_network_without_permits_spends_none_of_its_site() {
+        let limiter = limiter();
+        for _ in 0..100 {
+            let _acquired = limiter.try_acquire(network("2001:db8:7::1"));
+        }
+        let (_, site) = limiter.states(network("2001:db8:7:1::1"));
+        assert_eq!(site.map(|site| site.remaining), Some(21));
+    }
+
+    #[test]
+    fn a_permit_that_is_given_back_can_be_taken_again() {
+        let limiter = limiter();
+        for _ in 0..100 {
+            assert!(limiter.try_acquire(network("2001:db8:7::1")).is_ok());
+            limiter.give_back(network("2001:db8:7::1"));
+        }
+    }
+}

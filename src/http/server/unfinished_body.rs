@@ -1,0 +1,47 @@
+//! A request's connection while its body arrives: it counts for the client, and may be cut to make
+//! room for others.
+
+use std::sync::Arc;
+
+use super::conn_state::{ConnState, TrackedConnection};
+use crate::abuse::{ClientAddress, Counted, Network, SourceCounts};
+
+/// The connection of a request. In the extensions of every request that came through one.
+#[derive(Debug, Clone)]
+pub(in crate::http) struct RequestConnection {
+    connection: Arc<TrackedConnection>,
+    unfinished: SourceCounts,
+}
+
+/// A body that is arriving. Dropping it ends the wait.
+#[derive(Debug)]
+pub(in crate::http) struct UnfinishedBody {
+    connection: Arc<TrackedConnection>,
+    _counted: Counted,
+}
+
+impl RequestConnection {
+    pub(super) const fn new(connection: Arc<TrackedConnection>, unfinished: SourceCounts) -> Self {
+        Self { connection, unfinished }
+    }
+
+    /// Starts to wait for a body of this client; `None` if the client has too many unfinished ones.
+    pub(in crate::http) fn wait_for_body(&self, client: ClientAddress) -> Option<UnfinishedBody> {
+        let counted = self.unfinished.add(Network::from(client.ip()))?;
+        self.connection.enter(ConnState::Body);
+        Some(UnfinishedBody { connection: Arc::clone(&self.connection), _counted: counted })
+    }
+}
+
+impl UnfinishedBody {
+    /// Resolves when the body has to be given up to make room for other clients.
+    pub(in crate::http) async fn cut(&self) {
+        self.connection.cut.notified().await;
+    }
+}
+
+impl Drop for UnfinishedBody {
+    fn drop(&mut self) {
+        self.connection.enter(ConnState::Active);
+    }
+}

@@ -37,6 +37,7 @@ use auth0_signup::config::PostgresUrl;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tokio_postgres::NoTls;
@@ -59,8 +60,8 @@ async fn main() -> anyhow::Result<()> {
     let mut trials = Vec::new();
     for _ in 0..starts {
         trials.extend(run("uniform", FLOOR_MS, ADDRESSES).await?);
+        report(&format!("existence = uniform, floor_ms = {FLOOR_MS}"), &trials);
     }
-    report(&format!("existence = uniform, floor_ms = {FLOOR_MS}"), &trials);
     Ok(())
 }
 
@@ -81,6 +82,7 @@ struct Deployment {
     tenant: Emulator,
     replicas: Vec<SocketAddr>,
     running: JoinSet<()>,
+    stop: watch::Sender<bool>,
     _folders: Vec<Folder>,
 }
 
@@ -99,15 +101,17 @@ impl Deployment {
             settings.push(("SIGNUP__SECRETS__KEY", "0123456789abcdef0123456789abcdef"));
         }
         let (mut running, mut replicas, mut folders) = (JoinSet::new(), Vec::new(), Vec::new());
+        let (stop, stopped) = watch::channel(false);
         for _ in 0..count {
             let folder = Folder::new();
             let bench = Some(Path::new("config/bench.toml"));
             let app = start(&tenant, &folder, bench, &settings).await?;
             replicas.push(app.public_address()?);
-            running.spawn(app.run(std::future::pending()));
+            let mut stopped = stopped.clone();
+            running.spawn(app.run(async move { drop(stopped.wait_for(|stop| *stop).await) }));
             folders.push(folder);
         }
-        Ok(Self { tenant, replicas, running, _folders: folders })
+        Ok(Self { tenant, replicas, running, stop, _folders: folders })
     }
 }
 
@@ -147,8 +151,10 @@ async fn run(existence: &str, floor_ms: u32, addresses: usize) -> anyhow::Result
     while let Some(trial) = tasks.join_next().await {
         trials.push(trial??);
     }
-    let Deployment { tenant, mut running, .. } = deployment;
-    running.shutdown().await;
+    let Deployment { tenant, running, stop, .. } = deployment;
+    // Leaves no connection to the database.
+    stop.send_replace(true);
+    running.join_all().await;
     tenant.shutdown().await;
     Ok(trials)
 }

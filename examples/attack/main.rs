@@ -29,12 +29,13 @@ use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
 use tokio::runtime::Runtime;
+use zeroizing_alloc::ZeroAlloc;
 
 use report::Report;
 
 /// The allocator of the service's binary: this program runs the service too.
 #[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 fn main() -> ExitCode {
     // Each service is this program again.

@@ -278,10 +278,10 @@ mod tests {
         guards[0].connection.cut.notified().await;
         assert!(!is_evicted(&guards[1]).await);
         assert!(!guards[0].connection.may_be_dropped(), "it gets a response");
-        drop(third);
         guards[1].connection.enter(ConnState::Idle);
-        connect(&table, 3).unwrap();
-        assert!(is_evicted(&guards[1]).await);
+        let fourth = connect(&table, 3).unwrap();
+        assert!(is_evicted(&guards[1]).await, "the third may be about to send its request");
+        drop((third, fourth));
     }
 
     #[tokio::test(start_paused = true)]

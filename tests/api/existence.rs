@@ -305,10 +305,10 @@ async fn known_addresses_are_no_pressure_that_a_challenge_would_reveal() {
             .spawn()
             .await;
         app.sign_up(&ada()).await;
-        // Each from another network, since one busy network is no pressure on the others.
+        // Each from another /24, since one busy network is no pressure on the others.
         for n in 1..=60 {
             let form = ada_with("password", format!("Another-Password-{n}"));
-            let from = format!("192.0.2.{n}");
+            let from = format!("192.{n}.2.1");
             // Of 60 forms without a key, now and then two stand for one key.
             let key = format!("a-key-of-its-own-{n}");
             let post = app.post().header("x-forwarded-for", from).header("idempotency-key", key);

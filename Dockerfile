@@ -33,6 +33,8 @@ VOLUME /data /key
 WORKDIR /
 # One line each: scripts/image-smoke reads ENV, USER, HEALTHCHECK, ENTRYPOINT and CMD from here. The
 # address :: takes IPv6 and IPv4.
+# The path of the secret, not the secret.
+# hadolint ignore=DL3064
 ENV SIGNUP__HTTP__HOST=:: SIGNUP__ADMIN__HOST=:: SIGNUP__SECRETS__KEY_PATH=/key/signup.key
 USER 65532:65532
 # Probes and metrics on 9090 are only for the cluster's own network.

@@ -10,9 +10,8 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigErrors};
 use super::file::{SettingsFile, trim_secret};
 use super::names::{KeyNames, NameKind, open_table};
-use super::outbound::SHARED_VARIABLES;
 use super::setting::{Origin, Setting, SettingValue};
-use super::variables::{CONFIG_FILE, PREFIX, key_of};
+use super::variables::{CONFIG_FILE, PREFIX, SHARED_VARIABLES, key_of};
 
 /// Every key with its default: the reference that `docs/configuration.md` links to.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

@@ -13,13 +13,7 @@ use url::Url;
 
 use super::reader::Reader;
 use super::urls;
-
-/// The variables of other programs that this one honours.
-pub(super) const SHARED_VARIABLES: [&str; 7] =
-    [CERTIFICATES, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
-
-/// The variable that replaces the system's certificates.
-const CERTIFICATES: &str = "SSL_CERT_FILE";
+use super::variables::{CERTIFICATES, SHARED_VARIABLES};
 
 /// The certificates and the proxy for calls to the tenant.
 #[derive(Debug, Clone)]

@@ -15,6 +15,13 @@ const ALIASES: [(&str, &str); 8] = [
 /// The variable that names the settings file.
 pub const CONFIG_FILE: &str = "SIGNUP_CONFIG";
 
+/// The variables of other programs that this one honours.
+pub(super) const SHARED_VARIABLES: [&str; 7] =
+    [CERTIFICATES, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+
+/// The variable that replaces the system's certificates.
+pub(super) const CERTIFICATES: &str = "SSL_CERT_FILE";
+
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
 pub(super) const SECRETS: [&str; 5] = [
     "auth0.client_secret",

@@ -8,6 +8,7 @@
 
 mod address_lookup;
 mod admission;
+mod announce;
 mod call;
 mod ended_calls;
 mod existing_account_notice;

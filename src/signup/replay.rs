@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::address_lookup::created_user_id;
+use super::announce::announce;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
-use super::run::announce;
 use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
 use crate::ledger::{Attempt, AttemptId, AttemptState, Lease, LedgerError, RESTARTS, Worker};

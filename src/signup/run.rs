@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::announce::announce;
 use super::call::{AttemptRunner, PreparedCall};
 use super::identity::KeyedRequest;
 use super::in_flight::Leader;
@@ -224,20 +225,6 @@ impl Inner {
     }
 }
 
-/// Sends a result to every waiter, unless they have one already.
-pub(super) fn announce(request: &KeyedRequest, result: SignupResult, leader: &Leader) {
-    let is_unobserved = if leader.has_announced() {
-        // The replayed user had been deleted, and this is the sign-up that followed.
-        !result.replayed
-    } else {
-        leader.has_no_waiters()
-    };
-    if is_unobserved {
-        log_unobserved(request, &result);
-    }
-    leader.announce(result);
-}
-
 /// Decides whether a new attempt may start, unless every client disconnects first.
 async fn admit(admission: Admission, leader: &Leader) -> Result<AdmissionCost, SignupResult> {
     let admitted = tokio::select! {
@@ -245,15 +232,4 @@ async fn admit(admission: Admission, leader: &Leader) -> Result<AdmissionCost, S
         () = leader.abandoned() => Err(Outcome::Abandoned),
     };
     admitted.map_err(SignupResult::new)
-}
-
-/// Logs a result that no client waits for any more.
-fn log_unobserved(request: &KeyedRequest, result: &SignupResult) {
-    let outcome = result.outcome.code();
-    tracing::info!(
-        request_id = request.request_id,
-        outcome,
-        error = result.cause.as_deref().map(|cause| chain(cause)),
-        "a sign-up ended with no client waiting for it: {outcome}"
-    );
 }

@@ -27,6 +27,8 @@ pub enum Limit {
     Email,
     /// Attempts for an e-mail address from one network that a valid proof lets past other limits.
     WithProof,
+    /// Attempts from an IPv4 /24 or an IPv6 /32, as a part of all.
+    Block,
     /// All attempts.
     Service,
     /// Captcha tokens from an address that the captcha service rejected.
@@ -35,13 +37,14 @@ pub enum Limit {
 
 impl Limit {
     /// Every limit.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Posts,
         Self::SitePosts,
         Self::Address,
         Self::Site,
         Self::Email,
         Self::WithProof,
+        Self::Block,
         Self::Service,
         Self::FailedCaptchas,
     ];
@@ -49,7 +52,7 @@ impl Limit {
     /// Returns whether a valid proof lets an attempt pass this limit.
     pub const fn yields_to_proof(self) -> bool {
         match self {
-            Self::Address | Self::Site | Self::Email | Self::Service => true,
+            Self::Address | Self::Site | Self::Email | Self::Block | Self::Service => true,
             Self::Posts | Self::SitePosts | Self::WithProof | Self::FailedCaptchas => false,
         }
     }
@@ -63,6 +66,7 @@ impl Limit {
             Self::Site => "site",
             Self::Email => "email",
             Self::WithProof => "with_proof",
+            Self::Block => "block",
             Self::Service => "service",
             Self::FailedCaptchas => "failed_captchas",
         }

@@ -74,6 +74,13 @@ pub(crate) async fn from_one_site(report: &mut Report) -> anyhow::Result<()> {
     attack(report, "2,000 posts from a /48, each from another /64", requests, bounds).await
 }
 
+pub(crate) async fn from_one_block(report: &mut Report) -> anyhow::Result<()> {
+    let requests = (0..2_560).map(|n| (format!("192.0.2.{}", n % 256), robot(n)));
+    // A quarter of what the service accepts in all.
+    let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(600, 2_560) };
+    attack(report, "2,560 posts from a /24, ten of each address", requests, bounds).await
+}
+
 pub(crate) async fn from_many_addresses(report: &mut Report) -> anyhow::Result<()> {
     let requests = (0..10_000).map(|n| (ipv4(n), robot(n)));
     // The burst of the whole service, and ten a second.

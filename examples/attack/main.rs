@@ -64,6 +64,7 @@ async fn attack(report: &mut Report) -> anyhow::Result<()> {
     Report::print_head();
     attackers::from_one_address(report).await?;
     attackers::from_one_site(report).await?;
+    attackers::from_one_block(report).await?;
     attackers::from_many_addresses(report).await?;
     attackers::forged_addresses(report).await?;
     attackers::alarm_from_one_address(report).await?;

@@ -20,6 +20,9 @@ const PER_ADDRESS: u16 = 40;
 /// The longest wait for one step of an attack. The service may have stopped reading.
 const STEP: Duration = Duration::from_millis(200);
 
+/// The most events that one address logs in an attack of two minutes.
+const EVENTS: usize = 1_400;
+
 /// The maximum number of connections that are being opened.
 const AT_ONCE: usize = 64;
 
@@ -65,8 +68,9 @@ async fn attack(report: &mut Report, name: &str, attacks: &[(u16, Vec<u8>)]) -> 
     for (count, bytes) in attacks {
         held.extend(hold(service.address, *count, bytes).await);
     }
-    let connections = attacks.iter().map(|(count, _)| usize::from(*count)).sum();
-    let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(0, connections) };
+    let connections: usize = attacks.iter().map(|(count, _)| usize::from(*count)).sum();
+    let addresses = connections / usize::from(PER_ADDRESS);
+    let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(0, addresses * EVENTS) };
     let done = report.row(name, service, &BTreeMap::new(), honest, bounds).await;
     drop(held);
     done

@@ -34,6 +34,7 @@ pub struct Limits {
     site: Option<ActiveLimit>,
     email: Option<ActiveLimit>,
     with_proof: Option<ActiveLimit>,
+    block: Option<ActiveLimit>,
     service: Option<ActiveLimit>,
     /// The log events of requests that changed nothing.
     events: Option<NetworkLimiter>,
@@ -132,6 +133,7 @@ impl Limits {
             site: active(Limit::Site, address.map(site_rate)),
             email: active(Limit::Email, email),
             with_proof: active(Limit::WithProof, with_proof),
+            block: active(Limit::Block, service.and_then(part_of_a_block)),
             service: active(Limit::Service, service),
             events: events.map(|rate| {
                 let metrics = [metrics.limiter("events"), metrics.limiter("site_events")];
@@ -231,7 +233,8 @@ impl Limits {
                 Applies::Lifted => metrics.with_proof(),
                 Applies::Yes => {
                     active.try_acquire(key, report)?;
-                    if self.shared {
+                    // One charge less: replicas share the limit of which this is a part.
+                    if self.shared && active.limit != Limit::Block {
                         charges.push(self.charge(active, key));
                     }
                 }
@@ -263,6 +266,7 @@ impl Limits {
             (&self.site, keys.site),
             (&self.email, Some(keys.email)),
             (&self.with_proof, keys.with_proof),
+            (&self.block, Some(keys.block)),
             (&self.service, Some(0)),
         ];
         pairs.into_iter().filter_map(|(active, key)| Some((active.as_ref()?, key?)))
@@ -270,6 +274,7 @@ impl Limits {
 
     fn keys(&self, address: IpAddr, email: &EmailAddress, has_proof: bool) -> BucketKeys {
         let network = Network::from(address);
+        let block = network.block().bits();
         let address = network.bits();
         let mailbox = normalize_mailbox(email, &self.email_key);
         let email = key_of(&self.key.digest([b"email".as_slice(), mailbox.as_bytes()]));
@@ -281,6 +286,7 @@ impl Limits {
         BucketKeys {
             address,
             site: network.site().map(Network::bits),
+            block,
             email,
             with_proof: has_proof.then(with_proof),
         }
@@ -311,9 +317,19 @@ const fn quota(limit: Limit, state: BucketState) -> Option<Quota> {
         | Limit::Site
         | Limit::Email
         | Limit::WithProof
+        | Limit::Block
         | Limit::Service
         | Limit::FailedCaptchas => None,
     }
+}
+
+/// The part of all attempts that one block may take: a quarter, so that its many addresses cannot
+/// take all permits of the service. `None` where the whole is too small to be divided.
+fn part_of_a_block(service: Rate) -> Option<Rate> {
+    const PART: u32 = 4;
+    const FEWEST: u32 = 100;
+    let burst = service.burst / PART;
+    (burst >= FEWEST).then(|| Rate { burst, every: service.every.saturating_mul(PART) })
 }
 
 fn key_of(digest: &Digest) -> u128 {
@@ -441,6 +457,22 @@ mod tests {
             rejected_by(limits.acquire_post(from, &RateLimitReport::default()))
         };
         assert_eq!((0..1_000).filter(|n| posts(*n).is_none()).count(), 32);
+    }
+
+    #[test]
+    fn a_block_takes_a_quarter_of_all_attempts_at_most() {
+        let service = Some(Rate { burst: 400, every: RARELY });
+        let limits = limits(LimitSettings { service, ..settings() }, false);
+        let mut allowed = 0;
+        for n in 0..1_000 {
+            match attempt(&limits, &format!("192.0.2.{}", n % 256), &email(n), false) {
+                None => allowed += 1,
+                Some(limit) => assert!(matches!(limit, Limit::Address | Limit::Block), "{limit:?}"),
+            }
+        }
+        assert_eq!(allowed, 100);
+        assert_eq!(attempt(&limits, "198.51.100.1", &email(0), false), None);
+        assert_eq!(attempt(&limits, "192.0.2.1", &email(2_000), true), None, "with a proof");
     }
 
     #[test]

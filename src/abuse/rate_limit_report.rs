@@ -32,6 +32,7 @@ pub struct Quota {
 pub(super) struct BucketKeys {
     pub(super) address: u128,
     pub(super) site: Option<u128>,
+    pub(super) block: u128,
     pub(super) email: u128,
     /// Only for an attempt with a valid proof.
     pub(super) with_proof: Option<u128>,

@@ -78,6 +78,7 @@ const fn name(limit: Limit) -> Option<&'static str> {
         | Limit::Site
         | Limit::Email
         | Limit::WithProof
+        | Limit::Block
         | Limit::Service
         | Limit::FailedCaptchas => None,
     }

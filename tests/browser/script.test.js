@@ -229,7 +229,7 @@ test("a page in another language gets all messages in it, the module's own inclu
 test("an object of fields is sent whole, and a file is rejected with its field", async (t) => {
   const typed = await Service.start({
     "http.allowed_origins": shop,
-    "user_metadata.allow": "plan,source.id",
+    "user_metadata.allow": "plan,source_id",
     "terms.version": "v1",
     "terms.url": "https://www.example.com/terms",
   });
@@ -237,7 +237,7 @@ test("an object of fields is sent whole, and a file is rejected with its field",
   const [created, listed, file] = await page.evaluate(
     async ([module, url, ada]) => {
       const { signUp } = await import(module);
-      const metadata = { plan: "pro", "source.id": "ad", nothing: undefined };
+      const metadata = { plan: "pro", source_id: "ad", nothing: undefined };
       const whole = { ...ada, nickname: null, terms: true, user_metadata: metadata };
       const list = { ...whole, user_metadata: { plan: ["a", "b"] }, seats: 3 };
       const form = new FormData();
@@ -251,7 +251,7 @@ test("an object of fields is sent whole, and a file is rejected with its field",
   );
   assert.equal(created.status, "created", JSON.stringify(created));
   const [create] = await typed.creates("object@example.com");
-  assert.deepEqual(create.user_metadata, { plan: "pro", "source.id": "ad" });
+  assert.deepEqual(create.user_metadata, { plan: "pro", source_id: "ad" });
   assert.equal(create.app_metadata.terms.version, "v1");
   const codes = ({ errors }) => errors.map(({ field, code }) => `${field} ${code}`).sort();
   assert.deepEqual(codes(listed), [

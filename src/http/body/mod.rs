@@ -23,6 +23,10 @@ use crate::form::BodyMembers;
 /// The most bytes of a body.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 
+/// The bytes that a buffer has room for at first: enough for most forms. More is allocated as it
+/// arrives, since a client may announce more than it sends.
+const USUAL: usize = 2 * 1024;
+
 /// The wait of a client that has too many unfinished bodies.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -90,9 +94,9 @@ impl Form {
 }
 
 /// Copies a body into one buffer. Each frame is part of a buffer of hyper's, which a few bytes would
-/// keep. The length is at most [`MAX_BODY`], and only what arrives takes memory.
+/// keep.
 async fn collect(mut body: Body, announced: usize) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::with_capacity(announced);
+    let mut bytes = Vec::with_capacity(announced.min(USUAL));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::new(ProblemCode::MalformedBody))?;
         let Ok(data) = frame.into_data() else { continue };

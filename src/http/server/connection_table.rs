@@ -6,8 +6,9 @@
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::conn_state::TrackedConnection;
 use super::memory::MemoryBudget;
@@ -22,6 +23,9 @@ const CLOSING: usize = 64;
 
 /// The most connections that are evicted at once to free memory.
 const MOST_EVICTIONS: usize = 64;
+
+/// The pause of a connection that waits for others to free their memory.
+const PAUSE: Duration = Duration::from_millis(1);
 
 /// The bounds of a listener's connections.
 #[derive(Debug, Clone, Copy)]
@@ -126,6 +130,14 @@ impl ConnectionTable {
         }
     }
 
+    /// Waits while evicted connections have yet to free their memory, so that their tasks run before
+    /// further connections take more.
+    pub(super) async fn room(&self) {
+        while self.is_memory_critical() {
+            sleep(PAUSE).await;
+        }
+    }
+
     /// Returns `true` if evicted connections do not free their memory fast enough.
     pub(super) fn is_memory_critical(&self) -> bool {
         self.memory.is_critical()
@@ -205,8 +217,6 @@ impl Drop for ConnectionGuard {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::advance;
 
     use super::super::conn_state::ConnState;

@@ -25,13 +25,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 pub use self::conn_state::Deadlines;
-use self::conn_state::{ConnState, TrackedConnection};
+use self::conn_state::TrackedConnection;
 pub use self::connection_table::ConnectionLimits;
 use self::connection_table::{ConnectionGuard, ConnectionTable};
 use self::lingering_close::{OverloadResponder, linger};
@@ -93,6 +94,7 @@ impl HttpServer {
         http.header_read_timeout(None).max_headers(MAX_HEAD_FIELDS).max_buf_size(MAX_HEAD_BYTES);
         let accept = async {
             loop {
+                table.room().await;
                 let (socket, peer) = accept(&listener).await;
                 let guard = match table.admit(peer.0, proxies.trusts(peer.0)) {
                     Ok(guard) => guard,
@@ -113,7 +115,7 @@ impl HttpServer {
                     let connection = Arc::clone(&guard.connection);
                     let unfinished = guard.table.unfinished().clone();
                     let service = service_fn(move |mut request: Request<Incoming>| {
-                        connection.enter(ConnState::Active);
+                        let is_pipelined = connection.start_request();
                         let in_request =
                             RequestConnection::new(Arc::clone(&connection), unfinished.clone());
                         request.extensions_mut().insert(peer);
@@ -122,6 +124,10 @@ impl HttpServer {
                         let response = router.clone().oneshot(request);
                         let connection = Arc::clone(&connection);
                         async move {
+                            // One request of each connection at a time.
+                            if is_pipelined {
+                                yield_now().await;
+                            }
                             let response = response.await;
                             drop(active);
                             response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
@@ -138,6 +144,7 @@ impl HttpServer {
                         () = stopping.cancelled() => false,
                     };
                     if has_sent {
+                        guard.table.room().await;
                         open(socket, guard, metrics).await;
                     }
                 });
@@ -200,6 +207,7 @@ async fn serve(connection: impl Future<Output = hyper::Result<()>> + Send, guard
         },
         () = evicted => return,
     }
+    tracked.release_memory();
     if let Some(socket) = tracked.take_socket()
         && let Ok(_lingering) = LINGERING.try_acquire()
     {

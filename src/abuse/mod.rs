@@ -23,7 +23,9 @@ mod proxies;
 mod rate_limit_report;
 mod signup_switch;
 mod source_counts;
+mod state;
 mod timing_floor;
+mod windows;
 mod work;
 
 pub use challenges::Challenges;
@@ -39,3 +41,4 @@ pub use proxies::{Proxies, Resolved};
 pub use rate_limit_report::{Quota, RateLimitReport};
 pub use signup_switch::SignupSwitch;
 pub use source_counts::{Counted, SourceCounts};
+pub use state::AbuseState;

@@ -33,6 +33,7 @@ mod captcha;
 mod challenges;
 mod clocks;
 mod connections;
+mod credentials;
 mod dbconnections;
 mod duplicates;
 mod existence;

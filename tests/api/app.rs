@@ -338,6 +338,12 @@ impl TestAppBuilder {
         self
     }
 
+    /// Sets an environment variable that is no key's.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
     /// Sets a deadline for requests that is shorter than a call may take, which settings reject.
     pub(crate) fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = Some(timeout);

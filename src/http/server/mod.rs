@@ -111,13 +111,17 @@ impl HttpServer {
                 let (stopping, metrics) = (stopping.clone(), metrics.clone());
                 // Called after the first byte. A function, so that nothing of it is part of the
                 // task before: hyper allocates its buffers at once.
+                let at_shutdown = stopping.clone();
                 let open = move |socket, guard: ConnectionGuard, metrics| {
                     let connection = Arc::clone(&guard.connection);
                     let unfinished = guard.table.unfinished().clone();
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         let is_pipelined = connection.start_request();
-                        let in_request =
-                            RequestConnection::new(Arc::clone(&connection), unfinished.clone());
+                        let in_request = RequestConnection::new(
+                            Arc::clone(&connection),
+                            unfinished.clone(),
+                            at_shutdown.clone(),
+                        );
                         request.extensions_mut().insert(peer);
                         request.extensions_mut().insert(in_request);
                         let active = requests.token();

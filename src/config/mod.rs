@@ -22,6 +22,7 @@ mod languages;
 mod layers;
 mod ledger;
 mod limits;
+mod live;
 mod log;
 mod metadata;
 mod names;
@@ -54,12 +55,12 @@ pub use colour::Colour;
 pub use credentials::{AssertionKey, ClientCredential, ClientCredentials, SecretPlace};
 pub use error::{ConfigError, ConfigErrors};
 pub use existence::{ExistenceSettings, ExistenceUniformSettings};
-pub use file::trim_secret;
 pub use http::{AdminSettings, HttpSettings};
 pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
+pub use live::Changes;
 pub use log::{LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use outbound::{OutboundProxy, OutboundSettings};
@@ -122,9 +123,20 @@ pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
+    load_with_layers(file, environment).map(|(settings, _)| settings)
+}
+
+/// Reads the settings, and returns the layers too, which a later reading is compared with.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_with_layers(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(Settings, Layers), ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let layers = Layers::read(file, environment, &mut errors);
-    Settings::read(&layers, errors)
+    Settings::read(&layers, errors).map(|settings| (settings, layers))
 }
 
 impl Settings {

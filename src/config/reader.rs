@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -98,11 +97,6 @@ impl<'l> Reader<'l> {
     /// Returns whether a file or the environment sets the key.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.layers.value(key).is_some_and(|value| value.origin != Origin::Default)
-    }
-
-    /// The file that a secret was read from.
-    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
-        self.layers.secret_file(key)
     }
 
     /// Reads a string; `None` if blank.

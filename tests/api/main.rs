@@ -57,6 +57,7 @@ mod privacy;
 mod probes;
 mod proxies;
 mod reconciliation;
+mod reload;
 mod replicas;
 mod responses;
 mod slow_clients;

@@ -17,10 +17,10 @@ const MAX_ISSUING: usize = 4;
 
 /// The counts of clients. Clones share them.
 #[derive(Debug, Clone)]
-pub struct AbuseState(Arc<Inner>);
+pub struct AbuseState(Arc<AbuseCounts>);
 
 #[derive(Debug)]
-struct Inner {
+struct AbuseCounts {
     /// The buckets of each limit, by its name.
     buckets: Mutex<BTreeMap<&'static str, Arc<Buckets>>>,
     /// The attempts of all clients in the last minutes.
@@ -33,7 +33,7 @@ struct Inner {
 
 impl Default for AbuseState {
     fn default() -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(AbuseCounts {
             buckets: Mutex::default(),
             windows: Arc::new(Mutex::new(Windows::new())),
             issuing: SourceCounts::new(MAX_ISSUING),

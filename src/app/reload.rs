@@ -1,4 +1,4 @@
-//! A reload of the settings: everything that may change is built anew around the state that is kept,
+//! A reload of the settings: everything that may change is built again around the state that is kept,
 //! and swapped in whole, or nothing changes.
 //!
 //! `docs/decisions/0020-reload.md` has the reasons.

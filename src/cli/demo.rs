@@ -11,7 +11,7 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use clap::Args;
 
 use super::output::print;
-use super::serve::{Start, serve};
+use super::serve::{StartSettings, serve};
 use super::signals::Signals;
 use crate::config;
 use crate::telemetry;
@@ -44,7 +44,8 @@ impl Demo {
         let read = move || config::load_with_layers(None, variables.clone());
         let (settings, layers) = read()?;
         let log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-        let start = Start { settings, layers, read: Box::new(read), log_level: log.level() };
+        let start =
+            StartSettings { settings, layers, read: Box::new(read), log_level: log.level() };
         let instruct = |address| print_instructions(auth0.url(), address);
         // Boxed: the future holds all settings and is large.
         let served = Box::pin(serve(start, signals, instruct)).await;

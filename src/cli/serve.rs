@@ -49,7 +49,8 @@ impl Serve {
                 "http.public_url is not set: a page of any name that resolves to this service may post"
             );
         }
-        let start = Start { settings, layers, read: Box::new(read), log_level: log.level() };
+        let start =
+            StartSettings { settings, layers, read: Box::new(read), log_level: log.level() };
         // Boxed: the future holds all settings and is large.
         let served = runtime.block_on(Box::pin(serve(start, signals, |_| {})));
         // Does not wait for a blocked thread, such as a second signal cuts off.
@@ -76,7 +77,7 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 /// The settings to start with, and the way to read them again.
-pub(super) struct Start {
+pub(super) struct StartSettings {
     pub(super) settings: Settings,
     pub(super) layers: Layers,
     pub(super) read: Box<ReadSettings>,
@@ -88,11 +89,11 @@ pub(super) struct Start {
 /// A second signal ends it at once. The ledger loses nothing: it is written for a process that may
 /// be killed at any moment.
 pub(super) async fn serve(
-    start: Start,
+    start: StartSettings,
     signals: Signals,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let Start { settings, layers, read, log_level } = start;
+    let StartSettings { settings, layers, read, log_level } = start;
     let Signals { mut stop, hangup } = signals;
     // Before the start, which may take long.
     let files = WatchedFiles::new(&layers);

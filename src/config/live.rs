@@ -66,11 +66,11 @@ impl Changes {
 
 /// Returns whether a running service takes up a change of this key.
 fn is_live(key: &str) -> bool {
-    let covers = |name: &&str| match name.strip_suffix('.') {
-        Some(_) => key.starts_with(*name),
-        None => key == *name,
+    let covers = |name: &str| match name.strip_suffix('.') {
+        Some(_) => key.starts_with(name),
+        None => key == name,
     };
-    LIVE.contains(&key) || !AT_START.iter().any(|name| covers(&name))
+    LIVE.contains(&key) || !AT_START.iter().any(|name| covers(name))
 }
 
 #[cfg(test)]

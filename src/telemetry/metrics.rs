@@ -164,7 +164,10 @@ impl Metrics {
             "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
             floor_exceeded.clone(),
         );
-        let reloads = Family::default();
+        let reloads = Family::<ReloadLabels, Counter>::default();
+        for result in ["applied", "failed"] {
+            drop(reloads.get_or_create(&ReloadLabels { result }));
+        }
         registry.register(
             "settings_reloads",
             "Reloads of the settings, by result",

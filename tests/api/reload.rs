@@ -52,13 +52,17 @@ async fn a_reload_takes_up_what_may_change_and_keeps_the_buckets() {
     }
     assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS);
 
-    let changed = "[signup]\nopen = false\n[log]\nlevel = \"debug\"\n[http]\nidle_timeout_ms = 60000\n";
+    let changed =
+        "[signup]\nopen = false\n[log]\nlevel = \"debug\"\n[http]\nidle_timeout_ms = 60000\n";
     fs::write(&file, format!("{limits}{changed}")).unwrap();
     process.signal("HUP");
     let reloaded = process.event(|event| event["changed"].is_string()).await;
     assert_eq!(reloaded["changed"], "log.level signup.open");
     let restart = process.event(|event| event["settings"].is_string()).await;
-    assert_eq!((&restart["level"], &restart["settings"]), (&json!("WARN"), &json!("http.idle_timeout_ms")));
+    assert_eq!(
+        (&restart["level"], &restart["settings"]),
+        (&json!("WARN"), &json!("http.idle_timeout_ms"))
+    );
     until_reloads(&process, "applied", 1).await;
     assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS, "still");
     process.readiness().await;

@@ -284,6 +284,14 @@ impl App {
     }
 }
 
+/// Checks that the origins of the settings are origins.
+///
+/// # Errors
+/// The first that is none.
+pub fn check_origins(settings: &OriginSettings) -> Result<(), ConfigError> {
+    origins(settings).map(drop)
+}
+
 fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
     let Auth0CompatSettings { client_ids, connection, without_challenge } = settings;
     Auth0Compat { client_ids: client_ids.into_iter().collect(), connection, without_challenge }

@@ -21,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod digest;
+pub mod doctor;
 pub mod domain;
 pub mod form;
 #[cfg(fuzzing)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// A connection of the tenant.
 #[derive(Debug, Deserialize)]
-pub struct Connection {
+pub struct ConnectionRecord {
     /// `auth0` for a database.
     #[serde(default)]
     pub strategy: String,
@@ -34,7 +34,7 @@ pub struct ConnectionOptions {
     #[serde(rename = "enabledDatabaseCustomization")]
     pub is_custom_database: bool,
     /// The bounds of a username.
-    pub validation: Validation,
+    pub validation: ConnectionValidation,
     /// Flexible identifiers, which replace `requires_username`: one for each of `email`,
     /// `phone_number` and `username`.
     pub attributes: Option<BTreeMap<String, IdentifierAttribute>>,
@@ -42,11 +42,11 @@ pub struct ConnectionOptions {
     #[serde(rename = "passwordPolicy")]
     pub password_policy: Option<String>,
     /// The minimum length of a legacy policy.
-    pub password_complexity_options: Option<MinLength>,
+    pub password_complexity_options: Option<ComplexityOptions>,
     /// The dictionary of a legacy policy.
     pub password_dictionary: Option<LegacyDictionary>,
     /// The comparison with personal data of a legacy policy.
-    pub password_no_personal_info: Option<Enabled>,
+    pub password_no_personal_info: Option<NoPersonalInfo>,
     /// A flexible policy, which replaces the others.
     pub password_options: Option<FlexiblePolicy>,
 }
@@ -54,7 +54,7 @@ pub struct ConnectionOptions {
 /// `validation`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Validation {
+pub struct ConnectionValidation {
     /// The bounds of a username.
     pub username: Option<UsernameBounds>,
 }
@@ -89,7 +89,7 @@ pub struct AttributeSignup {
 /// `password_complexity_options`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct MinLength {
+pub struct ComplexityOptions {
     /// The minimum length.
     pub min_length: Option<usize>,
 }
@@ -107,7 +107,7 @@ pub struct LegacyDictionary {
 /// `password_no_personal_info`
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Enabled {
+pub struct NoPersonalInfo {
     /// Turns it on.
     pub enable: bool,
 }
@@ -163,7 +163,7 @@ pub struct FlexibleProfileData {
     pub blocked_fields: Vec<String>,
 }
 
-impl Connection {
+impl ConnectionRecord {
     /// Returns whether it is the connection with this name.
     pub(super) fn is_named(&self, name: &str) -> bool {
         self.name == name

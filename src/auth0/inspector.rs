@@ -13,7 +13,7 @@ use url::Url;
 
 use super::certificates::{ChainState, ObservedChain};
 use super::classify::{classify, is_missing_scope, is_missing_user, is_token_rejected};
-use super::connection::{Connection, CustomDomain};
+use super::connection::{ConnectionRecord, CustomDomain};
 use super::create_user::{self, Common};
 use super::error::{
     CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
@@ -161,10 +161,10 @@ impl Inspector {
     pub async fn connection(
         &self,
         token: &InspectedToken,
-    ) -> Result<Option<Connection>, LookupError> {
+    ) -> Result<Option<ConnectionRecord>, LookupError> {
         let mut url = self.url("/api/v2/connections");
         url.query_pairs_mut().append_pair("name", &self.common.connection);
-        let found: Vec<Connection> = self.read(token, url).await?;
+        let found: Vec<ConnectionRecord> = self.read(token, url).await?;
         Ok(found.into_iter().find(|found| found.is_named(&self.common.connection)))
     }
 

@@ -34,6 +34,7 @@ mod challenges;
 mod clocks;
 mod connections;
 mod dbconnections;
+mod doctor;
 mod duplicates;
 mod existence;
 mod fields;

@@ -109,7 +109,7 @@ impl Diagnosis {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_healthy_deployment_is_ok_and_creates_nothing() {
     let patient = Patient::new().await;
     let found = patient.run(&[]);
@@ -158,7 +158,7 @@ async fn a_healthy_deployment_is_ok_and_creates_nothing() {
     assert!(text.ends_with("0 errors, 0 warnings\n"), "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn settings_that_cannot_be_read_are_findings_with_status_2() {
     let patient = Patient::new().await.set("PORT", "canary").set("SIGNUP__PASSWORD__POLICY", "x");
     let found = patient.run(&[]);
@@ -183,7 +183,7 @@ fn api(status: u16, code: Option<&str>, message: &str) -> Fault {
 }
 
 /// Every row of the token endpoint's errors (`docs/auth0.md`), and what cannot be reached or read.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn each_error_of_the_token_endpoint_has_its_own_explanation() {
     let patient = Patient::new().await;
     let grant =
@@ -239,7 +239,7 @@ async fn each_error_of_the_token_endpoint_has_its_own_explanation() {
 }
 
 /// Every row of create-user's errors (`docs/auth0.md`).
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn each_error_of_a_create_call_has_its_own_explanation() {
     let patient = Patient::with_all_scopes().await;
     let schema = "Payload validation error:";
@@ -346,7 +346,7 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_test_creates_repeats_looks_up_and_deletes_one_unverified_user() {
     let patient = Patient::with_all_scopes().await;
     let found = patient.run(&["--live"]);
@@ -366,7 +366,7 @@ async fn a_live_test_creates_repeats_looks_up_and_deletes_one_unverified_user() 
     assert!(patient.auth0.users().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_test_needs_the_right_to_delete() {
     let patient = Patient::new().await;
     let found = patient.run(&["--live"]);
@@ -374,7 +374,7 @@ async fn a_live_test_needs_the_right_to_delete() {
     assert_eq!((found.status, patient.creates()), (1, 0));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_test_that_fails_half_way_names_what_is_left() {
     let patient = Patient::with_all_scopes().await;
     patient.auth0.fault(Route::DeleteUser, Fault::answer(500));
@@ -393,7 +393,7 @@ async fn a_live_test_that_fails_half_way_names_what_is_left() {
     assert!(patient.auth0.users().is_empty(), "it was found and deleted");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_live_test_shows_that_ids_are_not_kept() {
     let patient = Patient::with_all_scopes().await;
     patient.auth0.tenant(|tenant| tenant.ignores_user_id = true);
@@ -409,7 +409,7 @@ async fn a_live_test_shows_that_ids_are_not_kept() {
     assert!(patient.auth0.users().is_empty(), "both are deleted");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn scopes_that_are_missing_or_too_many_are_named() {
     for (scopes, severity, ids) in [
         (&["read:users"][..], "error", &["scopes.create_users"][..]),
@@ -426,7 +426,7 @@ async fn scopes_that_are_missing_or_too_many_are_named() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_does_not_fit_is_explained() {
     type Change = fn(&mut Tenant);
     let cases: [(Change, &str, &str, Value); 9] = [
@@ -489,7 +489,7 @@ async fn a_connection_that_does_not_fit_is_explained() {
     assert_eq!(found.find("attributes.not_accepted")["setting"], "fields.username");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drift_of_the_password_policy_is_shown_in_both_directions() {
     let policy = |found: &Diagnosis| -> Vec<String> {
         let of_policy = found
@@ -524,7 +524,7 @@ async fn a_drift_of_the_password_policy_is_shown_in_both_directions() {
     assert_eq!(policy(&patient.run(&[])), both);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_cannot_be_reached_skips_what_needs_it() {
     let patient = Patient::new().await.set("AUTH0_DOMAIN", "http://127.0.0.1:1");
     let found = patient.run(&["--live"]);
@@ -544,7 +544,7 @@ async fn a_tenant_that_cannot_be_reached_skips_what_needs_it() {
     assert_eq!(found.find("proxy.unreachable")["setting"], "HTTPS_PROXY");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn certificates_that_are_not_trusted_are_explained_and_their_end_is_known() {
     let patient = Patient::with(Emulator::builder().tls(true)).await;
     let found = patient.run(&[]);
@@ -560,7 +560,7 @@ async fn certificates_that_are_not_trusted_are_explained_and_their_end_is_known(
     assert!(message.ends_with("valid until 4096-01-01"), "{message}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_clock_is_reported() {
     for (ahead, id, status) in [(0, "clock.ok", 0), (10, "clock.skewed", 0), (60, "clock.wrong", 1)]
     {
@@ -572,17 +572,17 @@ async fn a_wrong_clock_is_reported() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_ledger_and_its_secret_are_inspected_and_left_alone() {
     let patient = Patient::new().await.set("SIGNUP__SECRETS__KEY", "");
     assert_eq!(patient.run(&[]).find("secret.ok")["severity"], "ok");
     assert_eq!(fs::read_dir(patient.folder.path()).unwrap().count(), 0);
-    let migrate = |patient: &Patient| {
+    // The second command records which secret the ledger belongs to.
+    for arguments in [&["migrate"][..], &["attempts", "list"]] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
-        command.arg("migrate").current_dir(patient.folder.path()).env_clear();
-        assert!(command.envs(&patient.variables).status().unwrap().success());
-    };
-    migrate(&patient);
+        command.args(arguments).current_dir(patient.folder.path()).env_clear();
+        assert!(command.envs(&patient.variables).output().unwrap().status.success());
+    }
     let found = patient.run(&[]);
     assert_eq!(found.status, 0, "{:#}", found.report);
     for id in ["database.ok", "migrations.ok", "secret.beside_database"] {

@@ -245,6 +245,14 @@ impl App {
     }
 }
 
+/// Checks that the origins of the settings are origins.
+///
+/// # Errors
+/// The first that is none.
+pub fn check_origins(settings: &OriginSettings) -> Result<(), ConfigError> {
+    services::origins(settings).map(drop)
+}
+
 /// Logs at regular intervals how many events of requests were left out. Runs until it is dropped.
 async fn report_unlogged(abuse: AbuseState) {
     loop {

@@ -108,6 +108,6 @@ fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
 }
 
 /// The origins whose pages may post: those of the settings, and the service's own.
-fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
+pub(super) fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
     Origins::new(&settings.allowed, settings.own.as_ref(), settings.required)
 }

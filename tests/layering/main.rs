@@ -16,7 +16,7 @@ use imports::Imports;
 
 /// Each module and the modules that it may use, lowest first. A module may only use modules below
 /// it, so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("captcha_provider", &[]),
     ("form", &["domain", "captcha_provider"]),
@@ -85,7 +85,8 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "clock",
         ],
     ),
-    ("cli", &["app", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
+    ("doctor", &["app", "auth0", "ledger", "domain", "config", "telemetry", "clock"]),
+    ("cli", &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];
 

@@ -1,5 +1,6 @@
 //! Single calls for `auth0-signup doctor`: with the service's own HTTP client, token request and
-//! classification, but without its cache, budget and repeats, so that each error is seen as it is.
+//! classification, but without its cache, budget and repeats, so that each error is seen as it is. Only a
+//! 429 is waited for.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use http::{HeaderMap, Method};
 use reqwest::Request;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::time::sleep;
 use url::Url;
 
 use super::certificates::{ChainState, ObservedChain};
@@ -29,6 +31,12 @@ use crate::clock::{Clock, TenantTime};
 use crate::config::{Auth0Settings, TermsMember, VerifyEmail};
 use crate::domain::NewUser;
 use crate::telemetry::Metrics;
+
+/// The most tries of a call that the tenant's rate limit rejects.
+const RATE_LIMITED_TRIES: u32 = 4;
+
+/// The longest wait between two of them.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
 
 /// Makes single calls to one tenant.
 #[derive(Debug)]
@@ -230,7 +238,8 @@ impl Inspector {
         Err(self.rejection(&response))
     }
 
-    /// Makes one call with the token.
+    /// Makes one call with the token. Repeats it after a 429, which says that nothing was done: the
+    /// smallest plan accepts two calls a second, and a test user must not stay for that.
     async fn call(
         &self,
         token: &InspectedToken,
@@ -238,7 +247,22 @@ impl Inspector {
     ) -> Result<ApiResponse, TransportError> {
         request.headers_mut().clone_from(&self.headers);
         request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
+        for _ in 1..RATE_LIMITED_TRIES {
+            let Some(copy) = request.try_clone() else { break };
+            let response = self.exchange(copy).await?;
+            let Some(wait) = self.rate_limit(&response) else { return Ok(response) };
+            sleep(wait.min(LONGEST_WAIT)).await;
+        }
         self.exchange(request).await
+    }
+
+    /// The wait that a 429 asks for.
+    fn rate_limit(&self, response: &ApiResponse) -> Option<Duration> {
+        let (status, headers) = (response.status, &response.headers);
+        match classify(status, headers, response.body(), self.clock.now()) {
+            CreateUserError::RateLimited { retry_after } => Some(retry_after),
+            _ => None,
+        }
     }
 
     async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {

@@ -1,6 +1,7 @@
 //! The database connection and the custom domains, as far as the token may read them.
 
-use super::finding::{DoctorCheck, Finding};
+use super::check::DoctorCheck;
+use super::finding::Finding;
 use super::kind::FindingKind;
 use super::settings::with_ok;
 use super::{policy, tenant_error};

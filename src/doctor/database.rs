@@ -4,7 +4,8 @@ use std::path::Path;
 
 use rustix::fs::statvfs;
 
-use super::finding::{DoctorCheck, Finding};
+use super::check::DoctorCheck;
+use super::finding::Finding;
 use super::kind::FindingKind;
 use crate::app::{DatabaseError, StartError};
 use crate::config::{Database, LedgerSettings, PostgresUrl, SslMode};

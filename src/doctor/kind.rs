@@ -2,7 +2,7 @@
 //!
 //! `docs/doctor.md` explains each. A `{}` in a text is a detail, in order.
 
-use super::finding::{DoctorCheck, Severity};
+use super::check::{DoctorCheck, Severity};
 
 /// The fixed part of a finding.
 #[derive(Debug, Clone, Copy)]

@@ -4,6 +4,7 @@
 //! decide and nothing else. Uses the service's own clients and ledger. Creates and changes nothing,
 //! except for the test user of [`live`].
 
+mod check;
 mod connection;
 mod database;
 mod finding;
@@ -19,7 +20,8 @@ mod token;
 
 use std::sync::Arc;
 
-pub use self::finding::{DoctorCheck, Finding, Severity};
+pub use self::check::{DoctorCheck, Severity};
+pub use self::finding::Finding;
 pub use self::kind::FindingKind;
 pub use self::report::DoctorReport;
 use crate::auth0::Inspector;

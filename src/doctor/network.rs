@@ -9,7 +9,8 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::Url;
 
-use super::finding::{DoctorCheck, Finding};
+use super::check::{DoctorCheck, Severity};
+use super::finding::Finding;
 use super::kind::FindingKind;
 use super::report::DoctorReport;
 use crate::auth0::{ChainProblem, ChainState, Inspector};
@@ -54,7 +55,9 @@ pub(super) async fn check(
         }
     };
     let response = tenant.discover().await;
-    report.extend(tls(auth0, tenant.chain(), clock.now()));
+    let tls = tls(auth0, tenant.chain(), clock.now());
+    let is_untrusted = tls.as_ref().is_some_and(|tls| tls.severity() == Severity::Error);
+    report.extend(tls);
     match response {
         Ok(is_tenant) => {
             let kind =
@@ -62,6 +65,12 @@ pub(super) async fn check(
             report.push(Finding::about(kind, &auth0.base));
             report.push(skew(&tenant, clock.now()));
             Some(tenant)
+        }
+        Err(_) if is_untrusted => {
+            let reason = "the tenant's certificate is not trusted";
+            let skipped = [DoctorCheck::Tenant, DoctorCheck::Clock];
+            report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+            None
         }
         Err(error) => {
             let details = vec![auth0.base.clone(), chain(&error)];

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::finding::{Finding, Severity};
+use super::check::Severity;
+use super::finding::Finding;
 
 /// The result of a diagnosis.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Extend<Finding> for DoctorReport {
 
 #[cfg(test)]
 mod tests {
-    use super::super::finding::DoctorCheck;
+    use super::super::check::DoctorCheck;
     use super::super::kind::FindingKind;
     use super::*;
 

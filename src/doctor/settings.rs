@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::finding::{DoctorCheck, Finding, Severity};
+use super::check::{DoctorCheck, Severity};
+use super::finding::Finding;
 use super::kind::FindingKind;
 use crate::app;
 use crate::config::{Auth0Settings, HttpSettings, OriginSettings, Settings};

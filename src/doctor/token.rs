@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::finding::{DoctorCheck, Finding};
+use super::check::DoctorCheck;
+use super::finding::Finding;
 use super::kind::FindingKind;
 use super::report::DoctorReport;
 use super::settings::with_ok;

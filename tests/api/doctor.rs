@@ -7,7 +7,7 @@ use std::process::Command;
 
 use auth0_emulator::{
     Builder, CharacterKind, ComplexityOptions, DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator,
-    Fault, PasswordOptions, PolicyPreset, Route, Tenant,
+    Fault, JournalEntry, PasswordOptions, Plan, PolicyPreset, Route, Tenant,
 };
 use serde_json::{Value, json};
 
@@ -323,11 +323,6 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
             "custom_domain.ambiguous",
             Some("auth0.custom_domain"),
         ),
-        (
-            api(429, Some("too_many_requests"), "Global limit has been reached"),
-            "live.rate_limited",
-            None,
-        ),
         (api(418, None, "x"), "api.undocumented", None),
     ] {
         patient.auth0.clear_journal();
@@ -364,6 +359,46 @@ async fn a_live_test_creates_repeats_looks_up_and_deletes_one_unverified_user() 
         assert_eq!(patient.auth0.calls(route).len(), count, "{route:?}");
     }
     assert!(patient.auth0.users().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_test_fits_into_the_smallest_plan_and_gives_up_in_time() {
+    let patient = Patient::with_all_scopes().await;
+    patient.auth0.tenant(|tenant| tenant.plan = Plan::Free);
+    let found = patient.run(&["--live"]);
+    assert!(found.has("live.ok"), "{:#}", found.report);
+    assert!(patient.auth0.users().is_empty());
+    let is_rejected = |call: &JournalEntry| call.status == Some(429);
+    assert!(patient.auth0.journal().iter().any(is_rejected), "the limit was met");
+
+    patient.auth0.tenant(|tenant| tenant.plan = Plan::Unlimited);
+    patient.auth0.clear_journal();
+    let limited = api(429, Some("too_many_requests"), "Global limit has been reached");
+    patient.auth0.fault(Route::CreateUser, limited.always());
+    let found = patient.run(&["--live"]);
+    assert_eq!(found.ids("error"), ["live.rate_limited"]);
+    assert_eq!(patient.creates(), 4);
+}
+
+/// What the emulator itself responds, without a fault.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_set_up_wrongly_is_explained() {
+    type Change = fn(&mut Tenant);
+    let cases: [(Change, &str); 6] = [
+        (|t| t.client_secret = "rotated".to_owned(), "token.credentials"),
+        (|t| t.authorized = false, "token.client_grant"),
+        (|t| t.grant_types.clear(), "token.grant_type"),
+        (|t| t.audience = Some("https://other/api/v2/".to_owned()), "token.unknown_audience"),
+        (|t| t.scopes.clear(), "scopes.create_users"),
+        (|t| t.scopes = vec!["create:users ".to_owned()], "scopes.read_users"),
+    ];
+    for (change, id) in cases {
+        let patient = Patient::new().await;
+        patient.auth0.tenant(change);
+        let found = patient.run(&[]);
+        assert!(found.has(id), "{id} in {:#}", found.report);
+        assert_eq!(patient.creates(), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -548,7 +583,8 @@ async fn a_tenant_that_cannot_be_reached_skips_what_needs_it() {
 async fn certificates_that_are_not_trusted_are_explained_and_their_end_is_known() {
     let patient = Patient::with(Emulator::builder().tls(true)).await;
     let found = patient.run(&[]);
-    assert_eq!(found.ids("error"), ["tls.unknown_issuer", "tenant.unreachable"]);
+    assert_eq!(found.ids("error"), ["tls.unknown_issuer"]);
+    assert!(found.has("tenant.skipped") && found.has("token.skipped"), "{:#}", found.report);
     assert_eq!(found.find("tls.unknown_issuer")["setting"], "auth0.ca_file");
 
     let ca = patient.folder.path().join("ca.pem");

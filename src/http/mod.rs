@@ -12,6 +12,7 @@ mod handlers;
 mod head_limits;
 mod idempotency_key;
 mod limits;
+mod metrics_format;
 mod negotiation;
 mod not_modified;
 mod observe;

@@ -156,7 +156,9 @@ impl App {
         lifecycle.spawn_background(signups.clone().show_alive());
         lifecycle.spawn_background(signups.reconciler().run());
         lifecycle.spawn_background(signups.clone().sweep(ledger_settings.retention));
-        rules.ignored.extend(challenge.honeypot.clone());
+        if let Some(honeypot) = &challenge.honeypot {
+            rules.ignored.insert(honeypot);
+        }
         let challenges = Arc::new(Challenges::start(challenge, &limits, &context)?);
         texts::load();
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));

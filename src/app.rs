@@ -84,16 +84,16 @@ pub enum StartError {
     /// The captcha service's client cannot be built.
     #[error("cannot build the client of the captcha service")]
     Captcha(#[from] reqwest::Error),
-    /// An allowed origin is not an origin.
+    /// The exporter of traces cannot be built.
     #[error(transparent)]
-    Origin(#[from] ConfigError),
+    Traces(#[from] TracesError),
 }
 
 impl StartError {
     /// Returns `true` if other settings, such as another file or secret, would fix it.
     pub const fn is_configuration_error(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Origin(_) => true,
+            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Traces(_) => true,
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
@@ -175,7 +175,7 @@ impl App {
         let state = RouterState {
             pipeline: Arc::new(SignupPipeline {
                 switch: SignupSwitch::new(signup_switch, Arc::clone(metrics)),
-                origins: origins(&http.origins)?,
+                origins: origins(&http.origins),
                 rules,
                 challenges,
                 limits,
@@ -193,7 +193,11 @@ impl App {
             language,
             proxies: Arc::clone(&proxies),
         };
-        let router = http::public(&state, &http.origins.allowed);
+        let router = http::public(&state);
+            allowed_origins: http.origins.allowed.clone(),
+            allowed_headers: http.origins.allowed_headers.clone(),
+            traces: traces.clone(),
+            address_log: Arc::new(AddressLog::new(log.client_address, &context.digests)),
         Ok(Self {
             public: (public, http::below(&state.page.settings().base_path, router)),
             admin: (admin, http::admin(&state)),
@@ -292,8 +296,8 @@ fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
 }
 
 /// The origins whose pages may post: those of the settings, and the service's own.
-fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
-    Origins::new(&settings.allowed, settings.own.as_ref(), settings.required)
+fn origins(settings: &OriginSettings) -> Origins {
+    Origins::new(settings.allowed.clone(), settings.own.clone(), settings.required)
 }
 
 /// Logs at regular intervals how many events of requests were left out. Runs until it is dropped.

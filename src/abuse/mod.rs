@@ -22,6 +22,7 @@ mod proof;
 mod proxies;
 mod rate_limit_report;
 mod signup_switch;
+mod server_clients;
 mod source_counts;
 mod timing_floor;
 mod work;

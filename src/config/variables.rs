@@ -27,6 +27,7 @@ pub(super) const SECRETS: [&str; 5] = [
     "auth0.client_secret",
     "challenge.captcha.secret",
     "database.url",
+    "http.server_clients",
     "secrets.key",
     "secrets.previous_key",
 ];

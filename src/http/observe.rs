@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::cors::Cors;
-use super::extensions::{LogAtDebug, OutcomeCode};
+use super::extensions::{LogAtDebug, OutcomeCode, PostedByServer};
 use super::limits::RateLimitHeaders;
 use super::negotiation::Negotiated;
 use super::pages::Pages;
@@ -86,9 +86,24 @@ pub(super) async fn observe(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Resolved { client, by_proxy } = observer.resolve(&request);
+    let trace = observer.traces.of_request(request.headers(), observer.context.clock.now());
+    let handled = handle(observer, request, next);
+    match trace {
+        Some(trace) => Either::Left(trace.scope(handled)),
+        None => Either::Right(handled),
+    }
+    .await
+}
+
+/// Does the work of the layer before and after the rest of the stack.
+async fn handle(observer: Arc<Observer>, mut request: Request, next: Next) -> Response {
+    let Resolved { client, by_proxy, by_server } = observer.resolve(&request);
     request.extensions_mut().insert(client);
-    let proxy_id = if by_proxy { RequestId::from_proxy(request.headers()) } else { None };
+    if by_server {
+        request.extensions_mut().insert(PostedByServer);
+    }
+    let is_trusted = by_proxy || by_server;
+    let proxy_id = if is_trusted { RequestId::from_proxy(request.headers()) } else { None };
     let id = proxy_id.unwrap_or_else(|| RequestId::new(observer.context.clock.now()));
     request.extensions_mut().insert(id);
     let negotiated = Negotiated::new(&request, observer.language);

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tower_http::csrf::ConfigError;
 
 pub use self::database_error::DatabaseError;
-use crate::abuse::{Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
+use crate::abuse::{AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{

@@ -2,6 +2,7 @@
 //!
 //! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
 
+mod address_log;
 mod captcha;
 mod challenges;
 mod client_address;
@@ -27,6 +28,7 @@ mod source_counts;
 mod timing_floor;
 mod work;
 
+pub use address_log::AddressLog;
 pub use challenges::Challenges;
 pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;

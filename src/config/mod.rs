@@ -58,7 +58,7 @@ pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
-pub use log::{LogFormat, LogSettings};
+pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use outbound::{OutboundProxy, OutboundSettings};
 pub use page::{PageSettings, Palette, ReturnAddress};

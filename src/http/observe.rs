@@ -24,7 +24,7 @@ use super::problem::{Problem, ProblemCode};
 use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
-use crate::abuse::{ClientAddress, Limits, Proxies, Resolved};
+use crate::abuse::{AddressLog, ClientAddress, Limits, Proxies, Resolved};
 use crate::context::Context;
 use crate::page::FORM;
 use crate::telemetry::{Metrics, chain};
@@ -45,6 +45,9 @@ pub(super) struct Observer {
     /// `None` on the admin listener.
     pub(super) cors: Option<Cors>,
 }
+    /// Passes no context on, and exports nothing, on the admin listener.
+    pub(super) traces: Traces,
+    pub(super) address_log: Arc<AddressLog>,
 
 impl Observer {
     /// The client of a request. Nothing else resolves it.
@@ -166,6 +169,33 @@ impl Exchange {
         event.log(self);
         if self.is_sign_up() {
             self.metrics.signup(event.outcome, self.started.elapsed());
+        if !event.at_debug {
+            self.record(event);
+        }
+    }
+
+    /// Records the span of the request, if it has a trace that is exported.
+    fn record(&self, event: &ResponseEvent<'_>) {
+        let name = || match &self.route {
+            Some(route) => format!("{} {}", self.method, route.as_str()),
+            None => self.method.to_owned(),
+        };
+        let attributes = || {
+            let mut attributes = vec![
+                ("http.request.method", self.method.into()),
+                ("http.response.status_code", event.status.into()),
+                ("signup.outcome", event.outcome.into()),
+                ("signup.request_id", SpanValue::Text(self.id.to_string())),
+            ];
+            if let Some(route) = &self.route {
+                attributes.push(("http.route", route.as_str().into()));
+            }
+            if let Some(address) = self.observer.address_log.show(self.client) {
+                attributes.push(("client.address", SpanValue::Text(address)));
+            }
+            attributes
+        };
+        ActiveTrace::record_request(name, attributes, event.status >= 500);
         }
     }
 
@@ -233,6 +263,7 @@ macro_rules! log_response {
             http.route = route,
             http.response.status_code = status,
             outcome,
+            client.address = observer.address_log.show(*client),
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
             error = problem.and_then(Problem::cause).map(chain),
             "{method} {route} returned {status} {outcome}",

@@ -23,7 +23,7 @@ use super::pipeline::SignupPipeline;
 use super::policy::SignupPolicy;
 use super::problem::{Problem, ProblemCode};
 use super::{handlers, head_limits, openapi};
-use crate::abuse::{ENDPOINT, Proxies};
+use crate::abuse::{AddressLog, ENDPOINT, Proxies};
 use crate::context::Context;
 use crate::origin::AllowedOrigins;
 use crate::page::{FORM, Page, SUCCESS};
@@ -188,4 +188,6 @@ fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
         rate_limit_headers: RateLimitHeaders::new(&state.pipeline.limits),
         cors: None,
     }
+        traces: Traces::default(),
+        address_log: Arc::clone(&state.address_log),
 }

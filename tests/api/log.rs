@@ -1,7 +1,7 @@
 //! The log of a running service.
 
 use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::Value;
 
 use crate::app::{ada, hang_up_once};

@@ -10,7 +10,6 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tower_http::csrf::ConfigError;
 
 pub use self::database_error::DatabaseError;
 use crate::abuse::{AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
@@ -29,7 +28,7 @@ use crate::lifecycle::Lifecycle;
 use crate::page::Page;
 use crate::readiness::Readiness;
 use crate::signup::{self, Signups, Timeouts};
-use crate::telemetry::HttpMetrics;
+use crate::telemetry::{HttpMetrics, Traces, TracesError};
 use crate::texts;
 
 /// The most connections to the admin listener, for probes and a scraper.
@@ -55,6 +54,7 @@ pub struct App {
     proxies: Arc<Proxies>,
     context: Context,
     ledger: Arc<dyn Ledger>,
+    traces: Traces,
 }
 
 /// The error of an app that cannot start.
@@ -131,8 +131,10 @@ impl App {
             limits,
             auth0_compat,
             terms,
-            log: _,
+            log,
+            traces,
         } = settings;
+        let traces = Traces::start(&traces)?;
         let context = Context::new(clock, digests(&ledger_settings)?);
         let Context { lifecycle, metrics, .. } = &context;
         // Before the listeners: while this waits for an earlier process on the same SQLite file, that
@@ -192,12 +194,12 @@ impl App {
             auth0_compat,
             language,
             proxies: Arc::clone(&proxies),
-        };
-        let router = http::public(&state);
             allowed_origins: http.origins.allowed.clone(),
             allowed_headers: http.origins.allowed_headers.clone(),
             traces: traces.clone(),
             address_log: Arc::new(AddressLog::new(log.client_address, &context.digests)),
+        };
+        let router = http::public(&state);
         Ok(Self {
             public: (public, http::below(&state.page.settings().base_path, router)),
             admin: (admin, http::admin(&state)),
@@ -205,6 +207,7 @@ impl App {
             proxies,
             context,
             ledger,
+            traces,
         })
     }
 
@@ -228,7 +231,7 @@ impl App {
     /// connections, then waits for active requests and sign-ups, at most for
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, proxies, context, ledger } = self;
+        let Self { public, admin, http, proxies, context, ledger, traces } = self;
         let Context { lifecycle, metrics, .. } = context;
         let deadlines = Deadlines {
             first_byte: http.first_byte_timeout,
@@ -287,6 +290,7 @@ impl App {
         }
         lifecycle.stop();
         ledger.close().await;
+        traces.close().await;
     }
 }
 

@@ -39,6 +39,7 @@ mod setting;
 mod show;
 mod signup;
 mod terms;
+mod traces;
 mod urls;
 mod variables;
 
@@ -71,6 +72,7 @@ pub use setting::{Origin, Setting};
 pub use show::show;
 pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
+pub use traces::TraceSettings;
 pub use variables::CONFIG_FILE;
 
 use crate::domain::Rules;
@@ -110,6 +112,8 @@ pub struct Settings {
     pub terms: TermsMember,
     /// The level and the format of the log.
     pub log: LogSettings,
+    /// The collector of traces.
+    pub traces: TraceSettings,
 }
 
 /// Reads the settings from the defaults, the file and the environment.
@@ -155,6 +159,7 @@ impl Settings {
         let language = languages::read(reader);
         let terms = terms::read_member(reader, rules.as_ref());
         let log = log::read(reader);
+        let traces = traces::read(reader);
         Some(Self {
             auth0: auth0?,
             http,
@@ -171,6 +176,7 @@ impl Settings {
             limits,
             terms,
             log,
+            traces,
         })
     }
 }

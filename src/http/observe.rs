@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::future::Either;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -27,7 +28,7 @@ use super::server::Peer;
 use crate::abuse::{AddressLog, ClientAddress, Limits, Proxies, Resolved};
 use crate::context::Context;
 use crate::page::FORM;
-use crate::telemetry::{Metrics, chain};
+use crate::telemetry::{ActiveTrace, SpanValue, Traces, chain};
 use crate::texts::Locale;
 
 /// The state of the layer.
@@ -44,10 +45,10 @@ pub(super) struct Observer {
     pub(super) limits: Arc<Limits>,
     /// `None` on the admin listener.
     pub(super) cors: Option<Cors>,
-}
     /// Passes no context on, and exports nothing, on the admin listener.
     pub(super) traces: Traces,
     pub(super) address_log: Arc<AddressLog>,
+}
 
 impl Observer {
     /// The client of a request. Nothing else resolves it.
@@ -83,10 +84,10 @@ static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Handles one request: does the work of the layer before and after the rest of the stack.
+/// Handles one request, inside its trace if it has one.
 pub(super) async fn observe(
     State(observer): State<Arc<Observer>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let trace = observer.traces.of_request(request.headers(), observer.context.clock.now());
@@ -115,11 +116,10 @@ async fn handle(observer: Arc<Observer>, mut request: Request, next: Next) -> Re
     let exchange = Exchange {
         id,
         client,
-        limits: Arc::clone(&observer.limits),
+        observer: Arc::clone(&observer),
         method: method_name(request.method()),
         route: request.extensions().get::<MatchedPath>().cloned(),
         started: Instant::now(),
-        metrics: Arc::clone(&observer.context.metrics),
         is_closed: false,
     };
     // At debug level: with it off, as in production, a request costs one event and no span.
@@ -144,11 +144,10 @@ async fn handle(observer: Arc<Observer>, mut request: Request, next: Next) -> Re
 struct Exchange {
     id: RequestId,
     client: ClientAddress,
-    limits: Arc<Limits>,
+    observer: Arc<Observer>,
     method: &'static str,
     route: Option<MatchedPath>,
     started: Instant,
-    metrics: Arc<Metrics>,
     is_closed: bool,
 }
 
@@ -168,7 +167,8 @@ impl Exchange {
     fn end(&self, event: &ResponseEvent<'_>) {
         event.log(self);
         if self.is_sign_up() {
-            self.metrics.signup(event.outcome, self.started.elapsed());
+            self.observer.context.metrics.signup(event.outcome, self.started.elapsed());
+        }
         if !event.at_debug {
             self.record(event);
         }
@@ -196,7 +196,6 @@ impl Exchange {
             attributes
         };
         ActiveTrace::record_request(name, attributes, event.status >= 500);
-        }
     }
 
     fn is_sign_up(&self) -> bool {
@@ -254,7 +253,7 @@ macro_rules! log_response {
     };
     ($level:ident, $name:literal, $event:expr, $exchange:expr) => {{
         let ResponseEvent { status, outcome, problem, .. } = $event;
-        let Exchange { id, method, started, .. } = $exchange;
+        let Exchange { id, method, started, observer, client, .. } = $exchange;
         let route = $exchange.route();
         tracing::$level!(
             name: $name,
@@ -263,8 +262,8 @@ macro_rules! log_response {
             http.route = route,
             http.response.status_code = status,
             outcome,
-            client.address = observer.address_log.show(*client),
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
+            client.address = observer.address_log.show(*client),
             error = problem.and_then(Problem::cause).map(chain),
             "{method} {route} returned {status} {outcome}",
         )
@@ -288,7 +287,7 @@ impl ResponseEvent<'_> {
             Some(_) | None if self.is_of_an_attempt(exchange) => {
                 log_response!(info, self, exchange);
             }
-            Some(_) | None if exchange.limits.admits_event(exchange.client.ip()) => {
+            Some(_) | None if exchange.observer.limits.admits_event(exchange.client.ip()) => {
                 // The name does not appear in the log. The writer drops these events first.
                 log_response!(info, "http.server.response.minor", self, exchange);
             }

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::HeaderValue;
+use http::HeaderName;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 
@@ -28,6 +28,7 @@ use crate::context::Context;
 use crate::origin::AllowedOrigins;
 use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
+use crate::telemetry::Traces;
 use crate::texts::Locale;
 
 /// The parts that routes and layers are made of.
@@ -47,9 +48,8 @@ pub struct RouterState {
     pub auth0_compat: Option<Arc<Auth0Compat>>,
     /// The language of a request that asks for none of the available ones.
     pub language: Locale,
-    /// The proxies that may name a request's client.
+    /// The proxies and servers that may name a request's client.
     pub proxies: Arc<Proxies>,
-}
     /// The origins whose pages may link back to themselves.
     pub allowed_origins: AllowedOrigins,
     /// The further headers that their pages may send.
@@ -58,6 +58,7 @@ pub struct RouterState {
     pub traces: Traces,
     /// How much of a client's address is logged.
     pub address_log: Arc<AddressLog>,
+}
 
 /// The router of the public listener.
 pub fn public(state: &RouterState) -> Router {
@@ -187,7 +188,7 @@ fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
         proxies: Arc::clone(&state.proxies),
         rate_limit_headers: RateLimitHeaders::new(&state.pipeline.limits),
         cors: None,
-    }
         traces: Traces::default(),
         address_log: Arc::clone(&state.address_log),
+    }
 }

@@ -48,6 +48,8 @@ mod ledger_file;
 mod limits;
 mod log;
 mod origins;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod outcomes;
 mod owners;
 mod pages;
@@ -62,3 +64,4 @@ mod slow_clients;
 mod tenant_responses;
 mod terms;
 mod token;
+mod tracing;

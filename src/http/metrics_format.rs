@@ -19,7 +19,7 @@ pub(super) enum MetricsFormat {
 /// A scraper's preference for a format: by quality in thousandths, then by how exactly a range names
 /// it: `*/*` (1), `text/*` (2), in full (3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Preference {
+struct FormatPreference {
     quality: u16,
     precision: u8,
 }
@@ -33,7 +33,7 @@ impl MetricsFormat {
             .flat_map(|value| value.split(','))
             .filter_map(|range| Self::from_range(range.trim()))
             .collect();
-        let mut best: Option<(Self, Preference)> = None;
+        let mut best: Option<(Self, FormatPreference)> = None;
         for &(format, preference) in &ranges {
             // A format's quality is that of the range that names it most exactly (RFC 9110, 12.5.1).
             let is_outdone = ranges
@@ -48,7 +48,7 @@ impl MetricsFormat {
     }
 
     /// The format that a media range names. `*/*` and `text/*` name the text format.
-    fn from_range(range: &str) -> Option<(Self, Preference)> {
+    fn from_range(range: &str) -> Option<(Self, FormatPreference)> {
         let (media_type, parameters) = range.split_once(';').unwrap_or((range, ""));
         let (format, precision) = match media_type.trim().to_ascii_lowercase().as_str() {
             "*/*" => (Self::Text, 1),
@@ -64,7 +64,7 @@ impl MetricsFormat {
             },
             _ => return None,
         };
-        Some((format, Preference { quality: quality(parameters), precision }))
+        Some((format, FormatPreference { quality: quality(parameters), precision }))
     }
 
     /// The media type of a response in this format.

@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::routing::post;
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, Request, Response};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use reqwest::header::CONTENT_TYPE;
 use tokio::net::TcpListener;
 
@@ -33,15 +36,27 @@ struct Span {
 impl Collector {
     /// Starts it. Returns the URL of its traces.
     async fn start(&self) -> String {
-        let received = self.clone();
-        let receive = async move |headers: HeaderMap, body: Bytes| {
-            received.0.lock().unwrap().push((headers, body));
-        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/v1/traces", post(receive));
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let collector = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let collector = collector.clone();
+                let receive = service_fn(move |request| collector.clone().receive(request));
+                let connection =
+                    http1::Builder::new().serve_connection(TokioIo::new(stream), receive);
+                tokio::spawn(connection);
+            }
+        });
         format!("http://{address}/v1/traces")
+    }
+
+    async fn receive(self, request: Request<Incoming>) -> hyper::Result<Response<Empty<Bytes>>> {
+        assert_eq!(request.uri().path(), "/v1/traces");
+        let (head, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        self.0.lock().unwrap().push((head.headers, body));
+        Ok(Response::new(Empty::new()))
     }
 
     fn spans(&self) -> Vec<Span> {

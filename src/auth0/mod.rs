@@ -29,6 +29,7 @@ mod telemetry_header;
 mod tenant_clock;
 mod token;
 mod token_request;
+mod traced_call;
 mod user;
 mod wait;
 

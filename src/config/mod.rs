@@ -41,6 +41,7 @@ mod setting;
 mod show;
 mod signup;
 mod terms;
+mod traces;
 mod urls;
 mod variables;
 
@@ -61,7 +62,7 @@ pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
 pub use live::Changes;
-pub use log::{LogFormat, LogSettings};
+pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use outbound::{OutboundProxy, OutboundSettings};
 pub use page::{PageSettings, Palette, ReturnAddress};
@@ -74,6 +75,7 @@ pub use setting::{Origin, Setting};
 pub use show::show;
 pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
+pub use traces::TraceSettings;
 pub use variables::CONFIG_FILE;
 
 use crate::domain::Rules;
@@ -113,6 +115,8 @@ pub struct Settings {
     pub terms: TermsMember,
     /// The level and the format of the log.
     pub log: LogSettings,
+    /// The collector of traces.
+    pub traces: TraceSettings,
 }
 
 /// Reads the settings from the defaults, the file and the environment.
@@ -169,6 +173,7 @@ impl Settings {
         let language = languages::read(reader);
         let terms = terms::read_member(reader, rules.as_ref());
         let log = log::read(reader);
+        let traces = traces::read(reader);
         Some(Self {
             auth0: auth0?,
             http,
@@ -185,6 +190,7 @@ impl Settings {
             limits,
             terms,
             log,
+            traces,
         })
     }
 }

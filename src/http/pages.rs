@@ -15,6 +15,7 @@ use super::request_id::RequestId;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{IdempotencyKey, PasswordRule};
+use crate::origin::AllowedOrigins;
 use crate::page::messages::Messages;
 use crate::page::{Alert, BackLink, FormValues, FormView, Page, RuleLine};
 use crate::texts::Locale;
@@ -44,7 +45,7 @@ pub(super) struct Pages {
     pub(super) challenges: Arc<Challenges>,
     pub(super) clock: Arc<dyn Clock>,
     /// The origins of forms that pages may link back to.
-    pub(super) origins: Vec<HeaderValue>,
+    pub(super) origins: AllowedOrigins,
 }
 
 impl Pages {
@@ -150,7 +151,7 @@ impl Pages {
         let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
         page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
-        self.origins.iter().any(|known| *known == origin).then_some(BackLink::Site(page))
+        self.origins.contains(&origin).then_some(BackLink::Site(page))
     }
 
     /// The form with its values, and the posted key or a new one.

@@ -51,7 +51,7 @@ impl FormValues {
         }
         for (key, value) in form.metadata() {
             let text = match value {
-                BodyValue::Text(text) => text.trim().to_owned(),
+                BodyValue::Text(text) | BodyValue::Checkbox(text) => text.trim().to_owned(),
                 BodyValue::Number(number) => number.to_string(),
                 BodyValue::Bool(value) => value.to_string(),
                 BodyValue::Null | BodyValue::Array(_) | BodyValue::Object(_) | BodyValue::File => {

@@ -50,6 +50,8 @@ mod ledger_file;
 mod limits;
 mod log;
 mod origins;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod outcomes;
 mod owners;
 mod pages;
@@ -65,3 +67,4 @@ mod slow_clients;
 mod tenant_responses;
 mod terms;
 mod token;
+mod tracing;

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::negotiation::{Negotiated, set_language};
 use super::pages::Pages;
-use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, Problem};
+use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, HEADING, Problem};
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{auth0_compat, params};
@@ -68,6 +68,7 @@ struct ProblemDocument<'a> {
     title: Cow<'static, str>,
     status: u16,
     detail: Cow<'a, str>,
+    heading: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<Cow<'static, str>>,
     code: &'static str,
@@ -97,6 +98,7 @@ impl<'a> ProblemDocument<'a> {
             title: locale.text(code),
             status: problem.code().status().as_u16(),
             detail,
+            heading: locale.attribute(code, HEADING).unwrap_or_default(),
             advice,
             code,
             request_id: id.to_string(),

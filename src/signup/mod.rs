@@ -188,8 +188,7 @@ impl Signups {
     pub async fn create(&self, request: Request, deadline: Instant) -> SignupResult {
         let inner = &self.0;
         let Request { user, key, request_id, is_own_form, admission } = request;
-        let mut request = KeyedRequest::new(&inner.context.digests, user, key, request_id);
-        request.is_own_form = is_own_form;
+        let request = KeyedRequest::new(&inner.context.digests, user, key, is_own_form, request_id);
         let leader = loop {
             match inner.in_flight.join(&request) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),

@@ -22,6 +22,7 @@ use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::pipeline::SignupPipeline;
 use super::policy::SignupPolicy;
 use super::problem::{Problem, ProblemCode};
+use super::sealed_greeting::SealedGreetings;
 use super::{handlers, head_limits, openapi};
 use crate::abuse::{ENDPOINT, Proxies};
 use crate::context::Context;
@@ -54,8 +55,7 @@ pub struct RouterState {
 pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
     let pages = pages(state, allowed_origins);
     let pipeline = &state.pipeline;
-    let sign_up =
-        post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&state.page)));
+    let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(&pipeline.challenges));
     let policy = get(handlers::policy).with_state(Arc::clone(&state.policy));
     let routes = Router::new()
@@ -118,6 +118,7 @@ fn pages(state: &RouterState, origins: &[HeaderValue]) -> Arc<Pages> {
         page: Arc::clone(&state.page),
         challenges: Arc::clone(&state.pipeline.challenges),
         clock: Arc::clone(&state.context.clock),
+        greetings: SealedGreetings::new(&state.context.digests),
         origins: origins.to_vec(),
     })
 }
@@ -143,7 +144,7 @@ fn page_routes(pipeline: &SignupPipeline, pages: Arc<Pages>) -> Router {
             None => get(handlers::form),
             Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).with_detail(text)),
         };
-        routes = routes.route(FORM, form);
+        routes = routes.route(FORM, form).route("/", get(handlers::root));
     }
     routes.with_state(pages)
 }

@@ -26,6 +26,7 @@ use super::sealed_greeting::SealedGreetings;
 use super::{handlers, head_limits, openapi};
 use crate::abuse::{ENDPOINT, Proxies};
 use crate::context::Context;
+use crate::page::script::Asset;
 use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::texts::Locale;
@@ -58,11 +59,14 @@ pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
     let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(&pipeline.challenges));
     let policy = get(handlers::policy).with_state(Arc::clone(&state.policy));
+    let common = Arc::new(Asset::common_passwords(&pipeline.rules.password));
+    let common_passwords = get(handlers::common_passwords).with_state(common);
     let routes = Router::new()
         .route(FORM, sign_up)
         .route(ENDPOINT, challenge)
         .merge(page_routes(pipeline, Arc::clone(&pages)))
         .route("/signup/policy", policy)
+        .route("/signup/common-passwords.txt", common_passwords)
         .route("/openapi.json", get(handlers::openapi).with_state(openapi::bytes))
         .merge(auth0_routes(state))
         .merge(probes(state));

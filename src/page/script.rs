@@ -48,6 +48,12 @@ impl Asset {
         Self::new(TYPES.into())
     }
 
+    /// The passwords that the policy rejects as too common, one per line; empty if it rejects none.
+    pub fn common_passwords(policy: &PasswordPolicy) -> Self {
+        let words = policy.common_passwords().into_iter().flatten();
+        Self::new(words.collect::<Vec<_>>().join("\n").into())
+    }
+
     fn new(content: Bytes) -> Self {
         let digest = digest(&SHA256, &content);
         let tag = digest.as_ref().get(..TAG_LENGTH).unwrap_or_default();
@@ -92,6 +98,7 @@ pub fn password_checks(policy: &PasswordPolicy) -> Map<String, Value> {
         ("rule", policy.character_type_rule().name().into()),
         ("identical_characters", blocked(policy.blocks_identical_characters())),
         ("sequential_characters", blocked(policy.blocks_sequential_characters())),
+        ("dictionary", policy.common_passwords().is_some().into()),
     ];
     checks.map(|(name, value)| (name.to_owned(), value)).into_iter().collect()
 }

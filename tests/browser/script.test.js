@@ -366,3 +366,16 @@ test("an ordered list decides the form and the policy", async (t) => {
   const { order } = await (await fetch(`${own.url}/signup/policy`)).json();
   assert.deepEqual(order, expected);
 });
+
+test("a common password is pointed out while it is typed", async (t) => {
+  const own = await Service.start({ "password.dictionary.active": "true", "password.dictionary.custom": "Countess-1843" });
+  const page = await open(chromium, t, `${own.url}/signup`);
+  const listed = page.waitForResponse("**/signup/common-passwords.txt");
+  await page.focus("#password");
+  assert.doesNotMatch(await (await listed).text(), /countess/i, "the operator's own words are not published");
+  await page.locator("#password").pressSequentially("Password1");
+  const line = page.locator("[data-rule='password.too_common']");
+  await line.filter({ hasText: "too common" }).waitFor();
+  await page.locator("#password").pressSequentially("-x");
+  await line.waitFor({ state: "detached" });
+});

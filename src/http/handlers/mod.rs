@@ -9,7 +9,7 @@ pub(super) mod policy;
 pub(super) mod probes;
 pub(super) mod signup;
 
-pub(super) use assets::{module, types};
+pub(super) use assets::{common_passwords, module, types};
 pub(super) use challenge::challenge;
 pub(super) use metrics::metrics;
 pub(super) use openapi::openapi;

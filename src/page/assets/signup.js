@@ -75,6 +75,9 @@ export function checkPassword(password, policy) {
   if (new TextEncoder().encode(password).length > max_bytes) {
     rules.push({ code: "password.too_long", met: false });
   }
+  if (policy.common?.has(password.toLowerCase())) {
+    rules.push({ code: "password.too_common", met: false });
+  }
   return rules;
 }
 
@@ -159,7 +162,7 @@ export function newKey() {
 }
 
 /** Fetches JSON in these languages or that of the page. `body` is undefined if it is not JSON. */
-async function call(url, { lang, signal, ...init } = {}) {
+async function call(url, { lang, signal, as = "json", ...init } = {}) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
   // Other characters, or more than 128 bytes, would need a preflight.
   const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
@@ -173,7 +176,7 @@ async function call(url, { lang, signal, ...init } = {}) {
     const response = await fetch(url, {
       ...init, headers, signal: controller.signal, credentials: "omit",
     });
-    const body = await response.json().catch(() => undefined);
+    const body = await response[as]().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };
   } finally {
@@ -361,7 +364,11 @@ class SignupForm {
     });
     // An input may be outside its form.
     const root = form.getRootNode();
-    on("focusin", ({ target }) => target.form === form && (this.#prepared ??= this.#prepareProof()), root);
+    on("focusin", ({ target }) => {
+      if (target.form !== form) return;
+      this.#prepared ??= this.#prepareProof();
+      if (target === this.#input("password")) this.#loadCommon();
+    }, root);
     for (const name of ["keydown", "keyup", "focusout"]) on(name, (event) => this.#checkCapsLock(event), root);
     on("input", ({ target }) => {
       if (target.form !== form) return;
@@ -791,7 +798,7 @@ class SignupForm {
       for (const { code, met } of checked) {
         // A rule that is listed only while the password breaks it.
         const line = find(code) ?? add(code, this.texts[code.replace(".", "_")] ?? "");
-        if (code === "password.too_long") line.dataset.live = "";
+        if (!met && /too_(long|common)$/.test(code)) line.dataset.live = "";
         if (!line.querySelector(".signup-state")) {
           line.prepend(make("span", { className: "signup-state", style: HIDDEN }));
         }
@@ -799,6 +806,16 @@ class SignupForm {
         line.firstChild.textContent = password && `${this.texts[met ? "met" : "unmet"]} `;
       }
     };
+    this.#checkRules();
+  }
+
+  /** Loads the passwords that are too common, once, if the policy rejects them. */
+  async #loadCommon() {
+    const { password } = this.#policy;
+    if (!password?.dictionary || password.common) return;
+    password.common = new Set();
+    const text = await getBelow(this.url, "/common-passwords.txt", { as: "text" });
+    password.common = new Set(text?.split("\n").filter(Boolean));
     this.#checkRules();
   }
 

@@ -351,6 +351,7 @@ fn timeouts(
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,
         absence_grace: signup.not_created_after,
+        ledger: ledger.timeout,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::Timeouts;
+use super::ledger_wait::LedgerWait;
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair, Digests, UserIdParts};
 use crate::domain::{IdempotencyKey, NewUser};
@@ -49,6 +50,7 @@ pub(super) struct KeyedRequest {
     client_key: Option<IdempotencyKey>,
     /// A form of the built-in page, which issues a key with each.
     pub(super) is_own_form: bool,
+    pub(super) ledger_wait: LedgerWait,
 }
 
 impl KeyedRequest {
@@ -59,6 +61,7 @@ impl KeyedRequest {
         client_key: Option<IdempotencyKey>,
         is_own_form: bool,
         request_id: String,
+        ledger_wait: LedgerWait,
     ) -> Self {
         let email = user.email.as_ref();
         let binding = digests.binding(email, user.password.secret());
@@ -79,6 +82,7 @@ impl KeyedRequest {
             user,
             request_id,
             is_own_form,
+            ledger_wait,
         }
     }
 

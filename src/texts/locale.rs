@@ -1,5 +1,7 @@
 //! The languages.
 
+use crate::domain::rules::NameOrder;
+
 /// A language that has every text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Locale {
@@ -50,6 +52,14 @@ impl Locale {
         match self {
             Self::En | Self::De | Self::Fr | Self::Es | Self::Ja => "ltr",
             Self::Ar => "rtl",
+        }
+    }
+
+    /// The order of a person's names in the language.
+    pub fn name_order(self) -> NameOrder {
+        match self.tag().split('-').next() {
+            Some("hu" | "ja" | "ko" | "zh") => NameOrder::FamilyFirst,
+            _ => NameOrder::GivenFirst,
         }
     }
 

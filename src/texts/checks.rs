@@ -220,7 +220,8 @@ fn every_text_can_be_formatted() {
                 None => (key.as_str(), None),
             };
             for number in [0, 1, 2, 3, 5, 11, 22, 100] {
-                let parameters = names.iter().map(|name| (name.as_str(), FluentValue::from(number)));
+                let parameters =
+                    names.iter().map(|name| (name.as_str(), FluentValue::from(number)));
                 let text = locale.formatted(id, attribute, &FluentArgs::from_iter(parameters));
                 assert!(!text.is_empty() && !text.contains(['{', '}']), "{locale:?} {key}: {text}");
             }

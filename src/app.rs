@@ -123,7 +123,7 @@ impl App {
             mut rules,
             ledger: ledger_settings,
             signup,
-            page,
+            mut page,
             challenge,
             existence,
             language,
@@ -163,7 +163,11 @@ impl App {
         let readiness =
             Readiness::new(context.clone(), client, Arc::clone(&ledger), Arc::clone(&proxies));
         let info = challenges.info(&page.base_path);
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info));
+        // After a sign-up, a site usually sends people on to the tenant to log in.
+        let custom_domain = auth0.custom_domain.iter().map(|domain| format!("https://{domain}"));
+        page.redirect_origins.extend(custom_domain.chain([auth0.base.clone()]));
+        let uniform = matches!(existence, ExistenceSettings::Uniform(_));
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, uniform));
         let shared = matches!(ledger_settings.database, Database::Postgres(_));
         let limits = Arc::new(Limits::new(limits, shared, &context));
         lifecycle.spawn_background(report_unlogged(Arc::clone(&limits)));
@@ -347,6 +351,7 @@ fn timeouts(
         attempt,
         lease: attempt + auth0.budget.max_wait + ledger.timeout + LEASE_MARGIN,
         absence_grace: signup.not_created_after,
+        ledger: ledger.timeout,
     }
 }
 

@@ -12,6 +12,7 @@ mod email_rules;
 pub mod field;
 mod host;
 mod idempotency_key;
+pub mod invisible;
 pub mod metadata;
 pub mod new_user;
 pub mod password;

@@ -12,11 +12,12 @@ use url::Url;
 use super::negotiation::set_language;
 use super::problem::{ADVICE, HEADING, Problem, ProblemCode};
 use super::request_id::RequestId;
+use super::sealed_greeting::SealedGreetings;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
-use crate::domain::{IdempotencyKey, PasswordRule};
+use crate::domain::{Field, IdempotencyKey, PasswordRule};
 use crate::page::messages::Messages;
-use crate::page::{Alert, BackLink, FormValues, FormView, Page, RuleLine};
+use crate::page::{Alert, BackLink, ErrorLine, FormValues, FormView, Page, RuleLine};
 use crate::texts::Locale;
 
 /// Cached by the user's browser only, so that its Back button shows the form as it was, with its
@@ -40,6 +41,7 @@ pub(super) struct Pages {
     pub(super) page: Arc<Page>,
     pub(super) challenges: Arc<Challenges>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) greetings: SealedGreetings,
     /// The origins of forms that pages may link back to.
     pub(super) origins: Vec<HeaderValue>,
 }
@@ -57,9 +59,22 @@ impl Pages {
         self.respond(self.form(&values, &token, None, NextStep::StartOver, locale), locale)
     }
 
-    /// The page after a sign-up.
-    pub(super) fn success(&self, locale: Locale) -> Response {
-        self.respond(self.page.success(Messages::for_locale(locale)), locale)
+    /// The page after a sign-up, with the sealed greeting of its URL.
+    pub(super) fn success(&self, locale: Locale, greeting: Option<&str>) -> Response {
+        let greeting = greeting.map(|sealed| self.greetings.open(sealed, self.clock.now()));
+        let html = self.page.success(Messages::for_locale(locale), &greeting.unwrap_or_default());
+        self.respond(html, locale)
+    }
+
+    /// The address that a browser is redirected to after a sign-up with this form.
+    pub(super) fn success_target(&self, form: &FormValues) -> String {
+        self.page.external_target(form).map_or_else(
+            || {
+                let greeting = self.greetings.seal(&form.greeting(), self.clock.now());
+                self.page.success_address(form, &greeting)
+            },
+            str::to_owned,
+        )
     }
 
     fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {
@@ -104,10 +119,18 @@ impl Pages {
         let mut errors: Vec<_> = problem
             .errors()
             .iter()
-            .map(|error| (error.field(), locale.field_error(error).into_owned()))
+            .map(|error| ErrorLine {
+                field: error.field(),
+                code: error.violation.code(),
+                message: locale.field_error(error).into_owned(),
+            })
             .collect();
         if code == ProblemCode::UsernameTaken {
-            errors.push(("username".to_owned(), detail.clone().into_owned()));
+            errors.push(ErrorLine {
+                field: Field::Username.name().to_owned(),
+                code: code.name(),
+                message: detail.clone().into_owned(),
+            });
         }
         let alert = Alert {
             title,
@@ -221,8 +244,8 @@ mod tests {
 
     use super::super::problem::{ADVICE_WITH_SCRIPT, DETAIL};
     use super::*;
+    use crate::domain::Violation;
     use crate::domain::violation::CharacterType;
-    use crate::domain::{Field, Violation};
     use crate::texts::texts_of;
 
     /// One of each kind of violation.

@@ -7,7 +7,8 @@ use std::sync::{LazyLock, OnceLock};
 use fluent_bundle::{FluentArgs, FluentValue};
 use serde_json::json;
 
-use super::model::BackLink;
+use super::model::{BackLink, Greeting};
+use crate::config::Label;
 use crate::domain::{Field, PasswordRule, Violation};
 use crate::form::ControlField;
 use crate::texts::Locale;
@@ -124,7 +125,7 @@ impl Messages {
         form.chain(self.script_texts()).collect()
     }
 
-    /// The texts of `/signup.js` by their names there. It replaces `%name%` and the like.
+    /// The texts of `/signup.js` by their names there. It replaces words such as `%name%`.
     fn script_texts(&self) -> BTreeMap<&'static str, Cow<'_, str>> {
         let plain = [
             ("suggestion", &self.script_suggestion),
@@ -172,6 +173,35 @@ impl Messages {
         let parameter = WITH_PARAMETER.iter().find(|(known, _)| *known == name);
         let parameter = parameter.map_or("", |(_, parameter)| parameter);
         self.locale.formatted(KEY, Some(name), &FluentArgs::from_iter([(parameter, value)]))
+    }
+
+    /// A text of the operator, in this language.
+    pub(super) fn own<'l>(&self, label: &'l Label) -> &'l str {
+        label.in_language(self.locale)
+    }
+
+    /// The heading of the page after a sign-up.
+    pub(super) fn success_heading(&self, greeting: &Greeting) -> Cow<'_, str> {
+        match &greeting.name {
+            Some(name) => self.with("success_title_name", name.as_str()).into(),
+            None => Cow::Borrowed(&self.success_title),
+        }
+    }
+
+    /// The sentence that the account exists.
+    pub(super) fn created(&self, greeting: &Greeting) -> Cow<'_, str> {
+        match &greeting.email {
+            Some(email) => self.with("success_created_email", email.as_str()).into(),
+            None => Cow::Borrowed(&self.success_created),
+        }
+    }
+
+    /// The sentence that does not reveal if the account is new.
+    pub(super) fn accepted(&self, greeting: &Greeting) -> Cow<'_, str> {
+        match &greeting.email {
+            Some(email) => self.with("success_accepted_email", email.as_str()).into(),
+            None => Cow::Borrowed(&self.success_accepted),
+        }
     }
 
     /// The text of the link to the login at a provider.

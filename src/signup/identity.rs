@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::Timeouts;
+use super::ledger_wait::LedgerWait;
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair, Digests, UserIdParts};
 use crate::domain::{IdempotencyKey, NewUser};
@@ -49,6 +50,7 @@ pub(super) struct KeyedRequest {
     client_key: Option<IdempotencyKey>,
     /// A form of the built-in page, which issues a key with each.
     pub(super) is_own_form: bool,
+    pub(super) ledger_wait: LedgerWait,
 }
 
 impl KeyedRequest {
@@ -57,11 +59,18 @@ impl KeyedRequest {
         digests: &Digests,
         user: NewUser,
         client_key: Option<IdempotencyKey>,
+        is_own_form: bool,
         request_id: String,
+        ledger_wait: LedgerWait,
     ) -> Self {
         let email = user.email.as_ref();
         let binding = digests.binding(email, user.password.secret());
         let key = match &client_key {
+            // The Back button and a copied tab show a form of the page with its key, often to
+            // another person. Its key stands for one address only. No key contains a blank.
+            Some(key) if is_own_form => {
+                digests.idempotency_key(&format!("{} {email}", key.expose()))
+            }
             Some(key) => digests.idempotency_key(key.expose()),
             None => digests.implicit_key(email, &binding),
         };
@@ -72,7 +81,8 @@ impl KeyedRequest {
             client_key,
             user,
             request_id,
-            is_own_form: false,
+            is_own_form,
+            ledger_wait,
         }
     }
 

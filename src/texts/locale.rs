@@ -1,5 +1,7 @@
 //! The languages.
 
+use crate::domain::rules::NameOrder;
+
 /// Defines [`Locale`] from one line for each language: its tag, its writing direction, and the
 /// wider or older tags that it serves too.
 macro_rules! locales {
@@ -78,6 +80,14 @@ locales! {
 }
 
 impl Locale {
+    /// The order of a person's names in the language.
+    pub fn name_order(self) -> NameOrder {
+        match self.tag().split('-').next() {
+            Some("hu" | "ja" | "ko" | "zh") => NameOrder::FamilyFirst,
+            _ => NameOrder::GivenFirst,
+        }
+    }
+
     /// The language with exactly this tag.
     pub fn from_tag(tag: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|locale| locale.tag().eq_ignore_ascii_case(tag))

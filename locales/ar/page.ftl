@@ -1,6 +1,7 @@
 page =
     .create_account = إنشاء حساب
     .error = خطأ
+    .colon = { ": " }
     .optional = اختياري
     .continue_with = المتابعة باستخدام { "\u2068" }{ $provider }{ "\u2069" }
     .or = أو

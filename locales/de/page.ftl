@@ -1,6 +1,7 @@
 page =
     .create_account = Konto erstellen
     .error = Fehler
+    .colon = { ": " }
     .optional = optional
     .continue_with = Weiter mit { $provider }
     .or = oder

@@ -1,6 +1,7 @@
 page =
     .create_account = Crea tu cuenta
     .error = Error
+    .colon = { ": " }
     .optional = opcional
     .continue_with = Continuar con { $provider }
     .or = o

@@ -1,6 +1,7 @@
 page =
     .create_account = Créez votre compte
     .error = Erreur
+    .colon = { " : " }
     .optional = facultatif
     .continue_with = Continuer avec { $provider }
     .or = ou

@@ -1,6 +1,7 @@
 page =
     .create_account = Crea il tuo account
     .error = Errore
+    .colon = { ": " }
     .optional = facoltativo
     .continue_with = Continua con { $provider }
     .or = oppure

@@ -1,6 +1,7 @@
 page =
     .create_account = アカウントを作成
     .error = エラー
+    .colon = ：
     .optional = 任意
     .continue_with = { $provider }で続行
     .or = または

@@ -1,6 +1,7 @@
 page =
     .create_account = 계정 만들기
     .error = 오류
+    .colon = { ": " }
     .optional = 선택
     .continue_with = { $provider } 계정으로 계속하기
     .or = 또는

@@ -1,6 +1,7 @@
 page =
     .create_account = Maak je account aan
     .error = Fout
+    .colon = { ": " }
     .optional = optioneel
     .continue_with = Doorgaan met { $provider }
     .or = of

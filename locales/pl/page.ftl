@@ -1,6 +1,7 @@
 page =
     .create_account = Utwórz konto
     .error = Błąd
+    .colon = { ": " }
     .optional = opcjonalnie
     .continue_with = Kontynuuj przez { $provider }
     .or = lub

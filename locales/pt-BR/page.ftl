@@ -1,6 +1,7 @@
 page =
     .create_account = Crie sua conta
     .error = Erro
+    .colon = { ": " }
     .optional = opcional
     .continue_with = Continuar com { $provider }
     .or = ou

@@ -1,6 +1,7 @@
 page =
     .create_account = 注册账号
     .error = 错误
+    .colon = ：
     .optional = 选填
     .continue_with = 使用 { $provider } 继续
     .or = 或

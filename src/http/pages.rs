@@ -332,13 +332,10 @@ mod tests {
         };
         let violation = Violation::Password(rule);
         assert_eq!(Locale::De.violation(&violation), "Ergänzen Sie eine Ziffer.");
-        assert_eq!(
-            Locale::Ar.violation(&Violation::TooShort { min: 8 }),
-            "استخدم 8 أحرف على الأقل."
-        );
+        assert_eq!(Locale::Ar.violation(&Violation::TooShort { min: 8 }), "الحد الأدنى هو 8 أحرف.");
         assert_eq!(
             Locale::Ar.violation(&Violation::TooShort { min: 12 }),
-            "استخدم 12 حرفًا على الأقل."
+            "الحد الأدنى هو 12 حرفًا."
         );
     }
 }

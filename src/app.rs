@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tower_http::csrf::ConfigError;
 
 pub use self::database_error::DatabaseError;
 pub use self::reload::Reloader;
@@ -30,7 +29,7 @@ use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_reg
 use crate::lifecycle::Lifecycle;
 use crate::readiness::ReloadStatus;
 use crate::signup::{self, Signups, Timeouts};
-use crate::telemetry::HttpMetrics;
+use crate::telemetry::{HttpMetrics, Traces, TracesError};
 use crate::texts;
 
 /// The most connections to the admin listener, for probes and a scraper.
@@ -54,6 +53,7 @@ pub struct App {
     admin: (TcpListener, LiveRouter),
     http: HttpSettings,
     services: Arc<Services>,
+    traces: Traces,
 }
 
 /// The error of an app that cannot start.
@@ -83,16 +83,16 @@ pub enum StartError {
     /// The captcha service's client cannot be built.
     #[error("cannot build the client of the captcha service")]
     Captcha(#[from] reqwest::Error),
-    /// An allowed origin is not an origin.
+    /// The exporter of traces cannot be built.
     #[error(transparent)]
-    Origin(#[from] ConfigError),
+    Traces(#[from] TracesError),
 }
 
 impl StartError {
     /// Returns `true` if other settings, such as another file or secret, would fix it.
     pub const fn is_configuration_error(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Origin(_) => true,
+            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Traces(_) => true,
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
@@ -117,6 +117,7 @@ impl App {
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let Settings { auth0, http, ledger: ledger_settings, signup, existence, terms, .. } =
             &settings;
+        let traces = Traces::start(&settings.traces)?;
         let http = http.clone();
         let context = Context::new(clock, digests(ledger_settings)?);
         let Context { lifecycle, .. } = &context;
@@ -153,6 +154,7 @@ impl App {
             abuse,
             reload: ReloadStatus::default(),
             context,
+            traces: traces.clone(),
         };
         let routings = services.routings(settings)?;
         Ok(Self {
@@ -160,6 +162,7 @@ impl App {
             admin: (admin, LiveRouter::new(routings.admin)),
             http,
             services: Arc::new(services),
+            traces,
         })
     }
 
@@ -183,7 +186,7 @@ impl App {
     /// connections, then waits for active requests and sign-ups, at most for
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, services } = self;
+        let Self { public, admin, http, services, traces } = self;
         let Context { lifecycle, metrics, .. } = services.context.clone();
         let deadlines = Deadlines {
             first_byte: http.first_byte_timeout,
@@ -242,6 +245,7 @@ impl App {
         }
         lifecycle.stop();
         services.ledger.close().await;
+        traces.close().await;
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
 
+mod address_log;
 mod captcha;
 mod challenges;
 mod client_address;
@@ -21,6 +22,7 @@ mod pressure;
 mod proof;
 mod proxies;
 mod rate_limit_report;
+mod server_clients;
 mod signup_switch;
 mod source_counts;
 mod state;
@@ -28,6 +30,7 @@ mod timing_floor;
 mod windows;
 mod work;
 
+pub use address_log::AddressLog;
 pub use challenges::Challenges;
 pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;

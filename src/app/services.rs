@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use tower_http::csrf::ConfigError;
-
 use super::StartError;
-use crate::abuse::{AbuseState, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
+use crate::abuse::{AbuseState, AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
 use crate::auth0::Client;
 use crate::config::{Auth0CompatSettings, ExistenceSettings, OriginSettings, Settings};
 use crate::context::Context;
@@ -15,6 +13,7 @@ use crate::ledger::Ledger;
 use crate::page::Page;
 use crate::readiness::{Readiness, ReloadStatus};
 use crate::signup::Signups;
+use crate::telemetry::Traces;
 
 /// The services that a reload of the settings keeps, with their state.
 #[derive(Debug)]
@@ -29,6 +28,7 @@ pub(super) struct Services {
     pub(super) is_shared: bool,
     pub(super) abuse: AbuseState,
     pub(super) reload: ReloadStatus,
+    pub(super) traces: Traces,
 }
 
 /// The routings of both listeners.
@@ -42,13 +42,13 @@ impl Services {
     /// Builds every route and stage from the settings, around the state that is kept.
     pub(super) fn routings(&self, settings: Settings) -> Result<Routings, StartError> {
         let Settings {
-            auth0: _,
+            auth0,
             http,
             admin: _,
             mut rules,
             ledger: _,
             signup: _,
-            page,
+            mut page,
             challenge,
             existence: _,
             language,
@@ -56,9 +56,10 @@ impl Services {
             limits,
             auth0_compat,
             terms: _,
-            log: _,
+            log,
+            traces: _,
         } = settings;
-        let Self { context, ledger, client, signups, existence, is_shared, abuse, reload } = self;
+        let Self { context, ledger, client, signups, existence, is_shared, abuse, reload, traces } = self;
         let metrics = &context.metrics;
         rules.ignored.extend(challenge.honeypot.clone());
         let challenges = Arc::new(Challenges::start(challenge, &limits, abuse, context)?);
@@ -71,13 +72,17 @@ impl Services {
             reload.clone(),
         );
         let info = challenges.info(&page.base_path);
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info));
+        // After a sign-up, a site usually sends people on to the tenant to log in.
+        let custom_domain = auth0.custom_domain.iter().map(|domain| format!("https://{domain}"));
+        page.redirect_origins.extend(custom_domain.chain([auth0.base.clone()]));
+        let is_uniform = matches!(existence, ExistenceSettings::Uniform(_));
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, is_uniform));
         let existence = ExistencePolicy::new(existence);
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let state = RouterState {
             pipeline: Arc::new(SignupPipeline {
                 switch: SignupSwitch::new(signup_switch, Arc::clone(metrics)),
-                origins: origins(&http.origins)?,
+                origins: origins(&http.origins),
                 rules,
                 challenges,
                 limits: Arc::new(Limits::new(limits, *is_shared, abuse, context)),
@@ -94,8 +99,12 @@ impl Services {
             auth0_compat: auth0_compat.map(|settings| Arc::new(auth0_compat_of(settings))),
             language,
             proxies: Arc::clone(&proxies),
+            allowed_origins: http.origins.allowed.clone(),
+            allowed_headers: http.origins.allowed_headers.clone(),
+            traces: traces.clone(),
+            address_log: Arc::new(AddressLog::new(log.client_address, &context.digests)),
         };
-        let router = http::public(&state, &http.origins.allowed);
+        let router = http::public(&state);
         let router = http::below(&state.page.settings().base_path, router);
         let admin = Routing { router: http::admin(&state), proxies: Arc::clone(&proxies) };
         Ok(Routings { public: Routing { router, proxies }, admin })
@@ -108,6 +117,6 @@ fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
 }
 
 /// The origins whose pages may post: those of the settings, and the service's own.
-fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
-    Origins::new(&settings.allowed, settings.own.as_ref(), settings.required)
+fn origins(settings: &OriginSettings) -> Origins {
+    Origins::new(settings.allowed.clone(), settings.own.clone(), settings.required)
 }

@@ -3,7 +3,7 @@
 use super::layers::Layers;
 
 /// The keys that are read only at start. One that ends in a dot stands for every key of its section.
-const AT_START: [&str; 24] = [
+const AT_START: [&str; 25] = [
     // The tenant, its connections and its budget: attempts under way depend on them.
     "auth0.",
     // Attempts under way hide or show what these say.
@@ -31,6 +31,8 @@ const AT_START: [&str; 24] = [
     // The memory of the buckets.
     "limits.max_buckets",
     "log.format",
+    // The exporter.
+    "traces.",
     // A member of the create call.
     "terms.key",
     "terms.target",

@@ -22,6 +22,7 @@ mod languages;
 mod layers;
 mod ledger;
 mod limits;
+mod links;
 mod live;
 mod log;
 mod metadata;
@@ -41,6 +42,7 @@ mod setting;
 mod show;
 mod signup;
 mod terms;
+mod traces;
 mod urls;
 mod variables;
 
@@ -60,11 +62,12 @@ pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
+pub use links::PageLink;
 pub use live::Changes;
-pub use log::{LogFormat, LogSettings};
+pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use outbound::{OutboundProxy, OutboundSettings};
-pub use page::{PageSettings, Palette, ReturnAddress};
+pub use page::{PageField, PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use postgres_url::{PostgresTls, PostgresUrl, SslMode, UrlError};
 pub use protection::{BreakerSettings, BudgetSettings};
@@ -74,6 +77,7 @@ pub use setting::{Origin, Setting};
 pub use show::show;
 pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
+pub use traces::TraceSettings;
 pub use variables::CONFIG_FILE;
 
 use crate::domain::Rules;
@@ -113,6 +117,8 @@ pub struct Settings {
     pub terms: TermsMember,
     /// The level and the format of the log.
     pub log: LogSettings,
+    /// The collector of traces.
+    pub traces: TraceSettings,
 }
 
 /// Reads the settings from the defaults, the file and the environment.
@@ -169,6 +175,7 @@ impl Settings {
         let language = languages::read(reader);
         let terms = terms::read_member(reader, rules.as_ref());
         let log = log::read(reader);
+        let traces = traces::read(reader);
         Some(Self {
             auth0: auth0?,
             http,
@@ -185,6 +192,7 @@ impl Settings {
             limits,
             terms,
             log,
+            traces,
         })
     }
 }

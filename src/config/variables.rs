@@ -26,14 +26,16 @@ pub(super) const SHARED_VARIABLES: [&str; 7] =
 pub(super) const CERTIFICATES: &str = "SSL_CERT_FILE";
 
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
-pub(super) const SECRETS: [&str; 7] = [
+pub(super) const SECRETS: [&str; 9] = [
     "auth0.client_assertion_signing_key",
     "auth0.client_secret",
     "auth0.client_secret_previous",
     "challenge.captcha.secret",
     "database.url",
+    "http.server_clients",
     "secrets.key",
     "secrets.previous_key",
+    "traces.headers",
 ];
 
 /// The start of the names that belong to this service alone. They take precedence over aliases.

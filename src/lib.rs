@@ -33,6 +33,7 @@ pub mod http;
 pub mod ledger;
 pub mod lifecycle;
 pub mod limits;
+pub mod origin;
 pub mod page;
 pub mod readiness;
 pub mod signup;

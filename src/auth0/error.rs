@@ -128,7 +128,8 @@ pub enum TransportError {
 pub enum Misconfiguration {
     /// Token 401 `access_denied`.
     #[error(
-        "Auth0 rejects the client id or the client secret (auth0.client_id, auth0.client_secret)"
+        "Auth0 rejects the client id, or the application's secret or key (auth0.client_id, \
+         auth0.client_secret)"
     )]
     Credentials,
     /// Token 403 `access_denied`, "Client is not authorized to access …".

@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use super::certificates::ObservedChain;
 use super::error::TransportError;
 use super::tenant_clock::TenantClock;
+use super::traced_call::TracedCall;
 use crate::config::Auth0Settings;
 
 /// Error while the client is built. Reported at start, where the operator can correct it.
@@ -167,9 +168,10 @@ impl HttpClient {
     /// are under way keep theirs.
     pub(super) async fn execute(
         &self,
-        request: Request,
+        mut request: Request,
         choice: ConnectionChoice,
     ) -> Result<Response, SendError> {
+        let call = TracedCall::start(&mut request);
         let (client, generation) = match choice {
             ConnectionChoice::Pooled => {
                 let pool = self.pool();
@@ -179,7 +181,11 @@ impl HttpClient {
         };
         let clock = &self.0.tenant_clock;
         let sent_at = clock.local_now();
-        let error = match client.execute(request).await {
+        let result = client.execute(request).await;
+        if let Some(call) = call {
+            call.end(&result);
+        }
+        let error = match result {
             Ok(response) => {
                 clock.observe(response.status().as_u16(), response.headers(), sent_at);
                 return Ok(response);

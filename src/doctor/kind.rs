@@ -56,7 +56,6 @@ kinds! {
     SettingsOk: Settings.ok Ok "the settings are complete and fit together";
     SettingsInvalid: Settings.invalid Error "{}";
     OriginsOk: Origins.ok Ok "{} allowed origins are well formed";
-    OriginsInvalid: Origins.invalid Error ("http.allowed_origins") "{}";
     OriginsPlainHttp: Origins.plain_http Warning ("http.allowed_origins")
         "{} has no TLS: others on the way can read and change what people type there";
     OriginsNoPublicUrl: Origins.no_public_url Warning ("http.public_url")

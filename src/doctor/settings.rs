@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use super::check::{DoctorCheck, Severity};
 use super::finding::Finding;
 use super::kind::FindingKind;
-use crate::app;
 use crate::config::{Auth0Settings, HttpSettings, OriginSettings, Settings};
+use crate::origin::AllowedOrigin;
 
 /// The slowest create call recorded at Auth0 (`config/default.toml`).
 const SLOWEST_CALL: Duration = Duration::from_millis(5_200);
@@ -31,10 +31,7 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 fn origins(settings: &OriginSettings) -> Vec<Finding> {
     let OriginSettings { allowed, own, .. } = settings;
     let mut findings = Vec::new();
-    if let Err(error) = app::check_origins(settings) {
-        findings.push(Finding::about(FindingKind::OriginsInvalid, error));
-    }
-    let texts = allowed.iter().filter_map(|origin| origin.to_str().ok());
+    let texts = allowed.iter().map(AllowedOrigin::to_string);
     findings.extend(
         texts
             .filter(|origin| origin.starts_with("http://") && !is_loopback(origin))
@@ -44,7 +41,7 @@ fn origins(settings: &OriginSettings) -> Vec<Finding> {
         findings.push(Finding::new(FindingKind::OriginsNoPublicUrl));
     }
     with_ok(findings, DoctorCheck::Origins, || {
-        Finding::about(FindingKind::OriginsOk, allowed.len())
+        Finding::about(FindingKind::OriginsOk, allowed.iter().count())
     })
 }
 

@@ -1,10 +1,10 @@
 //! The rules of one deployment: which fields a sign-up may have, and what each accepts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::metadata::MetadataRules;
-use super::{EmailRules, Field, PasswordPolicy, PictureSchemes, Terms};
+use super::{EmailRules, Field, IgnoredNames, PasswordPolicy, PictureSchemes, Terms};
 
 /// The presence of a field in a sign-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,10 @@ pub struct Rules {
     /// The accepted fields; one that is not listed is off. `email` and `password` are always
     /// required.
     pub presence: BTreeMap<Field, Presence>,
-    /// The order in which a missing `name` is composed; `None` leaves it absent.
-    pub compose_name: Option<NameOrder>,
+    /// Composes a missing `name` from its parts.
+    pub compose_name: bool,
+    /// The order of the parts. `None`: that of the form's language.
+    pub name_order: Option<NameOrder>,
     /// The accepted e-mail addresses.
     pub email: EmailRules,
     /// The accepted URL schemes of a picture.
@@ -42,10 +44,12 @@ pub struct Rules {
     pub username: RangeInclusive<usize>,
     /// The keys of `user_metadata`.
     pub metadata: MetadataRules,
+    /// The keys in the order of the settings.
+    pub metadata_order: Vec<String>,
     /// The terms to accept. `None`: there are none, and the field is ignored.
     pub terms: Option<Terms>,
     /// Other names that are accepted and ignored, such as a submit button's.
-    pub ignored: HashSet<String>,
+    pub ignored: IgnoredNames,
     /// The tenant's password policy.
     pub password: PasswordPolicy,
 }

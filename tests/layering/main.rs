@@ -19,13 +19,14 @@ use imports::Imports;
 const MAY_USE: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("captcha_provider", &[]),
+    ("origin", &[]),
     ("form", &["domain", "captcha_provider"]),
     ("texts", &["domain"]),
     ("clock", &[]),
     ("lifecycle", &[]),
     ("limits", &[]),
     ("digest", &[]),
-    ("config", &["domain", "captcha_provider", "form", "limits", "texts"]),
+    ("config", &["domain", "captcha_provider", "origin", "form", "limits", "texts"]),
     ("page", &["domain", "captcha_provider", "form", "texts", "config"]),
     ("telemetry", &["config"]),
     ("context", &["digest", "telemetry", "lifecycle", "clock"]),
@@ -54,6 +55,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
         "http",
         &[
             "domain",
+            "origin",
             "form",
             "texts",
             "page",

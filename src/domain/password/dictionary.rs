@@ -46,6 +46,12 @@ impl Dictionary {
         Ok(Self { words })
     }
 
+    /// The words of the published dictionary with at least this many characters, one per line. The
+    /// operator's own words are not among them.
+    pub(super) fn published(min_length: usize) -> impl Iterator<Item = &'static str> {
+        COMMON.lines().filter(move |word| word.len() >= min_length)
+    }
+
     /// Returns whether the password is one of the words.
     pub(super) fn contains(&self, password: &str) -> bool {
         is_common(password) || self.words.binary_search_by(|word| compare(word, password)).is_ok()

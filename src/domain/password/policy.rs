@@ -117,6 +117,13 @@ impl PasswordPolicy {
         self.complexity.type_rule
     }
 
+    /// The published words that are rejected and long enough to meet the minimum length. `None` if
+    /// the dictionary is off.
+    pub fn common_passwords(&self) -> Option<impl Iterator<Item = &'static str>> {
+        self.dictionary.as_ref()?;
+        Some(Dictionary::published(self.min_length()))
+    }
+
     /// Returns whether three identical characters in a row are rejected.
     pub const fn blocks_identical_characters(&self) -> bool {
         self.complexity.blocks_identical

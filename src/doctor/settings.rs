@@ -124,14 +124,20 @@ mod tests {
 
     #[test]
     fn an_origin_without_tls_is_reported_unless_it_is_this_machine() {
-        let check = |allowed: &[&str]| {
-            let own = "https://signup.example.com".parse().ok();
-            let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
-            ids(&origins(&OriginSettings { allowed, own, required: false }))
+        let check = |allowed: &[&str], own: Option<&str>| {
+            let exact = |text: &&str| AllowedOrigin::Exact((*text).to_owned());
+            let settings = OriginSettings {
+                allowed: allowed.iter().map(exact).collect(),
+                own: own.map(|own| own.parse().unwrap()),
+                required: false,
+                allowed_headers: Vec::new(),
+            };
+            ids(&origins(&settings))
         };
-        assert_eq!(check(&["https://www.example.com", "http://localhost:3000"]), ["origins.ok"]);
-        assert_eq!(check(&["http://www.example.com"]), ["origins.plain_http"]);
-        let none = OriginSettings { allowed: Vec::new(), own: None, required: false };
-        assert_eq!(ids(&origins(&none)), ["origins.no_public_url"]);
+        let own = Some("https://signup.example.com");
+        let secure = ["https://www.example.com", "http://localhost:3000", "capacitor://localhost"];
+        assert_eq!(check(&secure, own), ["origins.ok"]);
+        assert_eq!(check(&["http://www.example.com"], own), ["origins.plain_http"]);
+        assert_eq!(check(&[], None), ["origins.no_public_url"]);
     }
 }

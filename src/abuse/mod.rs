@@ -25,7 +25,9 @@ mod rate_limit_report;
 mod server_clients;
 mod signup_switch;
 mod source_counts;
+mod state;
 mod timing_floor;
+mod windows;
 mod work;
 
 pub use address_log::AddressLog;
@@ -42,3 +44,4 @@ pub use proxies::{Proxies, Resolved};
 pub use rate_limit_report::{Quota, RateLimitReport};
 pub use signup_switch::SignupSwitch;
 pub use source_counts::{Counted, SourceCounts};
+pub use state::AbuseState;

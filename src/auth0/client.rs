@@ -24,7 +24,7 @@ use super::token_request::TokenRequest;
 use super::user::{CreatedUser, User};
 use super::{BuildError, telemetry_header};
 use crate::clock::{Clock, TenantTime};
-use crate::config::{Auth0Settings, TermsMember};
+use crate::config::{Auth0Settings, ClientCredentials, TermsMember};
 use crate::context::Context;
 use crate::domain::{NewUser, full_user_id};
 use crate::telemetry::{Metrics, Operation};
@@ -43,6 +43,7 @@ pub struct Client {
     pub(super) headers: HeaderMap,
     pub(super) common: Common,
     tokens: Arc<TokenCache>,
+    token_request: Arc<TokenRequest>,
     guard: CallGuard,
     clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -64,9 +65,10 @@ impl Client {
         let tenant_clock = TenantClock::new(Arc::clone(clock), Arc::clone(metrics));
         let http = HttpClient::new(settings, tenant_clock)?;
         let tokens = TokenCache::new();
+        let token_request = Arc::new(TokenRequest::new(http.clone(), settings, Arc::clone(clock))?);
         let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),
-            request: TokenRequest::new(http.clone(), settings, Arc::clone(clock))?,
+            request: Arc::clone(&token_request),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
         };
@@ -93,6 +95,7 @@ impl Client {
                 terms,
             },
             tokens,
+            token_request,
             guard: CallGuard::new(&settings.budget, &settings.breaker, metrics),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
@@ -233,6 +236,12 @@ impl Client {
     /// response. At most a second and the way of a response behind the tenant's clock.
     pub fn tenant_now(&self) -> Option<TenantTime> {
         self.http.tenant_clock().now()
+    }
+
+    /// Replaces the application's credentials, and requests a token with them. The token in use
+    /// serves until there is another one.
+    pub fn replace_credentials(&self, credentials: ClientCredentials) {
+        self.token_request.credentials().replace(credentials);
     }
 
     /// Returns the state of the token.

@@ -126,7 +126,7 @@ pub enum TransportError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misconfiguration {
     /// Token 401 `access_denied`.
-    #[error("Auth0 rejects the client id or the client secret")]
+    #[error("Auth0 rejects the client id, or the application's secret or key")]
     Credentials,
     /// Token 403 `access_denied`.
     #[error(

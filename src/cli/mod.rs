@@ -10,7 +10,10 @@ mod healthcheck;
 mod migrate;
 mod openapi;
 mod output;
+mod reload;
 mod serve;
+mod signals;
+mod supervisor;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ mod auth0_compat;
 mod captcha;
 mod challenge;
 mod colour;
+mod credentials;
 mod email;
 mod error;
 mod existence;
@@ -21,6 +22,7 @@ mod languages;
 mod layers;
 mod ledger;
 mod limits;
+mod live;
 mod log;
 mod metadata;
 mod names;
@@ -51,14 +53,15 @@ pub use auth0_compat::Auth0CompatSettings;
 pub use captcha::{CaptchaSettings, OnUnavailable};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
+pub use credentials::{AssertionKey, ClientCredential, ClientCredentials, SecretPlace};
 pub use error::{ConfigError, ConfigErrors};
 pub use existence::{ExistenceSettings, ExistenceUniformSettings};
-pub use file::trim_secret;
 pub use http::{AdminSettings, HttpSettings};
 pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
+pub use live::Changes;
 pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use outbound::{OutboundProxy, OutboundSettings};
@@ -124,9 +127,20 @@ pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
+    load_with_layers(file, environment).map(|(settings, _)| settings)
+}
+
+/// Reads the settings, and returns the layers too, which a later reading is compared with.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_with_layers(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(Settings, Layers), ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let layers = Layers::read(file, environment, &mut errors);
-    Settings::read(&layers, errors)
+    Settings::read(&layers, errors).map(|settings| (settings, layers))
 }
 
 impl Settings {

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::future::Either;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
@@ -132,6 +132,10 @@ async fn handle(observer: Arc<Observer>, mut request: Request, next: Next) -> Re
     headers.insert(X_REQUEST_ID, id.header_value());
     if let Some(report) = &report {
         observer.rate_limit_headers.insert(report, headers);
+    }
+    if observer.context.lifecycle.is_draining() {
+        // The client opens its next connection to a service that goes on.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     for (name, value) in &SECURITY_HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());

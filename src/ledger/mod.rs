@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use uuid::Uuid;
 
 pub use access::{Access, OpenError};
@@ -210,6 +211,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);
+
+    /// Uses another URL for new connections, since the password or the user may have changed.
+    /// Returns `false`, and changes nothing, if it names another database: only a start opens that.
+    ///
+    /// # Errors
+    /// When the URL is invalid or a certificate that it names cannot be read.
+    fn replace_url(&self, _url: &SecretString) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
 }
 
 /// Time without a heartbeat after which a process counts as dead.

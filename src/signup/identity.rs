@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::Timeouts;
+use super::ledger_wait::LedgerWait;
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair, Digests, UserIdParts};
 use crate::domain::{IdempotencyKey, NewUser};
@@ -49,6 +50,7 @@ pub(super) struct KeyedRequest {
     client_key: Option<IdempotencyKey>,
     /// A form of the built-in page, which issues a key with each.
     pub(super) is_own_form: bool,
+    pub(super) ledger_wait: LedgerWait,
 }
 
 impl KeyedRequest {
@@ -58,6 +60,7 @@ impl KeyedRequest {
         user: NewUser,
         client_key: Option<IdempotencyKey>,
         request_id: String,
+        ledger_wait: LedgerWait,
     ) -> Self {
         let email = user.email.as_ref();
         let binding = digests.binding(email, user.password.secret());
@@ -73,6 +76,7 @@ impl KeyedRequest {
             user,
             request_id,
             is_own_form: false,
+            ledger_wait,
         }
     }
 

@@ -15,6 +15,7 @@ mod existing_account_notice;
 mod heartbeat;
 mod identity;
 mod in_flight;
+mod ledger_wait;
 mod outcome;
 mod pin_support;
 mod reconciler;
@@ -45,6 +46,7 @@ use self::heartbeat::Heartbeat;
 pub use self::identity::Connection;
 use self::identity::KeyedRequest;
 use self::in_flight::{InFlight, Join, wait_for_outcome};
+use self::ledger_wait::LedgerWait;
 use self::pin_support::PinSupport;
 use self::taken_addresses::TakenAddresses;
 use crate::auth0::Client;
@@ -121,6 +123,8 @@ pub struct Timeouts {
     /// Grace period after a call's connection closed. A lookup that finds no user after it proves
     /// that the call created none.
     pub absence_grace: Duration,
+    /// The longest wait of a sign-up for the ledger, over all its calls.
+    pub ledger: Duration,
 }
 
 /// A request to sign a user up.
@@ -189,7 +193,9 @@ impl Signups {
     pub async fn create(&self, request: Request, deadline: Instant) -> SignupResult {
         let inner = &self.0;
         let Request { user, key, request_id, is_own_form, admission } = request;
-        let mut request = KeyedRequest::new(&inner.context.digests, user, key, request_id);
+        let ledger_wait = LedgerWait::new(inner.timeouts.ledger);
+        let digests = &inner.context.digests;
+        let mut request = KeyedRequest::new(digests, user, key, request_id, ledger_wait);
         request.is_own_form = is_own_form;
         let leader = loop {
             match inner.in_flight.join(&request) {

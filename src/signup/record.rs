@@ -51,7 +51,7 @@ impl Inner {
                 _ => Basis::Worked { process: self.heartbeat.process() },
             },
         };
-        let written = match self.ledger.finish(finish.clone()).await {
+        let written = match request.ledger_wait.limit(self.ledger.finish(finish.clone())).await {
             // Boxed: it is rare, and would enlarge every sign-up's task.
             Ok(false) => Box::pin(self.write_missing(request, call, &finish)).await,
             written => written.map(drop),

@@ -165,7 +165,8 @@ impl Inner {
         // if this process dies.
         let lasts = self.timeouts.attempt + TAKE_OVER_MARGIN;
         let lease = Lease { lasts, ..self.lease() };
-        match self.ledger.take_over(call.id, lease, attempt.connection_ended_at).await {
+        let take_over = self.ledger.take_over(call.id, lease, attempt.connection_ended_at);
+        match request.ledger_wait.limit(take_over).await {
             Ok(true) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;

@@ -73,7 +73,8 @@ impl Inner {
         leader: &Leader,
     ) -> Result<Start, SignupResult> {
         for _ in 0..RECORD_TRIES {
-            let KeyLookup { now, attempt } = self.ledger.find_key(&request.key).await?;
+            let KeyLookup { now, attempt } =
+                request.ledger_wait.limit(self.ledger.find_key(&request.key)).await?;
             let Some(attempt) = attempt else { return Ok(Start::New(now)) };
             // Replays are boxed, here and below: they are rare, and would enlarge every sign-up's
             // task.
@@ -97,8 +98,8 @@ impl Inner {
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self, request, now);
-            let started = self.ledger.begin(self.new_attempt(request, &call, cost.clone())).await;
-            let rejection = match started {
+            let begin = self.ledger.begin(self.new_attempt(request, &call, cost.clone()));
+            let rejection = match request.ledger_wait.limit(begin).await {
                 Ok(BeginResult::Started) => return Ok(call),
                 Ok(BeginResult::Existing(attempt)) => {
                     match Box::pin(self.replay_key(request, *attempt, leader)).await {

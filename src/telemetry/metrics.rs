@@ -43,6 +43,14 @@ pub struct Metrics {
     closed_rejected: Counter,
     email_rules: Family<SignupLabels, Counter>,
     floor_exceeded: Counter,
+    reloads: Family<ReloadLabels, Counter>,
+    last_reload_failed: Gauge,
+}
+
+/// A reload of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
 }
 
 /// The tenant's rate limit and the calls that wait for it.
@@ -157,6 +165,21 @@ impl Metrics {
             "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
             floor_exceeded.clone(),
         );
+        let reloads = Family::<ReloadLabels, Counter>::default();
+        for result in ["applied", "failed"] {
+            drop(reloads.get_or_create(&ReloadLabels { result }));
+        }
+        registry.register(
+            "settings_reloads",
+            "Reloads of the settings, by result",
+            reloads.clone(),
+        );
+        let last_reload_failed = Gauge::default();
+        registry.register(
+            "settings_last_reload_failed",
+            "1 while the settings in use are not those of the files, which have an error",
+            last_reload_failed.clone(),
+        );
         registry.register(
             "log_lines_dropped",
             "Lines of the log that were dropped because its output was not read in time",
@@ -181,7 +204,16 @@ impl Metrics {
             closed_rejected,
             email_rules,
             floor_exceeded,
+            reloads,
+            last_reload_failed,
         }
+    }
+
+    /// Counts a reload of the settings.
+    pub fn settings_reloaded(&self, has_failed: bool) {
+        let result = if has_failed { "failed" } else { "applied" };
+        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+        self.last_reload_failed.set(has_failed.into());
     }
 
     /// The metrics of connections and proxies.

@@ -21,7 +21,7 @@ pub use clock_skew::{ClockSkew, ClockSource};
 pub use http_metrics::{ConnectionEnd, ConnectionRefusal, ForwardedOutcome, HttpMetrics};
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;
-pub use logs::{LogGuard, init};
+pub use logs::{LogGuard, LogLevel, init};
 pub use metrics::{Metrics, Operation};
 pub use trace::{
     ActiveTrace, OutgoingCall, SpanKind, SpanRecord, SpanValue, TraceContext, Traces, TracesError,

@@ -17,7 +17,7 @@ async fn both_listeners_have_the_probes() {
             assert_eq!(response.header("cache-control"), Some("no-store"));
         }
     }
-    let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "clock": "ok"}});
+    let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "settings": "ok", "clock": "ok"}});
     assert_eq!(app.get("/readyz").await.json(), expected);
 }
 

@@ -16,6 +16,9 @@ use crate::server::{connect, execute, scalar, server};
 /// The time at which every test starts.
 pub(crate) const NOW: Duration = Duration::from_millis(1_790_000_000_123);
 
+/// Held while a server's time is set: two replacements of one function at once fail.
+static SETTING_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// A clock that only a test moves.
 #[derive(Debug)]
 struct TestClock(Mutex<Duration>);
@@ -36,8 +39,6 @@ impl Clock for TestClock {
 pub(crate) struct Backend {
     pub(crate) settings: LedgerSettings,
     clock: Arc<TestClock>,
-    /// Held while a server's time is set: two replacements of one function at once fail.
-    setting_time: tokio::sync::Mutex<()>,
     folder: Option<PathBuf>,
 }
 
@@ -60,7 +61,6 @@ impl Backend {
     fn new(database: Database) -> Self {
         let settings = LedgerSettings {
             database,
-            database_file: None,
             secret_key: Some("k".repeat(32).into()),
             secret_key_path: None,
             previous_secret_key: None,
@@ -74,7 +74,7 @@ impl Backend {
             new_ledger: false,
         };
         let clock = Arc::new(TestClock(Mutex::new(NOW)));
-        Self { settings, clock, setting_time: tokio::sync::Mutex::default(), folder: None }
+        Self { settings, clock, folder: None }
     }
 
     /// The database of the parent process.
@@ -134,7 +134,7 @@ impl Backend {
     pub(crate) async fn set_time(&self, now: Duration) {
         self.clock.set(now);
         if !self.is_sqlite() {
-            let _setting = self.setting_time.lock().await;
+            let _setting = SETTING_TIME.lock().await;
             self.execute(&format!(
                 "CREATE OR REPLACE FUNCTION ledger_now() RETURNS bigint LANGUAGE sql VOLATILE AS \
                  $$ SELECT {}::bigint $$",

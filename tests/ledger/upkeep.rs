@@ -13,6 +13,7 @@ use crate::rows::{DAY, begin, created, digest, key, keyed, lease, time, unique, 
 on_both! {
     a_sweep_works_in_batches_and_keeps_recent_rows,
     deleting_by_email_removes_the_attempts_of_that_address_only,
+    deleting_by_email_deletes_the_notice_and_detaches_used_proofs,
     operators_find_by_request_state_and_address,
     a_closed_ledger_rejects_every_call,
 }
@@ -62,6 +63,23 @@ async fn deleting_by_email_removes_the_attempts_of_that_address_only(backend: Ba
     assert!(left.len() == 2 && left.iter().all(|row| row.email == digest(2)));
     assert_eq!(backend.count("attempt_keys").await, 4);
     assert_eq!(begin(&ledger, &keyed(0, NOW)).await, BeginResult::Started);
+}
+
+async fn deleting_by_email_deletes_the_notice_and_detaches_used_proofs(backend: Backend) {
+    let ledger = backend.open().await;
+    let proof = ProofUse { proof: digest(7), lasts: DAY };
+    let admission_cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
+    let attempt = NewAttempt { email: digest(1), admission_cost, ..keyed(1, NOW) };
+    assert_eq!(begin(&ledger, &attempt).await, BeginResult::Started);
+    // A notice to the owner of an address is recorded under the digest of the address.
+    let notice = ProofUse { proof: digest(1), lasts: DAY };
+    assert!(ledger.use_proof(attempt.id, notice).await.unwrap());
+
+    let address = DigestPair { current: digest(1), previous: None };
+    assert_eq!(ledger.delete_by_email(&address).await.unwrap(), 1);
+    assert_eq!(backend.count("used_proofs").await, 1);
+    // The attempt itself could use its proof again.
+    assert!(!ledger.use_proof(attempt.id, proof).await.unwrap());
 }
 
 async fn operators_find_by_request_state_and_address(backend: Backend) {

@@ -61,8 +61,13 @@ pub(super) const COUNT_PENDING: &str = "\
     (SELECT id FROM attempts WHERE next_check_at IS NOT NULL ORDER BY next_check_at LIMIT $1) \
     AS pending";
 
+/// A notice to the owner of an address is recorded under the digest of the address. The proof of a
+/// challenge stays used, but no longer names its attempt.
 pub(super) const DELETE_BY_EMAIL: &str = "\
-    WITH deleted AS (DELETE FROM attempts WHERE email_digest = ANY ($1) RETURNING id) \
+    WITH deleted AS (DELETE FROM attempts WHERE email_digest = ANY ($1) RETURNING id), \
+      notices AS (DELETE FROM used_proofs WHERE proof = ANY ($1)), \
+      detached AS (UPDATE used_proofs SET attempt_id = '00000000-0000-0000-0000-000000000000' \
+        WHERE attempt_id IN (SELECT id FROM deleted) AND proof <> ALL ($1)) \
     SELECT count(*), free_keys(array_agg(id)) FROM deleted";
 
 pub(super) const HEARTBEAT: &str = "\

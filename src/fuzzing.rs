@@ -12,6 +12,7 @@ use crate::abuse::forwarded::{Hop, hops};
 use crate::auth0::classify::classify;
 use crate::config::ForwardedHeader;
 use crate::domain::Rules;
+use crate::domain::rules::NameOrder;
 use crate::form::Submission;
 use crate::http::body::Form;
 
@@ -21,7 +22,7 @@ pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     let Ok(form) = Form::read(request, Duration::from_secs(60)).await else { return };
     let Ok(members) = form.members().await else { return };
-    drop(Submission::new(members).validate(&rules));
+    drop(Submission::new(members).validate(rules, NameOrder::GivenFirst));
 }
 
 /// Classifies an error response of the create-user call.

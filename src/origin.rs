@@ -3,6 +3,7 @@
 //! An origin is compared as browsers write it, byte for byte (RFC 6454, 6.2): in lower case, in
 //! Punycode, without a default port. Nothing here parses what a client sends.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// An origin of the settings, or a pattern of origins.
@@ -32,6 +33,15 @@ impl AllowedOrigin {
     }
 }
 
+impl fmt::Display for AllowedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(exact) => f.write_str(exact),
+            Self::OneLabel { before, after } => write!(f, "{before}*{after}"),
+        }
+    }
+}
+
 /// The allowed origins. Clones share them.
 #[derive(Debug, Clone)]
 pub struct AllowedOrigins(Arc<[AllowedOrigin]>);
@@ -39,7 +49,12 @@ pub struct AllowedOrigins(Arc<[AllowedOrigin]>);
 impl AllowedOrigins {
     /// Returns whether one of them covers an origin.
     pub fn contains(&self, origin: &str) -> bool {
-        self.0.iter().any(|allowed| allowed.covers(origin))
+        self.iter().any(|allowed| allowed.covers(origin))
+    }
+
+    /// Returns each of them, in the order of the settings.
+    pub fn iter(&self) -> impl Iterator<Item = &AllowedOrigin> {
+        self.0.iter()
     }
 }
 

@@ -44,7 +44,8 @@ password =
     .repeated_characters = Don't use the same character more than { $max } times in a row.
     .sequential_characters = Don't use more than { $max } characters in sequence, such as abc or 123.
     .too_common = This password is too common. Choose a different one.
-    .contains_user_info = Don't use your name, username or email address in your password.
+    .contains_user_info = Don't use personal information, such as your email address, in your password.
+    .contains_user_info_kinds = Your password contains { $kinds }. Choose one that doesn't.
     .breached = This password has appeared in a data breach. Choose a different one.
     .used_before = You've used this password before. Choose a different one.
     .too_weak = This password is too weak. Choose a stronger one.
@@ -59,7 +60,7 @@ password_rule =
     .character_types_all = Each of these: { $types }
     .repeated_characters = No more than { $max } identical characters in a row
     .sequential_characters = No more than { $max } characters in sequence, such as abc or 123
-    .contains_user_info = Nothing from your name, username or email address
+    .contains_user_info = No personal information, such as your email address
 
 # Character types, as they appear in a list, and the separator between two of them.
 character_type =
@@ -68,3 +69,14 @@ character_type =
     .number = a number
     .special = a special character
     .separator = { ", " }
+
+# Kinds of personal information that a password contains, as they appear in a list.
+personal_information =
+    .email = your email address
+    .given_name = your first name
+    .family_name = your last name
+    .name = your name
+    .nickname = your nickname
+    .username = your username
+    .phone_number = your phone number
+    .other = other personal information

@@ -167,8 +167,7 @@ impl Challenges {
     /// Reads the parts of a form that show whether a person filled it in.
     pub fn client_signals(&self, form: &Submission<'_>) -> ClientSignals {
         let captcha = self.settings.captcha.as_ref().map(|captcha| captcha.provider);
-        let tokens = self.settings.fill_time.is_some();
-        ClientSignals::from_form(form, self.honeypot(), captcha, tokens)
+        ClientSignals::from_form(form, self.honeypot(), captcha)
     }
 
     /// Returns `true` for a form that the built-in page issued.

@@ -25,12 +25,11 @@ impl ClientSignals {
         form: &Submission<'_>,
         honeypot: Option<&str>,
         captcha: Option<&'static CaptchaProvider>,
-        tokens: bool,
     ) -> Self {
         let text = |control| form.control(control).trimmed();
         Self {
             honeypot_filled: honeypot.is_some_and(|name| form.is_filled(name)),
-            form_token: text(ControlField::FormToken).filter(|_| tokens).map(str::to_owned),
+            form_token: text(ControlField::FormToken).map(str::to_owned),
             proof: text(captcha.map_or(ControlField::Altcha, ControlField::Captcha))
                 .map(Into::into),
         }

@@ -45,13 +45,13 @@ impl Services {
     /// Builds every route and stage from the settings, around the state that is kept.
     pub(super) fn routings(&self, settings: Settings) -> Result<Routings, StartError> {
         let Settings {
-            auth0: _,
+            auth0,
             http,
             admin: _,
             mut rules,
             ledger: _,
             signup: _,
-            page,
+            mut page,
             challenge,
             existence: _,
             language,
@@ -78,7 +78,11 @@ impl Services {
             reload.clone(),
         );
         let info = challenges.info(&page.base_path);
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info));
+        // After a sign-up, a site usually sends people on to the tenant to log in.
+        let custom_domain = auth0.custom_domain.iter().map(|domain| format!("https://{domain}"));
+        page.redirect_origins.extend(custom_domain.chain([auth0.base.clone()]));
+        let is_uniform = matches!(existence, ExistenceSettings::Uniform(_));
+        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, is_uniform));
         let existence = ExistencePolicy::new(existence);
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let state = RouterState {

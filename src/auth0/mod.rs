@@ -8,12 +8,16 @@
 mod breaker;
 mod budget;
 mod call_guard;
+mod certificates;
 pub(crate) mod classify;
 mod client;
+pub mod connection;
 mod create_user;
 mod credentials;
 mod error;
+mod headers;
 mod http_client;
+mod inspector;
 mod lookup;
 mod password_reset;
 mod rate_headers;
@@ -31,6 +35,7 @@ mod wait;
 
 pub use budget::Priority;
 pub use call_guard::CallPermit;
+pub use certificates::{ChainProblem, ChainState};
 pub use client::Client;
 pub use create_user::Acceptance;
 pub use error::{
@@ -38,6 +43,7 @@ pub use error::{
     TransportError,
 };
 pub use http_client::BuildError;
+pub use inspector::{InspectedToken, Inspector};
 pub use lookup::{FoundUser, UsersByEmail};
 pub use token::TokenHealth;
 pub use user::{CreatedUser, User};

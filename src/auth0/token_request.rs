@@ -65,6 +65,8 @@ struct TokenBody<'a> {
 struct TokenErrorBody<'a> {
     #[serde(borrow, default)]
     error: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    error_description: Option<Cow<'a, str>>,
 }
 
 impl TokenRequest {
@@ -174,7 +176,15 @@ fn denied(response: &ApiResponse) -> Misconfiguration {
     match (response.status, body.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,
-        (403, Some("access_denied")) => Misconfiguration::Audience,
+        (403, Some("access_denied")) => match body.error_description.as_deref() {
+            Some(text) if text.starts_with("Client is not authorized") => {
+                Misconfiguration::ClientGrant
+            }
+            Some(text) if text.starts_with("Service not enabled") => {
+                Misconfiguration::UnknownAudience
+            }
+            _ => Misconfiguration::Audience,
+        },
         (status, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
     }
 }

@@ -12,6 +12,11 @@ impl Colour {
     /// Pure white.
     pub const WHITE: Self = Self([255; 3]);
 
+    /// The colour with these values of red, green and blue.
+    pub const fn from_rgb(rgb: [u8; 3]) -> Self {
+        Self(rgb)
+    }
+
     /// Parses `#rgb` or `#rrggbb`.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = text.strip_prefix('#')?;
@@ -47,6 +52,29 @@ impl Colour {
         let white_is_better = self.contrast(Self::WHITE) >= self.contrast(Self::BLACK);
         if white_is_better { Self::WHITE } else { Self::BLACK }
     }
+
+    /// This colour, or the nearest step towards black or white that has this contrast with
+    /// `behind`.
+    #[must_use]
+    pub fn readable_on(self, behind: Self, contrast: f64) -> Self {
+        /// Enough steps that none is visible.
+        const STEPS: u8 = 32;
+        let end = behind.text_colour();
+        let steps = (0..=STEPS).map(|step| self.mix(end, step, STEPS));
+        let mut readable = steps.filter(|colour| colour.contrast(behind) >= contrast);
+        readable.next().unwrap_or(end)
+    }
+
+    /// The colour at `step` of `steps` on the way to another one.
+    fn mix(self, other: Self, step: u8, steps: u8) -> Self {
+        let channel = |from: u8, to: u8| {
+            let (from, to) = (i32::from(from), i32::from(to));
+            let mixed = from + (to - from) * i32::from(step) / i32::from(steps.max(1));
+            u8::try_from(mixed).unwrap_or_default()
+        };
+        let ([r, g, b], [rr, gg, bb]) = (self.0, other.0);
+        Self([channel(r, rr), channel(g, gg), channel(b, bb)])
+    }
 }
 
 impl fmt::Display for Colour {
@@ -67,6 +95,20 @@ mod tests {
         for text in ["", "#", "00aaff", "#00aaf", "#00aaff80", "#00aagg", "red", "#00aaff;}"] {
             assert_eq!(Colour::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn every_accent_becomes_readable_and_a_readable_one_stays() {
+        let surfaces = [Colour::WHITE, Colour::from_rgb([0x19, 0x1d, 0x24])];
+        for surface in surfaces {
+            for text in ["#000", "#fff", "#ff0", "#1d4ed8", "#93b4ff", "#767676", "#e8590c"] {
+                let colour = Colour::parse(text).unwrap();
+                let readable = colour.readable_on(surface, 4.5);
+                assert!(readable.contrast(surface) >= 4.5, "{text} on {surface}: {readable}");
+            }
+        }
+        let blue = Colour::parse("#1d4ed8").unwrap();
+        assert_eq!(blue.readable_on(Colour::WHITE, 4.5), blue);
     }
 
     #[test]

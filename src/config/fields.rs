@@ -20,8 +20,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
         }
     }
     let orders = [("given_first", NameOrder::GivenFirst), ("family_first", NameOrder::FamilyFirst)];
-    let order = reader.choice("fields.name_order", &orders);
-    let compose_name = if reader.flag("fields.compose_name") { order } else { None };
+    let name_order = reader.optional_choice("fields.name_order", &orders);
+    let compose_name = reader.flag("fields.compose_name");
     let schemes = [("web", PictureSchemes::Web), ("any", PictureSchemes::Any)];
     let picture = reader.choice("fields.picture_schemes", &schemes).unwrap_or(PictureSchemes::Web);
 
@@ -33,16 +33,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
         ignored.insert(&name);
     }
     let email = email::read(reader);
-    let metadata = metadata::read(reader);
+    let (metadata, metadata_order) = metadata::read(reader);
     let terms = terms::read(reader);
     let password = password::read(reader)?;
     Some(Rules {
         presence,
         compose_name,
+        name_order,
         email,
         picture,
         username: shortest..=longest,
         metadata,
+        metadata_order,
         terms,
         ignored,
         password,

@@ -89,7 +89,7 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> Labels {
 
 /// Reads a label: one text for all languages, or a table with one per language. A language that is
 /// not in the table gets the first text that is, in the order of the languages.
-fn label(reader: &mut Reader<'_>, at: &str, value: &Setting) -> Option<Label> {
+pub(super) fn label(reader: &mut Reader<'_>, at: &str, value: &Setting) -> Option<Label> {
     let text = |value: &Setting| value.text().filter(|text| !text.is_empty()).map(str::to_owned);
     let Some(table) = value.table() else {
         let common = text(value).map(Label::common);

@@ -1,11 +1,12 @@
 //! `[user_metadata]`: the accepted keys.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
 use super::identifiers::{METADATA_KEY, parse_metadata_key};
+use super::links::position;
 use super::reader::{Reader, whole_number};
 use super::setting::Setting;
 use crate::domain::metadata::{MAX_TEXT_LENGTH, MetadataKind, MetadataRule, MetadataRules};
@@ -19,11 +20,15 @@ const TYPES: [&str; 3] = ["string", "integer", "boolean"];
 /// The members of a key's table.
 const MEMBERS: [&str; 5] = ["type", "values", "min", "max", "required"];
 
-pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
+/// Reads the rules of the keys, and their order: that of the list, then that of the tables.
+pub(super) fn read(reader: &mut Reader<'_>) -> (MetadataRules, Vec<String>) {
     let allowed = reader.entries("user_metadata.allow", METADATA_KEY, parse_metadata_key);
+    let mut order = allowed.clone();
     let mut rules: MetadataRules =
         allowed.into_iter().map(|key| (key, MetadataRule::text())).collect();
-    for (key, value) in reader.table(KEYS) {
+    let mut tables = reader.table(KEYS);
+    tables.sort_by_key(|(_, table)| position(table));
+    for (key, value) in tables {
         let at = format!("{KEYS}.{key}");
         if parse_metadata_key(&key).is_none() {
             reader.reject_at(&at, &value, METADATA_KEY);
@@ -32,12 +37,16 @@ pub(super) fn read(reader: &mut Reader<'_>) -> MetadataRules {
         match value.table() {
             Some(table) => {
                 let rule = KeyTable { at, table, reader }.read();
-                rules.insert(key, rule);
+                if rules.insert(key.clone(), rule).is_none() {
+                    order.push(key);
+                }
             }
             None => reader.reject_at(&at, &value, value.instead_of("a table")),
         }
     }
-    rules
+    let mut listed = BTreeSet::new();
+    order.retain(|key| listed.insert(key.clone()));
+    (rules, order)
 }
 
 /// The JSON Schema of one key's table.

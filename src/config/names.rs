@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::variables::{CONFIG_FILE, is_judged, spellings};
 
 /// The tables whose members the operator names.
-const OPEN_TABLES: [&str; 3] = ["page.labels", "page.options", "user_metadata.keys"];
+const OPEN_TABLES: [&str; 5] =
+    ["page.labels", "page.links", "page.options", "page.providers", "user_metadata.keys"];
 
 /// The names of all keys.
 #[derive(Debug)]

@@ -4,8 +4,10 @@ use url::Url;
 
 use super::colour::Colour;
 use super::labels::{self, Labels};
+use super::links::{self, PageLink};
 use super::reader::Reader;
 use super::urls;
+use crate::domain::metadata::USER_METADATA;
 use crate::domain::{Field, Rules};
 
 /// The built-in page, and where browsers are redirected.
@@ -20,14 +22,24 @@ pub struct PageSettings {
     pub name: Option<String>,
     /// An image above the form.
     pub logo: Option<Url>,
+    /// The image for dark screens. `None`: the same one.
+    pub logo_dark: Option<Url>,
+    /// The radius of corners in CSS pixels.
+    pub radius: u32,
+    /// The value of `font-family`.
+    pub font: String,
     /// The colours for light screens.
     pub light: Palette,
     /// The colours for dark screens.
     pub dark: Palette,
-    /// The optional fields on the page.
-    pub fields: Vec<Field>,
+    /// The fields on the page, in their order. Those that are required are on it anyway.
+    pub fields: Vec<PageField>,
     /// The labels for keys of `user_metadata`.
     pub labels: Labels,
+    /// The links that log in at another provider.
+    pub providers: Vec<PageLink>,
+    /// The links below the form.
+    pub links: Vec<PageLink>,
     /// The login page.
     pub login_url: Option<Url>,
     /// The page for resetting a password.
@@ -38,6 +50,17 @@ pub struct PageSettings {
     pub success_url: Option<Url>,
     /// URLs that a form may request instead.
     pub return_to: Vec<ReturnAddress>,
+    /// Further origins that the redirects after a sign-up pass through.
+    pub redirect_origins: Vec<String>,
+}
+
+/// A field of the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PageField {
+    /// A field of `[fields]`, the e-mail address or the password.
+    Field(Field),
+    /// A key of `user_metadata`.
+    Metadata(String),
 }
 
 /// The colours of one colour scheme.
@@ -68,6 +91,9 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         enabled: reader.flag("page.enabled"),
         name: reader.text("page.name"),
         logo: url(reader, "page.logo"),
+        logo_dark: url(reader, "page.logo_dark"),
+        radius: reader.number("page.radius", 0..=24),
+        font: reader.required_parsed("page.font", FONT, parse_font).unwrap_or_default(),
         light: Palette {
             accent: colour(reader, "page.accent"),
             background: colour(reader, "page.background"),
@@ -78,15 +104,22 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         },
         fields: reader.entries(
             "page.fields",
-            "a name of [fields], such as given_name",
-            Field::from_name,
+            "email, password, a name of [fields], or user_metadata. and a key of [user_metadata]",
+            |name| page_field(name, rules),
         ),
         labels: labels::read(reader, rules),
+        providers: links::read(reader, links::PROVIDERS),
+        links: links::read(reader, links::LINKS),
         login_url: url(reader, "page.login_url"),
         reset_url: url(reader, "page.reset_url"),
         privacy_url: url(reader, "page.privacy_url"),
         success_url: url(reader, "page.success_url"),
         return_to: reader.entries("page.return_to", urls::SECURE_URL, return_address),
+        redirect_origins: reader.entries(
+            "page.redirect_origins",
+            "an origin, such as https://app.example.com",
+            |text| Some(urls::parse_origin(text)?.to_str().ok()?.to_owned()),
+        ),
     }
 }
 
@@ -98,6 +131,32 @@ fn colour(reader: &mut Reader<'_>, key: &str) -> Colour {
 /// Reads a URL to which people are linked or redirected.
 pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
     reader.parsed(key, urls::SECURE_URL, urls::parse_secure)
+}
+
+/// The expected value of `page.font`.
+const FONT: &str =
+    "a CSS font-family: names with letters, digits, spaces and hyphens, with commas between";
+
+/// Accepts the names of fonts. The value becomes a part of the style.
+fn parse_font(text: &str) -> Option<String> {
+    let is_name = |name: &str| {
+        let name = name.trim();
+        let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+        let name = quoted.unwrap_or(name);
+        let allowed = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-');
+        !name.is_empty() && name.chars().all(allowed)
+    };
+    text.split(',').all(is_name).then(|| text.to_owned())
+}
+
+/// Parses a field of the page. A key of `user_metadata` has to have a rule.
+fn page_field(name: &str, rules: Option<&Rules>) -> Option<PageField> {
+    if let Some(field) = Field::from_name(name) {
+        return Some(PageField::Field(field));
+    }
+    let key = name.strip_prefix(USER_METADATA)?.strip_prefix('.')?;
+    let is_known = rules.is_none_or(|rules| rules.metadata.contains_key(key));
+    is_known.then(|| PageField::Metadata(key.to_owned()))
 }
 
 fn return_address(text: &str) -> Option<ReturnAddress> {

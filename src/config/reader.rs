@@ -248,6 +248,16 @@ impl<'l> Reader<'l> {
         })
     }
 
+    /// Reads one of the named values; `None` if blank.
+    pub(super) fn optional_choice<T: Copy>(
+        &mut self,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Option<T> {
+        self.text(key)?;
+        self.choice(key, choices)
+    }
+
     /// Reads a list: a TOML array of strings, or one comma-separated string. Blank entries are
     /// skipped.
     pub(super) fn list(&mut self, key: &str) -> Vec<String> {

@@ -12,7 +12,7 @@ use super::layers::{DEFAULTS, Layers};
 use super::reader::{Expected, Reader};
 use super::setting::{Setting, SettingValue};
 use super::variables::SECRETS;
-use super::{Settings, metadata};
+use super::{Settings, links, metadata};
 use crate::texts::Locale;
 
 /// Returns the schema (JSON Schema 2020-12) as text.
@@ -51,7 +51,7 @@ fn expected() -> BTreeMap<String, Expected> {
 }
 
 /// The tables whose members the operator names, and the schema of a member.
-fn open_tables() -> [(&'static str, Value); 3] {
+fn open_tables() -> [(&'static str, Value); 5] {
     let texts = Locale::ALL.map(|locale| (locale.tag().to_owned(), json!({ "type": "string" })));
     let languages = json!({
         "type": "object",
@@ -60,7 +60,19 @@ fn open_tables() -> [(&'static str, Value); 3] {
     });
     let label = json!({ "anyOf": [{ "type": "string" }, languages] });
     let options = json!({ "type": "object", "additionalProperties": label.clone() });
-    [("page.labels", label), ("page.options", options), (metadata::KEYS, metadata::schema())]
+    let link = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["label", "url"],
+        "properties": { "label": label.clone(), "url": { "type": "string" } },
+    });
+    [
+        ("page.labels", label),
+        ("page.options", options),
+        (links::PROVIDERS, link.clone()),
+        (links::LINKS, link),
+        (metadata::KEYS, metadata::schema()),
+    ]
 }
 
 /// Returns the schema of a setting with this default.

@@ -23,7 +23,7 @@ impl AttributeValue {
             }
             AttributeKind::Picture => PictureUrl::parse(text, rules.picture)?.into(),
             AttributeKind::Username => Username::parse(text, rules.username.clone())?.into(),
-            AttributeKind::PhoneNumber => PhoneNumber::parse(text)?.into(),
+            AttributeKind::PhoneNumber => PhoneNumber::parse_typed(text)?.into(),
         };
         Ok(Self(value))
     }

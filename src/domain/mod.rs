@@ -14,6 +14,7 @@ pub mod field;
 mod host;
 mod idempotency_key;
 mod ignored_names;
+pub mod invisible;
 pub mod metadata;
 pub mod new_user;
 pub mod password;

@@ -1,8 +1,10 @@
-//! The phone number: text that matches Auth0's pattern `^\+[0-9]{1,15}$`.
+//! The phone number: text that matches Auth0's pattern `^\+[0-9]{1,15}$`, without the characters
+//! that people put between its digits.
 //!
 //! Owns that pattern. Must not know numbering plans: Auth0 checks the E.164 format only.
 
 use super::Violation;
+use super::invisible::is_invisible;
 use super::redacted::redacted_newtype;
 
 /// The maximum number of digits after the plus sign (ITU-T E.164).
@@ -27,6 +29,25 @@ impl PhoneNumber {
         });
         if is_number { Ok(Self(text.to_owned())) } else { Err(Violation::Malformed) }
     }
+
+    /// Parses a number as people write it, with blanks, dashes, dots, parentheses and invisible
+    /// characters between its digits.
+    ///
+    /// # Errors
+    ///
+    /// [`Violation::Malformed`] if no international number is left, or for `(0)`: whether the
+    /// zero belongs to the number depends on the country.
+    pub fn parse_typed(text: &str) -> Result<Self, Violation> {
+        let digits: String = text.chars().filter(|character| !is_separator(*character)).collect();
+        if text.contains("(0)") { Err(Violation::Malformed) } else { Self::parse(&digits) }
+    }
+}
+
+/// Returns whether people write the character between digits.
+const fn is_separator(character: char) -> bool {
+    matches!(character, '-' | '.' | '(' | ')' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+        || character.is_whitespace()
+        || is_invisible(character)
 }
 
 #[cfg(test)]
@@ -42,6 +63,23 @@ mod tests {
         }
         for text in ["", "+", "442079460000", "+1234567890123456", "+44 20", "+٤٤"] {
             assert_eq!(PhoneNumber::parse(text), Err(Violation::Malformed));
+        }
+    }
+
+    #[test]
+    fn what_people_write_between_digits_is_removed() {
+        for text in [
+            "+44 20 7946 0000",
+            "+44-20-7946-0000",
+            "+44.20.7946.0000",
+            "+44 (20) 7946\u{a0}0000",
+            "\u{202a}+44\u{2011}20\u{2013}79460000\u{202c}",
+        ] {
+            assert_eq!(PhoneNumber::parse_typed(text).unwrap().as_ref(), "+442079460000", "{text}");
+        }
+        for text in ["020 7946 0000", "0044 20 7946 0000", "+44 (0)20 7946 0000", "+44 ext", "+ -"]
+        {
+            assert_eq!(PhoneNumber::parse_typed(text), Err(Violation::Malformed), "{text}");
         }
     }
 

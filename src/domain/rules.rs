@@ -32,8 +32,10 @@ pub struct Rules {
     /// The accepted fields; one that is not listed is off. `email` and `password` are always
     /// required.
     pub presence: BTreeMap<Field, Presence>,
-    /// The order in which a missing `name` is composed; `None` leaves it absent.
-    pub compose_name: Option<NameOrder>,
+    /// Composes a missing `name` from its parts.
+    pub compose_name: bool,
+    /// The order of the parts. `None`: that of the form's language.
+    pub name_order: Option<NameOrder>,
     /// The accepted e-mail addresses.
     pub email: EmailRules,
     /// The accepted URL schemes of a picture.
@@ -42,6 +44,8 @@ pub struct Rules {
     pub username: RangeInclusive<usize>,
     /// The keys of `user_metadata`.
     pub metadata: MetadataRules,
+    /// The keys in the order of the settings.
+    pub metadata_order: Vec<String>,
     /// The terms to accept. `None`: there are none, and the field is ignored.
     pub terms: Option<Terms>,
     /// Other names that are accepted and ignored, such as a submit button's.

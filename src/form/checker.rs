@@ -7,6 +7,7 @@ use super::metadata::read_metadata;
 use super::pointer::pointer;
 use super::submission::Submission;
 use crate::domain::field::AttributeKind;
+use crate::domain::invisible::is_invisible;
 use crate::domain::password::Profile;
 use crate::domain::rules::{NameOrder, Presence, Rules};
 use crate::domain::{
@@ -15,12 +16,14 @@ use crate::domain::{
 };
 
 impl Submission<'_> {
-    /// Parses the form by these rules.
+    /// Parses the form by these rules. `order` is that of the names in the form's language, for
+    /// rules that leave it open.
     ///
     /// # Errors
     /// Every error of the form, at most 100, and none of its values.
-    pub fn validate(&self, rules: &Rules) -> Result<NewUser, Vec<FieldError>> {
-        let mut checker = Checker::new(rules, self);
+    pub fn validate(&self, rules: &Rules, order: NameOrder) -> Result<NewUser, Vec<FieldError>> {
+        let order = rules.name_order.unwrap_or(order);
+        let mut checker = Checker::new(rules, order, self);
         match checker.read_user() {
             Some(user) if checker.errors.is_empty() => Ok(user),
             Some(_) | None => Err(checker.into_errors()),
@@ -31,25 +34,32 @@ impl Submission<'_> {
 /// Reads one form and collects its errors.
 struct Checker<'c> {
     rules: &'c Rules,
+    order: NameOrder,
     form: &'c Submission<'c>,
     errors: Vec<FieldError>,
 }
 
 impl<'c> Checker<'c> {
     /// Starts with the errors that the form has already, without those of ignored names.
-    fn new(rules: &'c Rules, form: &'c Submission<'c>) -> Self {
+    fn new(rules: &'c Rules, order: NameOrder, form: &'c Submission<'c>) -> Self {
         let names = form.unknown_fields().iter().map(|unknown| unknown.name.as_ref());
         let ignored: Vec<_> =
             names.filter(|name| rules.ignored.contains(name)).map(|name| pointer([name])).collect();
         let is_ignored = |error: &&FieldError| ignored.iter().any(|at| *at == error.pointer);
         let errors = form.errors().iter().filter(|error| !is_ignored(error)).cloned().collect();
-        Self { rules, form, errors }
+        Self { rules, order, form, errors }
     }
 
     /// Reads every field. Returns `None` without an e-mail address or a password.
     fn read_user(&mut self) -> Option<NewUser> {
         let rules = self.rules;
-        let email = self.read(Field::Email, |text| rules.email.check(EmailAddress::parse(text)?));
+        let email = self.read(Field::Email, |text| {
+            // Auth0 accepts them. The person who types the address later does not type them.
+            if text.chars().any(is_invisible) {
+                return Err(Violation::Malformed);
+            }
+            rules.email.check(EmailAddress::parse(text)?)
+        });
         let password = self.read_password();
         let attributes = self.read_attributes();
         let user_metadata = read_metadata(&rules.metadata, self.form.metadata(), &mut self.errors);
@@ -156,11 +166,11 @@ impl<'c> Checker<'c> {
 
     /// Composes `name` from its parts, if it was left out and Auth0 accepts the result.
     fn compose_name(&self, kind: AttributeKind, attributes: &Attributes) -> Option<AttributeValue> {
-        if self.form.field(Field::Name).trimmed().is_some() {
+        if !self.rules.compose_name || self.form.field(Field::Name).trimmed().is_some() {
             return None;
         }
         let (given, family) = (Field::GivenName, Field::FamilyName);
-        let parts = match self.rules.compose_name? {
+        let parts = match self.order {
             NameOrder::GivenFirst => [given, family],
             NameOrder::FamilyFirst => [family, given],
         };

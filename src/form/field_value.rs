@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::domain::invisible::trim;
+
 /// The value of a field. `Debug` shows the kind and never the text.
 #[derive(Default)]
 pub enum FieldValue<'a> {
@@ -26,10 +28,10 @@ impl fmt::Debug for FieldValue<'_> {
 }
 
 impl FieldValue<'_> {
-    /// The text without surrounding white space, unless nothing is left.
+    /// The text without white space and invisible characters around it, unless nothing is left.
     pub fn trimmed(&self) -> Option<&str> {
         match self {
-            Self::Text(text) => Some(text.trim()).filter(|text| !text.is_empty()),
+            Self::Text(text) => trim(text),
             Self::Absent | Self::Invalid => None,
         }
     }
@@ -42,7 +44,7 @@ mod tests {
     #[test]
     fn white_space_alone_is_no_text() {
         assert_eq!(FieldValue::Text(" true\n".into()).trimmed(), Some("true"));
-        assert_eq!(FieldValue::Text("  ".into()).trimmed(), None);
+        assert_eq!(FieldValue::Text(" \u{200b} ".into()).trimmed(), None);
         assert_eq!(FieldValue::Absent.trimmed(), None);
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Number;
 use super::MAX_ERRORS;
 use super::pointer::pointer;
 use super::value::BodyValue;
+use crate::domain::invisible::trim;
 use crate::domain::metadata::{MetadataKind, MetadataRules, MetadataValue, USER_METADATA, bounds};
 use crate::domain::{FieldError, Violation, parse_boolean};
 
@@ -55,15 +56,14 @@ pub(super) fn read_metadata(
     accepted
 }
 
-/// Reads a value of this kind. Returns `None` for null and for white space.
+/// Reads a value of this kind. Returns `None` for null and for text of which nothing is visible.
 fn read_value(
     kind: &MetadataKind,
     value: &BodyValue<'_>,
 ) -> Result<Option<MetadataValue>, Violation> {
     match value {
         BodyValue::Null => Ok(None),
-        BodyValue::Text(text) if text.trim().is_empty() => Ok(None),
-        BodyValue::Text(text) => read_text(kind, text.trim()).map(Some),
+        BodyValue::Text(text) => trim(text).map(|text| read_text(kind, text)).transpose(),
         BodyValue::Number(number) => read_number(kind, number).map(Some),
         BodyValue::Bool(value) if *kind == MetadataKind::Boolean => {
             Ok(Some(MetadataValue::Boolean(*value)))

@@ -30,6 +30,7 @@ mod representation;
 mod request_id;
 mod router;
 pub mod schemas;
+mod sealed_greeting;
 pub mod server;
 mod signed_up;
 

@@ -10,22 +10,20 @@ use http::{HeaderValue, StatusCode};
 use url::Url;
 
 use super::negotiation::set_language;
-use super::problem::{ADVICE, DETAIL, Problem, ProblemCode};
+use super::problem::{ADVICE, HEADING, Problem, ProblemCode};
 use super::request_id::RequestId;
+use super::sealed_greeting::SealedGreetings;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
-use crate::domain::{IdempotencyKey, PasswordRule};
+use crate::domain::{Field, IdempotencyKey, PasswordRule};
 use crate::origin::AllowedOrigins;
 use crate::page::messages::Messages;
-use crate::page::{Alert, BackLink, FormValues, FormView, Page, RuleLine};
+use crate::page::{Alert, BackLink, ErrorLine, FormValues, FormView, Page, RuleLine};
 use crate::texts::Locale;
 
 /// Cached by the user's browser only, so that its Back button shows the form as it was, with its
 /// idempotency key. Any other use has to be revalidated.
 const CACHE: HeaderValue = HeaderValue::from_static("private, no-cache");
-
-/// The attribute with a problem's title on a page, where the title differs.
-const HEADING: &str = "heading";
 
 /// The user's next step after a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +42,7 @@ pub(super) struct Pages {
     pub(super) page: Arc<Page>,
     pub(super) challenges: Arc<Challenges>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) greetings: SealedGreetings,
     /// The origins of forms that pages may link back to.
     pub(super) origins: AllowedOrigins,
 }
@@ -61,9 +60,22 @@ impl Pages {
         self.respond(self.form(&values, &token, None, NextStep::StartOver, locale), locale)
     }
 
-    /// The page after a sign-up.
-    pub(super) fn success(&self, locale: Locale) -> Response {
-        self.respond(self.page.success(Messages::for_locale(locale)), locale)
+    /// The page after a sign-up, with the sealed greeting of its URL.
+    pub(super) fn success(&self, locale: Locale, greeting: Option<&str>) -> Response {
+        let greeting = greeting.map(|sealed| self.greetings.open(sealed, self.clock.now()));
+        let html = self.page.success(Messages::for_locale(locale), &greeting.unwrap_or_default());
+        self.respond(html, locale)
+    }
+
+    /// The address that a browser is redirected to after a sign-up with this form.
+    pub(super) fn success_target(&self, form: &FormValues) -> String {
+        self.page.external_target(form).map_or_else(
+            || {
+                let greeting = self.greetings.seal(&form.greeting(), self.clock.now());
+                self.page.success_address(form, &greeting)
+            },
+            str::to_owned,
+        )
     }
 
     fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {
@@ -108,10 +120,18 @@ impl Pages {
         let mut errors: Vec<_> = problem
             .errors()
             .iter()
-            .map(|error| (error.field(), locale.field_error(error).into_owned()))
+            .map(|error| ErrorLine {
+                field: error.field(),
+                code: error.violation.code(),
+                message: locale.field_error(error).into_owned(),
+            })
             .collect();
         if code == ProblemCode::UsernameTaken {
-            errors.push(("username".to_owned(), detail.clone().into_owned()));
+            errors.push(ErrorLine {
+                field: Field::Username.name().to_owned(),
+                code: code.name(),
+                message: detail.clone().into_owned(),
+            });
         }
         let alert = Alert {
             title,
@@ -215,19 +235,18 @@ const fn next_step(code: ProblemCode) -> NextStep {
 /// The title and the detail of a problem, for a user.
 fn title_and_detail(code: ProblemCode, locale: Locale) -> (Cow<'static, str>, Cow<'static, str>) {
     let code = code.name();
-    let heading = locale.attribute(code, HEADING);
-    let advice = locale.attribute(code, ADVICE).or_else(|| locale.attribute(code, DETAIL));
-    (heading.unwrap_or_else(|| locale.text(code)), advice.unwrap_or_default())
+    let text = |name| locale.attribute(code, name).unwrap_or_default();
+    (text(HEADING), text(ADVICE))
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::super::problem::ADVICE_WITH_SCRIPT;
+    use super::super::problem::{ADVICE_WITH_SCRIPT, DETAIL};
     use super::*;
+    use crate::domain::Violation;
     use crate::domain::violation::CharacterType;
-    use crate::domain::{Field, Violation};
     use crate::texts::texts_of;
 
     /// One of each kind of violation.
@@ -271,6 +290,7 @@ mod tests {
         let problems = ProblemCode::ALL.map(ProblemCode::name);
         let mut used: BTreeSet<String> = problems.map(str::to_owned).into();
         used.extend(problems.map(|code| format!("{code}.{DETAIL}")));
+        used.extend(problems.map(|code| format!("{code}.{HEADING}")));
         used.extend(violations().iter().map(|violation| violation.code().to_owned()));
         let types = CharacterType::ALL.map(CharacterType::name);
         used.extend(types.map(|kind| format!("character_type.{kind}")));
@@ -278,14 +298,18 @@ mod tests {
         used.extend(["out_of_range.min", "out_of_range.max"].map(str::to_owned));
         used.insert("character_type.separator".to_owned());
         used.insert("password.character_types_all".to_owned());
+        used.insert("password.contains_user_info_kinds".to_owned());
+        let kinds = ["email", "given_name", "family_name", "name", "nickname", "username"];
+        let kinds = kinds.into_iter().chain(["phone_number", "other"]);
+        used.extend(kinds.map(|kind| format!("personal_information.{kind}")));
         let listed = ["character_types_all"].into_iter().chain(
             violations().into_iter().filter_map(|rule| rule.code().strip_prefix("password.")),
         );
         used.extend(Messages::keys());
         // Optional texts: where one is absent, another takes its place.
-        let own = problems.iter().flat_map(|code| {
-            [HEADING, ADVICE, ADVICE_WITH_SCRIPT].map(|own| format!("{code}.{own}"))
-        });
+        let own = problems
+            .iter()
+            .flat_map(|code| [ADVICE, ADVICE_WITH_SCRIPT].map(|own| format!("{code}.{own}")));
         let own = own.chain(Field::ALL.into_iter().flat_map(|field| {
             ["malformed", "required"].map(|code| format!("{code}.{}", field.name()))
         }));
@@ -308,13 +332,10 @@ mod tests {
         };
         let violation = Violation::Password(rule);
         assert_eq!(Locale::De.violation(&violation), "Ergänzen Sie eine Ziffer.");
-        assert_eq!(
-            Locale::Ar.violation(&Violation::TooShort { min: 8 }),
-            "استخدم 8 أحرف على الأقل."
-        );
+        assert_eq!(Locale::Ar.violation(&Violation::TooShort { min: 8 }), "الحد الأدنى هو 8 أحرف.");
         assert_eq!(
             Locale::Ar.violation(&Violation::TooShort { min: 12 }),
-            "استخدم 12 حرفًا على الأقل."
+            "الحد الأدنى هو 12 حرفًا."
         );
     }
 }

@@ -18,6 +18,7 @@ use crate::abuse::{
     Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
     RateLimitReport, SignupSwitch,
 };
+use crate::domain::rules::NameOrder;
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::form::{ControlField, FieldValue, Submission};
 use crate::signup::{self, Admission, AdmissionCost, Outcome, Signups};
@@ -109,17 +110,25 @@ impl SignupPipeline {
         Ok((PostHead { id, client, report, key, deadline }, form))
     }
 
-    /// Applies every rule. `run` reports all errors together.
-    pub(super) fn parse(&self, head: PostHead, submission: &Submission<'_>) -> ParsedForm {
+    /// Applies every rule. `run` reports all errors together. `negotiated` is the language of the
+    /// request, for a form that names none.
+    pub(super) fn parse(
+        &self,
+        head: PostHead,
+        submission: &Submission<'_>,
+        negotiated: Locale,
+    ) -> ParsedForm {
         let PostHead { id, client, report, key, deadline } = head;
+        let locale = locale(submission);
+        let order = locale.unwrap_or(negotiated).name_order();
         ParsedForm {
             id,
             client,
             report,
             deadline,
-            checked: self.check(submission, key),
+            checked: self.check(submission, key, order),
             signals: self.challenges.client_signals(submission),
-            locale: locale(submission),
+            locale,
         }
     }
 
@@ -207,9 +216,10 @@ impl SignupPipeline {
         &self,
         submission: &Submission<'_>,
         header: Result<Option<IdempotencyKey>, Violation>,
+        order: NameOrder,
     ) -> Result<(NewUser, Option<IdempotencyKey>), Problem> {
         let key = idempotency_key::from_header_or_field(header, submission);
-        let checked = submission.validate(&self.rules);
+        let checked = submission.validate(&self.rules, order);
         if self.rules.email.is_on() {
             self.count_email(checked.as_ref().err().map_or(&[], Vec::as_slice));
         }

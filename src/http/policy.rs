@@ -7,6 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::HeaderValue;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::params;
 use crate::abuse::{Challenges, ExistencePolicy};
@@ -66,6 +67,9 @@ fn document(
         "terms": rules.terms.as_ref().map(terms),
         "challenge": challenges.info(&page.settings().base_path),
         "existence": existence.name(),
+        "order": page.order(messages.locale).collect::<Vec<_>>(),
+        "login_url": page.settings().login_url.as_ref().map(Url::as_str),
+        "reset_url": page.settings().reset_url.as_ref().map(Url::as_str),
         "languages": Locale::ALL.map(Locale::tag),
         "texts": messages.texts(),
     });
@@ -191,5 +195,6 @@ fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
     let mut members = script::password_checks(policy);
     members.insert("policy".to_owned(), policy.name().into());
     members.insert("rules".to_owned(), rules.collect());
+    members.insert("passwordrules".to_owned(), script::password_rules_attribute(policy).into());
     members
 }

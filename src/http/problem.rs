@@ -20,7 +20,10 @@ use crate::texts::Locale;
 /// The attribute of a problem's text that advises a developer.
 pub(super) const DETAIL: &str = "detail";
 
-/// The attribute that advises the user, where the advice differs.
+/// The attribute with the heading of a problem, for the user.
+pub(super) const HEADING: &str = "heading";
+
+/// The attribute that advises the user. The problem of invalid fields has none.
 pub(super) const ADVICE: &str = "advice";
 
 /// The advice as a script shows it: its form still has the password.

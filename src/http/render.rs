@@ -7,13 +7,13 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use http::HeaderValue;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::negotiation::{Negotiated, set_language};
 use super::pages::Pages;
-use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, Problem};
+use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, HEADING, Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{auth0_compat, params};
@@ -40,6 +40,11 @@ pub(super) fn render(
             let document =
                 serde_json::to_vec(&ProblemDocument::new(&problem, id, locale, base_path));
             *response.body_mut() = Body::from(document.unwrap_or_default());
+            if problem.code() == ProblemCode::OriginNotAllowed {
+                // Else the page could not read why, and would take it for a lost connection.
+                let headers = response.headers_mut();
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
         }
         Representation::Auth0 => {
             let error = auth0_compat::error(&problem, Some(&pages.page), locale);
@@ -68,6 +73,7 @@ struct ProblemDocument<'a> {
     title: Cow<'static, str>,
     status: u16,
     detail: Cow<'a, str>,
+    heading: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     advice: Option<Cow<'static, str>>,
     code: &'static str,
@@ -97,6 +103,7 @@ impl<'a> ProblemDocument<'a> {
             title: locale.text(code),
             status: problem.code().status().as_u16(),
             detail,
+            heading: locale.attribute(code, HEADING).unwrap_or_default(),
             advice,
             code,
             request_id: id.to_string(),

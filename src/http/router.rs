@@ -22,10 +22,12 @@ use super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::pipeline::SignupPipeline;
 use super::policy::SignupPolicy;
 use super::problem::{Problem, ProblemCode};
+use super::sealed_greeting::SealedGreetings;
 use super::{handlers, head_limits, openapi};
 use crate::abuse::{AddressLog, ENDPOINT, Proxies};
 use crate::context::Context;
 use crate::origin::AllowedOrigins;
+use crate::page::script::Asset;
 use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::telemetry::Traces;
@@ -64,15 +66,17 @@ pub struct RouterState {
 pub fn public(state: &RouterState) -> Router {
     let pages = pages(state, state.allowed_origins.clone());
     let pipeline = &state.pipeline;
-    let sign_up =
-        post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&state.page)));
+    let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(&pipeline.challenges));
     let policy = get(handlers::policy).with_state(Arc::clone(&state.policy));
+    let common = Arc::new(Asset::common_passwords(&pipeline.rules.password));
+    let common_passwords = get(handlers::common_passwords).with_state(common);
     let routes = Router::new()
         .route(FORM, sign_up)
         .route(ENDPOINT, challenge)
         .merge(page_routes(pipeline, Arc::clone(&pages)))
         .route("/signup/policy", policy)
+        .route("/signup/common-passwords.txt", common_passwords)
         .route("/openapi.json", get(handlers::openapi).with_state(openapi::bytes))
         .merge(auth0_routes(state))
         .merge(probes(state));
@@ -130,6 +134,7 @@ fn pages(state: &RouterState, origins: AllowedOrigins) -> Arc<Pages> {
         page: Arc::clone(&state.page),
         challenges: Arc::clone(&state.pipeline.challenges),
         clock: Arc::clone(&state.context.clock),
+        greetings: SealedGreetings::new(&state.context.digests),
         origins,
     })
 }
@@ -155,7 +160,7 @@ fn page_routes(pipeline: &SignupPipeline, pages: Arc<Pages>) -> Router {
             None => get(handlers::form),
             Some(text) => get(async || Problem::new(ProblemCode::SignupsClosed).with_detail(text)),
         };
-        routes = routes.route(FORM, form);
+        routes = routes.route(FORM, form).route("/", get(handlers::root));
     }
     routes.with_state(pages)
 }

@@ -90,7 +90,9 @@ pub struct ProblemSchema {
     pub status: u16,
     /// Advice for a developer, in the caller's language.
     pub detail: String,
-    /// Advice for the user who signs up, where it differs.
+    /// The heading of the problem for the person who signs up.
+    pub heading: String,
+    /// Advice for the person who signs up. Absent where the errors are the advice.
     #[schema(nullable = false)]
     pub advice: Option<String>,
     /// The stable code.
@@ -174,7 +176,7 @@ pub struct FieldErrorSchema {
         "action": null,
     },
     "existence": "reveal",
-    "languages": ["en", "de", "fr", "es", "ja", "ar"],
+    "languages": ["en", "de"],
     "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},
 }))]
 pub struct PolicySchema {

@@ -9,6 +9,7 @@ mod access;
 mod admission_cost;
 mod attempt;
 mod attempt_row;
+mod inspect;
 mod instrumented;
 mod migrations;
 mod open;
@@ -31,11 +32,12 @@ pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, Binding, FinishAttempt, KeyRecord, NewAttempt, NewKey,
     PinnedUserId, Resolution, StoredKey, Worker,
 };
+pub use inspect::{LedgerInspection, SessionInspection, inspect};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{backup, migrate, migrations, open, restore};
 pub use postgres::PostgresError;
-pub use secret_key::{KeyError, digests};
+pub use secret_key::{KeyError, SecretPlace, digests, secret_place};
 pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;

@@ -4,9 +4,11 @@ use std::fmt;
 
 use url::form_urlencoded;
 
+use super::model::Greeting;
 use super::paths::FORM;
 use crate::domain::Field;
 use crate::domain::field::FieldKind;
+use crate::domain::invisible::trim;
 use crate::domain::metadata::USER_METADATA;
 use crate::domain::terms::parse_consent;
 use crate::form::{BodyValue, ControlField, FieldValue, Submission};
@@ -51,7 +53,9 @@ impl FormValues {
         }
         for (key, value) in form.metadata() {
             let text = match value {
-                BodyValue::Text(text) | BodyValue::Checkbox(text) => text.trim().to_owned(),
+                BodyValue::Text(text) | BodyValue::Checkbox(text) => {
+                    trim(text).unwrap_or_default().to_owned()
+                }
                 BodyValue::Number(number) => number.to_string(),
                 BodyValue::Bool(value) => value.to_string(),
                 BodyValue::Null | BodyValue::Array(_) | BodyValue::Object(_) | BodyValue::File => {
@@ -94,6 +98,14 @@ impl FormValues {
             }
         }
         query.finish()
+    }
+
+    /// The person who filled the form in.
+    pub fn greeting(&self) -> Greeting {
+        let given = |field: Field| Some(self.value(field.name())).filter(|text| !text.is_empty());
+        let names = [Field::GivenName, Field::Nickname, Field::Name];
+        let name = names.into_iter().find_map(given).map(str::to_owned);
+        Greeting { name, email: given(Field::Email).map(str::to_owned) }
     }
 
     /// The value of an input; blank if there is none.

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::form_values::metadata_name;
 use super::messages::Messages;
-use crate::config::{Label, PageSettings};
+use crate::config::{Label, PageField, PageSettings};
 use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{MetadataKind, MetadataRule, USER_METADATA};
 use crate::domain::rules::{Presence, Rules};
@@ -90,18 +90,57 @@ pub(super) struct TextInput {
 impl TextInput {
     /// True if its value is written from left to right in every language.
     pub(super) fn is_ltr(&self) -> bool {
-        matches!(self.kind, "email" | "url" | "tel") || self.inputmode == "numeric"
+        matches!(self.inputmode, "email" | "url" | "tel" | "numeric")
     }
 }
 
-/// Returns the inputs of the form in order: the person, the login, the rest, and the terms last.
+/// Returns the inputs of the form in order: first those that the settings list, as they list them.
+/// A field that they do not list stands at its usual place among these. Keys of `user_metadata`
+/// that they do not list follow, required ones first, and the terms come last.
 pub(super) fn inputs(settings: &PageSettings, rules: &Rules) -> Vec<Input> {
+    let mut order: Vec<PageField> = Vec::new();
+    for field in &settings.fields {
+        if !order.contains(field) {
+            order.push(field.clone());
+        }
+    }
     let mut fields = Field::ALL;
     fields.sort_by_key(|field| field.spec().page_order);
-    let fields = fields.into_iter().filter_map(|field| field_input(field, settings, rules));
-    let metadata = rules.metadata.iter().enumerate();
-    let metadata = metadata.map(|(index, (key, rule))| metadata_input(index, key, rule, settings));
-    fields.chain(metadata).chain(rules.terms.iter().map(terms_input)).collect()
+    for field in fields {
+        let unlisted = PageField::Field(field);
+        if !order.contains(&unlisted) {
+            let place = usual_place(&order, field);
+            order.insert(place, unlisted);
+        }
+    }
+    let mut keys: Vec<_> = rules.metadata_order.iter().collect();
+    keys.sort_by_key(|key| !rules.metadata.get(*key).is_some_and(|rule| rule.required));
+    for key in keys {
+        let unlisted = PageField::Metadata(key.clone());
+        if !order.contains(&unlisted) {
+            order.push(unlisted);
+        }
+    }
+    let inputs = order.iter().filter_map(|field| match field {
+        PageField::Field(field) => field_input(*field, settings, rules),
+        PageField::Metadata(key) => {
+            let (index, rule) =
+                (rules.metadata.keys().position(|known| known == key)?, rules.metadata.get(key)?);
+            Some(metadata_input(index, key, rule, settings))
+        }
+    });
+    inputs.chain(rules.terms.iter().map(terms_input)).collect()
+}
+
+/// Returns the place of an unlisted field: before the first field that usually follows it, else
+/// after the last field.
+fn usual_place(order: &[PageField], field: Field) -> usize {
+    let follows = |listed: &PageField| match listed {
+        PageField::Field(listed) => listed.spec().page_order > field.spec().page_order,
+        PageField::Metadata(_) => false,
+    };
+    let last = order.iter().rposition(|listed| matches!(listed, PageField::Field(_)));
+    order.iter().position(follows).unwrap_or(last.map_or(0, |last| last + 1))
 }
 
 fn field_input(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Input> {
@@ -117,7 +156,9 @@ fn field_input(field: Field, settings: &PageSettings, rules: &Rules) -> Option<I
     let text =
         |kind, inputmode| Kind::Text(TextInput { kind, autocomplete, inputmode, is_name: false });
     let kind = match field.spec().kind {
-        FieldKind::Email { .. } => text("email", "email"),
+        // Chromium rewrites the domain of an input of the type "email" in Punycode, so that one
+        // mailbox could become two users.
+        FieldKind::Email { .. } => text("text", "email"),
         FieldKind::Password => Kind::Password,
         FieldKind::Attribute(AttributeKind::PersonName { .. }) => {
             Kind::Text(TextInput { kind: "text", autocomplete, inputmode: "text", is_name: true })
@@ -132,7 +173,7 @@ fn field_input(field: Field, settings: &PageSettings, rules: &Rules) -> Option<I
         label: InputLabel::Field(field),
         kind,
         required,
-        always_shown: required || settings.fields.contains(&field),
+        always_shown: required || settings.fields.contains(&PageField::Field(field)),
     })
 }
 

@@ -12,6 +12,6 @@ mod view;
 mod widget;
 
 pub use form_values::{FormValues, metadata_name};
-pub use model::{Alert, BackLink, FormView, RuleLine};
+pub use model::{Alert, BackLink, ErrorLine, FormView, Greeting, RuleLine};
 pub use paths::{FORM, SUCCESS};
 pub use view::Page;

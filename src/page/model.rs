@@ -13,8 +13,8 @@ pub struct Alert<'a> {
     pub title: Cow<'a, str>,
     /// Advice for the user.
     pub detail: Cow<'a, str>,
-    /// Field errors: the name of the field in code, and the message.
-    pub errors: Vec<(String, String)>,
+    /// The errors of fields.
+    pub errors: Vec<ErrorLine>,
     /// The seconds after which a retry makes sense.
     pub retry_after: Option<u64>,
     /// True if the user may have an account and should log in.
@@ -23,6 +23,26 @@ pub struct Alert<'a> {
     pub reference: Option<String>,
     /// The link back, on a page without the form.
     pub back: Option<BackLink>,
+}
+
+/// The error of a field.
+#[derive(Debug)]
+pub struct ErrorLine {
+    /// The name of the field in code.
+    pub field: String,
+    /// The code of the error.
+    pub code: &'static str,
+    /// The message.
+    pub message: String,
+}
+
+/// The person that the page after a sign-up addresses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Greeting {
+    /// The first name, the nickname or the full name.
+    pub name: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
 }
 
 /// The target of the link back on a page without the form.

@@ -7,11 +7,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
-use url::Url;
+use url::{Host, Url};
 
 use super::widget::Widget;
 use crate::captcha_provider::CspSources;
-use crate::config::{PageSettings, Palette};
+use crate::config::{Colour, PageSettings, Palette};
 
 /// The style rules, with the operator's colours as custom properties.
 static RULES: &str = include_str!("assets/page.css");
@@ -29,9 +29,12 @@ pub(super) struct Theme {
 
 impl Theme {
     pub(super) fn new(settings: &PageSettings, widget: Option<&Widget>) -> Self {
-        let (light, dark) = (variables(settings.light), variables(settings.dark));
+        let light = variables(settings.light, SURFACE_LIGHT);
+        let dark = variables(settings.dark, SURFACE_DARK);
+        let PageSettings { radius, font, .. } = settings;
         let style = format!(
-            ":root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{RULES}"
+            ":root{{{light};--radius:{radius}px;--font:{font}}}\
+             @media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{RULES}"
         );
         let policy = HeaderValue::try_from(policy(settings, widget, &style));
         // Origins are ASCII, so the value is valid.
@@ -40,9 +43,43 @@ impl Theme {
     }
 }
 
-fn variables(palette: Palette) -> String {
+/// The colours of the card that the form is on, as in `page.css`.
+const SURFACE_LIGHT: Colour = Colour::WHITE;
+const SURFACE_DARK: Colour = Colour::from_rgb([0x19, 0x1d, 0x24]);
+
+/// The contrast of text with what is behind it (WCAG 2.2, 1.4.3).
+const TEXT_CONTRAST: f64 = 4.5;
+
+/// The contrast of the edge of a button (WCAG 2.2, 1.4.11).
+const EDGE_CONTRAST: f64 = 3.0;
+
+/// The operator's colours on this surface. The accent as a colour of text and edges is darker or
+/// lighter where it would not be readable.
+fn variables(palette: Palette, surface: Colour) -> String {
     let Palette { accent, background } = palette;
-    format!("--accent:{accent};--on-accent:{};--background:{background}", accent.text_colour())
+    let (text, link) = (accent.text_colour(), accent.readable_on(surface, TEXT_CONTRAST));
+    let edge = accent.readable_on(surface, EDGE_CONTRAST);
+    format!(
+        "--accent:{accent};--on-accent:{text};--edge:{edge};--link:{link};--background:{background}"
+    )
+}
+
+/// The origin of a URL, and the same with `www.` or without it: sites redirect from one to the
+/// other.
+fn with_sibling(url: &Url) -> Vec<String> {
+    let mut origins = vec![url.origin().ascii_serialization()];
+    if let Some(Host::Domain(domain)) = url.host() {
+        let sibling = match domain.strip_prefix("www.") {
+            Some(apex) => apex.to_owned(),
+            None => format!("www.{domain}"),
+        };
+        let mut other = url.clone();
+        // An address of a single label, such as localhost, has no sibling.
+        if domain.contains('.') && other.set_host(Some(&sibling)).is_ok() {
+            origins.push(other.origin().ascii_serialization());
+        }
+    }
+    origins
 }
 
 fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> String {
@@ -50,11 +87,9 @@ fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> Stri
     let hash = BASE64_STANDARD.encode(digest(&SHA256, style.as_bytes()));
     let hash = format!("'sha256-{hash}'");
     let origin = |url: &Url| url.origin().ascii_serialization();
-    let logo = settings.logo.as_ref().map(origin).unwrap_or_default();
-    // Chrome also applies form-action to the redirect after a post.
-    let targets = settings.return_to.iter().map(|address| &address.url);
-    let targets: BTreeSet<_> = targets.chain(&settings.success_url).map(origin).collect();
-    let targets = Vec::from_iter(targets).join(" ");
+    let logos: BTreeSet<_> = settings.logo.iter().chain(&settings.logo_dark).map(origin).collect();
+    let logos = Vec::from_iter(logos).join(" ");
+    let targets = Vec::from_iter(targets(settings)).join(" ");
     let CspSources { script, frame, style, connect } = sources;
     let directives = [
         ("default-src", vec!["'none'"]),
@@ -62,12 +97,24 @@ fn policy(settings: &PageSettings, widget: Option<&Widget>, style: &str) -> Stri
         ("script-src", vec!["'self'", script]),
         ("connect-src", vec!["'self'", connect]),
         ("frame-src", vec![if frame.is_empty() { "'none'" } else { frame }]),
-        ("img-src", vec!["data:", &logo]),
+        ("img-src", vec!["data:", &logos]),
         ("form-action", vec!["'self'", &targets]),
         ("base-uri", vec!["'none'"]),
         ("frame-ancestors", vec!["'none'"]),
     ];
     directives.map(|(name, sources)| format!("{name} {}", sources.join(" ").trim())).join("; ")
+}
+
+/// The origins that a browser may pass through after a post: Chromium applies `form-action` to
+/// each redirect. None for a page that redirects nowhere else.
+fn targets(settings: &PageSettings) -> BTreeSet<String> {
+    let targets = settings.return_to.iter().map(|address| &address.url);
+    let mut targets = targets.chain(&settings.success_url).peekable();
+    if targets.peek().is_none() {
+        return BTreeSet::new();
+    }
+    let targets = targets.chain(&settings.login_url).flat_map(with_sibling);
+    targets.chain(settings.redirect_origins.iter().cloned()).collect()
 }
 
 #[cfg(test)]
@@ -100,6 +147,25 @@ mod tests {
             })
         });
         policy(&settings.unwrap().page, widget.as_ref(), "style")
+    }
+
+    #[test]
+    fn the_surfaces_are_those_of_the_style() {
+        assert!(RULES.contains("--surface: #fff;"));
+        assert!(RULES.contains(&format!("--surface: {SURFACE_DARK};")));
+    }
+
+    #[test]
+    fn a_site_with_and_without_www_are_siblings() {
+        let siblings = |url: &str| with_sibling(&url.parse().unwrap()).join(" ");
+        let both = "https://example.com https://www.example.com";
+        assert_eq!(siblings("https://example.com/welcome"), both);
+        assert_eq!(
+            siblings("https://www.example.com/"),
+            "https://www.example.com https://example.com"
+        );
+        assert_eq!(siblings("http://localhost:3000/"), "http://localhost:3000");
+        assert_eq!(siblings("http://127.0.0.1:3000/"), "http://127.0.0.1:3000");
     }
 
     #[test]

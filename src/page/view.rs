@@ -6,19 +6,23 @@ use askama::Template;
 use http::HeaderValue;
 use serde::Serialize;
 use serde_json::json;
+use url::Url;
 
 use super::form_values::FormValues;
 use super::inputs::{self, Input, InputLabel, Kind};
 use super::messages::Messages;
-use super::model::{Alert, BackLink, FormView};
+use super::model::{Alert, BackLink, ErrorLine, FormView, Greeting};
 use super::paths::{FORM, SUCCESS};
 use super::script;
 use super::theme::Theme;
 use super::widget::Widget;
 use crate::config::{ChallengeSettings, PageSettings, Required};
-use crate::domain::PasswordRule;
-use crate::domain::rules::Rules;
+use crate::domain::rules::{NameOrder, Rules};
+use crate::domain::{Field, PasswordRule};
 use crate::texts::Locale;
+
+/// The code of the error whose message replaces the text of its rule.
+const CONTAINS_USER_INFO: &str = "password.contains_user_info";
 
 /// The pages of a deployment.
 #[derive(Debug)]
@@ -30,6 +34,12 @@ pub struct Page {
     policy: String,
     theme: Theme,
     widget: Option<Widget>,
+    /// The order of names in forms. `None`: that of the language.
+    name_order: Option<NameOrder>,
+    /// The attribute `passwordrules` of the password.
+    password_rules_attribute: String,
+    /// True if the page after a sign-up is the same for new and known addresses.
+    uniform: bool,
     /// True if every form needs a proof, which a form without JavaScript cannot send.
     needs_script: bool,
 }
@@ -43,6 +53,7 @@ struct FormTemplate<'a> {
     fields: Vec<FieldView<'a>>,
     /// The errors, one line per field. Those of fields that are not on the form come last.
     summary: Vec<SummaryLine<'a>>,
+    rules: Vec<RuleView<'a>>,
 }
 
 #[derive(Template)]
@@ -58,6 +69,15 @@ struct NoticeTemplate<'a> {
 struct SuccessTemplate<'a> {
     page: &'a Page,
     messages: &'a Messages,
+    greeting: &'a Greeting,
+}
+
+/// A line of the list of password rules.
+struct RuleView<'a> {
+    code: &'a str,
+    text: &'a str,
+    /// True if the password that was sent does not meet it.
+    is_unmet: bool,
 }
 
 /// An input with its value and its errors.
@@ -65,7 +85,10 @@ struct FieldView<'a> {
     input: &'a Input,
     label: &'a str,
     value: &'a str,
+    /// The errors beside it.
     errors: Vec<&'a str>,
+    /// True for a password that breaks rules of the list, which shows them.
+    breaks_rules: bool,
 }
 
 /// A line of the error summary.
@@ -78,12 +101,13 @@ struct SummaryLine<'a> {
 
 impl Page {
     /// The pages for these settings and rules. `challenge_policy`: the challenges as the policy
-    /// publishes them.
+    /// publishes them. `uniform`: pages do not reveal that an address has an account.
     pub fn new(
         settings: PageSettings,
         rules: &Rules,
         challenge: &ChallengeSettings,
         challenge_policy: &impl Serialize,
+        uniform: bool,
     ) -> Self {
         let widget = challenge.captcha.as_ref().map(Widget::new);
         let needs_script = challenge.required == Required::Always;
@@ -94,8 +118,24 @@ impl Page {
         // With adaptive challenges, every visit would solve one in advance for the few that need
         // it.
         let challenge = (needs_script || widget.is_some()).then_some(challenge_policy);
-        let policy = json!({ "password": checks, "challenge": challenge }).to_string();
-        Self { settings, inputs, password_rules, policy, theme, widget, needs_script }
+        let policy = json!({
+            "password": checks,
+            "challenge": challenge,
+            "login_url": settings.login_url.as_ref().map(Url::as_str),
+            "reset_url": settings.reset_url.as_ref().map(Url::as_str),
+        });
+        Self {
+            settings,
+            inputs,
+            password_rules,
+            policy: policy.to_string(),
+            theme,
+            widget,
+            name_order: rules.name_order,
+            password_rules_attribute: script::password_rules_attribute(&rules.password),
+            uniform,
+            needs_script,
+        }
     }
 
     /// The settings of the pages.
@@ -134,23 +174,53 @@ impl Page {
         &self.theme.policy
     }
 
-    /// The address that a browser is sent to after a sign-up: the form's `return_to` if it is
-    /// listed, else `success_url` or the built-in page, in the language of the form.
-    pub fn success_target(&self, form: &FormValues) -> Cow<'_, str> {
+    /// The inputs in their order for a language: where family names come first, so do their inputs.
+    fn ordered(&self, locale: Locale) -> Vec<&Input> {
+        let mut inputs: Vec<_> = self.inputs.iter().collect();
+        let place = |field: Field| inputs.iter().position(|input| input.name == field.name());
+        let places = place(Field::GivenName).zip(place(Field::FamilyName));
+        if let (Some((given, family)), NameOrder::FamilyFirst) =
+            (places, self.name_order.unwrap_or_else(|| locale.name_order()))
+            && given < family
+        {
+            inputs.swap(given, family);
+        }
+        inputs
+    }
+
+    /// The names of the inputs that every form shows, in their order for a language.
+    pub fn order(&self, locale: Locale) -> impl Iterator<Item = &str> {
+        let inputs = self.ordered(locale).into_iter().filter(|input| input.always_shown);
+        inputs.map(|input| input.name.as_str())
+    }
+
+    /// The address outside this service that a browser is sent to after a sign-up: the form's
+    /// `return_to` if it is listed, else `success_url`.
+    pub fn external_target(&self, form: &FormValues) -> Option<&str> {
         let listed = form.return_to.as_ref().and_then(|requested| {
             self.settings.return_to.iter().find(|address| address.text == *requested)
         });
-        match (listed, &self.settings.success_url) {
-            (Some(address), _) => address.url.as_str().into(),
-            (None, Some(url)) => url.as_str().into(),
-            (None, None) => match form.ui_locales.as_deref().and_then(Locale::from_tags) {
-                Some(locale) => {
-                    format!("{}{SUCCESS}?ui_locales={}", self.settings.base_path, locale.tag())
-                        .into()
-                }
-                None => format!("{}{SUCCESS}", self.settings.base_path).into(),
-            },
+        let url = listed.map(|address| &address.url).or(self.settings.success_url.as_ref());
+        url.map(Url::as_str)
+    }
+
+    /// The address of the built-in page after a sign-up, in the language of the form. `greeting` is
+    /// the sealed greeting.
+    pub fn success_address(&self, form: &FormValues, greeting: &str) -> String {
+        let locale = form.ui_locales.as_deref().and_then(Locale::from_tags);
+        let locale =
+            locale.map_or_else(String::new, |locale| format!("ui_locales={}&", locale.tag()));
+        format!("{}{SUCCESS}?{locale}for={greeting}", self.settings.base_path)
+    }
+
+    /// The address of the login, with the address of the person who logs in there. `login_hint` is
+    /// the parameter of OpenID Connect (Core 1.0, section 4).
+    fn login_url(&self, email: &str) -> Option<Url> {
+        let mut url = self.settings.login_url.clone()?;
+        if !email.is_empty() {
+            url.query_pairs_mut().append_pair("login_hint", email);
         }
+        Some(url)
     }
 
     /// The address of a link back, for a page in this language.
@@ -167,32 +237,47 @@ impl Page {
     /// Never in practice: all values are text.
     pub fn form(&self, messages: &Messages, view: &FormView<'_>) -> Result<String, askama::Error> {
         let errors = view.alert.map_or([].as_slice(), |alert| alert.errors.as_slice());
-        let fields = self.inputs.iter().map(|input| FieldView {
-            input,
-            label: label(input, messages),
-            value: view.values.value(&input.name),
-            errors: errors
-                .iter()
-                .filter(|(name, _)| *name == input.name)
-                .map(|(_, message)| message.as_str())
-                .collect(),
+        let rules = view.rules.iter().map(|(code, text)| {
+            let unmet = errors.iter().find(|error| error.code == *code);
+            // This error names what the password contains.
+            let named = unmet.filter(|error| error.code == CONTAINS_USER_INFO);
+            let text = named.map_or(text.as_str(), |error| error.message.as_str());
+            RuleView { code, text, is_unmet: unmet.is_some() }
+        });
+        let rules: Vec<_> = rules.collect();
+        let is_rule = |error: &&ErrorLine| {
+            let is_password = error.field == Field::Password.name();
+            is_password && rules.iter().any(|rule| rule.code == error.code)
+        };
+        let fields = self.ordered(messages.locale).into_iter().map(|input| {
+            let own = || errors.iter().filter(|error| error.field == input.name);
+            FieldView {
+                input,
+                label: label(input, messages),
+                value: view.values.value(&input.name),
+                breaks_rules: own().any(|error| is_rule(&error)),
+                errors: own()
+                    .filter(|error| !is_rule(error))
+                    .map(|error| error.message.as_str())
+                    .collect(),
+            }
         });
         let fields: Vec<_> = fields.filter(FieldView::is_shown).collect();
-        let invalid = fields.iter().filter(|field| !field.errors.is_empty());
-        let on_form = invalid.map(|field| SummaryLine {
-            target: Some(&field.input.id),
-            label: field.label,
-            message: field.errors.join(" "),
+        let on_form = fields.iter().filter(|field| field.is_invalid()).map(|field| {
+            let unmet = field.breaks_rules.then_some(&*messages.password_rules_unmet);
+            let texts: Vec<_> = unmet.into_iter().chain(field.errors.iter().copied()).collect();
+            let (target, label) = (Some(field.input.id.as_str()), field.label);
+            SummaryLine { target, label, message: texts.join(" ") }
         });
-        let elsewhere =
-            errors.iter().filter(|(name, _)| !fields.iter().any(|field| field.input.name == *name));
-        let elsewhere = elsewhere.map(|(name, message)| SummaryLine {
+        let is_elsewhere =
+            |error: &&ErrorLine| !fields.iter().any(|field| field.input.name == error.field);
+        let elsewhere = errors.iter().filter(is_elsewhere).map(|error| SummaryLine {
             target: None,
-            label: name,
-            message: message.clone(),
+            label: &error.field,
+            message: error.message.clone(),
         });
         let summary: Vec<_> = on_form.chain(elsewhere).collect();
-        FormTemplate { page: self, messages, view, fields, summary }.render()
+        FormTemplate { page: self, messages, view, fields, summary, rules }.render()
     }
 
     /// The page of an error, without a form.
@@ -207,15 +292,23 @@ impl Page {
     ///
     /// # Errors
     /// Never in practice: all values are text.
-    pub fn success(&self, messages: &Messages) -> Result<String, askama::Error> {
-        SuccessTemplate { page: self, messages }.render()
+    pub fn success(
+        &self,
+        messages: &Messages,
+        greeting: &Greeting,
+    ) -> Result<String, askama::Error> {
+        SuccessTemplate { page: self, messages, greeting }.render()
     }
 }
 
 impl FieldView<'_> {
     /// True if the form always shows the field, or it has a value or an error.
     fn is_shown(&self) -> bool {
-        self.input.always_shown || !self.value.is_empty() || !self.errors.is_empty()
+        self.input.always_shown || !self.value.is_empty() || self.is_invalid()
+    }
+
+    const fn is_invalid(&self) -> bool {
+        self.breaks_rules || !self.errors.is_empty()
     }
 
     /// The ids of the elements that describe the input, in reading order.

@@ -59,12 +59,18 @@ impl KeyedRequest {
         digests: &Digests,
         user: NewUser,
         client_key: Option<IdempotencyKey>,
+        is_own_form: bool,
         request_id: String,
         ledger_wait: LedgerWait,
     ) -> Self {
         let email = user.email.as_ref();
         let binding = digests.binding(email, user.password.secret());
         let key = match &client_key {
+            // The Back button and a copied tab show a form of the page with its key, often to
+            // another person. Its key stands for one address only. No key contains a blank.
+            Some(key) if is_own_form => {
+                digests.idempotency_key(&format!("{} {email}", key.expose()))
+            }
             Some(key) => digests.idempotency_key(key.expose()),
             None => digests.implicit_key(email, &binding),
         };
@@ -75,7 +81,7 @@ impl KeyedRequest {
             client_key,
             user,
             request_id,
-            is_own_form: false,
+            is_own_form,
             ledger_wait,
         }
     }

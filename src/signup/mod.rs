@@ -195,8 +195,7 @@ impl Signups {
         let Request { user, key, request_id, is_own_form, admission } = request;
         let ledger_wait = LedgerWait::new(inner.timeouts.ledger);
         let digests = &inner.context.digests;
-        let mut request = KeyedRequest::new(digests, user, key, request_id, ledger_wait);
-        request.is_own_form = is_own_form;
+        let request = KeyedRequest::new(digests, user, key, is_own_form, request_id, ledger_wait);
         let leader = loop {
             match inner.in_flight.join(&request) {
                 Join::KeyMismatch => return SignupResult::new(Outcome::KeyReused),

@@ -14,6 +14,9 @@ const CHARACTER_TYPE: &str = "character_type";
 /// The message whose attributes are the rules listed before a password is chosen.
 const PASSWORD_RULE: &str = "password_rule";
 
+/// The message whose attributes are the kinds of personal information.
+const PERSONAL_INFORMATION: &str = "personal_information";
+
 /// The maximum number of values that a message lists.
 const MAX_VALUES: usize = 8;
 
@@ -80,9 +83,13 @@ impl Locale {
                 ];
                 self.with(key, Some(name), parameters)
             }
-            PasswordRule::TooLong { .. }
+            PasswordRule::ContainsUserInfo { fields } if !fields.is_empty() => {
+                let kinds = self.personal_information(fields).join(&self.separator());
+                self.with(key, Some("contains_user_info_kinds"), [("kinds", kinds.into())])
+            }
+            PasswordRule::ContainsUserInfo { .. }
+            | PasswordRule::TooLong { .. }
             | PasswordRule::TooCommon
-            | PasswordRule::ContainsUserInfo { .. }
             | PasswordRule::Breached
             | PasswordRule::UsedBefore
             | PasswordRule::TooWeak => self.attribute(key, name).unwrap_or_default(),
@@ -107,6 +114,23 @@ impl Locale {
         let text =
             |kind: &CharacterType| self.attribute(CHARACTER_TYPE, kind.name()).unwrap_or_default();
         types.iter().map(text).collect::<Vec<_>>().join(&self.separator())
+    }
+
+    /// The kinds of personal information that these fields hold, each once.
+    fn personal_information(self, fields: &[Cow<'_, str>]) -> Vec<Cow<'static, str>> {
+        let mut kinds = Vec::new();
+        for field in fields {
+            let field = match &**field {
+                "user_metadata.name" => "name",
+                "user_metadata.first" => "given_name",
+                "user_metadata.last" => "family_name",
+                field => field,
+            };
+            let kind = self.attribute(PERSONAL_INFORMATION, field);
+            let kind = kind.or_else(|| self.attribute(PERSONAL_INFORMATION, "other"));
+            kinds.extend(kind.filter(|kind| !kinds.contains(kind)));
+        }
+        kinds
     }
 
     /// The separator between two items of a list.

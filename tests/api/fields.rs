@@ -128,6 +128,15 @@ async fn an_absent_name_is_composed_unless_it_would_be_too_long() {
     app.sign_up(&ada()).await;
     assert_eq!(app.the_create()["name"], "Lovelace Ada");
 
+    // Without the setting the language decides.
+    for (languages, name) in [("ja", "Lovelace Ada"), ("en", "Ada Lovelace")] {
+        let app = TestApp::spawn().await;
+        let mut form = ada();
+        form["ui_locales"] = languages.into();
+        app.sign_up(&form).await;
+        assert_eq!(app.the_create()["name"], name, "{languages}");
+    }
+
     let app = TestApp::builder().set("fields.compose_name", "false").spawn().await;
     app.sign_up(&ada()).await;
     assert_eq!(app.the_create().get("name"), None);
@@ -253,4 +262,35 @@ async fn the_tenant_accepts_what_the_rules_accept() {
     }
     let responses: Vec<Value> = app.creates().iter().map(|entry| entry.status.into()).collect();
     assert!(responses.iter().all(|status| *status == 201), "{responses:?}");
+}
+
+#[tokio::test]
+async fn what_nobody_sees_is_trimmed_and_rejected_inside_an_address() {
+    let app = TestApp::builder().set("fields.given_name", "required").spawn().await;
+    for invisible in
+        ["\u{200b}", "\u{2060}", "\u{feff}", "\u{200f}", "\u{2068}", "\u{ad}", "\u{2800}"]
+    {
+        let inside = ada_with("email", format!("ada{invisible}@example.com"));
+        let errors = app.sign_up(&inside).await.errors();
+        assert_eq!(errors, [("/email".to_owned(), "malformed".to_owned())], "{invisible:?}");
+        let blank = ada_with("given_name", format!("{invisible} {invisible}"));
+        let errors = app.sign_up(&blank).await.errors();
+        assert_eq!(errors, [("/given_name".to_owned(), "required".to_owned())], "{invisible:?}");
+    }
+    let mut form = ada_with("email", "\u{200b}ada@example.com\u{200f}");
+    form["given_name"] = "\u{2060}Ada\u{feff} ".into();
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    assert_eq!(app.the_create()["email"], "ada@example.com");
+    assert_eq!(app.the_create()["given_name"], "Ada");
+}
+
+#[tokio::test]
+async fn a_phone_number_loses_what_people_write_between_its_digits() {
+    let app = TestApp::builder().set("fields.phone_number", "optional").spawn().await;
+    let national = ada_with("phone_number", "020 7946 0000");
+    let errors = app.sign_up(&national).await.errors();
+    assert_eq!(errors, [("/phone_number".to_owned(), "malformed".to_owned())]);
+    let form = ada_with("phone_number", "\u{202a}+44 (20) 7946-0000\u{202c}");
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    assert_eq!(app.the_create()["phone_number"], "+442079460000");
 }

@@ -35,6 +35,7 @@ mod clocks;
 mod connections;
 mod credentials;
 mod dbconnections;
+mod doctor;
 mod duplicates;
 mod existence;
 mod fields;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
 import { test } from "node:test";
 
-import { ADA, Service, browser, fill, holdPosts, open, site } from "./support.js";
+import { ADA, Service, browser, done, fill, holdPosts, open, site } from "./support.js";
 
 const foreign = (service) => `<!doctype html><html lang="en"><title>Join</title>
 <form action="${service}/signup" method="post" data-signup>
@@ -39,9 +39,15 @@ test("a user signs up without leaving the page in between", async (t) => {
   const posts = [];
   page.on("request", (request) => request.method() === "POST" && posts.push(request));
   await page.click("button[type=submit]");
-  await page.waitForURL("**/signup/success");
+  await done(page);
   assert.equal(posts.length, 1);
   assert.equal(posts[0].resourceType(), "fetch");
+  assert.equal(await page.textContent("h1:visible"), "Welcome, Ada");
+  assert.match(await page.textContent(".signup-done"), /account for script@example\.com has been created/);
+  const login = "https://www.example.com/login?login_hint=script%40example.com";
+  assert.equal(await page.getAttribute(".signup-done a", "href"), login);
+  assert.equal(await page.locator("form").isVisible(), false);
+  assert.equal(page.url(), form);
   assert.deepEqual(page.consoleErrors, []);
 });
 
@@ -65,7 +71,9 @@ test("the password can be shown, and is hidden when it is sent", async (t) => {
   await fill(page, { ...ADA, email: "nope" });
   await page.click("[data-signup-reveal]");
   assert.equal(await page.getAttribute("#password", "type"), "text");
-  assert.equal(await page.getAttribute("[data-signup-reveal]", "aria-pressed"), "true");
+  assert.equal(await page.textContent("[data-signup-reveal]"), "Hide");
+  assert.equal(await page.getAttribute("[data-signup-reveal]", "aria-label"), "Hide password");
+  assert.equal(await page.textContent(".signup-status"), "Your password is visible.");
   await send(page);
   assert.equal(await page.getAttribute("#password", "type"), "password");
 });
@@ -85,7 +93,7 @@ test("errors are shown beside their fields and disappear when the fields change"
   const { status, errors } = await send(page);
   assert.equal(status, "invalid");
   assert.deepEqual(errors.map(({ field }) => field), ["email", "password", "password"]);
-  assert.ok(await page.locator("#email").evaluate((input) => input === document.activeElement));
+  await page.locator("[role=alert]:focus").waitFor();
   const [described] = (await page.getAttribute("#email", "aria-describedby")).split(" ");
   assert.ok(await page.locator(`#${described}`).isVisible());
   assert.equal(await page.inputValue("#password"), "abc");
@@ -93,6 +101,7 @@ test("errors are shown beside their fields and disappear when the fields change"
   assert.equal(await page.getAttribute("#email", "aria-invalid"), null);
   assert.equal(await page.getAttribute("#email", "aria-describedby"), null);
   assert.equal(await page.getAttribute("#password", "aria-describedby"), "password-rules");
+  assert.equal(await page.textContent("#password-error"), "", "the list of rules is the error");
   assert.equal((await send(page)).status, "created");
   assert.deepEqual(page.consoleErrors, []);
 });
@@ -102,12 +111,16 @@ test("a taken address is reported beside its field, with a link to log in", asyn
   const email = "taken@example.com";
   await fill(page, { ...ADA, email });
   await send(page);
-  await page.waitForURL("**/signup/success");
+  await done(page);
   await page.goto(form);
   await fill(page, { ...ADA, email, password: "Analytical-Engine-1837" });
   const { status, field } = await send(page);
   assert.deepEqual([status, field], ["taken", "email"]);
-  assert.ok(await page.locator("form a[href='https://www.example.com/login']").isVisible());
+  assert.match(await page.textContent("[role=alert]"), /You already have an account.*already an account with this/s);
+  await page.locator("[role=alert]:focus").waitFor();
+  await page.keyboard.press("Tab");
+  const login = `https://www.example.com/login?login_hint=${encodeURIComponent(email)}`;
+  assert.equal(await page.locator(":focus").getAttribute("href"), login);
   assert.equal(await page.getAttribute("#email", "aria-invalid"), "true");
   await fill(page, { email: "taken.no.more@example.com" });
   assert.equal((await send(page)).status, "created");
@@ -122,7 +135,7 @@ test("a double click sends once", async (t) => {
   const release = await holdPosts(page);
   await page.dblclick("button[type=submit]");
   release();
-  await page.waitForURL("**/signup/success");
+  await done(page);
   assert.equal(posts, 1);
   assert.equal((await service.creates(email)).length, 1);
 });
@@ -183,15 +196,15 @@ test("the form is marked as busy while a request is in progress", async (t) => {
   await page.click("button[type=submit]");
   assert.equal(await page.getAttribute("form", "aria-busy"), "true");
   release();
-  await page.waitForURL("**/signup/success");
+  await done(page);
 });
 
-test("Back after a sign-up, then another address, is another sign-up", async (t) => {
+test("a reload after a sign-up, then another address, is another sign-up", async (t) => {
   const page = await open(chromium, t, form);
   await fill(page, { ...ADA, email: "js.first@example.com" });
   await page.click("button[type=submit]");
-  await page.waitForURL("**/signup/success");
-  await page.goBack();
+  await done(page);
+  await page.reload();
   await page.waitForSelector("form[data-signup-ready]");
   await fill(page, { ...ADA, email: "js.second@example.com" });
   assert.equal((await send(page)).status, "created");
@@ -207,7 +220,8 @@ test("a form of another site is enhanced, and its own fields are not sent", asyn
   const { status, user } = await send(page);
   assert.equal(status, "created");
   assert.equal(user.email, "shop@example.com");
-  assert.match(await page.textContent("[role=status]"), /created/);
+  assert.match(await page.textContent(".signup-done"), /account for shop@example\.com has been created/);
+  assert.equal(await page.locator("form").isVisible(), false);
 });
 
 test("a page in another language gets all messages in it, the module's own included", async (t) => {
@@ -221,7 +235,7 @@ test("a page in another language gets all messages in it, the module's own inclu
   assert.match(await page.textContent("[data-rule='password.too_short']"), /^noch nicht erfüllt: /);
   await fill(page, { email: "seite@example.com", password: ADA.password });
   assert.equal((await send(page)).status, "created");
-  assert.equal(await page.textContent("[role=status] p"), "Ihr Konto wurde angelegt.");
+  assert.equal(await page.locator(".signup-done").getAttribute("tabindex"), "-1");
   assert.equal(await page.inputValue("[name=password]"), "", "the password is removed from the page");
   assert.deepEqual(page.consoleErrors, []);
 });
@@ -307,4 +321,61 @@ test("the module checks passwords, suggests addresses and solves challenges", as
   ]);
   assert.equal(found.proof.solution.counter, counter);
   assert.equal(found.proof.solution.derivedKey, key);
+});
+
+test("a request under way is shown on the button and spoken at once", async (t) => {
+  const page = await open(chromium, t, form);
+  await fill(page, { ...ADA, email: "spoken@example.com" });
+  const release = await holdPosts(page);
+  const started = Date.now();
+  await page.click("button[type=submit]");
+  await page.locator(".signup-status[role=status]", { hasText: "Creating your account" }).waitFor({ state: "attached" });
+  assert.ok(Date.now() - started < 5_000);
+  assert.equal((await page.textContent("button[type=submit]")).trim().replace(/^Create account/, ""), "Creating your account…");
+  assert.ok(await page.getByRole("button", { name: "Creating your account…" }).isVisible());
+  release();
+  await done(page);
+});
+
+test("a page that is not allowed finds the reason on its console, and its user an honest alert", async (t) => {
+  files["/stranger"] = foreign(service.url);
+  const stranger = shop.replace("127.0.0.1", "localhost");
+  const page = await open(chromium, t, `${stranger}/stranger`);
+  await page.waitForSelector("form[data-signup-ready]");
+  await fill(page, { email: "stranger@example.com", password: ADA.password });
+  const { status, problem } = await send(page);
+  assert.deepEqual([status, problem.code], ["failed", "origin_not_allowed"]);
+  assert.match(await page.textContent("[role=alert]"), /can't sign up from this page/);
+  await send(page);
+  const expected = `auth0-signup at ${form} rejects this page. Is ${stranger} in http.allowed_origins?`;
+  assert.deepEqual(page.consoleErrors.filter((text) => text.includes("auth0-signup")), [expected], "once a minute");
+});
+
+test("an ordered list decides the form and the policy", async (t) => {
+  const own = await Service.start({
+    "page.fields": "email,user_metadata.plan,password,given_name",
+    "user_metadata.allow": "size,plan",
+    "user_metadata.keys.team.required": "true",
+    "fields.username": "required",
+  });
+  const page = await open(chromium, t, `${own.url}/signup`);
+  const names = await page.locator('form input:not([tabindex="-1"]):visible').evaluateAll((all) => all.map(({ name }) => name));
+  const expected = ["username", "email", "user_metadata.plan", "password", "given_name",
+    "user_metadata.team", "user_metadata.size"];
+  assert.deepEqual(names, expected);
+  const { order } = await (await fetch(`${own.url}/signup/policy`)).json();
+  assert.deepEqual(order, expected);
+});
+
+test("a common password is pointed out while it is typed", async (t) => {
+  const own = await Service.start({ "password.dictionary.active": "true", "password.dictionary.custom": "Countess-1843" });
+  const page = await open(chromium, t, `${own.url}/signup`);
+  const listed = page.waitForResponse("**/signup/common-passwords.txt");
+  await page.focus("#password");
+  assert.doesNotMatch(await (await listed).text(), /countess/i, "the operator's own words are not published");
+  await page.locator("#password").pressSequentially("Password1");
+  const line = page.locator("[data-rule='password.too_common']");
+  await line.filter({ hasText: "too common" }).waitFor();
+  await page.locator("#password").pressSequentially("-x");
+  await line.waitFor({ state: "detached" });
 });

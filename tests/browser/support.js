@@ -74,6 +74,11 @@ export async function loading(page, act) {
   await Promise.all([page.waitForEvent("load"), act()]);
 }
 
+/** Waits for the message that takes the place of a form after a sign-up. */
+export async function done(page) {
+  await page.locator(".signup-done").waitFor();
+}
+
 /** Sends the form as a browser without the script does, and waits for the next page. */
 export async function sendPlainly(page) {
   await loading(page, () => page.evaluate(() => document.querySelector("form").submit()));

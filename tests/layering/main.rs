@@ -87,7 +87,8 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "clock",
         ],
     ),
-    ("cli", &["app", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
+    ("doctor", &["app", "auth0", "ledger", "domain", "config", "telemetry", "clock"]),
+    ("cli", &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];
 

@@ -25,8 +25,8 @@ const TEXTS = {
   choose: "Choose an option",
   optional: "optional",
   accept_terms: "I accept the [terms].",
-  working: "One moment…",
-  offline: "The connection failed. Your details are still here. Send the form again.",
+  submitting: "Creating your account…",
+  offline: "Check your internet connection, then try again. Everything you entered is still here.",
   wait: "Try again in %seconds% seconds.",
   wait_minutes: "Try again in %minutes% minutes.",
 };
@@ -159,7 +159,7 @@ export function SignUp({ service, onDone }: { service: string; onDone: (result: 
           </li>
         ))}
       </ul>
-      <button disabled={waitS > 0}>{busy ? texts.working : texts.submit}</button>
+      <button disabled={waitS > 0}>{busy ? texts.submitting : texts.submit}</button>
     </form>
   );
 }

@@ -24,7 +24,7 @@ const MAX_WORD_LENGTH: usize = 50;
 #[derive(Debug)]
 pub(super) struct Dictionary {
     /// The operator's own words, lower-cased and sorted.
-    words: Vec<String>,
+    pub(super) words: Vec<String>,
 }
 
 impl Dictionary {
@@ -44,6 +44,12 @@ impl Dictionary {
             settings.custom.iter().map(|word| lower_case(word).collect()).collect();
         words.sort_unstable();
         Ok(Self { words })
+    }
+
+    /// The words of the published dictionary with at least this many characters, one per line. The
+    /// operator's own words are not among them.
+    pub(super) fn published(min_length: usize) -> impl Iterator<Item = &'static str> {
+        COMMON.lines().filter(move |word| word.len() >= min_length)
     }
 
     /// Returns whether the password is one of the words.

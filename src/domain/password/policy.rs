@@ -22,11 +22,11 @@ pub struct PasswordPolicy {
     /// The name of the level, or `flexible`.
     name: &'static str,
     /// The rules about the password alone.
-    complexity: ComplexityRules,
+    pub(super) complexity: ComplexityRules,
     /// `None` if the dictionary is off.
-    dictionary: Option<Dictionary>,
+    pub(super) dictionary: Option<Dictionary>,
     /// `None` if personal data is allowed.
-    blocked_fields: Option<BlockedFields>,
+    pub(super) blocked_fields: Option<BlockedFields>,
 }
 
 impl PasswordPolicy {
@@ -115,6 +115,13 @@ impl PasswordPolicy {
     /// The required number of character types.
     pub const fn character_type_rule(&self) -> CharacterTypeRule {
         self.complexity.type_rule
+    }
+
+    /// The published words that are rejected and long enough to meet the minimum length. `None` if
+    /// the dictionary is off.
+    pub fn common_passwords(&self) -> Option<impl Iterator<Item = &'static str>> {
+        self.dictionary.as_ref()?;
+        Some(Dictionary::published(self.min_length()))
     }
 
     /// Returns whether three identical characters in a row are rejected.

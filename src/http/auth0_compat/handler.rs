@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::CONTENT_TYPE;
 
+use super::super::negotiation::Negotiated;
 use super::super::pipeline::{ChallengeMode, SignupPipeline};
 use super::super::problem::{Problem, ProblemCode};
 use super::super::request_id::RequestId;
@@ -38,6 +39,7 @@ pub(in super::super) struct Auth0Endpoint {
 pub(in super::super) async fn dbconnections_signup(
     State(endpoint): State<Arc<Auth0Endpoint>>,
     Extension(id): Extension<RequestId>,
+    Extension(negotiated): Extension<Negotiated>,
     request: Request,
 ) -> Result<Response, Problem> {
     let Auth0Endpoint { pipeline, settings } = &*endpoint;
@@ -46,7 +48,7 @@ pub(in super::super) async fn dbconnections_signup(
     settings.strip(&mut members)?;
     let submission = Submission::new(members);
     let given = user::given_fields(&submission);
-    let parsed = pipeline.parse(head, &submission);
+    let parsed = pipeline.parse(head, &submission, negotiated.locale);
     // The raw body, with the password, does not outlive its parsing.
     drop(submission);
     drop(form);

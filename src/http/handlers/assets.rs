@@ -1,8 +1,9 @@
-//! `GET /signup.js` and `GET /signup.d.ts`: files that pages of every origin may load.
+//! `GET /signup.js`, its types and the list of common passwords: files that pages of every origin may load.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
@@ -56,6 +57,28 @@ pub(in super::super) async fn module(headers: HeaderMap) -> Response {
 )]
 pub(in super::super) async fn types(headers: HeaderMap) -> Response {
     serve(&TYPES_FILE, "text/plain; charset=utf-8", &headers)
+}
+
+/// The passwords that the policy rejects as too common, for the check while one is typed.
+#[utoipa::path(
+    get,
+    path = "/signup/common-passwords.txt",
+    tag = "page",
+    responses(
+        (
+            status = 200,
+            description = "One password per line, without the operator's own words; empty if the dictionary is off",
+            content_type = "text/plain",
+            body = String,
+        ),
+        (status = 304, description = "The caller's copy is current"),
+    )
+)]
+pub(in super::super) async fn common_passwords(
+    State(asset): State<Arc<Asset>>,
+    headers: HeaderMap,
+) -> Response {
+    serve(&asset, "text/plain; charset=utf-8", &headers)
 }
 
 fn serve(asset: &Asset, kind: &'static str, headers: &HeaderMap) -> Response {

@@ -10,6 +10,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use serde::Serialize;
 
 use super::super::negotiation::{Negotiated, parameter};
+use super::super::pages::Pages;
 use super::super::pipeline::{ChallengeMode, SignupPipeline};
 use super::super::problem::{Problem, ProblemCode};
 use super::super::representation::Representation;
@@ -17,7 +18,7 @@ use super::super::request_id::RequestId;
 use super::super::schemas;
 use crate::auth0::User;
 use crate::form::Submission;
-use crate::page::{FormValues, Page};
+use crate::page::FormValues;
 
 /// Signs a user up.
 #[utoipa::path(
@@ -42,7 +43,7 @@ use crate::page::{FormValues, Page};
     )
 )]
 pub(in super::super) async fn signup(
-    State((pipeline, page)): State<(Arc<SignupPipeline>, Arc<Page>)>,
+    State((pipeline, pages)): State<(Arc<SignupPipeline>, Arc<Pages>)>,
     Extension(id): Extension<RequestId>,
     Extension(negotiated): Extension<Negotiated>,
     request: Request,
@@ -56,7 +57,7 @@ pub(in super::super) async fn signup(
         }
         Representation::Json | Representation::Auth0 => None,
     };
-    let parsed = pipeline.parse(head, &submission);
+    let parsed = pipeline.parse(head, &submission, negotiated.locale);
     // The raw body, with the password, does not outlive its parsing.
     drop(submission);
     drop(form);
@@ -65,7 +66,7 @@ pub(in super::super) async fn signup(
 
     let signed_up = signed_up.map_err(|problem| problem.with_form(values.clone()))?;
     let mut response = match values {
-        Some(values) => see_other(&values, &page),
+        Some(values) => see_other(&values, &pages),
         None => json(signed_up.user.as_deref()),
     };
     signed_up.mark(&mut response);
@@ -92,7 +93,6 @@ fn json(user: Option<&User>) -> Response {
 }
 
 /// The redirect for a browser.
-fn see_other(values: &FormValues, page: &Page) -> Response {
-    let target = page.success_target(values).into_owned();
-    (StatusCode::SEE_OTHER, [(LOCATION, target)]).into_response()
+fn see_other(values: &FormValues, pages: &Pages) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, pages.success_target(values))]).into_response()
 }

@@ -26,6 +26,7 @@ use super::{auth0_compat, handlers, schemas};
         handlers::page::success,
         handlers::assets::module,
         handlers::assets::types,
+        handlers::assets::common_passwords,
         handlers::policy::policy,
         handlers::challenge::challenge,
         auth0_compat::handler::dbconnections_signup,

@@ -6,6 +6,7 @@ mod begin;
 mod connections;
 mod connector;
 mod errors;
+mod inspect;
 mod migrate;
 mod rows;
 mod statement;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
+pub use self::inspect::inspect;
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, pending, status};
 use super::{

@@ -16,7 +16,9 @@ export interface Problem {
   status: number;
   /** Explanation for a developer. */
   detail: string;
-  /** Advice for the person who signs up, if that differs. */
+  /** Heading for the person who signs up. */
+  heading: string;
+  /** Advice for the person who signs up. Absent where the errors are the advice. */
   advice?: string;
   code: string;
   request_id: string;
@@ -67,20 +69,43 @@ export type Result =
   | { status: "offline"; httpStatus?: number; retryAfter?: number };
 
 /**
- * The module's own texts, by default in the language of the policy. `%address%`, `%seconds%` and
- * `%minutes%` are replaced.
+ * The module's own texts, by default in the language of the policy. `%address%`, `%seconds%`,
+ * `%minutes%`, `%name%` and `%email%` are replaced.
  */
 export interface Texts {
   suggestion: string;
-  created: string;
-  accepted: string;
+  caps_lock: string;
+  show: string;
+  hide: string;
+  show_password: string;
+  hide_password: string;
+  password_shown: string;
+  password_hidden: string;
+  password_rules_unmet: string;
+  password_too_long: string;
+  password_too_common: string;
+  submitting: string;
+  retrying: string;
+  checking: string;
+  offline_heading: string;
   offline: string;
   wait: string;
   wait_minutes: string;
-  working: string;
   reference: string;
+  colon: string;
   met: string;
   unmet: string;
+  log_in: string;
+  reset_password: string;
+  success_title: string;
+  success_title_name: string;
+  created: string;
+  created_email: string;
+  confirm_email: string;
+  then_log_in: string;
+  accepted_title: string;
+  accepted: string;
+  accepted_email: string;
 }
 
 export interface Options {
@@ -141,6 +166,8 @@ export interface Policy {
   /** `rules`: the texts of the rules that `checkPassword` checks. */
   password: PasswordPolicy & {
     rules: { code: string; message: string; params?: Record<string, unknown> }[];
+    /** The attribute of that name for the input, by which password managers make a password. */
+    passwordrules?: string;
   };
   /** The terms to accept; the field `terms` has the version as its value. */
   terms: { version: string; url: string; required: boolean } | null;
@@ -152,6 +179,10 @@ export interface Policy {
     action: string | null;
   };
   existence: "reveal" | "uniform";
+  /** The inputs of the built-in page, from the top. */
+  order: string[];
+  login_url: string | null;
+  reset_url: string | null;
   languages: string[];
   /** Texts of the module and of a form; `accept_terms` has its link in brackets. */
   texts: Texts & { submit: string; choose: string; optional: string; accept_terms: string };

@@ -8,15 +8,24 @@
 /** The module's own texts, until the policy arrives with those in the language of the page. */
 const TEXTS = {
   suggestion: "Did you mean %address%?",
-  created: "Your account was created.",
-  accepted: "Thank you. Check your inbox for what to do next.",
-  offline: "The connection failed. Your details are still here. Send the form again.",
+  success_title: "Welcome",
+  created: "Your account has been created.",
+  accepted_title: "Check your inbox",
+  accepted: "We've received your sign-up. Check your inbox for what to do next.",
+  offline_heading: "We couldn't connect",
+  offline: "Check your internet connection, then try again. Everything you entered is still here.",
   wait: "Try again in %seconds% seconds.",
   wait_minutes: "Try again in %minutes% minutes.",
-  working: "One moment…",
+  submitting: "Creating your account…",
+  retrying: "This is taking longer than usual. We're still trying…",
+  checking: "Checking that you're not a robot…",
+  caps_lock: "Caps Lock is on.",
   reference: "Reference",
+  colon: ": ",
   met: "done:",
   unmet: "not yet:",
+  log_in: "Log in",
+  reset_password: "Reset your password",
 };
 
 /** Delays before the same sign-up is sent again automatically, with the same key. */
@@ -66,6 +75,9 @@ export function checkPassword(password, policy) {
   }
   if (new TextEncoder().encode(password).length > max_bytes) {
     rules.push({ code: "password.too_long", met: false });
+  }
+  if (policy.common?.has(password.toLowerCase())) {
+    rules.push({ code: "password.too_common", met: false });
   }
   return rules;
 }
@@ -151,7 +163,7 @@ export function newKey() {
 }
 
 /** Fetches JSON in these languages or that of the page. `body` is undefined if it is not JSON. */
-async function call(url, { lang, signal, ...init } = {}) {
+async function call(url, { lang, signal, as = "json", ...init } = {}) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
   // Other characters, or more than 128 bytes, would need a preflight.
   const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
@@ -165,7 +177,7 @@ async function call(url, { lang, signal, ...init } = {}) {
     const response = await fetch(url, {
       ...init, headers, signal: controller.signal, credentials: "omit",
     });
-    const body = await response.json().catch(() => undefined);
+    const body = await response[as]().catch(() => undefined);
     signal?.throwIfAborted();
     return { response, body };
   } finally {
@@ -192,6 +204,16 @@ export function getPolicy(url, options) {
 async function prove(challenge, signal) {
   if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
   return solve(challenge, signal).catch(() => undefined);
+}
+
+let explainedAt;
+
+/** Explains to the developer why the service rejects this page, once a minute. */
+function explainOrigin(url) {
+  if (explainedAt > Date.now() - 60_000) return;
+  explainedAt = Date.now();
+  const { origin } = globalThis.location ?? {};
+  console.error(`auth0-signup at ${url} rejects this page. Is ${origin} in http.allowed_origins?`);
 }
 
 /** Status of a result, by the code of its problem. */
@@ -259,6 +281,7 @@ export async function signUp(url, data, options = {}) {
       result = { status: "offline" };
     }
     const { status, problem, retryAfter } = result;
+    if (problem?.code === "origin_not_allowed") explainOrigin(url);
     // A rate limit with a challenge admits requests that carry its proof.
     if ((status === "challenge" || problem?.challenge) && !proven) {
       proven = true;
@@ -285,10 +308,16 @@ export async function signUp(url, data, options = {}) {
 // ------------------------------------------------------------------------------------- forms
 
 const forms = new WeakMap();
-let errorCount = 0;
+let idCount = 0;
 /** Leaves text to screen readers alone. Needs no style sheet of the page. */
 const HIDDEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)";
-const make = (tag, members) => Object.assign(document.createElement(tag), members);
+const make = (tag, members, ...children) => {
+  const made = Object.assign(document.createElement(tag), members);
+  made.append(...children);
+  return made;
+};
+/** Replaces `%name%` in a text. */
+const put = (text, value) => text.replace(/%\w+%/, () => value);
 
 /** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
@@ -328,10 +357,20 @@ class SignupForm {
       this.#clearErrors();
       setTimeout(() => this.#checkRules());
     });
-    on("click", ({ target }) => target.closest?.("[data-signup-reveal]") && this.#reveal());
+    on("click", (event) => {
+      if (!event.target.closest?.("[data-signup-reveal]")) return;
+      // A button without a type would send the form.
+      event.preventDefault();
+      this.#reveal();
+    });
     // An input may be outside its form.
     const root = form.getRootNode();
-    on("focusin", ({ target }) => target.form === form && (this.#prepared ??= this.#prepareProof()), root);
+    on("focusin", ({ target }) => {
+      if (target.form !== form) return;
+      this.#prepared ??= this.#prepareProof();
+      if (target === this.#input("password")) this.#loadCommon();
+    }, root);
+    for (const name of ["keydown", "keyup", "focusout"]) on(name, (event) => this.#checkCapsLock(event), root);
     on("input", ({ target }) => {
       if (target.form !== form) return;
       this.#clearError((target.name && this.#input(target.name)) || target);
@@ -347,9 +386,14 @@ class SignupForm {
     this.#noValidate = form.noValidate;
     form.noValidate = true;
     form.dataset.signupReady = "";
+    // Present before its first text, so that screen readers notice the text.
+    this.#live = make("p", { className: "signup-status", style: HIDDEN });
+    this.#live.setAttribute("role", "status");
+    form.append(this.#live);
     this.policy.then((policy) => {
       if (!policy || signal.aborted) return;
       Object.assign(this.texts, policy.texts, own);
+      this.#policy = policy;
       this.#rules(policy);
       const { kinds, site_key, action } = policy.challenge ?? {};
       if (kinds?.includes("recaptcha_v3")) {
@@ -365,6 +409,10 @@ class SignupForm {
   #proof;
   #getScore;
   #checkRules = () => {};
+  #ruleLine = () => {};
+  #policy = {};
+  #live;
+  #capsLock;
   #noValidate;
 
   /** Removes the enhancement. */
@@ -373,6 +421,8 @@ class SignupForm {
     clearTimeout(this.#typing);
     this.#clearErrors();
     this.#suggestion?.remove();
+    this.#capsLock?.remove();
+    this.#live.remove();
     this.#alert();
     if (!("signupAlert" in this.#alertBox.dataset)) this.#alertBox.remove();
     this.form.noValidate = this.#noValidate;
@@ -384,7 +434,7 @@ class SignupForm {
   async submit(submitter) {
     const { form } = this;
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
-    if (this.#busy) return undefined;
+    if (this.#busy || "signupDone" in form.dataset) return undefined;
     // The page's own checks come first: those of ignored inputs, and custom errors of the others.
     const invalid = [...form.elements].find(({ dataset, validity, willValidate }) =>
       willValidate && !("signupIgnore" in dataset ? validity.valid : !validity.customError),
@@ -394,15 +444,18 @@ class SignupForm {
       return undefined;
     }
     if (seconds > 0) {
-      this.#alert(this.#wait(seconds));
+      this.#alert({ ...this.#limit, lines: [this.#wait(seconds)] });
+      this.#alertBox.focus();
       return undefined;
     }
     if (!this.#emit("submit", {}, true)) return undefined;
     this.#busy = true;
     form.setAttribute("aria-busy", "true");
     this.#reveal(false);
+    this.#progress(this.texts.submitting);
     try {
       const result = await this.#send(submitter);
+      this.#progress();
       this.#show(result);
       return result;
     } catch (error) {
@@ -411,25 +464,39 @@ class SignupForm {
     } finally {
       this.#busy = false;
       form.removeAttribute("aria-busy");
+      this.#progress();
     }
+  }
+
+  /** Shows how a request is going, in a live region and in the page's own elements. */
+  #progress(text = "") {
+    const { form } = this;
+    this.#live.textContent = text;
+    const swap = (name, hidden) => form.querySelectorAll(`[data-signup-${name}]`).forEach((shown) => (shown.hidden = hidden));
+    swap("idle", Boolean(text));
+    swap("working", !text);
+    for (const shown of form.querySelectorAll("[data-signup-working]")) shown.textContent = text;
   }
 
   async #send(submitter) {
     const data = new FormData(this.form, submitter);
+    this.#data = data;
     for (const { dataset, name } of this.form.elements) {
       if ("signupIgnore" in dataset) data.delete(name);
     }
     const { signal } = this.#listeners;
-    const onRetry = () => this.#alert(this.texts.working, true);
-    const timer = setTimeout(onRetry, 500);
+    const onRetry = () => this.#progress(this.texts.retrying);
+    const solving = () => this.#progress(this.texts.checking);
+    const timer = setTimeout(() => this.#proof && solving(), 500);
     const proof = await this.#proof;
     clearTimeout(timer);
+    this.#progress(this.texts.submitting);
     if (proof) data.set("altcha", proof);
     const token = await this.#getScore?.().catch(() => {});
     if (token) data.set("g-recaptcha-response", token);
     const onChallenge = () => {
       this.#emit("challenge");
-      onRetry();
+      solving();
     };
     const options = { lang: this.#lang(), signal, onChallenge, onRetry };
     const post = () => signUp(this.url, data, { key: this.#keyFor(data), ...options });
@@ -489,75 +556,150 @@ class SignupForm {
     this.#emit("result", result);
     this.#emit(result.status, result);
     if (this.#listeners.signal.aborted || !this.form.isConnected) return;
-    const { problem, status, httpStatus, retryAfter } = result;
-    const advice = problem && (problem.advice ?? problem.detail ?? problem.title ?? "");
+    const { problem = {}, status, httpStatus, retryAfter } = result;
     if (status === "created" || status === "accepted") {
-      const { signupSuccess } = this.form.dataset;
-      const password = this.#input("password");
-      if (password) password.value = "";
-      if (signupSuccess) location.assign(signupSuccess);
-      else this.#alert(this.texts[status], true);
-      this.#alertBox.focus();
+      this.#finish(status);
       return;
     }
-    if (retryAfter) this.#waitUntil = Date.now() + retryAfter * 1000;
+    const { texts } = this;
+    const heading = problem.heading ?? problem.title ?? texts.offline_heading;
+    const lines = [problem.code ? problem.advice ?? problem.detail : texts.offline];
+    if (retryAfter) {
+      this.#waitUntil = Date.now() + retryAfter * 1000;
+      this.#limit = { heading };
+      lines.push(this.#wait(retryAfter));
+    }
     const errors = [...(result.errors ?? [])];
-    if (status === "taken") errors.push({ field: result.field, message: advice });
-    const rest = errors.filter((error) => !this.#showError(error));
-    const lines = rest.map(({ field, message }) => `${field}: ${message}`);
-    if (status === "offline") lines.push(this.texts.offline);
-    else if (!errors.length) lines.push(advice);
-    if (retryAfter) lines.push(this.#wait(retryAfter));
-    if (problem && httpStatus >= 500) lines.push(`${this.texts.reference}: ${problem.request_id}`);
-    const links = status === "taken" || status === "unknown" ? this.#accountLinks() : [];
-    if (lines.length || links.length) this.#alert(lines.join(" "), links.length > 0, links);
-    const first = [...this.form.elements].find((input) => input.getAttribute("aria-invalid") === "true");
-    (first ?? this.#alertBox).focus();
+    if (problem.code === "username_taken") errors.push({ field: "username", message: lines.shift() });
+    const summary = this.#showErrors(errors);
+    if (summary.length && status === "invalid") lines.shift();
+    const hasAccount = ["email_taken", "outcome_unknown", "signups_closed"].includes(problem.code);
+    if (problem.code === "email_taken") this.#markInvalid(this.#input("email"));
+    this.#alert({
+      heading,
+      lines,
+      summary,
+      links: hasAccount ? this.#accountLinks() : undefined,
+      reference: httpStatus >= 500 && problem.request_id,
+      calm: hasAccount,
+    });
+    this.#alertBox.focus();
   }
 
-  /** Shows an error beside its field. Returns false if the form has no such field. */
-  #showError({ field, message }) {
-    const input = this.#input(field);
-    if (!input || input.type === "hidden") return false;
+  /** Ends the form: opens the page's own address, or puts a message into its place. */
+  #finish(status) {
+    const { form, texts } = this;
+    form.dataset.signupDone = "";
+    const password = this.#input("password");
+    if (password) password.value = "";
+    const { signupSuccess } = form.dataset;
+    if (signupSuccess) {
+      location.assign(signupSuccess);
+      return;
+    }
+    const given = (name) => String(this.#data?.get(name) ?? "").trim();
+    const name = given("given_name") || given("nickname") || given("name");
+    const email = given("email");
+    const isCreated = status === "created";
+    const title = isCreated ? texts.success_title : texts.accepted_title;
+    const greeting = isCreated && name && texts.success_title_name;
+    const heading = greeting ? put(greeting, name) : title;
+    const naming = email && texts[`${status}_email`];
+    const lines = [naming ? put(naming, email) : texts[status]];
+    if (isCreated) lines.push(texts.confirm_email, texts.then_log_in);
+    const area = form.closest("[data-signup-area]") ?? form;
+    const message = make("div", { className: "signup-done", tabIndex: -1 },
+      make(area === form ? "h2" : "h1", { textContent: heading }),
+      ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
+    const links = this.#accountLinks(email, false);
+    if (links) message.append(links);
+    area.after(message);
+    area.hidden = true;
+    area.style.display = "none";
+    if (area !== form) document.title = heading;
+    message.focus();
+    message.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Shows errors beside their fields. Returns a line for the summary for each field. */
+  #showErrors(errors) {
+    const lines = new Map();
+    for (const error of errors) {
+      const { field } = error;
+      const input = this.#input(field);
+      const onForm = input && input.type !== "hidden" ? input : undefined;
+      const line = lines.get(field) ?? { input: onForm, field, texts: new Set() };
+      const isRule = onForm && this.#showRule(error);
+      if (onForm && !isRule) this.#showError(onForm, error);
+      line.texts.add((isRule && this.texts.password_rules_unmet) || error.message);
+      lines.set(field, line);
+    }
+    return [...lines.values()];
+  }
+
+  /** Marks an unmet rule in the list of password rules. Returns false if it is not there. */
+  #showRule({ field, code, message }) {
+    const line = field === "password" && this.#ruleLine(code);
+    if (!line) return false;
+    line.dataset.met = "false";
+    // This error names what the password contains.
+    if (code === "password.contains_user_info") line.lastChild.textContent = message;
+    const input = this.#input("password");
+    const list = line.parentElement;
+    const box = list.closest("[data-signup-rules]") ?? list;
+    box.id ||= `signup-rules-${++idCount}`;
+    this.#markInvalid(input, box.id);
+    return true;
+  }
+
+  /** Shows an error beside its field. */
+  #showError(input, { field, message }) {
     const shown = this.#errors.get(input);
     if (shown) {
       shown.append(make("br"), message);
-      return true;
+      return;
     }
     const own = this.form.querySelector(`[data-signup-error="${CSS.escape(field)}"]`);
     const place = own ?? this.#errorFor(input) ?? make("p");
-    place.id ||= input.id ? `${input.id}-error` : `signup-error-${++errorCount}`;
+    place.id ||= input.id ? `${input.id}-error` : `signup-error-${++idCount}`;
     place.classList.add("field-error", "signup-error");
     place.textContent = message;
+    place.hidden = false;
     if (!place.isConnected) {
       const around = input.closest(".secret") ?? input.closest("label") ?? input;
       around.before(place);
     }
+    this.#markInvalid(input, place.id);
+    this.#errors.set(input, place);
+  }
+
+  /** Marks an input as invalid, described by the element with this id. */
+  #markInvalid(input, id) {
+    if (!input) return;
     input.closest(".field")?.classList.add("invalid");
     input.setAttribute("aria-invalid", "true");
+    if (!id) return;
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
-    input.setAttribute("aria-describedby", [...new Set([place.id, ...ids])].join(" "));
-    this.#errors.set(input, place);
-    return true;
+    input.setAttribute("aria-describedby", [...new Set([id, ...ids])].join(" "));
   }
 
   /** Removes all errors and the suggestion. */
   #clearErrors() {
-    for (const input of this.#errors.keys()) this.#clearError(input);
+    for (const input of this.form.elements) this.#clearError(input);
     this.#suggestion?.replaceChildren();
   }
 
   #clearError(input) {
-    const place = this.#errors.get(input)
-      ?? (input.getAttribute?.("aria-invalid") && this.#errorFor(input));
+    if (!input.getAttribute?.("aria-invalid")) return;
+    const place = this.#errors.get(input) ?? this.#errorFor(input);
+    input.removeAttribute("aria-invalid");
+    input.closest(".field")?.classList.remove("invalid");
     if (!place) return;
     this.#errors.delete(input);
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ");
     const left = ids.filter((id) => id && id !== place.id).join(" ");
     if (left) input.setAttribute("aria-describedby", left);
     else input.removeAttribute("aria-describedby");
-    input.removeAttribute("aria-invalid");
-    input.closest(".field")?.classList.remove("invalid");
     if (place.dataset.signupError) place.textContent = "";
     else place.remove();
   }
@@ -568,27 +710,70 @@ class SignupForm {
   }
 
   #alertBox;
+  #limit;
+  #data;
 
-  /** Shows a message above the fields. Without a text, hides it. */
-  #alert(text, calm = false, links = []) {
+  /** Shows an alert above the fields, built like that of the built-in page. Without one, hides it. */
+  #alert(shown) {
     this.#alertBox ??= this.form.querySelector("[data-signup-alert]")
       ?? make("div", { tabIndex: -1 });
     const box = this.#alertBox;
-    box.setAttribute("role", calm ? "status" : "alert");
-    box.removeAttribute("aria-labelledby");
+    box.replaceChildren();
+    box.hidden = !shown;
+    if (!shown) return;
+    const { heading, lines, summary = [], links, reference, calm } = shown;
+    box.setAttribute("role", "alert");
     box.classList.add("alert", "signup-alert");
-    box.classList.toggle("calm", calm);
-    box.hidden = !text && !links.length;
-    if (!box.isConnected && !box.hidden) this.form.prepend(box);
-    const line = make("p", { textContent: text ?? "" });
-    box.replaceChildren(line, ...links);
-    if (!box.hidden) box.scrollIntoView({ block: "nearest" });
+    box.classList.toggle("calm", Boolean(calm));
+    box.tabIndex = -1;
+    const title = make("h2", { textContent: heading, id: `signup-alert-${++idCount}` });
+    box.setAttribute("aria-labelledby", title.id);
+    box.append(title, ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
+    if (summary.length) box.append(make("ul", {}, ...summary.map((line) => this.#summaryLine(line))));
+    if (links) box.append(links);
+    if (reference) {
+      const code = make("code", { textContent: reference });
+      box.append(make("p", { className: "reference" }, this.texts.reference + this.texts.colon, code));
+    }
+    if (!box.isConnected) this.form.prepend(box);
+    box.scrollIntoView({ block: "nearest" });
   }
 
-  /** Returns the links for users who already have an account. */
-  #accountLinks() {
-    const links = document.querySelector("template[data-signup-account]")?.content.cloneNode(true);
-    return links ? [links] : [];
+  /** Returns a line of the summary: a link to the field, and its errors. */
+  #summaryLine({ input, field, texts }) {
+    const message = this.texts.colon + [...texts].join(" ");
+    if (!input) return make("li", {}, make("code", { textContent: field }), message);
+    input.id ||= `signup-input-${++idCount}`;
+    const onclick = (event) => {
+      event.preventDefault();
+      input.focus();
+    };
+    const link = make("a", { href: `#${input.id}`, textContent: this.#label(input), onclick });
+    return make("li", {}, link, message);
+  }
+
+  /** Returns the label of an input, without the texts of other elements in it. */
+  #label(input) {
+    const { signupLabel } = input.dataset;
+    const label = input.labels?.[0]?.cloneNode(true);
+    label?.querySelectorAll("input, select, button, p, .quiet").forEach((inner) => inner.remove());
+    return signupLabel ?? (label?.textContent.trim() || input.getAttribute("aria-label") || input.name);
+  }
+
+  /** Returns the links to log in and to reset a password, if the service has their addresses. */
+  #accountLinks(email = this.#data?.get("email"), reset = true) {
+    const { login_url, reset_url } = this.#policy;
+    const link = (href, className, textContent) => href && make("a", { href, className, textContent });
+    let login = login_url;
+    if (login && email) {
+      login = new URL(login);
+      login.searchParams.set("login_hint", email);
+    }
+    const links = [
+      link(login, "primary", this.texts.log_in),
+      link(reset && reset_url, "secondary", this.texts.reset_password),
+    ].filter(Boolean);
+    return links.length ? make("p", { className: "account-links" }, ...links) : undefined;
   }
 
   /** Lists the password rules, and keeps their states up to date. */
@@ -597,26 +782,56 @@ class SignupForm {
     if (!box) return;
     const rules = checkPassword("", policy.password ?? {});
     const list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
-    for (const { code } of rules) {
-      const text = policy.password.rules?.find((rule) => rule.code === code)?.message;
-      if (list.querySelector(`[data-rule="${code}"]`) || !text) continue;
-      const line = list.appendChild(make("li", { textContent: text }));
+    const find = (code) => list.querySelector(`[data-rule="${code}"]`);
+    const add = (code, text) => {
+      const line = list.appendChild(make("li", {}, text));
       line.dataset.rule = code;
+      return line;
+    };
+    for (const { code, message } of policy.password?.rules ?? []) {
+      if (rules.some((rule) => rule.code === code) && !find(code)) add(code, message);
     }
-    for (const line of list.children) {
-      if (line.querySelector(".signup-state")) continue;
-      line.prepend(make("span", { className: "signup-state", style: HIDDEN }));
-    }
+    this.#ruleLine = find;
     this.#checkRules = () => {
       const password = this.#input("password")?.value ?? "";
-      for (const { code, met } of checkPassword(password, policy.password)) {
-        const line = list.querySelector(`[data-rule="${code}"]`);
-        if (!line) continue;
+      const checked = checkPassword(password, policy.password ?? {});
+      for (const line of list.querySelectorAll("[data-live]")) line.remove();
+      for (const { code, met } of checked) {
+        // A rule that is listed only while the password breaks it.
+        const line = find(code) ?? add(code, this.texts[code.replace(".", "_")] ?? "");
+        if (!met && /too_(long|common)$/.test(code)) line.dataset.live = "";
+        if (!line.querySelector(".signup-state")) {
+          line.prepend(make("span", { className: "signup-state", style: HIDDEN }));
+        }
         line.dataset.met = String(met && password !== "");
         line.firstChild.textContent = password && `${this.texts[met ? "met" : "unmet"]} `;
       }
     };
     this.#checkRules();
+  }
+
+  /** Loads the passwords that are too common, once, if the policy rejects them. */
+  async #loadCommon() {
+    const { password } = this.#policy;
+    if (!password?.dictionary || password.common) return;
+    password.common = new Set();
+    const text = await getBelow(this.url, "/common-passwords.txt", { as: "text" });
+    password.common = new Set(text?.split("\n").filter(Boolean));
+    this.#checkRules();
+  }
+
+  /** Warns while Caps Lock is on in the password. */
+  #checkCapsLock(event) {
+    const input = this.#input("password");
+    if (!input || event.target !== input) return;
+    const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
+    if (!isOn && !this.#capsLock) return;
+    if (!this.#capsLock) {
+      this.#capsLock = make("p", { className: "hint signup-caps-lock" });
+      this.#capsLock.setAttribute("role", "status");
+      (input.closest(".secret") ?? input.closest("label") ?? input).after(this.#capsLock);
+    }
+    this.#capsLock.textContent = isOn ? this.texts.caps_lock : "";
   }
 
   #suggest() {
@@ -647,8 +862,17 @@ class SignupForm {
     const input = this.#input("password");
     const button = this.form.querySelector("[data-signup-reveal]");
     if (!input || !button) return;
+    if ((input.type === "text") === shown) return;
     input.type = shown ? "text" : "password";
-    button.setAttribute("aria-pressed", String(shown));
+    if (button.dataset.signupReveal !== "words") {
+      button.setAttribute("aria-pressed", String(shown));
+      return;
+    }
+    // The words change with the state, so the button is not a toggle to screen readers.
+    const { show, hide, show_password, hide_password, password_shown, password_hidden } = this.texts;
+    button.textContent = shown ? hide : show;
+    button.setAttribute("aria-label", shown ? hide_password : show_password);
+    this.#live.textContent = shown ? password_shown : password_hidden;
   }
 
   #input(name) {
@@ -663,7 +887,7 @@ class SignupForm {
     // At least 2: the texts have plurals only.
     const [text, number] =
       seconds < 120 ? [wait, Math.max(seconds, 2)] : [wait_minutes, Math.ceil(seconds / 60)];
-    return text.replace(/%\w+%/, number);
+    return put(text, number);
   }
 
   /** Returns the languages that the form requests. */

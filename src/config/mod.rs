@@ -62,6 +62,7 @@ pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
+pub use links::PageLink;
 pub use live::Changes;
 pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;

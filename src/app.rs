@@ -53,7 +53,6 @@ pub struct App {
     admin: (TcpListener, LiveRouter),
     http: HttpSettings,
     services: Arc<Services>,
-    traces: Traces,
 }
 
 /// The error of an app that cannot start.
@@ -154,7 +153,7 @@ impl App {
             abuse,
             reload: ReloadStatus::default(),
             context,
-            traces: traces.clone(),
+            traces,
         };
         let routings = services.routings(settings)?;
         Ok(Self {
@@ -162,7 +161,6 @@ impl App {
             admin: (admin, LiveRouter::new(routings.admin)),
             http,
             services: Arc::new(services),
-            traces,
         })
     }
 
@@ -186,7 +184,7 @@ impl App {
     /// connections, then waits for active requests and sign-ups, at most for
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, services, traces } = self;
+        let Self { public, admin, http, services } = self;
         let Context { lifecycle, metrics, .. } = services.context.clone();
         let deadlines = Deadlines {
             first_byte: http.first_byte_timeout,
@@ -245,7 +243,7 @@ impl App {
         }
         lifecycle.stop();
         services.ledger.close().await;
-        traces.close().await;
+        services.traces.close().await;
     }
 }
 

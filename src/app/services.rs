@@ -30,6 +30,7 @@ pub(super) struct Services {
     pub(super) is_shared: bool,
     pub(super) abuse: AbuseState,
     pub(super) reload: ReloadStatus,
+    /// The exporter is started once.
     pub(super) traces: Traces,
 }
 

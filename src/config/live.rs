@@ -31,7 +31,7 @@ const AT_START: [&str; 25] = [
     // The memory of the buckets.
     "limits.max_buckets",
     "log.format",
-    // The exporter.
+    // The exporter and its queue.
     "traces.",
     // A member of the create call.
     "terms.key",

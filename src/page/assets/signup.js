@@ -474,7 +474,7 @@ class SignupForm {
     const swap = (name, hidden) => form.querySelectorAll(`[data-signup-${name}]`).forEach((shown) => (shown.hidden = hidden));
     swap("idle", Boolean(text));
     swap("working", !text);
-    for (const shown of form.querySelectorAll("[data-signup-working]")) shown.textContent = text;
+    if (text) form.querySelectorAll("[data-signup-working]").forEach((shown) => (shown.textContent = text));
   }
 
   async #send(submitter) {
@@ -573,7 +573,6 @@ class SignupForm {
     const summary = this.#showErrors(errors);
     if (summary.length && status === "invalid") lines.shift();
     const hasAccount = ["email_taken", "outcome_unknown", "signups_closed"].includes(problem.code);
-    if (problem.code === "email_taken") this.#markInvalid(this.#input("email"));
     this.#alert({
       heading,
       lines,
@@ -674,10 +673,8 @@ class SignupForm {
 
   /** Marks an input as invalid, described by the element with this id. */
   #markInvalid(input, id) {
-    if (!input) return;
     input.closest(".field")?.classList.add("invalid");
     input.setAttribute("aria-invalid", "true");
-    if (!id) return;
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
     input.setAttribute("aria-describedby", [...new Set([id, ...ids])].join(" "));
   }

@@ -2,34 +2,34 @@
 
 mod database_error;
 pub mod operator;
+mod reload;
+mod services;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
-use tower_http::csrf::ConfigError;
 
 pub use self::database_error::DatabaseError;
-use crate::abuse::{Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
+pub use self::reload::Reloader;
+use self::services::Services;
+use crate::abuse::AbuseState;
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
-    Auth0CompatSettings, Auth0Settings, Database, ExistenceSettings, HttpSettings, LedgerSettings,
-    OriginSettings, Settings, SignupSettings,
+    Auth0Settings, Database, ExistenceSettings, HttpSettings, LedgerSettings, Settings,
+    SignupSettings,
 };
 use crate::context::Context;
 use crate::digest::Digests;
-use crate::http::server::{ConnectionLimits, Deadlines, HttpServer, fd_limit, listen};
-use crate::http::{self, Auth0Compat, Origins, RouterState, SignupPipeline};
+use crate::http::server::{ConnectionLimits, Deadlines, HttpServer, LiveRouter, fd_limit, listen};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_regularly};
 use crate::lifecycle::Lifecycle;
-use crate::page::Page;
-use crate::readiness::Readiness;
+use crate::readiness::ReloadStatus;
 use crate::signup::{self, Signups, Timeouts};
-use crate::telemetry::HttpMetrics;
+use crate::telemetry::{HttpMetrics, Traces, TracesError};
 use crate::texts;
 
 /// The most connections to the admin listener, for probes and a scraper.
@@ -49,12 +49,11 @@ const LEASE_MARGIN: Duration = Duration::from_secs(15);
 /// An app with two bound listeners that is fetching its token.
 #[derive(Debug)]
 pub struct App {
-    public: (TcpListener, Router),
-    admin: (TcpListener, Router),
+    public: (TcpListener, LiveRouter),
+    admin: (TcpListener, LiveRouter),
     http: HttpSettings,
-    proxies: Arc<Proxies>,
-    context: Context,
-    ledger: Arc<dyn Ledger>,
+    services: Arc<Services>,
+    traces: Traces,
 }
 
 /// The error of an app that cannot start.
@@ -84,16 +83,16 @@ pub enum StartError {
     /// The captcha service's client cannot be built.
     #[error("cannot build the client of the captcha service")]
     Captcha(#[from] reqwest::Error),
-    /// An allowed origin is not an origin.
+    /// The exporter of traces cannot be built.
     #[error(transparent)]
-    Origin(#[from] ConfigError),
+    Traces(#[from] TracesError),
 }
 
 impl StartError {
     /// Returns `true` if other settings, such as another file or secret, would fix it.
     pub const fn is_configuration_error(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Origin(_) => true,
+            Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Traces(_) => true,
             Self::Ledger(error) => match error {
                 OpenError::InUse { .. }
                 | OpenError::Absent { .. }
@@ -116,38 +115,25 @@ impl App {
     /// When an address cannot be bound, the ledger cannot be opened, or a setting is invalid. The
     /// tenant may be down.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Settings {
-            auth0,
-            http,
-            admin,
-            mut rules,
-            ledger: ledger_settings,
-            signup,
-            mut page,
-            challenge,
-            existence,
-            language,
-            signup_switch,
-            limits,
-            auth0_compat,
-            terms,
-            log: _,
-        } = settings;
-        let context = Context::new(clock, digests(&ledger_settings)?);
-        let Context { lifecycle, metrics, .. } = &context;
+        let Settings { auth0, http, ledger: ledger_settings, signup, existence, terms, .. } =
+            &settings;
+        let traces = Traces::start(&settings.traces)?;
+        let http = http.clone();
+        let context = Context::new(clock, digests(ledger_settings)?);
+        let Context { lifecycle, .. } = &context;
         // Before the listeners: while this waits for an earlier process on the same SQLite file, that
         // process may also have the ports.
-        let ledger = open_ledger(&ledger_settings, Access::Service, &context).await?;
+        let ledger = open_ledger(ledger_settings, Access::Service, &context).await?;
         let public = bind(http.address)?;
-        let admin = bind(admin.address)?;
+        let admin = bind(settings.admin.address)?;
         lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger)));
-        let client = Arc::new(Client::start(&auth0, terms, &context)?);
+        let client = Arc::new(Client::start(auth0, terms.clone(), &context)?);
         let signups = Signups::new(signup::Deps {
             context: context.clone(),
             auth0: Arc::clone(&client),
             ledger: Arc::clone(&ledger),
-            timeouts: timeouts(&auth0, &ledger_settings, &signup, existence.floor()),
-            connection: connection(&auth0),
+            timeouts: timeouts(auth0, ledger_settings, signup, existence.floor()),
+            connection: connection(auth0),
             pin_user_id: auth0.pin_user_id,
             hides_existence: matches!(existence, ExistenceSettings::Uniform(_)),
             notice_client_id: existence.mail_client_id().map(str::to_owned),
@@ -156,53 +142,27 @@ impl App {
         lifecycle.spawn_background(signups.clone().show_alive());
         lifecycle.spawn_background(signups.reconciler().run());
         lifecycle.spawn_background(signups.clone().sweep(ledger_settings.retention));
-        rules.ignored.extend(challenge.honeypot.clone());
-        let challenges = Arc::new(Challenges::start(challenge, &limits, &context)?);
         texts::load();
-        let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
-        let readiness =
-            Readiness::new(context.clone(), client, Arc::clone(&ledger), Arc::clone(&proxies));
-        let info = challenges.info(&page.base_path);
-        // After a sign-up, a site usually sends people on to the tenant to log in.
-        let custom_domain = auth0.custom_domain.iter().map(|domain| format!("https://{domain}"));
-        page.redirect_origins.extend(custom_domain.chain([auth0.base.clone()]));
-        let uniform = matches!(existence, ExistenceSettings::Uniform(_));
-        let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, uniform));
-        let shared = matches!(ledger_settings.database, Database::Postgres(_));
-        let limits = Arc::new(Limits::new(limits, shared, &context));
-        lifecycle.spawn_background(report_unlogged(Arc::clone(&limits)));
-        let existence = ExistencePolicy::new(&existence);
-        let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
-        let auth0_compat = auth0_compat.map(|settings| Arc::new(auth0_compat_of(settings)));
-        let state = RouterState {
-            pipeline: Arc::new(SignupPipeline {
-                switch: SignupSwitch::new(signup_switch, Arc::clone(metrics)),
-                origins: origins(&http.origins)?,
-                rules,
-                challenges,
-                limits,
-                existence,
-                signups,
-                metrics: Arc::clone(metrics),
-                body_timeout: http.body_timeout,
-                request_timeout: http.request_timeout,
-            }),
-            context: context.clone(),
-            readiness,
-            page,
-            policy: Arc::new(policy),
-            auth0_compat,
-            language,
-            proxies: Arc::clone(&proxies),
-        };
-        let router = http::public(&state, &http.origins.allowed);
-        Ok(Self {
-            public: (public, http::below(&state.page.settings().base_path, router)),
-            admin: (admin, http::admin(&state)),
-            http,
-            proxies,
-            context,
+        let abuse = AbuseState::default();
+        lifecycle.spawn_background(report_unlogged(abuse.clone()));
+        let services = Services {
             ledger,
+            client,
+            signups,
+            existence: existence.clone(),
+            is_shared: matches!(ledger_settings.database, Database::Postgres(_)),
+            abuse,
+            reload: ReloadStatus::default(),
+            context,
+            traces: traces.clone(),
+        };
+        let routings = services.routings(settings)?;
+        Ok(Self {
+            public: (public, LiveRouter::new(routings.public)),
+            admin: (admin, LiveRouter::new(routings.admin)),
+            http,
+            services: Arc::new(services),
+            traces,
         })
     }
 
@@ -226,14 +186,14 @@ impl App {
     /// connections, then waits for active requests and sign-ups, at most for
     /// `http.shutdown_timeout_ms`.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { public, admin, http, proxies, context, ledger } = self;
-        let Context { lifecycle, metrics, .. } = context;
+        let Self { public, admin, http, services, traces } = self;
+        let Context { lifecycle, metrics, .. } = services.context.clone();
         let deadlines = Deadlines {
             first_byte: http.first_byte_timeout,
             header: http.header_timeout,
             idle: http.idle_timeout,
         };
-        let (listener, router) = public;
+        let (listener, live) = public;
         let public = HttpServer {
             listener,
             limits: ConnectionLimits {
@@ -243,10 +203,10 @@ impl App {
                 memory: http.connection_memory,
             },
             deadlines,
-            proxies: Arc::clone(&proxies),
+            live,
             metrics: metrics.http().clone(),
         };
-        let (listener, admin_router) = admin;
+        let (listener, live) = admin;
         let admin = HttpServer {
             listener,
             limits: ConnectionLimits {
@@ -256,7 +216,7 @@ impl App {
                 memory: http.connection_memory,
             },
             deadlines,
-            proxies,
+            live,
             // The metrics of connections leave out probes and scrapes.
             metrics: HttpMetrics::default(),
         };
@@ -264,10 +224,10 @@ impl App {
         let stopping = lifecycle.clone();
         lifecycle.spawn_background(async move {
             // The probes report that the process drains until it ends.
-            admin.run(admin_router, std::future::pending()).await;
+            admin.run(std::future::pending()).await;
         });
         let delay = http.shutdown_delay;
-        let serving = public.run(router, async {
+        let serving = public.run(async {
             tokio::select! {
                 () = stop => {}
                 () = stopping.failed() => tracing::error!("stopping: a background task panicked"),
@@ -284,25 +244,16 @@ impl App {
             tracing::warn!("stopping: some requests were still active at the deadline");
         }
         lifecycle.stop();
-        ledger.close().await;
+        services.ledger.close().await;
+        traces.close().await;
     }
 }
 
-fn auth0_compat_of(settings: Auth0CompatSettings) -> Auth0Compat {
-    let Auth0CompatSettings { client_ids, connection, without_challenge } = settings;
-    Auth0Compat { client_ids: client_ids.into_iter().collect(), connection, without_challenge }
-}
-
-/// The origins whose pages may post: those of the settings, and the service's own.
-fn origins(settings: &OriginSettings) -> Result<Origins, ConfigError> {
-    Origins::new(&settings.allowed, settings.own.as_ref(), settings.required)
-}
-
 /// Logs at regular intervals how many events of requests were left out. Runs until it is dropped.
-async fn report_unlogged(limits: Arc<Limits>) {
+async fn report_unlogged(abuse: AbuseState) {
     loop {
         sleep(UNLOGGED).await;
-        let events = limits.take_unlogged();
+        let events = abuse.take_unlogged();
         if events > 0 {
             tracing::warn!(
                 events,

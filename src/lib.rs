@@ -7,6 +7,8 @@
 //! cli -> app -> http -> abuse -> signup -> auth0, ledger -> domain
 //! ```
 //!
+//! [`doctor`] checks what they depend on, with the same clients.
+//!
 //! [`config`] and [`telemetry`] are leaves, and [`app`] passes their values to the other modules.
 //! All of them share a [`context`] with the [`clock`] and the [`lifecycle`]; [`abuse`] and
 //! [`ledger`] share the vocabulary of [`limits`]; [`page`] renders the form for browsers.
@@ -21,6 +23,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod digest;
+pub mod doctor;
 pub mod domain;
 pub mod form;
 #[cfg(fuzzing)]
@@ -30,6 +33,7 @@ pub mod http;
 pub mod ledger;
 pub mod lifecycle;
 pub mod limits;
+pub mod origin;
 pub mod page;
 pub mod readiness;
 pub mod signup;

@@ -2,9 +2,11 @@
 //!
 //! It depends on this process and its ledger. If the tenant is down, the process is only
 //! *degraded*, since taking it out of the balancer would not help. A proxy that is not trusted
-//! also makes it degraded: all clients behind that proxy share one limit. So does a wrong clock.
+//! also makes it degraded: all clients behind that proxy share one limit. So do a wrong clock, and
+//! settings that could not be reloaded.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -28,7 +30,23 @@ pub struct Readiness {
     auth0: Arc<Client>,
     ledger: Arc<dyn Ledger>,
     proxies: Arc<Proxies>,
+    reload: ReloadStatus,
     last: Arc<Mutex<Option<(Instant, bool)>>>,
+}
+
+/// The result of the last reload of the settings. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct ReloadStatus(Arc<AtomicBool>);
+
+impl ReloadStatus {
+    /// Records the result of a reload.
+    pub fn record(&self, has_failed: bool) {
+        self.0.store(has_failed, Ordering::Relaxed);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The result of a check.
@@ -43,6 +61,8 @@ pub struct Report {
     pub auth0: Upstream,
     /// Clients can be distinguished: no untrusted proxy sent a forwarded header.
     pub clients: bool,
+    /// The settings in use are those of the files: the last reload did not fail.
+    pub settings: bool,
     /// This machine's clock differs from the tenant's and the ledger's by less than 30 s.
     pub clock: bool,
 }
@@ -72,8 +92,9 @@ impl Readiness {
         auth0: Arc<Client>,
         ledger: Arc<dyn Ledger>,
         proxies: Arc<Proxies>,
+        reload: ReloadStatus,
     ) -> Self {
-        Self { context, auth0, ledger, proxies, last: Arc::default() }
+        Self { context, auth0, ledger, proxies, reload, last: Arc::default() }
     }
 
     /// Checks every part.
@@ -90,6 +111,7 @@ impl Readiness {
                 TokenHealth::Failing => Upstream::Failing,
             },
             clients: !self.proxies.is_misconfigured(),
+            settings: !self.reload.has_failed(),
             clock: !self.context.metrics.clock_skew().is_severe(),
         }
     }

@@ -1,87 +1,107 @@
-required = املأ هذا الحقل.
-    .email = أدخل عنوان بريدك الإلكتروني.
-    .password = أدخل كلمة مرور.
-    .given_name = أدخل اسمك الأول.
-    .family_name = أدخل اسم عائلتك.
-    .name = أدخل اسمك الكامل.
-    .username = أدخل اسم مستخدم.
-    .phone_number = أدخل رقم هاتفك.
+required = هذا الحقل مطلوب.
+    .email = يُرجى إدخال عنوان البريد الإلكتروني.
+    .password = يُرجى إدخال كلمة مرور.
+    .given_name = يُرجى إدخال الاسم الأول.
+    .family_name = يُرجى إدخال اسم العائلة.
+    .name = يُرجى إدخال الاسم الكامل.
+    .username = يُرجى إدخال اسم مستخدم.
+    .phone_number = يُرجى إدخال رقم الهاتف.
 too_long = { $max ->
-    [one] استخدم حرفًا واحدًا ({ $max }) على الأكثر.
-    [two] استخدم حرفين ({ $max }) على الأكثر.
-    [few] استخدم { $max } أحرف على الأكثر.
-    [many] استخدم { $max } حرفًا على الأكثر.
-   *[other] استخدم { $max } حرف على الأكثر.
+    [one] الحد الأقصى هو حرف واحد.
+    [two] الحد الأقصى هو حرفان.
+    [few] الحد الأقصى هو { $max } أحرف.
+    [many] الحد الأقصى هو { $max } حرفًا.
+   *[other] الحد الأقصى هو { $max } حرف.
 }
 too_short = { $min ->
-    [one] استخدم حرفًا واحدًا ({ $min }) على الأقل.
-    [two] استخدم حرفين ({ $min }) على الأقل.
-    [few] استخدم { $min } أحرف على الأقل.
-    [many] استخدم { $min } حرفًا على الأقل.
-   *[other] استخدم { $min } حرف على الأقل.
+    [one] الحد الأدنى هو حرف واحد.
+    [two] الحد الأدنى هو حرفان.
+    [few] الحد الأدنى هو { $min } أحرف.
+    [many] الحد الأدنى هو { $min } حرفًا.
+   *[other] الحد الأدنى هو { $min } حرف.
 }
-malformed = هذا ليس بالصيغة المتوقعة.
-    .email = اكتب عنوانًا كاملًا، مثل name@example.com.
-    .phone_number = ابدأ بعلامة + ورمز البلد، مثل ‎+97141234567‎.
-not_allowed = هذا غير مسموح به هنا.
-not_listed = اختر واحدًا من هذه: { $values }.
-out_of_range = اكتب عددًا صحيحًا من { $min } إلى { $max }.
-    .min = اكتب عددًا صحيحًا لا يقل عن { $min }.
-    .max = اكتب عددًا صحيحًا لا يزيد عن { $max }.
-domain_not_allowed = عناوين هذا النطاق غير مقبولة.
-terms_required = وافق على الشروط للمتابعة.
-unknown_field = لا يوجد حقل بهذا الاسم.
-duplicate_field = ورد هذا الحقل أكثر من مرة.
-wrong_type = يجب أن يكون من النوع { $expected }.
-control_character = احذف رموز التحكم، مثل فواصل الأسطر.
+malformed = الصيغة غير صحيحة.
+    .email = يُرجى إدخال عنوان بريد إلكتروني كامل، مثل { "\u2068" }name@example.com{ "\u2069" }.
+    .phone_number = يُرجى البدء بعلامة + ثم رمز البلد، مثل { "\u2068" }+966501234567{ "\u2069" }.
+not_allowed = هذه القيمة غير مسموح بها.
+not_listed = يُرجى اختيار أحد الخيارات التالية: { $values }.
+out_of_range = يُرجى إدخال عدد صحيح من { $min } إلى { $max }.
+    .min = يُرجى إدخال عدد صحيح لا يقل عن { $min }.
+    .max = يُرجى إدخال عدد صحيح لا يزيد على { $max }.
+domain_not_allowed = عناوين البريد الإلكتروني في هذا النطاق غير مقبولة. يُرجى استخدام عنوان آخر.
+terms_required = تجب الموافقة على الشروط والأحكام للمتابعة.
+unknown_field = هذا الحقل غير مقبول.
+duplicate_field = أُرسل هذا الحقل أكثر من مرة.
+wrong_type = يجب أن تكون القيمة من النوع { "\u2068" }{ $expected }{ "\u2069" }.
+control_character = يُرجى حذف فواصل الأسطر وأي أحرف أخرى غير مرئية.
 
 password =
     .too_short = { $min_length ->
-        [one] استخدم حرفًا واحدًا ({ $min_length }) على الأقل.
-        [two] استخدم حرفين ({ $min_length }) على الأقل.
-        [few] استخدم { $min_length } أحرف على الأقل.
-        [many] استخدم { $min_length } حرفًا على الأقل.
-       *[other] استخدم { $min_length } حرف على الأقل.
+        [one] الحد الأدنى هو حرف واحد.
+        [two] الحد الأدنى هو حرفان.
+        [few] الحد الأدنى هو { $min_length } أحرف.
+        [many] الحد الأدنى هو { $min_length } حرفًا.
+       *[other] الحد الأدنى هو { $min_length } حرف.
     }
-    .too_long = كلمة المرور هذه طويلة جدًا. استخدم كلمة أقصر.
-    .character_types = استخدم { $required } من هذه: { $types }.
-    .character_types_all = أضف { $missing }.
-    .repeated_characters = لا تكرّر الحرف نفسه أكثر من { $max } مرات متتالية.
-    .sequential_characters = لا تستخدم أكثر من { $max } أحرف متسلسلة مثل abc أو 123.
-    .too_common = كلمة المرور هذه شائعة جدًا.
-    .contains_user_info = لا تستخدم اسمك أو اسم المستخدم أو عنوان بريدك الإلكتروني في كلمة المرور.
-    .contains_user_info_kinds = Your password contains { $kinds }. Choose one that doesn't.
-    .breached = كلمة المرور هذه ضمن تسريب بيانات معروف.
-    .used_before = استُخدمت كلمة المرور هذه من قبل.
-    .too_weak = كلمة المرور هذه ضعيفة جدًا.
+    .too_long = كلمة المرور هذه طويلة جدًا. يُرجى اختيار كلمة مرور أقصر.
+    .character_types = يجب استخدام { $required } على الأقل مما يلي: { $types }.
+    .character_types_all = يُرجى إضافة { $missing }.
+    .repeated_characters = { $max ->
+        [one] لا يُسمح بتكرار الحرف نفسه على التوالي.
+        [two] لا يُسمح بالحرف نفسه أكثر من مرتين متتاليتين.
+        [few] لا يُسمح بالحرف نفسه أكثر من { $max } مرات متتالية.
+       *[other] لا يُسمح بالحرف نفسه أكثر من { $max } مرة متتالية.
+    }
+    .sequential_characters = { $max ->
+        [one] لا يُسمح بأحرف متسلسلة، مثل abc أو 123.
+        [two] لا يُسمح بأكثر من حرفين متسلسلين، مثل abc أو 123.
+        [few] لا يُسمح بأكثر من { $max } أحرف متسلسلة، مثل abc أو 123.
+       *[other] لا يُسمح بأكثر من { $max } حرفًا متسلسلًا، مثل abc أو 123.
+    }
+    .too_common = كلمة المرور هذه شائعة جدًا. يُرجى اختيار كلمة مرور أخرى.
+    .contains_user_info = يجب ألا تحتوي كلمة المرور على معلومات شخصية، مثل عنوان البريد الإلكتروني.
+    .contains_user_info_kinds = تحتوي كلمة المرور على { $kinds }. يُرجى اختيار كلمة مرور أخرى.
+    .breached = ظهرت كلمة المرور هذه في تسريب بيانات. يُرجى اختيار كلمة مرور أخرى.
+    .used_before = سبق استخدام كلمة المرور هذه. يُرجى اختيار كلمة مرور أخرى.
+    .too_weak = كلمة المرور هذه ضعيفة جدًا. يُرجى اختيار كلمة مرور أقوى.
 
 password_rule =
     .too_short = { $min_length ->
-        [one] استخدم حرفًا واحدًا ({ $min_length }) على الأقل.
-        [two] استخدم حرفين ({ $min_length }) على الأقل.
-        [few] استخدم { $min_length } أحرف على الأقل.
-        [many] استخدم { $min_length } حرفًا على الأقل.
-       *[other] استخدم { $min_length } حرف على الأقل.
+        [one] حرف واحد على الأقل
+        [two] حرفان على الأقل
+        [few] { $min_length } أحرف على الأقل
+        [many] { $min_length } حرفًا على الأقل
+       *[other] { $min_length } حرف على الأقل
     }
-    .character_types = استخدم { $required } من هذه: { $types }.
-    .character_types_all = استخدم كل ما يلي: { $types }.
-    .repeated_characters = لا تكرّر الحرف نفسه أكثر من { $max } مرات متتالية.
-    .sequential_characters = لا تستخدم أكثر من { $max } أحرف متسلسلة مثل abc أو 123.
-    .contains_user_info = لا تستخدم اسمك أو اسم المستخدم أو عنوان بريدك الإلكتروني في كلمة المرور.
+    .character_types = { $required } على الأقل مما يلي: { $types }
+    .character_types_all = كل ما يلي: { $types }
+    .repeated_characters = { $max ->
+        [one] عدم تكرار الحرف نفسه على التوالي
+        [two] حرفان متطابقان متتاليان على الأكثر
+        [few] { $max } أحرف متطابقة متتالية على الأكثر
+       *[other] { $max } حرفًا متطابقًا متتاليًا على الأكثر
+    }
+    .sequential_characters = { $max ->
+        [one] عدم استخدام أحرف متسلسلة، مثل abc أو 123
+        [two] حرفان متسلسلان على الأكثر، مثل ab أو 12
+        [few] { $max } أحرف متسلسلة على الأكثر، مثل abc أو 123
+       *[other] { $max } حرفًا متسلسلًا على الأكثر، مثل abc أو 123
+    }
+    .contains_user_info = عدم استخدام معلومات شخصية، مثل عنوان البريد الإلكتروني
 
 character_type =
-    .lowercase = حرفًا لاتينيًا صغيرًا
-    .uppercase = حرفًا لاتينيًا كبيرًا
-    .number = رقمًا
-    .special = رمزًا خاصًا
-    .separator = { "، " }
+    .lowercase = حرف إنجليزي صغير
+    .uppercase = حرف إنجليزي كبير
+    .number = رقم
+    .special = رمز خاص
+    .separator = { "\u200F، " }
 
 personal_information =
-    .email = your email address
-    .given_name = your first name
-    .family_name = your last name
-    .name = your name
-    .nickname = your nickname
-    .username = your username
-    .phone_number = your phone number
-    .other = other personal information
+    .email = عنوان بريدك الإلكتروني
+    .given_name = اسمك الأول
+    .family_name = اسم عائلتك
+    .name = اسمك
+    .nickname = اسمك المستعار
+    .username = اسم المستخدم
+    .phone_number = رقم هاتفك
+    .other = معلومات شخصية أخرى

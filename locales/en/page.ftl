@@ -4,6 +4,7 @@
 page =
     .create_account = Create your account
     .error = Error
+    .colon = { ": " }
     .optional = optional
     .continue_with = Continue with { $provider }
     .or = or

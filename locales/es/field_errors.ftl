@@ -1,61 +1,61 @@
-required = Rellene este campo.
-    .email = Escriba su dirección de correo electrónico.
-    .password = Escriba una contraseña.
-    .given_name = Escriba su nombre.
-    .family_name = Escriba sus apellidos.
-    .name = Escriba su nombre completo.
-    .username = Escriba un nombre de usuario.
-    .phone_number = Escriba su número de teléfono.
+required = Este campo es obligatorio.
+    .email = Escribe tu correo electrónico.
+    .password = Escribe una contraseña.
+    .given_name = Escribe tu nombre.
+    .family_name = Escribe tus apellidos.
+    .name = Escribe tu nombre completo.
+    .username = Escribe un nombre de usuario.
+    .phone_number = Escribe tu número de teléfono.
 too_long = { $max ->
-    [one] Use como máximo { $max } carácter.
-   *[other] Use como máximo { $max } caracteres.
+    [one] Usa como máximo { $max } carácter.
+   *[other] Usa como máximo { $max } caracteres.
 }
 too_short = { $min ->
-    [one] Use al menos { $min } carácter.
-   *[other] Use al menos { $min } caracteres.
+    [one] Usa al menos { $min } carácter.
+   *[other] Usa al menos { $min } caracteres.
 }
-malformed = No tiene la forma esperada.
-    .email = Escriba una dirección completa, como nombre@example.com.
-    .phone_number = Empiece con + y el prefijo del país, como +34912345678.
-not_allowed = Aquí no se permite.
-not_listed = Elija una de estas opciones: { $values }.
-out_of_range = Indique un número entero de { $min } a { $max }.
-    .min = Indique un número entero de { $min } como mínimo.
-    .max = Indique un número entero de { $max } como máximo.
-domain_not_allowed = No se aceptan direcciones de este dominio.
-terms_required = Acepte las condiciones para continuar.
-unknown_field = Este campo no existe.
-duplicate_field = Este campo se ha dado más de una vez.
-wrong_type = Debe ser de tipo { $expected }.
-control_character = Quite los caracteres de control, como los saltos de línea.
+malformed = El formato no es válido.
+    .email = Escribe un correo electrónico completo, por ejemplo, nombre@example.com.
+    .phone_number = Empieza por + y el prefijo del país, por ejemplo, +34912345678.
+not_allowed = Este valor no está permitido.
+not_listed = Elige una de estas opciones: { $values }.
+out_of_range = Escribe un número entero entre { $min } y { $max }.
+    .min = Escribe un número entero igual o mayor que { $min }.
+    .max = Escribe un número entero igual o menor que { $max }.
+domain_not_allowed = No se aceptan correos electrónicos de este dominio. Usa otro.
+terms_required = Acepta los términos y condiciones para continuar.
+unknown_field = Este campo no se acepta.
+duplicate_field = Este campo se envió más de una vez.
+wrong_type = El valor debe ser de tipo { $expected }.
+control_character = Quita los saltos de línea y otros caracteres invisibles.
 
 password =
     .too_short = { $min_length ->
-        [one] Use al menos { $min_length } carácter.
-       *[other] Use al menos { $min_length } caracteres.
+        [one] Usa al menos { $min_length } carácter.
+       *[other] Usa al menos { $min_length } caracteres.
     }
-    .too_long = Esta contraseña es demasiado larga. Use una más corta.
-    .character_types = Use { $required } de estos elementos: { $types }.
-    .character_types_all = Añada { $missing }.
-    .repeated_characters = No use un carácter más de { $max } veces seguidas.
-    .sequential_characters = No use más de { $max } caracteres consecutivos, como abc o 123.
-    .too_common = Esta contraseña es demasiado común.
-    .contains_user_info = No use su nombre, su nombre de usuario ni su dirección de correo en la contraseña.
-    .contains_user_info_kinds = Your password contains { $kinds }. Choose one that doesn't.
-    .breached = Esta contraseña aparece en una filtración de datos conocida.
-    .used_before = Esta contraseña ya se usó antes.
-    .too_weak = Esta contraseña es demasiado débil.
+    .too_long = Esta contraseña es demasiado larga. Elige una más corta.
+    .character_types = Usa al menos { $required } de estos elementos: { $types }.
+    .character_types_all = Añade { $missing }.
+    .repeated_characters = No uses el mismo carácter más de { $max } veces seguidas.
+    .sequential_characters = No uses más de { $max } caracteres consecutivos, como abc o 123.
+    .too_common = Esta contraseña es demasiado común. Elige otra.
+    .contains_user_info = No uses datos personales, como tu correo electrónico, en la contraseña.
+    .contains_user_info_kinds = Tu contraseña contiene { $kinds }. Elige otra.
+    .breached = Esta contraseña ha aparecido en una filtración de datos. Elige otra.
+    .used_before = Ya has usado esta contraseña. Elige otra.
+    .too_weak = Esta contraseña es demasiado débil. Elige una más segura.
 
 password_rule =
     .too_short = { $min_length ->
-        [one] Use al menos { $min_length } carácter.
-       *[other] Use al menos { $min_length } caracteres.
+        [one] Al menos { $min_length } carácter
+       *[other] Al menos { $min_length } caracteres
     }
-    .character_types = Use { $required } de estos elementos: { $types }.
-    .character_types_all = Use todos estos elementos: { $types }.
-    .repeated_characters = No use un carácter más de { $max } veces seguidas.
-    .sequential_characters = No use más de { $max } caracteres consecutivos, como abc o 123.
-    .contains_user_info = No use su nombre, su nombre de usuario ni su dirección de correo en la contraseña.
+    .character_types = Al menos { $required } de estos elementos: { $types }
+    .character_types_all = Todos estos elementos: { $types }
+    .repeated_characters = No más de { $max } caracteres iguales seguidos
+    .sequential_characters = No más de { $max } caracteres consecutivos, como abc o 123
+    .contains_user_info = Sin datos personales, como tu correo electrónico
 
 character_type =
     .lowercase = una minúscula
@@ -65,11 +65,11 @@ character_type =
     .separator = { ", " }
 
 personal_information =
-    .email = your email address
-    .given_name = your first name
-    .family_name = your last name
-    .name = your name
-    .nickname = your nickname
-    .username = your username
-    .phone_number = your phone number
-    .other = other personal information
+    .email = tu correo electrónico
+    .given_name = tu nombre
+    .family_name = tus apellidos
+    .name = tu nombre completo
+    .nickname = tu apodo
+    .username = tu nombre de usuario
+    .phone_number = tu número de teléfono
+    .other = otros datos personales

@@ -16,6 +16,7 @@ use super::network::Network;
 use super::network_limiter::NetworkLimiter;
 use super::pressure::Pressure;
 use super::source_counts::SourceCounts;
+use super::state::AbuseState;
 use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
 use crate::config::{ChallengeSettings, LimitSettings, OnUnavailable, Required};
@@ -25,10 +26,6 @@ use crate::ledger::ProofUse;
 use crate::limits::{Limit, Rate};
 use crate::signup::{Outcome, Rejection, SignupResult};
 use crate::telemetry::{Metrics, chain};
-
-/// Requests for a challenge that an address has under way at once. A challenge may have to be made
-/// first, one at a time, and those of one client must not delay everybody's.
-const MAX_ISSUING: usize = 4;
 
 /// Requires proofs and verifies them.
 #[derive(Debug)]
@@ -100,14 +97,15 @@ impl Reason {
 }
 
 impl Challenges {
-    /// Starts the proof of work and the captcha client. `limits` gives the number of networks to
-    /// remember, and those that need no proof under pressure.
+    /// Starts the proof of work and the captcha client, with the counts of `state`. `limits` gives
+    /// the number of networks to remember, and those that need no proof under pressure.
     ///
     /// # Errors
     /// If the client of the captcha service cannot be built.
     pub fn start(
         settings: ChallengeSettings,
         limits: &LimitSettings,
+        state: &AbuseState,
         context: &Context,
     ) -> Result<Self, reqwest::Error> {
         const HOUR: Duration = Duration::from_hours(1);
@@ -118,8 +116,9 @@ impl Challenges {
         let max_buckets = limits.max_buckets;
         let adaptive = settings.required == Required::Adaptive;
         let limiter = |rate: Rate, network, site| {
-            let metrics = [metrics.limiter(network), metrics.limiter(site)];
-            NetworkLimiter::new(rate, max_buckets, metrics)
+            let names = [network, site];
+            let metrics = names.map(|name| metrics.limiter(name));
+            NetworkLimiter::new(rate, max_buckets, state, names, metrics)
         };
         Ok(Self {
             form_tokens: FormToken::new(digests, settings.fill_time.clone()),
@@ -127,7 +126,7 @@ impl Challenges {
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
             pressure: adaptive.then(|| {
                 let metrics = [metrics.limiter("pressure"), metrics.limiter("site_pressure")];
-                Pressure::new(settings.adaptive, max_buckets, metrics)
+                Pressure::new(settings.adaptive, max_buckets, state, metrics)
             }),
             without_proof: (adaptive && without_proof > 0).then(|| {
                 let rate = Rate { burst: without_proof, every: HOUR / without_proof };
@@ -138,7 +137,7 @@ impl Challenges {
                 "challenges",
                 "site_challenges",
             ),
-            issuing: SourceCounts::new(MAX_ISSUING),
+            issuing: state.issuing(),
             failed_captchas: limits
                 .failed_captchas
                 .filter(|_| settings.captcha.is_some())

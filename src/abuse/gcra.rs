@@ -33,6 +33,11 @@ impl Gcra {
         Self { interval, capacity: interval.saturating_mul(rate.burst.into()) }
     }
 
+    /// Microseconds for one permit.
+    pub(super) const fn interval(self) -> u64 {
+        self.interval
+    }
+
     /// Takes one permit from the bucket that is full at `full_at`. Returns the bucket's new time.
     ///
     /// # Errors

@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,17 +20,25 @@ use crate::telemetry::LimiterMetrics;
 /// Number of shards. Each has its own lock, held for one lookup.
 const SHARDS: usize = 16;
 
-/// The buckets of one limit, by key.
+/// One limit.
 #[derive(Debug)]
 pub(super) struct KeyedLimiter {
     gcra: Gcra,
+    buckets: Arc<Buckets>,
+    metrics: LimiterMetrics,
+}
+
+/// The buckets of one limit, by key. They outlive a change of its rate.
+#[derive(Debug)]
+pub(super) struct Buckets {
+    /// Microseconds for one permit at the rate in use.
+    interval: AtomicU64,
     /// Randomly keyed, so that a client cannot choose its shard.
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
     /// Maximum number of buckets in one generation of a shard.
     generation_size: usize,
     started: Instant,
-    metrics: LimiterMetrics,
 }
 
 #[derive(Debug, Default)]
@@ -39,16 +48,12 @@ struct Shard {
 }
 
 impl KeyedLimiter {
-    /// A limiter with at most `capacity` buckets. A key without a bucket has all its permits.
-    pub(super) fn new(rate: Rate, capacity: usize, metrics: LimiterMetrics) -> Self {
-        Self {
-            gcra: Gcra::new(rate),
-            hasher: RandomState::new(),
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            generation_size: (capacity / SHARDS / 2).max(1),
-            started: Instant::now(),
-            metrics,
-        }
+    /// A limiter that continues with these buckets. Each keeps the number of permits taken from it,
+    /// and a key without a bucket has all its permits.
+    pub(super) fn new(rate: Rate, buckets: Arc<Buckets>, metrics: LimiterMetrics) -> Self {
+        let gcra = Gcra::new(rate);
+        buckets.convert_to(gcra.interval());
+        Self { gcra, buckets, metrics }
     }
 
     /// Takes one permit from the bucket of this key.
@@ -56,8 +61,8 @@ impl KeyedLimiter {
     /// # Errors
     /// The state of the bucket, if it has no permit.
     pub(super) fn try_acquire(&self, key: u128) -> Result<BucketState, BucketState> {
-        let now = self.now();
-        let mut shard = self.shard(key);
+        let now = self.buckets.now();
+        let mut shard = self.buckets.shard(key);
         let full_at = shard.find(key);
         let acquired = self.gcra.try_acquire(full_at, now);
         // A rejected key stays in memory as well.
@@ -90,23 +95,23 @@ impl KeyedLimiter {
 
     /// The state of the bucket of this key. Takes no permit.
     pub(super) fn state(&self, key: u128) -> BucketState {
-        let now = self.now();
-        let full_at = self.shard(key).find(key);
+        let now = self.buckets.now();
+        let full_at = self.buckets.shard(key).find(key);
         self.gcra.state(full_at, now)
     }
 
     /// Gives back a permit that was taken from the bucket of this key.
     pub(super) fn give_back(&self, key: u128) {
-        let now = self.now();
-        let mut shard = self.shard(key);
+        let now = self.buckets.now();
+        let mut shard = self.buckets.shard(key);
         let full_at = self.gcra.with_permit_returned(shard.find(key));
         self.put(&mut shard, key, full_at, now);
     }
 
     /// Blocks the bucket of this key for at least `wait`.
     pub(super) fn block_for(&self, key: u128, wait: Duration) {
-        let now = self.now();
-        let mut shard = self.shard(key);
+        let now = self.buckets.now();
+        let mut shard = self.buckets.shard(key);
         let full_at = shard.find(key).max(self.gcra.blocked_until(wait, now));
         self.put(&mut shard, key, full_at, now);
     }
@@ -116,16 +121,11 @@ impl KeyedLimiter {
         &self.metrics
     }
 
-    /// Microseconds since the start, by a monotonic clock.
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
-    }
-
     fn put(&self, shard: &mut Shard, key: u128, full_at: u64, now: u64) {
         if shard.young.insert(key, full_at).is_none() {
             self.metrics.entries(1);
         }
-        if shard.young.len() < self.generation_size {
+        if shard.young.len() < self.buckets.generation_size {
             return;
         }
         let entries = i64::try_from(shard.old.len()).unwrap_or(i64::MAX);
@@ -134,6 +134,43 @@ impl KeyedLimiter {
         self.metrics.evicted(u64::try_from(evicted).unwrap_or(u64::MAX));
         shard.old.clear();
         std::mem::swap(&mut shard.young, &mut shard.old);
+    }
+}
+
+impl Buckets {
+    /// At most `capacity` buckets, all of them full.
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            interval: AtomicU64::new(0),
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            generation_size: (capacity / SHARDS / 2).max(1),
+            started: Instant::now(),
+        }
+    }
+
+    /// Microseconds since the start, by a monotonic clock.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Converts every bucket to this number of microseconds for one permit: what was taken from it
+    /// stays taken, and returns at the new rate.
+    fn convert_to(&self, interval: u64) {
+        let before = self.interval.swap(interval, Ordering::Relaxed);
+        if before == 0 || before == interval {
+            return;
+        }
+        let now = self.now();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let Shard { young, old } = &mut *shard;
+            for full_at in young.values_mut().chain(old.values_mut()) {
+                let ahead = u128::from(full_at.saturating_sub(now));
+                let ahead = ahead * u128::from(interval) / u128::from(before);
+                *full_at = now.saturating_add(u64::try_from(ahead).unwrap_or(u64::MAX));
+            }
+        }
     }
 
     #[expect(clippy::indexing_slicing, reason = "a remainder of SHARDS is one of its indices")]
@@ -168,7 +205,7 @@ mod tests {
     fn limiter(capacity: usize) -> (Metrics, KeyedLimiter) {
         let metrics = Metrics::new();
         let limiter = metrics.limiter("test");
-        (metrics, KeyedLimiter::new(RATE, capacity, limiter))
+        (metrics, KeyedLimiter::new(RATE, Arc::new(Buckets::new(capacity)), limiter))
     }
 
     fn value(metrics: &Metrics, name: &str) -> i64 {
@@ -193,7 +230,8 @@ mod tests {
         let (metrics, limiter) = limiter(640);
         for key in 0..10_000 {
             assert!(limiter.try_acquire(key).is_ok());
-            let held: usize = limiter.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
+            let held: usize =
+                limiter.buckets.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
             assert!(held <= 640, "{held}");
             assert_eq!(
                 value(&metrics, "limiter_entries{limit=\"test\"}"),
@@ -202,6 +240,24 @@ mod tests {
         }
         let evicted = value(&metrics, "limiter_evictions_total{limit=\"test\"}");
         assert!((9_360..10_000).contains(&evicted), "{evicted}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn permits_stay_taken_when_the_rate_changes() {
+        let (metrics, limiter) = limiter(1_000);
+        assert!(limiter.try_acquire(1).is_ok() && limiter.try_acquire(1).is_ok());
+        let change = |limiter: &KeyedLimiter, burst, seconds| {
+            let rate = Rate { burst, every: Duration::from_secs(seconds) };
+            let buckets = Arc::clone(&limiter.buckets);
+            KeyedLimiter::new(rate, buckets, metrics.limiter("test"))
+        };
+        let more = change(&limiter, 5, 6);
+        assert_eq!(more.state(1).remaining, 3);
+        assert_eq!(more.state(2).remaining, 5);
+        let fewer = change(&more, 2, 600);
+        assert_eq!(fewer.state(1).remaining, 0);
+        tokio::time::advance(Duration::from_mins(10)).await;
+        assert_eq!(fewer.state(1).remaining, 1);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,7 +7,6 @@
 //! reaches the database. `docs/limits.md` has the numbers and the reasons.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use ipnet::IpNet;
 
@@ -17,6 +16,7 @@ use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
 use super::network_limiter::{NetworkLimiter, site_rate};
 use super::rate_limit_report::{BucketKeys, Quota, RateLimitReport};
+use super::state::AbuseState;
 use crate::config::{EmailKeySettings, LimitSettings};
 use crate::context::Context;
 use crate::digest::{Digest, SubKey};
@@ -38,8 +38,8 @@ pub struct Limits {
     service: Option<ActiveLimit>,
     /// The log events of requests that changed nothing.
     events: Option<NetworkLimiter>,
-    /// The events that were not logged since the last report.
-    unlogged: AtomicU64,
+    /// Counts the events that were not logged.
+    state: AbuseState,
     exempt: Vec<IpNet>,
     email_key: EmailKeySettings,
     /// Digests e-mail addresses, and every key that goes to a database.
@@ -104,9 +104,14 @@ impl Applies {
 }
 
 impl Limits {
-    /// The limits of these settings. `shared`: attempts are also charged in a database that several
-    /// replicas share.
-    pub fn new(settings: LimitSettings, shared: bool, context: &Context) -> Self {
+    /// The limits of these settings, with the buckets of `state`. `shared`: attempts are also charged
+    /// in a database that several replicas share.
+    pub fn new(
+        settings: LimitSettings,
+        shared: bool,
+        state: &AbuseState,
+        context: &Context,
+    ) -> Self {
         let Context { digests, metrics, .. } = context;
         let LimitSettings {
             posts,
@@ -122,7 +127,8 @@ impl Limits {
         } = settings;
         let active = |limit: Limit, rate: Option<Rate>| {
             let rate = rate?;
-            let limiter = KeyedLimiter::new(rate, max_buckets, metrics.limiter(limit.name()));
+            let (name, metrics) = (limit.name(), metrics.limiter(limit.name()));
+            let limiter = state.limiter(name, rate, max_buckets, metrics);
             Some(ActiveLimit { limit, rate, limiter })
         };
         let (key, _) = digests.sub_keys("limits v1");
@@ -136,10 +142,11 @@ impl Limits {
             block: active(Limit::Block, service.and_then(part_of_a_block)),
             service: active(Limit::Service, service),
             events: events.map(|rate| {
-                let metrics = [metrics.limiter("events"), metrics.limiter("site_events")];
-                NetworkLimiter::new(rate, max_buckets, metrics)
+                let names = ["events", "site_events"];
+                let metrics = names.map(|name| metrics.limiter(name));
+                NetworkLimiter::new(rate, max_buckets, state, names, metrics)
             }),
-            unlogged: AtomicU64::new(0),
+            state: state.clone(),
             exempt,
             email_key,
             key,
@@ -181,14 +188,9 @@ impl Limits {
         };
         let is_admitted = events.try_acquire(Network::from(address)).is_ok();
         if !is_admitted {
-            self.unlogged.fetch_add(1, Ordering::Relaxed);
+            self.state.count_unlogged();
         }
         is_admitted
-    }
-
-    /// Returns the number of events that were not logged since the last call.
-    pub fn take_unlogged(&self) -> u64 {
-        self.unlogged.swap(0, Ordering::Relaxed)
     }
 
     /// Returns `true` if a limit that a proof lifts would reject an attempt without one.
@@ -370,7 +372,12 @@ mod tests {
 
     fn limits(settings: LimitSettings, shared: bool) -> Limits {
         let digests = Digests::new(&"k".repeat(32).into(), None);
-        Limits::new(settings, shared, &Context::new(Arc::new(SystemClock), digests))
+        Limits::new(
+            settings,
+            shared,
+            &AbuseState::default(),
+            &Context::new(Arc::new(SystemClock), digests),
+        )
     }
 
     fn address(text: &str) -> IpAddr {

@@ -2,6 +2,7 @@
 //!
 //! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
 
+mod address_log;
 mod captcha;
 mod challenges;
 mod client_address;
@@ -21,11 +22,15 @@ mod pressure;
 mod proof;
 mod proxies;
 mod rate_limit_report;
+mod server_clients;
 mod signup_switch;
 mod source_counts;
+mod state;
 mod timing_floor;
+mod windows;
 mod work;
 
+pub use address_log::AddressLog;
 pub use challenges::Challenges;
 pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;
@@ -39,3 +44,4 @@ pub use proxies::{Proxies, Resolved};
 pub use rate_limit_report::{Quota, RateLimitReport};
 pub use signup_switch::SignupSwitch;
 pub use source_counts::{Counted, SourceCounts};
+pub use state::AbuseState;

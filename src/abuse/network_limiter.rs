@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
+use super::state::AbuseState;
 use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
 
@@ -20,12 +21,20 @@ pub(super) struct NetworkLimiter {
 }
 
 impl NetworkLimiter {
-    /// A limiter with at most `capacity` buckets of each kind.
-    pub(super) fn new(rate: Rate, capacity: usize, metrics: [LimiterMetrics; 2]) -> Self {
+    /// A limiter with at most `capacity` buckets of each kind, which `state` keeps under the names
+    /// of networks and of sites.
+    pub(super) fn new(
+        rate: Rate,
+        capacity: usize,
+        state: &AbuseState,
+        names: [&'static str; 2],
+        metrics: [LimiterMetrics; 2],
+    ) -> Self {
         let [networks, sites] = metrics;
+        let [networks_name, sites_name] = names;
         Self {
-            networks: KeyedLimiter::new(rate, capacity, networks),
-            sites: KeyedLimiter::new(site_rate(rate), capacity, sites),
+            networks: state.limiter(networks_name, rate, capacity, networks),
+            sites: state.limiter(sites_name, site_rate(rate), capacity, sites),
         }
     }
 
@@ -73,7 +82,7 @@ mod tests {
     const RATE: Rate = Rate { burst: 3, every: Duration::from_hours(1) };
 
     fn limiter() -> NetworkLimiter {
-        NetworkLimiter::new(RATE, 10_000, Default::default())
+        NetworkLimiter::new(RATE, 10_000, &AbuseState::default(), ["a", "b"], Default::default())
     }
 
     fn network(text: &str) -> Network {

@@ -7,22 +7,19 @@
 //!
 //! Each replica measures it alone, independently of the limits that replicas share.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
 use super::network_limiter::{NetworkLimiter, SITE};
+use super::state::AbuseState;
+use super::windows::{Count, WINDOW, Windows};
 use super::work::Difficulty;
 use crate::config::AdaptiveSettings;
 use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
-
-/// Length of a counting window. The window before it counts in part.
-const WINDOW: Duration = Duration::from_mins(1);
 
 /// With fewer outcomes in a window, the unsuccessful share is not significant.
 const MIN_OUTCOMES: u32 = 50;
@@ -51,7 +48,7 @@ pub(super) struct Pressure {
     attempts: SourceQuota,
     /// Attempts whose outcome counts for the service.
     outcomes: SourceQuota,
-    service: Mutex<Windows>,
+    service: Arc<Mutex<Windows>>,
 }
 
 /// The share of one source, and of the block around it, in what is counted for the service.
@@ -61,30 +58,17 @@ struct SourceQuota {
     blocks: KeyedLimiter,
 }
 
-/// The current window and the one before it.
-#[derive(Debug)]
-struct Windows {
-    started: Instant,
-    current: Count,
-    previous: Count,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Count {
-    attempts: u32,
-    outcomes: u32,
-    unsuccessful: u32,
-}
-
 impl SourceQuota {
-    /// Counts this many of each source at once, then one per window.
-    fn new(per_source: u32) -> Self {
-        let limiter = |burst: u32, every| {
-            KeyedLimiter::new(Rate { burst, every }, MAX_SOURCES, LimiterMetrics::default())
+    /// Counts this many of each source at once, then one per window. `names` are those of the
+    /// buckets of sources and of blocks in `state`.
+    fn new(per_source: u32, state: &AbuseState, names: [&'static str; 2]) -> Self {
+        let [sources, blocks] = names;
+        let limiter = |name, burst: u32, every| {
+            state.limiter(name, Rate { burst, every }, MAX_SOURCES, LimiterMetrics::default())
         };
         Self {
-            sources: limiter(per_source, WINDOW),
-            blocks: limiter(per_source.saturating_mul(SITE), WINDOW / SITE),
+            sources: limiter(sources, per_source, WINDOW),
+            blocks: limiter(blocks, per_source.saturating_mul(SITE), WINDOW / SITE),
         }
     }
 
@@ -96,22 +80,25 @@ impl SourceQuota {
 }
 
 impl Pressure {
-    /// Starts without pressure.
+    /// Continues with the counts of `state`.
     pub(super) fn new(
         settings: AdaptiveSettings,
         max_networks: usize,
+        state: &AbuseState,
         metrics: [LimiterMetrics; 2],
     ) -> Self {
         let burst = settings.address_burst.saturating_mul(BUCKET_FACTOR);
         let rate = Rate { burst, every: settings.address_refill };
-        let (current, previous) = (Count::default(), Count::default());
-        let service = Windows { started: Instant::now(), current, previous };
+        let names = ["pressure", "site_pressure"];
+        let per_source = (settings.attempts_per_minute / MIN_SOURCES).max(1);
+        let attempts = ["attempts_of_a_source", "attempts_of_a_block"];
+        let outcomes = ["outcomes_of_a_source", "outcomes_of_a_block"];
         Self {
             settings,
-            networks: NetworkLimiter::new(rate, max_networks, metrics),
-            attempts: SourceQuota::new((settings.attempts_per_minute / MIN_SOURCES).max(1)),
-            outcomes: SourceQuota::new(OUTCOMES_OF_A_SOURCE),
-            service: Mutex::new(service),
+            networks: NetworkLimiter::new(rate, max_networks, state, names, metrics),
+            attempts: SourceQuota::new(per_source, state, attempts),
+            outcomes: SourceQuota::new(OUTCOMES_OF_A_SOURCE, state, outcomes),
+            service: state.windows(),
         }
     }
 
@@ -144,12 +131,7 @@ impl Pressure {
     }
 
     fn count(&self, more: Count, now: Instant) {
-        let mut windows = self.locked();
-        windows.rotate(now);
-        let current = &mut windows.current;
-        current.attempts = current.attempts.saturating_add(more.attempts);
-        current.outcomes = current.outcomes.saturating_add(more.outcomes);
-        current.unsuccessful = current.unsuccessful.saturating_add(more.unsuccessful);
+        self.locked().add(more, now);
     }
 
     /// The difficulty of the proof that this network needs now; `None` without pressure.
@@ -163,11 +145,7 @@ impl Pressure {
     }
 
     fn service_difficulty(&self, now: Instant) -> Option<Difficulty> {
-        let count = {
-            let mut windows = self.locked();
-            windows.rotate(now);
-            windows.count(now)
-        };
+        let count = self.locked().count(now);
         let part = u64::from(count.unsuccessful) * 100;
         let most = u64::from(count.outcomes) * u64::from(self.settings.unsuccessful_percent);
         let unsuccessful = count.outcomes >= MIN_OUTCOMES && part > most;
@@ -200,36 +178,10 @@ fn steps(attempts: u32, first: u32, factor: u32) -> Option<Difficulty> {
     }
 }
 
-impl Windows {
-    /// Starts a new window if the current one is over.
-    fn rotate(&mut self, now: Instant) {
-        let elapsed = now.saturating_duration_since(self.started);
-        if elapsed >= WINDOW {
-            self.previous = if elapsed < WINDOW * 2 { self.current } else { Count::default() };
-            self.current = Count::default();
-            self.started = now;
-        }
-    }
-
-    /// The count of the last minute: the current window, and the previous one in proportion.
-    fn count(&self, now: Instant) -> Count {
-        let left = WINDOW.saturating_sub(now.saturating_duration_since(self.started));
-        let part = |previous: u32| {
-            let part = u128::from(previous) * left.as_millis() / WINDOW.as_millis();
-            u32::try_from(part).unwrap_or(u32::MAX)
-        };
-        let Count { attempts, outcomes, unsuccessful } = self.current;
-        Count {
-            attempts: attempts.saturating_add(part(self.previous.attempts)),
-            outcomes: outcomes.saturating_add(part(self.previous.outcomes)),
-            unsuccessful: unsuccessful.saturating_add(part(self.previous.unsuccessful)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
+    use std::time::Duration;
 
     use super::*;
 
@@ -241,7 +193,7 @@ mod tests {
     };
 
     fn pressure() -> Pressure {
-        Pressure::new(SETTINGS, 10_000, Default::default())
+        Pressure::new(SETTINGS, 10_000, &AbuseState::default(), Default::default())
     }
 
     /// The n-th network, each in a block of its own.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::client_address::ClientAddress;
 use super::forwarded::{Hop, hops};
+use super::server_clients::{ServerClaim, ServerClients};
 use crate::config::{ForwardedHeader, ProxySettings};
 use crate::telemetry::{ForwardedOutcome, HttpMetrics};
 
@@ -33,6 +34,8 @@ pub struct Proxies {
     metrics: HttpMetrics,
     watch: ProxyWatch,
     unreadable: ProxyWatch,
+    servers: ServerClients,
+    forged: ProxyWatch,
 }
 
 /// The client of a request, and whether its peer is trusted.
@@ -42,6 +45,8 @@ pub struct Resolved {
     pub client: ClientAddress,
     /// The peer is a trusted proxy, so its headers can be trusted.
     pub by_proxy: bool,
+    /// A server posted for its visitor, and has shown its token.
+    pub by_server: bool,
 }
 
 impl Proxies {
@@ -53,16 +58,20 @@ impl Proxies {
             metrics,
             watch: ProxyWatch::new(),
             unreadable: ProxyWatch::new(),
+            servers: ServerClients::new(settings.server_clients.clone()),
+            forged: ProxyWatch::new(),
         }
     }
 
     /// Trusts no proxy and reports nothing: for a listener without clients.
     pub fn none() -> Self {
         let header = ForwardedHeader::XForwardedFor;
-        Self::new(&ProxySettings { trusted: Vec::new(), header }, HttpMetrics::default())
+        let (trusted, server_clients) = (Vec::new(), Vec::new());
+        Self::new(&ProxySettings { trusted, header, server_clients }, HttpMetrics::default())
     }
 
-    /// Returns the client of a request: the peer, or the nearest hop that is not a trusted proxy.
+    /// Returns the client of a request: the visitor that a server names, or the peer, or the nearest hop
+    /// that is not a trusted proxy.
     ///
     /// If the chain becomes unreadable, or holds only trusted proxies, the client is the last
     /// trusted address: a client never counts under an address that it chose itself.
@@ -75,7 +84,24 @@ impl Proxies {
             self.check_direct(peer, headers);
             peer
         };
-        Resolved { client, by_proxy }
+        let (visitor, by_server) = self.visitor(client, headers);
+        Resolved { client: visitor.unwrap_or(client), by_proxy, by_server }
+    }
+
+    /// The visitor that a server posts for, and whether the server has shown its token.
+    fn visitor(&self, server: ClientAddress, headers: &HeaderMap) -> (Option<ClientAddress>, bool) {
+        match self.servers.claim(headers) {
+            ServerClaim::None => (None, false),
+            ServerClaim::Server { visitor } => (visitor, true),
+            ServerClaim::Unreadable => {
+                self.report_unreadable(server);
+                (None, true)
+            }
+            ServerClaim::Forged => {
+                self.report_forged();
+                (None, false)
+            }
+        }
     }
 
     /// Returns `true` if the peer is a trusted proxy.
@@ -147,6 +173,20 @@ impl Proxies {
         }
     }
 
+    /// Reports a server whose token is missing or wrong. Any client may send its header.
+    fn report_forged(&self) {
+        let outcome = ForwardedOutcome::UntrustedServer;
+        self.metrics.forwarded(outcome);
+        if self.forged.record() {
+            tracing::warn!(
+                setting = "http.server_clients",
+                reason = outcome.name(),
+                "a server names its visitor in Signup-Client-Address without a token of \
+                 http.server_clients, so its visitors count as one"
+            );
+        }
+    }
+
     fn report_misconfiguration(&self, outcome: ForwardedOutcome, proxy: ClientAddress) {
         self.metrics.forwarded(outcome);
         if self.watch.record() {
@@ -206,7 +246,10 @@ mod tests {
 
     fn proxies(trusted: &[&str], header: ForwardedHeader) -> Proxies {
         let trusted = trusted.iter().map(|network| network.parse().unwrap()).collect();
-        Proxies::new(&ProxySettings { trusted, header }, HttpMetrics::default())
+        Proxies::new(
+            &ProxySettings { trusted, header, server_clients: Vec::new() },
+            HttpMetrics::default(),
+        )
     }
 
     fn client(proxies: &Proxies, peer: &str, lines: &[&'static str]) -> String {

@@ -14,7 +14,7 @@ use super::error::{CreateUserError, ErrorCode, Misconfiguration, TransportError}
 use super::redirect;
 use super::response::ApiResponse;
 use super::wait::{Api, RejectedCall, RequestedWait};
-use crate::domain::PasswordRule;
+use crate::domain::{Field, PasswordRule};
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
@@ -110,7 +110,10 @@ pub(crate) fn classify(
         (400, Some("invalid_body")) if rejects_username(message) => {
             CreateUserError::UsernameRejected
         }
-        (400, Some("invalid_body")) => CreateUserError::InvalidBody,
+        (400, Some("invalid_body")) => match attribute_mismatch(message) {
+            Some(reason) => reason.into(),
+            None => CreateUserError::InvalidBody,
+        },
         (400, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
         }
@@ -145,9 +148,10 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
         ("PasswordBreachedError", PasswordRule::Breached),
         ("PasswordHistoryError", PasswordRule::UsedBefore),
     ];
-    const CONNECTION: [(&str, &str); 2] = [
+    const CONNECTION: [(&str, &str); 3] = [
         ("The connection does not exist", "does not exist"),
         ("The connection is disabled", "is disabled"),
+        ("The connection is not a database", "is not a database connection"),
     ];
     let rule = PASSWORD.into_iter().find(|(prefix, _)| message.starts_with(prefix));
     if let Some((_, rule)) = rule {
@@ -160,7 +164,40 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
         return Some(CreateUserError::UsernameRejected);
     }
     let problem = CONNECTION.into_iter().find(|(prefix, _)| message.starts_with(prefix));
-    problem.map(|(_, problem)| Misconfiguration::Connection { problem }.into())
+    let reason = match problem {
+        Some((_, problem)) => Some(Misconfiguration::Connection { problem }),
+        None if message.contains("custom domain") => Some(Misconfiguration::UnknownCustomDomain),
+        None => attribute_mismatch(message),
+    };
+    reason.map(Into::into)
+}
+
+/// The attribute that a 400 misses or does not accept, which `fields.<name>` decides.
+///
+/// The grammar is that of npm `z-schema-errors`, and of the texts about `requires_username`.
+fn attribute_mismatch(message: &str) -> Option<Misconfiguration> {
+    let message = message.to_ascii_lowercase();
+    let says = |start: &str, name: &str, end: &str| {
+        message.match_indices(start).any(|(at, _)| {
+            let rest = message.get(at + start.len()..).and_then(|rest| rest.strip_prefix(name));
+            rest.and_then(|rest| rest.strip_prefix(end))
+                .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    };
+    Field::attributes().find_map(|(field, _)| {
+        let name = field.name();
+        let is_required = says("missing required property: ", name, "")
+            || says("missing ", name, " for")
+            || says("with requires_", name, " enabled");
+        let is_unknown = says("additional properties not allowed: ", name, "")
+            || says("without requires_", name, "")
+            || says("cannot set ", name, "");
+        match (is_required, is_unknown) {
+            (true, _) => Some(Misconfiguration::AttributeRequired(field)),
+            (false, true) => Some(Misconfiguration::AttributeNotAccepted(field)),
+            (false, false) => None,
+        }
+    })
 }
 
 /// Returns whether a 400 rejects the username that was sent, for its characters or its length. Other

@@ -3,18 +3,17 @@
 
 use std::sync::Arc;
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Request;
 use tokio::time::Instant;
 use url::Url;
 
 use super::budget::Priority;
 use super::call_guard::{CallGuard, CallPermit};
-use super::classify::{classify, is_token_rejected};
+use super::classify::is_token_rejected;
 use super::create_user::{self, Acceptance, Common};
-use super::error::{CallError, CreateUserError, LookupError, Misconfiguration, TransportError};
+use super::error::{CallError, CreateUserError, LookupError, Misconfiguration};
 use super::http_client::{ConnectionChoice, HttpClient};
 use super::lookup::{self, UsersByEmail};
 use super::response::ApiResponse;
@@ -22,11 +21,11 @@ use super::tenant_clock::TenantClock;
 use super::token::{Token, TokenCache, TokenHealth, TokenRefresher};
 use super::token_request::TokenRequest;
 use super::user::{CreatedUser, User};
-use super::{BuildError, telemetry_header};
+use super::{BuildError, headers};
 use crate::clock::{Clock, TenantTime};
-use crate::config::{Auth0Settings, TermsMember};
+use crate::config::{Auth0Settings, ClientCredentials, TermsMember};
 use crate::context::Context;
-use crate::domain::{NewUser, full_user_id};
+use crate::domain::NewUser;
 use crate::telemetry::{Metrics, Operation};
 
 /// The header whose value Auth0 writes to the tenant's log.
@@ -43,6 +42,7 @@ pub struct Client {
     pub(super) headers: HeaderMap,
     pub(super) common: Common,
     tokens: Arc<TokenCache>,
+    token_request: Arc<TokenRequest>,
     guard: CallGuard,
     clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
@@ -64,35 +64,28 @@ impl Client {
         let tenant_clock = TenantClock::new(Arc::clone(clock), Arc::clone(metrics));
         let http = HttpClient::new(settings, tenant_clock)?;
         let tokens = TokenCache::new();
+        let token_request = Arc::new(TokenRequest::new(http.clone(), settings, Arc::clone(clock))?);
         let refresher = TokenRefresher {
             tokens: Arc::clone(&tokens),
-            request: TokenRequest::new(http.clone(), settings, Arc::clone(clock))?,
+            request: Arc::clone(&token_request),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
         };
         lifecycle.spawn_background(refresher.run());
 
-        let json = HeaderValue::from_static("application/json");
-        let mut headers = HeaderMap::from_iter([(CONTENT_TYPE, json.clone()), (ACCEPT, json)]);
-        if settings.telemetry {
-            headers.insert(telemetry_header::NAME, telemetry_header::value()?);
-        }
-        if let Some(domain) = &settings.custom_domain {
-            let name = HeaderName::from_static("auth0-custom-domain");
-            headers.insert(name, HeaderValue::from_str(domain)?);
-        }
         Ok(Self {
             http,
             users: format!("{}/api/v2/users", settings.base).parse()?,
             users_by_email: format!("{}/api/v2/users-by-email", settings.base).parse()?,
             change_password: format!("{}/dbconnections/change_password", settings.base).parse()?,
-            headers,
+            headers: headers::common(settings)?,
             common: Common {
                 connection: settings.connection.clone(),
                 verify_email: settings.verify_email,
                 terms,
             },
             tokens,
+            token_request,
             guard: CallGuard::new(&settings.budget, &settings.breaker, metrics),
             clock: Arc::clone(clock),
             metrics: Arc::clone(metrics),
@@ -129,28 +122,10 @@ impl Client {
         let response = self.call(Priority::Create, Some(permit), request).await;
         let created = response
             .map_err(CreateUserError::from)
-            .and_then(|(response, _)| self.created(&response, user));
+            .and_then(|(response, _)| create_user::created(&response, user, self.clock.now()));
         let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created
-    }
-
-    /// Reads a response to create-user. A success for another address or without an id is none.
-    fn created(
-        &self,
-        response: &ApiResponse,
-        sent: &NewUser,
-    ) -> Result<CreatedUser, CreateUserError> {
-        let ApiResponse { status, headers, .. } = response;
-        if *status != 201 {
-            // The status is enough if the body broke off.
-            return Err(classify(*status, headers, response.body(), self.clock.now()));
-        }
-        let user: User = response.json().map_err(CreateUserError::Ambiguous)?;
-        if user.has_empty_id() || user.has_other_email(sent.email.as_ref()) {
-            return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
-        }
-        Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })
     }
 
     /// Looks a user up by id; `None` if there is no such user.
@@ -164,11 +139,7 @@ impl Client {
         user_id: &str,
         priority: Priority,
     ) -> Result<Option<User>, LookupError> {
-        let mut url = self.users.clone();
-        // Encodes the bar of `auth0|`, which the rules for URLs leave as it is in a path.
-        let id = full_user_id(user_id);
-        let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
-        url.set_path(&format!("{}/{id}", self.users.path()));
+        let url = lookup::user_url(&self.users, user_id);
         let started = Instant::now();
         let found = self.look_up(priority, &url, |response| lookup::by_id(response, user_id)).await;
         let label = match &found {
@@ -233,6 +204,12 @@ impl Client {
     /// response. At most a second and the way of a response behind the tenant's clock.
     pub fn tenant_now(&self) -> Option<TenantTime> {
         self.http.tenant_clock().now()
+    }
+
+    /// Replaces the application's credentials, and requests a token with them. The token in use
+    /// serves until there is another one.
+    pub fn replace_credentials(&self, credentials: ClientCredentials) {
+        self.token_request.credentials().replace(credentials);
     }
 
     /// Returns the state of the token.

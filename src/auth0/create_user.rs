@@ -1,4 +1,4 @@
-//! The body of the create-user call.
+//! The body of the create-user call, and the meaning of its response.
 //!
 //! The only place that sends a password.
 
@@ -10,6 +10,10 @@ use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 use zeroize::Zeroizing;
 
+use super::classify::classify;
+use super::error::{CreateUserError, TransportError};
+use super::response::ApiResponse;
+use super::user::{CreatedUser, User};
 use crate::clock::utc;
 use crate::config::{TermsMember, TermsTarget, VerifyEmail};
 use crate::domain::metadata::MetadataValue;
@@ -140,4 +144,26 @@ pub(super) fn body(
     let mut bytes = Zeroizing::new(Vec::with_capacity(USUAL_BODY));
     serde_json::to_writer(&mut *bytes, &body)?;
     Ok(Bytes::from_owner(bytes))
+}
+
+/// Reads a response to create-user. A success for another address or without an id is none. `now` is
+/// the wall clock.
+///
+/// # Errors
+/// Only [`CreateUserError::Ambiguous`] leaves open whether the user exists now.
+pub(super) fn created(
+    response: &ApiResponse,
+    sent: &NewUser,
+    now: Duration,
+) -> Result<CreatedUser, CreateUserError> {
+    let ApiResponse { status, headers, .. } = response;
+    if *status != 201 {
+        // The status is enough if the body broke off.
+        return Err(classify(*status, headers, response.body(), now));
+    }
+    let user: User = response.json().map_err(CreateUserError::Ambiguous)?;
+    if user.has_empty_id() || user.has_other_email(sent.email.as_ref()) {
+        return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
+    }
+    Ok(CreatedUser { user, auth0_request_id: response.auth0_request_id() })
 }

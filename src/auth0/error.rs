@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::PasswordRule;
+use crate::domain::{Field, PasswordRule};
 
 /// Error of a create-user call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -122,26 +122,45 @@ pub enum TransportError {
 
 /// Error that only the operator can correct, in the words of the log.
 ///
-/// A closed list instead of Auth0's own message, which may quote what the user typed.
+/// A closed list instead of Auth0's own message, which may quote what the user typed. Each names the
+/// setting to change, where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misconfiguration {
     /// Token 401 `access_denied`.
-    #[error("Auth0 rejects the client id or the client secret")]
+    #[error(
+        "Auth0 rejects the client id, or the application's secret or key (auth0.client_id, \
+         auth0.client_secret)"
+    )]
     Credentials,
-    /// Token 403 `access_denied`.
+    /// Token 403 `access_denied`, "Client is not authorized to access …".
+    #[error(
+        "the application is not authorised for the Management API: give auth0.client_id a client \
+         grant with create:users and read:users"
+    )]
+    ClientGrant,
+    /// Token 403 `access_denied`, "Service not enabled within domain …".
+    #[error(
+        "the tenant has no API with the identifier in auth0.audience: it is \
+         https://<tenant>.<region>.auth0.com/api/v2/, with its last slash, never a custom domain"
+    )]
+    UnknownAudience,
+    /// Token 403 `access_denied` with neither description.
     #[error(
         "the application is not authorised for the Management API, or auth0.audience is not its \
          identifier"
     )]
     Audience,
     /// Token 403 `unauthorized_client`.
-    #[error("the application may not use the client credentials grant: is it machine to machine?")]
+    #[error(
+        "the application may not use the client credentials grant: is auth0.client_id machine to \
+         machine?"
+    )]
     Grant,
     /// A fresh token is rejected: 401, or 400 `Bearer`.
     #[error("Auth0 rejects a fresh token: do auth0.domain and auth0.audience belong together?")]
     TokenRejected,
     /// 403 `insufficient_scope`.
-    #[error("the application lacks the scope create:users on the Management API")]
+    #[error("the application lacks the scope create:users on the Management API (auth0.client_id)")]
     Scope,
     /// 403 for anything else: a limit of the plan.
     #[error("the tenant's plan does not allow it ({code})")]
@@ -149,15 +168,24 @@ pub enum Misconfiguration {
         /// Auth0's error code.
         code: ErrorCode,
     },
-    /// 400: the connection does not exist or is disabled.
-    #[error("the connection {problem}")]
+    /// 400: the connection does not exist, is disabled or is not a database.
+    #[error("the connection {problem} (auth0.connection)")]
     Connection {
         /// Completes the sentence "the connection …".
         problem: &'static str,
     },
+    /// 400: the connection requires an attribute that was not sent.
+    #[error("the connection requires a {0}: set fields.{0} = \"required\"")]
+    AttributeRequired(Field),
+    /// 400: the connection has no attribute of this name.
+    #[error("the connection accepts no {0}: set fields.{0} = \"off\"")]
+    AttributeNotAccepted(Field),
     /// 409 `custom_domain_conflict`.
     #[error("the tenant has several verified custom domains: set auth0.custom_domain")]
     CustomDomain,
+    /// 400: `auth0-custom-domain` names no verified custom domain.
+    #[error("auth0.custom_domain is not a verified custom domain of the tenant")]
+    UnknownCustomDomain,
     /// A redirect, which no API of a tenant sends.
     #[error("a redirect with status {status} to {host}: is auth0.domain the tenant's?")]
     Redirect {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
@@ -17,8 +18,10 @@ use rustls_platform_verifier::Verifier;
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
+use super::certificates::ObservedChain;
 use super::error::TransportError;
 use super::tenant_clock::TenantClock;
+use super::traced_call::TracedCall;
 use crate::config::Auth0Settings;
 
 /// Error while the client is built. Reported at start, where the operator can correct it.
@@ -131,7 +134,23 @@ impl HttpClient {
         settings: &Auth0Settings,
         tenant_clock: TenantClock,
     ) -> Result<Self, BuildError> {
-        let recipe = Recipe::new(settings)?;
+        Self::build(Recipe::new(settings, None)?, settings, tenant_clock)
+    }
+
+    /// Builds the same client, which records the certificates of its handshakes.
+    pub(super) fn observed(
+        settings: &Auth0Settings,
+        tenant_clock: TenantClock,
+        chain: &ObservedChain,
+    ) -> Result<Self, BuildError> {
+        Self::build(Recipe::new(settings, Some(chain))?, settings, tenant_clock)
+    }
+
+    fn build(
+        recipe: Recipe,
+        settings: &Auth0Settings,
+        tenant_clock: TenantClock,
+    ) -> Result<Self, BuildError> {
         let client = recipe.client(settings.pool_max_idle).map_err(BuildError::Client)?;
         let unpooled = recipe.client(0).map_err(BuildError::Client)?;
         let pool = Mutex::new(Pool { client, generation: 0, replaced_at: Instant::now() });
@@ -149,9 +168,10 @@ impl HttpClient {
     /// are under way keep theirs.
     pub(super) async fn execute(
         &self,
-        request: Request,
+        mut request: Request,
         choice: ConnectionChoice,
     ) -> Result<Response, SendError> {
+        let call = TracedCall::start(&mut request);
         let (client, generation) = match choice {
             ConnectionChoice::Pooled => {
                 let pool = self.pool();
@@ -161,7 +181,11 @@ impl HttpClient {
         };
         let clock = &self.0.tenant_clock;
         let sent_at = clock.local_now();
-        let error = match client.execute(request).await {
+        let result = client.execute(request).await;
+        if let Some(call) = call {
+            call.end(&result);
+        }
+        let error = match result {
             Ok(response) => {
                 clock.observe(response.status().as_u16(), response.headers(), sent_at);
                 return Ok(response);
@@ -198,9 +222,10 @@ impl HttpClient {
 
 impl Recipe {
     /// Reads the certificates.
-    fn new(settings: &Auth0Settings) -> Result<Self, BuildError> {
+    fn new(settings: &Auth0Settings, chain: Option<&ObservedChain>) -> Result<Self, BuildError> {
         // Plain HTTP is for loopback only, where the system's certificates are not needed.
-        let tls = if settings.base.starts_with("http://") { None } else { Some(tls(settings)?) };
+        let is_plain = settings.base.starts_with("http://");
+        let tls = if is_plain { None } else { Some(tls(settings, chain)?) };
         let proxy = settings.outbound.proxy.as_ref().and_then(|proxy| proxy.url.as_ref());
         let proxy = proxy.map(|url| Proxy::all(url.expose_secret())).transpose();
         Ok(Self {
@@ -269,7 +294,10 @@ fn bundle_for_blank_variable() -> Vec<CertificateDer<'static>> {
 }
 
 /// Sets TLS up with the system's certificates and those of `auth0.ca_file`.
-fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
+fn tls(
+    settings: &Auth0Settings,
+    chain: Option<&ObservedChain>,
+) -> Result<ClientConfig, BuildError> {
     let own = settings.outbound.ca_file.as_deref().map(std::fs::read).transpose();
     let own = own.map_err(BuildError::ReadCa)?.unwrap_or_default();
     let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&own).collect();
@@ -281,12 +309,16 @@ fn tls(settings: &Auth0Settings) -> Result<ClientConfig, BuildError> {
     let provider = CryptoProvider::get_default().cloned();
     let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
     let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider));
-    let verifier = verifier.map_err(BuildError::Tls)?;
+    let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier.map_err(BuildError::Tls)?);
+    let verifier = match chain {
+        Some(chain) => chain.verifier(verifier),
+        None => verifier,
+    };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(BuildError::Tls)?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     let protocols: &[&[u8]] = if settings.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
     config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();

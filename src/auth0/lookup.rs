@@ -4,10 +4,12 @@
 
 use std::time::Duration;
 
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use url::Url;
 
 use super::classify::{is_missing_scope, is_missing_user};
 use super::error::{LookupError, TransportError};
@@ -15,6 +17,7 @@ use super::rate_headers::RateHeaders;
 use super::response::ApiResponse;
 use super::user::User;
 use crate::clock::TenantTime;
+use crate::domain::full_user_id;
 
 /// Result of a lookup by e-mail address.
 #[derive(Debug, Clone)]
@@ -54,6 +57,16 @@ struct Identity {
     /// A text, or a number where the provider numbers its users.
     #[serde(default)]
     user_id: Value,
+}
+
+/// The URL of a user. An id without a provider gets the prefix `auth0|`.
+pub(super) fn user_url(users: &Url, user_id: &str) -> Url {
+    let mut url = users.clone();
+    // Encodes the bar of `auth0|`, which the rules for URLs leave as it is in a path.
+    let id = full_user_id(user_id);
+    let id = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+    url.set_path(&format!("{}/{id}", users.path()));
+    url
 }
 
 /// Reads a response to `GET /api/v2/users/{id}`: the user, or that there is none.

@@ -8,26 +8,34 @@
 mod breaker;
 mod budget;
 mod call_guard;
+mod certificates;
 pub(crate) mod classify;
 mod client;
+pub mod connection;
 mod create_user;
+mod credentials;
 mod error;
+mod headers;
 mod http_client;
+mod inspector;
 mod lookup;
 mod password_reset;
 mod rate_headers;
 mod read_access;
 mod redirect;
 mod response;
+mod scopes;
 mod telemetry_header;
 mod tenant_clock;
 mod token;
 mod token_request;
+mod traced_call;
 mod user;
 mod wait;
 
 pub use budget::Priority;
 pub use call_guard::CallPermit;
+pub use certificates::{ChainProblem, ChainState};
 pub use client::Client;
 pub use create_user::Acceptance;
 pub use error::{
@@ -35,6 +43,7 @@ pub use error::{
     TransportError,
 };
 pub use http_client::BuildError;
+pub use inspector::{InspectedToken, Inspector};
 pub use lookup::{FoundUser, UsersByEmail};
 pub use token::TokenHealth;
 pub use user::{CreatedUser, User};

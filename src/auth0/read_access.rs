@@ -2,8 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The scope.
-const READ_USERS: &str = "read:users";
+use super::scopes::{READ_USERS, includes};
 
 /// The knowledge about the token in use.
 #[derive(Debug, Default)]
@@ -31,8 +30,7 @@ impl ReadAccess {
     /// Learns the scopes of a new token, separated by spaces; `None` when its response names none.
     pub(super) fn record_grant(&self, scopes: Option<&str>) {
         let mut scope = self.scope();
-        let is_named = |scopes: &str| scopes.split(' ').any(|scope| scope == READ_USERS);
-        *scope = match (scopes.map(is_named), *scope) {
+        *scope = match (scopes.map(|scopes| includes(scopes, READ_USERS)), *scope) {
             (Some(true), _) | (None, ReadScope::Granted) => ReadScope::Granted,
             (Some(false), _) => ReadScope::Denied,
             (None, ReadScope::Unreported | ReadScope::Denied) => ReadScope::Unreported,

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::error::{Misconfiguration, TokenError};
 use super::read_access::ReadAccess;
+use super::scopes::{self, CREATE_USERS};
 use super::token_request::{TokenGrant, TokenRequest};
 use crate::clock::Clock;
 use crate::telemetry::{Metrics, Operation, chain};
@@ -25,6 +26,10 @@ const MAX_WAIT: Duration = Duration::from_secs(4);
 
 /// The part of a token's lifetime after which it is refreshed.
 const REFRESH_AT: f64 = 0.8;
+
+/// The interval of requests for another token while the one in use lacks `create:users`: an operator
+/// who grants the scope need not restart anything.
+const SCOPE_RETRY: Duration = Duration::from_mins(5);
 
 /// A token this close to its expiry is not used, since the call must arrive before it expires.
 const MARGIN: Duration = Duration::from_secs(10);
@@ -51,6 +56,8 @@ pub(super) struct Token {
     expires_at: Instant,
     /// Set once the tenant has accepted it.
     accepted: AtomicBool,
+    /// True unless its response names scopes without `create:users`.
+    may_create: bool,
 }
 
 impl Token {
@@ -96,7 +103,7 @@ pub enum TokenHealth {
     Starting,
     /// There is a fresh token.
     Good,
-    /// There is no token.
+    /// There is no token, or it lacks `create:users`.
     Failing,
 }
 
@@ -190,7 +197,7 @@ impl TokenCache {
     pub(super) fn health(&self) -> TokenHealth {
         let state = self.state.borrow();
         match (&state.token, &state.failure) {
-            (Some(token), _) if token.is_fresh() => TokenHealth::Good,
+            (Some(token), _) if token.is_fresh() && token.may_create => TokenHealth::Good,
             (None, None) if self.started_at.elapsed() < MAX_WAIT => TokenHealth::Starting,
             (_, _) => TokenHealth::Failing,
         }
@@ -233,7 +240,7 @@ impl TokenCache {
 #[derive(Debug)]
 pub(super) struct TokenRefresher {
     pub(super) tokens: Arc<TokenCache>,
-    pub(super) request: TokenRequest,
+    pub(super) request: Arc<TokenRequest>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -292,19 +299,27 @@ impl TokenRefresher {
                     (next_try, is_long) = (next_try.max(until), true);
                 }
             }
-            self.fail(TokenFailure { error: failure, next_try, is_long }).await;
+            let failing = self.fail(TokenFailure { error: failure, next_try, is_long });
+            tokio::select! {
+                () = failing => {}
+                () = self.request.credentials().replaced() => {
+                    (backoff, rejected_unused, long_until) = (self::backoff(), 0, None);
+                }
+            }
         }
     }
 
     fn publish(&self, grant: TokenGrant, requested_at: Instant) -> Arc<Token> {
         let lifetime = grant.lifetime;
         let margin = MARGIN.min(lifetime / 2);
+        let scopes = grant.scopes.as_deref();
         let token = Arc::new(Token {
             authorization: grant.authorization,
             expires_at: requested_at + lifetime.saturating_sub(margin),
             accepted: AtomicBool::new(false),
+            may_create: scopes.is_none_or(|scopes| scopes::includes(scopes, CREATE_USERS)),
         });
-        self.tokens.read_access.record_grant(grant.scopes.as_deref());
+        self.tokens.read_access.record_grant(scopes);
         let state = TokenState { token: Some(Arc::clone(&token)), failure: None };
         self.tokens.state.send_replace(state);
         self.metrics.token_expires(self.clock.now() + lifetime);
@@ -313,20 +328,29 @@ impl TokenRefresher {
             "fetched a Management API token for {} s",
             lifetime.as_secs()
         );
+        if let Some(scopes) = scopes {
+            scopes::report(scopes);
+        }
         token
     }
 
-    /// Waits until the token has to be refreshed or was rejected.
+    /// Waits until the token has to be refreshed or was rejected, or the credentials were replaced:
+    /// a wrong one is then found at once, while the token still works.
     ///
     /// Returns `false` if it was rejected without ever having been accepted.
     async fn wait_until_stale(&self, token: &Arc<Token>, requested_at: Instant) -> bool {
         let lifetime = token.expires_at - requested_at;
         let soonest = Instant::now() + MIN_REFRESH_INTERVAL;
-        let refresh = sleep_until(soonest.max(requested_at + lifetime.mul_f64(REFRESH_AT)));
+        let mut fresh_for = lifetime.mul_f64(REFRESH_AT);
+        if !token.may_create {
+            fresh_for = fresh_for.min(SCOPE_RETRY);
+        }
+        let refresh = sleep_until(soonest.max(requested_at + fresh_for));
         tokio::pin!(refresh);
         loop {
             tokio::select! {
                 () = &mut refresh => return true,
+                () = self.request.credentials().replaced() => return true,
                 () = self.tokens.invalidated.notified() => {
                     // The notification may be about the previous token.
                     if !self.tokens.is_current(token) {

@@ -6,21 +6,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::Request;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
 use url::form_urlencoded;
 
 use super::BuildError;
+use super::credentials::{ClientIdentity, CredentialStore};
 use super::error::{ErrorCode, Misconfiguration, TokenError, TransportError};
 use super::http_client::{ConnectionChoice, HttpClient, SendError};
 use super::redirect;
 use super::response::ApiResponse;
 use super::wait::{Api, RejectedCall, RequestedWait};
-use crate::clock::Clock;
-use crate::config::Auth0Settings;
+use crate::clock::{Clock, TenantTime};
+use crate::config::{Auth0Settings, ClientCredential};
 
 /// The longest lifetime that Auth0 grants a token: 30 days. A longer one is not relied on.
 const LONGEST: Duration = Duration::from_hours(30 * 24);
@@ -43,8 +43,8 @@ pub(super) struct TokenGrant {
 pub(super) struct TokenRequest {
     http: HttpClient,
     url: url::Url,
-    client_id: String,
-    client_secret: SecretString,
+    client: ClientIdentity,
+    credentials: CredentialStore,
     audience: String,
     clock: Arc<dyn Clock>,
 }
@@ -65,6 +65,8 @@ struct TokenBody<'a> {
 struct TokenErrorBody<'a> {
     #[serde(borrow, default)]
     error: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    error_description: Option<Cow<'a, str>>,
 }
 
 impl TokenRequest {
@@ -76,16 +78,40 @@ impl TokenRequest {
         Ok(Self {
             http,
             url: format!("{}/oauth/token", settings.base).parse()?,
-            client_id: settings.client_id.clone(),
-            client_secret: settings.client_secret.clone(),
+            client: ClientIdentity {
+                id: settings.client_id.clone(),
+                issuer: format!("{}/", settings.base),
+            },
+            credentials: CredentialStore::new(settings.credentials.clone()),
             audience: settings.audience.clone(),
             clock,
         })
     }
 
-    /// Requests a token.
+    /// The application's credentials.
+    pub(super) const fn credentials(&self) -> &CredentialStore {
+        &self.credentials
+    }
+
+    /// Requests a token. If Auth0 rejects a credential, tries the other one.
     pub(super) async fn send(&self) -> Result<TokenGrant, TokenError> {
-        let response = self.exchange().await.map_err(TokenError::Failed)?;
+        let candidates = self.credentials.candidates();
+        let result = self.send_with(candidates.first()).await;
+        match candidates.second() {
+            Some(second) if is_credential_rejected(&result) => {
+                let result = self.send_with(second).await;
+                if result.is_ok() {
+                    self.credentials.prefer_second(&candidates);
+                }
+                result
+            }
+            _ => result,
+        }
+    }
+
+    async fn send_with(&self, credential: &ClientCredential) -> Result<TokenGrant, TokenError> {
+        let request = self.request(credential).ok_or(Misconfiguration::Credentials)?;
+        let response = self.exchange(request).await.map_err(TokenError::Failed)?;
         match response.status {
             // Redirects are not followed, and their bodies do not matter.
             status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
@@ -102,21 +128,33 @@ impl TokenRequest {
         }
     }
 
-    /// Sends the request and reads the whole response.
-    async fn exchange(&self) -> Result<ApiResponse, TransportError> {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "client_credentials")
-            .append_pair("client_id", &self.client_id)
-            .append_pair("client_secret", self.client_secret.expose_secret())
-            .append_pair("audience", &self.audience)
-            .finish();
+    /// Builds the request; `None` for a credential that cannot be sent.
+    fn request(&self, credential: &ClientCredential) -> Option<Request> {
+        // An assertion expires by the tenant's clock.
+        let tenant_now = self.http.tenant_clock().now().map(TenantTime::since_epoch);
+        let now = tenant_now.unwrap_or_else(|| self.clock.now());
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("grant_type", "client_credentials");
+        let authorization = self.client.authenticate(credential, &mut form, now).ok()?;
+        form.append_pair("audience", &self.audience);
         let mut request = Request::new(Method::POST, self.url.clone());
         let content_type = HeaderValue::from_static("application/x-www-form-urlencoded");
         request.headers_mut().insert(CONTENT_TYPE, content_type);
-        *request.body_mut() = Some(form.into());
+        request.headers_mut().extend(authorization.map(|value| (AUTHORIZATION, value)));
+        *request.body_mut() = Some(form.finish().into());
+        Some(request)
+    }
+
+    /// Sends the request and reads the whole response.
+    async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {
         let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
         Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
     }
+}
+
+/// Returns whether Auth0 rejected the credential, and nothing else.
+const fn is_credential_rejected(result: &Result<TokenGrant, TokenError>) -> bool {
+    matches!(result, Err(TokenError::Misconfigured(Misconfiguration::Credentials)))
 }
 
 /// Reads a grant; `None` when it is not usable.
@@ -138,7 +176,15 @@ fn denied(response: &ApiResponse) -> Misconfiguration {
     match (response.status, body.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,
-        (403, Some("access_denied")) => Misconfiguration::Audience,
+        (403, Some("access_denied")) => match body.error_description.as_deref() {
+            Some(text) if text.starts_with("Client is not authorized") => {
+                Misconfiguration::ClientGrant
+            }
+            Some(text) if text.starts_with("Service not enabled") => {
+                Misconfiguration::UnknownAudience
+            }
+            _ => Misconfiguration::Audience,
+        },
         (status, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
     }
 }

@@ -11,7 +11,8 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use clap::Args;
 
 use super::output::print;
-use super::serve::serve;
+use super::serve::{StartSettings, serve};
+use super::signals::Signals;
 use crate::config;
 use crate::telemetry;
 
@@ -35,14 +36,19 @@ impl Demo {
     }
 
     async fn serve(&self) -> anyhow::Result<()> {
+        let signals = Signals::catch()?;
         let auth0 = Emulator::builder().start().await.context("the emulator cannot be started")?;
         let folder = std::env::temp_dir().join(format!("auth0-signup-demo-{}", std::process::id()));
         let database = format!("sqlite://{}", folder.join("signup.db").display());
-        let settings = config::load(None, self.variables(auth0.url(), &database))?;
-        let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        let variables = self.variables(auth0.url(), &database);
+        let read = move || config::load_with_layers(None, variables.clone());
+        let (settings, layers) = read()?;
+        let log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        let start =
+            StartSettings { settings, layers, read: Box::new(read), log_level: log.level() };
+        let instruct = |address| print_instructions(auth0.url(), address);
         // Boxed: the future holds all settings and is large.
-        let served =
-            Box::pin(serve(settings, |address| print_instructions(auth0.url(), address))).await;
+        let served = Box::pin(serve(start, signals, instruct)).await;
         auth0.shutdown().await;
         std::fs::remove_dir_all(&folder).or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(()),

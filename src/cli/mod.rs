@@ -5,12 +5,16 @@ mod backup;
 mod config;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod hardening;
 mod healthcheck;
 mod migrate;
 mod openapi;
 mod output;
+mod reload;
 mod serve;
+mod signals;
+mod supervisor;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -48,6 +52,8 @@ enum Command {
     /// Check, show or describe the settings
     #[command(subcommand)]
     Config(config::Config),
+    /// Check everything that a sign-up depends on, and name the setting to change
+    Doctor(doctor::Doctor),
     /// Apply the ledger's pending migrations, or list all migrations
     Migrate(migrate::Migrate),
     /// Copy the SQLite ledger to a new file, beside a running service
@@ -97,6 +103,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run().map(success),
         Command::Config(config) => config.run().map(success),
+        Command::Doctor(doctor) => doctor.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Backup(backup) => backup.run().map(success),
         Command::Restore(restore) => restore.run().map(success),

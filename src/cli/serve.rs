@@ -9,13 +9,16 @@ use std::thread::available_parallelism;
 use anyhow::Context as _;
 use clap::Args;
 use tokio::runtime::{Builder, Runtime};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
+use super::reload::{ReadSettings, WatchedFiles, reload_when_asked};
+use super::signals::Signals;
+use super::supervisor::Supervisor;
 use super::{ConfigArgs, NewLedger, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, OutboundProxy, Settings};
-use crate::telemetry;
+use crate::config::{self, Layers, OutboundProxy, Settings};
+use crate::telemetry::{self, LogLevel};
 
 /// Serve sign-ups for the tenant in the settings.
 #[derive(Debug, Args)]
@@ -29,18 +32,30 @@ pub(super) struct Serve {
 impl Serve {
     /// Serves until SIGTERM or SIGINT.
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let mut settings = config::load(self.config.file().as_deref(), environment())?;
-        settings.ledger.new_ledger = self.new_ledger.allowed;
-        let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
+        let runtime = runtime().context("the runtime cannot be started")?;
+        // First of all: until then SIGHUP would end the process.
+        let signals = runtime.block_on(async { Signals::catch() })?;
+        let (file, new_ledger) = (self.config.file(), self.new_ledger.allowed);
+        let read = move || {
+            let (mut settings, layers) = config::load_with_layers(file.as_deref(), environment())?;
+            settings.ledger.new_ledger = new_ledger;
+            Ok((settings, layers))
+        };
+        let (settings, layers) = read()?;
+        let log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         if settings.http.origins.own.is_none() {
             tracing::warn!(
                 setting = "http.public_url",
                 "http.public_url is not set: a page of any name that resolves to this service may post"
             );
         }
+        let start =
+            StartSettings { settings, layers, read: Box::new(read), log_level: log.level() };
         // Boxed: the future holds all settings and is large.
-        let serving = Box::pin(serve(settings, |_| {}));
-        runtime().context("the runtime cannot be started")?.block_on(serving)
+        let served = runtime.block_on(Box::pin(serve(start, signals, |_| {})));
+        // Does not wait for a blocked thread, such as a second signal cuts off.
+        runtime.shutdown_background();
+        served
     }
 }
 
@@ -61,12 +76,28 @@ fn runtime() -> io::Result<Runtime> {
     builder.build()
 }
 
+/// The settings to start with, and the way to read them again.
+pub(super) struct StartSettings {
+    pub(super) settings: Settings,
+    pub(super) layers: Layers,
+    pub(super) read: Box<ReadSettings>,
+    pub(super) log_level: LogLevel,
+}
+
 /// Starts the app and runs it until a signal. Calls `listening` with the public listener's address.
+///
+/// A second signal ends it at once. The ledger loses nothing: it is written for a process that may
+/// be killed at any moment.
 pub(super) async fn serve(
-    settings: Settings,
+    start: StartSettings,
+    signals: Signals,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let mut stop = Box::pin(stop_signal()?);
+    let StartSettings { settings, layers, read, log_level } = start;
+    let Signals { mut stop, hangup } = signals;
+    // Before the start, which may take long.
+    let files = WatchedFiles::new(&layers);
+    let supervisor = Supervisor::from_environment(environment());
     let tenant = settings.auth0.base.clone();
     if let Some(proxy) = &settings.auth0.outbound.proxy {
         log_proxy(proxy);
@@ -74,7 +105,7 @@ pub(super) async fn serve(
     // A start may wait for another process that has the ledger.
     let app = tokio::select! {
         app = Box::pin(App::start(settings, Arc::new(SystemClock))) => app?,
-        () = &mut stop => {
+        () = stop.recv() => {
             tracing::info!("stopped before it served");
             return Ok(());
         }
@@ -85,9 +116,27 @@ pub(super) async fn serve(
         "serving sign-ups for {tenant} on http://{public}, probes and metrics on http://{admin}"
     );
     listening(public);
-    app.run(stop).await;
-    tracing::info!("stopped");
-    Ok(())
+    supervisor.ready();
+    let reloader = app.reloader(layers, log_level);
+    let (stopper, stopping) = oneshot::channel();
+    let two_signals = async {
+        tokio::select! {
+            () = stop.recv() => {}
+            () = reload_when_asked(reloader, &*read, files, hangup, &supervisor) => {}
+        }
+        supervisor.stopping();
+        // Without a receiver the app is stopping already.
+        let _is_running = stopper.send(());
+        stop.recv().await;
+    };
+    tokio::select! {
+        () = app.run(async { drop(stopping.await) }) => {
+            tracing::info!("stopped");
+            Ok(())
+        }
+        () = two_signals => anyhow::bail!("a second signal ended the process before the drain did"),
+        () = supervisor.show_alive() => Ok(()),
+    }
 }
 
 /// Says whether calls to the tenant go through the proxy of the environment.
@@ -101,16 +150,4 @@ fn log_proxy(proxy: &OutboundProxy) {
             "calls to the tenant do not go through {variable}, because NO_PROXY covers it"
         );
     }
-}
-
-/// Resolves at the first SIGTERM or SIGINT.
-fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
 }

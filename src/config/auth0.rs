@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
+use super::credentials::{self, ClientCredentials};
 use super::identifiers::{CLIENT_ID, CONNECTION, parse_client_id, parse_connection};
 use super::outbound::{self, OutboundSettings};
 use super::protection::{self, BreakerSettings, BudgetSettings};
@@ -18,8 +18,8 @@ pub struct Auth0Settings {
     pub base: String,
     /// The client id of the machine-to-machine application.
     pub client_id: String,
-    /// The client secret of the application.
-    pub client_secret: SecretString,
+    /// The credentials of the application.
+    pub credentials: ClientCredentials,
     /// The Management API's identifier.
     pub audience: String,
     /// The database connection's name.
@@ -68,7 +68,7 @@ const DOMAIN: &str = "the tenant's domain, such as tenant.eu.auth0.com, without 
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     let base = reader.required_parsed("auth0.domain", DOMAIN, urls::parse_tenant);
     let client_id = reader.required_parsed("auth0.client_id", CLIENT_ID, parse_client_id);
-    let client_secret = reader.secret("auth0.client_secret");
+    let credentials = credentials::read(reader);
     let audience = audience(reader, base.as_ref());
     let verify_email = reader.choice(
         "auth0.verify_email",
@@ -81,7 +81,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Auth0Settings> {
     let settings = Auth0Settings {
         base: base.as_ref().map(urls::origin).unwrap_or_default(),
         client_id: client_id.unwrap_or_default(),
-        client_secret,
+        credentials,
         audience,
         connection: connection.unwrap_or_default(),
         custom_domain,

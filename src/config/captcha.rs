@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use super::outbound::{self, OutboundProxy};
 use super::reader::Reader;
 use super::urls;
 use crate::captcha_provider::CaptchaProvider;
@@ -31,6 +32,8 @@ pub struct CaptchaSettings {
     pub on_unavailable: OnUnavailable,
     /// The timeout of one verification.
     pub timeout: Duration,
+    /// The proxy; `None` without one, and for a service on loopback.
+    pub proxy: Option<OutboundProxy>,
 }
 
 /// The handling of a sign-up while the captcha service is unavailable.
@@ -72,11 +75,13 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
     let hostnames = hostnames(reader);
     check_own_host(reader, &hostnames);
     let timeout = reader.millis("challenge.captcha.timeout_ms", 100..=10_000);
+    let verify_url = verify_url(reader, provider)?;
     Some(CaptchaSettings {
         provider,
         site_key,
         secret,
-        verify_url: verify_url(reader, provider)?,
+        proxy: outbound::read_proxy(reader, &verify_url),
+        verify_url,
         hostnames,
         action,
         min_score_percent,

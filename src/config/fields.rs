@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::reader::Reader;
 use super::{email, metadata, password, terms};
 use crate::domain::rules::{NameOrder, Presence};
-use crate::domain::{Field, PictureSchemes, Rules};
+use crate::domain::{Field, IgnoredNames, PictureSchemes, Rules};
 use crate::form::ControlField;
 
 const CHOICES: [(&str, Presence); 3] =
@@ -27,11 +27,11 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
 
     let shortest = reader.count("fields.username_min_length", 1..=128);
     let longest = reader.count("fields.username_max_length", 1..=128);
-    let other = |name: &str| {
-        let is_taken = Field::from_name(name).is_some() || ControlField::from_name(name).is_some();
-        (!is_taken).then(|| name.to_owned())
-    };
-    let ignored = reader.entries("fields.ignore", "a name of no other field", other);
+    let expected = "a name of no other field, or the start of one and an asterisk (utm_*)";
+    let mut ignored = IgnoredNames::default();
+    for name in reader.entries("fields.ignore", expected, other_name) {
+        ignored.insert(&name);
+    }
     let email = email::read(reader);
     let (metadata, metadata_order) = metadata::read(reader);
     let terms = terms::read(reader);
@@ -46,7 +46,22 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Rules> {
         metadata,
         metadata_order,
         terms,
-        ignored: ignored.into_iter().collect(),
+        ignored,
         password,
     })
+}
+
+/// Accepts a name that no field has, or the start of such names with a trailing `*`.
+fn other_name(name: &str) -> Option<String> {
+    let is_other = match name.strip_suffix('*') {
+        Some(start) => {
+            let mut names =
+                Field::ALL.iter().map(|field| field.name()).chain(ControlField::names());
+            !start.is_empty()
+                && !start.contains('*')
+                && names.all(|known| !known.starts_with(start))
+        }
+        None => Field::from_name(name).is_none() && ControlField::from_name(name).is_none(),
+    };
+    is_other.then(|| name.to_owned())
 }

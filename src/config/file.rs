@@ -76,6 +76,6 @@ impl SettingsFile {
 }
 
 /// Removes what editors and `echo` add to a secret: a byte order mark, and line ends.
-pub fn trim_secret(text: &str) -> &str {
+pub(super) fn trim_secret(text: &str) -> &str {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text).trim_end_matches(['\r', '\n'])
 }

@@ -28,6 +28,8 @@ pub struct Layers {
     names: KeyNames,
     /// The keys whose value could not be read. Their errors are reported already.
     unreadable: BTreeSet<String>,
+    /// The settings file.
+    file: Option<PathBuf>,
     /// The files that secrets were read from, by key.
     secret_files: BTreeMap<String, PathBuf>,
 }
@@ -42,7 +44,7 @@ impl Layers {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
         errors: &mut ConfigErrors,
     ) -> Self {
-        let mut layers = Self::defaults();
+        let mut layers = Self { file: file.map(Path::to_owned), ..Self::defaults() };
         match file.map(SettingsFile::read) {
             Some(Ok(file)) => layers.read_file(&file, errors),
             Some(Err(error)) => errors.push(error),
@@ -57,9 +59,22 @@ impl Layers {
         self.values.get(key)
     }
 
-    /// The file that a secret was read from.
-    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
-        self.secret_files.get(key).cloned()
+    /// The keys whose values differ, in alphabetical order.
+    pub(super) fn differences(&self, other: &Self) -> Vec<String> {
+        let value = |layers: &Self, key: &str| {
+            // The text of a variable and the number in a file may be the same value.
+            let value = layers.values.get(key).map(|setting| setting.value.to_string());
+            value.map(|text| text.trim_matches('"').to_owned()).unwrap_or_default()
+        };
+        let differs = |key: &&String| value(self, key) != value(other, key);
+        let keys: BTreeSet<_> = self.values.keys().chain(other.values.keys()).collect();
+        keys.into_iter().filter(differs).filter(|key| self.is_key(key)).cloned().collect()
+    }
+
+    /// The files that were read: the settings file, and those of secrets. A missing one counts too,
+    /// since it may appear.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.file.iter().chain(self.secret_files.values()).map(PathBuf::as_path)
     }
 
     /// Returns whether this key exists.
@@ -92,7 +107,8 @@ impl Layers {
         }
         let names = values.keys().cloned().collect();
         let names = KeyNames::new(names);
-        Self { values, names, unreadable: BTreeSet::new(), secret_files: BTreeMap::new() }
+        let (unreadable, secret_files) = (BTreeSet::new(), BTreeMap::new());
+        Self { values, names, unreadable, file: None, secret_files }
     }
 
     fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
@@ -167,6 +183,7 @@ impl Layers {
             }
         }
         for (key, (name, path)) in secret_files {
+            self.secret_files.insert(key.clone(), path.trim().into());
             let given = self.values.get(&key).filter(|setting| !setting.is_blank());
             match std::fs::read_to_string(path.trim()) {
                 _ if given.is_some_and(|setting| setting.origin != Origin::Default) => {
@@ -175,10 +192,7 @@ impl Layers {
                 Ok(text) if text.trim().is_empty() => {
                     self.reject(key, name, "a file that is not blank", errors);
                 }
-                Ok(text) => {
-                    self.secret_files.insert(key.clone(), path.trim().into());
-                    self.set(key, name, &text, errors);
-                }
+                Ok(text) => self.set(key, name, &text, errors),
                 Err(error) => {
                     let expected = format!("a readable file: {error}");
                     self.reject(key, name, expected, errors);

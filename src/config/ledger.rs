@@ -17,9 +17,6 @@ const SECRET_BYTES: usize = 32;
 pub struct LedgerSettings {
     /// The database.
     pub database: Database,
-    /// The file that contains the database's URL. It is read again for each new connection, so that
-    /// a password can be replaced. `None`: the URL is not from a file.
-    pub database_file: Option<PathBuf>,
     /// The secret of every keyed digest. `None`: generated for the SQLite file.
     pub secret_key: Option<SecretString>,
     /// The file of a generated secret. `None`: beside the SQLite file.
@@ -81,7 +78,6 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<LedgerSettings> {
     let lock_wait = reader.millis("ledger.lock_wait_ms", 0..=600_000);
     Some(LedgerSettings {
         database: database?,
-        database_file: reader.secret_file("database.url"),
         secret_key,
         secret_key_path,
         previous_secret_key,

@@ -12,6 +12,21 @@ pub struct LogSettings {
     pub level: String,
     /// The format of a line.
     pub format: LogFormat,
+    /// The part of a client's address in the event of its request.
+    pub client_address: AddressDetail,
+}
+
+/// The part of a client's address that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressDetail {
+    /// Nothing.
+    Off,
+    /// The address.
+    Full,
+    /// Its /24 (IPv4) or /48 (IPv6).
+    Network,
+    /// A keyed digest, by which the requests of one client are recognised.
+    Hash,
 }
 
 /// The format of a line.
@@ -32,7 +47,18 @@ pub(super) fn read(reader: &mut Reader<'_>) -> LogSettings {
     let formats =
         [("json", LogFormat::Json), ("pretty", LogFormat::Pretty), ("auto", LogFormat::Auto)];
     let format = reader.choice("log.format", &formats).unwrap_or(LogFormat::Auto);
-    LogSettings { level: level.unwrap_or_default(), format }
+    let details = [
+        ("off", AddressDetail::Off),
+        ("full", AddressDetail::Full),
+        ("network", AddressDetail::Network),
+        ("hash", AddressDetail::Hash),
+    ];
+    let client_address = reader.choice("log.client_address", &details);
+    LogSettings {
+        level: level.unwrap_or_default(),
+        format,
+        client_address: client_address.unwrap_or(AddressDetail::Off),
+    }
 }
 
 /// Parses directives in the syntax of `RUST_LOG`.

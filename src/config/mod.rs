@@ -8,6 +8,7 @@ mod auth0_compat;
 mod captcha;
 mod challenge;
 mod colour;
+mod credentials;
 mod email;
 mod error;
 mod existence;
@@ -22,6 +23,7 @@ mod layers;
 mod ledger;
 mod limits;
 mod links;
+mod live;
 mod log;
 mod metadata;
 mod names;
@@ -40,6 +42,7 @@ mod setting;
 mod show;
 mod signup;
 mod terms;
+mod traces;
 mod urls;
 mod variables;
 
@@ -51,16 +54,17 @@ pub use auth0_compat::Auth0CompatSettings;
 pub use captcha::{CaptchaSettings, OnUnavailable};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
+pub use credentials::{AssertionKey, ClientCredential, ClientCredentials, SecretPlace};
 pub use error::{ConfigError, ConfigErrors};
 pub use existence::{ExistenceSettings, ExistenceUniformSettings};
-pub use file::trim_secret;
 pub use http::{AdminSettings, HttpSettings};
 pub use labels::{Label, Labels};
 pub use layers::{DEFAULTS, Layers};
 pub use ledger::{Database, LedgerSettings, Synchronous};
 pub use limits::{EmailKeySettings, LimitSettings};
 pub use links::PageLink;
-pub use log::{LogFormat, LogSettings};
+pub use live::Changes;
+pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;
 pub use outbound::{OutboundProxy, OutboundSettings};
 pub use page::{PageField, PageSettings, Palette, ReturnAddress};
@@ -73,6 +77,7 @@ pub use setting::{Origin, Setting};
 pub use show::show;
 pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
+pub use traces::TraceSettings;
 pub use variables::CONFIG_FILE;
 
 use crate::domain::Rules;
@@ -112,6 +117,8 @@ pub struct Settings {
     pub terms: TermsMember,
     /// The level and the format of the log.
     pub log: LogSettings,
+    /// The collector of traces.
+    pub traces: TraceSettings,
 }
 
 /// Reads the settings from the defaults, the file and the environment.
@@ -122,9 +129,20 @@ pub fn load(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
+    load_with_layers(file, environment).map(|(settings, _)| settings)
+}
+
+/// Reads the settings, and returns the layers too, which a later reading is compared with.
+///
+/// # Errors
+/// Those of [`load`].
+pub fn load_with_layers(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(Settings, Layers), ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let layers = Layers::read(file, environment, &mut errors);
-    Settings::read(&layers, errors)
+    Settings::read(&layers, errors).map(|settings| (settings, layers))
 }
 
 impl Settings {
@@ -157,6 +175,7 @@ impl Settings {
         let language = languages::read(reader);
         let terms = terms::read_member(reader, rules.as_ref());
         let log = log::read(reader);
+        let traces = traces::read(reader);
         Some(Self {
             auth0: auth0?,
             http,
@@ -173,6 +192,7 @@ impl Settings {
             limits,
             terms,
             log,
+            traces,
         })
     }
 }

@@ -31,7 +31,7 @@ pub struct OutboundProxy {
     pub variable: &'static str,
     /// Host and port, without credentials.
     pub address: String,
-    /// The URL, which may contain credentials. `None` if `NO_PROXY` names the tenant.
+    /// The URL, which may contain credentials. `None` if `NO_PROXY` names the host.
     pub url: Option<SecretString>,
 }
 
@@ -41,8 +41,13 @@ pub(super) fn read(reader: &mut Reader<'_>, base: Option<&Url>) -> OutboundSetti
     let https = base.filter(|base| base.scheme() == "https");
     // The TLS library reads the file again.
     drop(https.and_then(|_| certificates(reader, CERTIFICATES)));
-    let proxied = https.filter(|base| !urls::is_loopback(base));
-    OutboundSettings { ca_file, proxy: proxied.and_then(|base| proxy(reader, base)) }
+    OutboundSettings { ca_file, proxy: base.and_then(|base| read_proxy(reader, base)) }
+}
+
+/// Reads the proxy for calls to the host of `url`. Only https is proxied, and loopback never.
+pub(super) fn read_proxy(reader: &mut Reader<'_>, url: &Url) -> Option<OutboundProxy> {
+    let is_proxied = url.scheme() == "https" && !urls::is_loopback(url);
+    if is_proxied { proxy(reader, url) } else { None }
 }
 
 /// Reads the path of a file with certificates. Opens the file, so that `config check` reports a bad

@@ -40,6 +40,18 @@ pub struct PostgresUrl {
     pub tls: PostgresTls,
 }
 
+impl PostgresUrl {
+    /// Returns whether both name the same database on the same hosts. The user, the password and the
+    /// security of connections may differ.
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        let place = |config: &Config| {
+            let name = config.get_dbname().map(str::to_owned);
+            (config.get_hosts().to_vec(), config.get_ports().to_vec(), name)
+        };
+        self.hosts.iter().map(place).eq(other.hosts.iter().map(place))
+    }
+}
+
 /// The security of connections to PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PostgresTls {

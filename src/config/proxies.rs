@@ -1,6 +1,8 @@
-//! `http.trusted_proxies` and `http.forwarded_header`: the proxies that may name the client.
+//! `http.trusted_proxies`, `http.forwarded_header` and `http.server_clients`: the proxies and servers that
+//! may name the client.
 
 use ipnet::IpNet;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::networks;
 use super::reader::Reader;
@@ -12,7 +14,12 @@ pub struct ProxySettings {
     pub trusted: Vec<IpNet>,
     /// The header that they set.
     pub header: ForwardedHeader,
+    /// The tokens of servers that post for their visitors.
+    pub server_clients: Vec<SecretString>,
 }
+
+/// The least length of a server's token, in characters.
+const MIN_TOKEN: usize = 32;
 
 /// The header in which proxies name the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,5 +39,20 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ProxySettings {
     ProxySettings {
         trusted: reader.entries("http.trusted_proxies", networks::NETWORK, networks::parse),
         header: header.unwrap_or(ForwardedHeader::XForwardedFor),
+        server_clients: read_tokens(reader),
     }
+}
+
+/// Reads the tokens, separated by commas.
+fn read_tokens(reader: &mut Reader<'_>) -> Vec<SecretString> {
+    let key = "http.server_clients";
+    let Some(text) = reader.optional_secret(key) else { return Vec::new() };
+    let tokens: Vec<_> = text.expose_secret().split(',').map(str::trim).collect();
+    // The characters of a bearer token (RFC 6750, 2.1).
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    let is_token = |token: &&str| token.len() >= MIN_TOKEN && token.bytes().all(is_allowed);
+    if !tokens.iter().all(is_token) {
+        reader.reject(key, "tokens of at least 32 letters and digits each, separated by commas");
+    }
+    tokens.into_iter().map(|token| token.to_owned().into()).collect()
 }

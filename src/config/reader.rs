@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -89,14 +88,15 @@ impl<'l> Reader<'l> {
         self.errors.push(ConfigError { entry, ..ConfigError::new(key, origin, expected) });
     }
 
+    /// Returns whether the key has a value that is not blank, even one that cannot be read.
+    pub(super) fn is_given(&self, key: &str) -> bool {
+        self.layers.is_unreadable(key)
+            || self.layers.value(key).is_some_and(|value| !value.is_blank())
+    }
+
     /// Returns whether a file or the environment sets the key.
     pub(super) fn is_set(&self, key: &str) -> bool {
         self.layers.value(key).is_some_and(|value| value.origin != Origin::Default)
-    }
-
-    /// The file that a secret was read from.
-    pub(super) fn secret_file(&self, key: &str) -> Option<PathBuf> {
-        self.layers.secret_file(key)
     }
 
     /// Reads a string; `None` if blank.
@@ -168,6 +168,17 @@ impl<'l> Reader<'l> {
             return None;
         }
         Some(text.to_owned().into())
+    }
+
+    /// Reads a secret in PEM; `None` if blank. Its line ends may be written as `\n`, since an env
+    /// file keeps a value in one line.
+    pub(super) fn optional_pem(&mut self, key: &str) -> Option<SecretString> {
+        let value = self.layers.value(key).filter(|value| !value.is_blank())?;
+        let Some(text) = value.text() else {
+            self.reject_type(key, value, "a string");
+            return None;
+        };
+        Some(text.replace("\\n", "\n").into())
     }
 
     /// Reads a whole number in `range`.

@@ -1,10 +1,13 @@
 //! The names of environment variables, and the keys that they set.
 
 /// Names that the ecosystem already uses, and the keys that they set.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 11] = [
     ("AUTH0_DOMAIN", "auth0.domain"),
     ("AUTH0_CLIENT_ID", "auth0.client_id"),
     ("AUTH0_CLIENT_SECRET", "auth0.client_secret"),
+    ("AUTH0_CLIENT_SECRET_PREVIOUS", "auth0.client_secret_previous"),
+    ("AUTH0_CLIENT_ASSERTION_SIGNING_KEY", "auth0.client_assertion_signing_key"),
+    ("AUTH0_CLIENT_ASSERTION_SIGNING_ALG", "auth0.client_assertion_signing_alg"),
     ("AUTH0_AUDIENCE", "auth0.audience"),
     ("AUTH0_CONNECTION", "auth0.connection"),
     ("DATABASE_URL", "database.url"),
@@ -23,12 +26,16 @@ pub(super) const SHARED_VARIABLES: [&str; 7] =
 pub(super) const CERTIFICATES: &str = "SSL_CERT_FILE";
 
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
-pub(super) const SECRETS: [&str; 5] = [
+pub(super) const SECRETS: [&str; 9] = [
+    "auth0.client_assertion_signing_key",
     "auth0.client_secret",
+    "auth0.client_secret_previous",
     "challenge.captcha.secret",
     "database.url",
+    "http.server_clients",
     "secrets.key",
     "secrets.previous_key",
+    "traces.headers",
 ];
 
 /// The start of the names that belong to this service alone. They take precedence over aliases.

@@ -6,12 +6,14 @@
 //! format, storage or settings files. Nothing here formats, logs or repeats a rejected value.
 
 mod attributes;
+mod boolean;
 pub mod domain_name;
 mod email;
 mod email_rules;
 pub mod field;
 mod host;
 mod idempotency_key;
+mod ignored_names;
 pub mod invisible;
 pub mod metadata;
 pub mod new_user;
@@ -27,11 +29,13 @@ pub mod username;
 pub mod violation;
 
 pub use attributes::{AttributeValue, Attributes};
+pub use boolean::parse_boolean;
 pub use domain_name::DomainName;
 pub use email::EmailAddress;
 pub use email_rules::EmailRules;
 pub use field::Field;
 pub use idempotency_key::IdempotencyKey;
+pub use ignored_names::IgnoredNames;
 pub use new_user::NewUser;
 pub use password::{Password, PasswordPolicy, Profile};
 pub use phone::PhoneNumber;

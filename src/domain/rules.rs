@@ -1,10 +1,10 @@
 //! The rules of one deployment: which fields a sign-up may have, and what each accepts.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::metadata::MetadataRules;
-use super::{EmailRules, Field, PasswordPolicy, PictureSchemes, Terms};
+use super::{EmailRules, Field, IgnoredNames, PasswordPolicy, PictureSchemes, Terms};
 
 /// The presence of a field in a sign-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub struct Rules {
     /// The terms to accept. `None`: there are none, and the field is ignored.
     pub terms: Option<Terms>,
     /// Other names that are accepted and ignored, such as a submit button's.
-    pub ignored: HashSet<String>,
+    pub ignored: IgnoredNames,
     /// The tenant's password policy.
     pub password: PasswordPolicy,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::Violation;
+use super::{Violation, parse_boolean};
 
 /// The version of the terms: 1 to 64 visible ASCII characters, such as `2026-11`. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +61,7 @@ impl Terms {
 /// Reads a yes or no, in the words that forms and programs use. An absent value means no. Returns
 /// `None` for any other text.
 pub fn parse_consent(value: Option<&str>) -> Option<bool> {
-    match value {
-        Some("true" | "on" | "1" | "yes") => Some(true),
-        None | Some("false" | "off" | "0" | "no") => Some(false),
-        Some(_) => None,
-    }
+    value.map_or(Some(false), parse_boolean)
 }
 
 #[cfg(test)]
@@ -84,13 +80,13 @@ mod tests {
 
     #[test]
     fn consent_is_given_in_the_words_of_forms_and_programs() {
-        for yes in ["true", "on", "1", "yes"] {
+        for yes in ["true", "on", "1", "yes", "TRUE"] {
             assert_eq!(parse_consent(Some(yes)), Some(true), "{yes}");
         }
         for no in [Some("false"), Some("off"), Some("0"), Some("no"), None] {
             assert_eq!(parse_consent(no), Some(false), "{no:?}");
         }
-        for neither in ["TRUE", "2026-11", "accepted"] {
+        for neither in ["2026-11", "accepted"] {
             assert_eq!(parse_consent(Some(neither)), None, "{neither}");
         }
     }

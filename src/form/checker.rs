@@ -42,9 +42,10 @@ struct Checker<'c> {
 impl<'c> Checker<'c> {
     /// Starts with the errors that the form has already, without those of ignored names.
     fn new(rules: &'c Rules, order: NameOrder, form: &'c Submission<'c>) -> Self {
-        let is_ignored = |error: &&FieldError| {
-            rules.ignored.iter().any(|name| pointer([name.as_str()]) == error.pointer)
-        };
+        let names = form.unknown_fields().iter().map(|unknown| unknown.name.as_ref());
+        let ignored: Vec<_> =
+            names.filter(|name| rules.ignored.contains(name)).map(|name| pointer([name])).collect();
+        let is_ignored = |error: &&FieldError| ignored.iter().any(|at| *at == error.pointer);
         let errors = form.errors().iter().filter(|error| !is_ignored(error)).cloned().collect();
         Self { rules, order, form, errors }
     }

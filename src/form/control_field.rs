@@ -57,6 +57,11 @@ impl ControlField {
         }
     }
 
+    /// The names of all control fields.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::all().map(Self::name)
+    }
+
     /// Returns the first control field with exactly this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::all().find(|field| field.name() == name)

@@ -63,6 +63,7 @@ fn report_in_value<'m>(
         | BodyValue::Bool(_)
         | BodyValue::Number(_)
         | BodyValue::Text(_)
+        | BodyValue::Checkbox(_)
         | BodyValue::File => {}
         BodyValue::Object(members) => report_in_object(errors, path, members),
         BodyValue::Array(elements) => {

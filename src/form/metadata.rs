@@ -11,7 +11,7 @@ use super::pointer::pointer;
 use super::value::BodyValue;
 use crate::domain::invisible::trim;
 use crate::domain::metadata::{MetadataKind, MetadataRules, MetadataValue, USER_METADATA, bounds};
-use crate::domain::{FieldError, Violation};
+use crate::domain::{FieldError, Violation, parse_boolean};
 
 /// Reads the members that meet their rules. Adds an error for each that does not, for each key that
 /// is not allowed and for each required key that is absent.
@@ -68,6 +68,10 @@ fn read_value(
         BodyValue::Bool(value) if *kind == MetadataKind::Boolean => {
             Ok(Some(MetadataValue::Boolean(*value)))
         }
+        BodyValue::Checkbox(text) if *kind == MetadataKind::Boolean => {
+            read_text(kind, text.trim()).map(Some)
+        }
+        BodyValue::Checkbox(_) => Err(Violation::DuplicateField),
         BodyValue::File => Err(Violation::NotAllowed),
         BodyValue::Bool(_) | BodyValue::Array(_) | BodyValue::Object(_) => Err(wrong_type(kind)),
     }
@@ -96,11 +100,9 @@ fn read_text(kind: &MetadataKind, text: &str) -> Result<MetadataValue, Violation
             let number = text.parse().map_err(|_| Violation::Malformed)?;
             check_range(range, number)
         }
-        MetadataKind::Boolean => match text {
-            "true" | "on" => Ok(MetadataValue::Boolean(true)),
-            "false" => Ok(MetadataValue::Boolean(false)),
-            _ => Err(Violation::Malformed),
-        },
+        MetadataKind::Boolean => {
+            parse_boolean(text).map(MetadataValue::Boolean).ok_or(Violation::Malformed)
+        }
     }
 }
 
@@ -167,7 +169,7 @@ mod tests {
         assert_eq!(read(&MetadataKind::OneOf(values), "\"gold\""), Err(unlisted));
         assert_eq!(read(&integer, "1.5"), Err(Violation::WrongType { expected: "integer" }));
         assert_eq!(read(&integer, "\"five\""), Err(Violation::Malformed));
-        for json in ["true", "\"true\"", "\"on\""] {
+        for json in ["true", "\"true\"", "\"on\"", "\"1\"", "\"yes\"", "\"True\""] {
             let read = read(&MetadataKind::Boolean, json);
             assert_eq!(read, Ok(Some(MetadataValue::Boolean(true))), "{json}");
         }

@@ -13,7 +13,7 @@ use super::field_value::FieldValue;
 use super::pointer::pointer;
 use super::value::{BodyMembers, BodyValue};
 use crate::domain::metadata::USER_METADATA;
-use crate::domain::{Field, FieldError, Violation};
+use crate::domain::{Field, FieldError, Violation, parse_boolean};
 
 /// A name that is neither a field nor a control field nor `user_metadata`.
 #[derive(Debug)]
@@ -145,6 +145,7 @@ impl<'a> Submission<'a> {
             | BodyValue::Number(_)
             | BodyValue::Text(_)
             | BodyValue::Array(_)
+            | BodyValue::Checkbox(_)
             | BodyValue::File => {
                 let expected = Violation::WrongType { expected: "object" };
                 self.errors.push(FieldError::at("/user_metadata", expected));
@@ -157,7 +158,7 @@ impl<'a> Submission<'a> {
 fn is_filled(value: &BodyValue<'_>) -> bool {
     match value {
         BodyValue::Null => false,
-        BodyValue::Text(text) => !text.trim().is_empty(),
+        BodyValue::Text(text) | BodyValue::Checkbox(text) => !text.trim().is_empty(),
         BodyValue::Bool(_)
         | BodyValue::Number(_)
         | BodyValue::Array(_)
@@ -171,6 +172,8 @@ fn read(value: BodyValue<'_>, is_terms: bool) -> Result<FieldValue<'_>, Violatio
     match value {
         BodyValue::Null => Ok(FieldValue::Absent),
         BodyValue::Text(text) => Ok(FieldValue::Text(text)),
+        BodyValue::Checkbox(text) if is_terms => Ok(FieldValue::Text(text)),
+        BodyValue::Checkbox(_) => Err(Violation::DuplicateField),
         // JSON clients send a boolean for a checkbox.
         BodyValue::Bool(accepted) if is_terms => {
             Ok(FieldValue::Text(Cow::Borrowed(if accepted { "true" } else { "" })))
@@ -183,13 +186,16 @@ fn read(value: BodyValue<'_>, is_terms: bool) -> Result<FieldValue<'_>, Violatio
 }
 
 /// Gathers the pairs of an urlencoded or multipart form into the shape of a JSON object:
-/// `user_metadata[key]` and `user_metadata.key` become members of `user_metadata`.
+/// `user_metadata[key]` and `user_metadata.key` become members of `user_metadata`. A blank
+/// `user_metadata` is absent. Words for yes or no with a last value of the same name become a
+/// [`BodyValue::Checkbox`].
 pub fn members_from_pairs<'a>(
     pairs: impl IntoIterator<Item = (Cow<'a, str>, BodyValue<'a>)>,
 ) -> BodyMembers<'a> {
     let mut metadata = BodyMembers::new();
     let mut members: BodyMembers<'a> = pairs
         .into_iter()
+        .filter(|(name, value)| name != USER_METADATA || is_filled(value))
         .filter_map(|(name, value)| match metadata_key(&name) {
             Some(key) => {
                 metadata.push((Cow::Owned(key.to_owned()), value));
@@ -198,10 +204,32 @@ pub fn members_from_pairs<'a>(
             None => Some((name, value)),
         })
         .collect();
+    merge_checkbox(&mut members, ControlField::Terms.name());
+    let mut keys: Vec<_> = duplicate_names(&metadata).into_iter().collect();
+    keys.truncate(MAX_ERRORS);
+    for key in keys {
+        merge_checkbox(&mut metadata, &key);
+    }
     if !metadata.is_empty() {
         members.push((Cow::Borrowed(USER_METADATA), BodyValue::Object(metadata)));
     }
     members
+}
+
+/// Replaces members of this name by the last one, if all before it are words for yes or no.
+fn merge_checkbox(members: &mut BodyMembers<'_>, name: &str) {
+    let is_word = |value: &BodyValue<'_>| match value {
+        BodyValue::Text(text) => parse_boolean(text.trim()).is_some(),
+        _ => false,
+    };
+    let values = members.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
+    let values: Vec<_> = values.collect();
+    let Some((BodyValue::Text(last), hidden @ [_, ..])) = values.split_last() else { return };
+    if hidden.iter().all(|value| is_word(value)) {
+        let last = BodyValue::Checkbox(last.clone());
+        members.retain(|(known, _)| known != name);
+        members.push((Cow::Owned(name.to_owned()), last));
+    }
 }
 
 /// Extracts the key from `user_metadata[key]` or `user_metadata.key`.
@@ -282,6 +310,48 @@ mod tests {
         let form = Submission::new(members_from_pairs(pairs));
         assert_eq!(errors(&form), [("/user_metadata/plan", "duplicate_field")]);
         assert_eq!(form.metadata().len(), 1);
+    }
+
+    fn form(pairs: &[(&'static str, &'static str)]) -> Submission<'static> {
+        let pairs =
+            pairs.iter().map(|(name, value)| ((*name).into(), BodyValue::Text((*value).into())));
+        Submission::new(members_from_pairs(pairs))
+    }
+
+    #[test]
+    fn of_a_checkbox_and_its_hidden_field_the_last_wins() {
+        let form = form(&[
+            ("terms", "0"),
+            ("user_metadata[news]", "0"),
+            ("terms", "1"),
+            ("user_metadata[news]", "on"),
+            ("user_metadata[plan]", "free"),
+            ("user_metadata[plan]", "pro"),
+        ]);
+        assert_eq!(errors(&form), [("/user_metadata/plan", "duplicate_field")]);
+        assert_eq!(form.control(ControlField::Terms).trimmed(), Some("1"));
+        let [(key, BodyValue::Checkbox(news))] = form.metadata() else { panic!("one key") };
+        assert_eq!((key.as_ref(), news.as_ref()), ("news", "on"));
+    }
+
+    #[test]
+    fn other_repeated_values_are_errors() {
+        assert_eq!(
+            errors(&form(&[("email", "1"), ("email", "0")])),
+            [("/email", "duplicate_field")]
+        );
+        assert_eq!(
+            errors(&form(&[("terms", "x"), ("terms", "1")])),
+            [("/terms", "duplicate_field")]
+        );
+        assert_eq!(errors(&json(r#"{"terms":"0","terms":"1"}"#)), [("/terms", "duplicate_field")]);
+    }
+
+    #[test]
+    fn blank_metadata_of_a_form_is_absent() {
+        let form = form(&[("user_metadata", " "), ("user_metadata[plan]", "pro")]);
+        assert_eq!((errors(&form), form.metadata().len()), (vec![], 1));
+        assert_eq!(errors(&json(r#"{"user_metadata":""}"#)), [("/user_metadata", "wrong_type")]);
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub enum BodyValue<'a> {
     Object(BodyMembers<'a>),
     /// A file with content in a multipart form. JSON has no equivalent.
     File,
+    /// A checkbox with a hidden field of the same name, as Rails and PHP write it: the last
+    /// value, after words for yes or no. Only forms have it.
+    Checkbox(Cow<'a, str>),
 }
 
 /// The members of an object, in the order of the body.
@@ -41,6 +44,7 @@ impl fmt::Debug for BodyValue<'_> {
             Self::Array(_) => "Array",
             Self::Object(_) => "Object",
             Self::File => "File",
+            Self::Checkbox(_) => "Checkbox",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! CORS: an exact allow-list, and the headers that pages of allowed origins may send and read.
+//! CORS: an allow-list of origins, and the headers that their pages may send and read.
 
 use std::time::Duration;
 
@@ -6,10 +6,12 @@ use axum::extract::Request;
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, ORIGIN, RETRY_AFTER};
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method};
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::origins::Origins;
 use super::problem::IDEMPOTENCY_REPLAYED;
 use super::request_id::X_REQUEST_ID;
 
@@ -17,21 +19,38 @@ use super::request_id::X_REQUEST_ID;
 /// hours.
 const MAX_AGE: Duration = Duration::from_hours(2);
 
+/// The headers that pages may send. Monitoring in the page adds the last five to every request, and a
+/// browser sends nothing at all when the preflight refuses one of them.
+const ALLOWED_HEADERS: [HeaderName; 8] = [
+    CONTENT_TYPE,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("auth0-client"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("baggage"),
+    HeaderName::from_static("sentry-trace"),
+    HeaderName::from_static("x-requested-with"),
+];
+
 /// CORS for the public listener.
 #[derive(Debug)]
-pub(super) struct Cors(CorsLayer);
+pub(super) struct Cors {
+    layer: CorsLayer,
+    origins: Origins,
+}
 
 impl Cors {
-    /// Allows these origins. No credentials: the service reads no cookie.
-    pub(super) fn new(allowed_origins: &[HeaderValue]) -> Self {
+    /// Allows these origins, and headers beside those that every form needs. No credentials: the service
+    /// reads no cookie.
+    pub(super) fn new(origins: Origins, allowed_headers: &[HeaderName]) -> Self {
+        let allowed = origins.clone();
+        let headers: Vec<_> = ALLOWED_HEADERS.iter().chain(allowed_headers).cloned().collect();
         let layer = CorsLayer::new()
-            .allow_origin(AllowOrigin::list(allowed_origins.iter().cloned()))
+            .allow_origin(AllowOrigin::predicate(move |origin: &HeaderValue, _: &Parts| {
+                allowed.may_read(origin)
+            }))
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([
-                CONTENT_TYPE,
-                HeaderName::from_static("idempotency-key"),
-                HeaderName::from_static("auth0-client"),
-            ])
+            .allow_headers(headers)
             .expose_headers([
                 RETRY_AFTER,
                 X_REQUEST_ID,
@@ -40,21 +59,25 @@ impl Cors {
                 HeaderName::from_static("ratelimit-policy"),
             ])
             .max_age(MAX_AGE);
-        Self(layer)
+        Self { layer, origins }
     }
 
     /// Runs the rest of the stack, with CORS around it. An `OPTIONS` request that is not a
     /// preflight goes to the router: tower-http's layer would treat it as one.
     pub(super) async fn run(&self, request: Request, next: Next) -> Response {
-        if request.method() == Method::OPTIONS && !is_preflight(&request) {
-            return next.run(request).await;
+        if request.method() == Method::OPTIONS {
+            match preflight_origin(&request) {
+                Some(origin) => self.origins.report_preflight(origin),
+                None => return next.run(request).await,
+            }
         }
-        let Ok(response) = self.0.layer(next).oneshot(request).await;
+        let Ok(response) = self.layer.layer(next).oneshot(request).await;
         response
     }
 }
 
-fn is_preflight(request: &Request) -> bool {
+/// The origin of a preflight.
+fn preflight_origin(request: &Request) -> Option<&HeaderValue> {
     let headers = request.headers();
-    headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    headers.get(ORIGIN).filter(|_| headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD))
 }

@@ -14,6 +14,10 @@ pub(super) struct OutcomeCode(pub(super) &'static str);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogAtDebug;
 
+/// On a request of a server that posts for its visitors and has shown its token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PostedByServer;
+
 /// The address that a request counts for. Requests without a resolved client count for one address.
 pub(super) fn client(request: &Request) -> ClientAddress {
     let resolved = request.extensions().get().copied();

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::future::Either;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::cors::Cors;
-use super::extensions::{LogAtDebug, OutcomeCode};
+use super::extensions::{LogAtDebug, OutcomeCode, PostedByServer};
 use super::limits::RateLimitHeaders;
 use super::negotiation::Negotiated;
 use super::pages::Pages;
@@ -24,10 +25,10 @@ use super::problem::{Problem, ProblemCode};
 use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
-use crate::abuse::{ClientAddress, Limits, Proxies, Resolved};
+use crate::abuse::{AddressLog, ClientAddress, Limits, Proxies, Resolved};
 use crate::context::Context;
 use crate::page::FORM;
-use crate::telemetry::{Metrics, chain};
+use crate::telemetry::{ActiveTrace, SpanValue, Traces, chain};
 use crate::texts::Locale;
 
 /// The state of the layer.
@@ -44,6 +45,9 @@ pub(super) struct Observer {
     pub(super) limits: Arc<Limits>,
     /// `None` on the admin listener.
     pub(super) cors: Option<Cors>,
+    /// Passes no context on, and exports nothing, on the admin listener.
+    pub(super) traces: Traces,
+    pub(super) address_log: Arc<AddressLog>,
 }
 
 impl Observer {
@@ -80,15 +84,30 @@ static SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
 ];
 
-/// Handles one request: does the work of the layer before and after the rest of the stack.
+/// Handles one request, inside its trace if it has one.
 pub(super) async fn observe(
     State(observer): State<Arc<Observer>>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
-    let Resolved { client, by_proxy } = observer.resolve(&request);
+    let trace = observer.traces.of_request(request.headers(), observer.context.clock.now());
+    let handled = handle(observer, request, next);
+    match trace {
+        Some(trace) => Either::Left(trace.scope(handled)),
+        None => Either::Right(handled),
+    }
+    .await
+}
+
+/// Does the work of the layer before and after the rest of the stack.
+async fn handle(observer: Arc<Observer>, mut request: Request, next: Next) -> Response {
+    let Resolved { client, by_proxy, by_server } = observer.resolve(&request);
     request.extensions_mut().insert(client);
-    let proxy_id = if by_proxy { RequestId::from_proxy(request.headers()) } else { None };
+    if by_server {
+        request.extensions_mut().insert(PostedByServer);
+    }
+    let is_trusted = by_proxy || by_server;
+    let proxy_id = if is_trusted { RequestId::from_proxy(request.headers()) } else { None };
     let id = proxy_id.unwrap_or_else(|| RequestId::new(observer.context.clock.now()));
     request.extensions_mut().insert(id);
     let negotiated = Negotiated::new(&request, observer.language);
@@ -97,11 +116,10 @@ pub(super) async fn observe(
     let exchange = Exchange {
         id,
         client,
-        limits: Arc::clone(&observer.limits),
+        observer: Arc::clone(&observer),
         method: method_name(request.method()),
         route: request.extensions().get::<MatchedPath>().cloned(),
         started: Instant::now(),
-        metrics: Arc::clone(&observer.context.metrics),
         is_closed: false,
     };
     // At debug level: with it off, as in production, a request costs one event and no span.
@@ -115,6 +133,10 @@ pub(super) async fn observe(
     if let Some(report) = &report {
         observer.rate_limit_headers.insert(report, headers);
     }
+    if observer.context.lifecycle.is_draining() {
+        // The client opens its next connection to a service that goes on.
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     for (name, value) in &SECURITY_HEADERS {
         headers.entry(name).or_insert_with(|| value.clone());
     }
@@ -126,11 +148,10 @@ pub(super) async fn observe(
 struct Exchange {
     id: RequestId,
     client: ClientAddress,
-    limits: Arc<Limits>,
+    observer: Arc<Observer>,
     method: &'static str,
     route: Option<MatchedPath>,
     started: Instant,
-    metrics: Arc<Metrics>,
     is_closed: bool,
 }
 
@@ -150,8 +171,35 @@ impl Exchange {
     fn end(&self, event: &ResponseEvent<'_>) {
         event.log(self);
         if self.is_sign_up() {
-            self.metrics.signup(event.outcome, self.started.elapsed());
+            self.observer.context.metrics.signup(event.outcome, self.started.elapsed());
         }
+        if !event.at_debug {
+            self.record(event);
+        }
+    }
+
+    /// Records the span of the request, if it has a trace that is exported.
+    fn record(&self, event: &ResponseEvent<'_>) {
+        let name = || match &self.route {
+            Some(route) => format!("{} {}", self.method, route.as_str()),
+            None => self.method.to_owned(),
+        };
+        let attributes = || {
+            let mut attributes = vec![
+                ("http.request.method", self.method.into()),
+                ("http.response.status_code", event.status.into()),
+                ("signup.outcome", event.outcome.into()),
+                ("signup.request_id", SpanValue::Text(self.id.to_string())),
+            ];
+            if let Some(route) = &self.route {
+                attributes.push(("http.route", route.as_str().into()));
+            }
+            if let Some(address) = self.observer.address_log.show(self.client) {
+                attributes.push(("client.address", SpanValue::Text(address)));
+            }
+            attributes
+        };
+        ActiveTrace::record_request(name, attributes, event.status >= 500);
     }
 
     fn is_sign_up(&self) -> bool {
@@ -209,7 +257,7 @@ macro_rules! log_response {
     };
     ($level:ident, $name:literal, $event:expr, $exchange:expr) => {{
         let ResponseEvent { status, outcome, problem, .. } = $event;
-        let Exchange { id, method, started, .. } = $exchange;
+        let Exchange { id, method, started, observer, client, .. } = $exchange;
         let route = $exchange.route();
         tracing::$level!(
             name: $name,
@@ -219,6 +267,7 @@ macro_rules! log_response {
             http.response.status_code = status,
             outcome,
             duration_ms = started.elapsed().as_secs_f64() * 1e3,
+            client.address = observer.address_log.show(*client),
             error = problem.and_then(Problem::cause).map(chain),
             "{method} {route} returned {status} {outcome}",
         )
@@ -242,7 +291,7 @@ impl ResponseEvent<'_> {
             Some(_) | None if self.is_of_an_attempt(exchange) => {
                 log_response!(info, self, exchange);
             }
-            Some(_) | None if exchange.limits.admits_event(exchange.client.ip()) => {
+            Some(_) | None if exchange.observer.limits.admits_event(exchange.client.ip()) => {
                 // The name does not appear in the log. The writer drops these events first.
                 log_response!(info, "http.server.response.minor", self, exchange);
             }

@@ -1,106 +1,124 @@
-//! The origins whose pages may post: tower-http's `CsrfLayer`, with a problem for other origins.
+//! The origins whose pages may post, judged by the rules of Go's `CrossOriginProtection`, which
+//! tower-http's `CsrfLayer` follows too. Here origins may be patterns, and default ports are equal.
 //!
 //! Nothing here depends on a cookie, so a foreign page gains no session by a post. But its posts
 //! would come from its visitors' addresses, by which the limits count.
 
-use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
-use http::header::{HOST, ORIGIN};
-use http::uri::Authority;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
+use std::sync::Arc;
 
+use axum::extract::Request;
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::extensions::PostedByServer;
 use super::problem::{Problem, ProblemCode};
+use super::refused_origins::RefusedOrigins;
+use crate::origin::{AllowedOrigins, without_default_port};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The origin that a browser sends in place of one that it does not reveal.
-const NULL: &[u8] = b"null";
+const NULL: &str = "null";
 
-/// The allowed origins, compared byte for byte as browsers write them. `null` is never allowed.
+/// The allowed origins. `null` is never allowed.
 #[derive(Debug, Clone)]
 pub struct Origins {
-    layer: CsrfLayer<fn(ProtectionError) -> Response>,
+    allowed: AllowedOrigins,
+    /// The service's own origin; `None` while it is not known.
+    own: Option<HeaderValue>,
     required: bool,
-    /// `None` while the service's own origin is not known.
-    known: Option<KnownOrigins>,
-}
-
-/// Every origin that may post, where the service's own is among them.
-#[derive(Debug, Clone)]
-struct KnownOrigins {
-    all: Vec<HeaderValue>,
-    own_host: Option<Authority>,
+    refused: Arc<RefusedOrigins>,
 }
 
 impl Origins {
     /// Allows these origins, and the service's own. `required` rejects a post that has neither
     /// `Sec-Fetch-Site` nor `Origin`, such as a program's.
-    ///
-    /// # Errors
-    /// When one is not an origin.
-    pub fn new(
-        allowed: &[HeaderValue],
-        own: Option<&HeaderValue>,
-        required: bool,
-    ) -> Result<Self, ConfigError> {
-        let all = allowed.iter().chain(own);
-        let rejection: fn(ProtectionError) -> Response = |_| problem().into_response();
-        let mut layer = CsrfLayer::new().with_rejection_response(rejection);
-        for origin in all.clone() {
-            layer = layer.add_trusted_origin(origin.to_str().unwrap_or_default())?;
-        }
-        let known = own.map(|own| KnownOrigins {
-            all: all.cloned().collect(),
-            own_host: Uri::try_from(own.as_bytes()).ok().and_then(|uri| uri.authority().cloned()),
-        });
-        Ok(Self { layer, required, known })
+    pub fn new(allowed: AllowedOrigins, own: Option<HeaderValue>, required: bool) -> Self {
+        Self { allowed, own, required, refused: Arc::default() }
     }
 
-    /// Rejects a post from a page of another origin, even if its browser calls it this service's own:
-    /// a name of the attacker's may resolve to this service (DNS rebinding). The layer cannot
-    /// recognise that. While the own origin is not known, nothing is checked here.
+    /// Returns whether pages of this origin may post here and read the responses. The service's own
+    /// pages need no permission to read.
+    pub(super) fn may_read(&self, origin: &HeaderValue) -> bool {
+        origin.to_str().is_ok_and(|origin| self.allowed.contains(origin))
+    }
+
+    /// Logs a preflight from an origin that may not post. Its browser sends nothing else.
+    pub(super) fn report_preflight(&self, origin: &HeaderValue) {
+        if !self.may_read(origin) && self.own.as_ref() != Some(origin) {
+            self.refused.report(Some(origin));
+        }
+    }
+
+    /// Rejects a post from a page of another origin. Browsers set the headers that this reads, and
+    /// pages cannot.
     ///
     /// # Errors
-    /// When the origin is not known.
-    pub(super) fn check_known(&self, request: &Request) -> Result<(), Problem> {
-        let Some(known) = &self.known else { return Ok(()) };
+    /// When the origin is not allowed.
+    pub(super) fn check(&self, request: &Request) -> Result<(), Problem> {
         if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
             return Ok(());
         }
         let headers = request.headers();
-        let is_known = match headers.get(ORIGIN) {
-            None => true,
-            Some(origin) if origin.is_empty() => true,
-            // A page of the service's own has no such origin, unless its user hides it.
-            Some(origin) if origin.as_bytes() == NULL => known.is_own_host(headers.get(HOST)),
-            Some(origin) => known.all.contains(origin),
-        };
-        if is_known { Ok(()) } else { Err(problem()) }
+        let origin = headers.get(ORIGIN).filter(|origin| !origin.is_empty());
+        if self.is_known(headers, origin) && self.is_same_or_allowed(request, origin) {
+            return Ok(());
+        }
+        self.refused.report(origin);
+        Err(problem())
     }
 
-    /// The layer that rejects posts from other origins, by `Sec-Fetch-Site` and `Origin`. Browsers
-    /// set these headers, and pages cannot.
-    pub(super) fn layer(&self) -> CsrfLayer<fn(ProtectionError) -> Response> {
-        self.layer.clone()
-    }
-
-    /// Rejects a post without an origin if one is required. The layer would let it pass.
+    /// Rejects a post without an origin if one is required, unless a server posts for its visitors and
+    /// has shown its token.
     ///
     /// # Errors
     /// When an origin is required and missing.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let has = |name| headers.get(name).is_some_and(|value| !value.is_empty());
-        let is_allowed = !self.required || has(SEC_FETCH_SITE) || has(ORIGIN);
+    pub(super) fn check_present(&self, request: &Request) -> Result<(), Problem> {
+        let has = |name| request.headers().get(name).is_some_and(|value| !value.is_empty());
+        let is_server = || request.extensions().get::<PostedByServer>().is_some();
+        let is_allowed = !self.required || has(SEC_FETCH_SITE) || has(ORIGIN) || is_server();
         if is_allowed { Ok(()) } else { Err(problem()) }
+    }
+
+    /// Returns whether the origin is known, even if its browser calls it this service's own: a name of
+    /// an attacker's may resolve to this service (DNS rebinding). While the own origin is not known,
+    /// every origin counts as known.
+    fn is_known(&self, headers: &HeaderMap, origin: Option<&HeaderValue>) -> bool {
+        let (Some(own), Some(origin)) = (&self.own, origin) else { return true };
+        // A page of the service's own has no such origin, unless its user hides it.
+        if origin == NULL {
+            return headers.get(HOST).is_some_and(|host| is_host_of(own, host.as_bytes()));
+        }
+        own == origin || self.may_read(origin)
+    }
+
+    fn is_same_or_allowed(&self, request: &Request, origin: Option<&HeaderValue>) -> bool {
+        let headers = request.headers();
+        if origin.is_some_and(|origin| self.own.as_ref() == Some(origin) || self.may_read(origin)) {
+            return true;
+        }
+        let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes).unwrap_or_default();
+        match (site, origin) {
+            (b"same-origin" | b"none", _) | (b"", None) => true,
+            (b"", Some(origin)) => {
+                let authority =
+                    request.uri().authority().map(|authority| authority.as_str().as_bytes());
+                let host = authority.or_else(|| Some(headers.get(HOST)?.as_bytes()));
+                host.is_some_and(|host| is_host_of(origin, host))
+            }
+            _ => false,
+        }
     }
 }
 
-impl KnownOrigins {
-    fn is_own_host(&self, host: Option<&HeaderValue>) -> bool {
-        let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-        host.is_some() && host == self.own_host
-    }
+/// Returns whether an origin is on this host. A default port makes no difference.
+fn is_host_of(origin: &HeaderValue, host: &[u8]) -> bool {
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let (Some((scheme, authority)), Ok(host)) = (origin, str::from_utf8(host)) else {
+        return false;
+    };
+    let name = |text| without_default_port(scheme, text).to_ascii_lowercase();
+    name(authority) == name(host)
 }
 
 const fn problem() -> Problem {

@@ -16,6 +16,7 @@ use super::sealed_greeting::SealedGreetings;
 use crate::abuse::Challenges;
 use crate::clock::Clock;
 use crate::domain::{Field, IdempotencyKey, PasswordRule};
+use crate::origin::AllowedOrigins;
 use crate::page::messages::Messages;
 use crate::page::{Alert, BackLink, ErrorLine, FormValues, FormView, Page, RuleLine};
 use crate::texts::Locale;
@@ -43,7 +44,7 @@ pub(super) struct Pages {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) greetings: SealedGreetings,
     /// The origins of forms that pages may link back to.
-    pub(super) origins: Vec<HeaderValue>,
+    pub(super) origins: AllowedOrigins,
 }
 
 impl Pages {
@@ -170,7 +171,7 @@ impl Pages {
         let mut page = Url::parse(referrer?.to_str().ok()?).ok()?;
         page.set_username("").and_then(|()| page.set_password(None)).ok()?;
         let origin = page.origin().ascii_serialization();
-        self.origins.iter().any(|known| *known == origin).then_some(BackLink::Site(page))
+        self.origins.contains(&origin).then_some(BackLink::Site(page))
     }
 
     /// The form with its values, and the posted key or a new one.
@@ -331,13 +332,10 @@ mod tests {
         };
         let violation = Violation::Password(rule);
         assert_eq!(Locale::De.violation(&violation), "Ergänzen Sie eine Ziffer.");
-        assert_eq!(
-            Locale::Ar.violation(&Violation::TooShort { min: 8 }),
-            "استخدم 8 أحرف على الأقل."
-        );
+        assert_eq!(Locale::Ar.violation(&Violation::TooShort { min: 8 }), "الحد الأدنى هو 8 أحرف.");
         assert_eq!(
             Locale::Ar.violation(&Violation::TooShort { min: 12 }),
-            "استخدم 12 حرفًا على الأقل."
+            "الحد الأدنى هو 12 حرفًا."
         );
     }
 }

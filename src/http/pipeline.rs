@@ -99,7 +99,7 @@ impl SignupPipeline {
         id: RequestId,
     ) -> Result<(PostHead, Form), Problem> {
         let deadline = Instant::now() + self.request_timeout;
-        self.origins.check(request.headers())?;
+        self.origins.check_present(&request)?;
         self.switch
             .check()
             .map_err(|text| Problem::new(ProblemCode::SignupsClosed).with_detail(text))?;

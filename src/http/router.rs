@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use http::HeaderValue;
+use http::HeaderName;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::validate_request::ValidateRequestHeaderLayer;
 
@@ -24,11 +24,13 @@ use super::policy::SignupPolicy;
 use super::problem::{Problem, ProblemCode};
 use super::sealed_greeting::SealedGreetings;
 use super::{handlers, head_limits, openapi};
-use crate::abuse::{ENDPOINT, Proxies};
+use crate::abuse::{AddressLog, ENDPOINT, Proxies};
 use crate::context::Context;
+use crate::origin::AllowedOrigins;
 use crate::page::script::Asset;
 use crate::page::{FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
+use crate::telemetry::Traces;
 use crate::texts::Locale;
 
 /// The parts that routes and layers are made of.
@@ -48,13 +50,21 @@ pub struct RouterState {
     pub auth0_compat: Option<Arc<Auth0Compat>>,
     /// The language of a request that asks for none of the available ones.
     pub language: Locale,
-    /// The proxies that may name a request's client.
+    /// The proxies and servers that may name a request's client.
     pub proxies: Arc<Proxies>,
+    /// The origins whose pages may link back to themselves.
+    pub allowed_origins: AllowedOrigins,
+    /// The further headers that their pages may send.
+    pub allowed_headers: Vec<HeaderName>,
+    /// The traces of requests to the public listener.
+    pub traces: Traces,
+    /// How much of a client's address is logged.
+    pub address_log: Arc<AddressLog>,
 }
 
 /// The router of the public listener.
-pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
-    let pages = pages(state, allowed_origins);
+pub fn public(state: &RouterState) -> Router {
+    let pages = pages(state, state.allowed_origins.clone());
     let pipeline = &state.pipeline;
     let sign_up = post(handlers::signup).with_state((Arc::clone(pipeline), Arc::clone(&pages)));
     let challenge = get(handlers::challenge).with_state(Arc::clone(&pipeline.challenges));
@@ -70,8 +80,11 @@ pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
         .route("/openapi.json", get(handlers::openapi).with_state(openapi::bytes))
         .merge(auth0_routes(state))
         .merge(probes(state));
-    let observer =
-        Observer { cors: Some(Cors::new(allowed_origins)), ..observer(state, Arc::clone(&pages)) };
+    let observer = Observer {
+        cors: Some(Cors::new(pipeline.origins.clone(), &state.allowed_headers)),
+        traces: state.traces.clone(),
+        ..observer(state, Arc::clone(&pages))
+    };
     let limits = Arc::clone(&pipeline.limits);
     let origins = pipeline.origins.clone();
     // The order: the observer with CORS, the panic guard, the checks on the head, the origin check,
@@ -81,15 +94,14 @@ pub fn public(state: &RouterState, allowed_origins: &[HeaderValue]) -> Router {
         from_fn_with_state(Arc::new(observer), observe),
         CatchPanicLayer::custom(panicked),
         reject_if(head_limits::check),
-        reject_if(move |request| origins.check_known(request)),
-        pipeline.origins.layer(),
+        reject_if(move |request| origins.check(request)),
         reject_if(move |request| charge_post(&limits, request)),
     ))
 }
 
 /// The router of the admin listener: probes and metrics.
 pub fn admin(state: &RouterState) -> Router {
-    let observer = observer(state, pages(state, &[]));
+    let observer = observer(state, pages(state, AllowedOrigins::from_iter([])));
     // A scraper's address does not matter, even behind a proxy.
     let observer = Observer { proxies: Arc::new(Proxies::none()), ..observer };
     let routes = Router::new()
@@ -117,13 +129,13 @@ where
 /// A check's result as the layer expects it.
 type Checked = Result<(), Response>;
 
-fn pages(state: &RouterState, origins: &[HeaderValue]) -> Arc<Pages> {
+fn pages(state: &RouterState, origins: AllowedOrigins) -> Arc<Pages> {
     Arc::new(Pages {
         page: Arc::clone(&state.page),
         challenges: Arc::clone(&state.pipeline.challenges),
         clock: Arc::clone(&state.context.clock),
         greetings: SealedGreetings::new(&state.context.digests),
-        origins: origins.to_vec(),
+        origins,
     })
 }
 
@@ -181,5 +193,7 @@ fn observer(state: &RouterState, pages: Arc<Pages>) -> Observer {
         proxies: Arc::clone(&state.proxies),
         rate_limit_headers: RateLimitHeaders::new(&state.pipeline.limits),
         cors: None,
+        traces: Traces::default(),
+        address_log: Arc::clone(&state.address_log),
     }
 }

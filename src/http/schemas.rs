@@ -176,7 +176,7 @@ pub struct FieldErrorSchema {
         "action": null,
     },
     "existence": "reveal",
-    "languages": ["en", "de", "fr", "es", "ja", "ar"],
+    "languages": ["en", "de"],
     "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},
 }))]
 pub struct PolicySchema {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -214,5 +215,9 @@ impl Ledger for InstrumentedLedger {
 
     async fn close(&self) {
         self.ledger.close().await;
+    }
+
+    fn replace_url(&self, url: &SecretString) -> Result<bool, LedgerError> {
+        self.ledger.replace_url(url)
     }
 }

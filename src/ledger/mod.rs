@@ -9,6 +9,7 @@ mod access;
 mod admission_cost;
 mod attempt;
 mod attempt_row;
+mod inspect;
 mod instrumented;
 mod migrations;
 mod open;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 use uuid::Uuid;
 
 pub use access::{Access, OpenError};
@@ -30,11 +32,12 @@ pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, Binding, FinishAttempt, KeyRecord, NewAttempt, NewKey,
     PinnedUserId, Resolution, StoredKey, Worker,
 };
+pub use inspect::{LedgerInspection, SessionInspection, inspect};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{backup, migrate, migrations, open, restore};
 pub use postgres::PostgresError;
-pub use secret_key::{KeyError, digests};
+pub use secret_key::{KeyError, SecretPlace, digests, secret_place};
 pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;
@@ -210,6 +213,15 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);
+
+    /// Uses another URL for new connections, since the password or the user may have changed.
+    /// Returns `false`, and changes nothing, if it names another database: only a start opens that.
+    ///
+    /// # Errors
+    /// When the URL is invalid or a certificate that it names cannot be read.
+    fn replace_url(&self, _url: &SecretString) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
 }
 
 /// Time without a heartbeat after which a process counts as dead.

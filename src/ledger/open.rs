@@ -48,7 +48,6 @@ pub async fn open(
         Database::Postgres(url) => {
             let options = postgres::PostgresOptions {
                 url: url.clone(),
-                file: settings.database_file.clone(),
                 synchronous: settings.synchronous,
                 migrate: settings.migrate,
                 access,

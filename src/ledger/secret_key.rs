@@ -77,6 +77,43 @@ pub(super) fn existing_digests(settings: &LedgerSettings) -> Result<Digests, Key
     digests_from(settings, |_, file| file.read()?.ok_or(KeyError::Absent { path: file.path }))
 }
 
+/// The place of the secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// The settings have it.
+    Settings,
+    /// A file that exists.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// True if it is in the database's folder.
+        is_beside: bool,
+    },
+    /// Nowhere yet: the first start creates it.
+    New,
+}
+
+/// Returns the place of the secret, and creates nothing.
+///
+/// # Errors
+/// When it cannot be used, or is missing beside a database that exists.
+pub fn secret_place(settings: &LedgerSettings) -> Result<SecretPlace, KeyError> {
+    let database = match (&settings.secret_key, &settings.database) {
+        (Some(_), _) => return Ok(SecretPlace::Settings),
+        (None, Database::Sqlite(database)) => database,
+        (None, Database::Postgres(_)) => return Err(KeyError::Required),
+    };
+    let file = SecretFile::new(database, settings);
+    if file.read()?.is_some() {
+        let is_beside = file.path.parent() == database.parent();
+        return Ok(SecretPlace::File { path: file.path, is_beside });
+    }
+    if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
+        return Err(KeyError::Missing { database: database.clone(), path: file.path });
+    }
+    Ok(SecretPlace::New)
+}
+
 fn digests_from(
     settings: &LedgerSettings,
     read: impl FnOnce(&Path, SecretFile) -> Result<SecretString, KeyError>,

@@ -53,7 +53,9 @@ impl FormValues {
         }
         for (key, value) in form.metadata() {
             let text = match value {
-                BodyValue::Text(text) => trim(text).unwrap_or_default().to_owned(),
+                BodyValue::Text(text) | BodyValue::Checkbox(text) => {
+                    trim(text).unwrap_or_default().to_owned()
+                }
                 BodyValue::Number(number) => number.to_string(),
                 BodyValue::Bool(value) => value.to_string(),
                 BodyValue::Null | BodyValue::Array(_) | BodyValue::Object(_) | BodyValue::File => {

@@ -57,7 +57,7 @@ macro_rules! messages {
 }
 
 messages! {
-    create_account error optional or show hide show_password hide_password password_rules password_rules_unmet
+    create_account error colon optional or show hide show_password hide_password password_rules password_rules_unmet
     enter_password_again submit accept_terms new_tab have_account log_in reset_password privacy choose
     success_title success_created success_confirm_email success_log_in success_accepted_title success_accepted
     back_to_form reference leave_empty needs_script
@@ -145,6 +145,7 @@ impl Messages {
             ("wait", &self.script_wait),
             ("wait_minutes", &self.script_wait_minutes),
             ("reference", &self.reference),
+            ("colon", &self.colon),
             ("met", &self.script_met),
             ("unmet", &self.script_unmet),
             ("log_in", &self.log_in),
@@ -166,6 +167,11 @@ impl Messages {
         ];
         let plain = plain.into_iter().map(|(name, text)| (name, Cow::Borrowed(&**text)));
         plain.chain(made).collect()
+    }
+
+    /// A text after its label.
+    pub fn labelled(&self, label: &str, text: &str) -> String {
+        format!("{label}{}{text}", self.colon)
     }
 
     /// An attribute of `page` with its one parameter.

@@ -146,6 +146,7 @@ mod tests {
                 min_score_percent: None,
                 on_unavailable: OnUnavailable::Reject,
                 timeout: std::time::Duration::ZERO,
+                proxy: None,
             })
         });
         policy(&settings.unwrap().page, widget.as_ref(), "style")

@@ -53,6 +53,7 @@ use crate::auth0::Client;
 use crate::context::Context;
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{Lease, Ledger};
+use crate::telemetry::in_active_trace;
 
 /// The most attempts that are released at once after their start failed.
 const MOST_RELEASES: usize = 256;
@@ -213,7 +214,7 @@ impl Signups {
         let (outcome, send_state) = (leader.subscribe(), leader.send_state().clone());
         let inner = Arc::clone(inner);
         let run = async move { inner.run(request, admission, leader).await };
-        drop(self.0.context.lifecycle.spawn(run));
+        drop(self.0.context.lifecycle.spawn(in_active_trace(run)));
         match timeout_at(deadline, wait_for_outcome(outcome)).await {
             Ok(result) => result,
             Err(_) => SignupResult::out_of_time(!send_state.give_up()),

@@ -29,6 +29,8 @@ pub enum ForwardedOutcome {
     OtherHeader,
     /// A hop is not an address.
     Unreadable,
+    /// A server named its visitor without a valid token.
+    UntrustedServer,
 }
 
 impl ForwardedOutcome {
@@ -39,6 +41,7 @@ impl ForwardedOutcome {
             Self::UntrustedPublic => "untrusted_public",
             Self::OtherHeader => "other_header",
             Self::Unreadable => "unreadable",
+            Self::UntrustedServer => "untrusted_server",
         }
     }
 }

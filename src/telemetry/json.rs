@@ -2,7 +2,7 @@
 //!
 //! tracing-subscriber's own format makes a string of every value before it escapes it, which is
 //! half the cost of an event. The members are the same: `timestamp`, `level`, the event's fields,
-//! `target` and, within a span, `span`.
+//! `target` and, within a span, `span`. An event of a request with a trace has `trace_id` and `span_id`.
 
 use std::fmt::{self, Write as _};
 
@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use super::trace::active_ids;
 
 /// The JSON format of the log.
 #[derive(Debug)]
@@ -37,6 +39,9 @@ where
         SystemTime.format_time(&mut line)?;
         write!(line, "\",\"level\":\"{}\"", metadata.level())?;
         MemberWriter::visit(&mut line, true, |members| event.record(members))?;
+        if let Some((trace_id, span_id)) = active_ids() {
+            write!(line, ",\"trace_id\":\"{trace_id:032x}\",\"span_id\":\"{span_id:016x}\"")?;
+        }
         line.write_str(",\"target\":")?;
         quoted(&mut line, format_args!("{}", metadata.target()))?;
         let span = event.parent().and_then(|id| context.span(id));

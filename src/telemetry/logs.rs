@@ -1,11 +1,13 @@
 //! The log: JSON lines, or short lines on a terminal, written off the request path.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
 
 use tracing::Metadata;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::fmt;
+use tracing_subscriber::fmt as subscriber_fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -18,6 +20,36 @@ use crate::config::{LogFormat, LogSettings};
 #[derive(Debug)]
 pub struct LogGuard {
     _thread: LogThread,
+    level: LogLevel,
+}
+
+impl LogGuard {
+    /// The level of the log, which may change.
+    pub fn level(&self) -> LogLevel {
+        self.level.clone()
+    }
+}
+
+/// The level of the log. Clones share it. The default one changes nothing.
+#[derive(Clone, Default)]
+pub struct LogLevel(Option<Arc<SetFilter>>);
+
+/// Replaces the filter of the log.
+type SetFilter = dyn Fn(EnvFilter) + Send + Sync;
+
+impl LogLevel {
+    /// Sets the level: directives in the syntax of `RUST_LOG`, which the settings have validated.
+    pub fn set(&self, level: &str) {
+        if let (Some(set), Ok(filter)) = (&self.0, EnvFilter::try_new(level)) {
+            set(filter);
+        }
+    }
+}
+
+impl fmt::Debug for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogLevel").finish_non_exhaustive()
+    }
 }
 
 /// Sets up the log of the process. A second call changes nothing.
@@ -33,26 +65,37 @@ pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
         LogFormat::Pretty => false,
         LogFormat::Auto => !io::stdout().is_terminal(),
     };
-    install(json, filter, lines);
+    let level = install(json, filter, lines);
     std::panic::set_hook(Box::new(|panic| {
         // Logs the location only: the message may quote anything.
         let location = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(location, "a task panicked at {location}");
     }));
-    Ok(LogGuard { _thread: thread })
+    Ok(LogGuard { _thread: thread, level })
 }
 
-fn install(json: bool, filter: EnvFilter, lines: LogBuffer) {
-    let builder = fmt().with_env_filter(filter).with_writer(lines);
+fn install(json: bool, filter: EnvFilter, lines: LogBuffer) -> LogLevel {
+    let builder = subscriber_fmt().with_env_filter(filter).with_writer(lines);
     let pass = filter_fn(is_own);
-    let installed = if json {
-        builder.fmt_fields(JsonFields).event_format(Json).finish().with(pass).try_init()
+    let (installed, level) = if json {
+        let builder = builder.fmt_fields(JsonFields).event_format(Json).with_filter_reloading();
+        let handle = builder.reload_handle();
+        (builder.finish().with(pass).try_init(), level(move |filter| handle.reload(filter)))
     } else {
-        builder.compact().with_ansi(io::stdout().is_terminal()).finish().with(pass).try_init()
+        let builder = builder.compact().with_ansi(io::stdout().is_terminal());
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        (builder.finish().with(pass).try_init(), level(move |filter| handle.reload(filter)))
     };
     if installed.is_err() {
         tracing::debug!("the log is already set up");
     }
+    level
+}
+
+/// The level that this function sets. It fails only once the log has ended.
+fn level<E>(set: impl Fn(EnvFilter) -> Result<(), E> + Send + Sync + 'static) -> LogLevel {
+    LogLevel(Some(Arc::new(move |filter| drop(set(filter)))))
 }
 
 /// Returns whether an event or a span is this crate's own. Those of other crates are never logged, at

@@ -3,8 +3,9 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
+use prometheus_client::encoding::{
+    EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, prometheus_text, text,
+};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -42,6 +43,14 @@ pub struct Metrics {
     closed_rejected: Counter,
     email_rules: Family<SignupLabels, Counter>,
     floor_exceeded: Counter,
+    reloads: Family<ReloadLabels, Counter>,
+    last_reload_failed: Gauge,
+}
+
+/// A reload of the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
 }
 
 /// The tenant's rate limit and the calls that wait for it.
@@ -156,6 +165,21 @@ impl Metrics {
             "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
             floor_exceeded.clone(),
         );
+        let reloads = Family::<ReloadLabels, Counter>::default();
+        for result in ["applied", "failed"] {
+            drop(reloads.get_or_create(&ReloadLabels { result }));
+        }
+        registry.register(
+            "settings_reloads",
+            "Reloads of the settings, by result",
+            reloads.clone(),
+        );
+        let last_reload_failed = Gauge::default();
+        registry.register(
+            "settings_last_reload_failed",
+            "1 while the settings in use are not those of the files, which have an error",
+            last_reload_failed.clone(),
+        );
         registry.register(
             "log_lines_dropped",
             "Lines of the log that were dropped because its output was not read in time",
@@ -180,7 +204,16 @@ impl Metrics {
             closed_rejected,
             email_rules,
             floor_exceeded,
+            reloads,
+            last_reload_failed,
         }
+    }
+
+    /// Counts a reload of the settings.
+    pub fn settings_reloaded(&self, has_failed: bool) {
+        let result = if has_failed { "failed" } else { "applied" };
+        self.reloads.get_or_create(&ReloadLabels { result }).inc();
+        self.last_reload_failed.set(has_failed.into());
     }
 
     /// The metrics of connections and proxies.
@@ -263,13 +296,21 @@ impl Metrics {
         self.floor_exceeded.inc();
     }
 
-    /// The response body of `GET /metrics`.
+    /// All metrics in the Prometheus text format, version 0.0.4.
     pub fn encode(&self) -> String {
-        let mut text = String::new();
+        let mut document = String::new();
         // Writing to a string cannot fail.
-        let written = encode(&mut text, &self.registry);
+        let written = prometheus_text::encode(&mut document, &self.registry);
         debug_assert!(written.is_ok(), "{written:?}");
-        text
+        document
+    }
+
+    /// All metrics in the OpenMetrics text format.
+    pub fn encode_openmetrics(&self) -> String {
+        let mut document = String::new();
+        let written = text::encode(&mut document, &self.registry);
+        debug_assert!(written.is_ok(), "{written:?}");
+        document
     }
 }
 
@@ -296,5 +337,47 @@ impl BudgetMetrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The names in the first column of the tables of metrics, without the suffixes of their samples.
+    fn documented() -> BTreeSet<String> {
+        let pages =
+            [include_str!("../../docs/operations.md"), include_str!("../../docs/limits.md")];
+        let tables = pages.iter().flat_map(|page| page.split("\n| metric |").skip(1));
+        let rows =
+            tables.flat_map(|table| table.lines().skip(2).take_while(|row| row.starts_with('|')));
+        let names =
+            rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));
+        names
+            .map(|name| name.trim_end_matches("_total").trim_end_matches("_info").to_owned())
+            .collect()
+    }
+
+    /// The names of all registered metrics, those without a sample included. Nothing but `Debug` shows
+    /// them.
+    fn registered() -> BTreeSet<String> {
+        let registry = format!("{:?}", Metrics::new().registry);
+        let descriptors = registry.split("Descriptor { name: \"").skip(1);
+        descriptors
+            .map(|descriptor| {
+                let name = descriptor.split('"').next().unwrap();
+                let fields = descriptor.split(" }").next().unwrap();
+                let unit = if fields.contains("unit: Some(Seconds)") { "_seconds" } else { "" };
+                format!("{name}{unit}")
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_metric_is_documented_and_every_documented_one_exists() {
+        assert!(registered().len() > 30);
+        assert_eq!(registered(), documented());
     }
 }

@@ -1,4 +1,4 @@
-//! Log events and metrics.
+//! Log events, metrics and traces.
 //!
 //! Depends on `config` only. Labels are closed enums or codes of closed enums, so that a client
 //! cannot create a time series.
@@ -12,6 +12,7 @@ mod ledger_metrics;
 mod limiter;
 mod logs;
 mod metrics;
+mod trace;
 mod writer;
 
 pub use chain::chain;
@@ -20,5 +21,9 @@ pub use clock_skew::{ClockSkew, ClockSource};
 pub use http_metrics::{ConnectionEnd, ConnectionRefusal, ForwardedOutcome, HttpMetrics};
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;
-pub use logs::{LogGuard, init};
+pub use logs::{LogGuard, LogLevel, init};
 pub use metrics::{Metrics, Operation};
+pub use trace::{
+    ActiveTrace, OutgoingCall, SpanKind, SpanRecord, SpanValue, TraceContext, Traces, TracesError,
+    in_active_trace,
+};

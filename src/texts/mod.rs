@@ -5,6 +5,8 @@
 //! and nothing about requests.
 
 mod catalogue;
+#[cfg(test)]
+mod checks;
 mod field_errors;
 mod locale;
 mod negotiation;
@@ -14,4 +16,4 @@ pub use locale::Locale;
 pub use negotiation::quality;
 
 #[cfg(test)]
-pub(crate) use catalogue::texts_of;
+pub(crate) use checks::texts_of;

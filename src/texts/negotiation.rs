@@ -2,6 +2,9 @@
 
 use super::Locale;
 
+/// Tags that are not shortened: Traditional Chinese is not served in simplified characters.
+const ANOTHER_SCRIPT: [&str; 4] = ["zh-Hant", "zh-TW", "zh-HK", "zh-MO"];
+
 impl Locale {
     /// The best language for tags in order of preference, such as `"de-AT en"` in `ui_locales`.
     pub fn from_tags(tags: &str) -> Option<Self> {
@@ -25,15 +28,24 @@ impl Locale {
     }
 
     /// The language of a tag, or of the tag without its last subtags (RFC 4647, 3.4): `de-AT` and
-    /// `de-Latn-AT` are German.
+    /// `de-Latn-AT` are German, `pt-PT` is Brazilian Portuguese.
     fn lookup(tag: &str) -> Option<Self> {
         let mut tag = tag;
         loop {
-            if let Some(locale) = Self::from_tag(tag) {
+            if let Some(locale) = Self::from_tag(tag).or_else(|| Self::from_alias(tag)) {
                 return Some(locale);
+            }
+            if ANOTHER_SCRIPT.iter().any(|other| other.eq_ignore_ascii_case(tag)) {
+                return None;
             }
             (tag, _) = tag.rsplit_once('-')?;
         }
+    }
+
+    fn from_alias(tag: &str) -> Option<Self> {
+        let is_alias =
+            |locale: &Self| locale.aliases().iter().any(|alias| alias.eq_ignore_ascii_case(tag));
+        Self::ALL.into_iter().find(is_alias)
     }
 }
 
@@ -64,12 +76,13 @@ mod tests {
             ("de-AT,de;q=0.9,en;q=0.8", Some(Locale::De)),
             ("en;q=0.5, ja;q=0.6", Some(Locale::Ja)),
             ("fr, es", Some(Locale::Fr)),
-            ("nl, pt;q=0.9, ar-EG;q=0.1", Some(Locale::Ar)),
+            ("da, nb;q=0.9, ar-EG;q=0.1", Some(Locale::Ar)),
             ("ZH-Hant-TW, ES-419;q=0.3", Some(Locale::Es)),
             ("de;q=0, en;q=0.1", Some(Locale::En)),
             ("de;q=high, fr;q=0.001", Some(Locale::Fr)),
             ("de;Q=0.2;x=1, fr;q=0.3", Some(Locale::Fr)),
             ("de ; q = 0.2 , fr ; q = 0.1", Some(Locale::De)),
+            ("zh-TW,zh;q=0.9,en;q=0.8", Some(Locale::ZhHans)),
             ("*", None),
             ("", None),
             ("den, d, -, de_AT", None),
@@ -81,9 +94,32 @@ mod tests {
 
     #[test]
     fn the_first_tag_with_a_language_wins() {
-        assert_eq!(Locale::from_tags("nl de-AT en"), Some(Locale::De));
+        assert_eq!(Locale::from_tags("da de-AT en"), Some(Locale::De));
         assert_eq!(Locale::from_tags("  ja  "), Some(Locale::Ja));
-        assert_eq!(Locale::from_tags("nl pt-BR"), None);
+        assert_eq!(Locale::from_tags("da nb-NO"), None);
         assert_eq!(Locale::from_tags(""), None);
+    }
+
+    #[test]
+    fn a_tag_gets_the_variant_of_its_language_that_its_speakers_read() {
+        for (tag, best) in [
+            ("pt", Some(Locale::PtBr)),
+            ("pt-PT", Some(Locale::PtBr)),
+            ("PT-br", Some(Locale::PtBr)),
+            ("es-419", Some(Locale::Es)),
+            ("nl-BE", Some(Locale::Nl)),
+            ("zh", Some(Locale::ZhHans)),
+            ("zh-CN", Some(Locale::ZhHans)),
+            ("zh-Hans-HK", Some(Locale::ZhHans)),
+            ("cmn-Hans-CN", Some(Locale::ZhHans)),
+            ("zh-TW", None),
+            ("zh-HK", None),
+            ("zh-hant", None),
+            ("zh-Hant-CN", None),
+            ("nb", None),
+            ("da-DK", None),
+        ] {
+            assert_eq!(Locale::from_tags(tag), best, "{tag}");
+        }
     }
 }

@@ -199,6 +199,11 @@ impl TestApp {
         self.until_status("draining", "ok").await;
     }
 
+    /// Waits until the app reports that something about Auth0 is wrong.
+    pub(crate) async fn until_degraded(&self) {
+        self.until_status("degraded", "failing").await;
+    }
+
     async fn until_status(&self, status: &str, auth0: &str) {
         let reported = async || {
             let report = self.get_admin("/readyz").await.json();
@@ -234,6 +239,10 @@ impl TestApp {
         ]
         .map(|(name, value)| (name.into(), value.into()))
         .into();
+        if settings.iter().any(|(name, _)| *name == variable("auth0.client_assertion_signing_key"))
+        {
+            variables.retain(|(name, _)| name != "AUTH0_CLIENT_SECRET");
+        }
         variables.extend(settings.iter().cloned());
         let mut loaded = config::load(file.as_deref(), variables).unwrap();
         loaded.http.request_timeout = request_timeout.unwrap_or(loaded.http.request_timeout);
@@ -326,6 +335,12 @@ impl TestAppBuilder {
     /// Sets a key of `config/default.toml`.
     pub(crate) fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((variable(key), value.into()));
+        self
+    }
+
+    /// Sets an environment variable that is no key's.
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.into(), value.into()));
         self
     }
 

@@ -311,3 +311,29 @@ async fn the_challenge_names_the_service_and_its_public_key_only() {
         json!({"required": true, "kind": "turnstile", "site_key": "site"})
     );
 }
+
+#[tokio::test]
+async fn the_captcha_service_is_asked_through_the_proxy_of_the_environment() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = proxy.local_addr().unwrap().to_string();
+    let app = TestApp::builder()
+        .set("challenge.required", "always")
+        .set("auth0_compat.enabled", "false")
+        .set("challenge.captcha.provider", "turnstile")
+        .set("challenge.captcha.site_key", "site")
+        .set("challenge.captcha.secret", "canary-secret")
+        .set("challenge.captcha.hostnames", "example.org")
+        .variable("HTTPS_PROXY", &address)
+        .spawn()
+        .await;
+    let connect = async {
+        let (mut socket, _) = proxy.accept().await.unwrap();
+        let mut head = [0; 100];
+        let length = socket.read(&mut head).await.unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    };
+    let form = form(1, "cf-turnstile-response", "token");
+    let (response, connect) = tokio::join!(app.sign_up(&form), connect);
+    assert!(connect.starts_with("CONNECT challenges.cloudflare.com:443 "), "{connect}");
+    assert_eq!(response.problem(), "challenge_unavailable");
+}

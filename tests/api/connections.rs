@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::app::{TestApp, ada};
+use crate::raw::Raw;
 
 /// Sends these bytes and reads to the end of the response.
 async fn send(app: &TestApp, bytes: &str) -> String {
@@ -66,4 +67,41 @@ async fn a_client_with_half_a_header_does_not_delay_a_shutdown() {
     app.get("/livez").await;
     // Waiting for the client would take two minutes.
     timeout(Duration::from_mins(1), app.stop()).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_kept_connection_ends_with_its_next_response_during_the_drain() {
+    let mut app = TestApp::builder().set("http.shutdown_delay_ms", "60000").spawn().await;
+    app.until_ready().await;
+    let get = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut kept = Raw::send(app.address, get).await;
+    assert!(!kept.until("}").await.contains("connection: close"));
+    app.stop();
+    app.until_draining().await;
+    kept.write(get).await;
+    let response = kept.rest().await;
+    assert!(response.contains("connection: close") && response.contains("alive"), "{response}");
+}
+
+#[tokio::test]
+async fn half_a_body_and_idle_connections_do_not_delay_a_shutdown() {
+    let mut app = TestApp::builder()
+        .set("http.shutdown_timeout_ms", "600000")
+        .set("http.body_timeout_ms", "600000")
+        .set("http.request_timeout_ms", "600000")
+        .spawn()
+        .await;
+    let get = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut idle = Raw::send(app.address, get).await;
+    idle.until("}").await;
+    let mut silent = Raw::connect(app.address).await;
+    let head = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+                Content-Length: 100\r\n\r\n{";
+    let mut half = Raw::send(app.address, head).await;
+    app.until_served().await;
+    timeout(Duration::from_mins(1), app.stop()).await.unwrap().unwrap();
+    idle.closed().await;
+    silent.closed().await;
+    let response = half.until("\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
 }

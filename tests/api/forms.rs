@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::app::{TempDir, TestApp, TestResponse, ada, ada_with};
 
 const URLENCODED: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=X";
@@ -265,4 +265,42 @@ async fn a_hostile_form_gets_a_bounded_response() {
             assert!(errors.contains(&email), "the error of a known field is still in the list");
         }
     }
+}
+
+/// The forms of Rails, PHP, Next.js and others, with what they add by themselves.
+#[tokio::test]
+async fn forms_of_frameworks_sign_up_as_they_are() {
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "[user_metadata.keys.news]\ntype = \"boolean\"\n").unwrap();
+    let app = TestApp::builder().file(&file).set("fields.ignore", "utm_*").spawn().await;
+    let hidden = "user_metadata[news]=0&user_metadata[news]=1";
+    for (nth, (rest, news)) in [
+        (
+            format!("utf8=%E2%9C%93&authenticity_token=x&commit=Sign+up&_method=post&{hidden}"),
+            Some(true),
+        ),
+        ("user_metadata[news]=1&user_metadata[news]=0".to_owned(), Some(false)),
+        (
+            "%24ACTION_ID_7f=&%24ACTION_1%3A0=x&%24ACTION_KEY=k&user_metadata[news]=yes".to_owned(),
+            Some(true),
+        ),
+        ("_csrf=x&utm_source=a&utm_medium=b&user_metadata[news]=on".to_owned(), Some(true)),
+        ("_token=x&user_metadata=&user_metadata[news]=true".to_owned(), Some(true)),
+        ("authenticity_token=x&authenticity_token=y&user_metadata=".to_owned(), None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = format!("email=u{nth}%40example.com&password=Difference-Engine-1843&{rest}");
+        let response = app.sign_up_raw(URLENCODED, body).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{rest}: {}", response.text);
+        let create = app.creates().last().unwrap().json();
+        assert_eq!(create["user_metadata"]["news"].as_bool(), news, "{rest}: {create}");
+    }
+    let body = "email=x%40example.com&password=Difference-Engine-1843&user_metadata[news]=maybe&\
+                user_metadata[news]=1&email=y%40example.com";
+    let errors = app.sign_up_raw(URLENCODED, body).await.errors();
+    let duplicate = |pointer: &str| (pointer.to_owned(), "duplicate_field".to_owned());
+    assert_eq!(errors, [duplicate("/email"), duplicate("/user_metadata/news")]);
 }

@@ -11,7 +11,7 @@ async fn problems_are_in_the_language_of_the_browser() {
     let body = ada_with("password", "kurz").to_string();
     let request = app.post().header("content-type", "application/json").body(body);
     let answer =
-        TestResponse::receive(request.header(ACCEPT_LANGUAGE, "nl, de-AT;q=0.9, en;q=0.8")).await;
+        TestResponse::receive(request.header(ACCEPT_LANGUAGE, "da, de-AT;q=0.9, en;q=0.8")).await;
     assert_eq!(
         answer.errors(),
         [
@@ -20,7 +20,7 @@ async fn problems_are_in_the_language_of_the_browser() {
         ]
     );
     let problem = answer.json();
-    assert_eq!(problem["title"], "Einige Felder sind nicht gültig");
+    assert_eq!(problem["title"], "Einige Felder sind ungültig");
     assert_eq!(problem["errors"][0]["message"], "Verwenden Sie mindestens 8 Zeichen.");
     assert_eq!(problem["errors"][0]["params"], json!({"min_length": 8}));
     assert_eq!(answer.header("content-language"), Some("de"));
@@ -40,7 +40,7 @@ async fn field_errors_are_in_the_language_of_the_request() {
 #[tokio::test]
 async fn the_forms_languages_take_precedence_over_the_browsers() {
     let app = TestApp::spawn().await;
-    let form = [("ui_locales", "nl ja"), ("email", "ada@example.com")];
+    let form = [("ui_locales", "da ja"), ("email", "ada@example.com")];
     let request = app.post().header(ACCEPT_LANGUAGE, "de").form(&form);
     let answer = TestResponse::receive(request).await;
     assert_eq!(answer.errors(), [("/password".to_owned(), "required".to_owned())]);
@@ -59,7 +59,7 @@ async fn an_unavailable_language_falls_back_to_the_default() {
     let app = TestApp::builder().set("languages.default", "fr").spawn().await;
     let french = app.get("/nowhere").await;
     assert_eq!(french.json()["title"], "Introuvable");
-    let request = app.client.get(app.url("/nowhere")).header(ACCEPT_LANGUAGE, "nl, tlh;q=0.5");
+    let request = app.client.get(app.url("/nowhere")).header(ACCEPT_LANGUAGE, "da, tlh;q=0.5");
     assert_eq!(TestResponse::receive(request).await.header("content-language"), Some("fr"));
     let request = app.client.get(app.url("/nowhere")).header(ACCEPT_LANGUAGE, "en;q=0.1");
     assert_eq!(TestResponse::receive(request).await.header("content-language"), Some("en"));

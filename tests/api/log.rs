@@ -1,7 +1,7 @@
 //! The log of a running service.
 
 use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
-use reqwest::Client;
+use reqwest::{Client, Method};
 use serde_json::Value;
 
 use crate::app::{ada, hang_up_once};
@@ -134,4 +134,66 @@ async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     let log = process.log();
     assert_eq!(log.lines().filter(|line| line.contains("\"unreadable\"")).count(), 1);
     assert!(!log.contains("canary-hop"));
+}
+
+#[tokio::test]
+async fn the_clients_address_is_logged_as_the_setting_says() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    for (detail, expected) in
+        [("", None), ("full", Some("192.0.2.7")), ("network", Some("192.0.2.0/24"))]
+    {
+        let variables = [
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
+            ("SIGNUP__LOG__CLIENT_ADDRESS", detail),
+        ];
+        let process = Process::start(&auth0, &variables).await;
+        let client = Client::builder().no_proxy().build().unwrap();
+        let request = client.post(format!("http://{}/signup", process.address)).json(&ada());
+        request.header("x-forwarded-for", "192.0.2.7").send().await.unwrap();
+        let event = process.event(|event| event["http.route"] == "/signup").await;
+        assert_eq!(event["client.address"].as_str(), expected, "{detail}");
+        assert_eq!(process.log().contains("192.0.2."), expected.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_refused_origin_is_logged_once_a_minute() {
+    let (_auth0, process, client) = running().await;
+    let url = format!("http://{}/signup", process.address);
+    for origin in ["https://app.example", "https://app.example", "https://ada@canary.example"] {
+        // A page that posts JSON is refused at its preflight, and sends nothing else.
+        let preflight = client.request(Method::OPTIONS, &url).header("origin", origin);
+        preflight.header("access-control-request-method", "POST").send().await.unwrap();
+        client.post(&url).header("origin", origin).json(&ada()).send().await.unwrap();
+    }
+    process.event(|event| event["origin"] == "something that is no origin").await;
+    let refused = process.event(|event| event["origin"] == "https://app.example").await;
+    assert_eq!(refused["level"], "WARN");
+    let message = "refused a post from https://app.example: is it in http.allowed_origins?";
+    assert_eq!(refused["message"], message);
+    let log = process.log();
+    assert_eq!(log.lines().filter(|line| line.contains("\"origin\":\"https://app")).count(), 1);
+    assert!(!log.contains("canary"));
+}
+
+#[tokio::test]
+async fn events_of_a_request_have_the_ids_of_its_trace() {
+    let (auth0, process, client) = running().await;
+    let url = format!("http://{}/signup", process.address);
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let gate = Gate::new();
+    auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let request = client.post(&url).json(&ada()).header("traceparent", parent);
+    hang_up_once(request, || !auth0.calls(Route::CreateUser).is_empty()).await;
+    gate.open();
+    // The first event is that of the request, the second that of the task that outlives it.
+    for outcome in ["caller_gone", "created"] {
+        let event = process.event(|event| event["outcome"] == outcome).await;
+        assert_eq!(event["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736", "{event}");
+        assert_eq!(event["span_id"], "00f067aa0ba902b7");
+    }
+    client.get(&url).send().await.unwrap();
+    let other = process.event(|event| event["http.request.method"] == "GET").await;
+    assert!(other.get("trace_id").is_none(), "{other}");
 }

@@ -1,7 +1,7 @@
 //! The origins whose pages may post, and may read the responses.
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, StatusCode};
 
 use crate::app::{TestApp, TestResponse, ada};
 
@@ -152,4 +152,68 @@ async fn an_allowed_page_can_read_rejections() {
         let exposed = response.header("access-control-expose-headers").unwrap();
         assert!(exposed.contains("retry-after") && exposed.contains("x-request-id"), "{exposed}");
     }
+}
+
+#[tokio::test]
+async fn previews_apps_and_equal_ports_can_post() {
+    let allowed = "https://*.preview.example.com, capacitor://localhost";
+    let app = TestApp::builder().set("http.allowed_origins", allowed).spawn().await;
+    let posts = async |host: &str, origin: &str, site: &str| {
+        let request = json(&app).header("host", host).header("origin", origin);
+        TestResponse::receive(request.header("sec-fetch-site", site)).await
+    };
+    for (origin, expected) in [
+        ("https://pr-12.preview.example.com", 201),
+        ("capacitor://localhost", 201),
+        ("https://preview.example.com", 403),
+        ("https://a.b.preview.example.com", 403),
+        ("https://a.preview.example.com.evil.example", 403),
+        ("http://pr-12.preview.example.com", 403),
+        ("ionic://localhost", 403),
+    ] {
+        let response = posts("x", origin, "cross-site").await;
+        assert_eq!(response.status.as_u16(), expected, "{origin}");
+        let readable = response.header("access-control-allow-origin");
+        assert_eq!(readable, (expected == 201).then_some(origin));
+    }
+    for (host, origin, expected) in [
+        ("x.example:443", "https://x.example", 201),
+        ("x.example", "https://x.example:443", 201),
+        ("X.example:80", "http://x.example", 201),
+        ("x.example:80", "https://x.example", 403),
+        ("x.example:8443", "https://x.example", 403),
+    ] {
+        let response = posts(host, origin, "").await;
+        assert_eq!(response.status.as_u16(), expected, "{host} {origin}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_allows_what_monitoring_adds_and_what_the_operator_lists() {
+    let app = TestApp::builder().set("http.allowed_origins", ALLOWED);
+    let app = app.set("http.allowed_headers", "X-Datadog-Trace-Id, x-own").spawn().await;
+    let preflight = app.client.request(Method::OPTIONS, app.url("/signup"));
+    let preflight = preflight
+        .header("origin", ALLOWED)
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "content-type,traceparent");
+    let response = TestResponse::receive(preflight).await;
+    assert_eq!(response.header("access-control-allow-origin"), Some(ALLOWED));
+    let allowed = response.header("access-control-allow-headers").unwrap();
+    let allowed: Vec<_> = allowed.split(',').map(str::trim).collect();
+    for name in [
+        "content-type",
+        "idempotency-key",
+        "auth0-client",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "sentry-trace",
+        "x-requested-with",
+        "x-datadog-trace-id",
+        "x-own",
+    ] {
+        assert!(allowed.contains(&name), "{name} in {allowed:?}");
+    }
+    assert!(!allowed.contains(&"authorization") && !allowed.contains(&"*"));
 }

@@ -61,7 +61,9 @@ async fn a_form_can_be_built_from_the_policy() {
     );
     assert_eq!(policy["challenge"]["endpoint"], "/signup/challenge");
     assert_eq!(policy["existence"], "reveal");
-    assert_eq!(policy["languages"], json!(["en", "de", "fr", "es", "ja", "ar"]));
+    let languages = policy["languages"].as_array().unwrap();
+    assert_eq!(languages.len(), auth0_signup::texts::Locale::ALL.len());
+    assert!(["en", "pt-BR", "zh-Hans", "ar"].iter().all(|tag| languages.contains(&json!(tag))));
 }
 
 #[tokio::test]
@@ -83,7 +85,7 @@ async fn labels_and_script_texts_are_in_the_language_of_the_document() {
     };
     let german = get("/signup/policy", "de").await.json();
     assert_eq!(german["fields"]["given_name"]["label"], "Vorname");
-    assert_eq!(german["texts"]["created"], "Ihr Konto wurde angelegt.");
+    assert_eq!(german["texts"]["created"], "Ihr Konto wurde erstellt.");
     let size = &german["user_metadata"]["team size"];
     assert_eq!(size["label"], "Größe");
     assert_eq!(size["options"], json!({"s": "Klein", "l": "l"}));
@@ -137,8 +139,5 @@ async fn the_policy_can_be_cached_and_read_from_every_origin() {
             .await;
     assert_eq!(german.status, StatusCode::OK);
     assert_eq!(german.header("content-language"), Some("de"));
-    assert_eq!(
-        german.json()["password"]["rules"][0]["message"],
-        "Verwenden Sie mindestens 8 Zeichen."
-    );
+    assert_eq!(german.json()["password"]["rules"][0]["message"], "Mindestens 8 Zeichen");
 }

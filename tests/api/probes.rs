@@ -5,7 +5,7 @@ use std::process::Command;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::app::{TestApp, ada, ada_with};
+use crate::app::{TestApp, TestResponse, ada, ada_with};
 
 #[tokio::test]
 async fn both_listeners_have_the_probes() {
@@ -17,7 +17,7 @@ async fn both_listeners_have_the_probes() {
             assert_eq!(response.header("cache-control"), Some("no-store"));
         }
     }
-    let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "clock": "ok"}});
+    let expected = json!({"status": "ready", "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "settings": "ok", "clock": "ok"}});
     assert_eq!(app.get("/readyz").await.json(), expected);
 }
 
@@ -55,6 +55,41 @@ async fn metrics_are_on_the_admin_listener_only() {
         "build_info{version=",
     ] {
         assert!(text.contains(line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_scraper_gets_the_text_format_that_it_prefers() {
+    let app = TestApp::spawn().await;
+    app.sign_up(&ada()).await;
+    let scrape = async |accept: Option<&str>| {
+        let mut request = app.client.get(format!("http://{}/metrics", app.admin));
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        TestResponse::receive(request).await
+    };
+    let text = "text/plain; version=0.0.4; charset=utf-8";
+    let openmetrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let prometheus = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+                      version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+    for (accept, kind) in [
+        (None, text),
+        (Some("*/*"), text),
+        (Some("text/plain"), text),
+        (Some("text/plain;version=0.0.4"), text),
+        (Some(prometheus), openmetrics),
+        (Some("application/openmetrics-text"), openmetrics),
+    ] {
+        let response = scrape(accept).await;
+        assert_eq!(response.status, StatusCode::OK);
+        assert_eq!(response.header("content-type"), Some(kind), "{accept:?}");
+        assert_eq!(response.header("vary"), Some("accept"));
+        let is_openmetrics = kind == openmetrics;
+        assert_eq!(response.text.ends_with("# EOF\n"), is_openmetrics, "{accept:?}");
+        let family = if is_openmetrics { "signup_requests" } else { "signup_requests_total" };
+        assert!(response.text.contains(&format!("# TYPE {family} counter\n")), "{accept:?}");
+        assert!(response.text.contains("signup_requests_total{outcome=\"created\"} 1\n"));
     }
 }
 

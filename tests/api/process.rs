@@ -97,6 +97,18 @@ impl Process {
         eventually("the event is in the log", logged).await
     }
 
+    /// Sends it a signal, such as `HUP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let (signal, pid) = (format!("-{name}"), self.child.id().to_string());
+        assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
+    }
+
+    /// The JSON of a response to `GET` on the admin listener.
+    pub(crate) async fn readiness(&self) -> Value {
+        let response = reqwest::get(format!("http://{}/readyz", self.admin)).await.unwrap();
+        response.json().await.unwrap()
+    }
+
     /// Stops it with SIGTERM, as an orchestrator does. The log is complete when this returns.
     pub(crate) fn terminate(&mut self) {
         let pid = self.child.id().to_string();

@@ -58,3 +58,36 @@ async fn a_trusted_proxy_never_degrades_readiness() {
     let checks = app.get_admin("/readyz").await.json();
     assert_eq!(checks["checks"]["clients"], "failing", "the proxy sets the other header");
 }
+
+/// Fifty visitors of a site whose server posts for them, as a Next.js action does.
+#[tokio::test]
+async fn a_server_with_a_token_names_its_visitors() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let builder = TestApp::builder().set("http.server_clients", token);
+    let builder = builder.set("http.require_origin", "true");
+    let app =
+        builder.set("limits.posts.burst", "2").set("limits.posts.per_hour", "1").spawn().await;
+    let post = async |token: Option<&str>, visitor: &str| {
+        let mut request = app.post().header("content-type", "application/json").body("{}");
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        TestResponse::receive(request.header("signup-client-address", visitor)).await.problem()
+    };
+    for visitor in 0..10 {
+        let visitor = format!("192.0.2.{visitor}");
+        assert_eq!(post(Some(token), &visitor).await, "invalid_fields", "{visitor}");
+    }
+    post(Some(token), "192.0.2.1").await;
+    assert_eq!(post(Some(token), "192.0.2.1").await, "rate_limited", "a visitor has a limit too");
+    assert_eq!(post(Some(token), "192.0.2.11").await, "invalid_fields");
+
+    // Without the token the header is not read, and the server's own address counts.
+    assert_eq!(post(None, "192.0.2.20").await, "origin_not_allowed");
+    let wrong = "ffffffffffffffffffffffffffffffff";
+    assert_eq!(post(Some(wrong), "192.0.2.21").await, "origin_not_allowed");
+    assert_eq!(post(Some(wrong), "192.0.2.22").await, "rate_limited");
+    let forged = "http_forwarded_rejected_total{outcome=\"untrusted_server\"}";
+    assert_eq!(app.metric(forged).await, 3);
+    assert_eq!(app.get_admin("/readyz").await.json()["checks"]["clients"], "ok");
+}

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use auth0_emulator::{Fault, Gate, Route};
+use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
+use crate::process::Process;
 
 /// Auth0's own body of a 429.
 const ENVELOPE: &str = r#"{"statusCode":429,"error":"Too Many Requests",
@@ -353,4 +354,41 @@ async fn every_outcome_that_a_retry_may_change_names_a_wait() {
         (response.status == StatusCode::SERVICE_UNAVAILABLE).then_some(response)
     });
     assert!((1..=60).contains(&retry_after(&response.await)));
+}
+
+#[tokio::test]
+async fn what_a_setting_explains_is_the_operators_and_the_log_names_the_setting() {
+    let required = "fields.username = \"required\"";
+    let off = "fields.username = \"off\"";
+    for (requires_username, presence, setting) in
+        [(true, "off", required), (true, "optional", required), (false, "required", off)]
+    {
+        let auth0 = Emulator::builder();
+        let auth0 = auth0.tenant(|tenant| tenant.requires_username = requires_username);
+        let auth0 = auth0.start().await.unwrap();
+        let variables = [
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("SIGNUP__FIELDS__USERNAME", presence),
+        ];
+        let service = Process::start(&auth0, &variables).await;
+        let mut form = ada();
+        if presence == "required" {
+            form["username"] = "ada".into();
+        }
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(format!("http://{}/signup", service.address)).json(&form);
+        let response = TestResponse::receive(request).await;
+        assert_eq!(response.problem(), "upstream_rejected", "{response:?}");
+        assert!(!response.text.contains("username"), "{response:?}");
+        assert_eq!(auth0.calls(Route::CreateUser).len(), 1);
+        let event = service.event(|event| event["outcome"] == "upstream_rejected").await;
+        assert_eq!(event["level"], "ERROR");
+        let error = event["error"].as_str().unwrap();
+        assert!(error.contains(setting), "{error}");
+    }
+    // Nothing explains this one.
+    let app = TestApp::spawn().await;
+    let message = "Payload validation error: 'String is too short' on property nickname (x).";
+    app.auth0.fault(Route::CreateUser, bad_request(message, Some("invalid_body")));
+    assert_eq!(app.sign_up(&ada()).await.problem(), "internal");
 }

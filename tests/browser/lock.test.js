@@ -233,7 +233,7 @@ describe("Lock", { concurrency: 4 }, () => {
     const page = await openLock(t, service, { locale: "de-DE" });
     const values = { ...ADA, email: "fault@example.com", nickname: "a\u0007da" };
     await send(page, values);
-    assert.equal(await message(page), "Spitzname: Entfernen Sie Steuerzeichen wie Zeilenumbrüche.");
+    assert.equal(await message(page), "Spitzname: Entfernen Sie Zeilenumbrüche und andere unsichtbare Zeichen.");
     await send(page, { ...values, email: "fault@example.", nickname: "", picture: "nowhere" });
     await page.getByText("E-Mail-Adresse: ").waitFor();
     assert.match(await message(page), /E-Mail-Adresse: .+ Bild \(Webadresse\): /);

@@ -16,16 +16,17 @@ use imports::Imports;
 
 /// Each module and the modules that it may use, lowest first. A module may only use modules below
 /// it, so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("domain", &[]),
     ("captcha_provider", &[]),
+    ("origin", &[]),
     ("form", &["domain", "captcha_provider"]),
     ("texts", &["domain"]),
     ("clock", &[]),
     ("lifecycle", &[]),
     ("limits", &[]),
     ("digest", &[]),
-    ("config", &["domain", "captcha_provider", "form", "limits", "texts"]),
+    ("config", &["domain", "captcha_provider", "origin", "form", "limits", "texts"]),
     ("page", &["domain", "captcha_provider", "form", "texts", "config"]),
     ("telemetry", &["config"]),
     ("context", &["digest", "telemetry", "lifecycle", "clock"]),
@@ -54,6 +55,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
         "http",
         &[
             "domain",
+            "origin",
             "form",
             "texts",
             "page",
@@ -85,7 +87,8 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "clock",
         ],
     ),
-    ("cli", &["app", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
+    ("doctor", &["app", "auth0", "ledger", "domain", "config", "telemetry", "clock"]),
+    ("cli", &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];
 

@@ -61,7 +61,6 @@ impl Backend {
     fn new(database: Database) -> Self {
         let settings = LedgerSettings {
             database,
-            database_file: None,
             secret_key: Some("k".repeat(32).into()),
             secret_key_path: None,
             previous_secret_key: None,

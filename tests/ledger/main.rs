@@ -38,6 +38,7 @@ mod checks;
 mod child;
 mod command;
 mod copies;
+mod inspect;
 mod keys;
 mod lost_replies;
 mod migrating;

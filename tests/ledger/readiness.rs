@@ -155,28 +155,25 @@ async fn the_secret_of_another_deployment_is_not_ready() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_password_that_is_replaced_is_read_again() {
+async fn a_password_can_be_replaced() {
     let (backend, role, _) = served().await;
     let _ignored = connect(server()).await.batch_execute("CREATE ROLE password").await;
     role.alter("PASSWORD 'first'").await;
     admin(&format!("GRANT password TO {}", role.name)).await;
     let url = |password| backend.url().replace("postgres@", &format!("{}:{password}@", role.name));
-    let file = std::env::temp_dir().join(format!("url-{}", uuid::Uuid::now_v7()));
-    std::fs::write(&file, url("first") + "\n").unwrap();
-    let mut with_file = backend.through(&url("first"));
-    with_file.settings.database_file = Some(file.clone());
-    let ledger = with_file.open_plain().await;
+    let ledger = backend.through(&url("first")).open_plain().await;
     expect(&ledger, true, "the first password").await;
     role.alter("PASSWORD 'second'").await;
     backend.terminate().await;
     expect(&ledger, false, "wrong password").await;
-    std::fs::write(&file, url("second")).unwrap();
+    assert!(matches!(ledger.replace_url(&url("second").into()), Ok(true)));
     expect(&ledger, true, "the second password").await;
-    // What cannot be read changes nothing.
-    std::fs::write(&file, "postgres://host/x?sslmod=1").unwrap();
+    // Another database and an invalid URL change nothing.
+    let other = url("second").replace(&backend.database(), "other");
+    assert!(matches!(ledger.replace_url(&other.into()), Ok(false)));
+    assert!(ledger.replace_url(&"postgres://host/x?sslmod=1".to_owned().into()).is_err());
     backend.terminate().await;
-    expect(&ledger, true, "an invalid file").await;
-    std::fs::remove_file(&file).unwrap();
+    expect(&ledger, true, "the second password still").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,6 +23,8 @@ pub enum Route {
     UsersByEmail,
     /// `GET /api/v2/connections`
     Connections,
+    /// `GET /api/v2/custom-domains`
+    CustomDomains,
     /// `POST /dbconnections/signup`
     Signup,
     /// `POST /dbconnections/change_password`
@@ -50,6 +52,7 @@ impl Route {
             ("POST", "/api/v2/users") => Self::CreateUser,
             ("GET", "/api/v2/users-by-email") => Self::UsersByEmail,
             ("GET", "/api/v2/connections") => Self::Connections,
+            ("GET", "/api/v2/custom-domains") => Self::CustomDomains,
             ("POST", "/dbconnections/signup") => Self::Signup,
             ("POST", "/dbconnections/change_password") => Self::ChangePassword,
             (verb, path) if user_id_in(path).is_some() => match verb {
@@ -76,6 +79,7 @@ impl Route {
                 | Self::DeleteUser
                 | Self::UsersByEmail
                 | Self::Connections
+                | Self::CustomDomains
         )
     }
 

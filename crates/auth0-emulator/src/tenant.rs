@@ -54,6 +54,11 @@ pub struct Tenant {
     pub default_custom_domain: Option<String>,
     /// The database connection's name.
     pub connection: String,
+    /// The connection's strategy: `auth0` for a database.
+    pub strategy: String,
+    /// The connection's `options.attributes`, which the connections API shows. Users are created by
+    /// `requires_username` alone.
+    pub attributes: Option<Value>,
     /// Allows creating users through the Management API.
     pub connection_enabled: bool,
     /// Allows public sign-ups.
@@ -107,6 +112,8 @@ impl Default for Tenant {
             custom_domains: Vec::new(),
             default_custom_domain: None,
             connection: DEFAULT_CONNECTION.to_owned(),
+            strategy: "auth0".to_owned(),
+            attributes: None,
             connection_enabled: true,
             public_signup: true,
             email_required: true,

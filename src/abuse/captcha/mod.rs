@@ -10,7 +10,7 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, retry};
+use reqwest::{Client, ClientBuilder, Proxy, retry};
 use secrecy::ExposeSecret as _;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -84,10 +84,15 @@ impl Captcha {
             .connect_timeout(settings.timeout)
             .timeout(settings.timeout)
             .http1_only()
-            .referer(false);
+            .referer(false)
+            // The settings decide which proxy is used.
+            .no_proxy();
+        if let Some(url) = settings.proxy.as_ref().and_then(|proxy| proxy.url.as_ref()) {
+            builder = builder.proxy(Proxy::all(url.expose_secret())?);
+        }
         if settings.verify_url.scheme() == "http" {
-            // Loopback needs neither a proxy from the environment nor certificates.
-            builder = builder.no_proxy().tls_certs_only([]);
+            // Loopback needs no certificates.
+            builder = builder.tls_certs_only([]);
         }
         let (http, settings) = (builder.build()?, settings.clone());
         Ok(Self { http, settings, slots: Semaphore::new(MAX_CONCURRENT) })

@@ -84,6 +84,7 @@ mod tests {
             min_score_percent: Some(50),
             on_unavailable: OnUnavailable::Reject,
             timeout: Duration::from_secs(1),
+            proxy: None,
         }
     }
 

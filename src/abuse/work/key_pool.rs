@@ -82,6 +82,15 @@ impl KeyPool {
     }
 }
 
+impl Drop for KeyPool {
+    /// Ends the tasks that fill the pool.
+    fn drop(&mut self) {
+        for shard in &self.0 {
+            shard.vacancies.close();
+        }
+    }
+}
+
 impl PoolShard {
     fn new(cost: NonZeroU32, tries: RangeInclusive<u32>) -> Self {
         Self {

@@ -24,7 +24,7 @@ const MAX_WORD_LENGTH: usize = 50;
 #[derive(Debug)]
 pub(super) struct Dictionary {
     /// The operator's own words, lower-cased and sorted.
-    words: Vec<String>,
+    pub(super) words: Vec<String>,
 }
 
 impl Dictionary {

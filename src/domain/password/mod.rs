@@ -8,6 +8,7 @@
 
 mod complexity;
 mod dictionary;
+mod difference;
 mod policy;
 mod profile;
 mod settings;
@@ -15,6 +16,7 @@ mod settings;
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroize as _;
 
+pub use difference::{PolicyAspect, PolicyDifference};
 pub use policy::PasswordPolicy;
 pub use profile::Profile;
 pub use settings::{

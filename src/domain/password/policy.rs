@@ -22,11 +22,11 @@ pub struct PasswordPolicy {
     /// The name of the level, or `flexible`.
     name: &'static str,
     /// The rules about the password alone.
-    complexity: ComplexityRules,
+    pub(super) complexity: ComplexityRules,
     /// `None` if the dictionary is off.
-    dictionary: Option<Dictionary>,
+    pub(super) dictionary: Option<Dictionary>,
     /// `None` if personal data is allowed.
-    blocked_fields: Option<BlockedFields>,
+    pub(super) blocked_fields: Option<BlockedFields>,
 }
 
 impl PasswordPolicy {

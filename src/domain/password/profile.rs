@@ -66,7 +66,7 @@ impl<'a> Profile<'a> {
 
 /// The fields whose values a password must not contain.
 #[derive(Debug)]
-pub(super) struct BlockedFields(Vec<Cow<'static, str>>);
+pub(super) struct BlockedFields(pub(super) Vec<Cow<'static, str>>);
 
 impl BlockedFields {
     /// Reads the list of fields. The caller has checked that the rule is active.

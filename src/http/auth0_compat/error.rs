@@ -112,7 +112,7 @@ fn invalid_fields(errors: &[FieldError], page: Option<&Page>, locale: Locale) ->
 /// The message about a field, after its label on the built-in page.
 fn sentence(error: &FieldError, page: Option<&Page>, locale: Locale) -> String {
     let field = error.field();
-    let label =
-        page.and_then(|page| page.label(&field, Messages::for_locale(locale))).unwrap_or(&field);
-    format!("{label}: {}", locale.field_error(error))
+    let messages = Messages::for_locale(locale);
+    let label = page.and_then(|page| page.label(&field, messages)).unwrap_or(&field);
+    messages.labelled(label, &locale.field_error(error))
 }

@@ -83,6 +83,7 @@ fn text<'v>(value: &'v BodyValue<'_>) -> Option<&'v str> {
         | BodyValue::Number(_)
         | BodyValue::Array(_)
         | BodyValue::Object(_)
+        | BodyValue::Checkbox(_)
         | BodyValue::File => None,
     }
 }

@@ -4,15 +4,25 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::CONTENT_TYPE;
+use http::HeaderMap;
+use http::header::{CONTENT_TYPE, VARY};
 
 use super::super::extensions::LogAtDebug;
+use super::super::metrics_format::MetricsFormat;
 use crate::telemetry::Metrics;
 
-/// The metrics in the OpenMetrics text format.
-pub(in super::super) async fn metrics(State(metrics): State<Arc<Metrics>>) -> Response {
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    let mut response = ([(CONTENT_TYPE, kind)], metrics.encode()).into_response();
+/// The metrics, in the text format that the scraper prefers.
+pub(in super::super) async fn metrics(
+    State(metrics): State<Arc<Metrics>>,
+    headers: HeaderMap,
+) -> Response {
+    let format = MetricsFormat::from_accept(&headers);
+    let body = match format {
+        MetricsFormat::Text => metrics.encode(),
+        MetricsFormat::OpenMetrics1 | MetricsFormat::OpenMetrics0 => metrics.encode_openmetrics(),
+    };
+    let head = [(CONTENT_TYPE, format.content_type()), (VARY, "accept")];
+    let mut response = (head, body).into_response();
     response.extensions_mut().insert(LogAtDebug);
     response
 }

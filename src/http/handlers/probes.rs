@@ -21,6 +21,7 @@ struct ReadinessChecks {
     ledger: &'static str,
     auth0: &'static str,
     clients: &'static str,
+    settings: &'static str,
     clock: &'static str,
 }
 
@@ -31,6 +32,7 @@ impl From<Report> for ReadinessBody {
             Report { ledger: false, .. } => "unready",
             Report { auth0: Upstream::Failing, .. }
             | Report { clients: false, .. }
+            | Report { settings: false, .. }
             | Report { clock: false, .. } => "degraded",
             Report { auth0: Upstream::Good | Upstream::Starting, .. } => "ready",
         };
@@ -43,6 +45,7 @@ impl From<Report> for ReadinessBody {
                 Upstream::Failing => "failing",
             },
             clients: if report.clients { "ok" } else { "failing" },
+            settings: if report.settings { "ok" } else { "failing" },
             clock: if report.clock { "ok" } else { "failing" },
         };
         Self { status, checks }
@@ -73,11 +76,11 @@ struct LivenessBody {
     responses(
         (status = 200, description = "Sign-ups are accepted", content_type = "application/json", body = serde_json::Value, example = json!({
             "status": "ready",
-            "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "clock": "ok"},
+            "checks": {"process": "ok", "ledger": "ok", "auth0": "ok", "clients": "ok", "settings": "ok", "clock": "ok"},
         })),
         (status = 503, description = "Sign-ups are rejected", content_type = "application/json", body = serde_json::Value, example = json!({
             "status": "draining",
-            "checks": {"process": "draining", "ledger": "ok", "auth0": "ok", "clients": "ok", "clock": "ok"},
+            "checks": {"process": "draining", "ledger": "ok", "auth0": "ok", "clients": "ok", "settings": "ok", "clock": "ok"},
         })),
     )
 )]

@@ -8,6 +8,7 @@ mod connection_table;
 pub mod fd_limit;
 mod lingering_close;
 mod listen;
+mod live_router;
 mod memory;
 mod timeout_stream;
 mod unfinished_body;
@@ -16,7 +17,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -37,9 +37,9 @@ pub use self::connection_table::ConnectionLimits;
 use self::connection_table::{ConnectionGuard, ConnectionTable};
 use self::lingering_close::{OverloadResponder, linger};
 pub use self::listen::listen;
+pub use self::live_router::{LiveRouter, Routing};
 use self::timeout_stream::{IdleOnDrop, TimeoutStream};
 pub(super) use self::unfinished_body::RequestConnection;
-use crate::abuse::Proxies;
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
 /// The largest head that hyper reads: what `head_limits` allows, and a little more, for which the
@@ -73,16 +73,16 @@ pub struct HttpServer {
     pub limits: ConnectionLimits,
     /// The deadlines of a waiting connection.
     pub deadlines: Deadlines,
-    /// The proxies that may have any number of connections.
-    pub proxies: Arc<Proxies>,
+    /// The routes, and the proxies that may have any number of connections.
+    pub live: LiveRouter,
     /// The metrics that count connections.
     pub metrics: HttpMetrics,
 }
 
 impl HttpServer {
     /// Serves until `stop` resolves, then closes idle connections and waits for active requests.
-    pub async fn run(self, router: Router, stop: impl Future<Output = ()> + Send) {
-        let Self { listener, limits, deadlines, proxies, metrics } = self;
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let Self { listener, limits, deadlines, live, metrics } = self;
         let table = ConnectionTable::new(limits, metrics.clone());
         let stopping = CancellationToken::new();
         let overload = OverloadResponder::new();
@@ -96,7 +96,7 @@ impl HttpServer {
             loop {
                 table.room().await;
                 let (socket, peer) = accept(&listener).await;
-                let guard = match table.admit(peer.0, proxies.trusts(peer.0)) {
+                let guard = match table.admit(peer.0, live.proxies().trusts(peer.0)) {
                     Ok(guard) => guard,
                     Err(reason) => {
                         metrics.connection_refused(reason);
@@ -106,22 +106,26 @@ impl HttpServer {
                         continue;
                     }
                 };
-                let (router, requests) = (router.clone(), requests.clone());
+                let (live, requests) = (live.clone(), requests.clone());
                 let (http, watcher) = (http.clone(), graceful.watcher());
                 let (stopping, metrics) = (stopping.clone(), metrics.clone());
                 // Called after the first byte. A function, so that nothing of it is part of the
                 // task before: hyper allocates its buffers at once.
+                let at_shutdown = stopping.clone();
                 let open = move |socket, guard: ConnectionGuard, metrics| {
                     let connection = Arc::clone(&guard.connection);
                     let unfinished = guard.table.unfinished().clone();
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         let is_pipelined = connection.start_request();
-                        let in_request =
-                            RequestConnection::new(Arc::clone(&connection), unfinished.clone());
+                        let in_request = RequestConnection::new(
+                            Arc::clone(&connection),
+                            unfinished.clone(),
+                            at_shutdown.clone(),
+                        );
                         request.extensions_mut().insert(peer);
                         request.extensions_mut().insert(in_request);
                         let active = requests.token();
-                        let response = router.clone().oneshot(request);
+                        let response = live.router().oneshot(request);
                         let connection = Arc::clone(&connection);
                         async move {
                             // One request of each connection at a time.

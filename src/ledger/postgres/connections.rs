@@ -117,6 +117,11 @@ impl Connections {
         }
     }
 
+    /// The source of new connections.
+    pub(super) const fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
     /// Runs a statement in a transaction of its own, and returns after its commit.
     ///
     /// It is repeated once over a new connection if its connection is dead or silent, and on a

@@ -1,13 +1,12 @@
 //! New connections to the server.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -17,7 +16,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 
 use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
-use crate::config::{PostgresUrl, SslMode, trim_secret};
+use crate::config::{PostgresUrl, SslMode};
 
 /// TCP probes an idle connection after this time, at this interval, and gives it up after this
 /// number of probes.
@@ -36,8 +35,6 @@ const HAS_OPTIONS: &str = "SELECT count(*) = 2 FROM pg_settings \
 /// Connects to the server that the settings name.
 #[derive(Debug)]
 pub(super) struct Connector {
-    /// The file that contains the URL.
-    file: Option<PathBuf>,
     target: Mutex<Arc<Target>>,
     /// The host that was reached last.
     host: AtomicUsize,
@@ -48,7 +45,6 @@ pub(super) struct Connector {
 
 /// A URL, and what is computed from it.
 struct Target {
-    text: SecretString,
     url: PostgresUrl,
     tls: Option<Arc<ClientConfig>>,
 }
@@ -110,14 +106,10 @@ impl Connector {
     ///
     /// # Errors
     /// When the URL is invalid or a certificate cannot be read.
-    pub(super) fn new(
-        url: &SecretString,
-        file: Option<PathBuf>,
-        timeout: Duration,
-    ) -> Result<Self, PostgresError> {
-        let target = Mutex::new(Arc::new(Target::new(url.clone())?));
+    pub(super) fn new(url: &SecretString, timeout: Duration) -> Result<Self, PostgresError> {
+        let target = Mutex::new(Arc::new(Target::new(url)?));
         let is_pooled = AtomicBool::new(false);
-        Ok(Self { file, target, host: AtomicUsize::new(0), is_pooled, timeout })
+        Ok(Self { target, host: AtomicUsize::new(0), is_pooled, timeout })
     }
 
     /// Logs a warning if another machine could read or change what is sent to the server.
@@ -173,7 +165,7 @@ impl Connector {
         &self,
         options: Option<&str>,
     ) -> Result<ServerConnection, PostgresError> {
-        let target = self.current().await;
+        let target = self.target();
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
         let first = self.host.load(Ordering::Relaxed);
@@ -194,23 +186,18 @@ impl Connector {
         result
     }
 
-    /// Returns the URL's target. A URL in a file is read again: its password may have changed.
-    async fn current(&self) -> Arc<Target> {
-        let Some(file) = self.file.clone() else { return self.target() };
-        let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file)).await;
-        let Ok(Ok(text)) = read else { return self.target() };
-        let text = trim_secret(&text);
+    /// Uses another URL for new connections. Returns `false` if it names another database.
+    ///
+    /// # Errors
+    /// When the URL is invalid or a certificate cannot be read.
+    pub(super) fn replace_url(&self, url: &SecretString) -> Result<bool, PostgresError> {
+        let new = Target::new(url)?;
         let mut target = self.lock();
-        if text != target.text.expose_secret() {
-            match Target::new(text.to_owned().into()) {
-                Ok(new) => *target = Arc::new(new),
-                Err(error) => {
-                    let cause: &dyn std::error::Error = &error;
-                    tracing::warn!(error = cause, "the new URL of the database is not used");
-                }
-            }
+        let is_same = target.url.is_same_database(&new.url);
+        if is_same {
+            *target = Arc::new(new);
         }
-        Arc::clone(&target)
+        Ok(is_same)
     }
 
     fn target(&self) -> Arc<Target> {
@@ -223,10 +210,10 @@ impl Connector {
 }
 
 impl Target {
-    fn new(text: SecretString) -> Result<Self, PostgresError> {
-        let url = PostgresUrl::parse(&text)?;
+    fn new(text: &SecretString) -> Result<Self, PostgresError> {
+        let url = PostgresUrl::parse(text)?;
         let tls = tls::config(&url.tls)?;
-        Ok(Self { text, url, tls })
+        Ok(Self { url, tls })
     }
 
     async fn connect(

@@ -236,6 +236,20 @@ pub(super) async fn recognise(
     }
 }
 
+/// Returns whether the database was written with one of these secrets, and changes nothing. True for
+/// one that no secret is recorded in.
+pub(super) async fn knows(
+    client: &Client,
+    schema: &str,
+    secrets: &DigestPair,
+) -> Result<bool, PostgresError> {
+    begin(client, schema).await?;
+    let known = known_secrets(client).await?;
+    client.batch_execute("ROLLBACK").await?;
+    let is_ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == &value[..]);
+    Ok(known.is_empty() || known.iter().any(is_ours))
+}
+
 async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, PostgresError> {
     let rows = client.query_typed("SELECT value FROM secret_checks ORDER BY value", &[]).await?;
     let known: Result<_, _> = rows.iter().map(|row| row.try_get(0)).collect();

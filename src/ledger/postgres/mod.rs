@@ -6,13 +6,13 @@ mod begin;
 mod connections;
 mod connector;
 mod errors;
+mod inspect;
 mod migrate;
 mod rows;
 mod statement;
 mod statements;
 mod tls;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +24,7 @@ use uuid::Uuid;
 use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
+pub use self::inspect::inspect;
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, pending, status};
 use super::{
@@ -52,8 +53,6 @@ const FORGET_PROCESS: Duration = Duration::from_hours(24);
 pub struct PostgresOptions {
     /// Its URL.
     pub url: SecretString,
-    /// The file that contains the URL, which is read again for each new connection.
-    pub file: Option<PathBuf>,
     /// The durability that a commit waits for.
     pub synchronous: Synchronous,
     /// Applies pending migrations.
@@ -81,8 +80,8 @@ impl Postgres {
     /// # Errors
     /// When it cannot be reached or was written with another secret.
     pub async fn open(options: PostgresOptions, secrets: DigestPair) -> Result<Self, OpenError> {
-        let PostgresOptions { url, file, synchronous, migrate, access, timeout } = options;
-        let connector = Connector::new(&url, file.clone(), timeout).map_err(LedgerError::from)?;
+        let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
+        let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
         let connection = connector.connect().await.map_err(LedgerError::from)?;
         let client = &connection.client;
         let opened = async {
@@ -110,8 +109,7 @@ impl Postgres {
             Access::Service => {
                 connector.warn_if_insecure();
                 if migrate && separate > 0 {
-                    let connector =
-                        Connector::new(&url, file, timeout).map_err(LedgerError::from)?;
+                    let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
                     let schema = schema.clone();
                     indexes.spawn(async move { build(&connector, &schema).await });
                 }
@@ -196,7 +194,7 @@ pub async fn migrations(
     url: &SecretString,
     timeout: Duration,
 ) -> Result<Vec<Migration>, OpenError> {
-    let connector = Connector::new(url, None, timeout).map_err(LedgerError::from)?;
+    let connector = Connector::new(url, timeout).map_err(LedgerError::from)?;
     let connection = connector.connect().await.map_err(LedgerError::from)?;
     let client = &connection.client;
     let applied = async { migrate::applied(client, &migrate::schema(client).await?).await };
@@ -210,7 +208,7 @@ pub async fn migrations(
 /// # Errors
 /// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
-    let connector = Connector::new(url, None, timeout).map_err(LedgerError::from)?;
+    let connector = Connector::new(url, timeout).map_err(LedgerError::from)?;
     let connection = connector.connect().await.map_err(LedgerError::from)?;
     let client = &connection.client;
     let applied = async {
@@ -402,6 +400,10 @@ impl Ledger for Postgres {
 
     async fn close(&self) {
         self.connections.close().await;
+    }
+
+    fn replace_url(&self, url: &SecretString) -> Result<bool, LedgerError> {
+        Ok(self.connections.connector().replace_url(url)?)
     }
 }
 

@@ -47,7 +47,7 @@ fn create_empty(path: &Path) -> io::Result<()> {
 
 /// Returns whether the file is missing or empty although a ledger was here: its secret or its log
 /// is left.
-fn is_lost(path: &Path, secret_file: &SecretFile) -> bool {
+pub(super) fn is_lost(path: &Path, secret_file: &SecretFile) -> bool {
     let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
     length(path) == 0 && (secret_file.exists() || length(&sibling(path, "-wal")) > 0)
 }

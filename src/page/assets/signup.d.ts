@@ -92,6 +92,7 @@ export interface Texts {
   wait: string;
   wait_minutes: string;
   reference: string;
+  colon: string;
   met: string;
   unmet: string;
   log_in: string;

@@ -21,6 +21,7 @@ const TEXTS = {
   checking: "Checking that you're not a robot…",
   caps_lock: "Caps Lock is on.",
   reference: "Reference",
+  colon: ": ",
   met: "done:",
   unmet: "not yet:",
   log_in: "Log in",
@@ -729,7 +730,7 @@ class SignupForm {
     if (links) box.append(links);
     if (reference) {
       const code = make("code", { textContent: reference });
-      box.append(make("p", { className: "reference" }, `${this.texts.reference}: `, code));
+      box.append(make("p", { className: "reference" }, this.texts.reference + this.texts.colon, code));
     }
     if (!box.isConnected) this.form.prepend(box);
     box.scrollIntoView({ block: "nearest" });
@@ -737,7 +738,7 @@ class SignupForm {
 
   /** Returns a line of the summary: a link to the field, and its errors. */
   #summaryLine({ input, field, texts }) {
-    const message = `: ${[...texts].join(" ")}`;
+    const message = this.texts.colon + [...texts].join(" ");
     if (!input) return make("li", {}, make("code", { textContent: field }), message);
     input.id ||= `signup-input-${++idCount}`;
     const onclick = (event) => {

@@ -12,7 +12,8 @@ pub(super) fn list(call: &Call<'_>) -> TenantResponse {
     let asks_for = |name: &str, own: &str| {
         call.entry.query_value(name).is_none_or(|value| value.split(',').any(|one| one == own))
     };
-    let wanted = asks_for("name", &call.tenant.connection) && asks_for("strategy", "auth0");
+    let wanted =
+        asks_for("name", &call.tenant.connection) && asks_for("strategy", &call.tenant.strategy);
     let found: Vec<Value> = if wanted { vec![described(&call.tenant)] } else { Vec::new() };
     TenantResponse::json(StatusCode::OK, &found)
 }
@@ -38,6 +39,12 @@ fn described(tenant: &Tenant) -> Value {
             let value = json!({ "min_length": length });
             members.insert("password_complexity_options".to_owned(), value);
         }
+        if tenant.ignores_user_id {
+            members.insert("enabledDatabaseCustomization".to_owned(), Value::Bool(true));
+        }
+        if let Some(attributes) = &tenant.attributes {
+            members.insert("attributes".to_owned(), attributes.clone());
+        }
         if let Some(options) = &tenant.password_options {
             members.insert("password_options".to_owned(), json!(options));
         }
@@ -47,7 +54,7 @@ fn described(tenant: &Tenant) -> Value {
     json!({
         "id": "con_0000000000000001",
         "name": tenant.connection,
-        "strategy": "auth0",
+        "strategy": tenant.strategy,
         "options": options,
         "is_domain_connection": false,
         "realms": [tenant.connection],

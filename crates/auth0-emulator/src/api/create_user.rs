@@ -36,6 +36,9 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     if members.text("connection") != Some(&call.tenant.connection) {
         return bad("The connection does not exist.", Some("inexistent_connection"));
     }
+    if call.tenant.strategy != "auth0" {
+        return bad("The connection is not a database connection.", None);
+    }
     if !call.tenant.connection_enabled {
         return bad("The connection is disabled.", None);
     }

@@ -5,6 +5,7 @@ mod client_script;
 mod connections;
 mod cors;
 mod create_user;
+mod custom_domains;
 mod management;
 mod signup;
 mod token;
@@ -40,6 +41,9 @@ pub(crate) fn respond(call: &Call<'_>) -> TenantResponse {
             Route::UsersByEmail => management::with_scope(call, "read:users", users::by_email),
             Route::Connections => {
                 management::with_scope(call, "read:connections", connections::list)
+            }
+            Route::CustomDomains => {
+                management::with_scope(call, "read:custom_domains", custom_domains::list)
             }
             Route::Signup => signup::respond(call),
             Route::ChangePassword => change_password::respond(call),

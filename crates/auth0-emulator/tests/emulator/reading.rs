@@ -8,7 +8,8 @@ use crate::client::{JsonResponse, TestClient, user, with};
 
 /// A tenant whose application has every scope the emulator knows.
 async fn tenant_with_all_scopes() -> Emulator {
-    let scopes = ["create:users", "read:users", "delete:users", "read:connections"];
+    let scopes =
+        ["create:users", "read:users", "delete:users", "read:connections", "read:custom_domains"];
     Emulator::builder()
         .tenant(|t| t.scopes = scopes.map(str::to_owned).to_vec())
         .start()
@@ -67,6 +68,7 @@ async fn each_operation_requires_its_own_scope() {
         (Method::DELETE, "/api/v2/users/x", "delete:users"),
         (Method::GET, "/api/v2/users-by-email?email=x", "read:users"),
         (Method::GET, "/api/v2/connections", "read:connections"),
+        (Method::GET, "/api/v2/custom-domains", "read:custom_domains"),
     ] {
         let request = client.request(method, path).bearer_auth(&token);
         let response = JsonResponse::read(request.send().await.unwrap()).await;
@@ -86,4 +88,23 @@ async fn the_connection_shows_its_policy() {
     assert_eq!(listed[0]["options"]["passwordPolicy"], "good");
     assert_eq!(listed[0]["options"]["password_complexity_options"], json!({"min_length": 12}));
     assert_eq!(client.get("/api/v2/connections?name=other").await.body, json!([]));
+}
+
+#[tokio::test]
+async fn the_custom_domains_show_which_one_is_the_default() {
+    let auth0 = tenant_with_all_scopes().await;
+    let client = TestClient::new(&auth0);
+    assert_eq!(client.get("/api/v2/custom-domains").await.body, json!([]));
+    auth0.tenant(|t| {
+        t.custom_domains = ["login.example.com", "id.example.com"].map(str::to_owned).to_vec();
+        t.default_custom_domain = Some("id.example.com".to_owned());
+    });
+    let listed = client.get("/api/v2/custom-domains").await.body;
+    for (index, domain, is_default) in
+        [(0, "login.example.com", false), (1, "id.example.com", true)]
+    {
+        assert_eq!(listed[index]["domain"], domain);
+        assert_eq!(listed[index]["is_default"], is_default);
+        assert_eq!(listed[index]["status"], "ready");
+    }
 }

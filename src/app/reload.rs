@@ -1,0 +1,116 @@
+//! A reload of the settings: everything that may change is built again around the state that is kept,
+//! and swapped in whole, or nothing changes.
+//!
+//! `docs/decisions/0020-reload.md` has the reasons.
+
+use std::sync::Arc;
+
+use super::services::{Routings, Services};
+use super::{App, StartError};
+use crate::auth0::TokenHealth;
+use crate::config::{Changes, ConfigErrors, Database, Layers, Settings};
+use crate::http::server::LiveRouter;
+use crate::telemetry::{LogLevel, chain};
+
+/// Applies changed settings to a running app.
+#[derive(Debug)]
+pub struct Reloader {
+    services: Arc<Services>,
+    public: LiveRouter,
+    admin: LiveRouter,
+    log_level: LogLevel,
+    /// The layers that the app was started with.
+    started_with: Layers,
+    /// The layers in use.
+    in_use: Option<Layers>,
+}
+
+/// The reason why a reload changed nothing.
+#[derive(Debug, thiserror::Error)]
+enum ReloadError {
+    /// The settings have errors.
+    #[error(transparent)]
+    Settings(#[from] ConfigErrors),
+    /// A part of the app cannot be built from them.
+    #[error(transparent)]
+    Build(#[from] StartError),
+    /// The new URL of the database cannot be used.
+    #[error("the new database.url cannot be used")]
+    Database(#[from] crate::ledger::LedgerError),
+}
+
+impl App {
+    /// The reloader of this app, which was started with the settings of these layers.
+    pub fn reloader(&self, layers: Layers, log_level: LogLevel) -> Reloader {
+        Reloader {
+            services: Arc::clone(&self.services),
+            public: self.public.1.clone(),
+            admin: self.admin.1.clone(),
+            log_level,
+            started_with: layers,
+            in_use: None,
+        }
+    }
+}
+
+impl Reloader {
+    /// Takes up the result of reading all settings again. If anything is wrong, changes nothing,
+    /// logs the errors, and reports the service as degraded until a reload succeeds.
+    pub fn reload(&mut self, read: Result<(Settings, Layers), ConfigErrors>) {
+        let result = read.map_err(ReloadError::from).and_then(|(settings, layers)| {
+            self.apply(settings, &layers)?;
+            self.in_use = Some(layers);
+            Ok(())
+        });
+        let has_failed = result.is_err();
+        self.services.reload.record(has_failed);
+        self.services.context.metrics.settings_reloaded(has_failed);
+        match result {
+            Ok(()) => {}
+            Err(ReloadError::Settings(errors)) => {
+                for error in errors.iter() {
+                    tracing::error!(setting = error.key, "the new settings have an error: {error}");
+                }
+                tracing::error!("the settings were not reloaded; those in use stay");
+            }
+            Err(error) => tracing::error!(
+                error = chain(&error),
+                "the settings were not reloaded; those in use stay: {error}"
+            ),
+        }
+    }
+
+    fn apply(&self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
+        let Services { client, ledger, .. } = &*self.services;
+        let Changes { live, .. } = Changes::between(self.in_use(), layers);
+        let Changes { mut at_start, .. } = Changes::between(&self.started_with, layers);
+        let credentials = settings.auth0.credentials.clone();
+        let log_level = settings.log.level.clone();
+        let database = settings.ledger.database.clone();
+        // Everything that can fail comes first, and changes nothing that is in use.
+        let Routings { public, admin } = self.services.routings(settings)?;
+        if let Database::Postgres(url) = &database
+            && ledger.replace_url(url)?
+        {
+            at_start.retain(|key| key != "database.url");
+        }
+        self.public.replace(public);
+        self.admin.replace(admin);
+        self.log_level.set(&log_level);
+        let changes_credentials = live.iter().any(|key| key.starts_with("auth0."));
+        // A reload is also a request to try the same ones again.
+        if changes_credentials || client.token_health() == TokenHealth::Failing {
+            client.replace_credentials(credentials);
+        }
+        tracing::info!(changed = live.join(" "), "reloaded the settings");
+        if !at_start.is_empty() {
+            let keys = at_start.join(" ");
+            tracing::warn!(settings = keys, "these settings only change with a restart: {keys}");
+        }
+        Ok(())
+    }
+
+    fn in_use(&self) -> &Layers {
+        self.in_use.as_ref().unwrap_or(&self.started_with)
+    }
+}

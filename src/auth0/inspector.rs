@@ -1,0 +1,295 @@
+//! Single calls for `auth0-signup doctor`: with the service's own HTTP client, token request and
+//! classification, but without its cache, budget and repeats, so that each error is seen as it is. Only a
+//! 429 is waited for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::{HeaderMap, Method};
+use reqwest::Request;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::time::sleep;
+use url::Url;
+
+use super::certificates::{ChainState, ObservedChain};
+use super::classify::{classify, is_missing_scope, is_missing_user, is_token_rejected};
+use super::connection::{ConnectionRecord, CustomDomain};
+use super::create_user::{self, Common};
+use super::error::{
+    CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
+};
+use super::http_client::{ConnectionChoice, HttpClient, SendError};
+use super::lookup::{self, UsersByEmail};
+use super::response::ApiResponse;
+use super::tenant_clock::TenantClock;
+use super::token_request::TokenRequest;
+use super::user::{CreatedUser, User};
+use super::{BuildError, headers};
+use crate::clock::{Clock, TenantTime};
+use crate::config::{Auth0Settings, TermsMember, VerifyEmail};
+use crate::domain::NewUser;
+use crate::telemetry::Metrics;
+
+/// The most tries of a call that the tenant's rate limit rejects.
+const RATE_LIMITED_TRIES: u32 = 4;
+
+/// The longest wait between two of them.
+const LONGEST_WAIT: Duration = Duration::from_secs(3);
+
+/// Makes single calls to one tenant.
+#[derive(Debug)]
+pub struct Inspector {
+    http: HttpClient,
+    base: Url,
+    token: TokenRequest,
+    headers: HeaderMap,
+    common: Common,
+    chain: ObservedChain,
+    clock: Arc<dyn Clock>,
+}
+
+/// A token that was granted to the inspector.
+#[derive(Debug)]
+pub struct InspectedToken {
+    authorization: HeaderValue,
+    /// Its lifetime.
+    pub lifetime: Duration,
+    /// Its scopes; `None` when the tenant names none.
+    pub scopes: Option<Vec<String>>,
+}
+
+impl InspectedToken {
+    /// Returns whether it has this scope, as far as is known.
+    pub fn may_have(&self, scope: &str) -> bool {
+        self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(|granted| granted == scope))
+    }
+}
+
+impl Inspector {
+    /// Builds the inspector. It sends nothing yet.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up or a setting cannot be sent.
+    pub fn new(
+        settings: &Auth0Settings,
+        terms: TermsMember,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
+        let chain = ObservedChain::default();
+        let tenant_clock = TenantClock::new(Arc::clone(&clock), Arc::new(Metrics::new()));
+        let http = HttpClient::observed(settings, tenant_clock, &chain)?;
+        Ok(Self {
+            token: TokenRequest::new(http.clone(), settings, Arc::clone(&clock))?,
+            http,
+            base: settings.base.parse()?,
+            headers: headers::common(settings)?,
+            common: Common {
+                connection: settings.connection.clone(),
+                verify_email: VerifyEmail::Off,
+                terms,
+            },
+            chain,
+            clock,
+        })
+    }
+
+    /// Reads the tenant's public metadata. Returns whether the host is a tenant's.
+    ///
+    /// # Errors
+    /// When there is no response.
+    pub async fn discover(&self) -> Result<bool, TransportError> {
+        let url = self.url("/.well-known/openid-configuration");
+        let response = self.exchange(Request::new(Method::GET, url)).await?;
+        let issuer = response.json::<Value>().ok().is_some_and(|body| body["issuer"].is_string());
+        Ok(response.status == 200 && issuer)
+    }
+
+    /// The tenant's certificates, as the last handshake showed them.
+    pub fn chain(&self) -> Option<ChainState> {
+        self.chain.state()
+    }
+
+    /// The tenant's time, from the newest response.
+    pub fn tenant_now(&self) -> Option<TenantTime> {
+        self.http.tenant_clock().now()
+    }
+
+    /// Requests a token.
+    ///
+    /// # Errors
+    /// When none is granted.
+    pub async fn request_token(&self) -> Result<InspectedToken, TokenError> {
+        let grant = self.token.send().await?;
+        let scopes = grant.scopes.as_deref();
+        let scopes = scopes.map(|all| all.split_whitespace().map(str::to_owned).collect());
+        Ok(InspectedToken { authorization: grant.authorization, lifetime: grant.lifetime, scopes })
+    }
+
+    /// Looks a user up by id. `None` if there is none.
+    ///
+    /// # Errors
+    /// When the application lacks `read:users`, or there was no usable response.
+    pub async fn user(
+        &self,
+        token: &InspectedToken,
+        user_id: &str,
+    ) -> Result<Option<User>, LookupError> {
+        let url = lookup::user_url(&self.url("/api/v2/users"), user_id);
+        let response = self.call(token, Request::new(Method::GET, url)).await?;
+        if response.status == 200 || is_missing_user(&response) {
+            return lookup::by_id(&response, user_id);
+        }
+        Err(self.rejection(&response))
+    }
+
+    /// Looks up the users of the connection with this e-mail address.
+    ///
+    /// # Errors
+    /// When the application lacks `read:users`, or there was no usable response.
+    pub async fn users_by_email(
+        &self,
+        token: &InspectedToken,
+        email: &str,
+    ) -> Result<UsersByEmail, LookupError> {
+        let mut url = self.url("/api/v2/users-by-email");
+        url.query_pairs_mut().append_pair("email", email);
+        let response = self.call(token, Request::new(Method::GET, url)).await?;
+        if response.status == 200 {
+            return lookup::by_email(&response, &self.common.connection);
+        }
+        Err(self.rejection(&response))
+    }
+
+    /// Reads the connection of the settings. `None` if there is none with its name.
+    ///
+    /// # Errors
+    /// When the application lacks `read:connections`, or there was no usable response.
+    pub async fn connection(
+        &self,
+        token: &InspectedToken,
+    ) -> Result<Option<ConnectionRecord>, LookupError> {
+        let mut url = self.url("/api/v2/connections");
+        url.query_pairs_mut().append_pair("name", &self.common.connection);
+        let found: Vec<ConnectionRecord> = self.read(token, url).await?;
+        Ok(found.into_iter().find(|found| found.is_named(&self.common.connection)))
+    }
+
+    /// Reads the custom domains of the tenant.
+    ///
+    /// # Errors
+    /// When the application lacks `read:custom_domains`, or there was no usable response.
+    pub async fn custom_domains(
+        &self,
+        token: &InspectedToken,
+    ) -> Result<Vec<CustomDomain>, LookupError> {
+        self.read(token, self.url("/api/v2/custom-domains")).await
+    }
+
+    /// Creates a user who gets no verification mail.
+    ///
+    /// # Errors
+    /// Only [`CreateUserError::Ambiguous`] leaves open whether the user exists now.
+    pub async fn create_user(
+        &self,
+        token: &InspectedToken,
+        user: &NewUser,
+        user_id: Option<&str>,
+    ) -> Result<CreatedUser, CreateUserError> {
+        let body = create_user::body(&self.common, user, user_id, None)
+            .map_err(|_| CreateUserError::InvalidBody)?;
+        let mut request = Request::new(Method::POST, self.url("/api/v2/users"));
+        *request.body_mut() = Some(body.into());
+        let response = self.call(token, request).await.map_err(CallError::from)?;
+        if is_token_rejected(&response) {
+            return Err(Misconfiguration::TokenRejected.into());
+        }
+        create_user::created(&response, user, self.clock.now())
+    }
+
+    /// Deletes a user. Succeeds if there is none.
+    ///
+    /// # Errors
+    /// When the application lacks `delete:users`, or there was no usable response.
+    pub async fn delete_user(
+        &self,
+        token: &InspectedToken,
+        user_id: &str,
+    ) -> Result<(), LookupError> {
+        let url = lookup::user_url(&self.url("/api/v2/users"), user_id);
+        let response = self.call(token, Request::new(Method::DELETE, url)).await?;
+        match response.status {
+            200 | 204 => Ok(()),
+            _ if is_missing_user(&response) => Ok(()),
+            _ => Err(self.rejection(&response)),
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        token: &InspectedToken,
+        url: Url,
+    ) -> Result<T, LookupError> {
+        let response = self.call(token, Request::new(Method::GET, url)).await?;
+        if response.status == 200 {
+            return Ok(response.json()?);
+        }
+        Err(self.rejection(&response))
+    }
+
+    /// Makes one call with the token. Repeats it after a 429, which says that nothing was done: the
+    /// smallest plan accepts two calls a second, and a test user must not stay for that.
+    async fn call(
+        &self,
+        token: &InspectedToken,
+        mut request: Request,
+    ) -> Result<ApiResponse, TransportError> {
+        request.headers_mut().clone_from(&self.headers);
+        request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
+        for _ in 1..RATE_LIMITED_TRIES {
+            let Some(copy) = request.try_clone() else { break };
+            let response = self.exchange(copy).await?;
+            let Some(wait) = self.rate_limit(&response) else { return Ok(response) };
+            sleep(wait.min(LONGEST_WAIT)).await;
+        }
+        self.exchange(request).await
+    }
+
+    /// The wait that a 429 asks for.
+    fn rate_limit(&self, response: &ApiResponse) -> Option<Duration> {
+        let (status, headers) = (response.status, &response.headers);
+        match classify(status, headers, response.body(), self.clock.now()) {
+            CreateUserError::RateLimited { retry_after } => Some(retry_after),
+            _ => None,
+        }
+    }
+
+    async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {
+        let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
+        Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
+    }
+
+    /// The error of a response without a result.
+    fn rejection(&self, response: &ApiResponse) -> LookupError {
+        if is_token_rejected(response) {
+            return CallError::from(Misconfiguration::TokenRejected).into();
+        }
+        if is_missing_scope(response) {
+            return LookupError::Forbidden;
+        }
+        let (status, headers) = (response.status, &response.headers);
+        let error = match classify(status, headers, response.body(), self.clock.now()) {
+            CreateUserError::Misconfigured(reason) => reason.into(),
+            CreateUserError::RateLimited { retry_after } => CallError::RateLimited { retry_after },
+            _ => CallError::Transport(TransportError::Status(status)),
+        };
+        error.into()
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url
+    }
+}

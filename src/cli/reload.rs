@@ -1,0 +1,88 @@
+//! The reload of the settings: at SIGHUP, and when a file that they were read from has changed.
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::Signal;
+use tokio::time::sleep;
+
+use super::supervisor::Supervisor;
+use crate::app::Reloader;
+use crate::config::{ConfigErrors, Layers, Settings};
+
+/// The interval at which files are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Reads all settings again.
+pub(super) type ReadSettings = dyn Fn() -> Result<(Settings, Layers), ConfigErrors> + Send + Sync;
+
+/// The files of the settings, as they were when they were read.
+#[derive(Debug)]
+pub(super) struct WatchedFiles {
+    paths: Vec<PathBuf>,
+    loaded: Vec<Option<FileState>>,
+}
+
+/// Device, inode, size and time of the last change. The inode differs after a rename, by which
+/// Kubernetes and editors replace a file.
+type FileState = (u64, u64, u64, i64, i64);
+
+/// Reloads the settings whenever there is a reason. Runs until it is dropped.
+pub(super) async fn reload_when_asked(
+    mut reloader: Reloader,
+    read: &ReadSettings,
+    mut files: WatchedFiles,
+    mut hangup: Signal,
+    supervisor: &Supervisor,
+) {
+    loop {
+        tokio::select! {
+            signal = hangup.recv() => if signal.is_none() {
+                return;
+            },
+            () = files.changed() => tracing::info!("a file of the settings changed"),
+        }
+        supervisor.reloading();
+        files.mark_loaded();
+        // A few small files: shorter than the way to another thread.
+        reloader.reload(read());
+        supervisor.ready();
+    }
+}
+
+impl WatchedFiles {
+    /// The files that these layers are read from.
+    pub(super) fn new(layers: &Layers) -> Self {
+        let paths: Vec<_> = layers.files().map(Path::to_owned).collect();
+        let loaded = states(&paths);
+        Self { paths, loaded }
+    }
+
+    /// Records that the files are read now.
+    fn mark_loaded(&mut self) {
+        self.loaded = states(&self.paths);
+    }
+
+    /// Waits until a file differs from its state when it was read, and is no longer being written.
+    async fn changed(&self) {
+        let mut before = None;
+        loop {
+            sleep(LOOK).await;
+            let now = states(&self.paths);
+            if now != self.loaded && before.as_ref() == Some(&now) {
+                return;
+            }
+            before = Some(now);
+        }
+    }
+}
+
+/// The state of each file; `None` for one that is not there.
+fn states(paths: &[PathBuf]) -> Vec<Option<FileState>> {
+    let state = |path: &PathBuf| {
+        let file = std::fs::metadata(path).ok()?;
+        Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+    };
+    paths.iter().map(state).collect()
+}

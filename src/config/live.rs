@@ -1,0 +1,118 @@
+//! The settings that a running service takes up, and those that it reads only at start.
+
+use super::layers::Layers;
+
+/// The keys that are read only at start. One that ends in a dot stands for every key of its section.
+const AT_START: [&str; 25] = [
+    // The tenant, its connections and its budget: attempts under way depend on them.
+    "auth0.",
+    // Attempts under way hide or show what these say.
+    "existence",
+    "existence_uniform.",
+    "idempotency.",
+    "reconciliation.",
+    // Every row is keyed by the secret; the two are opened together.
+    "database.",
+    "ledger.",
+    "secrets.",
+    // The sockets, and the connections that are open.
+    "admin.",
+    "http.host",
+    "http.port",
+    "http.max_connections",
+    "http.max_connections_per_address",
+    "http.max_unfinished_per_address",
+    "http.connection_memory_mib",
+    "http.first_byte_timeout_ms",
+    "http.header_timeout_ms",
+    "http.idle_timeout_ms",
+    "http.shutdown_delay_ms",
+    "http.shutdown_timeout_ms",
+    // The memory of the buckets.
+    "limits.max_buckets",
+    "log.format",
+    // The exporter.
+    "traces.",
+    // A member of the create call.
+    "terms.key",
+    "terms.target",
+];
+
+/// The exceptions from [`AT_START`]: the credentials of the application. A reload also takes up
+/// `database.url`, as long as it names the same database.
+const LIVE: [&str; 6] = [
+    "auth0.client_assertion_key_id",
+    "auth0.client_assertion_signing_alg",
+    "auth0.client_assertion_signing_key",
+    "auth0.client_secret",
+    "auth0.client_secret_in",
+    "auth0.client_secret_previous",
+];
+
+/// The settings that differ between two readings of the layers, by key.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Those that a running service takes up.
+    pub live: Vec<String>,
+    /// Those that it reads only at start.
+    pub at_start: Vec<String>,
+}
+
+impl Changes {
+    /// Compares two readings.
+    pub fn between(before: &Layers, after: &Layers) -> Self {
+        let (live, at_start) = before.differences(after).into_iter().partition(|key| is_live(key));
+        Self { live, at_start }
+    }
+}
+
+/// Returns whether a running service takes up a change of this key.
+fn is_live(key: &str) -> bool {
+    let covers = |name: &str| match name.strip_suffix('.') {
+        Some(_) => key.starts_with(name),
+        None => key == name,
+    };
+    LIVE.contains(&key) || !AT_START.iter().any(|name| covers(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::ConfigErrors;
+    use super::*;
+
+    fn layers(variables: &[(&str, &str)]) -> Layers {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        Layers::read(None, variables.collect::<Vec<_>>(), &mut ConfigErrors::default())
+    }
+
+    #[test]
+    fn every_name_is_a_key_or_a_section() {
+        let layers = layers(&[]);
+        for name in AT_START.iter().chain(&LIVE) {
+            assert!(
+                layers
+                    .keys()
+                    .any(|key| key == *name || (name.ends_with('.') && key.starts_with(name))),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn changes_are_found_by_value_in_tables_too() {
+        let before = layers(&[("PORT", "1"), ("SIGNUP__LIMITS__EMAIL__BURST", "3")]);
+        assert_eq!(Changes::between(&before, &before), Changes::default());
+        // The same value by another name.
+        let same = layers(&[("SIGNUP__HTTP__PORT", "1"), ("SIGNUP__LIMITS__EMAIL__BURST", "3")]);
+        assert_eq!(Changes::between(&before, &same), Changes::default());
+        let after = layers(&[
+            ("PORT", "2"),
+            ("AUTH0_CLIENT_SECRET", "canary"),
+            ("AUTH0_CONNECTION", "users"),
+            ("SIGNUP__PAGE__LABELS__PLAN", "Plan"),
+        ]);
+        let changes = Changes::between(&before, &after);
+        assert_eq!(changes.live, ["auth0.client_secret", "limits.email.burst", "page.labels"]);
+        assert_eq!(changes.at_start, ["auth0.connection", "http.port"]);
+    }
+}

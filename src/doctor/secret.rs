@@ -1,0 +1,37 @@
+//! The secret of the keyed digests, and the file that it is in.
+
+use super::finding::Finding;
+use super::kind::FindingKind;
+use crate::config::LedgerSettings;
+use crate::ledger::{KeyError, SecretPlace, secret_place};
+use crate::telemetry::chain;
+
+pub(super) fn check(settings: &LedgerSettings) -> Vec<Finding> {
+    let found = match secret_place(settings) {
+        Ok(SecretPlace::Settings) => Finding::about(FindingKind::SecretOk, "in the settings"),
+        Ok(SecretPlace::New) => {
+            Finding::about(FindingKind::SecretOk, "generated at the first start")
+        }
+        Ok(SecretPlace::File { path, is_beside: true }) => {
+            Finding::about(FindingKind::SecretBeside, path.display())
+        }
+        Ok(SecretPlace::File { path, is_beside: false }) => {
+            let place = format!("in {}, which others cannot read", path.display());
+            Finding::about(FindingKind::SecretOk, place)
+        }
+        Err(error) => {
+            let kind = match &error {
+                KeyError::Exposed { .. } => FindingKind::SecretExposed,
+                KeyError::Short { .. } => FindingKind::SecretShort,
+                KeyError::Missing { .. } | KeyError::Absent { .. } | KeyError::Required => {
+                    FindingKind::SecretMissing
+                }
+                KeyError::File { .. } => FindingKind::SecretUnreadable,
+            };
+            Finding::about(kind, chain(&error))
+        }
+    };
+    let rotating = settings.previous_secret_key.is_some();
+    let rotating = rotating.then(|| Finding::new(FindingKind::SecretRotating));
+    [found].into_iter().chain(rotating).collect()
+}

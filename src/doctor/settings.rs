@@ -1,0 +1,137 @@
+//! Settings that can be read, and are still unlikely to be meant.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::check::{DoctorCheck, Severity};
+use super::finding::Finding;
+use super::kind::FindingKind;
+use crate::config::{Auth0Settings, HttpSettings, OriginSettings, Settings};
+use crate::origin::AllowedOrigin;
+
+/// The slowest create call recorded at Auth0 (`config/default.toml`).
+const SLOWEST_CALL: Duration = Duration::from_millis(5_200);
+
+/// The time for which most load balancers keep an idle connection (`docs/configuration.md`).
+const BALANCER_IDLE: Duration = Duration::from_mins(1);
+
+/// The shortest prefixes that a network of proxies has: no owner of proxies has more addresses.
+const SHORTEST_PREFIX: (u8, u8) = (8, 16);
+
+pub(super) fn check(settings: &Settings) -> Vec<Finding> {
+    let Settings { auth0, http, .. } = settings;
+    let mut findings = vec![Finding::new(FindingKind::SettingsOk)];
+    findings.extend(origins(&http.origins));
+    findings.extend(proxies(&http.proxies.trusted));
+    findings.extend(timeouts(auth0, http));
+    findings
+}
+
+fn origins(settings: &OriginSettings) -> Vec<Finding> {
+    let OriginSettings { allowed, own, .. } = settings;
+    let mut findings = Vec::new();
+    let texts = allowed.iter().map(AllowedOrigin::to_string);
+    findings.extend(
+        texts
+            .filter(|origin| origin.starts_with("http://") && !is_loopback(origin))
+            .map(|origin| Finding::about(FindingKind::OriginsPlainHttp, origin)),
+    );
+    if own.is_none() {
+        findings.push(Finding::new(FindingKind::OriginsNoPublicUrl));
+    }
+    with_ok(findings, DoctorCheck::Origins, || {
+        Finding::about(FindingKind::OriginsOk, allowed.iter().count())
+    })
+}
+
+/// Returns whether an origin is a page of this machine.
+fn is_loopback(origin: &str) -> bool {
+    let host = url::Url::parse(origin).ok().and_then(|url| {
+        url.host().map(|host| match host {
+            url::Host::Domain(name) => name == "localhost",
+            url::Host::Ipv4(address) => address.is_loopback(),
+            url::Host::Ipv6(address) => address.is_loopback(),
+        })
+    });
+    host.unwrap_or_default()
+}
+
+fn proxies(trusted: &[IpNet]) -> Vec<Finding> {
+    let is_wide = |network: &&IpNet| match network {
+        IpNet::V4(network) => network.prefix_len() < SHORTEST_PREFIX.0,
+        IpNet::V6(network) => network.prefix_len() < SHORTEST_PREFIX.1,
+    };
+    let wide = trusted.iter().filter(is_wide);
+    let findings = wide.map(|network| Finding::about(FindingKind::ProxiesTooWide, network));
+    with_ok(findings.collect(), DoctorCheck::Proxies, || {
+        Finding::about(FindingKind::ProxiesOk, trusted.len())
+    })
+}
+
+fn timeouts(auth0: &Auth0Settings, http: &HttpSettings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if auth0.timeout < SLOWEST_CALL {
+        let millis = auth0.timeout.as_millis();
+        findings.push(Finding::about(FindingKind::TimeoutsCallTooShort, millis));
+    }
+    if auth0.connect_timeout >= auth0.timeout {
+        findings.push(Finding::new(FindingKind::TimeoutsConnectTooLong));
+    }
+    if http.idle_timeout <= BALANCER_IDLE {
+        let millis = http.idle_timeout.as_millis();
+        findings.push(Finding::about(FindingKind::TimeoutsIdleTooShort, millis));
+    }
+    if http.shutdown_timeout < http.request_timeout {
+        findings.push(Finding::new(FindingKind::TimeoutsDrainTooShort));
+    }
+    with_ok(findings, DoctorCheck::Timeouts, || Finding::new(FindingKind::TimeoutsOk))
+}
+
+/// Adds `ok` if nothing of the check is wrong.
+pub(super) fn with_ok(
+    mut findings: Vec<Finding>,
+    check: DoctorCheck,
+    ok: impl FnOnce() -> Finding,
+) -> Vec<Finding> {
+    let is_wrong =
+        |finding: &Finding| finding.check() == check && finding.severity() > Severity::Ok;
+    if !findings.iter().any(is_wrong) {
+        findings.push(ok());
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ids(findings: &[Finding]) -> Vec<String> {
+        findings.iter().map(Finding::id).collect()
+    }
+
+    #[test]
+    fn a_network_that_covers_much_of_the_internet_is_reported() {
+        let check = |networks: &[&str]| {
+            let networks: Vec<_> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            ids(&proxies(&networks))
+        };
+        assert_eq!(check(&[]), ["proxies.ok"]);
+        assert_eq!(check(&["10.0.0.0/8", "fd00::/16"]), ["proxies.ok"]);
+        assert_eq!(check(&["0.0.0.0/0", "10.0.0.0/8"]), ["proxies.too_wide"]);
+        assert_eq!(check(&["::/0", "128.0.0.0/1"]), ["proxies.too_wide", "proxies.too_wide"]);
+    }
+
+    #[test]
+    fn an_origin_without_tls_is_reported_unless_it_is_this_machine() {
+        let check = |allowed: &[&str]| {
+            let own = "https://signup.example.com".parse().ok();
+            let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
+            ids(&origins(&OriginSettings { allowed, own, required: false }))
+        };
+        assert_eq!(check(&["https://www.example.com", "http://localhost:3000"]), ["origins.ok"]);
+        assert_eq!(check(&["http://www.example.com"]), ["origins.plain_http"]);
+        let none = OriginSettings { allowed: Vec::new(), own: None, required: false };
+        assert_eq!(ids(&origins(&none)), ["origins.no_public_url"]);
+    }
+}

@@ -1,0 +1,76 @@
+//! Inspection of a file, beside a service that may be running.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access as AccessMode, AtFlags, CWD, accessat};
+
+use super::open::{OPEN_WAIT, blocking};
+use super::{file, schema};
+use crate::digest::DigestPair;
+use crate::ledger::inspect::{LedgerInspection, count_pending};
+use crate::ledger::migrations::{SQLITE, status};
+use crate::ledger::secret_key::{SecretFile, sibling};
+use crate::ledger::{LedgerError, OpenError};
+
+/// Inspects the file. `secrets` are the check values of the settings' secrets, if there are any.
+///
+/// # Errors
+/// When it is another program's, was written with another secret, was lost, or cannot be read.
+pub async fn inspect(
+    path: PathBuf,
+    secret_file: SecretFile,
+    secrets: Option<DigestPair>,
+) -> Result<LedgerInspection, OpenError> {
+    blocking(move || {
+        if file::is_lost(&path, &secret_file) {
+            return Err(OpenError::Lost { path });
+        }
+        let applied = if fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
+            read(&path, secrets.as_ref())?
+        } else {
+            Vec::new()
+        };
+        let unwritable = unwritable(&path);
+        Ok(LedgerInspection {
+            is_new: applied.is_empty(),
+            pending: count_pending(&status(&SQLITE, &applied)),
+            may_create: unwritable.is_empty(),
+            unwritable,
+            ..LedgerInspection::default()
+        })
+    })
+    .await
+}
+
+/// Reads the applied migrations of a ledger with one of these secrets.
+fn read(path: &Path, secrets: Option<&DigestPair>) -> Result<Vec<(i32, i64)>, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::from)?;
+    connection.busy_timeout(OPEN_WAIT).map_err(LedgerError::from)?;
+    if schema::is_foreign(&connection).map_err(LedgerError::from)? {
+        return Err(OpenError::Foreign { path: path.to_owned() });
+    }
+    let applied = schema::applied(&connection).map_err(LedgerError::from)?;
+    if let Some(secrets) = secrets.filter(|_| !applied.is_empty())
+        && !schema::knows(&connection, secrets).map_err(LedgerError::from)?
+    {
+        return Err(OpenError::WrongSecret);
+    }
+    Ok(applied)
+}
+
+/// The file, those beside it, and their folder, as far as this user cannot write them.
+fn unwritable(path: &Path) -> Vec<String> {
+    let folder = path
+        .ancestors()
+        .skip(1)
+        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let folder = folder.into_iter().find(|folder| folder.exists()).map(Path::to_owned);
+    let files = [path.to_owned(), sibling(path, "-wal"), sibling(path, "-shm")];
+    let existing = files.into_iter().filter(|path| path.exists()).chain(folder);
+    let denied = existing
+        .filter(|path| accessat(CWD, path, AccessMode::WRITE_OK, AtFlags::EACCESS).is_err());
+    denied.map(|path| path.display().to_string()).collect()
+}

@@ -1,0 +1,132 @@
+//! The origins whose pages may post: exact ones, and patterns with one free label.
+//!
+//! An origin is compared as browsers write it, byte for byte (RFC 6454, 6.2): in lower case, in
+//! Punycode, without a default port. Nothing here parses what a client sends.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// An origin of the settings, or a pattern of origins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedOrigin {
+    /// `https://www.example.com`, or that of an app: `capacitor://localhost`.
+    Exact(String),
+    /// `https://*.preview.example.com`: exactly one label stands for the asterisk.
+    OneLabel {
+        /// The text before the label: `https://`.
+        before: String,
+        /// The text after it: `.preview.example.com`, with a port that is not the default.
+        after: String,
+    },
+}
+
+impl AllowedOrigin {
+    /// Returns whether this covers an origin, as its browser wrote it.
+    pub fn covers(&self, origin: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == origin,
+            Self::OneLabel { before, after } => {
+                let rest = origin.strip_prefix(before.as_str());
+                rest.and_then(|rest| rest.strip_suffix(after.as_str())).is_some_and(is_label)
+            }
+        }
+    }
+}
+
+impl fmt::Display for AllowedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(exact) => f.write_str(exact),
+            Self::OneLabel { before, after } => write!(f, "{before}*{after}"),
+        }
+    }
+}
+
+/// The allowed origins. Clones share them.
+#[derive(Debug, Clone)]
+pub struct AllowedOrigins(Arc<[AllowedOrigin]>);
+
+impl AllowedOrigins {
+    /// Returns whether one of them covers an origin.
+    pub fn contains(&self, origin: &str) -> bool {
+        self.iter().any(|allowed| allowed.covers(origin))
+    }
+
+    /// Returns each of them, in the order of the settings.
+    pub fn iter(&self) -> impl Iterator<Item = &AllowedOrigin> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<AllowedOrigin> for AllowedOrigins {
+    fn from_iter<I: IntoIterator<Item = AllowedOrigin>>(origins: I) -> Self {
+        Self(origins.into_iter().collect())
+    }
+}
+
+/// Returns whether text is one label of a host, as browsers write it.
+fn is_label(text: &str) -> bool {
+    let is_allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+    };
+    (1..=63).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// The host and port of a host header, without the port that is the scheme's default. The scheme is
+/// that of an origin: behind a proxy that ends TLS, the connection's own says nothing.
+pub fn without_default_port<'h>(scheme: &str, host: &'h str) -> &'h str {
+    let port = match scheme {
+        "https" => ":443",
+        "http" => ":80",
+        _ => return host,
+    };
+    host.strip_suffix(port).unwrap_or(host)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_covers_one_label() {
+        let after = ".preview.example.com".to_owned();
+        let pattern = AllowedOrigin::OneLabel { before: "https://".to_owned(), after };
+        for origin in ["https://pr-12.preview.example.com", "https://a_b.preview.example.com"] {
+            assert!(pattern.covers(origin), "{origin}");
+        }
+        for origin in [
+            "https://preview.example.com",
+            "https://.preview.example.com",
+            "https://a.b.preview.example.com",
+            "http://a.preview.example.com",
+            "https://a.preview.example.com:8443",
+            "https://a.preview.example.com.evil.example",
+            "https://evil.example/.preview.example.com",
+            "https://evil.example#.preview.example.com",
+            "https://a@b.preview.example.com",
+            "https://A.preview.example.com",
+            "https://*.preview.example.com",
+            "null",
+            "",
+        ] {
+            assert!(!pattern.covers(origin), "{origin}");
+        }
+        assert!(!pattern.covers(&format!("https://{}.preview.example.com", "a".repeat(64))));
+    }
+
+    #[test]
+    fn only_the_default_port_of_the_scheme_is_removed() {
+        for (scheme, host, expected) in [
+            ("https", "x:443", "x"),
+            ("http", "x:80", "x"),
+            ("http", "[::1]:80", "[::1]"),
+            ("https", "x:80", "x:80"),
+            ("http", "x:443", "x:443"),
+            ("https", "x:8443", "x:8443"),
+            ("https", "x", "x"),
+            ("app", "x:443", "x:443"),
+        ] {
+            assert_eq!(without_default_port(scheme, host), expected, "{scheme} {host}");
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The reload of the settings, and the signals of the process.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth0_emulator::{Emulator, Fault, Route};
+use reqwest::{Client, StatusCode};
+use serde_json::{Value, json};
+
+use crate::app::{TempDir, ada, ada_with};
+use crate::eventually::eventually;
+use crate::process::Process;
+
+const SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "demo-secret");
+
+/// Sends a form, and returns the status of the response.
+async fn post(process: &Process, form: &Value) -> StatusCode {
+    let request = Client::new().post(format!("http://{}/signup", process.address)).json(form);
+    request.send().await.unwrap().status()
+}
+
+/// Waits until `/readyz` reports this about the settings.
+async fn until_settings(process: &Process, state: &str) {
+    let reported =
+        async || (process.readiness().await["checks"]["settings"] == state).then_some(());
+    eventually(&format!("the settings are {state}"), reported).await;
+}
+
+/// Waits until this many reloads had this result.
+async fn until_reloads(process: &Process, result: &str, count: usize) {
+    let line = format!("settings_reloads_total{{result=\"{result}\"}} {count}");
+    let counted = async || {
+        let response = reqwest::get(format!("http://{}/metrics", process.admin)).await.unwrap();
+        response.text().await.unwrap().contains(&line).then_some(())
+    };
+    eventually(&line, counted).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_takes_up_what_may_change_and_keeps_the_buckets() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    let limits = "[limits.posts]\nburst = 2\nper_hour = 1\n";
+    fs::write(&file, limits).unwrap();
+    let mut process = Process::start(&auth0, &[SECRET, config(&file)]).await;
+    for _ in 0..2 {
+        assert_eq!(post(&process, &json!({})).await, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS);
+
+    let changed =
+        "[signup]\nopen = false\n[log]\nlevel = \"debug\"\n[http]\nidle_timeout_ms = 60000\n";
+    fs::write(&file, format!("{limits}{changed}")).unwrap();
+    process.signal("HUP");
+    let reloaded = process.event(|event| event["changed"].is_string()).await;
+    assert_eq!(reloaded["changed"], "log.level signup.open");
+    let restart = process.event(|event| event["settings"].is_string()).await;
+    assert_eq!(
+        (&restart["level"], &restart["settings"]),
+        (&json!("WARN"), &json!("http.idle_timeout_ms"))
+    );
+    until_reloads(&process, "applied", 1).await;
+    assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS, "still");
+    process.readiness().await;
+    process.event(|event| event["level"] == "DEBUG").await;
+
+    // One more permit: the two that were taken stay taken.
+    fs::write(&file, limits.replace("burst = 2", "burst = 3")).unwrap();
+    process.signal("HUP");
+    until_reloads(&process, "applied", 2).await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
+    assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS);
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_faulty_file_changes_nothing_and_says_so() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    fs::write(&file, "[signup]\nopen = false\n").unwrap();
+    let process = Process::start(&auth0, &[SECRET, config(&file)]).await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::FORBIDDEN);
+
+    fs::write(&file, "[signup]\nopen = true\nopne = 1\n").unwrap();
+    process.signal("HUP");
+    let error = process.event(|event| event["setting"] == "signup.opne").await;
+    assert_eq!(error["level"], "ERROR");
+    until_settings(&process, "failing").await;
+    assert_eq!(process.readiness().await["status"], "degraded");
+    assert_eq!(post(&process, &ada()).await, StatusCode::FORBIDDEN, "as before");
+    until_reloads(&process, "failed", 1).await;
+
+    // A changed file needs no signal.
+    fs::write(&file, "[signup]\nopen = true\n").unwrap();
+    until_settings(&process, "ok").await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_secret_file_is_taken_up_without_a_signal() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("secret");
+    fs::write(&file, "demo-secret\n").unwrap();
+    let variable = ("AUTH0_CLIENT_SECRET_FILE", file.to_str().unwrap());
+    let process = Process::start(&auth0, &[variable]).await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
+    auth0.rotate_secret("canary-new-secret");
+    auth0.revoke_tokens();
+    // As Kubernetes replaces it: another file takes its name.
+    fs::write(folder.path().join("next"), "canary-new-secret\n").unwrap();
+    fs::rename(folder.path().join("next"), &file).unwrap();
+    let mut nth = 0;
+    let created = async || {
+        nth += 1;
+        let form = ada_with("email", format!("person{nth}@example.com"));
+        (post(&process, &form).await == StatusCode::CREATED).then_some(())
+    };
+    eventually("a sign-up with the new secret", created).await;
+    assert!(!process.log().contains("canary"), "{}", process.log());
+    let reloaded = process.event(|event| event["changed"].is_string()).await;
+    assert_eq!(reloaded["changed"], "auth0.client_secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hangups_before_the_start_is_complete_end_nothing() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = Arc::new(TempDir::new());
+    let mut first = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    first.serving().await;
+    // Waits for the ledger of the first.
+    let mut second = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    second.event(|event| event["level"].is_string()).await;
+    second.signal("HUP");
+    second.signal("HUP");
+    first.terminate();
+    second.serving().await;
+    until_reloads(&second, "applied", 1).await;
+    second.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_the_drain_and_loses_nothing() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = Arc::new(TempDir::new());
+    let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    process.serving().await;
+    auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(60)));
+    let key = "0123456789abcdef";
+    let request = |process: &Process| {
+        let url = format!("http://{}/signup", process.address);
+        Client::new().post(url).header("idempotency-key", key).json(&ada()).send()
+    };
+    let lost = tokio::spawn(request(&process));
+    eventually("the call", async || (!auth0.calls(Route::CreateUser).is_empty()).then_some(()))
+        .await;
+    process.signal("TERM");
+    let draining = async || (process.readiness().await["status"] == "draining").then_some(());
+    eventually("the process drains", draining).await;
+    process.signal("INT");
+    assert_eq!(process.exit_status().await, Some(1));
+    assert!(lost.await.unwrap().is_err(), "the connection broke");
+
+    let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
+    process.serving().await;
+    let created = async || {
+        let response = request(&process).await.unwrap();
+        (response.status() == StatusCode::CREATED).then_some(())
+    };
+    eventually("the outcome of the same key", created).await;
+    assert_eq!(auth0.users().len(), 1);
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_supervisor_learns_every_state() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let path = folder.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let messages = move || {
+        let mut bytes = [0; 200];
+        let length = socket.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..length].to_vec()).unwrap()
+    };
+    let next = |expected: &str| loop {
+        let message = messages();
+        if message != "WATCHDOG=1" || expected == "WATCHDOG=1" {
+            assert!(message.starts_with(expected), "{message} for {expected}");
+            return message;
+        }
+    };
+    let notify = ("NOTIFY_SOCKET", path.to_str().unwrap());
+    let mut process = Process::start(&auth0, &[SECRET, notify, ("WATCHDOG_USEC", "200000")]).await;
+    next("READY=1");
+    next("WATCHDOG=1");
+    process.signal("HUP");
+    let reloading = next("RELOADING=1\nMONOTONIC_USEC=");
+    assert!(reloading.rsplit('=').next().unwrap().parse::<u64>().unwrap() > 0, "{reloading}");
+    next("READY=1");
+    process.signal("TERM");
+    next("STOPPING=1");
+    assert_eq!(process.exit_status().await, Some(0));
+}
+
+fn config(file: &Path) -> (&'static str, &str) {
+    ("SIGNUP_CONFIG", file.to_str().unwrap())
+}

@@ -377,3 +377,17 @@ test("a common password is pointed out while it is typed", async (t) => {
   await page.locator("#password").pressSequentially("-x");
   await line.waitFor({ state: "detached" });
 });
+
+test("a password with personal information is an error of the list, which names the kind", async (t) => {
+  const own = await Service.start({ "password.profile_data.active": "true", "fields.nickname": "required" });
+  const page = await open(chromium, t, `${own.url}/signup`);
+  await fill(page, { ...ADA, nickname: "Countess", password: "My-Countess-1843" });
+  assert.equal((await send(page)).status, "invalid");
+  const line = page.locator("[data-rule='password.contains_user_info']");
+  await line.filter({ hasText: "Your password contains your nickname." }).waitFor();
+  assert.doesNotMatch(await line.textContent(), /username/);
+  assert.equal(await page.locator("text=contains your nickname").count(), 1, "said once");
+  await fill(page, { password: "Difference-Engine-1843" });
+  await line.filter({ hasText: "No personal information" }).waitFor();
+  assert.equal((await send(page)).status, "created");
+});

@@ -642,7 +642,10 @@ class SignupForm {
     if (!line) return false;
     line.dataset.met = "false";
     // This error names what the password contains.
-    if (code === "password.contains_user_info") line.lastChild.textContent = message;
+    if (code === "password.contains_user_info") {
+      line.dataset.text ??= line.lastChild.textContent;
+      line.lastChild.textContent = message;
+    }
     const input = this.#input("password");
     const list = line.parentElement;
     const box = list.closest("[data-signup-rules]") ?? list;
@@ -793,6 +796,11 @@ class SignupForm {
       const password = this.#input("password")?.value ?? "";
       const checked = checkPassword(password, policy.password ?? {});
       for (const line of list.querySelectorAll("[data-live]")) line.remove();
+      for (const line of list.querySelectorAll("[data-text]")) {
+        line.lastChild.textContent = line.dataset.text;
+        delete line.dataset.text;
+        delete line.dataset.met;
+      }
       for (const { code, met } of checked) {
         // A rule that is listed only while the password breaks it.
         const line = find(code) ?? add(code, this.texts[code.replace(".", "_")] ?? "");

@@ -38,10 +38,15 @@ const STATES = {
 
 /** The texts of the buttons that take more than one line. */
 const wrapped = () => {
-  const lines = (element) => {
-    const range = document.createRange();
-    range.selectNodeContents(element);
-    return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
+  const lines = (button) => {
+    const tops = new Set();
+    const walker = document.createTreeWalker(button, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode()) {
+      const range = document.createRange();
+      range.selectNode(walker.currentNode);
+      for (const { top, width } of range.getClientRects()) if (width > 1) tops.add(Math.round(top));
+    }
+    return tops.size;
   };
   const buttons = [...document.querySelectorAll("button")].filter((button) => button.checkVisibility());
   return buttons.filter((button) => lines(button) > 1).map((button) => button.textContent);

@@ -61,7 +61,9 @@ impl Services {
         } = settings;
         let Self { context, ledger, client, signups, existence, is_shared, abuse, reload, traces } = self;
         let metrics = &context.metrics;
-        rules.ignored.extend(challenge.honeypot.clone());
+        if let Some(honeypot) = &challenge.honeypot {
+            rules.ignored.insert(honeypot);
+        }
         let challenges = Arc::new(Challenges::start(challenge, &limits, abuse, context)?);
         let proxies = Arc::new(Proxies::new(&http.proxies, metrics.http().clone()));
         let readiness = Readiness::new(

@@ -55,7 +55,7 @@ async fn inspect_server(
     settings: &LedgerSettings,
     secrets: Option<DigestPair>,
 ) -> Result<Option<LedgerInspection>, PostgresError> {
-    let connector = Connector::new(url, settings.database_file.clone(), settings.timeout)?;
+    let connector = Connector::new(url, settings.timeout)?;
     let connection = connector.connect().await?;
     let client = &connection.client;
     let schema = migrate::schema(client).await?;

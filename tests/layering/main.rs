@@ -16,7 +16,7 @@ use imports::Imports;
 
 /// Each module and the modules that it may use, lowest first. A module may only use modules below
 /// it, so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("domain", &[]),
     ("captcha_provider", &[]),
     ("origin", &[]),

@@ -104,7 +104,10 @@ pub(super) fn with_ok(
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+    use crate::origin::AllowedOrigins;
 
     fn ids(findings: &[Finding]) -> Vec<String> {
         findings.iter().map(Finding::id).collect()
@@ -122,16 +125,20 @@ mod tests {
         assert_eq!(check(&["::/0", "128.0.0.0/1"]), ["proxies.too_wide", "proxies.too_wide"]);
     }
 
+    fn settings(allowed: AllowedOrigins, own: Option<HeaderValue>) -> OriginSettings {
+        OriginSettings { allowed, own, required: false, allowed_headers: Vec::new() }
+    }
+
     #[test]
     fn an_origin_without_tls_is_reported_unless_it_is_this_machine() {
         let check = |allowed: &[&str]| {
             let own = "https://signup.example.com".parse().ok();
-            let allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
-            ids(&origins(&OriginSettings { allowed, own, required: false }))
+            let allowed = allowed.iter().map(|text| AllowedOrigin::Exact((*text).to_owned()));
+            ids(&origins(&settings(allowed.collect(), own)))
         };
         assert_eq!(check(&["https://www.example.com", "http://localhost:3000"]), ["origins.ok"]);
         assert_eq!(check(&["http://www.example.com"]), ["origins.plain_http"]);
-        let none = OriginSettings { allowed: Vec::new(), own: None, required: false };
+        let none = settings(AllowedOrigins::from_iter([]), None);
         assert_eq!(ids(&origins(&none)), ["origins.no_public_url"]);
     }
 }

@@ -33,7 +33,6 @@ use uuid::Uuid;
 fn settings(database: Database, synchronous: Synchronous) -> LedgerSettings {
     LedgerSettings {
         database,
-        database_file: None,
         secret_key: Some("k".repeat(32).into()),
         secret_key_path: None,
         previous_secret_key: None,

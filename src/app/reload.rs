@@ -12,6 +12,9 @@ use crate::config::{Changes, ConfigErrors, Database, Layers, Settings};
 use crate::http::server::LiveRouter;
 use crate::telemetry::{LogLevel, chain};
 
+/// The settings that a credential belongs to. With others, only a restart takes a credential up.
+const APPLICATION: [&str; 3] = ["auth0.audience", "auth0.client_id", "auth0.domain"];
+
 /// Applies changed settings to a running app.
 #[derive(Debug)]
 pub struct Reloader {
@@ -82,8 +85,10 @@ impl Reloader {
 
     fn apply(&self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
         let Services { client, ledger, .. } = &*self.services;
-        let Changes { live, .. } = Changes::between(self.in_use(), layers);
+        let Changes { mut live, .. } = Changes::between(self.in_use(), layers);
         let Changes { mut at_start, .. } = Changes::between(&self.started_with, layers);
+        let is_same_application = !at_start.iter().any(|key| APPLICATION.contains(&key.as_str()));
+        live.retain(|key| is_same_application || !key.starts_with("auth0."));
         let credentials = settings.auth0.credentials.clone();
         let log_level = settings.log.level.clone();
         let database = settings.ledger.database.clone();
@@ -99,7 +104,8 @@ impl Reloader {
         self.log_level.set(&log_level);
         let changes_credentials = live.iter().any(|key| key.starts_with("auth0."));
         // A reload is also a request to try the same ones again.
-        if changes_credentials || client.token_health() == TokenHealth::Failing {
+        let is_failing = client.token_health() == TokenHealth::Failing;
+        if is_same_application && (changes_credentials || is_failing) {
             client.replace_credentials(credentials);
         }
         tracing::info!(changed = live.join(" "), "reloaded the settings");

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use url::form_urlencoded::{self, Serializer};
 
-use crate::config::{AssertionKey, ClientCredential, ClientCredentials, SecretPlace};
+use crate::config::{AssertionKey, ClientCredential, ClientCredentials, SecretMethod};
 
 /// The `client_assertion_type` of a JWT (RFC 7523, section 2.2).
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -143,12 +143,12 @@ impl ClientIdentity {
         now: Duration,
     ) -> Result<Option<HeaderValue>, UnusableCredential> {
         match credential {
-            ClientCredential::Secret { secret, place: SecretPlace::Body } => {
+            ClientCredential::Secret { secret, method: SecretMethod::Body } => {
                 form.append_pair("client_id", &self.id);
                 form.append_pair("client_secret", secret.expose_secret());
                 Ok(None)
             }
-            ClientCredential::Secret { secret, place: SecretPlace::Basic } => {
+            ClientCredential::Secret { secret, method: SecretMethod::Basic } => {
                 self.basic(secret).map(Some)
             }
             ClientCredential::Key(key) => {

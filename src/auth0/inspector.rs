@@ -102,8 +102,8 @@ impl Inspector {
     pub async fn discover(&self) -> Result<bool, TransportError> {
         let url = self.url("/.well-known/openid-configuration");
         let response = self.exchange(Request::new(Method::GET, url)).await?;
-        let issuer = response.json::<Value>().ok().is_some_and(|body| body["issuer"].is_string());
-        Ok(response.status == 200 && issuer)
+        let body = response.json::<Value>().unwrap_or_default();
+        Ok(response.status == 200 && body.get("issuer").is_some_and(Value::is_string))
     }
 
     /// The tenant's certificates, as the last handshake showed them.

@@ -23,16 +23,16 @@ pub enum ClientCredential {
     Secret {
         /// The secret.
         secret: SecretString,
-        /// Its place in a request.
-        place: SecretPlace,
+        /// The way in which it is sent.
+        method: SecretMethod,
     },
     /// A private key.
     Key(AssertionKey),
 }
 
-/// The place of a client secret in a token request. An application at Auth0 accepts one of them.
+/// The way in which a client secret is sent. An application at Auth0 accepts one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SecretPlace {
+pub enum SecretMethod {
     /// The body: "Client Secret (Post)".
     Body,
     /// The `Authorization` header: "Client Secret (Basic)".
@@ -57,10 +57,10 @@ const KEY: &str = "auth0.client_assertion_signing_key";
 const SIGNATURE_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 
 pub(super) fn read(reader: &mut Reader<'_>) -> ClientCredentials {
-    let places = [("body", SecretPlace::Body), ("basic", SecretPlace::Basic)];
-    let place = reader.choice("auth0.client_secret_in", &places).unwrap_or(SecretPlace::Body);
-    let with_place = |secret| ClientCredential::Secret { secret, place };
-    let previous = reader.optional_secret("auth0.client_secret_previous").map(with_place);
+    let methods = [("body", SecretMethod::Body), ("basic", SecretMethod::Basic)];
+    let method = reader.choice("auth0.client_secret_in", &methods).unwrap_or(SecretMethod::Body);
+    let with_method = |secret| ClientCredential::Secret { secret, method };
+    let previous = reader.optional_secret("auth0.client_secret_previous").map(with_method);
     let current = match key(reader) {
         Some(key) => {
             if reader.is_set(SECRET) && reader.optional_secret(SECRET).is_some() {
@@ -68,8 +68,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> ClientCredentials {
             }
             ClientCredential::Key(key)
         }
-        None if reader.is_given(KEY) => with_place(SecretString::default()),
-        None => with_place(reader.secret(SECRET)),
+        None if reader.is_given(KEY) => with_method(SecretString::default()),
+        None => with_method(reader.secret(SECRET)),
     };
     ClientCredentials { current, previous }
 }

@@ -54,7 +54,7 @@ pub use auth0_compat::Auth0CompatSettings;
 pub use captcha::{CaptchaSettings, OnUnavailable};
 pub use challenge::{AdaptiveSettings, ChallengeSettings, Required, WorkSettings};
 pub use colour::Colour;
-pub use credentials::{AssertionKey, ClientCredential, ClientCredentials, SecretPlace};
+pub use credentials::{AssertionKey, ClientCredential, ClientCredentials, SecretMethod};
 pub use error::{ConfigError, ConfigErrors};
 pub use existence::{ExistenceSettings, ExistenceUniformSettings};
 pub use http::{AdminSettings, HttpSettings};

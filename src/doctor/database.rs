@@ -31,7 +31,7 @@ pub(super) async fn check(settings: &LedgerSettings) -> Vec<Finding> {
             let dependent =
                 dependent.into_iter().filter(|check| is_server || *check != DoctorCheck::Sessions);
             let skipped = dependent.map(|check| Finding::skipped(check, reason));
-            [failure(DatabaseError::explain(settings, error))].into_iter().chain(skipped).collect()
+            [failure(&DatabaseError::explain(settings, error))].into_iter().chain(skipped).collect()
         }
     };
     match &settings.database {
@@ -50,8 +50,8 @@ pub(super) async fn check(settings: &LedgerSettings) -> Vec<Finding> {
 }
 
 /// The finding for a ledger that cannot be opened.
-fn failure(error: StartError) -> Finding {
-    let kind = match &error {
+fn failure(error: &StartError) -> Finding {
+    let kind = match error {
         StartError::Database(DatabaseError::File { .. }) => FindingKind::DatabaseDenied,
         StartError::Database(DatabaseError::Rejected { .. }) => FindingKind::DatabaseRejected,
         StartError::Ledger(OpenError::Lost { .. } | OpenError::Absent { .. }) => {
@@ -61,7 +61,7 @@ fn failure(error: StartError) -> Finding {
         StartError::Ledger(OpenError::WrongSecret) => FindingKind::DatabaseWrongSecret,
         _ => FindingKind::DatabaseUnreachable,
     };
-    Finding::about(kind, chain(&error))
+    Finding::about(kind, chain(error))
 }
 
 fn describe(settings: &LedgerSettings, inspection: &LedgerInspection) -> Vec<Finding> {

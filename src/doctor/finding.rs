@@ -138,7 +138,7 @@ mod tests {
             assert!(section.contains(&cell), "{cell} in the section {anchor}");
         }
         let rows =
-            page.lines().filter(|line| line.starts_with("| `") && line.contains(".")).count();
+            page.lines().filter(|line| line.starts_with("| `") && line.contains('.')).count();
         assert_eq!(rows, ids.len(), "a row without a kind");
     }
 

@@ -44,20 +44,19 @@ pub async fn examine(
     report.extend(secret::check(&settings.ledger));
     report.extend(database::check(&settings.ledger).await);
     let reached = network::check(settings, clock, &mut report).await;
-    match &reached {
-        Some(tenant) => ask_tenant(settings, tenant, live, &mut report).await,
-        None => {
-            let reason = "the tenant cannot be reached";
-            let skipped = [
-                DoctorCheck::Token,
-                DoctorCheck::Scopes,
-                DoctorCheck::Api,
-                DoctorCheck::Connection,
-                DoctorCheck::CustomDomain,
-            ];
-            report.extend(skipped.map(|check| Finding::skipped(check, reason)));
-            report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
-        }
+    if let Some(tenant) = &reached {
+        ask_tenant(settings, tenant, live, &mut report).await;
+    } else {
+        let reason = "the tenant cannot be reached";
+        let skipped = [
+            DoctorCheck::Token,
+            DoctorCheck::Scopes,
+            DoctorCheck::Api,
+            DoctorCheck::Connection,
+            DoctorCheck::CustomDomain,
+        ];
+        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+        report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
     }
     report
 }

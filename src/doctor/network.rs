@@ -56,8 +56,8 @@ pub(super) async fn check(
     };
     let response = tenant.discover().await;
     let tls = tls(auth0, tenant.chain(), clock.now());
-    let is_untrusted = tls.as_ref().is_some_and(|tls| tls.severity() == Severity::Error);
-    report.extend(tls);
+    let is_untrusted = tls.severity() == Severity::Error;
+    report.push(tls);
     match response {
         Ok(is_tenant) => {
             let kind =
@@ -138,12 +138,12 @@ async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -
     timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// The finding about the certificates. `None` if no handshake came so far.
-fn tls(auth0: &Auth0Settings, chain: Option<ChainState>, now: Duration) -> Option<Finding> {
+/// The finding about the certificates.
+fn tls(auth0: &Auth0Settings, chain: Option<ChainState>, now: Duration) -> Finding {
     if auth0.base.starts_with("http://") {
-        return Some(Finding::new(FindingKind::TlsUnused));
+        return Finding::new(FindingKind::TlsUnused);
     }
-    Some(match chain {
+    match chain {
         None => Finding::skipped(DoctorCheck::Tls, "no handshake came as far as the certificates"),
         Some(ChainState::Trusted { expires_at }) => {
             let is_near = expires_at.is_some_and(|at| at.saturating_sub(now) < RENEWAL);
@@ -161,7 +161,7 @@ fn tls(auth0: &Auth0Settings, chain: Option<ChainState>, now: Duration) -> Optio
             };
             Finding::about(kind, problem)
         }
-    })
+    }
 }
 
 /// The date of a time, in UTC.

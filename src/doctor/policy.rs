@@ -28,7 +28,7 @@ pub(super) fn check(own: &PasswordPolicy, options: &ConnectionOptions) -> Vec<Fi
         let aspects: Vec<_> =
             differences.iter().filter(|one| one.other_is_stricter == is_stricter).collect();
         let setting = setting(own, aspects.first()?.aspect);
-        let names: Vec<_> = aspects.iter().map(|one| words(one, own, &tenants)).collect();
+        let names: Vec<_> = aspects.iter().map(|one| words(**one, own, &tenants)).collect();
         Some(Finding::about(kind, names.join("; ")).at(setting))
     };
     let stricter = direction(true, FindingKind::PolicyTenantStricter);
@@ -38,7 +38,7 @@ pub(super) fn check(own: &PasswordPolicy, options: &ConnectionOptions) -> Vec<Fi
 }
 
 /// A difference in words. Words of a dictionary are not named.
-fn words(difference: &PolicyDifference, own: &PasswordPolicy, tenants: &PasswordPolicy) -> String {
+fn words(difference: PolicyDifference, own: &PasswordPolicy, tenants: &PasswordPolicy) -> String {
     let name = difference.aspect.name();
     match difference.aspect {
         PolicyAspect::MinLength => {

@@ -3,19 +3,19 @@
 use super::finding::Finding;
 use super::kind::FindingKind;
 use crate::config::LedgerSettings;
-use crate::ledger::{KeyError, SecretPlace, secret_place};
+use crate::ledger::{KeyError, SecretLocation, secret_location};
 use crate::telemetry::chain;
 
 pub(super) fn check(settings: &LedgerSettings) -> Vec<Finding> {
-    let found = match secret_place(settings) {
-        Ok(SecretPlace::Settings) => Finding::about(FindingKind::SecretOk, "in the settings"),
-        Ok(SecretPlace::New) => {
+    let found = match secret_location(settings) {
+        Ok(SecretLocation::Settings) => Finding::about(FindingKind::SecretOk, "in the settings"),
+        Ok(SecretLocation::New) => {
             Finding::about(FindingKind::SecretOk, "generated at the first start")
         }
-        Ok(SecretPlace::File { path, is_beside: true }) => {
+        Ok(SecretLocation::File { path, is_beside: true }) => {
             Finding::about(FindingKind::SecretBeside, path.display())
         }
-        Ok(SecretPlace::File { path, is_beside: false }) => {
+        Ok(SecretLocation::File { path, is_beside: false }) => {
             let place = format!("in {}, which others cannot read", path.display());
             Finding::about(FindingKind::SecretOk, place)
         }

@@ -104,10 +104,7 @@ pub(super) fn with_ok(
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
-    use crate::origin::AllowedOrigins;
 
     fn ids(findings: &[Finding]) -> Vec<String> {
         findings.iter().map(Finding::id).collect()
@@ -125,20 +122,22 @@ mod tests {
         assert_eq!(check(&["::/0", "128.0.0.0/1"]), ["proxies.too_wide", "proxies.too_wide"]);
     }
 
-    fn settings(allowed: AllowedOrigins, own: Option<HeaderValue>) -> OriginSettings {
-        OriginSettings { allowed, own, required: false, allowed_headers: Vec::new() }
-    }
-
     #[test]
     fn an_origin_without_tls_is_reported_unless_it_is_this_machine() {
-        let check = |allowed: &[&str]| {
-            let own = "https://signup.example.com".parse().ok();
-            let allowed = allowed.iter().map(|text| AllowedOrigin::Exact((*text).to_owned()));
-            ids(&origins(&settings(allowed.collect(), own)))
+        let check = |allowed: &[&str], own: Option<&str>| {
+            let exact = |text: &&str| AllowedOrigin::Exact((*text).to_owned());
+            let settings = OriginSettings {
+                allowed: allowed.iter().map(exact).collect(),
+                own: own.map(|own| own.parse().unwrap()),
+                required: false,
+                allowed_headers: Vec::new(),
+            };
+            ids(&origins(&settings))
         };
-        assert_eq!(check(&["https://www.example.com", "http://localhost:3000"]), ["origins.ok"]);
-        assert_eq!(check(&["http://www.example.com"]), ["origins.plain_http"]);
-        let none = settings(AllowedOrigins::from_iter([]), None);
-        assert_eq!(ids(&origins(&none)), ["origins.no_public_url"]);
+        let own = Some("https://signup.example.com");
+        let secure = ["https://www.example.com", "http://localhost:3000", "capacitor://localhost"];
+        assert_eq!(check(&secure, own), ["origins.ok"]);
+        assert_eq!(check(&["http://www.example.com"], own), ["origins.plain_http"]);
+        assert_eq!(check(&[], None), ["origins.no_public_url"]);
     }
 }

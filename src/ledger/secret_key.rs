@@ -79,7 +79,7 @@ pub(super) fn existing_digests(settings: &LedgerSettings) -> Result<Digests, Key
 
 /// The place of the secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretPlace {
+pub enum SecretLocation {
     /// The settings have it.
     Settings,
     /// A file that exists.
@@ -97,21 +97,21 @@ pub enum SecretPlace {
 ///
 /// # Errors
 /// When it cannot be used, or is missing beside a database that exists.
-pub fn secret_place(settings: &LedgerSettings) -> Result<SecretPlace, KeyError> {
+pub fn secret_location(settings: &LedgerSettings) -> Result<SecretLocation, KeyError> {
     let database = match (&settings.secret_key, &settings.database) {
-        (Some(_), _) => return Ok(SecretPlace::Settings),
+        (Some(_), _) => return Ok(SecretLocation::Settings),
         (None, Database::Sqlite(database)) => database,
         (None, Database::Postgres(_)) => return Err(KeyError::Required),
     };
     let file = SecretFile::new(database, settings);
     if file.read()?.is_some() {
         let is_beside = file.path.parent() == database.parent();
-        return Ok(SecretPlace::File { path: file.path, is_beside });
+        return Ok(SecretLocation::File { path: file.path, is_beside });
     }
     if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
         return Err(KeyError::Missing { database: database.clone(), path: file.path });
     }
-    Ok(SecretPlace::New)
+    Ok(SecretLocation::New)
 }
 
 fn digests_from(

@@ -32,9 +32,12 @@ impl Theme {
         let light = variables(settings.light, SURFACE_LIGHT);
         let dark = variables(settings.dark, SURFACE_DARK);
         let PageSettings { radius, font, .. } = settings;
+        // Each comment is a line of its own.
+        let rules = RULES.lines().map(str::trim_start).filter(|line| !line.starts_with("/*"));
+        let rules = rules.collect::<Vec<_>>().join("\n");
         let style = format!(
             ":root{{{light};--radius:{radius}px;--font:{font}}}\
-             @media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{RULES}"
+             @media(prefers-color-scheme:dark){{:root{{{dark}}}}}\n{rules}"
         );
         let policy = HeaderValue::try_from(policy(settings, widget, &style));
         // Origins are ASCII, so the value is valid.

@@ -147,7 +147,7 @@ async fn calls_fail_fast_in_an_outage_and_recover_after_it() {
     assert_eq!(metric(&app, "auth0_breaker_open").await, "1");
     let report = app.get_admin("/readyz").await;
     assert_eq!(report.status, StatusCode::OK);
-    let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing", "clients": "ok", "clock": "ok"});
+    let checks = json!({"process": "ok", "ledger": "ok", "auth0": "failing", "clients": "ok", "settings": "ok", "clock": "ok"});
     let expected = json!({"status": "degraded", "checks": checks});
     assert_eq!(report.json(), expected);
 

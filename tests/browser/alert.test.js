@@ -10,7 +10,7 @@ const links = {
   "page.login_url": "https://www.example.com/login",
   "page.reset_url": "https://www.example.com/reset",
 };
-const service = await Service.start({ ...links, "fields.username": "optional" });
+const service = await Service.start(links);
 const form = `${service.url}/signup`;
 
 /** One document of every problem, as the service renders it in English. */
@@ -71,7 +71,7 @@ for (const [code, document] of problems) {
   });
 }
 
-const taken = { ...ADA, email: "taken.alert@example.com", username: "countess" };
+const taken = { ...ADA, email: "taken.alert@example.com" };
 await fetch(form, { method: "POST", body: new URLSearchParams(taken) });
 
 /** How to meet a problem: values of the form, and a fault of the tenant. */

@@ -40,7 +40,8 @@ const STATES = {
 const wrapped = () => {
   const lines = (element) => {
     const range = document.createRange();
-    range.selectNodeContents(element);
+    // The text while it waits is in the same place, and not visible.
+    range.selectNodeContents(element.querySelector("[data-signup-idle]") ?? element);
     return new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size;
   };
   const buttons = [...document.querySelectorAll("button")].filter((button) => button.checkVisibility());

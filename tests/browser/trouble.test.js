@@ -271,6 +271,9 @@ test("the pressed button is sent, and one with a formaction is left to the brows
   await send(page, "text=pro");
   const [create] = await planned.creates("button@example.com");
   assert.equal(create.user_metadata.plan, "pro");
+  // A form ends with its sign-up.
+  await page.reload();
+  await page.waitForSelector("form[data-signup-ready]");
   await page.click("text=Log in instead");
   await page.waitForURL("**/there?**");
 });

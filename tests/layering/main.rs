@@ -87,7 +87,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "clock",
         ],
     ),
-    ("doctor", &["app", "auth0", "ledger", "domain", "config", "telemetry", "clock"]),
+    ("doctor", &["app", "auth0", "ledger", "domain", "origin", "config", "telemetry", "clock"]),
     ("cli", &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];

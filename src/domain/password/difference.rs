@@ -117,12 +117,12 @@ mod tests {
     };
     use super::*;
 
-    fn policy(settings: PolicySettings) -> PasswordPolicy {
-        PasswordPolicy::new(&settings).unwrap()
+    fn policy(settings: &PolicySettings) -> PasswordPolicy {
+        PasswordPolicy::new(settings).unwrap()
     }
 
     fn level(level: PolicyLevel) -> PasswordPolicy {
-        policy(PolicySettings { level, ..PolicySettings::default() })
+        policy(&PolicySettings { level, ..PolicySettings::default() })
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn words_and_fields_are_compared_as_sets() {
         let with = |words: &[&str], fields: Option<&[&str]>| {
-            policy(PolicySettings {
+            policy(&PolicySettings {
                 dictionary: DictionarySettings {
                     active: true,
                     custom: words.iter().map(|word| (*word).to_owned()).collect(),
@@ -175,7 +175,7 @@ mod tests {
                 assert!(more.contains(&PolicyDifference { aspect, other_is_stricter }), "{more:?}");
             }
         }
-        let off = policy(PolicySettings::default());
+        let off = policy(&PolicySettings::default());
         assert!(off.differences(&both).iter().all(|one| one.other_is_stricter));
     }
 }

@@ -475,7 +475,7 @@ class SignupForm {
     const swap = (name, hidden) => form.querySelectorAll(`[data-signup-${name}]`).forEach((shown) => (shown.hidden = hidden));
     swap("idle", Boolean(text));
     swap("working", !text);
-    for (const shown of form.querySelectorAll("[data-signup-working]")) shown.textContent = text;
+    if (text) form.querySelectorAll("[data-signup-working]").forEach((shown) => (shown.textContent = text));
   }
 
   async #send(submitter) {
@@ -574,7 +574,6 @@ class SignupForm {
     const summary = this.#showErrors(errors);
     if (summary.length && status === "invalid") lines.shift();
     const hasAccount = ["email_taken", "outcome_unknown", "signups_closed"].includes(problem.code);
-    if (problem.code === "email_taken") this.#markInvalid(this.#input("email"));
     this.#alert({
       heading,
       lines,
@@ -643,7 +642,10 @@ class SignupForm {
     if (!line) return false;
     line.dataset.met = "false";
     // This error names what the password contains.
-    if (code === "password.contains_user_info") line.lastChild.textContent = message;
+    if (code === "password.contains_user_info") {
+      line.dataset.text ??= line.lastChild.textContent;
+      line.lastChild.textContent = message;
+    }
     const input = this.#input("password");
     const list = line.parentElement;
     const box = list.closest("[data-signup-rules]") ?? list;
@@ -675,10 +677,8 @@ class SignupForm {
 
   /** Marks an input as invalid, described by the element with this id. */
   #markInvalid(input, id) {
-    if (!input) return;
     input.closest(".field")?.classList.add("invalid");
     input.setAttribute("aria-invalid", "true");
-    if (!id) return;
     const ids = (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
     input.setAttribute("aria-describedby", [...new Set([id, ...ids])].join(" "));
   }
@@ -796,6 +796,11 @@ class SignupForm {
       const password = this.#input("password")?.value ?? "";
       const checked = checkPassword(password, policy.password ?? {});
       for (const line of list.querySelectorAll("[data-live]")) line.remove();
+      for (const line of list.querySelectorAll("[data-text]")) {
+        line.lastChild.textContent = line.dataset.text;
+        delete line.dataset.text;
+        delete line.dataset.met;
+      }
       for (const { code, met } of checked) {
         // A rule that is listed only while the password breaks it.
         const line = find(code) ?? add(code, this.texts[code.replace(".", "_")] ?? "");

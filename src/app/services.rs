@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::StartError;
-use crate::abuse::{AbuseState, AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch};
+use crate::abuse::{
+    AbuseState, AddressLog, Challenges, ExistencePolicy, Limits, Proxies, SignupSwitch,
+};
 use crate::auth0::Client;
 use crate::config::{Auth0CompatSettings, ExistenceSettings, OriginSettings, Settings};
 use crate::context::Context;
@@ -59,7 +61,8 @@ impl Services {
             log,
             traces: _,
         } = settings;
-        let Self { context, ledger, client, signups, existence, is_shared, abuse, reload, traces } = self;
+        let Self { context, ledger, client, signups, existence, is_shared, abuse, reload, traces } =
+            self;
         let metrics = &context.metrics;
         if let Some(honeypot) = &challenge.honeypot {
             rules.ignored.insert(honeypot);

@@ -90,7 +90,8 @@ pub(super) async fn observe(
     request: Request,
     next: Next,
 ) -> Response {
-    let trace = observer.traces.of_request(request.headers(), observer.context.clock.now());
+    let trace =
+        ActiveTrace::of_request(&observer.traces, request.headers(), observer.context.clock.now());
     let handled = handle(observer, request, next);
     match trace {
         Some(trace) => Either::Left(trace.scope(handled)),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::form_urlencoded;
 
-use super::model::Greeting;
+use super::greeting::Greeting;
 use super::paths::FORM;
 use crate::domain::Field;
 use crate::domain::field::FieldKind;

@@ -7,7 +7,8 @@ use std::sync::{LazyLock, OnceLock};
 use fluent_bundle::{FluentArgs, FluentValue};
 use serde_json::json;
 
-use super::model::{BackLink, Greeting};
+use super::greeting::Greeting;
+use super::model::BackLink;
 use crate::config::Label;
 use crate::domain::{Field, PasswordRule, Violation};
 use crate::form::ControlField;

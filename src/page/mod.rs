@@ -2,6 +2,7 @@
 //! requests: `http` passes in what a page shows.
 
 mod form_values;
+mod greeting;
 mod inputs;
 pub mod messages;
 mod model;
@@ -12,6 +13,7 @@ mod view;
 mod widget;
 
 pub use form_values::{FormValues, metadata_name};
-pub use model::{Alert, BackLink, ErrorLine, FormView, Greeting, RuleLine};
+pub use greeting::Greeting;
+pub use model::{Alert, BackLink, ErrorLine, FormView, RuleLine};
 pub use paths::{FORM, SUCCESS};
 pub use view::Page;

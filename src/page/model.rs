@@ -36,15 +36,6 @@ pub struct ErrorLine {
     pub message: String,
 }
 
-/// The person that the page after a sign-up addresses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Greeting {
-    /// The first name, the nickname or the full name.
-    pub name: Option<String>,
-    /// The e-mail address.
-    pub email: Option<String>,
-}
-
 /// The target of the link back on a page without the form.
 #[derive(Debug)]
 pub enum BackLink {

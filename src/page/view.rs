@@ -9,9 +9,10 @@ use serde_json::json;
 use url::Url;
 
 use super::form_values::FormValues;
+use super::greeting::Greeting;
 use super::inputs::{self, Input, InputLabel, Kind};
 use super::messages::Messages;
-use super::model::{Alert, BackLink, ErrorLine, FormView, Greeting};
+use super::model::{Alert, BackLink, ErrorLine, FormView};
 use super::paths::{FORM, SUCCESS};
 use super::script;
 use super::theme::Theme;

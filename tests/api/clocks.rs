@@ -81,7 +81,7 @@ async fn a_key_lives_on_while_the_clock_is_wrong() {
     let clock = Arc::new(Ahead::default());
     // A jump of two hours passes one midnight at most, at whatever hour this runs.
     let app = TestApp::builder()
-        .set("ledger.key_lifetime_hours", 1)
+        .set("ledger.key_lifetime_hours", "1")
         .clock(Arc::<Ahead>::clone(&clock))
         .spawn()
         .await;

@@ -20,6 +20,7 @@
 mod app;
 mod eventually;
 mod operator;
+mod operators_week;
 mod postgres;
 mod process;
 mod raw;

@@ -38,8 +38,9 @@ impl Process {
     ) -> Self {
         let path = folder.path().join(format!("log-{:016x}", rand::random::<u64>()));
         let log = fs::File::create(&path).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
-            .arg("serve")
+        // A test may limit the size of files, which would end the process by a signal.
+        let child = Command::new("/usr/bin/env")
+            .args(["--ignore-signal=XFSZ", env!("CARGO_BIN_EXE_auth0-signup"), "serve"])
             .args(arguments)
             .current_dir(folder.path())
             .env_clear()

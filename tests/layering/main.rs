@@ -56,6 +56,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
         &[
             "domain",
             "origin",
+            "digest",
             "form",
             "texts",
             "page",

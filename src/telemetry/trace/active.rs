@@ -35,14 +35,18 @@ pub struct OutgoingCall {
 }
 
 impl ActiveTrace {
-    /// The trace of a request with this context, which starts now. `now` is the wall clock.
-    pub(super) fn new(
-        context: TraceContext,
-        caller: Option<u64>,
-        traces: Traces,
-        now: Duration,
-    ) -> Self {
-        Self { context, caller, traces, epoch: now, started: Instant::now() }
+    /// The trace of a request: that of its caller or, with an exporter, a new one. `now` is the wall
+    /// clock.
+    pub fn of_request(traces: &Traces, headers: &HeaderMap, now: Duration) -> Option<Self> {
+        let caller = TraceContext::from_headers(headers);
+        let context = match &caller {
+            Some(caller) if traces.is_exporting() => caller.child(),
+            Some(caller) => caller.clone(),
+            None if traces.is_exporting() => TraceContext::root(traces.is_new_one_sampled()),
+            None => return None,
+        };
+        let caller = caller.map(|caller| caller.span_id());
+        Some(Self { context, caller, traces: traces.clone(), epoch: now, started: Instant::now() })
     }
 
     /// Runs `work` inside this trace.

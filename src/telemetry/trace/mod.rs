@@ -5,6 +5,7 @@
 
 mod active;
 mod context;
+mod error;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod span;
@@ -13,5 +14,6 @@ mod traces;
 pub(super) use active::active_ids;
 pub use active::{ActiveTrace, OutgoingCall, in_active_trace};
 pub use context::TraceContext;
+pub use error::TracesError;
 pub use span::{SpanKind, SpanRecord, SpanValue};
-pub use traces::{Traces, TracesError};
+pub use traces::Traces;

@@ -22,8 +22,8 @@ use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
+use super::error::TracesError;
 use super::span::{SpanKind, SpanRecord, SpanValue};
-use super::traces::TracesError;
 use crate::config::TraceSettings;
 
 /// The longest time of one export.

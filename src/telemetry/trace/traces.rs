@@ -1,11 +1,7 @@
-//! The traces of one process: which requests have one, and where their spans go.
+//! The traces of one process: which new ones are recorded, and where spans go.
 
-use std::time::Duration;
-
-use http::HeaderMap;
-
-use super::active::ActiveTrace;
 use super::context::TraceContext;
+use super::error::TracesError;
 #[cfg(feature = "otlp")]
 use super::otlp::Exporter;
 use super::span::SpanRecord;
@@ -19,11 +15,6 @@ pub struct Traces {
     /// The share of new traces that are recorded, in percent.
     sample_percent: u32,
 }
-
-/// The exporter cannot be built. Never with a build without the feature `otlp`.
-#[derive(Debug, thiserror::Error)]
-#[error("the exporter of traces cannot be built: {0}")]
-pub struct TracesError(pub(super) String);
 
 impl Traces {
     /// Starts the exporter, if the settings name a collector. Needs a Tokio runtime.
@@ -45,21 +36,8 @@ impl Traces {
         Ok(Self { sample_percent: settings.sample_percent })
     }
 
-    /// The trace of a request: that of its caller or, with an exporter, a new one. `now` is the wall
-    /// clock.
-    pub fn of_request(&self, headers: &HeaderMap, now: Duration) -> Option<ActiveTrace> {
-        let caller = TraceContext::from_headers(headers);
-        let context = match &caller {
-            Some(caller) if self.is_exporting() => caller.child(),
-            Some(caller) => caller.clone(),
-            None if self.is_exporting() => TraceContext::root(self.is_new_one_sampled()),
-            None => return None,
-        };
-        let caller = caller.map(|caller| caller.span_id());
-        Some(ActiveTrace::new(context, caller, self.clone(), now))
-    }
-
-    fn is_new_one_sampled(&self) -> bool {
+    /// Returns whether a new trace is recorded, by chance.
+    pub(super) fn is_new_one_sampled(&self) -> bool {
         rand::random_range(0..100) < self.sample_percent
     }
 

@@ -186,10 +186,10 @@ async fn events_of_a_request_have_the_ids_of_its_trace() {
     auth0.fault(Route::CreateUser, Fault::held(&gate));
     let request = client.post(&url).json(&ada()).header("traceparent", parent);
     hang_up_once(request, || !auth0.calls(Route::CreateUser).is_empty()).await;
+    let of_request = process.event(closing_event("caller_gone")).await;
     gate.open();
-    // The first event is that of the request, the second that of the task that outlives it.
-    for outcome in ["caller_gone", "created"] {
-        let event = process.event(|event| event["outcome"] == outcome).await;
+    let of_task = process.event(|event| event["outcome"] == "created").await;
+    for event in [of_request, of_task] {
         assert_eq!(event["trace_id"], "4bf92f3577b34da6a3ce929d0e0e4736", "{event}");
         assert_eq!(event["span_id"], "00f067aa0ba902b7");
     }

@@ -131,9 +131,10 @@ struct CollectorClient {
 #[async_trait]
 impl HttpClient for CollectorClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let sent = self.client.execute(request.try_into()?);
+        let (client, request) = (self.client.clone(), request.try_into()?);
+        // The client starts a timer at once, and this thread has none.
         let received = self.runtime.spawn(async move {
-            let response = sent.await?;
+            let response = client.execute(request).await?;
             let (status, body) = (response.status(), response.bytes().await?);
             Ok::<_, reqwest::Error>((status, body))
         });

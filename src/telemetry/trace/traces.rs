@@ -42,6 +42,7 @@ impl Traces {
     }
 
     /// Returns whether spans are exported.
+    #[cfg_attr(not(feature = "otlp"), expect(clippy::unused_self, reason = "has no exporter"))]
     pub(super) const fn is_exporting(&self) -> bool {
         #[cfg(feature = "otlp")]
         return self.exporter.is_some();

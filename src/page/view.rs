@@ -215,7 +215,7 @@ impl Page {
     }
 
     /// The address of the login, with the address of the person who logs in there. `login_hint` is
-    /// the parameter of OpenID Connect (Core 1.0, section 4).
+    /// the parameter of `OpenID` Connect (Core 1.0, section 4).
     fn login_url(&self, email: &str) -> Option<Url> {
         let mut url = self.settings.login_url.clone()?;
         if !email.is_empty() {

@@ -111,7 +111,7 @@ mod tests {
         let changed = format!("{}{last}", &sealed[..sealed.len() - 1]);
         for text in ["", "x", "é", &sealed[..20], &format!("A{}", &sealed[1..]), &changed] {
             let opened = greetings("k", None).open(text, NOW);
-            assert!(opened == Greeting::default() || text == sealed, "{text}");
+            assert!(opened == Greeting::default() || *text == sealed, "{text}");
         }
         assert_eq!(greetings("l", None).open(&sealed, NOW), Greeting::default());
     }

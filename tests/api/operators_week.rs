@@ -1,6 +1,8 @@
 //! An operator's week: the real binary through the first start, rotations, outages, a full disk, an
 //! upgrade and a restore, while people sign up all the time. No sign-up is lost, and none is made twice.
 
+#![expect(clippy::print_stdout, reason = "prints what people saw in each part of the week")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -114,7 +114,8 @@ fn spans(body: &[u8]) -> Vec<Span> {
     let spans = scopes.flat_map(|scope| all(&scope, 2));
     let text = |span: &[u8], number| String::from_utf8(all(span, number).concat()).unwrap();
     let hex = |span: &[u8], number| {
-        all(span, number).concat().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        let bytes = all(span, number).concat();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     };
     spans
         .map(|span| Span {

@@ -150,7 +150,7 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     let folder = Arc::new(TempDir::new());
     let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
     process.serving().await;
-    auth0.fault(Route::CreateUser, Fault::delay(Duration::from_secs(60)));
+    auth0.fault(Route::CreateUser, Fault::delay(Duration::from_mins(1)));
     let key = "0123456789abcdef";
     let request = |process: &Process| {
         let url = format!("http://{}/signup", process.address);

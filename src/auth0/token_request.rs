@@ -93,13 +93,17 @@ impl TokenRequest {
         &self.credentials
     }
 
-    /// Requests a token. If Auth0 rejects a credential, tries the other one.
+    /// Requests a token. If Auth0 rejects a credential, tries the other one. If it rejects that too,
+    /// tries the first again: the secret may have been rotated between the two requests.
     pub(super) async fn send(&self) -> Result<TokenGrant, TokenError> {
         let candidates = self.credentials.candidates();
         let result = self.send_with(candidates.first()).await;
         match candidates.second() {
             Some(second) if is_credential_rejected(&result) => {
                 let result = self.send_with(second).await;
+                if is_credential_rejected(&result) {
+                    return self.send_with(candidates.first()).await;
+                }
                 if result.is_ok() {
                     self.credentials.prefer_second(&candidates);
                 }

@@ -180,7 +180,7 @@ async fn other_field_errors_have_messages_for_the_user() {
     let request = app.client.post(app.url(ROUTE)).header(CONTENT_TYPE, "application/json");
     let response = TestResponse::receive(request.header("accept-language", "es").body(body)).await;
     assert_eq!(code(&response), "hook_error");
-    assert_eq!(response.json()["description"], "Nombre: Use como máximo 150 caracteres.");
+    assert_eq!(response.json()["description"], "Nombre: Usa como máximo 150 caracteres.");
     // An address that Lock accepts.
     let response = sign_up(&app, &with("email", "ada@example.")).await;
     assert_eq!(code(&response), "hook_error");

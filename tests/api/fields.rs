@@ -59,6 +59,7 @@ async fn an_error_has_what_a_front_end_needs_for_its_own_message() {
         "title": "Some fields are not valid",
         "status": 422,
         "detail": "Every invalid field is listed in errors.",
+        "heading": "Please fix the following:",
         "code": "invalid_fields",
         "request_id": response.header("x-request-id"),
         "errors": [

@@ -165,10 +165,10 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     let app = with_terms().spawn().await;
     let page = app.get("/signup?ui_locales=de").await.text;
     let sentence = format!(
-        r#"<span>Ich stimme den <a href="{URL}" target="_blank" rel="noopener">Bedingungen<"#
+        r#"<span>Ich stimme den <a href="{URL}" target="_blank" rel="noopener">Nutzungsbedingungen<"#
     );
     assert!(page.contains(&sentence), "{page}");
-    let the_box = r#"<input id="terms" name="terms" type="checkbox" value="2026-11" required>"#;
+    let the_box = r#"<input id="terms" name="terms" type="checkbox" data-signup-label="Bedingungen" value="2026-11" required>"#;
     assert!(page.contains(the_box), "{page}");
 
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();

@@ -55,9 +55,9 @@ async fn only_listed_origins_may_read_responses() {
         assert_eq!(response.header("access-control-allow-credentials"), None);
     }
     assert_eq!(app.creates().len(), 1);
-    let policy = app.client.get(app.url("/signup/policy")).header(ORIGIN, "https://example.com");
-    let policy = TestResponse::receive(policy).await;
-    assert_eq!(policy.header("access-control-allow-origin"), None, "nothing but the rejection");
+    let foreign = app.client.get(app.url("/nope")).header(ORIGIN, "https://example.com");
+    let foreign = TestResponse::receive(foreign).await;
+    assert_eq!(foreign.header("access-control-allow-origin"), None, "nothing but the rejection");
     let rejected = app.client.put(app.url("/signup")).header(ORIGIN, origin);
     let rejected = TestResponse::receive(rejected).await;
     assert_eq!(rejected.header("access-control-allow-origin"), Some(origin), "rejections too");

@@ -181,7 +181,7 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     assert_eq!(unticked.status, StatusCode::UNPROCESSABLE_ENTITY);
     for shown in [
         r##"<li><a href="#terms">Terms</a>: Accept the terms to continue.</li>"##,
-        r#"<p class="field-error" id="terms-error"><span>Accept the terms to continue.</span>"#,
+        r#"<p class="field-error" id="terms-error" data-signup-error="terms"><span>Accept the terms to continue.</span>"#,
         r#"value="2026-11" required aria-invalid="true" aria-describedby="terms-error">"#,
     ] {
         assert!(unticked.text.contains(shown), "{shown} in {}", unticked.text);
@@ -189,9 +189,8 @@ async fn the_plain_form_has_a_checkbox_that_keeps_its_state() {
     let mut faulty = ada_with("terms", "2026-11");
     faulty["email"] = "nope".into();
     let ticked = post(faulty).await.text;
-    let kept =
-        r#"<input id="terms" name="terms" type="checkbox" value="2026-11" checked required>"#;
-    assert!(ticked.contains(kept) && !ticked.contains("terms-error"), "{ticked}");
+    let kept = r#"data-signup-label="Terms" value="2026-11" checked required>"#;
+    assert!(ticked.contains(kept) && !ticked.contains("Accept the terms"), "{ticked}");
     assert_eq!(post(ada_with("terms", "true")).await.status, StatusCode::SEE_OTHER);
     assert_eq!(app.the_create()["app_metadata"]["terms"]["version"], "2026-11");
 }

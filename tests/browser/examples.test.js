@@ -247,10 +247,10 @@ test("react: all fields of the policy are shown and sent", async (t) => {
 test("react: all texts are in the language of the page", async (t) => {
   files["/full/react/de"] = files["/full/react/"].replace('lang="en"', 'lang="de_DE"');
   const page = await visit(t, "/full/react/de");
-  await page.getByLabel("Vorname (freiwillig)").fill("Ada");
-  await page.getByRole("checkbox", { name: "Ich stimme den Bedingungen zu." }).waitFor();
-  await page.getByRole("button", { name: "Konto anlegen" }).click();
-  assert.match(await errorOf(page, "email"), /Geben Sie Ihre E-Mail-Adresse ein/);
+  await page.getByLabel("Vorname (optional)").fill("Ada");
+  await page.getByRole("checkbox", { name: "Ich stimme den Nutzungsbedingungen zu." }).waitFor();
+  await page.getByRole("button", { name: "Konto erstellen" }).click();
+  assert.match(await errorOf(page, "email"), /geben Sie Ihre E-Mail-Adresse ein/);
   assert.deepEqual(page.consoleErrors, []);
 });
 

@@ -19,6 +19,7 @@ mod supervisor;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
@@ -34,9 +35,19 @@ const WRONG_SETTINGS: u8 = 2;
 /// pending, something still unknown (`docs/api.md`).
 const NEGATIVE_RESULT: u8 = 3;
 
+/// The output of `--version`: the version, the commit that a release was built from, and the optional
+/// parts of this build.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let commit = option_env!("SIGNUP_BUILD_COMMIT").unwrap_or("unknown");
+    let parts = [("demo", cfg!(feature = "demo")), ("otlp", cfg!(feature = "otlp"))];
+    let parts: Vec<_> = parts.into_iter().filter(|part| part.1).map(|part| part.0).collect();
+    let parts = if parts.is_empty() { "none".to_owned() } else { parts.join(", ") };
+    format!("{}\ncommit: {commit}\nfeatures: {parts}", env!("CARGO_PKG_VERSION"))
+});
+
 /// The sign-up backend for Auth0 tenants.
 #[derive(Debug, Parser)]
-#[command(name = "auth0-signup", version)]
+#[command(name = "auth0-signup", version, long_version = LONG_VERSION.as_str())]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -121,7 +121,7 @@ kinds! {
     ProxyUsed: Proxy.ok Ok "calls go through {}, which can be reached";
     ProxyBypassed: Proxy.bypassed Ok "calls go to the tenant directly, because NO_PROXY covers it";
     ProxyUnreachable: Proxy.unreachable Error ("HTTPS_PROXY") "the proxy {} cannot be reached: {}";
-    DnsOk: Dns.ok Ok "{} resolves to {} addresses";
+    DnsOk: Dns.ok Ok "{} resolves; number of addresses: {}";
     DnsByProxy: Dns.by_proxy Ok "the proxy resolves {}";
     DnsFailed: Dns.unresolved Error ("auth0.domain") "{} does not resolve: {}";
     TlsOk: Tls.ok Ok "the certificate is trusted, and valid until {}";

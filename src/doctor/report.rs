@@ -64,7 +64,7 @@ impl DoctorReport {
             self.findings.iter().filter(|finding| finding.severity() == severity).count()
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let _unfailing = writeln!(text, "{errors} errors, {warnings} warnings");
+        let _unfailing = writeln!(text, "errors: {errors}, warnings: {warnings}");
         text
     }
 }
@@ -103,6 +103,6 @@ mod tests {
         assert_eq!(json["findings"][2]["setting"], Value::Null);
         let text = report.to_text();
         assert!(text.contains("-> fields.username, docs/doctor.md#attributes\n"), "{text}");
-        assert!(text.ends_with("1 errors, 2 warnings\n"), "{text}");
+        assert!(text.ends_with("errors: 1, warnings: 2\n"), "{text}");
     }
 }

@@ -3,6 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -267,7 +268,7 @@ macro_rules! log_response {
             http.route = route,
             http.response.status_code = status,
             outcome,
-            duration_ms = started.elapsed().as_secs_f64() * 1e3,
+            duration_ms = milliseconds(started.elapsed()),
             client.address = observer.address_log.show(*client),
             error = problem.and_then(Problem::cause).map(chain),
             "{method} {route} returned {status} {outcome}",
@@ -317,4 +318,9 @@ impl ResponseEvent<'_> {
                 Some(_) => false,
             }
     }
+}
+
+/// Milliseconds with three decimals: more digits would be noise.
+fn milliseconds(elapsed: Duration) -> f64 {
+    f64::from(u32::try_from(elapsed.as_micros()).unwrap_or(u32::MAX)) / 1e3
 }

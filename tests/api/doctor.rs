@@ -155,7 +155,7 @@ async fn a_healthy_deployment_is_ok_and_creates_nothing() {
         .unwrap();
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.contains("ok       token           "), "{text}");
-    assert!(text.ends_with("0 errors, 0 warnings\n"), "{text}");
+    assert!(text.ends_with("errors: 0, warnings: 0\n"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -26,7 +26,7 @@ macro_rules! kinds {
         #[expect(clippy::doc_markdown, reason = "the texts are printed, and have no Markdown")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FindingKind {
-            $(#[doc = $text] $kind,)*
+            $(#[doc = concat!("`", $text, "`")] $kind,)*
         }
 
         impl FindingKind {

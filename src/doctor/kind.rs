@@ -23,7 +23,6 @@ pub(super) struct FindingSpec {
 macro_rules! kinds {
     ($($kind:ident: $check:ident.$reason:ident $severity:ident $(($setting:literal))? $text:literal;)*) => {
         /// A kind of finding.
-        #[expect(clippy::doc_markdown, reason = "the texts are printed, and have no Markdown")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum FindingKind {
             $(#[doc = concat!("`", $text, "`")] $kind,)*

@@ -38,9 +38,8 @@ pub(super) async fn reload_when_asked(
 ) {
     loop {
         tokio::select! {
-            signal = hangup.recv() => if signal.is_none() {
-                return;
-            },
+            // The stream of a signal never ends.
+            _ = hangup.recv() => {}
             () = files.changed() => tracing::info!("a file of the settings changed"),
         }
         supervisor.reloading();

@@ -47,18 +47,30 @@ pub async fn examine(
     if let Some(tenant) = &reached {
         ask_tenant(settings, tenant, live, &mut report).await;
     } else {
-        let reason = "the tenant cannot be reached";
-        let skipped = [
-            DoctorCheck::Token,
-            DoctorCheck::Scopes,
-            DoctorCheck::Api,
-            DoctorCheck::Connection,
-            DoctorCheck::CustomDomain,
-        ];
-        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
-        report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
+        skip_from(DoctorCheck::Token, "the tenant cannot be reached", live, &mut report);
     }
     report
+}
+
+/// The checks of the tenant, each of which needs those before it.
+const OF_TENANT: [DoctorCheck; 5] = [
+    DoctorCheck::Token,
+    DoctorCheck::Scopes,
+    DoctorCheck::Api,
+    DoctorCheck::Connection,
+    DoctorCheck::CustomDomain,
+];
+
+/// Reports a check of the tenant, and all that come after it, as skipped.
+fn skip_from(
+    first: DoctorCheck,
+    reason: &'static str,
+    live: Option<Announce<'_>>,
+    report: &mut DoctorReport,
+) {
+    let skipped = OF_TENANT.into_iter().skip_while(|check| *check != first);
+    report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+    report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
 }
 
 /// The checks that need a token.
@@ -70,24 +82,14 @@ async fn ask_tenant(
 ) {
     let token = token::request(&settings.auth0, tenant, report).await;
     let Some(token) = token else {
-        let reason = "there is no token";
-        let skipped = [
-            DoctorCheck::Scopes,
-            DoctorCheck::Api,
-            DoctorCheck::Connection,
-            DoctorCheck::CustomDomain,
-        ];
-        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
-        report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
+        skip_from(DoctorCheck::Scopes, "there is no token", live, report);
         return;
     };
     report.extend(token::check_scopes(&token));
     let accepted = token::check_api(tenant, &token, report).await;
     if !accepted {
         let reason = "the Management API does not accept the token";
-        let skipped = [DoctorCheck::Connection, DoctorCheck::CustomDomain];
-        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
-        report.extend(live.map(|_| Finding::skipped(DoctorCheck::Live, reason)));
+        skip_from(DoctorCheck::Connection, reason, live, report);
         return;
     }
     report.extend(connection::check(settings, tenant, &token).await);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use auth0_emulator::{Emulator, JournalEntry, Route};
+use auth0_emulator::{Emulator, Fault, JournalEntry, Route};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
@@ -159,6 +159,29 @@ async fn the_accepted_secret_is_tried_first_from_then_on() {
     app.until(|app| app.token_requests() >= 3).await;
     let statuses = app.auth0.calls(Route::Token).into_iter().take(3).map(|call| call.status);
     assert_eq!(statuses.collect::<Vec<_>>(), [Some(401), Some(200), Some(200)]);
+}
+
+/// The tenant rejects the new secret, is given it, and then rejects the one before.
+#[tokio::test]
+async fn a_secret_rotated_between_two_requests_is_tried_again() {
+    let auth0 = Emulator::builder();
+    let auth0 = auth0.tenant(|tenant| "new-secret".clone_into(&mut tenant.client_secret));
+    let auth0 = auth0.start().await.unwrap();
+    auth0.fault(Route::Token, Fault::answer(401));
+    let app = TestApp::builder()
+        .tenant(auth0)
+        .set("auth0.client_secret", "new-secret")
+        .set("auth0.client_secret_previous", "demo-secret")
+        .spawn()
+        .await;
+    app.until_ready().await;
+    let requests = app.auth0.calls(Route::Token);
+    let sent: Vec<_> = requests
+        .iter()
+        .map(|request| (member(request, "client_secret").unwrap(), request.status.unwrap()))
+        .collect();
+    let [new, before] = ["new-secret", "demo-secret"].map(str::to_owned);
+    assert_eq!(sent, [(new.clone(), 401), (before, 401), (new, 200)]);
 }
 
 #[tokio::test]

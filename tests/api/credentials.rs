@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use auth0_emulator::{Emulator, Fault, JournalEntry, Route};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
@@ -167,14 +168,15 @@ async fn a_secret_rotated_between_two_requests_is_tried_again() {
     let auth0 = Emulator::builder();
     let auth0 = auth0.tenant(|tenant| "new-secret".clone_into(&mut tenant.client_secret));
     let auth0 = auth0.start().await.unwrap();
-    auth0.fault(Route::Token, Fault::answer(401));
+    auth0.fault(Route::Token, Fault::answer(401).delayed(Duration::from_millis(300)));
     let app = TestApp::builder()
         .tenant(auth0)
         .set("auth0.client_secret", "new-secret")
         .set("auth0.client_secret_previous", "demo-secret")
         .spawn()
         .await;
-    app.until_ready().await;
+    // It waits for the token. Two rejections alone would be the operator's error.
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     let requests = app.auth0.calls(Route::Token);
     let sent: Vec<_> = requests
         .iter()

@@ -1,5 +1,5 @@
 //! Entry points for `fuzz/`, a separate crate that cannot see private items. Compiled only with
-//! `--cfg fuzzing`, which `cargo fuzz` sets.
+//! the feature `fuzzing`.
 
 use std::net::IpAddr;
 use std::time::Duration;

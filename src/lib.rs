@@ -26,7 +26,7 @@ pub mod digest;
 pub mod doctor;
 pub mod domain;
 pub mod form;
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;

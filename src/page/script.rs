@@ -15,9 +15,9 @@ use serde_json::{Map, Value};
 use crate::domain::PasswordPolicy;
 use crate::domain::violation::CharacterType;
 
-/// The source of the module.
+/// The module, as packages/web/build.js makes it.
 static SOURCE: &str = include_str!("assets/signup.js");
-/// The source of its types.
+/// Its types.
 static TYPES: &str = include_str!("assets/signup.d.ts");
 
 /// The length of a validator in bytes: 96 bits of the digest of the content.
@@ -37,10 +37,9 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// The module without its comments and its indentation. The first comment, which describes its
-    /// use, stays.
+    /// The module.
     pub fn module() -> Self {
-        Self::new(without_comments(SOURCE).into())
+        Self::new(SOURCE.into())
     }
 
     /// The types of the module.
@@ -70,20 +69,6 @@ impl Asset {
             gzip_etag: etag("-gzip"),
         }
     }
-}
-
-/// Removes the lines that hold only a comment, except at the head of the file. The source has no
-/// block comment that starts or ends on a line with code.
-fn without_comments(source: &str) -> String {
-    let (head, rest) = source.split_once("\n\n").unwrap_or(("", source));
-    let mut inside = false;
-    let code = rest.lines().map(str::trim).filter(|line| {
-        let starts = line.starts_with("/**");
-        let is_comment = inside || starts || line.starts_with("//");
-        inside = (inside || starts) && !line.ends_with("*/");
-        !is_comment && !line.is_empty()
-    });
-    std::iter::once(head).chain(code).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The rules by which `/signup.js` checks a password while it is typed: on the page and in
@@ -143,15 +128,5 @@ mod tests {
     fn the_module_takes_at_most_10_kilobytes_on_the_wire() {
         let size = Asset::module().gzip.unwrap().len();
         assert!(size <= 10 * 1024, "{size} bytes");
-    }
-
-    #[test]
-    fn comments_are_removed_and_code_stays() {
-        let source = "// Its origin.\n// More.\n\n/** One. */\nlet a = 1; /* kept */\n\n  /**\n   * Two.\n   \
-                      */\n  // three\n  let b = \"https://x\";\n";
-        let served = "// Its origin.\n// More.\nlet a = 1; /* kept */\nlet b = \"https://x\";\n";
-        assert_eq!(without_comments(source), served);
-        let module = without_comments(SOURCE);
-        assert!(module.contains("export async function signUp(") && !module.contains("/**"));
     }
 }

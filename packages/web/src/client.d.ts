@@ -12,8 +12,6 @@ export interface ClientOptions {
   lang?: string;
   /** Retries automatically where that is safe and may help; `true` by default. */
   retry?: boolean;
-  /** By default the global one. */
-  fetch?: typeof globalThis.fetch;
 }
 
 export interface VisitorOptions {

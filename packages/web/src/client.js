@@ -1,6 +1,7 @@
 // A client of the service for programs and servers. docs/front-ends.md describes its use.
 
-import { getPolicy, newKey, signUp } from "./sign-up.js";
+import { getPolicy } from "./request.js";
+import { newKey, signUp } from "./sign-up.js";
 
 /** The paths below the service's `/signup` that `forward` passes on. */
 const BELOW = /\/(policy|challenge|success|common-passwords\.txt)$/;
@@ -16,7 +17,7 @@ const OWN_HEADERS = ["connection", "content-encoding", "content-length", "keep-a
 const TIMEOUT_MS = 25_000;
 
 /** Returns a client of the service at this URL. `options`: see client.d.ts. */
-export function createSignup({ url, token, lang, retry, fetch = globalThis.fetch }) {
+export function createSignup({ url, token, lang, retry }) {
   const service = new URL(url, globalThis.document?.baseURI);
   if (token && globalThis.document) throw new TypeError("a token of http.server_clients is not for pages");
 
@@ -33,11 +34,11 @@ export function createSignup({ url, token, lang, retry, fetch = globalThis.fetch
     async signUp(data, { clientAddress, key = newKey(), ...options } = {}) {
       const headers = headersFor(clientAddress);
       // A server solves no challenge for its visitors: bots would have their work done.
-      const result = await signUp(service, data, { lang, retry, key, fetch, headers, solve: !token, ...options });
+      const result = await signUp(service, data, { lang, retry, ...options, key, headers, solves: !token });
       return { ...result, key };
     },
 
-    policy: (options) => getPolicy(service, { lang, fetch, ...options }),
+    policy: (options) => getPolicy(service, { lang, ...options }),
 
     async forward(request, { clientAddress } = {}) {
       const { method, signal } = request;

@@ -1,14 +1,14 @@
 // <auth0-signup url="https://signup.example.com/signup"></auth0-signup> draws the whole form from the policy of
 // the service. docs/front-ends.md lists its attributes, slots, parts and events.
 
-import { enhance } from "./enhance.js";
+import { enhance } from "./form.js";
 import { fieldsOf } from "./fields.js";
-import { getPolicy } from "./sign-up.js";
+import { getPolicy } from "./request.js";
 import { styleSheet } from "./style.js";
 
 const EVENTS = [
   ...["ready", "submit", "suggestion", "challenge", "result", "created", "accepted", "invalid", "taken"],
-  ...["unknown", "later", "failed", "offline"],
+  ...["unknown", "later", "failed", "offline", "done"],
 ];
 
 const h = (tag, attributes = {}, ...children) => {

@@ -291,14 +291,15 @@ class SignupForm {
     form.dataset.signupDone = "";
     const password = this.#input("password");
     if (password) password.value = "";
+    const given = (name) => String(this.#data?.get(name) ?? "").trim();
+    const email = given("email");
+    if (!this.#emit("done", { status, email }, true)) return;
     const { signupSuccess } = form.dataset;
     if (signupSuccess) {
-      location.assign(signupSuccess);
+      location.assign(signupSuccess.replace("{login_hint}", encodeURIComponent(email)));
       return;
     }
-    const given = (name) => String(this.#data?.get(name) ?? "").trim();
     const name = given("given_name") || given("nickname") || given("name");
-    const email = given("email");
     const isCreated = status === "created";
     const title = isCreated ? texts.success_title : texts.accepted_title;
     const greeting = isCreated && name && texts.success_title_name;

@@ -2,9 +2,9 @@
 
 import { createElement as h, useCallback, useEffect, useRef, useState } from "react";
 
-import { enhance } from "./enhance.js";
+import { enhance } from "./form.js";
 import { fieldsOf } from "./fields.js";
-import { getPolicy } from "./sign-up.js";
+import { getPolicy } from "./request.js";
 
 /** Enhances the form that gets `ref`. */
 export function useSignup({ url, texts, ...handlers } = {}) {

@@ -26,9 +26,3 @@ export async function solve(challenge, signal) {
     return btoa(JSON.stringify({ challenge: { parameters, signature }, solution }));
   }
 }
-
-/** Solves a challenge if it is a proof of work. Returns undefined otherwise, or on failure. */
-export async function prove(challenge, signal) {
-  if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
-  return solve(challenge, signal).catch(() => undefined);
-}

@@ -1,7 +1,7 @@
 // One sign-up, with or without a form.
 
 import { hex } from "./hex.js";
-import { prove } from "./proof.js";
+import { loadExtras } from "./load-extras.js";
 import { call, getBelow, sleep } from "./request.js";
 
 /** Delays before the same sign-up is sent again automatically, with the same key. */
@@ -12,6 +12,12 @@ const MAX_WAIT_S = 5;
 /** Returns a new idempotency key. */
 export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
+}
+
+/** Solves a challenge if it is a proof of work. Returns undefined otherwise, or on failure. */
+export async function prove(challenge, signal) {
+  if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
+  return loadExtras().then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
 }
 
 let explainedAt;

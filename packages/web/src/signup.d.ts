@@ -243,7 +243,7 @@ export function checkPassword(
 ): { code: string; met: boolean }[];
 
 /** Returns the address that was probably meant, if the domain looks like a typo. */
-export function suggestEmail(email: string): string | undefined;
+export function suggestEmail(email: string): Promise<string | undefined>;
 
 /** Solves a challenge. Send the proof in the field `altcha`. */
 export function solve(challenge: Challenge, signal?: AbortSignal): Promise<string>;

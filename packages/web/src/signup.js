@@ -3,17 +3,10 @@
 //   <form action="https://signup.example.com/signup" method="post" data-signup> … </form>
 //   <script type="module" src="https://signup.example.com/signup.js"></script>
 //
+// No dependencies, no cookies, no storage. docs/page.md describes its use, signup.d.ts its types.
 
-import { enhance } from "./core.js";
+import { watch } from "./watch.js";
 
 export * from "./core.js";
 
-// Enhances the forms of the page, except `data-signup="manual"`, which wait for `enhance`.
-const ready = 'form[data-signup]:not([data-signup="manual"])';
-for (const form of globalThis.document?.querySelectorAll(ready) ?? []) {
-  try {
-    enhance(form);
-  } catch (error) {
-    reportError(error);
-  }
-}
+if (globalThis.document) watch();

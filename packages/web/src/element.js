@@ -4,7 +4,7 @@
 import { enhance } from "./form.js";
 import { fieldsOf } from "./fields.js";
 import { getPolicy } from "./request.js";
-import { styleSheet } from "./style.js";
+import { STYLE } from "./style.js";
 
 const EVENTS = [
   ...["ready", "submit", "suggestion", "challenge", "result", "created", "accepted", "invalid", "taken"],
@@ -47,6 +47,14 @@ function fieldElement({ name, kind, label, before, link, after, url, required, i
   }, texts.show);
   const rules = h("div", { class: "rules", part: "rules", "data-signup-rules": true }, h("p", {}, texts.password_rules));
   return h("div", { class: "field", part: "field" }, top, h("div", { class: "secret" }, h("input", shared), reveal), error, rules);
+}
+
+/** The style, shared by all elements. */
+let sheet;
+function makeSheet() {
+  const made = new CSSStyleSheet();
+  made.replaceSync(STYLE);
+  return made;
 }
 
 const Base = globalThis.HTMLElement ?? class {};
@@ -114,7 +122,7 @@ export class SignupElement extends Base {
       h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
       h("span", { "data-signup-working": true, hidden: true }, texts.submitting));
     const form = h("form", {
-      action: url, method: "post", part: "form",
+      action: url, method: "post", part: "form", "data-signup": "manual",
       "data-signup-policy": JSON.stringify(policy),
       "data-signup-success": this.getAttribute("success") ?? undefined,
     },
@@ -133,7 +141,7 @@ export class SignupElement extends Base {
     for (const name of EVENTS) form.addEventListener(`signup:${name}`, (event) => this.#pass(event));
     const area = h("div", { "data-signup-area": true }, h("slot", { name: "heading" }), form, h("slot", { name: "after" }));
     this.shadowRoot.replaceChildren(area);
-    this.shadowRoot.adoptedStyleSheets = [styleSheet()];
+    this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
     this.#enhanced = enhance(form);
   }
 

@@ -53,7 +53,7 @@ export function SignupForm({ url, policy: given, success, onResult, onDone, text
   if (!policy) return null;
   const data = { "data-signup-policy": JSON.stringify(policy), "data-signup-success": success };
   // In an element of its own, which takes the form's message with it.
-  return h("div", null, h("form", { action: url, method: "post", ref, ...data, ...rest },
+  return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
     fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
     children,
     h("button", { className: "primary" },

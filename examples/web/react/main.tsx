@@ -15,7 +15,7 @@ function App() {
   return (
     <>
       <h1>Join Acme</h1>
-      <SignupForm url={SERVICE} onDone={(result, form) => logIn(String(form.get("email")))} />
+      <SignupForm url={SERVICE} onDone={({ email }) => void logIn(email)} />
     </>
   );
 }

@@ -8,7 +8,8 @@ export class SignupElement extends HTMLElement {
   submit(): Promise<Result | undefined> | undefined;
 }
 
-interface SignupAttributes {
+/** Its attributes. */
+export interface SignupAttributes {
   /** The service's sign-up: `https://signup.example.com/signup`. */
   url: string;
   /** Language of labels and messages; by default that of the elements around it. */

@@ -18,6 +18,8 @@ pub struct PageSettings {
     pub base_path: String,
     /// Serves the page at `GET /signup`.
     pub enabled: bool,
+    /// Serves an example of another form at `GET /example`. Only the demo does.
+    pub example: bool,
     /// The product or company that people sign up for.
     pub name: Option<String>,
     /// An image above the form.
@@ -89,6 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
     PageSettings {
         base_path: base_path.unwrap_or_default(),
         enabled: reader.flag("page.enabled"),
+        example: false,
         name: reader.text("page.name"),
         logo: url(reader, "page.logo"),
         logo_dark: url(reader, "page.logo_dark"),

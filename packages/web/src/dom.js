@@ -39,3 +39,11 @@ export const makeStatus = (className, style = "") => {
   status.setAttribute("role", "status");
   return status;
 };
+
+/** Returns the ids of the elements that describe an input. */
+export const described = (input) =>
+  (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+
+/** Describes an input by the element with this id, before others. */
+export const describe = (input, id) =>
+  input.setAttribute("aria-describedby", [...new Set([id, ...described(input)])].join(" "));

@@ -1,6 +1,6 @@
 // The errors beside the fields.
 
-import { findInput, idOf, make, putBelow } from "./dom.js";
+import { describe, described, findInput, idOf, make, putBelow } from "./dom.js";
 
 export class FieldErrors {
   #form;
@@ -76,12 +76,9 @@ export class FieldErrors {
   }
 }
 
-/** Returns the ids of the elements that describe an input. */
-const described = (input) => (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
-
 /** Marks an input as invalid, described by the element with this id. */
 function markInvalid(input, id) {
   input.closest(".field")?.classList.add("invalid");
   input.setAttribute("aria-invalid", "true");
-  input.setAttribute("aria-describedby", [...new Set([id, ...described(input)])].join(" "));
+  describe(input, id);
 }

@@ -134,6 +134,7 @@ class SignupForm {
   destroy() {
     this.#listeners.abort();
     this.#errors.clearAll();
+    this.#rules.remove();
     this.#reveal.remove();
     this.#live.remove();
     this.#alert.remove();

@@ -21,7 +21,7 @@ export class Reveal {
     this.#texts = texts;
     this.#say = say;
     const input = this.#input();
-    if (input && "signupReveal" in input.dataset && !this.#button()) {
+    if (input && "signupPassword" in input.dataset && !this.#button()) {
       this.#own = make("button", { type: "button", className: "signup-reveal" });
       this.#own.dataset.signupReveal = "words";
       (input.closest("label") ?? input).after(this.#own);

@@ -1,12 +1,13 @@
 // The list of password rules, which are also its errors.
 
-import { HIDDEN, findInput, make } from "./dom.js";
+import { HIDDEN, describe, findInput, idOf, make, putBelow } from "./dom.js";
 import { checkPassword } from "./password.js";
 
 export class PasswordRules {
   #form;
   #texts;
   #list;
+  #own;
   #policy = {};
 
   constructor(form, texts) {
@@ -16,15 +17,31 @@ export class PasswordRules {
 
   /** Lists the rules of a policy that are not on the page yet. */
   start(policy = {}) {
-    const box = this.#form.querySelector("[data-signup-rules]");
+    const known = checkPassword("", policy).map(({ code }) => code);
+    const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw(known);
     if (!box) return;
     this.#policy = policy;
     this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
-    const known = checkPassword("", policy).map(({ code }) => code);
     for (const { code, message } of policy.rules ?? []) {
       if (known.includes(code) && !this.#find(code)) this.#add(code, message);
     }
     this.check();
+  }
+
+  /** Adds a list below an input that asks for it. */
+  #draw(known) {
+    const input = findInput(this.#form, "password");
+    if (!known.length || !input || !("signupPassword" in input.dataset)) return undefined;
+    this.#own = make("ul");
+    this.#own.dataset.signupRules = "";
+    putBelow(input, this.#own);
+    describe(input, idOf(this.#own));
+    return this.#own;
+  }
+
+  /** Removes what this added. */
+  remove() {
+    this.#own?.remove();
   }
 
   /** Marks each rule as met or not. */

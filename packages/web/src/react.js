@@ -12,6 +12,7 @@ export function useSignup({ url, texts, ...handlers } = {}) {
   const latest = useRef(handlers);
   useEffect(() => void (latest.current = handlers));
   const ref = useCallback((form) => {
+    if (!form) return undefined;
     const enhanced = enhance(form, { url, texts });
     const listeners = {
       "signup:result": ({ detail }) => {

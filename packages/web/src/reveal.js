@@ -4,7 +4,7 @@ import { findInput, make } from "./dom.js";
 
 const BUTTON = "button[data-signup-reveal]";
 /** A button that does something else beside a field, although its type would send the form. */
-const ASIDE = ":is([aria-controls], [aria-pressed], label *):not([type])";
+const ASIDE = "button:is([aria-controls], [aria-pressed], label *):not([type])";
 
 /** True if a button that would send a form is not there to send it. */
 export const isAside = (button) => Boolean(button?.matches(`${BUTTON}, ${ASIDE}`));

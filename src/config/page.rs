@@ -116,8 +116,8 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         login_url: url(reader, "page.login_url"),
         reset_url: url(reader, "page.reset_url"),
         privacy_url: url(reader, "page.privacy_url"),
-        success_url: url(reader, "page.success_url"),
-        return_to: reader.entries("page.return_to", urls::SECURE_URL, return_address),
+        success_url: reader.parsed("page.success_url", urls::TARGET_URL, urls::parse_target),
+        return_to: reader.entries("page.return_to", urls::TARGET_URL, return_address),
         redirect_origins: reader.entries(
             "page.redirect_origins",
             "an origin, such as https://app.example.com",
@@ -163,5 +163,5 @@ fn page_field(name: &str, rules: Option<&Rules>) -> Option<PageField> {
 }
 
 fn return_address(text: &str) -> Option<ReturnAddress> {
-    Some(ReturnAddress { text: text.to_owned(), url: urls::parse_secure(text)? })
+    Some(ReturnAddress { text: text.to_owned(), url: urls::parse_target(text)? })
 }

@@ -72,6 +72,24 @@ async fn a_migration_beside_a_dump_stops_no_sign_up() {
     assert_eq!(backend.count("schema_migrations").await, 4);
 }
 
+/// A migration of another process, or an operator's change, locks a table for a moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_locked_table_delays_a_start_and_does_not_end_it() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    for table in ["attempts", "secret_checks", "auth0_signup_migrations"] {
+        let change = connect(&backend.url()).await;
+        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+        change.batch_execute(&lock).await.unwrap();
+        let again = backend.through(&backend.url());
+        let start = tokio::spawn(async move { Box::pin(again.open_plain()).await });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!start.is_finished(), "{table} was not needed");
+        change.batch_execute("COMMIT").await.unwrap();
+        start.await.expect(table).close().await;
+    }
+}
+
 /// Every transaction older than the building of an index delays it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_index_of_a_large_table_is_built_while_the_service_runs() {

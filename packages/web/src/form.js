@@ -267,11 +267,11 @@ class SignupForm {
     this.#emit("result", result);
     const { problem = {}, status, httpStatus, retryAfter } = result;
     const isDone = status === "created" || status === "accepted";
-    const isShown = this.#emit(status, result, isDone);
+    this.#emit(status, result);
     if (isDone) this.#end();
     if (this.#listeners.signal.aborted || !this.form.isConnected) return;
     if (isDone) {
-      if (isShown) this.#leave(status);
+      this.#leave(status);
       return;
     }
     const { texts } = this;
@@ -302,6 +302,8 @@ class SignupForm {
   /** Opens the page's own address, or puts a message into the place of the form. */
   #leave(status) {
     const { form, texts } = this;
+    const email = String(this.#data?.get("email") ?? "").trim();
+    if (!this.#emit("done", { status, email }, true)) return;
     const showMessage = () => showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
     const { signupSuccess } = form.dataset;
     if (!signupSuccess) {
@@ -310,7 +312,7 @@ class SignupForm {
     }
     // After the Back button the page may be as it was left, with a form that is of no use.
     addEventListener("pageshow", ({ persisted }) => persisted && showMessage(), { once: true });
-    location.assign(signupSuccess);
+    location.assign(signupSuccess.replace("{login_hint}", encodeURIComponent(email)));
   }
 
   #input(name) {

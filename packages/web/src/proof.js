@@ -15,7 +15,7 @@ export async function solve(challenge, signal) {
     const kdf = { name: "PBKDF2", hash: "SHA-256", salt: saltBytes, iterations: cost };
     return hex(new Uint8Array(await crypto.subtle.deriveBits(kdf, key, keyLength * 8)));
   };
-  const width = Math.min(Math.max(navigator.hardwareConcurrency ?? 2, 2), 8);
+  const width = Math.min(Math.max(globalThis.navigator?.hardwareConcurrency ?? 2, 2), 8);
   for (let first = 0; ; first += width) {
     signal?.throwIfAborted();
     const keys = await Promise.all(Array.from({ length: width }, (_, nth) => derive(first + nth)));

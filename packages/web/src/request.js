@@ -12,12 +12,17 @@ export async function sleep(ms, signal) {
   });
 }
 
-/** Fetches JSON in these languages or that of the page. `body` is undefined if it is not JSON. */
-export async function call(url, { lang, signal, as = "json", ...init } = {}) {
+/**
+ * Fetches JSON in these languages or that of the page, with more headers from a server. `body` is undefined if
+ * it is not JSON.
+ */
+export async function call(url, { lang, signal, as = "json", headers: more, ...init } = {}) {
   const tags = lang || globalThis.document?.documentElement.lang || "";
   // Other characters, or more than 128 bytes, would need a preflight.
   const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
-  const headers = { Accept: "application/json", ...(languages && { "Accept-Language": languages }) };
+  const headers = {
+    Accept: "application/json", ...(languages && { "Accept-Language": languages }), ...more,
+  };
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = setTimeout(abort, TIMEOUT_MS);

@@ -76,7 +76,7 @@ function fields(data, prefix = "") {
  * solves a proof of work if one is required. Rejects only when aborted.
  */
 export async function signUp(url, data, options = {}) {
-  const { key, lang, signal, retry = true, onChallenge, onRetry } = options;
+  const { key, lang, signal, headers, retry = true, solves = true, onChallenge, onRetry } = options;
   // A file is sent as its name, so that the service can reject it. An empty file input is left out.
   const body = new URLSearchParams();
   for (const [name, value] of data[Symbol.iterator] ? data : fields(data)) {
@@ -89,7 +89,7 @@ export async function signUp(url, data, options = {}) {
   for (;;) {
     let result;
     try {
-      result = toResult(await call(url, { method: "POST", body, lang, signal }));
+      result = toResult(await call(url, { method: "POST", body, lang, signal, headers }));
     } catch {
       signal?.throwIfAborted();
       result = { status: "offline" };
@@ -97,7 +97,7 @@ export async function signUp(url, data, options = {}) {
     const { status, problem, retryAfter } = result;
     if (problem?.code === "origin_not_allowed") explainOrigin(url);
     // A rate limit with a challenge admits requests that carry its proof.
-    if ((status === "challenge" || problem?.challenge) && !proven) {
+    if (solves && (status === "challenge" || problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
       const proof = await prove(await getBelow(url, "/challenge", { signal }), signal);

@@ -16,7 +16,10 @@ use crate::ledger::migrations::{POSTGRES, Script, pending};
 
 /// The longest time for which a change of a table may make sign-ups wait. Then the migration lets
 /// them pass and tries again.
-const LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+const CHANGE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The longest wait for a change that another process makes. It stops no sign-up: nothing is changed.
+const READ_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pause after that.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
@@ -124,7 +127,7 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, Post
 
 /// Applies one migration. Returns `false` when it is another process's turn.
 async fn apply(client: &Client, schema: &str, script: &Script) -> Result<bool, PostgresError> {
-    begin(client, schema).await?;
+    begin_within(client, schema, CHANGE_LOCK_TIMEOUT).await?;
     if !is_true(client, IS_OUR_TURN).await? {
         return Ok(false);
     }
@@ -256,9 +259,18 @@ async fn known_secrets(client: &Client) -> Result<Vec<Vec<u8>>, PostgresError> {
     Ok(known?)
 }
 
-/// Starts a transaction in which a statement may take long, but waits for a lock only shortly.
+/// Starts a transaction that changes no table's form.
 async fn begin(client: &Client, schema: &str) -> Result<(), PostgresError> {
-    let (millis, schema) = (LOCK_TIMEOUT.as_millis(), schema.replace('\'', "''"));
+    begin_within(client, schema, READ_LOCK_TIMEOUT).await
+}
+
+/// Starts a transaction in which a statement may take long, but waits for a lock only this long.
+async fn begin_within(
+    client: &Client,
+    schema: &str,
+    lock_timeout: Duration,
+) -> Result<(), PostgresError> {
+    let (millis, schema) = (lock_timeout.as_millis(), schema.replace('\'', "''"));
     let begin = format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED; \
          SELECT set_config('search_path', '{schema}', true), \

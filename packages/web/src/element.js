@@ -1,0 +1,163 @@
+// <auth0-signup url="https://signup.example.com/signup"></auth0-signup> draws the whole form from the policy of
+// the service. docs/front-ends.md lists its attributes, slots, parts and events.
+
+import { enhance } from "./form.js";
+import { fieldsOf } from "./fields.js";
+import { getPolicy } from "./request.js";
+import { STYLE } from "./style.js";
+
+const EVENTS = [
+  ...["ready", "submit", "suggestion", "challenge", "result", "created", "accepted", "invalid", "taken"],
+  ...["unknown", "later", "failed", "offline", "done"],
+];
+
+const h = (tag, attributes = {}, ...children) => {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== undefined));
+  return element;
+};
+
+/** Renders a field: a label with its input, and the place of its errors. */
+function fieldElement({ name, kind, label, before, link, after, url, required, input, choices }, texts) {
+  const id = name;
+  const quiet = required ? "" : h("span", { class: "quiet" }, ` (${texts.optional})`);
+  const shared = { id, name, required, part: "input", ...input };
+  const error = h("p", { class: "field-error", id: `${id}-error`, part: "error", "data-signup-error": name });
+  if (kind === "checkbox" || kind === "terms") {
+    const words = kind === "terms"
+      ? [before, h("a", { href: url, target: "_blank", rel: "noopener", part: "link" }, link), after]
+      : [label];
+    const box = h("input", { ...shared, part: "checkbox", "data-signup-label": label });
+    return h("div", { class: "field", part: "field" },
+      h("label", { class: "box", part: "label" }, box, h("span", {}, ...words, quiet)), error);
+  }
+  const top = h("label", { for: id, part: "label" }, label, quiet);
+  if (kind === "choice") {
+    const options = [{ value: "", label: texts.choose }, ...choices];
+    const select = h("select", shared, ...options.map(({ value, label }) => h("option", { value }, label)));
+    return h("div", { class: "field", part: "field" }, top, select, error);
+  }
+  if (kind === "text") return h("div", { class: "field", part: "field" }, top, h("input", shared), error);
+  const reveal = h("button", {
+    type: "button", class: "reveal", part: "reveal", "aria-label": texts.show_password, "data-signup-reveal": "words",
+  }, texts.show);
+  const rules = h("div", { class: "rules", part: "rules", "data-signup-rules": true }, h("p", {}, texts.password_rules));
+  return h("div", { class: "field", part: "field" }, top, h("div", { class: "secret" }, h("input", shared), reveal), error, rules);
+}
+
+/** The style, shared by all elements. */
+let sheet;
+function makeSheet() {
+  const made = new CSSStyleSheet();
+  made.replaceSync(STYLE);
+  return made;
+}
+
+const Base = globalThis.HTMLElement ?? class {};
+
+/** A sign-up form. */
+export class SignupElement extends Base {
+  static observedAttributes = ["url", "lang"];
+
+  #enhanced;
+  #loading;
+  #policy;
+
+  constructor() {
+    super();
+    this.attachShadow({ mode: "open", delegatesFocus: true });
+  }
+
+  connectedCallback() {
+    this.#draw();
+  }
+
+  disconnectedCallback() {
+    this.#loading?.abort();
+    this.#enhanced?.destroy();
+    this.#enhanced = undefined;
+  }
+
+  attributeChangedCallback(name, before, value) {
+    if (this.isConnected && before !== value) this.#draw();
+  }
+
+  /** The policy that the form is drawn from. Set it to save the request. */
+  get policy() {
+    return this.#policy;
+  }
+
+  set policy(policy) {
+    this.#policy = policy;
+    if (this.isConnected) this.#draw();
+  }
+
+  /** Sends the form, as its button does. */
+  submit() {
+    return this.#enhanced?.submit();
+  }
+
+  async #draw() {
+    this.disconnectedCallback();
+    const url = this.getAttribute("url");
+    if (!url) return;
+    const { signal } = (this.#loading = new AbortController());
+    const lang = this.closest("[lang]")?.lang;
+    const policy = this.#policy ?? (await getPolicy(url, { lang, signal }));
+    // Another attribute changed meanwhile.
+    if (signal.aborted) return;
+    // Without the policy the content of the element stays: best a link to the built-in page.
+    if (!policy) return this.shadowRoot.replaceChildren(h("slot"));
+    this.#policy = undefined;
+    this.#render(url, lang, policy);
+  }
+
+  #render(url, lang, policy) {
+    const { texts } = policy;
+    const button = h("button", { type: "submit", class: "primary", part: "button" },
+      h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
+      h("span", { "data-signup-working": true, hidden: true }, texts.submitting));
+    const form = h("form", {
+      action: url, method: "post", part: "form", "data-signup": "manual",
+      "data-signup-policy": JSON.stringify(policy),
+      "data-signup-success": this.getAttribute("success") ?? undefined,
+    },
+      h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
+      lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
+      h("slot", { name: "before" }),
+      ...fieldsOf(policy).map((field) => fieldElement(field, texts)),
+      h("slot", { name: "fields" }),
+      button);
+    form.addEventListener("formdata", ({ formData }) => {
+      for (const input of this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')) {
+        const isOff = /^(checkbox|radio)$/.test(input.type) && !input.checked;
+        if (!isOff && !input.disabled) formData.append(input.name, input.value);
+      }
+    });
+    for (const name of EVENTS) form.addEventListener(`signup:${name}`, (event) => this.#pass(event));
+    const area = h("div", { "data-signup-area": true }, h("slot", { name: "heading" }), form, h("slot", { name: "after" }));
+    this.shadowRoot.replaceChildren(area);
+    this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
+    this.#enhanced = enhance(form);
+  }
+
+  /** Lets an event of the form out of the shadow tree. */
+  #pass(event) {
+    event.stopPropagation();
+    const { type, detail, cancelable } = event;
+    const passed = new CustomEvent(type, { detail, cancelable, bubbles: true });
+    if (!this.dispatchEvent(passed)) event.preventDefault();
+    if (/created|accepted/.test(type)) {
+      // The message takes the place of the form after this event.
+      queueMicrotask(() => this.shadowRoot.querySelector(".signup-done")?.setAttribute("part", "done"));
+    }
+  }
+}
+
+if (globalThis.customElements && !customElements.get("auth0-signup")) {
+  customElements.define("auth0-signup", SignupElement);
+}

@@ -47,7 +47,11 @@ export class AlertBox {
       const label = this.#texts.reference + this.#texts.colon;
       box.append(make("p", { className: "reference" }, label, code));
     }
-    if (!box.isConnected) this.#form.prepend(box);
+    if (!box.isConnected) {
+      const first = this.#form.firstElementChild;
+      if (first?.matches("h1, h2, h3")) first.after(box);
+      else this.#form.prepend(box);
+    }
     box.scrollIntoView({ block: "nearest" });
     box.focus();
   }

@@ -30,7 +30,10 @@ export class FieldErrors {
       line.texts.add((list && this.#texts.password_rules_unmet) || error.message);
       lines.set(field, line);
     }
-    return [...lines.values()];
+    // In the order of the form, and then those that have no place on it.
+    const all = [...this.#form.elements];
+    const place = ({ input }) => all.indexOf(input) >>> 0;
+    return [...lines.values()].sort((a, b) => place(a) - place(b));
   }
 
   #showBelow(input, { field, message }) {

@@ -267,11 +267,11 @@ class SignupForm {
     this.#emit("result", result);
     const { problem = {}, status, httpStatus, retryAfter } = result;
     const isDone = status === "created" || status === "accepted";
-    const isShown = this.#emit(status, result, isDone);
+    this.#emit(status, result);
     if (isDone) this.#end();
     if (this.#listeners.signal.aborted || !this.form.isConnected) return;
     if (isDone) {
-      if (isShown) this.#leave(status);
+      this.#leave(status);
       return;
     }
     const { texts } = this;

@@ -16,7 +16,7 @@ export function showSuccess(form, { status, texts, data, policy }) {
   if (isCreated) lines.push(texts.confirm_email, texts.then_log_in);
   const area = form.closest("[data-signup-area]") ?? form;
   const message = make("div", { className: "signup-done", tabIndex: -1 },
-    make(area === form ? "h2" : "h1", { textContent: heading }),
+    make(area.querySelector("h1") ? "h1" : "h2", { textContent: heading }),
     ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
   const links = accountLinks(policy, texts, email, false);
   if (links) message.append(links);

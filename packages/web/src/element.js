@@ -2,7 +2,7 @@
 // the service. docs/front-ends.md lists its attributes, slots, parts and events.
 
 import { enhance } from "./form.js";
-import { fieldsOf } from "./fields.js";
+import { fieldsOf, policyAttribute } from "./fields.js";
 import { getPolicy } from "./request.js";
 import { STYLE } from "./style.js";
 
@@ -116,7 +116,7 @@ export class SignupElement extends Base {
     const success = this.getAttribute("success") ?? undefined;
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
-      "data-signup-policy": JSON.stringify(policy), "data-signup-success": success,
+      "data-signup-policy": policyAttribute(policy), "data-signup-success": success,
     },
       h("slot", { name: "heading" }),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),

@@ -24,6 +24,11 @@ function inputOf({ type, values }) {
   return { type: "text", autocomplete: "off", ...number };
 }
 
+/** Returns what an enhanced form needs of the policy, as its attribute `data-signup-policy`. */
+export function policyAttribute({ password, challenge, login_url, reset_url, texts }) {
+  return JSON.stringify({ password, challenge, login_url, reset_url, texts });
+}
+
 /** Returns the fields of a form in the order of the built-in page. */
 export function fieldsOf(policy) {
   const { fields, user_metadata, terms, texts, order, password } = policy;

@@ -3,7 +3,7 @@
 import { Fragment, createElement as h, useCallback, useEffect, useRef, useState } from "react";
 
 import { enhance } from "./form.js";
-import { fieldsOf } from "./fields.js";
+import { fieldsOf, policyAttribute } from "./fields.js";
 import { getPolicy } from "./request.js";
 
 /** Enhances the form that gets `ref`. */
@@ -52,7 +52,7 @@ export function SignupForm({ url, policy: given, success, onResult, onDone, text
   const policy = usePolicy(url, given);
   const { ref } = useSignup({ url, texts, onResult, onDone });
   if (!policy) return null;
-  const data = { "data-signup-policy": JSON.stringify(policy), "data-signup-success": success };
+  const data = { "data-signup-policy": policyAttribute(policy), "data-signup-success": success };
   // In an element of its own, which takes the form's message with it.
   return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
     children,

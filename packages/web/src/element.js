@@ -113,6 +113,8 @@ export class SignupElement extends Base {
 
   #render(url, lang, policy) {
     const { texts } = policy;
+    // The page has these itself, such as a hidden one of user_metadata.
+    const own = new Set(this.#slotted().map(({ name }) => name));
     const success = this.getAttribute("success") ?? undefined;
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
@@ -121,14 +123,14 @@ export class SignupElement extends Base {
       h("slot", { name: "heading" }),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
       lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
-      ...fieldsOf(policy).flatMap((field) => fieldElements(field, texts)),
+      ...fieldsOf(policy).filter(({ name }) => !own.has(name)).flatMap((field) => fieldElements(field, texts)),
       h("slot", { name: "fields" }),
       h("button", { part: "button" },
         h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
         h("span", { "data-signup-working": true, hidden: true }, texts.submitting)),
       h("slot", { name: "footer" }));
     form.addEventListener("formdata", ({ formData }) => {
-      for (const input of this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')) {
+      for (const input of this.#slotted()) {
         const isOff = /^(checkbox|radio)$/.test(input.type) && !input.checked;
         if (!isOff && !input.disabled) formData.append(input.name, input.value);
       }
@@ -137,6 +139,11 @@ export class SignupElement extends Base {
     this.shadowRoot.replaceChildren(form);
     this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
     this.#enhanced = enhance(form);
+  }
+
+  /** The inputs of the page in the slot `fields`. */
+  #slotted() {
+    return [...this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')];
   }
 
   /** Lets an event of the form out of the shadow tree. */

@@ -15,7 +15,7 @@ const ASSETS = at("../../src/page/assets/");
 const PAGE = at("../../docs/page.md");
 /** Browsers of 2022 and later. */
 const TARGET = ["es2022", "chrome105", "firefox104", "safari16"];
-const BANNER = "auth0-signup: docs/page.md describes the use of this file.";
+const BANNER = "auth0-signup: docs/page.md";
 
 /** What is served loads its extras from the service, by their digest. */
 const served = {

@@ -7,7 +7,7 @@ import { spawnChild } from "./service.js";
 
 const target = process.env.SIGNUP_BINARIES ?? join(import.meta.dirname, "../../target/debug");
 
-/** Starts a demo on a free port. Resolves with its address, what it printed, and a way to stop it. */
+/** Starts a demo on a free port. Resolves with its address, the ten lines that it printed, and a way to stop it. */
 export async function startDemo() {
   const child = spawnChild(join(target, "auth0-signup"), ["demo", "--port", "0"], {
     env: { PATH: process.env.PATH },
@@ -22,5 +22,6 @@ export async function startDemo() {
       if (line === "</form>") resolve(/http:\/\/[^/]+/.exec(printed.join("\n").split("Sign up on ")[1])[0]);
     });
   });
-  return { url, printed, stop: () => child.kill("SIGTERM") };
+  const end = printed.indexOf("</form>") + 1;
+  return { url, lines: printed.slice(end - 10, end).join("\n"), stop: () => child.kill("SIGTERM") };
 }

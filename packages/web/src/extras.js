@@ -5,6 +5,7 @@
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
 import { suggestEmail } from "./suggest.js";
 
+export { explainOrigin } from "./explain.js";
 export { solve } from "./proof.js";
 export { suggestEmail };
 

@@ -127,7 +127,7 @@ class SignupForm {
       },
     });
     // Without them the form works as well.
-    loadExtras().then(assist).catch(() => {});
+    loadExtras(url).then(assist).catch(() => {});
   }
 
   /** Removes the enhancement. */
@@ -257,7 +257,7 @@ class SignupForm {
     if (challenge?.kinds?.includes("proof_of_work") && !this.#input("altcha")) {
       const { signal } = this.#listeners;
       const issued = await getBelow(this.url, "/challenge", { signal });
-      if (issued?.required) this.#proof = prove(issued, signal);
+      if (issued?.required) this.#proof = prove(this.url, issued, signal);
     }
   }
 

@@ -15,19 +15,9 @@ export function newKey() {
 }
 
 /** Solves a challenge if it is a proof of work. Returns undefined otherwise, or on failure. */
-export async function prove(challenge, signal) {
+export async function prove(url, challenge, signal) {
   if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
-  return loadExtras().then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
-}
-
-let explainedAt;
-
-/** Explains to the developer why the service rejects this page, once a minute. */
-function explainOrigin(url) {
-  if (explainedAt > Date.now() - 60_000) return;
-  explainedAt = Date.now();
-  const { origin } = globalThis.location ?? {};
-  console.error(`auth0-signup at ${url} rejects this page. Is ${origin} in http.allowed_origins?`);
+  return loadExtras(url).then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
 }
 
 /** Status of a result, by the code of its problem. */
@@ -95,12 +85,14 @@ export async function signUp(url, data, options = {}) {
       result = { status: "offline" };
     }
     const { status, problem, retryAfter } = result;
-    if (problem?.code === "origin_not_allowed") explainOrigin(url);
+    if (problem?.code === "origin_not_allowed") {
+      loadExtras(url).then(({ explainOrigin }) => explainOrigin(url)).catch(() => {});
+    }
     // A rate limit with a challenge admits requests that carry its proof.
     if (solves && (status === "challenge" || problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
-      const proof = await prove(await getBelow(url, "/challenge", { signal }), signal);
+      const proof = await prove(url, await getBelow(url, "/challenge", { signal }), signal);
       signal?.throwIfAborted();
       if (!proof) return result;
       body.set("altcha", proof);

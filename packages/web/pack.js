@@ -7,11 +7,11 @@ import { transform } from "esbuild";
 
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** A heading of the page in the form. */
-const SLOTTED =
-  "::slotted(:is(h1, h2)) { margin: 0 0 1.25rem; font-size: 1.625rem; font-weight: 700; line-height: 1.2; }";
+/** A heading of the page in the form, and the places of errors that have gone. */
+const OWN = `::slotted(:is(h1, h2)) { margin: 0 0 1.25rem; font-size: 1.625rem; font-weight: 700; line-height: 1.2; }
+.signup-error:empty { display: none; }`;
 
-const source = (await readFile(at("src/signup.css"), "utf8")) + SLOTTED;
+const source = (await readFile(at("src/signup.css"), "utf8")) + OWN;
 const { code } = await transform(source, { loader: "css", minify: true });
 await writeFile(
   at("src/style.js"),

@@ -13,10 +13,9 @@ function App() {
   useEffect(() => void currentUser().then(setUser), []);
   if (user) return <h1>Hello, {user.name}</h1>;
   return (
-    <>
+    <SignupForm url={SERVICE} onDone={({ email }) => void logIn(email)}>
       <h1>Join Acme</h1>
-      <SignupForm url={SERVICE} onDone={({ email }) => void logIn(email)} />
-    </>
+    </SignupForm>
   );
 }
 

@@ -39,6 +39,7 @@ const SDK = "node_modules/@auth0/auth0-spa-js/dist/auth0-spa-js.production.js";
 /** Opens an example, and waits until its form is ready. The SDK comes from npm, not from Auth0's network. */
 async function visit(t, name, options) {
   const page = await open(chromium, t, null, options);
+  page.setDefaultTimeout(8000);
   await page.route("https://cdn.auth0.com/**", (route) => route.fulfill({ path: join(root, SDK) }));
   await page.goto(`${shop}/${name}/`);
   await page.locator("form[data-signup-ready]").waitFor();
@@ -52,7 +53,7 @@ async function complete(page, email, more = {}) {
   await page.check('[name="terms"]');
 }
 
-const send = (page) => page.click("form button.primary, form > button:not([type=button])");
+const send = (page) => page.click("form > button:not([type=button])");
 
 /** Logs in on the tenant's page, and waits for the greeting of the example. */
 async function logIn(page, email) {

@@ -2,6 +2,4 @@ import { createApp } from "vue";
 
 import App from "./App.vue";
 
-import "auth0-signup/signup.css";
-
 createApp(App).mount("#app");

@@ -16,6 +16,24 @@ const OWN_HEADERS = ["connection", "content-encoding", "content-length", "keep-a
 /** Longer than the service itself takes. */
 const TIMEOUT_MS = 25_000;
 
+/** The bytes that the service accepts. */
+const MAX_BODY = 64 * 1024;
+
+/** Reads a body, but little more than the service accepts: it rejects what is too large. */
+async function readBody({ body }) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BODY) break;
+  }
+  return new Blob(chunks);
+}
+
+/** The key of a form, which may have one, or a new one. */
+const keyOf = (data) => data.get?.("idempotency_key") || data.idempotency_key || newKey();
+
 /** Returns a client of the service at this URL. `options`: see client.d.ts. */
 export function createSignup({ url, token, lang, retry }) {
   const service = new URL(url, globalThis.document?.baseURI);
@@ -31,7 +49,7 @@ export function createSignup({ url, token, lang, retry }) {
   };
 
   return {
-    async signUp(data, { clientAddress, key = newKey(), ...options } = {}) {
+    async signUp(data, { clientAddress, key = keyOf(data), ...options } = {}) {
       const headers = headersFor(clientAddress);
       // A server solves no challenge for its visitors: bots would have their work done.
       const result = await signUp(service, data, { lang, retry, ...options, key, headers, solves: !token });
@@ -55,8 +73,7 @@ export function createSignup({ url, token, lang, retry }) {
         if (value !== null) headers.set(name, value);
       }
       const init = { method, headers, redirect: "manual", cache: "no-store" };
-      // Posts are small, and a body without a length would not be sent again over a fresh connection.
-      if (method === "POST") init.body = await request.arrayBuffer();
+      if (method === "POST") init.body = await readBody(request);
       init.signal = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
       try {
         const response = await fetch(target, init);

@@ -2,7 +2,7 @@
 // the service. docs/front-ends.md lists its attributes, slots, parts and events.
 
 import { enhance } from "./form.js";
-import { fieldsOf } from "./fields.js";
+import { fieldsOf, policyAttribute } from "./fields.js";
 import { getPolicy } from "./request.js";
 import { STYLE } from "./style.js";
 
@@ -17,36 +17,31 @@ const h = (tag, attributes = {}, ...children) => {
     if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.filter((child) => child !== undefined));
+  element.append(...children.filter(Boolean));
   return element;
 };
 
-/** Renders a field: a label with its input, and the place of its errors. */
-function fieldElement({ name, kind, label, before, link, after, url, required, input, choices }, texts) {
-  const id = name;
-  const quiet = required ? "" : h("span", { class: "quiet" }, ` (${texts.optional})`);
-  const shared = { id, name, required, part: "input", ...input };
-  const error = h("p", { class: "field-error", id: `${id}-error`, part: "error", "data-signup-error": name });
+/** Renders a field: a label around its input, and the place of its errors. */
+function fieldElements({ name, kind, label, before, link, after, url, required, input, choices }, texts) {
+  const quiet = required ? "" : h("small", {}, ` (${texts.optional})`);
+  const shared = { name, required, part: "input", "data-signup-label": label, ...input };
+  const error = h("p", { class: "signup-error", part: "error", hidden: true, "data-signup-error": name });
   if (kind === "checkbox" || kind === "terms") {
-    const words = kind === "terms"
-      ? [before, h("a", { href: url, target: "_blank", rel: "noopener", part: "link" }, link), after]
-      : [label];
-    const box = h("input", { ...shared, part: "checkbox", "data-signup-label": label });
-    return h("div", { class: "field", part: "field" },
-      h("label", { class: "box", part: "label" }, box, h("span", {}, ...words, quiet)), error);
+    const words = kind === "checkbox"
+      ? [label]
+      : [before, h("a", { href: url, target: "_blank", rel: "noopener", part: "link" }, link), after];
+    return [h("label", { part: "label" }, h("input", { ...shared, part: "checkbox" }), ...words, quiet), error];
   }
-  const top = h("label", { for: id, part: "label" }, label, quiet);
   if (kind === "choice") {
-    const options = [{ value: "", label: texts.choose }, ...choices];
-    const select = h("select", shared, ...options.map(({ value, label }) => h("option", { value }, label)));
-    return h("div", { class: "field", part: "field" }, top, select, error);
+    const option = ({ value, label }) => h("option", { value }, label);
+    const options = [{ value: "", label: texts.choose }, ...choices].map(option);
+    return [h("label", { part: "label" }, label, quiet, h("select", shared, ...options)), error];
   }
-  if (kind === "text") return h("div", { class: "field", part: "field" }, top, h("input", shared), error);
-  const reveal = h("button", {
-    type: "button", class: "reveal", part: "reveal", "aria-label": texts.show_password, "data-signup-reveal": "words",
-  }, texts.show);
-  const rules = h("div", { class: "rules", part: "rules", "data-signup-rules": true }, h("p", {}, texts.password_rules));
-  return h("div", { class: "field", part: "field" }, top, h("div", { class: "secret" }, h("input", shared), reveal), error, rules);
+  const isPassword = kind === "password";
+  const labelled = h("label", { part: "label" }, label, quiet,
+    h("input", { ...shared, "data-signup-password": isPassword }));
+  if (!isPassword) return [labelled, error];
+  return [labelled, error, h("div", { part: "rules", "data-signup-rules": true })];
 }
 
 /** The style, shared by all elements. */
@@ -118,31 +113,37 @@ export class SignupElement extends Base {
 
   #render(url, lang, policy) {
     const { texts } = policy;
-    const button = h("button", { type: "submit", class: "primary", part: "button" },
-      h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
-      h("span", { "data-signup-working": true, hidden: true }, texts.submitting));
+    // The page has these itself, such as a hidden one of user_metadata.
+    const own = new Set(this.#slotted().map(({ name }) => name));
+    const success = this.getAttribute("success") ?? undefined;
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
-      "data-signup-policy": JSON.stringify(policy),
-      "data-signup-success": this.getAttribute("success") ?? undefined,
+      "data-signup-policy": policyAttribute(policy), "data-signup-success": success,
     },
+      h("slot", { name: "heading" }),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
       lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
-      h("slot", { name: "before" }),
-      ...fieldsOf(policy).map((field) => fieldElement(field, texts)),
+      ...fieldsOf(policy).filter(({ name }) => !own.has(name)).flatMap((field) => fieldElements(field, texts)),
       h("slot", { name: "fields" }),
-      button);
+      h("button", { part: "button" },
+        h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
+        h("span", { "data-signup-working": true, hidden: true }, texts.submitting)),
+      h("slot", { name: "footer" }));
     form.addEventListener("formdata", ({ formData }) => {
-      for (const input of this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')) {
+      for (const input of this.#slotted()) {
         const isOff = /^(checkbox|radio)$/.test(input.type) && !input.checked;
         if (!isOff && !input.disabled) formData.append(input.name, input.value);
       }
     });
     for (const name of EVENTS) form.addEventListener(`signup:${name}`, (event) => this.#pass(event));
-    const area = h("div", { "data-signup-area": true }, h("slot", { name: "heading" }), form, h("slot", { name: "after" }));
-    this.shadowRoot.replaceChildren(area);
+    this.shadowRoot.replaceChildren(form);
     this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
     this.#enhanced = enhance(form);
+  }
+
+  /** The inputs of the page in the slot `fields`. */
+  #slotted() {
+    return [...this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')];
   }
 
   /** Lets an event of the form out of the shadow tree. */

@@ -9,7 +9,7 @@ export interface Field {
   label: string;
   required: boolean;
   /** Attributes of the input, by their names in HTML. */
-  input: Record<string, string | boolean>;
+  input: Record<string, string>;
   /** The values of a choice. */
   choices?: { value: string; label: string }[];
   /** The address of the terms. */

@@ -17,31 +17,44 @@ const ATTRIBUTES = {
 const KEY = "user_metadata.";
 
 /** Returns the attributes of the input of a key of `user_metadata`. */
-function inputOf({ type, values }) {
-  if (values) return {};
+function inputOf({ type }) {
   if (type === "boolean") return { type: "checkbox", value: "true" };
   const number = type === "integer" && { inputMode: "numeric", dir: "ltr" };
   return { type: "text", autocomplete: "off", ...number };
 }
 
-/** Returns the fields of a form in the order of the built-in page. */
-export function fieldsOf(policy) {
-  const { fields, user_metadata, terms, texts, order, password } = policy;
-  return order.flatMap((name) => {
-    if (name === "terms") {
-      if (!terms) return [];
-      // The link is in brackets.
-      const [before, link, after = ""] = texts.accept_terms.split(/[[\]]/);
-      const input = { type: "checkbox", value: terms.version };
-      return { name, kind: "terms", label: before + link + after, before, link, after, url: terms.url, required: terms.required, input };
-    }
-    const rule = name.startsWith(KEY) ? user_metadata[name.slice(KEY.length)] : fields[name];
-    if (!rule) return [];
-    const { label, required, values, options = {} } = rule;
-    const input = { autocapitalize: "none", spellcheck: false, ...(ATTRIBUTES[name] ?? inputOf(rule)) };
-    if (name === "password" && password.passwordrules) input.passwordrules = password.passwordrules;
-    if (!values) return { name, kind: input.type === "checkbox" ? "checkbox" : name === "password" ? "password" : "text", label, required, input };
+/** Returns the checkbox of the terms. The policy has the link in brackets. */
+function termsField({ version, url, required }, text) {
+  const [before, link, after = ""] = text.split(/[[\]]/);
+  const label = before + link + after;
+  const input = { type: "checkbox", value: version };
+  return { name: "terms", kind: "terms", label, before, link, after, url, required, input };
+}
+
+/** Returns the field of an attribute, or of a key of `user_metadata`. */
+function fieldOf(name, rule, { passwordrules }) {
+  const { label, required, values, options = {} } = rule;
+  if (values) {
     const choices = values.map((value) => ({ value, label: options[value] ?? value }));
-    return { name, kind: "choice", label, required, input, choices };
+    return { name, kind: "choice", label, required, input: {}, choices };
+  }
+  const own = ATTRIBUTES[name] ?? inputOf(rule);
+  if (own.type === "checkbox") return { name, kind: "checkbox", label, required, input: own };
+  const input = { autocapitalize: "none", spellcheck: "false", ...own };
+  if (name !== "password") return { name, kind: "text", label, required, input };
+  return { name, kind: "password", label, required, input: { ...input, ...(passwordrules && { passwordrules }) } };
+}
+
+/** Returns what an enhanced form needs of the policy, as its attribute `data-signup-policy`. */
+export function policyAttribute({ password, challenge, login_url, reset_url, texts }) {
+  return JSON.stringify({ password, challenge, login_url, reset_url, texts });
+}
+
+/** Returns the fields of a form in the order of the built-in page. */
+export function fieldsOf({ fields, user_metadata, terms, texts, order, password }) {
+  return order.flatMap((name) => {
+    if (name === "terms") return terms ? [termsField(terms, texts.accept_terms)] : [];
+    const rule = name.startsWith(KEY) ? user_metadata[name.slice(KEY.length)] : fields[name];
+    return rule ? [fieldOf(name, rule, password)] : [];
   });
 }

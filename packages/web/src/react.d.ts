@@ -31,5 +31,5 @@ export interface SignupFormProps
   success?: string;
 }
 
-/** A sign-up form that is drawn from the policy of the service. Children stand before its button. */
+/** A sign-up form that is drawn from the policy of the service. Children stand at its top: a heading. */
 export function SignupForm(props: SignupFormProps): ReactElement | null;

@@ -1,9 +1,9 @@
 // React: a hook that enhances a form of your own, and a form drawn from the policy of the service.
 
-import { createElement as h, useCallback, useEffect, useRef, useState } from "react";
+import { Fragment, createElement as h, useCallback, useEffect, useRef, useState } from "react";
 
 import { enhance } from "./form.js";
-import { fieldsOf } from "./fields.js";
+import { fieldsOf, policyAttribute } from "./fields.js";
 import { getPolicy } from "./request.js";
 
 /** Enhances the form that gets `ref`. */
@@ -52,32 +52,39 @@ export function SignupForm({ url, policy: given, success, onResult, onDone, text
   const policy = usePolicy(url, given);
   const { ref } = useSignup({ url, texts, onResult, onDone });
   if (!policy) return null;
-  const data = { "data-signup-policy": JSON.stringify(policy), "data-signup-success": success };
+  const data = { "data-signup-policy": policyAttribute(policy), "data-signup-success": success };
   // In an element of its own, which takes the form's message with it.
   return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
-    fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
     children,
-    h("button", { className: "primary" },
+    fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
+    h("button", null,
       h("span", { "data-signup-idle": "" }, policy.texts.submit),
       h("span", { "data-signup-working": "", hidden: true }, policy.texts.submitting))));
 }
 
-/** One field: a label with its input. */
+/** One field: a label around its input. */
 function SignupField({ texts, field: { name, kind, label, required, choices, input, ...terms } }) {
   const { autocomplete, autocapitalize, spellcheck, ...attributes } = input;
   const react = { autoComplete: autocomplete, autoCapitalize: autocapitalize, spellCheck: spellcheck };
-  const shared = { name, required, ...react, ...attributes };
-  const optional = !required && h("span", { className: "quiet" }, ` (${texts.optional})`);
-  if (input.type === "checkbox") {
-    const link = kind === "terms" && h("a", { href: terms.url, target: "_blank", rel: "noopener" }, terms.link);
-    const words = kind === "terms" ? h("span", null, terms.before, link, terms.after) : h("span", null, label);
-    return h("label", { className: "box" }, h("input", { ...shared, "data-signup-label": label }), words, optional);
-  }
+  const shared = { name, required, "data-signup-label": label, ...react, ...attributes };
+  const quiet = !required && h("small", null, ` (${texts.optional})`);
   const option = ({ value, label }) => h("option", { key: value, value }, label);
-  return h("div", { className: "field" },
-    h("label", null, label, optional,
-      kind === "choice"
-        ? h("select", shared, [{ value: "", label: texts.choose }, ...choices].map(option))
-        : h("input", shared)),
-    kind === "password" && h("div", { className: "rules", "data-signup-rules": "" }, h("p", null, texts.password_rules)));
+  switch (kind) {
+    case "terms": {
+      const link = h("a", { href: terms.url, target: "_blank", rel: "noopener" }, terms.link);
+      return h("label", null, h("input", shared), terms.before, link, terms.after, quiet);
+    }
+    case "checkbox":
+      return h("label", null, h("input", shared), label, quiet);
+    case "choice": {
+      const options = [{ value: "", label: texts.choose }, ...choices].map(option);
+      return h("label", null, label, quiet, h("select", shared, options));
+    }
+    case "password": {
+      const rules = h("div", { "data-signup-rules": "" });
+      return h(Fragment, null, h("label", null, label, h("input", { ...shared, "data-signup-password": "" })), rules);
+    }
+    default:
+      return h("label", null, label, quiet, h("input", shared));
+  }
 }

@@ -58,6 +58,14 @@ test("the same key again is the same sign-up", async () => {
   assert.equal((await service.creates(data.email)).length, 1);
 });
 
+test("a form's own key is kept", async () => {
+  const data = new FormData();
+  const values = { ...ADA, email: "own.key@example.com", idempotency_key: "0123456789abcdef-form" };
+  for (const [name, value] of Object.entries(values)) data.append(name, value);
+  const result = await signup.signUp(data, { clientAddress: "203.0.113.4" });
+  assert.deepEqual([result.status, result.key], ["created", "0123456789abcdef-form"]);
+});
+
 test("a taken address and field errors are typed results", async () => {
   const address = { clientAddress: "203.0.113.3" };
   const taken = await signup.signUp({ ...ADA, password: "Analytical-Engine-1837" }, address);
@@ -169,6 +177,11 @@ test("forward reaches what is below the sign-up, and nothing else", async () => 
     assert.match((await forward(path)).headers.get("content-type"), /html/, `${path} is the form`);
   }
   assert.equal((await forward("/signup", { method: "DELETE" })).status, 405);
+});
+
+test("forward lets the service reject a body that is too large", async () => {
+  const large = await forward("/signup", { ...form({ ...ADA, name: "x".repeat(200_000) }) });
+  assert.deepEqual([large.status, (await large.json()).code], [413, "body_too_large"]);
 });
 
 test("forward leaves the judgement of the origin to the service", async () => {

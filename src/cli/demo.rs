@@ -17,6 +17,10 @@ use crate::config;
 use crate::page::example;
 use crate::telemetry;
 
+/// Every origin of this machine.
+const LOOPBACK: &str = "http://localhost:*,http://127.0.0.1:*,http://[::1]:*,\
+                        https://localhost:*,https://127.0.0.1:*,https://[::1]:*";
+
 /// Try the service without a tenant.
 #[derive(Debug, Args)]
 pub(super) struct Demo {
@@ -25,10 +29,7 @@ pub(super) struct Demo {
     port: u16,
     /// The origins of pages that may post to the service, comma separated; the default is every page
     /// of this machine
-    #[arg(
-        long,
-        default_value = "http://localhost:*,http://127.0.0.1:*,http://[::1]:*,https://localhost:*"
-    )]
+    #[arg(long, default_value = LOOPBACK)]
     origins: String,
 }
 

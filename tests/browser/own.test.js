@@ -273,6 +273,22 @@ for (const [kind, button] of Object.entries({
   });
 }
 
+test("an enhancement that the page ended stays ended, and a broken form is reported once", async (t) => {
+  const broken = unstyled().replace("data-signup>", 'data-signup data-signup-texts="{" id="broken">');
+  const page = await open(chromium, t, publish(unstyled() + broken + script));
+  await ready(page);
+  await page.evaluate(async (address) => {
+    const { enhance } = await import(address);
+    enhance(document.querySelector("form")).destroy();
+    for (let round = 0; round < 3; round++) {
+      document.body.append("another change");
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  }, `${service.url}/signup.js`);
+  assert.equal(await page.locator("[data-signup-ready]").count(), 0);
+  assert.equal(page.consoleErrors.length, 1, String(page.consoleErrors));
+});
+
 test("a button in a label that appears later never sends the form", async (t) => {
   const page = await open(chromium, t, publish(unstyled() + script));
   await ready(page);

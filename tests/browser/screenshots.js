@@ -13,10 +13,11 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu"],
 });
 
-/** Opens the example, filled in. */
-async function example(colorScheme, height) {
-  const page = await browser.newPage({ viewport: { width: 480, height }, colorScheme, deviceScaleFactor: 2 });
-  await page.goto(`${demo.url}/example`);
+/** Opens a form, filled in. */
+async function filled(path, viewport, colorScheme) {
+  const page = await browser.newPage({ viewport, colorScheme, deviceScaleFactor: 2 });
+  await page.goto(demo.url + path);
+  await page.locator("[data-rule]").first().waitFor();
   await page.fill("[name=given_name]", "Ada");
   await page.fill("[name=family_name]", "Lovelace");
   await page.fill("[name=email]", "ada@gmial.com");
@@ -25,17 +26,20 @@ async function example(colorScheme, height) {
   return page;
 }
 
+const page = await filled("/signup", { width: 390, height: 100 }, "light");
+await page.screenshot({ path: join(folder, "signup.png"), fullPage: true });
+
 const shots = [];
 for (const scheme of ["light", "dark"]) {
-  const page = await example(scheme, 640);
-  shots.push((await page.screenshot()).toString("base64"));
+  const example = await filled("/example", { width: 430, height: 100 }, scheme);
+  shots.push((await example.screenshot({ fullPage: true })).toString("base64"));
 }
 // Side by side.
-const both = await browser.newPage({ viewport: { width: 960, height: 640 }, deviceScaleFactor: 1.5 });
-await both.setContent(`<body style="margin:0;display:flex">${shots
-  .map((shot) => `<img width="480" src="data:image/png;base64,${shot}">`)
+const both = await browser.newPage({ viewport: { width: 860, height: 100 }, deviceScaleFactor: 1.5 });
+await both.setContent(`<body style="margin:0;display:flex;align-items:start">${shots
+  .map((shot) => `<img width="430" src="data:image/png;base64,${shot}">`)
   .join("")}`);
-await both.screenshot({ path: join(folder, "example.png") });
+await both.screenshot({ path: join(folder, "example.png"), fullPage: true });
 
 await browser.close();
 demo.stop();

@@ -184,6 +184,8 @@ export interface Policy {
   login_url: string | null;
   reset_url: string | null;
   languages: string[];
+  /** The files of the service's release: a path that never has another content, and its `integrity`. */
+  assets: Record<"script" | "extras" | "style", { path: string; integrity: string }>;
   /** Texts of the module and of a form; `accept_terms` has its link in brackets. */
   texts: Texts & { submit: string; choose: string; optional: string; accept_terms: string };
 }

@@ -6,9 +6,13 @@ import { enhance } from "./core.js";
 const FORMS = 'form[data-signup]:not([data-signup="manual"])';
 
 const watched = new Set();
+/** Forms that had their turn: a page may end an enhancement, and a broken form is reported once. */
+const seen = new WeakSet();
 
 function scan() {
-  for (const form of document.querySelectorAll(`${FORMS}:not([data-signup-ready])`)) {
+  for (const form of document.querySelectorAll(FORMS)) {
+    if (seen.has(form)) continue;
+    seen.add(form);
     try {
       watched.add(enhance(form));
     } catch (error) {
@@ -18,8 +22,9 @@ function scan() {
   for (const enhanced of watched) {
     const { form } = enhanced;
     // A form that was moved is on the page again by now, and a result still goes to its listeners.
-    if (form.isConnected || form.ariaBusy) continue;
+    if (form.isConnected || form.hasAttribute("aria-busy")) continue;
     watched.delete(enhanced);
+    seen.delete(form);
     enhanced.destroy();
   }
 }

@@ -89,7 +89,10 @@ const MAY_USE: [(&str, &[&str]); 23] = [
         ],
     ),
     ("doctor", &["app", "auth0", "ledger", "domain", "origin", "config", "telemetry", "clock"]),
-    ("cli", &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
+    (
+        "cli",
+        &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock", "page"],
+    ),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];
 

@@ -55,6 +55,11 @@ async function complete(page, email, more = {}) {
 
 const send = (page) => page.click("form > button:not([type=button])");
 
+/** The colour of the form's button, which a bundler must not lose. */
+const colour = (page) =>
+  page.locator("form > button:not([type=button])").evaluate((button) => getComputedStyle(button).backgroundColor);
+const [LIGHT, DARK] = ["rgb(29, 78, 216)", "rgb(147, 180, 255)"];
+
 /** Logs in on the tenant's page, and waits for the greeting of the example. */
 async function logIn(page, email) {
   const hint = page.locator('main input[name="username"]');
@@ -70,7 +75,8 @@ for (const name of ["plain", "react", "vue", "svelte"]) {
   const address = (local) => `${local}.${name}@example.com`;
 
   test(`${name}: a user signs up with terms and metadata, and is logged in`, async (t) => {
-    const page = await visit(t, name);
+    const page = await visit(t, name, { colorScheme: "dark" });
+    assert.equal(await colour(page), DARK);
     const email = address("ada+1");
     await complete(page, email);
     assert.deepEqual(await axeViolations(page), []);
@@ -88,6 +94,7 @@ for (const name of ["plain", "react", "vue", "svelte"]) {
     const values = { ...ADA, email, terms: "on", "user_metadata.plan": "free" };
     await fetch(`${service.url}/signup`, { method: "POST", body: new URLSearchParams(values) });
     const page = await visit(t, name);
+    assert.equal(await colour(page), LIGHT);
     await complete(page, "nope", { password: "abc" });
     await page.uncheck('[name="terms"]');
     await send(page);

@@ -72,6 +72,11 @@ async function complete(page, email, more = {}) {
 
 const send = (page) => page.click("form > button:not([type=button])");
 
+/** The colour of the form's button, which a bundler must not lose. */
+const colour = (page) =>
+  page.locator("form > button:not([type=button])").evaluate((button) => getComputedStyle(button).backgroundColor);
+const [LIGHT, DARK] = ["rgb(29, 78, 216)", "rgb(147, 180, 255)"];
+
 async function logIn(page, email) {
   const hint = page.locator('main input[name="username"]');
   await hint.waitFor();
@@ -82,7 +87,8 @@ async function logIn(page, email) {
 }
 
 test("a user signs up through the route handler, and is logged in", async (t) => {
-  const page = await visit(t);
+  const page = await visit(t, { colorScheme: "dark" });
+  assert.equal(await colour(page), DARK);
   await page.locator("form[data-signup-ready]").waitFor();
   await complete(page, "nope");
   await send(page);
@@ -98,6 +104,7 @@ test("a user signs up through the route handler, and is logged in", async (t) =>
 
 test("without JavaScript too", async (t) => {
   const page = await visit(t, { javaScriptEnabled: false });
+  assert.equal(await colour(page), LIGHT);
   await complete(page, "script.off@example.com");
   await send(page);
   await logIn(page, "script.off@example.com");

@@ -58,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "origin",
             "digest",
             "form",
+            "limits",
             "texts",
             "page",
             "abuse",

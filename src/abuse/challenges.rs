@@ -25,7 +25,7 @@ use crate::form::Submission;
 use crate::ledger::ProofUse;
 use crate::limits::{Limit, Rate};
 use crate::signup::{Outcome, Rejection, SignupResult};
-use crate::telemetry::{Metrics, chain};
+use crate::telemetry::{LogGate, Metrics, chain};
 
 /// Interval at which a captcha token that waits for a permit looks for one.
 const PERMIT_POLL: Duration = Duration::from_millis(20);
@@ -49,6 +49,8 @@ pub struct Challenges {
     failed_captchas: Option<NetworkLimiter>,
     /// The captcha tokens that are being verified.
     verifying: SourceCounts,
+    /// Bounds the lines about a captcha service that fails.
+    captcha_log: LogGate,
     /// Networks that need no proof under pressure.
     exempt: Vec<IpNet>,
     pub(super) clock: Arc<dyn Clock>,
@@ -148,6 +150,7 @@ impl Challenges {
                 .filter(|_| settings.captcha.is_some())
                 .map(|rate| limiter(rate, "failed_captchas", "site_failed_captchas")),
             verifying: SourceCounts::new(usize::MAX),
+            captcha_log: LogGate::new(),
             exempt: limits.exempt.clone(),
             settings,
             clock: Arc::clone(clock),
@@ -371,11 +374,13 @@ impl Challenges {
                 return Err(Rejection::ChallengeFailed);
             }
             Err(CaptchaError::Misconfigured(code)) => {
-                tracing::error!(
-                    provider,
-                    code,
-                    "the captcha service rejects challenge.captcha.secret: {code}"
-                );
+                if self.captcha_log.is_due() {
+                    tracing::error!(
+                        provider,
+                        code,
+                        "the captcha service rejects challenge.captcha.secret: {code}"
+                    );
+                }
                 metrics.unavailable("misconfigured");
                 false
             }
@@ -387,12 +392,14 @@ impl Challenges {
                 metrics.unavailable("captcha");
                 let allow = captcha.settings().on_unavailable == OnUnavailable::Allow && !robot;
                 let on_unavailable = if allow { "allow" } else { "reject" };
-                tracing::warn!(
-                    provider,
-                    on_unavailable,
-                    error = chain(&error),
-                    "the captcha service is unavailable"
-                );
+                if self.captcha_log.is_due() {
+                    tracing::warn!(
+                        provider,
+                        on_unavailable,
+                        error = chain(&error),
+                        "the captcha service is unavailable"
+                    );
+                }
                 allow
             }
         };

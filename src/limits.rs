@@ -12,6 +12,14 @@ pub struct Rate {
     pub every: Duration,
 }
 
+impl Rate {
+    /// Half of the limit, of the same bucket: every permit counts as two.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        Self { burst: (self.burst / 2).max(1), every: self.every.saturating_mul(2) }
+    }
+}
+
 /// The limits, by what they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::limits::AttemptCost;
 use crate::limits::Limit;
 
 /// The result of a post's limit checks so far. Kept in the request's extensions. Clones share one
@@ -36,6 +37,7 @@ pub(super) struct BucketKeys {
     pub(super) email: u128,
     /// Only for an attempt with a valid proof.
     pub(super) with_proof: Option<u128>,
+    pub(super) cost: AttemptCost,
 }
 
 impl RateLimitReport {

@@ -16,7 +16,7 @@ use super::request_id::RequestId;
 use super::server::RequestUnderWay;
 use super::signed_up::SignedUp;
 use crate::abuse::{
-    Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
+    AttemptCost, Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
     RateLimitReport, SignupSwitch,
 };
 use crate::domain::rules::NameOrder;
@@ -204,14 +204,15 @@ impl SignupPipeline {
         let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
         Admission::new(async move {
             let Some(signals) = signals else {
-                let mut charges = limits.acquire_attempt(client.ip(), &email, false, &report)?;
-                charges.extend(limits.acquire_attempt(client.ip(), &email, false, &report)?);
+                let (address, cost) = (client.ip(), AttemptCost::Two);
+                let charges = limits.acquire_attempt(address, &email, false, cost, &report)?;
                 return Ok(AdmissionCost { charges, proof: None });
             };
             let address = client.ip();
             let is_limited = || limits.needs_proof(address, &email);
             let proof = challenges.admit(signals, address, is_limited).await?;
-            let charges = limits.acquire_attempt(address, &email, proof.is_some(), &report)?;
+            let (has_proof, cost) = (proof.is_some(), AttemptCost::One);
+            let charges = limits.acquire_attempt(address, &email, has_proof, cost, &report)?;
             challenges.count_attempt(address, &attempt);
             Ok(AdmissionCost { charges, proof })
         })

@@ -105,7 +105,7 @@ mod tests {
                 ("SIGNUP__EXISTENCE_UNIFORM__FLOOR_MS".into(), floor.into()),
             ];
             let mut errors = ConfigErrors::default();
-            let layers = Layers::read(None, variables.into_iter(), &mut errors);
+            let layers = Layers::read(None, variables, &mut errors);
             let mut reader = Reader::new(&layers, errors);
             reader.millis("http.body_timeout_ms", 1..=60_000);
             reader.millis("http.request_timeout_ms", 1..=60_000);

@@ -24,9 +24,9 @@ pub enum ControlField {
 }
 
 impl ControlField {
-    /// The most bytes of a value: enough for the longest token of a captcha. A request that waits keeps
-    /// its control fields.
-    pub(super) const MAX_BYTES: usize = 8 * 1024;
+    /// The most bytes of a value that is kept while its request waits: as many as the longest token of a
+    /// captcha has. A longer `return_to` is ignored, and a longer proof is wrong.
+    pub const MAX_BYTES: usize = 8 * 1024;
 
     /// The number of control fields.
     pub(super) const COUNT: usize = Self::PLAIN.len() + CaptchaProvider::ALL.len();

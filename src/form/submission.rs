@@ -66,8 +66,7 @@ impl<'a> Submission<'a> {
                 let is_terms = name == ControlField::Terms.name();
                 let read =
                     if is_duplicate { Ok(FieldValue::Invalid) } else { read(value, is_terms) };
-                let is_control = ControlField::index_of(&name).is_some();
-                match read.and_then(|value| if is_control { bounded(value) } else { Ok(value) }) {
+                match read {
                     Ok(value) => *field = value,
                     Err(violation) => {
                         *field = FieldValue::Invalid;
@@ -183,16 +182,6 @@ fn read(value: BodyValue<'_>, is_terms: bool) -> Result<FieldValue<'_>, Violatio
         BodyValue::Bool(_) | BodyValue::Number(_) | BodyValue::Array(_) | BodyValue::Object(_) => {
             Err(Violation::WrongType { expected: if is_terms { "boolean" } else { "string" } })
         }
-    }
-}
-
-/// Rejects the value of a control field that is too long.
-fn bounded(value: FieldValue<'_>) -> Result<FieldValue<'_>, Violation> {
-    match value {
-        FieldValue::Text(text) if text.len() > ControlField::MAX_BYTES => {
-            Err(Violation::TooLong { max: ControlField::MAX_BYTES })
-        }
-        value => Ok(value),
     }
 }
 

@@ -40,17 +40,6 @@ async fn all_errors_are_reported_at_once_without_values() {
 }
 
 #[tokio::test]
-async fn a_field_that_is_not_sent_to_auth0_is_bounded_too() {
-    let app = TestApp::spawn().await;
-    for name in ["return_to", "ui_locales", "altcha", "form_token", "terms"] {
-        let response = app.sign_up(&ada_with(name, "x".repeat(8 * 1024 + 1))).await;
-        assert_eq!(response.errors(), [(format!("/{name}"), "too_long".into())]);
-    }
-    assert_eq!(app.sign_up(&ada_with("return_to", "x".repeat(8 * 1024))).await.status, 201);
-    assert_eq!(app.creates().len(), 1);
-}
-
-#[tokio::test]
 async fn a_control_character_in_a_password_is_rejected_with_its_other_errors() {
     let app = TestApp::spawn().await;
     let response = app.sign_up(&ada_with("password", "Difference\u{0}Engine-1843")).await;

@@ -20,6 +20,15 @@ impl Rate {
     }
 }
 
+/// The number of permits that an attempt takes from each bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptCost {
+    /// One permit.
+    One,
+    /// Two permits, which halves every limit.
+    Two,
+}
+
 /// The limits, by what they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::digest::{Digest, SubKey};
 use crate::domain::EmailAddress;
 use crate::ledger::PermitCharge;
-use crate::limits::{Limit, Rate};
+use crate::limits::{AttemptCost, Limit, Rate};
 use crate::signup::Rejection;
 
 /// All limits.
@@ -43,15 +43,6 @@ pub struct Limits {
     key: SubKey,
     /// Attempts are also charged in a database that replicas share.
     shared: bool,
-}
-
-/// The number of permits that an attempt takes from each bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptCost {
-    /// One permit.
-    One,
-    /// Two permits, which halves every limit.
-    Two,
 }
 
 /// The limits on attempts.

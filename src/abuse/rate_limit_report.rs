@@ -3,8 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::limits::AttemptCost;
-use crate::limits::Limit;
+use crate::limits::{AttemptCost, Limit};
 
 /// The result of a post's limit checks so far. Kept in the request's extensions. Clones share one
 /// report: the attempt's task writes it and the response reads it.

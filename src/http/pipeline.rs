@@ -16,12 +16,13 @@ use super::request_id::RequestId;
 use super::server::RequestUnderWay;
 use super::signed_up::SignedUp;
 use crate::abuse::{
-    AttemptCost, Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
+    Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
     RateLimitReport, SignupSwitch,
 };
 use crate::domain::rules::NameOrder;
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::form::{ControlField, FieldValue, Submission};
+use crate::limits::AttemptCost;
 use crate::signup::{self, Admission, AdmissionCost, Outcome, Signups};
 use crate::telemetry::Metrics;
 use crate::texts::Locale;

@@ -112,6 +112,9 @@ pub enum TransportError {
     /// The call was not sent, because another process has taken the sign-up over.
     #[error("another process has taken the sign-up over")]
     TakenOver,
+    /// The call was not sent, because the sign-up's record could not be read.
+    #[error("the record of the sign-up could not be read")]
+    RecordUnreadable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The call was not sent, because recent calls failed.
     #[error("the circuit breaker is open")]
     CircuitOpen {
@@ -287,6 +290,7 @@ impl From<CallError> for CreateUserError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Misconfigured(reason) => Self::Misconfigured(reason),
+            | Self::RecordUnreadable(_)
             CallError::RateLimited { retry_after } => Self::RateLimited { retry_after },
             CallError::Transport(error) if error.is_unsent() => Self::NotSent(error),
             CallError::Transport(error) => Self::Ambiguous(error),

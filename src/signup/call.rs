@@ -138,7 +138,7 @@ impl<'a> AttemptRunner<'a> {
         .await
     }
 
-    /// Returns whether the tenant may still be working on a call of this request.
+    /// Returns whether the tenant may still be working on a call of this attempt.
     pub(super) fn may_still_run(&self) -> bool {
         self.timed_out.load(Ordering::Relaxed)
     }
@@ -157,16 +157,22 @@ impl<'a> AttemptRunner<'a> {
         result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
     }
 
-    /// Returns whether another process may have resumed the attempt: this one counted as dead
-    /// meanwhile, and the row does not show that it still works on it.
-    async fn is_taken_over(&self) -> bool {
-        let Self { service, call, .. } = self;
+    /// Checks that no other process has resumed the attempt. If this one counted as dead meanwhile,
+    /// the row has to show that it still works on it.
+    async fn check_owner(&self) -> Result<(), TransportError> {
+        let Self { service, request, call, .. } = self;
         if !service.heartbeat.has_lapsed_since(self.alive) {
-            return false;
+            return Ok(());
         }
-        let Ok(Some(attempt)) = service.ledger.get(call.id).await else { return true };
-        let worker = attempt.worker.map(|worker| worker.process);
-        attempt.state.is_resolved() || worker != Some(service.heartbeat.process())
+        let attempt = match request.ledger_wait.limit(service.ledger.get(call.id)).await {
+            Ok(attempt) => attempt,
+            Err(error) => return Err(TransportError::RecordUnreadable(Arc::new(error))),
+        };
+        let is_own = attempt.is_some_and(|attempt| {
+            let worker = attempt.worker.map(|worker| worker.process);
+            !attempt.state.is_resolved() && worker == Some(service.heartbeat.process())
+        });
+        if is_own { Ok(()) } else { Err(TransportError::TakenOver) }
     }
 
     /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
@@ -188,9 +194,7 @@ impl<'a> AttemptRunner<'a> {
                 // A call that is not admitted is not retried: admission itself waits.
                 None => service.auth0.admit().await?,
             };
-            if self.is_taken_over().await {
-                return Err(CreateUserError::NotSent(TransportError::TakenOver));
-            }
+            self.check_owner().await.map_err(CreateUserError::NotSent)?;
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
             let created = service.auth0.create_user(
                 &request.user,

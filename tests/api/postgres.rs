@@ -30,8 +30,10 @@ async fn a_service_is_ready_while_sign_ups_work() {
     app.until_ready().await;
     let name = database.split(['/', '?']).nth(3).unwrap();
     let table = connect(&database).await;
-    let causes: [(&str, &str); 3] = [
+    let causes: [(&str, &str); 5] = [
         ("BEGIN; LOCK TABLE attempts", "COMMIT"),
+        ("BEGIN; LOCK TABLE processes", "COMMIT"),
+        ("ALTER TABLE processes RENAME TO gone", "ALTER TABLE gone RENAME TO processes"),
         ("ALTER TABLE attempt_keys RENAME TO gone", "ALTER TABLE gone RENAME TO attempt_keys"),
         (
             &format!(
@@ -47,7 +49,8 @@ async fn a_service_is_ready_while_sign_ups_work() {
         for statement in cause.split("; ") {
             table.batch_execute(statement).await.unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        // Longer than a heartbeat may be missing.
+        tokio::time::sleep(Duration::from_millis(2_000)).await;
         let started = Instant::now();
         let form_during = form("during");
         let (ready, response) = tokio::join!(app.get("/readyz"), app.sign_up(&form_during));

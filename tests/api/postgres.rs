@@ -88,6 +88,29 @@ async fn a_result_that_meets_no_row_writes_it_whole() {
     .await;
 }
 
+/// A failover loses the start of an attempt, and the connection that its result is first sent over.
+#[tokio::test]
+async fn a_result_that_is_recorded_late_and_meets_no_row_writes_it_whole() {
+    let database = database().await;
+    let app = service(&database).set("ledger.timeout_ms", "1000").spawn().await;
+    app.until_ready().await;
+    let from = app.creates().len();
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let sign_up = tokio::spawn(app.post().json(&ada()).send());
+    app.until(|app| app.creates().len() > from).await;
+    let table = connect(&database).await;
+    table.batch_execute("BEGIN").await.unwrap();
+    table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
+    assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    table.batch_execute("COMMIT").await.unwrap();
+    eventually("the row is written", async || {
+        let rows = "SELECT count(*) FROM attempts WHERE state = 1 AND outcome_code = 'created'";
+        (scalar::<i64>(&table, rows).await == 1).then_some(())
+    })
+    .await;
+}
+
 #[test]
 fn a_url_that_would_mean_something_else_is_rejected_by_name() {
     for (parameters, expected) in [

@@ -269,9 +269,19 @@ impl TokenError {
 }
 
 impl TransportError {
-    /// Returns whether the request timed out, so that the tenant may still be working on it.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::NoResponse(error) if error.is_timeout())
+    /// Returns whether the tenant may still be working on the request: no response came, or one that
+    /// a proxy in front of it sends when it waits no longer.
+    pub const fn may_still_run(&self) -> bool {
+        match self {
+            Self::NoResponse(_) => true,
+            Self::Status(status) => !matches!(status, 500 | 501),
+            Self::NoConnection(_)
+            | Self::Unreadable(_)
+            | Self::NoToken(_)
+            | Self::TakenOver
+            | Self::RecordUnreadable(_)
+            | Self::CircuitOpen { .. } => false,
+        }
     }
 
     /// Returns whether the request certainly never reached the tenant.
@@ -280,6 +290,7 @@ impl TransportError {
             Self::NoConnection(_)
             | Self::NoToken(_)
             | Self::TakenOver
+            | Self::RecordUnreadable(_)
             | Self::CircuitOpen { .. } => true,
             Self::NoResponse(_) | Self::Status(_) | Self::Unreadable(_) => false,
         }
@@ -290,7 +301,6 @@ impl From<CallError> for CreateUserError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Misconfigured(reason) => Self::Misconfigured(reason),
-            | Self::RecordUnreadable(_)
             CallError::RateLimited { retry_after } => Self::RateLimited { retry_after },
             CallError::Transport(error) if error.is_unsent() => Self::NotSent(error),
             CallError::Transport(error) => Self::Ambiguous(error),

@@ -79,8 +79,8 @@ pub(super) struct AttemptRunner<'a> {
     alive: Option<AliveSince>,
     /// True if the tenant may have acted on a call of this attempt, as far as is known.
     may_have_acted: AtomicBool,
-    /// True if a call of this request timed out, so that the tenant may still be working on it.
-    timed_out: AtomicBool,
+    /// True if the tenant may still be working on a call of this request.
+    may_still_run: AtomicBool,
 }
 
 impl<'a> AttemptRunner<'a> {
@@ -100,7 +100,7 @@ impl<'a> AttemptRunner<'a> {
             started_at: Instant::now(),
             alive,
             may_have_acted: AtomicBool::new(false),
-            timed_out: AtomicBool::new(false),
+            may_still_run: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +114,8 @@ impl<'a> AttemptRunner<'a> {
     ) -> Self {
         let new = Self::new(service, request, call, alive);
         let may_have_acted = AtomicBool::new(true);
-        Self { is_resumed: true, earlier_calls_ended, may_have_acted, ..new }
+        let may_still_run = AtomicBool::new(!earlier_calls_ended);
+        Self { is_resumed: true, earlier_calls_ended, may_have_acted, may_still_run, ..new }
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.
@@ -140,7 +141,7 @@ impl<'a> AttemptRunner<'a> {
 
     /// Returns whether the tenant may still be working on a call of this attempt.
     pub(super) fn may_still_run(&self) -> bool {
-        self.timed_out.load(Ordering::Relaxed)
+        self.may_still_run.load(Ordering::Relaxed)
     }
 
     /// Returns whether the tenant may have acted on a call of this attempt, as far as is known.
@@ -213,7 +214,7 @@ impl<'a> AttemptRunner<'a> {
                 Err(error) => error,
             };
             if let CreateUserError::Ambiguous(cause) = &error {
-                self.timed_out.fetch_or(cause.is_timeout(), Ordering::Relaxed);
+                self.may_still_run.fetch_or(cause.may_still_run(), Ordering::Relaxed);
                 service.taken_addresses.remove(&request.email.current);
                 return Err(error);
             }

@@ -28,9 +28,9 @@ pub use self::inspect::inspect;
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, pending, status};
 use super::{
-    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
-    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, RESTARTS,
-    Swept,
+    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, HEARTBEAT_LAPSE,
+    KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OVERDUE, OpenError,
+    PendingAttempts, ProofUse, RESTARTS, Swept,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -308,7 +308,12 @@ impl Ledger for Postgres {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim = statement(rows::CLAIM_DUE).bind(owner).bind(millis(lease)).bind(number(limit));
+        let claim = statement(rows::CLAIM_DUE)
+            .bind(owner)
+            .bind(millis(lease))
+            .bind(number(limit))
+            .bind(millis(OVERDUE))
+            .bind(millis(HEARTBEAT_LAPSE));
         rows::attempts(&self.run(claim).await?.rows)
     }
 

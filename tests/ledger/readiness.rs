@@ -93,6 +93,17 @@ async fn without_a_slot_it_is_not_ready() {
     role.alter("CONNECTION LIMIT 0").await;
     backend.terminate().await;
     expect(&ledger, false, "no slot").await;
+    // Calls that are refused at once do not wait for each other.
+    let started = Instant::now();
+    let calls = (0..5).map(|_| {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move { ledger.ping().await })
+    });
+    for call in futures_util::future::join_all(calls.collect::<Vec<_>>()).await {
+        let text = format!("{:?}", call.unwrap().unwrap_err());
+        assert!(text.contains("too many connections"), "{text}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     role.alter("CONNECTION LIMIT -1").await;
     expect(&ledger, true, "slots again").await;
 }
@@ -145,6 +156,9 @@ async fn a_locked_table_is_not_ready() {
         blocker.batch_execute("COMMIT").await.unwrap();
         expect(&ledger, true, "unlocked").await;
     }
+    let blocker = connect(&backend.url()).await;
+    blocker.batch_execute("BEGIN; LOCK TABLE limits, connections").await.unwrap();
+    expect(&ledger, true, "limits locked").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,9 +170,6 @@ async fn a_missing_table_or_database_is_not_ready() {
     expect(&ledger, true, "the table again").await;
     let (name, other) = (backend.database(), format!("{}_gone", backend.database()));
     // No test's connection may be open.
-    let blocker = connect(&backend.url()).await;
-    blocker.batch_execute("BEGIN; LOCK TABLE limits, connections").await.unwrap();
-    expect(&ledger, true, "limits locked").await;
     backend.terminate().await;
     admin(&format!("ALTER DATABASE {name} RENAME TO {other}")).await;
     expect(&ledger, false, "no database").await;

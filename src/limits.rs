@@ -12,6 +12,23 @@ pub struct Rate {
     pub every: Duration,
 }
 
+impl Rate {
+    /// Half of the limit, of the same bucket: every permit counts as two.
+    #[must_use]
+    pub fn halved(self) -> Self {
+        Self { burst: (self.burst / 2).max(1), every: self.every.saturating_mul(2) }
+    }
+}
+
+/// The number of permits that an attempt takes from each bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptCost {
+    /// One permit.
+    One,
+    /// Two permits, which halves every limit.
+    Two,
+}
+
 /// The limits, by what they count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Limit {

@@ -1,4 +1,4 @@
-//! The origins whose pages may post: exact ones, and patterns with one free label.
+//! The origins whose pages may post: exact ones, and patterns with one free label or any port.
 //!
 //! An origin is compared as browsers write it, byte for byte (RFC 6454, 6.2): in lower case, in
 //! Punycode, without a default port. Nothing here parses what a client sends.
@@ -18,6 +18,11 @@ pub enum AllowedOrigin {
         /// The text after it: `.preview.example.com`, with a port that is not the default.
         after: String,
     },
+    /// `http://localhost:*`: any port of a loopback host, the default one too.
+    AnyPort {
+        /// The text before the port: `http://localhost`.
+        host: String,
+    },
 }
 
 impl AllowedOrigin {
@@ -29,6 +34,9 @@ impl AllowedOrigin {
                 let rest = origin.strip_prefix(before.as_str());
                 rest.and_then(|rest| rest.strip_suffix(after.as_str())).is_some_and(is_label)
             }
+            Self::AnyPort { host } => origin
+                .strip_prefix(host.as_str())
+                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port)),
         }
     }
 }
@@ -38,6 +46,7 @@ impl fmt::Display for AllowedOrigin {
         match self {
             Self::Exact(exact) => f.write_str(exact),
             Self::OneLabel { before, after } => write!(f, "{before}*{after}"),
+            Self::AnyPort { host } => write!(f, "{host}:*"),
         }
     }
 }
@@ -70,6 +79,11 @@ fn is_label(text: &str) -> bool {
         byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
     };
     (1..=63).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// Returns whether text is a port, as browsers write it.
+fn is_port(text: &str) -> bool {
+    (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The host and port of a host header, without the port that is the scheme's default. The scheme is
@@ -112,6 +126,27 @@ mod tests {
             assert!(!pattern.covers(origin), "{origin}");
         }
         assert!(!pattern.covers(&format!("https://{}.preview.example.com", "a".repeat(64))));
+    }
+
+    #[test]
+    fn a_pattern_of_ports_covers_one_host() {
+        let pattern = AllowedOrigin::AnyPort { host: "http://localhost".to_owned() };
+        for origin in ["http://localhost", "http://localhost:3000", "http://localhost:65535"] {
+            assert!(pattern.covers(origin), "{origin}");
+        }
+        for origin in [
+            "https://localhost:3000",
+            "http://localhost:",
+            "http://localhost:123456",
+            "http://localhost:3000/",
+            "http://localhost:@evil.example",
+            "http://localhost:80.evil.example",
+            "http://localhost.evil.example",
+            "http://localhost1",
+            "http://127.0.0.1:3000",
+        ] {
+            assert!(!pattern.covers(origin), "{origin}");
+        }
     }
 
     #[test]

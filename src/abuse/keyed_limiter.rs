@@ -56,6 +56,12 @@ impl KeyedLimiter {
         Self { gcra, buckets, metrics }
     }
 
+    /// A limiter of the same buckets at another rate. Unlike [`Self::new`] it converts none of them.
+    pub(super) fn at_rate(&self, rate: Rate) -> Self {
+        let (buckets, metrics) = (Arc::clone(&self.buckets), self.metrics.clone());
+        Self { gcra: Gcra::new(rate), buckets, metrics }
+    }
+
     /// Takes one permit from the bucket of this key.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ use crate::context::Context;
 use crate::digest::{Digest, SubKey};
 use crate::domain::EmailAddress;
 use crate::ledger::PermitCharge;
-use crate::limits::{Limit, Rate};
+use crate::limits::{AttemptCost, Limit, Rate};
 use crate::signup::Rejection;
 
 /// All limits.
@@ -30,12 +30,9 @@ use crate::signup::Rejection;
 pub struct Limits {
     posts: Option<ActiveLimit>,
     site_posts: Option<ActiveLimit>,
-    address: Option<ActiveLimit>,
-    site: Option<ActiveLimit>,
-    email: Option<ActiveLimit>,
-    with_proof: Option<ActiveLimit>,
-    block: Option<ActiveLimit>,
-    service: Option<ActiveLimit>,
+    attempts: AttemptLimits,
+    /// The same buckets, for attempts that count twice.
+    doubled_attempts: AttemptLimits,
     /// The log events of requests that changed nothing.
     events: Option<NetworkLimiter>,
     /// Counts the events that were not logged.
@@ -48,6 +45,32 @@ pub struct Limits {
     shared: bool,
 }
 
+/// The limits on attempts.
+#[derive(Debug)]
+struct AttemptLimits {
+    address: Option<ActiveLimit>,
+    site: Option<ActiveLimit>,
+    email: Option<ActiveLimit>,
+    with_proof: Option<ActiveLimit>,
+    block: Option<ActiveLimit>,
+    service: Option<ActiveLimit>,
+}
+
+impl AttemptLimits {
+    fn halved(&self) -> Self {
+        let half = |active: &Option<ActiveLimit>| active.as_ref().map(ActiveLimit::halved);
+        let Self { address, site, email, with_proof, block, service } = self;
+        Self {
+            address: half(address),
+            site: half(site),
+            email: half(email),
+            with_proof: half(with_proof),
+            block: half(block),
+            service: half(service),
+        }
+    }
+}
+
 /// A limit that is on.
 #[derive(Debug)]
 struct ActiveLimit {
@@ -57,6 +80,11 @@ struct ActiveLimit {
 }
 
 impl ActiveLimit {
+    fn halved(&self) -> Self {
+        let rate = self.rate.halved();
+        Self { limit: self.limit, rate, limiter: self.limiter.at_rate(rate) }
+    }
+
     /// Takes a permit and records the state of the bucket.
     fn try_acquire(&self, key: u128, report: &RateLimitReport) -> Result<(), Rejection> {
         let limit = self.limit;
@@ -132,15 +160,19 @@ impl Limits {
             Some(ActiveLimit { limit, rate, limiter })
         };
         let (key, _) = digests.sub_keys("limits v1");
-        Self {
-            posts: active(Limit::Posts, posts),
-            site_posts: active(Limit::SitePosts, posts.map(site_rate)),
+        let attempts = AttemptLimits {
             address: active(Limit::Address, address),
             site: active(Limit::Site, address.map(site_rate)),
             email: active(Limit::Email, email),
             with_proof: active(Limit::WithProof, with_proof),
             block: active(Limit::Block, service.and_then(part_of_a_block)),
             service: active(Limit::Service, service),
+        };
+        Self {
+            posts: active(Limit::Posts, posts),
+            site_posts: active(Limit::SitePosts, posts.map(site_rate)),
+            doubled_attempts: attempts.halved(),
+            attempts,
             events: events.map(|rate| {
                 let names = ["events", "site_events"];
                 let metrics = names.map(|name| metrics.limiter(name));
@@ -156,7 +188,7 @@ impl Limits {
 
     /// The limits that response headers report, with their rates. Leaves out those that are off.
     pub fn reported(&self) -> impl Iterator<Item = (Limit, Rate)> {
-        let reported = [&self.posts, &self.address].into_iter().flatten();
+        let reported = [&self.posts, &self.attempts.address].into_iter().flatten();
         reported.map(|active| (active.limit, active.rate))
     }
 
@@ -196,7 +228,7 @@ impl Limits {
     /// Returns `true` if a limit that a proof lifts would reject an attempt without one.
     pub fn needs_proof(&self, address: IpAddr, email: &EmailAddress) -> bool {
         let is_exempt = self.is_exempt(address);
-        let keys = self.keys(address, email, false);
+        let keys = self.keys(address, email, false, AttemptCost::One);
         self.for_attempts(&keys).any(|(active, key)| {
             Applies::new(active.limit, false, is_exempt) == Applies::Yes
                 && active.limit.yields_to_proof()
@@ -204,8 +236,9 @@ impl Limits {
         })
     }
 
-    /// Takes the permits for an attempt, and returns the charges to make in a shared database. A
-    /// valid proof lifts the limits, up to a cap for its network and e-mail address.
+    /// Takes the permits for an attempt, and returns the charges to make in a shared database, at
+    /// most one for each bucket. A valid proof lifts the limits, up to a cap for its network and
+    /// e-mail address.
     ///
     /// The narrowest limit comes first, and an attempt that any of them rejects takes no permit: a
     /// client that has used up its own permits cannot use up everybody's.
@@ -217,9 +250,10 @@ impl Limits {
         address: IpAddr,
         email: &EmailAddress,
         has_proof: bool,
+        cost: AttemptCost,
         report: &RateLimitReport,
     ) -> Result<Vec<PermitCharge>, Rejection> {
-        let keys = self.keys(address, email, has_proof);
+        let keys = self.keys(address, email, has_proof, cost);
         let is_exempt = self.is_exempt(address);
         let applies = |active: &ActiveLimit| Applies::new(active.limit, has_proof, is_exempt);
         for (active, key) in self.for_attempts(&keys) {
@@ -235,8 +269,7 @@ impl Limits {
                 Applies::Lifted => metrics.with_proof(),
                 Applies::Yes => {
                     active.try_acquire(key, report)?;
-                    // One charge less: replicas share the limit of which this is a part.
-                    if self.shared && active.limit != Limit::Block {
+                    if self.shared {
                         charges.push(self.charge(active, key));
                     }
                 }
@@ -263,18 +296,28 @@ impl Limits {
         &'l self,
         keys: &BucketKeys,
     ) -> impl Iterator<Item = (&'l ActiveLimit, u128)> {
+        let limits = match keys.cost {
+            AttemptCost::One => &self.attempts,
+            AttemptCost::Two => &self.doubled_attempts,
+        };
         let pairs = [
-            (&self.address, Some(keys.address)),
-            (&self.site, keys.site),
-            (&self.email, Some(keys.email)),
-            (&self.with_proof, keys.with_proof),
-            (&self.block, Some(keys.block)),
-            (&self.service, Some(0)),
+            (&limits.address, Some(keys.address)),
+            (&limits.site, keys.site),
+            (&limits.email, Some(keys.email)),
+            (&limits.with_proof, keys.with_proof),
+            (&limits.block, Some(keys.block)),
+            (&limits.service, Some(0)),
         ];
         pairs.into_iter().filter_map(|(active, key)| Some((active.as_ref()?, key?)))
     }
 
-    fn keys(&self, address: IpAddr, email: &EmailAddress, has_proof: bool) -> BucketKeys {
+    fn keys(
+        &self,
+        address: IpAddr,
+        email: &EmailAddress,
+        has_proof: bool,
+        cost: AttemptCost,
+    ) -> BucketKeys {
         let network = Network::from(address);
         let block = network.block().bits();
         let address = network.bits();
@@ -291,6 +334,7 @@ impl Limits {
             block,
             email,
             with_proof: has_proof.then(with_proof),
+            cost,
         }
     }
 
@@ -406,6 +450,7 @@ mod tests {
             address(from),
             email,
             has_proof,
+            AttemptCost::One,
             &RateLimitReport::default(),
         ))
     }
@@ -513,7 +558,15 @@ mod tests {
     fn only_per_client_limits_are_reported() {
         let limits = limits(settings(), false);
         let report = RateLimitReport::default();
-        let attempt = || limits.acquire_attempt(address("192.0.2.1"), &email(0), false, &report);
+        let attempt = || {
+            limits.acquire_attempt(
+                address("192.0.2.1"),
+                &email(0),
+                false,
+                AttemptCost::One,
+                &report,
+            )
+        };
         assert!(limits.acquire_post(address("192.0.2.1"), &report).is_ok());
         assert_eq!(
             report.quota().map(|quota| (quota.limit, quota.remaining)),
@@ -532,8 +585,9 @@ mod tests {
     fn shared_limits_are_charged_by_digest_and_their_rejection_is_recorded() {
         let limits = limits(settings(), true);
         let report = RateLimitReport::default();
-        let charges =
-            limits.acquire_attempt(address("2001:db8::1"), &email(0), false, &report).unwrap();
+        let charges = limits
+            .acquire_attempt(address("2001:db8::1"), &email(0), false, AttemptCost::One, &report)
+            .unwrap();
         let charged: Vec<_> = charges.iter().map(|charge| charge.limit).collect();
         assert_eq!(charged, [Limit::Address, Limit::Site, Limit::Email]);
         let mut buckets: Vec<_> = charges.iter().map(|charge| charge.bucket).collect();
@@ -563,8 +617,45 @@ mod tests {
         for _ in 0..100 {
             let report = RateLimitReport::default();
             assert!(limits.acquire_post(address("192.0.2.1"), &report).is_ok());
-            let charges = limits.acquire_attempt(address("192.0.2.1"), &email(0), false, &report);
+            let charges = limits.acquire_attempt(
+                address("192.0.2.1"),
+                &email(0),
+                false,
+                AttemptCost::One,
+                &report,
+            );
             assert_eq!(charges, Ok(Vec::new()));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_counts_twice_waits_for_two_permits_and_a_rejection_takes_none() {
+        let every = Duration::from_mins(1);
+        let rate = |burst| Some(Rate { burst, every });
+        let limits =
+            limits(LimitSettings { address: rate(4), service: rate(8), ..settings() }, true);
+        let acquire = |number| {
+            let (report, cost) = (RateLimitReport::default(), AttemptCost::Two);
+            let from = address("192.0.2.1");
+            limits.acquire_attempt(from, &email(number), false, cost, &report)
+        };
+        for number in 0..2 {
+            let mut charges = acquire(number).unwrap();
+            charges.dedup_by_key(|charge| charge.bucket);
+            let bursts: Vec<_> = charges.iter().map(|charge| charge.rate.burst).collect();
+            assert_eq!(bursts, [2, 1, 4], "address, e-mail address, service");
+        }
+        for retry_after in [2 * every, every] {
+            let limited = Rejection::Limited { limit: Limit::Address, retry_after };
+            assert_eq!(acquire(2).unwrap_err(), limited);
+            tokio::time::advance(every).await;
+        }
+        acquire(2).unwrap();
+        // The rejected attempts have taken nothing from what others share.
+        let (report, other) = (RateLimitReport::default(), address("192.0.2.2"));
+        for number in 3..6 {
+            let cost = AttemptCost::One;
+            limits.acquire_attempt(other, &email(number), false, cost, &report).unwrap();
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::limits::Limit;
+use crate::limits::{AttemptCost, Limit};
 
 /// The result of a post's limit checks so far. Kept in the request's extensions. Clones share one
 /// report: the attempt's task writes it and the response reads it.
@@ -36,6 +36,7 @@ pub(super) struct BucketKeys {
     pub(super) email: u128,
     /// Only for an attempt with a valid proof.
     pub(super) with_proof: Option<u128>,
+    pub(super) cost: AttemptCost,
 }
 
 impl RateLimitReport {

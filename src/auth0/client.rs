@@ -31,6 +31,10 @@ use crate::telemetry::{Metrics, Operation};
 /// The header whose value Auth0 writes to the tenant's log.
 const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
 
+/// The most tokens that one call is made with. A rotation may revoke the token in use and the one
+/// that was fetched a moment before. The refresher decides when there is no further one to try.
+const MAX_TOKENS: usize = 3;
+
 /// The client of one tenant. Cheap to share, built once.
 #[derive(Debug)]
 pub struct Client {
@@ -245,8 +249,8 @@ impl Client {
         request
     }
 
-    /// Makes one call, and a second with a fresh token when the first was rejected for its token.
-    /// Returns the token that the response belongs to.
+    /// Makes one call, and others with fresh tokens while it is rejected for its token. Returns the
+    /// token that the response belongs to.
     async fn call(
         &self,
         priority: Priority,
@@ -260,7 +264,7 @@ impl Client {
                 ConnectionChoice::Pooled
             }
         };
-        for _ in 0..2 {
+        for _ in 0..MAX_TOKENS {
             let token = self.tokens.get().await?;
             let permit = match permit.take() {
                 Some(permit) => permit,

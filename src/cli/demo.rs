@@ -14,7 +14,12 @@ use super::output::print;
 use super::serve::{StartSettings, serve};
 use super::signals::Signals;
 use crate::config;
+use crate::page::example;
 use crate::telemetry;
+
+/// Every origin of this machine.
+const LOOPBACK: &str = "http://localhost:*,http://127.0.0.1:*,http://[::1]:*,\
+                        https://localhost:*,https://127.0.0.1:*,https://[::1]:*";
 
 /// Try the service without a tenant.
 #[derive(Debug, Args)]
@@ -22,9 +27,9 @@ pub(super) struct Demo {
     /// The port of the service on 127.0.0.1
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// The origins of pages that may post to the service, comma separated; the default is the usual
-    /// development servers
-    #[arg(long, default_value = "http://localhost:3000,http://localhost:5173")]
+    /// The origins of pages that may post to the service, comma separated; the default is every page
+    /// of this machine
+    #[arg(long, default_value = LOOPBACK)]
     origins: String,
 }
 
@@ -41,7 +46,11 @@ impl Demo {
         let folder = std::env::temp_dir().join(format!("auth0-signup-demo-{}", std::process::id()));
         let database = format!("sqlite://{}", folder.join("signup.db").display());
         let variables = self.variables(auth0.url(), &database);
-        let read = move || config::load_with_layers(None, variables.clone());
+        let read = move || {
+            let (mut settings, layers) = config::load_with_layers(None, variables.clone())?;
+            settings.page.example = true;
+            Ok((settings, layers))
+        };
         let (settings, layers) = read()?;
         let log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         let start =
@@ -87,7 +96,12 @@ fn print_instructions(tenant: &str, address: SocketAddr) {
          The tenant's users, and every call it received:\n\
          \n\
          curl -s {tenant}/_emulator/users\n\
-         curl -s {tenant}/_emulator/journal\n\n"
+         curl -s {tenant}/_emulator/journal\n\
+         \n\
+         A form of your own is on http://{address}/example. Any page of this machine may have it:\n\
+         \n\
+         {}\n",
+        example::lines(&format!("http://{address}"))
     );
     // Ignored: the demo also runs without a reader.
     let _printed = print(&text);

@@ -78,6 +78,7 @@ pub use show::show;
 pub use signup::{SignupSettings, SignupSwitchSettings};
 pub use terms::{TermsMember, TermsTarget};
 pub use traces::TraceSettings;
+pub use urls::LOGIN_HINT;
 pub use variables::CONFIG_FILE;
 
 use crate::domain::Rules;

@@ -1,6 +1,8 @@
 //! `http.allowed_origins`, `http.public_url`, `http.require_origin` and `http.allowed_headers`: the
 //! pages that may post, and what they may send.
 
+use std::net::Ipv4Addr;
+
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
@@ -23,8 +25,9 @@ pub struct OriginSettings {
 
 pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
     let expected = "an origin as browsers send it, such as https://www.example.com (no path, no default \
-                    port), one of an app (capacitor://localhost), or https://*.preview.example.com, where \
-                    nobody else can have a site below what follows the asterisk";
+                    port), one of an app (capacitor://localhost), https://*.preview.example.com, where \
+                    nobody else can have a site below what follows the asterisk, or http://localhost:* for \
+                    every port of a loopback host";
     let allowed = reader.entries("http.allowed_origins", expected, parse);
     let expected = "the URL at which browsers reach the service, on https or http, without ? and #";
     let own = reader.parsed("http.public_url", expected, |text| {
@@ -45,6 +48,10 @@ pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
 /// Parses an origin or a pattern of origins.
 fn parse(text: &str) -> Option<AllowedOrigin> {
     let (scheme, host) = text.split_once("://")?;
+    if let Some(name) = host.strip_suffix(":*") {
+        let is_allowed = matches!(scheme, "https" | "http") && is_loopback(name);
+        return is_allowed.then(|| AllowedOrigin::AnyPort { host: format!("{scheme}://{name}") });
+    }
     match (scheme, host.strip_prefix("*.")) {
         ("https" | "http", Some(rest)) => {
             let site = urls::parse_origin(&format!("{scheme}://{rest}"))?;
@@ -59,6 +66,12 @@ fn parse(text: &str) -> Option<AllowedOrigin> {
         }
         _ => is_app_origin(scheme, host).then(|| AllowedOrigin::Exact(text.to_owned())),
     }
+}
+
+/// Returns whether a host of an origin is this machine. Others may serve any port of another host.
+fn is_loopback(host: &str) -> bool {
+    let is_address = || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
+    host == "localhost" || host == "[::1]" || is_address()
 }
 
 /// Returns whether strangers register names directly below a domain (<https://publicsuffix.org>):
@@ -122,8 +135,27 @@ mod tests {
     }
 
     #[test]
+    fn every_port_of_a_loopback_host_is_a_pattern() {
+        for (text, origin) in [
+            ("http://localhost:*", "http://localhost:3000"),
+            ("http://127.0.0.1:*", "http://127.0.0.1:5173"),
+            ("https://[::1]:*", "https://[::1]:8443"),
+        ] {
+            let pattern = parse(text);
+            assert!(pattern.is_some_and(|pattern| pattern.covers(origin)), "{text}");
+        }
+    }
+
+    #[test]
     fn everything_else_is_refused() {
         for text in [
+            "http://*:*",
+            "https://www.example.com:*",
+            "http://localhost.example.com:*",
+            "http://192.168.0.1:*",
+            "http://127.1:*",
+            "http://localhost:30*",
+            "capacitor://localhost:*",
             "*",
             "null",
             "https://*",

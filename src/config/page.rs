@@ -18,6 +18,8 @@ pub struct PageSettings {
     pub base_path: String,
     /// Serves the page at `GET /signup`.
     pub enabled: bool,
+    /// Serves an example of another form at `GET /example`. Only the demo does.
+    pub example: bool,
     /// The product or company that people sign up for.
     pub name: Option<String>,
     /// An image above the form.
@@ -89,6 +91,7 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
     PageSettings {
         base_path: base_path.unwrap_or_default(),
         enabled: reader.flag("page.enabled"),
+        example: false,
         name: reader.text("page.name"),
         logo: url(reader, "page.logo"),
         logo_dark: url(reader, "page.logo_dark"),
@@ -113,8 +116,8 @@ pub(super) fn read(reader: &mut Reader<'_>, rules: Option<&Rules>) -> PageSettin
         login_url: url(reader, "page.login_url"),
         reset_url: url(reader, "page.reset_url"),
         privacy_url: url(reader, "page.privacy_url"),
-        success_url: url(reader, "page.success_url"),
-        return_to: reader.entries("page.return_to", urls::SECURE_URL, return_address),
+        success_url: reader.parsed("page.success_url", urls::TARGET_URL, urls::parse_target),
+        return_to: reader.entries("page.return_to", urls::TARGET_URL, return_address),
         redirect_origins: reader.entries(
             "page.redirect_origins",
             "an origin, such as https://app.example.com",
@@ -160,5 +163,5 @@ fn page_field(name: &str, rules: Option<&Rules>) -> Option<PageField> {
 }
 
 fn return_address(text: &str) -> Option<ReturnAddress> {
-    Some(ReturnAddress { text: text.to_owned(), url: urls::parse_secure(text)? })
+    Some(ReturnAddress { text: text.to_owned(), url: urls::parse_target(text)? })
 }

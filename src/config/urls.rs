@@ -9,6 +9,13 @@ use url::{Host, Url};
 pub(super) const SECURE_URL: &str =
     "a full https URL (http on loopback) without credentials or wildcards";
 
+/// Place of the person's e-mail address in the URL of a redirect.
+pub const LOGIN_HINT: &str = "{login_hint}";
+
+/// The expected value of a key for an address after a sign-up.
+pub(super) const TARGET_URL: &str = "a full https URL (http on loopback) without credentials or \
+                                     wildcards; {login_hint} only after its `?` or `#`";
+
 /// Parses a full http or https URL without credentials and without a wildcard in its host.
 pub(super) fn parse_web(text: &str) -> Option<Url> {
     // `Url::parse` accepts `https:host`, `https:///host` and a backslash for a slash. A comparison
@@ -27,6 +34,16 @@ pub(super) fn parse_web(text: &str) -> Option<Url> {
 /// Parses a full https URL, or http on loopback.
 pub(super) fn parse_secure(text: &str) -> Option<Url> {
     parse_web(text).filter(|url| url.scheme() == "https" || is_loopback(url))
+}
+
+/// Parses an address after a sign-up: [`parse_secure`], with [`LOGIN_HINT`] in nothing but the query and the
+/// fragment. Elsewhere an address could choose the page, or the host.
+pub(super) fn parse_target(text: &str) -> Option<Url> {
+    let count = |text: &str| text.matches(LOGIN_HINT).count();
+    parse_secure(text).filter(|url| {
+        let allowed = [url.query(), url.fragment()].into_iter().flatten().map(count);
+        count(text) == allowed.sum::<usize>()
+    })
 }
 
 /// Parses the URL of the service itself: http or https, with a plain path and nothing after it.
@@ -118,6 +135,25 @@ mod tests {
             "",
         ] {
             assert!(parse_secure(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_login_hint_stands_in_the_query_or_the_fragment() {
+        for text in [
+            "https://www.example.com/welcome",
+            "https://www.example.com/login?login_hint={login_hint}",
+            "https://www.example.com/#/login?hint={login_hint}",
+        ] {
+            assert_eq!(parse_target(text).unwrap().as_str(), text);
+        }
+        for text in [
+            "https://www.example.com/{login_hint}",
+            "https://www.example.com/{login_hint}?hint={login_hint}",
+            "https://{login_hint}/?hint={login_hint}",
+            "http://www.example.com/?hint={login_hint}",
+        ] {
+            assert!(parse_target(text).is_none(), "{text}");
         }
     }
 

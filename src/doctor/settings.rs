@@ -31,7 +31,9 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 fn origins(settings: &OriginSettings) -> Vec<Finding> {
     let OriginSettings { allowed, own, .. } = settings;
     let mut findings = Vec::new();
-    let texts = allowed.iter().map(AllowedOrigin::to_string);
+    // Any port is that of a loopback host.
+    let is_exposed = |origin: &&AllowedOrigin| !matches!(origin, AllowedOrigin::AnyPort { .. });
+    let texts = allowed.iter().filter(is_exposed).map(AllowedOrigin::to_string);
     findings.extend(
         texts
             .filter(|origin| origin.starts_with("http://") && !is_loopback(origin))
@@ -139,5 +141,13 @@ mod tests {
         assert_eq!(check(&secure, own), ["origins.ok"]);
         assert_eq!(check(&["http://www.example.com"], own), ["origins.plain_http"]);
         assert_eq!(check(&[], None), ["origins.no_public_url"]);
+        let any_port = AllowedOrigin::AnyPort { host: "http://localhost".to_owned() };
+        let settings = OriginSettings {
+            allowed: [any_port].into_iter().collect(),
+            own: own.map(|own| own.parse().unwrap()),
+            required: false,
+            allowed_headers: Vec::new(),
+        };
+        assert_eq!(ids(&origins(&settings)), ["origins.ok"]);
     }
 }

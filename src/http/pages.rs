@@ -69,13 +69,10 @@ impl Pages {
 
     /// The address that a browser is redirected to after a sign-up with this form.
     pub(super) fn success_target(&self, form: &FormValues) -> String {
-        self.page.external_target(form).map_or_else(
-            || {
-                let greeting = self.greetings.seal(&form.greeting(), self.clock.now());
-                self.page.success_address(form, &greeting)
-            },
-            str::to_owned,
-        )
+        self.page.external_address(form).unwrap_or_else(|| {
+            let greeting = self.greetings.seal(&form.greeting(), self.clock.now());
+            self.page.success_address(form, &greeting)
+        })
     }
 
     fn respond(&self, html: Result<String, askama::Error>, locale: Locale) -> Response {

@@ -21,6 +21,7 @@ use crate::abuse::{
 use crate::domain::rules::NameOrder;
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
 use crate::form::{ControlField, FieldValue, Submission};
+use crate::limits::AttemptCost;
 use crate::signup::{self, Admission, AdmissionCost, Outcome, Signups};
 use crate::telemetry::Metrics;
 use crate::texts::Locale;
@@ -198,14 +199,15 @@ impl SignupPipeline {
         let (challenges, limits) = (Arc::clone(&self.challenges), Arc::clone(&self.limits));
         Admission::new(async move {
             let Some(signals) = signals else {
-                let mut charges = limits.acquire_attempt(client.ip(), &email, false, &report)?;
-                charges.extend(limits.acquire_attempt(client.ip(), &email, false, &report)?);
+                let (address, cost) = (client.ip(), AttemptCost::Two);
+                let charges = limits.acquire_attempt(address, &email, false, cost, &report)?;
                 return Ok(AdmissionCost { charges, proof: None });
             };
             let address = client.ip();
             let is_limited = || limits.needs_proof(address, &email);
             let proof = challenges.admit(signals, address, is_limited).await?;
-            let charges = limits.acquire_attempt(address, &email, proof.is_some(), &report)?;
+            let (has_proof, cost) = (proof.is_some(), AttemptCost::One);
+            let charges = limits.acquire_attempt(address, &email, has_proof, cost, &report)?;
             challenges.count_attempt(address, &attempt);
             Ok(AdmissionCost { charges, proof })
         })

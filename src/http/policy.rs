@@ -17,6 +17,7 @@ use crate::domain::password::PasswordPolicy;
 use crate::domain::rules::Presence;
 use crate::domain::{Field, PictureSchemes, Rules, Terms, Violation};
 use crate::page::messages::Messages;
+use crate::page::web_file::pinned_files;
 use crate::page::{Page, metadata_name, script};
 use crate::texts::Locale;
 
@@ -70,6 +71,7 @@ fn document(
         "order": page.order(messages.locale).collect::<Vec<_>>(),
         "login_url": page.settings().login_url.as_ref().map(Url::as_str),
         "reset_url": page.settings().reset_url.as_ref().map(Url::as_str),
+        "assets": pinned_files(&page.settings().base_path),
         "languages": Locale::ALL.map(Locale::tag),
         "texts": messages.texts(),
     });

@@ -27,8 +27,7 @@ use super::{handlers, head_limits, openapi};
 use crate::abuse::{AddressLog, ENDPOINT, Proxies};
 use crate::context::Context;
 use crate::origin::AllowedOrigins;
-use crate::page::script::Asset;
-use crate::page::{FORM, Page, SUCCESS};
+use crate::page::{Asset, FORM, Page, SUCCESS};
 use crate::readiness::Readiness;
 use crate::telemetry::Traces;
 use crate::texts::Locale;
@@ -77,6 +76,7 @@ pub fn public(state: &RouterState) -> Router {
         .merge(page_routes(pipeline, Arc::clone(&pages)))
         .route("/signup/policy", policy)
         .route("/signup/common-passwords.txt", common_passwords)
+        .merge(handlers::web_files())
         .route("/openapi.json", get(handlers::openapi).with_state(openapi::bytes))
         .merge(auth0_routes(state))
         .merge(probes(state));
@@ -149,12 +149,12 @@ fn auth0_routes(state: &RouterState) -> Router {
         .route(AUTH0_CHALLENGE, post(dbconnections_challenge))
 }
 
-/// The built-in pages and their files.
+/// The built-in pages.
 fn page_routes(pipeline: &SignupPipeline, pages: Arc<Pages>) -> Router {
-    let mut routes = Router::new()
-        .route(SUCCESS, get(handlers::success))
-        .route("/signup.js", get(handlers::module))
-        .route("/signup.d.ts", get(handlers::types));
+    let mut routes = Router::new().route(SUCCESS, get(handlers::success));
+    if pages.page.settings().example {
+        routes = routes.route("/example", get(handlers::example));
+    }
     if pages.page.settings().enabled {
         let form = match pipeline.switch.closed().map(Option::<&Arc<str>>::cloned) {
             None => get(handlers::form),

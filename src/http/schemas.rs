@@ -176,6 +176,11 @@ pub struct FieldErrorSchema {
         "action": null,
     },
     "existence": "reveal",
+    "assets": {
+        "script": {"path": "/signup-0123456789abcdef.js", "integrity": "sha384-…"},
+        "extras": {"path": "/signup-extras-0123456789abcdef.js", "integrity": "sha384-…"},
+        "style": {"path": "/signup-0123456789abcdef.css", "integrity": "sha384-…"},
+    },
     "languages": ["en", "de"],
     "texts": {"submit": "Create account", "wait": "Try again in %seconds% seconds."},
 }))]
@@ -193,6 +198,9 @@ pub struct PolicySchema {
     /// `reveal` if responses reveal that an address has an account, else `uniform`.
     #[schema(example = "reveal")]
     pub existence: String,
+    /// `script`, `extras` and `style`: the files of this release, each with its path, which never
+    /// has another content, and the value of `integrity`.
+    pub assets: BTreeMap<String, Value>,
     /// The languages that texts are available in.
     pub languages: Vec<String>,
     /// The texts of `/signup.js` and of a form, in the language of the document.

@@ -117,6 +117,9 @@ impl Messages {
     /// The sentence of the terms has its link in brackets.
     pub fn texts(&self) -> BTreeMap<&'static str, Cow<'_, str>> {
         let form = [
+            ("create_account", &self.create_account),
+            ("have_account", &self.have_account),
+            ("password_rules", &self.password_rules),
             ("submit", &self.submit),
             ("choose", &self.choose),
             ("optional", &self.optional),

@@ -1,6 +1,8 @@
-//! The pages for people who sign up, and `/signup.js`. Knows layout and texts, and nothing about
+//! The pages for people who sign up, `/signup.js` and `/signup.css`. Knows layout and texts, and nothing about
 //! requests: `http` passes in what a page shows.
 
+mod asset;
+pub mod example;
 mod form_values;
 mod greeting;
 mod inputs;
@@ -10,8 +12,10 @@ mod paths;
 pub mod script;
 mod theme;
 mod view;
+pub mod web_file;
 mod widget;
 
+pub use asset::Asset;
 pub use form_values::{FormValues, metadata_name};
 pub use greeting::Greeting;
 pub use model::{Alert, BackLink, ErrorLine, FormView, RuleLine};

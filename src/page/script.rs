@@ -1,90 +1,9 @@
-//! `/signup.js` and its types as they are served, compressed once at the first request, and the
-//! password policy for the module.
+//! The password policy as `/signup.js` and password managers read it.
 
-use std::io::Write as _;
-
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use http::HeaderValue;
 use serde_json::{Map, Value};
 
 use crate::domain::PasswordPolicy;
 use crate::domain::violation::CharacterType;
-
-/// The source of the module.
-static SOURCE: &str = include_str!("assets/signup.js");
-/// The source of its types.
-static TYPES: &str = include_str!("assets/signup.d.ts");
-
-/// The length of a validator in bytes: 96 bits of the digest of the content.
-const TAG_LENGTH: usize = 12;
-
-/// A file that never changes while this process runs.
-#[derive(Debug)]
-pub struct Asset {
-    /// The content.
-    pub plain: Bytes,
-    /// The content in gzip.
-    pub gzip: Option<Bytes>,
-    /// The validator of `plain`.
-    pub etag: HeaderValue,
-    /// The validator of `gzip`, whose bytes differ.
-    pub gzip_etag: HeaderValue,
-}
-
-impl Asset {
-    /// The module without its comments and its indentation. The first comment, which describes its
-    /// use, stays.
-    pub fn module() -> Self {
-        Self::new(without_comments(SOURCE).into())
-    }
-
-    /// The types of the module.
-    pub fn types() -> Self {
-        Self::new(TYPES.into())
-    }
-
-    /// The passwords that the policy rejects as too common, one per line; empty if it rejects none.
-    pub fn common_passwords(policy: &PasswordPolicy) -> Self {
-        let words = policy.common_passwords().into_iter().flatten();
-        Self::new(words.collect::<Vec<_>>().join("\n").into())
-    }
-
-    fn new(content: Bytes) -> Self {
-        let digest = digest(&SHA256, &content);
-        let tag = digest.as_ref().get(..TAG_LENGTH).unwrap_or_default();
-        let tag = BASE64_URL_SAFE_NO_PAD.encode(tag);
-        let etag = |suffix: &str| {
-            let value = HeaderValue::try_from(format!("\"{tag}{suffix}\""));
-            // The alphabet is valid in a header.
-            value.unwrap_or(HeaderValue::from_static("\"\""))
-        };
-        Self {
-            gzip: compress(&content).map(Bytes::from),
-            plain: content,
-            etag: etag(""),
-            gzip_etag: etag("-gzip"),
-        }
-    }
-}
-
-/// Removes the lines that hold only a comment, except at the head of the file. The source has no
-/// block comment that starts or ends on a line with code.
-fn without_comments(source: &str) -> String {
-    let (head, rest) = source.split_once("\n\n").unwrap_or(("", source));
-    let mut inside = false;
-    let code = rest.lines().map(str::trim).filter(|line| {
-        let starts = line.starts_with("/**");
-        let is_comment = inside || starts || line.starts_with("//");
-        inside = (inside || starts) && !line.ends_with("*/");
-        !is_comment && !line.is_empty()
-    });
-    std::iter::once(head).chain(code).flat_map(|line| [line, "\n"]).collect()
-}
 
 /// The rules by which `/signup.js` checks a password while it is typed: on the page and in
 /// `GET /signup/policy`.
@@ -118,40 +37,4 @@ pub fn password_rules_attribute(policy: &PasswordPolicy) -> String {
     // Only ASCII, so that each character is one of the bytes that bcrypt reads.
     let longest = format!(" maxlength: {}; allowed: ascii-printable;", policy.max_bytes());
     required.chain([&*length, &longest, consecutive]).collect()
-}
-
-/// Compresses with gzip. Never `None` in practice: writing to a vector cannot fail.
-fn compress(content: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(content).ok()?;
-    encoder.finish().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Field;
-
-    #[test]
-    fn the_types_list_every_root_attribute() {
-        for (field, _) in Field::attributes() {
-            assert!(TYPES.contains(&format!("  {field}?: string;")), "{field}");
-        }
-    }
-
-    #[test]
-    fn the_module_takes_at_most_10_kilobytes_on_the_wire() {
-        let size = Asset::module().gzip.unwrap().len();
-        assert!(size <= 10 * 1024, "{size} bytes");
-    }
-
-    #[test]
-    fn comments_are_removed_and_code_stays() {
-        let source = "// Its origin.\n// More.\n\n/** One. */\nlet a = 1; /* kept */\n\n  /**\n   * Two.\n   \
-                      */\n  // three\n  let b = \"https://x\";\n";
-        let served = "// Its origin.\n// More.\nlet a = 1; /* kept */\nlet b = \"https://x\";\n";
-        assert_eq!(without_comments(source), served);
-        let module = without_comments(SOURCE);
-        assert!(module.contains("export async function signUp(") && !module.contains("/**"));
-    }
 }

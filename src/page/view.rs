@@ -7,6 +7,7 @@ use http::HeaderValue;
 use serde::Serialize;
 use serde_json::json;
 use url::Url;
+use url::form_urlencoded::byte_serialize;
 
 use super::form_values::FormValues;
 use super::greeting::Greeting;
@@ -17,7 +18,7 @@ use super::paths::{FORM, SUCCESS};
 use super::script;
 use super::theme::Theme;
 use super::widget::Widget;
-use crate::config::{ChallengeSettings, PageSettings, Required};
+use crate::config::{ChallengeSettings, LOGIN_HINT, PageSettings, Required};
 use crate::domain::rules::{NameOrder, Rules};
 use crate::domain::{Field, PasswordRule};
 use crate::texts::Locale;
@@ -196,13 +197,21 @@ impl Page {
     }
 
     /// The address outside this service that a browser is sent to after a sign-up: the form's
-    /// `return_to` if it is listed, else `success_url`.
+    /// `return_to` if it is listed, else `success_url`. It may hold `{login_hint}`, which the script of the
+    /// page replaces.
     pub fn external_target(&self, form: &FormValues) -> Option<&str> {
         let listed = form.return_to.as_ref().and_then(|requested| {
             self.settings.return_to.iter().find(|address| address.text == *requested)
         });
         let url = listed.map(|address| &address.url).or(self.settings.success_url.as_ref());
         url.map(Url::as_str)
+    }
+
+    /// The external target with the e-mail address of the form in the place of `{login_hint}`.
+    pub fn external_address(&self, form: &FormValues) -> Option<String> {
+        let email = form.value(Field::Email.name()).trim();
+        let email: String = byte_serialize(email.as_bytes()).collect();
+        Some(self.external_target(form)?.replace(LOGIN_HINT, &email))
     }
 
     /// The address of the built-in page after a sign-up, in the language of the form. `greeting` is

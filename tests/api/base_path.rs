@@ -28,7 +28,9 @@ async fn every_address_that_a_browser_gets_is_below_the_path() {
         assert!(page.text.contains("src=\"/join/signup.js\""), "{}", page.text);
         assert!(!page.text.contains("\"/signup"), "{}", page.text);
     }
-    for path in ["/join/signup.js", "/join/signup/success", "/join/signup/challenge"] {
+    for path in
+        ["/join/signup.js", "/join/signup.css", "/join/signup/success", "/join/signup/challenge"]
+    {
         assert_eq!(app.get(path).await.status, StatusCode::OK, "{path}");
     }
     for path in ["/joined/signup", "/join", "/join/join/signup"] {
@@ -36,6 +38,21 @@ async fn every_address_that_a_browser_gets_is_below_the_path() {
     }
     let policy = app.get("/join/signup/policy").await.json();
     assert_eq!(policy["challenge"]["endpoint"], "/join/signup/challenge");
+    for name in ["script", "extras", "style"] {
+        let path = policy["assets"][name]["path"].as_str().unwrap();
+        assert!(path.starts_with("/join/signup-"), "{path}");
+        // The proxy may remove the path.
+        for path in [path, path.trim_start_matches("/join")] {
+            let file = app.get(path).await;
+            assert_eq!(file.status, StatusCode::OK, "{path}");
+            let cache = file.header("cache-control");
+            assert_eq!(cache, Some("public, max-age=31536000, immutable"), "{path}");
+        }
+    }
+    // The digest of another release.
+    let other = app.get("/join/signup-0123456789abcdef.js").await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
+    assert_eq!(other.header("cache-control"), Some("no-store"));
 }
 
 #[tokio::test]

@@ -7,9 +7,12 @@ use reqwest::header::{
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::postgres;
+use crate::server::{connect, scalar};
 
 const ROUTE: &str = "/dbconnections/signup";
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 /// A form of Lock, with additional fields of both storages.
 fn lock_form() -> Value {
@@ -310,21 +313,30 @@ async fn proofs_that_lock_cannot_send_can_be_waived() {
     assert_eq!(app.sign_up(&other).await.problem(), "challenge_required");
 }
 
+/// Of every bucket an attempt takes two permits: of this replica's, and of those that replicas share.
 #[tokio::test]
 async fn without_proofs_the_limits_are_halved() {
-    let app = TestApp::builder()
-        .set("auth0_compat.without_challenge", "true")
-        .set("limits.address.burst", "4")
-        .spawn()
-        .await;
-    for nth in 0..2 {
-        let form = with("email", format!("ada{nth}@example.com"));
-        assert_eq!(sign_up(&app, &form).await.status, StatusCode::OK, "{nth}");
+    let database = postgres::database().await;
+    for settings in [&[][..], &[("database.url", database.as_str()), ("secrets.key", SECRET)]] {
+        let builder = TestApp::builder()
+            .set("auth0_compat.without_challenge", "true")
+            .set("limits.address.burst", "4");
+        let set = |builder: TestAppBuilder, (key, value): &(&str, &str)| builder.set(key, value);
+        let app = settings.iter().fold(builder, set).spawn().await;
+        app.until_ready().await;
+        for nth in 0..2 {
+            let form = with("email", format!("ada{nth}@example.com"));
+            assert_eq!(sign_up(&app, &form).await.status, StatusCode::OK, "{nth}");
+        }
+        let refused = sign_up(&app, &with("email", "ada2@example.com")).await;
+        assert_eq!(code(&refused), "too_many_requests");
+        assert!(refused.header("retry-after").is_some());
+        assert_eq!(app.creates().len(), 2);
     }
-    let refused = sign_up(&app, &with("email", "ada2@example.com")).await;
-    assert_eq!(code(&refused), "too_many_requests");
-    assert!(refused.header("retry-after").is_some());
-    assert_eq!(app.creates().len(), 2);
+    // Half of each burst: of the address, the /24, the service and two e-mail addresses.
+    let client = connect(&database).await;
+    let charged = "SELECT array_agg(burst ORDER BY burst) FROM limits";
+    assert_eq!(scalar::<Vec<i64>>(&client, charged).await, [2, 12_500, 50_000, 50_000, 50_000]);
 }
 
 #[tokio::test]

@@ -112,6 +112,30 @@ async fn the_chosen_language_is_kept_to_the_last_page() {
 }
 
 #[tokio::test]
+async fn the_login_after_a_sign_up_knows_the_address() {
+    let login = "https://app.example.com/login?from=signup&login_hint={login_hint}";
+    let hash = "https://www.example.com/#/login?hint={login_hint}";
+    let app =
+        TestApp::builder().set("page.success_url", login).set("page.return_to", hash).spawn().await;
+    let posted = post(&app, &with(&[("email", " Ada+1&x=y@Example.com ")])).await;
+    assert_eq!(
+        posted.header("location"),
+        Some("https://app.example.com/login?from=signup&login_hint=Ada%2B1%26x%3Dy%40Example.com")
+    );
+    let form = with(&[("email", "ada.two@example.com"), ("return_to", hash)]);
+    assert_eq!(
+        post(&app, &form).await.header("location"),
+        Some("https://www.example.com/#/login?hint=ada.two%40example.com")
+    );
+    let page = app.get("/signup").await;
+    assert!(
+        page.text.contains("login_hint={login_hint}\""),
+        "the script replaces it: {}",
+        page.text
+    );
+}
+
+#[tokio::test]
 async fn only_a_listed_return_to_is_followed() {
     let (listed, usual) = ("https://app.example.com/welcome", "https://www.example.com/done");
     let app = TestApp::builder()

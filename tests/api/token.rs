@@ -174,6 +174,17 @@ async fn a_token_revoked_before_its_first_use_fails_no_sign_up() {
     assert_eq!(app.token_requests(), 2);
 }
 
+/// A rotation revokes the token in use and the one that was fetched a moment before.
+#[tokio::test]
+async fn two_tokens_revoked_together_fail_no_sign_up() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up_many(&app, 0..1).await, 1);
+    let fault = Fault::answer(401).body(r#"{"statusCode":401,"message":"Invalid token"}"#);
+    app.auth0.fault(Route::CreateUser, fault.times(2));
+    assert_eq!(sign_up_many(&app, 1..2).await, 1);
+    assert_eq!(app.token_requests(), 3);
+}
+
 #[tokio::test]
 async fn absurd_numbers_from_the_token_endpoint_break_nothing() {
     let absurd = u64::MAX.to_string();

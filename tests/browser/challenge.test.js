@@ -80,7 +80,7 @@ test("a proof lifts a rate limit that accepts one", async (t) => {
 });
 
 test("the module can be imported without a page", async () => {
-  const { signUp } = await import("../../src/page/assets/signup.js");
+  const { signUp } = await import("../../packages/web/src/core.js");
   assert.equal(typeof signUp, "function");
 });
 

@@ -305,8 +305,8 @@ test("the module checks passwords, suggests addresses and solves challenges", as
       checkPassword(password, strict).flatMap(({ code, met }) => (met ? [] : [code.slice(9)]));
     return {
       rules: ["aB1", "aB1-", "aaa-B", "abx-B2c", "abc-B9", "321-Bx", "ß".repeat(40)].map(unmet),
-      addresses: ["a@gmail.con", "a@hotnail.com", "a@example.cmo", "a@gmail.com", "a@mail.com",
-        "a@example.com", "@gmial.com", "a@outlok.com", "a@yahooo.com"].map(suggestEmail),
+      addresses: await Promise.all(["a@gmail.con", "a@hotnail.com", "a@example.cmo", "a@gmail.com", "a@mail.com",
+        "a@example.com", "@gmial.com", "a@outlok.com", "a@yahooo.com"].map(suggestEmail)),
       proof: JSON.parse(atob(await solve(challenge))),
     };
   }, { parameters, signature: "00" });

@@ -125,12 +125,12 @@ export async function axeViolations(page) {
   );
 }
 
-/** Starts a static server on another origin. `files`: HTML or JavaScript by path. */
+/** Starts a static server on another origin. `files`: HTML, JavaScript or CSS by path. */
 export async function site(files) {
   const server = createServer((request, response) => {
     const file = files[new URL(request.url, "http://x").pathname];
-    const kind = request.url.includes(".js") ? "text/javascript" : "text/html";
-    response.writeHead(file === undefined ? 404 : 200, { "Content-Type": `${kind}; charset=utf-8` });
+    const kind = /\.(js|css)\b/.exec(request.url)?.[1].replace("js", "javascript") ?? "html";
+    response.writeHead(file === undefined ? 404 : 200, { "Content-Type": `text/${kind}; charset=utf-8` });
     response.end(file);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -391,7 +391,7 @@ test("the rules can be shown in a list, and another country is not a typo", asyn
   const suggested = await page.evaluate(async (address) => {
     const { suggestEmail } = await import(address);
     const domains = ["hotmail.be", "yahoo.com.ar", "outlook.ie", "gmail.co", "hotmial.de", "yahoo.con"];
-    return domains.map((domain) => suggestEmail(`a@${domain}`));
+    return Promise.all(domains.map((domain) => suggestEmail(`a@${domain}`)));
   }, `${service.url}/signup.js`);
   const meant = [undefined, undefined, undefined, "a@gmail.com", "a@hotmail.de", "a@yahoo.com"];
   assert.deepEqual(suggested, meant);

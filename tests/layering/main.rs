@@ -58,6 +58,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "origin",
             "digest",
             "form",
+            "limits",
             "texts",
             "page",
             "abuse",
@@ -89,7 +90,10 @@ const MAY_USE: [(&str, &[&str]); 23] = [
         ],
     ),
     ("doctor", &["app", "auth0", "ledger", "domain", "origin", "config", "telemetry", "clock"]),
-    ("cli", &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock"]),
+    (
+        "cli",
+        &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock", "page"],
+    ),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];
 

@@ -26,6 +26,7 @@ mod ids;
 mod journal;
 mod latency;
 mod locked;
+mod logins;
 mod password;
 mod rate;
 mod register;
@@ -50,4 +51,6 @@ pub use crate::password::{
 };
 pub use crate::rate::{ClientQuota, Plan};
 pub use crate::route::Route;
-pub use crate::tenant::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, Tenant};
+pub use crate::tenant::{
+    DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, DEFAULT_CONNECTION, DEFAULT_LOGIN_CLIENT_ID, Tenant,
+};

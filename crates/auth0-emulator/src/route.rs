@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
+    /// `GET /authorize`
+    Authorize,
+    /// `GET` and `POST /u/login`
+    Login,
     /// `POST /oauth/token`
     Token,
     /// `GET /.well-known/jwks.json`
@@ -46,6 +50,8 @@ impl Route {
             return Self::Preflight;
         }
         match (method.as_str(), path) {
+            ("GET", "/authorize") => Self::Authorize,
+            ("GET" | "POST", "/u/login") => Self::Login,
             ("POST", "/oauth/token") => Self::Token,
             ("GET", "/.well-known/jwks.json") => Self::Keys,
             ("GET", "/.well-known/openid-configuration") => Self::Discovery,

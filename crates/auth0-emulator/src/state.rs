@@ -13,6 +13,7 @@ use crate::ids::IdGenerator;
 use crate::journal::{Journal, JournalEntry};
 use crate::latency::LatencyRng;
 use crate::locked::Locked;
+use crate::logins::Logins;
 use crate::rate::{PlanBuckets, RateDecision};
 use crate::response::TenantResponse;
 use crate::server::WireControl;
@@ -47,6 +48,8 @@ pub(crate) struct EmulatorState {
     pub(crate) quota: QuotaCounter,
     /// The ids of the assertions used so far; each is valid once.
     pub(crate) assertions: Locked<HashSet<String>>,
+    /// The logins under way.
+    pub(crate) logins: Locked<Logins>,
     /// The number of times all tokens were revoked. Each token names the generation it was issued
     /// in.
     generation: AtomicU64,
@@ -74,6 +77,7 @@ impl EmulatorState {
             latency_rng: LatencyRng::new(seed),
             quota: QuotaCounter::default(),
             assertions: Locked::new(HashSet::new()),
+            logins: Locked::new(Logins::default()),
             generation: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             wires: Locked::new(Vec::new()),
@@ -126,6 +130,7 @@ impl EmulatorState {
         self.buckets.reset();
         self.quota.reset();
         self.assertions.with(HashSet::clear);
+        self.logins.with(|logins| *logins = Logins::default());
         self.revoke_tokens();
     }
 }

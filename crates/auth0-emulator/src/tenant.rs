@@ -11,6 +11,8 @@ use crate::rate::{ClientQuota, Plan};
 pub const DEFAULT_CLIENT_ID: &str = "demo-client";
 /// Default client secret of the application.
 pub const DEFAULT_CLIENT_SECRET: &str = "demo-secret";
+/// Default client id of the application that people log in to.
+pub const DEFAULT_LOGIN_CLIENT_ID: &str = "demo-spa";
 /// Default name of the database connection.
 pub const DEFAULT_CONNECTION: &str = "Username-Password-Authentication";
 
@@ -27,6 +29,11 @@ pub struct Tenant {
     pub public_keys: Vec<String>,
     /// The grant types the application may use.
     pub grant_types: Vec<String>,
+    /// The client id of a second application, which people log in to: a single-page application without a
+    /// secret.
+    pub login_client_id: String,
+    /// The callback URLs that both applications may use. If empty, any URL on loopback.
+    pub callbacks: Vec<String>,
     /// Gives the application a client grant for the Management API.
     pub authorized: bool,
     /// The scopes of that client grant.
@@ -99,6 +106,8 @@ impl Default for Tenant {
             client_secret: DEFAULT_CLIENT_SECRET.to_owned(),
             public_keys: Vec::new(),
             grant_types: vec!["client_credentials".to_owned()],
+            login_client_id: DEFAULT_LOGIN_CLIENT_ID.to_owned(),
+            callbacks: Vec::new(),
             authorized: true,
             scopes: vec!["create:users".to_owned(), "read:users".to_owned()],
             token_lifetime_s: 86_400,

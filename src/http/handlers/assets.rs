@@ -1,62 +1,47 @@
-//! `GET /signup.js`, its types and the list of common passwords: files that pages of every origin may load.
+//! The files of `packages/web` and the list of common passwords, which pages of every origin may load.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
 use http::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE,
     ETAG, VARY,
 };
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::super::not_modified::{etag_matches, members};
-use crate::page::script::Asset;
+use crate::page::Asset;
+use crate::page::web_file::WebFile;
 use crate::texts::quality;
 
 /// Long enough for one request per visit, and short enough for a new version to arrive soon.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-static MODULE_FILE: LazyLock<Asset> = LazyLock::new(Asset::module);
-static TYPES_FILE: LazyLock<Asset> = LazyLock::new(Asset::types);
+/// For a path that never has another content (RFC 8246).
+const CACHE_FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 
-/// The module that enhances forms.
-#[utoipa::path(
-    get,
-    path = "/signup.js",
-    tag = "page",
-    responses(
-        (
-            status = 200,
-            description = "The module, compressed with gzip if the caller accepts that",
-            content_type = "text/javascript",
-            body = String,
-        ),
-        (status = 304, description = "The caller's copy is current"),
-    )
-)]
-pub(in super::super) async fn module(headers: HeaderMap) -> Response {
-    serve(&MODULE_FILE, "text/javascript; charset=utf-8", &headers)
+/// Lets pages that embed only what agrees to it load a file without CORS (Fetch, 3.7).
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
+/// The routes of the files. A path with the digest of another release is unknown here.
+pub(in super::super) fn web_files() -> Router {
+    WebFile::all().into_iter().fold(Router::new(), |router, file| {
+        router
+            .route(file.path, get(async |headers: HeaderMap| current(file, &headers)))
+            .route(&file.versioned_path, get(async |headers: HeaderMap| versioned(file, &headers)))
+    })
 }
 
-/// The types of the module, for TypeScript.
-#[utoipa::path(
-    get,
-    path = "/signup.d.ts",
-    tag = "page",
-    responses(
-        (
-            status = 200,
-            description = "Its types, compressed with gzip if the caller accepts that",
-            content_type = "text/plain",
-            body = String,
-        ),
-        (status = 304, description = "The caller's copy is current"),
-    )
-)]
-pub(in super::super) async fn types(headers: HeaderMap) -> Response {
-    serve(&TYPES_FILE, "text/plain; charset=utf-8", &headers)
+fn current(file: &WebFile, headers: &HeaderMap) -> Response {
+    serve(&file.asset, file.content_type, headers, CACHE)
+}
+
+fn versioned(file: &WebFile, headers: &HeaderMap) -> Response {
+    serve(&file.asset, file.content_type, headers, CACHE_FOR_EVER)
 }
 
 /// The passwords that the policy rejects as too common, for the check while one is typed.
@@ -78,17 +63,22 @@ pub(in super::super) async fn common_passwords(
     State(asset): State<Arc<Asset>>,
     headers: HeaderMap,
 ) -> Response {
-    serve(&asset, "text/plain; charset=utf-8", &headers)
+    serve(&asset, "text/plain; charset=utf-8", &headers, CACHE)
 }
 
-fn serve(asset: &Asset, kind: &'static str, headers: &HeaderMap) -> Response {
+fn serve(
+    asset: &Asset,
+    content_type: &'static str,
+    headers: &HeaderMap,
+    cache: HeaderValue,
+) -> Response {
     let gzip = asset.gzip.as_ref().filter(|_| accepts_gzip(headers));
     let etag = if gzip.is_some() { &asset.gzip_etag } else { &asset.etag };
     let mut response = if etag_matches(headers, etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let mut response = Body::from(gzip.unwrap_or(&asset.plain).clone()).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if gzip.is_some() {
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -96,8 +86,9 @@ fn serve(asset: &Asset, kind: &'static str, headers: &HeaderMap) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(ETAG, etag.clone());
-    headers.insert(CACHE_CONTROL, CACHE);
+    headers.insert(CACHE_CONTROL, cache);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     headers.append(VARY, HeaderValue::from_static("accept-encoding"));
     response
 }

@@ -9,11 +9,11 @@ pub(super) mod policy;
 pub(super) mod probes;
 pub(super) mod signup;
 
-pub(super) use assets::{common_passwords, module, types};
+pub(super) use assets::{common_passwords, web_files};
 pub(super) use challenge::challenge;
 pub(super) use metrics::metrics;
 pub(super) use openapi::openapi;
-pub(super) use page::{form, root, success};
+pub(super) use page::{example, form, root, success};
 pub(super) use policy::policy;
 pub(super) use probes::{livez, readyz};
 pub(super) use signup::signup;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::response::{Redirect, Response};
-use http::Uri;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use http::header::{CONTENT_SECURITY_POLICY, HOST};
+use http::{HeaderMap, HeaderValue, Uri};
 
 use super::super::negotiation::{Negotiated, parameter};
 use super::super::pages::Pages;
-use crate::page::FORM;
+use crate::page::{FORM, example as example_form};
 
 /// The form. It keeps `return_to` and `ui_locales` from the query.
 #[utoipa::path(
@@ -45,4 +46,22 @@ pub(in super::super) async fn success(
 pub(in super::super) async fn root(State(pages): State<Arc<Pages>>, uri: Uri) -> Redirect {
     let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
     Redirect::temporary(&format!("{}{FORM}{query}", pages.page.settings().base_path))
+}
+
+/// The policy of the example, which loads what the service serves to every page.
+const EXAMPLE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; \
+     form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// The example of a form of another page. Only the demo serves it.
+pub(in super::super) async fn example(headers: HeaderMap) -> impl IntoResponse {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| is_plain(host));
+    let page = example_form::page(&format!("http://{}", host.unwrap_or("127.0.0.1:8080")));
+    ([(CONTENT_SECURITY_POLICY, EXAMPLE_POLICY)], Html(page))
+}
+
+/// Returns whether text may be put into a page as it is: letters, digits and what an address has.
+fn is_plain(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".:-[]".contains(&byte))
 }

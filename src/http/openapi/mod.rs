@@ -4,6 +4,7 @@
 mod attributes;
 mod conditional;
 mod problems;
+mod web_files;
 
 use std::sync::LazyLock;
 
@@ -24,8 +25,6 @@ use super::{auth0_compat, handlers, schemas};
         handlers::signup::signup,
         handlers::page::form,
         handlers::page::success,
-        handlers::assets::module,
-        handlers::assets::types,
         handlers::assets::common_passwords,
         handlers::policy::policy,
         handlers::challenge::challenge,
@@ -43,6 +42,7 @@ struct Routes;
 pub fn document() -> OpenApi {
     let mut document = Routes::openapi();
     attributes::add(&mut document);
+    web_files::add(&mut document);
     for (path, item) in &mut document.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
             conditional::add(operation);

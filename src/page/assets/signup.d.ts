@@ -184,6 +184,8 @@ export interface Policy {
   login_url: string | null;
   reset_url: string | null;
   languages: string[];
+  /** The files of the service's release: a path that never has another content, and its `integrity`. */
+  assets: Record<"script" | "extras" | "style", { path: string; integrity: string }>;
   /** Texts of the module and of a form; `accept_terms` has its link in brackets. */
   texts: Texts & { submit: string; choose: string; optional: string; accept_terms: string };
 }
@@ -243,12 +245,18 @@ export function checkPassword(
 ): { code: string; met: boolean }[];
 
 /** Returns the address that was probably meant, if the domain looks like a typo. */
-export function suggestEmail(email: string): string | undefined;
+export function suggestEmail(email: string): Promise<string | undefined>;
 
 /** Solves a challenge. Send the proof in the field `altcha`. */
 export function solve(challenge: Challenge, signal?: AbortSignal): Promise<string>;
 
-/** Events of an enhanced form. They bubble; `signup:submit` can be cancelled. */
+/** A sign-up that succeeded, with the address for the `login_hint` of a login. */
+export interface SignupDone {
+  status: "created" | "accepted";
+  email: string;
+}
+
+/** Events of an enhanced form. They bubble; `signup:submit` and `signup:done` can be cancelled. */
 export interface SignupEventMap {
   "signup:ready": CustomEvent<Record<string, never>>;
   "signup:submit": CustomEvent<Record<string, never>>;
@@ -264,6 +272,8 @@ export interface SignupEventMap {
   "signup:unknown": CustomEvent<Extract<Result, { status: "unknown" }>>;
   "signup:later": CustomEvent<Extract<Result, { status: "later" }>>;
   "signup:failed": CustomEvent<Extract<Result, { status: "failed" }>>;
+  /** After a success. Cancelled, the form neither opens another address nor shows its message. */
+  "signup:done": CustomEvent<SignupDone>;
   "signup:offline": CustomEvent<Extract<Result, { status: "offline" }>>;
 }
 

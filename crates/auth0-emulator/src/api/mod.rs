@@ -6,6 +6,7 @@ mod connections;
 mod cors;
 mod create_user;
 mod custom_domains;
+mod login;
 mod management;
 mod signup;
 mod token;
@@ -32,6 +33,8 @@ pub(crate) fn respond(call: &Call<'_>) -> TenantResponse {
         )
     } else {
         match route {
+            Route::Authorize => login::authorize(call),
+            Route::Login => login::respond(call),
             Route::Token => token::respond(call),
             Route::Keys => well_known::keys(call),
             Route::Discovery => well_known::discovery(call),

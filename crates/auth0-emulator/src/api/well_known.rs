@@ -17,10 +17,14 @@ pub(super) fn discovery(call: &Call<'_>) -> TenantResponse {
     let base = call.base;
     let document = json!({
         "issuer": format!("{base}/"),
+        "authorization_endpoint": format!("{base}/authorize"),
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+        "subject_types_supported": ["public"],
         "token_endpoint": format!("{base}/oauth/token"),
         "jwks_uri": format!("{base}/.well-known/jwks.json"),
         "token_endpoint_auth_methods_supported":
-            ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+            ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
         "token_endpoint_auth_signing_alg_values_supported": ["RS256", "RS384", "PS256"],
         "id_token_signing_alg_values_supported": ["RS256"],
     });

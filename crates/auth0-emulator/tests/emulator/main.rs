@@ -14,6 +14,7 @@ mod create_user;
 mod faults;
 mod h2_faults;
 mod lifecycle;
+mod login;
 mod program;
 mod public;
 mod reading;

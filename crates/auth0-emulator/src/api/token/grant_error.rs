@@ -31,6 +31,8 @@ pub(super) enum GrantError {
     Audience(String),
     /// The application has no grant for the API.
     NotAuthorized(String),
+    /// The code, its callback or its verifier is wrong, with the reason.
+    Code(&'static str),
     /// The signing key could not be generated.
     NoKey,
 }
@@ -53,9 +55,11 @@ impl GrantError {
             Self::Rate | Self::Quota(..) => StatusCode::TOO_MANY_REQUESTS,
             Self::Missing(_) => StatusCode::BAD_REQUEST,
             Self::Client | Self::Assertion(_) => StatusCode::UNAUTHORIZED,
-            Self::GrantType(_) | Self::NoAudience | Self::Audience(_) | Self::NotAuthorized(_) => {
-                StatusCode::FORBIDDEN
-            }
+            Self::GrantType(_)
+            | Self::NoAudience
+            | Self::Audience(_)
+            | Self::NotAuthorized(_)
+            | Self::Code(_) => StatusCode::FORBIDDEN,
             Self::NoKey => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -70,6 +74,7 @@ impl GrantError {
             Self::Client | Self::NoAudience | Self::Audience(_) | Self::NotAuthorized(_) => {
                 "access_denied"
             }
+            Self::Code(_) => "invalid_grant",
             Self::NoKey => "server_error",
         }
     }
@@ -81,7 +86,7 @@ impl GrantError {
             Self::Quota(..) => "Client quota exceeded".to_owned(),
             Self::Missing(name) => format!("Missing required parameter: {name}"),
             Self::Client => "Unauthorized".to_owned(),
-            Self::Assertion(why) => (*why).to_owned(),
+            Self::Assertion(why) | Self::Code(why) => (*why).to_owned(),
             Self::GrantType(name) => {
                 format!("Grant type '{name}' not allowed for the client.")
             }

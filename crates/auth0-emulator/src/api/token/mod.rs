@@ -1,6 +1,7 @@
-//! `POST /oauth/token`: the client credentials grant.
+//! `POST /oauth/token`: the client credentials grant, and the authorization code grant of a login.
 
 mod client;
+mod code;
 mod grant_error;
 
 use http::StatusCode;
@@ -12,7 +13,7 @@ use crate::response::TenantResponse;
 use crate::state::Call;
 use crate::token;
 
-/// The only grant type the emulator supports.
+/// The grant type of programs.
 const GRANT: &str = "client_credentials";
 
 /// Responds to a token request.
@@ -27,6 +28,9 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
 fn grant(call: &Call<'_>) -> Result<TenantResponse, GrantError> {
     let members = ParsedBody::parse(call.entry).map(ParsedBody::into_members).unwrap_or_default();
     let grant_type = members.text("grant_type").ok_or(GrantError::Missing("grant_type"))?;
+    if grant_type == code::GRANT {
+        return code::exchange(call, &members);
+    }
     client::authenticate(call, &members)?;
     if grant_type != GRANT || !call.tenant.grant_types.iter().any(|own| own == GRANT) {
         return Err(GrantError::GrantType(grant_type.to_owned()));

@@ -1,0 +1,11 @@
+import { auth0 } from "../lib/auth0";
+import { signup } from "../lib/signup";
+import { JoinForm } from "./signup-form";
+
+/** Rendered on the server, so the form is there without JavaScript too. */
+export default async function Page() {
+  const session = await auth0.getSession();
+  if (session) return <h1>Hello, {session.user.name}</h1>;
+  const policy = await signup.policy({ lang: "en" });
+  return policy ? <JoinForm policy={policy} /> : <a href="/signup">Create an account</a>;
+}

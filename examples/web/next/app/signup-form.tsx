@@ -1,0 +1,15 @@
+"use client";
+
+import type { Policy } from "auth0-signup";
+import { SignupForm } from "auth0-signup/react";
+
+import "auth0-signup/signup.css";
+
+export function JoinForm({ policy }: { policy: Policy }) {
+  const success = "/auth/login?login_hint={login_hint}";
+  return (
+    <SignupForm url="/signup" policy={policy} success={success}>
+      <h1>Join Acme</h1>
+    </SignupForm>
+  );
+}

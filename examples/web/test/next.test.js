@@ -1,0 +1,128 @@
+// The example with Next.js, built and started as in production.
+
+import assert from "node:assert/strict";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, test } from "node:test";
+
+import { spawnChild } from "../../../tests/browser/service.js";
+import { ADA, Service, browser, open } from "../../../tests/browser/support.js";
+
+const TOKEN = "a-token-of-at-least-32-characters-0123456789";
+const root = join(import.meta.dirname, "..");
+
+/** Returns a port that is free. Next.js has to know its own address before it listens. */
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
+
+const port = await freePort();
+const shop = `http://127.0.0.1:${port}`;
+const [chromium, service] = await Promise.all([
+  browser(),
+  Service.start({
+    "http.server_clients": TOKEN,
+    "limits.address.burst": 2,
+    "page.success_url": `${shop}/auth/login?login_hint={login_hint}`,
+    "page.login_url": `${shop}/auth/login`,
+    "terms.version": "2026-11",
+    "terms.url": "https://www.example.com/terms",
+    "user_metadata.keys.plan.values": "free,pro",
+  }),
+]);
+
+const next = spawnChild(process.execPath, [join(root, "node_modules/next/dist/bin/next"), "start", "next", "-p", port, "-H", "127.0.0.1"], {
+  cwd: root,
+  env: {
+    PATH: process.env.PATH,
+    NEXT_TELEMETRY_DISABLED: "1",
+    SIGNUP_URL: `${service.url}/signup`,
+    SIGNUP_TOKEN: TOKEN,
+    APP_BASE_URL: shop,
+    // nextjs-auth0 takes no IP addresses.
+    AUTH0_DOMAIN: service.tenant.replace("127.0.0.1", "localhost"),
+    AUTH0_CLIENT_ID: "demo-client",
+    AUTH0_CLIENT_SECRET: "demo-secret",
+    AUTH0_SECRET: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+  },
+  stdio: ["ignore", "pipe", "inherit"],
+});
+after(() => next.kill());
+for await (const line of createInterface({ input: next.stdout })) if (/Ready in/.test(line)) break;
+next.stdout.resume();
+
+/** Opens the form. */
+async function visit(t, options) {
+  const page = await open(chromium, t, null, options);
+  page.setDefaultTimeout(8000);
+  await page.goto(shop);
+  return page;
+}
+
+async function complete(page, email, more = {}) {
+  for (const [name, value] of Object.entries({ ...ADA, email, ...more })) await page.fill(`[name="${name}"]`, value);
+  await page.selectOption('[name="user_metadata.plan"]', "pro");
+  await page.check('[name="terms"]');
+}
+
+const send = (page) => page.click("form > button:not([type=button])");
+
+/** The colour of the form's button, which a bundler must not lose. */
+const colour = (page) =>
+  page.locator("form > button:not([type=button])").evaluate((button) => getComputedStyle(button).backgroundColor);
+const [LIGHT, DARK] = ["rgb(29, 78, 216)", "rgb(147, 180, 255)"];
+
+async function logIn(page, email) {
+  const hint = page.locator('main input[name="username"]');
+  await hint.waitFor();
+  assert.equal(await hint.inputValue(), email);
+  await page.fill('[name="password"]', ADA.password);
+  await page.click("button");
+  await page.getByRole("heading", { name: "Hello, Ada Lovelace" }).waitFor();
+}
+
+test("a user signs up through the route handler, and is logged in", async (t) => {
+  const page = await visit(t, { colorScheme: "dark" });
+  assert.equal(await colour(page), DARK);
+  await page.locator("form[data-signup-ready]").waitFor();
+  await complete(page, "nope");
+  await send(page);
+  // The problem is forwarded.
+  await page.locator('[name="email"][aria-invalid=true]').waitFor();
+  await complete(page, "ada+1@example.com");
+  await send(page);
+  await logIn(page, "ada+1@example.com");
+  const [create, ...more] = await service.creates("ada+1@example.com");
+  assert.deepEqual([more, create.user_metadata, create.app_metadata.terms.version], [[], { plan: "pro" }, "2026-11"]);
+  assert.deepEqual(page.consoleErrors, []);
+});
+
+test("without JavaScript too", async (t) => {
+  const page = await visit(t, { javaScriptEnabled: false });
+  assert.equal(await colour(page), LIGHT);
+  await complete(page, "script.off@example.com");
+  await send(page);
+  await logIn(page, "script.off@example.com");
+  assert.equal((await service.creates("script.off@example.com")).length, 1);
+});
+
+test("the limits count visitors, a taken address is a problem, and a foreign page cannot post", async () => {
+  const post = async (email, address, headers, password = ADA.password) => {
+    const body = new URLSearchParams({ ...ADA, email, password, terms: "on" });
+    const init = { method: "POST", body, headers: { "x-real-ip": address, ...headers } };
+    const response = await fetch(`${shop}/signup`, init);
+    return (await response.json()).code ?? response.status;
+  };
+  assert.equal(await post("one@example.com", "203.0.113.1"), 201);
+  assert.equal(await post("two@example.com", "203.0.113.1"), 201);
+  assert.equal(await post("three@example.com", "203.0.113.1"), "rate_limited");
+  assert.equal(await post("three@example.com", "203.0.113.2"), 201);
+  const foreign = { origin: "https://evil.example", "sec-fetch-site": "cross-site" };
+  assert.equal(await post("four@example.com", "203.0.113.3", foreign), "origin_not_allowed");
+  assert.equal(await post("one@example.com", "203.0.113.4", {}, "Analytical-Engine-1837"), "email_taken");
+});

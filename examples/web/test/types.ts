@@ -1,0 +1,43 @@
+// Uses of the package's types in a page and on a server. Checked, not run.
+
+import { createSignup, enhance, signUp, type Result } from "auth0-signup";
+import type { SignupElement } from "auth0-signup/element";
+
+interface Plan {
+  plan: string;
+  seats?: number;
+}
+interface Person {
+  email: string;
+  password: string;
+  nickname?: string | null;
+  user_metadata: Plan;
+}
+
+export const join = (person: Person): Promise<Result> => signUp("https://x.example/signup", person);
+
+export async function program(person: Person): Promise<string | undefined> {
+  const signup = createSignup({ url: "https://x.example/signup", token: "secret" });
+  const result = await signup.signUp(person, { clientAddress: "203.0.113.1" });
+  switch (result.status) {
+    case "created":
+      return result.user.user_id;
+    case "taken":
+      return result.field;
+    case "invalid":
+      return result.errors[0]?.code;
+    default:
+      return result.key;
+  }
+}
+
+document.addEventListener("signup:result", ({ detail }) => detail.status);
+window.addEventListener("signup:created", ({ detail }) => detail.user.user_id);
+const form = document.forms[0];
+if (form) enhance(form).form.addEventListener("signup:done", ({ detail }) => detail.email.length);
+
+const element: SignupElement = document.createElement("auth0-signup");
+element.addEventListener("signup:offline", ({ detail }) => detail.retryAfter);
+
+// @ts-expect-error a symbol cannot be a field value
+signUp("https://x.example/signup", { email: Symbol("x") });

@@ -1,0 +1,78 @@
+// The alert above the fields, built like that of the built-in page.
+
+import { idOf, make } from "./dom.js";
+
+export class AlertBox {
+  #form;
+  #texts;
+  #found;
+
+  constructor(form, texts) {
+    this.#form = form;
+    this.#texts = texts;
+  }
+
+  get #box() {
+    return (this.#found ??= this.#form.querySelector("[data-signup-alert]") ?? make("div"));
+  }
+
+  /** Empties the alert and takes it away. */
+  hide() {
+    this.#box.replaceChildren();
+    this.#box.hidden = true;
+  }
+
+  /** Removes what this added to the form. */
+  remove() {
+    this.hide();
+    if (!("signupAlert" in this.#box.dataset)) this.#box.remove();
+  }
+
+  /** Shows an alert, and puts the focus on it. */
+  show({ heading, lines, summary = [], links, reference, calm }) {
+    const box = this.#box;
+    this.hide();
+    box.hidden = false;
+    box.tabIndex = -1;
+    box.setAttribute("role", "alert");
+    box.classList.add("alert", "signup-alert");
+    box.classList.toggle("calm", Boolean(calm));
+    const title = make("h2", { textContent: heading });
+    box.setAttribute("aria-labelledby", idOf(title));
+    box.append(title, ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
+    if (summary.length) box.append(make("ul", {}, ...summary.map((line) => this.#line(line))));
+    if (links) box.append(links);
+    if (reference) {
+      const code = make("code", { textContent: reference });
+      const label = this.#texts.reference + this.#texts.colon;
+      box.append(make("p", { className: "reference" }, label, code));
+    }
+    if (!box.isConnected) {
+      const first = this.#form.firstElementChild;
+      if (first?.matches("h1, h2, h3")) first.after(box);
+      else this.#form.prepend(box);
+    }
+    box.scrollIntoView({ block: "nearest" });
+    box.focus();
+  }
+
+  /** Returns a line of the summary: a link to the field, and its errors. */
+  #line({ input, field, texts }) {
+    const message = this.#texts.colon + [...texts].join(" ");
+    if (!input) return make("li", {}, make("code", { textContent: field }), message);
+    const onclick = (event) => {
+      event.preventDefault();
+      input.focus();
+    };
+    const link = make("a", { href: `#${idOf(input)}`, textContent: labelOf(input), onclick });
+    return make("li", {}, link, message);
+  }
+}
+
+/** Returns the label of an input, without the texts of other elements in it. */
+function labelOf(input) {
+  const { signupLabel } = input.dataset;
+  const label = input.labels?.[0]?.cloneNode(true);
+  label?.querySelectorAll("input, select, button, p, .quiet").forEach((inner) => inner.remove());
+  return signupLabel ?? (label?.textContent.trim() || input.getAttribute("aria-label") || input.name);
+}

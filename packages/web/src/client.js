@@ -1,0 +1,90 @@
+// A client of the service for programs and servers. docs/front-ends.md describes its use.
+
+import { getPolicy } from "./request.js";
+import { newKey, signUp } from "./sign-up.js";
+
+/** The paths below the service's `/signup` that `forward` passes on. */
+const BELOW = /\/(policy|challenge|success|common-passwords\.txt)$/;
+/** The request headers that `forward` passes on. With those of the origin the service judges the page. */
+const REQUEST_HEADERS = [
+  ...["accept", "accept-language", "content-type", "idempotency-key", "if-none-match"],
+  ...["origin", "sec-fetch-site", "referer"],
+  ...["traceparent", "tracestate", "baggage", "x-request-id"],
+];
+/** The response headers that belong to one connection, or to a body that `fetch` has decoded. */
+const OWN_HEADERS = ["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"];
+/** Longer than the service itself takes. */
+const TIMEOUT_MS = 25_000;
+
+/** The bytes that the service accepts. */
+const MAX_BODY = 64 * 1024;
+
+/** Reads a body, but little more than the service accepts: it rejects what is too large. */
+async function readBody({ body }) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BODY) break;
+  }
+  return new Blob(chunks);
+}
+
+/** The key of a form, which may have one, or a new one. */
+const keyOf = (data) => data.get?.("idempotency_key") || data.idempotency_key || newKey();
+
+/** Returns a client of the service at this URL. `options`: see client.d.ts. */
+export function createSignup({ url, token, lang, retry }) {
+  const service = new URL(url, globalThis.document?.baseURI);
+  if (token && globalThis.document) throw new TypeError("a token of http.server_clients is not for pages");
+
+  /** The headers that name a visitor to the service. */
+  const headersFor = (clientAddress) => {
+    if (clientAddress && !token) throw new TypeError("clientAddress needs a token of http.server_clients");
+    return {
+      ...(token && { Authorization: `Bearer ${token}` }),
+      ...(clientAddress && { "Signup-Client-Address": clientAddress }),
+    };
+  };
+
+  return {
+    async signUp(data, { clientAddress, key = keyOf(data), ...options } = {}) {
+      const headers = headersFor(clientAddress);
+      // A server solves no challenge for its visitors: bots would have their work done.
+      const result = await signUp(service, data, { lang, retry, ...options, key, headers, solves: !token });
+      return { ...result, key };
+    },
+
+    policy: (options) => getPolicy(service, { lang, ...options }),
+
+    async forward(request, { clientAddress } = {}) {
+      const { method, signal } = request;
+      if (!["GET", "HEAD", "POST"].includes(method)) {
+        return new Response(null, { status: 405, headers: { Allow: "GET, HEAD, POST" } });
+      }
+      const asked = new URL(request.url);
+      const target = new URL(service);
+      target.pathname += BELOW.exec(asked.pathname)?.[0] ?? "";
+      target.search = asked.search;
+      const headers = new Headers(headersFor(clientAddress));
+      for (const name of REQUEST_HEADERS) {
+        const value = request.headers.get(name);
+        if (value !== null) headers.set(name, value);
+      }
+      const init = { method, headers, redirect: "manual", cache: "no-store" };
+      if (method === "POST") init.body = await readBody(request);
+      init.signal = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+      try {
+        const response = await fetch(target, init);
+        const passed = new Headers(response.headers);
+        for (const name of OWN_HEADERS) passed.delete(name);
+        const { status } = response;
+        return new Response([204, 304].includes(status) ? null : response.body, { status, headers: passed });
+      } catch {
+        // Perhaps the service has the request: the page sends it again with the same key.
+        return new Response(null, { status: 502, headers: { "Cache-Control": "no-store" } });
+      }
+    },
+  };
+}

@@ -1,0 +1,49 @@
+// Elements that the module adds to a form.
+
+/** Leaves text to screen readers alone. Needs no style sheet of the page. */
+export const HIDDEN =
+  "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap";
+
+/** Makes an element. */
+export const make = (tag, members, ...children) => {
+  const made = Object.assign(document.createElement(tag), members);
+  made.append(...children);
+  return made;
+};
+
+let count = 0;
+/** Gives an element an id unless it has one, and returns it. */
+export const idOf = (element) => (element.id ||= `signup-${++count}`);
+
+/** Replaces `%name%` in a text. */
+export const put = (text, value) => text.replace(/%\w+%/, () => value);
+
+/** Finds the input of a field, by its name in the service's documents. */
+export const findInput = (form, name) => {
+  const bracketed = name.replace(/^user_metadata\.(.+)$/, "user_metadata[$1]");
+  const found = form.elements.namedItem(name) ?? form.elements.namedItem(bracketed);
+  if (!(found instanceof RadioNodeList)) return found;
+  return [...found].find(({ type }) => type !== "hidden") ?? found[0];
+};
+
+/** Puts an element below an input: after its label, and after the button that shows a password. */
+export const putBelow = (input, element) => {
+  const around = input.closest(".secret") ?? input.closest("label") ?? input;
+  const next = around.nextElementSibling;
+  (next?.matches("[data-signup-reveal]") ? next : around).after(element);
+};
+
+/** Makes a live region: present before its first text, so that screen readers notice the text. */
+export const makeStatus = (className, style = "") => {
+  const status = make("p", { className, style });
+  status.setAttribute("role", "status");
+  return status;
+};
+
+/** Returns the ids of the elements that describe an input. */
+export const described = (input) =>
+  (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
+
+/** Describes an input by the element with this id, before others. */
+export const describe = (input, id) =>
+  input.setAttribute("aria-describedby", [...new Set([id, ...described(input)])].join(" "));

@@ -1,0 +1,76 @@
+// What helps somebody who fills a form in: suggestions for mistyped addresses, the Caps Lock hint, the
+// check for passwords that are too common, and proofs of work. A file of its own, loaded when a form
+// gets the focus or a challenge has to be solved.
+
+import { findInput, make, makeStatus, putBelow } from "./dom.js";
+import { suggestEmail } from "./suggest.js";
+
+export { explainOrigin } from "./explain.js";
+export { solve } from "./proof.js";
+export { suggestEmail };
+
+/**
+ * Helps with a form. `emit` dispatches an event of the form, `signal` ends it all, and
+ * `checkCommon(passwords)` gets the passwords that the policy rejects.
+ */
+export function assist(form, { texts, policy, signal, emit, getCommon, checkCommon }) {
+  const root = form.getRootNode();
+  const on = (name, listener) => root.addEventListener(name, listener, { signal });
+  const input = (name) => findInput(form, name);
+  let [suggestion, capsLock, typing, common] = [];
+  const removeAll = () => {
+    clearTimeout(typing);
+    suggestion?.remove();
+    capsLock?.remove();
+  };
+  signal.addEventListener("abort", removeAll);
+
+  const suggest = () => {
+    const field = input("email");
+    const address = field && suggestEmail(field.value);
+    if (!address) return;
+    emit("suggestion", { address });
+    if (!suggestion) putBelow(field, (suggestion = makeStatus("hint signup-suggestion")));
+    const onclick = () => {
+      field.value = address;
+      suggestion.replaceChildren();
+      field.focus();
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    };
+    const button = make("button", { type: "button", textContent: address, onclick });
+    const [before, after = ""] = texts.suggestion.split("%address%");
+    suggestion.replaceChildren(before, button, after);
+  };
+  const suggestSoon = () => {
+    suggestion?.replaceChildren();
+    // Not on blur: the shift in layout would make a click on the button miss it.
+    clearTimeout(typing);
+    typing = setTimeout(suggest, 400);
+  };
+  on("input", ({ target }) => target.form === form && target === input("email") && suggestSoon());
+  form.addEventListener("signup:result", () => suggestion?.replaceChildren(), { signal });
+  form.addEventListener("reset", () => suggestion?.replaceChildren(), { signal });
+
+  const warn = (event) => {
+    const field = input("password");
+    if (!field || event.target !== field) return;
+    const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
+    if (!isOn && !capsLock) return;
+    if (!capsLock) putBelow(field, (capsLock = makeStatus("hint signup-caps-lock")));
+    capsLock.textContent = isOn ? texts.caps_lock : "";
+  };
+  for (const name of ["keydown", "keyup", "focusout"]) on(name, warn);
+
+  const loadCommon = async () => {
+    const { password } = await policy() ?? {};
+    if (!password?.dictionary || common) return;
+    common = getCommon();
+    checkCommon(new Set((await common)?.split("\n").filter(Boolean)));
+  };
+  const isPassword = (target) => target && target === input("password");
+  on("focusin", ({ target }) => isPassword(target) && loadCommon());
+
+  // The person did not wait for this file.
+  if (isPassword(root.activeElement)) loadCommon();
+  if (input("email")?.value) suggestSoon();
+}

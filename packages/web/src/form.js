@@ -1,0 +1,339 @@
+// The enhanced form: sends itself, and shows the result.
+
+import { AlertBox } from "./alert.js";
+import { HIDDEN, findInput, makeStatus, put } from "./dom.js";
+import { FieldErrors } from "./field-errors.js";
+import { loadExtras } from "./load-extras.js";
+import { getBelow, getPolicy } from "./request.js";
+import { Reveal, isAside } from "./reveal.js";
+import { PasswordRules } from "./rules.js";
+import { newKey, prove, signUp } from "./sign-up.js";
+import { accountLinks, showSuccess } from "./success.js";
+import { TEXTS } from "./texts.js";
+
+const forms = new WeakMap();
+
+/** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
+export function enhance(form, options = {}) {
+  if (!forms.has(form)) forms.set(form, new SignupForm(form, options));
+  return forms.get(form);
+}
+
+class SignupForm {
+  #listeners = new AbortController();
+  #busy = false;
+  #key;
+  #sent;
+  #data;
+  #waitUntil = 0;
+  #limit;
+  #assisted = false;
+  #prepared;
+  #proof;
+  #getScore;
+  #policy = {};
+  #live = makeStatus("signup-status", HIDDEN);
+  #noValidate;
+  #alert;
+  #errors;
+  #rules;
+  #reveal;
+
+  constructor(form, options) {
+    this.form = form;
+    // Not `form.action`, which an input of that name would shadow.
+    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", form.baseURI).href;
+    const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
+    this.texts = { ...TEXTS, ...own };
+    const { signal } = this.#listeners;
+    const { signupPolicy } = form.dataset;
+    this.policy = signupPolicy
+      ? Promise.resolve(JSON.parse(signupPolicy))
+      : getPolicy(this.url, { lang: this.#lang(), signal });
+    this.#alert = new AlertBox(form, this.texts);
+    this.#rules = new PasswordRules(form, this.texts);
+    this.#errors = new FieldErrors(form, this.texts, this.#rules);
+    this.#reveal = new Reveal(form, this.texts, (text) => (this.#live.textContent = text));
+    this.#listen();
+    this.#noValidate = form.noValidate;
+    form.noValidate = true;
+    form.dataset.signupReady = "";
+    form.append(this.#live);
+    this.policy.then((policy) => {
+      if (!policy || signal.aborted) return;
+      Object.assign(this.texts, policy.texts, own);
+      this.#policy = policy;
+      this.#rules.start(policy.password);
+      this.#reveal.label();
+      const { kinds, site_key, action } = policy.challenge ?? {};
+      if (kinds?.includes("recaptcha_v3")) {
+        this.#getScore = async () => globalThis.grecaptcha.execute(site_key, { action });
+      }
+    });
+    this.#emit("ready");
+  }
+
+  #listen() {
+    const { form } = this;
+    const { signal } = this.#listeners;
+    const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal });
+    on("submit", (event) => {
+      const { defaultPrevented, submitter } = event;
+      const elsewhere = ["formaction", "formmethod"].some((name) => submitter?.hasAttribute(name));
+      if (defaultPrevented || elsewhere) return;
+      event.preventDefault();
+      if (!isAside(submitter)) this.submit(submitter);
+    });
+    on("reset", () => {
+      this.#errors.clearAll();
+      setTimeout(() => this.#rules.check());
+    });
+    on("click", (event) => {
+      if (!event.target.closest?.("button[data-signup-reveal]")) return;
+      event.preventDefault();
+      this.#reveal.toggle();
+    });
+    // An input may be outside its form.
+    const root = form.getRootNode();
+    on("focusin", ({ target }) => {
+      if (target.form !== form) return;
+      this.#prepared ??= this.#prepareProof();
+      this.#assist();
+    }, root);
+    on("input", ({ target }) => {
+      if (target.form !== form) return;
+      this.#errors.clear((target.name && this.#input(target.name)) || target);
+      if (target === this.#input("password")) this.#rules.check();
+      // The rate limit may have been that of the previous address.
+      if (target === this.#input("email")) this.#waitUntil = 0;
+    }, root);
+  }
+
+  /** Helps, from now on, somebody who fills the form in. */
+  #assist() {
+    if (this.#assisted) return;
+    this.#assisted = true;
+    const { form, texts, url } = this;
+    const { signal } = this.#listeners;
+    const assist = (extras) => signal.aborted || extras.assist(form, {
+      texts,
+      signal,
+      policy: () => this.policy,
+      emit: (name, detail) => this.#emit(name, detail),
+      getCommon: () => getBelow(url, "/common-passwords.txt", { as: "text" }),
+      checkCommon: (common) => {
+        this.#policy.password.common = common;
+        this.#rules.check();
+      },
+    });
+    // Without them the form works as well.
+    loadExtras(url).then(assist).catch(() => {});
+  }
+
+  /** Removes the enhancement. */
+  destroy() {
+    this.#listeners.abort();
+    this.#errors.clearAll();
+    this.#rules.remove();
+    this.#reveal.remove();
+    this.#live.remove();
+    this.#alert.remove();
+    this.form.noValidate = this.#noValidate;
+    delete this.form.dataset.signupReady;
+    forms.delete(this.form);
+  }
+
+  /** Sends the form and shows the result. Does nothing while a request is in progress. */
+  async submit(submitter) {
+    const { form } = this;
+    const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
+    if (this.#busy || "signupDone" in form.dataset) return undefined;
+    // The page's own checks come first: those of ignored inputs, and custom errors of the others.
+    const invalid = [...form.elements].find(({ dataset, validity, willValidate }) =>
+      willValidate && !("signupIgnore" in dataset ? validity.valid : !validity.customError),
+    );
+    if (invalid) {
+      invalid.reportValidity();
+      return undefined;
+    }
+    if (seconds > 0) {
+      this.#alert.show({ ...this.#limit, lines: [this.#wait(seconds)] });
+      return undefined;
+    }
+    if (!this.#emit("submit", {}, true)) return undefined;
+    this.#busy = true;
+    form.setAttribute("aria-busy", "true");
+    this.#reveal.toggle(false);
+    this.#progress(this.texts.submitting);
+    try {
+      const result = await this.#send(submitter);
+      this.#progress();
+      this.#show(result);
+      return result;
+    } catch (error) {
+      if (!this.#listeners.signal.aborted) throw error;
+      return undefined;
+    } finally {
+      this.#busy = false;
+      form.removeAttribute("aria-busy");
+      this.#progress();
+    }
+  }
+
+  /** Shows how a request is going, in a live region and in the page's own elements. */
+  #progress(text = "") {
+    const { form } = this;
+    this.#live.textContent = text;
+    for (const idle of form.querySelectorAll("[data-signup-idle]")) idle.hidden = Boolean(text);
+    for (const working of form.querySelectorAll("[data-signup-working]")) {
+      working.hidden = !text;
+      if (text) working.textContent = text;
+    }
+  }
+
+  async #send(submitter) {
+    const data = new FormData(this.form, submitter);
+    this.#data = data;
+    for (const { dataset, name } of this.form.elements) {
+      if ("signupIgnore" in dataset) data.delete(name);
+    }
+    const { signal } = this.#listeners;
+    const onRetry = () => this.#progress(this.texts.retrying);
+    const solving = () => this.#progress(this.texts.checking);
+    const timer = setTimeout(() => this.#proof && solving(), 500);
+    const proof = await this.#proof;
+    clearTimeout(timer);
+    this.#progress(this.texts.submitting);
+    if (proof) data.set("altcha", proof);
+    const token = await this.#getScore?.().catch(() => {});
+    if (token) data.set("g-recaptcha-response", token);
+    const onChallenge = () => {
+      this.#emit("challenge");
+      solving();
+    };
+    const options = { lang: this.#lang(), signal, onChallenge, onRetry };
+    const post = () => signUp(this.url, data, { key: this.#keyFor(data), ...options });
+    let result = await post();
+    if (result.problem?.code === "idempotency_key_reused") {
+      // After Back the form still has the key of the request sent before.
+      this.#setKey(newKey());
+      result = await post();
+    }
+    // A proof can be used once, and so can a captcha token. Field errors do not use the token up,
+    // unless Auth0 found them, which happens after the token was verified.
+    this.#proof = this.#prepared = undefined;
+    const { status, errors = [] } = result;
+    const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
+    if (status !== "created" && (status !== "invalid" || late)) {
+      for (const widget of ["turnstile", "hcaptcha", "grecaptcha"]) {
+        try {
+          globalThis[widget]?.reset?.();
+        } catch { /* no widget on this page */ }
+      }
+    }
+    if (status === "taken") this.#setKey(newKey());
+    return result;
+  }
+
+  /** Returns the key of this sign-up, which changes only with the address or the password. */
+  #keyFor(data) {
+    const identity = JSON.stringify([data.get("email"), data.get("password")]);
+    const hidden = this.#input("idempotency_key");
+    if (!this.#key) this.#key = hidden?.value || newKey();
+    if (this.#sent !== undefined && this.#sent !== identity) this.#setKey(newKey());
+    this.#sent = identity;
+    return this.#key;
+  }
+
+  #setKey(key) {
+    this.#key = key;
+    const hidden = this.#input("idempotency_key");
+    if (hidden) hidden.value = key;
+  }
+
+  /** Solves a challenge while the form is being filled in, if one will be required. */
+  async #prepareProof() {
+    const { challenge } = (await this.policy) ?? {};
+    if (challenge?.kinds?.includes("proof_of_work") && !this.#input("altcha")) {
+      const { signal } = this.#listeners;
+      const issued = await getBelow(this.url, "/challenge", { signal });
+      if (issued?.required) this.#proof = prove(this.url, issued, signal);
+    }
+  }
+
+  #show(result) {
+    this.#alert.hide();
+    this.#errors.clearAll();
+    this.#emit("result", result);
+    const { problem = {}, status, httpStatus, retryAfter } = result;
+    const isDone = status === "created" || status === "accepted";
+    this.#emit(status, result);
+    if (isDone) this.#end();
+    if (this.#listeners.signal.aborted || !this.form.isConnected) return;
+    if (isDone) {
+      this.#leave(status);
+      return;
+    }
+    const { texts } = this;
+    const heading = problem.heading ?? problem.title ?? texts.offline_heading;
+    const lines = [problem.code ? problem.advice ?? problem.detail : texts.offline];
+    if (retryAfter) {
+      this.#waitUntil = Date.now() + retryAfter * 1000;
+      this.#limit = { heading };
+      lines.push(this.#wait(retryAfter));
+    }
+    const errors = [...(result.errors ?? [])];
+    if (problem.code === "username_taken") errors.push({ field: "username", message: lines.shift() });
+    const summary = this.#errors.show(errors);
+    if (summary.length && status === "invalid") lines.shift();
+    const calm = ["email_taken", "outcome_unknown", "signups_closed"].includes(problem.code);
+    const links = calm ? accountLinks(this.#policy, texts, this.#data?.get("email")) : undefined;
+    const reference = httpStatus >= 500 && problem.request_id;
+    this.#alert.show({ heading, lines, summary, links, reference, calm });
+  }
+
+  /** Ends the form: it cannot be sent again. */
+  #end() {
+    this.form.dataset.signupDone = "";
+    const password = this.#input("password");
+    if (password) password.value = "";
+  }
+
+  /** Opens the page's own address, or puts a message into the place of the form. */
+  #leave(status) {
+    const { form, texts } = this;
+    const email = String(this.#data?.get("email") ?? "").trim();
+    if (!this.#emit("done", { status, email }, true)) return;
+    const showMessage = () => showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
+    const { signupSuccess } = form.dataset;
+    if (!signupSuccess) {
+      showMessage();
+      return;
+    }
+    // After the Back button the page may be as it was left, with a form that is of no use.
+    addEventListener("pageshow", ({ persisted }) => persisted && showMessage(), { once: true });
+    location.assign(signupSuccess.replace("{login_hint}", encodeURIComponent(email)));
+  }
+
+  #input(name) {
+    return findInput(this.form, name);
+  }
+
+  #wait(seconds) {
+    const { wait, wait_minutes } = this.texts;
+    // At least 2: the texts have plurals only.
+    const [text, number] =
+      seconds < 120 ? [wait, Math.max(seconds, 2)] : [wait_minutes, Math.ceil(seconds / 60)];
+    return put(text, number);
+  }
+
+  /** Returns the languages that the form requests. */
+  #lang() {
+    return this.#input("ui_locales")?.value || new URL(this.url).searchParams.get("ui_locales");
+  }
+
+  #emit(name, detail = {}, cancelable = false) {
+    const init = { detail, cancelable, bubbles: true };
+    return this.form.dispatchEvent(new CustomEvent(`signup:${name}`, init));
+  }
+}

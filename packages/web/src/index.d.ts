@@ -1,0 +1,3 @@
+export * from "./client.js";
+export * from "./fields.js";
+export * from "./signup.js";

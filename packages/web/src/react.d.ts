@@ -1,0 +1,35 @@
+import type { ComponentProps, ReactElement, Ref } from "react";
+
+import type { Policy, Result, SignupDone, Texts } from "./signup.js";
+
+export interface SignupHookOptions {
+  /** URL that the form is sent to; by default its `action`. */
+  url?: string;
+  /** Called with every result, before it is shown. */
+  onResult?: (result: Result) => void;
+  /** Called after a sign-up. The form's own message is then not shown. */
+  onDone?: (done: SignupDone) => void;
+  texts?: Partial<Texts>;
+}
+
+/** Enhances the form that gets `ref`. `result`: the last one. */
+export function useSignup(options?: SignupHookOptions): {
+  ref: Ref<HTMLFormElement>;
+  result: Result | undefined;
+};
+
+/** Loads the policy of the service; `undefined` until it is there. */
+export function usePolicy(url: string, given?: Policy): Policy | undefined;
+
+export interface SignupFormProps
+  extends Omit<ComponentProps<"form">, "action" | "method" | "ref">, SignupHookOptions {
+  /** The service's sign-up: `https://signup.example.com/signup`. */
+  url: string;
+  /** The policy that the form is drawn from. With it the form is rendered on servers, and works without JavaScript. */
+  policy?: Policy;
+  /** Address to open after a sign-up, with `{login_hint}` for the person's address. */
+  success?: string;
+}
+
+/** A sign-up form that is drawn from the policy of the service. Children stand at its top: a heading. */
+export function SignupForm(props: SignupFormProps): ReactElement | null;

@@ -1,0 +1,90 @@
+// React: a hook that enhances a form of your own, and a form drawn from the policy of the service.
+
+import { Fragment, createElement as h, useCallback, useEffect, useRef, useState } from "react";
+
+import { enhance } from "./form.js";
+import { fieldsOf, policyAttribute } from "./fields.js";
+import { getPolicy } from "./request.js";
+
+/** Enhances the form that gets `ref`. */
+export function useSignup({ url, texts, ...handlers } = {}) {
+  const [result, setResult] = useState();
+  const latest = useRef(handlers);
+  useEffect(() => void (latest.current = handlers));
+  const ref = useCallback((form) => {
+    if (!form) return undefined;
+    const enhanced = enhance(form, { url, texts });
+    const listeners = {
+      "signup:result": ({ detail }) => {
+        setResult(detail);
+        latest.current.onResult?.(detail);
+      },
+      "signup:done": (event) => {
+        if (!latest.current.onDone) return;
+        event.preventDefault();
+        latest.current.onDone(event.detail);
+      },
+    };
+    const all = Object.entries(listeners);
+    all.forEach(([name, listener]) => form.addEventListener(name, listener));
+    return () => {
+      all.forEach(([name, listener]) => form.removeEventListener(name, listener));
+      enhanced.destroy();
+    };
+  }, [url]);
+  return { ref, result };
+}
+
+/** Loads the policy of the service. */
+export function usePolicy(url, given) {
+  const [policy, setPolicy] = useState(given);
+  useEffect(() => {
+    if (given) return undefined;
+    const controller = new AbortController();
+    getPolicy(url, { signal: controller.signal }).then((loaded) => loaded && setPolicy(loaded));
+    return () => controller.abort();
+  }, [url, given]);
+  return given ?? policy;
+}
+
+/** A sign-up form. */
+export function SignupForm({ url, policy: given, success, onResult, onDone, texts, children, ...rest }) {
+  const policy = usePolicy(url, given);
+  const { ref } = useSignup({ url, texts, onResult, onDone });
+  if (!policy) return null;
+  const data = { "data-signup-policy": policyAttribute(policy), "data-signup-success": success };
+  // In an element of its own, which takes the form's message with it.
+  return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
+    children,
+    fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
+    h("button", null,
+      h("span", { "data-signup-idle": "" }, policy.texts.submit),
+      h("span", { "data-signup-working": "", hidden: true }, policy.texts.submitting))));
+}
+
+/** One field: a label around its input. */
+function SignupField({ texts, field: { name, kind, label, required, choices, input, ...terms } }) {
+  const { autocomplete, autocapitalize, spellcheck, ...attributes } = input;
+  const react = { autoComplete: autocomplete, autoCapitalize: autocapitalize, spellCheck: spellcheck };
+  const shared = { name, required, "data-signup-label": label, ...react, ...attributes };
+  const quiet = !required && h("small", null, ` (${texts.optional})`);
+  const option = ({ value, label }) => h("option", { key: value, value }, label);
+  switch (kind) {
+    case "terms": {
+      const link = h("a", { href: terms.url, target: "_blank", rel: "noopener" }, terms.link);
+      return h("label", null, h("input", shared), terms.before, link, terms.after, quiet);
+    }
+    case "checkbox":
+      return h("label", null, h("input", shared), label, quiet);
+    case "choice": {
+      const options = [{ value: "", label: texts.choose }, ...choices].map(option);
+      return h("label", null, label, quiet, h("select", shared, options));
+    }
+    case "password": {
+      const rules = h("div", { "data-signup-rules": "" });
+      return h(Fragment, null, h("label", null, label, h("input", { ...shared, "data-signup-password": "" })), rules);
+    }
+    default:
+      return h("label", null, label, quiet, h("input", shared));
+  }
+}

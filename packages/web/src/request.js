@@ -1,0 +1,56 @@
+// Requests to the service.
+
+/** Timeout of a response. The service itself times out sooner. */
+const TIMEOUT_MS = 20_000;
+
+/** Resolves after a delay, or rejects when aborted. */
+export async function sleep(ms, signal) {
+  signal?.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+    setTimeout(resolve, ms);
+  });
+}
+
+/**
+ * Fetches JSON in these languages or that of the page, with more headers from a server. `body` is undefined if
+ * it is not JSON.
+ */
+export async function call(url, { lang, signal, as = "json", headers: more, ...init } = {}) {
+  const tags = lang || globalThis.document?.documentElement.lang || "";
+  // Other characters, or more than 128 bytes, would need a preflight.
+  const languages = tags.replace(/_/g, "-").match(/[a-z0-9-]+/gi)?.join(",").slice(0, 120);
+  const headers = {
+    Accept: "application/json", ...(languages && { "Accept-Language": languages }), ...more,
+  };
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, TIMEOUT_MS);
+  signal?.addEventListener("abort", abort);
+  try {
+    signal?.throwIfAborted();
+    const response = await fetch(url, {
+      ...init, headers, signal: controller.signal, credentials: "omit",
+    });
+    const body = await response[as]().catch(() => undefined);
+    signal?.throwIfAborted();
+    return { response, body };
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** Gets JSON from a path below this URL. Returns undefined on failure. */
+export async function getBelow(url, path, options) {
+  const target = new URL(url, globalThis.document?.baseURI);
+  target.pathname = target.pathname.replace(/\/$/, "") + path;
+  target.search = "";
+  const { response, body } = await call(target, options).catch(() => ({}));
+  return response?.ok ? body : undefined;
+}
+
+/** Gets the policy for forms sent to this URL. Returns undefined on failure. */
+export function getPolicy(url, options) {
+  return getBelow(url, "/policy", options);
+}

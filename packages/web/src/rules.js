@@ -1,0 +1,92 @@
+// The list of password rules, which are also its errors.
+
+import { HIDDEN, describe, findInput, idOf, make, putBelow } from "./dom.js";
+import { checkPassword } from "./password.js";
+
+export class PasswordRules {
+  #form;
+  #texts;
+  #list;
+  #own;
+  #policy = {};
+
+  constructor(form, texts) {
+    this.#form = form;
+    this.#texts = texts;
+  }
+
+  /** Lists the rules of a policy that are not on the page yet. */
+  start(policy = {}) {
+    const known = checkPassword("", policy).map(({ code }) => code);
+    const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw(known);
+    if (!box) return;
+    this.#policy = policy;
+    this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
+    for (const { code, message } of policy.rules ?? []) {
+      if (known.includes(code) && !this.#find(code)) this.#add(code, message);
+    }
+    this.check();
+  }
+
+  /** Adds a list below an input that asks for it. */
+  #draw(known) {
+    const input = findInput(this.#form, "password");
+    if (!known.length || !input || !("signupPassword" in input.dataset)) return undefined;
+    this.#own = make("ul");
+    this.#own.dataset.signupRules = "";
+    putBelow(input, this.#own);
+    describe(input, idOf(this.#own));
+    return this.#own;
+  }
+
+  /** Removes what this added. */
+  remove() {
+    this.#own?.remove();
+  }
+
+  /** Marks each rule as met or not. */
+  check() {
+    if (!this.#list) return;
+    const password = findInput(this.#form, "password")?.value ?? "";
+    const all = (selector) => this.#list.querySelectorAll(selector);
+    for (const line of all("[data-live]")) line.remove();
+    for (const line of all("[data-text]")) {
+      line.lastChild.textContent = line.dataset.text;
+      delete line.dataset.text;
+      delete line.dataset.met;
+    }
+    for (const { code, met } of checkPassword(password, this.#policy)) {
+      // A rule that is listed only while the password breaks it.
+      const line = this.#find(code) ?? this.#add(code, this.#texts[code.replace(".", "_")] ?? "");
+      if (!met && /too_(long|common)$/.test(code)) line.dataset.live = "";
+      if (!line.querySelector(".signup-state")) {
+        line.prepend(make("span", { className: "signup-state", style: HIDDEN }));
+      }
+      line.dataset.met = String(met && password !== "");
+      line.firstChild.textContent = password && `${this.#texts[met ? "met" : "unmet"]} `;
+    }
+  }
+
+  /** Marks an unmet rule. Returns the element that describes the password, if the rule is listed. */
+  showError({ code, message }) {
+    const line = this.#list && this.#find(code);
+    if (!line) return undefined;
+    line.dataset.met = "false";
+    // This error names what the password contains.
+    if (code === "password.contains_user_info") {
+      line.dataset.text ??= line.lastChild.textContent;
+      line.lastChild.textContent = message;
+    }
+    return this.#list.closest("[data-signup-rules]") ?? this.#list;
+  }
+
+  #find(code) {
+    return this.#list.querySelector(`[data-rule="${code}"]`);
+  }
+
+  #add(code, text) {
+    const line = this.#list.appendChild(make("li", {}, text));
+    line.dataset.rule = code;
+    return line;
+  }
+}

@@ -1,0 +1,27 @@
+// Loads the extras from the service: the file whose name and digest were known when this script was built.
+
+/* global EXTRAS_FILE, EXTRAS_INTEGRITY */
+
+let loading;
+
+/** Returns the module with the extras, from beside the address that forms are sent to. */
+export function loadExtras(url = import.meta.url) {
+  // Beside this script, where forms are sent to another server that passes them on.
+  loading ??= load(url).catch(() => load(import.meta.url));
+  // The next one tries again.
+  loading.catch(() => (loading = undefined));
+  return loading;
+}
+
+async function load(beside) {
+  const { document } = globalThis;
+  const src = new URL(EXTRAS_FILE, new URL(beside, document?.baseURI)).href;
+  if (document) {
+    // `import` takes no digest. The element does, and the import gets the module that it checked.
+    await new Promise((onload, onerror) => {
+      const members = { type: "module", src, integrity: EXTRAS_INTEGRITY, crossOrigin: "", onload, onerror };
+      document.head.append(Object.assign(document.createElement("script"), members));
+    });
+  }
+  return import(src);
+}

@@ -1,0 +1,30 @@
+// The texts of the module.
+
+/** The module's own texts, until the policy arrives with those in the language of the page. */
+export const TEXTS = {
+  suggestion: "Did you mean %address%?",
+  success_title: "Welcome",
+  created: "Your account has been created.",
+  accepted_title: "Check your inbox",
+  accepted: "We've received your sign-up. Check your inbox for what to do next.",
+  offline_heading: "We couldn't connect",
+  offline: "Check your internet connection, then try again. Everything you entered is still here.",
+  wait: "Try again in %seconds% seconds.",
+  wait_minutes: "Try again in %minutes% minutes.",
+  submitting: "Creating your account…",
+  retrying: "This is taking longer than usual. We're still trying…",
+  checking: "Checking that you're not a robot…",
+  caps_lock: "Caps Lock is on.",
+  show: "Show",
+  hide: "Hide",
+  show_password: "Show password",
+  hide_password: "Hide password",
+  password_shown: "Your password is visible.",
+  password_hidden: "Your password is hidden.",
+  reference: "Reference",
+  colon: ": ",
+  met: "done:",
+  unmet: "not yet:",
+  log_in: "Log in",
+  reset_password: "Reset your password",
+};

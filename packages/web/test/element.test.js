@@ -1,0 +1,158 @@
+// <auth0-signup> and the hook of React, in pages that use them beyond the examples.
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { build } from "../../../tests/browser/node_modules/esbuild/lib/main.js";
+import { ADA, Service, axeViolations, browser, open, site } from "../../../tests/browser/support.js";
+
+const files = {};
+const shop = await site(files);
+const [chromium, service] = await Promise.all([
+  browser(),
+  Service.start({
+    "http.allowed_origins": shop,
+    "terms.version": "2026-11",
+    "terms.url": "https://www.example.com/terms",
+    "user_metadata.allow": "source",
+    "user_metadata.keys.seats.type": "integer",
+    "user_metadata.keys.newsletter.type": "boolean",
+  }),
+]);
+const url = `${service.url}/signup`;
+
+/** Bundles a script that imports from the package, with React from the browser tests. */
+async function bundle(contents) {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: join(import.meta.dirname, "../src"), loader: "jsx" },
+    bundle: true,
+    format: "esm",
+    jsx: "automatic",
+    nodePaths: [join(import.meta.dirname, "../../../tests/browser/node_modules")],
+    write: false,
+  });
+  return outputFiles[0].text;
+}
+const pageOf = (script, body, lang = "en") =>
+  `<!doctype html><html lang="${lang}"><meta name="color-scheme" content="light dark"><title>Join</title>
+  <link rel="icon" href="data:,"><main>${body}</main><script type="module" src="${script}"></script>`;
+
+files["/element.js"] = await bundle('import "./element.js";');
+const element = (attributes, content = "") => `<auth0-signup url="${url}" ${attributes}>${content}</auth0-signup>`;
+
+async function visit(t, path, options) {
+  const page = await open(chromium, t, null, options);
+  page.setDefaultTimeout(8000);
+  await page.goto(shop + path);
+  await page.locator("form[data-signup-ready]").waitFor();
+  return page;
+}
+const complete = async (page, email) => {
+  for (const [name, value] of Object.entries({ ...ADA, email })) await page.fill(`[name="${name}"]`, value);
+  await page.check('[name="terms"]');
+};
+const send = (page) => page.click("form > button:not([type=button])");
+
+test("the element is in the language around it, and passes with axe", async (t) => {
+  files["/de"] = pageOf("/element.js", element("", "<h1 slot=heading>Konto</h1>"), "de");
+  const page = await visit(t, "/de");
+  await page.getByLabel("Vorname").fill("Ada");
+  await send(page);
+  await page.getByText("Bitte geben Sie Ihre E-Mail-Adresse ein").first().waitFor();
+  await page.getByRole("button", { name: "Konto erstellen" }).waitFor();
+  assert.deepEqual(await axeViolations(page), []);
+});
+
+test("the element sends slotted fields, and takes parts, a button's words and integers", async (t) => {
+  const more = '<input slot="fields" type="hidden" name="user_metadata.source" value="fair"><b slot="submit">Go</b>';
+  const style = "<style>auth0-signup::part(button) { background: rgb(1, 2, 3) }</style>";
+  files["/slots"] = pageOf("/element.js", style + element("", more));
+  const page = await visit(t, "/slots");
+  await complete(page, "slots@example.com");
+  await page.fill('[name="user_metadata.seats"]', "3");
+  await page.check('[name="user_metadata.newsletter"]');
+  const button = page.getByRole("button", { name: "Go" });
+  assert.equal(await button.evaluate((shown) => getComputedStyle(shown).backgroundColor), "rgb(1, 2, 3)");
+  await button.click();
+  await page.locator(".signup-done").waitFor();
+  assert.equal(await page.locator(".signup-done").getAttribute("part"), "done");
+  const [create] = await service.creates("slots@example.com");
+  assert.deepEqual(create.user_metadata, { source: "fair", seats: 3, newsletter: true });
+  assert.deepEqual(page.consoleErrors, []);
+});
+
+test("events leave the element once, and a cancelled one stops the form", async (t) => {
+  files["/events"] = pageOf("/element.js", element(""));
+  const page = await visit(t, "/events");
+  await page.evaluate(() => {
+    globalThis.seen = [];
+    const element = document.querySelector("auth0-signup");
+    for (const name of ["submit", "result", "created", "done"]) {
+      document.addEventListener(`signup:${name}`, (event) => {
+        globalThis.seen.push([name, event.target === element]);
+        if (name === "submit" && globalThis.stop) event.preventDefault();
+        if (name === "done") event.preventDefault();
+      });
+    }
+    globalThis.stop = true;
+  });
+  await complete(page, "events@example.com");
+  await send(page);
+  assert.deepEqual(await page.evaluate(() => globalThis.seen), [["submit", true]]);
+  await page.evaluate(() => (globalThis.stop = false));
+  await send(page);
+  await page.waitForFunction(() => globalThis.seen.length > 4);
+  const names = (await page.evaluate(() => globalThis.seen)).slice(1).map(([name]) => name);
+  assert.deepEqual(names, ["submit", "result", "created", "done"]);
+  assert.equal(await page.locator(".signup-done").count(), 0, "the page shows its own message");
+});
+
+test("success opens the login with the address", async (t) => {
+  files["/login"] = pageOf("/none.js", "login");
+  files["/success"] = pageOf("/element.js", element('success="/login?login_hint={login_hint}"'));
+  const page = await visit(t, "/success");
+  await complete(page, "a+b@example.com");
+  await send(page);
+  await page.waitForURL(`${shop}/login?login_hint=a%2Bb%40example.com`);
+});
+
+test("an element that is moved or gets another language is drawn again", async (t) => {
+  files["/moved"] = pageOf("/element.js", `<p id="from">${element("")}</p><p id="to"></p>`);
+  const page = await visit(t, "/moved");
+  await page.evaluate(() => document.getElementById("to").append(document.querySelector("auth0-signup")));
+  await page.locator("#to form[data-signup-ready]").waitFor();
+  await page.evaluate(() => document.querySelector("auth0-signup").setAttribute("lang", "fr"));
+  await page.getByLabel("Adresse e-mail").waitFor();
+  assert.equal(await page.locator("form").count(), 1);
+});
+
+test("React: a form of one's own is enhanced once in strict mode, and cleaned up", async (t) => {
+  files["/hook.js"] = await bundle(`
+    import { StrictMode, useState } from "react";
+    import { createRoot } from "react-dom/client";
+    import { useSignup } from "./react.js";
+    function Join({ onDone }) {
+      const { ref, result } = useSignup({ onDone });
+      return <form ref={ref} action="${url}" method="post">
+        {["given_name", "family_name", "email", "password"].map((name) => <label key={name}>{name}<input name={name} /></label>)}
+        <label><input type="checkbox" name="terms" value="2026-11" />terms</label>
+        <output>{result?.status}</output><button>Join</button></form>;
+    }
+    function App() {
+      const [email, setEmail] = useState();
+      return email ? <h1>Welcome, {email}</h1> : <Join onDone={(done) => setEmail(done.email)} />;
+    }
+    createRoot(document.querySelector("main")).render(<StrictMode><App /></StrictMode>);`);
+  files["/hook"] = pageOf("/hook.js", "");
+  const page = await visit(t, "/hook");
+  await complete(page, "nope");
+  await send(page);
+  await page.getByText("invalid").waitFor();
+  await page.fill('[name="email"]', "hook@example.com");
+  await send(page);
+  await page.getByRole("heading", { name: "Welcome, hook@example.com" }).waitFor();
+  assert.equal(await page.locator("main").evaluate((main) => main.children.length), 1);
+  assert.equal((await service.creates("hook@example.com")).length, 1);
+  assert.deepEqual(page.consoleErrors, []);
+});

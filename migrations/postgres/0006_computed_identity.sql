@@ -23,9 +23,6 @@ ALTER TABLE attempts
   ADD COLUMN worker            uuid,                       -- the process that works on it for a request
   ADD COLUMN restarts          smallint NOT NULL DEFAULT 0;
 
--- For `attempts forget`, and for the attempts that may have created a user.
-CREATE INDEX attempts_email_digest ON attempts (email_digest);
-
 -- The processes that had a heartbeat. Unlogged: after a crash of the server every process writes
 -- its own again.
 CREATE UNLOGGED TABLE processes (

@@ -112,6 +112,9 @@ pub enum TransportError {
     /// The call was not sent, because another process has taken the sign-up over.
     #[error("another process has taken the sign-up over")]
     TakenOver,
+    /// The call was not sent, because the sign-up's record could not be read.
+    #[error("the record of the sign-up could not be read")]
+    RecordUnreadable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     /// The call was not sent, because recent calls failed.
     #[error("the circuit breaker is open")]
     CircuitOpen {
@@ -266,9 +269,19 @@ impl TokenError {
 }
 
 impl TransportError {
-    /// Returns whether the request timed out, so that the tenant may still be working on it.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, Self::NoResponse(error) if error.is_timeout())
+    /// Returns whether the tenant may still be working on the request: no response came, or one that
+    /// a proxy in front of it sends when it waits no longer.
+    pub const fn may_still_run(&self) -> bool {
+        match self {
+            Self::NoResponse(_) => true,
+            Self::Status(status) => !matches!(status, 500 | 501),
+            Self::NoConnection(_)
+            | Self::Unreadable(_)
+            | Self::NoToken(_)
+            | Self::TakenOver
+            | Self::RecordUnreadable(_)
+            | Self::CircuitOpen { .. } => false,
+        }
     }
 
     /// Returns whether the request certainly never reached the tenant.
@@ -277,6 +290,7 @@ impl TransportError {
             Self::NoConnection(_)
             | Self::NoToken(_)
             | Self::TakenOver
+            | Self::RecordUnreadable(_)
             | Self::CircuitOpen { .. } => true,
             Self::NoResponse(_) | Self::Status(_) | Self::Unreadable(_) => false,
         }

@@ -130,7 +130,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Leases up to `limit` pending attempts that are due for a check, the longest due first.
     ///
     /// For the time of the lease no other replica gets them. If the owner dies, its leases expire
-    /// by themselves.
+    /// by themselves. Attempts on which a living process works, such as the owner, are left out for
+    /// an hour.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -226,6 +227,10 @@ pub trait Ledger: fmt::Debug + Send + Sync {
 
 /// Time without a heartbeat after which a process counts as dead.
 pub const HEARTBEAT_LAPSE: Duration = Duration::from_millis(1_500);
+
+/// Time after the end of its lease at which an attempt is checked although its process is alive: the
+/// process has forgotten it.
+const OVERDUE: Duration = Duration::from_hours(1);
 
 /// The most times that an attempt with nothing sent starts again without paying.
 pub const RESTARTS: u8 = 3;

@@ -79,8 +79,8 @@ pub(super) struct AttemptRunner<'a> {
     alive: Option<AliveSince>,
     /// True if the tenant may have acted on a call of this attempt, as far as is known.
     may_have_acted: AtomicBool,
-    /// True if a call of this request timed out, so that the tenant may still be working on it.
-    timed_out: AtomicBool,
+    /// True if the tenant may still be working on a call of this request.
+    may_still_run: AtomicBool,
 }
 
 impl<'a> AttemptRunner<'a> {
@@ -100,7 +100,7 @@ impl<'a> AttemptRunner<'a> {
             started_at: Instant::now(),
             alive,
             may_have_acted: AtomicBool::new(false),
-            timed_out: AtomicBool::new(false),
+            may_still_run: AtomicBool::new(false),
         }
     }
 
@@ -114,7 +114,8 @@ impl<'a> AttemptRunner<'a> {
     ) -> Self {
         let new = Self::new(service, request, call, alive);
         let may_have_acted = AtomicBool::new(true);
-        Self { is_resumed: true, earlier_calls_ended, may_have_acted, ..new }
+        let may_still_run = AtomicBool::new(!earlier_calls_ended);
+        Self { is_resumed: true, earlier_calls_ended, may_have_acted, may_still_run, ..new }
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.
@@ -138,9 +139,9 @@ impl<'a> AttemptRunner<'a> {
         .await
     }
 
-    /// Returns whether the tenant may still be working on a call of this request.
+    /// Returns whether the tenant may still be working on a call of this attempt.
     pub(super) fn may_still_run(&self) -> bool {
-        self.timed_out.load(Ordering::Relaxed)
+        self.may_still_run.load(Ordering::Relaxed)
     }
 
     /// Returns whether the tenant may have acted on a call of this attempt, as far as is known.
@@ -157,16 +158,22 @@ impl<'a> AttemptRunner<'a> {
         result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
     }
 
-    /// Returns whether another process may have resumed the attempt: this one counted as dead
-    /// meanwhile, and the row does not show that it still works on it.
-    async fn is_taken_over(&self) -> bool {
-        let Self { service, call, .. } = self;
+    /// Checks that no other process has resumed the attempt. If this one counted as dead meanwhile,
+    /// the row has to show that it still works on it.
+    async fn check_owner(&self) -> Result<(), TransportError> {
+        let Self { service, request, call, .. } = self;
         if !service.heartbeat.has_lapsed_since(self.alive) {
-            return false;
+            return Ok(());
         }
-        let Ok(Some(attempt)) = service.ledger.get(call.id).await else { return true };
-        let worker = attempt.worker.map(|worker| worker.process);
-        attempt.state.is_resolved() || worker != Some(service.heartbeat.process())
+        let attempt = match request.ledger_wait.limit(service.ledger.get(call.id)).await {
+            Ok(attempt) => attempt,
+            Err(error) => return Err(TransportError::RecordUnreadable(Arc::new(error))),
+        };
+        let is_own = attempt.is_some_and(|attempt| {
+            let worker = attempt.worker.map(|worker| worker.process);
+            !attempt.state.is_resolved() && worker == Some(service.heartbeat.process())
+        });
+        if is_own { Ok(()) } else { Err(TransportError::TakenOver) }
     }
 
     /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
@@ -188,9 +195,7 @@ impl<'a> AttemptRunner<'a> {
                 // A call that is not admitted is not retried: admission itself waits.
                 None => service.auth0.admit().await?,
             };
-            if self.is_taken_over().await {
-                return Err(CreateUserError::NotSent(TransportError::TakenOver));
-            }
+            self.check_owner().await.map_err(CreateUserError::NotSent)?;
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);
             let created = service.auth0.create_user(
                 &request.user,
@@ -209,7 +214,7 @@ impl<'a> AttemptRunner<'a> {
                 Err(error) => error,
             };
             if let CreateUserError::Ambiguous(cause) = &error {
-                self.timed_out.fetch_or(cause.is_timeout(), Ordering::Relaxed);
+                self.may_still_run.fetch_or(cause.may_still_run(), Ordering::Relaxed);
                 service.taken_addresses.remove(&request.email.current);
                 return Err(error);
             }

@@ -33,6 +33,8 @@ struct Pulse {
     last: Option<(Instant, LedgerTime)>,
     /// The number of times that it had lapsed when the next one was recorded.
     lapses: u64,
+    /// True once its failure was logged.
+    is_reported: bool,
 }
 
 impl Pulse {
@@ -73,6 +75,15 @@ impl Heartbeat {
         let was_suspended = pulse.last.is_some_and(|(_, last)| now.since(last) >= HEARTBEAT_LAPSE);
         pulse.lapses += u64::from(was_suspended || pulse.has_lapsed());
         pulse.last = Some((at, now));
+        pulse.is_reported = false;
+    }
+
+    /// Returns whether a failed heartbeat has to be logged: once, when it has lapsed.
+    fn report_failure(&self) -> bool {
+        let mut pulse = self.lock();
+        let is_news = pulse.has_lapsed() && !pulse.is_reported;
+        pulse.is_reported |= is_news;
+        is_news
     }
 
     fn lock(&self) -> MutexGuard<'_, Pulse> {
@@ -91,7 +102,7 @@ impl Inner {
         }
     }
 
-    /// Records one heartbeat. A failure is not reported: every other call of the ledger fails too.
+    /// Records one heartbeat. Failures are logged once they last for a lapse.
     pub(super) async fn beat(&self) {
         let (started_at, clock) = (Instant::now(), self.context.clock.now());
         match self.ledger.heartbeat(self.heartbeat.process()).await {
@@ -105,6 +116,10 @@ impl Inner {
                     self.context.metrics.clock_skew().observe(ClockSource::Ledger, skew);
                 }
             }
+            Err(error) if self.heartbeat.report_failure() => tracing::warn!(
+                error = chain(&error),
+                "no heartbeat can be recorded; other replicas take this one for dead"
+            ),
             Err(error) => tracing::debug!(error = chain(&error), "no heartbeat: {error}"),
         }
     }
@@ -118,6 +133,18 @@ fn signed(time: Duration) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_are_reported_once_and_again_after_a_success() {
+        let heartbeat = Heartbeat::new(Uuid::nil());
+        for _ in 0..2 {
+            heartbeat.record(Instant::now(), LedgerTime::from_epoch(Duration::ZERO));
+            assert!(!heartbeat.report_failure());
+            tokio::time::advance(HEARTBEAT_LAPSE).await;
+            assert!(heartbeat.report_failure());
+            assert!(!heartbeat.report_failure());
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_lapse_is_noticed_even_after_the_next_heartbeat() {

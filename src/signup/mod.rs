@@ -177,7 +177,7 @@ impl Signups {
     /// first time. Called before the first request.
     pub async fn prepare(&self) {
         self.0.beat().await;
-        self.0.load_pin_support().await;
+        self.0.keeps_user_ids(&LedgerWait::new(self.0.timeouts.ledger)).await;
     }
 
     /// Shows this process as alive at regular intervals. Runs until it is dropped.

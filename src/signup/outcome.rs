@@ -236,6 +236,9 @@ impl From<CreateUserError> for SignupResult {
             CreateUserError::Misconfigured(_) => Outcome::UpstreamRejected,
             CreateUserError::InvalidBody => Outcome::Internal,
             CreateUserError::NotSent(TransportError::TakenOver) => Outcome::InProgress,
+            CreateUserError::NotSent(TransportError::RecordUnreadable(_)) => {
+                Outcome::LedgerUnavailable
+            }
             CreateUserError::NotSent(TransportError::CircuitOpen { retry_after }) => {
                 Outcome::Unreachable { retry_after: Some(*retry_after) }
             }

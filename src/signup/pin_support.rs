@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::Inner;
+use super::ledger_wait::LedgerWait;
 use crate::telemetry::chain;
 
 /// State of the knowledge.
@@ -37,6 +38,13 @@ impl PinSupport {
         self.is_pinning() && self.0.swap(now, Ordering::Relaxed) != now
     }
 
+    /// Adopts what another process has recorded, unless this one has learned something since.
+    fn adopt(&self, before: u8, kept: bool) {
+        let now = if kept { Self::KEPT } else { Self::IGNORED };
+        // Ignored: what this process has learned counts.
+        let _learned = self.0.compare_exchange(before, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// Returns whether create calls pin ids.
     pub(super) fn is_pinning(&self) -> bool {
         self.load() != Self::OFF
@@ -59,20 +67,24 @@ impl PinSupport {
 }
 
 impl Inner {
-    /// Reads what the ledger knows, unless this process has learned something itself. A failure
-    /// leaves it unknown, which is safe.
-    pub(super) async fn load_pin_support(&self) {
-        let connection = self.connection.digests(&self.context.digests);
-        match self.ledger.keeps_user_ids(&connection).await {
-            Ok(Some(kept)) if !self.pin_support.is_kept() && !self.pin_support.is_ignored() => {
-                self.pin_support.learn(kept);
+    /// Reads what every process has learned, and returns whether ids are known to be kept. A failure
+    /// changes nothing: while it is unknown, nothing is repeated that may create a second user.
+    ///
+    /// That ids are ignored stands until this process creates a user that keeps its own.
+    pub(super) async fn keeps_user_ids(&self, wait: &LedgerWait) -> bool {
+        if !self.pin_support.is_ignored() {
+            let before = self.pin_support.load();
+            let connection = self.connection.digests(&self.context.digests);
+            match wait.limit(self.ledger.keeps_user_ids(&connection)).await {
+                Ok(Some(kept)) => self.pin_support.adopt(before, kept),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(
+                    error = chain(&error),
+                    "the ledger does not report whether the connection keeps pinned ids"
+                ),
             }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(
-                error = chain(&error),
-                "the ledger does not report whether the connection keeps pinned ids"
-            ),
         }
+        self.pin_support.is_kept()
     }
 
     /// Learns from a user that was created with a pinned id, and records what is new.

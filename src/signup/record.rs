@@ -9,7 +9,9 @@ use super::call::PreparedCall;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
-use crate::ledger::{AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError};
+use crate::ledger::{
+    AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
+};
 use crate::telemetry::chain;
 
 /// The longest time in which a result is recorded while the process stops.
@@ -30,39 +32,47 @@ const RELEASE_PAUSES: [Duration; 6] = [
 ];
 
 impl Inner {
-    /// Records the result of an attempt.
-    ///
-    /// If the first try fails, the client gets its result without waiting for further ones. If they
-    /// fail too, the attempt stays open and the reconciler finds the same result.
+    /// Records the result of an attempt that this process works on.
     pub(super) async fn finish(
         self: &Arc<Self>,
         request: &KeyedRequest,
         call: &PreparedCall,
         result: &SignupResult,
     ) {
+        let basis = Basis::Worked { process: self.heartbeat.process() };
+        self.finish_on(request, call, result, basis).await;
+    }
+
+    /// Records the result of an attempt. A user that was found or created needs no other basis.
+    ///
+    /// If the first try fails, the client gets its result without waiting for further ones. If they
+    /// fail too, the attempt stays open and the reconciler finds the same result.
+    pub(super) async fn finish_on(
+        self: &Arc<Self>,
+        request: &KeyedRequest,
+        call: &PreparedCall,
+        result: &SignupResult,
+        basis: Basis,
+    ) {
         let Some(resolution) = result.resolution(&call.user_id) else { return };
+        let is_created = matches!(result.outcome, Outcome::Created(_));
         let finish = FinishAttempt {
             id: call.id,
             resolution,
             outcome_code: result.outcome.code(),
             auth0_request_id: result.auth0_request_id.clone(),
-            basis: match result.outcome {
-                Outcome::Created(_) => Basis::Observed,
-                _ => Basis::Worked { process: self.heartbeat.process() },
-            },
+            basis: if is_created { Basis::Observed } else { basis },
         };
+        let start = || self.new_attempt(request, call, AdmissionCost::default());
         let written = match request.ledger_wait.limit(self.ledger.finish(finish.clone())).await {
             // Boxed: it is rare, and would enlarge every sign-up's task.
-            Ok(false) => Box::pin(self.write_missing(request, call, &finish)).await,
+            Ok(false) => Box::pin(self.write_missing(start(), &finish)).await,
             written => written.map(drop),
         };
         if let Err(error) = written {
-            let inner = Arc::clone(self);
-            drop(
-                self.context
-                    .lifecycle
-                    .spawn(async move { inner.retry_finish(finish, error).await }),
-            );
+            let (inner, start) = (Arc::clone(self), start());
+            let retry = async move { inner.retry_finish(start, finish, error).await };
+            drop(self.context.lifecycle.spawn(retry));
         }
     }
 
@@ -70,18 +80,16 @@ impl Inner {
     /// has lost its start.
     async fn write_missing(
         &self,
-        request: &KeyedRequest,
-        call: &PreparedCall,
+        start: NewAttempt,
         finish: &FinishAttempt,
     ) -> Result<(), LedgerError> {
-        if self.ledger.get(call.id).await?.is_some() {
+        if self.ledger.get(finish.id).await?.is_some() {
             return Ok(());
         }
-        let attempt = self.new_attempt(request, call, AdmissionCost::default());
-        let is_written = self.ledger.begin(attempt).await? == BeginResult::Started
+        let is_written = self.ledger.begin(start).await? == BeginResult::Started
             && self.ledger.finish(finish.clone()).await?;
         tracing::error!(
-            attempt = %call.id,
+            attempt = %finish.id,
             is_written,
             "the ledger has lost the start of an attempt; its row is written again"
         );
@@ -90,7 +98,7 @@ impl Inner {
 
     /// Tries again to record a result, with growing pauses, for as long as other replicas take this
     /// process for the attempt's worker.
-    async fn retry_finish(&self, finish: FinishAttempt, mut error: LedgerError) {
+    async fn retry_finish(&self, start: NewAttempt, finish: FinishAttempt, mut error: LedgerError) {
         let started_at = Instant::now();
         let is_draining = || self.context.lifecycle.is_draining();
         let longest = || if is_draining() { LONGEST_AT_STOP } else { self.timeouts.lease };
@@ -101,10 +109,12 @@ impl Inner {
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-            error = match self.ledger.finish(finish.clone()).await {
-                Ok(_) => return,
-                Err(error) => error,
+            let written = match self.ledger.finish(finish.clone()).await {
+                Ok(false) => self.write_missing(start.clone(), &finish).await,
+                written => written.map(drop),
             };
+            let Err(again) = written else { return };
+            error = again;
         }
         tracing::error!(
             attempt = %finish.id,

@@ -13,7 +13,9 @@ use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
-use crate::ledger::{Attempt, AttemptId, AttemptState, Lease, LedgerError, RESTARTS, Worker};
+use crate::ledger::{
+    Attempt, AttemptId, AttemptState, Basis, Lease, LedgerError, RESTARTS, Worker,
+};
 
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
@@ -152,13 +154,15 @@ impl Inner {
         let earlier_calls_ended = self.absence_left(attempt).is_some_and(|left| left.is_zero());
         let alive = self.heartbeat.alive_since();
         let runner = AttemptRunner::resuming(self, request, &call, alive, earlier_calls_ended);
-        if self.pin_support.is_ignored() && !earlier_calls_ended {
+        if !earlier_calls_ended && !self.keeps_user_ids(&request.ledger_wait).await {
             // Nothing is sent again, so the grace period must not start over.
-            let lookup = runner.look_up_address(Priority::Lookup).await.ok();
-            let Some(result) = lookup.and_then(Option::<SignupResult>::from) else {
-                return SignupResult::left_unresolved();
-            };
-            self.finish(request, &call, &result).await;
+            let work = runner.resolve_by_address(SignupResult::left_unresolved());
+            let result = runner.within_timeout(work).await;
+            if !matches!(result.outcome, Outcome::Unknown) {
+                let connection_ended_at = attempt.connection_ended_at;
+                let basis = Basis::NotFound { connection_ended_at };
+                self.finish_on(request, &call, &result, basis).await;
+            }
             return result;
         }
         // An absent user proves nothing from here until the repeated call has certainly ended, even

@@ -21,7 +21,7 @@ impl AttemptRunner<'_> {
     /// Resolves an attempt whose call the tenant may have acted on. Returns `unknown` when that is
     /// not conclusive.
     pub(super) async fn resolve(&self, unknown: SignupResult) -> SignupResult {
-        if self.service.pin_support.is_kept() {
+        if self.service.keeps_user_ids(&self.request.ledger_wait).await {
             self.resolve_by_id(unknown).await
         } else {
             self.resolve_by_address(unknown).await
@@ -61,8 +61,9 @@ impl AttemptRunner<'_> {
     }
 
     /// Resolves an attempt at a connection that does not keep pinned ids, or may not. A repeated
-    /// call could create a second user there, so it needs proof that the first created none.
-    async fn resolve_by_address(&self, unknown: SignupResult) -> SignupResult {
+    /// call could create a second user there, so it needs proof that the first created none: it has
+    /// ended, and nobody has the address.
+    pub(super) async fn resolve_by_address(&self, unknown: SignupResult) -> SignupResult {
         let mut is_absent = false;
         if !self.service.pin_support.is_ignored() {
             match self.look_up_id().await {

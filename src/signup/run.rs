@@ -156,7 +156,7 @@ impl Inner {
         result: SignupResult,
         leader: Leader,
     ) {
-        let is_early = self.hides(&result.outcome) || self.can_be_found_again(&result);
+        let is_early = self.can_be_found_again(&result);
         if is_early {
             announce(request, result.clone(), &leader);
         }
@@ -196,11 +196,6 @@ impl Inner {
             ),
             _ => {}
         }
-    }
-
-    /// Returns whether clients must not see which of the outcomes that look alike this one is.
-    fn hides(&self, outcome: &Outcome) -> bool {
-        self.hides_existence && matches!(outcome, Outcome::Created(_) | Outcome::EmailTaken)
     }
 
     /// Returns whether the next request with the key would find this result without its record.

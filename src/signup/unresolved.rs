@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::auth0::{CallError, LookupError};
-use crate::ledger::{Attempt, LedgerError};
+use crate::ledger::{Attempt, AttemptState, LedgerError};
 use crate::telemetry::chain;
 
 /// The wait after the first inconclusive check, and the longest.
@@ -51,10 +51,12 @@ pub enum UnresolvedReason {
 }
 
 impl UnresolvedReason {
-    /// Returns [`Self::UnderWay`] if a sign-up may be working on this attempt.
+    /// Returns [`Self::UnderWay`] if a sign-up may be working on this attempt. One that is open belongs
+    /// to its process until the lease ends: without a heartbeat it may only be slow.
     pub(super) fn under_way(attempt: &Attempt) -> Option<Self> {
         let left = attempt.next_check_at?.since(attempt.read_at);
-        let is_at_work = attempt.worker.is_some_and(|worker| worker.is_alive);
+        let is_open = attempt.state == AttemptState::Open;
+        let is_at_work = attempt.worker.is_some_and(|worker| worker.is_alive || is_open);
         let is_leased = !attempt.state.is_resolved() && !left.is_zero();
         (is_at_work && is_leased).then_some(Self::UnderWay { left })
     }
@@ -116,7 +118,12 @@ fn seconds(left: Duration) -> u128 {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::clock::LedgerTime;
+    use crate::digest::Digest;
+    use crate::ledger::{AttemptId, PinnedUserId, Worker};
 
     #[test]
     fn failing_checks_become_rare() {
@@ -126,6 +133,40 @@ mod tests {
         assert_eq!(waits, expected);
         assert_eq!(UnresolvedReason::Forbidden.next_check_in(0), Some(Duration::from_mins(10)));
         assert_eq!(UnresolvedReason::Unpinned.next_check_in(0), None);
+    }
+
+    /// An operator's check during a pause of the process must not void its result.
+    #[test]
+    fn an_open_attempt_without_a_heartbeat_is_under_way_until_its_lease_ends() {
+        let time = |seconds| LedgerTime::from_epoch(Duration::from_secs(seconds));
+        let digest = Digest::from_bytes([1; 32]);
+        let attempt = |state, read_at| Attempt {
+            id: AttemptId::new(time(0)),
+            email: digest,
+            key: None,
+            user_id: PinnedUserId::from_digest(&digest),
+            auth0_user_id: None,
+            request_id: String::new(),
+            auth0_request_id: None,
+            state,
+            outcome_code: None,
+            started_at: time(0),
+            tenant_started_at: None,
+            finished_at: None,
+            connection_ended_at: None,
+            next_check_at: Some(time(30)),
+            lease_owner: None,
+            check_count: 0,
+            worker: Some(Worker { process: Uuid::nil(), is_alive: false }),
+            restarts: 0,
+            terms: None,
+            read_at: time(read_at),
+        };
+        let is_under_way =
+            |state, read_at| UnresolvedReason::under_way(&attempt(state, read_at)).is_some();
+        assert!(is_under_way(AttemptState::Open, 29));
+        assert!(!is_under_way(AttemptState::Open, 30));
+        assert!(!is_under_way(AttemptState::Unknown, 29));
     }
 
     #[test]

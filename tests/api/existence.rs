@@ -364,3 +364,22 @@ async fn the_owner_of_a_known_address_gets_one_e_mail_a_day() {
         })
     );
 }
+
+/// Without its record, the next request with the key would not find the user.
+#[tokio::test]
+async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {
+    let scopes = |tenant: &mut auth0_emulator::Tenant| tenant.scopes = vec!["create:users".into()];
+    let app = uniform().auth0(scopes).spawn().await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let response = tokio::spawn(TestResponse::receive(app.post().json(&ada())));
+    gate.arrived(1).await;
+    let ledger = rusqlite::Connection::open(app.database()).unwrap();
+    ledger.execute_batch("BEGIN IMMEDIATE").unwrap();
+    gate.open();
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert!(!response.is_finished());
+    ledger.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(response.await.unwrap().status, StatusCode::ACCEPTED);
+    assert_eq!(app.attempts().await[0].state, AttemptState::Created);
+}

@@ -30,8 +30,10 @@ async fn a_service_is_ready_while_sign_ups_work() {
     app.until_ready().await;
     let name = database.split(['/', '?']).nth(3).unwrap();
     let table = connect(&database).await;
-    let causes: [(&str, &str); 3] = [
+    let causes: [(&str, &str); 5] = [
         ("BEGIN; LOCK TABLE attempts", "COMMIT"),
+        ("BEGIN; LOCK TABLE processes", "COMMIT"),
+        ("ALTER TABLE processes RENAME TO gone", "ALTER TABLE gone RENAME TO processes"),
         ("ALTER TABLE attempt_keys RENAME TO gone", "ALTER TABLE gone RENAME TO attempt_keys"),
         (
             &format!(
@@ -47,7 +49,8 @@ async fn a_service_is_ready_while_sign_ups_work() {
         for statement in cause.split("; ") {
             table.batch_execute(statement).await.unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        // Longer than a heartbeat may be missing.
+        tokio::time::sleep(Duration::from_millis(2_000)).await;
         let started = Instant::now();
         let form_during = form("during");
         let (ready, response) = tokio::join!(app.get("/readyz"), app.sign_up(&form_during));
@@ -78,6 +81,29 @@ async fn a_result_that_meets_no_row_writes_it_whole() {
     let table = connect(&database).await;
     table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
     assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    eventually("the row is written", async || {
+        let rows = "SELECT count(*) FROM attempts WHERE state = 1 AND outcome_code = 'created'";
+        (scalar::<i64>(&table, rows).await == 1).then_some(())
+    })
+    .await;
+}
+
+/// A failover loses the start of an attempt, and the connection that its result is first sent over.
+#[tokio::test]
+async fn a_result_that_is_recorded_late_and_meets_no_row_writes_it_whole() {
+    let database = database().await;
+    let app = service(&database).set("ledger.timeout_ms", "1000").spawn().await;
+    app.until_ready().await;
+    let from = app.creates().len();
+    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let sign_up = tokio::spawn(app.post().json(&ada()).send());
+    app.until(|app| app.creates().len() > from).await;
+    let table = connect(&database).await;
+    table.batch_execute("BEGIN").await.unwrap();
+    table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
+    assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    table.batch_execute("COMMIT").await.unwrap();
     eventually("the row is written", async || {
         let rows = "SELECT count(*) FROM attempts WHERE state = 1 AND outcome_code = 'created'";
         (scalar::<i64>(&table, rows).await == 1).then_some(())

@@ -31,12 +31,16 @@ fn lost_responses() -> [Fault; 6] {
 async fn a_lost_response_is_looked_up_and_the_call_repeated_with_the_same_id() {
     for fault in lost_responses() {
         let app = TestApp::spawn().await;
+        // The service knows from here on that the connection keeps ids.
+        let before = crate::app::ada_with("email", "before@example.com");
+        assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
         app.auth0.fault(Route::CreateUser, fault.clone());
         let response = app.sign_up(&ada()).await;
         assert_eq!(response.status, StatusCode::CREATED, "{fault:?}: {response:?}");
-        assert_eq!(app.auth0.users().len(), 1, "{fault:?}");
+        assert_eq!(app.auth0.users().len(), 2, "{fault:?}");
         assert_eq!(app.auth0.calls(Route::GetUser).len(), 1, "{fault:?}");
-        let ids: Vec<_> = app.creates().iter().map(|call| call.json()["user_id"].clone()).collect();
+        let calls = &app.creates()[1..];
+        let ids: Vec<_> = calls.iter().map(|call| call.json()["user_id"].clone()).collect();
         assert!(ids.len() <= 2 && ids.iter().all(|id| *id == ids[0]), "{fault:?}: {ids:?}");
     }
 }
@@ -354,4 +358,70 @@ async fn the_very_first_user_is_looked_up_by_address_before_a_repeat() {
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     assert_eq!((app.auth0.users().len(), app.creates().len()), (1, 1));
+}
+
+/// A call may be acted on after its connection has ended, whoever ended it.
+#[tokio::test]
+async fn nothing_is_repeated_before_it_is_known_whether_ids_are_kept() {
+    let later = Duration::from_millis(2_500);
+    let lost = [
+        Fault::act_later(later),
+        Fault::act_later(later).closing(),
+        Fault::close(),
+        Fault::reset(),
+        Fault::truncated(),
+        Fault::answer(408),
+        Fault::answer(502),
+        Fault::answer(504),
+    ];
+    for fault in lost {
+        let accepts_duplicates = |tenant: &mut auth0_emulator::Tenant| {
+            tenant.ignores_user_id = true;
+            tenant.unique_email = false;
+        };
+        let app = TestApp::builder()
+            .auth0(accepts_duplicates)
+            .set("auth0.timeout_ms", "500")
+            .set("reconciliation.not_created_after_ms", "4000")
+            .spawn()
+            .await;
+        app.until_ready().await;
+        app.auth0.fault(Route::CreateUser, fault.clone());
+        let keyed =
+            || TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada()));
+        for _ in 0..2 {
+            let unknown = keyed().await;
+            if unknown.status != StatusCode::CREATED {
+                assert_eq!(unknown.problem(), "outcome_unknown", "{fault:?}");
+            }
+            assert_eq!(app.creates().len(), 1, "{fault:?}");
+        }
+        eventually("the user is created", async || {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            (keyed().await.status == StatusCode::CREATED).then_some(())
+        })
+        .await;
+        assert_eq!(app.auth0.users().len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_taken_address_is_recorded_when_the_client_comes_back() {
+    let ignores = |tenant: &mut auth0_emulator::Tenant| tenant.ignores_user_id = true;
+    let app = TestApp::builder().auth0(ignores).spawn().await;
+    let older = crate::app::ada_with("password", "Another-Password-1");
+    assert_eq!(app.sign_up(&older).await.status, StatusCode::CREATED);
+    app.auth0.advance_clock(Duration::from_mins(20));
+    // The service learns the tenant's time.
+    let between = crate::app::ada_with("email", "between@example.com");
+    assert_eq!(app.sign_up(&between).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::close());
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    let keyed = || TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada()));
+    assert_eq!(keyed().await.problem(), "outcome_unknown");
+    assert_eq!(keyed().await.problem(), "email_taken");
+    let lookups = app.auth0.calls(Route::UsersByEmail).len();
+    assert_eq!(keyed().await.problem(), "email_taken");
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), lookups, "replayed");
+    assert_eq!(app.attempts().await[0].state, AttemptState::Exists);
 }

@@ -8,8 +8,9 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
 use crate::postgres;
-use crate::server::connect;
+use crate::server::{connect, scalar};
 
 const OLD: &str = "0123456789abcdef0123456789abcdef";
 const NEW: &str = "fedcba9876543210fedcba9876543210";
@@ -102,4 +103,29 @@ async fn nobody_waits_for_a_dead_replica() {
     assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     assert_eq!((one.creates().len(), one.auth0.users().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_replica_knows_what_another_has_learned_about_ids() {
+    let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(other.sign_up(&before).await.status, StatusCode::CREATED);
+    let connection = connect(&database).await;
+    eventually("what it learned is recorded", async || {
+        let known = "SELECT count(*) FROM connections WHERE keeps_user_ids";
+        (scalar::<i64>(&connection, known).await == 1).then_some(())
+    })
+    .await;
+    // Only where ids are kept is a lost call repeated at once.
+    one.auth0.fault(Route::CreateUser, Fault::close());
+    assert_eq!(one.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert_eq!((one.creates().len(), one.auth0.users().len()), (3, 2));
+
+    // What another learned later counts as well.
+    let no_longer = "UPDATE connections SET keeps_user_ids = false";
+    connection.batch_execute(no_longer).await.unwrap();
+    one.auth0.fault(Route::CreateUser, Fault::close());
+    let lost = one.sign_up(&ada_with("email", "lost@example.com")).await;
+    assert_eq!(lost.problem(), "outcome_unknown");
+    assert_eq!(one.creates().len(), 4);
 }

@@ -4,15 +4,16 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_signup::ledger::{AttemptState, PendingAttempts};
+use auth0_signup::ledger::{AttemptState, Basis, FinishAttempt, PendingAttempts};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{DAY, LEASE, begin, created, get, time, unique, unknown};
+use crate::rows::{DAY, LEASE, PROCESS, begin, created, get, not_created, time, unique, unknown};
 
 on_both! {
     two_owners_never_lease_the_same_attempt,
     an_expired_lease_is_taken_over_and_cannot_be_released,
+    an_attempt_of_a_living_process_is_not_leased,
     a_released_attempt_is_due_at_the_given_time_or_never,
     only_failed_checks_are_counted,
     pending_attempts_are_counted_with_the_age_of_the_oldest,
@@ -73,6 +74,29 @@ async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend)
     assert_eq!((claimed[0].lease_owner, claimed[0].check_count), (Some(heir), 0));
     ledger.release(attempt.id, dead, Some(Duration::ZERO), true).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
+}
+
+/// The clock is set forward while the process works.
+async fn an_attempt_of_a_living_process_is_not_leased(backend: Backend) {
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    let later = NOW + LEASE;
+    backend.set_time(later).await;
+    // It knows itself that it is alive.
+    assert!(ledger.claim_due(PROCESS, LEASE, 9).await.unwrap().is_empty());
+    ledger.heartbeat(PROCESS).await.unwrap();
+    assert!(ledger.claim_due(Uuid::now_v7(), LEASE, 9).await.unwrap().is_empty());
+    let basis = Basis::Worked { process: PROCESS };
+    let rejected = FinishAttempt { basis, ..not_created(attempt.id) };
+    assert!(ledger.finish(rejected).await.unwrap());
+
+    // Nobody works on one that is long overdue.
+    let forgotten = unique(later);
+    begin(&ledger, &forgotten).await;
+    backend.set_time(later + LEASE + Duration::from_hours(1)).await;
+    ledger.heartbeat(PROCESS).await.unwrap();
+    assert_eq!(ledger.claim_due(PROCESS, LEASE, 9).await.unwrap().len(), 1);
 }
 
 async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) {

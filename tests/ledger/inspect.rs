@@ -5,6 +5,7 @@ use auth0_signup::ledger::{LedgerInspection, OpenError, SessionInspection, inspe
 use crate::backend::{Backend, admin};
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
+use crate::server::{connect, scalar};
 
 async fn inspected(backend: &Backend) -> LedgerInspection {
     inspect(&backend.settings).await.expect("a ledger")
@@ -61,6 +62,14 @@ async fn missing_rights_on_tables_and_on_the_schema_are_seen() {
     backend.execute(&format!("REVOKE UPDATE ON attempts FROM {}", role.name)).await;
     let found = inspected(&role.of(&backend)).await;
     assert_eq!((found.may_create, found.unwritable), (false, vec!["attempts".to_owned()]));
+
+    let revoke = format!("REVOKE UPDATE ON ALL TABLES IN SCHEMA public FROM {}", role.name);
+    backend.execute(&revoke).await;
+    let found = inspected(&role.of(&backend)).await.unwritable.join(" ");
+    let tables = "SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class \
+        WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' \
+        AND relname <> 'auth0_signup_migrations'";
+    assert_eq!(found, scalar::<String>(&connect(&backend.url()).await, tables).await);
 }
 
 #[tokio::test]

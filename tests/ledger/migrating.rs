@@ -34,6 +34,11 @@ async fn earlier() -> Backend {
     backend
 }
 
+/// The number of all migrations.
+async fn all(backend: &Backend) -> i64 {
+    migrations(&backend.settings).await.unwrap().len().try_into().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_beside_a_dump_stops_no_sign_up() {
     let backend = earlier().await;
@@ -72,22 +77,47 @@ async fn a_migration_beside_a_dump_stops_no_sign_up() {
     assert_eq!(backend.count("schema_migrations").await, 4);
 }
 
-/// A migration of another process, or an operator's change, locks a table for a moment.
+/// A migration of another process, or an operator's change, locks a table for longer than any call
+/// waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_table_delays_a_start_and_does_not_end_it() {
-    let backend = Backend::postgres().await;
-    backend.open().await.close().await;
-    for table in ["attempts", "secret_checks", "auth0_signup_migrations"] {
+    let tables = ["attempts", "secret_checks", "auth0_signup_migrations"];
+    let starts = tables.map(async |table| {
+        let backend = Backend::postgres().await;
+        backend.open().await.close().await;
         let change = connect(&backend.url()).await;
         let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
         change.batch_execute(&lock).await.unwrap();
         let again = backend.through(&backend.url());
         let start = tokio::spawn(async move { Box::pin(again.open_plain()).await });
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        assert!(!start.is_finished(), "{table} was not needed");
+        tokio::time::sleep(Duration::from_secs(11)).await;
+        assert!(!start.is_finished(), "{table}");
         change.batch_execute("COMMIT").await.unwrap();
         start.await.expect(table).close().await;
+    });
+    futures_util::future::join_all(starts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_waits_outlasts_its_connection() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    let change = connect(&backend.url()).await;
+    change.batch_execute("BEGIN; LOCK TABLE secret_checks").await.unwrap();
+    let again = backend.through(&backend.url());
+    let start = tokio::spawn(async move { Box::pin(again.open_plain()).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let client = connect(&backend.url()).await;
+    while scalar::<i64>(&client, waiting).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let cut = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity \
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    client.batch_execute(cut).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    change.batch_execute("COMMIT").await.unwrap();
+    start.await.unwrap().close().await;
 }
 
 /// Every transaction older than the building of an index delays it.
@@ -140,6 +170,30 @@ async fn the_index_of_a_large_table_is_built_while_the_service_runs() {
     assert_eq!(found.len(), 1);
 }
 
+/// An earlier file had built this index, in its own transaction.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_there_is_recorded() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    for rows in [0, 60_000] {
+        backend
+            .execute(&format!(
+                "DELETE FROM auth0_signup_migrations WHERE name = 'attempts_email_digest';
+                 INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at)
+                 SELECT gen_random_uuid(), sha256(n::text::bytea), lpad(to_hex(n), 24, '0'),
+                   'request ' || n, 1, 1 FROM generate_series(1, {rows}) AS n"
+            ))
+            .await;
+        let ledger = backend.open().await;
+        let started = Instant::now();
+        while backend.count("auth0_signup_migrations").await < all(&backend).await {
+            assert!(started.elapsed() < Duration::from_secs(30), "{rows}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        ledger.close().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_another_programs_migrations_is_left_alone() {
     let backend = Backend::postgres().await;
@@ -149,7 +203,7 @@ async fn the_table_of_another_programs_migrations_is_left_alone() {
     let ledger = backend.open().await;
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     assert_eq!(backend.count("schema_migrations").await, 1);
-    assert_eq!(backend.count("auth0_signup_migrations").await, 8);
+    assert_eq!(backend.count("auth0_signup_migrations").await, all(&backend).await);
 }
 
 /// A service of the release before runs and starts beside the new one.
@@ -180,7 +234,7 @@ async fn starts_through_a_pooler_migrate_once() {
     for opened in futures_util::future::join_all(opened.collect::<Vec<_>>()).await {
         opened.unwrap().unwrap();
     }
-    assert_eq!(backend.count("auth0_signup_migrations").await, 8);
+    assert_eq!(backend.count("auth0_signup_migrations").await, all(&backend).await);
 }
 
 /// The defaults of a role or a database must not reach the ledger's transactions.

@@ -231,6 +231,16 @@ async fn a_pooler_that_restarts_costs_no_sign_up_afterwards() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pooler_is_recognised_before_a_host_that_is_down() {
+    let backend = Backend::postgres().await;
+    let pooler = Pooler::start(Mode::Transaction);
+    let hosts = format!("?host={},/nowhere&port=6432,6432", pooler.folder.display());
+    let url = format!("postgres://postgres@localhost/{}{hosts}", backend.database());
+    let ledger = backend.through(&url).open_plain().await;
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sslmode_checks_what_it_says() {
     let backend = Backend::postgres().await;
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

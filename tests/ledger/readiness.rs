@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::ledger::{Access, BeginResult, Ledger};
+use auth0_signup::limits::{Limit, Rate};
 
-use crate::admission_costs::with_proof;
+use crate::admission_costs::{with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
@@ -14,6 +15,8 @@ use crate::server::{connect, server};
 
 /// The longest call, with a margin.
 const LONGEST: Duration = Duration::from_millis(3_400);
+
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A database that a role without further rights uses.
 async fn served() -> (Backend, Role, Arc<dyn Ledger>) {
@@ -25,18 +28,23 @@ async fn served() -> (Backend, Role, Arc<dyn Ledger>) {
     (backend, role, ledger)
 }
 
+/// Makes the calls of a sign-up. Without a heartbeat, its process reads the attempt before it sends
+/// anything, and other replicas take it over.
 async fn sign_up(ledger: &Arc<dyn Ledger>) -> bool {
-    let attempt = auth0_signup::ledger::NewAttempt {
-        admission_cost: with_proof(rand::random()).admission_cost,
-        ..unique(NOW)
-    };
-    match ledger.begin(attempt.clone()).await {
+    let mut attempt = with_permit(Limit::Service, 1, Rate { burst: 100, every: MILLISECOND });
+    attempt.admission_cost.proof = with_proof(rand::random()).admission_cost.proof;
+    attempt.key = unique(NOW).key;
+    let begun = match ledger.begin(attempt.clone()).await {
         Ok(result) => {
             assert_eq!(result, BeginResult::Started);
-            ledger.finish(created(attempt.id)).await.is_ok()
+            true
         }
         Err(_) => false,
-    }
+    };
+    begun
+        && ledger.heartbeat(attempt.lease.process).await.is_ok()
+        && ledger.get(attempt.id).await.is_ok()
+        && ledger.finish(created(attempt.id)).await.is_ok()
 }
 
 /// Checks that the ledger is ready, and that sign-ups work, if `works` is set; else that neither
@@ -63,11 +71,19 @@ async fn without_a_right_it_is_not_ready() {
         "INSERT ON attempt_keys",
         "SELECT ON attempt_keys",
         "INSERT ON used_proofs",
+        "INSERT ON processes",
+        "UPDATE ON processes",
+        "ALL ON processes",
     ] {
         backend.execute(&format!("REVOKE {right} FROM {}", role.name)).await;
         expect(&ledger, false, right).await;
         backend.execute(&format!("GRANT {right} TO {}", role.name)).await;
         expect(&ledger, true, "granted again").await;
+    }
+    // Each replica keeps limits of its own, and what is known about ids only helps.
+    for right in ["ALL ON limits", "ALL ON connections"] {
+        backend.execute(&format!("REVOKE {right} FROM {}", role.name)).await;
+        expect(&ledger, true, right).await;
     }
 }
 
@@ -77,6 +93,17 @@ async fn without_a_slot_it_is_not_ready() {
     role.alter("CONNECTION LIMIT 0").await;
     backend.terminate().await;
     expect(&ledger, false, "no slot").await;
+    // Calls that are refused at once do not wait for each other.
+    let started = Instant::now();
+    let calls = (0..5).map(|_| {
+        let ledger = Arc::clone(&ledger);
+        tokio::spawn(async move { ledger.ping().await })
+    });
+    for call in futures_util::future::join_all(calls.collect::<Vec<_>>()).await {
+        let text = format!("{:?}", call.unwrap().unwrap_err());
+        assert!(text.contains("too many connections"), "{text}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     role.alter("CONNECTION LIMIT -1").await;
     expect(&ledger, true, "slots again").await;
 }
@@ -122,13 +149,16 @@ async fn a_read_only_database_is_not_ready_and_recovers_at_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_table_is_not_ready() {
     let (backend, _role, ledger) = served().await;
-    for table in ["attempts", "attempt_keys"] {
+    for table in ["attempts", "attempt_keys", "used_proofs", "processes"] {
         let blocker = connect(&backend.url()).await;
         blocker.batch_execute(&format!("BEGIN; LOCK TABLE {table}")).await.unwrap();
         expect(&ledger, false, &format!("{table} locked")).await;
         blocker.batch_execute("COMMIT").await.unwrap();
         expect(&ledger, true, "unlocked").await;
     }
+    let blocker = connect(&backend.url()).await;
+    blocker.batch_execute("BEGIN; LOCK TABLE limits, connections").await.unwrap();
+    expect(&ledger, true, "limits locked").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -195,7 +225,7 @@ async fn a_probe_leaves_nothing() {
     for _ in 0..3 {
         ledger.ping().await.unwrap();
     }
-    for table in ["attempts", "attempt_keys", "used_proofs", "limits"] {
+    for table in ["attempts", "attempt_keys", "used_proofs", "limits", "processes"] {
         assert_eq!(backend.count(table).await, 0, "{table}");
     }
 }

@@ -87,11 +87,8 @@ impl ClientCheck<'_> {
             Observed::Unexpected(response) => {
                 Err((FindingKind::Unknown, format!("unexpected response: {response}")))
             }
-            // Statements about one attempt, or none at all: see `check_end`.
-            Observed::NotCreated(_)
-            | Observed::Unresolved(_)
-            | Observed::Lost(_)
-            | Observed::HungUp(_) => Ok(()),
+            Observed::NotCreated(code) => self.check_not_created(code, observation),
+            Observed::Unresolved(_) | Observed::Lost(_) | Observed::HungUp(_) => Ok(()),
         }
     }
 
@@ -132,37 +129,51 @@ impl ClientCheck<'_> {
         Ok(())
     }
 
+    /// Checks a response that says that nothing was created. Nothing is created later either if the
+    /// client sends no further request.
+    fn check_not_created(
+        &self,
+        code: &str,
+        observation: &Observation,
+    ) -> Result<(), (FindingKind, String)> {
+        let counts =
+            |user: &TenantUser| self.accepts_failure() || user.existed_at(observation.received_at);
+        let created = self.users.iter().any(|user| self.owns(user) && counts(user));
+        if created && !self.another_request_created_it(code, observation) {
+            let description = format!("{code}, but the client's user exists");
+            return Err((FindingKind::Incorrect, description));
+        }
+        Ok(())
+    }
+
+    fn accepts_failure(&self) -> bool {
+        self.client.plan.behavior == ClientBehavior::AcceptsFailure
+    }
+
     /// Checks that the client knows the outcome at the end.
     fn check_end(&self) -> Result<(), (FindingKind, String)> {
-        let accepts_failure = self.client.plan.behavior == ClientBehavior::AcceptsFailure;
         match self.client.last() {
             // Checked as a response.
             Some(Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_)) => Ok(()),
-            Some(Observed::NotCreated(code)) if accepts_failure => {
-                let created = self.users.iter().any(|user| self.owns(user));
-                if created && !self.another_request_created_it(code) {
-                    let description = format!("{code}, but the client's user exists");
-                    return Err((FindingKind::Incorrect, description));
-                }
-                Ok(())
-            }
+            Some(Observed::NotCreated(_)) if self.accepts_failure() => Ok(()),
             _ if self.client.plan.behavior == ClientBehavior::Abandons => Ok(()),
             _ => Err((FindingKind::Unknown, "the client never learned the outcome".to_owned())),
         }
     }
 
-    /// Returns true if the user may come from another request than the last.
+    /// Returns true if the user may come from another request than this one.
     ///
     /// A duplicate request may have created it. So may an earlier request of the same client, if
-    /// the ledger lost its row since: "nothing was created" is then correct for the last attempt.
+    /// the ledger lost its row since: "nothing was created" is then correct for its own attempt.
     /// `unavailable` says nothing about earlier requests: their rows cannot be read.
-    fn another_request_created_it(&self, code: &str) -> bool {
+    fn another_request_created_it(&self, code: &str, observation: &Observation) -> bool {
         let password = &self.client.plan.profile.password;
         let duplicates =
             self.histories.iter().filter(|other| other.plan.profile.password == *password);
         let mut others = duplicates.filter(|other| !std::ptr::eq(*other, self.client));
         let earlier_may_have = code == "unavailable" || self.losses.affect(self.client);
-        earlier_may_have && self.client.observed.len() > 1
+        let has_earlier = self.client.observed.iter().any(|other| other.at < observation.at);
+        earlier_may_have && has_earlier
             || others.any(|other| {
                 other.observed.iter().any(|observation| {
                     let observed = &observation.observed;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 
+use super::finding::FindingKind;
 use super::postgres::PoolMode;
 
 /// Signs people up through faults, kills and other events, and fails if any outcome is wrong or
@@ -38,6 +39,10 @@ pub(crate) struct ChaosOptions {
     /// Percentage of the tenant's calls that get a fault
     #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub(crate) faults: u8,
+    /// The tenant's connection ignores pinned ids, as a custom database may. Events that lose rows
+    /// are left out: only a row shows whose user it is. An outcome may stay unknown then
+    #[arg(long)]
+    pub(crate) ignores_user_id: bool,
     /// Random seed; chosen at random if absent, and printed
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -52,7 +57,13 @@ impl ChaosOptions {
         let chosen = self.events.as_deref().unwrap_or(EventKind::value_variants());
         let all = EventKind::value_variants().iter().copied();
         let possible = all.filter(|kind| !kind.needs_server() || self.database.has_server());
+        let possible = possible.filter(|kind| !(self.ignores_user_id && kind.loses_rows()));
         possible.filter(|kind| chosen.contains(kind)).collect()
+    }
+
+    /// Returns true if a finding of this kind fails the run.
+    pub(crate) fn fails(&self, kind: FindingKind) -> bool {
+        kind != FindingKind::Unknown || !self.ignores_user_id
     }
 }
 
@@ -100,6 +111,20 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
+    /// Returns true if the ledger may lose rows.
+    const fn loses_rows(self) -> bool {
+        match self {
+            Self::Rows | Self::Power | Self::Restarts | Self::Failover => true,
+            Self::Clocks
+            | Self::Rotation
+            | Self::Stops
+            | Self::Pooler
+            | Self::Silence
+            | Self::Replies
+            | Self::Migration => false,
+        }
+    }
+
     /// Returns true if the event happens to a database server.
     const fn needs_server(self) -> bool {
         match self {

@@ -82,13 +82,12 @@ struct OpenConnection {
 }
 
 impl OpenConnection {
-    fn new(connection: ServerConnection, slot: OwnedSemaphorePermit, of: &Connections) -> Self {
-        let slot = Slot(Some(slot), Arc::clone(&of.returned));
+    fn new(connection: ServerConnection, slot: Slot) -> Self {
         Self { connection, slot, used_at: Instant::now() }
     }
 }
 
-/// The slot of a connection. Its end wakes a call that waits for a connection.
+/// The slot of a connection, also while it is opened. Its end wakes the calls that wait for one.
 #[derive(Debug)]
 struct Slot(Option<OwnedSemaphorePermit>, Arc<Notify>);
 
@@ -239,26 +238,33 @@ impl Connections {
                 }
                 return Ok(idle);
             }
-            let refused_at = self.idle().refused_at;
-            let is_refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED);
-            match Arc::clone(&self.slots).try_acquire_owned() {
-                Ok(slot) if !is_refused || self.slots.available_permits() == MOST - 1 => {
-                    match self.connector.connect_own(&self.options).await {
-                        Ok(connection) => return Ok(OpenConnection::new(connection, slot, self)),
-                        // All others are closed too.
-                        Err(error) if self.slots.available_permits() == MOST - 1 => {
-                            return Err(error);
-                        }
-                        Err(_) => self.idle().refused_at = Some(Instant::now()),
-                    }
+            if let Some(slot) = self.free_slot()? {
+                match self.connector.connect_own(&self.options).await {
+                    Ok(connection) => return Ok(OpenConnection::new(connection, slot)),
+                    // All others are closed too.
+                    Err(error) if self.slots.available_permits() == MOST - 1 => return Err(error),
+                    Err(_) => self.idle().refused_at = Some(Instant::now()),
                 }
-                Err(TryAcquireError::Closed) => return Err(Closed.into()),
-                Ok(_) | Err(TryAcquireError::NoPermits) => {}
             }
             if kind == CallKind::Heartbeat {
                 self.beat_waits.store(true, Ordering::SeqCst);
             }
             returned.await;
+        }
+    }
+
+    /// Returns a slot for a new connection if there is one. While the server refuses more, only
+    /// for the first.
+    fn free_slot(&self) -> Result<Option<Slot>, Closed> {
+        let refused_at = self.idle().refused_at;
+        let is_refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED);
+        if is_refused && self.slots.available_permits() < MOST {
+            return Ok(None);
+        }
+        match Arc::clone(&self.slots).try_acquire_owned() {
+            Ok(permit) => Ok(Some(Slot(Some(permit), Arc::clone(&self.returned)))),
+            Err(TryAcquireError::Closed) => Err(Closed),
+            Err(TryAcquireError::NoPermits) => Ok(None),
         }
     }
 

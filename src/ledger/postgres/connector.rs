@@ -28,6 +28,9 @@ const USER_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest orderly end of a connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// The SQLSTATE with which a pooler rejects options of a session: a violation of the protocol.
+const OPTIONS_REJECTED: &str = "08P01";
+
 /// Returns whether the session was started with options of ours.
 const HAS_OPTIONS: &str = "SELECT count(*) = 2 FROM pg_settings \
     WHERE name IN ('enable_seqscan', 'jit') AND setting = 'off' AND source = 'client'";
@@ -132,7 +135,8 @@ impl Connector {
     }
 
     /// Opens a connection whose session has these settings, unless there is a pooler: then no
-    /// session is our own.
+    /// session is our own. Of several addresses the one behind the pooler may not be the last, so
+    /// after any error a connection without settings is tried.
     ///
     /// # Errors
     /// When no host can be reached in time or accepts the connection.
@@ -144,11 +148,11 @@ impl Connector {
             return self.connect().await;
         }
         let mut connection = match self.connect_with(Some(options)).await {
-            Err(error) if error.is("08P01") => {
-                self.is_pooled.store(true, Ordering::Relaxed);
+            Err(error) => {
+                self.is_pooled.fetch_or(error.is(OPTIONS_REJECTED), Ordering::Relaxed);
                 return self.connect().await;
             }
-            connection => connection?,
+            Ok(connection) => connection,
         };
         // A pooler may also ignore them.
         let rows = timeout(self.timeout, connection.client.query_typed(HAS_OPTIONS, &[])).await;
@@ -178,9 +182,14 @@ impl Connector {
             let limit = left / u32::try_from(count - tried).unwrap_or(1);
             let connected = timeout(limit, target.connect(config, options, self.timeout)).await;
             result = connected.unwrap_or(Err(PostgresError::Silent(limit)));
-            if result.is_ok() {
-                self.host.store(number, Ordering::Relaxed);
-                break;
+            match &result {
+                Ok(_) => {
+                    self.host.store(number, Ordering::Relaxed);
+                    break;
+                }
+                // A pooler, which has to be recognised although other hosts are down.
+                Err(error) if error.is(OPTIONS_REJECTED) => break,
+                Err(_) => {}
             }
         }
         result

@@ -19,7 +19,7 @@ use crate::ledger::{LedgerError, OpenError};
 const UNWRITABLE: &str = "\
     SELECT relname::text FROM pg_class \
     WHERE relkind = 'r' AND relnamespace = $1::text::regnamespace AND relname IN ('attempts', \
-      'attempt_keys', 'secret_checks', 'redeemed_proofs', 'limits', 'processes', 'connections') \
+      'attempt_keys', 'secret_checks', 'used_proofs', 'limits', 'processes', 'connections') \
       AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
         AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) \
     ORDER BY relname";

@@ -1,4 +1,4 @@
-//! Migrations, and the check of the secret: the work before the first call.
+//! Migrations, and the check of the secret: the parts of a [start](super::start).
 //!
 //! Several processes may do it at once. They take turns by an advisory lock of the transaction,
 //! which a pooler keeps, and poll for it: a waiting statement would hold a snapshot.
@@ -14,15 +14,13 @@ use super::errors::{ErrorClass, PostgresError};
 use crate::digest::DigestPair;
 use crate::ledger::migrations::{POSTGRES, Script, pending};
 
-/// The longest time for which a change of a table may make sign-ups wait. Then the migration lets
-/// them pass and tries again.
+/// The longest time for which a change of a table may make sign-ups wait. Then the migration fails,
+/// which lets them pass, and the start tries again.
 const CHANGE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The longest wait for a change that another process makes. It stops no sign-up: nothing is changed.
+/// The longest wait for a change that another process makes, before the start tries again. It stops
+/// no sign-up: nothing is changed.
 const READ_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The pause after that.
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// The interval at which the turn is polled for.
 const POLL: Duration = Duration::from_millis(100);
@@ -94,6 +92,9 @@ pub(super) async fn applied(
 
 /// Applies the pending migrations, each in a transaction of its own, and returns their number.
 /// Leaves indexes of a large table out.
+///
+/// # Errors
+/// Also when a table is locked for too long: those before it stay applied.
 pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, PostgresError> {
     let mut count = 0;
     loop {
@@ -105,23 +106,12 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, Post
         let Some(script) = scripts.find(|script| is_small || !is_separate(script)) else {
             return Ok(count);
         };
-        let pause = match apply(client, schema, script).await {
-            Ok(true) => {
-                count += 1;
-                continue;
-            }
-            Ok(false) => POLL,
-            Err(error) if error.class() == ErrorClass::Transient => {
-                tracing::warn!(
-                    migration = script.name,
-                    "a migration waits for a lock; sign-ups continue meanwhile"
-                );
-                RETRY_PAUSE
-            }
-            Err(error) => return Err(error),
-        };
-        client.batch_execute("ROLLBACK").await?;
-        sleep(pause).await;
+        if apply(client, schema, script).await? {
+            count += 1;
+        } else {
+            client.batch_execute("ROLLBACK").await?;
+            sleep(POLL).await;
+        }
     }
 }
 
@@ -155,9 +145,9 @@ pub(super) async fn build_indexes(
     schema: &str,
 ) -> Result<usize, PostgresError> {
     let connection = match connector.connect_with(Some(NO_TIMEOUTS)).await {
+        Ok(connection) => connection,
         // A pooler knows no options.
-        Err(error) if error.is("08P01") => connector.connect().await?,
-        connected => connected?,
+        Err(_) => connector.connect().await?,
     };
     let mut count = 0;
     let applied = applied(&connection.client, schema).await?;

@@ -9,6 +9,7 @@ mod errors;
 mod inspect;
 mod migrate;
 mod rows;
+mod start;
 mod statement;
 mod statements;
 mod tls;
@@ -25,12 +26,13 @@ use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
 pub use self::inspect::inspect;
+use self::start::{Start, Started};
 use self::statement::{End, Session, Statement, statement};
-use super::migrations::{POSTGRES, pending, status};
+use super::migrations::{POSTGRES, status};
 use super::{
-    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
-    Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts, ProofUse, RESTARTS,
-    Swept,
+    Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, HEARTBEAT_LAPSE,
+    KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OVERDUE, OpenError,
+    PendingAttempts, ProofUse, RESTARTS, Swept,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -82,33 +84,21 @@ impl Postgres {
     pub async fn open(options: PostgresOptions, secrets: DigestPair) -> Result<Self, OpenError> {
         let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
         let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
-        let connection = connector.connect().await.map_err(LedgerError::from)?;
-        let client = &connection.client;
-        let opened = async {
-            let schema = migrate::schema(client).await?;
-            if migrate {
-                migrate::migrate(client, &schema).await?;
-            }
-            let applied = migrate::applied(client, &schema).await?;
-            let (separate, required): (Vec<_>, Vec<_>) =
-                pending(&POSTGRES, &applied).partition(|script| migrate::is_separate(script));
-            if !required.is_empty() {
-                return Ok(Err(OpenError::Pending(required.len() + separate.len())));
-            }
-            let renew = access == Access::Service;
-            let is_known = migrate::recognise(client, &schema, &secrets, renew).await?;
-            let opened =
-                if is_known { Ok((schema, separate.len())) } else { Err(OpenError::WrongSecret) };
-            Ok::<_, PostgresError>(opened)
-        };
-        let opened = opened.await;
-        connection.close().await;
-        let (schema, separate) = opened.map_err(LedgerError::from)??;
+        let renew_secrets = access == Access::Service;
+        let start = Start { migrate, secrets: Some(&secrets), renew_secrets };
+        let Started { schema, pending, pending_indexes, is_known, .. } =
+            start.run(&connector).await.map_err(LedgerError::from)?;
+        if pending > 0 {
+            return Err(OpenError::Pending(pending + pending_indexes));
+        }
+        if !is_known {
+            return Err(OpenError::WrongSecret);
+        }
         let mut indexes = JoinSet::new();
         let (timeout, limit) = match access {
             Access::Service => {
                 connector.warn_if_insecure();
-                if migrate && separate > 0 {
+                if migrate && pending_indexes > 0 {
                     let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
                     let schema = schema.clone();
                     indexes.spawn(async move { build(&connector, &schema).await });
@@ -209,16 +199,10 @@ pub async fn migrations(
 /// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
     let connector = Connector::new(url, timeout).map_err(LedgerError::from)?;
-    let connection = connector.connect().await.map_err(LedgerError::from)?;
-    let client = &connection.client;
-    let applied = async {
-        let schema = migrate::schema(client).await?;
-        let count = migrate::migrate(client, &schema).await?;
-        Ok::<_, PostgresError>(count + migrate::build_indexes(&connector, &schema).await?)
-    };
-    let applied = applied.await.map_err(LedgerError::from)?;
-    connection.close().await;
-    Ok(applied)
+    let start = Start { migrate: true, secrets: None, renew_secrets: false };
+    let Started { schema, applied, .. } = start.run(&connector).await.map_err(LedgerError::from)?;
+    let indexes = migrate::build_indexes(&connector, &schema).await.map_err(LedgerError::from)?;
+    Ok(applied + indexes)
 }
 
 #[async_trait]
@@ -308,7 +292,12 @@ impl Ledger for Postgres {
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim = statement(rows::CLAIM_DUE).bind(owner).bind(millis(lease)).bind(number(limit));
+        let claim = statement(rows::CLAIM_DUE)
+            .bind(owner)
+            .bind(millis(lease))
+            .bind(number(limit))
+            .bind(millis(OVERDUE))
+            .bind(millis(HEARTBEAT_LAPSE));
         rows::attempts(&self.run(claim).await?.rows)
     }
 

@@ -70,9 +70,15 @@ pub(super) const DELETE_BY_EMAIL: &str = "\
         WHERE attempt_id IN (SELECT id FROM deleted) AND proof <> ALL ($1)) \
     SELECT count(*), free_keys(array_agg(id)) FROM deleted";
 
-pub(super) const HEARTBEAT: &str = "\
-    INSERT INTO processes (id, seen_at) VALUES ($1, ledger_now()) \
-    ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at";
+/// Also written by [`TRY_ATTEMPT`].
+macro_rules! heartbeat {
+    () => {
+        "INSERT INTO processes (id, seen_at) VALUES ($1, ledger_now()) \
+         ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at RETURNING seen_at"
+    };
+}
+
+pub(super) const HEARTBEAT: &str = heartbeat!();
 
 pub(super) const RECORD_USER_IDS: &str = "\
     INSERT INTO connections (digest, keeps_user_ids) VALUES ($1, $2) \
@@ -82,6 +88,9 @@ pub(super) const KEEPS_USER_IDS: &str = "\
     SELECT keeps_user_ids FROM connections WHERE digest = ANY ($1::bytea[]) \
     ORDER BY digest <> ($1::bytea[])[1] LIMIT 1";
 
-pub(super) const TRY_ATTEMPT: &str = "SELECT try_attempt($1, $2, $3)";
+/// All that a sign-up needs: a heartbeat, and an attempt of its process. Limits and what is known
+/// about connections are not needed.
+pub(super) const TRY_ATTEMPT: &str =
+    concat!("WITH beat AS (", heartbeat!(), ") SELECT try_attempt($1, $2, $3) FROM beat");
 
 pub(super) const USE_PROOF: &str = "SELECT use_proof($1, $2, $3)";

@@ -31,6 +31,7 @@ pub(super) fn ping(connection: &Connection, now: LedgerTime, secret: &Digest) ->
 
 fn probe(connection: &Connection, now: LedgerTime) -> Result<()> {
     let attempt = attempt(now);
+    upkeep::heartbeat(connection, now, attempt.lease.process)?;
     attempts::begin(connection, now, &attempt)?;
     attempts::get(connection, now, attempt.id)?;
     Ok(())

@@ -9,14 +9,18 @@ use super::attempts;
 use super::rows::{alive_since, blob, cached, count, execute, many, select_attempts};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
-use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
+use crate::ledger::{Attempt, AttemptId, Find, OVERDUE, PendingAttempts, Swept};
 
 /// The request that had the attempt before has certainly ended. If its process stayed recorded, later
 /// requests would wait for it until the next check, for as long as it is alive.
+///
+/// A clock that is set forward ends no request: an attempt of a living process is left to it, until
+/// it is overdue (`?5`).
 const CLAIM_DUE: &str = "\
     UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, worker = NULL WHERE id IN \
-    (SELECT id FROM attempts WHERE next_check_at <= ?1 ORDER BY next_check_at LIMIT ?4) \
-    RETURNING id";
+    (SELECT id FROM attempts a WHERE next_check_at <= ?1 AND (worker IS NULL \
+    OR next_check_at <= ?5 OR (worker <> ?3 AND NOT EXISTS (SELECT 1 FROM processes \
+    WHERE id = a.worker AND seen_at > ?6))) ORDER BY next_check_at LIMIT ?4) RETURNING id";
 
 const RELEASE: &str = "\
     UPDATE attempts SET next_check_at = ?3, lease_owner = NULL, check_count = check_count + ?4 \
@@ -95,7 +99,9 @@ pub(super) fn claim_due(
     limit: usize,
 ) -> Result<Vec<Attempt>> {
     let until = (now + lease).as_millis();
-    let params = params![now.as_millis(), until, owner.as_bytes(), count(limit)];
+    let overdue = now.before(OVERDUE).as_millis();
+    let params =
+        params![now.as_millis(), until, owner.as_bytes(), count(limit), overdue, alive_since(now)];
     let mut statement = cached(connection, CLAIM_DUE)?;
     let ids = statement.query_map(params, |row| row.get(0).map(Uuid::from_bytes))?;
     let ids: Vec<Uuid> = ids.collect::<Result<_>>()?;

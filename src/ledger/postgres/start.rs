@@ -1,0 +1,102 @@
+//! The work before the first call: migrations, and the check of the secret.
+//!
+//! Once a start has reached the database, it waits for whatever passes by itself.
+
+use std::time::Duration;
+
+use super::connector::{Connector, ServerConnection};
+use super::errors::{ErrorClass, PostgresError};
+use super::migrate;
+use crate::digest::DigestPair;
+use crate::ledger::migrations::{POSTGRES, pending};
+use crate::telemetry::chain;
+use tokio::time::{Instant, sleep};
+
+/// The pause before the work is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// The interval at which a start that waits logs the reason.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
+
+/// The work of a start.
+#[derive(Debug)]
+pub(super) struct Start<'a> {
+    /// Applies pending migrations, except for indexes of a large table.
+    pub(super) migrate: bool,
+    /// The secrets that the database must have been written with.
+    pub(super) secrets: Option<&'a DigestPair>,
+    /// Records these secrets in place of earlier ones.
+    pub(super) renew_secrets: bool,
+}
+
+/// The state of a database after the work.
+#[derive(Debug)]
+pub(super) struct Started {
+    /// The schema of the tables, as a value of `search_path`.
+    pub(super) schema: String,
+    /// The number of migrations that were applied.
+    pub(super) applied: usize,
+    /// The number of migrations that are pending, without indexes.
+    pub(super) pending: usize,
+    /// The number of indexes that are pending.
+    pub(super) pending_indexes: usize,
+    /// False if the database was written with another secret.
+    pub(super) is_known: bool,
+}
+
+impl Start<'_> {
+    /// Does the work, and does it again for as long as a lock, a restart or a failover is in the
+    /// way. All of it may be repeated.
+    ///
+    /// # Errors
+    /// When the database cannot be reached at first, rejects the login or rejects a statement.
+    pub(super) async fn run(&self, connector: &Connector) -> Result<Started, PostgresError> {
+        let mut connected = Ok(connector.connect().await?);
+        let mut logged_at: Option<Instant> = None;
+        loop {
+            let error = match self.run_over(connected).await {
+                Err(error) if passes_by_itself(&error) => error,
+                done => return done,
+            };
+            if logged_at.is_none_or(|at| at.elapsed() >= LOG_INTERVAL) {
+                logged_at = Some(Instant::now());
+                tracing::warn!(error = chain(&error), "the start waits for the database");
+            }
+            sleep(RETRY_PAUSE).await;
+            connected = connector.connect().await;
+        }
+    }
+
+    async fn run_over(
+        &self,
+        connected: Result<ServerConnection, PostgresError>,
+    ) -> Result<Started, PostgresError> {
+        let connection = connected?;
+        let client = &connection.client;
+        let schema = migrate::schema(client).await?;
+        let applied = if self.migrate { migrate::migrate(client, &schema).await? } else { 0 };
+        let all = migrate::applied(client, &schema).await?;
+        let (separate, required): (Vec<_>, Vec<_>) =
+            pending(&POSTGRES, &all).partition(|script| migrate::is_separate(script));
+        let is_known = match self.secrets {
+            Some(secrets) if required.is_empty() => {
+                migrate::recognise(client, &schema, secrets, self.renew_secrets).await?
+            }
+            _ => true,
+        };
+        connection.close().await;
+        Ok(Started {
+            schema,
+            applied,
+            pending: required.len(),
+            pending_indexes: separate.len(),
+            is_known,
+        })
+    }
+}
+
+/// Returns whether the work may succeed later without an operator.
+fn passes_by_itself(error: &PostgresError) -> bool {
+    // A pooler that allows no transactions reports a violation of the protocol.
+    error.class() != ErrorClass::Statement && !error.is_rejected_login() && !error.is("08P01")
+}

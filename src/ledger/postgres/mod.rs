@@ -26,7 +26,7 @@ use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
 pub use self::inspect::inspect;
-use self::start::{Start, Started};
+use self::start::{Preparation, Prepared};
 use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, status};
 use super::{
@@ -85,8 +85,8 @@ impl Postgres {
         let PostgresOptions { url, synchronous, migrate, access, timeout } = options;
         let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
         let renew_secrets = access == Access::Service;
-        let start = Start { migrate, secrets: Some(&secrets), renew_secrets };
-        let Started { schema, pending, pending_indexes, is_known, .. } =
+        let start = Preparation { migrate, secrets: Some(&secrets), renew_secrets };
+        let Prepared { schema, pending, pending_indexes, is_known, .. } =
             start.run(&connector).await.map_err(LedgerError::from)?;
         if pending > 0 {
             return Err(OpenError::Pending(pending + pending_indexes));
@@ -199,8 +199,9 @@ pub async fn migrations(
 /// When the database cannot be reached or a migration fails. Those before it stay applied.
 pub async fn migrate(url: &SecretString, timeout: Duration) -> Result<usize, OpenError> {
     let connector = Connector::new(url, timeout).map_err(LedgerError::from)?;
-    let start = Start { migrate: true, secrets: None, renew_secrets: false };
-    let Started { schema, applied, .. } = start.run(&connector).await.map_err(LedgerError::from)?;
+    let start = Preparation { migrate: true, secrets: None, renew_secrets: false };
+    let Prepared { schema, applied, .. } =
+        start.run(&connector).await.map_err(LedgerError::from)?;
     let indexes = migrate::build_indexes(&connector, &schema).await.map_err(LedgerError::from)?;
     Ok(applied + indexes)
 }

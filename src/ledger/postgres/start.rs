@@ -20,7 +20,7 @@ const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The work of a start.
 #[derive(Debug)]
-pub(super) struct Start<'a> {
+pub(super) struct Preparation<'a> {
     /// Applies pending migrations, except for indexes of a large table.
     pub(super) migrate: bool,
     /// The secrets that the database must have been written with.
@@ -31,7 +31,7 @@ pub(super) struct Start<'a> {
 
 /// The state of a database after the work.
 #[derive(Debug)]
-pub(super) struct Started {
+pub(super) struct Prepared {
     /// The schema of the tables, as a value of `search_path`.
     pub(super) schema: String,
     /// The number of migrations that were applied.
@@ -44,13 +44,13 @@ pub(super) struct Started {
     pub(super) is_known: bool,
 }
 
-impl Start<'_> {
+impl Preparation<'_> {
     /// Does the work, and does it again for as long as a lock, a restart or a failover is in the
     /// way. All of it may be repeated.
     ///
     /// # Errors
     /// When the database cannot be reached at first, rejects the login or rejects a statement.
-    pub(super) async fn run(&self, connector: &Connector) -> Result<Started, PostgresError> {
+    pub(super) async fn run(&self, connector: &Connector) -> Result<Prepared, PostgresError> {
         let mut connected = Ok(connector.connect().await?);
         let mut logged_at: Option<Instant> = None;
         loop {
@@ -70,7 +70,7 @@ impl Start<'_> {
     async fn run_over(
         &self,
         connected: Result<ServerConnection, PostgresError>,
-    ) -> Result<Started, PostgresError> {
+    ) -> Result<Prepared, PostgresError> {
         let connection = connected?;
         let client = &connection.client;
         let schema = migrate::schema(client).await?;
@@ -85,7 +85,7 @@ impl Start<'_> {
             _ => true,
         };
         connection.close().await;
-        Ok(Started {
+        Ok(Prepared {
             schema,
             applied,
             pending: required.len(),

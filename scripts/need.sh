@@ -31,9 +31,12 @@ need_cargo_tool() {
   CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug "$1@$2"
 }
 
-# target/debug/auth0-emulator, built with the tests' features so that both share every artefact.
-need_emulator() {
-  cargo test --locked --quiet --workspace --no-run
+# The features that the checks are built with: all that the service has.
+features=(--features otlp)
+
+# The programs in target/debug, built with the tests, so that both share every artefact.
+need_programs() {
+  cargo build --locked --quiet --workspace "${features[@]}" --bins --tests
 }
 
 # PostgreSQL's server programs, used by scripts/with-postgres.

@@ -20,7 +20,7 @@ use crate::http::body::Form;
 pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     let mut request = Request::new(Body::from(body.to_vec()));
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let Ok(form) = Form::read(request, Duration::from_secs(60)).await else { return };
+    let Ok((form, _)) = Form::read(request, Duration::from_secs(60)).await else { return };
     let Ok(members) = form.members().await else { return };
     drop(Submission::new(members).validate(rules, NameOrder::GivenFirst));
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use auth0_emulator::PolicyPreset;
+use auth0_emulator::{Fault, Gate, PolicyPreset, Route};
 use reqwest::Client;
+use serde_json::Value;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -218,6 +219,66 @@ pub(crate) async fn challenge_flood(report: &mut Report) -> anyhow::Result<()> {
     report.check(longest < Duration::from_secs(1), "an honest person waited for a challenge");
     let name = format!("{name} (an honest one waited {longest:.0?} at most)");
     report.row(&name, service, &statuses, honest, Bounds::of_one_network(0)).await
+}
+
+/// Posts these forms within two seconds as a browser does, each from another /64 of one /48.
+async fn send_a_rush(
+    service: &Service,
+    forms: impl Iterator<Item = Value>,
+) -> JoinSet<anyhow::Result<u16>> {
+    let mut running = JoinSet::new();
+    for (n, form) in (0..).zip(forms) {
+        let post = service.client.post(format!("http://{}/signup", service.address));
+        let post = post.header("accept", "text/html").header("x-forwarded-for", of_one_site(n));
+        let post = post.json(&with(form, "return_to", &"x".repeat(8_000)));
+        // 0: the connection was closed to make room.
+        running.spawn(async move { Ok(post.send().await.map_or(0, |it| it.status().as_u16())) });
+        // Also after the first one, whose attempt the others find.
+        if n % 64 == 0 {
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+    running
+}
+
+async fn statuses(mut running: JoinSet<anyhow::Result<u16>>) -> anyhow::Result<Statuses> {
+    let mut statuses = Statuses::new();
+    while let Some(status) = running.join_next().await {
+        *statuses.entry(status??).or_default() += 1;
+    }
+    Ok(statuses)
+}
+
+/// Repeats one form while Auth0 holds its attempt. Each waits for the result, and pays no attempt.
+pub(crate) async fn waiting_duplicates(report: &mut Report) -> anyhow::Result<()> {
+    let name = "2,300 duplicates from a /48 while Auth0 holds their attempt";
+    if !report.includes(name) {
+        return Ok(());
+    }
+    let service = Service::start(&[]).await?;
+    let gate = Gate::new();
+    service.tenant.fault(Route::CreateUser, Fault::held(&gate));
+    let running = send_a_rush(&service, (0..2_300).map(|_| robot(0))).await;
+    let honest = Honest::start(&service);
+    sleep(Duration::from_secs(3)).await;
+    gate.open();
+    let statuses = statuses(running).await?;
+    let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(1, 2_300) };
+    report.row(name, service, &statuses, honest, bounds).await
+}
+
+/// Posts where every response is held for the floor, rejections included.
+pub(crate) async fn levelled_posts(report: &mut Report) -> anyhow::Result<()> {
+    let name = "2,300 posts from a /48, existence = uniform";
+    if !report.includes(name) {
+        return Ok(());
+    }
+    let service = Service::start(&[("SIGNUP__EXISTENCE", "uniform")]).await?;
+    let running = send_a_rush(&service, (0..2_300).map(robot)).await;
+    let honest = Honest::start(&service);
+    let statuses = statuses(running).await?;
+    let bounds = Bounds { may_ask: false, ..Bounds::of_many_networks(440, 2_300) };
+    report.row(name, service, &statuses, honest, bounds).await
 }
 
 /// Uses up a victim's permits; the victim then sends a proof.

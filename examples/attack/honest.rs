@@ -85,7 +85,8 @@ impl Honest {
                     continue;
                 }
             };
-            if person.status == 201 {
+            // 202 where new and known addresses get the same response.
+            if matches!(person.status, 201 | 202) {
                 results.created += 1;
             } else {
                 results.failures.insert(format!("status {}", person.status));

@@ -74,6 +74,8 @@ async fn attack(report: &mut Report) -> anyhow::Result<()> {
     attackers::replayed_proof(report).await?;
     attackers::calm_proofs(report).await?;
     attackers::challenge_flood(report).await?;
+    attackers::waiting_duplicates(report).await?;
+    attackers::levelled_posts(report).await?;
     attackers::exhausted_victim(report).await?;
     attackers::failing_captchas(report).await?;
     attackers::log_flood(report).await?;

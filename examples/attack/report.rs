@@ -67,7 +67,7 @@ impl Report {
     /// Prints the head of the table.
     pub(crate) fn print_head() {
         println!(
-            "| attack | responses | reached Auth0 | honest: 201, asked, p50, p95 | MB | log kB |"
+            "| attack | responses | reached Auth0 | honest: 201 or 202, asked, p50, p95 | MB | log kB |"
         );
         println!("|---|---|---|---|---|---|");
     }

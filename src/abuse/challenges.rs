@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::captcha::{Captcha, CaptchaError};
 use super::client_signals::ClientSignals;
@@ -15,7 +15,7 @@ use super::form_token::{FillTime, FormToken};
 use super::network::Network;
 use super::network_limiter::NetworkLimiter;
 use super::pressure::Pressure;
-use super::source_counts::SourceCounts;
+use super::source_counts::{Counted, SourceCounts};
 use super::state::AbuseState;
 use super::work::{Difficulty, ProofOfWork};
 use crate::clock::Clock;
@@ -25,7 +25,10 @@ use crate::form::Submission;
 use crate::ledger::ProofUse;
 use crate::limits::{Limit, Rate};
 use crate::signup::{Outcome, Rejection, SignupResult};
-use crate::telemetry::{Metrics, chain};
+use crate::telemetry::{LogGate, Metrics, chain};
+
+/// Interval at which a captcha token that waits for a permit looks for one.
+const PERMIT_POLL: Duration = Duration::from_millis(20);
 
 /// Requires proofs and verifies them.
 #[derive(Debug)]
@@ -44,6 +47,10 @@ pub struct Challenges {
     pub(super) issuing: SourceCounts,
     /// Limits the captcha tokens of each network that the captcha service rejects.
     failed_captchas: Option<NetworkLimiter>,
+    /// The captcha tokens that are being verified.
+    verifying: SourceCounts,
+    /// Bounds the lines about a captcha service that fails.
+    captcha_log: LogGate,
     /// Networks that need no proof under pressure.
     exempt: Vec<IpNet>,
     pub(super) clock: Arc<dyn Clock>,
@@ -142,6 +149,8 @@ impl Challenges {
                 .failed_captchas
                 .filter(|_| settings.captcha.is_some())
                 .map(|rate| limiter(rate, "failed_captchas", "site_failed_captchas")),
+            verifying: SourceCounts::new(usize::MAX),
+            captcha_log: LogGate::new(),
             exempt: limits.exempt.clone(),
             settings,
             clock: Arc::clone(clock),
@@ -350,13 +359,12 @@ impl Challenges {
     ) -> Result<Option<ProofUse>, Rejection> {
         let provider = captcha.settings().provider.name;
         let metrics = self.metrics.challenges();
-        // Taken ahead, so that concurrent tokens count, and given back unless the token fails.
-        let permit = self.captcha_permit(address)?;
+        let permit = self.captcha_permit(address).await?;
         let verified = captcha.verify(token.expose_secret()).await;
-        if !matches!(verified, Err(CaptchaError::Invalid(_)))
-            && let Some((limiter, network)) = permit
+        if let Some(permit) = permit
+            && !matches!(verified, Err(CaptchaError::Invalid(_)))
         {
-            limiter.give_back(network);
+            permit.give_back();
         }
         let allow = match verified {
             Ok(proof) => return Ok(Some(proof)),
@@ -366,11 +374,13 @@ impl Challenges {
                 return Err(Rejection::ChallengeFailed);
             }
             Err(CaptchaError::Misconfigured(code)) => {
-                tracing::error!(
-                    provider,
-                    code,
-                    "the captcha service rejects challenge.captcha.secret: {code}"
-                );
+                if self.captcha_log.is_due() {
+                    tracing::error!(
+                        provider,
+                        code,
+                        "the captcha service rejects challenge.captcha.secret: {code}"
+                    );
+                }
                 metrics.unavailable("misconfigured");
                 false
             }
@@ -382,12 +392,14 @@ impl Challenges {
                 metrics.unavailable("captcha");
                 let allow = captcha.settings().on_unavailable == OnUnavailable::Allow && !robot;
                 let on_unavailable = if allow { "allow" } else { "reject" };
-                tracing::warn!(
-                    provider,
-                    on_unavailable,
-                    error = chain(&error),
-                    "the captcha service is unavailable"
-                );
+                if self.captcha_log.is_due() {
+                    tracing::warn!(
+                        provider,
+                        on_unavailable,
+                        error = chain(&error),
+                        "the captcha service is unavailable"
+                    );
+                }
                 allow
             }
         };
@@ -402,22 +414,52 @@ impl Challenges {
         }
     }
 
-    /// Takes a permit for a token that may fail; `None` where there is no limit.
+    /// Takes a permit for a token that may fail; `None` where there is no limit. Without a permit,
+    /// waits for those of the network's tokens that are being verified: a valid one gives its own back.
     ///
     /// # Errors
     /// The time to wait, if too many tokens of this address failed.
-    fn captcha_permit(
+    async fn captcha_permit(
         &self,
         address: IpAddr,
-    ) -> Result<Option<(&NetworkLimiter, Network)>, Rejection> {
+    ) -> Result<Option<CaptchaPermit<'_>>, Rejection> {
         let limiter = self.failed_captchas.as_ref().filter(|_| !self.is_exempt(address));
         let Some(limiter) = limiter else { return Ok(None) };
         let network = Network::from(address);
-        match limiter.try_acquire(network) {
-            Ok(_) => Ok(Some((limiter, network))),
-            Err(state) => {
-                Err(Rejection::Limited { limit: Limit::FailedCaptchas, retry_after: state.next_in })
+        loop {
+            let may_get_one = self.verifying.exceeds(0, network);
+            if limiter.has_permit(network) || !may_get_one {
+                match limiter.try_acquire(network) {
+                    Ok(_) => {
+                        let counted = self.verifying.add(network);
+                        return Ok(Some(CaptchaPermit { limiter, network, _counted: counted }));
+                    }
+                    // Another token took it.
+                    Err(_) if may_get_one => {}
+                    Err(state) => {
+                        let retry_after = state.next_in;
+                        return Err(Rejection::Limited {
+                            limit: Limit::FailedCaptchas,
+                            retry_after,
+                        });
+                    }
+                }
             }
+            sleep(PERMIT_POLL).await;
         }
+    }
+}
+
+/// A permit for a token that is being verified. It is taken ahead, so that concurrent tokens count.
+struct CaptchaPermit<'a> {
+    limiter: &'a NetworkLimiter,
+    network: Network,
+    _counted: Option<Counted>,
+}
+
+impl CaptchaPermit<'_> {
+    /// Gives it back: the token has not failed.
+    fn give_back(self) {
+        self.limiter.give_back(self.network);
     }
 }

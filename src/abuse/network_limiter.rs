@@ -52,6 +52,12 @@ impl NetworkLimiter {
         self.networks.try_acquire(network.bits())
     }
 
+    /// Returns `true` if the network and its site have a permit. Takes none.
+    pub(super) fn has_permit(&self, network: Network) -> bool {
+        let (network, site) = self.states(network);
+        network.remaining > 0 && site.is_none_or(|site| site.remaining > 0)
+    }
+
     /// Gives back a permit that was taken.
     pub(super) fn give_back(&self, network: Network) {
         self.networks.give_back(network.bits());

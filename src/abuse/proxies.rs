@@ -12,16 +12,13 @@ use super::client_address::ClientAddress;
 use super::forwarded::{Hop, hops};
 use super::server_clients::{ServerClaim, ServerClients};
 use crate::config::{ForwardedHeader, ProxySettings};
-use crate::telemetry::{ForwardedOutcome, HttpMetrics};
+use crate::telemetry::{ForwardedOutcome, HttpMetrics, LogGate};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 
 /// Maximum number of hops that are followed. Real chains have one to four.
 const MAX_HOPS: usize = 32;
-
-/// Minimum time between two log lines about the same misconfiguration.
-const LOG_EVERY: Duration = Duration::from_mins(1);
 
 /// Time for which a misconfiguration is reported after the last request that showed it.
 const REMEMBERED: Duration = Duration::from_mins(5);
@@ -206,13 +203,12 @@ struct ProxyWatch {
     started: Instant,
     /// Milliseconds after `started`, plus one; 0 means never.
     last_seen: AtomicU64,
-    last_logged: AtomicU64,
+    log: LogGate,
 }
 
 impl ProxyWatch {
     fn new() -> Self {
-        let never = || AtomicU64::new(0);
-        Self { started: Instant::now(), last_seen: never(), last_logged: never() }
+        Self { started: Instant::now(), last_seen: AtomicU64::new(0), log: LogGate::new() }
     }
 
     fn now(&self) -> u64 {
@@ -221,15 +217,8 @@ impl ProxyWatch {
 
     /// Records the misconfiguration. Returns `true` if it should be logged.
     fn record(&self) -> bool {
-        let now = self.now();
-        self.last_seen.store(now, Ordering::Relaxed);
-        let logged = self.last_logged.load(Ordering::Relaxed);
-        let due = logged == 0 || Duration::from_millis(now.saturating_sub(logged)) >= LOG_EVERY;
-        // Of several concurrent requests, one logs it.
-        due && self
-            .last_logged
-            .compare_exchange(logged, now, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+        self.last_seen.store(self.now(), Ordering::Relaxed);
+        self.log.is_due()
     }
 
     fn is_active(&self) -> bool {
@@ -295,7 +284,7 @@ mod tests {
         assert_eq!(client(&proxies, "10.0.0.2", &["6.6.6.6"]), "10.0.0.2");
         assert!(proxies.is_misconfigured());
         assert!(!proxies.watch.record(), "logged within the minute");
-        advance(LOG_EVERY).await;
+        advance(Duration::from_mins(1)).await;
         assert!(proxies.watch.record() && !proxies.watch.record());
         advance(REMEMBERED).await;
         assert!(!proxies.is_misconfigured());

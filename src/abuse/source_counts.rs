@@ -37,12 +37,16 @@ impl SourceCounts {
 
     /// Counts one more; `None` if the network or its site has as many as it may.
     pub fn add(&self, network: Network) -> Option<Counted> {
+        self.add_below(self.max, network)
+    }
+
+    /// Counts one more; `None` if the network has `max` already, or its site eight times as many.
+    pub fn add_below(&self, max: usize, network: Network) -> Option<Counted> {
         let mut counts = lock(&self.counts);
         let site = network.site();
-        let of = |map: &HashMap<_, _>, key| map.get(&key).copied().unwrap_or_default();
         let site_is_full =
-            site.is_some_and(|site| of(&counts.sites, site) >= self.max.saturating_mul(SITE));
-        if of(&counts.networks, network) >= self.max || site_is_full {
+            site.is_some_and(|site| count(&counts.sites, site) >= max.saturating_mul(SITE));
+        if count(&counts.networks, network) >= max || site_is_full {
             return None;
         }
         *counts.networks.entry(network).or_default() += 1;
@@ -51,6 +55,13 @@ impl SourceCounts {
         }
         drop(counts);
         Some(Counted { network, counts: Arc::clone(&self.counts) })
+    }
+
+    /// Returns `true` if the network, or its site as a whole, has more than `max`.
+    pub fn exceeds(&self, max: usize, network: Network) -> bool {
+        let counts = lock(&self.counts);
+        let site = network.site().map_or(0, |site| count(&counts.sites, site));
+        count(&counts.networks, network).max(site) > max
     }
 }
 
@@ -62,6 +73,10 @@ impl Drop for Counted {
             lower(&mut counts.sites, site);
         }
     }
+}
+
+fn count(map: &HashMap<Network, usize>, key: Network) -> usize {
+    map.get(&key).copied().unwrap_or_default()
 }
 
 fn lower(map: &mut HashMap<Network, usize>, key: Network) {
@@ -99,6 +114,10 @@ mod tests {
         let site: Vec<_> =
             (0..100).filter_map(|n| counts.add(network(&format!("2001:db8:7:{n:x}::1")))).collect();
         assert_eq!(site.len(), 16);
+        let one_of_them = network("2001:db8:7:1::1");
+        assert!(counts.exceeds(15, one_of_them) && !counts.exceeds(16, one_of_them));
+        assert!(counts.add_below(3, one_of_them).is_some(), "the bound is its caller's");
+        assert!(counts.add_below(2, one_of_them).is_none());
         assert!(counts.add(network("2001:db8:8::1")).is_some());
         drop((both, other, site));
         let left = lock(&counts.counts);

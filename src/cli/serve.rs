@@ -17,7 +17,7 @@ use super::supervisor::Supervisor;
 use super::{ConfigArgs, NewLedger, environment};
 use crate::app::App;
 use crate::clock::SystemClock;
-use crate::config::{self, Layers, OutboundProxy, Settings};
+use crate::config::{self, ExistenceSettings, Layers, OutboundProxy, Settings};
 use crate::telemetry::{self, LogLevel};
 
 /// Serve sign-ups for the tenant in the settings.
@@ -47,6 +47,13 @@ impl Serve {
             tracing::warn!(
                 setting = "http.public_url",
                 "http.public_url is not set: a page of any name that resolves to this service may post"
+            );
+        }
+        let is_uniform = matches!(settings.existence, ExistenceSettings::Uniform(_));
+        if is_uniform && settings.existence.floor().is_zero() {
+            tracing::warn!(
+                setting = "existence_uniform.floor_ms",
+                "existence_uniform.floor_ms is 0: response times show which addresses have an account"
             );
         }
         let start =

@@ -60,6 +60,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<ExistenceSettings> {
         );
     }
     if !uniform? {
+        reader.ignore_number("existence_uniform.floor_ms");
         return Some(ExistenceSettings::Reveal);
     }
     for key in REVEALING_FIELDS {
@@ -93,6 +94,28 @@ mod tests {
         assert!(matches!(read_with(&[]), Ok(ExistenceSettings::Reveal)));
         let uniform = read_with(&[("SIGNUP__EXISTENCE", "uniform")]);
         assert!(matches!(uniform, Ok(ExistenceSettings::Uniform(_))));
+    }
+
+    /// The request's deadline would cut the floor for a body that arrives late.
+    #[test]
+    fn a_floor_has_to_fit_behind_the_slowest_body() {
+        let errors = |existence: &str, floor: &str| {
+            let variables = [
+                ("SIGNUP__EXISTENCE".into(), existence.into()),
+                ("SIGNUP__EXISTENCE_UNIFORM__FLOOR_MS".into(), floor.into()),
+            ];
+            let mut errors = ConfigErrors::default();
+            let layers = Layers::read(None, variables, &mut errors);
+            let mut reader = Reader::new(&layers, errors);
+            reader.millis("http.body_timeout_ms", 1..=60_000);
+            reader.millis("http.request_timeout_ms", 1..=60_000);
+            read(&mut reader).unwrap();
+            reader.into_errors().iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(errors("uniform", "5000"), [""; 0]);
+        let [error] = &errors("uniform", "5001")[..] else { panic!("one error") };
+        assert!(error.contains("http.body_timeout_ms + existence_uniform.floor_ms"), "{error}");
+        assert_eq!(errors("reveal", "5001"), [""; 0]);
     }
 
     #[test]

@@ -12,9 +12,13 @@ pub(super) struct Fit {
 }
 
 /// Every sentence of `config/default.toml` that says "has to fit into".
-const FITS: [Fit; 5] = [
+const FITS: [Fit; 6] = [
     Fit {
         parts: &["auth0.timeout_ms", "auth0.budget.max_wait_ms"],
+        bound: "http.request_timeout_ms",
+    },
+    Fit {
+        parts: &["http.body_timeout_ms", "existence_uniform.floor_ms"],
         bound: "http.request_timeout_ms",
     },
     Fit { parts: &["auth0.breaker.pause_ms"], bound: "auth0.breaker.max_pause_ms" },

@@ -68,6 +68,11 @@ impl<'l> Reader<'l> {
         self.errors
     }
 
+    /// Leaves a number out of the rules on what has to fit: with other settings nothing uses it.
+    pub(super) fn ignore_number(&mut self, key: &str) {
+        self.numbers.remove(key);
+    }
+
     /// Adds an error for the value of `key`, unless the value could not be read at all.
     pub(super) fn reject(&mut self, key: &str, expected: impl Display) {
         self.push(key, None, expected);

@@ -24,6 +24,10 @@ pub enum ControlField {
 }
 
 impl ControlField {
+    /// The most bytes of a value that is kept while its request waits: as many as the longest token of a
+    /// captcha has. A longer `return_to` is ignored, and a longer proof is wrong.
+    pub const MAX_BYTES: usize = 8 * 1024;
+
     /// The number of control fields.
     pub(super) const COUNT: usize = Self::PLAIN.len() + CaptchaProvider::ALL.len();
 

@@ -11,6 +11,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tower::{Layer as _, ServiceExt as _};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::head_limits;
 use super::origins::Origins;
 use super::problem::IDEMPOTENCY_REPLAYED;
 use super::request_id::X_REQUEST_ID;
@@ -63,10 +64,12 @@ impl Cors {
     }
 
     /// Runs the rest of the stack, with CORS around it. An `OPTIONS` request that is not a
-    /// preflight goes to the router: tower-http's layer would treat it as one.
+    /// preflight goes to the router: tower-http's layer would treat it as one. So does one whose head
+    /// the stack rejects.
     pub(super) async fn run(&self, request: Request, next: Next) -> Response {
         if request.method() == Method::OPTIONS {
-            match preflight_origin(&request) {
+            let is_valid = head_limits::check(&request).is_ok();
+            match preflight_origin(&request).filter(|_| is_valid) {
                 Some(origin) => self.origins.report_preflight(origin),
                 None => return next.run(request).await,
             }

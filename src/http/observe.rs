@@ -171,11 +171,12 @@ impl Exchange {
     }
 
     fn end(&self, event: &ResponseEvent<'_>) {
-        event.log(self);
+        let is_admitted = event.log(self);
         if self.is_sign_up() {
             self.observer.context.metrics.signup(event.outcome, self.started.elapsed());
         }
-        if !event.at_debug {
+        // A caller decides that its trace is recorded, so `limits.events` bounds its spans too.
+        if is_admitted && !event.at_debug {
             self.record(event);
         }
     }
@@ -278,7 +279,8 @@ macro_rules! log_response {
 
 impl ResponseEvent<'_> {
     /// Logs the event: as an error when the operator must act, as a warning when the tenant fails.
-    fn log(&self, exchange: &Exchange) {
+    /// Returns `false` if its client has too many events.
+    fn log(&self, exchange: &Exchange) -> bool {
         match self.problem.map(Problem::code) {
             _ if self.at_debug => log_response!(debug, self, exchange),
             Some(ProblemCode::Internal | ProblemCode::UpstreamRejected) => {
@@ -297,8 +299,9 @@ impl ResponseEvent<'_> {
                 // The name does not appear in the log. The writer drops these events first.
                 log_response!(info, "http.server.response.minor", self, exchange);
             }
-            Some(_) | None => {}
+            Some(_) | None => return false,
         }
+        true
     }
 
     /// Returns `true` for a sign-up that was not rejected early. The limit on posts bounds them.

@@ -13,6 +13,7 @@ use super::idempotency_key;
 use super::origins::Origins;
 use super::problem::{Problem, ProblemCode};
 use super::request_id::RequestId;
+use super::server::RequestUnderWay;
 use super::signed_up::SignedUp;
 use crate::abuse::{
     Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
@@ -59,6 +60,7 @@ pub(super) struct PostHead {
     report: RateLimitReport,
     key: Result<Option<IdempotencyKey>, Violation>,
     deadline: Instant,
+    under_way: Option<RequestUnderWay>,
 }
 
 /// A form after every rule was applied.
@@ -71,6 +73,7 @@ pub(super) struct ParsedForm {
     checked: Result<(NewUser, Option<IdempotencyKey>), Problem>,
     signals: ClientSignals,
     locale: Option<Locale>,
+    under_way: Option<RequestUnderWay>,
 }
 
 impl ParsedForm {
@@ -107,8 +110,8 @@ impl SignupPipeline {
         let client = client(&request);
         let report = request.extensions().get::<RateLimitReport>().cloned().unwrap_or_default();
         let key = idempotency_key::from_header(request.headers());
-        let form = Form::read(request, self.body_timeout).await?;
-        Ok((PostHead { id, client, report, key, deadline }, form))
+        let (form, under_way) = Form::read(request, self.body_timeout).await?;
+        Ok((PostHead { id, client, report, key, deadline, under_way }, form))
     }
 
     /// Applies every rule. `run` reports all errors together. `negotiated` is the language of the
@@ -119,7 +122,7 @@ impl SignupPipeline {
         submission: &Submission<'_>,
         negotiated: Locale,
     ) -> ParsedForm {
-        let PostHead { id, client, report, key, deadline } = head;
+        let PostHead { id, client, report, key, deadline, under_way } = head;
         let locale = locale(submission);
         let order = locale.unwrap_or(negotiated).name_order();
         ParsedForm {
@@ -130,6 +133,7 @@ impl SignupPipeline {
             checked: self.check(submission, key, order),
             signals: self.challenges.client_signals(submission),
             locale,
+            under_way,
         }
     }
 
@@ -142,7 +146,9 @@ impl SignupPipeline {
         form: ParsedForm,
         challenge: ChallengeMode,
     ) -> Result<SignedUp, Problem> {
-        let ParsedForm { id, client, report, deadline, checked, signals, locale } = form;
+        let ParsedForm { id, client, report, deadline, checked, signals, locale, under_way } = form;
+        // Counts until the response.
+        let _under_way = under_way;
         let in_language = |problem: Problem| problem.in_language(locale);
         let (user, key) = checked.map_err(in_language)?;
         let is_own_form = self.challenges.is_own_form(&signals);

@@ -95,9 +95,9 @@ pub(super) const POSTGRES: [Script; 9] = [
         sql: include_str!("../../migrations/postgres/0008_attempts_request_id.sql"),
     },
     Script {
-        version: 10,
+        version: 9,
         name: "attempts_email_digest",
-        sql: include_str!("../../migrations/postgres/0010_attempts_email_digest.sql"),
+        sql: include_str!("../../migrations/postgres/0009_attempts_email_digest.sql"),
     },
 ];
 

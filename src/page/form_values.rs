@@ -64,25 +64,29 @@ impl FormValues {
             };
             values.push((metadata_name(key), text));
         }
+        let is_kept = |text: &str| text.len() <= ControlField::MAX_BYTES;
         let terms = form.control(ControlField::Terms);
         let checked = match parse_consent(terms.trimmed()) {
             Some(true) => Some(CHECKED),
             Some(false) => None,
             // The version that the form displayed.
-            None => terms.trimmed(),
+            None => terms.trimmed().filter(|text| is_kept(text)),
         };
         if let Some(checked) = checked {
             values.push((ControlField::Terms.name().to_owned(), checked.to_owned()));
         }
         let control = |field: ControlField| match form.control(field) {
-            FieldValue::Text(text) if !text.is_empty() => Some(text.clone().into_owned()),
+            FieldValue::Text(text) if !text.is_empty() && is_kept(text) => {
+                Some(text.clone().into_owned())
+            }
             FieldValue::Text(_) | FieldValue::Absent | FieldValue::Invalid => None,
         };
         Self {
             values,
             key: control(ControlField::IdempotencyKey),
             return_to: control(ControlField::ReturnTo),
-            ui_locales: control(ControlField::UiLocales).or(ui_locales),
+            ui_locales: control(ControlField::UiLocales)
+                .or(ui_locales.filter(|tags| is_kept(tags))),
             form_token: control(ControlField::FormToken),
         }
     }
@@ -124,4 +128,26 @@ impl fmt::Debug for FormValues {
 /// The name of the input of a metadata key: dotted, as in messages.
 pub fn metadata_name(key: &str) -> String {
     format!("{USER_METADATA}.{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_fields_are_kept_up_to_a_bound() {
+        let values = |length: usize| {
+            let text = || "x".repeat(length);
+            let value = |name: &'static str| (name.into(), BodyValue::Text(text().into()));
+            let names = ["return_to", "form_token", "idempotency_key", "terms"];
+            let form = Submission::new(names.map(value).into());
+            FormValues::from_submission(&form, Some(text()))
+        };
+        let kept = values(ControlField::MAX_BYTES);
+        assert!(kept.return_to.is_some() && kept.form_token.is_some() && kept.key.is_some());
+        assert!(kept.ui_locales.is_some() && !kept.value("terms").is_empty());
+        let cut = values(ControlField::MAX_BYTES + 1);
+        assert!(cut.return_to.is_none() && cut.form_token.is_none() && cut.key.is_none());
+        assert!(cut.ui_locales.is_none() && cut.value("terms").is_empty());
+    }
 }

@@ -12,10 +12,13 @@ use super::{Admission, AdmissionCost, Inner, Rejection};
 use crate::auth0::CallPermit;
 use crate::clock::LedgerTime;
 use crate::ledger::{BeginResult, KeyLookup, NewAttempt};
-use crate::telemetry::chain;
+use crate::telemetry::{LogGate, chain};
 
 /// The most tries to look up and record a key that other requests take and free meanwhile.
 const RECORD_TRIES: u32 = 3;
+
+/// Bounds the lines about conflicts that stay open, of which an outage has one for each form.
+static OPEN_CONFLICT_LOG: LogGate = LogGate::new();
 
 /// The way in which a request begins its attempt.
 #[derive(Debug)]
@@ -186,11 +189,12 @@ impl Inner {
         match checked.outcome {
             Outcome::EmailTaken => self.notify_existing_account(request, call.id),
             Outcome::Created(_) => self.finish(request, call, &checked).await,
-            other => tracing::warn!(
+            other if OPEN_CONFLICT_LOG.is_due() => tracing::warn!(
                 attempt = %call.id,
                 error = checked.cause.as_deref().map(|cause| chain(cause)),
                 "a lookup did not show whose user has the address: {}", other.code()
             ),
+            _ => {}
         }
     }
 

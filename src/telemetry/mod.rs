@@ -10,6 +10,7 @@ mod http_metrics;
 mod json;
 mod ledger_metrics;
 mod limiter;
+mod log_gate;
 mod logs;
 mod metrics;
 mod trace;
@@ -21,6 +22,7 @@ pub use clock_skew::{ClockSkew, ClockSource};
 pub use http_metrics::{ConnectionEnd, ConnectionRefusal, ForwardedOutcome, HttpMetrics};
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;
+pub use log_gate::LogGate;
 pub use logs::{LogGuard, LogLevel, init};
 pub use metrics::{Metrics, Operation};
 pub use trace::{

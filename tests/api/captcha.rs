@@ -2,11 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 use url::form_urlencoded;
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada_with};
@@ -75,6 +78,8 @@ async fn serve(
         let Some((status, body)) = response.lock().unwrap().clone() else {
             return std::future::pending().await;
         };
+        // So that concurrent tokens overlap.
+        sleep(Duration::from_millis(20)).await;
         let length = body.len();
         let text = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\n\r\n{body}");
         stream.write_all(text.as_bytes()).await.unwrap();
@@ -299,6 +304,24 @@ async fn failed_tokens_have_a_limit_and_valid_ones_do_not_count() {
         failed += usize::from(response.problem() == "challenge_failed");
     }
     assert_eq!(failed, 24);
+}
+
+/// A lecture hall behind one address.
+#[tokio::test]
+async fn concurrent_valid_tokens_of_an_address_all_pass() {
+    let service = CaptchaService::start().await;
+    service.responds(200, &valid());
+    let app = app("turnstile", &service).set("limits.failed_captchas.burst", "3").spawn().await;
+    let mut people = JoinSet::new();
+    for nth in 0..12 {
+        let form = form(nth, "cf-turnstile-response", &format!("token-{nth}"));
+        let post = app.post().json(&form);
+        people.spawn(async move { TestResponse::receive(post).await });
+    }
+    for response in people.join_all().await {
+        assert_eq!(response.status, StatusCode::CREATED);
+    }
+    assert_eq!(service.requests().len(), 12);
 }
 
 #[tokio::test]

@@ -111,6 +111,11 @@ async fn a_request_names_exactly_one_host() {
             assert!(response.contains("malformed_request"), "{response}");
         }
     }
+    // A preflight too.
+    let preflight = "OPTIONS /signup HTTP/1.1\r\nHost: a\r\nHost: b\r\nOrigin: https://a.example\r\n\
+                     Access-Control-Request-Method: POST\r\nConnection: close\r\n\r\n";
+    let response = Raw::send(app.address, preflight).await.rest().await;
+    assert!(response.starts_with("HTTP/1.1 400"), "{response}");
     let admin = Raw::send(app.admin, "GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n");
     assert!(admin.await.rest().await.starts_with("HTTP/1.1 400"));
 }

@@ -137,6 +137,34 @@ async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
 }
 
 #[tokio::test]
+async fn an_outage_of_the_captcha_service_is_one_line() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let settings = [
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
+        ("SIGNUP__CHALLENGE__REQUIRED", "always"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", "secret"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
+        // Nothing listens there.
+        ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", "http://127.0.0.1:9/"),
+        ("SIGNUP__CHALLENGE__CAPTCHA__ON_UNAVAILABLE", "allow"),
+    ];
+    let process = Process::start(&auth0, &settings).await;
+    let client = Client::builder().no_proxy().build().unwrap();
+    for nth in 0..4 {
+        let mut form = ada();
+        form["email"] = format!("ada{nth}@example.com").into();
+        form["cf-turnstile-response"] = "token".into();
+        let post = client.post(format!("http://{}/signup", process.address)).json(&form);
+        assert_eq!(post.send().await.unwrap().status(), 201);
+    }
+    process.event(|event| event["outcome"] == "created").await;
+    assert_eq!(process.log().matches("the captcha service is unavailable").count(), 1);
+}
+
+#[tokio::test]
 async fn the_clients_address_is_logged_as_the_setting_says() {
     let auth0 = Emulator::builder().start().await.unwrap();
     for (detail, expected) in

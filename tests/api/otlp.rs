@@ -199,6 +199,26 @@ async fn new_traces_are_sampled_and_a_caller_that_does_not_record_is_obeyed() {
     assert_eq!(collector.spans(), []);
 }
 
+/// Anybody may send a `traceparent` that says that it is recorded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_one_address_is_no_flood_of_spans() {
+    let collector = Collector::default();
+    let mut app = TestApp::builder()
+        .set("traces.endpoint", &collector.start().await)
+        .set("traces.sample_percent", "0")
+        .set("limits.events.burst", "3")
+        .set("limits.events.per_hour", "1")
+        .spawn()
+        .await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for _ in 0..20 {
+        let get = client.get(format!("http://{}/signup/policy", app.address));
+        get.header("traceparent", PARENT).send().await.unwrap();
+    }
+    app.stop().await.unwrap();
+    assert_eq!(collector.spans().len(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_delays_no_sign_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,10 +1,14 @@
 //! Slow, silent and too many clients, and the normal client beside them.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use auth0_emulator::{Fault, Gate, Route};
 
-use crate::app::{TestApp, TestAppBuilder, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 use crate::raw::Raw;
 
@@ -208,6 +212,44 @@ async fn what_waits_for_its_client_is_bounded_in_memory() {
     let evicted = "http_connections_closed_total{reason=\"evicted\"}";
     app.until_metric(evicted, 120).await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+}
+
+/// Duplicates of an attempt that the tenant holds. They wait, and pay for no attempt.
+#[tokio::test]
+async fn what_a_site_has_under_way_is_bounded_in_memory() {
+    let app = patient()
+        .set("http.connection_memory_mib", "1")
+        .set("http.trusted_proxies", "127.0.0.1")
+        .spawn()
+        .await;
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let mut posts = JoinSet::new();
+    let mut refused = 0;
+    for n in 0..60 {
+        let post = app.post().header("x-forwarded-for", format!("2001:db8:7:{n:x}::1"));
+        let post = post.json(&ada());
+        posts.spawn(async move { TestResponse::receive(post).await });
+        // One after the other: each waits, or is refused.
+        let response = timeout(Duration::from_millis(100), posts.join_next()).await;
+        if let Ok(Some(response)) = response {
+            let response = response.unwrap();
+            assert_eq!(response.problem(), "rate_limited");
+            assert!(response.header("retry-after").is_some());
+            refused += 1;
+        }
+    }
+    // 1 MiB has room for 32 requests, and the last places are for other clients.
+    assert!(refused >= 28, "{refused}");
+    let honest = app.post().header("x-forwarded-for", "192.0.2.1");
+    let honest = honest.json(&ada_with("email", "honest@example.com"));
+    assert_eq!(TestResponse::receive(honest).await.status, StatusCode::CREATED);
+    gate.open();
+    while let Some(response) = posts.join_next().await {
+        let response = response.unwrap();
+        assert!(response.status == StatusCode::CREATED || response.problem() == "rate_limited");
+    }
+    assert_eq!(app.creates().len(), 2);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use self::media_type::MediaType;
 use super::extensions::client;
 use super::problem::{Problem, ProblemCode};
-use super::server::RequestConnection;
+use super::server::{RequestConnection, RequestUnderWay, UnfinishedBody};
 use crate::form::BodyMembers;
 
 /// The most bytes of a body.
@@ -27,7 +27,7 @@ pub(super) const MAX_BODY: usize = 64 * 1024;
 /// arrives, since a client may announce more than it sends.
 const USUAL: usize = 2 * 1024;
 
-/// The wait of a client that has too many unfinished bodies.
+/// The wait of a client that has too many unfinished bodies, or too many requests under way.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// A complete body and its media type.
@@ -43,8 +43,12 @@ impl Form {
     ///
     /// # Errors
     /// 415 before reading, 413 as soon as the size is known, 408 when the body takes too long or the
-    /// service needs its memory for others, 429 when the client has too many unfinished bodies.
-    pub(crate) async fn read(request: Request<Body>, limit: Duration) -> Result<Self, Problem> {
+    /// service needs its memory for others, 429 when the client has too many unfinished bodies, or as
+    /// many requests under way as there is memory left for, 503 when there is none.
+    pub(crate) async fn read(
+        request: Request<Body>,
+        limit: Duration,
+    ) -> Result<(Self, Option<RequestUnderWay>), Problem> {
         let client = client(&request);
         let (head, body) = request.into_parts();
         let media_type = media_type(&head.headers)?;
@@ -52,12 +56,10 @@ impl Form {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
         }
         let connection: Option<&RequestConnection> = head.extensions.get();
-        let waiting = match connection.map(|connection| connection.wait_for_body(client)) {
-            Some(None) => return Err(Problem::new(ProblemCode::RateLimited).retry_after(BUSY)),
-            Some(waiting) => waiting,
-            // A request without a connection, as in a test.
-            None => None,
-        };
+        let too_many = || Problem::new(ProblemCode::RateLimited).retry_after(BUSY);
+        // A request without a connection, as in a test, does not count.
+        let waiting = connection.map(|connection| connection.wait_for_body(client));
+        let waiting = waiting.map(|waiting| waiting.ok_or_else(too_many)).transpose()?;
         let announced = announced_length(&head.headers).unwrap_or_default();
         // The head's buffer is as large as a head may be.
         drop(head);
@@ -67,13 +69,17 @@ impl Form {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            collected = timeout(limit, collect(body, announced)) => match collected {
-                Ok(bytes) => Ok(Self { media_type, bytes: bytes?.into() }),
-                Err(_) => Err(Problem::new(ProblemCode::RequestTimeout)),
-            },
-            () = cut => Err(Problem::new(ProblemCode::RequestTimeout)),
-        }
+        let collected = tokio::select! {
+            collected = timeout(limit, collect(body, announced)) => collected.ok(),
+            () = cut => None,
+        };
+        let bytes = collected.ok_or_else(|| Problem::new(ProblemCode::RequestTimeout))??;
+        let complete = |waiting: UnfinishedBody| match waiting.room() {
+            0 => Err(Problem::new(ProblemCode::Unavailable)),
+            room => waiting.complete(room).ok_or_else(too_many),
+        };
+        let under_way = waiting.map(complete).transpose()?;
+        Ok((Self { media_type, bytes: bytes.into() }, under_way))
     }
 
     /// Decodes the body into its members, in their order.

@@ -35,9 +35,9 @@ const LARGE: usize = 8 * 1024;
 /// Measured: 2.1 KB.
 const BARE: usize = 3 * 1024;
 /// The memory of a connection that has sent something: hyper's buffers and state. Measured: 23 KB.
-const OPEN: usize = 24 * 1024;
+pub(super) const OPEN: usize = 24 * 1024;
 /// The memory of a connection with a request, without its bytes. Measured: 27 KB.
-const REQUEST: usize = 32 * 1024;
+pub(super) const REQUEST: usize = 32 * 1024;
 
 /// The state of a connection, by what it waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +118,8 @@ pub(super) struct TrackedConnection {
     bytes: AtomicUsize,
     /// Counts its unfinished head.
     unfinished: Mutex<Option<Counted>>,
+    /// The client whose body it waits for. A proxy names others than its own network.
+    client: Mutex<Option<Network>>,
     /// The socket, once hyper has released it.
     socket: Mutex<Option<TcpStream>>,
 }
@@ -140,6 +142,7 @@ impl TrackedConnection {
             is_stalled: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
             unfinished: Mutex::default(),
+            client: Mutex::default(),
             socket: Mutex::default(),
         };
         connection.update_charge();
@@ -170,6 +173,17 @@ impl TrackedConnection {
         if state == ConnState::Idle && self.is_evicted.load(Ordering::Relaxed) {
             self.evict.notify_one();
         }
+    }
+
+    /// Starts to wait for the body of a client.
+    pub(super) fn wait_for_body(&self, client: Network) {
+        *lock(&self.client) = Some(client);
+        self.enter(ConnState::Body);
+    }
+
+    /// The client whose body it waits for.
+    pub(super) fn client(&self) -> Option<Network> {
+        lock(&self.client).filter(|_| self.state() == ConnState::Body)
     }
 
     /// Keeps the count of its unfinished head until the head is complete.

@@ -3,6 +3,7 @@
 //!
 //! `docs/decisions/0010-connections.md` has the reasons.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::conn_state::TrackedConnection;
+use super::conn_state::{OPEN, REQUEST, TrackedConnection};
 use super::memory::MemoryBudget;
 use crate::abuse::{Counted, Network, SourceCounts};
 use crate::telemetry::{ConnectionEnd, ConnectionRefusal, HttpMetrics};
@@ -23,6 +24,9 @@ const CLOSING: usize = 64;
 
 /// The most connections that are evicted at once to free memory.
 const MOST_EVICTIONS: usize = 64;
+
+/// The part of the memory that the connections of one source may take before they make room first.
+const FAIR_PART: usize = 16;
 
 /// The pause of a connection that waits for others to free their memory.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -46,7 +50,10 @@ pub(super) struct ConnectionTable {
     open: Arc<Mutex<OpenConnections>>,
     max: usize,
     per_source: SourceCounts,
+    /// The connections of one source that take no more than its part of the memory.
+    fair: usize,
     unfinished: SourceCounts,
+    under_way: SourceCounts,
     memory: Arc<MemoryBudget>,
     metrics: HttpMetrics,
 }
@@ -74,7 +81,9 @@ impl ConnectionTable {
             open: Arc::default(),
             max: limits.all,
             per_source: SourceCounts::new(limits.per_address),
+            fair: limits.memory / FAIR_PART / OPEN,
             unfinished: SourceCounts::new(limits.unfinished_per_address),
+            under_way: SourceCounts::new(usize::MAX),
             memory: Arc::new(MemoryBudget::new(limits.memory)),
             metrics,
         }
@@ -99,7 +108,7 @@ impl ConnectionTable {
         let mut open = self.lock();
         if open.all.len() >= self.max {
             let may_evict = open.closing < CLOSING;
-            let Some(other) = open.next_to_evict(false).filter(|_| may_evict) else {
+            let Some(other) = self.next_to_evict(&open, false).filter(|_| may_evict) else {
                 return Err(ConnectionRefusal::Full);
             };
             self.evict(&mut open, &other);
@@ -114,8 +123,9 @@ impl ConnectionTable {
         Ok(ConnectionGuard { connection, table: self.clone(), counted })
     }
 
-    /// Evicts connections while they hold more memory than they may. Those with the most bytes come
-    /// first, so that the small form of an honest client is rarely among them.
+    /// Evicts connections while they hold more memory than they may. Those of a source with many come
+    /// first, then those with the most bytes, so that the small form of an honest client is rarely
+    /// among them.
     pub(super) fn free_memory(&self) {
         if self.memory.excess() == 0 {
             return;
@@ -125,7 +135,7 @@ impl ConnectionTable {
             if self.memory.excess() == 0 {
                 return;
             }
-            let Some(other) = open.next_to_evict(true) else { return };
+            let Some(other) = self.next_to_evict(&open, true) else { return };
             self.evict(&mut open, &other);
         }
     }
@@ -143,9 +153,19 @@ impl ConnectionTable {
         self.memory.is_critical()
     }
 
-    /// The counts of unfinished heads and bodies.
-    pub(super) const fn unfinished(&self) -> &SourceCounts {
-        &self.unfinished
+    /// Counts an unfinished body of a client; `None` if the client has too many.
+    pub(super) fn count_unfinished_body(&self, client: Network) -> Option<Counted> {
+        self.unfinished.add(client)
+    }
+
+    /// The number of further requests that there is memory for.
+    pub(super) fn room_for_requests(&self) -> usize {
+        self.memory.room_for_requests(REQUEST)
+    }
+
+    /// Counts a complete request of a client; `None` if it has `room` of them under way.
+    pub(super) fn count_under_way(&self, room: usize, client: Network) -> Option<Counted> {
+        self.under_way.add_below(room, client)
     }
 
     /// Counts the unfinished head of a connection. Returns `false` if its address has too many.
@@ -156,6 +176,27 @@ impl ConnectionTable {
         let Some(counted) = self.unfinished.add(connection.network) else { return false };
         connection.keep_unfinished(counted);
         true
+    }
+
+    /// The connection with the lowest eviction rank in a random run, or in all if there are few.
+    /// Before all others come those of a source that has more than its part.
+    fn next_to_evict(
+        &self,
+        open: &OpenConnections,
+        by_size: bool,
+    ) -> Option<Arc<TrackedConnection>> {
+        let now = Instant::now();
+        let waiting = open.sample().filter_map(|other| {
+            let rank = other.eviction_rank(by_size, now)?;
+            Some(((Reverse(self.has_much(other)), rank), other))
+        });
+        waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| Arc::clone(other))
+    }
+
+    /// Returns `true` if the connection's source, or the client of its body, has more than its part.
+    fn has_much(&self, connection: &TrackedConnection) -> bool {
+        self.per_source.exceeds(self.fair, connection.network)
+            || connection.client().is_some_and(|client| self.unfinished.exceeds(self.fair, client))
     }
 
     fn evict(&self, open: &mut OpenConnections, connection: &TrackedConnection) {
@@ -174,13 +215,10 @@ impl ConnectionTable {
 }
 
 impl OpenConnections {
-    /// The connection with the lowest eviction rank in a random run, or in all if there are few.
-    fn next_to_evict(&self, by_size: bool) -> Option<Arc<TrackedConnection>> {
-        let now = Instant::now();
+    /// A random run of connections, or all if there are few.
+    fn sample(&self) -> impl Iterator<Item = &Arc<TrackedConnection>> {
         let start = rand::random_range(0..self.all.len().max(1));
-        let sample = self.all.iter().cycle().skip(start).take(SAMPLE.min(self.all.len()));
-        let waiting = sample.filter_map(|other| Some((other.eviction_rank(by_size, now)?, other)));
-        waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| Arc::clone(other))
+        self.all.iter().cycle().skip(start).take(SAMPLE.min(self.all.len()))
     }
 
     /// Removes a connection. Returns `false` if it was removed before.
@@ -292,6 +330,46 @@ mod tests {
         let fourth = connect(&table, 3).unwrap();
         assert!(is_evicted(&guards[1]).await, "the third may be about to send its request");
         drop((third, fourth));
+    }
+
+    /// Behind a proxy every connection has its network, and a body has its client's.
+    #[tokio::test(start_paused = true)]
+    async fn bodies_of_a_client_behind_a_proxy_make_room_first() {
+        let table = table(1_000, 1_000);
+        let proxy = IpAddr::from([192, 0, 2, 1]);
+        let wait = |client: Network| {
+            let guard = table.admit(proxy, true).unwrap();
+            guard.connection.wait_for_body(client);
+            let counted = table.count_unfinished_body(client).unwrap();
+            table.free_memory();
+            (guard, counted)
+        };
+        let slow = wait(IpAddr::from([198, 51, 100, 1]).into());
+        advance(Duration::from_secs(5)).await;
+        let site = |n: u16| IpAddr::from([0x2001, 0xdb8, 7, n, 0, 0, 0, 1]).into();
+        let flood: Vec<_> = (0..200).map(|n| wait(site(n))).collect();
+        assert!(!is_evicted(&slow.0).await);
+        assert_eq!(table.memory.excess(), 0);
+        drop(flood);
+    }
+
+    /// Their source has taken the memory, so an honest client that sends its form slowly keeps it.
+    #[tokio::test(start_paused = true)]
+    async fn connections_of_a_source_that_holds_much_make_room_first() {
+        let table = table(1_000, 1_000);
+        let slow = connect(&table, 1).unwrap();
+        slow.connection.enter(ConnState::Body);
+        advance(Duration::from_secs(5)).await;
+        let site = |n: u16| IpAddr::from([0x2001, 0xdb8, 7, n, 0, 0, 0, 1]);
+        let mut guards = Vec::new();
+        for n in 0..200 {
+            let guard = table.admit(site(n), false).unwrap();
+            guard.connection.enter(ConnState::Idle);
+            table.free_memory();
+            guards.push(guard);
+        }
+        assert_eq!(table.memory.excess(), 0);
+        assert!(!is_evicted(&slow).await);
     }
 
     #[tokio::test(start_paused = true)]

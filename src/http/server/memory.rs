@@ -1,8 +1,9 @@
 //! The memory that connections hold, compared with a limit.
 //!
 //! A connection that waits for its client, with part of a head, part of a body or an unread
-//! response, can be closed to make room. One whose request is complete cannot, and ends by itself;
-//! such connections count for at most half of the limit, so that the others always have the rest.
+//! response, can be closed to make room. One whose request is complete cannot, and ends by itself.
+//! Such connections count for at most half of the limit, so that the others always have the rest.
+//! Each client may have as many of them as there is still room for, and at the limit none.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -57,6 +58,11 @@ impl MemoryBudget {
         self.waiting.load(Ordering::Relaxed).saturating_add(handled).saturating_sub(self.limit)
     }
 
+    /// The number of further requests that the limit has room for, at `each` bytes.
+    pub(super) fn room_for_requests(&self, each: usize) -> usize {
+        self.limit.saturating_sub(self.handled.load(Ordering::Relaxed)) / each
+    }
+
     /// Returns `true` if evicted connections still hold a quarter of the limit.
     pub(super) fn is_critical(&self) -> bool {
         self.evicted.load(Ordering::Relaxed) > self.limit / 4
@@ -82,11 +88,12 @@ mod tests {
         let handled = Charge { amount: 1_000, class: Class::Handled };
         budget.change(none, handled);
         assert_eq!(budget.excess(), 0);
+        assert_eq!(budget.room_for_requests(10), 0);
         let waiting = Charge { amount: 60, class: Class::Waiting };
         budget.change(none, waiting);
         assert_eq!(budget.excess(), 10);
         budget.change(handled, none);
-        assert_eq!(budget.excess(), 0);
+        assert_eq!((budget.excess(), budget.room_for_requests(10)), (0, 10));
         let evicted = Charge { class: Class::Evicted, ..waiting };
         budget.change(waiting, evicted);
         assert_eq!(budget.waiting.load(Ordering::Relaxed), 0);

@@ -39,7 +39,7 @@ use self::lingering_close::{OverloadResponder, linger};
 pub use self::listen::listen;
 pub use self::live_router::{LiveRouter, Routing};
 use self::timeout_stream::{IdleOnDrop, TimeoutStream};
-pub(super) use self::unfinished_body::RequestConnection;
+pub(super) use self::unfinished_body::{RequestConnection, RequestUnderWay, UnfinishedBody};
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
 /// The largest head that hyper reads: what `head_limits` allows, and a little more, for which the
@@ -114,12 +114,12 @@ impl HttpServer {
                 let at_shutdown = stopping.clone();
                 let open = move |socket, guard: ConnectionGuard, metrics| {
                     let connection = Arc::clone(&guard.connection);
-                    let unfinished = guard.table.unfinished().clone();
+                    let table = guard.table.clone();
                     let service = service_fn(move |mut request: Request<Incoming>| {
                         let is_pipelined = connection.start_request();
                         let in_request = RequestConnection::new(
                             Arc::clone(&connection),
-                            unfinished.clone(),
+                            table.clone(),
                             at_shutdown.clone(),
                         );
                         request.extensions_mut().insert(peer);

@@ -16,6 +16,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
+use zeroize::Zeroize as _;
 
 use super::conn_state::{ConnState, Deadlines, TrackedConnection};
 use super::connection_table::{ConnectionGuard, ConnectionTable};
@@ -154,6 +155,8 @@ impl AsyncRead for TimeoutStream {
             Poll::Ready(read) => {
                 let more = chunk.filled().len();
                 buffer.put_slice(chunk.filled());
+                // It may hold a password, and the stack is not wiped.
+                chunk.filled_mut().zeroize();
                 self.over |= more == 0 || read.is_err();
                 if more > 0 {
                     self.received(more)?;

@@ -1,5 +1,5 @@
-//! A request's connection while its body arrives: it counts for the client, and may be cut to make
-//! room for others.
+//! A request's connection while its body arrives, when it may be cut to make room for others, and
+//! while the request is handled. Both count for the client.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::conn_state::{ConnState, TrackedConnection};
-use crate::abuse::{ClientAddress, Counted, Network, SourceCounts};
+use super::connection_table::ConnectionTable;
+use crate::abuse::{ClientAddress, Counted, Network};
 
 /// The time that a body has to arrive once the service stops.
 const BODY_AT_SHUTDOWN: Duration = Duration::from_secs(2);
@@ -17,7 +18,7 @@ const BODY_AT_SHUTDOWN: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub(in crate::http) struct RequestConnection {
     connection: Arc<TrackedConnection>,
-    unfinished: SourceCounts,
+    table: ConnectionTable,
     stopping: CancellationToken,
 }
 
@@ -25,29 +26,47 @@ pub(in crate::http) struct RequestConnection {
 #[derive(Debug)]
 pub(in crate::http) struct UnfinishedBody {
     connection: Arc<TrackedConnection>,
+    table: ConnectionTable,
+    client: Network,
     stopping: CancellationToken,
     _counted: Counted,
 }
 
+/// A complete request that is being handled. Its client may have only so many at once.
+#[derive(Debug)]
+pub(crate) struct RequestUnderWay(#[expect(dead_code, reason = "counts until dropped")] Counted);
+
 impl RequestConnection {
     pub(super) const fn new(
         connection: Arc<TrackedConnection>,
-        unfinished: SourceCounts,
+        table: ConnectionTable,
         stopping: CancellationToken,
     ) -> Self {
-        Self { connection, unfinished, stopping }
+        Self { connection, table, stopping }
     }
 
     /// Starts to wait for a body of this client; `None` if the client has too many unfinished ones.
     pub(in crate::http) fn wait_for_body(&self, client: ClientAddress) -> Option<UnfinishedBody> {
-        let counted = self.unfinished.add(Network::from(client.ip()))?;
-        self.connection.enter(ConnState::Body);
-        let (connection, stopping) = (Arc::clone(&self.connection), self.stopping.clone());
-        Some(UnfinishedBody { connection, stopping, _counted: counted })
+        let client = Network::from(client.ip());
+        let counted = self.table.count_unfinished_body(client)?;
+        self.connection.wait_for_body(client);
+        let Self { connection, table, stopping } = self.clone();
+        Some(UnfinishedBody { connection, table, client, stopping, _counted: counted })
     }
 }
 
 impl UnfinishedBody {
+    /// The number of further requests that there is memory for.
+    pub(in crate::http) fn room(&self) -> usize {
+        self.table.room_for_requests()
+    }
+
+    /// Ends the wait for a body that is complete. `None` if the client has `room` requests under way:
+    /// so one client cannot take the last places, and another one gets its first.
+    pub(in crate::http) fn complete(self, room: usize) -> Option<RequestUnderWay> {
+        self.table.count_under_way(room, self.client).map(RequestUnderWay)
+    }
+
     /// Resolves when the body has to be given up: to make room for other clients, or because the
     /// service stops.
     pub(in crate::http) async fn cut(&self) {

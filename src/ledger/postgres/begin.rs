@@ -12,9 +12,13 @@ use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::{BeginResult, KeyRecord, LedgerError, NewAttempt, PermitCharge};
 use crate::limits::Limit;
+use crate::telemetry::LogGate;
 
 /// The number of tries of an attempt whose key another call takes and frees meanwhile.
 const TRIES: usize = 4;
+
+/// Bounds the lines about shared limits that fail, of which an outage has one for each attempt.
+static LIMITS_LOG: LogGate = LogGate::new();
 
 const START: &str = "SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
@@ -31,7 +35,9 @@ impl Postgres {
         attempt.admission_cost.charges.sort_unstable_by_key(|charge| charge.bucket);
         for _ in 0..TRIES {
             let Rows { rows, .. } = self.start(attempt).await?;
-            if let Some(error) = rows::value::<Option<String>>(&rows, 3)? {
+            if let Some(error) = rows::value::<Option<String>>(&rows, 3)?
+                && LIMITS_LOG.is_due()
+            {
                 tracing::warn!(error, "the shared limits failed; this replica's own limits remain");
             }
             match rows::value::<String>(&rows, 0)?.as_str() {

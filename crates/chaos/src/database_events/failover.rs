@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
-use crate::postgres::{PostgresCluster, PostgresServer, ShutdownMode, Traffic};
+use crate::postgres::{PostgresCluster, PostgresServer, ShutdownMode, Traffic, connect};
 
 /// The longest time by which the standby lags behind.
 const MAX_LAG: Duration = Duration::from_secs(1);
@@ -51,11 +49,11 @@ pub(super) async fn fail_over(
 }
 
 async fn wait_until_streaming(url: &str) -> anyhow::Result<()> {
-    let mut connection = PgConnection::connect(url).await?;
+    let client = connect(url).await?;
     let end = Instant::now() + CATCH_UP_TIMEOUT;
-    while !sqlx::query_scalar(IS_STREAMING).fetch_one(&mut connection).await? {
+    while !client.query_one(IS_STREAMING, &[]).await?.try_get::<_, bool>(0)? {
         anyhow::ensure!(Instant::now() < end, "the standby does not catch up");
         sleep(TICK).await;
     }
-    connection.close().await.context("cannot close the connection")
+    Ok(())
 }

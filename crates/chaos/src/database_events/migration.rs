@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+
+use crate::postgres::connect;
 
 /// The range of times that a dump lasts.
 const DUMP: std::ops::Range<Duration> = Duration::from_secs(1)..Duration::from_secs(4);
@@ -34,16 +36,16 @@ const DROP_COLUMN: &str = "ALTER TABLE attempts DROP COLUMN of_next_release";
 /// A dump that is running.
 #[derive(Debug)]
 pub(crate) struct Dump {
-    connection: PgConnection,
+    client: Client,
     url: String,
 }
 
 impl Dump {
     /// Starts a dump of this database.
     pub(crate) async fn start(url: String) -> anyhow::Result<Self> {
-        let mut connection = PgConnection::connect(&url).await?;
-        sqlx::raw_sql(LOCKS).execute(&mut connection).await?;
-        Ok(Self { connection, url })
+        let client = connect(&url).await?;
+        client.batch_execute(LOCKS).await?;
+        Ok(Self { client, url })
     }
 
     /// Migrates the database while the dump runs, and reverts the migration after its end.
@@ -51,7 +53,8 @@ impl Dump {
         let lasts = rng.random_range(DUMP);
         let dump = async {
             sleep(lasts).await;
-            anyhow::Ok(self.connection.close().await?)
+            drop(self.client);
+            anyhow::Ok(())
         };
         tokio::try_join!(dump, migrate(&self.url, ADD_COLUMN, lasts + MIGRATION_TIMEOUT))?;
         sleep(PAUSE).await;
@@ -62,12 +65,11 @@ impl Dump {
 /// Runs a statement, again until it gets its lock.
 async fn migrate(url: &str, statement: &str, longest: Duration) -> anyhow::Result<()> {
     let sql = format!("SET lock_timeout = '100ms'; {statement}");
-    let mut connection = PgConnection::connect(url).await?;
+    let client = connect(url).await?;
     let end = Instant::now() + longest;
-    while let Err(error) = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut connection).await
-    {
+    while let Err(error) = client.batch_execute(&sql).await {
         anyhow::ensure!(Instant::now() < end, "the migration fails: {error}");
         sleep(PAUSE).await;
     }
-    Ok(connection.close().await?)
+    Ok(())
 }

@@ -3,6 +3,7 @@
 //! The server belongs to the run, so that it can be stopped, killed and replaced. A link is a port
 //! that stays the same when another server takes over, and that can fail like a network.
 
+mod client;
 mod link;
 mod pooler;
 mod replies;
@@ -13,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::{Instant, sleep, timeout};
 
+pub(crate) use self::client::connect;
 pub(crate) use self::link::{Link, Target, Traffic};
 pub(crate) use self::pooler::{PoolMode, Pooler};
 pub(crate) use self::rows::PostgresRows;
@@ -61,10 +62,8 @@ impl PostgresCluster {
     ) -> anyhow::Result<Self> {
         let mut server = PostgresServer::create(&folder.join("postgres-1")).await?;
         server.start().await?;
-        let mut connection = PgConnection::connect(&server.url("postgres")).await?;
-        let create = format!("CREATE DATABASE {DATABASE}");
-        sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await?;
-        connection.close().await?;
+        let client = connect(&server.url("postgres")).await?;
+        client.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await?;
         let target = Target::new(server.socket());
         let direct = Link::open(&target).await?;
         let mut links = Vec::new();
@@ -135,10 +134,6 @@ impl PostgresCluster {
 }
 
 async fn test(url: &str) -> anyhow::Result<()> {
-    let test = async {
-        let mut connection = PgConnection::connect(url).await?;
-        sqlx::raw_sql("SELECT 1").execute(&mut connection).await?;
-        connection.close().await
-    };
-    Ok(timeout(TEST_TIMEOUT, test).await??)
+    let test = async { anyhow::Ok(connect(url).await?.batch_execute("SELECT 1").await?) };
+    timeout(TEST_TIMEOUT, test).await?
 }

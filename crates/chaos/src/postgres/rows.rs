@@ -1,8 +1,8 @@
 //! Copies, restores and empties a ledger on a PostgreSQL server.
 
 use anyhow::Context as _;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
+use super::client::connect;
 use crate::database::CopyName;
 
 /// The number of tries of a change that deadlocks with the services' writes.
@@ -76,10 +76,8 @@ impl PostgresRows {
 
     /// The ids of all attempts that are not resolved.
     pub(crate) async fn unresolved(&self) -> anyhow::Result<Vec<String>> {
-        let mut connection = PgConnection::connect(&self.url).await?;
-        let ids = sqlx::query_scalar(UNRESOLVED).fetch_all(&mut connection).await?;
-        connection.close().await?;
-        Ok(ids)
+        let rows = connect(&self.url).await?.query(UNRESOLVED, &[]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// Deletes all rows.
@@ -104,12 +102,8 @@ impl PostgresRows {
         let sql = format!("BEGIN ISOLATION LEVEL REPEATABLE READ; {statements} COMMIT;");
         let mut tries = 1;
         loop {
-            let mut connection = PgConnection::connect(&self.url).await?;
-            // The names come from the catalogue and are quoted.
-            let changed = sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut connection).await;
-            drop(connection.close().await);
-            match changed {
-                Ok(_) => return Ok(()),
+            match connect(&self.url).await?.batch_execute(&sql).await {
+                Ok(()) => return Ok(()),
                 Err(error) if tries >= TRIES => return Err(error).context("too many tries"),
                 Err(_) => tries += 1,
             }
@@ -121,9 +115,7 @@ impl PostgresRows {
         &self,
         statement: impl Fn(TableColumns) -> String,
     ) -> anyhow::Result<String> {
-        let mut connection = PgConnection::connect(&self.url).await?;
-        let rows = sqlx::query(TABLES).fetch_all(&mut connection).await?;
-        connection.close().await?;
+        let rows = connect(&self.url).await?.query(TABLES, &[]).await?;
         let mut statements = String::new();
         for row in rows {
             let table = TableColumns { table: row.try_get(0)?, columns: row.try_get(1)? };

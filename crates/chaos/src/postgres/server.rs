@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use rustix::process::{Pid, Signal, geteuid, kill_process};
-use sqlx::{Connection as _, PgConnection};
 use tokio::time::{Instant, sleep};
 
+use super::client::connect;
 use super::link::Link;
 
 /// The port that the socket is named after.
@@ -101,7 +101,7 @@ impl PostgresServer {
     pub(crate) async fn start(&mut self) -> anyhow::Result<()> {
         let url = self.url("postgres");
         let end = Instant::now() + START_TIMEOUT;
-        while PgConnection::connect(&url).await.is_err() {
+        while connect(&url).await.is_err() {
             anyhow::ensure!(
                 Instant::now() < end,
                 "the server in {} does not start",
@@ -134,10 +134,8 @@ impl PostgresServer {
 
     /// Makes a standby accept writes.
     pub(crate) async fn promote(&self) -> anyhow::Result<()> {
-        let mut connection = PgConnection::connect(&self.url("postgres")).await?;
-        let promoted: bool =
-            sqlx::query_scalar("SELECT pg_promote()").fetch_one(&mut connection).await?;
-        connection.close().await?;
+        let client = connect(&self.url("postgres")).await?;
+        let promoted: bool = client.query_one("SELECT pg_promote()", &[]).await?.try_get(0)?;
         anyhow::ensure!(promoted, "the standby is not promoted in time");
         Ok(())
     }

@@ -360,7 +360,7 @@ async fn the_very_first_user_is_looked_up_by_address_before_a_repeat() {
     assert_eq!((app.auth0.users().len(), app.creates().len()), (1, 1));
 }
 
-/// A call may be acted on after its connection has ended.
+/// A call may be acted on after its connection has ended, on either side.
 #[tokio::test]
 async fn nothing_is_repeated_before_it_is_known_whether_ids_are_kept() {
     let later = Duration::from_millis(2_500);

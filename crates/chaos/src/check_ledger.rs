@@ -28,8 +28,10 @@ pub(crate) fn check_ledger(
         rows.iter().filter(|row| keep(row)).map(user_id).collect()
     };
     let created = ids(|row| row.state == AttemptState::Created);
-    // An unresolved row is a finding already.
-    let unresolved = ids(|row| !row.state.is_resolved());
+    // An unresolved row is a finding already. It may not name the user that its call created.
+    let unresolved = rows.iter().filter(|row| !row.state.is_resolved());
+    let unresolved: HashSet<usize> =
+        unresolved.filter_map(|row| by_email.get(&row.email).copied()).collect();
     let mut seen = HashSet::new();
     for row in rows {
         let id = user_id(row);
@@ -64,7 +66,7 @@ pub(crate) fn check_ledger(
             let registered_before = person.registered_before.as_ref();
             let through_service =
                 registered_before.is_none_or(|profile| !truth.is_owner(profile, user));
-            let recorded = created.contains(&user.id) || unresolved.contains(&user.id);
+            let recorded = created.contains(&user.id) || unresolved.contains(&index);
             if through_service && !recorded {
                 let description = format!("the ledger has no created row for {}", user.id);
                 findings.add(FindingKind::Lost, Some(index), description);

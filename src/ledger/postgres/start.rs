@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, sleep};
+
 use super::connector::{Connector, ServerConnection};
 use super::errors::{ErrorClass, PostgresError};
 use super::migrate;
 use crate::digest::DigestPair;
 use crate::ledger::migrations::{POSTGRES, pending};
 use crate::telemetry::chain;
-use tokio::time::{Instant, sleep};
 
 /// The pause before the work is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);

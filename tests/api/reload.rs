@@ -150,15 +150,18 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     let folder = Arc::new(TempDir::new());
     let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
     process.serving().await;
+    let request = |process: &Process, key: &str, form: &Value| {
+        let url = format!("http://{}/signup", process.address);
+        Client::new().post(url).header("idempotency-key", key).json(form).send()
+    };
+    // The first user shows that the tenant keeps ids.
+    let first = ada_with("email", "first@example.com");
+    assert!(request(&process, "fedcba9876543210", &first).await.unwrap().status().is_success());
     auth0.fault(Route::CreateUser, Fault::delay(Duration::from_mins(1)));
     let key = "0123456789abcdef";
-    let request = |process: &Process| {
-        let url = format!("http://{}/signup", process.address);
-        Client::new().post(url).header("idempotency-key", key).json(&ada()).send()
-    };
-    let lost = tokio::spawn(request(&process));
-    eventually("the call", async || (!auth0.calls(Route::CreateUser).is_empty()).then_some(()))
-        .await;
+    let lost = tokio::spawn(request(&process, key, &ada()));
+    let sent = async || (auth0.calls(Route::CreateUser).len() == 2).then_some(());
+    eventually("the call", sent).await;
     process.signal("TERM");
     let draining = async || (process.readiness().await["status"] == "draining").then_some(());
     eventually("the process drains", draining).await;
@@ -169,11 +172,11 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
     process.serving().await;
     let created = async || {
-        let response = request(&process).await.unwrap();
+        let response = request(&process, key, &ada()).await.unwrap();
         (response.status() == StatusCode::CREATED).then_some(())
     };
     eventually("the outcome of the same key", created).await;
-    assert_eq!(auth0.users().len(), 1);
+    assert_eq!(auth0.users().len(), 2);
     process.terminate();
 }
 

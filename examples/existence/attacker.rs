@@ -43,7 +43,9 @@ pub(crate) fn advantage(trials: &[Trial], uses: impl Fn(&str) -> bool) -> Advant
     let right = right(&one, &other) + right(&other, &one);
     let total = trials.len() as f64;
     let share = right / total;
-    Advantage { mean: share - 0.5, margin: 1.96 * (share * (1.0 - share) / total).sqrt() }
+    // Each half learns from the other, so both are right, or wrong, by the same chance: the interval is
+    // that of one half.
+    Advantage { mean: share - 0.5, margin: 1.96 * (2.0 * share * (1.0 - share) / total).sqrt() }
 }
 
 /// The number of right guesses: naive Bayes over the bins of each probe. A tie counts half.

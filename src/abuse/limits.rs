@@ -10,12 +10,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::active_limit::{ActiveLimit, AttemptLimits, quota};
 use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
-use super::keyed_limiter::KeyedLimiter;
 use super::network::Network;
 use super::network_limiter::{NetworkLimiter, site_rate};
-use super::rate_limit_report::{BucketKeys, Quota, RateLimitReport};
+use super::rate_limit_report::{BucketKeys, RateLimitReport};
 use super::state::AbuseState;
 use crate::config::{EmailKeySettings, LimitSettings};
 use crate::context::Context;
@@ -45,71 +45,6 @@ pub struct Limits {
     shared: bool,
 }
 
-/// The limits on attempts.
-#[derive(Debug)]
-struct AttemptLimits {
-    address: Option<ActiveLimit>,
-    site: Option<ActiveLimit>,
-    email: Option<ActiveLimit>,
-    with_proof: Option<ActiveLimit>,
-    block: Option<ActiveLimit>,
-    service: Option<ActiveLimit>,
-}
-
-impl AttemptLimits {
-    fn halved(&self) -> Self {
-        let half = |active: &Option<ActiveLimit>| active.as_ref().map(ActiveLimit::halved);
-        let Self { address, site, email, with_proof, block, service } = self;
-        Self {
-            address: half(address),
-            site: half(site),
-            email: half(email),
-            with_proof: half(with_proof),
-            block: half(block),
-            service: half(service),
-        }
-    }
-}
-
-/// A limit that is on.
-#[derive(Debug)]
-struct ActiveLimit {
-    limit: Limit,
-    rate: Rate,
-    limiter: KeyedLimiter,
-}
-
-impl ActiveLimit {
-    fn halved(&self) -> Self {
-        let rate = self.rate.halved();
-        Self { limit: self.limit, rate, limiter: self.limiter.at_rate(rate) }
-    }
-
-    /// Takes a permit and records the state of the bucket.
-    fn try_acquire(&self, key: u128, report: &RateLimitReport) -> Result<(), Rejection> {
-        let limit = self.limit;
-        match self.limiter.try_acquire(key) {
-            Ok(state) => {
-                if let Some(quota) = quota(limit, state) {
-                    report.record(Some(quota));
-                }
-                Ok(())
-            }
-            Err(state) => Err(self.rejection(state, report)),
-        }
-    }
-
-    /// Checks that a permit is left, and records the state of the bucket if there is none.
-    fn check(&self, key: u128, report: &RateLimitReport) -> Result<(), Rejection> {
-        self.limiter.check(key).map_err(|state| self.rejection(state, report))
-    }
-
-    fn rejection(&self, state: BucketState, report: &RateLimitReport) -> Rejection {
-        report.record(quota(self.limit, state));
-        Rejection::Limited { limit: self.limit, retry_after: state.next_in }
-    }
-}
-
 /// The application of a limit to an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Applies {
@@ -124,7 +59,7 @@ enum Applies {
 impl Applies {
     const fn new(limit: Limit, has_proof: bool, is_exempt: bool) -> Self {
         match (limit, has_proof) {
-            (Limit::Address | Limit::Site, _) if is_exempt => Self::Exempt,
+            (Limit::Address | Limit::Site | Limit::Block, _) if is_exempt => Self::Exempt,
             (Limit::WithProof, _) | (_, false) => Self::Yes,
             (_, true) => Self::Lifted,
         }
@@ -352,23 +287,6 @@ impl Limits {
     }
 }
 
-/// The state to report to a client. Only per-client limits are reported: per-email, per-network and
-/// global usage would reveal other clients' activity.
-const fn quota(limit: Limit, state: BucketState) -> Option<Quota> {
-    match limit {
-        Limit::Posts | Limit::Address => {
-            Some(Quota { limit, remaining: state.remaining, next_in: state.next_in })
-        }
-        Limit::SitePosts
-        | Limit::Site
-        | Limit::Email
-        | Limit::WithProof
-        | Limit::Block
-        | Limit::Service
-        | Limit::FailedCaptchas => None,
-    }
-}
-
 /// The part of all attempts that one block may take: a quarter, so that its many addresses cannot
 /// take all permits of the service. `None` where the whole is too small to be divided.
 fn part_of_a_block(service: Rate) -> Option<Rate> {
@@ -552,6 +470,20 @@ mod tests {
         }
         assert_eq!(attempt(&limits, "192.0.2.9", &email(0), false), None);
         assert_eq!(attempt(&limits, "192.0.2.9", &email(0), false), Some(Limit::Email));
+    }
+
+    /// A server that posts for its users may need all of them.
+    #[test]
+    fn an_exempt_network_is_no_part_of_a_block() {
+        let rate = |burst| Some(Rate { burst, every: RARELY });
+        let exempt = vec!["192.0.2.0/28".parse().unwrap()];
+        let settings = LimitSettings { service: rate(400), exempt, ..settings() };
+        let limits = limits(settings, true);
+        for n in 0..400 {
+            assert_eq!(attempt(&limits, "192.0.2.9", &email(n), false), None, "{n}");
+        }
+        let last = attempt(&limits, "192.0.2.9", &email(400), false);
+        assert_eq!(last, Some(Limit::Service));
     }
 
     #[test]

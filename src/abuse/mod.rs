@@ -2,6 +2,7 @@
 //!
 //! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
 
+mod active_limit;
 mod address_log;
 mod captcha;
 mod challenges;

@@ -8,6 +8,7 @@ import { after, test } from "node:test";
 
 import { spawnChild } from "../../../tests/browser/service.js";
 import { ADA, Service, browser, open } from "../../../tests/browser/support.js";
+import { DARK, LIGHT, colour, complete, linkOfTaken, logIn, send } from "./visitor.js";
 
 const TOKEN = "a-token-of-at-least-32-characters-0123456789";
 const root = join(import.meta.dirname, "..");
@@ -59,31 +60,8 @@ next.stdout.resume();
 /** Opens the form. */
 async function visit(t, options) {
   const page = await open(chromium, t, null, options);
-  page.setDefaultTimeout(8000);
   await page.goto(shop);
   return page;
-}
-
-async function complete(page, email, more = {}) {
-  for (const [name, value] of Object.entries({ ...ADA, email, ...more })) await page.fill(`[name="${name}"]`, value);
-  await page.selectOption('[name="user_metadata.plan"]', "pro");
-  await page.check('[name="terms"]');
-}
-
-const send = (page) => page.click("form > button:not([type=button])");
-
-/** The colour of the form's button, which a bundler must not lose. */
-const colour = (page) =>
-  page.locator("form > button:not([type=button])").evaluate((button) => getComputedStyle(button).backgroundColor);
-const [LIGHT, DARK] = ["rgb(29, 78, 216)", "rgb(147, 180, 255)"];
-
-async function logIn(page, email) {
-  const hint = page.locator('main input[name="username"]');
-  await hint.waitFor();
-  assert.equal(await hint.inputValue(), email);
-  await page.fill('[name="password"]', ADA.password);
-  await page.click("button");
-  await page.getByRole("heading", { name: "Hello, Ada Lovelace" }).waitFor();
 }
 
 test("a user signs up through the route handler, and is logged in", async (t) => {
@@ -96,7 +74,7 @@ test("a user signs up through the route handler, and is logged in", async (t) =>
   await page.locator('[name="email"][aria-invalid=true]').waitFor();
   await complete(page, "ada+1@example.com");
   await send(page);
-  await logIn(page, "ada+1@example.com");
+  await logIn(page, "ada+1@example.com", service.tenant);
   const [create, ...more] = await service.creates("ada+1@example.com");
   assert.deepEqual([more, create.user_metadata, create.app_metadata.terms.version], [[], { plan: "pro" }, "2026-11"]);
   assert.deepEqual(page.consoleErrors, []);
@@ -107,8 +85,20 @@ test("without JavaScript too", async (t) => {
   assert.equal(await colour(page), LIGHT);
   await complete(page, "script.off@example.com");
   await send(page);
-  await logIn(page, "script.off@example.com");
+  await logIn(page, "script.off@example.com", service.tenant);
   assert.equal((await service.creates("script.off@example.com")).length, 1);
+});
+
+test("a taken address is shown, with the way to log in", async (t) => {
+  const body = new URLSearchParams({ ...ADA, email: "taken@example.com", terms: "on" });
+  const headers = { "x-real-ip": "203.0.113.9" };
+  assert.equal((await fetch(`${shop}/signup`, { method: "POST", body, headers })).status, 201);
+  const page = await visit(t, { extraHTTPHeaders: headers });
+  await page.locator("form[data-signup-ready]").waitFor();
+  await complete(page, "taken@example.com", { password: "Analytical-Engine-1837" });
+  await send(page);
+  const link = await linkOfTaken(page);
+  assert.deepEqual([link.origin, link.searchParams.get("login_hint")], [shop, "taken@example.com"]);
 });
 
 test("the limits count visitors, a taken address is a problem, and a foreign page cannot post", async () => {

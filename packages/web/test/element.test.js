@@ -43,7 +43,6 @@ const element = (attributes, content = "") => `<auth0-signup url="${url}" ${attr
 
 async function visit(t, path, options) {
   const page = await open(chromium, t, null, options);
-  page.setDefaultTimeout(8000);
   await page.goto(shop + path);
   await page.locator("form[data-signup-ready]").waitFor();
   return page;

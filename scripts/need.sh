@@ -34,8 +34,14 @@ need_cargo_tool() {
 # The features that the checks are built with: all that the service has.
 features=(--features otlp)
 
+# The workspace includes the fuzz targets, which are linked with libFuzzer.
+need_compilers() {
+  need_command c++ g++
+}
+
 # The programs in target/debug, built with the tests, so that both share every artefact.
 need_programs() {
+  need_compilers
   cargo build --locked --quiet --workspace "${features[@]}" --bins --tests
 }
 

@@ -84,18 +84,18 @@ impl CallGuard {
 }
 
 impl CallPermit {
-    /// Makes the call, reads its response, and updates the breaker and the budget. `clock` replaces
-    /// an absent `Date` of a 429.
+    /// Ends the call: reads its response, and updates the breaker and the budget. `clock` replaces an
+    /// absent `Date` of a 429.
     ///
     /// # Errors
     /// Those of the call.
-    pub(super) async fn execute(
+    pub(super) async fn end(
         self,
-        call: impl Future<Output = Result<Response, SendError>> + Send,
+        result: Result<Response, SendError>,
         clock: &dyn Clock,
     ) -> Result<ApiResponse, TransportError> {
         let Self { call: guarded, permit } = self;
-        let response = match call.await {
+        let response = match result {
             Ok(response) => response,
             // Says nothing new about the tenant, so the breaker does not count it.
             Err(SendError { error, is_outdated: true }) => return Err(error),

@@ -272,8 +272,8 @@ impl Client {
             };
             let mut request = request();
             request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
-            let sent = self.http.execute(request, connection);
-            let response = permit.execute(sent, &*self.clock).await?;
+            let result = self.http.execute(request, connection).await;
+            let response = permit.end(result, &*self.clock).await?;
             if !is_token_rejected(&response) {
                 // A limiter may respond before anything checks the token.
                 if matches!(response.status, 200 | 201 | 404 | 409) {

@@ -1,5 +1,7 @@
 //! A response of the tenant, read to its end.
 
+use std::mem::take;
+
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use serde::Deserialize;
@@ -19,8 +21,8 @@ pub(super) struct ApiResponse {
 
 impl ApiResponse {
     /// Reads the body of this response; one larger than [`MAX_BODY`] counts as empty.
-    pub(super) async fn read(response: reqwest::Response) -> Self {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    pub(super) async fn read(mut response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
         Self { status, headers, body: read_body(response).await.ok() }
     }
 

@@ -1,6 +1,7 @@
 //! A file as it is served: its bytes, those in gzip, and the validators by which clients keep it.
 
 use std::io::Write as _;
+use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -20,11 +21,10 @@ const TAG_LENGTH: usize = 12;
 pub struct Asset {
     /// The content.
     pub plain: Bytes,
-    /// The content in gzip.
-    pub gzip: Option<Bytes>,
+    gzip: OnceLock<Option<Bytes>>,
     /// The validator of `plain`.
     pub etag: HeaderValue,
-    /// The validator of `gzip`, whose bytes differ.
+    /// The validator of [`Self::gzip`], whose bytes differ.
     pub gzip_etag: HeaderValue,
 }
 
@@ -45,11 +45,17 @@ impl Asset {
             value.unwrap_or(HeaderValue::from_static("\"\""))
         };
         Self {
-            gzip: compress(&content).map(Bytes::from),
+            gzip: OnceLock::new(),
             plain: content,
             etag: etag(""),
             gzip_etag: etag("-gzip"),
         }
+    }
+
+    /// The content in gzip. Compressed when it is first asked for: that takes milliseconds, which a start
+    /// should not.
+    pub fn gzip(&self) -> Option<&Bytes> {
+        self.gzip.get_or_init(|| compress(&self.plain).map(Bytes::from)).as_ref()
     }
 }
 

@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn the_module_takes_at_most_8_kilobytes_on_the_wire() {
-        let size = SCRIPT.asset.gzip.as_ref().unwrap().len();
+        let size = SCRIPT.asset.gzip().unwrap().len();
         assert!(size <= 8 * 1024, "{size} bytes");
     }
 

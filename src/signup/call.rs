@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Inner;
@@ -150,12 +151,14 @@ impl<'a> AttemptRunner<'a> {
     }
 
     /// Returns the result of this work, or that the attempt ran out of time.
-    pub(super) async fn within_timeout(
+    pub(super) fn within_timeout(
         &self,
         work: impl Future<Output = SignupResult>,
-    ) -> SignupResult {
-        let result = timeout(self.service.timeouts.attempt, work).await;
-        result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
+    ) -> impl Future<Output = SignupResult> {
+        // Not `async`: that would hold the work twice, as an argument and while it runs.
+        timeout(self.service.timeouts.attempt, work).map(|result| {
+            result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
+        })
     }
 
     /// Checks that no other process has resumed the attempt. If this one counted as dead meanwhile,

@@ -79,8 +79,7 @@ impl Inner {
             let KeyLookup { now, attempt } =
                 request.ledger_wait.limit(self.ledger.find_key(&request.key)).await?;
             let Some(attempt) = attempt else { return Ok(Start::New(now)) };
-            // Replays are boxed, here and below: they are rare, and would enlarge every sign-up's
-            // task.
+            // What is rare is boxed, here and below: it would enlarge every sign-up's task.
             match Box::pin(self.replay_key(request, attempt, leader)).await {
                 Replay::Result(result) => return Err(result),
                 Replay::Restarted(call) => return Ok(Start::Restarted(call)),
@@ -166,7 +165,7 @@ impl Inner {
         }
         drop(leader);
         if matches!(result.outcome, Outcome::EmailTaken) {
-            self.follow_up_conflict(request, call, result).await;
+            Box::pin(self.follow_up_conflict(request, call, result)).await;
         }
     }
 

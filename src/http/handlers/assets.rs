@@ -72,7 +72,7 @@ fn serve(
     headers: &HeaderMap,
     cache: HeaderValue,
 ) -> Response {
-    let gzip = asset.gzip.as_ref().filter(|_| accepts_gzip(headers));
+    let gzip = if accepts_gzip(headers) { asset.gzip() } else { None };
     let etag = if gzip.is_some() { &asset.gzip_etag } else { &asset.etag };
     let mut response = if etag_matches(headers, etag) {
         StatusCode::NOT_MODIFIED.into_response()

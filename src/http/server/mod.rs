@@ -46,8 +46,9 @@ use crate::telemetry::{ConnectionEnd, HttpMetrics};
 /// response is a problem. Beyond this hyper responds 431 without a body. A client that sends its
 /// head slowly holds up to this much memory.
 const MAX_HEAD_BYTES: usize = 40 * 1024;
-/// The most header fields that hyper reads.
-const MAX_HEAD_FIELDS: usize = 1024;
+/// The most header fields that hyper reads: a few more than `head_limits` allows. For every request hyper
+/// allocates 64 bytes for each of them.
+const MAX_HEAD_FIELDS: usize = 128;
 
 /// The time that connections without a request have to close at shutdown, so that a client that
 /// sent half a head does not delay it.

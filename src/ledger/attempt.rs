@@ -1,6 +1,6 @@
 //! An attempt: as it starts, as it is resolved, as it is stored.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use uuid::{Builder, Uuid};
@@ -67,13 +67,9 @@ impl PinnedUserId {
 
     /// The id that starts with the bytes of this digest.
     pub fn from_digest(digest: &Digest) -> Self {
-        let mut text = String::with_capacity(2 * digest.as_bytes().len());
-        for byte in digest.as_bytes() {
-            // Writing to a string cannot fail.
-            let _written = write!(text, "{byte:02x}");
-        }
-        text.truncate(Self::DIGITS);
-        Self(text)
+        let digits = digest.as_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        Self(digits.take(Self::DIGITS).collect())
     }
 
     /// A stored id; `None` if the text is not one.

@@ -69,14 +69,46 @@ struct Report {
     /// Sign-ups rejected as busy, and their `Retry-After` in seconds.
     busy: u32,
     retry_after_s: Vec<f64>,
+    rejections: Vec<BusyRejection>,
     longest_wait: Duration,
     /// Sign-ups that the tenant accepted, by replica.
     by_replica: Vec<u32>,
+    /// The times at which each replica took a permit.
+    taken_at: Vec<Vec<Instant>>,
     /// Requests of the other client that were accepted and rejected.
     other: (u32, u32),
 }
 
+/// A sign-up that was rejected as busy.
+#[derive(Debug, Clone)]
+struct BusyRejection {
+    replica: usize,
+    at: Instant,
+    retry_after: Duration,
+    /// The number of permits after which the next one would have been this sign-up's: those that the
+    /// replica had taken, and those that sign-ups waited for.
+    permits_before: usize,
+}
+
 impl Report {
+    /// The mean `Retry-After` divided by the mean time in which the sign-ups that waited were served and
+    /// one more was. 1 is exact.
+    fn retry_after_ratio(&self) -> f64 {
+        let served = |rejection: &BusyRejection| {
+            let taken = self.taken_at[rejection.replica].get(rejection.permits_before)?;
+            Some((rejection.retry_after.as_secs_f64(), (*taken - rejection.at).as_secs_f64()))
+        };
+        let (named, needed): (Vec<_>, Vec<_>) = self.rejections.iter().filter_map(served).unzip();
+        named.iter().sum::<f64>() / needed.iter().sum::<f64>()
+    }
+
+    /// The sign-ups of the replica that had the fewest, as a share of its equal part.
+    fn fairness(&self) -> f64 {
+        let parts = f64::from(u32::try_from(self.by_replica.len()).unwrap());
+        let least = self.by_replica.iter().min().unwrap();
+        f64::from(*least) * parts / f64::from(self.created)
+    }
+
     /// The share of requests that the tenant rejected.
     fn refused_share(&self) -> f64 {
         f64::from(self.refused) / f64::from(self.refused + self.created)
@@ -169,12 +201,18 @@ async fn sign_up(
     let permit = match taken {
         Ok(permit) => permit,
         Err(exhausted) => {
+            let retry_after = exhausted.retry_after;
+            let waiting = budget.lock().queue.len();
             let mut report = report.lock().unwrap();
             report.busy += 1;
-            report.retry_after_s.push(exhausted.retry_after.as_secs_f64());
+            report.retry_after_s.push(retry_after.as_secs_f64());
+            let permits_before = report.taken_at[replica].len() + waiting;
+            let at = Instant::now();
+            report.rejections.push(BusyRejection { replica, at, retry_after, permits_before });
             return;
         }
     };
+    report.lock().unwrap().taken_at[replica].push(Instant::now());
     tenant.pause(tenant.scenario.network_ms).await;
     let (status, headers) = tenant.respond();
     let in_time = tenant.started.elapsed().as_secs_f64() < tenant.scenario.seconds;
@@ -197,7 +235,11 @@ async fn run(scenario: &Scenario) -> Report {
     let budgets: Vec<_> = (0..scenario.replicas)
         .map(|_| Budget::new(&settings(), Arc::new(Metrics::new())))
         .collect();
-    let report = Report { by_replica: vec![0; scenario.replicas], ..Report::default() };
+    let report = Report {
+        by_replica: vec![0; scenario.replicas],
+        taken_at: vec![Vec::new(); scenario.replicas],
+        ..Report::default()
+    };
     let report = Arc::new(Mutex::new(report));
     let end = tenant.started + Duration::from_secs_f64(scenario.seconds);
     let mut tasks = JoinSet::new();
@@ -292,6 +334,29 @@ async fn replicas_share_through_headers_alone() {
         let least = report.by_replica.iter().min().unwrap();
         let fair = report.created / u32::try_from(replicas).unwrap();
         assert!(least * 3 >= fair, "no replica is crowded out: {:?}", report.by_replica);
+    }
+}
+
+/// The table of `docs/performance.md`.
+#[tokio::test(start_paused = true)]
+async fn fifty_replicas_share_a_plan_as_one_does() {
+    for (replicas, plan) in [
+        (1, (50.0, 16.0)),
+        (3, (50.0, 16.0)),
+        (10, (50.0, 16.0)),
+        (1, (100.0, 100.0)),
+        (3, (100.0, 100.0)),
+        (10, (100.0, 100.0)),
+        (50, (100.0, 100.0)),
+    ] {
+        let offered = plan.1 * 3.0;
+        let scenario = Scenario { replicas, plan, offered, seconds: 60.0, ..OVERLOAD };
+        let report = holds(&format!("{replicas} replicas, {plan:?}"), scenario, 1.0, 0.0).await;
+        println!(
+            "{replicas} replicas: fairness {:.2}, Retry-After {:.2} of the time that was needed",
+            report.fairness(),
+            report.retry_after_ratio()
+        );
     }
 }
 

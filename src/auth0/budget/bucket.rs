@@ -29,6 +29,9 @@ const OVERTAKING: Duration = Duration::from_millis(200);
 /// most responses take, so that replicas see each other's requests before the surplus is gone.
 const SPENDING: Duration = Duration::from_secs(2);
 
+/// The time constant with which the rate of sending follows a change.
+const MEMORY: Duration = Duration::from_secs(5);
+
 /// The shortest wait: the resolution of the runtime's timer.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -84,6 +87,8 @@ struct Sent {
     lowest: f64,
     /// The time of the last request.
     last_at: Instant,
+    /// The requests a second lately, at the time of the last one.
+    rate: f64,
     /// The start of the current span of [`OVERTAKING`], and the last request before it.
     span: (Instant, u64),
     /// The last request before the previous span.
@@ -110,6 +115,7 @@ impl Bucket {
                 responded: 0,
                 lowest: f64::INFINITY,
                 last_at: now,
+                rate: 0.0,
                 span: (now, 0),
                 before: 0,
             },
@@ -143,6 +149,7 @@ impl Bucket {
             sent.span = (now, sent.count);
         }
         sent.count += 1;
+        sent.rate = sent.rate_at(now) + 1.0 / MEMORY.as_secs_f64();
         sent.last_at = now;
         self.level -= 1.0;
         self.cooldown.record_send(sent.count);
@@ -154,7 +161,9 @@ impl Bucket {
     pub(super) fn wait(&mut self, priority: Priority, ahead: usize, now: Instant) -> Duration {
         self.advance(now);
         let ahead = u32::try_from(ahead).unwrap_or(u32::MAX);
-        let filled = self.refilled_in(self.needed(priority) + f64::from(ahead) - self.level);
+        let permits = self.needed(priority) + f64::from(ahead) - self.level;
+        // Beside other replicas this one gets more than it has measured: a part of each surplus.
+        let filled = time_for(permits, self.refill.rate().max(self.sent.rate_at(now)));
         // The first request after a cooldown does not wait for the bucket, and one request per
         // longest refill time goes in any case.
         let probes = if self.cooldown.is_open() { ahead.saturating_add(1) } else { ahead };
@@ -190,7 +199,7 @@ impl Bucket {
         let reported = self.record_end(headers, now);
         self.cooldown.record_acceptance(grant);
         match reported {
-            Some((limit, remaining)) => self.learn(grant, headers, limit.into(), remaining.into()),
+            Some((limit, remaining)) => self.learn(grant, headers, limit.into(), remaining.into(), now),
             // Possibly not a response of the API itself, so it may or may not have taken a permit.
             None if status >= 500 => self.refill.interrupt(),
             None if self.known == Knowledge::Unknown && !self.cooldown.is_cautious(now) => {
@@ -215,6 +224,9 @@ impl Bucket {
             (self.known, self.limit) = (Knowledge::Reported, limit.into());
         } else if self.known == Knowledge::Unreported {
             (self.known, self.limit) = (Knowledge::Unknown, self.assumed);
+        }
+        if self.cooldown.is_cautious(now) && self.cooldown.is_new_rejection(grant) {
+            self.refill.halve();
         }
         // Empty, and filling only from then on. The next request shows the true level.
         self.at = self.cooldown.start(grant, requested, now);
@@ -245,7 +257,14 @@ impl Bucket {
     }
 
     /// Corrects the mirror and the refill rate by the latest response.
-    fn learn(&mut self, grant: Grant, headers: RateHeaders<'_>, limit: f64, remaining: f64) {
+    fn learn(
+        &mut self,
+        grant: Grant,
+        headers: RateHeaders<'_>,
+        limit: f64,
+        remaining: f64,
+        now: Instant,
+    ) {
         if grant.number <= self.sent.responded {
             return;
         }
@@ -260,7 +279,8 @@ impl Bucket {
         let overtaken = self.overtaken(grant);
         self.correct(grant, remaining, overtaken);
         let counted = grant.number - overtaken;
-        self.refill.observe(Sample { counted, sent_at: grant.sent_at, remaining }, limit);
+        let sample = Sample { counted, sent_at: grant.sent_at, remaining };
+        self.refill.observe(sample, limit, self.cooldown.is_cautious(now));
     }
 
     /// Returns the number of older requests that this one may have overtaken, so that its response
@@ -304,7 +324,8 @@ impl Bucket {
         if !self.cooldown.is_cautious(now) {
             return now;
         }
-        let pace = self.refill.rate() + surplus.max(0.0) / SPENDING.as_secs_f64();
+        let own = surplus.max(0.0) * self.cooldown.share(now);
+        let pace = self.refill.rate() + own / SPENDING.as_secs_f64();
         self.sent.last_at + Duration::from_secs_f64(1.0 / pace)
     }
 
@@ -326,8 +347,7 @@ impl Bucket {
 
     /// Returns the time in which this many permits come back.
     fn refilled_in(&self, permits: f64) -> Duration {
-        let seconds = (permits / self.refill.rate()).clamp(0.0, FOREVER.as_secs_f64());
-        Duration::from_secs_f64(seconds)
+        time_for(permits, self.refill.rate())
     }
 
     /// Fills the mirror up to `now`.
@@ -338,4 +358,17 @@ impl Bucket {
             self.at = now;
         }
     }
+}
+
+impl Sent {
+    /// The requests a second lately.
+    fn rate_at(&self, now: Instant) -> f64 {
+        let passed = now.saturating_duration_since(self.last_at).div_duration_f64(MEMORY);
+        self.rate * (-passed).exp()
+    }
+}
+
+/// The time in which this many permits come at this rate a second.
+fn time_for(permits: f64, rate: f64) -> Duration {
+    Duration::from_secs_f64((permits / rate).clamp(0.0, FOREVER.as_secs_f64()))
 }

@@ -18,6 +18,12 @@ const PROBE_INTERVAL: Duration = Duration::from_mins(1);
 /// The duration of the caution, counted from the time at which the next request may be sent.
 const CAUTION: Duration = Duration::from_mins(1);
 
+/// The smallest share of a surplus that this client takes for its own.
+const SMALLEST_SHARE: f64 = 1.0 / 128.0;
+
+/// The time without a 429 in which the share doubles.
+const SHARE_DOUBLES_IN: Duration = Duration::from_secs(15);
+
 /// The state of the cooldown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CooldownState {
@@ -40,6 +46,8 @@ pub(super) struct Cooldown {
     rejected_at: Option<Instant>,
     /// The end of the caution.
     cautious_until: Option<Instant>,
+    /// The share of a surplus that this client takes for its own, and the time from which it grows.
+    share: Option<(f64, Instant)>,
     /// The end of a long wait. Until then one request at a time is sent, as a probe.
     long_until: Option<Instant>,
 }
@@ -52,6 +60,7 @@ impl Cooldown {
             rejections: 0,
             rejected_at: None,
             cautious_until: None,
+            share: None,
             long_until: None,
         }
     }
@@ -97,7 +106,16 @@ impl Cooldown {
 
     /// Returns whether the tenant rejected a request recently.
     pub(super) fn is_cautious(&self, now: Instant) -> bool {
-        self.cautious_until.is_some_and(|until| now < until)
+        self.cautious_until.is_some_and(|until| now < until) || self.share(now) < 1.0
+    }
+
+    /// The share of a surplus that this client may take for its own: all of it at first, half as much
+    /// after each 429 that comes in spite of the caution, and more again with time. So any number of
+    /// replicas, which all see the same surplus, converge on taking it once together.
+    pub(super) fn share(&self, now: Instant) -> f64 {
+        let Some((share, from)) = self.share else { return 1.0 };
+        let doublings = now.saturating_duration_since(from).div_duration_f64(SHARE_DOUBLES_IN);
+        (share * doublings.exp2()).min(1.0)
     }
 
     /// Records that a request is sent.
@@ -126,6 +144,12 @@ impl Cooldown {
         }
     }
 
+    /// Returns whether a 429 is not part of the last rejection. Requests that were under way when its
+    /// first 429 arrived belong to it.
+    pub(super) fn is_new_rejection(&self, grant: Grant) -> bool {
+        self.rejected_at.is_none_or(|at| grant.sent_at >= at)
+    }
+
     /// Starts or extends the cooldown after a 429. Returns the time at which the next request may
     /// be sent.
     pub(super) fn start(
@@ -134,10 +158,12 @@ impl Cooldown {
         requested: RequestedWait,
         now: Instant,
     ) -> Instant {
-        // Requests that were under way at the first 429 belong to the same rejection.
-        if self.rejected_at.is_none_or(|at| grant.sent_at >= at) {
+        if self.is_new_rejection(grant) {
             self.rejections = self.rejections.saturating_add(1);
             self.rejected_at = Some(now);
+            if self.is_cautious(now) {
+                self.share = Some(((self.share(now) / 2.0).max(SMALLEST_SHARE), now));
+            }
         }
         let wait = requested.wait.unwrap_or_else(|| self.backoff());
         let is_long = wait > PROBE_INTERVAL;

@@ -79,8 +79,14 @@ impl RefillEstimator {
         self.floor = self.floor.min(1.0 / reset_in.as_secs_f64().max(1.0));
     }
 
-    /// Learns from the response to the latest request that has one; `limit` is the bucket's size.
-    pub(super) fn observe(&mut self, sample: Sample, limit: f64) {
+    /// Halves the estimate after a second 429: all replicas together take more than comes back.
+    pub(super) const fn halve(&mut self) {
+        self.learned /= 2.0;
+    }
+
+    /// Learns from the response to the latest request that has one; `limit` is the bucket's size. After
+    /// a 429 a bucket that has become full shows nothing: it filled while the other replicas waited too.
+    pub(super) fn observe(&mut self, sample: Sample, limit: f64, after_rejection: bool) {
         let Some(anchor) = self.anchor else {
             self.anchor = Some(sample);
             return;
@@ -95,7 +101,7 @@ impl RefillEstimator {
             if apart < FULL_WINDOW && is_full(anchor) {
                 return;
             }
-            if apart >= FULL_WINDOW {
+            if apart >= FULL_WINDOW && (is_full(anchor) || !after_rejection) {
                 // `remaining` was rounded down, unless the bucket was full then too.
                 let rounded = if is_full(anchor) { 0.0 } else { 1.0 };
                 let least = (came_back - rounded) / apart.as_secs_f64();
@@ -132,7 +138,7 @@ mod tests {
         let (start, mut refill) = (Instant::now(), RefillEstimator::new());
         for &(ms, counted, remaining) in samples {
             let sent_at = start + Duration::from_millis(ms);
-            refill.observe(Sample { counted, sent_at, remaining }, 10.0);
+            refill.observe(Sample { counted, sent_at, remaining }, 10.0, false);
         }
         refill
     }
@@ -164,7 +170,7 @@ mod tests {
         let mut refill = learned(&[(0, 1, 8.0)]);
         refill.interrupt();
         let sent_at = Instant::now() + Duration::from_secs(5);
-        refill.observe(Sample { counted: 9, sent_at, remaining: 1.0 }, 10.0);
+        refill.observe(Sample { counted: 9, sent_at, remaining: 1.0 }, 10.0, false);
         assert!(!refill.is_measured());
     }
 

@@ -333,30 +333,31 @@ async fn replicas_share_through_headers_alone() {
         let report = holds(&format!("{replicas} replicas"), scenario, 0.02, 0.9).await;
         let least = report.by_replica.iter().min().unwrap();
         let fair = report.created / u32::try_from(replicas).unwrap();
-        assert!(least * 3 >= fair, "no replica is crowded out: {:?}", report.by_replica);
+        assert!(least * 4 >= fair, "no replica is crowded out: {:?}", report.by_replica);
     }
 }
 
 /// The table of `docs/performance.md`.
 #[tokio::test(start_paused = true)]
-async fn fifty_replicas_share_a_plan_as_one_does() {
-    for (replicas, plan) in [
-        (1, (50.0, 16.0)),
-        (3, (50.0, 16.0)),
-        (10, (50.0, 16.0)),
-        (1, (100.0, 100.0)),
-        (3, (100.0, 100.0)),
-        (10, (100.0, 100.0)),
-        (50, (100.0, 100.0)),
+async fn any_number_of_replicas_uses_the_budget_and_names_honest_waits() {
+    let (slow, enterprise, fast) = ((10.0, 10.0), (50.0, 16.0), (100.0, 100.0));
+    for (replicas, plan, refused) in [
+        (1, enterprise, 0.001),
+        (2, slow, 0.01),
+        (3, enterprise, 0.01),
+        (10, enterprise, 0.03),
+        (1, fast, 0.001),
+        (3, fast, 0.01),
+        (10, fast, 0.04),
+        (50, fast, 0.15),
     ] {
         let offered = plan.1 * 3.0;
         let scenario = Scenario { replicas, plan, offered, seconds: 60.0, ..OVERLOAD };
-        let report = holds(&format!("{replicas} replicas, {plan:?}"), scenario, 1.0, 0.0).await;
-        println!(
-            "{replicas} replicas: fairness {:.2}, Retry-After {:.2} of the time that was needed",
-            report.fairness(),
-            report.retry_after_ratio()
-        );
+        let report = holds(&format!("{replicas} of {plan:?}"), scenario, refused, 0.95).await;
+        let (fairness, ratio) = (report.fairness(), report.retry_after_ratio());
+        println!("  fairness {fairness:.2}, Retry-After {ratio:.2} of the time that was needed");
+        assert!((0.8..1.2).contains(&ratio), "Retry-After was {ratio} of the time that was needed");
+        assert!(fairness > 0.25, "no replica is crowded out: {:?}", report.by_replica);
     }
 }
 

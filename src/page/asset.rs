@@ -44,12 +44,7 @@ impl Asset {
             // The alphabet is valid in a header.
             value.unwrap_or(HeaderValue::from_static("\"\""))
         };
-        Self {
-            gzip: OnceLock::new(),
-            plain: content,
-            etag: etag(""),
-            gzip_etag: etag("-gzip"),
-        }
+        Self { gzip: OnceLock::new(), plain: content, etag: etag(""), gzip_etag: etag("-gzip") }
     }
 
     /// The content in gzip. Compressed when it is first asked for: that takes milliseconds, which a start

@@ -199,7 +199,9 @@ impl Bucket {
         let reported = self.record_end(headers, now);
         self.cooldown.record_acceptance(grant);
         match reported {
-            Some((limit, remaining)) => self.learn(grant, headers, limit.into(), remaining.into(), now),
+            Some((limit, remaining)) => {
+                self.learn(grant, headers, limit.into(), remaining.into(), now)
+            }
             // Possibly not a response of the API itself, so it may or may not have taken a permit.
             None if status >= 500 => self.refill.interrupt(),
             None if self.known == Knowledge::Unknown && !self.cooldown.is_cautious(now) => {

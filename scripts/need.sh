@@ -12,13 +12,20 @@ need_command() {
   install_debs "$2"
 }
 
+# Reads the lists of packages, once in a run.
+update_debs() {
+  [[ -n ${debs_updated-} ]] && return
+  as_root apt-get -qq update
+  debs_updated=yes
+}
+
 install_debs() {
   if ! command -v apt-get >/dev/null; then
     echo "missing, and cannot be installed without apt-get: $*" >&2
     return 1
   fi
   echo "installing $*"
-  as_root apt-get -qq update
+  update_debs
   as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get -qq install -y --no-install-recommends "$@" >/dev/null
 }
@@ -74,7 +81,7 @@ need_promtool() {
   need_command apt-get apt
   echo "installing promtool"
   work=$(mktemp -d) && chmod 0755 "$work"
-  as_root apt-get -qq update
+  update_debs
   (cd "$work" && apt-get -qq download prometheus && dpkg-deb --extract prometheus_*.deb .)
   install -m 0755 "$work/usr/bin/promtool" "$1/promtool"
   rm -rf "$work"

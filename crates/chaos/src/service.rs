@@ -23,6 +23,10 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// The time that a service has to end after SIGTERM: a little more than its `shutdown_timeout_ms`.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// The pause before a service that could not start is started again, as a supervisor does: a start
+/// ends when its database cannot be reached.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
+
 /// The interval at which a process is checked.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -31,6 +35,8 @@ const TICK: Duration = Duration::from_millis(10);
 pub(crate) struct ServiceProcess {
     program: PathBuf,
     settings: Vec<(String, String)>,
+    /// The settings of the secrets at the last start.
+    secrets: Vec<(String, String)>,
     log: PathBuf,
     child: Option<Child>,
     /// Its base URL.
@@ -50,18 +56,24 @@ impl ServiceProcess {
         let free = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
         settings.push(("PORT".to_owned(), free.port().to_string()));
         let url = format!("http://{free}");
-        Ok(Self { program: program.to_owned(), settings, log, child: None, url, clock })
+        let (program, secrets) = (program.to_owned(), Vec::new());
+        Ok(Self { program, settings, secrets, log, child: None, url, clock })
     }
 
     /// Starts the process with these settings of the secrets.
     pub(crate) fn start(&mut self, secrets: Vec<(String, String)>) -> anyhow::Result<()> {
+        self.secrets = secrets;
+        self.start_again()
+    }
+
+    fn start_again(&mut self) -> anyhow::Result<()> {
         let log = OpenOptions::new().create(true).append(true).open(&self.log)?;
         // Limits far above what one address uses in a run.
         let bounds = Path::new(ROOT).join("config/bench.toml");
         let mut command = Command::new(&self.program);
         command.arg("serve").arg("--config").arg(bounds);
         command.env_clear().envs(self.settings.iter().map(|(name, value)| (name, value)));
-        command.envs(secrets);
+        command.envs(self.secrets.iter().map(|(name, value)| (name, value)));
         command.envs(self.clock.iter().flat_map(FakeClock::variables));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn();
@@ -76,7 +88,10 @@ impl ServiceProcess {
         let end = Instant::now() + START_TIMEOUT;
         while client.get(&self.url).send().await.is_err() {
             anyhow::ensure!(Instant::now() < end, "the service on {} does not start", self.url);
-            self.check_running()?;
+            if self.exit_status()?.is_some() {
+                sleep(RESTART_PAUSE).await;
+                self.start_again()?;
+            }
             sleep(TICK).await;
         }
         Ok(())

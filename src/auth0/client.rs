@@ -96,7 +96,8 @@ impl Client {
         })
     }
 
-    /// Creates the user: one call, and a second only when the first was rejected for its token.
+    /// Creates the user. Repeats the call, with a fresh token, only while the tenant rejects the
+    /// token: at most [`MAX_TOKENS`] calls.
     ///
     /// `user_id` pins the user's id, without `auth0|`; `terms` were accepted with the sign-up.
     /// `correlation_id` (at most 64 characters) appears in the tenant's log. `permit` comes from

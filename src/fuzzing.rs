@@ -1,5 +1,5 @@
-//! Entry points for `fuzz/`, a separate crate that cannot see private items. Compiled only with
-//! the feature `fuzzing`.
+//! Entry points for `fuzz/`, another package of the workspace, which cannot see private items.
+//! Compiled only with the feature `fuzzing`.
 
 use std::net::IpAddr;
 use std::time::Duration;

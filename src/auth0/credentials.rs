@@ -115,7 +115,7 @@ impl CredentialStore {
 struct AssertionClaims<'a> {
     iss: &'a str,
     sub: &'a str,
-    /// The tenant's URL with its last slash: one text, not a list.
+    /// The tenant's URL with its trailing slash: one text, not a list.
     aud: &'a str,
     exp: u64,
     jti: String,
@@ -126,7 +126,7 @@ struct AssertionClaims<'a> {
 pub(super) struct ClientIdentity {
     /// Its client id.
     pub(super) id: String,
-    /// The audience of its assertions: the tenant's URL with its last slash.
+    /// The audience of its assertions: the tenant's URL with its trailing slash.
     pub(super) issuer: String,
 }
 

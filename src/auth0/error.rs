@@ -144,7 +144,7 @@ pub enum Misconfiguration {
     /// Token 403 `access_denied`, "Service not enabled within domain …".
     #[error(
         "the tenant has no API with the identifier in auth0.audience: it is \
-         https://<tenant>.<region>.auth0.com/api/v2/, with its last slash, never a custom domain"
+         https://<tenant>.<region>.auth0.com/api/v2/, with its trailing slash, never a custom domain"
     )]
     UnknownAudience,
     /// Token 403 `access_denied` with neither description.

@@ -112,7 +112,7 @@ fn audience(reader: &mut Reader<'_>, base: Option<&Url>) -> String {
         let expected = "because it cannot be derived from a custom domain";
         reader.reject(KEY, format_args!("{example}, {expected}"));
     }
-    let expected = format!("{example}, with its last slash");
+    let expected = format!("{example}, with its trailing slash");
     let given = reader.parsed(KEY, expected, |text| {
         let url = urls::parse_secure(text)?;
         (format!("{}{PATH}", urls::origin(&url)) == text).then(|| text.to_owned())

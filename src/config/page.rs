@@ -13,7 +13,7 @@ use crate::domain::{Field, Rules};
 /// The built-in page, and where browsers are redirected.
 #[derive(Debug, Clone)]
 pub struct PageSettings {
-    /// The path of `http.public_url`, without its last slash; empty at the root. It precedes every
+    /// The path of `http.public_url`, without its trailing slash; empty at the root. It precedes every
     /// path that a browser gets.
     pub base_path: String,
     /// Serves the page at `GET /signup`.

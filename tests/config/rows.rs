@@ -92,7 +92,7 @@ fn the_tenants_domain() {
 #[test]
 fn the_audience_the_connection_and_the_client() {
     const AUDIENCE: &str = "auth0.audience (environment variable AUTH0_AUDIENCE): expected \
-                            https://tenant.eu.auth0.com/api/v2/, with its last slash";
+                            https://tenant.eu.auth0.com/api/v2/, with its trailing slash";
     check(
         "names",
         &[
@@ -106,7 +106,7 @@ fn the_audience_the_connection_and_the_client() {
                     ("AUTH0_AUDIENCE", "https://tenant.eu.auth0.com/api/v2"),
                 ],
                 &[
-                    "auth0.audience (environment variable AUTH0_AUDIENCE): expected https://<tenant>.<region>.auth0.com/api/v2/, with its last slash",
+                    "auth0.audience (environment variable AUTH0_AUDIENCE): expected https://<tenant>.<region>.auth0.com/api/v2/, with its trailing slash",
                 ],
             ),
             set(

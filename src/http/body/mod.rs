@@ -43,8 +43,9 @@ impl Form {
     ///
     /// # Errors
     /// 415 before reading, 413 as soon as the size is known, 408 when the body takes too long or the
-    /// service needs its memory for others, 429 when the client has too many unfinished bodies, or as
-    /// many requests under way as there is memory left for, 503 when there is none.
+    /// service needs its memory for others, 429 when the client has too many unfinished bodies, or
+    /// already has as many requests under way as the remaining memory would hold, 503 when no
+    /// memory is left.
     pub(crate) async fn read(
         request: Request<Body>,
         limit: Duration,

@@ -36,7 +36,7 @@ impl Backup {
     }
 }
 
-/// Replace the SQLite ledger by a backup, while no service runs.
+/// Replace the SQLite ledger with a backup, while no service runs.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     #[command(flatten)]

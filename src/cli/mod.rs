@@ -69,7 +69,7 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Copy the SQLite ledger to a new file, beside a running service
     Backup(backup::Backup),
-    /// Replace the SQLite ledger by a backup, while no service runs
+    /// Replace the SQLite ledger with a backup, while no service runs
     Restore(backup::Restore),
     /// List, find, reconcile or remove recorded sign-up attempts
     Attempts(attempts::Attempts),

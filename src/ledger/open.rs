@@ -100,7 +100,7 @@ pub async fn backup(
     }
 }
 
-/// Replaces an SQLite ledger by a backup that was written with the same secret.
+/// Replaces an SQLite ledger with a backup that was written with the same secret.
 ///
 /// # Errors
 /// See [`BackupError`].

@@ -25,7 +25,7 @@ pub struct Restored {
     pub previous: Option<PathBuf>,
 }
 
-/// Replaces the ledger at `path` by the backup `from`. Keeps the file from before under another
+/// Replaces the ledger at `path` with the backup `from`. Keeps the file from before under another
 /// name.
 ///
 /// # Errors

@@ -54,12 +54,12 @@ kinds! {
     // Settings that can be read, and are still unlikely to be meant.
     SettingsOk: Settings.ok Ok "the settings are complete and fit together";
     SettingsInvalid: Settings.invalid Error "{}";
-    OriginsOk: Origins.ok Ok "{} allowed origins are well formed";
+    OriginsOk: Origins.ok Ok "allowed origins, all well formed: {}";
     OriginsPlainHttp: Origins.plain_http Warning ("http.allowed_origins")
         "{} has no TLS: others on the way can read and change what people type there";
     OriginsNoPublicUrl: Origins.no_public_url Warning ("http.public_url")
         "http.public_url is not set: a page of any name that resolves to this service may post";
-    ProxiesOk: Proxies.ok Ok "{} networks of proxies may name the client";
+    ProxiesOk: Proxies.ok Ok "networks of proxies that may name the client: {}";
     ProxiesTooWide: Proxies.too_wide Warning ("http.trusted_proxies")
         "{} covers a large part of the internet: any client in it can forge its address";
     TimeoutsOk: Timeouts.ok Ok "the timeouts fit the times recorded at Auth0";
@@ -95,11 +95,11 @@ kinds! {
     DatabaseForeign: Database.foreign Error ("database.url") "{}";
     DatabaseWrongSecret: Database.wrong_secret Error ("secrets.key") "{}";
     MigrationsOk: Migrations.ok Ok "every migration is applied";
-    MigrationsPending: Migrations.pending Ok "{} migrations are pending: the next start applies them";
+    MigrationsPending: Migrations.pending Ok "pending migrations, which the next start applies: {}";
     MigrationsBlocked: Migrations.blocked Error ("ledger.migrate")
-        "{} migrations are pending and ledger.migrate is off: run `auth0-signup migrate`";
+        "pending migrations, while ledger.migrate is off: {} (run `auth0-signup migrate`)";
     MigrationsIndexes: Migrations.indexes Warning
-        "{} indexes are not built yet, and operators' commands are slow: run `auth0-signup migrate`";
+        "indexes not built yet: {} (operators' commands are slow; run `auth0-signup migrate`)";
     PrivilegesOk: Privileges.ok Ok "everything that the service writes can be written";
     PrivilegesMissing: Privileges.missing Error ("database.url") "no right to write {}";
     PrivilegesNoCreate: Privileges.no_create Error ("database.url")

@@ -54,7 +54,7 @@ pub enum OpenError {
     )]
     WrongSecret,
     /// Migrations are pending, and the settings forbid applying them.
-    #[error("{0} migrations are pending; run `auth0-signup migrate`")]
+    #[error("pending migrations: {0}; run `auth0-signup migrate`")]
     Pending(usize),
     /// It cannot be reached, read or created.
     #[error("the ledger cannot be opened")]

@@ -28,7 +28,7 @@ pub(crate) struct HonestResults {
     pub(crate) created: usize,
     /// Those that were asked for a challenge, or to wait.
     pub(crate) asked: usize,
-    /// What the others got.
+    /// The responses to the others.
     pub(crate) failures: BTreeSet<String>,
     pub(crate) p50: Duration,
     pub(crate) p95: Duration,

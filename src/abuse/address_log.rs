@@ -16,7 +16,7 @@ const IPV6_PREFIX: u8 = 48;
 /// The number of hexadecimal digits of a logged digest: 64 bits distinguish all clients of a log.
 const DIGITS: usize = 16;
 
-/// How much of a client's address the log shows.
+/// The part of a client's address that the log shows.
 #[derive(Debug)]
 pub enum AddressLog {
     /// Nothing.

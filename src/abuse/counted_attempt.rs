@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the outcome of an attempt counts for the pressure on the service. Clones share it: the
+/// Set if the outcome of an attempt counts for the pressure on the service. Clones share it: the
 /// attempt's task sets it, and the request that gets the result takes it.
 #[derive(Debug, Clone, Default)]
 pub struct CountedAttempt(Arc<AtomicBool>);

@@ -206,7 +206,7 @@ impl Client {
     }
 
     /// The tenant's time, from the newest response and the monotonic clock. `None` before the first
-    /// response. At most a second and the way of a response behind the tenant's clock.
+    /// response. At most a second and one response's travel time behind the tenant's clock.
     pub fn tenant_now(&self) -> Option<TenantTime> {
         self.http.tenant_clock().now()
     }

@@ -40,10 +40,9 @@ impl TenantClock {
         self.clock.now()
     }
 
-    /// The tenant's time: the newest `Date` that certainly is its own, and the time since then by the
-    /// monotonic clock. `None`
-    /// before the first response. Behind the tenant's clock by a second and the way of a response
-    /// at most.
+    /// The tenant's time: the newest `Date` that is certainly its own, plus the time since then by
+    /// the monotonic clock. `None` before the first response. At most a second and one response's
+    /// travel time behind the tenant's clock.
     pub(super) fn now(&self) -> Option<TenantTime> {
         let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         newest.map(|(date, at)| date + at.elapsed())

@@ -1,7 +1,8 @@
 //! Settings: merges the layers into one validated [`Settings`], or reports every error at once.
 //!
 //! Knows the vocabularies (`domain`, `form`, `limits`, `texts`, …), and nothing of HTTP, Auth0 or
-//! storage. Each section has its own file. `config/default.toml` lists every key with its default and the reason for it.
+//! storage. Each section has its own file. `config/default.toml` lists every key with its default
+//! and the reason for it.
 
 mod auth0;
 mod auth0_compat;

@@ -16,7 +16,7 @@ pub(super) struct KeyNames {
     variables: Vec<String>,
 }
 
-/// What a dotted name is.
+/// The kind of a dotted name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameKind {
     /// A key.

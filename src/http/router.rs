@@ -57,7 +57,7 @@ pub struct RouterState {
     pub allowed_headers: Vec<HeaderName>,
     /// The traces of requests to the public listener.
     pub traces: Traces,
-    /// How much of a client's address is logged.
+    /// The part of a client's address that the log shows.
     pub address_log: Arc<AddressLog>,
 }
 

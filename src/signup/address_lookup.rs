@@ -197,8 +197,9 @@ impl AttemptRunner<'_> {
             && sent.iter().all(|(field, value)| user.attribute(field) == Some(value))
     }
 
-    /// The tenant's time when the attempt started. If this request started it, that is the elapsed
-    /// time before the response; the tenant's clock may have been set since the call before.
+    /// The tenant's time when the attempt started. For an attempt that this request started: the
+    /// response's time less the time since the start, because the tenant's clock may have been set
+    /// since an earlier call. For a resumed one: the recorded time.
     fn tenant_started_at(&self, responded_at: Option<TenantTime>) -> Option<TenantTime> {
         if self.is_resumed {
             return self.call.tenant_started_at;

@@ -112,7 +112,8 @@ impl Inner {
     }
 
     /// Waits until no living process works on the attempt any more; `None` when that takes too
-    /// long. This process does not: a request of it with the same key would have joined that one.
+    /// long. The worker is never this process: here, a request with the same key joins the running
+    /// one ([`InFlight`](super::in_flight::InFlight)).
     async fn wait_for_worker(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {

@@ -3,7 +3,7 @@
 //!
 //! A network's own pressure counts everything that it does. The pressure on the service counts a few
 //! attempts of each source, so that only many sources together can cause it. What a limit or a
-//! challenge refused counts for its network alone.
+//! challenge rejected counts for its network alone.
 //!
 //! Each replica measures it alone, independently of the limits that replicas share.
 
@@ -108,7 +108,7 @@ impl Pressure {
         let _acquired = self.networks.try_acquire(network);
     }
 
-    /// Records an attempt that no limit and no challenge refused. Returns `true` if its outcome
+    /// Records an attempt that no limit and no challenge rejected. Returns `true` if its outcome
     /// counts.
     pub(super) fn record_attempt(&self, network: Network, now: Instant) -> bool {
         if self.attempts.admits(network) {

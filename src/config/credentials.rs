@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_auth0_would_refuse_is_one_error() {
+    fn a_key_that_auth0_would_reject_is_one_error() {
         let public = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
         let good = new_key();
         for pem in [public, "canary-secret", &good[..400]] {

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn everything_else_is_rejected() {
         for text in [
             "http://*:*",
             "https://www.example.com:*",

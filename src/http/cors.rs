@@ -21,7 +21,7 @@ use super::request_id::X_REQUEST_ID;
 const MAX_AGE: Duration = Duration::from_hours(2);
 
 /// The headers that pages may send. Monitoring in the page adds the last five to every request, and a
-/// browser sends nothing at all when the preflight refuses one of them.
+/// browser sends nothing at all when the preflight rejects one of them.
 const ALLOWED_HEADERS: [HeaderName; 8] = [
     CONTENT_TYPE,
     HeaderName::from_static("idempotency-key"),

@@ -24,7 +24,7 @@ mod paths;
 mod pipeline;
 mod policy;
 mod problem;
-mod refused_origins;
+mod rejected_origins;
 mod render;
 mod representation;
 mod request_id;

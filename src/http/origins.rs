@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use super::extensions::PostedByServer;
 use super::problem::{Problem, ProblemCode};
-use super::refused_origins::RefusedOrigins;
+use super::rejected_origins::RejectedOrigins;
 use crate::origin::{AllowedOrigins, without_default_port};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -27,14 +27,14 @@ pub struct Origins {
     /// The service's own origin; `None` while it is not known.
     own: Option<HeaderValue>,
     required: bool,
-    refused: Arc<RefusedOrigins>,
+    rejected: Arc<RejectedOrigins>,
 }
 
 impl Origins {
     /// Allows these origins, and the service's own. `required` rejects a post that has neither
     /// `Sec-Fetch-Site` nor `Origin`, such as a program's.
     pub fn new(allowed: AllowedOrigins, own: Option<HeaderValue>, required: bool) -> Self {
-        Self { allowed, own, required, refused: Arc::default() }
+        Self { allowed, own, required, rejected: Arc::default() }
     }
 
     /// Returns whether pages of this origin may post here and read the responses. The service's own
@@ -46,7 +46,7 @@ impl Origins {
     /// Logs a preflight from an origin that may not post. Its browser sends nothing else.
     pub(super) fn report_preflight(&self, origin: &HeaderValue) {
         if !self.may_read(origin) && self.own.as_ref() != Some(origin) {
-            self.refused.report(Some(origin));
+            self.rejected.report(Some(origin));
         }
     }
 
@@ -64,7 +64,7 @@ impl Origins {
         if self.is_known(headers, origin) && self.is_same_or_allowed(request, origin) {
             return Ok(());
         }
-        self.refused.report(origin);
+        self.rejected.report(origin);
         Err(problem())
     }
 

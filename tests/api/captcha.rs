@@ -153,7 +153,7 @@ async fn the_score_the_host_and_the_action_are_checked() {
         .await;
     let good =
         json!({"success": true, "hostname": "example.org", "action": "signup", "score": 0.7});
-    let refusals = [
+    let rejections = [
         ("score", json!(0.69), "score"),
         ("score", Value::Null, "score"),
         ("action", json!("login"), "action"),
@@ -161,7 +161,7 @@ async fn the_score_the_host_and_the_action_are_checked() {
         ("hostname", Value::Null, "hostname"),
         ("success", json!(false), "rejected"),
     ];
-    for (nth, (member, value, _)) in refusals.iter().enumerate() {
+    for (nth, (member, value, _)) in rejections.iter().enumerate() {
         let mut response = good.clone();
         response[member] = value.clone();
         service.responds(200, &response);
@@ -219,7 +219,7 @@ async fn while_the_service_is_unavailable_attempts_are_allowed_or_rejected_by_se
             let response = app.sign_up(&form).await;
             match outcome {
                 "created" => assert_eq!(response.status, StatusCode::CREATED, "{nth}"),
-                refused => assert_eq!(response.problem(), refused, "{nth}"),
+                rejected => assert_eq!(response.problem(), rejected, "{nth}"),
             }
         }
         let allowed = if on_unavailable == "allow" { 4 } else { 0 };

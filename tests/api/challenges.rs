@@ -458,7 +458,7 @@ async fn unsuccessful_attempts_of_many_networks_ask_everybody_for_a_proof() {
 }
 
 #[tokio::test]
-async fn attempts_that_a_limit_refused_count_for_their_network_only() {
+async fn attempts_that_a_limit_rejected_count_for_their_network_only() {
     let app = defaults().set("limits.email.burst", "1").spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     for n in 0..80 {
@@ -497,8 +497,8 @@ async fn a_proof_pays_what_the_address_that_sends_it_owes() {
         drop(post_from(&app, pressured, nth).await);
     }
     let calm = solved(&challenge_of("198.51.100.1").await);
-    let refused = post(pressured, 10, &calm).await;
-    assert_eq!(refused.problem(), "challenge_failed");
+    let rejected = post(pressured, 10, &calm).await;
+    assert_eq!(rejected.problem(), "challenge_failed");
     assert_eq!(app.metric("challenge_failed_total{reason=\"too_easy\"}").await, 1);
     assert_eq!(post("198.51.100.2", 11, &calm).await.status, StatusCode::CREATED);
     let own = solved(&challenge_of(pressured).await);

@@ -262,8 +262,8 @@ async fn only_pages_of_allowed_origins_may_call_it() {
     assert_eq!(origin, Some("https://app.example.com"));
     let headers = allowed.header("access-control-allow-headers").unwrap();
     assert!(headers.contains("auth0-client") && headers.contains("content-type"), "{headers}");
-    let refused = preflight("https://evil.example.com").await;
-    assert_eq!(refused.header("access-control-allow-origin"), None);
+    let rejected = preflight("https://evil.example.com").await;
+    assert_eq!(rejected.header("access-control-allow-origin"), None);
 
     let request = app.client.post(app.url(ROUTE)).header(ORIGIN, "https://app.example.com");
     let request = request.header("auth0-client", "eyJuYW1lIjoibG9jayJ9");
@@ -328,9 +328,9 @@ async fn without_proofs_the_limits_are_halved() {
             let form = with("email", format!("ada{nth}@example.com"));
             assert_eq!(sign_up(&app, &form).await.status, StatusCode::OK, "{nth}");
         }
-        let refused = sign_up(&app, &with("email", "ada2@example.com")).await;
-        assert_eq!(code(&refused), "too_many_requests");
-        assert!(refused.header("retry-after").is_some());
+        let rejected = sign_up(&app, &with("email", "ada2@example.com")).await;
+        assert_eq!(code(&rejected), "too_many_requests");
+        assert!(rejected.header("retry-after").is_some());
         assert_eq!(app.creates().len(), 2);
     }
     // Half of each burst: of the address, the /24, the service and two e-mail addresses.

@@ -200,9 +200,9 @@ async fn a_lost_ledger_is_replaced_by_a_new_one_only_on_request() {
                 _ => drop(fs::remove_file(deployment.file(end))),
             }
         }
-        let mut refused = deployment.spawn(&[], &[]);
-        assert_eq!(refused.exit_status().await, Some(2), "{loss}");
-        let log = refused.log();
+        let mut rejected = deployment.spawn(&[], &[]);
+        assert_eq!(rejected.exit_status().await, Some(2), "{loss}");
+        let log = rejected.log();
         assert!(log.contains("auth0-signup restore") && log.contains("--new-ledger"), "{log}");
         let mut service = deployment.spawn(&["--new-ledger"], &[]);
         service.serving().await;

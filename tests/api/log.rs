@@ -186,20 +186,20 @@ async fn the_clients_address_is_logged_as_the_setting_says() {
 }
 
 #[tokio::test]
-async fn a_refused_origin_is_logged_once_a_minute() {
+async fn a_rejected_origin_is_logged_once_a_minute() {
     let (_auth0, process, client) = running().await;
     let url = format!("http://{}/signup", process.address);
     for origin in ["https://app.example", "https://app.example", "https://ada@canary.example"] {
-        // A page that posts JSON is refused at its preflight, and sends nothing else.
+        // A page that posts JSON is rejected at its preflight, and sends nothing else.
         let preflight = client.request(Method::OPTIONS, &url).header("origin", origin);
         preflight.header("access-control-request-method", "POST").send().await.unwrap();
         client.post(&url).header("origin", origin).json(&ada()).send().await.unwrap();
     }
     process.event(|event| event["origin"] == "something that is no origin").await;
-    let refused = process.event(|event| event["origin"] == "https://app.example").await;
-    assert_eq!(refused["level"], "WARN");
-    let message = "refused a post from https://app.example: is it in http.allowed_origins?";
-    assert_eq!(refused["message"], message);
+    let rejected = process.event(|event| event["origin"] == "https://app.example").await;
+    assert_eq!(rejected["level"], "WARN");
+    let message = "rejected a post from https://app.example: is it in http.allowed_origins?";
+    assert_eq!(rejected["message"], message);
     let log = process.log();
     assert_eq!(log.lines().filter(|line| line.contains("\"origin\":\"https://app")).count(), 1);
     assert!(!log.contains("canary"));

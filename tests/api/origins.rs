@@ -74,7 +74,7 @@ async fn allowed_pages_the_own_page_and_programs_can_post() {
 /// A name of an attacker's that resolves to this service: its page has the origin and the host that
 /// it was loaded from, and its browser calls the post same-origin.
 #[tokio::test]
-async fn a_rebound_name_is_refused_once_the_own_origin_is_known() {
+async fn a_rebound_name_is_rejected_once_the_own_origin_is_known() {
     let own = ("http.public_url", "https://signup.example.com");
     let app = TestApp::builder().set(own.0, own.1).set("http.allowed_origins", ALLOWED);
     let app = app.spawn().await;

@@ -281,8 +281,8 @@ async fn shutdown_without_work_is_quick() {
     let mut app = builder.spawn().await;
     app.get("/livez").await;
     timeout(Duration::from_mins(1), app.stop()).await.unwrap().unwrap();
-    let refused = app.client.get(app.url("/livez")).send().await;
-    assert!(refused.unwrap_err().is_connect());
+    let rejected = app.client.get(app.url("/livez")).send().await;
+    assert!(rejected.unwrap_err().is_connect());
 }
 
 #[tokio::test]

@@ -98,8 +98,8 @@ async fn the_chosen_language_is_kept_to_the_last_page() {
     let to = |form: Value| {
         TestResponse::receive(browser().post(app.url("/signup?ui_locales=fr")).form(&form))
     };
-    let refused = to(with(&[("email", "nope")])).await;
-    assert!(refused.text.contains(r#"name="ui_locales" value="fr""#), "{}", refused.text);
+    let rejected = to(with(&[("email", "nope")])).await;
+    assert!(rejected.text.contains(r#"name="ui_locales" value="fr""#), "{}", rejected.text);
     let answer = to(with(&[("email", "ada.fr@example.com")])).await;
     assert!(is_french(&answer), "{answer:?}");
     // An unavailable language is not chosen.

@@ -117,8 +117,8 @@ async fn a_new_connection_gets_503_while_all_are_active() {
         busy.push(Raw::send(app.address, post).await);
     }
     app.until(|app| app.creates().len() == 3).await;
-    let mut refused = Raw::send(app.address, LIVEZ).await;
-    let response = refused.rest().await;
+    let mut rejected = Raw::send(app.address, LIVEZ).await;
+    let response = rejected.rest().await;
     assert!(
         response.starts_with("HTTP/1.1 503") && response.contains("retry-after: 5"),
         "{response}"
@@ -225,22 +225,22 @@ async fn what_a_site_has_under_way_is_bounded_in_memory() {
     let gate = Gate::new();
     app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let mut posts = JoinSet::new();
-    let mut refused = 0;
+    let mut rejected = 0;
     for n in 0..60 {
         let post = app.post().header("x-forwarded-for", format!("2001:db8:7:{n:x}::1"));
         let post = post.json(&ada());
         posts.spawn(async move { TestResponse::receive(post).await });
-        // One after the other: each waits, or is refused.
+        // One after the other: each waits, or is rejected.
         let response = timeout(Duration::from_millis(100), posts.join_next()).await;
         if let Ok(Some(response)) = response {
             let response = response.unwrap();
             assert_eq!(response.problem(), "rate_limited");
             assert!(response.header("retry-after").is_some());
-            refused += 1;
+            rejected += 1;
         }
     }
     // 1 MiB has room for 32 requests, and the last places are for other clients.
-    assert!(refused >= 28, "{refused}");
+    assert!(rejected >= 28, "{rejected}");
     let honest = app.post().header("x-forwarded-for", "192.0.2.1");
     let honest = honest.json(&ada_with("email", "honest@example.com"));
     assert_eq!(TestResponse::receive(honest).await.status, StatusCode::CREATED);

@@ -70,8 +70,8 @@ async fn user_metadata_has_the_acceptance_beside_the_forms_keys() {
     let forged = json!({"plan": "free", "legal": {"version": "0"}});
     let mut form = ada_with("terms", "on");
     form["user_metadata"] = forged;
-    let refused = app.sign_up(&form).await;
-    assert_eq!(refused.errors(), [("/user_metadata/legal".into(), "unknown_field".into())]);
+    let rejected = app.sign_up(&form).await;
+    assert_eq!(rejected.errors(), [("/user_metadata/legal".into(), "unknown_field".into())]);
     form["user_metadata"] = json!({"plan": "free", "zoo": "yes"});
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     let (body, _) = the_body(&app);
@@ -84,9 +84,9 @@ async fn user_metadata_has_the_acceptance_beside_the_forms_keys() {
 async fn missing_acceptance_is_reported_with_the_other_errors() {
     let app = with_terms().spawn().await;
     let error = |code: &str| ("/terms".to_owned(), code.to_owned());
-    for refused in [json!(null), json!(false), json!(""), json!("false"), json!("off")] {
-        let answer = app.sign_up(&ada_with("terms", refused.clone())).await;
-        assert_eq!(answer.errors(), [error("terms_required")], "{refused}");
+    for rejected in [json!(null), json!(false), json!(""), json!("false"), json!("off")] {
+        let answer = app.sign_up(&ada_with("terms", rejected.clone())).await;
+        assert_eq!(answer.errors(), [error("terms_required")], "{rejected}");
     }
     assert_eq!(app.sign_up(&ada()).await.errors(), [error("terms_required")]);
     // From a form that was opened under earlier terms.

@@ -52,10 +52,10 @@ async fn a_rejected_token_is_fetched_again_once_and_the_call_repeated_once() {
     assert_eq!(sign_up_many(&app, 0..1).await, 1);
     app.auth0.revoke_tokens();
     assert_eq!(sign_up_many(&app, 1..51).await, 50);
-    assert_eq!(app.token_requests(), 2, "one for all that were refused together");
-    let refused = app.creates().iter().filter(|call| call.status == Some(401)).count();
-    assert_eq!(app.creates().len(), 51 + refused);
-    assert!((1..=50).contains(&refused), "{refused}");
+    assert_eq!(app.token_requests(), 2, "one for all that were rejected together");
+    let rejected = app.creates().iter().filter(|call| call.status == Some(401)).count();
+    assert_eq!(app.creates().len(), 51 + rejected);
+    assert!((1..=50).contains(&rejected), "{rejected}");
 }
 
 #[tokio::test]
@@ -149,13 +149,13 @@ async fn a_used_up_token_quota_is_reported_and_waited_for() {
 
 #[tokio::test]
 async fn rejected_credentials_are_an_error_of_the_operator() {
-    let refusals = [
+    let rejections = [
         (401, r#"{"error":"access_denied","error_description":"Unauthorized"}"#),
         (403, r#"{"error":"access_denied","error_description":"Service not enabled"}"#),
         (403, r#"{"error":"unauthorized_client"}"#),
         (400, "<html>"),
     ];
-    for (status, body) in refusals {
+    for (status, body) in rejections {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::Token, Fault::answer(status).body(body).always());
         let answer = app.sign_up(&person(0)).await;

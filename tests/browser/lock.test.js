@@ -255,7 +255,7 @@ describe("Lock", { concurrency: 4 }, () => {
     ];
     for (const [nth, [fault, words]] of rows.entries()) {
       await rejecting.fault(fault);
-      await send(page, { ...ADA, email: `refused.${nth}@example.com` });
+      await send(page, { ...ADA, email: `rejected.${nth}@example.com` });
       await page.getByText(words).waitFor();
       await rejecting.clearFaults();
     }

@@ -186,7 +186,7 @@ test("a pinned module and style are cached for ever, load from another site, and
   assert.equal(await changed.locator("form[data-signup-ready]").count(), 0);
 });
 
-test("the second file loads with the focus, and is refused when it is another one", async (t) => {
+test("the second file loads with the focus, and is rejected when it is another one", async (t) => {
   const page = await open(chromium, t);
   const seen = [];
   page.on("request", (request) => seen.push(new URL(request.url()).pathname));

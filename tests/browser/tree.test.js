@@ -35,7 +35,7 @@ const STATES = {
   "a taken address": async (page) => rejected(page, { ...taken, password: "Analytical-Engine-1837" }),
   "a rejection of the tenant": async (page) => {
     await service.fault({ route: "create_user", kind: "answer", status: 403 });
-    await rejected(page, { ...ADA, email: "refused@example.com" });
+    await rejected(page, { ...ADA, email: "rejected@example.com" });
     await service.clearFaults();
   },
 };

@@ -208,7 +208,7 @@ test("an abort takes effect at once, and a form may be removed during a request"
 test("a user reads about a server error in plain words, with the reference for the operator", async (t) => {
   const page = await open(chromium, t, form);
   await service.fault({ route: "create_user", kind: "answer", status: 403 });
-  await fill(page, { ...ADA, email: "refused@example.com" });
+  await fill(page, { ...ADA, email: "rejected@example.com" });
   const { problem } = await send(page);
   await service.clearFaults();
   assert.equal(problem.code, "upstream_rejected");

@@ -580,7 +580,7 @@ fn the_services_own_url() {
 
 #[test]
 fn a_challenge_that_lock_cannot_send() {
-    const REFUSED: &str = "auth0_compat.without_challenge (";
+    const REJECTED: &str = "auth0_compat.without_challenge (";
     check(
         "lock",
         &[
@@ -591,14 +591,14 @@ fn a_challenge_that_lock_cannot_send() {
                     ("SIGNUP__CHALLENGE__REQUIRED", "always"),
                     ("SIGNUP__AUTH0_COMPAT__ENABLED", "true"),
                 ],
-                &[REFUSED],
+                &[REJECTED],
             ),
             set(
                 &[
                     ("SIGNUP__CHALLENGE__REQUIRED", "always"),
                     ("SIGNUP__AUTH0_COMPAT__CLIENT_IDS", "a"),
                 ],
-                &[REFUSED],
+                &[REJECTED],
             ),
             set(
                 &[

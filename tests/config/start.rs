@@ -101,9 +101,9 @@ fn a_file_of_another_user_beside_the_database_is_named() {
 
 #[test]
 fn a_server_that_cannot_be_used_is_named_with_the_cause() {
-    let refused = stderr(&start(&["serve"], "postgres://u:canary@127.0.0.1:1/db"), 1);
-    assert!(refused.contains("PostgreSQL at 127.0.0.1:1 cannot be reached"), "{refused}");
-    assert!(refused.contains("Connection refused"), "{refused}");
+    let rejected = stderr(&start(&["serve"], "postgres://u:canary@127.0.0.1:1/db"), 1);
+    assert!(rejected.contains("PostgreSQL at 127.0.0.1:1 cannot be reached"), "{rejected}");
+    assert!(rejected.contains("Connection refused"), "{rejected}");
 
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();

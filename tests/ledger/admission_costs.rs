@@ -142,7 +142,7 @@ mod postgres {
         });
         let results: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(started(&results), 5);
-        // A refused attempt is not recorded.
+        // A rejected attempt is not recorded.
         assert_eq!(count(&replicas[0]).await, 5);
         for result in results {
             if let BeginResult::RateLimited { limit, retry_after } = result {
@@ -183,11 +183,11 @@ mod postgres {
             proof: with_proof(1).admission_cost.proof,
             ..with_permit(Limit::WithProof, 1, once).admission_cost
         };
-        let refused = NewAttempt { admission_cost: both, ..unique(NOW) };
-        let refused = ledger.begin(refused).await.unwrap();
+        let rejected = NewAttempt { admission_cost: both, ..unique(NOW) };
+        let rejected = ledger.begin(rejected).await.unwrap();
         assert!(
-            matches!(refused, BeginResult::RateLimited { limit: Limit::WithProof, .. }),
-            "{refused:?}"
+            matches!(rejected, BeginResult::RateLimited { limit: Limit::WithProof, .. }),
+            "{rejected:?}"
         );
         assert_eq!(ledger.begin(with_proof(1)).await.unwrap(), BeginResult::Started);
     }
@@ -207,10 +207,10 @@ mod postgres {
             ..unique(NOW)
         };
         assert_eq!(ledger.begin(attempt()).await.unwrap(), BeginResult::Started);
-        let refused = ledger.begin(attempt()).await.unwrap();
+        let rejected = ledger.begin(attempt()).await.unwrap();
         assert!(
-            matches!(refused, BeginResult::RateLimited { limit: Limit::Email, .. }),
-            "{refused:?}"
+            matches!(rejected, BeginResult::RateLimited { limit: Limit::Email, .. }),
+            "{rejected:?}"
         );
     }
 

@@ -56,10 +56,10 @@ async fn a_backup_of_a_running_ledger_is_restored() {
     begin(&ledger, &late).await;
 
     let before = fs::read(&copy).unwrap();
-    let (_, refused) = backup(&backend, "copy.db", 1);
-    assert!(refused.contains("copy.db exists"), "{refused}");
-    let refused = restore(&backend, &copy, 2);
-    assert!(refused.contains("another process serves from"), "{refused}");
+    let (_, rejected) = backup(&backend, "copy.db", 1);
+    assert!(rejected.contains("copy.db exists"), "{rejected}");
+    let rejected = restore(&backend, &copy, 2);
+    assert!(rejected.contains("another process serves from"), "{rejected}");
     ledger.ping().await.unwrap();
     ledger.close().await;
     drop(ledger);
@@ -163,7 +163,7 @@ async fn an_unusable_backup_changes_nothing() {
 }
 
 #[tokio::test]
-async fn other_databases_are_refused() {
+async fn other_databases_are_rejected() {
     let backend = Backend::sqlite();
     let (_, printed) = backup(&backend, "copy.db", 2);
     assert!(printed.contains("there is no ledger at"), "{printed}");

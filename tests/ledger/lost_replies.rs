@@ -51,16 +51,16 @@ async fn a_start_whose_reply_is_lost_costs_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_whose_reply_is_lost_lets_the_attempt_start() {
+async fn a_rejection_whose_reply_is_lost_lets_the_attempt_start() {
     let (_backend, ledger, proxy) = unreliable().await;
     begin(&ledger, &paying(1)).await;
-    let refused = || {
+    let rejected = || {
         let AdmissionCost { charges, .. } = paying(1).admission_cost;
         NewAttempt { admission_cost: AdmissionCost { charges, proof: None }, ..keyed(2, NOW) }
     };
-    assert!(matches!(begin(&ledger, &refused()).await, BeginResult::RateLimited { .. }));
+    assert!(matches!(begin(&ledger, &rejected()).await, BeginResult::RateLimited { .. }));
     proxy.lose_reply();
-    assert_eq!(begin(&ledger, &refused()).await, BeginResult::Started);
+    assert_eq!(begin(&ledger, &rejected()).await, BeginResult::Started);
 }
 
 #[tokio::test(flavor = "multi_thread")]

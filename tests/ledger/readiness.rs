@@ -93,7 +93,7 @@ async fn without_a_slot_it_is_not_ready() {
     role.alter("CONNECTION LIMIT 0").await;
     backend.terminate().await;
     expect(&ledger, false, "no slot").await;
-    // Calls that are refused at once do not wait for each other.
+    // Calls that are rejected at once do not wait for each other.
     let started = Instant::now();
     let calls = (0..5).map(|_| {
         let ledger = Arc::clone(&ledger);

@@ -63,7 +63,7 @@ const OVERLOAD: Scenario = Scenario {
 struct Report {
     /// Sign-ups that the tenant accepted and rejected.
     created: u32,
-    refused: u32,
+    rejected: u32,
     /// Those that it accepted while sign-ups were offered.
     in_time: u32,
     /// Sign-ups rejected as busy, and their `Retry-After` in seconds.
@@ -110,8 +110,8 @@ impl Report {
     }
 
     /// The share of requests that the tenant rejected.
-    fn refused_share(&self) -> f64 {
-        f64::from(self.refused) / f64::from(self.refused + self.created)
+    fn rejected_share(&self) -> f64 {
+        f64::from(self.rejected) / f64::from(self.rejected + self.created)
     }
 
     /// Users created in time, without the first bucketful, as a share of the permits available: the
@@ -225,7 +225,7 @@ async fn sign_up(
         report.by_replica[replica] += 1;
         report.in_time += u32::from(in_time);
     } else {
-        report.refused += 1;
+        report.rejected += 1;
     }
 }
 
@@ -273,17 +273,17 @@ async fn run(scenario: &Scenario) -> Report {
 }
 
 /// Runs a simulation and checks its figures against bounds: the share rejected and the goodput.
-async fn holds(name: &str, scenario: Scenario, refused: f64, goodput: f64) -> Report {
+async fn holds(name: &str, scenario: Scenario, rejected: f64, goodput: f64) -> Report {
     let report = run(&scenario).await;
-    let (share, good) = (report.refused_share(), report.goodput(&scenario));
+    let (share, good) = (report.rejected_share(), report.goodput(&scenario));
     let Report { created, busy, longest_wait, other, by_replica, .. } = &report;
     println!(
-        "{name}: created {created} {by_replica:?}, refused {:.2} %, goodput {:.1} %, busy \
+        "{name}: created {created} {by_replica:?}, rejected {:.2} %, goodput {:.1} %, busy \
          {busy}, longest wait {longest_wait:?}, other {other:?}",
         share * 100.0,
         good * 100.0,
     );
-    assert!(share <= refused, "{name}: refused {share}");
+    assert!(share <= rejected, "{name}: rejected {share}");
     assert!(good >= goodput, "{name}: goodput {good}");
     assert!(*longest_wait <= settings().max_wait + Duration::from_millis(5), "{longest_wait:?}");
     report
@@ -366,8 +366,8 @@ async fn another_client_of_the_tenant_keeps_its_share() {
     for seed in 0..3 {
         let scenario = Scenario { other: 4.0, seconds: 60.0, seed, ..OVERLOAD };
         let report = holds("another client", scenario, 0.03, 0.93).await;
-        let (taken, refused) = report.other;
-        assert!(refused * 15 < taken, "refused {refused} of the other's {}", taken + refused);
+        let (taken, rejected) = report.other;
+        assert!(rejected * 15 < taken, "rejected {rejected} of the other's {}", taken + rejected);
     }
 }
 
@@ -375,7 +375,7 @@ async fn another_client_of_the_tenant_keeps_its_share() {
 async fn spare_permits_delay_no_call() {
     let scenario = Scenario { plan: (5000.0, 5000.0), offered: 300.0, ..OVERLOAD };
     let report = run(&scenario).await;
-    assert_eq!((report.refused, report.busy), (0, 0));
+    assert_eq!((report.rejected, report.busy), (0, 0));
     // Only the first calls wait, for the first response.
     assert!(report.longest_wait < Duration::from_millis(700), "{:?}", report.longest_wait);
 }

@@ -210,13 +210,13 @@ async fn a_full_queue_rejects_at_once_and_a_long_wait_at_its_end() {
     assert_eq!(asked_at.elapsed(), Duration::ZERO);
     // The refill is not known yet, but the calls ahead are gone by then.
     assert_eq!(retry_after, 3 * SECOND);
-    let mut refused = 0;
+    let mut rejected = 0;
     while let Some(done) = tasks.join_next().await {
         let (permit, waited) = done.unwrap();
         assert!(waited <= 3 * SECOND + SECOND / 100, "{waited:?}");
-        refused += usize::from(permit.is_err());
+        rejected += usize::from(permit.is_err());
     }
-    assert!((2..=3).contains(&refused), "{refused}");
+    assert!((2..=3).contains(&rejected), "{rejected}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,8 +238,8 @@ async fn nothing_is_sent_before_the_reported_time_then_one_probe() {
         (with(HeaderMap::new(), AGE, 20), 1),
     ] {
         let budget = reporting(10, 9).await;
-        let refused = at_once(&budget, Priority::Create).await.unwrap();
-        record(refused, 429, &headers);
+        let rejected = at_once(&budget, Priority::Create).await.unwrap();
+        record(rejected, 429, &headers);
         assert!(!budget.is_waiting_long(), "{headers:?}");
         if wait > 3 {
             let BudgetExhausted { retry_after } = budget.take(Priority::Create).await.unwrap_err();
@@ -284,7 +284,7 @@ async fn a_long_wait_of_auth0_is_probed_every_minute_until_it_is_over() {
     assert!((7_139..=7_141).contains(&retry_after(&budget).await));
     sleep(2 * SECOND).await;
     record(at_once(&budget, Priority::Create).await.unwrap(), 429, &rejected());
-    assert!((7_199..=7_201).contains(&retry_after(&budget).await), "refused again");
+    assert!((7_199..=7_201).contains(&retry_after(&budget).await), "rejected again");
 
     record(probe(&budget).await, 201, &bucket(10, 9));
     assert!(!budget.is_waiting_long());
@@ -326,13 +326,13 @@ async fn lookups_after_conflicts_go_after_creates_and_are_rejected_like_them() {
 #[tokio::test(start_paused = true)]
 async fn waiting_calls_are_rejected_as_soon_as_the_wait_is_too_long() {
     let budget = reporting(10, 9).await;
-    let refused = at_once(&budget, Priority::Create).await.unwrap();
+    let rejected = at_once(&budget, Priority::Create).await.unwrap();
     while at_once(&budget, Priority::Create).await.map(std::mem::forget).is_some() {}
     let waits = Arc::clone(&budget);
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { waits.take(Priority::Create).await.map(|_| ()) });
     sleep(Duration::from_millis(1)).await;
-    record(refused, 429, &with(HeaderMap::new(), RETRY_AFTER, 60));
+    record(rejected, 429, &with(HeaderMap::new(), RETRY_AFTER, 60));
     let rejected = timeout(SECOND / 100, tasks.join_next()).await.unwrap().unwrap().unwrap();
     assert!(rejected.unwrap_err().retry_after >= 60 * SECOND);
 }

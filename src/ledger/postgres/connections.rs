@@ -21,8 +21,8 @@ const MOST: usize = 6;
 /// The most tries of a statement.
 const TRIES: u32 = 3;
 
-/// Time for which no connection is tried after the server has refused one.
-const REFUSED: Duration = Duration::from_millis(500);
+/// Time for which no connection is tried after the server has rejected one.
+const REJECTED: Duration = Duration::from_millis(500);
 
 /// The kinds of call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,8 +67,8 @@ pub(super) struct Connections {
 #[derive(Debug, Default)]
 struct Idle {
     connections: VecDeque<OpenConnection>,
-    /// The time at which the server refused another one.
-    refused_at: Option<Instant>,
+    /// The time at which the server rejected another one.
+    rejected_at: Option<Instant>,
 }
 
 /// A connection and its slot.
@@ -226,7 +226,7 @@ impl Connections {
         }
     }
 
-    /// Returns an idle connection or a new one. If the server refuses a new one, waits for one of
+    /// Returns an idle connection or a new one. If the server rejects a new one, waits for one of
     /// those that this replica has.
     async fn acquire(&self, kind: CallKind) -> Result<OpenConnection, PostgresError> {
         loop {
@@ -243,7 +243,7 @@ impl Connections {
                     Ok(connection) => return Ok(OpenConnection::new(connection, slot)),
                     // All others are closed too.
                     Err(error) if self.slots.available_permits() == MOST - 1 => return Err(error),
-                    Err(_) => self.idle().refused_at = Some(Instant::now()),
+                    Err(_) => self.idle().rejected_at = Some(Instant::now()),
                 }
             }
             if kind == CallKind::Heartbeat {
@@ -253,12 +253,12 @@ impl Connections {
         }
     }
 
-    /// Returns a slot for a new connection if there is one. While the server refuses more, only
+    /// Returns a slot for a new connection if there is one. While the server rejects more, only
     /// for the first.
     fn free_slot(&self) -> Result<Option<Slot>, Closed> {
-        let refused_at = self.idle().refused_at;
-        let is_refused = refused_at.is_some_and(|at| at.elapsed() < REFUSED);
-        if is_refused && self.slots.available_permits() < MOST {
+        let rejected_at = self.idle().rejected_at;
+        let is_rejected = rejected_at.is_some_and(|at| at.elapsed() < REJECTED);
+        if is_rejected && self.slots.available_permits() < MOST {
             return Ok(None);
         }
         match Arc::clone(&self.slots).try_acquire_owned() {

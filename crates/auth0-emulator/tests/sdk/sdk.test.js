@@ -38,7 +38,7 @@ for (const [name, Client] of [["7", ManagementClient], ["6", six.ManagementClien
 
   test(`SDK ${name} understands an error`, async () => {
     const management = new Client(application);
-    const email = `node-refused-${name}@example.com`;
+    const email = `node-rejected-${name}@example.com`;
     await management.users.create(user(email));
     await assert.rejects(management.users.create(user(email), { maxRetries: 0 }), { statusCode: 409 });
     const weak = { ...user(`node-weak-${name}@example.com`), password: "weak" };

@@ -1,4 +1,4 @@
-//! The log of origins that were refused: a site that is missing in the settings, or a stranger's.
+//! The log of origins that were rejected: a site that is missing in the settings, or a stranger's.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -19,19 +19,19 @@ const MAX_LENGTH: usize = 200;
 
 /// The origins that were logged recently.
 #[derive(Debug, Default)]
-pub(super) struct RefusedOrigins {
+pub(super) struct RejectedOrigins {
     logged: Mutex<HashMap<String, Instant>>,
 }
 
-impl RefusedOrigins {
-    /// Logs a refused origin, once a minute each. `None`: the request names none.
+impl RejectedOrigins {
+    /// Logs a rejected origin, once a minute each. `None`: the request names none.
     pub(super) fn report(&self, origin: Option<&HeaderValue>) {
         let origin = shown(origin);
         if self.is_due(&origin) {
             tracing::warn!(
                 origin,
                 setting = "http.allowed_origins",
-                "refused a post from {origin}: is it in http.allowed_origins?"
+                "rejected a post from {origin}: is it in http.allowed_origins?"
             );
         }
     }
@@ -80,13 +80,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn each_origin_is_due_once_a_minute_and_few_are_remembered() {
-        let refused = RefusedOrigins::default();
-        assert!(refused.is_due("https://a.example") && !refused.is_due("https://a.example"));
-        let due = (0..1_000).filter(|n| refused.is_due(&format!("https://{n}.example"))).count();
+        let rejected = RejectedOrigins::default();
+        assert!(rejected.is_due("https://a.example") && !rejected.is_due("https://a.example"));
+        let due = (0..1_000).filter(|n| rejected.is_due(&format!("https://{n}.example"))).count();
         assert_eq!(due, MAX_REMEMBERED - 1);
-        assert_eq!(refused.logged.lock().unwrap().len(), MAX_REMEMBERED);
+        assert_eq!(rejected.logged.lock().unwrap().len(), MAX_REMEMBERED);
         advance(LOG_EVERY).await;
-        assert!(refused.is_due("https://a.example") && refused.is_due("https://b.example"));
+        assert!(rejected.is_due("https://a.example") && rejected.is_due("https://b.example"));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl ExistencePolicy {
         }
     }
 
-    /// Returns `true` if responses for new and known addresses are the same.
+    /// Returns whether responses for new and known addresses are the same.
     pub const fn is_uniform(&self) -> bool {
         match self {
             Self::Reveal => false,
@@ -42,7 +42,7 @@ impl ExistencePolicy {
         }
     }
 
-    /// Returns `true` if this outcome must look the same for every address, new or known.
+    /// Returns whether this outcome must look the same for every address, new or known.
     pub const fn hides(&self, outcome: &Outcome) -> bool {
         match self {
             Self::Reveal => false,
@@ -52,11 +52,11 @@ impl ExistencePolicy {
 
     /// Delays the response to a sign-up that started at `started` until its time reveals nothing,
     /// at most until `deadline`. Every outcome waits: a fresh one, a replay, a rejection of the
-    /// key, a limit. Returns `true` if the response took longer than the floor.
-    pub async fn level(&self, started: Instant, deadline: Instant) -> bool {
+    /// key, a limit. Returns whether the response took longer than the floor.
+    pub async fn pad(&self, started: Instant, deadline: Instant) -> bool {
         match self {
             Self::Reveal => false,
-            Self::Uniform(floor) => floor.level(started, deadline).await,
+            Self::Uniform(floor) => floor.pad(started, deadline).await,
         }
     }
 }

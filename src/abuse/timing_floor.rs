@@ -26,8 +26,8 @@ impl TimingFloor {
     }
 
     /// Waits until a whole multiple of the floor has passed since `started`, at most until
-    /// `deadline`. Returns `true` if the first multiple had passed already.
-    pub async fn level(&self, started: Instant, deadline: Instant) -> bool {
+    /// `deadline`. Returns whether the first multiple had passed already.
+    pub async fn pad(&self, started: Instant, deadline: Instant) -> bool {
         let Some(multiple) = self.multiple(started.elapsed()) else { return false };
         sleep_until(deadline.min(started + self.0.saturating_mul(multiple))).await;
         multiple > 1
@@ -47,10 +47,10 @@ mod tests {
     const FLOOR: Duration = Duration::from_secs(1);
 
     /// The time of a response after this much work, and whether it was late.
-    async fn levelled(floor: TimingFloor, work: u64) -> (u128, bool) {
+    async fn padded(floor: TimingFloor, work: u64) -> (u128, bool) {
         let started = Instant::now();
         tokio::time::sleep(Duration::from_millis(work)).await;
-        let late = floor.level(started, started + 5 * FLOOR).await;
+        let late = floor.pad(started, started + 5 * FLOOR).await;
         (started.elapsed().as_millis(), late)
     }
 
@@ -58,21 +58,21 @@ mod tests {
     async fn every_response_leaves_at_a_multiple_of_the_floor() {
         let floor = TimingFloor::new(FLOOR);
         for work in [0, 5, 80, 300, 1_000] {
-            assert_eq!(levelled(floor, work).await, (1_000, false), "{work}");
+            assert_eq!(padded(floor, work).await, (1_000, false), "{work}");
         }
-        assert_eq!(levelled(floor, 1_001).await, (2_000, true));
-        assert_eq!(levelled(floor, 2_700).await, (3_000, true));
+        assert_eq!(padded(floor, 1_001).await, (2_000, true));
+        assert_eq!(padded(floor, 2_700).await, (3_000, true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn no_response_waits_beyond_the_deadline() {
         let floor = TimingFloor::new(FLOOR);
-        assert_eq!(levelled(floor, 4_999).await, (5_000, true));
-        assert_eq!(levelled(floor, 5_200).await, (5_200, true));
+        assert_eq!(padded(floor, 4_999).await, (5_000, true));
+        assert_eq!(padded(floor, 5_200).await, (5_200, true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_floor_nothing_waits() {
-        assert_eq!(levelled(TimingFloor::new(Duration::ZERO), 7).await, (7, false));
+        assert_eq!(padded(TimingFloor::new(Duration::ZERO), 7).await, (7, false));
     }
 }

@@ -182,7 +182,7 @@ impl SignupPipeline {
         if let Outcome::Rejected(rejection) = result.outcome {
             self.limits.record_shared_rejection(rejection, report);
         }
-        let late = self.existence.level(started, deadline).await;
+        let late = self.existence.pad(started, deadline).await;
         if hidden {
             if late {
                 self.metrics.floor_exceeded();

@@ -88,7 +88,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// Returns `true` if other settings, such as another file or secret, would fix it.
+    /// Returns whether other settings, such as another file or secret, would fix it.
     pub const fn is_configuration_error(&self) -> bool {
         match self {
             Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Traces(_) => true,

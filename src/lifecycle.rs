@@ -53,7 +53,7 @@ impl Lifecycle {
         self.draining.cancel();
     }
 
-    /// Returns `true` once a shutdown has started.
+    /// Returns whether a shutdown has started.
     pub fn is_draining(&self) -> bool {
         self.draining.is_cancelled()
     }

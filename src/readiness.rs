@@ -79,7 +79,7 @@ pub enum Upstream {
 }
 
 impl Report {
-    /// Returns `true` if the process takes sign-ups.
+    /// Returns whether the process takes sign-ups.
     pub const fn is_ready(self) -> bool {
         !self.draining && self.ledger
     }

@@ -72,7 +72,7 @@ impl Report {
         println!("|---|---|---|---|---|---|");
     }
 
-    /// Returns `true` if this attack is to run.
+    /// Returns whether this attack is to run.
     pub(crate) fn includes(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }

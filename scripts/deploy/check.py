@@ -221,7 +221,7 @@ def check_overlay(program, name, path):
 
 
 def known_variable(name):
-    """Returns True for a variable of docs/configuration.md, and for the long form of a key in default.toml."""
+    """Returns whether docs/configuration.md has the variable, or it is the long form of a key in default.toml."""
     plain = name.removesuffix("_FILE")
     value = tomllib.loads((ROOT / "config/default.toml").read_text(encoding="utf-8"))
     for part in plain.removeprefix("SIGNUP__").lower().split("__"):

@@ -27,7 +27,7 @@ const SCHEMA = {
 
 const reporter = errors.init({ contextMessage: "Payload validation error:" });
 
-/** Returns true when a create-user body with that one field passes. A rejection must name the field. */
+/** Returns whether a create-user body with that one field passes. A rejection must name the field. */
 function accepts(validator, field, value) {
   if (validator.validate({ connection: "c", [field]: value }, SCHEMA)) {
     return true;

@@ -92,7 +92,7 @@ impl Reason {
 }
 
 impl Reason {
-    /// Returns `true` if the form itself looks automated.
+    /// Returns whether the form itself looks automated.
     const fn is_robot(self) -> bool {
         match self {
             Self::Honeypot | Self::TooSoon | Self::TooLate | Self::ForgedToken | Self::NoToken => {
@@ -179,7 +179,7 @@ impl Challenges {
         ClientSignals::from_form(form, self.honeypot(), captcha)
     }
 
-    /// Returns `true` for a form that the built-in page issued.
+    /// Returns whether the built-in page issued the form.
     pub fn is_own_form(&self, signals: &ClientSignals) -> bool {
         signals.form_token.as_deref().is_some_and(|token| self.form_tokens.is_known(token))
     }

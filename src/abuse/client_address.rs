@@ -22,8 +22,8 @@ impl ClientAddress {
         self.0
     }
 
-    /// Returns `true` for an address that the public internet does not route, which is more likely
-    /// a proxy's than a client's.
+    /// Returns whether the public internet does not route the address, which is more likely a
+    /// proxy's than a client's.
     pub const fn is_private(self) -> bool {
         match self.0 {
             IpAddr::V4(address) => {

@@ -14,7 +14,7 @@ impl CountedAttempt {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Returns `true` if the outcome counts, and only once.
+    /// Returns whether the outcome counts: `true` only once.
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::Relaxed)
     }

@@ -67,7 +67,7 @@ impl FormToken {
         self.issue(now.saturating_sub(aged))
     }
 
-    /// Returns `true` if this deployment issued a token, at any time.
+    /// Returns whether this deployment issued a token, at any time.
     pub fn is_known(&self, token: &str) -> bool {
         self.issued_at(token).is_some()
     }

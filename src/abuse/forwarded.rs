@@ -83,7 +83,7 @@ fn v6(text: &str) -> Option<IpAddr> {
     address.parse().ok().map(IpAddr::V6)
 }
 
-/// Returns `true` for a port, or an obfuscated one (RFC 7239, 6).
+/// Returns whether the text is a port, or an obfuscated one (RFC 7239, 6).
 fn is_port(text: &str) -> bool {
     match text.strip_prefix('_') {
         Some(name) => {
@@ -126,7 +126,7 @@ impl<'v> Iterator for FromRight<'v> {
     }
 }
 
-/// Returns `true` if the byte after `before` is escaped: an odd number of backslashes precedes it.
+/// Returns whether the byte after `before` is escaped: an odd number of backslashes precedes it.
 fn is_escaped(before: &[u8]) -> bool {
     before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
 }

@@ -148,7 +148,7 @@ impl Limits {
         posts.try_acquire(network.bits(), report)
     }
 
-    /// Returns `true` if one more event of this address may be logged that changed nothing.
+    /// Returns whether one more event of this address may be logged that changed nothing.
     pub fn admits_event(&self, address: IpAddr) -> bool {
         let Some(events) = self.events.as_ref().filter(|_| !self.is_exempt(address)) else {
             return true;
@@ -160,7 +160,7 @@ impl Limits {
         is_admitted
     }
 
-    /// Returns `true` if a limit that a proof lifts would reject an attempt without one.
+    /// Returns whether a limit that a proof lifts would reject an attempt without one.
     pub fn needs_proof(&self, address: IpAddr, email: &EmailAddress) -> bool {
         let is_exempt = self.is_exempt(address);
         let keys = self.keys(address, email, false, AttemptCost::One);

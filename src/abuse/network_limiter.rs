@@ -52,7 +52,7 @@ impl NetworkLimiter {
         self.networks.try_acquire(network.bits())
     }
 
-    /// Returns `true` if the network and its site have a permit. Takes none.
+    /// Returns whether the network and its site have a permit. Takes none.
     pub(super) fn has_permit(&self, network: Network) -> bool {
         let (network, site) = self.states(network);
         network.remaining > 0 && site.is_none_or(|site| site.remaining > 0)

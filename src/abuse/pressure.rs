@@ -72,7 +72,7 @@ impl SourceQuota {
         }
     }
 
-    /// Returns `true` if one more of this network counts.
+    /// Returns whether one more of this network counts.
     fn admits(&self, network: Network) -> bool {
         self.sources.try_acquire(network.source().bits()).is_ok()
             && self.blocks.try_acquire(network.block().bits()).is_ok()
@@ -108,7 +108,7 @@ impl Pressure {
         let _acquired = self.networks.try_acquire(network);
     }
 
-    /// Records an attempt that no limit and no challenge rejected. Returns `true` if its outcome
+    /// Records an attempt that no limit and no challenge rejected. Returns whether its outcome
     /// counts.
     pub(super) fn record_attempt(&self, network: Network, now: Instant) -> bool {
         if self.attempts.admits(network) {

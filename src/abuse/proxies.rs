@@ -101,12 +101,12 @@ impl Proxies {
         }
     }
 
-    /// Returns `true` if the peer is a trusted proxy.
+    /// Returns whether the peer is a trusted proxy.
     pub fn trusts(&self, peer: IpAddr) -> bool {
         self.is_trusted(ClientAddress::new(peer))
     }
 
-    /// Returns `true` if requests came recently through a proxy that is not trusted. All clients
+    /// Returns whether requests came recently through a proxy that is not trusted. All clients
     /// behind it count as one.
     pub fn is_misconfigured(&self) -> bool {
         self.watch.is_active()
@@ -215,7 +215,7 @@ impl ProxyWatch {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    /// Records the misconfiguration. Returns `true` if it should be logged.
+    /// Records the misconfiguration. Returns whether it should be logged.
     fn record(&self) -> bool {
         self.last_seen.store(self.now(), Ordering::Relaxed);
         self.log.is_due()

@@ -57,7 +57,7 @@ impl SourceCounts {
         Some(Counted { network, counts: Arc::clone(&self.counts) })
     }
 
-    /// Returns `true` if the network, or its site as a whole, has more than `max`.
+    /// Returns whether the network, or its site as a whole, has more than `max`.
     pub fn exceeds(&self, max: usize, network: Network) -> bool {
         let counts = lock(&self.counts);
         let site = network.site().map_or(0, |site| count(&counts.sites, site));

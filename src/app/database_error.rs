@@ -80,7 +80,7 @@ impl DatabaseError {
         }
     }
 
-    /// Returns `true` if another setting would fix it.
+    /// Returns whether another setting would fix it.
     pub(super) const fn is_configuration_error(&self) -> bool {
         matches!(self, Self::File { .. } | Self::Rejected { .. })
     }

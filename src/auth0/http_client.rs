@@ -197,7 +197,7 @@ impl HttpClient {
         Err(SendError { error, is_outdated })
     }
 
-    /// Records that a response was lost on a connection of this generation. Returns `true` if the
+    /// Records that a response was lost on a connection of this generation. Returns whether the
     /// pool was replaced before.
     fn record_loss(&self, generation: u64) -> bool {
         let mut pool = self.pool();

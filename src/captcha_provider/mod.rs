@@ -77,7 +77,7 @@ impl CaptchaProvider {
 }
 
 impl ActionFormat {
-    /// Returns `true` if an action has this format.
+    /// Returns whether an action has this format.
     pub fn allows(&self, action: &str) -> bool {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || self.symbols.contains(&byte);
         action.len() <= self.max_length && action.bytes().all(allowed)

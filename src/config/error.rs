@@ -88,7 +88,7 @@ impl ConfigErrors {
         self.0.push(error);
     }
 
-    /// Keeps only the errors for which `keep` returns true.
+    /// Keeps only the errors that `keep` accepts.
     pub(super) fn retain(&mut self, keep: impl FnMut(&ConfigError) -> bool) {
         self.0.retain(keep);
     }

@@ -27,7 +27,7 @@ pub(super) fn check(request: &Request) -> Result<(), Problem> {
     if has_one_host(request) { Ok(()) } else { Err(Problem::new(ProblemCode::MalformedRequest)) }
 }
 
-/// Returns `true` for one valid `Host` (RFC 9112, 3.2). HTTP/1.0 may leave it out.
+/// Returns whether there is one valid `Host` (RFC 9112, 3.2). HTTP/1.0 may leave it out.
 fn has_one_host(request: &Request) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {

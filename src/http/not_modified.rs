@@ -9,7 +9,7 @@ pub(super) fn members(headers: &HeaderMap, name: HeaderName) -> impl Iterator<It
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
-/// Returns `true` if `If-None-Match` names this validator, by weak comparison (RFC 9110, 13.1.2).
+/// Returns whether `If-None-Match` names this validator, by weak comparison (RFC 9110, 13.1.2).
 pub(super) fn etag_matches(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     members(headers, IF_NONE_MATCH)
         .map(|known| known.strip_prefix("W/").unwrap_or(known))

@@ -304,7 +304,8 @@ impl ResponseEvent<'_> {
         true
     }
 
-    /// Returns `true` for a sign-up that was not rejected early. The limit on posts bounds them.
+    /// Returns whether this is a sign-up that was not rejected early. The limit on posts bounds
+    /// those.
     fn is_of_an_attempt(&self, exchange: &Exchange) -> bool {
         exchange.is_sign_up()
             && match self.problem.map(Problem::code) {

@@ -323,7 +323,7 @@ impl Problem {
         self.detail.as_deref()
     }
 
-    /// Returns `true` if solving a challenge replaces the wait.
+    /// Returns whether solving a challenge replaces the wait.
     pub(super) const fn has_challenge_hint(&self) -> bool {
         self.challenge_hint
     }

@@ -41,7 +41,7 @@ impl Representation {
     }
 }
 
-/// Returns `true` if this value may hold a range of the type `text`.
+/// Returns whether this value may hold a range of the type `text`.
 fn names_text(accept: &str) -> bool {
     accept.as_bytes().windows(5).any(|bytes| bytes.eq_ignore_ascii_case(b"text/"))
 }

@@ -18,7 +18,7 @@ impl LogGate {
         Self(Mutex::new(None))
     }
 
-    /// Returns `true` if the message is due. Of several concurrent ones, one is.
+    /// Returns whether the message is due. Of several concurrent ones, one is.
     pub fn is_due(&self) -> bool {
         let now = Instant::now();
         // The change is one assignment, so a poisoned value is still consistent.

@@ -394,7 +394,7 @@ async fn post_from(app: &TestApp, from: &str, nth: usize) -> TestResponse {
     TestResponse::receive(app.post().header("x-forwarded-for", from).json(&form)).await
 }
 
-/// What the service asks of an office that it has not seen.
+/// Returns whether the service asks an office that it has not seen for a proof.
 async fn is_asked_for_a_proof(app: &TestApp) -> bool {
     let challenge = app.client.get(app.url("/signup/challenge"));
     let response = TestResponse::receive(challenge.header("x-forwarded-for", "203.0.113.9")).await;

@@ -380,7 +380,7 @@ async fn a_live_test_fits_into_the_smallest_plan_and_gives_up_in_time() {
     assert_eq!(patient.creates(), 4);
 }
 
-/// What the emulator itself responds, without a fault.
+/// The responses of the emulator itself, without a fault.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_is_set_up_wrongly_is_explained() {
     type Change = fn(&mut Tenant);

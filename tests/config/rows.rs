@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{TENANT, run, text};
 
-/// What an operator sets, and what `config check` says.
+/// The settings of an operator, and the errors of `config check`.
 struct Row {
     /// The settings file.
     file: &'static [u8],

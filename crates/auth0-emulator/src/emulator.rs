@@ -161,7 +161,7 @@ impl Emulator {
         control::users(&self.state)
     }
 
-    /// Returns true if a user, by id or e-mail, has this password.
+    /// Returns whether a user, by id or e-mail, has this password.
     pub fn has_password(&self, user: &str, password: &str) -> bool {
         let password = StoredPassword::new(password);
         self.state.users.with(|users| {

@@ -71,12 +71,12 @@ impl Route {
         }
     }
 
-    /// Returns true if a fault or query for `self` applies to a request for `requested`.
+    /// Returns whether a fault or query for `self` applies to a request for `requested`.
     pub(crate) fn covers(self, requested: Self) -> bool {
         self == Self::Any || self == requested
     }
 
-    /// Returns true for operations of the Management API.
+    /// Returns whether this is an operation of the Management API.
     pub(crate) fn is_management(self) -> bool {
         matches!(
             self,
@@ -89,7 +89,7 @@ impl Route {
         )
     }
 
-    /// Returns true for operations that pages on other origins may call.
+    /// Returns whether pages on other origins may call this operation.
     pub(crate) fn is_public(self) -> bool {
         matches!(
             self,

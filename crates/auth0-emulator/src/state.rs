@@ -174,7 +174,7 @@ impl Call<'_> {
         response
     }
 
-    /// Returns true if `audience` is this tenant's Management API.
+    /// Returns whether `audience` is this tenant's Management API.
     pub(crate) fn is_management_audience(&self, audience: &str) -> bool {
         let Some(base) = audience.strip_suffix("/api/v2/") else {
             return self.tenant.audience.as_deref() == Some(audience);

@@ -161,7 +161,7 @@ impl ClientCheck<'_> {
         }
     }
 
-    /// Returns true if the user may come from another request than this one.
+    /// Returns whether the user may come from another request than this one.
     ///
     /// A duplicate request may have created it. So may an earlier request of the same client, if
     /// the ledger lost its row since: "nothing was created" is then correct for its own attempt.

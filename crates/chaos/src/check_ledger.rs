@@ -75,7 +75,7 @@ pub(crate) fn check_ledger(
     }
 }
 
-/// Returns true if the row of the attempt that created the user may be lost.
+/// Returns whether the row of the attempt that created the user may be lost.
 fn lost(
     people: &[PersonHistory],
     row: &Attempt,

@@ -186,7 +186,7 @@ fn form(email: &str, profile: &Profile) -> Value {
     })
 }
 
-/// Returns true if the client sends no further request.
+/// Returns whether the client sends no further request.
 const fn is_done(result: &Observed, behavior: ClientBehavior) -> bool {
     match result {
         Observed::Created(_) | Observed::EmailTaken | Observed::Unexpected(_) => true,

@@ -81,7 +81,7 @@ impl RunDatabase {
 }
 
 impl LedgerRows {
-    /// Returns true if rows can be restored while a service runs.
+    /// Returns whether rows can be restored while a service runs.
     pub(crate) const fn can_restore_while_running(&self) -> bool {
         matches!(self, Self::Postgres(_))
     }

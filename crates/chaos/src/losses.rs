@@ -31,7 +31,7 @@ impl Losses {
         self.0.push(Loss { since: Some(since), until: Instant::now() });
     }
 
-    /// Returns true if rows of this client may be lost.
+    /// Returns whether rows of this client may be lost.
     pub(crate) fn affect(&self, client: &ClientHistory) -> bool {
         let last = client.observed.last().map_or(Duration::ZERO, |observation| observation.at);
         let latest_write = client.started_at + last + LATEST_WRITE;

@@ -27,12 +27,12 @@ pub(crate) enum Observed {
 }
 
 impl Observed {
-    /// Returns true if the client knows the outcome of its attempt now.
+    /// Returns whether the client knows the outcome of its attempt now.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self, Self::Created(_) | Self::EmailTaken | Self::NotCreated(_))
     }
 
-    /// Returns true if there was no response.
+    /// Returns whether there was no response.
     pub(crate) const fn is_missing(&self) -> bool {
         matches!(self, Self::Lost(_) | Self::HungUp(_))
     }
@@ -87,7 +87,7 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
-    /// Returns true if the response has to name a wait, and does not.
+    /// Returns whether the response has to name a wait, and does not.
     pub(crate) fn lacks_retry_after(&self) -> bool {
         let (Observed::NotCreated(code) | Observed::Unresolved(code)) = &self.observed else {
             return false;

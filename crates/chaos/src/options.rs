@@ -61,7 +61,7 @@ impl ChaosOptions {
         possible.filter(|kind| chosen.contains(kind)).collect()
     }
 
-    /// Returns true if a finding of this kind fails the run.
+    /// Returns whether a finding of this kind fails the run.
     pub(crate) fn fails(&self, kind: FindingKind) -> bool {
         kind != FindingKind::Unknown || !self.ignores_user_id
     }
@@ -77,7 +77,7 @@ pub(crate) enum DatabaseKind {
 }
 
 impl DatabaseKind {
-    /// Returns true if the database is a server.
+    /// Returns whether the database is a server.
     const fn has_server(self) -> bool {
         matches!(self, Self::Postgres)
     }
@@ -111,7 +111,7 @@ pub(crate) enum EventKind {
 }
 
 impl EventKind {
-    /// Returns true if the ledger may lose rows.
+    /// Returns whether the ledger may lose rows.
     const fn loses_rows(self) -> bool {
         match self {
             Self::Rows | Self::Power | Self::Restarts | Self::Failover => true,
@@ -125,7 +125,7 @@ impl EventKind {
         }
     }
 
-    /// Returns true if the event happens to a database server.
+    /// Returns whether the event happens to a database server.
     const fn needs_server(self) -> bool {
         match self {
             Self::Clocks | Self::Rows | Self::Rotation | Self::Stops | Self::Power => false,

@@ -50,7 +50,7 @@ pub(crate) enum ChaosEvent {
 }
 
 impl ChaosEvent {
-    /// Returns true if the event takes seconds, and clients have to start during all of them.
+    /// Returns whether the event takes seconds, and clients have to start during all of them.
     pub(crate) const fn is_long(self) -> bool {
         matches!(self, Self::Database(_) | Self::MigrateBesideDump)
     }

@@ -58,7 +58,7 @@ impl Progress {
         self.lock().started
     }
 
-    /// Returns true if a client is running that started before this time.
+    /// Returns whether a client is running that started before this time.
     pub(crate) fn runs_since(&self, time: Instant) -> bool {
         self.lock().running.values().next().is_some_and(|oldest| *oldest < time)
     }

@@ -43,7 +43,7 @@ impl OfOldSecret {
         Ok(())
     }
 
-    /// Returns true if nothing is left.
+    /// Returns whether nothing is left.
     async fn is_gone(&self, context: &ClientContext, rows: &LedgerRows) -> anyhow::Result<bool> {
         let has_clients = self.rotated_at.is_some_and(|time| context.progress.runs_since(time));
         if self.backups > 0 || has_clients {

@@ -42,7 +42,7 @@ const PENDING_TICK: Duration = Duration::from_millis(200);
 /// The time the reconciler has at the end.
 const RESOLVE_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Runs, and returns true if nothing was wrong.
+/// Runs, and returns whether nothing was wrong.
 pub(crate) async fn run(options: ChaosOptions) -> anyhow::Result<bool> {
     let program = service::program(options.service.as_deref())?;
     let seed = options.seed.unwrap_or_else(rand::random);

@@ -38,7 +38,7 @@ impl TenantUser {
         })
     }
 
-    /// Returns true if the user existed at this time since the Unix epoch.
+    /// Returns whether the user existed at this time since the Unix epoch.
     pub(crate) fn existed_at(&self, time: Duration) -> bool {
         self.created_at <= time
     }
@@ -78,7 +78,7 @@ impl<'a> Truth<'a> {
         indexes.iter().filter_map(|index| self.users.get(*index))
     }
 
-    /// Returns true if the user was created with this profile's password.
+    /// Returns whether the user was created with this profile's password.
     pub(crate) fn is_owner(&self, profile: &Profile, user: &TenantUser) -> bool {
         self.auth0.has_password(&user.id, &profile.password)
     }

@@ -44,7 +44,7 @@ pub(super) fn error(unmet: &[&PasswordRule], rules: &[PasswordRule]) -> ErrorRes
     ErrorResponse { status: StatusCode::BAD_REQUEST, body }
 }
 
-/// Returns `true` if Auth0 calls a password that violates the rule weak.
+/// Returns whether Auth0 calls a password that violates the rule weak.
 const fn is_strength_rule(rule: &PasswordRule) -> bool {
     match rule {
         PasswordRule::TooShort { .. }

@@ -57,7 +57,7 @@ impl MediaType {
     }
 }
 
-/// Returns `true` if a charset's label denotes UTF-8.
+/// Returns whether a charset's label denotes UTF-8.
 pub(super) fn is_utf8(charset: &str) -> bool {
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
 }

@@ -93,7 +93,7 @@ fn serve(
     response
 }
 
-/// Returns `true` if `Accept-Encoding` lists gzip with a quality above zero.
+/// Returns whether `Accept-Encoding` lists gzip with a quality above zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     members(headers, ACCEPT_ENCODING).any(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));

@@ -153,7 +153,7 @@ impl TrackedConnection {
         ConnState::from_code(self.state.load(Ordering::Relaxed))
     }
 
-    /// Starts a request. Returns `true` if its head was read with an earlier one.
+    /// Starts a request. Returns whether its head was read with an earlier one.
     pub(super) fn start_request(&self) -> bool {
         let is_pipelined = self.state() == ConnState::Idle;
         self.enter(ConnState::Active);
@@ -191,7 +191,7 @@ impl TrackedConnection {
         *lock(&self.unfinished) = Some(head);
     }
 
-    /// Returns `true` if its unfinished head is counted.
+    /// Returns whether its unfinished head is counted.
     pub(super) fn has_unfinished(&self) -> bool {
         lock(&self.unfinished).is_some()
     }
@@ -227,7 +227,7 @@ impl TrackedConnection {
         self.cut.notify_one();
     }
 
-    /// Returns `true` if its task may be dropped without a response.
+    /// Returns whether its task may be dropped without a response.
     pub(super) fn may_be_dropped(&self) -> bool {
         match self.state() {
             ConnState::New | ConnState::Headers | ConnState::Idle => true,
@@ -289,7 +289,7 @@ impl TrackedConnection {
         Some((Reverse(is_large), group, self.since()))
     }
 
-    /// Returns `true` if it holds more bytes than a usual form.
+    /// Returns whether it holds more bytes than a usual form.
     pub(super) fn holds_much(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) > LARGE
     }

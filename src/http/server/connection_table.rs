@@ -148,7 +148,7 @@ impl ConnectionTable {
         }
     }
 
-    /// Returns `true` if evicted connections do not free their memory fast enough.
+    /// Returns whether evicted connections do not free their memory fast enough.
     pub(super) fn is_memory_critical(&self) -> bool {
         self.memory.is_critical()
     }
@@ -193,7 +193,7 @@ impl ConnectionTable {
         waiting.min_by_key(|(rank, _)| *rank).map(|(_, other)| Arc::clone(other))
     }
 
-    /// Returns `true` if the connection's source, or the client of its body, has more than its part.
+    /// Returns whether the connection's source, or the client of its body, has more than its part.
     fn has_much(&self, connection: &TrackedConnection) -> bool {
         self.per_source.exceeds(self.fair, connection.network)
             || connection.client().is_some_and(|client| self.unfinished.exceeds(self.fair, client))
@@ -236,7 +236,7 @@ impl OpenConnections {
 }
 
 impl ConnectionGuard {
-    /// Returns `true` for a trusted proxy.
+    /// Returns whether the peer is a trusted proxy.
     pub(super) const fn is_proxy(&self) -> bool {
         self.counted.is_none()
     }

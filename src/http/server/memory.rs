@@ -63,7 +63,7 @@ impl MemoryBudget {
         self.limit.saturating_sub(self.handled.load(Ordering::Relaxed)) / each
     }
 
-    /// Returns `true` if evicted connections still hold a quarter of the limit.
+    /// Returns whether evicted connections still hold a quarter of the limit.
     pub(super) fn is_critical(&self) -> bool {
         self.evicted.load(Ordering::Relaxed) > self.limit / 4
     }

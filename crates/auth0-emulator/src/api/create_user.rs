@@ -48,7 +48,7 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     }
 }
 
-/// Returns true if the body is a form.
+/// Returns whether the body is a form.
 fn is_form(call: &Call<'_>) -> bool {
     call.entry
         .header("content-type")

@@ -72,7 +72,8 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
     redirect(&request.callback(&[("code", &code)]))
 }
 
-/// Returns true if the tenant allows this callback: one of the list, or with an empty list any on loopback.
+/// Returns whether the tenant allows this callback: one of the list, or with an empty list any on
+/// loopback.
 fn is_callback(allowed: &[String], callback: &str) -> bool {
     if !allowed.is_empty() {
         return allowed.iter().any(|own| own == callback);

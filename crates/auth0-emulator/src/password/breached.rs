@@ -2,7 +2,7 @@
 
 use crate::tenant::Tenant;
 
-/// Returns true if `password` is on the tenant's list.
+/// Returns whether `password` is on the tenant's list.
 pub(crate) fn rejects(tenant: &Tenant, password: &str) -> bool {
     tenant.breached_passwords.iter().any(|known| known == password)
 }

@@ -16,7 +16,7 @@ pub struct DictionaryOptions {
 }
 
 impl DictionaryOptions {
-    /// Returns true if `password` as a whole, ignoring case, is one of the words.
+    /// Returns whether `password` as a whole, ignoring case, is one of the words.
     pub(super) fn rejects(&self, password: &str) -> bool {
         if !self.active {
             return false;

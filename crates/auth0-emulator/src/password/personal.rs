@@ -16,7 +16,7 @@ const LEGACY_FIELDS: [&str; 7] = [
     "email",
 ];
 
-/// Returns true if `password` contains personal information from `profile`.
+/// Returns whether `password` contains personal information from `profile`.
 pub(super) fn rejects(tenant: &Tenant, password: &str, profile: &Map<String, Value>) -> bool {
     let own = match &tenant.password_options {
         Some(options) => options.profile_data.clone(),

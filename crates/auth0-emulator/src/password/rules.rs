@@ -17,7 +17,7 @@ pub(crate) enum CharacterSet {
 }
 
 impl CharacterSet {
-    /// Returns true if `password` contains a character of this set.
+    /// Returns whether `password` contains a character of this set.
     pub(super) fn is_in(self, password: &str) -> bool {
         password.chars().any(|c| match self {
             Self::Lower => c.is_ascii_lowercase(),
@@ -46,7 +46,7 @@ pub(crate) enum PolicyRule {
 }
 
 impl PolicyRule {
-    /// Returns true if `password` satisfies the rule.
+    /// Returns whether `password` satisfies the rule.
     pub(crate) fn holds(&self, password: &str) -> bool {
         if password.is_empty() {
             return false;
@@ -103,7 +103,7 @@ fn longest_sequence(password: &str) -> usize {
     longest
 }
 
-/// Returns true if a UTF-16 unit is an ASCII letter or digit.
+/// Returns whether a UTF-16 unit is an ASCII letter or digit.
 fn is_alphanumeric(unit: u16) -> bool {
     u8::try_from(unit).is_ok_and(|byte| byte.is_ascii_alphanumeric())
 }

@@ -7,7 +7,7 @@ const LOCAL_BYTES: usize = 64;
 /// The maximum length of the domain, in bytes.
 const DOMAIN_BYTES: usize = 254;
 
-/// Returns true if the tenant accepts `text` as an e-mail address.
+/// Returns whether the tenant accepts `text` as an e-mail address.
 pub(super) fn is_email(text: &str) -> bool {
     let (local, domain) = text.rsplit_once('@').unwrap_or(("", text));
     if local.len() > LOCAL_BYTES || domain.len() > DOMAIN_BYTES || !is_fqdn(domain) {
@@ -24,12 +24,12 @@ pub(super) fn is_email(text: &str) -> bool {
     }
 }
 
-/// Returns true if an unquoted local part may contain the character.
+/// Returns whether an unquoted local part may contain the character.
 fn is_atom(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8(c)
 }
 
-/// Returns true if `inner` is valid between the quotes of a local part.
+/// Returns whether `inner` is valid between the quotes of a local part.
 fn is_quoted(mut inner: std::str::Chars<'_>) -> bool {
     while let Some(c) = inner.next() {
         let passes = match c {
@@ -46,7 +46,8 @@ fn is_quoted(mut inner: std::str::Chars<'_>) -> bool {
     true
 }
 
-/// Returns true for the non-ASCII characters of a local part: the first plane, less a few blocks.
+/// Returns whether a local part may contain this non-ASCII character: the first plane, less a few
+/// blocks.
 fn is_utf8(c: char) -> bool {
     matches!(
         c,

@@ -103,7 +103,7 @@ const fn field(name: &'static str, rule: FieldRule, description: &'static str) -
 }
 
 impl SchemaField {
-    /// Returns true if the value is a boolean.
+    /// Returns whether the value is a boolean.
     pub(super) fn is_flag(&self) -> bool {
         matches!(self.rule, FieldRule::Flag)
     }
@@ -165,7 +165,7 @@ fn pattern_error(text: &str, pattern: &str, passes: bool) -> Vec<String> {
     if passes { Vec::new() } else { vec![error()] }
 }
 
-/// Returns true if `text` is a plus sign and one to fifteen digits.
+/// Returns whether `text` is a plus sign and one to fifteen digits.
 fn is_phone(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
         (1..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())

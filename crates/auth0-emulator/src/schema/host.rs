@@ -2,7 +2,7 @@
 
 use std::net::Ipv6Addr;
 
-/// Returns true if `text` is a dotted host name with a top-level domain.
+/// Returns whether `text` is a dotted host name with a top-level domain.
 pub(super) fn is_fqdn(text: &str) -> bool {
     let labels: Vec<&str> = text.split('.').collect();
     if labels.iter().any(|label| label.encode_utf16().count() > 63) {
@@ -16,7 +16,7 @@ pub(super) fn is_fqdn(text: &str) -> bool {
     }
 }
 
-/// Returns true if `text` can be the last label of a host name.
+/// Returns whether `text` can be the last label of a host name.
 fn is_tld(text: &str) -> bool {
     let letters = text.encode_utf16().count() >= 2
         && text.chars().all(|c| c.is_ascii_alphabetic() || is_wide(c));
@@ -27,7 +27,7 @@ fn is_tld(text: &str) -> bool {
     (letters || punycode) && !text.chars().any(is_tld_space)
 }
 
-/// Returns true if `text` can be another label of a host name.
+/// Returns whether `text` can be another label of a host name.
 fn is_label(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || is_wide(c))
@@ -36,15 +36,15 @@ fn is_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
-/// Returns true if the validator's class `\u00a1-\uffff` contains the character. JavaScript sees
+/// Returns whether the validator's class `\u00a1-\uffff` contains the character. JavaScript sees
 /// characters beyond that plane as two units of the class.
 fn is_wide(c: char) -> bool {
     c >= '\u{a1}'
 }
 
-/// Returns true for characters forbidden in a top-level domain. The validator's class was meant to
-/// contain one character beyond the first plane, and contains the two halves of its surrogate pair
-/// instead.
+/// Returns whether a top-level domain may not contain the character. The validator's class was meant
+/// to contain one character beyond the first plane, and contains the two halves of its surrogate
+/// pair instead.
 fn is_tld_space(c: char) -> bool {
     let mut units = [0; 2];
     is_js_space(c)
@@ -52,7 +52,7 @@ fn is_tld_space(c: char) -> bool {
         || c.encode_utf16(&mut units).iter().any(|unit| matches!(unit, 0xDB40 | 0xDC20))
 }
 
-/// Returns true if JavaScript's `\s` matches the character.
+/// Returns whether JavaScript's `\s` matches the character.
 pub(super) fn is_js_space(c: char) -> bool {
     matches!(
         c,
@@ -70,12 +70,12 @@ pub(super) fn is_js_space(c: char) -> bool {
     )
 }
 
-/// Returns true if `text` is an IPv4 or IPv6 address.
+/// Returns whether `text` is an IPv4 or IPv6 address.
 pub(super) fn is_ip(text: &str) -> bool {
     is_ipv4(text) || is_ipv6(text)
 }
 
-/// Returns true if `text` is four numbers up to 255. Unlike in std, leading zeros are allowed.
+/// Returns whether `text` is four numbers up to 255. Unlike in std, leading zeros are allowed.
 fn is_ipv4(text: &str) -> bool {
     let is_part = |part: &str| {
         (1..=3).contains(&part.len())
@@ -85,7 +85,7 @@ fn is_ipv4(text: &str) -> bool {
     text.split('.').count() == 4 && text.split('.').all(is_part)
 }
 
-/// Returns true if `text` is an IPv6 address.
+/// Returns whether `text` is an IPv6 address.
 pub(super) fn is_ipv6(text: &str) -> bool {
     text.parse::<Ipv6Addr>().is_ok()
 }

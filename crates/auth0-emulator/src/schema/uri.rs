@@ -5,7 +5,7 @@ use super::host::{is_fqdn, is_ip, is_ipv6, is_js_space};
 /// The shortest length that is too long, in UTF-16 units.
 const TOO_LONG: usize = 2083;
 
-/// Returns true if the tenant accepts `text` as a URL. The scheme is optional.
+/// Returns whether the tenant accepts `text` as a URL. The scheme is optional.
 pub(super) fn is_url(text: &str) -> bool {
     if text.is_empty()
         || text.encode_utf16().count() >= TOO_LONG
@@ -35,7 +35,7 @@ pub(super) fn is_url(text: &str) -> bool {
     is_host_and_port(host)
 }
 
-/// Returns true if `text` is a host with an optional port.
+/// Returns whether `text` is a host with an optional port.
 fn is_host_and_port(text: &str) -> bool {
     if let Some((address, after)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         let port = match after {
@@ -54,7 +54,7 @@ fn is_host_and_port(text: &str) -> bool {
     port.is_none_or(is_port) && (is_ip(host) || is_fqdn(host))
 }
 
-/// Returns true if `text` is a port number.
+/// Returns whether `text` is a port number.
 fn is_port(text: &str) -> bool {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     // JavaScript ignores leading zeros.

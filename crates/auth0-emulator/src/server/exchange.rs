@@ -119,7 +119,7 @@ impl ReceivedCall {
         delivery(effect, response)
     }
 
-    /// Returns true if the call takes a permit from the rate limit. A call that is never performed
+    /// Returns whether the call takes a permit from the rate limit. A call that is never performed
     /// takes none.
     fn is_rate_limited(&self, fault: Option<&Fault>) -> bool {
         let route = self.entry.route();

@@ -34,7 +34,7 @@ pub(super) fn signature(message: &[u8]) -> Option<Vec<u8>> {
     Some(signature)
 }
 
-/// Returns true if `signature` is this process's signature of `message`.
+/// Returns whether `signature` is this process's signature of `message`.
 pub(super) fn verifies(message: &[u8], signature: &[u8]) -> bool {
     key().is_some_and(|key| {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.public_key().as_ref())

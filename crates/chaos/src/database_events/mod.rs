@@ -42,7 +42,7 @@ impl DatabaseEvent {
         }
     }
 
-    /// Returns true if the commits of up to a second are lost.
+    /// Returns whether the commits of up to a second are lost.
     pub(crate) const fn loses_commits(self) -> bool {
         match self {
             Self::Restart(ShutdownMode::Immediate | ShutdownMode::Kill) | Self::FailOver => true,

@@ -17,7 +17,7 @@ pub(super) struct ReplyScanner {
 }
 
 impl ReplyScanner {
-    /// Reads the next bytes. Returns true if they end with the end of a reply.
+    /// Reads the next bytes. Returns whether they end with the end of a reply.
     pub(super) fn scan(&mut self, bytes: &[u8]) -> bool {
         let mut rest = bytes;
         loop {

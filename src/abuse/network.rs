@@ -6,8 +6,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The bits of an IPv6 address that name a customer.
 const PREFIX: u128 = u128::MAX << 64;
 
+/// Permits of a /48 or a block, as a multiple of those of one address.
+pub(super) const SITE_FACTOR: u8 = 8;
+
 /// The bits of an IPv6 address that name a site: what a hosting customer gets without asking.
-const SITE: u128 = u128::MAX << 80;
+const SITE_MASK: u128 = u128::MAX << 80;
 
 /// The bits of an IPv6 address that name a provider's smallest usual allocation.
 const PROVIDER: u128 = u128::MAX << 96;
@@ -26,12 +29,12 @@ pub struct Network(u128);
 impl Network {
     /// The /48 that contains an IPv6 network.
     pub const fn site(self) -> Option<Self> {
-        if self.is_ipv4() { None } else { Some(Self(self.0 & SITE)) }
+        if self.is_ipv4() { None } else { Some(Self(self.0 & SITE_MASK)) }
     }
 
     /// The unit that counts as one source: an IPv4 address, or an IPv6 /48.
     pub(super) const fn source(self) -> Self {
-        if self.is_ipv4() { self } else { Self(self.0 & SITE) }
+        if self.is_ipv4() { self } else { Self(self.0 & SITE_MASK) }
     }
 
     /// The block around a source: an IPv4 /24, or an IPv6 /32.

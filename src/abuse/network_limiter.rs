@@ -5,13 +5,10 @@ use std::time::Duration;
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
-use super::network::Network;
+use super::network::{Network, SITE_FACTOR};
 use super::state::AbuseState;
 use crate::limits::Rate;
 use crate::telemetry::LimiterMetrics;
-
-/// Permits of an IPv6 /48, as a multiple of those of one address.
-pub(super) const SITE: u32 = 8;
 
 /// The buckets of networks, and of their sites.
 #[derive(Debug)]
@@ -75,8 +72,9 @@ impl NetworkLimiter {
 
 /// The rate of a site, for this rate of a network.
 pub(super) fn site_rate(rate: Rate) -> Rate {
-    let every = (rate.every / SITE).max(Duration::from_micros(1));
-    Rate { burst: rate.burst.saturating_mul(SITE), every }
+    let factor = u32::from(SITE_FACTOR);
+    let every = (rate.every / factor).max(Duration::from_micros(1));
+    Rate { burst: rate.burst.saturating_mul(factor), every }
 }
 
 #[cfg(test)]

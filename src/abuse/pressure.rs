@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::gcra::BucketState;
 use super::keyed_limiter::KeyedLimiter;
-use super::network::Network;
-use super::network_limiter::{NetworkLimiter, SITE};
+use super::network::{Network, SITE_FACTOR};
+use super::network_limiter::NetworkLimiter;
 use super::state::AbuseState;
 use super::windows::{Count, WINDOW, Windows};
 use super::work::Difficulty;
@@ -66,9 +66,10 @@ impl SourceQuota {
         let limiter = |name, burst: u32, every| {
             state.limiter(name, Rate { burst, every }, MAX_SOURCES, LimiterMetrics::default())
         };
+        let factor = u32::from(SITE_FACTOR);
         Self {
             sources: limiter(sources, per_source, WINDOW),
-            blocks: limiter(blocks, per_source.saturating_mul(SITE), WINDOW / SITE),
+            blocks: limiter(blocks, per_source.saturating_mul(factor), WINDOW / factor),
         }
     }
 
@@ -139,7 +140,7 @@ impl Pressure {
         let burst = self.settings.address_burst;
         let (own, site) = self.networks.states(network);
         let own = steps(taken(own, burst), burst, 2);
-        let site_burst = burst.saturating_mul(SITE);
+        let site_burst = burst.saturating_mul(u32::from(SITE_FACTOR));
         let site = site.and_then(|site| steps(taken(site, site_burst), site_burst, 2));
         own.max(site).max(self.service_difficulty(now))
     }

@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::network::Network;
-
-/// The bound of a site, as a multiple of that of an address.
-const SITE: usize = 8;
+use super::network::{Network, SITE_FACTOR};
 
 /// The numbers by network and by site. Clones share them.
 #[derive(Debug, Clone)]
@@ -44,8 +41,8 @@ impl SourceCounts {
     pub fn add_below(&self, max: usize, network: Network) -> Option<Counted> {
         let mut counts = lock(&self.counts);
         let site = network.site();
-        let site_is_full =
-            site.is_some_and(|site| count(&counts.sites, site) >= max.saturating_mul(SITE));
+        let site_max = max.saturating_mul(usize::from(SITE_FACTOR));
+        let site_is_full = site.is_some_and(|site| count(&counts.sites, site) >= site_max);
         if count(&counts.networks, network) >= max || site_is_full {
             return None;
         }

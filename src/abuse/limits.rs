@@ -260,7 +260,7 @@ impl Limits {
         let email = key_of(&self.key.digest([b"email".as_slice(), mailbox.as_bytes()]));
         let with_proof = || {
             // Both parts have a fixed length.
-            let both = [b"proven".as_slice(), &email.to_be_bytes(), &address.to_be_bytes()];
+            let both = [b"with_proof".as_slice(), &email.to_be_bytes(), &address.to_be_bytes()];
             key_of(&self.key.digest(both))
         };
         BucketKeys {

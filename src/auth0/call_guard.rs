@@ -118,7 +118,7 @@ impl CallPermit {
         let response = ApiResponse::read(response).await;
         let (headers, body) = (&response.headers, response.body());
         let rejected = RejectedCall { api: Api::Management, headers, body };
-        let requested = RequestedWait::judge(rejected, clock.now());
+        let requested = RequestedWait::from_rejection(rejected, clock.now());
         if let Some(wait) = requested.wait.filter(|wait| *wait > LONGEST_UNPROVEN) {
             let seconds = wait.as_secs();
             tracing::warn!(

@@ -130,7 +130,7 @@ pub(crate) fn classify(
         (300..=399, _) => redirect::misconfiguration(status, headers).into(),
         (429, _) => {
             let rejected = RejectedCall { api: Api::Management, headers, body };
-            let requested = RequestedWait::judge(rejected, now);
+            let requested = RequestedWait::from_rejection(rejected, now);
             CreateUserError::RateLimited { retry_after: requested.wait.unwrap_or(DEFAULT_WAIT) }
         }
         // A 2xx other than 201 may have created a user; 408: the tenant's edge gave up waiting.

@@ -124,7 +124,7 @@ impl TokenRequest {
             429 => {
                 let (headers, body) = (&response.headers, response.body());
                 let rejected = RejectedCall { api: Api::Token, headers, body };
-                let requested = RequestedWait::judge(rejected, self.clock.now());
+                let requested = RequestedWait::from_rejection(rejected, self.clock.now());
                 Err(TokenError::RateLimited { retry_after: requested.wait.unwrap_or_default() })
             }
             400..=499 => Err(denied(&response).into()),

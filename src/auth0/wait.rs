@@ -65,10 +65,10 @@ pub(super) struct RequestedWait {
 }
 
 impl RequestedWait {
-    /// Judges the wait of a 429.
+    /// The wait of a 429, as far as it is believed.
     ///
     /// `now` is the wall clock, since the Unix epoch. It replaces an absent `Date`.
-    pub(super) fn judge(rejected: RejectedCall<'_>, now: Duration) -> Self {
+    pub(super) fn from_rejection(rejected: RejectedCall<'_>, now: Duration) -> Self {
         let headers = RateHeaders::new(rejected.headers);
         let sent_at = headers.generated_at().unwrap_or(now);
         let age = headers.age();
@@ -165,7 +165,7 @@ mod tests {
             map.insert(name, HeaderValue::from_str(value).unwrap());
         }
         let rejected = RejectedCall { api, headers: &map, body: body.as_bytes() };
-        let requested = RequestedWait::judge(rejected, Duration::ZERO);
+        let requested = RequestedWait::from_rejection(rejected, Duration::ZERO);
         requested.wait.map(|wait| wait.as_secs())
     }
 

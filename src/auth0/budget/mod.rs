@@ -99,7 +99,7 @@ enum PermitReply {
 
 /// The reply to a call that asks again while it is in the queue.
 #[derive(Debug)]
-enum Retry {
+enum TicketReply {
     /// A permit.
     Go(Grant),
     /// Waiting is no longer worth it.
@@ -273,9 +273,9 @@ impl QueueTicket<'_> {
     async fn wait(self, woken: &Notify) -> Result<Grant, BudgetExhausted> {
         loop {
             let until = match self.ask(Instant::now()) {
-                Retry::Go(grant) => return Ok(grant),
-                Retry::Rejected(exhausted) => return Err(exhausted),
-                Retry::Wait(until) => until,
+                TicketReply::Go(grant) => return Ok(grant),
+                TicketReply::Rejected(exhausted) => return Err(exhausted),
+                TicketReply::Wait(until) => until,
             };
             tokio::select! {
                 () = woken.notified() => {}
@@ -285,20 +285,20 @@ impl QueueTicket<'_> {
     }
 
     /// Grants a permit if this ticket is first and a permit is free.
-    fn ask(&self, now: Instant) -> Retry {
+    fn ask(&self, now: Instant) -> TicketReply {
         let mut state = self.budget.lock();
         let BudgetState { bucket, queue } = &mut *state;
         let first = queue.is_first(self.id);
         let until = match bucket.next_send(self.priority, now) {
-            NextSend::Now if first => return Retry::Go(bucket.take(now)),
+            NextSend::Now if first => return TicketReply::Go(bucket.take(now)),
             NextSend::At(at) if first || bucket.is_blocked() => at,
             NextSend::Now | NextSend::At(_) | NextSend::AfterProbe => self.deadline,
         };
         if now >= self.deadline || (until > self.deadline && bucket.is_sure()) {
             let wait = bucket.wait(self.priority, queue.len(), now);
-            return Retry::Rejected(self.budget.exhausted(bucket, wait));
+            return TicketReply::Rejected(self.budget.exhausted(bucket, wait));
         }
-        Retry::Wait(until.min(self.deadline))
+        TicketReply::Wait(until.min(self.deadline))
     }
 }
 

@@ -47,7 +47,7 @@ fn with(mut headers: HeaderMap, name: HeaderName, value: u32) -> HeaderMap {
 pub(super) fn record(permit: Permit, status: u16, headers: &HeaderMap) {
     if status == 429 {
         let rejected = RejectedCall { api: Api::Management, headers, body: b"" };
-        permit.record_rejection(headers, RequestedWait::judge(rejected, Duration::ZERO));
+        permit.record_rejection(headers, RequestedWait::from_rejection(rejected, Duration::ZERO));
     } else {
         permit.record_response(status, headers);
     }

@@ -120,7 +120,7 @@ impl<'a> AttemptRunner<'a> {
     }
 
     /// Sends the create call with this permit, and resolves it if its response is lost.
-    pub(super) async fn run(&self, permit: CallPermit) -> SignupResult {
+    pub(super) async fn call_and_resolve(&self, permit: CallPermit) -> SignupResult {
         self.within_timeout(async {
             match self.create(Some(permit)).await {
                 Ok(created) => created.into(),

@@ -214,7 +214,7 @@ impl Signups {
         let (outcome, send_state) = (leader.subscribe(), leader.send_state().clone());
         let inner = Arc::clone(inner);
         // Boxed: it has kilobytes, which every function on the way to the task would copy.
-        let run = Box::pin(async move { inner.run(request, admission, leader).await });
+        let run = Box::pin(async move { inner.run_and_announce(request, admission, leader).await });
         drop(self.0.context.lifecycle.spawn(in_active_trace(run)));
         match timeout_at(deadline, wait_for_outcome(outcome)).await {
             Ok(result) => result,

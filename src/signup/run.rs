@@ -31,13 +31,13 @@ enum Start {
 
 impl Inner {
     /// Runs a sign-up and sends its result to every waiter.
-    pub(super) async fn run(
+    pub(super) async fn run_and_announce(
         self: &Arc<Self>,
         mut request: KeyedRequest,
         admission: Admission,
         leader: Leader,
     ) {
-        match self.attempt(&request, admission, &leader).await {
+        match self.run_attempt(&request, admission, &leader).await {
             Ok((call, result)) => {
                 // Every call has ended.
                 request.user.password.wipe();
@@ -48,7 +48,7 @@ impl Inner {
     }
 
     /// Runs one attempt up to its result. `Err` is a result that needed no attempt.
-    async fn attempt(
+    async fn run_attempt(
         self: &Arc<Self>,
         request: &KeyedRequest,
         admission: Admission,
@@ -63,7 +63,9 @@ impl Inner {
             }
         };
         let result = match self.acquire_permit(leader).await {
-            Ok(permit) => AttemptRunner::new(self, request, &call, alive).run(permit).await,
+            Ok(permit) => {
+                AttemptRunner::new(self, request, &call, alive).call_and_resolve(permit).await
+            }
             Err(result) => result.unsent(),
         };
         Ok((call, result))

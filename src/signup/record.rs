@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::Inner;
 use super::call::PreparedCall;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
-use super::{Inner, POLL};
 use crate::ledger::{
     AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
 };
@@ -16,6 +16,9 @@ use crate::telemetry::chain;
 
 /// The longest time in which a result is recorded while the process stops.
 const LONGEST_AT_STOP: Duration = Duration::from_millis(1_500);
+
+/// The pause before the second try to record a result; doubled before each further one.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause between two tries to record a result.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -102,7 +105,7 @@ impl Inner {
         let started_at = Instant::now();
         let is_draining = || self.context.lifecycle.is_draining();
         let longest = || if is_draining() { LONGEST_AT_STOP } else { self.timeouts.lease };
-        let mut pause = POLL;
+        let mut pause = FIRST_PAUSE;
         while started_at.elapsed() < longest() {
             if matches!(error, LedgerError::Corrupt(_)) {
                 break;
@@ -130,6 +133,8 @@ impl Inner {
         let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
         let inner = Arc::clone(self);
         let release = async move {
+            // Recorded as abandoned, so that a waiting request with the key starts it again
+            // (`is_abandoned`).
             let result = SignupResult::new(Outcome::Abandoned).unsent();
             let Some(resolution) = result.resolution(&call.user_id) else { return };
             let finish = FinishAttempt {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::extensions::client;
 use super::problem::{Problem, whole_seconds};
 use crate::abuse::{Limits, RateLimitReport};
-use crate::signup::{Limit, Rate};
+use crate::limits::{Limit, Rate};
 
 /// The policy of a limit.
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");

@@ -35,7 +35,6 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
 pub use crate::ledger::AdmissionCost;
-pub use crate::limits::{Limit, Rate};
 pub use admission::{Admission, Rejection};
 pub use outcome::{Outcome, SignupResult};
 pub use reconciler::Reconciler;

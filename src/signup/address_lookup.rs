@@ -37,6 +37,19 @@ pub(super) enum AddressLookup {
     Unclear,
 }
 
+/// The claim of another attempt on a user with a candidate id, the weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum RivalClaim {
+    /// It created no user, or is this client's own and its key has expired.
+    None,
+    /// It belongs to another sign-up, and may have created the user.
+    Contested,
+    /// It belongs to this sign-up, and may have created the user.
+    Bound,
+    /// It belongs to another sign-up, which has the user.
+    Other,
+}
+
 impl AttemptRunner<'_> {
     /// Looks up the users with the address.
     pub(super) async fn look_up_address(
@@ -119,39 +132,24 @@ impl AttemptRunner<'_> {
         found: &FoundUser,
         responded_at: Option<TenantTime>,
     ) -> AddressLookup {
-        let Self { service, request, call, .. } = self;
+        let Self { service, request, .. } = self;
         let Some(responded_at) = responded_at else { return AddressLookup::Unclear };
         let age = responded_at.since(found.created_at);
         if age > request.key_lifetime(&service.timeouts) {
             return AddressLookup::Taken;
         }
-        let find = Find::User(request.email, found.connection_user_id.clone());
-        let Ok(attempts) = service.ledger.find(find, MAX_RIVALS).await else {
-            return AddressLookup::Unclear;
-        };
-        if attempts.len() == MAX_RIVALS {
-            return AddressLookup::Unclear;
+        let Some(claim) = self.rival_claim(found).await else { return AddressLookup::Unclear };
+        if claim == RivalClaim::Other {
+            return AddressLookup::Taken;
         }
-        let (mut is_bound, mut is_contested) = (false, false);
-        for other in attempts.iter().filter(|attempt| attempt.id != call.id) {
-            match (&other.key, other.state) {
-                (_, AttemptState::NotCreated | AttemptState::Exists) => {}
-                (Some(key), _) if request.is_bound(key) => is_bound = true,
-                // Only a client knows its key, so an expired one is still its own.
-                (None, AttemptState::Created) if request.has_client_key() => {}
-                (_, AttemptState::Created) => return AddressLookup::Taken,
-                // The same key with another password.
-                (Some(_), _) if request.has_client_key() => return AddressLookup::Taken,
-                (_, AttemptState::Open | AttemptState::Unknown) => is_contested = true,
-            }
-        }
+        let is_bound = claim == RivalClaim::Bound;
         // Another form without a key may pin the same id. Its user has other attributes.
         let has_attributes = request.user.attributes.iter().next().is_some();
         if !request.has_client_key() && !is_bound {
             if has_attributes && !self.has_sent_attributes(&found.user) {
                 return AddressLookup::Taken;
             }
-            if is_contested && !has_attributes {
+            if claim == RivalClaim::Contested && !has_attributes {
                 return AddressLookup::Unclear;
             }
         }
@@ -162,6 +160,33 @@ impl AttemptRunner<'_> {
             // No row shows which form the user was created with: only what this one has anyway.
             User::known(&found.user.user_id, request.user.email.as_ref())
         })
+    }
+
+    /// The strongest claim of other attempts on a user. `None` if the ledger cannot be read, or has
+    /// too many of them.
+    async fn rival_claim(&self, found: &FoundUser) -> Option<RivalClaim> {
+        let find = Find::User(self.request.email, found.connection_user_id.clone());
+        let attempts = self.service.ledger.find(find, MAX_RIVALS).await.ok()?;
+        if attempts.len() == MAX_RIVALS {
+            return None;
+        }
+        let rivals = attempts.iter().filter(|attempt| attempt.id != self.call.id);
+        Some(rivals.map(|rival| self.claim_of(rival)).max().unwrap_or(RivalClaim::None))
+    }
+
+    /// The claim of another attempt on a user whose id it may have pinned.
+    fn claim_of(&self, rival: &Attempt) -> RivalClaim {
+        let request = self.request;
+        match (&rival.key, rival.state) {
+            (_, AttemptState::NotCreated | AttemptState::Exists) => RivalClaim::None,
+            (Some(key), _) if request.is_bound(key) => RivalClaim::Bound,
+            // Only a client knows its key, so an expired one is still its own.
+            (None, AttemptState::Created) if request.has_client_key() => RivalClaim::None,
+            (_, AttemptState::Created) => RivalClaim::Other,
+            // The same key with another password.
+            (Some(_), _) if request.has_client_key() => RivalClaim::Other,
+            (_, AttemptState::Open | AttemptState::Unknown) => RivalClaim::Contested,
+        }
     }
 
     /// Judges users whose ids say nothing: the attempt's own is the only one, was created since it

@@ -1,12 +1,15 @@
 -- Two roles for the ledger in PostgreSQL: signup_owner applies migrations, signup_serve serves. Run it
--- once, as a superuser, in the ledger's own database:
+-- as a superuser in the ledger's own database, and again in each new one, such as that of a restore:
 --
 --   psql --dbname=signup --set=ON_ERROR_STOP=1 --file=roles.sql
 --
--- Then set their passwords with \password, so that they reach neither a file nor the server's log.
+-- Then set the passwords of new roles with \password, so that they reach neither a file nor the server's
+-- log.
 
-CREATE ROLE signup_owner LOGIN;
-CREATE ROLE signup_serve LOGIN;
+-- Roles belong to the server: those of another database on it may exist already.
+SELECT format('CREATE ROLE %I LOGIN', name)
+  FROM (VALUES ('signup_owner'), ('signup_serve')) AS roles (name)
+  WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) \gexec
 
 -- Nobody else.
 SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()) \gexec

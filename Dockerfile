@@ -6,6 +6,8 @@ FROM rust:1.95.0-slim-bookworm AS build
 ARG BUILDKIT_SBOM_SCAN_STAGE=true
 WORKDIR /src
 COPY . .
+# The commit that `auth0-signup --version` names.
+ARG SIGNUP_BUILD_COMMIT
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     scripts/image-root auth0-signup /image

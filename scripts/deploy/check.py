@@ -260,6 +260,9 @@ def main():
     overlays = {name: check_overlay(program, name, folder / f"{name}.yaml") for name in OVERLAYS}
     fixed = overlays["openshift"]["Deployment"]["spec"]["template"]["spec"]["securityContext"]
     expect("fsGroup" not in fixed and "runAsUser" not in fixed, "openshift: fixes a user or a group")
+    egress = overlays["openshift"]["NetworkPolicy"]["spec"]["egress"]
+    dns = {(port["port"], port["protocol"]) for rule in egress if "openshift-dns" in str(rule) for port in rule["ports"]}
+    expect(dns == {(5353, "UDP"), (5353, "TCP")}, "openshift: its DNS cannot be reached")
     for failure in failures:
         print(f"deploy: {failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -117,6 +117,14 @@ impl<W: fmt::Write> Visit for MemberWriter<'_, W> {
         self.member(field, |line| write!(line, "{value}"));
     }
 
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        self.member(field, |line| write!(line, "{value}"));
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.member(field, |line| write!(line, "{value}"));
+    }
+
     fn record_bool(&mut self, field: &Field, value: bool) {
         self.member(field, |line| write!(line, "{value}"));
     }
@@ -234,6 +242,7 @@ mod tests {
                 minus = -1,
                 half = 0.5,
                 whole = 2.0,
+                wide = 343_u128,
                 nothing = f64::NAN,
                 yes = true,
                 nasty,
@@ -256,6 +265,7 @@ mod tests {
             "minus": -1,
             "half": 0.5,
             "whole": 2.0,
+            "wide": 343,
             "nothing": null,
             "yes": true,
             "nasty": nasty,

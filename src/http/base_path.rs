@@ -28,7 +28,13 @@ pub fn below(base_path: &str, router: Router) -> Router {
 /// Returns the address below this path, if it is one.
 fn stripped(uri: &Uri, base_path: &str) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(base_path)?;
-    let rest = rest.starts_with('/').then(|| PathAndQuery::try_from(rest))?.ok()?;
+    let rest = match rest.chars().next() {
+        Some('/') => PathAndQuery::try_from(rest),
+        // Without its last slash.
+        Some('?') | None => PathAndQuery::try_from(format!("/{rest}")),
+        Some(_) => return None,
+    };
+    let rest = rest.ok()?;
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(rest);
     Uri::from_parts(parts).ok()
@@ -44,7 +50,8 @@ mod tests {
             ("/join/signup?sent", Some("/signup?sent")),
             ("/join/", Some("/")),
             ("http://h/join/signup", Some("http://h/signup")),
-            ("/join", None),
+            ("/join", Some("/")),
+            ("/join?ui_locales=de", Some("/?ui_locales=de")),
             ("/joined/signup", None),
             ("/signup", None),
         ] {

@@ -33,8 +33,13 @@ async fn every_address_that_a_browser_gets_is_below_the_path() {
     {
         assert_eq!(app.get(path).await.status, StatusCode::OK, "{path}");
     }
-    for path in ["/joined/signup", "/join", "/join/join/signup"] {
+    for path in ["/joined/signup", "/joined", "/join/join/signup"] {
         assert_eq!(app.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/join", "/join/"] {
+        let page = TestResponse::receive(browser().get(app.url(path))).await;
+        assert_eq!(page.status, StatusCode::TEMPORARY_REDIRECT, "{path}");
+        assert_eq!(page.header("location"), Some("/join/signup"), "{path}");
     }
     let policy = app.get("/join/signup/policy").await.json();
     assert_eq!(policy["challenge"]["endpoint"], "/join/signup/challenge");

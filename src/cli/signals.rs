@@ -1,7 +1,14 @@
 //! The signals of the process: SIGTERM and SIGINT stop it, SIGHUP reloads the settings.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
+
+/// Signals within this time count as one: GNU `timeout` and some supervisors send one to the process and
+/// another to its group.
+const ONE_SIGNAL: Duration = Duration::from_millis(100);
 
 /// The signals, from the moment at which they are caught.
 #[derive(Debug)]
@@ -17,6 +24,8 @@ pub(super) struct Signals {
 pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
+    /// The time of the last one that counted.
+    received_at: Option<Instant>,
 }
 
 impl Signals {
@@ -26,6 +35,7 @@ impl Signals {
             stop: StopSignals {
                 terminate: signal(SignalKind::terminate()).context("SIGTERM")?,
                 interrupt: signal(SignalKind::interrupt()).context("SIGINT")?,
+                received_at: None,
             },
             hangup: signal(SignalKind::hangup()).context("SIGHUP")?,
         })
@@ -35,9 +45,15 @@ impl Signals {
 impl StopSignals {
     /// Waits for the next of them.
     pub(super) async fn recv(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+            if self.received_at.is_none_or(|at| at.elapsed() >= ONE_SIGNAL) {
+                self.received_at = Some(Instant::now());
+                return;
+            }
         }
     }
 }

@@ -10,10 +10,14 @@ use super::{App, StartError};
 use crate::auth0::TokenHealth;
 use crate::config::{Changes, ConfigErrors, Database, Layers, Settings};
 use crate::http::server::LiveRouter;
+use crate::ledger::UrlChange;
 use crate::telemetry::{LogLevel, chain};
 
 /// The settings that a credential belongs to. With others, only a restart takes a credential up.
 const APPLICATION: [&str; 3] = ["auth0.audience", "auth0.client_id", "auth0.domain"];
+
+/// The setting that is taken up as long as it names the same database.
+const DATABASE: &str = "database.url";
 
 /// Applies changed settings to a running app.
 #[derive(Debug)]
@@ -59,12 +63,17 @@ impl App {
 impl Reloader {
     /// Takes up the result of reading all settings again. If anything is wrong, changes nothing,
     /// logs the errors, and reports the service as degraded until a reload succeeds.
-    pub fn reload(&mut self, read: Result<(Settings, Layers), ConfigErrors>) {
-        let result = read.map_err(ReloadError::from).and_then(|(settings, layers)| {
-            self.apply(settings, &layers)?;
-            self.in_use = Some(layers);
-            Ok(())
-        });
+    pub async fn reload(&mut self, read: Result<(Settings, Layers), ConfigErrors>) {
+        let result = match read {
+            Ok((settings, layers)) => {
+                let applied = self.apply(settings, &layers).await;
+                if applied.is_ok() {
+                    self.in_use = Some(layers);
+                }
+                applied
+            }
+            Err(errors) => Err(errors.into()),
+        };
         let has_failed = result.is_err();
         self.services.reload.record(has_failed);
         self.services.context.metrics.settings_reloaded(has_failed);
@@ -83,7 +92,7 @@ impl Reloader {
         }
     }
 
-    fn apply(&self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
+    async fn apply(&self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
         let Services { client, ledger, .. } = &*self.services;
         let Changes { mut live, .. } = Changes::between(self.in_use(), layers);
         let Changes { mut at_start, .. } = Changes::between(&self.started_with, layers);
@@ -94,10 +103,14 @@ impl Reloader {
         let database = settings.ledger.database.clone();
         // Everything that can fail comes first, and changes nothing that is in use.
         let Routings { public, admin } = self.services.routings(settings)?;
-        if let Database::Postgres(url) = &database
-            && ledger.replace_url(url)?
-        {
-            at_start.retain(|key| key != "database.url");
+        if let Database::Postgres(url) = &database {
+            let change = ledger.replace_url(url).await?;
+            if change != UrlChange::OtherDatabase {
+                at_start.retain(|key| key != DATABASE);
+            }
+            if change == UrlChange::Replaced {
+                live.push(DATABASE.to_owned());
+            }
         }
         self.public.replace(public);
         self.admin.replace(admin);

@@ -24,9 +24,10 @@ pub(super) struct WatchedFiles {
     loaded: Vec<Option<FileState>>,
 }
 
-/// Device, inode, size and time of the last change. The inode differs after a rename, by which
-/// Kubernetes and editors replace a file.
-type FileState = (u64, u64, u64, i64, i64);
+/// Device, inode, and the time of the last change of content or attributes. The inode differs after a
+/// rename, by which Kubernetes and editors replace a file. A program that copies a file may set its time
+/// of modification (`cp -p`), but not this one.
+type FileState = (u64, u64, i64, i64);
 
 /// Reloads the settings whenever there is a reason. Runs until it is dropped.
 pub(super) async fn reload_when_asked(
@@ -45,7 +46,7 @@ pub(super) async fn reload_when_asked(
         supervisor.reloading();
         files.mark_loaded();
         // A few small files: shorter than the way to another thread.
-        reloader.reload(read());
+        reloader.reload(read()).await;
         supervisor.ready();
     }
 }
@@ -81,7 +82,7 @@ impl WatchedFiles {
 fn states(paths: &[PathBuf]) -> Vec<Option<FileState>> {
     let state = |path: &PathBuf| {
         let file = std::fs::metadata(path).ok()?;
-        Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+        Some((file.dev(), file.ino(), file.ctime(), file.ctime_nsec()))
     };
     paths.iter().map(state).collect()
 }

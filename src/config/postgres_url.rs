@@ -32,7 +32,7 @@ const PARAMETERS: [&str; 13] = [
 const PORT: u16 = 5432;
 
 /// The servers of a database, and the security of connections to them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresUrl {
     /// A configuration for each host, in the order of the URL.
     pub hosts: Vec<Config>,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease, Ledger,
-    LedgerError, NewAttempt, PendingAttempts, ProofUse, Swept,
+    LedgerError, NewAttempt, PendingAttempts, ProofUse, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
@@ -217,7 +217,7 @@ impl Ledger for InstrumentedLedger {
         self.ledger.close().await;
     }
 
-    fn replace_url(&self, url: &SecretString) -> Result<bool, LedgerError> {
-        self.ledger.replace_url(url)
+    async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, LedgerError> {
+        self.ledger.replace_url(url).await
     }
 }

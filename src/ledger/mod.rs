@@ -215,14 +215,26 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);
 
-    /// Uses another URL for new connections, since the password or the user may have changed.
-    /// Returns `false`, and changes nothing, if it names another database: only a start opens that.
+    /// Uses another URL for new connections, since the password or the user may have changed. Tries it
+    /// first, so that a wrong one does not replace one that works.
     ///
     /// # Errors
-    /// When the URL is invalid or a certificate that it names cannot be read.
-    fn replace_url(&self, _url: &SecretString) -> Result<bool, LedgerError> {
-        Ok(false)
+    /// When the URL is invalid, a certificate that it names cannot be read, the server rejects the user
+    /// or the password, or only the URL in use works. Nothing changes then.
+    async fn replace_url(&self, _url: &SecretString) -> Result<UrlChange, LedgerError> {
+        Ok(UrlChange::OtherDatabase)
     }
+}
+
+/// The effect of another URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UrlChange {
+    /// It is the one in use.
+    None,
+    /// New connections use it.
+    Replaced,
+    /// None: it names another database, which only a start opens.
+    OtherDatabase,
 }
 
 /// Time without a heartbeat after which a process counts as dead.

@@ -3,16 +3,20 @@
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_emulator::{Emulator, Fault, Route};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use crate::app::{TempDir, ada, ada_with};
 use crate::eventually::eventually;
+use crate::postgres::database;
 use crate::process::Process;
+use crate::server::{connect, execute, server};
 
 const SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "demo-secret");
 
@@ -128,6 +132,73 @@ async fn a_changed_secret_file_is_taken_up_without_a_signal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_keeps_its_size_and_time_is_taken_up() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("secret");
+    fs::write(&file, "first-secret\n").unwrap();
+    let written_at = fs::metadata(&file).unwrap().modified().unwrap();
+    let variable = ("AUTH0_CLIENT_SECRET_FILE", file.to_str().unwrap());
+    let process = Process::start(&auth0, &[variable]).await;
+    // As `cp -p` and `rsync --inplace --times` may leave it.
+    fs::write(&file, "other-secret\n").unwrap();
+    fs::File::options().write(true).open(&file).unwrap().set_modified(written_at).unwrap();
+    let reloaded = process.event(|event| event["changed"].is_string()).await;
+    assert_eq!(reloaded["changed"], "auth0.client_secret");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_url_is_taken_up_if_it_works() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let (folder, database) = (TempDir::new(), database().await);
+    let role = format!("reload_{:016x}", rand::random::<u64>());
+    drop(connect(server()).await.batch_execute("CREATE ROLE password").await);
+    let create = format!("CREATE ROLE {role} LOGIN SUPERUSER PASSWORD 'first' IN ROLE password");
+    execute(server(), &create).await;
+    let url = |password| database.replace("postgres@", &format!("{role}:{password}@"));
+    let file = folder.path().join("url");
+    fs::write(&file, url("first")).unwrap();
+    let key = ("SIGNUP__SECRETS__KEY", "0123456789abcdef0123456789abcdef");
+    let variable = ("DATABASE_URL_FILE", file.to_str().unwrap());
+    let mut process = Process::start(&auth0, &[SECRET, key, variable]).await;
+
+    fs::write(&file, url("canary-wrong")).unwrap();
+    process.signal("HUP");
+    until_settings(&process, "failing").await;
+    let error = process.event(|event| event["level"] == "ERROR").await;
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("the new database.url cannot be used"), "{error}");
+    let sessions = format!(
+        "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity WHERE usename = '{role}'"
+    );
+    execute(server(), &sessions).await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::CREATED, "with the URL from before");
+
+    execute(server(), &format!("ALTER ROLE {role} PASSWORD 'second'")).await;
+    fs::write(&file, url("second")).unwrap();
+    process.signal("HUP");
+    until_settings(&process, "ok").await;
+    let reloaded = process.event(|event| event["changed"].is_string()).await;
+    assert_eq!(reloaded["changed"], "database.url");
+    execute(server(), &sessions).await;
+    let form = ada_with("email", "second@example.com");
+    assert_eq!(post(&process, &form).await, StatusCode::CREATED, "with the new URL");
+    assert!(!process.log().contains("canary"), "{}", process.log());
+    process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_signals_at_one_moment_are_one() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let delay = ("SIGNUP__HTTP__SHUTDOWN_DELAY_MS", "300");
+    let mut process = Process::start(&auth0, &[SECRET, delay]).await;
+    // As GNU timeout does: to the process, and to its group.
+    let twice = format!("kill -TERM {0}; kill -INT {0}", process.id());
+    assert!(Command::new("sh").args(["-c", &twice]).status().unwrap().success());
+    assert_eq!(process.exit_status().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hangups_before_the_start_is_complete_end_nothing() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let folder = Arc::new(TempDir::new());
@@ -165,6 +236,8 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     process.signal("TERM");
     let draining = async || (process.readiness().await["status"] == "draining").then_some(());
     eventually("the process drains", draining).await;
+    // Two signals at one moment are one.
+    sleep(Duration::from_millis(150)).await;
     process.signal("INT");
     assert_eq!(process.exit_status().await, Some(1));
     assert!(lost.await.unwrap().is_err(), "the connection broke");

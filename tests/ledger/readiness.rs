@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth0_signup::ledger::{Access, BeginResult, Ledger};
+use auth0_signup::ledger::{Access, BeginResult, Ledger, UrlChange};
 use auth0_signup::limits::{Limit, Rate};
 
 use crate::admission_costs::{with_permit, with_proof};
@@ -196,12 +196,17 @@ async fn a_password_can_be_replaced() {
     role.alter("PASSWORD 'second'").await;
     backend.terminate().await;
     expect(&ledger, false, "wrong password").await;
-    assert!(matches!(ledger.replace_url(&url("second").into()), Ok(true)));
+    let replace = async |url: String| ledger.replace_url(&url.into()).await;
+    assert_eq!(replace(url("second")).await.unwrap(), UrlChange::Replaced);
+    assert_eq!(replace(url("second")).await.unwrap(), UrlChange::None);
     expect(&ledger, true, "the second password").await;
-    // Another database and an invalid URL change nothing.
+    // Another database, an invalid URL, a wrong password and what only the new URL breaks change nothing.
     let other = url("second").replace(&backend.database(), "other");
-    assert!(matches!(ledger.replace_url(&other.into()), Ok(false)));
-    assert!(ledger.replace_url(&"postgres://host/x?sslmod=1".to_owned().into()).is_err());
+    assert_eq!(replace(other).await.unwrap(), UrlChange::OtherDatabase);
+    assert!(replace("postgres://host/x?sslmod=1".to_owned()).await.is_err());
+    assert!(replace(url("wrong")).await.is_err());
+    let broken = format!("{}&options=-c%20nonsense%3D1", url("second"));
+    assert!(replace(broken).await.is_err());
     backend.terminate().await;
     expect(&ledger, true, "the second password still").await;
 }

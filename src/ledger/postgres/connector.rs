@@ -17,6 +17,7 @@ use tokio_postgres::{Client, Config, Error, NoTls, Statement};
 use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
 use crate::config::{PostgresUrl, SslMode};
+use crate::ledger::UrlChange;
 
 /// TCP probes an idle connection after this time, at this interval, and gives it up after this
 /// number of probes.
@@ -169,7 +170,14 @@ impl Connector {
         &self,
         options: Option<&str>,
     ) -> Result<ServerConnection, PostgresError> {
-        let target = self.target();
+        self.open(&self.target(), options).await
+    }
+
+    async fn open(
+        &self,
+        target: &Target,
+        options: Option<&str>,
+    ) -> Result<ServerConnection, PostgresError> {
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
         let first = self.host.load(Ordering::Relaxed);
@@ -195,18 +203,33 @@ impl Connector {
         result
     }
 
-    /// Uses another URL for new connections. Returns `false` if it names another database.
+    /// Uses another URL for new connections, once a connection with it has succeeded. While the server
+    /// cannot be reached with either URL, nothing speaks against the new one.
     ///
     /// # Errors
-    /// When the URL is invalid or a certificate cannot be read.
-    pub(super) fn replace_url(&self, url: &SecretString) -> Result<bool, PostgresError> {
-        let new = Target::new(url)?;
-        let mut target = self.lock();
-        let is_same = target.url.is_same_database(&new.url);
-        if is_same {
-            *target = Arc::new(new);
+    /// When the URL is invalid, a certificate cannot be read, the server rejects the user or the
+    /// password, or only the URL in use works.
+    pub(super) async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, PostgresError> {
+        let (new, in_use) = (Target::new(url)?, self.target());
+        if new.url == in_use.url {
+            return Ok(UrlChange::None);
         }
-        Ok(is_same)
+        if !new.url.is_same_database(&in_use.url) {
+            return Ok(UrlChange::OtherDatabase);
+        }
+        if let Err(error) = self.try_out(&new).await
+            && (error.is_rejected_login() || self.try_out(&in_use).await.is_ok())
+        {
+            return Err(error);
+        }
+        *self.lock() = Arc::new(new);
+        Ok(UrlChange::Replaced)
+    }
+
+    /// Opens a connection, and closes it.
+    async fn try_out(&self, target: &Target) -> Result<(), PostgresError> {
+        self.open(target, None).await?.close().await;
+        Ok(())
     }
 
     fn target(&self) -> Arc<Target> {

@@ -32,7 +32,7 @@ use super::migrations::{POSTGRES, status};
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, HEARTBEAT_LAPSE,
     KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OVERDUE, OpenError,
-    PendingAttempts, ProofUse, RESTARTS, Swept,
+    PendingAttempts, ProofUse, RESTARTS, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -392,8 +392,8 @@ impl Ledger for Postgres {
         self.connections.close().await;
     }
 
-    fn replace_url(&self, url: &SecretString) -> Result<bool, LedgerError> {
-        Ok(self.connections.connector().replace_url(url)?)
+    async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, LedgerError> {
+        Ok(self.connections.connector().replace_url(url).await?)
     }
 }
 

@@ -226,7 +226,7 @@ impl Recipe {
         // Plain HTTP is for loopback only, where the system's certificates are not needed.
         let is_plain = settings.base.starts_with("http://");
         let tls = if is_plain { None } else { Some(tls(settings, chain)?) };
-        let proxy = settings.outbound.proxy.as_ref().and_then(|proxy| proxy.url.as_ref());
+        let proxy = settings.outbound.proxy.as_ref().and_then(|proxy| proxy.url.as_ref().ok());
         let proxy = proxy.map(|url| Proxy::all(url.expose_secret())).transpose();
         Ok(Self {
             timeout: settings.timeout,

@@ -149,12 +149,13 @@ pub(super) async fn serve(
 /// Says whether calls to the tenant go through the proxy of the environment.
 fn log_proxy(proxy: &OutboundProxy) {
     let OutboundProxy { variable, address, url } = proxy;
-    if url.is_some() {
-        tracing::info!(proxy = address, "calls to the tenant go through {variable}: {address}");
-    } else {
-        tracing::info!(
+    match url {
+        Ok(_) => {
+            tracing::info!(proxy = address, "calls to the tenant go through {variable}: {address}");
+        }
+        Err(reason) => tracing::info!(
             proxy = address,
-            "calls to the tenant do not go through {variable}, because NO_PROXY covers it"
-        );
+            "calls to the tenant do not go through {variable}, because {reason}"
+        ),
     }
 }

@@ -20,7 +20,7 @@ use super::variables::{CERTIFICATES, SHARED_VARIABLES};
 pub struct OutboundSettings {
     /// Certificates to trust in addition to the system's, in PEM.
     pub ca_file: Option<PathBuf>,
-    /// The proxy; `None` without one, and for a tenant on loopback.
+    /// The proxy; `None` without one.
     pub proxy: Option<OutboundProxy>,
 }
 
@@ -31,8 +31,19 @@ pub struct OutboundProxy {
     pub variable: &'static str,
     /// Host and port, without credentials.
     pub address: String,
-    /// The URL, which may contain credentials. `None` if `NO_PROXY` names the host.
-    pub url: Option<SecretString>,
+    /// The URL, which may contain credentials, or the reason why the host is called directly.
+    pub url: Result<SecretString, ProxyBypass>,
+}
+
+/// The reason why a host is called directly although there is a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyBypass {
+    /// `NO_PROXY` names the host.
+    #[error("NO_PROXY covers it")]
+    NoProxy,
+    /// The host is on this machine.
+    #[error("it is on loopback")]
+    Loopback,
 }
 
 /// Reads the section for the tenant at `base`. Nothing but https needs certificates or a proxy.
@@ -42,12 +53,6 @@ pub(super) fn read(reader: &mut Reader<'_>, base: Option<&Url>) -> OutboundSetti
     // The TLS library reads the file again.
     drop(https.and_then(|_| certificates(reader, CERTIFICATES)));
     OutboundSettings { ca_file, proxy: base.and_then(|base| read_proxy(reader, base)) }
-}
-
-/// Reads the proxy for calls to the host of `url`. Only https is proxied, and loopback never.
-pub(super) fn read_proxy(reader: &mut Reader<'_>, url: &Url) -> Option<OutboundProxy> {
-    let is_proxied = url.scheme() == "https" && !urls::is_loopback(url);
-    if is_proxied { proxy(reader, url) } else { None }
 }
 
 /// Reads the path of a file with certificates. Opens the file, so that `config check` reports a bad
@@ -68,17 +73,23 @@ fn certificates(reader: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Reads the proxy, and whether it applies to the tenant.
-fn proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
+/// Reads the proxy, and whether it applies to calls to the host of `base`: never on loopback, and
+/// elsewhere all calls are on https.
+pub(super) fn read_proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
     let [_, proxies @ .., no, no_lowercase] = SHARED_VARIABLES;
     let variable = proxies.into_iter().find(|variable| reader.text(variable).is_some())?;
+    if urls::is_loopback(base) {
+        // Nothing uses it, so that errors in it do not matter.
+        let (_, address) = parse_proxy(&reader.text(variable)?)?;
+        return Some(OutboundProxy { variable, address, url: Err(ProxyBypass::Loopback) });
+    }
     let expected = "a proxy, such as http://proxy.example.com:3128 (http or https)";
     let (url, address) = reader.parsed(variable, expected, parse_proxy)?;
     let exceptions = reader.text(no).or_else(|| reader.text(no_lowercase)).unwrap_or_default();
     let matcher = Matcher::builder().https(format!("http://{address}")).no(exceptions).build();
     let target: Uri = base.as_str().parse().ok()?;
     let is_used = matcher.intercept(&target).is_some();
-    let url = is_used.then(|| String::from(url).into());
+    let url = if is_used { Ok(String::from(url).into()) } else { Err(ProxyBypass::NoProxy) };
     Some(OutboundProxy { variable, address, url })
 }
 
@@ -133,14 +144,15 @@ mod tests {
     fn loopback_is_never_proxied_and_no_proxy_is_honoured() {
         let proxy = ("HTTPS_PROXY", "http://proxy.example:3128");
         for tenant in ["https://127.0.0.1:4010", "https://localhost", "https://[::1]:1"] {
-            assert!(proxy_of(tenant, &[proxy]).is_none(), "{tenant}");
+            let url = proxy_of(tenant, &[proxy]).unwrap().url;
+            assert!(matches!(url, Err(ProxyBypass::Loopback)), "{tenant}");
         }
         let tenant = "https://tenant.eu.auth0.com";
         for (exceptions, is_used) in
             [("auth0.com", false), (".auth0.com", false), ("*", false), ("example.com", true)]
         {
             let proxy = proxy_of(tenant, &[proxy, ("NO_PROXY", exceptions)]).unwrap();
-            assert_eq!(proxy.url.is_some(), is_used, "{exceptions}");
+            assert_eq!(proxy.url.is_ok(), is_used, "{exceptions}");
         }
     }
 }

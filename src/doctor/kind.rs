@@ -118,7 +118,7 @@ kinds! {
     // The way to the tenant.
     ProxyNone: Proxy.none Ok "calls go to the tenant directly";
     ProxyUsed: Proxy.ok Ok "calls go through {}, which can be reached";
-    ProxyBypassed: Proxy.bypassed Ok "calls go to the tenant directly, because NO_PROXY covers it";
+    ProxyBypassed: Proxy.bypassed Ok "calls go to the tenant directly, because {}";
     ProxyUnreachable: Proxy.unreachable Error ("HTTPS_PROXY") "the proxy {} cannot be reached: {}";
     DnsOk: Dns.ok Ok "{} resolves; number of addresses: {}";
     DnsByProxy: Dns.by_proxy Ok "the proxy resolves {}";

@@ -35,7 +35,7 @@ pub(super) async fn check(
 ) -> Option<Inspector> {
     let auth0 = &settings.auth0;
     let proxy = auth0.outbound.proxy.as_ref();
-    let used = proxy.filter(|proxy| proxy.url.is_some());
+    let used = proxy.filter(|proxy| proxy.url.is_ok());
     let is_open = check_proxy(auth0, proxy, report).await;
     let is_open = is_open && check_dns(auth0, used, report).await;
     if !is_open {
@@ -91,8 +91,8 @@ async fn check_proxy(
         report.push(Finding::new(FindingKind::ProxyNone));
         return true;
     };
-    if url.is_none() {
-        report.push(Finding::new(FindingKind::ProxyBypassed));
+    if let Err(reason) = url {
+        report.push(Finding::about(FindingKind::ProxyBypassed, reason));
         return true;
     }
     let reached = within(auth0.connect_timeout, TcpStream::connect(address.as_str())).await;

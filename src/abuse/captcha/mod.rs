@@ -87,7 +87,7 @@ impl Captcha {
             .referer(false)
             // The settings decide which proxy is used.
             .no_proxy();
-        if let Some(url) = settings.proxy.as_ref().and_then(|proxy| proxy.url.as_ref()) {
+        if let Some(url) = settings.proxy.as_ref().and_then(|proxy| proxy.url.as_ref().ok()) {
             builder = builder.proxy(Proxy::all(url.expose_secret())?);
         }
         if settings.verify_url.scheme() == "http" {

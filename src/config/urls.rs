@@ -69,7 +69,7 @@ pub(super) fn parse_tenant(text: &str) -> Option<Url> {
 
 /// Parses a host without a scheme, a port or a wildcard. Returns it as browsers write it.
 pub(super) fn parse_host(text: &str) -> Option<String> {
-    host_of(&Host::parse(text).ok()?).filter(|host| !host.contains('*'))
+    host_of(&Host::parse(text).ok()?)
 }
 
 /// Returns the origin of a URL, as browsers write it.
@@ -93,13 +93,22 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// Returns the host without the dot that may end it. Rejects empty and overlong labels, which no
-/// resolver looks up.
+/// Returns the host without the dot that may end it. Rejects what no resolver looks up: a label is 1 to
+/// 63 letters, digits and inner hyphens, also as people read it. The Punycode of a typographic quote
+/// would be a name.
 fn host_of<S: AsRef<str>>(host: &Host<S>) -> Option<String> {
     let Host::Domain(domain) = host else { return Some(host.to_string()) };
     let domain = domain.as_ref().strip_suffix('.').unwrap_or(domain.as_ref());
-    let is_valid = domain.split('.').all(|label| (1..=63).contains(&label.len()));
-    (is_valid && domain.len() <= 253).then(|| domain.to_owned())
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    let is_valid = domain.split('.').all(is_label) && domain.chars().all(is_letter);
+    // Dashes, quotes and brackets of text: general punctuation from its dashes on, and that of East Asia.
+    let is_punctuation =
+        |c| matches!(c, '\u{ab}' | '\u{bb}' | '\u{2010}'..='\u{206f}' | '\u{3008}'..='\u{301f}');
+    let is_readable = !idna::domain_to_unicode(domain).0.contains(is_punctuation);
+    (is_valid && is_readable && domain.len() <= 253).then(|| domain.to_owned())
 }
 
 #[cfg(test)]
@@ -186,6 +195,31 @@ mod tests {
         assert_eq!(parse_host("[::1]").as_deref(), Some("[::1]"));
         for text in ["", ".", "a..b", "https://a", "a:443", "a/b", "*.example.com", "a b"] {
             assert_eq!(parse_host(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_label_is_letters_digits_and_inner_hyphens() {
+        for text in [
+            "a-1.example",
+            "xn--bcher-kva.example",
+            "b\u{fc}cher.example",
+            "ex\u{e4}mple.\u{928}\u{947}\u{91f}",
+        ] {
+            assert!(parse_host(text).is_some(), "{text}");
+        }
+        for text in [
+            "acme_eu.auth0.com",
+            "-a.auth0.com",
+            "a-.auth0.com",
+            "{yourDomain}",
+            "\u{201c}acme.eu.auth0.com\u{201d}",
+            "\u{ab}acme.eu.auth0.com\u{bb}",
+            "acme\u{2013}eu.auth0.com",
+            "xn--acme-996ak.eu.auth0.com",
+        ] {
+            assert_eq!(parse_host(text), None, "{text}");
+            assert_eq!(parse_tenant(text), None, "{text}");
         }
     }
 }

@@ -57,10 +57,10 @@ pub(super) fn spellings(key: &str) -> Vec<String> {
     names
 }
 
-/// Returns whether a name is specific enough that a similar one is a mistake. `PORT`, `RUST_LOG` and
-/// `DATABASE_URL` are near to variables of other programs.
+/// Returns whether a name is specific enough that a similar one is a mistake. `PORT` is near to
+/// variables of other programs.
 pub(super) fn is_judged(name: &str) -> bool {
-    name.starts_with("AUTH0_") || name.starts_with("SIGNUP_")
+    name != "PORT"
 }
 
 /// Returns the key that a variable sets, and whether it names a file that contains the secret.

@@ -1,6 +1,6 @@
 //! `[http]` and `[admin]`: the two listeners.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::origins::{self, OriginSettings};
@@ -67,6 +67,29 @@ pub(super) fn read(reader: &mut Reader<'_>) -> HttpSettings {
         shutdown_timeout: reader.millis("http.shutdown_timeout_ms", 0..=600_000),
         shutdown_delay: reader.millis("http.shutdown_delay_ms", 0..=600_000),
     }
+}
+
+/// Adds an error if only one of the two listeners could be opened. Port 0 is any free one.
+pub(super) fn check_listeners(reader: &mut Reader<'_>, http: &HttpSettings, admin: &AdminSettings) {
+    let (public, admin) = (http.address, admin.address);
+    if public.port() != 0 && public.port() == admin.port() && overlap(public.ip(), admin.ip()) {
+        let keys = ["admin.port", "http.port", "admin.host", "http.host"];
+        let key = keys.into_iter().find(|key| reader.is_set(key)).unwrap_or("admin.port");
+        reader.reject(
+            key,
+            "http.port and admin.port to differ, since both are opened at one address",
+        );
+    }
+}
+
+/// Returns whether two addresses have a port in common. `::` takes IPv4 too.
+fn overlap(one: IpAddr, other: IpAddr) -> bool {
+    let covers = |one: IpAddr, other: IpAddr| {
+        one == other
+            || one == IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+            || (one.is_unspecified() && other.is_ipv4())
+    };
+    covers(one, other) || covers(other, one)
 }
 
 pub(super) fn read_admin(reader: &mut Reader<'_>) -> AdminSettings {

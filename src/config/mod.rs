@@ -67,7 +67,7 @@ pub use links::PageLink;
 pub use live::Changes;
 pub use log::{AddressDetail, LogFormat, LogSettings};
 pub use origins::OriginSettings;
-pub use outbound::{OutboundProxy, OutboundSettings};
+pub use outbound::{OutboundProxy, OutboundSettings, ProxyBypass};
 pub use page::{PageField, PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};
 pub use postgres_url::{PostgresTls, PostgresUrl, SslMode, UrlError};
@@ -165,6 +165,7 @@ impl Settings {
         let auth0 = auth0::read(reader);
         let http = http::read(reader);
         let admin = http::read_admin(reader);
+        http::check_listeners(reader, &http, &admin);
         let rules = fields::read(reader);
         let ledger = ledger::read(reader);
         let signup = signup::read(reader);

@@ -83,9 +83,11 @@ impl fmt::Display for ConfigError {
 pub struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    /// Adds an error.
+    /// Adds an error, once: two sections may read one key.
     pub fn push(&mut self, error: ConfigError) {
-        self.0.push(error);
+        if !self.0.contains(&error) {
+            self.0.push(error);
+        }
     }
 
     /// Keeps only the errors that `keep` accepts.

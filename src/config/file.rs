@@ -15,34 +15,33 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// The text of a settings file.
 #[derive(Debug)]
 pub(super) struct SettingsFile {
+    /// The key of errors about the file itself: what names it.
+    key: &'static str,
     name: Arc<str>,
     text: String,
 }
 
 impl SettingsFile {
-    /// The key of errors about the file itself.
-    const KEY: &'static str = "--config";
-
-    /// Reads a file.
+    /// Reads a file that the option or the variable `key` names.
     ///
     /// # Errors
     /// When it cannot be read, or is not UTF-8.
-    pub(super) fn read(path: &Path) -> Result<Self, ConfigError> {
+    pub(super) fn read(path: &Path, key: &'static str) -> Result<Self, ConfigError> {
         let name: Arc<str> = path.display().to_string().into();
         let bytes = std::fs::read(path).map_err(|error| {
             let origin = Origin::WholeFile(Arc::clone(&name));
-            ConfigError::new(Self::KEY, origin, format_args!("a readable file: {error}"))
+            ConfigError::new(key, origin, format_args!("a readable file: {error}"))
         })?;
         String::from_utf8(bytes)
             .map(|text| {
                 let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).to_owned();
-                Self { name: Arc::clone(&name), text }
+                Self { key, name: Arc::clone(&name), text }
             })
             .map_err(|error| {
                 let end = error.utf8_error().valid_up_to();
                 let valid = error.as_bytes().get(..end).unwrap_or_default();
                 let text = String::from_utf8_lossy(valid).into_owned();
-                ConfigError::new(Self::KEY, Self { name, text }.position(end), "UTF-8")
+                ConfigError::new(key, Self { key, name, text }.position(end), "UTF-8")
             })
     }
 
@@ -56,7 +55,7 @@ impl SettingsFile {
             if lines.insert(self.line_and_column(offset).0) {
                 // The message has no text of the file, unlike what `Display` writes.
                 let expected = format!("TOML: {}", error.message());
-                errors.push(ConfigError::new(Self::KEY, self.position(offset), expected));
+                errors.push(ConfigError::new(self.key, self.position(offset), expected));
             }
         }
         (table.into_inner(), lines)

@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, ConfigErrors};
 use super::file::{SettingsFile, trim_secret};
 use super::names::{KeyNames, NameKind, open_table};
-use super::setting::{Origin, Setting, SettingValue};
+use super::setting::{Origin, Setting, SettingValue, UNQUOTED, is_quoted};
 use super::variables::{CONFIG_FILE, PREFIX, SHARED_VARIABLES, key_of};
 
 /// Every key with its default: the reference that `docs/configuration.md` links to.
@@ -30,6 +30,8 @@ pub struct Layers {
     unreadable: BTreeSet<String>,
     /// The settings file.
     file: Option<PathBuf>,
+    /// True if the settings file could not be read as a whole. What is missing may be in it.
+    is_file_broken: bool,
     /// The files that secrets were read from, by key.
     secret_files: BTreeMap<String, PathBuf>,
 }
@@ -45,10 +47,16 @@ impl Layers {
         errors: &mut ConfigErrors,
     ) -> Self {
         let mut layers = Self { file: file.map(Path::to_owned), ..Self::defaults() };
-        match file.map(SettingsFile::read) {
-            Some(Ok(file)) => layers.read_file(&file, errors),
-            Some(Err(error)) => errors.push(error),
-            None => {}
+        let environment: Vec<_> = environment.into_iter().collect();
+        if let Some(file) = file {
+            let is_named =
+                environment.iter().any(|(name, value)| name == CONFIG_FILE && value == file);
+            let key = if is_named { CONFIG_FILE } else { "--config" };
+            match SettingsFile::read(file, key) {
+                Ok(file) => layers.read_file(&file, errors),
+                Err(error) => errors.push(error),
+            }
+            layers.is_file_broken = errors.iter().any(|error| error.key == key);
         }
         layers.read_environment(environment, errors);
         layers
@@ -87,6 +95,12 @@ impl Layers {
         self.unreadable.contains(key)
     }
 
+    /// Returns whether a key that is not set may be so only because the settings file has errors of its
+    /// own, which are reported already.
+    pub(super) const fn is_file_broken(&self) -> bool {
+        self.is_file_broken
+    }
+
     /// Every key of the defaults, in alphabetical order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.names.iter()
@@ -108,7 +122,7 @@ impl Layers {
         let names = values.keys().cloned().collect();
         let names = KeyNames::new(names);
         let (unreadable, secret_files) = (BTreeSet::new(), BTreeMap::new());
-        Self { values, names, unreadable, file: None, secret_files }
+        Self { values, names, unreadable, file: None, is_file_broken: false, secret_files }
     }
 
     fn read_file(&mut self, file: &SettingsFile, errors: &mut ConfigErrors) {
@@ -205,8 +219,7 @@ impl Layers {
     fn set(&mut self, key: String, variable: String, text: &str, errors: &mut ConfigErrors) {
         let text = trim_secret(text);
         if is_quoted(text.trim()) {
-            let expected = "the value without the quotes around it, which env files keep";
-            return self.reject(key, variable, expected, errors);
+            return self.reject(key, variable, UNQUOTED, errors);
         }
         let setting = Setting::variable(variable, text.to_owned());
         match open_table(&key) {
@@ -272,12 +285,6 @@ fn put(table: &mut Setting, path: &str, setting: Setting) {
         }
         None => drop(members.insert(path.to_owned(), setting)),
     }
-}
-
-/// Returns whether text has the same quote at both ends.
-fn is_quoted(text: &str) -> bool {
-    let inner = |quote| text.strip_prefix(quote).is_some_and(|text| text.ends_with(quote));
-    inner('"') || inner('\'')
 }
 
 #[cfg(test)]

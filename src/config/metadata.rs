@@ -83,16 +83,20 @@ impl KeyTable<'_, '_> {
     }
 
     fn kind(&mut self) -> MetadataKind {
-        let values = self.member("values", "a list of strings, each once", |value| {
-            let values = value.entries()?;
-            let texts = values.iter().filter(|value| !value.is_blank());
-            let values: Vec<_> =
-                texts.map(|value| value.text().map(str::to_owned)).collect::<Option<_>>()?;
-            let each = values.iter().enumerate();
-            let once =
-                each.filter(|(at, value)| !values.iter().take(*at).any(|other| other == *value));
-            (once.count() == values.len()).then_some(values)
-        });
+        let values =
+            self.member("values", "a list of strings, each once and without quotes", |value| {
+                let values = value.entries()?;
+                if values.iter().any(Setting::is_quoted) {
+                    return None;
+                }
+                let texts = values.iter().filter(|value| !value.is_blank());
+                let values: Vec<_> =
+                    texts.map(|value| value.text().map(str::to_owned)).collect::<Option<_>>()?;
+                let each = values.iter().enumerate();
+                let once = each
+                    .filter(|(at, value)| !values.iter().take(*at).any(|other| other == *value));
+                (once.count() == values.len()).then_some(values)
+            });
         let name = self.member("type", "string | integer | boolean", |value| {
             let name = value.text()?;
             TYPES.into_iter().find(|known| *known == name)

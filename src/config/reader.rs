@@ -13,7 +13,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::file::trim_secret;
 use super::fit;
 use super::layers::Layers;
-use super::setting::{Origin, Setting, SettingValue};
+use super::setting::{Origin, Setting, SettingValue, UNQUOTED};
 
 /// The text that a key or an entry of a list may have.
 const ONE_LINE: &str = "one line without control characters";
@@ -90,6 +90,9 @@ impl<'l> Reader<'l> {
         let given = self.layers.value(key).filter(|value| !value.is_blank());
         let (entry, origin) = entry.unzip();
         let origin = origin.or_else(|| Some(given?.origin.clone())).unwrap_or(Origin::Unset);
+        if origin == Origin::Unset && self.layers.is_file_broken() {
+            return;
+        }
         self.errors.push(ConfigError { entry, ..ConfigError::new(key, origin, expected) });
     }
 
@@ -286,6 +289,7 @@ impl<'l> Reader<'l> {
             let place = Some((at + 1, entry.origin.clone()));
             match entry.text() {
                 None => self.push(key, place, entry.instead_of("a string")),
+                Some(_) if entry.is_quoted() => self.push(key, place, UNQUOTED),
                 Some(text) if text.chars().any(char::is_control) => self.push(key, place, ONE_LINE),
                 Some(text) => match parse(text) {
                     Some(entry) => parsed.push(entry),

@@ -58,6 +58,15 @@ pub enum Origin {
     Variable(String),
 }
 
+/// The expected value in place of one in quotes.
+pub(super) const UNQUOTED: &str = "the value without the quotes around it, which env files keep";
+
+/// Returns whether text has the same quote at both ends.
+pub(super) fn is_quoted(text: &str) -> bool {
+    let inner = |quote| text.strip_prefix(quote).is_some_and(|text| text.ends_with(quote));
+    inner('"') || inner('\'')
+}
+
 impl Setting {
     /// The text of a variable.
     pub(super) const fn variable(name: String, text: String) -> Self {
@@ -160,6 +169,11 @@ impl Setting {
             SettingValue::Table(members) => Some(members),
             _ => None,
         }
+    }
+
+    /// Returns whether this is text of a variable in quotes, such as an entry of a list.
+    pub(super) fn is_quoted(&self) -> bool {
+        self.is_untyped() && self.text().is_some_and(is_quoted)
     }
 
     const fn is_untyped(&self) -> bool {

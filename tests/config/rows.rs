@@ -85,6 +85,9 @@ fn the_tenants_domain() {
             set(&[("AUTH0_DOMAIN", "tenant.eu.auth0.com\\.evil.example")], &[DOMAIN]),
             set(&[("AUTH0_DOMAIN", "http://tenant.eu.auth0.com")], &[DOMAIN]),
             set(&[("AUTH0_DOMAIN", "https://https://tenant.eu.auth0.com")], &[DOMAIN]),
+            set(&[("AUTH0_DOMAIN", "\u{201c}tenant.eu.auth0.com\u{201d}")], &[DOMAIN]),
+            set(&[("AUTH0_DOMAIN", "{yourDomain}")], &[DOMAIN]),
+            set(&[("AUTH0_DOMAIN", "acme_eu.auth0.com")], &[DOMAIN]),
         ],
     );
 }
@@ -202,6 +205,33 @@ fn numbers_flags_and_times() {
 }
 
 #[test]
+fn the_listeners_have_ports_of_their_own() {
+    const PORTS: &str = "expected http.port and admin.port to differ";
+    check(
+        "ports",
+        &[
+            set(
+                &[("PORT", "9090")],
+                &["http.port (environment variable PORT): expected http.port and"],
+            ),
+            set(&[("SIGNUP__ADMIN__PORT", "8080")], &["admin.port ("]),
+            set(&[("SIGNUP__ADMIN__PORT", "8080"), ("SIGNUP__HTTP__HOST", "::")], &[PORTS]),
+            set(&[("SIGNUP__ADMIN__PORT", "8080"), ("SIGNUP__ADMIN__HOST", "0.0.0.0")], &[PORTS]),
+            set(&[("SIGNUP__ADMIN__PORT", "8080"), ("SIGNUP__ADMIN__HOST", "::1")], &[]),
+            set(
+                &[
+                    ("SIGNUP__ADMIN__PORT", "8080"),
+                    ("SIGNUP__ADMIN__HOST", "::1"),
+                    ("SIGNUP__HTTP__HOST", "0.0.0.0"),
+                ],
+                &[],
+            ),
+            set(&[("PORT", "0"), ("SIGNUP__ADMIN__PORT", "0")], &[]),
+        ],
+    );
+}
+
+#[test]
 fn times_that_have_to_fit_into_others() {
     check(
         "fit",
@@ -314,6 +344,22 @@ fn keys_of_user_metadata() {
                 ],
             ),
             set(&[("SIGNUP__USER_METADATA__ALLOW", "canary.b")], &[KEY]),
+            set(
+                &[("SIGNUP__USER_METADATA__ALLOW", "plan, \"canary\"")],
+                &["entry 2): expected the value without the quotes around it"],
+            ),
+            set(
+                &[
+                    ("SIGNUP__FIELDS__IGNORE", "utm_*,'canary'"),
+                    ("SIGNUP__AUTH0_COMPAT__CLIENT_IDS", "a, 'canary'"),
+                    ("SIGNUP__USER_METADATA__KEYS__PLAN__VALUES", "free, \"canary\""),
+                ],
+                &[
+                    "fields.ignore (",
+                    "auth0_compat.client_ids (",
+                    "user_metadata.keys.plan.values (",
+                ],
+            ),
             file("[user_metadata.keys.\"$plan\"]\nmax = 40\n", &[KEY]),
             file("[user_metadata.keys.\"a.b\"]\nmax = 40\n", &[KEY]),
             file("[user_metadata.keys.plan]\nmax = 40\n", &[]),
@@ -356,6 +402,9 @@ fn levels_of_the_log() {
             set(&[("RUST_LOG", "warn,loud")], &[LEVEL]),
             set(&[("RUST_LOG", "auth0_signup=loud")], &[LEVEL]),
             set(&[("RUST_LOG", "=")], &[LEVEL]),
+            set(&[("RUST_LOG", ",")], &[LEVEL]),
+            set(&[("RUST_LOG", "hyper=debug")], &[]),
+            set(&[("RUST_LOG", "info,auth0_singup=debug")], &[LEVEL]),
             file(
                 "[log]\nlevel = \"INFOO\"\n",
                 &["log.level (FILE, line 2, column 9): expected error | warn"],
@@ -412,6 +461,11 @@ fn unknown_names_name_the_nearest_key() {
             set(&[("AUTH0_CLIENTID", "x")], &["AUTH0_CLIENT_ID"]),
             set(&[("AUTHO_DOMAIN", "x")], &["AUTH0_DOMAIN"]),
             set(&[("AUTH0_CLIENT_SECRET_FIEL", "x")], &["AUTH0_CLIENT_SECRET_FILE"]),
+            set(&[("DATABASE_URI", "canary")], &["unknown; the nearest is DATABASE_URL"]),
+            set(&[("DATABASEURL", "canary")], &["unknown; the nearest is DATABASE_URL"]),
+            set(&[("DATABASE_URLS", "canary")], &["unknown; the nearest is DATABASE_URL"]),
+            set(&[("DATABASE_URI_FILE", "canary")], &["unknown; the nearest is DATABASE_URL_FILE"]),
+            set(&[("RUSTLOG", "canary")], &["unknown; the nearest is RUST_LOG"]),
             set(&[("SIGNUP__CONFIG", "x")], &["SIGNUP_CONFIG"]),
             set(&[("SIGNUP__AUTH0__CLIENT_SECERT", "canary")], &["SIGNUP__AUTH0__CLIENT_SECRET"]),
             set(
@@ -464,8 +518,9 @@ fn unknown_names_name_the_nearest_key() {
                     ("SIGNUP_HTTP_PORT", "tcp://10.0.0.1:80"),
                     ("SIGNUP_HTTP_SERVICE_HOST", "10.0.0.1"),
                     ("SIGNUP_ADMIN_PORT", "udp://10.0.0.1:80"),
-                    ("DATABASE_URI", "x"),
                     ("PORTS", "x"),
+                    ("DATABASE_HOST", "x"),
+                    ("RUST_LOG_STYLE", "x"),
                 ],
                 &[],
             ),
@@ -478,21 +533,26 @@ fn a_broken_file_is_located() {
     check(
         "broken",
         &[
-            file("[http]\nport = \n", &["--config (FILE, line 2, column "]),
+            Row {
+                file: b"[auth0]\ndomain = tenant.eu.auth0.com\n",
+                variables: &[("AUTH0_DOMAIN", "")],
+                says: &["SIGNUP_CONFIG (FILE, line 2, column 10): expected TOML: "],
+            },
+            file("[http]\nport = \n", &["SIGNUP_CONFIG (FILE, line 2, column "]),
             file(
                 "[auth0]\nclient_secret = canary\n",
-                &["--config (FILE, line 2, column 17): expected TOML: "],
+                &["SIGNUP_CONFIG (FILE, line 2, column 17): expected TOML: "],
             ),
             file(
                 "[http]\nport = 1\nport = 2\n",
-                &["--config (FILE, line 3, column 1): expected TOML: duplicate key"],
+                &["SIGNUP_CONFIG (FILE, line 3, column 1): expected TOML: duplicate key"],
             ),
             file("\u{feff}[http]\nport = 1\n", &[]),
             file("\u{feff}[http]\r\nport = \"x\"\r\n", &["http.port (FILE, line 2, column 8)"]),
             Row {
                 file: b"[http]\nport = 1 # \xff\n",
                 variables: &[],
-                says: &["--config (FILE, line 2, column 12): expected UTF-8"],
+                says: &["SIGNUP_CONFIG (FILE, line 2, column 12): expected UTF-8"],
             },
         ],
     );
@@ -501,12 +561,13 @@ fn a_broken_file_is_located() {
     assert_eq!(output.status.code(), Some(2));
     let stderr = text(&output.stderr);
     for line in [
-        "--config (/nonexistent.toml): expected a readable file: No such file or directory",
+        "SIGNUP_CONFIG (/nonexistent.toml): expected a readable file: No such file or directory",
         "http.port (",
-        "auth0.domain (not set",
     ] {
         assert!(stderr.contains(line), "{line} in {stderr}");
     }
+    // It may be in the file.
+    assert!(!stderr.contains("not set"), "{stderr}");
 }
 
 #[test]

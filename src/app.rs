@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
-pub use self::database_error::DatabaseError;
+pub use self::database_error::{DatabaseError, FileObstacle};
 pub use self::reload::Reloader;
 use self::services::Services;
 use crate::abuse::AbuseState;

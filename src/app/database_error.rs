@@ -1,4 +1,4 @@
-//! A database that cannot be opened, explained: where it is, why, and what to change.
+//! A database or its key that cannot be opened, explained: where it is, why, and what to change.
 
 use std::error::Error as StdError;
 use std::fs::{self, OpenOptions};
@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::ErrorCode;
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::process::geteuid;
 use secrecy::SecretString;
 use tokio_postgres::config::{Config, Host};
 
@@ -19,19 +21,15 @@ use crate::ledger::{KeyError, OpenError, PostgresError};
 /// The database of the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// This user may not write where the SQLite file is.
-    #[error(
-        "user {user} cannot write to {}, which belongs to user {owner}: give it to user {user} \
-         (chown), or name another place in database.url (DATABASE_URL)",
-        path.display()
-    )]
+    /// The SQLite file, or the file of its key, cannot be used where it is.
+    #[error("{} {obstacle}, or name another place in {setting}", path.display())]
     File {
-        /// The user that this process runs as.
-        user: u32,
         /// The file or folder.
         path: PathBuf,
-        /// Its owner.
-        owner: u32,
+        /// What is wrong with it.
+        obstacle: FileObstacle,
+        /// The setting that names the place.
+        setting: &'static str,
         /// The error.
         #[source]
         source: Box<StartError>,
@@ -64,6 +62,38 @@ pub enum DatabaseError {
     },
 }
 
+/// What keeps a file from being used, and the remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FileObstacle {
+    /// A folder has the name.
+    #[error("is a folder: move it")]
+    Folder,
+    /// A file is in place of the folder.
+    #[error("is not a folder: move it")]
+    NotFolder,
+    /// Nobody can write to the file system.
+    #[error("is on a read-only file system: mount it for writing")]
+    ReadOnly,
+    /// It belongs to another user.
+    #[error(
+        "belongs to user {owner}, and user {user} cannot write to it: give it to user {user} (chown)"
+    )]
+    Owner {
+        /// The user that this process runs as.
+        user: u32,
+        /// The owner.
+        owner: u32,
+    },
+    /// It belongs to the user that this process runs as.
+    #[error(
+        "cannot be written although it belongs to user {user}, as whom this runs: allow it (chmod u+rwX)"
+    )]
+    Mode {
+        /// The user.
+        user: u32,
+    },
+}
+
 impl DatabaseError {
     /// Explains an error of opening the ledger. Returns other errors unchanged.
     pub fn explain(settings: &LedgerSettings, error: impl Into<StartError>) -> StartError {
@@ -74,7 +104,9 @@ impl DatabaseError {
                 | StartError::Ledger(OpenError::Unavailable(_))
         );
         match &settings.database {
-            Database::Sqlite(path) if is_of_database && is_denied(&error) => denied(path, error),
+            Database::Sqlite(path) if is_of_database && is_denied(&error) => {
+                denied(settings, path, error)
+            }
             Database::Postgres(url) if is_of_database => server(url, settings.timeout, error),
             Database::Sqlite(_) | Database::Postgres(_) => error,
         }
@@ -86,23 +118,56 @@ impl DatabaseError {
     }
 }
 
-/// Names the first of the ledger's files that cannot be written, or else their folder.
-fn denied(database: &Path, error: StartError) -> StartError {
-    let folders = database.ancestors().skip(1);
-    let folders =
-        folders.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let Some(folder) = folders.into_iter().find(|folder| folder.exists()) else { return error };
-    let beside = |entry: io::Result<fs::DirEntry>| {
-        let path = entry.ok()?.path();
-        let name = path.file_name()?.to_str()?.starts_with(database.file_name()?.to_str()?);
-        let is_denied = OpenOptions::new().append(true).open(&path).is_err();
-        (name && is_denied).then_some(path)
+/// Names the file or folder that cannot be used, and the setting that leads to it.
+fn denied(settings: &LedgerSettings, database: &Path, error: StartError) -> StartError {
+    let named = match &error {
+        StartError::Secret(KeyError::File { path, .. }) => path,
+        _ => database,
     };
-    let blocked = fs::read_dir(folder).ok().and_then(|entries| entries.filter_map(beside).min());
+    let is_key = |key: &PathBuf| starts_with(named, key);
+    let setting = if settings.secret_key_path.as_ref().is_some_and(is_key) {
+        "secrets.key_path (SIGNUP__SECRETS__KEY_PATH)"
+    } else {
+        "database.url (DATABASE_URL)"
+    };
+    let Some((path, obstacle)) = obstacle(named) else { return error };
+    DatabaseError::File { path, obstacle, setting, source: Box::new(error) }.into()
+}
+
+/// The first of the file and those beside it that cannot be used, such as its log, or else their folder.
+/// `None` if the system does not say.
+fn obstacle(file: &Path) -> Option<(PathBuf, FileObstacle)> {
+    if file.is_dir() {
+        return Some((file.to_owned(), FileObstacle::Folder));
+    }
+    let folders = file.ancestors().skip(1);
+    let mut folders =
+        folders.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    let folder = folders.find(|folder| folder.exists())?;
+    if !folder.is_dir() {
+        return Some((folder.to_owned(), FileObstacle::NotFolder));
+    }
+    let blocked = |entry: io::Result<fs::DirEntry>| {
+        let path = entry.ok()?.path();
+        let is_file = starts_with(Path::new(path.file_name()?), Path::new(file.file_name()?));
+        (is_file && OpenOptions::new().append(true).open(&path).is_err()).then_some(path)
+    };
+    let blocked = fs::read_dir(folder).ok().and_then(|entries| entries.filter_map(blocked).min());
     let path = blocked.unwrap_or_else(|| folder.to_owned());
-    let Ok(owner) = fs::metadata(&path).map(|metadata| metadata.uid()) else { return error };
-    let user = rustix::process::geteuid().as_raw();
-    DatabaseError::File { user, path, owner, source: Box::new(error) }.into()
+    let is_read_only = statvfs(&path).ok()?.f_flag.contains(StatVfsMountFlags::RDONLY);
+    let (user, owner) = (geteuid().as_raw(), fs::metadata(&path).ok()?.uid());
+    let obstacle = match (is_read_only, user == owner) {
+        (true, _) => FileObstacle::ReadOnly,
+        (false, true) => FileObstacle::Mode { user },
+        (false, false) => FileObstacle::Owner { user, owner },
+    };
+    Some((path, obstacle))
+}
+
+/// Returns whether a path is another one, with or without a suffix such as `-wal` or `.new`.
+fn starts_with(path: &Path, other: &Path) -> bool {
+    let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+    bytes(path).starts_with(&bytes(other))
 }
 
 fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartError {
@@ -131,12 +196,12 @@ fn address(server: &Config) -> String {
 
 /// Returns whether the system did not let this user read or write a file.
 fn is_denied(error: &StartError) -> bool {
-    use io::ErrorKind::{NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    use io::ErrorKind::{IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
     causes(error).any(|cause| {
         let system = cause.downcast_ref::<io::Error>().map(io::Error::kind);
         let sqlite =
             cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-        matches!(system, Some(PermissionDenied | ReadOnlyFilesystem | NotADirectory))
+        matches!(system, Some(IsADirectory | NotADirectory | PermissionDenied | ReadOnlyFilesystem))
             || matches!(
                 sqlite,
                 Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)

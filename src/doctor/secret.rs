@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::kind::FindingKind;
+use crate::app::DatabaseError;
 use crate::config::LedgerSettings;
 use crate::ledger::{KeyError, SecretLocation, secret_location};
 use crate::telemetry::chain;
@@ -28,7 +29,7 @@ pub(super) fn check(settings: &LedgerSettings) -> Vec<Finding> {
                 }
                 KeyError::File { .. } => FindingKind::SecretUnreadable,
             };
-            Finding::about(kind, chain(&error))
+            Finding::about(kind, chain(&DatabaseError::explain(settings, error)))
         }
     };
     let rotating = settings.previous_secret_key.is_some();

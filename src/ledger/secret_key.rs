@@ -7,6 +7,7 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -96,7 +97,7 @@ pub enum SecretLocation {
 /// Returns the place of the secret, and creates nothing.
 ///
 /// # Errors
-/// When it cannot be used, or is missing beside a database that exists.
+/// When it cannot be used, is missing beside a database that exists, or cannot be created.
 pub fn secret_location(settings: &LedgerSettings) -> Result<SecretLocation, KeyError> {
     let database = match (&settings.secret_key, &settings.database) {
         (Some(_), _) => return Ok(SecretLocation::Settings),
@@ -108,10 +109,14 @@ pub fn secret_location(settings: &LedgerSettings) -> Result<SecretLocation, KeyE
         let is_beside = file.path.parent() == database.parent();
         return Ok(SecretLocation::File { path: file.path, is_beside });
     }
-    if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
+    if was_opened(database) {
         return Err(KeyError::Missing { database: database.clone(), path: file.path });
     }
-    Ok(SecretLocation::New)
+    let path = file.new_path();
+    match access(existing_folder(&path), Access::WRITE_OK | Access::EXEC_OK) {
+        Ok(()) => Ok(SecretLocation::New),
+        Err(error) => Err(KeyError::File { path, source: error.into() }),
+    }
 }
 
 fn digests_from(
@@ -180,15 +185,16 @@ impl SecretFile {
         if let Some(secret) = self.read()? {
             return Ok(secret);
         }
-        // An empty file is a database that was never opened.
-        if fs::metadata(database).is_ok_and(|file| file.len() > 0) {
+        if was_opened(database) {
             return Err(KeyError::Missing { database: database.to_owned(), path: self.path });
         }
         let new = self.new_path();
-        create_folder(database)
-            .and_then(|()| create_folder(&new))
-            .and_then(|()| create(&new))
-            .map_err(|source| KeyError::File { path: new, source })?;
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            |source| KeyError::File { path, source }
+        };
+        create_folder(database).map_err(failed(database))?;
+        create_folder(&new).and_then(|()| create(&new)).map_err(failed(&new))?;
         let secret = self.read()?;
         secret.ok_or(KeyError::Missing { database: database.to_owned(), path: self.path })
     }
@@ -202,6 +208,11 @@ impl SecretFile {
         }
         Ok(None)
     }
+}
+
+/// Returns whether a database was opened before. An empty file was not, and a folder is none.
+fn was_opened(database: &Path) -> bool {
+    fs::metadata(database).is_ok_and(|file| file.is_file() && file.len() > 0)
 }
 
 fn read(path: &Path) -> Result<Option<SecretString>, KeyError> {
@@ -262,6 +273,12 @@ pub(super) fn copy_owner(from: &Path, to: &Path) -> io::Result<()> {
         return Ok(());
     }
     chown(to, Some(owner.uid()), Some(owner.gid()))
+}
+
+/// The folder of this file, or the nearest one above that exists.
+fn existing_folder(file: &Path) -> &Path {
+    let folder = file.ancestors().skip(1).map(or_current).find(|folder| folder.exists());
+    folder.unwrap_or_else(|| Path::new("/"))
 }
 
 /// Replaces the empty parent of a bare file name, which the system rejects.

@@ -36,6 +36,11 @@ impl Drop for Folder {
 
 /// Runs a command without the rights of root, for a tenant on loopback.
 fn start(arguments: &[&str], database: &str) -> Output {
+    start_with(arguments, database, &[])
+}
+
+/// Runs a command with further variables.
+fn start_with(arguments: &[&str], database: &str, variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
     command.args(arguments).env_clear().envs([
         ("AUTH0_DOMAIN", "http://127.0.0.1:1"),
@@ -47,6 +52,7 @@ fn start(arguments: &[&str], database: &str) -> Output {
         ("SIGNUP__LEDGER__TIMEOUT_MS", "200"),
         ("SIGNUP__SECRETS__KEY", ""),
     ]);
+    command.envs(variables.iter().copied());
     if database.starts_with("postgres") {
         command.env("SIGNUP__SECRETS__KEY", "canary".repeat(6));
     }
@@ -70,8 +76,12 @@ fn stderr(output: &Output, status: i32) -> String {
 /// The start of the message about a file or folder.
 fn denied(path: &Path) -> String {
     let own = rustix::process::geteuid().as_raw();
-    let user = if is_root() { NOBODY } else { own };
-    format!("user {user} cannot write to {}, which belongs to user {own}: give it", path.display())
+    let path = path.display();
+    if is_root() {
+        format!("{path} belongs to user {own}, and user {NOBODY} cannot write to it: give it to")
+    } else {
+        format!("{path} cannot be written although it belongs to user {own}")
+    }
 }
 
 #[test]
@@ -85,6 +95,39 @@ fn a_folder_that_cannot_be_written_is_named_with_its_owner() {
     let missing = format!("sqlite://{}", folder.0.join("a/b/signup.db").display());
     let stderr = stderr(&start(&["serve"], &missing), 2);
     assert!(stderr.contains(&denied(&folder.0)), "{stderr}");
+}
+
+#[test]
+fn the_file_of_the_key_is_named_with_its_own_setting() {
+    let (folder, keys) = (Folder::new("key-data", 0o777), Folder::new("key-place", 0o555));
+    let key = keys.0.join("signup.key");
+    let key_path = ("SIGNUP__SECRETS__KEY_PATH", key.to_str().unwrap());
+    let output = start_with(&["serve"], &folder.database(), &[key_path]);
+    let stderr = stderr(&output, 2);
+    assert!(stderr.contains(&denied(&keys.0)), "{stderr}");
+    assert!(stderr.contains("another place in secrets.key_path"), "{stderr}");
+    assert!(!stderr.contains("database.url"), "{stderr}");
+    // Nothing has been created yet, and the doctor sees that nothing can be.
+    let doctor = start_with(&["doctor"], &folder.database(), &[key_path]);
+    let found = text(&doctor.stdout);
+    assert!(found.contains(&denied(&keys.0)), "{found}");
+    assert!(!found.contains("generated at the first start"), "{found}");
+}
+
+#[test]
+fn a_folder_and_a_file_in_place_of_each_other_are_named() {
+    let folder = Folder::new("kinds", 0o777);
+    let inner = folder.0.join("inner");
+    fs::create_dir(&inner).unwrap();
+    fs::set_permissions(&inner, Permissions::from_mode(0o777)).unwrap();
+    let of_folder = stderr(&start(&["serve"], &format!("sqlite://{}", inner.display())), 2);
+    assert!(of_folder.contains(&format!("{} is a folder", inner.display())), "{of_folder}");
+    assert!(!of_folder.contains("chown"), "{of_folder}");
+    let file = folder.0.join("file");
+    fs::write(&file, "").unwrap();
+    let below = format!("sqlite://{}", file.join("signup.db").display());
+    let of_file = stderr(&start(&["serve"], &below), 2);
+    assert!(of_file.contains(&format!("{} is not a folder", file.display())), "{of_file}");
 }
 
 #[test]

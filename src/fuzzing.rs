@@ -20,14 +20,14 @@ use crate::http::body::Form;
 pub async fn form(content_type: &'static str, body: &[u8], rules: &Rules) {
     let mut request = Request::new(Body::from(body.to_vec()));
     request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    let Ok((form, _)) = Form::read(request, Duration::from_secs(60)).await else { return };
+    let Ok((form, _)) = Form::read(request, Duration::from_mins(1)).await else { return };
     let Ok(members) = form.members().await else { return };
     drop(Submission::new(members).validate(rules, NameOrder::GivenFirst));
 }
 
 /// Classifies an error response of the create-user call.
 pub fn create_user_error(status: u16, headers: &HeaderMap, body: &[u8]) {
-    drop(classify(status, headers, body, Duration::from_secs(1_800_000_000)));
+    drop(classify(status, headers, body, Duration::from_secs(1_790_000_001)));
 }
 
 /// Reads both forwarded headers. Each line of the input is a header line, and a hop is appended to the

@@ -200,7 +200,7 @@ impl Bucket {
         self.cooldown.record_acceptance(grant);
         match reported {
             Some((limit, remaining)) => {
-                self.learn(grant, headers, limit.into(), remaining.into(), now)
+                self.learn(grant, headers, limit.into(), remaining.into(), now);
             }
             // Possibly not a response of the API itself, so it may or may not have taken a permit.
             None if status >= 500 => self.refill.interrupt(),

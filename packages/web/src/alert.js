@@ -73,6 +73,6 @@ export class AlertBox {
 function labelOf(input) {
   const { signupLabel } = input.dataset;
   const label = input.labels?.[0]?.cloneNode(true);
-  label?.querySelectorAll("input, select, button, p, .quiet").forEach((inner) => inner.remove());
+  label?.querySelectorAll("input, select, textarea, button, p, .quiet").forEach((inner) => inner.remove());
   return signupLabel ?? (label?.textContent.trim() || input.getAttribute("aria-label") || input.name);
 }

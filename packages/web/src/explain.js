@@ -6,6 +6,10 @@ let explainedAt;
 export function explainOrigin(url) {
   if (explainedAt > Date.now() - 60_000) return;
   explainedAt = Date.now();
-  const { origin } = globalThis.location ?? {};
-  console.error(`auth0-signup at ${url} rejects this page. Is ${origin} in http.allowed_origins?`);
+  // The one that was sent: that of a file is "null", although `location` has another.
+  const { origin } = globalThis;
+  const advice = origin === "null"
+    ? "A file and a sandboxed frame have no origin: open the page from a web server."
+    : `Is ${origin} in http.allowed_origins?`;
+  console.error(`auth0-signup at ${url} rejects this page. ${advice}`);
 }

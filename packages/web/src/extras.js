@@ -3,21 +3,21 @@
 // gets the focus or a challenge has to be solved.
 
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
+import { solve } from "./proof.js";
 import { suggestEmail } from "./suggest.js";
 
 export { explainOrigin } from "./explain.js";
-export { solve } from "./proof.js";
-export { suggestEmail };
+export { solve, suggestEmail };
 
 /**
- * Helps with a form. `emit` dispatches an event of the form, `signal` ends it all, and
- * `checkCommon(passwords)` gets the passwords that the policy rejects.
+ * Helps with a form. `emit` dispatches an event of the form, `signal` ends it all, `setProof(promise)` gets the
+ * proof of work of the next request, and `checkCommon(passwords)` the passwords that the policy rejects.
  */
-export function assist(form, { texts, policy, signal, emit, getCommon, checkCommon }) {
+export function assist(form, { texts, policy, signal, emit, getBelow, setProof, checkCommon }) {
   const root = form.getRootNode();
   const on = (name, listener) => root.addEventListener(name, listener, { signal });
   const input = (name) => findInput(form, name);
-  let [suggestion, capsLock, typing, common] = [];
+  let [suggestion, capsLock, typing, common, isPrepared] = [];
   const removeAll = () => {
     clearTimeout(typing);
     suggestion?.remove();
@@ -38,7 +38,7 @@ export function assist(form, { texts, policy, signal, emit, getCommon, checkComm
       field.dispatchEvent(new Event("input", { bubbles: true }));
     };
     const button = make("button", { type: "button", textContent: address, onclick });
-    const [before, after = ""] = texts.suggestion.split("%address%");
+    const [before, after = ""] = (texts.suggestion ?? "Did you mean %address%?").split("%address%");
     suggestion.replaceChildren(before, button, after);
   };
   const suggestSoon = () => {
@@ -57,18 +57,32 @@ export function assist(form, { texts, policy, signal, emit, getCommon, checkComm
     const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
     if (!isOn && !capsLock) return;
     if (!capsLock) putBelow(field, (capsLock = makeStatus("hint signup-caps-lock")));
-    capsLock.textContent = isOn ? texts.caps_lock : "";
+    capsLock.textContent = isOn ? texts.caps_lock ?? "Caps Lock is on." : "";
   };
   for (const name of ["keydown", "keyup", "focusout"]) on(name, warn);
 
   const loadCommon = async () => {
-    const { password } = await policy() ?? {};
+    const { password } = await policy ?? {};
     if (!password?.dictionary || common) return;
-    common = getCommon();
+    common = getBelow("/common-passwords.txt", { as: "text" });
     checkCommon(new Set((await common)?.split("\n").filter(Boolean)));
   };
   const isPassword = (target) => target && target === input("password");
   on("focusin", ({ target }) => isPassword(target) && loadCommon());
+
+  // Solves a challenge while the form is being filled in, if one will be required.
+  const prepareProof = async () => {
+    if (isPrepared) return;
+    isPrepared = true;
+    const { challenge } = await policy ?? {};
+    if (!challenge?.kinds?.includes("proof_of_work") || input("altcha")) return;
+    const issued = await getBelow("/challenge");
+    if (issued?.required) setProof(solve(issued, signal).catch(() => {}));
+  };
+  on("focusin", ({ target }) => target.form === form && prepareProof());
+  // A proof can be used once.
+  form.addEventListener("signup:result", () => (isPrepared = false), { signal });
+  prepareProof();
 
   // The person did not wait for this file.
   if (isPassword(root.activeElement)) loadCommon();

@@ -28,14 +28,17 @@ function termsField({ version, url, required }, text) {
   const [before, link, after = ""] = text.split(/[[\]]/);
   const label = before + link + after;
   const input = { type: "checkbox", value: version };
-  return { name: "terms", kind: "terms", label, before, link, after, url, required, input };
+  // Whatever the policy says, a link runs no script.
+  const address = /^https?:/.test(url) ? { url } : {};
+  return { name: "terms", kind: "terms", label, before, link, after, ...address, required, input };
 }
 
 /** Returns the field of an attribute, or of a key of `user_metadata`. */
 function fieldOf(name, rule, { passwordrules }) {
-  const { label, required, values, options = {} } = rule;
+  const { label, required, values } = rule;
+  const options = new Map(Object.entries(rule.options ?? {}));
   if (values) {
-    const choices = values.map((value) => ({ value, label: options[value] ?? value }));
+    const choices = values.map((value) => ({ value, label: options.get(value) ?? value }));
     return { name, kind: "choice", label, required, input: {}, choices };
   }
   const own = ATTRIBUTES[name] ?? inputOf(rule);

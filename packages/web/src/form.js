@@ -5,9 +5,9 @@ import { HIDDEN, findInput, makeStatus, put } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { getBelow, getPolicy } from "./request.js";
-import { Reveal, isAside } from "./reveal.js";
+import { Reveal, settleButtons } from "./reveal.js";
 import { PasswordRules } from "./rules.js";
-import { newKey, prove, signUp } from "./sign-up.js";
+import { newKey, signUp } from "./sign-up.js";
 import { accountLinks, showSuccess } from "./success.js";
 import { TEXTS } from "./texts.js";
 
@@ -15,8 +15,7 @@ const forms = new WeakMap();
 
 /** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
-  if (!forms.has(form)) forms.set(form, new SignupForm(form, options));
-  return forms.get(form);
+  return forms.get(form) ?? new SignupForm(form, options);
 }
 
 class SignupForm {
@@ -28,12 +27,12 @@ class SignupForm {
   #waitUntil = 0;
   #limit;
   #assisted = false;
-  #prepared;
   #proof;
   #getScore;
   #policy = {};
   #live = makeStatus("signup-status", HIDDEN);
   #noValidate;
+  #message;
   #alert;
   #errors;
   #rules;
@@ -54,6 +53,7 @@ class SignupForm {
     this.#rules = new PasswordRules(form, this.texts);
     this.#errors = new FieldErrors(form, this.texts, this.#rules);
     this.#reveal = new Reveal(form, this.texts, (text) => (this.#live.textContent = text));
+    settleButtons(form);
     this.#listen();
     this.#noValidate = form.noValidate;
     form.noValidate = true;
@@ -70,6 +70,8 @@ class SignupForm {
         this.#getScore = async () => globalThis.grecaptcha.execute(site_key, { action });
       }
     });
+    // Before the event, whose listeners may call `enhance`.
+    forms.set(form, this);
     this.#emit("ready");
   }
 
@@ -82,9 +84,11 @@ class SignupForm {
       const elsewhere = ["formaction", "formmethod"].some((name) => submitter?.hasAttribute(name));
       if (defaultPrevented || elsewhere) return;
       event.preventDefault();
-      if (!isAside(submitter)) this.submit(submitter);
+      settleButtons(form);
+      if (submitter?.type !== "button") this.submit(submitter);
     });
     on("reset", () => {
+      this.#alert.hide();
       this.#errors.clearAll();
       setTimeout(() => this.#rules.check());
     });
@@ -97,7 +101,8 @@ class SignupForm {
     const root = form.getRootNode();
     on("focusin", ({ target }) => {
       if (target.form !== form) return;
-      this.#prepared ??= this.#prepareProof();
+      // The Enter key presses the first button that sends the form, which may be new.
+      settleButtons(form);
       this.#assist();
     }, root);
     on("input", ({ target }) => {
@@ -118,9 +123,10 @@ class SignupForm {
     const assist = (extras) => signal.aborted || extras.assist(form, {
       texts,
       signal,
-      policy: () => this.policy,
+      policy: this.policy,
       emit: (name, detail) => this.#emit(name, detail),
-      getCommon: () => getBelow(url, "/common-passwords.txt", { as: "text" }),
+      getBelow: (path, options) => getBelow(url, path, { signal, ...options }),
+      setProof: (proof) => (this.#proof = proof),
       checkCommon: (common) => {
         this.#policy.password.common = common;
         this.#rules.check();
@@ -138,6 +144,7 @@ class SignupForm {
     this.#reveal.remove();
     this.#live.remove();
     this.#alert.remove();
+    this.#message?.remove();
     this.form.noValidate = this.#noValidate;
     delete this.form.dataset.signupReady;
     forms.delete(this.form);
@@ -148,10 +155,7 @@ class SignupForm {
     const { form } = this;
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
     if (this.#busy || "signupDone" in form.dataset) return undefined;
-    // The page's own checks come first: those of ignored inputs, and custom errors of the others.
-    const invalid = [...form.elements].find(({ dataset, validity, willValidate }) =>
-      willValidate && !("signupIgnore" in dataset ? validity.valid : !validity.customError),
-    );
+    const invalid = [...form.elements].find((input) => this.#isWrongHere(input));
     if (invalid) {
       invalid.reportValidity();
       return undefined;
@@ -178,6 +182,16 @@ class SignupForm {
       form.removeAttribute("aria-busy");
       this.#progress();
     }
+  }
+
+  /** True if the page itself finds an input invalid. What the service checks as well is left to it. */
+  #isWrongHere({ dataset, name, validity, willValidate }) {
+    if (!willValidate || validity.valid) return false;
+    const { fields, user_metadata, terms } = this.#policy;
+    if ("signupIgnore" in dataset || validity.customError) return true;
+    if (!fields || validity.typeMismatch) return false;
+    const rule = { ...fields, ...user_metadata, terms }[name.replace(/^user_metadata\W|]$/g, "")];
+    return !(validity.valueMissing && rule?.required);
   }
 
   /** Shows how a request is going, in a live region and in the page's own elements. */
@@ -221,7 +235,7 @@ class SignupForm {
     }
     // A proof can be used once, and so can a captcha token. Field errors do not use the token up,
     // unless Auth0 found them, which happens after the token was verified.
-    this.#proof = this.#prepared = undefined;
+    this.#proof = undefined;
     const { status, errors = [] } = result;
     const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
     if (status !== "created" && (status !== "invalid" || late)) {
@@ -249,16 +263,6 @@ class SignupForm {
     this.#key = key;
     const hidden = this.#input("idempotency_key");
     if (hidden) hidden.value = key;
-  }
-
-  /** Solves a challenge while the form is being filled in, if one will be required. */
-  async #prepareProof() {
-    const { challenge } = (await this.policy) ?? {};
-    if (challenge?.kinds?.includes("proof_of_work") && !this.#input("altcha")) {
-      const { signal } = this.#listeners;
-      const issued = await getBelow(this.url, "/challenge", { signal });
-      if (issued?.required) this.#proof = prove(this.url, issued, signal);
-    }
   }
 
   #show(result) {
@@ -304,7 +308,9 @@ class SignupForm {
     const { form, texts } = this;
     const email = String(this.#data?.get("email") ?? "").trim();
     if (!this.#emit("done", { status, email }, true)) return;
-    const showMessage = () => showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
+    const showMessage = () => {
+      this.#message = showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
+    };
     const { signupSuccess } = form.dataset;
     if (!signupSuccess) {
       showMessage();
@@ -312,7 +318,7 @@ class SignupForm {
     }
     // After the Back button the page may be as it was left, with a form that is of no use.
     addEventListener("pageshow", ({ persisted }) => persisted && showMessage(), { once: true });
-    location.assign(signupSuccess.replace("{login_hint}", encodeURIComponent(email)));
+    location.assign(signupSuccess.replaceAll("{login_hint}", encodeURIComponent(email)));
   }
 
   #input(name) {

@@ -9,13 +9,11 @@ const TYPES = {
 
 /** Finds three adjacent characters in sequence, such as abc or 321. */
 function hasSequence(password) {
-  const bytes = new TextEncoder().encode(password);
   const step = (at) => {
-    const pair = String.fromCharCode(bytes[at], bytes[at + 1]);
-    const difference = bytes[at + 1] - bytes[at];
-    return /^[0-9A-Za-z]{2}$/.test(pair) && Math.abs(difference) === 1 ? difference : 0;
+    const difference = password.charCodeAt(at + 1) - password.charCodeAt(at);
+    return /^[0-9A-Za-z]{2}$/.test(password.slice(at, at + 2)) && difference ** 2 === 1 && difference;
   };
-  return bytes.some((_, at) => at > 0 && step(at - 1) && step(at - 1) === step(at));
+  return password.split("").some((_, at) => step(at) && step(at) === step(at + 1));
 }
 
 /** Checks a password against a policy. Returns the code of each rule, and whether it is met. */

@@ -3,11 +3,19 @@
 import { findInput, make } from "./dom.js";
 
 const BUTTON = "button[data-signup-reveal]";
-/** A button that does something else beside a field, although its type would send the form. */
-const ASIDE = "button:is([aria-controls], [aria-pressed], label *):not([type])";
+/** Buttons that do something else beside a field, although their type would send the form. */
+const ASIDE = `${BUTTON}, button[aria-pressed], button:is([aria-controls], label *):not([type])`;
+/** Buttons that may have got their type by mistake: the default of HTML sends the form. */
+const BARE = "button:not([type], [name], [value], [formaction])";
 
-/** True if a button that would send a form is not there to send it. */
-export const isAside = (button) => Boolean(button?.matches(`${BUTTON}, ${ASIDE}`));
+/** Takes the type from the buttons that are not there to send a form. One always is: the last. */
+export function settleButtons(form) {
+  const all = [...form.elements].filter(({ type }) => type === "submit");
+  const last = all.findLast((button) => !button.matches(ASIDE)) ?? all.at(-1);
+  for (const button of all) {
+    if (button !== last && button.matches(`${ASIDE}, ${BARE}`)) button.type = "button";
+  }
+}
 
 export class Reveal {
   #form;
@@ -27,8 +35,6 @@ export class Reveal {
       (input.closest("label") ?? input).after(this.#own);
       this.label();
     }
-    // Otherwise the Enter key presses the first of them in place of the form's own button.
-    for (const button of form.elements) if (isAside(button)) button.type = "button";
   }
 
   /** Labels the button that this added. */

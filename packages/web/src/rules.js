@@ -81,7 +81,7 @@ export class PasswordRules {
   }
 
   #find(code) {
-    return this.#list.querySelector(`[data-rule="${code}"]`);
+    return this.#list.querySelector(`[data-rule="${CSS.escape(code)}"]`);
   }
 
   #add(code, text) {

@@ -18,8 +18,9 @@ async function load(beside) {
   const src = new URL(EXTRAS_FILE, new URL(beside, document?.baseURI)).href;
   if (document) {
     // `import` takes no digest. The element does, and the import gets the module that it checked.
+    const nonce = document.querySelector("script[nonce]")?.nonce ?? "";
     await new Promise((onload, onerror) => {
-      const members = { type: "module", src, integrity: EXTRAS_INTEGRITY, crossOrigin: "", onload, onerror };
+      const members = { type: "module", src, nonce, integrity: EXTRAS_INTEGRITY, crossOrigin: "", onload, onerror };
       document.head.append(Object.assign(document.createElement("script"), members));
     });
   }

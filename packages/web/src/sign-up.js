@@ -15,7 +15,7 @@ export function newKey() {
 }
 
 /** Solves a challenge if it is a proof of work. Returns undefined otherwise, or on failure. */
-export async function prove(url, challenge, signal) {
+async function prove(url, challenge, signal) {
   if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
   return loadExtras(url).then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
 }

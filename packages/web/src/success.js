@@ -2,7 +2,7 @@
 
 import { make, put } from "./dom.js";
 
-/** Replaces a form by the message of its success. `data` is what was sent. */
+/** Replaces a form by the message of its success, and returns it. `data` is what was sent. */
 export function showSuccess(form, { status, texts, data, policy }) {
   const given = (name) => String(data?.get(name) ?? "").trim();
   const name = given("given_name") || given("nickname") || given("name");
@@ -26,19 +26,20 @@ export function showSuccess(form, { status, texts, data, policy }) {
   if (area !== form) document.title = heading;
   message.focus();
   message.scrollIntoView({ block: "nearest" });
+  return message;
 }
 
 /** Returns the links to log in and to reset a password, if the service has their addresses. */
 export function accountLinks({ login_url, reset_url }, texts, email, reset = true) {
-  const link = (href, className, textContent) => href && make("a", { href, className, textContent });
-  let login = login_url;
-  if (login && email) {
-    login = new URL(login);
-    login.searchParams.set("login_hint", email);
-  }
-  const links = [
-    link(login, "primary", texts.log_in),
-    link(reset && reset_url, "secondary", texts.reset_password),
-  ].filter(Boolean);
+  const links = [];
+  const add = (href, className, textContent, hint) => {
+    // Whatever the policy says, a link runs no script.
+    if (!/^https?:/.test(href)) return;
+    const url = new URL(href);
+    if (hint) url.searchParams.set("login_hint", hint);
+    links.push(make("a", { href: url, className, textContent }));
+  };
+  add(login_url, "primary", texts.log_in, email);
+  if (reset) add(reset_url, "secondary", texts.reset_password);
   return links.length ? make("p", { className: "account-links" }, ...links) : undefined;
 }

@@ -1,8 +1,10 @@
 // The texts of the module.
 
-/** The module's own texts, until the policy arrives with those in the language of the page. */
+/**
+ * The module's own texts, until the policy arrives with those in the language of the page. Without those that are
+ * of use only with the policy: of its rules and its links. extras.js has those of its hints.
+ */
 export const TEXTS = {
-  suggestion: "Did you mean %address%?",
   success_title: "Welcome",
   created: "Your account has been created.",
   accepted_title: "Check your inbox",
@@ -14,7 +16,6 @@ export const TEXTS = {
   submitting: "Creating your account…",
   retrying: "This is taking longer than usual. We're still trying…",
   checking: "Checking that you're not a robot…",
-  caps_lock: "Caps Lock is on.",
   show: "Show",
   hide: "Hide",
   show_password: "Show password",
@@ -23,8 +24,4 @@ export const TEXTS = {
   password_hidden: "Your password is hidden.",
   reference: "Reference",
   colon: ": ",
-  met: "done:",
-  unmet: "not yet:",
-  log_in: "Log in",
-  reset_password: "Reset your password",
 };

@@ -19,10 +19,9 @@ const LOWERED = `
   :where(:root:has(meta[name="color-scheme"][content*="dark"])) { --lightningcss-light: ; --lightningcss-dark: initial; }
 }
 `;
-/** A heading of the page in the element, and the places of errors that have gone. */
+/** A heading of the page in the element. */
 const IN_ELEMENT = `
-::slotted(:is(h1, h2)) { margin: 0 0 1.25rem; font-size: 1.625rem; font-weight: 700; line-height: 1.2; }
-.signup-error:empty { display: none; }
+::slotted(:is(h1, h2)) { margin: 0 0 calc(1.25 * var(--_rem)); font-size: calc(1.625 * var(--_rem)); font-weight: 700; line-height: 1.2; }
 `;
 
 const style = await readFile(at("src/signup.css"), "utf8");

@@ -27,7 +27,7 @@ const publish = (body) => {
   files[path] = `${head}<main>${body}</main>`;
   return shop + path;
 };
-const fields = `<label>Email <input name="email" type="email"></label>
+const fields = `<label>Email <input name="email" inputmode="email"></label>
   <label>Password <input name="password" type="password"></label>`;
 const unstyled = (extra = "") =>
   `<form action="${service.url}/signup" method="post" data-signup>${fields}${extra}<button>Join</button></form>`;
@@ -251,10 +251,14 @@ for (const [kind, button] of Object.entries({
   "that the module knows": "<button data-signup-reveal>Show</button>",
   "with aria-pressed": '<button aria-pressed="false">Show</button>',
   "with aria-controls": '<button aria-controls="secret">Show</button>',
+  "with nothing else": "<button>Show</button>",
+  "with an action of the page": `<button class="toggle" onclick="this.form.secret.type = 'text'">Show</button>`,
+  "with only a name for screen readers": '<button aria-label="Show password"></button>',
+  "but a state": '<button type="submit" aria-pressed="false">Show</button>',
 })) {
   test(`a button without a type ${kind} never sends the form`, async (t) => {
     const body = `<form action="${service.url}/signup" method="post" data-signup>
-      <label for="mail">Email</label> <input id="mail" name="email" type="email">
+      <label for="mail">Email</label> <input id="mail" name="email" inputmode="email">
       <label for="secret">Password</label> <input id="secret" name="password" type="password">
       ${button}<button>Join</button></form>${script}`;
     const page = await open(chromium, t, publish(body));
@@ -262,7 +266,7 @@ for (const [kind, button] of Object.entries({
     const sent = posts(page);
     const email = newEmail();
     await fill(page, { email, password: ADA.password });
-    await page.click("button:has-text('Show')");
+    await page.locator("button").first().click();
     await page.waitForTimeout(300);
     assert.deepEqual(sent, []);
     // The Enter key presses the form's own button.
@@ -272,6 +276,25 @@ for (const [kind, button] of Object.entries({
     assert.equal((await service.creates(email)).length, 1);
   });
 }
+
+test("a form's only button sends it, whatever it looks like, and so do buttons with a name or a type", async (t) => {
+  for (const [button, path] of [
+    ['<button aria-controls="status">Join</button>', "only"],
+    ["<label>You agree. <button>Join</button></label>", "label"],
+    ['<button type="submit">Join</button><button name="user_metadata.x" value="1">Other</button>', "typed"],
+    ['<button name="ui_locales" value="de">Join</button><button>Other</button>', "named"],
+    ['<button>Show</button><input type="submit" value="Join">', "input"],
+  ]) {
+    const form = `<form action="${service.url}/signup" method="post" data-signup>${fields}${button}</form>${script}`;
+    const page = await open(chromium, t, publish(form));
+    await ready(page);
+    const sent = posts(page);
+    await fill(page, { email: newEmail(), password: ADA.password });
+    await page.locator("button:has-text('Join'), [type=submit]").first().click();
+    await done(page);
+    assert.equal(sent.length, 1, path);
+  }
+});
 
 test("an enhancement that the page ended stays ended, and a broken form is reported once", async (t) => {
   const broken = unstyled().replace("data-signup>", 'data-signup data-signup-texts="{" id="broken">');
@@ -302,6 +325,170 @@ test("a button in a label that appears later never sends the form", async (t) =>
   await page.click("label button");
   await page.waitForTimeout(300);
   assert.deepEqual(sent, []);
+  await page.press("[name=email]", "Enter");
+  await done(page);
+  assert.equal(sent.length, 1);
+});
+
+/** Ways to write a field, which the style promises to take. */
+const LAYOUTS = {
+  "an input in its label": (id, label, input) => `<label>${label} ${input}</label>`,
+  "after its label": (id, label, input) => `<label for="${id}">${label}</label>${input}`,
+  "both in a row": (id, label, input) => `<div><label for="${id}">${label}</label>${input}</div>`,
+  "a row in a section": (id, label, input) =>
+    `<section><div class="row"><label for="${id}">${label}</label>${input}</div></section>`,
+  "a label in a paragraph": (id, label, input) => `<p><label>${label} ${input}</label></p>`,
+  "a button of the page": (id, label, input) =>
+    `<label for="${id}">${label}</label>${input}${id === "password" ? "<button data-signup-reveal=words>Show</button>" : ""}`,
+  "a button in the label": (id, label, input) =>
+    `<label>${label} ${input}${id === "password" ? "<button data-signup-reveal>Show</button>" : ""}</label>`,
+};
+/** What a careless style of the page sets on elements. */
+const CARELESS = `<style>label { float: left; width: 110px; text-align: right; letter-spacing: 3px }
+  p { text-indent: 2em; text-transform: uppercase } li { padding: 6px; margin: 4px } fieldset { padding: 2em }
+  input { width: 150px; height: 18px; text-transform: uppercase } button { float: right; width: 100px; height: 22px }</style>`;
+
+for (const [name, layout] of Object.entries(LAYOUTS)) {
+  test(`errors, rules and buttons have their places: ${name}`, async (t) => {
+    const inputs = [["given_name", "First name", ""], ["email", "Email", ""], ["password", "Password", "type=password data-signup-password"]];
+    const rows = inputs.map(([id, label, more]) => layout(id, label, `<input id="${id}" name="${id}" ${more}>`));
+    const form = `<form action="${service.url}/signup" method="post" data-signup>${rows.join("")}<button>Join</button></form>`;
+    const body = `<link rel="stylesheet" href="${service.url}/signup.css">${form}${script}`;
+    const sizes = [];
+    for (const style of ["", CARELESS]) {
+      const page = await open(chromium, t, publish(style + body));
+      await ready(page);
+      await page.locator("[data-rule]").first().waitFor();
+      await fill(page, { email: "nope", password: "abc" });
+      await page.click(own);
+      await page.locator(".signup-alert").waitFor();
+      const box = (selector) => page.locator(selector).first().evaluate((element) => element.getBoundingClientRect().toJSON());
+      const [first, email, password, error, rule, reveal, button] = await Promise.all(
+        ["[name=given_name]", "[name=email]", "[name=password]", ".signup-error", "[data-rule]", "[data-signup-reveal]", own].map(box),
+      );
+      const between = (value, least, most, what) => assert.ok(value >= least && value <= most, `${what}: ${value}`);
+      between(email.top - first.bottom, 36, 56, "a label and a gap above an input");
+      between(error.top - email.bottom, 2, 8, "an error below its input");
+      between(password.top - error.bottom, 36, 56, "a label and a gap below an error");
+      between(rule.top - password.bottom, 1, 8, "the rules below the password");
+      between(reveal.top - password.top, 2, 8, "the button in its field, from the top");
+      between(password.bottom - reveal.bottom, 2, 8, "the button in its field, from the bottom");
+      between(password.right - reveal.right, 2, 8, "the button at the end of its field");
+      between(button.width - email.width, -1, 1, "a button as wide as the inputs");
+      sizes.push([email.width, email.height, button.height, error.left, rule.left]);
+    }
+    assert.deepEqual(sizes[1], sizes[0], "the style of the page's elements changes nothing");
+  });
+}
+
+test("the size of the text is that of the page's choice, also where 1rem is 10px", async (t) => {
+  const small = "<style>html { font-size: 62.5%; --signup-font-size: 16px }</style>";
+  const heights = [];
+  for (const style of ["", small]) {
+    const page = await open(chromium, t, publish(style + lines));
+    await ready(page);
+    await page.locator("[data-rule]").first().waitFor();
+    heights.push(await page.locator("form").evaluate((form) => [form.offsetWidth, form.offsetHeight]));
+  }
+  assert.deepEqual(heights[1], heights[0]);
+});
+
+test("the ten lines send an address as it was typed", async (t) => {
+  const page = await open(chromium, t, publish(lines));
+  await ready(page);
+  const [name] = newEmail().split("@");
+  await fill(page, { ...ADA, email: `${name}@bücher.example` });
+  const request = page.waitForRequest((seen) => seen.method() === "POST");
+  await page.click(own);
+  assert.equal(new URLSearchParams((await request).postData()).get("email"), `${name}@bücher.example`);
+  await done(page);
+});
+
+test("the page's own required and pattern hold where the service does not judge", async (t) => {
+  const form = unstyled(`<label>Company <input name="user_metadata.company" required></label>
+    <label>First name <input name="given_name" required pattern="[A-Z].*"></label>`);
+  const page = await open(chromium, t, publish(form.replace('name="email"', 'name="email" type="email" required') + script));
+  await page.waitForLoadState("networkidle");
+  const sent = posts(page);
+  await fill(page, { email: "nope", password: ADA.password });
+  await page.click(own);
+  assert.equal(await page.evaluate(() => document.activeElement.name), "user_metadata.company");
+  await page.fill('[name="user_metadata.company"]', "Acme");
+  await page.fill("[name=given_name]", "ada");
+  await page.click(own);
+  assert.equal(await page.evaluate(() => document.activeElement.name), "given_name");
+  assert.deepEqual(sent, []);
+  await page.fill("[name=given_name]", "Ada");
+  await page.click(own);
+  // The service says what is wrong with an address, beside the other errors.
+  await page.locator(".signup-alert").waitFor();
+  assert.equal(sent.length, 1);
+});
+
+test("a script with a nonce lets the second file in", async (t) => {
+  const policy = `<meta http-equiv="Content-Security-Policy" content="script-src 'nonce-abc'">`;
+  files["/nonce"] = head + policy + unstyled() + script.replace("<script", '<script nonce="abc"');
+  const page = await open(chromium, t, `${shop}/nonce`);
+  await ready(page);
+  await fill(page, { email: "ada@gmial.com" });
+  await page.locator(".signup-suggestion button").waitFor();
+  assert.deepEqual(page.consoleErrors, []);
+});
+
+test("the message of a success goes with its form, and a reset takes the alert away", async (t) => {
+  const page = await open(chromium, t, publish(unstyled('<button type="reset">Clear</button>') + script));
+  await ready(page);
+  await fill(page, { email: "nope", password: "abc" });
+  await page.click(own);
+  await page.locator(".signup-alert").waitFor();
+  await page.click("[type=reset]");
+  assert.equal(await page.locator(".signup-alert:visible").count(), 0);
+  await fill(page, { email: newEmail(), password: ADA.password });
+  await page.click(own);
+  await done(page);
+  // Another route of the application.
+  await page.evaluate(() => document.querySelector("form").replaceWith("Next"));
+  await page.locator(".signup-done").waitFor({ state: "detached" });
+  assert.match(await page.innerText("main"), /^Next\s*$/);
+});
+
+test("a listener of signup:ready may call enhance, and a label's name has no text of a textarea", async (t) => {
+  const form = unstyled('<label>About you <textarea name="user_metadata.about">Draft</textarea></label>')
+    .replace("data-signup>", 'data-signup="manual">');
+  const page = await open(chromium, t, publish(form));
+  const same = await page.evaluate(async (address) => {
+    const { enhance } = await import(address);
+    const seen = [];
+    addEventListener("signup:ready", ({ target }) => seen.push(enhance(target)));
+    return enhance(document.querySelector("form")) === seen[0] && seen.length === 1;
+  }, `${service.url}/signup.js`);
+  assert.ok(same);
+  await fill(page, { email: newEmail(), password: ADA.password });
+  await page.click(own);
+  await page.locator(".signup-alert li").waitFor();
+  assert.equal(await page.evaluate(() => document.querySelector("textarea").labels[0].firstChild.textContent.trim()), "About you");
+  assert.doesNotMatch(await page.innerText(".signup-alert"), /Draft/);
+});
+
+test("a policy brings no link that runs a script, and each login_hint in an address is replaced", async (t) => {
+  const policy = JSON.stringify({ login_url: "javascript:alert(1)", reset_url: "https://www.example.com/reset", texts: { log_in: "Log in", reset_password: "Reset" } });
+  const page = await open(chromium, t, publish(unstyled().replace("data-signup>", `data-signup data-signup-policy='${policy}'>`) + script));
+  await ready(page);
+  const email = newEmail();
+  const body = new URLSearchParams({ email, password: ADA.password });
+  await fetch(`${service.url}/signup`, { method: "POST", body });
+  await fill(page, { email, password: "Analytical-Engine-1837" });
+  await page.click(own);
+  await page.locator(".account-links").waitFor();
+  assert.deepEqual(await page.locator(".account-links a").allInnerTexts(), ["Reset"]);
+
+  const twice = `${publish("Welcome")}?a={login_hint}&b={login_hint}`;
+  const other = await open(chromium, t, publish(unstyled().replace("data-signup>", `data-signup data-signup-success="${twice}">`) + script));
+  await ready(other);
+  await fill(other, { email: newEmail(), password: ADA.password });
+  await other.click(own);
+  await other.waitForURL(/a=own.*&b=own/);
+  assert.doesNotMatch(other.url(), /login_hint/);
 });
 
 test("after a success the form has ended, and cannot be sent again", async (t) => {

@@ -8,7 +8,7 @@ import { ADA, Service, browser, done, fill, holdPosts, open, site } from "./supp
 
 const foreign = (service) => `<!doctype html><html lang="en"><title>Join</title>
 <form action="${service}/signup" method="post" data-signup>
-  <label>Email <input name="email" type="email"></label>
+  <label>Email <input name="email" inputmode="email"></label>
   <label>Password <input name="password" type="password"></label>
   <label>Again <input name="password_again" type="password" data-signup-ignore></label>
   <div data-signup-rules></div>

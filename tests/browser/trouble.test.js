@@ -16,7 +16,7 @@ const service = await Service.start({
 const form = `${service.url}/signup`;
 const script = `<script type="module" src="${service.url}/signup.js"></script>`;
 const plain = (inside = "") => `<form action="${form}" method="post" data-signup>
-  <label>Email <input name="email" type="email"></label>
+  <label>Email <input name="email" inputmode="email"></label>
   <label>Password <input name="password" type="password"></label>
   ${inside}<button>Join</button></form>`;
 const publish = (path, body) => {

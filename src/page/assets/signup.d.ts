@@ -110,8 +110,8 @@ export interface Texts {
 
 export interface Options {
   /** URL that the form is sent to; by default its `action`. */
-  url?: string;
-  texts?: Partial<Texts>;
+  url?: string | undefined;
+  texts?: Partial<Texts> | undefined;
 }
 
 export interface SignUpOptions {
@@ -119,16 +119,16 @@ export interface SignUpOptions {
    * By default the field `idempotency_key`, or a new key. Keep it while the e-mail address and the
    * password stay the same.
    */
-  key?: string;
+  key?: string | undefined;
   /** Languages of the messages, as tags separated by spaces; by default that of the page. */
-  lang?: string;
-  signal?: AbortSignal;
+  lang?: string | undefined;
+  signal?: AbortSignal | undefined;
   /** Retries automatically where that is safe and may help; `true` by default. */
-  retry?: boolean;
+  retry?: boolean | undefined;
   /** Called before a proof of work is solved, which takes a moment. */
-  onChallenge?: () => void;
+  onChallenge?: (() => void) | undefined;
   /** Called before the pause of an automatic retry. */
-  onRetry?: () => void;
+  onRetry?: (() => void) | undefined;
 }
 
 /** The part of `password` in `GET /signup/policy` that the module reads. */
@@ -232,7 +232,7 @@ export function signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
 /** Gets the policy for forms sent to this URL; undefined on failure. */
 export function getPolicy(
   url: string | URL,
-  options?: { lang?: string; signal?: AbortSignal },
+  options?: { lang?: string | undefined; signal?: AbortSignal | undefined },
 ): Promise<Policy | undefined>;
 
 /** Returns a new idempotency key. */

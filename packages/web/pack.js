@@ -21,7 +21,7 @@ const LOWERED = `
 `;
 /** A heading of the page in the element. */
 const IN_ELEMENT = `
-::slotted(:is(h1, h2)) { margin: 0 0 calc(1.25 * var(--_rem)); font-size: calc(1.625 * var(--_rem)); font-weight: 700; line-height: 1.2; }
+::slotted(:is(h1, h2)) { margin: 0 0 .7692em; font-size: 1.625em; font-weight: 700; line-height: 1.2; }
 `;
 
 const style = await readFile(at("src/signup.css"), "utf8");

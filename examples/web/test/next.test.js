@@ -89,6 +89,15 @@ test("without JavaScript too", async (t) => {
   assert.equal((await service.creates("script.off@example.com")).length, 1);
 });
 
+test("the built-in page behind the route has its script", async (t) => {
+  const page = await open(chromium, t, null);
+  await page.goto(`${shop}/signup`);
+  await page.locator("form[data-signup-ready]").waitFor();
+  await page.fill("[name=email]", "ada@gmial.com");
+  await page.locator(".signup-suggestion button").waitFor();
+  assert.deepEqual(page.consoleErrors, []);
+});
+
 test("a taken address is shown, with the way to log in", async (t) => {
   const body = new URLSearchParams({ ...ADA, email: "taken@example.com", terms: "on" });
   const headers = { "x-real-ip": "203.0.113.9" };

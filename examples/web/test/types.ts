@@ -1,7 +1,10 @@
-// Uses of the package's types in a page and on a server. Checked, not run.
+// Uses of the package's types in a page and on a server, by the strictest options of `tsc --init`. Checked, not run.
 
 import { createSignup, enhance, signUp, type Result } from "auth0-signup";
+import type { Policy } from "auth0-signup";
 import type { SignupElement } from "auth0-signup/element";
+import { SignupForm } from "auth0-signup/react";
+import "auth0-signup/signup.css";
 
 interface Plan {
   plan: string;
@@ -29,6 +32,13 @@ export async function program(person: Person): Promise<string | undefined> {
     default:
       return result.key;
   }
+}
+
+/** What may be undefined, as the documentation passes it. */
+export function optional(token: string | undefined, policy: Policy | undefined): void {
+  const signup = createSignup({ url: "https://x.example/signup", token });
+  void signup.signUp({ email: "", password: "" }, { clientAddress: token, lang: token });
+  SignupForm({ url: "https://x.example/signup", policy, success: token, fallback: null, onDone: undefined });
 }
 
 document.addEventListener("signup:result", ({ detail }) => detail.status);

@@ -7,11 +7,11 @@ export interface ClientOptions {
    * A token of `http.server_clients`, for servers. With it the service believes `clientAddress`. It is a secret: in
    * a page `createSignup` throws.
    */
-  token?: string;
+  token?: string | undefined;
   /** Languages of the messages, as tags separated by spaces. */
-  lang?: string;
+  lang?: string | undefined;
   /** Retries automatically where that is safe and may help; `true` by default. */
-  retry?: boolean;
+  retry?: boolean | undefined;
 }
 
 export interface VisitorOptions {
@@ -19,7 +19,7 @@ export interface VisitorOptions {
    * The address of the person, as the platform of your server reports it, so that limits count people and not your
    * server. Never a header that the person may have sent. Needs `token`.
    */
-  clientAddress?: string;
+  clientAddress?: string | undefined;
 }
 
 /** A client of the service. */
@@ -35,7 +35,7 @@ export interface SignupClient {
     options?: Omit<SignUpOptions, "onChallenge"> & VisitorOptions,
   ): Promise<Result & { key: string }>;
   /** Gets the policy; undefined on failure. */
-  policy(options?: { lang?: string; signal?: AbortSignal }): Promise<Policy | undefined>;
+  policy(options?: { lang?: string | undefined; signal?: AbortSignal | undefined }): Promise<Policy | undefined>;
   /**
    * Passes a request of a page on to the service and returns its response: problems, pages and redirects as they
    * are. For a route handler at the path of the service, `/signup` and below. A response of 502 without a body means

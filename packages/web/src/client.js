@@ -5,6 +5,8 @@ import { newKey, signUp } from "./sign-up.js";
 
 /** The paths below the service's `/signup` that `forward` passes on. */
 const BELOW = /\/(policy|challenge|success|common-passwords\.txt)$/;
+/** The files that the built-in page loads, beside the service's `/signup`. */
+const FILES = /\/signup(-extras)?(-[0-9a-f]{16})?\.(js|css)(\.map)?$/;
 /** The request headers that `forward` passes on. With those of the origin the service judges the page. */
 const REQUEST_HEADERS = [
   ...["accept", "accept-language", "content-type", "idempotency-key", "if-none-match"],
@@ -37,6 +39,7 @@ const keyOf = (data) => data.get?.("idempotency_key") || data.idempotency_key ||
 /** Returns a client of the service at this URL. `options`: see client.d.ts. */
 export function createSignup({ url, token, lang, retry }) {
   const service = new URL(url, globalThis.document?.baseURI);
+  service.pathname = service.pathname.replace(/\/+$/, "");
   if (token && globalThis.document) throw new TypeError("a token of http.server_clients is not for pages");
 
   /** The headers that name a visitor to the service. */
@@ -64,8 +67,9 @@ export function createSignup({ url, token, lang, retry }) {
         return new Response(null, { status: 405, headers: { Allow: "GET, HEAD, POST" } });
       }
       const asked = new URL(request.url);
-      const target = new URL(service);
-      target.pathname += BELOW.exec(asked.pathname)?.[0] ?? "";
+      const file = FILES.exec(asked.pathname)?.[0];
+      const target = new URL(file ? `.${file}` : service, service);
+      if (!file) target.pathname += BELOW.exec(asked.pathname)?.[0] ?? "";
       target.search = asked.search;
       const headers = new Headers(headersFor(clientAddress));
       for (const name of REQUEST_HEADERS) {

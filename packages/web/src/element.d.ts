@@ -13,9 +13,9 @@ export interface SignupAttributes {
   /** The service's sign-up: `https://signup.example.com/signup`. */
   url: string;
   /** Language of labels and messages; by default that of the elements around it. */
-  lang?: string;
+  lang?: string | undefined;
   /** Address to open after a sign-up, with `{login_hint}` for the person's address. */
-  success?: string;
+  success?: string | undefined;
 }
 
 declare global {

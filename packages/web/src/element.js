@@ -61,6 +61,8 @@ export class SignupElement extends Base {
   #enhanced;
   #loading;
   #policy;
+  #isDrawing = false;
+  #isDone = false;
 
   constructor() {
     super();
@@ -68,17 +70,25 @@ export class SignupElement extends Base {
   }
 
   connectedCallback() {
+    // A property that was set before the element was defined hides the accessor.
+    if (Object.hasOwn(this, "policy")) {
+      const { policy } = this;
+      delete this.policy;
+      this.policy = policy;
+    }
     this.#draw();
   }
 
   disconnectedCallback() {
     this.#loading?.abort();
+    // The message of its success moves with the element.
+    if (this.#isDone) return;
     this.#enhanced?.destroy();
     this.#enhanced = undefined;
   }
 
   attributeChangedCallback(name, before, value) {
-    if (this.isConnected && before !== value) this.#draw();
+    if (before !== value) this.#draw();
   }
 
   /** The policy that the form is drawn from. Set it to save the request. */
@@ -88,7 +98,7 @@ export class SignupElement extends Base {
 
   set policy(policy) {
     this.#policy = policy;
-    if (this.isConnected) this.#draw();
+    this.#draw();
   }
 
   /** Sends the form, as its button does. */
@@ -96,17 +106,27 @@ export class SignupElement extends Base {
     return this.#enhanced?.submit();
   }
 
-  async #draw() {
+  /** Draws the form once, however many attributes change at the same time. */
+  #draw() {
+    if (this.#isDrawing) return;
+    this.#isDrawing = true;
+    queueMicrotask(() => {
+      this.#isDrawing = false;
+      if (this.isConnected && !this.#isDone) this.#load();
+    });
+  }
+
+  async #load() {
     this.disconnectedCallback();
+    // Until the policy is there, and without it, the content of the element is shown: best a link to the built-in page.
+    this.shadowRoot.replaceChildren(h("slot"));
     const url = this.getAttribute("url");
     if (!url) return;
     const { signal } = (this.#loading = new AbortController());
     const lang = this.closest("[lang]")?.lang;
     const policy = this.#policy ?? (await getPolicy(url, { lang, signal }));
     // Another attribute changed meanwhile.
-    if (signal.aborted) return;
-    // Without the policy the content of the element stays: best a link to the built-in page.
-    if (!policy) return this.shadowRoot.replaceChildren(h("slot"));
+    if (signal.aborted || !policy) return;
     this.#policy = undefined;
     this.#render(url, lang, policy);
   }
@@ -153,6 +173,7 @@ export class SignupElement extends Base {
     const passed = new CustomEvent(type, { detail, cancelable, bubbles: true });
     if (!this.dispatchEvent(passed)) event.preventDefault();
     if (/created|accepted/.test(type)) {
+      this.#isDone = true;
       // The message takes the place of the form after this event.
       queueMicrotask(() => this.shadowRoot.querySelector(".signup-done")?.setAttribute("part", "done"));
     }

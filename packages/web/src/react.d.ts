@@ -1,15 +1,15 @@
-import type { ComponentProps, ReactElement, Ref } from "react";
+import type { ComponentProps, ReactElement, ReactNode, Ref } from "react";
 
 import type { Policy, Result, SignupDone, Texts } from "./signup.js";
 
 export interface SignupHookOptions {
   /** URL that the form is sent to; by default its `action`. */
-  url?: string;
+  url?: string | undefined;
   /** Called with every result, before it is shown. */
-  onResult?: (result: Result) => void;
+  onResult?: ((result: Result) => void) | undefined;
   /** Called after a sign-up. The form's own message is then not shown. */
-  onDone?: (done: SignupDone) => void;
-  texts?: Partial<Texts>;
+  onDone?: ((done: SignupDone) => void) | undefined;
+  texts?: Partial<Texts> | undefined;
 }
 
 /** Enhances the form that gets `ref`. `result`: the last one. */
@@ -18,18 +18,20 @@ export function useSignup(options?: SignupHookOptions): {
   result: Result | undefined;
 };
 
-/** Loads the policy of the service; `undefined` until it is there. */
-export function usePolicy(url: string, given?: Policy): Policy | undefined;
+/** Loads the policy of the service, at the second attempt if need be; `undefined` until it is there. */
+export function usePolicy(url: string, given?: Policy | undefined): Policy | undefined;
 
 export interface SignupFormProps
   extends Omit<ComponentProps<"form">, "action" | "method" | "ref">, SignupHookOptions {
   /** The service's sign-up: `https://signup.example.com/signup`. */
   url: string;
   /** The policy that the form is drawn from. With it the form is rendered on servers, and works without JavaScript. */
-  policy?: Policy;
+  policy?: Policy | undefined;
+  /** Shown until the policy is there, and where it cannot be loaded; by default a link to `url`. */
+  fallback?: ReactNode;
   /** Address to open after a sign-up, with `{login_hint}` for the person's address. */
-  success?: string;
+  success?: string | undefined;
 }
 
 /** A sign-up form that is drawn from the policy of the service. Children stand at its top: a heading. */
-export function SignupForm(props: SignupFormProps): ReactElement | null;
+export function SignupForm(props: SignupFormProps): ReactNode;

@@ -1,10 +1,12 @@
+"use client";
+
 // React: a hook that enhances a form of your own, and a form drawn from the policy of the service.
 
 import { Fragment, createElement as h, useCallback, useEffect, useRef, useState } from "react";
 
 import { enhance } from "./form.js";
 import { fieldsOf, policyAttribute } from "./fields.js";
-import { getPolicy } from "./request.js";
+import { getPolicy, sleep } from "./request.js";
 
 /** Enhances the form that gets `ref`. */
 export function useSignup({ url, texts, ...handlers } = {}) {
@@ -35,23 +37,32 @@ export function useSignup({ url, texts, ...handlers } = {}) {
   return { ref, result };
 }
 
+/** Delay before a policy that could not be loaded is requested once more. */
+const RETRY_MS = 2000;
+
 /** Loads the policy of the service. */
 export function usePolicy(url, given) {
   const [policy, setPolicy] = useState(given);
   useEffect(() => {
     if (given) return undefined;
     const controller = new AbortController();
-    getPolicy(url, { signal: controller.signal }).then((loaded) => loaded && setPolicy(loaded));
+    const { signal } = controller;
+    const load = async () => {
+      const loaded = await getPolicy(url, { signal }) ?? await sleep(RETRY_MS, signal).then(() => getPolicy(url, { signal }));
+      if (loaded && !signal.aborted) setPolicy(loaded);
+    };
+    // Without the policy the fallback stays.
+    load().catch(() => {});
     return () => controller.abort();
   }, [url, given]);
   return given ?? policy;
 }
 
 /** A sign-up form. */
-export function SignupForm({ url, policy: given, success, onResult, onDone, texts, children, ...rest }) {
+export function SignupForm({ url, policy: given, fallback, success, onResult, onDone, texts, children, ...rest }) {
   const policy = usePolicy(url, given);
   const { ref } = useSignup({ url, texts, onResult, onDone });
-  if (!policy) return null;
+  if (!policy) return fallback === undefined ? h("a", { href: url }, "Create an account") : fallback;
   const data = { "data-signup-policy": policyAttribute(policy), "data-signup-success": success };
   // In an element of its own, which takes the form's message with it.
   return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },

@@ -1,6 +1,7 @@
 // createSignup against the service and an emulated tenant.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { after, test } from "node:test";
 
@@ -120,6 +121,11 @@ test("a server solves no challenge for its visitors, a program its own", async (
   assert.equal((await createSignup(at).signUp(ADA)).status, "created");
 });
 
+test("React's part may be imported by a component of the server", async () => {
+  const source = await readFile(new URL("../src/react.js", import.meta.url), "utf8");
+  assert.ok(source.startsWith('"use client";\n'));
+});
+
 test("mistakes with the token are errors at once", async () => {
   await assert.rejects(createSignup({ url }).signUp(ADA, visitor), /needs a token/);
   globalThis.document = {};
@@ -177,6 +183,21 @@ test("forward reaches what is below the sign-up, and nothing else", async () => 
     assert.match((await forward(path)).headers.get("content-type"), /html/, `${path} is the form`);
   }
   assert.equal((await forward("/signup", { method: "DELETE" })).status, 405);
+});
+
+test("forward reaches the files of the built-in page, also below its own path", async () => {
+  const { assets } = await (await forward("/signup/policy")).json();
+  for (const path of ["/signup.js", "/signup/signup.js", assets.extras.path, `/signup${assets.extras.path}`]) {
+    const file = await forward(path);
+    assert.deepEqual([file.status, file.headers.get("content-type")], [200, "text/javascript; charset=utf-8"], path);
+  }
+});
+
+test("a slash at the end of the URL changes nothing", async () => {
+  const slashed = createSignup({ url: `${url}/`, token: TOKEN });
+  assert.equal((await slashed.signUp({ ...ADA, email: "slash@example.com" }, { clientAddress: "203.0.113.10" })).status, "created");
+  const response = await slashed.forward(new Request("https://app.example.com/signup/policy"));
+  assert.ok((await response.json()).fields.email);
 });
 
 test("forward lets the service reject a body that is too large", async () => {

@@ -126,6 +126,108 @@ test("an element that is moved or gets another language is drawn again", async (
   assert.equal(await page.locator("form").count(), 1);
 });
 
+test("the element shows its content until the policy is there, loads it once, and takes one set early", async (t) => {
+  files["/waiting"] = pageOf("/element.js", element('lang="fr"', '<a href="/elsewhere">Create an account</a>'));
+  const page = await open(chromium, t);
+  let [release, count] = [undefined, 0];
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route("**/signup/policy", async (route) => {
+    count++;
+    await released;
+    await route.fallback().catch(() => {});
+  });
+  await page.goto(`${shop}/waiting`);
+  await page.getByText("Create an account").waitFor();
+  release();
+  await page.locator("form[data-signup-ready]").waitFor();
+  assert.equal(await page.getByText("Create an account").isVisible(), false);
+  assert.equal(count, 1);
+
+  const policy = await (await fetch(`${url}/policy`)).text();
+  const early = `<script>document.querySelector("auth0-signup").policy = ${policy.replaceAll("<", "\\u003c")}</script>`;
+  files["/early"] = pageOf("/element.js", element("") + early);
+  await page.goto(`${shop}/early`);
+  await page.locator("form[data-signup-ready]").waitFor();
+  assert.equal(count, 1);
+});
+
+test("after a success the message stays when the element is moved or gets another language", async (t) => {
+  files["/after"] = pageOf("/element.js", `<p>${element("")}</p><p id="to"></p>`);
+  const page = await visit(t, "/after");
+  await complete(page, "after@example.com");
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  await page.evaluate(() => {
+    const moved = document.querySelector("auth0-signup");
+    document.getElementById("to").append(moved);
+    moved.lang = "fr";
+  });
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator("#to .signup-done").isVisible(), true);
+  assert.equal(await page.locator("form:visible").count(), 0);
+});
+
+test("the policy's words and addresses are data", async (t) => {
+  files["/terms"] = pageOf("/element.js", element(""));
+  const page = await open(chromium, t);
+  await page.route("**/signup/policy", async (route) => {
+    const response = await route.fetch();
+    const policy = await response.json();
+    policy.terms.url = "javascript:alert(1)";
+    Object.assign(policy.user_metadata.source, { values: ["constructor"], options: {} });
+    policy.order.push("user_metadata.source");
+    await route.fulfill({ response, json: policy });
+  });
+  await page.goto(`${shop}/terms`);
+  await page.locator("form[data-signup-ready]").waitFor();
+  assert.equal(await page.locator("label a").getAttribute("href"), null);
+  assert.equal(await page.locator("option").last().innerText(), "constructor");
+});
+
+test("React: the fallback stands until the policy is there, which is requested once more", async (t) => {
+  files["/late.js"] = await bundle(`
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    const root = (selector) => createRoot(document.querySelector(selector));
+    root("#default").render(<SignupForm url="${url}" />);
+    root("#own").render(<SignupForm url="http://127.0.0.1:9/signup" fallback={<b>Not now</b>} />);`);
+  files["/late"] = pageOf("/late.js", '<p id="default"></p><p id="own"></p>');
+  const page = await open(chromium, t);
+  let count = 0;
+  await page.route(`${url}/policy`, (route) => (count++ ? route.fallback() : route.fulfill({ status: 503 })));
+  await page.goto(`${shop}/late`);
+  assert.equal(await page.getByRole("link", { name: "Create an account" }).getAttribute("href"), url);
+  await page.getByText("Not now").waitFor();
+  await page.locator("#default form[data-signup-ready]").waitFor();
+  assert.equal(count, 2);
+});
+
+test("React: the message of a success goes with its form", async (t) => {
+  files["/leave.js"] = await bundle(`
+    import { useState } from "react";
+    import { createRoot } from "react-dom/client";
+    import { useSignup } from "./react.js";
+    function Join() {
+      const { ref } = useSignup();
+      return <form ref={ref} action="${url}" method="post">
+        {["given_name", "family_name", "email", "password"].map((name) => <label key={name}>{name}<input name={name} /></label>)}
+        <label><input type="checkbox" name="terms" value="2026-11" />terms</label><button>Join</button></form>;
+    }
+    function App() {
+      const [isNext, setNext] = useState(false);
+      return <><a href="#" onClick={() => setNext(true)}>Next</a>{isNext ? <h1>Next route</h1> : <Join />}</>;
+    }
+    createRoot(document.querySelector("main")).render(<App />);`);
+  files["/leave"] = pageOf("/leave.js", "");
+  const page = await visit(t, "/leave");
+  await complete(page, "leave@example.com");
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  await page.getByText("Next").click();
+  await page.getByText("Next route").waitFor();
+  assert.equal(await page.locator(".signup-done").count(), 0);
+});
+
 test("React: a form of one's own is enhanced once in strict mode, and cleaned up", async (t) => {
   files["/hook.js"] = await bundle(`
     import { StrictMode, useState } from "react";

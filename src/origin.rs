@@ -18,7 +18,8 @@ pub enum AllowedOrigin {
         /// The text after it: `.preview.example.com`, with a port that is not the default.
         after: String,
     },
-    /// `http://localhost:*`: any port of a loopback host, the default one too.
+    /// `http://localhost:*`: any port of a loopback host, the default one too. Of `http://*.localhost:*`
+    /// any host one label below it.
     AnyPort {
         /// The text before the port: `http://localhost`.
         host: String,
@@ -30,13 +31,15 @@ impl AllowedOrigin {
     pub fn covers(&self, origin: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == origin,
-            Self::OneLabel { before, after } => {
-                let rest = origin.strip_prefix(before.as_str());
-                rest.and_then(|rest| rest.strip_suffix(after.as_str())).is_some_and(is_label)
+            Self::OneLabel { before, after } => has_one_label(origin, before, after),
+            Self::AnyPort { host } => {
+                let with_port = origin.rsplit_once(':').filter(|(_, port)| is_port(port));
+                let name = with_port.map_or(origin, |(name, _)| name);
+                match host.split_once('*') {
+                    Some((before, after)) => has_one_label(name, before, after),
+                    None => name == host,
+                }
             }
-            Self::AnyPort { host } => origin
-                .strip_prefix(host.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port)),
         }
     }
 }
@@ -71,6 +74,12 @@ impl FromIterator<AllowedOrigin> for AllowedOrigins {
     fn from_iter<I: IntoIterator<Item = AllowedOrigin>>(origins: I) -> Self {
         Self(origins.into_iter().collect())
     }
+}
+
+/// Returns whether there is exactly one label between these texts.
+fn has_one_label(origin: &str, before: &str, after: &str) -> bool {
+    let rest = origin.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+    rest.is_some_and(is_label)
 }
 
 /// Returns whether text is one label of a host, as browsers write it.
@@ -144,6 +153,24 @@ mod tests {
             "http://localhost.evil.example",
             "http://localhost1",
             "http://127.0.0.1:3000",
+        ] {
+            assert!(!pattern.covers(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_ports_covers_one_label_below_localhost() {
+        let pattern = AllowedOrigin::AnyPort { host: "http://*.localhost".to_owned() };
+        for origin in ["http://app.localhost", "http://app.localhost:3000"] {
+            assert!(pattern.covers(origin), "{origin}");
+        }
+        for origin in [
+            "http://localhost:3000",
+            "http://a.b.localhost:3000",
+            "http://app.localhost:",
+            "http://app.localhost:3000:4000",
+            "http://app.localhost.evil.example:3000",
+            "http://evil.example:3000",
         ] {
             assert!(!pattern.covers(origin), "{origin}");
         }

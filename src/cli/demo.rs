@@ -17,9 +17,9 @@ use crate::config;
 use crate::page::example;
 use crate::telemetry;
 
-/// Every origin of this machine.
-const LOOPBACK: &str = "http://localhost:*,http://127.0.0.1:*,http://[::1]:*,\
-                        https://localhost:*,https://127.0.0.1:*,https://[::1]:*";
+/// Every origin of this machine that has a usual name.
+const LOOPBACK: &str = "http://localhost:*,http://*.localhost:*,http://127.0.0.1:*,http://[::1]:*,\
+                        https://localhost:*,https://*.localhost:*,https://127.0.0.1:*,https://[::1]:*";
 
 /// Try the service without a tenant.
 #[derive(Debug, Args)]
@@ -98,7 +98,8 @@ fn print_instructions(tenant: &str, address: SocketAddr) {
          curl -s {tenant}/_emulator/users\n\
          curl -s {tenant}/_emulator/journal\n\
          \n\
-         A form of your own is on http://{address}/example. Any page of this machine may have it:\n\
+         A form of your own is on http://{address}/example. Any page of this machine may have it. It is dark\n\
+         where the page has <meta name=\"color-scheme\" content=\"light dark\">:\n\
          \n\
          {}\n",
         example::lines(&format!("http://{address}"))

@@ -68,10 +68,11 @@ fn parse(text: &str) -> Option<AllowedOrigin> {
     }
 }
 
-/// Returns whether a host of an origin is this machine. Others may serve any port of another host.
+/// Returns whether a host of an origin is this machine. Others may serve any port of another host. Browsers
+/// resolve names below `localhost` themselves (RFC 6761, 6.3).
 fn is_loopback(host: &str) -> bool {
     let is_address = || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback());
-    host == "localhost" || host == "[::1]" || is_address()
+    matches!(host, "localhost" | "*.localhost" | "[::1]") || is_address()
 }
 
 /// Returns whether strangers register names directly below a domain (<https://publicsuffix.org>):
@@ -138,6 +139,7 @@ mod tests {
     fn every_port_of_a_loopback_host_is_a_pattern() {
         for (text, origin) in [
             ("http://localhost:*", "http://localhost:3000"),
+            ("http://*.localhost:*", "http://app.localhost:3000"),
             ("http://127.0.0.1:*", "http://127.0.0.1:5173"),
             ("https://[::1]:*", "https://[::1]:8443"),
         ] {
@@ -152,6 +154,8 @@ mod tests {
             "http://*:*",
             "https://www.example.com:*",
             "http://localhost.example.com:*",
+            "http://*.*.localhost:*",
+            "http://*.example.com:*",
             "http://192.168.0.1:*",
             "http://127.1:*",
             "http://localhost:30*",

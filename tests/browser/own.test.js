@@ -47,8 +47,11 @@ test("the demo prints ten lines, serves them at /example, and takes them from ev
   const example = await (await fetch(`${demo.url}/example`)).text();
   assert.ok(example.endsWith(`${demo.lines}\n`), example);
   files["/ten"] = head + demo.lines;
-  const ownAddress = demo.url.replace("127.0.0.1", "localhost");
-  for (const address of [`${demo.url}/example`, `${ownAddress}/example`, `${shop}/ten`, `${shop.replace("127.0.0.1", "localhost")}/ten`]) {
+  const at = (host, url) => url.replace("127.0.0.1", host);
+  for (const address of [
+    `${demo.url}/example`, `${at("localhost", demo.url)}/example`,
+    ...["127.0.0.1", "localhost", "app.localhost"].map((host) => `${at(host, shop)}/ten`),
+  ]) {
     const page = await open(chromium, t, address);
     await ready(page);
     await fill(page, { ...ADA, email: newEmail() });

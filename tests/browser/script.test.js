@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { pbkdf2Sync, randomBytes } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 
 import { ADA, Service, browser, done, fill, holdPosts, open, site } from "./support.js";
@@ -347,6 +350,21 @@ test("a page that is not allowed finds the reason on its console, and its user a
   await send(page);
   const expected = `auth0-signup at ${form} rejects this page. Is ${stranger} in http.allowed_origins?`;
   assert.deepEqual(page.consoleErrors.filter((text) => text.includes("auth0-signup")), [expected], "once a minute");
+});
+
+test("a page opened from a file learns on its console that it has no origin", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "signup-file-"));
+  t.after(() => rm(folder, { recursive: true }));
+  await writeFile(join(folder, "page.html"), foreign(service.url));
+  const page = await open(chromium, t, `file://${folder}/page.html`);
+  await page.waitForSelector("form[data-signup-ready]");
+  await fill(page, { email: "file@example.com", password: ADA.password });
+  const { problem } = await send(page);
+  assert.equal(problem.code, "origin_not_allowed");
+  await page.waitForTimeout(500);
+  const [text, ...more] = page.consoleErrors.filter((line) => line.includes("auth0-signup"));
+  assert.match(text, /have no origin: open the page from a web server/);
+  assert.deepEqual(more, []);
 });
 
 test("an ordered list decides the form and the policy", async (t) => {

@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use reqwest::header::CONTENT_TYPE;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::{TestApp, TestResponse, ada};
 use crate::eventually::eventually;
@@ -221,10 +221,11 @@ async fn a_flood_of_one_address_is_no_flood_of_spans() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_away_delays_no_sign_up() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let closed = format!("http://{}/v1/traces", listener.local_addr().unwrap());
-    drop(listener);
-    let mut app = TestApp::builder().set("traces.endpoint", &closed).spawn().await;
+    // Held, but not listened on: another test's collector would get the spans on a port that is free.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = (format!("http://{}/v1/traces", closed.local_addr().unwrap()), closed);
+    let mut app = TestApp::builder().set("traces.endpoint", &closed.0).spawn().await;
     let response = TestResponse::receive(sign_up(&app, Some(PARENT))).await;
     assert_eq!(response.status.as_u16(), 201);
     app.stop().await.unwrap();

@@ -25,7 +25,7 @@ export const publish = (body) => {
   files[path] = `${head}<main>${body}</main>`;
   return shop + path;
 };
-const fields = `<label>Email <input name="email" inputmode="email"></label>
+export const fields = `<label>Email <input name="email" inputmode="email"></label>
   <label>Password <input name="password" type="password"></label>`;
 export const unstyled = (extra = "") =>
   `<form action="${service.url}/signup" method="post" data-signup>${fields}${extra}<button>Join</button></form>`;

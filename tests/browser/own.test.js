@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { chromium, demo, files, head, lines, newEmail, own, posts, publish, ready, script, service, shop, unstyled } from "./own-form.js";
+import { chromium, demo, fields, files, head, lines, newEmail, own, posts, publish, ready, script, service, shop, unstyled } from "./own-form.js";
 import { ADA, done, fill, open, site } from "./support.js";
 
 test("the demo prints ten lines, serves them at /example, and takes them from every loopback origin", async (t) => {

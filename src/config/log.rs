@@ -87,10 +87,13 @@ fn parse_level(text: &str) -> Option<String> {
 /// a level or a module of this service, and a name that is nearly this service's is a mistake. So is
 /// the start of its name, which `EnvFilter` applies to this service.
 fn is_clear(directive: &str) -> bool {
+    if directive.is_empty() {
+        return false;
+    }
     let target = directive.split(['=', '[']).next().unwrap_or_default();
     let name = target.split("::").next().unwrap_or_default();
-    if directive.is_empty() || is_level(directive) || name == OWN {
-        return !directive.is_empty();
+    if is_level(directive) || name == OWN {
+        return true;
     }
     let is_mistake = strsim::osa_distance(&name.to_ascii_lowercase(), OWN) <= 1
         || (!target.is_empty() && OWN.starts_with(target));

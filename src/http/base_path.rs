@@ -30,7 +30,7 @@ fn stripped(uri: &Uri, base_path: &str) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(base_path)?;
     let rest = match rest.chars().next() {
         Some('/') => PathAndQuery::try_from(rest),
-        // Without its last slash.
+        // The path of the service itself, without a trailing slash.
         Some('?') | None => PathAndQuery::try_from(format!("/{rest}")),
         Some(_) => return None,
     };

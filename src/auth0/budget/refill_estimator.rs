@@ -165,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn after_a_rejection_a_bucket_that_fills_shows_nothing() {
+        let start = Instant::now();
+        let sample = |ms, counted, remaining| {
+            let sent_at = start + Duration::from_millis(ms);
+            Sample { counted, sent_at, remaining }
+        };
+        for (first, rate) in [(2.0, ASSUMED), (9.0, 5.0)] {
+            let mut refill = RefillEstimator::new();
+            refill.observe(sample(0, 1, first), 10.0, true);
+            refill.observe(sample(1000, 6, 9.0), 10.0, true);
+            assert!((refill.rate() - rate).abs() < 1e-9, "from {first}: {refill:?}");
+        }
+    }
+
+    #[test]
     fn a_short_window_and_an_interrupted_one_measure_nothing() {
         assert!(!learned(&[(0, 1, 8.0), (900, 5, 8.0)]).is_measured());
         let mut refill = learned(&[(0, 1, 8.0)]);

@@ -66,10 +66,8 @@ struct Report {
     rejected: u32,
     /// Those that it accepted while sign-ups were offered.
     in_time: u32,
-    /// Sign-ups rejected as busy, and their `Retry-After` in seconds.
-    busy: u32,
-    retry_after_s: Vec<f64>,
-    rejections: Vec<BusyRejection>,
+    /// Sign-ups rejected as busy.
+    busy: Vec<BusyRejection>,
     longest_wait: Duration,
     /// Sign-ups that the tenant accepted, by replica.
     by_replica: Vec<u32>,
@@ -98,7 +96,7 @@ impl Report {
             let taken = self.taken_at[rejection.replica].get(rejection.permits_before)?;
             Some((rejection.retry_after.as_secs_f64(), (*taken - rejection.at).as_secs_f64()))
         };
-        let (named, needed): (Vec<_>, Vec<_>) = self.rejections.iter().filter_map(served).unzip();
+        let (named, needed): (Vec<_>, Vec<_>) = self.busy.iter().filter_map(served).unzip();
         named.iter().sum::<f64>() / needed.iter().sum::<f64>()
     }
 
@@ -204,11 +202,9 @@ async fn sign_up(
             let retry_after = exhausted.retry_after;
             let waiting = budget.lock().queue.len();
             let mut report = report.lock().unwrap();
-            report.busy += 1;
-            report.retry_after_s.push(retry_after.as_secs_f64());
             let permits_before = report.taken_at[replica].len() + waiting;
             let at = Instant::now();
-            report.rejections.push(BusyRejection { replica, at, retry_after, permits_before });
+            report.busy.push(BusyRejection { replica, at, retry_after, permits_before });
             return;
         }
     };
@@ -278,10 +274,11 @@ async fn holds(name: &str, scenario: Scenario, rejected: f64, goodput: f64) -> R
     let (share, good) = (report.rejected_share(), report.goodput(&scenario));
     let Report { created, busy, longest_wait, other, by_replica, .. } = &report;
     println!(
-        "{name}: created {created} {by_replica:?}, rejected {:.2} %, goodput {:.1} %, busy \
-         {busy}, longest wait {longest_wait:?}, other {other:?}",
+        "{name}: created {created} {by_replica:?}, rejected {:.2} %, goodput {:.1} %, busy {}, \
+         longest wait {longest_wait:?}, other {other:?}",
         share * 100.0,
         good * 100.0,
+        busy.len(),
     );
     assert!(share <= rejected, "{name}: rejected {share}");
     assert!(good >= goodput, "{name}: goodput {good}");
@@ -296,7 +293,8 @@ async fn steady_overload_meets_no_429_and_uses_every_permit() {
     }
     let report =
         holds("overload, 200 s", Scenario { seconds: 200.0, ..OVERLOAD }, 0.001, 0.99).await;
-    let mean = report.retry_after_s.iter().sum::<f64>() / f64::from(report.busy);
+    let named: Duration = report.busy.iter().map(|busy| busy.retry_after).sum();
+    let mean = named.as_secs_f64() / f64::from(u32::try_from(report.busy.len()).unwrap());
     assert!((3.0..4.5).contains(&mean), "mean Retry-After {mean} s, with 3 s of waiters");
 }
 
@@ -331,9 +329,7 @@ async fn replicas_share_through_headers_alone() {
     for (replicas, seed) in [(2, 1), (2, 2), (2, 3), (4, 1)] {
         let scenario = Scenario { replicas, seed, seconds: 60.0, ..OVERLOAD };
         let report = holds(&format!("{replicas} replicas"), scenario, 0.02, 0.9).await;
-        let least = report.by_replica.iter().min().unwrap();
-        let fair = report.created / u32::try_from(replicas).unwrap();
-        assert!(least * 4 >= fair, "no replica is crowded out: {:?}", report.by_replica);
+        assert!(report.fairness() > 0.25, "no replica is crowded out: {:?}", report.by_replica);
     }
 }
 
@@ -341,7 +337,7 @@ async fn replicas_share_through_headers_alone() {
 #[tokio::test(start_paused = true)]
 async fn any_number_of_replicas_uses_the_budget_and_names_honest_waits() {
     let (slow, enterprise, fast) = ((10.0, 10.0), (50.0, 16.0), (100.0, 100.0));
-    for (replicas, plan, refused) in [
+    for (replicas, plan, rejected) in [
         (1, enterprise, 0.001),
         (2, slow, 0.01),
         (3, enterprise, 0.01),
@@ -353,7 +349,7 @@ async fn any_number_of_replicas_uses_the_budget_and_names_honest_waits() {
     ] {
         let offered = plan.1 * 3.0;
         let scenario = Scenario { replicas, plan, offered, seconds: 60.0, ..OVERLOAD };
-        let report = holds(&format!("{replicas} of {plan:?}"), scenario, refused, 0.95).await;
+        let report = holds(&format!("{replicas} of {plan:?}"), scenario, rejected, 0.95).await;
         let (fairness, ratio) = (report.fairness(), report.retry_after_ratio());
         println!("  fairness {fairness:.2}, Retry-After {ratio:.2} of the time that was needed");
         assert!((0.8..1.2).contains(&ratio), "Retry-After was {ratio} of the time that was needed");
@@ -375,7 +371,7 @@ async fn another_client_of_the_tenant_keeps_its_share() {
 async fn spare_permits_delay_no_call() {
     let scenario = Scenario { plan: (5000.0, 5000.0), offered: 300.0, ..OVERLOAD };
     let report = run(&scenario).await;
-    assert_eq!((report.rejected, report.busy), (0, 0));
+    assert_eq!((report.rejected, report.busy.len()), (0, 0));
     // Only the first calls wait, for the first response.
     assert!(report.longest_wait < Duration::from_millis(700), "{:?}", report.longest_wait);
 }
@@ -392,6 +388,6 @@ async fn a_bucket_that_refills_as_fast_as_it_is_used_hardly_delays() {
         ..OVERLOAD
     };
     let report = holds("always full", scenario, 0.0, 0.0).await;
-    assert_eq!(report.busy, 0);
+    assert_eq!(report.busy.len(), 0);
     assert!(report.longest_wait < Duration::from_millis(1500), "{:?}", report.longest_wait);
 }

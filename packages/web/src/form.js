@@ -5,7 +5,7 @@ import { HIDDEN, findInput, makeStatus, put } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { getBelow, getPolicy } from "./request.js";
-import { Reveal, settleButtons } from "./reveal.js";
+import { Reveal, setButtonTypes } from "./reveal.js";
 import { PasswordRules } from "./rules.js";
 import { newKey, signUp } from "./sign-up.js";
 import { accountLinks, showSuccess } from "./success.js";
@@ -53,7 +53,7 @@ class SignupForm {
     this.#rules = new PasswordRules(form, this.texts);
     this.#errors = new FieldErrors(form, this.texts, this.#rules);
     this.#reveal = new Reveal(form, this.texts, (text) => (this.#live.textContent = text));
-    settleButtons(form);
+    setButtonTypes(form);
     this.#listen();
     this.#noValidate = form.noValidate;
     form.noValidate = true;
@@ -84,7 +84,7 @@ class SignupForm {
       const elsewhere = ["formaction", "formmethod"].some((name) => submitter?.hasAttribute(name));
       if (defaultPrevented || elsewhere) return;
       event.preventDefault();
-      settleButtons(form);
+      setButtonTypes(form);
       if (submitter?.type !== "button") this.submit(submitter);
     });
     on("reset", () => {
@@ -102,7 +102,7 @@ class SignupForm {
     on("focusin", ({ target }) => {
       if (target.form !== form) return;
       // The Enter key presses the first button that sends the form, which may be new.
-      settleButtons(form);
+      setButtonTypes(form);
       this.#assist();
     }, root);
     on("input", ({ target }) => {

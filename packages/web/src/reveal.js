@@ -9,7 +9,7 @@ const ASIDE = `${BUTTON}, button[aria-pressed], button:is([aria-controls], label
 const BARE = "button:not([type], [name], [value], [formaction])";
 
 /** Takes the type from the buttons that are not there to send a form. One always is: the last. */
-export function settleButtons(form) {
+export function setButtonTypes(form) {
   const all = [...form.elements].filter(({ type }) => type === "submit");
   const last = all.findLast((button) => !button.matches(ASIDE)) ?? all.at(-1);
   for (const button of all) {

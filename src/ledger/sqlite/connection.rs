@@ -1,6 +1,7 @@
 //! A connection to the ledger's file that its guard knows of.
 
-use std::cell::Cell;
+use std::fs::File;
+use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,8 @@ pub(super) const SHORT_WAIT: Duration = Duration::from_millis(100);
 pub(super) struct LedgerConnection {
     // Closed before the guard, which keeps a descriptor of the file.
     connection: Connection,
-    synchronous: Cell<Synchronous>,
+    /// The write-ahead log. SQLite keeps it as long as a connection is open.
+    log: File,
     guard: Arc<FileGuard>,
 }
 
@@ -32,35 +34,28 @@ impl LedgerConnection {
     /// When it is another file, or cannot be opened.
     pub(super) fn open(
         guard: &Arc<FileGuard>,
-        synchronous: Synchronous,
         wait: Duration,
     ) -> std::result::Result<Self, LedgerError> {
         guard.check()?;
-        let connection = file::connect(guard.path(), synchronous, wait)?;
+        let connection = file::connect(guard.path(), Synchronous::Normal, wait)?;
         // A first read, which opens the log: that of a new file does not exist before.
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        let log = File::open(guard.log_path()).map_err(LedgerError::unavailable)?;
         guard.connected().map_err(LedgerError::unavailable)?;
         // Dropped when the check fails: SQLite may have opened another file meanwhile.
-        let connection =
-            Self { connection, synchronous: Cell::new(synchronous), guard: Arc::clone(guard) };
+        let connection = Self { connection, log, guard: Arc::clone(guard) };
         guard.check()?;
         Ok(connection)
     }
 
-    /// Sets the event that a commit waits for. Takes effect only between transactions.
+    /// Syncs what was committed until now. SQLite itself syncs the log when it starts it again, and before
+    /// it moves the content to the database (`PRAGMA synchronous = NORMAL`). To set `FULL` for single
+    /// commits costs more than their statements: each change of the pragma compiles a statement.
     ///
     /// # Errors
-    /// When SQLite rejects it.
-    pub(super) fn set_synchronous(&self, wanted: Synchronous) -> Result<()> {
-        if wanted != self.synchronous.get() {
-            let sql = match wanted {
-                Synchronous::Full => "PRAGMA synchronous = FULL",
-                Synchronous::Normal => "PRAGMA synchronous = NORMAL",
-            };
-            self.connection.prepare_cached(sql)?.execute([])?;
-            self.synchronous.set(wanted);
-        }
-        Ok(())
+    /// When the system cannot.
+    pub(super) fn sync_log(&self) -> io::Result<()> {
+        self.log.sync_data()
     }
 
     /// Moves everything from the log to the database and empties the log file. Returns `false` if a

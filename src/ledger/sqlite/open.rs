@@ -55,7 +55,7 @@ impl Sqlite {
             file::create(&path, &secret_file, options.may_replace)?;
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
-        let connection = LedgerConnection::open(&guard, synchronous, OPEN_WAIT)?;
+        let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
         let now = clock.now();
         if schema::is_foreign(&connection).map_err(LedgerError::from)? {
             return Err(OpenError::Foreign { path });

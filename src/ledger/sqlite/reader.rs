@@ -12,7 +12,6 @@ use super::connection::LedgerConnection;
 use super::file::is_busy;
 use super::guard::FileGuard;
 use crate::clock::{Clock, LedgerTime};
-use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 
 /// Looks up single rows on the caller's thread. The few pages are in memory as a rule, so this
@@ -43,7 +42,7 @@ impl SqliteReader {
         clock: Arc<dyn Clock>,
         timeout: Duration,
     ) -> Result<Self, LedgerError> {
-        let connection = LedgerConnection::open(&guard, Synchronous::Normal, timeout)?;
+        let connection = LedgerConnection::open(&guard, timeout)?;
         connection.busy_timeout(Duration::ZERO)?;
         let state = Arc::new(Mutex::new(ReaderState::Open(connection)));
         Ok(Self { guard, clock, timeout, state })
@@ -114,7 +113,7 @@ impl SqliteReader {
         }
         let (guard, now, limit) = (Arc::clone(&self.guard), self.now(), self.timeout);
         let read = spawn_blocking(move || {
-            let connection = LedgerConnection::open(&guard, Synchronous::Normal, limit)?;
+            let connection = LedgerConnection::open(&guard, limit)?;
             let read = work(&connection, now)?;
             keep(connection);
             Ok(read)

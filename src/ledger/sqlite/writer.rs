@@ -92,7 +92,6 @@ impl SqliteWriter {
         let mut thread = LedgerThread {
             connection: Some(connection),
             guard: Arc::clone(&guard),
-            synchronous,
             log_sync,
             batches,
         };
@@ -187,7 +186,6 @@ struct RolledBack;
 struct LedgerThread {
     connection: Option<LedgerConnection>,
     guard: Arc<FileGuard>,
-    synchronous: Synchronous,
     log_sync: LogSync,
     batches: BatchMetrics,
 }
@@ -241,16 +239,16 @@ impl LedgerThread {
         let guard = Arc::clone(&self.guard);
         let committed = match self.begin(needs) {
             Ok(connection) => {
-                let mut intact = Ok(());
+                let (mut intact, database) = (Ok(()), &**connection);
                 for job in jobs.drain(..) {
-                    replies.push(job(intact.as_ref().map(|()| connection)));
+                    replies.push(job(intact.as_ref().map(|()| database)));
                     // Some errors, such as a full disk, end the transaction inside a statement.
                     if intact.is_ok() && connection.is_autocommit() {
                         intact = Err(LedgerError::unavailable(RolledBack));
                     }
                 }
                 // Checked last: the file that holds the commit is the one at its path.
-                intact.and_then(|()| execute(connection, "COMMIT")).and_then(|()| guard.check())
+                intact.and_then(|()| commit(connection, needs)).and_then(|()| guard.check())
             }
             Err(error) => {
                 replies.extend(jobs.drain(..).map(|job| job(Err(&error))));
@@ -312,26 +310,30 @@ impl LedgerThread {
             connection
         } else {
             let wait = deadline.saturating_duration_since(Instant::now());
-            LedgerConnection::open(&self.guard, self.synchronous, wait)?
+            LedgerConnection::open(&self.guard, wait)?
         };
         Ok(self.connection.insert(connection))
     }
 
     /// Opens a transaction that may write. Waits for other processes until the deadline.
-    fn begin(&mut self, needs: &BatchNeeds) -> Result<&Connection, LedgerError> {
+    fn begin(&mut self, needs: &BatchNeeds) -> Result<&LedgerConnection, LedgerError> {
         if self.connection.is_some() {
             self.guard.last_check()?;
         }
         let connection = self.connect(needs.deadline)?;
-        connection.set_synchronous(match needs.durability {
-            Durability::Synced => Synchronous::Full,
-            Durability::Unsynced | Durability::Soon | Durability::AsSet => Synchronous::Normal,
-        })?;
         // Takes the write lock here, not at the first write, so that busy_timeout applies.
         connection.busy_timeout(needs.deadline.saturating_duration_since(Instant::now()))?;
         execute(connection, "BEGIN IMMEDIATE")?;
         Ok(connection)
     }
+}
+
+fn commit(connection: &LedgerConnection, needs: &BatchNeeds) -> Result<(), LedgerError> {
+    execute(connection, "COMMIT")?;
+    if needs.durability == Durability::Synced {
+        connection.sync_log().map_err(LedgerError::unavailable)?;
+    }
+    Ok(())
 }
 
 fn execute(connection: &Connection, sql: &'static str) -> Result<(), LedgerError> {

@@ -25,7 +25,7 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
-pub(super) const SQLITE: [Script; 5] = [
+pub(super) const SQLITE: [Script; 6] = [
     Script {
         version: 1,
         name: "attempts",
@@ -50,6 +50,11 @@ pub(super) const SQLITE: [Script; 5] = [
         version: 5,
         name: "computed_identity",
         sql: include_str!("../../migrations/sqlite/0005_computed_identity.sql"),
+    },
+    Script {
+        version: 6,
+        name: "keys_in_order_of_expiry",
+        sql: include_str!("../../migrations/sqlite/0006_keys_in_order_of_expiry.sql"),
     },
 ];
 

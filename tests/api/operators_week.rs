@@ -39,7 +39,6 @@ const SOME: usize = 25;
 const RELEASE_BEFORE: &str = "
     ALTER TABLE attempts ADD COLUMN key_digest BLOB;
     ALTER TABLE attempts ADD COLUMN binding_digest BLOB;
-    ALTER TABLE attempts ADD COLUMN key_expires_at INTEGER;
     UPDATE attempts SET key_digest = k.key_digest, binding_digest = CAST(k.binding || zeroblob(30) AS BLOB),
       key_expires_at = k.expires_at FROM attempt_keys k WHERE k.attempt_id = attempts.id;
     CREATE UNIQUE INDEX attempts_key_digest ON attempts (key_digest) WHERE key_digest IS NOT NULL;
@@ -52,7 +51,7 @@ const RELEASE_BEFORE: &str = "
     DROP TABLE attempt_keys;
     DROP TABLE processes;
     DROP TABLE connections;
-    DELETE FROM schema_migrations WHERE version = 5;";
+    DELETE FROM schema_migrations WHERE version >= 5;";
 
 /// A migration that only the next release knows.
 const NEXT_RELEASE: &str = "INSERT INTO schema_migrations VALUES (1000, 'the next release', 0)";

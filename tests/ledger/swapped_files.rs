@@ -182,8 +182,9 @@ async fn a_dropped_table_is_damage() {
     for table in ["attempts", "attempt_keys", "used_proofs", "secret_checks"] {
         let backend = Backend::sqlite();
         let (ledger, _) = open(&backend).await;
+        let migrations = backend.count("schema_migrations").await;
         backend.execute(&format!("DROP TABLE {table}")).await;
         is_damaged(&ledger).await;
-        assert_eq!(backend.count("schema_migrations").await, 5);
+        assert_eq!(backend.count("schema_migrations").await, migrations);
     }
 }

@@ -14,8 +14,8 @@ use crate::ledger::{
 
 const INSERT: &str = "\
     INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at, \
-    tenant_started_at, next_check_at, worker, terms_version) \
-    VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)";
+    tenant_started_at, next_check_at, worker, terms_version, key_expires_at) \
+    VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 const PROOF_IS_USED: &str = "SELECT 1 FROM used_proofs WHERE proof = ?1";
 
@@ -28,8 +28,8 @@ const BY_ID: &str = select_attempts!("WHERE a.id = ?3");
 const RESTART: &str = "\
     UPDATE attempts SET state = 0, restarts = restarts + 1, worker = ?3, next_check_at = ?4, \
     outcome_code = NULL, finished_at = NULL, connection_ended_at = NULL \
-    WHERE id = ?2 AND state = 4 AND restarts < ?5 AND EXISTS \
-    (SELECT 1 FROM attempt_keys WHERE attempt_id = ?2 AND expires_at > ?1)";
+    WHERE id = ?2 AND state = 4 AND restarts < ?5 AND key_expires_at > ?1 AND EXISTS \
+    (SELECT 1 FROM attempt_keys WHERE expires_at = attempts.key_expires_at AND attempt_id = ?2)";
 
 /// Takes the lease from the reconciler too, so that the end of its check changes nothing.
 const TAKE_OVER: &str = "\
@@ -87,6 +87,7 @@ fn insert(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Res
         (now + attempt.lease.lasts).as_millis(),
         attempt.lease.process.as_bytes(),
         attempt.terms.as_ref().map(TermsVersion::as_str),
+        keys::expires_at(now, attempt),
     ];
     execute(connection, INSERT, params)?;
     Ok(())

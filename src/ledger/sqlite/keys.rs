@@ -20,11 +20,13 @@ const RECORD: &str = "\
     VALUES (?1, ?2, ?3, ?4) ON CONFLICT (key_digest) DO UPDATE \
     SET attempt_id = ?2, binding = ?3, expires_at = ?4";
 
-const FREE: &str = "DELETE FROM attempt_keys WHERE attempt_id = ?1";
+const FREE: &str = "\
+    DELETE FROM attempt_keys WHERE (expires_at, attempt_id) = \
+    (SELECT key_expires_at, id FROM attempts WHERE id = ?1)";
 
 const FREE_IN_STATE: &str = "\
-    DELETE FROM attempt_keys WHERE attempt_id = ?1 \
-    AND EXISTS (SELECT 1 FROM attempts WHERE id = ?1 AND state = ?2)";
+    DELETE FROM attempt_keys WHERE (expires_at, attempt_id) = \
+    (SELECT key_expires_at, id FROM attempts WHERE id = ?1 AND state = ?2)";
 
 /// The attempt that holds a key, under the current secret or the previous one.
 pub(super) fn find_pair(
@@ -49,9 +51,14 @@ pub(super) fn find(
     one(connection, BY_KEY, params![now.as_millis(), alive_since(now), key.as_bytes()])
 }
 
+/// The time at which the keys of an attempt expire.
+pub(super) fn expires_at(now: LedgerTime, attempt: &NewAttempt) -> i64 {
+    (now + attempt.key.lifetime).as_millis()
+}
+
 /// Records the keys of an attempt, which no other attempt holds.
 pub(super) fn record(connection: &Connection, now: LedgerTime, attempt: &NewAttempt) -> Result<()> {
-    let expires_at = (now + attempt.key.lifetime).as_millis();
+    let expires_at = expires_at(now, attempt);
     let mut statement = cached(connection, RECORD)?;
     for record in &attempt.key.records {
         let (key, binding) = (record.key.as_bytes(), record.binding.as_bytes());

@@ -28,8 +28,8 @@ macro_rules! select_attempts {
         concat!(
             "SELECT ",
             $crate::ledger::sqlite::rows::columns!(),
-            " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = \
-             (SELECT min(key_digest) FROM attempt_keys WHERE attempt_id = a.id) ",
+            " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = (SELECT min(key_digest) \
+             FROM attempt_keys WHERE expires_at = a.key_expires_at AND attempt_id = a.id) ",
             $rest
         )
     };
@@ -37,8 +37,9 @@ macro_rules! select_attempts {
         concat!(
             "SELECT ",
             $crate::ledger::sqlite::rows::columns!(),
-            " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = \
-             (SELECT min(key_digest) FROM attempt_keys WHERE attempt_id = a.id AND expires_at > ?1) ",
+            " FROM attempts a LEFT JOIN attempt_keys k ON k.key_digest = (SELECT min(key_digest) \
+             FROM attempt_keys WHERE expires_at = a.key_expires_at AND attempt_id = a.id) \
+             AND k.expires_at > ?1 ",
             $rest
         )
     };

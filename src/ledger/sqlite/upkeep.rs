@@ -27,15 +27,16 @@ const RELEASE: &str = "\
     WHERE id = ?1 AND lease_owner = ?2 AND state IN (0, 3)";
 
 const SWEEP_KEYS_OF_ATTEMPTS: &str = "\
-    DELETE FROM attempt_keys WHERE attempt_id IN \
-    (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
+    DELETE FROM attempt_keys WHERE (expires_at, attempt_id) IN \
+    (SELECT key_expires_at, id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
 
 const SWEEP_ATTEMPTS: &str = "\
     DELETE FROM attempts WHERE id IN (SELECT id FROM attempts WHERE id < ?1 ORDER BY id LIMIT ?2)";
 
 const SWEEP_KEYS: &str = "\
-    DELETE FROM attempt_keys WHERE key_digest IN \
-    (SELECT key_digest FROM attempt_keys WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)";
+    DELETE FROM attempt_keys WHERE (expires_at, attempt_id, key_digest) IN \
+    (SELECT expires_at, attempt_id, key_digest FROM attempt_keys WHERE expires_at <= ?1 \
+    ORDER BY expires_at LIMIT ?2)";
 
 const SWEEP_PROOFS: &str = "\
     DELETE FROM used_proofs WHERE proof IN \
@@ -56,8 +57,8 @@ const BY_USER: &str = select_attempts!(
 );
 
 const DELETE_KEYS_BY_EMAIL: &str = "\
-    DELETE FROM attempt_keys WHERE attempt_id IN \
-    (SELECT id FROM attempts WHERE email_digest IN (?1, ?2))";
+    DELETE FROM attempt_keys WHERE (expires_at, attempt_id) IN \
+    (SELECT key_expires_at, id FROM attempts WHERE email_digest IN (?1, ?2))";
 
 /// A notice to the owner of an address is recorded under the digest of the address.
 const DELETE_NOTICES_BY_EMAIL: &str = "DELETE FROM used_proofs WHERE proof IN (?1, ?2)";

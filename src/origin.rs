@@ -4,6 +4,7 @@
 //! Punycode, without a default port. Nothing here parses what a client sends.
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 /// An origin of the settings, or a pattern of origins.
@@ -24,6 +25,9 @@ pub enum AllowedOrigin {
         /// The text before the port: `http://localhost`.
         host: String,
     },
+    /// Every page of this machine: `localhost`, every name below it (RFC 6761, 6.3), 127.0.0.0/8 and `::1`,
+    /// on `http` and `https` and at any port. No setting names it.
+    Loopback,
 }
 
 impl AllowedOrigin {
@@ -40,6 +44,7 @@ impl AllowedOrigin {
                     None => name == host,
                 }
             }
+            Self::Loopback => is_loopback(origin),
         }
     }
 }
@@ -50,6 +55,7 @@ impl fmt::Display for AllowedOrigin {
             Self::Exact(exact) => f.write_str(exact),
             Self::OneLabel { before, after } => write!(f, "{before}*{after}"),
             Self::AnyPort { host } => write!(f, "{host}:*"),
+            Self::Loopback => f.write_str("loopback"),
         }
     }
 }
@@ -80,6 +86,21 @@ impl FromIterator<AllowedOrigin> for AllowedOrigins {
 fn has_one_label(origin: &str, before: &str, after: &str) -> bool {
     let rest = origin.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
     rest.is_some_and(is_label)
+}
+
+/// Returns whether this is the origin of a page of this machine.
+fn is_loopback(origin: &str) -> bool {
+    let rest = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    rest.is_some_and(|rest| {
+        let with_port = rest.rsplit_once(':').filter(|(_, port)| is_port(port));
+        match with_port.map_or(rest, |(host, _)| host) {
+            "localhost" | "[::1]" => true,
+            host => match host.strip_suffix(".localhost") {
+                Some(labels) => labels.split('.').all(is_label),
+                None => host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
+            },
+        }
+    })
 }
 
 /// Returns whether text is one label of a host, as browsers write it.
@@ -173,6 +194,44 @@ mod tests {
             "http://evil.example:3000",
         ] {
             assert!(!pattern.covers(origin), "{origin}");
+        }
+    }
+
+    #[test]
+    fn loopback_covers_every_page_of_this_machine() {
+        for origin in [
+            "http://localhost",
+            "http://localhost:3000",
+            "https://app.localhost:5173",
+            "http://a.b.localhost",
+            "http://127.0.0.1:8080",
+            "http://127.0.0.2",
+            "https://127.255.255.254:443",
+            "http://[::1]:3000",
+        ] {
+            assert!(AllowedOrigin::Loopback.covers(origin), "{origin}");
+        }
+        for origin in [
+            "http://localhost.example.com",
+            "http://localhost:3000/",
+            "http://localhost:",
+            "http://.localhost",
+            "http://a..localhost",
+            "http://a@localhost",
+            "http://127.0.0.1.example.com",
+            "http://127.1",
+            "http://127.0.0.01",
+            "http://128.0.0.1",
+            "http://0.0.0.0",
+            "http://192.168.0.1",
+            "http://[::2]",
+            "http://[::ffff:127.0.0.1]",
+            "ftp://localhost",
+            "localhost",
+            "null",
+            "",
+        ] {
+            assert!(!AllowedOrigin::Loopback.covers(origin), "{origin}");
         }
     }
 

@@ -14,12 +14,9 @@ use super::output::print;
 use super::serve::{StartSettings, serve};
 use super::signals::Signals;
 use crate::config;
+use crate::origin::{AllowedOrigin, AllowedOrigins};
 use crate::page::example;
 use crate::telemetry;
-
-/// Every origin of this machine that has a usual name.
-const LOOPBACK: &str = "http://localhost:*,http://*.localhost:*,http://127.0.0.1:*,http://[::1]:*,\
-                        https://localhost:*,https://*.localhost:*,https://127.0.0.1:*,https://[::1]:*";
 
 /// Try the service without a tenant.
 #[derive(Debug, Args)]
@@ -29,8 +26,8 @@ pub(super) struct Demo {
     port: u16,
     /// The origins of pages that may post to the service, comma separated; the default is every page
     /// of this machine
-    #[arg(long, default_value = LOOPBACK)]
-    origins: String,
+    #[arg(long)]
+    origins: Option<String>,
 }
 
 impl Demo {
@@ -46,9 +43,14 @@ impl Demo {
         let folder = std::env::temp_dir().join(format!("auth0-signup-demo-{}", std::process::id()));
         let database = format!("sqlite://{}", folder.join("signup.db").display());
         let variables = self.variables(auth0.url(), &database);
+        let any_page =
+            self.origins.is_none().then(|| AllowedOrigins::from_iter([AllowedOrigin::Loopback]));
         let read = move || {
             let (mut settings, layers) = config::load_with_layers(None, variables.clone())?;
             settings.page.example = true;
+            if let Some(origins) = &any_page {
+                settings.http.origins.allowed = origins.clone();
+            }
             Ok((settings, layers))
         };
         let (settings, layers) = read()?;
@@ -76,7 +78,7 @@ impl Demo {
             ("DATABASE_URL", database),
             ("PORT", &port),
             ("SIGNUP__ADMIN__PORT", "0"),
-            ("SIGNUP__HTTP__ALLOWED_ORIGINS", &self.origins),
+            ("SIGNUP__HTTP__ALLOWED_ORIGINS", self.origins.as_deref().unwrap_or_default()),
         ];
         variables.map(|(name, value)| (name.into(), value.into())).into()
     }

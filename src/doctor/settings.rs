@@ -31,12 +31,16 @@ pub(super) fn check(settings: &Settings) -> Vec<Finding> {
 fn origins(settings: &OriginSettings) -> Vec<Finding> {
     let OriginSettings { allowed, own, .. } = settings;
     let mut findings = Vec::new();
-    // Any port is that of a loopback host.
-    let is_exposed = |origin: &&AllowedOrigin| !matches!(origin, AllowedOrigin::AnyPort { .. });
+    let is_exposed = |origin: &&AllowedOrigin| match origin {
+        AllowedOrigin::Exact(origin) => !AllowedOrigin::Loopback.covers(origin),
+        AllowedOrigin::OneLabel { .. } => true,
+        // Any port is that of a loopback host.
+        AllowedOrigin::AnyPort { .. } | AllowedOrigin::Loopback => false,
+    };
     let texts = allowed.iter().filter(is_exposed).map(AllowedOrigin::to_string);
     findings.extend(
         texts
-            .filter(|origin| origin.starts_with("http://") && !is_loopback(origin))
+            .filter(|origin| origin.starts_with("http://"))
             .map(|origin| Finding::about(FindingKind::OriginsPlainHttp, origin)),
     );
     if own.is_none() {
@@ -45,18 +49,6 @@ fn origins(settings: &OriginSettings) -> Vec<Finding> {
     with_ok(findings, DoctorCheck::Origins, || {
         Finding::about(FindingKind::OriginsOk, allowed.iter().count())
     })
-}
-
-/// Returns whether an origin is a page of this machine.
-fn is_loopback(origin: &str) -> bool {
-    let host = url::Url::parse(origin).ok().and_then(|url| {
-        url.host().map(|host| match host {
-            url::Host::Domain(name) => name == "localhost",
-            url::Host::Ipv4(address) => address.is_loopback(),
-            url::Host::Ipv6(address) => address.is_loopback(),
-        })
-    });
-    host.unwrap_or_default()
 }
 
 fn proxies(trusted: &[IpNet]) -> Vec<Finding> {

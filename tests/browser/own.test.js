@@ -15,7 +15,8 @@ test("the demo prints ten lines, serves them at /example, and takes them from ev
   const at = (host, url) => url.replace("127.0.0.1", host);
   for (const address of [
     `${demo.url}/example`, `${at("localhost", demo.url)}/example`,
-    ...["127.0.0.1", "localhost", "app.localhost"].map((host) => `${at(host, shop)}/ten`),
+    ...["127.0.0.1", "localhost", "app.localhost", "a.b.localhost"].map((host) => `${at(host, shop)}/ten`),
+    `${await site(files, "127.0.0.2")}/ten`,
   ]) {
     const page = await open(chromium, t, address);
     await ready(page);

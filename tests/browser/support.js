@@ -126,14 +126,14 @@ export async function axeViolations(page) {
 }
 
 /** Starts a static server on another origin. `files`: HTML, JavaScript or CSS by path. */
-export async function site(files) {
+export async function site(files, host = "127.0.0.1") {
   const server = createServer((request, response) => {
     const file = files[new URL(request.url, "http://x").pathname];
     const kind = /\.(js|css)\b/.exec(request.url)?.[1].replace("js", "javascript") ?? "html";
     response.writeHead(file === undefined ? 404 : 200, { "Content-Type": `text/${kind}; charset=utf-8` });
     response.end(file);
   });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise((resolve) => server.listen(0, host, resolve));
   after(() => server.close());
-  return `http://127.0.0.1:${server.address().port}`;
+  return `http://${host}:${server.address().port}`;
 }

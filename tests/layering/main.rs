@@ -92,7 +92,18 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("doctor", &["app", "auth0", "ledger", "domain", "origin", "config", "telemetry", "clock"]),
     (
         "cli",
-        &["app", "doctor", "domain", "digest", "ledger", "config", "telemetry", "clock", "page"],
+        &[
+            "app",
+            "doctor",
+            "domain",
+            "digest",
+            "ledger",
+            "config",
+            "telemetry",
+            "clock",
+            "page",
+            "origin",
+        ],
     ),
     ("fuzzing", &["domain", "form", "config", "abuse", "auth0", "http"]),
 ];

@@ -65,11 +65,9 @@ impl KeyNames {
     /// The variable that an unknown one most likely means: one edit away, or another use of
     /// underscores. `None` for the variables of other programs.
     pub(super) fn nearest_variable(&self, variable: &str) -> Option<&str> {
-        let letters = |name: &str| name.bytes().filter(|byte| *byte != b'_').collect::<Vec<_>>();
         let names = || self.variables.iter().map(String::as_str);
-        let given = letters(variable);
-        names().find(|name| letters(name) == given).or_else(|| {
-            nearest(variable, names().filter(|name| name.len().abs_diff(variable.len()) < 2), 1)
+        names().find(|name| letters(name).eq(letters(variable))).or_else(|| {
+            nearest(variable, names().filter(|name| may_be_one_edit(name, variable)), 1)
         })
     }
 
@@ -94,8 +92,39 @@ fn starts_with_table(key: &str, table: &str) -> bool {
     key.strip_prefix(table).is_some_and(|rest| rest.starts_with('.'))
 }
 
+/// The bytes of a name but for its underscores.
+fn letters(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().filter(|byte| *byte != b'_')
+}
+
+/// Returns `false` if two names are certainly more than one edit apart. The distance itself takes long to
+/// compute, and a start judges every variable of the environment by every name.
+fn may_be_one_edit(one: &str, other: &str) -> bool {
+    let is_same = |(one, other): &(char, char)| one == other;
+    let start = one.chars().zip(other.chars()).take_while(is_same).count();
+    let (one_rest, other_rest) = (one.chars().count() - start, other.chars().count() - start);
+    let ends = one.chars().rev().zip(other.chars().rev()).take(one_rest.min(other_rest));
+    let end = ends.take_while(is_same).count();
+    // An edit adds, removes or changes one character, or swaps two.
+    one_rest - end <= 2 && other_rest - end <= 2
+}
+
 /// The nearest of these names, within `max` edits.
 fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>, max: usize) -> Option<&'n str> {
     let distances = names.map(|known| (strsim::osa_distance(name, known), known));
     distances.filter(|(distance, _)| *distance <= max).min().map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn names_one_edit_apart_are_compared(one in "[AB_É字]{0,6}", other in "[AB_É字]{0,6}") {
+            prop_assert!(strsim::osa_distance(&one, &other) > 1 || may_be_one_edit(&one, &other));
+        }
+    }
 }

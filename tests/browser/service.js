@@ -1,6 +1,6 @@
 // The tenant and the service of the tests. Every test file has its own.
 
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,7 +37,9 @@ class Child {
 
   /** Starts a program. Resolves with the first value that `ready` returns for a printed line. */
   async start(binary, args, env, ready) {
-    const child = spawnChild(join(target, binary), args, {
+    // A program that may no longer write gets an error then, as on a full disk, and not a signal.
+    const started = ["trap '' XFSZ; exec \"$0\" \"$@\"", join(target, binary), ...args];
+    const child = spawnChild("sh", ["-c", ...started], {
       env: { PATH: process.env.PATH, ...env },
       stdio: ["ignore", "pipe", "inherit"],
     });
@@ -53,10 +55,21 @@ class Child {
     });
   }
 
+  /** Limits the size of the files that the program writes. */
+  limitFiles(size) {
+    execFileSync("prlimit", ["--pid", this.#process.pid, `--fsize=${size}:`]);
+  }
+
   async stop() {
     this.#process?.kill("SIGTERM");
     await this.#process?.ended;
   }
+}
+
+/** The variables for settings, by their keys in config/default.toml. */
+function environment(settings) {
+  const variable = (key) => `SIGNUP__${key.replaceAll(".", "__").toUpperCase()}`;
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [variable(key), String(value)]));
 }
 
 /** A tenant and a service that signs users up there. */
@@ -70,12 +83,7 @@ export class Service {
   /** Starts both. `settings`: keys of config/default.toml. */
   static async start(settings = {}) {
     const service = new Service();
-    service.#settings = Object.fromEntries(
-      Object.entries(settings).map(([key, value]) => [
-        `SIGNUP__${key.replaceAll(".", "__").toUpperCase()}`,
-        String(value),
-      ]),
-    );
+    service.#settings = environment(settings);
     service.#folder = await mkdtemp(join(tmpdir(), "signup-browser-"));
     // Registered first, so that a failed start leaves no process that keeps Node running.
     after(() => service.stop());
@@ -86,7 +94,7 @@ export class Service {
     return service;
   }
 
-  async #run() {
+  async #run(settings) {
     const env = {
       AUTH0_DOMAIN: this.tenant,
       AUTH0_CLIENT_ID: "demo-client",
@@ -99,6 +107,7 @@ export class Service {
       SIGNUP__CHALLENGE__MIN_FILL_MS: "0",
       SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST: "1000",
       ...this.#settings,
+      ...settings,
     };
     this.url = await this.#child.start("auth0-signup", ["serve"], env, (line) => {
       return /serving sign-ups for \S+ on (http:[^ ,]+)/.exec(line)?.[1];
@@ -106,10 +115,15 @@ export class Service {
     this.#port = new URL(this.url).port;
   }
 
-  /** Restarts the service at the same address, with the same ledger. */
-  async restart() {
+  /** Restarts the service at the same address, with the same ledger and `settings` in addition. */
+  async restart(settings = {}) {
     await this.#child.stop();
-    await this.#run();
+    await this.#run(environment(settings));
+  }
+
+  /** Makes the disk full for the service, or gives it room again. */
+  fillDisk(isFull) {
+    this.#child.limitFiles(isFull ? "0" : "unlimited");
   }
 
   async stop() {

@@ -1,10 +1,12 @@
 // Takes the pictures of docs/images, from the built programs: node screenshots.js [FOLDER]
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 import { chromium } from "playwright-core";
 
 import { startDemo } from "./demo.js";
+import { screenshot } from "./palette.js";
 
 const folder = process.argv[2] ?? join(import.meta.dirname, "../../docs/images");
 const demo = await startDemo();
@@ -12,6 +14,10 @@ const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu"],
 });
+
+/** Takes a picture of a page. */
+const blank = await browser.newPage();
+const take = async (page, name) => writeFile(join(folder, name), await screenshot(blank, page));
 
 /** Opens a form, filled in. */
 async function filled(path, viewport, colorScheme) {
@@ -27,7 +33,7 @@ async function filled(path, viewport, colorScheme) {
 }
 
 const page = await filled("/signup", { width: 390, height: 100 }, "light");
-await page.screenshot({ path: join(folder, "signup.png"), fullPage: true });
+await take(page, "signup.png");
 
 const shots = [];
 for (const scheme of ["light", "dark"]) {
@@ -39,7 +45,7 @@ const both = await browser.newPage({ viewport: { width: 860, height: 100 }, devi
 await both.setContent(`<body style="margin:0;display:flex;align-items:start">${shots
   .map((shot) => `<img width="430" src="data:image/png;base64,${shot}">`)
   .join("")}`);
-await both.screenshot({ path: join(folder, "example.png"), fullPage: true });
+await take(both, "example.png");
 
 await browser.close();
 demo.stop();

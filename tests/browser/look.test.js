@@ -100,10 +100,16 @@ for (const [context, [options, views]] of Object.entries(CONTEXTS)) {
   }
 }
 
+/** Reads where the inputs and the buttons of the form are on the page. */
+const placesOn = (page) => () =>
+  page.locator("form input:visible, form button:not(.hint button):visible").evaluateAll((all) => {
+    return all.map((one) => one.getBoundingClientRect().top + scrollY);
+  });
+
 test("nothing moves when a message comes at a field", async (t) => {
   const page = await open(chromium, t, undefined, { viewport: { width: 320, height: 640 } });
   await page.goto(form, { waitUntil: "networkidle" });
-  const places = () => page.locator("form input, form button:not(.hint button)").evaluateAll((all) => all.map((one) => one.offsetTop));
+  const places = placesOn(page);
   const before = await places();
   await page.locator("#email").pressSequentially("ada@gmial.com");
   await page.locator(".signup-suggestion button").waitFor();
@@ -119,15 +125,50 @@ test("nothing moves when a message comes at a field", async (t) => {
   assert.deepEqual(await places(), before, "an error");
 });
 
-test("nothing moves while the page loads", async (t) => {
+/** Opens the form on a narrow screen, and adds up what moves by itself: not in the half second after an input. */
+const openMeasured = async (t) => {
   const page = await open(chromium, t, undefined, { viewport: { width: 320, height: 640 } });
   await page.addInitScript(() => {
     globalThis.shift = 0;
-    const add = (list) => list.getEntries().forEach((entry) => (globalThis.shift += entry.value));
-    new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+    const add = ({ value, hadRecentInput }) => (globalThis.shift += hadRecentInput ? 0 : value);
+    new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
   });
   await page.goto(form, { waitUntil: "networkidle" });
-  assert.equal(await page.evaluate(() => globalThis.shift), 0);
+  return page;
+};
+
+test("nothing moves until the alert comes, which moves the form as a whole", async (t) => {
+  const page = await openMeasured(t);
+  const shift = () => page.evaluate(() => globalThis.shift);
+  assert.equal(await shift(), 0, "while the page loads");
+  const pause = () => page.waitForTimeout(700);
+  for (const name of ["given_name", "family_name", "email", "password"]) {
+    await page.focus(`#${name}`);
+    await pause();
+    await page.locator(`#${name}`).blur();
+    await pause();
+    assert.equal(await shift(), 0, `a visit to ${name}`);
+  }
+  await page.locator("#email").pressSequentially("ada@gmial.com");
+  await page.locator(".signup-suggestion button").waitFor();
+  await page.locator("#password").pressSequentially("abc");
+  await page.fill("#given_name", "x".repeat(151));
+  await page.check("#terms");
+  await pause();
+  assert.equal(await shift(), 0, "the suggestion and the rules");
+  const places = placesOn(page);
+  const before = await places();
+  const release = await holdPosts(page);
+  await page.click("form button[type=submit]", { noWaitAfter: true });
+  await pause();
+  assert.equal(await shift(), 0, "the message that the form is sent");
+  release();
+  await page.locator("[role=alert]:focus").waitFor();
+  assert.equal(await page.locator("[aria-invalid=true]").count(), 2);
+  await pause();
+  t.diagnostic(`the alert: a layout shift of ${await shift()}`);
+  const moved = new Set((await places()).map((place, nth) => Math.round(place - before[nth])));
+  assert.equal(moved.size, 1, `the fields apart from each other: ${[...moved]}`);
 });
 
 test("a password manager recognises the fields, and a pasted password is not truncated", async (t) => {

@@ -6,14 +6,14 @@ required = هذا الحقل مطلوب.
     .name = يُرجى إدخال الاسم الكامل.
     .username = يُرجى إدخال اسم مستخدم.
     .phone_number = يُرجى إدخال رقم الهاتف.
-too_long = { $max ->
+too_long = { PLURAL($max) ->
     [one] الحد الأقصى هو حرف واحد.
     [two] الحد الأقصى هو حرفان.
     [few] الحد الأقصى هو { $max } أحرف.
     [many] الحد الأقصى هو { $max } حرفًا.
    *[other] الحد الأقصى هو { $max } حرف.
 }
-too_short = { $min ->
+too_short = { PLURAL($min) ->
     [one] الحد الأدنى هو حرف واحد.
     [two] الحد الأدنى هو حرفان.
     [few] الحد الأدنى هو { $min } أحرف.
@@ -36,7 +36,7 @@ wrong_type = يجب أن تكون القيمة من النوع { "\u2068" }{ $ex
 control_character = يُرجى حذف فواصل الأسطر وأي أحرف أخرى غير مرئية.
 
 password =
-    .too_short = { $min_length ->
+    .too_short = { PLURAL($min_length) ->
         [one] الحد الأدنى هو حرف واحد.
         [two] الحد الأدنى هو حرفان.
         [few] الحد الأدنى هو { $min_length } أحرف.
@@ -46,13 +46,13 @@ password =
     .too_long = كلمة المرور هذه طويلة جدًا. يُرجى اختيار كلمة مرور أقصر.
     .character_types = يجب استخدام { $required } على الأقل مما يلي: { $types }.
     .character_types_all = يُرجى إضافة { $missing }.
-    .repeated_characters = { $max ->
+    .repeated_characters = { PLURAL($max) ->
         [one] لا يُسمح بتكرار الحرف نفسه على التوالي.
         [two] لا يُسمح بالحرف نفسه أكثر من مرتين متتاليتين.
         [few] لا يُسمح بالحرف نفسه أكثر من { $max } مرات متتالية.
        *[other] لا يُسمح بالحرف نفسه أكثر من { $max } مرة متتالية.
     }
-    .sequential_characters = { $max ->
+    .sequential_characters = { PLURAL($max) ->
         [one] لا يُسمح بأحرف متسلسلة، مثل abc أو 123.
         [two] لا يُسمح بأكثر من حرفين متسلسلين، مثل abc أو 123.
         [few] لا يُسمح بأكثر من { $max } أحرف متسلسلة، مثل abc أو 123.
@@ -66,7 +66,7 @@ password =
     .too_weak = كلمة المرور هذه ضعيفة جدًا. يُرجى اختيار كلمة مرور أقوى.
 
 password_rule =
-    .too_short = { $min_length ->
+    .too_short = { PLURAL($min_length) ->
         [one] حرف واحد على الأقل
         [two] حرفان على الأقل
         [few] { $min_length } أحرف على الأقل
@@ -75,13 +75,13 @@ password_rule =
     }
     .character_types = { $required } على الأقل مما يلي: { $types }
     .character_types_all = كل ما يلي: { $types }
-    .repeated_characters = { $max ->
+    .repeated_characters = { PLURAL($max) ->
         [one] عدم تكرار الحرف نفسه على التوالي
         [two] حرفان متطابقان متتاليان على الأكثر
         [few] { $max } أحرف متطابقة متتالية على الأكثر
        *[other] { $max } حرفًا متطابقًا متتاليًا على الأكثر
     }
-    .sequential_characters = { $max ->
+    .sequential_characters = { PLURAL($max) ->
         [one] عدم استخدام أحرف متسلسلة، مثل abc أو 123
         [two] حرفان متسلسلان على الأكثر، مثل ab أو 12
         [few] { $max } أحرف متسلسلة على الأكثر، مثل abc أو 123

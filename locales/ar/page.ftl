@@ -31,13 +31,13 @@ page =
     .success_accepted_email = تلقّينا طلب التسجيل. الخطوة التالية في البريد الوارد للعنوان { "\u2068" }{ $email }{ "\u2069" }.
     .back_to_form = العودة إلى النموذج
     .back_to_site = العودة إلى { "\u2068" }{ $site }{ "\u2069" }
-    .try_again_in = { $seconds ->
+    .try_again_in = { PLURAL($seconds) ->
         [one] يُرجى إعادة المحاولة بعد ثانية واحدة.
         [two] يُرجى إعادة المحاولة بعد ثانيتين.
         [few] يُرجى إعادة المحاولة بعد { $seconds } ثوانٍ.
        *[other] يُرجى إعادة المحاولة بعد { $seconds } ثانية.
     }
-    .try_again_in_minutes = { $minutes ->
+    .try_again_in_minutes = { PLURAL($minutes) ->
         [one] يُرجى إعادة المحاولة بعد دقيقة واحدة.
         [two] يُرجى إعادة المحاولة بعد دقيقتين.
         [few] يُرجى إعادة المحاولة بعد { $minutes } دقائق.

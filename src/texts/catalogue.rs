@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use fluent_bundle::concurrent::FluentBundle;
-use fluent_bundle::{FluentArgs, FluentResource};
+use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::LanguageIdentifier;
 
 use super::Locale;
@@ -32,7 +32,28 @@ fn bundle(locale: Locale) -> Bundle {
         let resource = FluentResource::try_new(source.to_owned());
         bundle.add_resource_overriding(resource.unwrap_or_else(|(readable, _)| readable));
     }
+    if locale == Locale::Ar {
+        // Only a second function of this name would be an error.
+        drop(bundle.add_function("PLURAL", |numbers, _| arabic_form(numbers).into()));
+    }
     bundle
+}
+
+/// The plural form of a whole number in Arabic (CLDR), apart from `zero`, which no text has. The rules
+/// of `intl_pluralrules` 7.0.2 compare the number where CLDR compares its last two digits, so that 103
+/// has another form than 3 there.
+fn arabic_form(numbers: &[FluentValue<'_>]) -> &'static str {
+    let number = match numbers {
+        [FluentValue::Number(number)] => number.value,
+        _ => return "other",
+    };
+    match (number, number % 100.0) {
+        (1.0, _) => "one",
+        (2.0, _) => "two",
+        (_, 3.0..=10.0) => "few",
+        (_, 11.0..=99.0) => "many",
+        _ => "other",
+    }
 }
 
 impl Locale {

@@ -101,6 +101,10 @@ fn inline_form(inline: &InlineExpression<&str>) -> Form {
         InlineExpression::StringLiteral { value } => {
             text(fluent_syntax::unicode::unescape_unicode_to_string(value).into_owned())
         }
+        // Chooses the plural form of its one argument.
+        InlineExpression::FunctionReference { id, arguments } if id.name == "PLURAL" => {
+            inline_form(&arguments.positional[0])
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -252,6 +256,45 @@ fn a_number_gets_the_plural_form_of_its_language() {
                 words.windows(noun.len()).any(|part| part == noun),
                 "{locale:?} {number}: {text}"
             );
+        }
+    }
+}
+
+#[test]
+fn the_last_two_digits_of_a_number_decide_in_arabic() {
+    for (number, noun) in
+        [(100, "حرف"), (102, "حرف"), (103, "أحرف"), (110, "أحرف"), (111, "حرفًا"), (199, "حرفًا")]
+    {
+        let text =
+            Locale::Ar.formatted("too_short", None, &FluentArgs::from_iter([("min", number)]));
+        assert!(text.ends_with(&format!(" {number} {noun}.")), "{text}");
+    }
+}
+
+#[test]
+fn a_wait_has_the_noun_that_its_number_needs() {
+    let forms = [
+        (Locale::Pl, "sekundę", "minutę", vec![1]),
+        (Locale::Pl, "sekundy", "minuty", vec![2, 3, 22, 102, 103]),
+        (Locale::Pl, "sekund", "minut", vec![0, 5, 11, 12, 13, 21, 25, 100, 101, 111, 112]),
+        (Locale::Ar, "ثانية واحدة", "دقيقة واحدة", vec![1]),
+        (Locale::Ar, "ثانيتين", "دقيقتين", vec![2]),
+        (Locale::Ar, "ثوانٍ", "دقائق", vec![3, 5, 10, 103, 110]),
+        (Locale::Ar, "ثانية", "دقيقة", vec![0, 11, 12, 21, 22, 25, 99, 100, 101, 102, 111]),
+    ];
+    for (locale, second, minute, numbers) in forms {
+        for (text, name, noun) in
+            [("try_again_in", "seconds", second), ("try_again_in_minutes", "minutes", minute)]
+        {
+            for &number in &numbers {
+                let wait = FluentArgs::from_iter([(name, number)]);
+                let wait = locale.formatted("page", Some(text), &wait);
+                // In Arabic the noun alone says one and two.
+                let says_number = wait.contains(&format!(" {number} {noun}."));
+                let is_noun_alone = locale == Locale::Ar && (1..=2).contains(&number);
+                let says_noun = is_noun_alone && wait.ends_with(&format!(" {noun}."));
+                assert!(says_number || says_noun, "{locale:?} {number}: {wait}");
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ too_short = { $min ->
    *[other] Use at least { $min } characters.
 }
 malformed = This isn't in the right format.
-    .email = Enter a full email address, such as name@example.com.
+    .email = Use the format name@example.com.
     .phone_number = Start with + and the country code, such as +441632960961.
 not_allowed = This value isn't allowed.
 not_listed = Choose one of these: { $values }.

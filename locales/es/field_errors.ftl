@@ -15,7 +15,7 @@ too_short = { $min ->
    *[other] Usa al menos { $min } caracteres.
 }
 malformed = El formato no es válido.
-    .email = Escribe un correo electrónico completo, por ejemplo, nombre@example.com.
+    .email = Escríbelo así: nombre@example.com.
     .phone_number = Empieza por + y el prefijo del país, por ejemplo, +34912345678.
 not_allowed = Este valor no está permitido.
 not_listed = Elige una de estas opciones: { $values }.

@@ -15,7 +15,7 @@ too_short = { $min ->
    *[other] Usa almeno { $min } caratteri.
 }
 malformed = Il formato non è valido.
-    .email = Inserisci un indirizzo email completo, ad esempio nome@example.com.
+    .email = Formato richiesto: nome@example.com.
     .phone_number = Inizia con + e il prefisso internazionale, ad esempio +390612345678.
 not_allowed = Questo valore non è consentito.
 not_listed = Scegli una di queste opzioni: { $values }.

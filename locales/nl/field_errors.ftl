@@ -15,7 +15,7 @@ too_short = { $min ->
    *[other] Gebruik minimaal { $min } tekens.
 }
 malformed = De notatie klopt niet.
-    .email = Vul een volledig e-mailadres in, bijvoorbeeld naam@example.com.
+    .email = Vul het zo in: naam@example.com.
     .phone_number = Begin met + en het landnummer, bijvoorbeeld +31201234567.
 not_allowed = Deze waarde is niet toegestaan.
 not_listed = Kies een van deze opties: { $values }.

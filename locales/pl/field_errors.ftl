@@ -19,7 +19,7 @@ too_short = { $min ->
    *[other] Wpisz co najmniej { $min } znaku.
 }
 malformed = Nieprawidłowy format.
-    .email = Wpisz pełny adres e-mail, np. imie@example.com.
+    .email = Wpisz w formie imie@example.com.
     .phone_number = Zacznij od + i numeru kierunkowego kraju, np. +48221234567.
 not_allowed = Ta wartość jest niedozwolona.
 not_listed = Wybierz jedną z tych opcji: { $values }.

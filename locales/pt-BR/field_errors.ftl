@@ -15,7 +15,7 @@ too_short = { $min ->
    *[other] Use pelo menos { $min } caracteres.
 }
 malformed = O formato não é válido.
-    .email = Digite um e-mail completo, como nome@example.com.
+    .email = Use o formato nome@example.com.
     .phone_number = Comece com + e o código do país, como +5511912345678.
 not_allowed = Este valor não é permitido.
 not_listed = Escolha uma destas opções: { $values }.

@@ -189,7 +189,7 @@ async fn other_field_errors_have_messages_for_the_user() {
     assert_eq!(code(&response), "hook_error");
     assert_eq!(
         response.json()["description"],
-        "Email address: Enter a full email address, such as name@example.com."
+        "Email address: Use the format name@example.com."
     );
     // Errors that only a developer can fix.
     assert_eq!(code(&sign_up(&app, &with("email_verified", true)).await), "invalid_signup");

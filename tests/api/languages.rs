@@ -34,7 +34,7 @@ async fn field_errors_are_in_the_language_of_the_request() {
     let app = TestApp::spawn().await;
     let answer = app.sign_up(&ada_with("email", "nope")).await;
     let message = answer.json()["errors"][0]["message"].clone();
-    assert_eq!(message, "Enter a full email address, such as name@example.com.");
+    assert_eq!(message, "Use the format name@example.com.");
 }
 
 #[tokio::test]

@@ -55,7 +55,7 @@ test("errors take the focus, link to their fields and keep what was typed", asyn
   assert.equal(await page.inputValue("#password"), "");
   await page.click("[role=alert] a[href='#email']");
   const described = await page.getAttribute("#email", "aria-describedby");
-  assert.match(await page.textContent(`#${described}`), /full email address/);
+  assert.match(await page.textContent(`#${described}`), /format name@example.com/);
   await fill(page, { email: "ada.corrected@example.com", password: ADA.password });
   await send(page);
   assert.equal(pathOf(page), "/signup/success");

@@ -1,6 +1,7 @@
 -- Keys are stored in the order in which they expire. With that, one index serves the sweep and the lookup
 -- by attempt, which had one each: a sign-up writes one page less.
-ALTER TABLE attempts ADD COLUMN key_expires_at INTEGER;  -- of the keys it was recorded with; NULL: none
+-- The time at which an attempt's keys expire; kept when they are freed. NULL: it had none at this migration.
+ALTER TABLE attempts ADD COLUMN key_expires_at INTEGER;
 UPDATE attempts SET key_expires_at = expires_at FROM attempt_keys WHERE attempt_id = id;
 
 CREATE TABLE keys_by_expiry (

@@ -11,7 +11,7 @@ use auth0_signup::ledger::{Access, AttemptId, BeginResult, Ledger, LedgerError, 
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
-use crate::power_loss::{lose_power, replace_log};
+use crate::power_loss::{fail_to_sync, lose_power, replace_log};
 use crate::rows::unique;
 
 const DATABASE: &str = "LEDGER_CHILD_DATABASE";
@@ -28,6 +28,7 @@ async fn work() {
     match std::env::var(WORK).as_deref() {
         Ok("begin") => begin_forever(&ledger).await,
         Ok("lose_power") => lose_power(&ledger).await,
+        Ok("fail_to_sync") => fail_to_sync(&ledger).await,
         Ok("replace_log") => replace_log(&backend, &ledger).await,
         Ok("fill") => fill_the_disk(&backend, &ledger).await,
         work => panic!("{work:?}"),

@@ -54,14 +54,12 @@ pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
         freeze(&disk, &format!("old-{round}"));
         println!("\nfrozen old-{round} {}", old.id);
 
-        let proof = proof(2 * round);
-        let cost = AdmissionCost { proof: Some(proof), ..AdmissionCost::default() };
-        let paying = NewAttempt { admission_cost: cost, ..unique(NOW) };
+        let paying = paying(2 * round);
         assert_eq!(begin(ledger, &paying).await, BeginResult::Started);
         freeze(&disk, &format!("begin-{round}"));
         println!("\nfrozen begin-{round} {}", paying.id);
 
-        assert!(ledger.use_proof(old.id, self::proof(2 * round + 1)).await.unwrap());
+        assert!(ledger.use_proof(old.id, proof(2 * round + 1)).await.unwrap());
         freeze(&disk, &format!("use-{round}"));
         println!("\nfrozen use-{round} {}", old.id);
     }
@@ -73,6 +71,31 @@ pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
     ledger.close().await;
     freeze(&disk, "closed");
     println!("\nfrozen closed {}", last.id);
+}
+
+/// The child's work: a sync fails, once of a commit that waits for it and once of the thread that syncs later.
+pub(crate) async fn fail_to_sync(ledger: &Arc<dyn Ledger>) {
+    let disk = PathBuf::from(std::env::var(DISK).unwrap());
+    let fail = || File::create(disk.join("fail")).unwrap();
+    sleep(SECOND).await;
+
+    fail();
+    ledger.begin(paying(0)).await.unwrap_err();
+    assert!(!disk.join("fail").exists(), "no sync failed");
+    let attempt = paying(1);
+    begin(ledger, &attempt).await;
+    freeze(&disk, "commit");
+    println!("\nfrozen commit {}", attempt.id);
+
+    sleep(SECOND).await;
+    fail();
+    begin(ledger, &unique(NOW)).await;
+    sleep(SECOND).await;
+    assert!(!disk.join("fail").exists(), "no sync failed");
+    let attempt = paying(2);
+    begin(ledger, &attempt).await;
+    freeze(&disk, "later");
+    println!("\nfrozen later {}", attempt.id);
 }
 
 /// The child's work: the log is deleted by the last connection that closes, and the next write
@@ -122,6 +145,12 @@ async fn write_forever(ledger: Arc<dyn Ledger>) {
     loop {
         begin(&ledger, &unique(NOW)).await;
     }
+}
+
+/// An attempt that uses a proof.
+fn paying(number: u32) -> NewAttempt {
+    let cost = AdmissionCost { proof: Some(proof(number)), ..AdmissionCost::default() };
+    NewAttempt { admission_cost: cost, ..unique(NOW) }
 }
 
 fn proof(number: u32) -> ProofUse {
@@ -184,6 +213,20 @@ async fn a_log_that_was_replaced_is_synced_too() {
     let [(name, id)] = &frozen[..] else { panic!("{frozen:?}") };
     let ledger = after_power_loss(&disk, name).open().await;
     assert_eq!(get(&ledger, *id).await.state, AttemptState::Open);
+}
+
+#[tokio::test]
+async fn a_used_proof_survives_a_power_loss_after_a_failed_sync() {
+    let backend = Backend::sqlite();
+    let (disk, frozen) = run(&backend, "fail_to_sync");
+    assert_eq!(frozen.len(), 2);
+    for ((name, id), number) in frozen.into_iter().zip(1..) {
+        let after = after_power_loss(&disk, &name);
+        let ledger = after.open().await;
+        assert_eq!(get(&ledger, id).await.state, AttemptState::Open, "{name}");
+        assert!(!ledger.use_proof(id, proof(number)).await.unwrap(), "{name}");
+        assert_eq!(after.integrity(), "ok", "{name}");
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError, NewAttempt}
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{keyed, unique};
+use crate::rows::{begin, binding, get, holder, key, keyed, not_created, unique, with_keys};
 
 fn path(backend: &Backend) -> PathBuf {
     match &backend.settings.database {
@@ -153,4 +153,44 @@ async fn damage_is_distinguished_from_an_outage() {
     backend.execute("UPDATE attempts SET state = 9").await;
     let damaged = ledger.get(attempt.id).await;
     assert!(matches!(damaged, Err(LedgerError::Corrupt(_))), "{damaged:?}");
+}
+
+/// Makes the tables those of the fifth migration, with the keys of now and one whose attempt is gone.
+const FIFTH_MIGRATION: &str = "
+    ALTER TABLE attempt_keys RENAME TO newer_keys;
+    CREATE TABLE attempt_keys (
+      key_digest BLOB    NOT NULL PRIMARY KEY,
+      attempt_id BLOB    NOT NULL,
+      binding    BLOB    NOT NULL,
+      expires_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX attempt_keys_attempt_id ON attempt_keys (attempt_id);
+    CREATE INDEX attempt_keys_expires_at ON attempt_keys (expires_at);
+    INSERT INTO attempt_keys SELECT key_digest, attempt_id, binding, expires_at FROM newer_keys;
+    INSERT INTO attempt_keys SELECT zeroblob(32), zeroblob(16), x'0000', expires_at FROM newer_keys LIMIT 1;
+    DROP TABLE newer_keys;
+    ALTER TABLE attempts DROP COLUMN key_expires_at;
+    DELETE FROM schema_migrations WHERE version = 6;";
+
+#[tokio::test]
+async fn keys_stay_with_their_attempts_when_they_are_reordered() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let (two_keys, one_key) = (with_keys(&[1, 2], NOW), keyed(3, NOW));
+    for attempt in [&two_keys, &one_key] {
+        begin(&ledger, attempt).await;
+    }
+    ledger.close().await;
+    backend.execute(FIFTH_MIGRATION).await;
+
+    let ledger = backend.open().await;
+    assert_eq!(backend.count("attempt_keys").await, 3);
+    for (number, attempt) in [(1, &two_keys), (2, &two_keys), (3, &one_key)] {
+        let found = holder(&ledger, &key(number)).await.unwrap();
+        assert_eq!((found.id, found.key.unwrap().binding), (attempt.id, binding(number)));
+    }
+    assert!(get(&ledger, two_keys.id).await.key.is_some());
+    assert!(ledger.finish(not_created(two_keys.id)).await.unwrap());
+    assert_eq!(backend.count("attempt_keys").await, 1);
+    assert_eq!(holder(&ledger, &key(3)).await.unwrap().id, one_key.id);
 }

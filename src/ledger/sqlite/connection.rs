@@ -22,7 +22,8 @@ pub(super) const SHORT_WAIT: Duration = Duration::from_millis(100);
 pub(super) struct LedgerConnection {
     // Closed before the guard, which keeps a descriptor of the file.
     connection: Connection,
-    /// The write-ahead log. SQLite keeps it as long as a connection is open.
+    /// The write-ahead log. SQLite keeps this file as long as a connection is open, and holds no lock on it
+    /// that closing a descriptor would release.
     log: File,
     guard: Arc<FileGuard>,
 }
@@ -48,12 +49,12 @@ impl LedgerConnection {
         Ok(connection)
     }
 
-    /// Syncs what was committed until now. SQLite itself syncs the log when it starts it again, and before
-    /// it moves the content to the database (`PRAGMA synchronous = NORMAL`). To set `FULL` for single
-    /// commits costs more than their statements: each change of the pragma compiles a statement.
+    /// Syncs what was committed until now. Setting `PRAGMA synchronous = FULL` for a single commit would compile
+    /// two pragmas, which cost more than the commit's own statements. With `NORMAL`, SQLite syncs the log when
+    /// it starts it again, and before it moves the content to the database.
     ///
     /// # Errors
-    /// When the system cannot.
+    /// When the file cannot be synced.
     pub(super) fn sync_log(&self) -> io::Result<()> {
         self.log.sync_data()
     }

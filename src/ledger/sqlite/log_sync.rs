@@ -6,6 +6,8 @@
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +21,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct LogSync {
     log: PathBuf,
     requests: SyncSender<()>,
+    failed: Arc<AtomicBool>,
 }
 
 impl LogSync {
@@ -29,9 +32,11 @@ impl LogSync {
     pub(super) fn start(log: &Path) -> io::Result<Self> {
         let log = log.to_owned();
         let (tx, rx) = sync_channel(1);
-        let path = log.clone();
-        thread::Builder::new().name("ledger-sync".into()).spawn(move || run(&path, &rx))?;
-        Ok(Self { log, requests: tx })
+        let failed = Arc::new(AtomicBool::new(false));
+        let (path, has_failed) = (log.clone(), Arc::clone(&failed));
+        let run = move || run(&path, &rx, &has_failed);
+        thread::Builder::new().name("ledger-sync".into()).spawn(run)?;
+        Ok(Self { log, requests: tx, failed })
     }
 
     /// Requests a sync of what was written until now.
@@ -42,27 +47,41 @@ impl LogSync {
 
     /// Syncs now.
     pub(super) fn sync(&self) {
-        sync(&self.log);
+        sync(&self.log, &self.failed);
+    }
+
+    /// Records that a sync failed, here or elsewhere.
+    ///
+    /// The system reports that once, and takes what it could not write for written. A later sync succeeds
+    /// without it, and after a loss of power the log ends there.
+    pub(super) fn record_failure(&self) {
+        self.failed.store(true, Ordering::Release);
+    }
+
+    /// Returns whether a sync has failed since the last call.
+    pub(super) fn take_failure(&self) -> bool {
+        self.failed.swap(false, Ordering::AcqRel)
     }
 }
 
-fn run(log: &Path, requests: &Receiver<()>) {
+fn run(log: &Path, requests: &Receiver<()>, failed: &AtomicBool) {
     while requests.recv().is_ok() {
         thread::sleep(PAUSE);
         // Taken before the sync: a write that comes during it needs another one.
         let _joined = requests.try_recv();
-        sync(log);
+        sync(log, failed);
     }
 }
 
 /// Syncs the log. Opens it each time, since SQLite may have replaced it. Closing it releases no
 /// lock: SQLite holds none on this file.
-fn sync(log: &Path) {
+fn sync(log: &Path, failed: &AtomicBool) {
     match File::open(log).and_then(|file| file.sync_data()) {
         Ok(()) => {}
         // The last connection that closes moves everything to the database and syncs that.
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
+            failed.store(true, Ordering::Release);
             let cause: &dyn std::error::Error = &error;
             tracing::error!(error = cause, "the log of the ledger could not be synced");
         }

@@ -2,8 +2,8 @@
 //!
 //! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
 //! and many concurrent writes share one commit. Callers get their results after the commit. A
-//! failing job fails alone. If the transaction fails, all of its jobs fail, and the next batch
-//! opens the file again. A batch that ended in a file that is no longer at its path has failed too.
+//! failing job fails alone. If the transaction or its sync fails, all of its jobs fail, and the next
+//! batch opens the file again. A batch that ended in a file that is no longer at its path has failed too.
 
 use std::io;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl SqliteWriter {
         batches: BatchMetrics,
     ) -> io::Result<Self> {
         let (tx, rx) = mpsc::channel(QUEUE);
-        let log_sync = LogSync::start(guard.log_path())?;
+        let log_sync = Arc::new(LogSync::start(guard.log_path())?);
         // The start has written too.
         log_sync.request();
         let mut thread = LedgerThread {
@@ -182,11 +182,21 @@ impl SqliteWriter {
 #[error("the database rolled the whole batch back")]
 struct RolledBack;
 
+/// A commit is in the log, and may not be on the disk.
+#[derive(Debug, thiserror::Error)]
+#[error("the log of the ledger could not be synced")]
+struct SyncFailed(#[source] io::Error);
+
+/// A sync of the log failed, and a reader prevents that its content is moved to the database instead.
+#[derive(Debug, thiserror::Error)]
+#[error("the log of the ledger could not be synced, and is in use")]
+struct Unsynced;
+
 /// The state of the thread.
 struct LedgerThread {
     connection: Option<LedgerConnection>,
     guard: Arc<FileGuard>,
-    log_sync: LogSync,
+    log_sync: Arc<LogSync>,
     batches: BatchMetrics,
 }
 
@@ -236,7 +246,7 @@ impl LedgerThread {
     fn transact(&mut self, jobs: &mut Vec<TransactionJob>, needs: &BatchNeeds) {
         self.batches.batch(jobs.len());
         let mut replies = Vec::with_capacity(jobs.len());
-        let guard = Arc::clone(&self.guard);
+        let (guard, log_sync) = (Arc::clone(&self.guard), Arc::clone(&self.log_sync));
         let committed = match self.begin(needs) {
             Ok(connection) => {
                 let (mut intact, database) = (Ok(()), &**connection);
@@ -247,8 +257,9 @@ impl LedgerThread {
                         intact = Err(LedgerError::unavailable(RolledBack));
                     }
                 }
+                let committed = intact.and_then(|()| commit(connection, needs, &log_sync));
                 // Checked last: the file that holds the commit is the one at its path.
-                intact.and_then(|()| commit(connection, needs)).and_then(|()| guard.check())
+                committed.and_then(|()| guard.check())
             }
             Err(error) => {
                 replies.extend(jobs.drain(..).map(|job| job(Err(&error))));
@@ -259,16 +270,12 @@ impl LedgerThread {
             // The guard has logged its problem.
             if !guard.has_problem() {
                 let cause: &dyn std::error::Error = error;
-                tracing::warn!(
-                    error = cause,
-                    jobs = replies.len(),
-                    "a batch of the ledger was not written"
-                );
+                tracing::warn!(error = cause, jobs = replies.len(), "a batch of the ledger failed");
             }
             self.disconnect();
         }
         match needs.durability {
-            // Their own commit has synced it, or nothing has to be.
+            // It was synced after the commit, or nothing has to be.
             Durability::Synced | Durability::Unsynced => {}
             Durability::Soon | Durability::AsSet => self.log_sync.request(),
         }
@@ -315,11 +322,25 @@ impl LedgerThread {
         Ok(self.connection.insert(connection))
     }
 
+    /// Moves the log to the database, and empties it, after a failed sync: what later commits append would end
+    /// with what is missing before them.
+    fn repair_log(&mut self, deadline: Instant) -> Result<(), LedgerError> {
+        if !self.log_sync.take_failure() {
+            return Ok(());
+        }
+        let truncated = self.connect(deadline)?.truncate_log(SHORT_WAIT);
+        if !matches!(truncated, Ok(true)) {
+            self.log_sync.record_failure();
+        }
+        if truncated? { Ok(()) } else { Err(LedgerError::unavailable(Unsynced)) }
+    }
+
     /// Opens a transaction that may write. Waits for other processes until the deadline.
     fn begin(&mut self, needs: &BatchNeeds) -> Result<&LedgerConnection, LedgerError> {
         if self.connection.is_some() {
             self.guard.last_check()?;
         }
+        self.repair_log(needs.deadline)?;
         let connection = self.connect(needs.deadline)?;
         // Takes the write lock here, not at the first write, so that busy_timeout applies.
         connection.busy_timeout(needs.deadline.saturating_duration_since(Instant::now()))?;
@@ -328,10 +349,17 @@ impl LedgerThread {
     }
 }
 
-fn commit(connection: &LedgerConnection, needs: &BatchNeeds) -> Result<(), LedgerError> {
+fn commit(
+    connection: &LedgerConnection,
+    needs: &BatchNeeds,
+    log_sync: &LogSync,
+) -> Result<(), LedgerError> {
     execute(connection, "COMMIT")?;
     if needs.durability == Durability::Synced {
-        connection.sync_log().map_err(LedgerError::unavailable)?;
+        connection.sync_log().map_err(|error| {
+            log_sync.record_failure();
+            LedgerError::unavailable(SyncFailed(error))
+        })?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The origins whose pages may post: exact ones, and patterns with one free label or any port.
+//! The origins whose pages may post: exact ones, patterns with one free label or any port, and all of this
+//! machine.
 //!
 //! An origin is compared as browsers write it, byte for byte (RFC 6454, 6.2): in lower case, in
 //! Punycode, without a default port. Nothing here parses what a client sends.

@@ -97,7 +97,7 @@ fn letters(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|byte| *byte != b'_')
 }
 
-/// Returns `false` if two names are certainly more than one edit apart. The distance itself takes long to
+/// Returns `false` only if two names are more than one edit apart. The distance itself takes long to
 /// compute, and a start judges every variable of the environment by every name.
 fn may_be_one_edit(one: &str, other: &str) -> bool {
     let is_same = |(one, other): &(char, char)| one == other;

@@ -33,7 +33,9 @@ fn origins(settings: &OriginSettings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let is_exposed = |origin: &&AllowedOrigin| match origin {
         AllowedOrigin::Exact(origin) => !AllowedOrigin::Loopback.covers(origin),
-        AllowedOrigin::OneLabel { .. } => true,
+        AllowedOrigin::OneLabel { before, after } => {
+            !AllowedOrigin::Loopback.covers(&format!("{before}any{after}"))
+        }
         // Any port is that of a loopback host.
         AllowedOrigin::AnyPort { .. } | AllowedOrigin::Loopback => false,
     };
@@ -129,13 +131,22 @@ mod tests {
             ids(&origins(&settings))
         };
         let own = Some("https://signup.example.com");
-        let secure = ["https://www.example.com", "http://localhost:3000", "capacitor://localhost"];
+        let secure = [
+            "https://www.example.com",
+            "http://localhost:3000",
+            "http://app.localhost:3000",
+            "http://127.0.0.2",
+            "http://[::1]:3000",
+            "capacitor://localhost",
+        ];
         assert_eq!(check(&secure, own), ["origins.ok"]);
         assert_eq!(check(&["http://www.example.com"], own), ["origins.plain_http"]);
         assert_eq!(check(&[], None), ["origins.no_public_url"]);
         let any_port = AllowedOrigin::AnyPort { host: "http://localhost".to_owned() };
+        let (before, after) = ("http://".to_owned(), ".app.localhost:3000".to_owned());
+        let one_label = AllowedOrigin::OneLabel { before, after };
         let settings = OriginSettings {
-            allowed: [any_port].into_iter().collect(),
+            allowed: [any_port, one_label].into_iter().collect(),
             own: own.map(|own| own.parse().unwrap()),
             required: false,
             allowed_headers: Vec::new(),

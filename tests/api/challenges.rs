@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::app::{Ahead, TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::eventually::eventually;
 use crate::postgres;
 
 const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -34,8 +35,12 @@ async fn always() -> TestApp {
 
 /// A challenge of the app, and its solution.
 async fn solved(app: &TestApp) -> (Challenge, Solution) {
-    let challenge = app.get("/signup/challenge").await;
-    let challenge: Challenge = serde_json::from_str(&challenge.text).unwrap();
+    // A machine that is busy with other tests may not make one in time: then the response names a wait.
+    let challenge = eventually("a challenge", async || {
+        let response = app.get("/signup/challenge").await;
+        (response.status != StatusCode::SERVICE_UNAVAILABLE).then_some(response.text)
+    });
+    let challenge: Challenge = serde_json::from_str(&challenge.await).unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     (challenge, solution)
 }

@@ -187,10 +187,7 @@ async fn other_field_errors_have_messages_for_the_user() {
     // An address that Lock accepts.
     let response = sign_up(&app, &with("email", "ada@example.")).await;
     assert_eq!(code(&response), "hook_error");
-    assert_eq!(
-        response.json()["description"],
-        "Email address: Use the format name@example.com."
-    );
+    assert_eq!(response.json()["description"], "Email address: Use the format name@example.com.");
     // Errors that only a developer can fix.
     assert_eq!(code(&sign_up(&app, &with("email_verified", true)).await), "invalid_signup");
     assert_eq!(code(&sign_up(&app, &json!([])).await), "invalid_signup");

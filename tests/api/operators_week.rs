@@ -35,7 +35,7 @@ const RETRY: Duration = Duration::from_millis(150);
 /// Sign-ups that have to be created in each part of the week.
 const SOME: usize = 25;
 
-/// The tables as the release before the last migration left them, with the rows of now.
+/// The tables as a release before the fifth migration left them, with the rows of now.
 const RELEASE_BEFORE: &str = "
     ALTER TABLE attempts ADD COLUMN key_digest BLOB;
     ALTER TABLE attempts ADD COLUMN binding_digest BLOB;

@@ -165,6 +165,8 @@ test("nothing moves until the alert comes, which moves the form as a whole", asy
     await pause();
     assert.equal(await shift(), 0, `a visit to ${name}`);
   }
+  const places = placesOn(page);
+  const before = await places();
   await page.locator("#email").pressSequentially("ada@gmial.com");
   await page.locator(".signup-suggestion button").waitFor();
   await page.locator("#password").pressSequentially("abc");
@@ -172,8 +174,8 @@ test("nothing moves until the alert comes, which moves the form as a whole", asy
   await page.check("#terms");
   await pause();
   assert.equal(await shift(), 0, "the suggestion and the rules");
-  const places = placesOn(page);
-  const before = await places();
+  // Chromium does not count what moves within half a second of an input.
+  assert.deepEqual(await places(), before, "the suggestion and the rules");
   const release = await holdPosts(page);
   await page.click("form button[type=submit]", { noWaitAfter: true });
   await pause();

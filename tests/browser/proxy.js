@@ -42,7 +42,10 @@ export async function startProxy(target) {
   const { hostname, port } = new URL(target);
   const proxy = { change: undefined };
   const server = createServer(async (request, response) => {
-    const post = new Post(request, Buffer.concat(await request.toArray()).toString());
+    const chunks = await request.toArray().catch(() => undefined);
+    // The browser has left.
+    if (!chunks) return response.destroy();
+    const post = new Post(request, Buffer.concat(chunks).toString());
     if (request.method === "POST") proxy.change?.(post);
     const { method, path, body, stalls } = post;
     post.remove("transfer-encoding");
@@ -54,7 +57,8 @@ export async function startProxy(target) {
       response.writeHead(answer.statusCode, answer.rawHeaders);
       answer.pipe(response);
     });
-    onward.on("error", () => response.destroy());
+    // The service may respond to a request that never ends, and then close.
+    onward.on("error", () => response.headersSent || response.destroy());
     onward.write(body);
     if (!stalls) onward.end();
   });

@@ -15,8 +15,8 @@ const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu"],
 });
 
-/** Takes a picture of a page. */
 const blank = await browser.newPage();
+/** Takes a picture of a page. */
 const take = async (page, name) => writeFile(join(folder, name), await screenshot(blank, page));
 
 /** Opens a form, filled in. */

@@ -15,7 +15,7 @@ too_short = { $min ->
    *[other] Utilisez au moins { $min } caractères.
 }
 malformed = Le format n’est pas valide.
-    .email = Format attendu : nom@example.com.
+    .email = Format attendu : nom@example.com.
     .phone_number = Commencez par + et l’indicatif du pays, par exemple +33199001234.
 not_allowed = Cette valeur n’est pas autorisée.
 not_listed = Choisissez l’une de ces options : { $values }.

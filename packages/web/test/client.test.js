@@ -74,7 +74,7 @@ test("a taken address and field errors are typed results", async () => {
   const invalid = await signup.signUp({ email: "nope", password: "abc" }, { ...address, lang: "de" });
   assert.equal(invalid.status, "invalid");
   assert.deepEqual(invalid.errors.map(({ field }) => field).sort(), ["email", "password", "password"]);
-  assert.match(invalid.errors.find(({ field }) => field === "email").message, /E-Mail-Adresse/);
+  assert.match(invalid.errors.find(({ field }) => field === "email").message, /Bitte so eingeben/);
 });
 
 test("limits count the visitors and not the server", async () => {

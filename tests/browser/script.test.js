@@ -233,7 +233,7 @@ test("a page in another language gets all messages in it, the module's own inclu
   assert.match(await page.textContent("[data-rule='password.too_short']"), /Zeichen/);
   await fill(page, { email: "nope", password: "abc" });
   assert.match((await send(page)).problem.detail, /Feld/);
-  assert.match(await page.locator(".signup-error").first().textContent(), /Adresse/);
+  assert.match(await page.locator(".signup-error").first().textContent(), /Bitte so eingeben/);
   assert.match(await page.textContent("[data-rule='password.too_short']"), /^noch nicht erfüllt: /);
   await fill(page, { email: "seite@example.com", password: ADA.password });
   assert.equal((await send(page)).status, "created");

@@ -253,6 +253,22 @@ async fn what_a_site_has_under_way_is_bounded_in_memory() {
 }
 
 #[tokio::test]
+async fn pages_that_nobody_reads_take_no_room_from_forms() {
+    let app = patient().set("http.connection_memory_mib", "1").spawn().await;
+    let pages = "GET /signup HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\n\r\n".repeat(200);
+    let mut held = Vec::new();
+    for _ in 0..60 {
+        let mut raw = Raw::connect(app.address).await;
+        raw.try_write(&pages).await;
+        held.push(raw);
+    }
+    for n in 0..10 {
+        let response = app.sign_up(&ada_with("email", format!("ada{n}@example.com"))).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_bound_for_one_address_does_not_apply_to_a_trusted_proxy() {
     let app = patient().set("http.max_connections_per_address", "2").spawn().await;
     let held = [Raw::connect(app.address).await, Raw::connect(app.address).await];

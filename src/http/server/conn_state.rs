@@ -310,6 +310,11 @@ impl TrackedConnection {
         self.set_charge(charge);
     }
 
+    /// The memory charged for it, in bytes.
+    pub(super) fn charged(&self) -> usize {
+        lock(&self.charge).amount
+    }
+
     /// Ends the charge: nothing is left but the socket.
     pub(super) fn release_memory(&self) {
         self.set_charge(Charge::default());

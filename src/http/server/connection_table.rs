@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::conn_state::{OPEN, REQUEST, TrackedConnection};
-use super::memory::MemoryBudget;
+use super::memory::{FormMemory, MemoryBudget};
 use crate::abuse::{Counted, Network, SourceCounts};
 use crate::telemetry::{ConnectionEnd, ConnectionRefusal, HttpMetrics};
 
@@ -158,14 +158,19 @@ impl ConnectionTable {
         self.unfinished.add(client)
     }
 
-    /// The number of further requests that there is memory for.
-    pub(super) fn room_for_requests(&self) -> usize {
-        self.memory.room_for_requests(REQUEST)
+    /// The number of further forms that there is memory for.
+    pub(super) fn room_for_forms(&self) -> usize {
+        self.memory.room_for_forms(REQUEST)
     }
 
-    /// Counts a complete request of a client; `None` if it has `room` of them under way.
+    /// Counts a complete form of a client; `None` if it has `room` of them under way.
     pub(super) fn count_under_way(&self, room: usize, client: Network) -> Option<Counted> {
         self.under_way.add_below(room, client)
+    }
+
+    /// Charges the complete form of a connection.
+    pub(super) fn hold_form(&self, connection: &TrackedConnection) -> FormMemory {
+        self.memory.hold_form(connection.charged())
     }
 
     /// Counts the unfinished head of a connection. Returns `false` if its address has too many.

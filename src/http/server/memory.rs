@@ -3,8 +3,12 @@
 //! A connection that waits for its client, with part of a head, part of a body or an unread
 //! response, can be closed to make room. One whose request is complete cannot, and ends by itself.
 //! Such connections count for at most half of the limit, so that the others always have the rest.
-//! Each client may have as many of them as there is still room for, and at the limit none.
+//!
+//! A complete form waits for Auth0, for another request or for its response's time, and no client can be
+//! made to end that. Each client may have as many of them as there is still room for, and at the limit
+//! none. Requests that wait for nothing, such as those for a page, take no room from them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The memory of all connections of a listener, in bytes.
@@ -14,6 +18,15 @@ pub(super) struct MemoryBudget {
     waiting: AtomicUsize,
     handled: AtomicUsize,
     evicted: AtomicUsize,
+    /// That of complete forms, which is also part of `handled`.
+    forms: AtomicUsize,
+}
+
+/// The memory of a complete form, until this is dropped.
+#[derive(Debug)]
+pub(super) struct FormMemory {
+    budget: Arc<MemoryBudget>,
+    amount: usize,
 }
 
 /// The memory that is charged for one connection.
@@ -43,7 +56,14 @@ impl MemoryBudget {
             waiting: AtomicUsize::new(0),
             handled: AtomicUsize::new(0),
             evicted: AtomicUsize::new(0),
+            forms: AtomicUsize::new(0),
         }
+    }
+
+    /// Charges a complete form.
+    pub(super) fn hold_form(self: &Arc<Self>, amount: usize) -> FormMemory {
+        self.forms.fetch_add(amount, Ordering::Relaxed);
+        FormMemory { budget: Arc::clone(self), amount }
     }
 
     /// Replaces a connection's charge.
@@ -58,9 +78,9 @@ impl MemoryBudget {
         self.waiting.load(Ordering::Relaxed).saturating_add(handled).saturating_sub(self.limit)
     }
 
-    /// The number of further requests that the limit has room for, at `each` bytes.
-    pub(super) fn room_for_requests(&self, each: usize) -> usize {
-        self.limit.saturating_sub(self.handled.load(Ordering::Relaxed)) / each
+    /// The number of further forms that the limit has room for, at `each` bytes.
+    pub(super) fn room_for_forms(&self, each: usize) -> usize {
+        self.limit.saturating_sub(self.forms.load(Ordering::Relaxed)) / each
     }
 
     /// Returns whether evicted connections still hold a quarter of the limit.
@@ -77,6 +97,12 @@ impl MemoryBudget {
     }
 }
 
+impl Drop for FormMemory {
+    fn drop(&mut self) {
+        self.budget.forms.fetch_sub(self.amount, Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,17 +114,29 @@ mod tests {
         let handled = Charge { amount: 1_000, class: Class::Handled };
         budget.change(none, handled);
         assert_eq!(budget.excess(), 0);
-        assert_eq!(budget.room_for_requests(10), 0);
         let waiting = Charge { amount: 60, class: Class::Waiting };
         budget.change(none, waiting);
         assert_eq!(budget.excess(), 10);
         budget.change(handled, none);
-        assert_eq!((budget.excess(), budget.room_for_requests(10)), (0, 10));
+        assert_eq!(budget.excess(), 0);
         let evicted = Charge { class: Class::Evicted, ..waiting };
         budget.change(waiting, evicted);
         assert_eq!(budget.waiting.load(Ordering::Relaxed), 0);
         assert!(budget.is_critical());
         budget.change(evicted, none);
         assert!(!budget.is_critical());
+    }
+
+    #[test]
+    fn only_forms_take_room_from_forms() {
+        let budget = Arc::new(MemoryBudget::new(100));
+        budget.change(Charge::default(), Charge { amount: 1_000, class: Class::Handled });
+        assert_eq!(budget.room_for_forms(10), 10);
+        let form = budget.hold_form(45);
+        assert_eq!(budget.room_for_forms(10), 5);
+        let another = budget.hold_form(60);
+        assert_eq!(budget.room_for_forms(10), 0);
+        drop((form, another));
+        assert_eq!(budget.room_for_forms(10), 10);
     }
 }

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::conn_state::{ConnState, TrackedConnection};
 use super::connection_table::ConnectionTable;
+use super::memory::FormMemory;
 use crate::abuse::{ClientAddress, Counted, Network};
 
 /// The time that a body has to arrive once the service stops.
@@ -32,9 +33,12 @@ pub(in crate::http) struct UnfinishedBody {
     _counted: Counted,
 }
 
-/// A complete request that is being handled. Its client may have only so many at once.
+/// A complete form that is being handled. Its client may have only so many at once.
 #[derive(Debug)]
-pub(crate) struct RequestUnderWay(#[expect(dead_code, reason = "counts until dropped")] Counted);
+pub(crate) struct RequestUnderWay {
+    _counted: Counted,
+    _memory: FormMemory,
+}
 
 impl RequestConnection {
     pub(super) const fn new(
@@ -56,15 +60,17 @@ impl RequestConnection {
 }
 
 impl UnfinishedBody {
-    /// The number of further requests that there is memory for.
+    /// The number of further forms that there is memory for.
     pub(in crate::http) fn room(&self) -> usize {
-        self.table.room_for_requests()
+        self.table.room_for_forms()
     }
 
     /// Ends the wait for a body that is complete. `None` if the client has `room` requests under way:
     /// so one client cannot take the last places, and another one gets its first.
     pub(in crate::http) fn complete(self, room: usize) -> Option<RequestUnderWay> {
-        self.table.count_under_way(room, self.client).map(RequestUnderWay)
+        let counted = self.table.count_under_way(room, self.client)?;
+        let memory = self.table.hold_form(&self.connection);
+        Some(RequestUnderWay { _counted: counted, _memory: memory })
     }
 
     /// Resolves when the body has to be given up: to make room for other clients, or because the

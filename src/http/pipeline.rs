@@ -13,7 +13,7 @@ use super::idempotency_key;
 use super::origins::Origins;
 use super::problem::{Problem, ProblemCode};
 use super::request_id::RequestId;
-use super::server::RequestUnderWay;
+use super::server::FormUnderWay;
 use super::signed_up::SignedUp;
 use crate::abuse::{
     Challenges, ClientAddress, ClientSignals, CountedAttempt, ExistencePolicy, Limits,
@@ -60,7 +60,7 @@ pub(super) struct PostHead {
     report: RateLimitReport,
     key: Result<Option<IdempotencyKey>, Violation>,
     deadline: Instant,
-    under_way: Option<RequestUnderWay>,
+    under_way: Option<FormUnderWay>,
 }
 
 /// A form after every rule was applied.
@@ -73,7 +73,7 @@ pub(super) struct ParsedForm {
     checked: Result<(NewUser, Option<IdempotencyKey>), Problem>,
     signals: ClientSignals,
     locale: Option<Locale>,
-    under_way: Option<RequestUnderWay>,
+    under_way: Option<FormUnderWay>,
 }
 
 impl ParsedForm {

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use self::media_type::MediaType;
 use super::extensions::client;
 use super::problem::{Problem, ProblemCode};
-use super::server::{RequestConnection, RequestUnderWay, UnfinishedBody};
+use super::server::{FormUnderWay, RequestConnection, UnfinishedBody};
 use crate::form::BodyMembers;
 
 /// The most bytes of a body.
@@ -44,12 +44,12 @@ impl Form {
     /// # Errors
     /// 415 before reading, 413 as soon as the size is known, 408 when the body takes too long or the
     /// service needs its memory for others, 429 when the client has too many unfinished bodies, or
-    /// already has as many requests under way as the remaining memory would hold, 503 when no
+    /// already has as many forms under way as the remaining memory would hold, 503 when no
     /// memory is left.
     pub(crate) async fn read(
         request: Request<Body>,
         limit: Duration,
-    ) -> Result<(Self, Option<RequestUnderWay>), Problem> {
+    ) -> Result<(Self, Option<FormUnderWay>), Problem> {
         let client = client(&request);
         let (head, body) = request.into_parts();
         let media_type = media_type(&head.headers)?;

@@ -4,9 +4,9 @@
 //! response, can be closed to make room. One whose request is complete cannot, and ends by itself.
 //! Such connections count for at most half of the limit, so that the others always have the rest.
 //!
-//! A complete form waits for Auth0, for another request or for its response's time, and no client can be
-//! made to end that. Each client may have as many of them as there is still room for, and at the limit
-//! none. Requests that wait for nothing, such as those for a page, take no room from them.
+//! A complete form may wait for seconds: for Auth0, for another request, or until its response is due. Each
+//! client may have as many forms as there is still room for, and at the limit none. Requests that end at
+//! once, such as those for a page, take no room from them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ pub(super) struct MemoryBudget {
     waiting: AtomicUsize,
     handled: AtomicUsize,
     evicted: AtomicUsize,
-    /// That of complete forms, which is also part of `handled`.
+    /// The part of `handled` that belongs to complete forms.
     forms: AtomicUsize,
 }
 

@@ -39,7 +39,7 @@ use self::lingering_close::{OverloadResponder, linger};
 pub use self::listen::listen;
 pub use self::live_router::{LiveRouter, Routing};
 use self::timeout_stream::{IdleOnDrop, TimeoutStream};
-pub(super) use self::unfinished_body::{RequestConnection, RequestUnderWay, UnfinishedBody};
+pub(super) use self::unfinished_body::{FormUnderWay, RequestConnection, UnfinishedBody};
 use crate::telemetry::{ConnectionEnd, HttpMetrics};
 
 /// The largest head that hyper reads: what `head_limits` allows, and a little more, for which the

@@ -35,7 +35,7 @@ pub(in crate::http) struct UnfinishedBody {
 
 /// A complete form that is being handled. Its client may have only so many at once.
 #[derive(Debug)]
-pub(crate) struct RequestUnderWay {
+pub(crate) struct FormUnderWay {
     _counted: Counted,
     _memory: FormMemory,
 }
@@ -65,12 +65,12 @@ impl UnfinishedBody {
         self.table.room_for_forms()
     }
 
-    /// Ends the wait for a body that is complete. `None` if the client has `room` requests under way:
+    /// Ends the wait for a body that is complete. `None` if the client has `room` forms under way:
     /// so one client cannot take the last places, and another one gets its first.
-    pub(in crate::http) fn complete(self, room: usize) -> Option<RequestUnderWay> {
+    pub(in crate::http) fn complete(self, room: usize) -> Option<FormUnderWay> {
         let counted = self.table.count_under_way(room, self.client)?;
         let memory = self.table.hold_form(&self.connection);
-        Some(RequestUnderWay { _counted: counted, _memory: memory })
+        Some(FormUnderWay { _counted: counted, _memory: memory })
     }
 
     /// Resolves when the body has to be given up: to make room for other clients, or because the

@@ -125,6 +125,7 @@ async fn a_changed_secret_file_is_taken_up_without_a_signal() {
     // As Kubernetes replaces it: another file takes its name.
     fs::write(folder.path().join("next"), "canary-new-secret\n").unwrap();
     fs::rename(folder.path().join("next"), &file).unwrap();
+    let reloaded = process.event(|event| event["changed"].is_string()).await;
     let mut nth = 0;
     let created = async || {
         nth += 1;
@@ -133,7 +134,6 @@ async fn a_changed_secret_file_is_taken_up_without_a_signal() {
     };
     eventually("a sign-up with the new secret", created).await;
     assert!(!process.log().contains("canary"), "{}", process.log());
-    let reloaded = process.event(|event| event["changed"].is_string()).await;
     assert_eq!(reloaded["changed"], "auth0.client_secret");
 }
 

@@ -5,13 +5,13 @@
 \if :synced
 \startpipeline
 BEGIN ISOLATION LEVEL READ COMMITTED;
-SELECT set_config('synchronous_commit', 'on', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
-SELECT a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, a.worker, p.seen_at, a.restarts, a.terms_version, clock.now FROM (SELECT ledger_now() AS now OFFSET 0) AS clock JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) ON k.key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND k.expires_at > clock.now LEFT JOIN processes p ON p.id = a.worker ORDER BY k.key_digest <> sha256(:id::text::bytea) LIMIT 1;
+SELECT set_config('synchronous_commit', 'on', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true);
+SELECT ledger_now(), EXISTS (SELECT FROM attempt_keys WHERE key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND expires_at > (SELECT ledger_now()));
 COMMIT;
 \endpipeline
 \startpipeline
 BEGIN ISOLATION LEVEL READ COMMITTED;
-SELECT set_config('synchronous_commit', 'off', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+SELECT set_config('synchronous_commit', 'off', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true);
 SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(md5(:id::text)::uuid, sha256(('email' || :id::text)::bytea), md5(:id::text), :id::text, NULL, 1, md5('process')::uuid, 30000, ARRAY[sha256(:id::text::bytea)], ARRAY['\x0102'::bytea], 86400000, NULL, NULL, ARRAY[sha256('address'), sha256('service'), sha256(('email' || :id::text)::bytea)], ARRAY[1, 1, 1], ARRAY[1000000, 1000000, 1000000]);
 COMMIT;
 BEGIN;
@@ -21,12 +21,12 @@ COMMIT;
 \endpipeline
 \startpipeline
 BEGIN ISOLATION LEVEL READ COMMITTED;
-SELECT set_config('synchronous_commit', 'on', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+SELECT set_config('synchronous_commit', 'on', true), set_config('search_path', 'public', true), set_config('statement_timeout', '1400', true), set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true);
 SELECT finish_attempt(md5(:id::text)::uuid, 1::smallint, 'created', NULL, '1fa9c4f4d3fd7b2a1f5e', NULL, NULL, false);
 COMMIT;
 \endpipeline
 \else
-SELECT a.id, a.email_digest, k.binding, k.expires_at, a.user_id, a.auth0_user_id, a.request_id, a.auth0_request_id, a.state, a.outcome_code, a.started_at, a.tenant_started_at, a.finished_at, a.connection_ended_at, a.next_check_at, a.lease_owner, a.check_count, a.worker, p.seen_at, a.restarts, a.terms_version, clock.now FROM (SELECT ledger_now() AS now OFFSET 0) AS clock JOIN (attempt_keys k JOIN attempts a ON a.id = k.attempt_id) ON k.key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND k.expires_at > clock.now LEFT JOIN processes p ON p.id = a.worker ORDER BY k.key_digest <> sha256(:id::text::bytea) LIMIT 1;
+SELECT ledger_now(), EXISTS (SELECT FROM attempt_keys WHERE key_digest = ANY (ARRAY[sha256(:id::text::bytea)]) AND expires_at > (SELECT ledger_now()));
 SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(md5(:id::text)::uuid, sha256(('email' || :id::text)::bytea), md5(:id::text), :id::text, NULL, 1, md5('process')::uuid, 30000, ARRAY[sha256(:id::text::bytea)], ARRAY['\x0102'::bytea], 86400000, NULL, NULL, ARRAY[sha256('address'), sha256('service'), sha256(('email' || :id::text)::bytea)], ARRAY[1, 1, 1], ARRAY[1000000, 1000000, 1000000]);
 SELECT finish_attempt(md5(:id::text)::uuid, 1::smallint, 'created', NULL, '1fa9c4f4d3fd7b2a1f5e', NULL, NULL, false);
 \endif

@@ -7,6 +7,9 @@ use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::{Attempt, AttemptId, AttemptState, NewAttempt};
 
+/// The usual case, in which no attempt holds a key, is worth a short statement.
+const HAS_KEY: &str = "SELECT 1 FROM attempt_keys WHERE key_digest = ?1 AND expires_at > ?2";
+
 const BY_KEY: &str = concat!(
     "SELECT ",
     columns!(),
@@ -48,7 +51,11 @@ pub(super) fn find(
     now: LedgerTime,
     key: &Digest,
 ) -> Result<Option<Attempt>> {
-    one(connection, BY_KEY, params![now.as_millis(), alive_since(now), key.as_bytes()])
+    let (key, at) = (key.as_bytes(), now.as_millis());
+    if !cached(connection, HAS_KEY)?.exists(params![key, at])? {
+        return Ok(None);
+    }
+    one(connection, BY_KEY, params![at, alive_since(now), key])
 }
 
 /// The time at which the keys of an attempt expire.

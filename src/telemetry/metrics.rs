@@ -162,7 +162,7 @@ impl Metrics {
         let floor_exceeded = Counter::default();
         registry.register(
             "signup_floor_exceeded",
-            "Responses that took longer than existence_uniform.floor_ms, and so show that an address was new",
+            "Responses that took longer than existence_uniform.floor_ms: most of them were for new addresses",
             floor_exceeded.clone(),
         );
         let reloads = Family::<ReloadLabels, Counter>::default();

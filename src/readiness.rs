@@ -118,13 +118,19 @@ impl Readiness {
 
     async fn ledger(&self) -> bool {
         // Held during the check, so that concurrent probes share it.
-        let mut last = self.last.lock().await;
+        let mut last = Arc::clone(&self.last).lock_owned().await;
         if let Some((_, ok)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
             return ok;
         }
-        let ping = timeout(LEDGER_TIMEOUT, self.ledger.ping()).await;
-        let ok = matches!(ping, Ok(Ok(())));
-        *last = Some((Instant::now(), ok));
-        ok
+        let ledger = Arc::clone(&self.ledger);
+        // Goes on when its client hangs up, which would otherwise cut a connection to the database
+        // and let the next probe check again at once.
+        let check = self.context.lifecycle.spawn(async move {
+            let ping = timeout(LEDGER_TIMEOUT, ledger.ping()).await;
+            let ok = matches!(ping, Ok(Ok(())));
+            *last = Some((Instant::now(), ok));
+            ok
+        });
+        check.await.unwrap_or(false)
     }
 }

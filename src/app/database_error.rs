@@ -16,7 +16,7 @@ use tokio_postgres::config::{Config, Host};
 
 use super::StartError;
 use crate::config::{Database, LedgerSettings, PostgresUrl};
-use crate::ledger::{KeyError, OpenError, PostgresError};
+use crate::ledger::{KeyError, OpenError, PostgresError, existing_folder};
 
 /// The database of the ledger cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -140,10 +140,7 @@ fn obstacle(file: &Path) -> Option<(PathBuf, FileObstacle)> {
     if file.is_dir() {
         return Some((file.to_owned(), FileObstacle::Folder));
     }
-    let folders = file.ancestors().skip(1);
-    let mut folders =
-        folders.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let folder = folders.find(|folder| folder.exists())?;
+    let folder = existing_folder(file);
     if !folder.is_dir() {
         return Some((folder.to_owned(), FileObstacle::NotFolder));
     }

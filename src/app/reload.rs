@@ -30,6 +30,8 @@ pub struct Reloader {
     started_with: Layers,
     /// The layers in use.
     in_use: Option<Layers>,
+    /// The layers that the credentials in use are from, if others name another application.
+    credentials_from: Option<Layers>,
 }
 
 /// The reason why a reload changed nothing.
@@ -56,6 +58,7 @@ impl App {
             log_level,
             started_with: layers,
             in_use: None,
+            credentials_from: None,
         }
     }
 }
@@ -92,12 +95,20 @@ impl Reloader {
         }
     }
 
-    async fn apply(&self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
-        let Services { client, ledger, .. } = &*self.services;
+    async fn apply(&mut self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {
+        let services = Arc::clone(&self.services);
+        let Services { client, ledger, .. } = &*services;
         let Changes { mut live, .. } = Changes::between(self.in_use(), layers);
         let Changes { mut at_start, .. } = Changes::between(&self.started_with, layers);
         let is_same_application = !at_start.iter().any(|key| APPLICATION.contains(&key.as_str()));
-        live.retain(|key| is_same_application || !key.starts_with("auth0."));
+        let is_credential = |key: &String| key.starts_with("auth0.");
+        live.retain(|key| !is_credential(key));
+        if is_same_application {
+            // A reload in between may have named another application, and changed none.
+            let from = self.credentials_from.as_ref().unwrap_or(self.in_use());
+            let Changes { live: changed, .. } = Changes::between(from, layers);
+            live.extend(changed.into_iter().filter(is_credential));
+        }
         let credentials = settings.auth0.credentials.clone();
         let log_level = settings.log.level.clone();
         let database = settings.ledger.database.clone();
@@ -112,10 +123,15 @@ impl Reloader {
                 live.push(DATABASE.to_owned());
             }
         }
+        self.credentials_from = if is_same_application {
+            None
+        } else {
+            self.credentials_from.take().or_else(|| Some(self.in_use().clone()))
+        };
         self.public.replace(public);
         self.admin.replace(admin);
         self.log_level.set(&log_level);
-        let changes_credentials = live.iter().any(|key| key.starts_with("auth0."));
+        let changes_credentials = live.iter().any(is_credential);
         // A reload is also a request to try the same ones again.
         let is_failing = client.token_health() == TokenHealth::Failing;
         if is_same_application && (changes_credentials || is_failing) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::error::TransportError;
 
-/// The most bytes of a body that are read. A user's profile is 10 KB at the most.
+/// The bytes of a body after which no further chunk is read. A user's profile is 10 KB at the most.
 const MAX_BODY: usize = 256 * 1024;
 
 /// A response of the tenant. Its status counts even when its body broke off.
@@ -20,7 +20,7 @@ pub(super) struct ApiResponse {
 }
 
 impl ApiResponse {
-    /// Reads the body of this response; one larger than [`MAX_BODY`] counts as empty.
+    /// Reads the body of this response; one that goes on after [`MAX_BODY`] counts as empty.
     pub(super) async fn read(mut response: reqwest::Response) -> Self {
         let (status, headers) = (response.status().as_u16(), take(response.headers_mut()));
         Self { status, headers, body: read_body(response).await.ok() }

@@ -20,7 +20,7 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 const KUBERNETES: [&str; 3] = ["tcp://", "udp://", "sctp://"];
 
 /// All layers merged.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Layers {
     /// The value of each key, of each table whose members the operator names, and of each variable
     /// of [`SHARED_VARIABLES`].

@@ -9,7 +9,7 @@ const OPEN_TABLES: [&str; 5] =
     ["page.labels", "page.links", "page.options", "page.providers", "user_metadata.keys"];
 
 /// The names of all keys.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct KeyNames {
     keys: BTreeSet<String>,
     /// The variables that set them. A similar one is a mistake.

@@ -46,7 +46,8 @@ impl PostgresUrl {
     pub fn is_same_database(&self, other: &Self) -> bool {
         let place = |config: &Config| {
             let name = config.get_dbname().map(str::to_owned);
-            (config.get_hosts().to_vec(), config.get_ports().to_vec(), name)
+            let addresses = config.get_hostaddrs().to_vec();
+            (config.get_hosts().to_vec(), addresses, config.get_ports().to_vec(), name)
         };
         self.hosts.iter().map(place).eq(other.hosts.iter().map(place))
     }

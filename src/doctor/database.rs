@@ -9,7 +9,7 @@ use super::finding::Finding;
 use super::kind::FindingKind;
 use crate::app::{DatabaseError, StartError};
 use crate::config::{Database, LedgerSettings, PostgresUrl, SslMode};
-use crate::ledger::{LedgerInspection, OpenError, SessionInspection, inspect};
+use crate::ledger::{LedgerInspection, OpenError, SessionInspection, existing_folder, inspect};
 use crate::telemetry::chain;
 
 const MIB: u64 = 1024 * 1024;
@@ -117,11 +117,7 @@ fn session(session: &SessionInspection) -> Finding {
 
 /// The free space of the disk that the ledger is on, or will be.
 fn disk(database: &Path) -> Finding {
-    let folders = database.ancestors().skip(1);
-    let mut folders =
-        folders.map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let space = folders.find(|folder| folder.exists()).and_then(|folder| statvfs(folder).ok());
-    let Some(space) = space else {
+    let Ok(space) = statvfs(existing_folder(database)) else {
         return Finding::not_checked(
             DoctorCheck::Disk,
             "the system does not report its free space",

@@ -94,15 +94,28 @@ const fn result_label(state: AttemptState) -> Option<&'static str> {
     }
 }
 
-/// Counts and times one call.
+/// Counts and times one call. One that its caller gives up has failed: the ledger was too slow.
 async fn measure<T>(
     metrics: &OperationMetrics,
     call: impl Future<Output = Result<T, LedgerError>> + Send,
 ) -> Result<T, LedgerError> {
-    let started = Instant::now();
+    let mut measured = MeasuredCall { metrics, started: Instant::now(), is_done: false };
     let result = call.await;
-    metrics.call(result.is_ok(), started.elapsed());
+    measured.is_done = result.is_ok();
     result
+}
+
+/// A call under way, which counts when this is dropped.
+struct MeasuredCall<'m> {
+    metrics: &'m OperationMetrics,
+    started: Instant,
+    is_done: bool,
+}
+
+impl Drop for MeasuredCall<'_> {
+    fn drop(&mut self) {
+        self.metrics.call(self.is_done, self.started.elapsed());
+    }
 }
 
 #[async_trait]
@@ -219,5 +232,27 @@ impl Ledger for InstrumentedLedger {
 
     async fn replace_url(&self, url: &SecretString) -> Result<UrlChange, LedgerError> {
         self.ledger.replace_url(url).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::telemetry::Metrics;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_has_failed() {
+        let metrics = Metrics::new();
+        let begin = metrics.ledger().operation("begin");
+        let call = measure(&begin, pending::<Result<(), LedgerError>>());
+        assert!(timeout(Duration::from_secs(3), call).await.is_err());
+        let text = metrics.encode();
+        assert!(text.contains("ledger_call_duration_seconds_sum{operation=\"begin\"} 3"), "{text}");
+        let failed = "ledger_calls_total{operation=\"begin\",outcome=\"failed\"} 1";
+        assert!(text.contains(failed), "{text}");
     }
 }

@@ -37,7 +37,7 @@ pub use instrumented::{InstrumentedLedger, count_pending_regularly};
 pub use migrations::Migration;
 pub use open::{backup, migrate, migrations, open, restore};
 pub use postgres::PostgresError;
-pub use secret_key::{KeyError, SecretLocation, digests, secret_location};
+pub use secret_key::{KeyError, SecretLocation, digests, existing_folder, secret_location};
 pub use sqlite::{BackupError, CopySummary, Restored};
 
 use crate::clock::LedgerTime;

@@ -276,7 +276,7 @@ pub(super) fn copy_owner(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// The folder of this file, or the nearest one above that exists.
-fn existing_folder(file: &Path) -> &Path {
+pub fn existing_folder(file: &Path) -> &Path {
     let folder = file.ancestors().skip(1).map(or_current).find(|folder| folder.exists());
     folder.unwrap_or_else(|| Path::new("/"))
 }

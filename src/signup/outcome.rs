@@ -176,8 +176,8 @@ impl SignupResult {
     /// result; `None` if another process works on the attempt by now.
     pub(super) fn resolution(&self, pinned: &PinnedUserId) -> Option<Resolution> {
         Some(match &self.outcome {
-            _ if self.nothing_sent => Resolution::Unsent,
             Outcome::InProgress => return None,
+            _ if self.nothing_sent => Resolution::Unsent,
             Outcome::Created(user) => {
                 let user_id = strip_provider(&user.user_id);
                 let is_pinned = user_id == pinned.as_str();

@@ -112,8 +112,9 @@ impl Inner {
     }
 
     /// Waits until no living process works on the attempt any more; `None` when that takes too
-    /// long. The worker is never this process: here, a request with the same key joins the running
-    /// one ([`InFlight`](super::in_flight::InFlight)).
+    /// long. This process is not waited for: here, a request with the same key joins the running one
+    /// ([`InFlight`](super::in_flight::InFlight)). Its attempt whose start was recorded late, or whose
+    /// result is not recorded yet, is resumed.
     async fn wait_for_worker(&self, mut attempt: Attempt) -> Result<Option<Attempt>, LedgerError> {
         let deadline = Instant::now() + self.timeouts.duplicate_wait;
         loop {

@@ -67,6 +67,27 @@ async fn a_service_is_ready_while_sign_ups_work() {
     }
 }
 
+#[tokio::test]
+async fn a_probe_that_hangs_up_cuts_no_connection() {
+    let database = database().await;
+    let app = service(&database).spawn().await;
+    app.until_ready().await;
+    let table = connect(&database).await;
+    let sessions = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let before: String = scalar(&table, sessions).await;
+    table.batch_execute("BEGIN; LOCK TABLE attempts").await.unwrap();
+    let probe = app.client.get(app.url("/readyz")).timeout(Duration::from_millis(200)).send();
+    probe.await.unwrap_err();
+    table.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
+    let after: String = scalar(&table, sessions).await;
+    for session in before.split(' ') {
+        assert!(after.split(' ').any(|other| other == session), "{before}: {after}");
+    }
+}
+
 /// A failover loses the start of an attempt while its call is under way.
 #[tokio::test]
 async fn a_result_that_meets_no_row_writes_it_whole() {

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_emulator::{Emulator, Fault, Route};
+use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator, Fault, Route};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -85,6 +85,33 @@ async fn a_reload_takes_up_what_may_change_and_keeps_the_buckets() {
     assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
     assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS);
     process.terminate();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_came_with_another_application_is_taken_up_later() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    let write = |id: &str, secret: &str| {
+        let text = format!("[auth0]\nclient_id = \"{id}\"\nclient_secret = \"{secret}\"\n");
+        fs::write(&file, text).unwrap();
+    };
+    write(DEFAULT_CLIENT_ID, "demo-secret");
+    let process = Process::start(&auth0, &[("AUTH0_CLIENT_ID", ""), config(&file)]).await;
+    assert_eq!(post(&process, &ada()).await, StatusCode::CREATED);
+
+    auth0.rotate_secret("canary-new-secret");
+    // With a client id that was mistyped, and then corrected.
+    write("another-application", "canary-new-secret");
+    process.signal("HUP");
+    until_reloads(&process, "applied", 1).await;
+    write(DEFAULT_CLIENT_ID, "canary-new-secret");
+    process.signal("HUP");
+    until_reloads(&process, "applied", 2).await;
+    auth0.revoke_tokens();
+    until_created(&process, &ada_with("email", "grace@example.com")).await;
+    let is_second = |event: &Value| event["changed"] == "auth0.client_secret";
+    process.event(is_second).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ async fn work() {
     match std::env::var(WORK).as_deref() {
         Ok("begin") => begin_forever(&ledger).await,
         Ok("lose_power") => lose_power(&ledger).await,
-        Ok("fail_to_sync") => fail_to_sync(&ledger).await,
+        Ok("fail_to_sync") => fail_to_sync(&backend, &ledger).await,
         Ok("replace_log") => replace_log(&backend, &ledger).await,
         Ok("fill") => fill_the_disk(&backend, &ledger).await,
         work => panic!("{work:?}"),

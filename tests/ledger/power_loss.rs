@@ -74,7 +74,7 @@ pub(crate) async fn lose_power(ledger: &Arc<dyn Ledger>) {
 }
 
 /// The child's work: a sync fails, once of a commit that waits for it and once of the thread that syncs later.
-pub(crate) async fn fail_to_sync(ledger: &Arc<dyn Ledger>) {
+pub(crate) async fn fail_to_sync(backend: &Backend, ledger: &Arc<dyn Ledger>) {
     let disk = PathBuf::from(std::env::var(DISK).unwrap());
     let fail = || File::create(disk.join("fail")).unwrap();
     sleep(SECOND).await;
@@ -82,6 +82,12 @@ pub(crate) async fn fail_to_sync(ledger: &Arc<dyn Ledger>) {
     fail();
     ledger.begin(paying(0)).await.unwrap_err();
     assert!(!disk.join("fail").exists(), "no sync failed");
+    // Nor can the file be opened at first.
+    let Database::Sqlite(path) = &backend.settings.database else { panic!("a file") };
+    let away = path.with_extension("away");
+    std::fs::rename(path, &away).unwrap();
+    ledger.begin(unique(NOW)).await.unwrap_err();
+    std::fs::rename(&away, path).unwrap();
     let attempt = paying(1);
     begin(ledger, &attempt).await;
     freeze(&disk, "commit");

@@ -126,7 +126,9 @@ impl Bucket {
     pub(super) fn next_send(&mut self, priority: Priority, now: Instant) -> NextSend {
         self.advance(now);
         if let Some(next) = self.cooldown.next_send(now) {
-            return next;
+            // The probe is for calls that somebody waits for.
+            let may_probe = next != NextSend::Now || priority != Priority::BestEffort;
+            return if may_probe { next } else { NextSend::AfterProbe };
         }
         if self.known == Knowledge::Unreported {
             return NextSend::Now;

@@ -154,7 +154,10 @@ impl Budget {
         match taken {
             Ok(grant) => Ok(Permit { budget: Arc::clone(self), grant: Some(grant) }),
             Err(exhausted) => {
-                self.metrics.budget_exhausted();
+                // Nobody is turned away for want of another call.
+                if priority == Priority::Create {
+                    self.metrics.budget_exhausted();
+                }
                 Err(exhausted)
             }
         }

@@ -338,6 +338,25 @@ async fn waiting_calls_are_rejected_as_soon_as_the_wait_is_too_long() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lookup_that_may_be_left_out_is_no_probe_and_turns_nobody_away() {
+    let metrics = Arc::new(Metrics::new());
+    let nobody = || metrics.encode().contains("auth0_budget_exhausted_total 0");
+    let settings = BudgetSettings {
+        reserve_percent: 20,
+        initial_burst: 2,
+        max_wait: 3 * SECOND,
+        max_waiting: 5,
+    };
+    let budget = Budget::new(&settings, Arc::clone(&metrics));
+    let first = at_once(&budget, Priority::Create).await.unwrap();
+    record(first, 429, &with(HeaderMap::new(), RETRY_AFTER, 1));
+    advance(SECOND + TICK).await;
+    assert!(at_once(&budget, Priority::BestEffort).await.is_none());
+    assert!(nobody(), "{}", metrics.encode());
+    assert!(at_once(&budget, Priority::Create).await.is_some(), "the probe");
+}
+
+#[tokio::test(start_paused = true)]
 async fn repeated_429s_without_a_time_back_off() {
     let budget = reporting(10, 9).await;
     for wait in [1, 2, 4, 8, 16, 32, 60, 60] {

@@ -98,6 +98,15 @@ impl Drop for Slot {
     }
 }
 
+/// The wait of a heartbeat for a connection, which ends when this is dropped.
+struct BeatWait<'c>(&'c Connections);
+
+impl Drop for BeatWait<'_> {
+    fn drop(&mut self) {
+        self.0.end_of_wait();
+    }
+}
+
 impl Connections {
     /// Connects when the first statement is run. Calls last no longer than `timeout`. Their first
     /// try is repeated over another connection if the session's limit has passed.
@@ -123,8 +132,8 @@ impl Connections {
 
     /// Runs a statement in a transaction of its own, and returns after its commit.
     ///
-    /// It is repeated once over a new connection if its connection is dead or silent, and on a
-    /// conflict. All tries share one timeout.
+    /// It is repeated over another connection, once, if its connection is dead or silent, and over the
+    /// same one on a conflict: three tries in all, which share one timeout.
     ///
     /// # Errors
     /// When the server cannot be reached in time, or rejects the statement.
@@ -162,10 +171,9 @@ impl Connections {
         let silent = || PostgresError::Silent(limit);
         let turn = timeout_at(deadline, self.beat_turn.lock()).await;
         let _turn = turn.map_err(|_| silent())?;
+        let _wait = BeatWait(self);
         let run = self.run_before(deadline, CallKind::Heartbeat, statement, statement);
-        let run = timeout_at(deadline, run).await;
-        self.end_of_wait();
-        run.unwrap_or_else(|_| Err(silent()))
+        timeout_at(deadline, run).await.unwrap_or_else(|_| Err(silent()))
     }
 
     async fn run_before(

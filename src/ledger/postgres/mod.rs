@@ -1,6 +1,7 @@
 //! The shared ledger: any number of replicas on one PostgreSQL database.
 //!
-//! Every call is one statement in a transaction of its own. The server's clock is the only one.
+//! Every statement has a transaction of its own, and most calls are one statement. The server's clock is
+//! the only one.
 
 mod begin;
 mod connections;

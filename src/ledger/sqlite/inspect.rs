@@ -11,7 +11,7 @@ use super::{file, schema};
 use crate::digest::DigestPair;
 use crate::ledger::inspect::{LedgerInspection, count_pending};
 use crate::ledger::migrations::{SQLITE, status};
-use crate::ledger::secret_key::{SecretFile, sibling};
+use crate::ledger::secret_key::{SecretFile, existing_folder, sibling};
 use crate::ledger::{LedgerError, OpenError};
 
 /// Inspects the file. `secrets` are the check values of the settings' secrets, if there are any.
@@ -63,11 +63,7 @@ fn read(path: &Path, secrets: Option<&DigestPair>) -> Result<Vec<(i32, i64)>, Op
 
 /// The file, those beside it, and their folder, as far as this user cannot write them.
 fn unwritable(path: &Path) -> Vec<String> {
-    let folder = path
-        .ancestors()
-        .skip(1)
-        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
-    let folder = folder.into_iter().find(|folder| folder.exists()).map(Path::to_owned);
+    let folder = Some(existing_folder(path).to_owned());
     let files = [path.to_owned(), sibling(path, "-wal"), sibling(path, "-shm")];
     let existing = files.into_iter().filter(|path| path.exists()).chain(folder);
     let denied = existing

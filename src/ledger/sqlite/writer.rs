@@ -328,7 +328,9 @@ impl LedgerThread {
         if !self.log_sync.take_failure() {
             return Ok(());
         }
-        let truncated = self.connect(deadline)?.truncate_log(SHORT_WAIT);
+        let connection = self.connect(deadline);
+        let truncated = connection.and_then(|it| Ok(it.truncate_log(SHORT_WAIT)?));
+        // Also if the file cannot be opened now.
         if !matches!(truncated, Ok(true)) {
             self.log_sync.record_failure();
         }

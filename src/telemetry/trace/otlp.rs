@@ -18,6 +18,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{
     BatchSpanProcessor, SpanData, SpanEvents, SpanLinks, SpanProcessor as _,
 };
+use reqwest::redirect::Policy;
 use secrecy::ExposeSecret as _;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
@@ -41,7 +42,9 @@ impl Exporter {
     pub(super) fn start(settings: &TraceSettings) -> Result<Option<Self>, TracesError> {
         let Some(endpoint) = &settings.endpoint else { return Ok(None) };
         let failed = |error: &dyn std::fmt::Display| TracesError(error.to_string());
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build().map_err(|e| failed(&e))?;
+        // The headers of the settings, which may hold a key, must not follow a redirect.
+        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(TIMEOUT);
+        let client = client.build().map_err(|e| failed(&e))?;
         let headers = settings.headers.iter();
         let headers: HashMap<_, _> =
             headers.map(|(name, value)| (name.clone(), value.expose_secret().to_owned())).collect();

@@ -43,6 +43,13 @@ pub enum DatabaseError {
         #[source]
         source: Box<StartError>,
     },
+    /// What `database.url` names besides the server cannot be used: a file, or a part of the URL.
+    #[error("what database.url (DATABASE_URL) names cannot be used")]
+    Unusable {
+        /// The error.
+        #[source]
+        source: Box<StartError>,
+    },
     /// PostgreSQL does not respond in time.
     #[error("PostgreSQL at {address} did not respond within {timeout:?} (ledger.timeout_ms)")]
     NoResponse {
@@ -114,7 +121,7 @@ impl DatabaseError {
 
     /// Returns whether another setting would fix it.
     pub(super) const fn is_configuration_error(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::Rejected { .. })
+        matches!(self, Self::File { .. } | Self::Rejected { .. } | Self::Unusable { .. })
     }
 }
 
@@ -173,6 +180,12 @@ fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartErro
     let cause = causes(&error).find_map(|cause| cause.downcast_ref::<PostgresError>());
     let error = match cause {
         Some(PostgresError::Silent(_)) => DatabaseError::NoResponse { address, timeout },
+        Some(
+            PostgresError::Tls(_)
+            | PostgresError::Certificate(_)
+            | PostgresError::Url(_)
+            | PostgresError::Foreign(_),
+        ) => DatabaseError::Unusable { source: Box::new(error) },
         Some(cause) if cause.is_rejected_login() => {
             DatabaseError::Rejected { address, source: Box::new(error) }
         }

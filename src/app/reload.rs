@@ -65,8 +65,9 @@ impl App {
 
 impl Reloader {
     /// Takes up the result of reading all settings again. If anything is wrong, changes nothing,
-    /// logs the errors, and reports the service as degraded until a reload succeeds.
-    pub async fn reload(&mut self, read: Result<(Settings, Layers), ConfigErrors>) {
+    /// logs the errors, and reports the service as degraded until a reload succeeds. Returns whether the
+    /// same settings may succeed later.
+    pub async fn reload(&mut self, read: Result<(Settings, Layers), ConfigErrors>) -> bool {
         let result = match read {
             Ok((settings, layers)) => {
                 let applied = self.apply(settings, &layers).await;
@@ -78,6 +79,7 @@ impl Reloader {
             Err(errors) => Err(errors.into()),
         };
         let has_failed = result.is_err();
+        let may_succeed_later = matches!(result, Err(ReloadError::Database(_)));
         self.services.reload.record(has_failed);
         self.services.context.metrics.settings_reloaded(has_failed);
         match result {
@@ -93,6 +95,7 @@ impl Reloader {
                 "the settings were not reloaded; those in use stay: {error}"
             ),
         }
+        may_succeed_later
     }
 
     async fn apply(&mut self, settings: Settings, layers: &Layers) -> Result<(), ReloadError> {

@@ -14,6 +14,10 @@ use crate::config::{ConfigErrors, Layers, Settings};
 /// The interval at which files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// The pause before settings are read again that the database has rejected: it may learn a new password
+/// after the service does.
+const TRY_AGAIN: Duration = Duration::from_secs(10);
+
 /// Reads all settings again.
 pub(super) type ReadSettings = dyn Fn() -> Result<(Settings, Layers), ConfigErrors> + Send + Sync;
 
@@ -37,16 +41,18 @@ pub(super) async fn reload_when_asked(
     mut hangup: Signal,
     supervisor: &Supervisor,
 ) {
+    let mut may_succeed_later = false;
     loop {
         tokio::select! {
             // The stream of a signal never ends.
             _ = hangup.recv() => {}
             () = files.changed() => tracing::info!("a file of the settings changed"),
+            () = sleep(TRY_AGAIN), if may_succeed_later => {}
         }
         supervisor.reloading();
         files.mark_loaded();
         // A few small files: shorter than the way to another thread.
-        reloader.reload(read()).await;
+        may_succeed_later = reloader.reload(read()).await;
         supervisor.ready();
     }
 }

@@ -108,9 +108,10 @@ struct Parts {
     application_name: Option<String>,
     options: Option<String>,
     root_file: Option<PathBuf>,
+    uses_system_roots: bool,
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
-    mode: SslMode,
+    mode: Option<SslMode>,
     needs_primary: bool,
 }
 
@@ -156,6 +157,11 @@ impl Parts {
     /// Reads `user:password@host:port,host:port/database`.
     fn read_authority(&mut self, main: &str) -> Result<(), UrlError> {
         let (authority, database) = main.split_once('/').unwrap_or((main, ""));
+        if database.contains(['/', '@']) {
+            return Err(error(
+                "a URL whose password and database are percent-encoded (`/` is %2F, `@` is %40)",
+            ));
+        }
         if !database.is_empty() {
             self.database = Some(decode(database)?);
         }
@@ -189,8 +195,13 @@ impl Parts {
             "port" => self.ports = list(),
             "application_name" => self.application_name = Some(value),
             "options" => self.options = Some(value),
-            "sslrootcert" if value == "system" => self.root_file = None,
-            "sslrootcert" => self.root_file = Some(value.into()),
+            "sslrootcert" | "sslcert" | "sslkey" if value.is_empty() => {
+                return Err(error(format!("the path of a file for `{name}`")));
+            }
+            "sslrootcert" => {
+                self.uses_system_roots = value == "system";
+                self.root_file = (!self.uses_system_roots).then(|| value.into());
+            }
             "sslcert" => self.certificate = Some(value.into()),
             "sslkey" => self.key = Some(value.into()),
             "sslmode" => {
@@ -198,7 +209,7 @@ impl Parts {
                 let names = SslMode::ALL.map(|(name, _)| name).join(", ");
                 let mode =
                     mode.ok_or_else(|| error(format!("one of these for `sslmode`: {names}")));
-                self.mode = mode?.1;
+                self.mode = Some(mode?.1);
             }
             "target_session_attrs" => {
                 self.needs_primary = match value.as_str() {
@@ -246,8 +257,9 @@ impl Parts {
                     config.host(host.unwrap_or("localhost"));
                 }
             }
-            let port = at(&self.ports, number).map_or(Ok(PORT), str::parse);
-            config.port(port.map_err(|_| error("numbers from 1 to 65535 as ports"))?);
+            let port = at(&self.ports, number).map_or(Some(PORT), |port| port.parse().ok());
+            let port = port.filter(|port| *port > 0);
+            config.port(port.ok_or_else(|| error("numbers from 1 to 65535 as ports"))?);
             if let Some(user) = &self.user {
                 config.user(user);
             }
@@ -267,7 +279,15 @@ impl Parts {
             }
             hosts.push(config);
         }
-        let tls = PostgresTls { mode: self.mode, root_file: self.root_file, client_files };
+        let mode = match (self.mode, self.uses_system_roots) {
+            (None, true) => SslMode::VerifyFull,
+            // As libpq: a mode that checks nothing would not use them.
+            (Some(mode), true) if mode < SslMode::VerifyCa => {
+                return Err(error("`sslmode=verify-full` with `sslrootcert=system`"));
+            }
+            (mode, _) => mode.unwrap_or_default(),
+        };
+        let tls = PostgresTls { mode, root_file: self.root_file, client_files };
         Ok(PostgresUrl { hosts, tls })
     }
 }
@@ -343,6 +363,14 @@ mod tests {
     }
 
     #[test]
+    fn the_authorities_of_the_system_are_always_used() {
+        let mode = |query: &str| parse(&format!("postgres://host/shop?{query}")).unwrap().tls.mode;
+        assert_eq!(mode("sslrootcert=system"), SslMode::VerifyFull);
+        assert_eq!(mode("sslrootcert=system&sslmode=verify-ca"), SslMode::VerifyCa);
+        assert_eq!(mode("sslrootcert=/ca.pem"), SslMode::Prefer);
+    }
+
+    #[test]
     fn a_misspelt_parameter_is_named_with_the_nearest_one() {
         for (parameter, expected) in [
             ("sslmod=verify-full", "`sslmode` in place of the unknown parameter `sslmod`"),
@@ -353,6 +381,10 @@ mod tests {
             ("target_session_attrs=standby", "a server that can be written"),
             ("sslcert=/x", "`sslcert` and `sslkey`"),
             ("port=x", "numbers from 1 to 65535"),
+            ("port=0", "numbers from 1 to 65535"),
+            ("sslrootcert=", "the path of a file for `sslrootcert`"),
+            ("sslrootcert=system&sslmode=require", "`sslmode=verify-full` with"),
+            ("sslmode=prefer&sslrootcert=system", "`sslmode=verify-full` with"),
             ("host=a,b,c&port=1,2", "as many values"),
         ] {
             let error = parse(&format!("postgres://host/shop?{parameter}")).unwrap_err();
@@ -367,9 +399,14 @@ mod tests {
             "postgres://ann:p?canary=1@host/shop",
             "postgres://ann:%FFcanary@host/shop",
             "postgres://ann:can/ary@host:x/shop",
+            "postgres://ann:p@canary/word@host/shop",
+            "postgres://ann:4711/canary@host/shop",
+            "postgres://ann:4711/can/ary/shop",
             "mysql://ann:canary@host/shop",
         ] {
-            if let Err(error) = parse(url) {
+            let parsed = parse(url);
+            assert!(parsed.is_err(), "{url}");
+            if let Err(error) = parsed {
                 assert!(!error.contains("canary") && !error.contains("ary@"), "{url}: {error}");
             }
         }

@@ -207,6 +207,12 @@ async fn a_database_url_is_taken_up_if_it_works() {
     execute(server(), &sessions).await;
     until_created(&process, &ada()).await;
 
+    // The server learns the new password after the service.
+    execute(server(), &format!("ALTER ROLE {role} PASSWORD 'canary-wrong'")).await;
+    execute(server(), &sessions).await;
+    until_settings(&process, "ok").await;
+    until_created(&process, &ada_with("email", "late@example.com")).await;
+
     execute(server(), &format!("ALTER ROLE {role} PASSWORD 'second'")).await;
     fs::write(&file, url("second")).unwrap();
     process.signal("HUP");

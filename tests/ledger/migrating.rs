@@ -195,6 +195,18 @@ async fn an_index_that_is_there_is_recorded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_database_with_tables_of_these_names_is_left_alone() {
+    for table in ["attempts", "used_proofs", "limits"] {
+        let backend = Backend::postgres().await;
+        backend.execute(&format!("CREATE TABLE {table} (x integer)")).await;
+        let Err(error) = backend.try_open(Access::Service).await else { panic!("{table}") };
+        let cause = format!("{:?}", std::error::Error::source(&error).unwrap());
+        assert!(cause.contains(&format!("Foreign({table:?})")), "{cause}");
+        assert_eq!(backend.count("pg_tables WHERE schemaname = 'public'").await, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_table_of_another_programs_migrations_is_left_alone() {
     let backend = Backend::postgres().await;
     let rails = "CREATE TABLE schema_migrations (version varchar NOT NULL PRIMARY KEY); \

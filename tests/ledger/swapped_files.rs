@@ -13,7 +13,7 @@ use rusqlite::Connection;
 use tokio::time::{Instant, sleep};
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{begin, get, unique};
+use crate::rows::{begin, created, get, unique};
 
 /// Time in which a change of the file is noticed while nothing is written.
 const NOTICED: Duration = Duration::from_millis(2_500);
@@ -150,6 +150,74 @@ async fn a_truncated_file_is_damaged() {
     let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Corrupt(_))), "{failed:?}");
     is_damaged(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_truncated_log_is_damage_and_what_is_in_the_file_stays() {
+    let backend = Backend::sqlite();
+    let (ledger, id) = open(&backend).await;
+    for _ in 0..500 {
+        begin(&ledger, &unique(NOW)).await;
+    }
+    let log = beside(&path(&backend), "-wal");
+    fs::OpenOptions::new().write(true).open(log).unwrap().set_len(0).unwrap();
+    // A write makes a hole of what was cut.
+    drop(ledger.begin(unique(NOW)).await);
+    is_damaged(&ledger).await;
+    ledger.close().await;
+    drop(ledger);
+    let ledger = backend.open().await;
+    get(&ledger, id).await;
+    begin(&ledger, &unique(NOW)).await;
+    ledger.close().await;
+    assert_eq!(backend.integrity(), "ok");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_over_a_file_that_was_just_opened_is_damage() {
+    let backend = Backend::sqlite();
+    let (path, copy) = (path(&backend), path(&backend).with_extension("copy"));
+    let (ledger, _) = open(&backend).await;
+    let other = Connection::open(&path).unwrap();
+    other.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    for _ in 0..500 {
+        begin(&ledger, &unique(NOW)).await;
+    }
+    drop(other);
+    ledger.close().await;
+    drop(ledger);
+    let ledger = backend.open().await;
+    assert!(Command::new("cp").args([&copy, &path]).status().unwrap().success());
+    is_damaged(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_page_that_a_call_meets_is_damage() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let attempts: Vec<_> = (0..500).map(|_| unique(NOW)).collect();
+    for attempt in &attempts {
+        begin(&ledger, attempt).await;
+        // A start reads those that are open.
+        assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    }
+    ledger.close().await;
+    drop(ledger);
+    let path = path(&backend);
+    let mut bytes = fs::read(&path).unwrap();
+    // The first page, which no new attempt goes to.
+    let attempt = attempts.iter().min_by_key(|attempt| *attempt.id.as_uuid()).unwrap();
+    let wanted = attempt.user_id.as_str().as_bytes();
+    let page =
+        bytes.chunks_mut(4_096).find(|page| page.windows(wanted.len()).any(|it| it == wanted));
+    page.unwrap().fill(0x5a);
+    fs::write(&path, bytes).unwrap();
+    let ledger = backend.open().await;
+    ledger.ping().await.unwrap();
+    assert!(matches!(ledger.get(attempt.id).await, Err(LedgerError::Corrupt(_))));
+    for _ in 0..3 {
+        assert!(matches!(ledger.ping().await, Err(LedgerError::Corrupt(_))));
+    }
 }
 
 /// The copy has the identity of the file, and the log fits the content from before.

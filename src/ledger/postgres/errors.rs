@@ -26,6 +26,12 @@ pub enum PostgresError {
     /// The URL in the settings, or in its file, is invalid.
     #[error("database.url: expected {0}")]
     Url(#[from] crate::config::UrlError),
+    /// Another program has tables with the names of ours.
+    #[error(
+        "the database has tables of another program ({0}); name another database, or a schema of its \
+         own with the parameter `options=-csearch_path=NAME`"
+    )]
+    Foreign(String),
     /// The ledger was closed.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -45,7 +51,15 @@ pub(super) enum ErrorClass {
 impl PostgresError {
     /// Classes the error by its SQLSTATE.
     pub(super) fn class(&self) -> ErrorClass {
-        let Self::Server(error) = self else { return ErrorClass::Connection };
+        let error = match self {
+            Self::Server(error) => error,
+            Self::Foreign(_) => return ErrorClass::Statement,
+            Self::Silent(_)
+            | Self::Tls(_)
+            | Self::Certificate(_)
+            | Self::Url(_)
+            | Self::Closed(_) => return ErrorClass::Connection,
+        };
         // Not from the server: the connection is broken.
         let Some(code) = error.code().map(SqlState::code) else { return ErrorClass::Connection };
         match code {

@@ -47,6 +47,12 @@ const HAS_TABLE: &str = "SELECT to_regclass('auth0_signup_migrations') IS NOT NU
 const HAS_TABLE_BEFORE: &str = "SELECT count(*) = 2 FROM pg_attribute \
     WHERE attrelid = to_regclass('schema_migrations') AND attname IN ('name', 'applied_at')";
 
+/// The relations of another program that have the names of ours, before the first migration.
+const FOREIGN: &str = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class \
+    WHERE relnamespace = current_schema()::regnamespace AND relname IN ('attempts', 'attempt_keys', \
+    'auth0_signup_migrations', 'connections', 'limits', 'processes', 'redeemed_proofs', \
+    'secret_checks', 'used_proofs')";
+
 const CREATE_TABLE: &str = "CREATE TABLE auth0_signup_migrations \
     (version integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL)";
 
@@ -99,7 +105,12 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, Post
     let mut count = 0;
     loop {
         begin(client, schema).await?;
+        // Read first: another process may apply the first migration in between.
+        let foreign: Option<String> = first(client, FOREIGN).await?;
         let applied = applied_within(client).await?;
+        if let Some(names) = foreign.filter(|_| applied.is_empty()) {
+            return Err(PostgresError::Foreign(names));
+        }
         let is_small = is_true(client, IS_SMALL).await?;
         client.batch_execute("COMMIT").await?;
         let mut scripts = pending(&POSTGRES, &applied);

@@ -14,8 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::ErrorCode;
+
 use super::file_id::FileId;
-use super::header::FileHeader;
+use super::header::{FileHeader, is_log};
 use super::service_lock::ServiceLock;
 use crate::ledger::LedgerError;
 use crate::ledger::secret_key::sibling;
@@ -71,6 +73,8 @@ pub(super) struct FileGuard {
     header: Mutex<FileHeader>,
     length: AtomicU64,
     is_damaged: AtomicBool,
+    /// A call has met a page that SQLite cannot read. Other pages show nothing about it.
+    has_bad_page: AtomicBool,
     problem: Mutex<Option<FileProblem>>,
     has_problem: AtomicBool,
     is_released: AtomicBool,
@@ -87,15 +91,17 @@ impl FileGuard {
             Some(lock) => FileId::of_file(lock.database())?,
             None => FileId::of_path(path)?,
         };
+        let header = lock.as_ref().map(|lock| FileHeader::read(lock.database())).transpose()?;
         Ok(Self {
             path: path.to_owned(),
             log_paths: [sibling(&real, "-wal"), sibling(&real, "-shm")],
             database,
             lock,
             log: Mutex::default(),
-            header: Mutex::default(),
+            header: Mutex::new(header.unwrap_or_default()),
             length: AtomicU64::new(0),
             is_damaged: AtomicBool::new(false),
+            has_bad_page: AtomicBool::new(false),
             problem: Mutex::default(),
             has_problem: AtomicBool::new(false),
             is_released: AtomicBool::new(false),
@@ -187,6 +193,14 @@ impl FileGuard {
     /// but shortens it or sets its change counter back.
     fn compare_header(&self) -> Result<(), FileProblem> {
         let Some(lock) = &self.lock else { return Ok(()) };
+        let [log, _] = &self.log_paths;
+        match is_log(log) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FileProblem::Unreadable(log.clone(), error.kind()));
+            }
+            Ok(false) => return Err(FileProblem::Overwritten(log.clone())),
+            Ok(true) | Err(_) => {}
+        }
         let read = FileHeader::read(lock.database());
         let now = read.map_err(|error| FileProblem::Unreadable(self.path.clone(), error.kind()))?;
         let mut last = self::lock(&self.header);
@@ -199,10 +213,14 @@ impl FileGuard {
 
     /// Logs damage once, until [`Self::report_intact`].
     pub(super) fn report_damage(&self, error: &LedgerError) {
-        if let LedgerError::Corrupt(cause) = error
-            && !self.has_problem()
-            && !self.is_damaged.swap(true, Ordering::AcqRel)
-        {
+        let LedgerError::Corrupt(cause) = error else { return };
+        if self.has_problem() {
+            return;
+        }
+        if is_bad_page(&**cause) {
+            self.has_bad_page.store(true, Ordering::Release);
+        }
+        if !self.is_damaged.swap(true, Ordering::AcqRel) {
             let cause: &dyn StdError = cause;
             tracing::error!(
                 error = cause,
@@ -216,6 +234,11 @@ impl FileGuard {
         if self.is_damaged.swap(false, Ordering::AcqRel) {
             tracing::warn!("the ledger is no longer damaged");
         }
+    }
+
+    /// Returns whether a call has met a page that SQLite cannot read. Lasts until a restart.
+    pub(super) fn has_bad_page(&self) -> bool {
+        self.has_bad_page.load(Ordering::Acquire)
     }
 
     /// Returns whether the last check found a problem.
@@ -294,6 +317,12 @@ impl FileGuard {
     fn is_released(&self) -> bool {
         self.is_released.load(Ordering::Acquire)
     }
+}
+
+fn is_bad_page(cause: &(dyn StdError + 'static)) -> bool {
+    let error = cause.downcast_ref::<rusqlite::Error>();
+    let code = error.and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 fn is_still(path: &Path, id: FileId) -> Result<Metadata, FileProblem> {

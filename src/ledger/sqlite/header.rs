@@ -3,12 +3,28 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 
 /// The text at the start of every SQLite file.
 const MAGIC: &[u8] = b"SQLite format 3\0";
 
 /// The length of the header.
 const LENGTH: usize = 100;
+
+/// Returns whether a file is empty or starts as a write-ahead log does. A log that another program cut gets a
+/// hole there with the next write: <https://www.sqlite.org/fileformat2.html#the_write_ahead_log>.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(super) fn is_log(path: &Path) -> io::Result<bool> {
+    let mut magic = [0; 4];
+    match File::open(path)?.read_exact_at(&mut magic, 0) {
+        // The last bit says in which order of bytes checksums are computed.
+        Ok(()) => Ok(u32::from_be_bytes(magic) | 1 == 0x377f_0683),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(true),
+        Err(error) => Err(error),
+    }
+}
 
 /// The values of a header that a change of the file cannot set back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -94,6 +94,11 @@ pub struct Sqlite {
 #[error("the ledger did not respond in time")]
 struct TimedOut;
 
+/// A call has met a damaged page, which the check does not read.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("a page of the ledger is damaged")]
+struct BadPage;
+
 /// Another process reads an older state of the file, so its log cannot be emptied.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error(
@@ -253,6 +258,9 @@ impl Ledger for Sqlite {
         let secret = self.secret;
         let ping = move |connection: &_, now| probe::ping(connection, now, &secret);
         let is_known = self.writer.run(Durability::Unsynced, ping).await?;
+        if self.guard.has_bad_page() {
+            return Err(LedgerError::corrupt(BadPage));
+        }
         self.guard.report_intact();
         if is_known { Ok(()) } else { Err(LedgerError::unavailable(OpenError::WrongSecret)) }
     }

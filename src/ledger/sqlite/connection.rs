@@ -75,8 +75,8 @@ impl LedgerConnection {
 impl Drop for LedgerConnection {
     fn drop(&mut self) {
         if self.guard.has_problem() || self.guard.has_bad_page() {
-            // The files at these paths are not the open ones: nothing is moved into them, and none
-            // of them is deleted. Ignored: the connection then closes as any other.
+            // The files at these paths are not the open ones, or the log is damaged: nothing is moved, and
+            // no file is deleted. Ignored: the connection then closes as any other.
             drop(self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));
         }
         self.guard.disconnecting();

@@ -270,3 +270,18 @@ enum Interruption {
 pub(super) fn strip_provider(user_id: &str) -> &str {
     user_id.strip_prefix("auth0|").unwrap_or(user_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    #[test]
+    fn an_attempt_of_another_process_gets_no_resolution_from_this_one() {
+        let pinned = PinnedUserId::from_digest(&Digest::from_bytes([7; 32]));
+        let taken_over = CreateUserError::NotSent(TransportError::TakenOver);
+        assert_eq!(SignupResult::from(taken_over).resolution(&pinned), None);
+        let unsent = SignupResult::new(Outcome::Abandoned).unsent();
+        assert_eq!(unsent.resolution(&pinned), Some(Resolution::Unsent));
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth0_signup::ledger::{Access, BeginResult, Find, migrations};
+use auth0_signup::ledger::{Access, BeginResult, Find, inspect, migrations};
 
 use crate::backend::{Backend, NOW};
 use crate::pooler::{Mode, Pooler};
@@ -203,6 +203,7 @@ async fn a_database_with_tables_of_these_names_is_left_alone() {
         let cause = format!("{:?}", std::error::Error::source(&error).unwrap());
         assert!(cause.contains(&format!("Foreign({table:?})")), "{cause}");
         assert_eq!(backend.count("pg_tables WHERE schemaname = 'public'").await, 1);
+        assert!(inspect(&backend.settings).await.is_err(), "the doctor says so too");
     }
 }
 

@@ -173,17 +173,21 @@ async fn a_truncated_log_is_damage_and_what_is_in_the_file_stays() {
     assert_eq!(backend.integrity(), "ok");
 }
 
+/// Copies the file, then writes enough for the log to be moved to it.
+async fn copy_then_write(ledger: &Arc<dyn Ledger>, path: &Path, copy: &Path) {
+    let other = Connection::open(path).unwrap();
+    other.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    for _ in 0..500 {
+        begin(ledger, &unique(NOW)).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_over_a_file_that_was_just_opened_is_damage() {
     let backend = Backend::sqlite();
     let (path, copy) = (path(&backend), path(&backend).with_extension("copy"));
     let (ledger, _) = open(&backend).await;
-    let other = Connection::open(&path).unwrap();
-    other.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
-    for _ in 0..500 {
-        begin(&ledger, &unique(NOW)).await;
-    }
-    drop(other);
+    copy_then_write(&ledger, &path, &copy).await;
     ledger.close().await;
     drop(ledger);
     let ledger = backend.open().await;
@@ -226,12 +230,7 @@ async fn an_older_copy_over_the_file_is_damage_and_is_served_after_a_restart() {
     let backend = Backend::sqlite();
     let (path, copy) = (path(&backend), path(&backend).with_extension("copy"));
     let (ledger, id) = open(&backend).await;
-    let other = Connection::open(&path).unwrap();
-    other.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
-    for _ in 0..500 {
-        begin(&ledger, &unique(NOW)).await;
-    }
-    drop(other);
+    copy_then_write(&ledger, &path, &copy).await;
     sleep(NOTICED).await;
     assert!(Command::new("cp").args([&copy, &path]).status().unwrap().success());
     is_damaged(&ledger).await;

@@ -47,11 +47,10 @@ const HAS_TABLE: &str = "SELECT to_regclass('auth0_signup_migrations') IS NOT NU
 const HAS_TABLE_BEFORE: &str = "SELECT count(*) = 2 FROM pg_attribute \
     WHERE attrelid = to_regclass('schema_migrations') AND attname IN ('name', 'applied_at')";
 
-/// The relations of another program that have the names of ours, before the first migration.
+/// The relations with the names of ours. Without a table of applied migrations they are another program's.
 const FOREIGN: &str = "SELECT string_agg(relname, ', ' ORDER BY relname) FROM pg_class \
     WHERE relnamespace = current_schema()::regnamespace AND relname IN ('attempts', 'attempt_keys', \
-    'auth0_signup_migrations', 'connections', 'limits', 'processes', 'redeemed_proofs', \
-    'secret_checks', 'used_proofs')";
+    'connections', 'limits', 'processes', 'redeemed_proofs', 'secret_checks', 'used_proofs')";
 
 const CREATE_TABLE: &str = "CREATE TABLE auth0_signup_migrations \
     (version integer PRIMARY KEY, name text NOT NULL, applied_at bigint NOT NULL)";
@@ -105,12 +104,7 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, Post
     let mut count = 0;
     loop {
         begin(client, schema).await?;
-        // Read first: another process may apply the first migration in between.
-        let foreign: Option<String> = first(client, FOREIGN).await?;
         let applied = applied_within(client).await?;
-        if let Some(names) = foreign.filter(|_| applied.is_empty()) {
-            return Err(PostgresError::Foreign(names));
-        }
         let is_small = is_true(client, IS_SMALL).await?;
         client.batch_execute("COMMIT").await?;
         let mut scripts = pending(&POSTGRES, &applied);
@@ -283,12 +277,14 @@ async fn begin_within(
 }
 
 async fn applied_within(client: &Client) -> Result<Vec<(i32, i64)>, PostgresError> {
+    // Read first: another process may apply the first migration in between.
+    let foreign: Option<String> = first(client, FOREIGN).await?;
     let select = if is_true(client, HAS_TABLE).await? {
         APPLIED
     } else if is_true(client, HAS_TABLE_BEFORE).await? {
         APPLIED_BEFORE
     } else {
-        return Ok(Vec::new());
+        return foreign.map_or(Ok(Vec::new()), |names| Err(PostgresError::Foreign(names)));
     };
     let rows = client.query_typed(select, &[]).await?;
     let applied = rows.iter().map(|row| Ok::<_, Error>((row.try_get(0)?, row.try_get(1)?)));

@@ -319,6 +319,7 @@ impl FileGuard {
     }
 }
 
+/// Returns whether SQLite could not read what it found in the file or its log.
 fn is_bad_page(cause: &(dyn StdError + 'static)) -> bool {
     let error = cause.downcast_ref::<rusqlite::Error>();
     let code = error.and_then(rusqlite::Error::sqlite_error_code);

@@ -63,9 +63,9 @@ fn read(path: &Path, secrets: Option<&DigestPair>) -> Result<Vec<(i32, i64)>, Op
 
 /// The file, those beside it, and their folder, as far as this user cannot write them.
 fn unwritable(path: &Path) -> Vec<String> {
-    let folder = Some(existing_folder(path).to_owned());
+    let folder = existing_folder(path).to_owned();
     let files = [path.to_owned(), sibling(path, "-wal"), sibling(path, "-shm")];
-    let existing = files.into_iter().filter(|path| path.exists()).chain(folder);
+    let existing = files.into_iter().filter(|path| path.exists()).chain([folder]);
     let denied = existing
         .filter(|path| accessat(CWD, path, AccessMode::WRITE_OK, AtFlags::EACCESS).is_err());
     denied.map(|path| path.display().to_string()).collect()

@@ -169,10 +169,12 @@ impl Ledger for InstrumentedLedger {
     async fn claim_due(
         &self,
         owner: Uuid,
+        under_way: Vec<AttemptId>,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claimed = measure(&self.claim_due, self.ledger.claim_due(owner, lease, limit)).await?;
+        let claim = self.ledger.claim_due(owner, under_way, lease, limit);
+        let claimed = measure(&self.claim_due, claim).await?;
         self.metrics.claimed(claimed.len());
         Ok(claimed)
     }

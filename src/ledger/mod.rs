@@ -130,14 +130,18 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Leases up to `limit` pending attempts that are due for a check, the longest due first.
     ///
     /// For the time of the lease no other replica gets them. If the owner dies, its leases expire
-    /// by themselves. Attempts on which a living process works, such as the owner, are left out for
-    /// an hour.
+    /// by themselves.
+    ///
+    /// The attempts of a living process are left to it, even if a clock that was set forward has ended
+    /// their leases. `under_way` are those that the owner works on: the others of its own are leased
+    /// too, since a failover may have lost the result of one, or the reply to its start.
     ///
     /// # Errors
     /// When the ledger cannot be written.
     async fn claim_due(
         &self,
         owner: Uuid,
+        under_way: Vec<AttemptId>,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError>;
@@ -239,10 +243,6 @@ pub enum UrlChange {
 
 /// Time without a heartbeat after which a process counts as dead.
 pub const HEARTBEAT_LAPSE: Duration = Duration::from_millis(1_500);
-
-/// Time after the end of its lease at which an attempt is checked although its process is alive: the
-/// process has forgotten it.
-const OVERDUE: Duration = Duration::from_hours(1);
 
 /// The most times that an attempt with nothing sent starts again without paying.
 pub const RESTARTS: u8 = 3;

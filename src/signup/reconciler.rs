@@ -57,10 +57,11 @@ impl Reconciler {
 
     /// Checks one round of the attempts that are due.
     async fn round(&self) -> Result<(), LedgerError> {
-        let Inner { ledger, heartbeat, .. } = &*self.service;
+        let Inner { ledger, heartbeat, in_flight, .. } = &*self.service;
         let owner = heartbeat.process();
         let until = Instant::now() + LOOKUP_WINDOW;
-        for attempt in ledger.claim_due(owner, LEASE, ROUND_ROWS).await? {
+        let due = ledger.claim_due(owner, in_flight.attempts(), LEASE, ROUND_ROWS).await?;
+        for attempt in due {
             // An orphan is marked first, which also releases it: the next round looks it up.
             if attempt.state == AttemptState::Open {
                 self.record(&attempt, Outcome::Unknown).await?;

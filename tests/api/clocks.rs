@@ -44,6 +44,50 @@ async fn a_clock_that_is_set_forward_proves_no_absence() {
     assert_eq!(attempts[0].state, AttemptState::Unknown, "{attempts:?}");
 }
 
+/// The reconciler takes up only what no request of its process works on.
+#[tokio::test]
+async fn a_clock_that_is_set_forward_takes_no_attempt_from_its_request() {
+    let clock = Arc::new(Ahead::default());
+    let app = TestApp::builder()
+        .set("auth0.timeout_ms", "60000")
+        .set("http.request_timeout_ms", "90000")
+        .set("auth0.breaker.failures", "100")
+        .clock(Arc::<Ahead>::clone(&clock))
+        .spawn()
+        .await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    // An attempt that the reconciler will look up, and one that its request takes up again.
+    let keyed = |name: &str| {
+        let form = ada_with("email", format!("{name}@example.com"));
+        app.post().header("idempotency-key", format!("the-idempotency-key-of-{name}")).json(&form)
+    };
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).always());
+    app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+    for name in ["left", "resumed"] {
+        assert_eq!(TestResponse::receive(keyed(name)).await.problem(), "outcome_unknown");
+    }
+    app.auth0.clear_faults();
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    app.auth0.fault(Route::GetUser, Fault::held(&gate));
+    let requests = [keyed("resumed"), app.post().json(&ada())];
+    let requests = requests.map(|request| tokio::spawn(TestResponse::receive(request)));
+    gate.arrived(2).await;
+    let lookups = app.auth0.calls(Route::GetUser).len();
+    clock.put_forward(Duration::from_mins(10));
+    app.until(|app| app.auth0.calls(Route::GetUser).len() > lookups).await;
+    let attempts = app.attempts().await;
+    let under_way = attempts.iter().filter(|attempt| attempt.worker.is_some());
+    assert_eq!(under_way.count(), 2, "{attempts:?}");
+    gate.open();
+    for response in requests {
+        let response = response.await.unwrap();
+        assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    }
+    assert_eq!(app.auth0.users().len(), 3);
+}
+
 #[tokio::test]
 async fn a_clock_that_is_set_forward_gives_nobody_another_users_profile() {
     let clock = Arc::new(Ahead::default());

@@ -105,6 +105,25 @@ async fn nobody_waits_for_a_dead_replica() {
     assert_eq!((one.creates().len(), one.auth0.users().len()), (1, 1));
 }
 
+/// The start of an attempt outlives a failover, its result does not, and the process that worked on it
+/// lives on.
+#[tokio::test]
+async fn a_result_that_a_failover_lost_is_found_without_a_restart() {
+    let database = postgres::database().await;
+    let settings = TestApp::builder().set("database.url", &database).set("secrets.key", OLD);
+    let app = settings.spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    let connection = connect(&database).await;
+    let state = async || scalar::<i16>(&connection, "SELECT state FROM attempts").await;
+    eventually("its result is recorded", async || (state().await == 1).then_some(())).await;
+    let lose = "UPDATE attempts SET state = 0, outcome_code = NULL, auth0_user_id = NULL, \
+                finished_at = NULL, worker = (SELECT id FROM processes), \
+                next_check_at = ledger_now()";
+    connection.batch_execute(lose).await.unwrap();
+    eventually("its result is found", async || (state().await == 1).then_some(())).await;
+    assert_eq!(app.creates().len(), 1);
+}
+
 #[tokio::test]
 async fn a_replica_knows_what_another_has_learned_about_ids() {
     let (one, other, database) = replicas(&[("secrets.key", OLD)], &[("secrets.key", OLD)]).await;

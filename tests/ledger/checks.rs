@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth0_signup::ledger::{AttemptState, Basis, FinishAttempt, PendingAttempts};
+use auth0_signup::ledger::{AttemptId, AttemptState, Basis, FinishAttempt, PendingAttempts};
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
@@ -13,7 +13,7 @@ use crate::rows::{DAY, LEASE, PROCESS, begin, created, get, not_created, time, u
 on_both! {
     two_owners_never_lease_the_same_attempt,
     an_expired_lease_is_taken_over_and_cannot_be_released,
-    an_attempt_of_a_living_process_is_not_leased,
+    an_attempt_of_a_living_process_is_left_to_it,
     a_released_attempt_is_due_at_the_given_time_or_never,
     only_failed_checks_are_counted,
     pending_attempts_are_counted_with_the_age_of_the_oldest,
@@ -28,7 +28,7 @@ async fn two_owners_never_lease_the_same_attempt(backend: Backend) {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move {
             let owner = Uuid::now_v7();
-            let claimed = ledger.claim_due(owner, LEASE, 20).await.unwrap();
+            let claimed = ledger.claim_due(owner, Vec::new(), LEASE, 20).await.unwrap();
             assert!(claimed.iter().all(|row| row.lease_owner == Some(owner)));
             claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
         })
@@ -62,41 +62,44 @@ async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend)
     let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
     let due = NOW + LEASE;
     backend.set_time(due).await;
-    let claimed = ledger.claim_due(dead, LEASE, 9).await.unwrap();
+    let claimed = ledger.claim_due(dead, Vec::new(), LEASE, 9).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].read_at), (1, time(due)));
     // Its request has certainly ended: a duplicate request does not wait for that process any more.
     assert_eq!(claimed[0].worker, None);
     assert_eq!(claimed[0], get(&ledger, attempt.id).await);
     backend.set_time(due + LEASE.saturating_sub(Duration::from_millis(1))).await;
-    assert!(ledger.claim_due(heir, LEASE, 9).await.unwrap().is_empty());
+    assert!(ledger.claim_due(heir, Vec::new(), LEASE, 9).await.unwrap().is_empty());
     backend.set_time(due + LEASE).await;
-    let claimed = ledger.claim_due(heir, LEASE, 9).await.unwrap();
+    let claimed = ledger.claim_due(heir, Vec::new(), LEASE, 9).await.unwrap();
     assert_eq!((claimed[0].lease_owner, claimed[0].check_count), (Some(heir), 0));
     ledger.release(attempt.id, dead, Some(Duration::ZERO), true).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
 }
 
-/// The clock is set forward while the process works.
-async fn an_attempt_of_a_living_process_is_not_leased(backend: Backend) {
+/// The clock is set forward while the process works on some attempts. It has forgotten another one.
+async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
     let ledger = backend.open().await;
-    let attempt = unique(NOW);
-    begin(&ledger, &attempt).await;
-    let later = NOW + LEASE;
-    backend.set_time(later).await;
-    // It knows itself that it is alive.
-    assert!(ledger.claim_due(PROCESS, LEASE, 9).await.unwrap().is_empty());
+    let attempts: Vec<_> = (0..6).map(|_| unique(NOW)).collect();
+    for attempt in &attempts {
+        begin(&ledger, attempt).await;
+    }
+    let forgotten = attempts[5].id;
+    let under_way: Vec<_> = attempts[..5].iter().map(|attempt| attempt.id).collect();
+    backend.set_time(NOW + LEASE).await;
     ledger.heartbeat(PROCESS).await.unwrap();
-    assert!(ledger.claim_due(Uuid::now_v7(), LEASE, 9).await.unwrap().is_empty());
+    let claim = async |owner, under_way: &[AttemptId]| {
+        let claimed = ledger.claim_due(owner, under_way.to_vec(), LEASE, 2).await.unwrap();
+        claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(claim(Uuid::now_v7(), &[]).await, []);
+    // Those under way do not count against the limit.
+    assert_eq!(claim(PROCESS, &under_way).await, [forgotten]);
     let basis = Basis::Worked { process: PROCESS };
-    let rejected = FinishAttempt { basis, ..not_created(attempt.id) };
-    assert!(ledger.finish(rejected).await.unwrap());
-
-    // Nobody works on one that is long overdue.
-    let forgotten = unique(later);
-    begin(&ledger, &forgotten).await;
-    backend.set_time(later + LEASE + Duration::from_hours(1)).await;
-    ledger.heartbeat(PROCESS).await.unwrap();
-    assert_eq!(ledger.claim_due(PROCESS, LEASE, 9).await.unwrap().len(), 1);
+    for id in under_way {
+        assert!(ledger.finish(FinishAttempt { basis, ..not_created(id) }).await.unwrap());
+    }
+    let lost = FinishAttempt { basis, ..not_created(forgotten) };
+    assert!(!ledger.finish(lost).await.unwrap());
 }
 
 async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) {
@@ -104,7 +107,7 @@ async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) 
     let attempt = unique(NOW);
     begin(&ledger, &attempt).await;
     let owner = Uuid::now_v7();
-    let claim = async || ledger.claim_due(owner, LEASE, 9).await.unwrap().len();
+    let claim = async || ledger.claim_due(owner, Vec::new(), LEASE, 9).await.unwrap().len();
     let due = NOW + LEASE;
     backend.set_time(due).await;
     assert_eq!(claim().await, 1);
@@ -128,7 +131,7 @@ async fn only_failed_checks_are_counted(backend: Backend) {
     let owner = Uuid::now_v7();
     let checks = [(true, 1), (false, 1), (false, 1), (true, 2)];
     for (failed, count) in checks {
-        assert_eq!(ledger.claim_due(owner, LEASE, 9).await.unwrap().len(), 1);
+        assert_eq!(ledger.claim_due(owner, Vec::new(), LEASE, 9).await.unwrap().len(), 1);
         ledger.release(attempt.id, owner, Some(Duration::ZERO), failed).await.unwrap();
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.check_count, row.lease_owner), (count, None));
@@ -156,7 +159,7 @@ async fn pending_attempts_are_counted_with_the_age_of_the_oldest(backend: Backen
     ledger.finish(created(attempts[1].id)).await.unwrap();
     assert_eq!(counted().await, (3, 99));
     let owner = Uuid::from_u128(7);
-    let claimed = ledger.claim_due(owner, DAY, 1).await.unwrap();
+    let claimed = ledger.claim_due(owner, Vec::new(), DAY, 1).await.unwrap();
     assert_eq!(claimed[0].id, attempts[2].id);
     assert_eq!(counted().await, (3, 99));
     // No check follows.

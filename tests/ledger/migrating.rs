@@ -291,7 +291,7 @@ async fn inherited_defaults_change_nothing() {
                     );
                     let begun = ledger.begin(attempt.clone()).await;
                     let finished = ledger.finish(created(attempt.id)).await;
-                    let claimed = ledger.claim_due(uuid::Uuid::nil(), NOW, 3).await;
+                    let claimed = ledger.claim_due(uuid::Uuid::nil(), Vec::new(), NOW, 3).await;
                     (number, begun.map(|_| ()), finished, claimed.map(drop))
                 })
             });

@@ -32,8 +32,8 @@ use self::statement::{End, Session, Statement, statement};
 use super::migrations::{POSTGRES, status};
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, HEARTBEAT_LAPSE,
-    KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OVERDUE, OpenError,
-    PendingAttempts, ProofUse, RESTARTS, Swept, UrlChange,
+    KeyLookup, Lease, Ledger, LedgerError, Migration, NewAttempt, OpenError, PendingAttempts,
+    ProofUse, RESTARTS, Swept, UrlChange,
 };
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
@@ -291,6 +291,7 @@ impl Ledger for Postgres {
     async fn claim_due(
         &self,
         owner: Uuid,
+        under_way: Vec<AttemptId>,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
@@ -298,7 +299,7 @@ impl Ledger for Postgres {
             .bind(owner)
             .bind(millis(lease))
             .bind(number(limit))
-            .bind(millis(OVERDUE))
+            .bind(under_way.iter().map(|id| *id.as_uuid()).collect::<Vec<_>>())
             .bind(millis(HEARTBEAT_LAPSE));
         rows::attempts(&self.run(claim).await?.rows)
     }

@@ -56,16 +56,15 @@ pub(super) const FIND_KEY: &str = select_attempts!(
 
 pub(super) const GET: &str = select_attempts!(from "attempts", "WHERE a.id = $1");
 
-/// The rows whose lease is over, the longest due first. A clock that is set forward ends no request:
-/// an attempt of a living process is left to it, until it is overdue.
+/// The rows whose lease is over, the longest due first, except for those that the owner works on, and
+/// those of other living processes.
 pub(super) const CLAIM_DUE: &str = concat!(
     "WITH claimed AS (UPDATE attempts \
      SET next_check_at = ledger_now() + $2, lease_owner = $1, worker = NULL \
      WHERE id = ANY (ARRAY (SELECT id FROM attempts a \
      WHERE next_check_at <= (SELECT ledger_now()) AND next_check_at IS NOT NULL \
-     AND (worker IS NULL OR next_check_at <= (SELECT ledger_now()) - $4 \
-       OR (worker <> $1 AND NOT EXISTS (SELECT FROM processes p \
-         WHERE p.id = a.worker AND seen_at > (SELECT ledger_now()) - $5))) \
+     AND CASE WHEN worker = $1 THEN id <> ALL ($4) ELSE NOT EXISTS (SELECT FROM processes p \
+       WHERE p.id = a.worker AND seen_at > (SELECT ledger_now()) - $5) END \
      ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING *) ",
     select_attempts!(from "claimed", "")
 );

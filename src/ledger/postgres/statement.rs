@@ -72,6 +72,7 @@ typed! {
     &'static str => TEXT,
     String => TEXT,
     Uuid => UUID,
+    Vec<Uuid> => UUID_ARRAY,
     Vec<u8> => BYTEA,
     Vec<Vec<u8>> => BYTEA_ARRAY,
     Vec<i64> => INT8_ARRAY,

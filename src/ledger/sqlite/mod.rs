@@ -185,11 +185,13 @@ impl Ledger for Sqlite {
     async fn claim_due(
         &self,
         owner: Uuid,
+        under_way: Vec<AttemptId>,
         lease: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim =
-            move |connection: &_, now| upkeep::claim_due(connection, now, owner, lease, limit);
+        let claim = move |connection: &_, now| {
+            upkeep::claim_due(connection, now, owner, &under_way, lease, limit)
+        };
         self.writer.run(Durability::Soon, claim).await
     }
 

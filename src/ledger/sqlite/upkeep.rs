@@ -9,18 +9,18 @@ use super::attempts;
 use super::rows::{alive_since, blob, cached, count, execute, many, select_attempts};
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
-use crate::ledger::{Attempt, AttemptId, Find, OVERDUE, PendingAttempts, Swept};
+use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
+
+/// Finds the attempts whose lease is over, except for those of living processes other than `?2`.
+const DUE: &str = "\
+    SELECT id, coalesce(worker = ?2, 0) FROM attempts a WHERE next_check_at <= ?1 \
+    AND (worker IS NULL OR worker = ?2 OR NOT EXISTS (SELECT 1 FROM processes \
+    WHERE id = a.worker AND seen_at > ?3)) ORDER BY next_check_at LIMIT ?4";
 
 /// The request that had the attempt before has certainly ended. If its process stayed recorded, later
 /// requests would wait for it until the next check, for as long as it is alive.
-///
-/// A clock that is set forward ends no request: an attempt of a living process is left to it, until
-/// it is overdue (`?5`).
-const CLAIM_DUE: &str = "\
-    UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, worker = NULL WHERE id IN \
-    (SELECT id FROM attempts a WHERE next_check_at <= ?1 AND (worker IS NULL \
-    OR next_check_at <= ?5 OR (worker <> ?3 AND NOT EXISTS (SELECT 1 FROM processes \
-    WHERE id = a.worker AND seen_at > ?6))) ORDER BY next_check_at LIMIT ?4) RETURNING id";
+const LEASE: &str = "\
+    UPDATE attempts SET next_check_at = ?2, lease_owner = ?3, worker = NULL WHERE id = ?1";
 
 const RELEASE: &str = "\
     UPDATE attempts SET next_check_at = ?3, lease_owner = NULL, check_count = check_count + ?4 \
@@ -96,17 +96,24 @@ pub(super) fn claim_due(
     connection: &Connection,
     now: LedgerTime,
     owner: Uuid,
+    under_way: &[AttemptId],
     lease: Duration,
     limit: usize,
 ) -> Result<Vec<Attempt>> {
+    let most = count(limit.saturating_add(under_way.len()));
+    let mut statement = cached(connection, DUE)?;
+    let due = statement
+        .query_map(params![now.as_millis(), owner.as_bytes(), alive_since(now), most], |row| {
+            Ok((AttemptId::from(Uuid::from_bytes(row.get(0)?)), row.get(1)?))
+        })?
+        .collect::<Result<Vec<(AttemptId, bool)>>>()?;
+    let is_under_way = |id, is_own| is_own && under_way.contains(&id);
+    let free = due.into_iter().filter(|(id, is_own)| !is_under_way(*id, *is_own)).take(limit);
     let until = (now + lease).as_millis();
-    let overdue = now.before(OVERDUE).as_millis();
-    let params =
-        params![now.as_millis(), until, owner.as_bytes(), count(limit), overdue, alive_since(now)];
-    let mut statement = cached(connection, CLAIM_DUE)?;
-    let ids = statement.query_map(params, |row| row.get(0).map(Uuid::from_bytes))?;
-    let ids: Vec<Uuid> = ids.collect::<Result<_>>()?;
-    let rows = ids.into_iter().map(|id| attempts::get(connection, now, id.into()));
+    let rows = free.map(|(id, _)| {
+        execute(connection, LEASE, params![blob(&id), until, owner.as_bytes()])?;
+        attempts::get(connection, now, id)
+    });
     rows.filter_map(Result::transpose).collect()
 }
 

@@ -25,7 +25,7 @@ use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
     self, Access, AdmissionCost, AttemptId, Basis, Binding, FinishAttempt, KeyRecord, Lease,
-    Ledger, NewAttempt, NewKey, PinnedUserId, Resolution,
+    Ledger, NewAttempt, NewKey, PinnedUserId, Resolution, Urgency,
 };
 use auth0_signup::telemetry::LedgerMetrics;
 use uuid::Uuid;
@@ -78,6 +78,7 @@ fn created(attempt: &NewAttempt) -> FinishAttempt {
         resolution: Resolution::Created { user_id: None },
         outcome_code: "created",
         auth0_request_id: Some("1fa9c4f4d3fd7b2a1f5e".to_owned()),
+        urgency: Urgency::Awaited,
     }
 }
 

@@ -301,6 +301,17 @@ pub struct FinishAttempt {
     pub auth0_request_id: Option<String>,
     /// The evidence for the resolution.
     pub basis: Basis,
+    /// The urgency of its record.
+    pub urgency: Urgency,
+}
+
+/// The urgency of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// A response waits for it.
+    Awaited,
+    /// Nobody waits for it: for a few milliseconds it may wait for another write, and share its commit.
+    Unawaited,
 }
 
 /// A recorded attempt.

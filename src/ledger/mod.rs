@@ -30,7 +30,7 @@ pub use access::{Access, OpenError};
 pub use admission_cost::{AdmissionCost, PermitCharge, ProofUse};
 pub use attempt::{
     Attempt, AttemptId, AttemptState, Basis, Binding, FinishAttempt, KeyRecord, NewAttempt, NewKey,
-    PinnedUserId, Resolution, StoredKey, Worker,
+    PinnedUserId, Resolution, StoredKey, Urgency, Worker,
 };
 pub use inspect::{LedgerInspection, SessionInspection, inspect};
 pub use instrumented::{InstrumentedLedger, count_pending_regularly};

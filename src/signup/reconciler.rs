@@ -15,7 +15,9 @@ use super::outcome::{Outcome, SignupResult, strip_provider};
 use super::{Inner, UnresolvedReason};
 use crate::auth0::{LookupError, Priority, User};
 use crate::digest::DigestPair;
-use crate::ledger::{Attempt, AttemptState, Basis, Find, FinishAttempt, LedgerError, Resolution};
+use crate::ledger::{
+    Attempt, AttemptState, Basis, Find, FinishAttempt, LedgerError, Resolution, Urgency,
+};
 use crate::telemetry::chain;
 
 /// The pause between rounds, less up to a fifth so that replicas do not work in step.
@@ -148,6 +150,7 @@ impl Reconciler {
             outcome_code,
             auth0_request_id: attempt.auth0_request_id.clone(),
             basis,
+            urgency: Urgency::Awaited,
         };
         self.service.ledger.finish(finish).await
     }

@@ -11,6 +11,7 @@ use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::ledger::{
     AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
+    Urgency,
 };
 use crate::telemetry::chain;
 
@@ -41,9 +42,10 @@ impl Inner {
         request: &KeyedRequest,
         call: &PreparedCall,
         result: &SignupResult,
+        urgency: Urgency,
     ) {
         let basis = Basis::Worked { process: self.heartbeat.process() };
-        self.finish_on(request, call, result, basis).await;
+        self.finish_on(request, call, result, basis, urgency).await;
     }
 
     /// Records the result of an attempt. A user that was found or created needs no other basis.
@@ -56,6 +58,7 @@ impl Inner {
         call: &PreparedCall,
         result: &SignupResult,
         basis: Basis,
+        urgency: Urgency,
     ) {
         let Some(resolution) = result.resolution(&call.user_id) else { return };
         let is_created = matches!(result.outcome, Outcome::Created(_));
@@ -65,6 +68,7 @@ impl Inner {
             outcome_code: result.outcome.code(),
             auth0_request_id: result.auth0_request_id.clone(),
             basis: if is_created { Basis::Observed } else { basis },
+            urgency,
         };
         let start = || self.new_attempt(request, call, AdmissionCost::default());
         let written = match request.ledger_wait.limit(self.ledger.finish(finish.clone())).await {
@@ -144,6 +148,7 @@ impl Inner {
                 auth0_request_id: None,
                 // Void once a request has resumed the attempt.
                 basis: Basis::NotFound { connection_ended_at: None },
+                urgency: Urgency::Awaited,
             };
             for pause in RELEASE_PAUSES {
                 sleep(pause).await;

@@ -14,7 +14,7 @@ use super::outcome::{Outcome, SignupResult};
 use super::{Inner, POLL};
 use crate::auth0::{LookupError, Priority, User};
 use crate::ledger::{
-    Attempt, AttemptId, AttemptState, Basis, Lease, LedgerError, RESTARTS, Worker,
+    Attempt, AttemptId, AttemptState, Basis, Lease, LedgerError, RESTARTS, Urgency, Worker,
 };
 
 /// The longest lookup of a user that is known to exist. After it, only id and address are replayed.
@@ -172,7 +172,7 @@ impl Inner {
             if !matches!(result.outcome, Outcome::Unknown) {
                 let connection_ended_at = attempt.connection_ended_at;
                 let basis = Basis::NotFound { connection_ended_at };
-                self.finish_on(request, &call, &result, basis).await;
+                self.finish_on(request, &call, &result, basis, Urgency::Awaited).await;
             }
             return result;
         }
@@ -185,7 +185,7 @@ impl Inner {
             Ok(true) => {
                 let work = runner.resolve(SignupResult::left_unresolved());
                 let result = runner.within_timeout(work).await;
-                self.finish(request, &call, &result).await;
+                self.finish(request, &call, &result, Urgency::Awaited).await;
                 result
             }
             // Resolved meanwhile, deleted by an operator, or resumed by another replica.

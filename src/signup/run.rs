@@ -11,7 +11,7 @@ use super::replay::Replay;
 use super::{Admission, AdmissionCost, Inner, Rejection};
 use crate::auth0::CallPermit;
 use crate::clock::LedgerTime;
-use crate::ledger::{BeginResult, KeyLookup, NewAttempt};
+use crate::ledger::{BeginResult, KeyLookup, NewAttempt, Urgency};
 use crate::telemetry::{LogGate, chain};
 
 /// The most tries to look up and record a key that other requests take and free meanwhile.
@@ -162,7 +162,8 @@ impl Inner {
         if is_early {
             announce(request, result.clone(), &leader);
         }
-        self.finish(request, call, &result).await;
+        let urgency = if is_early { Urgency::Unawaited } else { Urgency::Awaited };
+        self.finish(request, call, &result, urgency).await;
         if !is_early {
             announce(request, result.clone(), &leader);
         }
@@ -190,7 +191,9 @@ impl Inner {
         };
         match checked.outcome {
             Outcome::EmailTaken => self.notify_existing_account(request, call.id),
-            Outcome::Created(_) => self.finish(request, call, &checked).await,
+            Outcome::Created(_) => {
+                self.finish(request, call, &checked, Urgency::Unawaited).await;
+            }
             other if OPEN_CONFLICT_LOG.is_due() => tracing::warn!(
                 attempt = %call.id,
                 error = checked.cause.as_deref().map(|cause| chain(cause)),

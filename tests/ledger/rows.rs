@@ -7,7 +7,7 @@ use auth0_signup::clock::{LedgerTime, TenantTime};
 use auth0_signup::digest::{Digest, DigestPair};
 use auth0_signup::ledger::{
     AdmissionCost, Attempt, AttemptId, Basis, BeginResult, Binding, FinishAttempt, KeyRecord,
-    Lease, Ledger, NewAttempt, NewKey, PinnedUserId, Resolution,
+    Lease, Ledger, NewAttempt, NewKey, PinnedUserId, Resolution, Urgency,
 };
 use uuid::Uuid;
 
@@ -87,7 +87,14 @@ pub(crate) fn finish(
     outcome_code: &'static str,
 ) -> FinishAttempt {
     let auth0_request_id = Some("auth0-request".to_owned());
-    FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis: Basis::Observed }
+    FinishAttempt {
+        id,
+        resolution,
+        outcome_code,
+        auth0_request_id,
+        basis: Basis::Observed,
+        urgency: Urgency::Awaited,
+    }
 }
 
 pub(crate) fn created(id: AttemptId) -> FinishAttempt {

@@ -3,14 +3,20 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::time::Duration;
 
 use auth0_signup::config::{Database, LedgerSettings};
-use auth0_signup::ledger::{self, BeginResult, KeyError, LedgerError, NewAttempt};
+use auth0_signup::ledger::{
+    self, AttemptState, BeginResult, FinishAttempt, KeyError, LedgerError, NewAttempt, Urgency,
+};
+use futures_util::poll;
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{begin, binding, get, holder, key, keyed, not_created, unique, with_keys};
+use crate::rows::{
+    begin, binding, created, get, holder, key, keyed, not_created, unique, with_keys,
+};
 
 fn path(backend: &Backend) -> PathBuf {
     match &backend.settings.database {
@@ -193,4 +199,38 @@ async fn keys_stay_with_their_attempts_when_they_are_reordered() {
     assert!(ledger.finish(not_created(two_keys.id)).await.unwrap());
     assert_eq!(backend.count("attempt_keys").await, 1);
     assert_eq!(holder(&ledger, &key(3)).await.unwrap().id, one_key.id);
+}
+
+#[tokio::test]
+async fn a_result_that_nobody_waits_for_shares_the_commit_of_the_next_write() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    let unawaited = FinishAttempt { urgency: Urgency::Unawaited, ..created(attempt.id) };
+    let mut finish = pin!(ledger.finish(unawaited));
+    // Not polled again meanwhile, so that its own wait cannot end.
+    assert!(poll!(finish.as_mut()).is_pending());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
+    begin(&ledger, &unique(NOW)).await;
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
+    assert!(finish.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_result_that_nobody_waits_for_is_written_without_another_write() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let attempts = [(); 3].map(|()| unique(NOW));
+    for attempt in &attempts {
+        begin(&ledger, attempt).await;
+    }
+    let [alone, at_close, too_late] = attempts.map(|attempt| {
+        ledger.finish(FinishAttempt { urgency: Urgency::Unawaited, ..created(attempt.id) })
+    });
+    assert!(alone.await.unwrap());
+    let (written, ()) = tokio::join!(at_close, ledger.close());
+    assert!(written.unwrap());
+    assert!(matches!(too_late.await, Err(LedgerError::Unavailable(_))));
 }

@@ -262,7 +262,8 @@ impl Ledger for Postgres {
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
-        let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis } = finish;
+        let FinishAttempt { id, resolution, outcome_code, auth0_request_id, basis, urgency: _ } =
+            finish;
         let statement = statement(statements::FINISH)
             .bind(*id.as_uuid())
             .bind(resolution.state().number())

@@ -33,7 +33,7 @@ use uuid::Uuid;
 use super::secret_key::SecretFile;
 use super::{
     Access, Attempt, AttemptId, AttemptState, BeginResult, Find, FinishAttempt, KeyLookup, Lease,
-    Ledger, LedgerError, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept,
+    Ledger, LedgerError, NewAttempt, OpenError, PendingAttempts, ProofUse, Swept, Urgency,
 };
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
@@ -165,8 +165,12 @@ impl Ledger for Sqlite {
     }
 
     async fn finish(&self, finish: FinishAttempt) -> Result<bool, LedgerError> {
+        let urgency = finish.urgency;
         let finish = move |connection: &_, now| attempts::finish(connection, now, &finish);
-        self.writer.run(Durability::Soon, finish).await
+        match urgency {
+            Urgency::Awaited => self.writer.run(Durability::Soon, finish).await,
+            Urgency::Unawaited => self.writer.run_with_next(finish).await,
+        }
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {

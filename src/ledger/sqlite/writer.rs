@@ -1,18 +1,19 @@
 //! The only thread that writes.
 //!
 //! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
-//! and many concurrent writes share one commit. Callers get their results after the commit. A
+//! and many concurrent writes share one commit. Results that nobody waits for do not start a batch:
+//! they join the next one. Callers get their results after the commit. A
 //! failing job fails alone. If the transaction or its sync fails, all of its jobs fail, and the next
 //! batch opens the file again. A batch that ended in a file that is no longer at its path has failed too.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::TimedOut;
 use super::connection::{LedgerConnection, SHORT_WAIT};
@@ -23,12 +24,15 @@ use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::BatchMetrics;
 
-/// The most jobs of one transaction: bounds the damage of a failed commit, and the wait of a job
-/// behind others.
+/// The most jobs of one transaction, and the most that join it: bounds the damage of a failed commit,
+/// and the wait of a job behind others.
 const BATCH: usize = 256;
 
 /// The number of jobs that may queue before callers have to wait.
 const QUEUE: usize = 4 * BATCH;
+
+/// The longest wait of a job for a batch that it can join.
+const JOIN: Duration = Duration::from_millis(20);
 
 /// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the
 /// caller.
@@ -37,9 +41,27 @@ type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Reply
 /// Sends the caller its result once the commit has succeeded or failed.
 type Reply = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
+/// A job with its needs.
+struct Job {
+    transact: TransactionJob,
+    durability: Durability,
+    /// The time at which its caller stops waiting.
+    deadline: Instant,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").finish_non_exhaustive()
+    }
+}
+
+/// The jobs that wait for a batch to join.
+type Joining = Arc<Mutex<Vec<Job>>>;
+
 enum Message {
-    /// A job, and the time at which its caller stops waiting.
-    Job(TransactionJob, Durability, Instant),
+    Job(Job),
+    /// A batch for the jobs that wait for one.
+    Join,
     /// Empty the log, and wait this long for readers.
     TruncateLog(Duration, oneshot::Sender<Result<bool, LedgerError>>),
     Close(oneshot::Sender<()>),
@@ -65,6 +87,7 @@ pub(super) enum Durability {
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
     messages: mpsc::Sender<Message>,
+    joining: Joining,
     guard: Arc<FileGuard>,
     synchronous: Synchronous,
     timeout: Duration,
@@ -89,8 +112,10 @@ impl SqliteWriter {
         let log_sync = Arc::new(LogSync::start(guard.log_path())?);
         // The start has written too.
         log_sync.request();
+        let joining = Joining::default();
         let mut thread = LedgerThread {
             connection: Some(connection),
+            joining: Arc::clone(&joining),
             guard: Arc::clone(&guard),
             log_sync,
             batches,
@@ -103,7 +128,7 @@ impl SqliteWriter {
                 let _sent = closed.send(());
             }
         })?;
-        Ok(Self { messages: tx, guard, synchronous, timeout, clock })
+        Ok(Self { messages: tx, joining, guard, synchronous, timeout, clock })
     }
 
     /// Runs `work` inside a transaction, at the time of that moment, and returns after its commit.
@@ -116,9 +141,39 @@ impl SqliteWriter {
         durability: Durability,
         work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
+        let (job, reply) = self.job(durability, work);
+        let deadline = job.deadline;
+        self.before(deadline, self.request(Message::Job(job), reply)).await
+    }
+
+    /// Runs `work` with the next batch, or by itself if none comes within [`JOIN`]. For results that
+    /// nobody waits for.
+    ///
+    /// # Errors
+    /// Those of [`Self::run`].
+    pub(super) async fn run_with_next<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        let (job, mut reply) = self.job(Durability::Soon, work);
+        let deadline = job.deadline;
+        lock(&self.joining).push(job);
+        if let Ok(joined) = timeout(JOIN, &mut reply).await {
+            let joined = joined.unwrap_or_else(|_| Err(LedgerError::unavailable(Closed)));
+            return joined.inspect_err(|error| self.guard.report_damage(error));
+        }
+        self.before(deadline, self.request(Message::Join, reply)).await
+    }
+
+    /// A job that runs `work` at the time of that moment, and the receiver of its result.
+    fn job<T: Send + 'static>(
+        &self,
+        durability: Durability,
+        work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
+    ) -> (Job, oneshot::Receiver<Result<T, LedgerError>>) {
         let (tx, rx) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
-        let job = move |connection: Result<&Connection, &LedgerError>| -> Reply {
+        let transact = move |connection: Result<&Connection, &LedgerError>| -> Reply {
             if tx.is_closed() {
                 return Box::new(|_| ());
             }
@@ -139,10 +194,16 @@ impl SqliteWriter {
             (Durability::Unsynced | Durability::Soon | Durability::Synced, _) => durability,
         };
         let deadline = Instant::now() + self.timeout;
-        let message = Message::Job(Box::new(job), durability, deadline);
-        let result = timeout_at(deadline, self.request(message, rx))
-            .await
-            .unwrap_or_else(|_| Err(LedgerError::unavailable(TimedOut)));
+        (Job { transact: Box::new(transact), durability, deadline }, rx)
+    }
+
+    async fn before<T>(
+        &self,
+        deadline: Instant,
+        request: impl Future<Output = Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        let result = timeout_at(deadline, request).await;
+        let result = result.unwrap_or_else(|_| Err(LedgerError::unavailable(TimedOut)));
         result.inspect_err(|error| self.guard.report_damage(error))
     }
 
@@ -195,6 +256,7 @@ struct Unsynced;
 /// The state of the thread.
 struct LedgerThread {
     connection: Option<LedgerConnection>,
+    joining: Joining,
     guard: Arc<FileGuard>,
     log_sync: Arc<LogSync>,
     batches: BatchMetrics,
@@ -207,29 +269,39 @@ struct BatchNeeds {
     deadline: Instant,
 }
 
+impl BatchNeeds {
+    fn of(jobs: &[Job]) -> Self {
+        let needs = Self { durability: Durability::Unsynced, deadline: Instant::now() };
+        jobs.iter().fold(needs, |needs, job| Self {
+            durability: needs.durability.max(job.durability),
+            deadline: needs.deadline.max(job.deadline),
+        })
+    }
+}
+
 impl LedgerThread {
     /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
     fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut jobs = Vec::with_capacity(BATCH);
+        let mut jobs: Vec<Job> = Vec::with_capacity(BATCH);
         let mut truncations = Vec::new();
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            let mut needs =
-                BatchNeeds { durability: Durability::Unsynced, deadline: Instant::now() };
+            {
+                let mut joining = lock(&self.joining);
+                let joined = joining.len().min(BATCH);
+                jobs.extend(joining.drain(..joined));
+            }
             for message in batch.drain(..) {
                 match message {
-                    Message::Job(job, durability, deadline) => {
-                        needs.durability = needs.durability.max(durability);
-                        needs.deadline = needs.deadline.max(deadline);
-                        jobs.push(job);
-                    }
+                    Message::Job(job) => jobs.push(job),
+                    Message::Join => {}
                     Message::TruncateLog(wait, tx) => truncations.push((wait, tx)),
                     Message::Close(tx) => close = Some(tx),
                 }
             }
             if !jobs.is_empty() {
-                self.transact(&mut jobs, &needs);
+                self.transact(&mut jobs);
             }
             for (wait, tx) in truncations.drain(..) {
                 // Ignored: the caller may no longer wait.
@@ -243,7 +315,8 @@ impl LedgerThread {
     }
 
     /// Runs all jobs in one transaction, then sends the replies.
-    fn transact(&mut self, jobs: &mut Vec<TransactionJob>, needs: &BatchNeeds) {
+    fn transact(&mut self, jobs: &mut Vec<Job>) {
+        let needs = &BatchNeeds::of(jobs);
         self.batches.batch(jobs.len());
         let mut replies = Vec::with_capacity(jobs.len());
         let (guard, log_sync) = (Arc::clone(&self.guard), Arc::clone(&self.log_sync));
@@ -251,7 +324,7 @@ impl LedgerThread {
             Ok(connection) => {
                 let (mut intact, database) = (Ok(()), &**connection);
                 for job in jobs.drain(..) {
-                    replies.push(job(intact.as_ref().map(|()| database)));
+                    replies.push((job.transact)(intact.as_ref().map(|()| database)));
                     // Some errors, such as a full disk, end the transaction inside a statement.
                     if intact.is_ok() && connection.is_autocommit() {
                         intact = Err(LedgerError::unavailable(RolledBack));
@@ -262,7 +335,7 @@ impl LedgerThread {
                 committed.and_then(|()| guard.check())
             }
             Err(error) => {
-                replies.extend(jobs.drain(..).map(|job| job(Err(&error))));
+                replies.extend(jobs.drain(..).map(|job| (job.transact)(Err(&error))));
                 Err(error)
             }
         };
@@ -349,6 +422,10 @@ impl LedgerThread {
         execute(connection, "BEGIN IMMEDIATE")?;
         Ok(connection)
     }
+}
+
+fn lock(joining: &Mutex<Vec<Job>>) -> MutexGuard<'_, Vec<Job>> {
+    joining.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn commit(

@@ -82,6 +82,8 @@ pub(super) struct AttemptRunner<'a> {
     may_have_acted: AtomicBool,
     /// True if the tenant may still be working on a call of this request.
     may_still_run: AtomicBool,
+    /// True once a call has met a user, who may be this sign-up's own.
+    met_user: AtomicBool,
 }
 
 impl<'a> AttemptRunner<'a> {
@@ -102,6 +104,7 @@ impl<'a> AttemptRunner<'a> {
             alive,
             may_have_acted: AtomicBool::new(false),
             may_still_run: AtomicBool::new(false),
+            met_user: AtomicBool::new(false),
         }
     }
 
@@ -150,6 +153,11 @@ impl<'a> AttemptRunner<'a> {
         self.may_have_acted.load(Ordering::Relaxed)
     }
 
+    /// Records that a call has met a user, whom a lookup has yet to identify.
+    pub(super) fn meet_user(&self) {
+        self.met_user.store(true, Ordering::Relaxed);
+    }
+
     /// Returns the result of this work, or that the attempt ran out of time.
     pub(super) fn within_timeout(
         &self,
@@ -157,7 +165,8 @@ impl<'a> AttemptRunner<'a> {
     ) -> impl Future<Output = SignupResult> {
         // Not `async`: that would hold the work twice, as an argument and while it runs.
         timeout(self.service.timeouts.attempt, work).map(|result| {
-            result.unwrap_or_else(|_| SignupResult::out_of_time(self.may_have_acted()))
+            let is_open = || self.may_have_acted() || self.met_user.load(Ordering::Relaxed);
+            result.unwrap_or_else(|_| SignupResult::out_of_time(is_open()))
         })
     }
 

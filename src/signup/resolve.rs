@@ -102,6 +102,7 @@ impl AttemptRunner<'_> {
         if service.taken_addresses.contains(&request.email.current, Instant::now()) {
             return taken;
         }
+        self.meet_user();
         let is_about_email = matches!(taken.outcome, Outcome::EmailTaken);
         match self.look_up_address(Priority::Conflict).await {
             Ok(AddressLookup::Own(user)) => user.into(),

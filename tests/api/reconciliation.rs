@@ -80,6 +80,23 @@ async fn an_address_of_another_user_is_taken_even_after_a_lost_response() {
 }
 
 #[tokio::test]
+async fn a_conflict_without_time_for_its_lookup_is_not_a_call_that_was_never_sent() {
+    let app = TestApp::builder().set("auth0.timeout_ms", "400").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    // An attempt has two and a half times as long. The lookup starts before that, and ends after it.
+    let slow = || Fault::delay(Duration::from_millis(390));
+    app.auth0.fault(Route::CreateUser, Fault::answer(401));
+    app.auth0.fault(Route::Token, slow());
+    app.auth0.fault(Route::CreateUser, slow());
+    app.auth0.fault(Route::UsersByEmail, Fault::hang());
+    let other = crate::app::ada_with("password", "Another-Password-1");
+    assert_eq!(app.sign_up(&other).await.problem(), "outcome_unknown");
+    assert_eq!(app.attempts().await[0].state, AttemptState::Unknown);
+    app.auth0.clear_faults();
+    assert_eq!(app.sign_up(&other).await.problem(), "email_taken");
+}
+
+#[tokio::test]
 async fn an_unknown_outcome_is_resolved_when_the_client_comes_back() {
     let app = TestApp::spawn().await;
     app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting());
@@ -322,9 +339,10 @@ async fn pending_attempts_show_in_the_metrics() {
     let app = TestApp::spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
     app.sign_up(&crate::app::ada_with("password", "Another-Password-1")).await;
-    assert_eq!(app.metric(r#"signup_attempts_resolved_total{result="created"}"#).await, 1);
-    assert_eq!(app.metric(r#"signup_attempts_resolved_total{result="exists"}"#).await, 1);
-    assert!(app.metric("ledger_batch_writes_count").await >= 4, "each is started and finished");
+    // Both are recorded after the response.
+    app.until_metric(r#"signup_attempts_resolved_total{result="created"}"#, 1).await;
+    app.until_metric(r#"signup_attempts_resolved_total{result="exists"}"#, 1).await;
+    assert!(app.metric("ledger_batch_writes_count").await >= 2, "each is started and finished");
     app.auth0.fault(Route::Any, Fault::answer(500).always());
     let lost = crate::app::ada_with("email", "lost@example.com");
     assert_eq!(app.sign_up(&lost).await.problem(), "outcome_unknown");

@@ -308,7 +308,7 @@ pub struct FinishAttempt {
 /// The urgency of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
-    /// A response waits for it.
+    /// At once.
     Awaited,
     /// Nobody waits for it: for a few milliseconds it may wait for another write, and share its commit.
     Unawaited,

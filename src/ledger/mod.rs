@@ -108,7 +108,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Records the resolution of an attempt and returns whether it was written.
     ///
     /// A resolved attempt does not change, with one exception: [`Resolution::Created`] overrides
-    /// every other, so the call itself corrects a lookup that came too early.
+    /// every other, so the call itself corrects a lookup that came too early. SQLite lets an
+    /// [`Urgency::Unawaited`] one share the commit of another write; PostgreSQL makes no difference.
     ///
     /// # Errors
     /// When the ledger cannot be written.
@@ -132,9 +133,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// For the time of the lease no other replica gets them. If the owner dies, its leases expire
     /// by themselves.
     ///
-    /// The attempts of a living process are left to it, even if a clock that was set forward has ended
-    /// their leases. `under_way` are those that the owner works on: the others of its own are leased
-    /// too, since a failover may have lost the result of one, or the reply to its start.
+    /// The attempts of a process with a heartbeat are left to it, since a clock that was set forward may
+    /// have ended their leases. `under_way` are those that the owner works on: the others of its own are
+    /// leased too, since a failover may have lost the result of one, or the reply to its start.
     ///
     /// # Errors
     /// When the ledger cannot be written.

@@ -8,6 +8,7 @@ use futures_util::FutureExt as _;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Inner;
+use super::active_attempts::ActiveAttempt;
 use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult, strip_provider};
@@ -35,31 +36,34 @@ pub(super) struct PreparedCall {
     pub(super) tenant_started_at: Option<TenantTime>,
     /// The terms that were accepted with the sign-up.
     pub(super) terms: Option<TermsVersion>,
+    /// Keeps the reconciler from the attempt.
+    pub(super) active: ActiveAttempt,
 }
 
 impl PreparedCall {
     /// The call of a new attempt, whose user id is computed from the request.
     pub(super) fn new(service: &Inner, request: &KeyedRequest, now: LedgerTime) -> Self {
-        let Inner { context, connection, auth0, .. } = service;
+        let Inner { context, connection, auth0, active_attempts, .. } = service;
+        let id = AttemptId::new(now);
         Self {
-            id: AttemptId::new(now),
+            id,
             user_id: request.user_id(&context.digests, connection, now),
             started_at: now,
             tenant_started_at: auth0.tenant_now(),
             terms: request.user.terms.clone(),
+            active: active_attempts.add(id),
         }
     }
-}
 
-impl From<&Attempt> for PreparedCall {
     /// The same call as the attempt's first one.
-    fn from(attempt: &Attempt) -> Self {
+    pub(super) fn again(service: &Inner, attempt: &Attempt) -> Self {
         Self {
             id: attempt.id,
             user_id: attempt.user_id.clone(),
             started_at: attempt.started_at,
             tenant_started_at: attempt.tenant_started_at,
             terms: attempt.terms.clone(),
+            active: service.active_attempts.add(attempt.id),
         }
     }
 }

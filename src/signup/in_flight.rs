@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult};
 use crate::digest::Digest;
-use crate::ledger::AttemptId;
 
 /// The sign-ups of this process, by key or by e-mail address and password.
 #[derive(Debug, Default)]
@@ -23,8 +22,6 @@ pub(super) struct InFlight(Mutex<HashMap<Digest, Entry>>);
 #[derive(Debug)]
 struct Entry {
     binding: Digest,
-    /// The attempt in the ledger, once there is one.
-    attempt: Option<AttemptId>,
     tx: watch::Sender<Option<SignupResult>>,
 }
 
@@ -102,14 +99,9 @@ impl InFlight {
             None => {}
         }
         let (tx, _) = watch::channel(None);
-        entries.insert(key, Entry { binding, attempt: None, tx: tx.clone() });
+        entries.insert(key, Entry { binding, tx: tx.clone() });
         let send_state = SendState::default();
         Join::Leader(Leader { in_flight: Arc::clone(self), key, tx, send_state })
-    }
-
-    /// The attempts that this process works on.
-    pub(super) fn attempts(&self) -> Vec<AttemptId> {
-        self.lock().values().filter_map(|entry| entry.attempt).collect()
     }
 
     /// The entries, also after a panic elsewhere: each change leaves them consistent.
@@ -127,14 +119,6 @@ impl Leader {
     /// The progress of the attempt.
     pub(super) const fn send_state(&self) -> &SendState {
         &self.send_state
-    }
-
-    /// Shows that the sign-up works on this attempt from now on. Called before the ledger names this
-    /// process as the worker: the reconciler would otherwise check the attempt too.
-    pub(super) fn work_on(&self, attempt: AttemptId) {
-        if let Some(entry) = self.in_flight.lock().get_mut(&self.key) {
-            entry.attempt = Some(attempt);
-        }
     }
 
     /// Resolves when every request disconnects before it gets the result.

@@ -6,6 +6,7 @@
 //! sign-up, so its outcome is also known after the ledger lost the row. Depends on `auth0` and
 //! `ledger`; knows nothing about HTTP.
 
+mod active_attempts;
 mod address_lookup;
 mod admission;
 mod announce;
@@ -40,6 +41,7 @@ pub use outcome::{Outcome, SignupResult};
 pub use reconciler::Reconciler;
 pub use unresolved::UnresolvedReason;
 
+use self::active_attempts::ActiveAttempts;
 use self::ended_calls::EndedCalls;
 use self::heartbeat::Heartbeat;
 pub use self::identity::Connection;
@@ -72,6 +74,7 @@ struct Inner {
     context: Context,
     timeouts: Timeouts,
     in_flight: Arc<InFlight>,
+    active_attempts: ActiveAttempts,
     connection: Connection,
     pin_support: PinSupport,
     ended_calls: EndedCalls,
@@ -161,6 +164,7 @@ impl Signups {
             context,
             timeouts,
             in_flight: Arc::default(),
+            active_attempts: ActiveAttempts::default(),
             connection,
             pin_support: PinSupport::new(pin_user_id),
             ended_calls: EndedCalls::default(),

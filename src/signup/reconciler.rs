@@ -59,10 +59,10 @@ impl Reconciler {
 
     /// Checks one round of the attempts that are due.
     async fn round(&self) -> Result<(), LedgerError> {
-        let Inner { ledger, heartbeat, in_flight, .. } = &*self.service;
+        let Inner { ledger, heartbeat, active_attempts, .. } = &*self.service;
         let owner = heartbeat.process();
         let until = Instant::now() + LOOKUP_WINDOW;
-        let due = ledger.claim_due(owner, in_flight.attempts(), LEASE, ROUND_ROWS).await?;
+        let due = ledger.claim_due(owner, active_attempts.ids(), LEASE, ROUND_ROWS).await?;
         for attempt in due {
             // An orphan is marked first, which also releases it: the next round looks it up.
             if attempt.state == AttemptState::Open {

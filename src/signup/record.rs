@@ -77,8 +77,12 @@ impl Inner {
             written => written.map(drop),
         };
         if let Err(error) = written {
-            let (inner, start) = (Arc::clone(self), start());
-            let retry = async move { inner.retry_finish(start, finish, error).await };
+            let (inner, start, active) = (Arc::clone(self), start(), call.active.clone());
+            let retry = async move {
+                let finish = FinishAttempt { urgency: Urgency::Awaited, ..finish };
+                inner.retry_finish(start, finish, error).await;
+                drop(active);
+            };
             drop(self.context.lifecycle.spawn(retry));
         }
     }
@@ -137,12 +141,13 @@ impl Inner {
         let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
         let inner = Arc::clone(self);
         let release = async move {
+            let PreparedCall { id, user_id, active: _active, .. } = call;
             // Recorded as abandoned, so that a waiting request with the key starts it again
             // (`is_abandoned`).
             let result = SignupResult::new(Outcome::Abandoned).unsent();
-            let Some(resolution) = result.resolution(&call.user_id) else { return };
+            let Some(resolution) = result.resolution(&user_id) else { return };
             let finish = FinishAttempt {
-                id: call.id,
+                id,
                 resolution,
                 outcome_code: result.outcome.code(),
                 auth0_request_id: None,

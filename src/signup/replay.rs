@@ -51,20 +51,18 @@ impl Inner {
             };
         }
         if attempt.state == AttemptState::NotCreated {
-            return self.restart(&attempt, leader).await;
+            return self.restart(&attempt).await;
         }
         let result = match self.wait_for_worker(attempt).await {
             Ok(Some(attempt)) => match attempt.state {
                 AttemptState::NotCreated if is_abandoned(&attempt) => {
-                    return self.restart(&attempt, leader).await;
+                    return self.restart(&attempt).await;
                 }
                 AttemptState::Created => {
                     return self.replay_created(request, &attempt, leader).await;
                 }
                 AttemptState::Exists | AttemptState::NotCreated => recorded_end(&attempt),
-                AttemptState::Open | AttemptState::Unknown => {
-                    self.resume(request, &attempt, leader).await
-                }
+                AttemptState::Open | AttemptState::Unknown => self.resume(request, &attempt).await,
             },
             Ok(None) => SignupResult::new(Outcome::InProgress),
             // The tenant may have been called; an unreadable ledger cannot rule that out.
@@ -74,10 +72,10 @@ impl Inner {
     }
 
     /// Starts an attempt again that ended with nothing sent.
-    async fn restart(&self, attempt: &Attempt, leader: &Leader) -> Replay {
-        leader.work_on(attempt.id);
+    async fn restart(&self, attempt: &Attempt) -> Replay {
+        let call = PreparedCall::again(self, attempt);
         match self.ledger.restart(attempt.id, self.lease()).await {
-            Ok(true) => Replay::Restarted(attempt.into()),
+            Ok(true) => Replay::Restarted(call),
             Ok(false) if attempt.restarts < RESTARTS => Replay::KeyIsFree,
             Ok(false) => self.free_key(attempt).await,
             Err(error) => Replay::Result(error.into()),
@@ -154,14 +152,8 @@ impl Inner {
 
     /// Resumes an attempt that an earlier request left unresolved: this request carries the
     /// password again.
-    async fn resume(
-        self: &Arc<Self>,
-        request: &KeyedRequest,
-        attempt: &Attempt,
-        leader: &Leader,
-    ) -> SignupResult {
-        leader.work_on(attempt.id);
-        let call = PreparedCall::from(attempt);
+    async fn resume(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> SignupResult {
+        let call = PreparedCall::again(self, attempt);
         let earlier_calls_ended = self.absence_left(attempt).is_some_and(|left| left.is_zero());
         let alive = self.heartbeat.alive_since();
         let runner = AttemptRunner::resuming(self, request, &call, alive, earlier_calls_ended);

@@ -102,7 +102,6 @@ impl Inner {
     ) -> Result<PreparedCall, SignupResult> {
         for _ in 0..RECORD_TRIES {
             let call = PreparedCall::new(self, request, now);
-            leader.work_on(call.id);
             let begin = self.ledger.begin(self.new_attempt(request, &call, cost.clone()));
             let rejection = match request.ledger_wait.limit(begin).await {
                 Ok(BeginResult::Started) => return Ok(call),

@@ -166,7 +166,12 @@ async fn lists_are_newest_first_bounded_and_by_state() {
     let operator = Operator::start().await;
     operator.sign_up(&ada()).await;
     operator.sign_up(&ada_with("password", "Another-Password-1")).await;
-    let all = operator.run(&["attempts", "list", "--json"], "").rows();
+    // Both are resolved after the response.
+    let all = eventually("no attempt is open", async || {
+        let all = operator.run(&["attempts", "list", "--json"], "").rows();
+        all.iter().all(|row| row["state"] != "open").then_some(all)
+    })
+    .await;
     let states: Vec<_> = all.iter().map(|row| row["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["exists", "created"]);
     let table = operator.run(&["attempts", "list", "--limit", "1"], "");

@@ -69,8 +69,8 @@ async fn a_clock_that_is_set_forward_takes_no_attempt_from_its_request() {
     }
     app.auth0.clear_faults();
     let gate = Gate::new();
-    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
-    app.auth0.fault(Route::GetUser, Fault::held(&gate));
+    // The repeated call of the one, and the first call of the other.
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate).times(2));
     let requests = [keyed("resumed"), app.post().json(&ada())];
     let requests = requests.map(|request| tokio::spawn(TestResponse::receive(request)));
     gate.arrived(2).await;

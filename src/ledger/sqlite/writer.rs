@@ -2,9 +2,9 @@
 //!
 //! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
 //! and many concurrent writes share one commit. Results that nobody waits for do not start a batch:
-//! they join the next one. Callers get their results after the commit. A
-//! failing job fails alone. If the transaction or its sync fails, all of its jobs fail, and the next
-//! batch opens the file again. A batch that ended in a file that is no longer at its path has failed too.
+//! they join the next one. Callers get their results after the commit. A failing job fails alone. If
+//! the transaction or its sync fails, all of its jobs fail, and the next batch opens the file again. A
+//! batch that ended in a file that is no longer at its path has failed too.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,15 +24,15 @@ use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::BatchMetrics;
 
-/// The most jobs of one transaction, and the most that join it: bounds the damage of a failed commit,
-/// and the wait of a job behind others.
+/// The most jobs that a transaction is started for, and the most that join it: bounds the damage of a
+/// failed commit, and the wait of a job behind others.
 const BATCH: usize = 256;
 
 /// The number of jobs that may queue before callers have to wait.
 const QUEUE: usize = 4 * BATCH;
 
 /// The longest wait of a job for a batch that it can join.
-const JOIN: Duration = Duration::from_millis(20);
+const JOIN_WAIT: Duration = Duration::from_millis(20);
 
 /// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the
 /// caller.
@@ -42,24 +42,24 @@ type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Reply
 type Reply = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
 
 /// A job with its needs.
-struct Job {
+struct BatchJob {
     transact: TransactionJob,
     durability: Durability,
     /// The time at which its caller stops waiting.
     deadline: Instant,
 }
 
-impl std::fmt::Debug for Job {
+impl std::fmt::Debug for BatchJob {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Job").finish_non_exhaustive()
+        f.debug_struct("BatchJob").finish_non_exhaustive()
     }
 }
 
-/// The jobs that wait for a batch to join.
-type Joining = Arc<Mutex<Vec<Job>>>;
+/// The jobs that wait for a batch to join; `None` once the last batch was taken.
+type JoiningJobs = Arc<Mutex<Option<Vec<BatchJob>>>>;
 
 enum Message {
-    Job(Job),
+    Job(BatchJob),
     /// A batch for the jobs that wait for one.
     Join,
     /// Empty the log, and wait this long for readers.
@@ -87,7 +87,7 @@ pub(super) enum Durability {
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
     messages: mpsc::Sender<Message>,
-    joining: Joining,
+    joining: JoiningJobs,
     guard: Arc<FileGuard>,
     synchronous: Synchronous,
     timeout: Duration,
@@ -112,7 +112,7 @@ impl SqliteWriter {
         let log_sync = Arc::new(LogSync::start(guard.log_path())?);
         // The start has written too.
         log_sync.request();
-        let joining = Joining::default();
+        let joining = JoiningJobs::new(Mutex::new(Some(Vec::new())));
         let mut thread = LedgerThread {
             connection: Some(connection),
             joining: Arc::clone(&joining),
@@ -141,12 +141,11 @@ impl SqliteWriter {
         durability: Durability,
         work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let (job, reply) = self.job(durability, work);
-        let deadline = job.deadline;
-        self.before(deadline, self.request(Message::Job(job), reply)).await
+        let (job, reply) = self.create_job(durability, work);
+        self.run_job(job, reply).await
     }
 
-    /// Runs `work` with the next batch, or by itself if none comes within [`JOIN`]. For results that
+    /// Runs `work` with the next batch, or by itself if none comes within [`JOIN_WAIT`]. For results that
     /// nobody waits for.
     ///
     /// # Errors
@@ -155,22 +154,69 @@ impl SqliteWriter {
         &self,
         work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let (job, mut reply) = self.job(Durability::Soon, work);
+        let (job, mut reply) = self.create_job(Durability::Soon, work);
         let deadline = job.deadline;
-        lock(&self.joining).push(job);
-        if let Ok(joined) = timeout(JOIN, &mut reply).await {
-            let joined = joined.unwrap_or_else(|_| Err(LedgerError::unavailable(Closed)));
-            return joined.inspect_err(|error| self.guard.report_damage(error));
+        // While the thread is stuck, the queue bounds what waits for it.
+        if let Some(job) = self.join(job)? {
+            return self.run_job(job, reply).await;
         }
-        self.before(deadline, self.request(Message::Join, reply)).await
+        let replied = async {
+            if let Ok(replied) = timeout(JOIN_WAIT, &mut reply).await {
+                return replied;
+            }
+            // Ignored: a thread that has ended has replied before.
+            drop(self.messages.send(Message::Join).await);
+            reply.await
+        };
+        self.wait_until(deadline, replied).await
+    }
+
+    /// Lets a job wait for a batch. Returns it if too many wait.
+    fn join(&self, job: BatchJob) -> Result<Option<BatchJob>, LedgerError> {
+        let mut joining = lock(&self.joining);
+        match &mut *joining {
+            None => Err(LedgerError::unavailable(Closed)),
+            Some(jobs) if jobs.len() >= BATCH => Ok(Some(job)),
+            Some(jobs) => {
+                jobs.push(job);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn run_job<T>(
+        &self,
+        job: BatchJob,
+        reply: oneshot::Receiver<Result<T, LedgerError>>,
+    ) -> Result<T, LedgerError> {
+        let deadline = job.deadline;
+        let replied = async {
+            // Ignored: the end of the message ends its reply.
+            drop(self.messages.send(Message::Job(job)).await);
+            reply.await
+        };
+        self.wait_until(deadline, replied).await
+    }
+
+    /// Waits for the reply to a job until its deadline. Without a reply the ledger is closed.
+    async fn wait_until<T>(
+        &self,
+        deadline: Instant,
+        replied: impl Future<Output = Result<Result<T, LedgerError>, oneshot::error::RecvError>>,
+    ) -> Result<T, LedgerError> {
+        let result = match timeout_at(deadline, replied).await {
+            Ok(replied) => replied.unwrap_or_else(|_| Err(LedgerError::unavailable(Closed))),
+            Err(_) => Err(LedgerError::unavailable(TimedOut)),
+        };
+        result.inspect_err(|error| self.guard.report_damage(error))
     }
 
     /// A job that runs `work` at the time of that moment, and the receiver of its result.
-    fn job<T: Send + 'static>(
+    fn create_job<T: Send + 'static>(
         &self,
         durability: Durability,
         work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
-    ) -> (Job, oneshot::Receiver<Result<T, LedgerError>>) {
+    ) -> (BatchJob, oneshot::Receiver<Result<T, LedgerError>>) {
         let (tx, rx) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
         let transact = move |connection: Result<&Connection, &LedgerError>| -> Reply {
@@ -194,28 +240,7 @@ impl SqliteWriter {
             (Durability::Unsynced | Durability::Soon | Durability::Synced, _) => durability,
         };
         let deadline = Instant::now() + self.timeout;
-        (Job { transact: Box::new(transact), durability, deadline }, rx)
-    }
-
-    async fn before<T>(
-        &self,
-        deadline: Instant,
-        request: impl Future<Output = Result<T, LedgerError>>,
-    ) -> Result<T, LedgerError> {
-        let result = timeout_at(deadline, request).await;
-        let result = result.unwrap_or_else(|_| Err(LedgerError::unavailable(TimedOut)));
-        result.inspect_err(|error| self.guard.report_damage(error))
-    }
-
-    /// Sends a message and waits for the reply.
-    async fn request<T>(
-        &self,
-        message: Message,
-        reply: oneshot::Receiver<Result<T, LedgerError>>,
-    ) -> Result<T, LedgerError> {
-        let closed = || LedgerError::unavailable(Closed);
-        self.messages.send(message).await.map_err(|_| closed())?;
-        reply.await.map_err(|_| closed())?
+        (BatchJob { transact: Box::new(transact), durability, deadline }, rx)
     }
 
     /// Moves the log to the database and empties it, so that nothing that was deleted is left in it.
@@ -225,7 +250,9 @@ impl SqliteWriter {
     /// When the files cannot be written, or the ledger is closed.
     pub(super) async fn truncate_log(&self, wait: Duration) -> Result<bool, LedgerError> {
         let (tx, rx) = oneshot::channel();
-        self.request(Message::TruncateLog(wait, tx), rx).await
+        // Ignored: the end of the message ends its reply.
+        drop(self.messages.send(Message::TruncateLog(wait, tx)).await);
+        rx.await.unwrap_or_else(|_| Err(LedgerError::unavailable(Closed)))
     }
 
     /// Waits until every queued job is written and the file is closed.
@@ -256,7 +283,7 @@ struct Unsynced;
 /// The state of the thread.
 struct LedgerThread {
     connection: Option<LedgerConnection>,
-    joining: Joining,
+    joining: JoiningJobs,
     guard: Arc<FileGuard>,
     log_sync: Arc<LogSync>,
     batches: BatchMetrics,
@@ -270,7 +297,7 @@ struct BatchNeeds {
 }
 
 impl BatchNeeds {
-    fn of(jobs: &[Job]) -> Self {
+    fn new(jobs: &[BatchJob]) -> Self {
         let needs = Self { durability: Durability::Unsynced, deadline: Instant::now() };
         jobs.iter().fold(needs, |needs, job| Self {
             durability: needs.durability.max(job.durability),
@@ -283,15 +310,10 @@ impl LedgerThread {
     /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
     fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
         let mut batch = Vec::with_capacity(BATCH);
-        let mut jobs: Vec<Job> = Vec::with_capacity(BATCH);
+        let mut jobs: Vec<BatchJob> = Vec::with_capacity(BATCH);
         let mut truncations = Vec::new();
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
-            {
-                let mut joining = lock(&self.joining);
-                let joined = joining.len().min(BATCH);
-                jobs.extend(joining.drain(..joined));
-            }
             for message in batch.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
@@ -299,6 +321,12 @@ impl LedgerThread {
                     Message::TruncateLog(wait, tx) => truncations.push((wait, tx)),
                     Message::Close(tx) => close = Some(tx),
                 }
+            }
+            // After the others, so that nobody waits for them.
+            if close.is_some() {
+                jobs.extend(lock(&self.joining).take().into_iter().flatten());
+            } else if let Some(joining) = &mut *lock(&self.joining) {
+                jobs.append(joining);
             }
             if !jobs.is_empty() {
                 self.transact(&mut jobs);
@@ -315,8 +343,8 @@ impl LedgerThread {
     }
 
     /// Runs all jobs in one transaction, then sends the replies.
-    fn transact(&mut self, jobs: &mut Vec<Job>) {
-        let needs = &BatchNeeds::of(jobs);
+    fn transact(&mut self, jobs: &mut Vec<BatchJob>) {
+        let needs = &BatchNeeds::new(jobs);
         self.batches.batch(jobs.len());
         let mut replies = Vec::with_capacity(jobs.len());
         let (guard, log_sync) = (Arc::clone(&self.guard), Arc::clone(&self.log_sync));
@@ -424,7 +452,8 @@ impl LedgerThread {
     }
 }
 
-fn lock(joining: &Mutex<Vec<Job>>) -> MutexGuard<'_, Vec<Job>> {
+/// The jobs, also after a panic elsewhere: each change leaves them consistent.
+fn lock(joining: &Mutex<Option<Vec<BatchJob>>>) -> MutexGuard<'_, Option<Vec<BatchJob>>> {
     joining.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -52,6 +52,12 @@ need_programs() {
   cargo build --locked --quiet --workspace "${features[@]}" --bins --tests
 }
 
+# The browser of the tests. Without windows it takes half of the time.
+need_chromium() {
+  command -v chromium-headless-shell >/dev/null || install_debs chromium-headless-shell ||
+    need_command chromium chromium
+}
+
 # PostgreSQL's server programs, used by scripts/with-postgres.
 need_postgres() {
   command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||

@@ -7,11 +7,12 @@ import { chromium } from "playwright-core";
 
 import { startDemo } from "./demo.js";
 import { screenshot } from "./palette.js";
+import { CHROMIUM } from "./program.js";
 
 const folder = process.argv[2] ?? join(import.meta.dirname, "../../docs/images");
 const demo = await startDemo();
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+  executablePath: CHROMIUM,
   args: ["--no-sandbox", "--disable-gpu"],
 });
 

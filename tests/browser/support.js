@@ -7,6 +7,8 @@ import { after } from "node:test";
 
 import { chromium } from "playwright-core";
 
+import { CHROMIUM } from "./program.js";
+
 export { ADA, Service } from "./service.js";
 
 const require = createRequire(import.meta.url);
@@ -14,7 +16,7 @@ const require = createRequire(import.meta.url);
 /** Launches a browser, and closes it when the file is done. Without Chromium every test of the file fails. */
 export async function browser() {
   const launched = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: CHROMIUM,
     args: [
       "--no-sandbox",
       "--disable-gpu",

@@ -43,6 +43,27 @@ pub enum DatabaseError {
         #[source]
         source: Box<StartError>,
     },
+    /// The user lacks a right that the start needs.
+    #[error(
+        "PostgreSQL at {address} denies a right to the user of database.url (DATABASE_URL): grant the \
+         rights in docs/ledger.md, or run `auth0-signup migrate` as the owner of the tables"
+    )]
+    Denied {
+        /// Host and port.
+        address: String,
+        /// The error.
+        #[source]
+        source: Box<StartError>,
+    },
+    /// A pooler allows no transactions.
+    #[error("the pooler at {address} needs pool_mode = transaction or session")]
+    StatementPooling {
+        /// Host and port.
+        address: String,
+        /// The error.
+        #[source]
+        source: Box<StartError>,
+    },
     /// What `database.url` names besides the server cannot be used: a file, or a part of the URL.
     #[error("what database.url (DATABASE_URL) names cannot be used")]
     Unusable {
@@ -57,6 +78,15 @@ pub enum DatabaseError {
         address: String,
         /// The timeout.
         timeout: Duration,
+    },
+    /// PostgreSQL reports an error that no setting explains.
+    #[error("PostgreSQL at {address} cannot be used")]
+    Failed {
+        /// Host and port.
+        address: String,
+        /// The error.
+        #[source]
+        source: Box<StartError>,
     },
     /// PostgreSQL cannot be reached.
     #[error("PostgreSQL at {address} cannot be reached")]
@@ -121,7 +151,14 @@ impl DatabaseError {
 
     /// Returns whether another setting would fix it.
     pub(super) const fn is_configuration_error(&self) -> bool {
-        matches!(self, Self::File { .. } | Self::Rejected { .. } | Self::Unusable { .. })
+        match self {
+            Self::File { .. }
+            | Self::Rejected { .. }
+            | Self::Denied { .. }
+            | Self::StatementPooling { .. }
+            | Self::Unusable { .. } => true,
+            Self::NoResponse { .. } | Self::Failed { .. } | Self::Unreachable { .. } => false,
+        }
     }
 }
 
@@ -188,6 +225,15 @@ fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartErro
         ) => DatabaseError::Unusable { source: Box::new(error) },
         Some(cause) if cause.is_rejected_login() => {
             DatabaseError::Rejected { address, source: Box::new(error) }
+        }
+        Some(cause) if cause.is_denied() => {
+            DatabaseError::Denied { address, source: Box::new(error) }
+        }
+        Some(cause) if cause.is_statement_pooling() => {
+            DatabaseError::StatementPooling { address, source: Box::new(error) }
+        }
+        Some(cause) if cause.is_from_server() => {
+            DatabaseError::Failed { address, source: Box::new(error) }
         }
         _ => DatabaseError::Unreachable { address, source: Box::new(error) },
     };

@@ -53,9 +53,12 @@ pub(super) async fn check(settings: &LedgerSettings) -> Vec<Finding> {
 fn failure(error: &StartError) -> Finding {
     let kind = match error {
         StartError::Database(DatabaseError::File { .. }) => FindingKind::DatabaseDenied,
-        StartError::Database(DatabaseError::Rejected { .. } | DatabaseError::Unusable { .. }) => {
-            FindingKind::DatabaseRejected
-        }
+        StartError::Database(
+            DatabaseError::Rejected { .. }
+            | DatabaseError::Denied { .. }
+            | DatabaseError::StatementPooling { .. }
+            | DatabaseError::Unusable { .. },
+        ) => FindingKind::DatabaseRejected,
         StartError::Ledger(OpenError::Lost { .. } | OpenError::Absent { .. }) => {
             FindingKind::DatabaseLost
         }

@@ -6,6 +6,7 @@ use auth0_signup::ledger::Access;
 use secrecy::ExposeSecret as _;
 
 use crate::backend::{Backend, NOW};
+use crate::role::Role;
 use crate::rows::unique;
 
 pub(crate) fn run(backend: &Backend, arguments: &[&str]) -> Output {
@@ -23,6 +24,12 @@ pub(crate) fn run(backend: &Backend, arguments: &[&str]) -> Output {
 pub(crate) fn stdout(output: &Output, status: i32) -> String {
     assert_eq!(output.status.code(), Some(status), "{output:?}");
     String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// The command's stderr, after a check of its status.
+pub(crate) fn stderr(output: &Output, status: i32) -> String {
+    assert_eq!(output.status.code(), Some(status), "{output:?}");
+    String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 async fn migrates(mut backend: Backend) {
@@ -93,4 +100,20 @@ async fn a_missing_or_outdated_ledger_is_reported_and_left_alone() {
     assert_eq!(stdout(&output, 2), "");
     assert!(String::from_utf8_lossy(&output.stderr).contains("run `auth0-signup migrate`"));
     assert!(stdout(&run(&backend, &["migrate", "status"]), 3).contains("pending"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_may_not_log_in_or_create_tables_is_told_so() {
+    let backend = Backend::postgres().await;
+    let role = Role::create(&backend).await;
+    backend.execute(&format!("REVOKE CREATE ON SCHEMA public FROM {}", role.name)).await;
+    let denied = stderr(&run(&role.of(&backend), &["migrate"]), 2);
+    assert!(denied.contains("denies a right to the user of database.url"), "{denied}");
+    assert!(denied.contains("permission denied for schema public"), "{denied}");
+    assert!(!denied.contains("cannot be reached"), "{denied}");
+
+    role.needs_password().await;
+    let rejected = stderr(&run(&role.of(&backend), &["migrate"]), 2);
+    assert!(rejected.contains("rejects what database.url (DATABASE_URL) names"), "{rejected}");
+    assert!(rejected.contains("password missing"), "{rejected}");
 }

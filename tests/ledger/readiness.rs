@@ -11,7 +11,7 @@ use crate::backend::{Backend, NOW, admin};
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
 use crate::rows::{created, unique};
-use crate::server::{connect, server};
+use crate::server::connect;
 
 /// The longest call, with a margin.
 const LONGEST: Duration = Duration::from_millis(3_400);
@@ -187,9 +187,8 @@ async fn the_secret_of_another_deployment_is_not_ready() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_can_be_replaced() {
     let (backend, role, _) = served().await;
-    let _ignored = connect(server()).await.batch_execute("CREATE ROLE password").await;
     role.alter("PASSWORD 'first'").await;
-    admin(&format!("GRANT password TO {}", role.name)).await;
+    role.needs_password().await;
     let url = |password| backend.url().replace("postgres@", &format!("{}:{password}@", role.name));
     let ledger = backend.through(&url("first")).open_plain().await;
     expect(&ledger, true, "the first password").await;

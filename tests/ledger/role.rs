@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use crate::backend::{Backend, admin};
+use crate::server::{connect, server};
 
 /// A role that may log in without a password.
 pub(crate) struct Role {
@@ -27,6 +28,13 @@ impl Role {
     /// Changes the role, as in `ALTER ROLE name …`.
     pub(crate) async fn alter(&self, change: &str) {
         admin(&format!("ALTER ROLE {} {change}", self.name)).await;
+    }
+
+    /// From now on the role needs a password to log in.
+    pub(crate) async fn needs_password(&self) {
+        // Ignored: another test may have created the role.
+        let _created = connect(server()).await.batch_execute("CREATE ROLE password").await;
+        admin(&format!("GRANT password TO {}", self.name)).await;
     }
 
     /// The database as this role.

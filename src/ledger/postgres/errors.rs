@@ -1,5 +1,6 @@
 //! The errors of calls, classed by what may help.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -78,11 +79,31 @@ impl PostgresError {
         }
     }
 
-    /// Returns whether the server rejects the user, the password or the database's name.
+    /// Returns whether the server rejects the user, the password or the database's name, or asks for a
+    /// password that the URL does not have.
     pub fn is_rejected_login(&self) -> bool {
         let Self::Server(error) = self else { return false };
+        let Some(state) = error.code() else {
+            // Found by the driver, which has no type for it.
+            return error.source().is_some_and(|cause| cause.to_string() == "password missing");
+        };
         // The classes: invalid authorization, invalid catalog name.
-        error.code().is_some_and(|state| matches!(state.code().get(..2), Some("28" | "3D")))
+        matches!(state.code().get(..2), Some("28" | "3D"))
+    }
+
+    /// Returns whether the user lacks a right that the statement needs.
+    pub fn is_denied(&self) -> bool {
+        self.is(SqlState::INSUFFICIENT_PRIVILEGE.code())
+    }
+
+    /// Returns whether a pooler gives each statement another session, and so allows no transactions.
+    pub fn is_statement_pooling(&self) -> bool {
+        self.is(SqlState::PROTOCOL_VIOLATION.code())
+    }
+
+    /// Returns whether the server was reached and reported an error.
+    pub fn is_from_server(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code().is_some())
     }
 
     /// Returns whether the server reported this SQLSTATE.

@@ -98,6 +98,7 @@ impl Preparation<'_> {
 
 /// Returns whether the work may succeed later without an operator.
 fn passes_by_itself(error: &PostgresError) -> bool {
-    // A pooler that allows no transactions reports a violation of the protocol.
-    error.class() != ErrorClass::Statement && !error.is_rejected_login() && !error.is("08P01")
+    error.class() != ErrorClass::Statement
+        && !error.is_rejected_login()
+        && !error.is_statement_pooling()
 }

@@ -148,7 +148,6 @@ impl App {
             ledger,
             client,
             signups,
-            existence: existence.clone(),
             is_shared: matches!(ledger_settings.database, Database::Postgres(_)),
             abuse,
             reload: ReloadStatus::default(),
@@ -156,6 +155,7 @@ impl App {
             traces,
         };
         let routings = services.routings(settings)?;
+        services.abuse.take_up_rates();
         Ok(Self {
             public: (public, LiveRouter::new(routings.public)),
             admin: (admin, LiveRouter::new(routings.admin)),

@@ -31,8 +31,10 @@ pub(super) struct KeyedLimiter {
 /// The buckets of one limit, by key. They outlive a change of its rate.
 #[derive(Debug)]
 pub(super) struct Buckets {
-    /// Microseconds for one permit at the rate in use.
+    /// Microseconds for one permit at the rate in use; zero before the first.
     interval: AtomicU64,
+    /// The same for the limiter that was built last, which may not be in use yet.
+    next_interval: AtomicU64,
     /// Randomly keyed, so that a client cannot choose its shard.
     hasher: RandomState,
     shards: Vec<Mutex<Shard>>,
@@ -48,15 +50,15 @@ struct Shard {
 }
 
 impl KeyedLimiter {
-    /// A limiter that continues with these buckets. Each keeps the number of permits taken from it,
-    /// and a key without a bucket has all its permits.
+    /// A limiter that continues with these buckets, once [`Buckets::take_up_rate`] has converted them. A
+    /// key without a bucket has all its permits.
     pub(super) fn new(rate: Rate, buckets: Arc<Buckets>, metrics: LimiterMetrics) -> Self {
         let gcra = Gcra::new(rate);
-        buckets.convert_to(gcra.interval());
+        buckets.next_interval.store(gcra.interval(), Ordering::Relaxed);
         Self { gcra, buckets, metrics }
     }
 
-    /// A limiter of the same buckets at another rate. Unlike [`Self::new`] it converts none of them.
+    /// A limiter of the same buckets at another rate, to which they are never converted.
     pub(super) fn at_rate(&self, rate: Rate) -> Self {
         let (buckets, metrics) = (Arc::clone(&self.buckets), self.metrics.clone());
         Self { gcra: Gcra::new(rate), buckets, metrics }
@@ -148,6 +150,7 @@ impl Buckets {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             interval: AtomicU64::new(0),
+            next_interval: AtomicU64::new(0),
             hasher: RandomState::new(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             generation_size: (capacity / SHARDS / 2).max(1),
@@ -160,9 +163,10 @@ impl Buckets {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Converts every bucket to this number of microseconds for one permit: what was taken from it
-    /// stays taken, and returns at the new rate.
-    fn convert_to(&self, interval: u64) {
+    /// Converts every bucket to the rate of the limiter that was built last: what was taken from it stays
+    /// taken, and returns at the new rate. Called when that limiter is taken into use.
+    pub(super) fn take_up_rate(&self) {
+        let interval = self.next_interval.load(Ordering::Relaxed);
         let before = self.interval.swap(interval, Ordering::Relaxed);
         if before == 0 || before == interval {
             return;
@@ -257,10 +261,15 @@ mod tests {
             let buckets = Arc::clone(&limiter.buckets);
             KeyedLimiter::new(rate, buckets, metrics.limiter("test"))
         };
+        limiter.buckets.take_up_rate();
         let more = change(&limiter, 5, 6);
+        // A limiter that is not taken into use changes nothing.
+        assert_eq!(limiter.state(1).remaining, 0);
+        more.buckets.take_up_rate();
         assert_eq!(more.state(1).remaining, 3);
         assert_eq!(more.state(2).remaining, 5);
         let fewer = change(&more, 2, 600);
+        fewer.buckets.take_up_rate();
         assert_eq!(fewer.state(1).remaining, 0);
         tokio::time::advance(Duration::from_mins(10)).await;
         assert_eq!(fewer.state(1).remaining, 1);

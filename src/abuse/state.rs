@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::keyed_limiter::{Buckets, KeyedLimiter};
 use super::source_counts::SourceCounts;
@@ -43,8 +43,8 @@ impl Default for AbuseState {
 }
 
 impl AbuseState {
-    /// A limiter that continues with the buckets of this name. `capacity` counts only for the first
-    /// one.
+    /// A limiter that continues with the buckets of this name, from [`Self::take_up_rates`] on. `capacity`
+    /// counts only for the first one.
     pub(super) fn limiter(
         &self,
         name: &'static str,
@@ -53,10 +53,22 @@ impl AbuseState {
         metrics: LimiterMetrics,
     ) -> KeyedLimiter {
         let buckets = {
-            let mut buckets = self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut buckets = self.buckets();
             Arc::clone(buckets.entry(name).or_insert_with(|| Arc::new(Buckets::new(capacity))))
         };
         KeyedLimiter::new(rate, buckets, metrics)
+    }
+
+    /// Converts all buckets to the rates of the limiters that were built last. Called when those are taken
+    /// into use, so that a reload that fails in between has changed nothing.
+    pub fn take_up_rates(&self) {
+        for buckets in self.buckets().values() {
+            buckets.take_up_rate();
+        }
+    }
+
+    fn buckets(&self) -> MutexGuard<'_, BTreeMap<&'static str, Arc<Buckets>>> {
+        self.0.buckets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The attempts of all clients in the last minutes.

@@ -40,6 +40,9 @@ enum ReloadError {
     /// The settings have errors.
     #[error(transparent)]
     Settings(#[from] ConfigErrors),
+    /// The settings have errors beside those that only a restart changes.
+    #[error(transparent)]
+    NeedsRestart(ConfigErrors),
     /// A part of the app cannot be built from them.
     #[error(transparent)]
     Build(#[from] StartError),
@@ -90,6 +93,16 @@ impl Reloader {
                 }
                 tracing::error!("the settings were not reloaded; those in use stay");
             }
+            Err(ReloadError::NeedsRestart(errors)) => {
+                for error in errors.iter() {
+                    tracing::error!(
+                        setting = error.key,
+                        "the new settings have an error beside those that only change with a restart: \
+                         {error}"
+                    );
+                }
+                tracing::error!("the settings were not reloaded; restart to use them");
+            }
             Err(error) => tracing::error!(
                 error = chain(&error),
                 "the settings were not reloaded; those in use stay: {error}"
@@ -112,12 +125,14 @@ impl Reloader {
             let Changes { live: changed, .. } = Changes::between(from, layers);
             live.extend(changed.into_iter().filter(is_credential));
         }
-        let credentials = settings.auth0.credentials.clone();
-        let log_level = settings.log.level.clone();
-        let database = settings.ledger.database.clone();
+        let credentials = settings.auth0.credentials;
+        let log_level = settings.log.level;
         // Everything that can fail comes first, and changes nothing that is in use.
-        let Routings { public, admin } = self.services.routings(settings)?;
-        if let Database::Postgres(url) = &database {
+        let taken_up = layers.taken_up_after(&self.started_with);
+        let taken_up = Settings::read(&taken_up, ConfigErrors::default());
+        let taken_up = taken_up.map_err(ReloadError::NeedsRestart)?;
+        let Routings { public, admin } = services.routings(taken_up)?;
+        if let Database::Postgres(url) = &settings.ledger.database {
             let change = ledger.replace_url(url).await?;
             if change != UrlChange::OtherDatabase {
                 at_start.retain(|key| key != DATABASE);
@@ -131,6 +146,7 @@ impl Reloader {
         } else {
             self.credentials_from.take().or_else(|| Some(self.in_use().clone()))
         };
+        self.services.abuse.take_up_rates();
         self.public.replace(public);
         self.admin.replace(admin);
         self.log_level.set(&log_level);

@@ -24,8 +24,6 @@ pub(super) struct Services {
     pub(super) ledger: Arc<dyn Ledger>,
     pub(super) client: Arc<Client>,
     pub(super) signups: Signups,
-    /// Fixed at start: attempts under way hide or show what it says.
-    pub(super) existence: ExistenceSettings,
     /// True if replicas share the ledger.
     pub(super) is_shared: bool,
     pub(super) abuse: AbuseState,
@@ -53,7 +51,7 @@ impl Services {
             signup: _,
             mut page,
             challenge,
-            existence: _,
+            existence,
             language,
             signup_switch,
             limits,
@@ -62,8 +60,7 @@ impl Services {
             log,
             traces: _,
         } = settings;
-        let Self { context, ledger, client, signups, existence, is_shared, abuse, reload, traces } =
-            self;
+        let Self { context, ledger, client, signups, is_shared, abuse, reload, traces } = self;
         let metrics = &context.metrics;
         if let Some(honeypot) = &challenge.honeypot {
             rules.ignored.insert(honeypot);
@@ -83,7 +80,7 @@ impl Services {
         page.redirect_origins.extend(custom_domain.chain([auth0.base.clone()]));
         let is_uniform = matches!(existence, ExistenceSettings::Uniform(_));
         let page = Arc::new(Page::new(page, &rules, challenges.settings(), &info, is_uniform));
-        let existence = ExistencePolicy::new(existence);
+        let existence = ExistencePolicy::new(&existence);
         let policy = http::SignupPolicy::new(&rules, &challenges, &existence, &page);
         let state = RouterState {
             pipeline: Arc::new(SignupPipeline {

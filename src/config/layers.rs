@@ -79,6 +79,14 @@ impl Layers {
         keys.into_iter().filter(differs).filter(|key| self.is_key(key)).cloned().collect()
     }
 
+    /// These layers with the values of `other` for some keys.
+    pub(super) fn with(&self, other: &Self, is_of_other: impl Fn(&str) -> bool) -> Self {
+        let values = self.values.iter().filter(|(key, _)| !is_of_other(key));
+        let others = other.values.iter().filter(|(key, _)| is_of_other(key));
+        let values = values.chain(others).map(|(key, value)| (key.clone(), value.clone()));
+        Self { values: values.collect(), ..self.clone() }
+    }
+
     /// The files that were read: the settings file, and those of secrets. A missing one counts too,
     /// since it may appear.
     pub fn files(&self) -> impl Iterator<Item = &Path> {

@@ -66,6 +66,14 @@ impl Changes {
     }
 }
 
+impl Layers {
+    /// What a service that was started with `started_with` can take up of these layers: all but the
+    /// settings that it reads only at start.
+    pub fn taken_up_after(&self, started_with: &Self) -> Self {
+        self.with(started_with, |key| self.is_key(key) && !is_live(key))
+    }
+}
+
 /// Returns whether a running service takes up a change of this key.
 fn is_live(key: &str) -> bool {
     let covers = |name: &str| match name.strip_suffix('.') {

@@ -226,6 +226,53 @@ async fn a_database_url_is_taken_up_if_it_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_that_fails_at_the_database_leaves_the_limits_alone() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let (folder, database) = (TempDir::new(), database().await);
+    let (file, url) = (folder.path().join("settings.toml"), folder.path().join("url"));
+    fs::write(&url, &database).unwrap();
+    let limits = "[limits.posts]\nburst = 3\nper_hour = 1\n";
+    fs::write(&file, limits).unwrap();
+    let key = ("SIGNUP__SECRETS__KEY", "0123456789abcdef0123456789abcdef");
+    let variable = ("DATABASE_URL_FILE", url.to_str().unwrap());
+    let process = Process::start(&auth0, &[key, SECRET, variable, config(&file)]).await;
+    for _ in 0..2 {
+        assert_eq!(post(&process, &json!({})).await, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+
+    fs::write(&url, database.replace("postgres@", "nobody_of_this_name@")).unwrap();
+    fs::write(&file, limits.replace("per_hour = 1", "per_hour = 60000")).unwrap();
+    process.signal("HUP");
+    until_reloads(&process, "failed", 1).await;
+    assert_eq!(post(&process, &json!({})).await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(post(&process, &json!({})).await, StatusCode::TOO_MANY_REQUESTS, "the third");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_settings_have_to_fit_those_that_stay_until_a_restart() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    fs::write(&file, "existence = \"uniform\"\n").unwrap();
+    let process = Process::start(&auth0, &[SECRET, config(&file)]).await;
+
+    // Right after a restart. Until then, an error of a user name would reveal an account.
+    fs::write(&file, "existence = \"reveal\"\n[fields]\nusername = \"required\"\n").unwrap();
+    process.signal("HUP");
+    let error = process.event(|event| event["setting"] == "fields.username").await;
+    assert_eq!(error["level"], "ERROR");
+    assert!(error["message"].as_str().unwrap().contains("restart"), "{error}");
+    until_reloads(&process, "failed", 1).await;
+    assert_ne!(post(&process, &ada()).await, StatusCode::UNPROCESSABLE_ENTITY);
+
+    fs::write(&file, "existence = \"reveal\"\n").unwrap();
+    process.signal("HUP");
+    let warning = process.event(|event| event["settings"] == "existence").await;
+    assert_eq!(warning["level"], "WARN");
+    until_settings(&process, "ok").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_signals_at_one_moment_are_one() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let delay = ("SIGNUP__HTTP__SHUTDOWN_DELAY_MS", "300");

@@ -103,7 +103,7 @@ async fn a_missing_or_outdated_ledger_is_reported_and_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_log_in_or_create_tables_is_told_so() {
+async fn a_role_without_a_right_or_password_gets_the_remedy() {
     let backend = Backend::postgres().await;
     let role = Role::create(&backend).await;
     backend.execute(&format!("REVOKE CREATE ON SCHEMA public FROM {}", role.name)).await;

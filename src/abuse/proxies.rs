@@ -26,6 +26,8 @@ const REMEMBERED: Duration = Duration::from_mins(5);
 /// The trusted proxies, and the header in which they name the client.
 #[derive(Debug)]
 pub struct Proxies {
+    /// False if requests come from no clients.
+    has_clients: bool,
     trusted: Vec<IpNet>,
     header: ForwardedHeader,
     metrics: HttpMetrics,
@@ -50,6 +52,7 @@ impl Proxies {
     /// Trusts the proxies of these settings.
     pub fn new(settings: &ProxySettings, metrics: HttpMetrics) -> Self {
         Self {
+            has_clients: true,
             trusted: settings.trusted.clone(),
             header: settings.header,
             metrics,
@@ -60,11 +63,12 @@ impl Proxies {
         }
     }
 
-    /// Trusts no proxy and reports nothing: for a listener without clients.
+    /// Reads no header, trusts no proxy and reports nothing: for a listener without clients.
     pub fn none() -> Self {
         let header = ForwardedHeader::XForwardedFor;
         let (trusted, server_clients) = (Vec::new(), Vec::new());
-        Self::new(&ProxySettings { trusted, header, server_clients }, HttpMetrics::default())
+        let settings = ProxySettings { trusted, header, server_clients };
+        Self { has_clients: false, ..Self::new(&settings, HttpMetrics::default()) }
     }
 
     /// Returns the client of a request: the visitor that a server names, or the peer, or the nearest hop
@@ -74,6 +78,9 @@ impl Proxies {
     /// trusted address: a client never counts under an address that it chose itself.
     pub fn resolve(&self, peer: IpAddr, headers: &HeaderMap) -> Resolved {
         let peer = ClientAddress::new(peer);
+        if !self.has_clients {
+            return Resolved { client: peer, by_proxy: false, by_server: false };
+        }
         let by_proxy = self.is_trusted(peer);
         let client = if by_proxy {
             self.client_behind(peer, headers)
@@ -265,6 +272,15 @@ mod tests {
             assert_eq!(client(&proxies, peer, &lines), expected, "{peer} {lines:?}");
         }
         assert!(!proxies.is_misconfigured());
+    }
+
+    #[tokio::test]
+    async fn a_listener_without_clients_reports_nothing() {
+        let of_clients = proxies(&[], ForwardedHeader::XForwardedFor);
+        for (proxies, is_reported) in [(of_clients, true), (Proxies::none(), false)] {
+            assert_eq!(client(&proxies, "10.0.0.1", &["192.0.2.7"]), "10.0.0.1");
+            assert_eq!(proxies.is_misconfigured(), is_reported);
+        }
     }
 
     #[tokio::test]

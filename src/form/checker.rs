@@ -1,5 +1,7 @@
 //! The rules of a deployment applied to a [`Submission`]: a [`NewUser`], or all errors at once.
 
+use std::collections::HashSet;
+
 use super::MAX_ERRORS;
 use super::control_field::ControlField;
 use super::field_value::FieldValue;
@@ -43,9 +45,9 @@ impl<'c> Checker<'c> {
     /// Starts with the errors that the form has already, without those of ignored names.
     fn new(rules: &'c Rules, order: NameOrder, form: &'c Submission<'c>) -> Self {
         let names = form.unknown_fields().iter().map(|unknown| unknown.name.as_ref());
-        let ignored: Vec<_> =
-            names.filter(|name| rules.ignored.contains(name)).map(|name| pointer([name])).collect();
-        let is_ignored = |error: &&FieldError| ignored.iter().any(|at| *at == error.pointer);
+        let ignored = names.filter(|name| rules.ignored.contains(name));
+        let ignored: HashSet<_> = ignored.map(|name| pointer([name])).collect();
+        let is_ignored = |error: &&FieldError| ignored.contains(&*error.pointer);
         let errors = form.errors().iter().filter(|error| !is_ignored(error)).cloned().collect();
         Self { rules, order, form, errors }
     }
@@ -182,11 +184,11 @@ impl<'c> Checker<'c> {
     }
 
     fn reject_unknown_fields(&mut self) {
-        for unknown in self.form.unknown_fields() {
-            if !self.rules.ignored.contains(unknown.name.as_ref()) {
-                let at = pointer([unknown.name.as_ref()]);
-                self.errors.push(FieldError::at_path(at, unknown.violation.clone()));
-            }
+        let unknown = self.form.unknown_fields().iter();
+        let unknown = unknown.filter(|unknown| !self.rules.ignored.contains(&unknown.name));
+        for unknown in unknown.take(MAX_ERRORS) {
+            let at = pointer([unknown.name.as_ref()]);
+            self.errors.push(FieldError::at_path(at, unknown.violation.clone()));
         }
     }
 

@@ -28,49 +28,60 @@ pub(super) fn duplicate_names(members: &BodyMembers<'_>) -> HashSet<String> {
     duplicates(members).map(str::to_owned).collect()
 }
 
-/// Reports each duplicate name of these members and of all objects inside them, once per object.
+/// Reports each duplicate name of these members, and at most [`MAX_ERRORS`] of the objects inside them, once
+/// per object.
 pub(super) fn report_duplicates(errors: &mut Vec<FieldError>, members: &BodyMembers<'_>) {
-    report_in_object(errors, &mut Vec::new(), members);
+    let mut report = DuplicateReport { errors, path: Vec::new(), most: usize::MAX };
+    report.names(members);
+    report.most = report.errors.len() + MAX_ERRORS;
+    report.values(members);
 }
 
-fn report_in_object<'m>(
-    errors: &mut Vec<FieldError>,
-    path: &mut Vec<Cow<'m, str>>,
-    members: &'m BodyMembers<'_>,
-) {
-    let mut reported = HashSet::new();
-    for name in duplicates(members).filter(|name| reported.insert(*name)) {
-        if errors.len() >= MAX_ERRORS {
-            return;
+struct DuplicateReport<'e, 'm> {
+    errors: &'e mut Vec<FieldError>,
+    path: Vec<Cow<'m, str>>,
+    /// The length of `errors` at which this stops.
+    most: usize,
+}
+
+impl<'m> DuplicateReport<'_, 'm> {
+    fn names(&mut self, members: &'m BodyMembers<'_>) {
+        let mut reported = HashSet::new();
+        for name in duplicates(members).filter(|name| reported.insert(*name)) {
+            if self.errors.len() >= self.most {
+                return;
+            }
+            let at = pointer(self.path.iter().map(AsRef::as_ref).chain([name]));
+            self.errors.push(FieldError::at_path(at, Violation::DuplicateField));
         }
-        let at = pointer(path.iter().map(AsRef::as_ref).chain([name]));
-        errors.push(FieldError::at_path(at, Violation::DuplicateField));
     }
-    for (name, value) in members {
-        path.push(Cow::Borrowed(name));
-        report_in_value(errors, path, value);
-        path.pop();
-    }
-}
 
-fn report_in_value<'m>(
-    errors: &mut Vec<FieldError>,
-    path: &mut Vec<Cow<'m, str>>,
-    value: &'m BodyValue<'_>,
-) {
-    match value {
-        BodyValue::Null
-        | BodyValue::Bool(_)
-        | BodyValue::Number(_)
-        | BodyValue::Text(_)
-        | BodyValue::Checkbox(_)
-        | BodyValue::File => {}
-        BodyValue::Object(members) => report_in_object(errors, path, members),
-        BodyValue::Array(elements) => {
-            for (index, element) in elements.iter().enumerate() {
-                path.push(Cow::Owned(index.to_string()));
-                report_in_value(errors, path, element);
-                path.pop();
+    fn values(&mut self, members: &'m BodyMembers<'_>) {
+        for (name, value) in members {
+            self.path.push(Cow::Borrowed(name));
+            self.value(value);
+            self.path.pop();
+        }
+    }
+
+    fn value(&mut self, value: &'m BodyValue<'_>) {
+        match value {
+            BodyValue::Null
+            | BodyValue::Bool(_)
+            | BodyValue::Number(_)
+            | BodyValue::Text(_)
+            | BodyValue::Checkbox(_)
+            | BodyValue::File => {}
+            BodyValue::Object(members) => {
+                self.names(members);
+                self.values(members);
+            }
+            BodyValue::Array(elements) => {
+                for (index, element) in elements.iter().enumerate() {
+                    self.path.push(Cow::Owned(index.to_string()));
+                    self.value(element);
+                    self.path.pop();
+                }
             }
         }
     }

@@ -20,7 +20,7 @@ use super::theme::Theme;
 use super::widget::Widget;
 use crate::config::{ChallengeSettings, LOGIN_HINT, PageSettings, Required};
 use crate::domain::rules::{NameOrder, Rules};
-use crate::domain::{Field, PasswordRule};
+use crate::domain::{Field, PasswordRule, parse_boolean};
 use crate::texts::Locale;
 
 /// The code of the error whose message replaces the text of its rule.
@@ -315,6 +315,11 @@ impl FieldView<'_> {
     /// True if the form always shows the field, or it has a value or an error.
     fn is_shown(&self) -> bool {
         self.input.always_shown || !self.value.is_empty() || self.is_invalid()
+    }
+
+    /// True if the value says yes, in any of the words that forms use.
+    fn is_checked(&self) -> bool {
+        parse_boolean(self.value) == Some(true)
     }
 
     const fn is_invalid(&self) -> bool {

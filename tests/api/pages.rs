@@ -6,7 +6,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use crate::app::{TestApp, TestResponse, ada};
+use crate::app::{TempDir, TestApp, TestResponse, ada};
 
 /// The `Accept` header of Chromium when it posts a form or follows a link.
 const NAVIGATION: &str =
@@ -466,4 +466,40 @@ async fn a_new_key_is_a_new_sign_up_where_the_form_is_not_the_pages() {
         let post = app.post().header("idempotency-key", key).json(&ada());
         assert_eq!(TestResponse::receive(post).await.status.as_u16(), expected);
     }
+}
+
+/// A page of another site posts its own words for yes.
+#[tokio::test]
+async fn a_ticked_box_stays_ticked_beside_an_error() {
+    let folder = TempDir::new();
+    let file = folder.path().join("settings.toml");
+    std::fs::write(&file, "[user_metadata.keys.news]\ntype = \"boolean\"\n").unwrap();
+    let app = TestApp::builder().file(&file).spawn().await;
+    let is_ticked = async |values: &str| {
+        let body = format!("email=ada@example.com&password=short&{values}");
+        let post = app.post().header(ACCEPT, NAVIGATION);
+        let post = post.header("content-type", "application/x-www-form-urlencoded").body(body);
+        let page = TestResponse::receive(post).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let (_, input) = page.text.split_once("name=\"user_metadata.news\"").unwrap();
+        let (input, _) = input.split_once('>').unwrap();
+        input.contains(" checked")
+    };
+    for word in ["1", "yes", "on", "true", "TRUE"] {
+        assert!(is_ticked(&format!("user_metadata[news]={word}")).await, "{word}");
+        let hidden = format!("user_metadata[news]=0&user_metadata[news]={word}");
+        assert!(is_ticked(&hidden).await, "{hidden}");
+    }
+    assert!(!is_ticked("user_metadata[news]=0").await);
+    assert!(!is_ticked("user_metadata[news]=no").await);
+}
+
+#[tokio::test]
+async fn the_list_of_rules_is_there_without_any_rule() {
+    let none = TestApp::builder().set("password.policy", "none").set("password.min_length", "1");
+    let app = none.spawn().await;
+    let page = TestResponse::receive(app.client.get(app.url("/signup")).header(ACCEPT, NAVIGATION));
+    let page = page.await.text;
+    assert!(page.contains("aria-describedby=\"password-rules\""), "{page}");
+    assert!(page.contains("id=\"password-rules\""), "{page}");
 }

@@ -18,7 +18,7 @@ export class PasswordRules {
   /** Lists the rules of a policy that are not on the page yet. */
   start(policy = {}) {
     const known = checkPassword("", policy).map(({ code }) => code);
-    const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw(known);
+    const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw();
     if (!box) return;
     this.#policy = policy;
     this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
@@ -29,9 +29,9 @@ export class PasswordRules {
   }
 
   /** Adds a list below an input that asks for it. */
-  #draw(known) {
+  #draw() {
     const input = findInput(this.#form, "password");
-    if (!known.length || !input || !("signupPassword" in input.dataset)) return undefined;
+    if (!input || !("signupPassword" in input.dataset)) return undefined;
     this.#own = make("ul");
     this.#own.dataset.signupRules = "";
     putBelow(input, this.#own);

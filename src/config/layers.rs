@@ -323,6 +323,23 @@ mod tests {
     }
 
     #[test]
+    fn a_member_in_mixed_case_keeps_it() {
+        let (layers, errors) = read(&[
+            ("SIGNUP__USER_METADATA__KEYS__companyName__REQUIRED", "true"),
+            ("SIGNUP__USER_METADATA__KEYS__PLAN__REQUIRED", "true"),
+            ("SIGNUP__PAGE__LABELS__companyName", "Company"),
+        ]);
+        assert!(errors.is_empty(), "{errors:?}");
+        let members = |table: &str| match &layers.value(table).unwrap().value {
+            SettingValue::Table(members) => members.keys().cloned().collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(members("user_metadata.keys"), ["companyName", "plan"]);
+        assert_eq!(members("page.labels"), ["companyName"]);
+        assert_eq!(read(&[("SIGNUP__HTTP__Port", "1")]).1, Vec::<String>::new());
+    }
+
+    #[test]
     fn secrets_are_not_parsed() {
         for secret in ["0123456789", "true", "[a,b]", "1e5", " x "] {
             let (layers, _) = read(&[("AUTH0_CLIENT_SECRET", secret)]);

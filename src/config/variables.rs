@@ -1,5 +1,7 @@
 //! The names of environment variables, and the keys that they set.
 
+use super::names::open_table;
+
 /// Names that the ecosystem already uses, and the keys that they set.
 const ALIASES: [(&str, &str); 11] = [
     ("AUTH0_DOMAIN", "auth0.domain"),
@@ -63,13 +65,27 @@ pub(super) fn is_judged(name: &str) -> bool {
     name != "PORT"
 }
 
+/// Lowers the case of a dotted name, but not that of a member that the operator names if it is mixed:
+/// `USER_METADATA.KEYS.companyName.TYPE` is `user_metadata.keys.companyName.type`.
+fn with_plain_case(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let Some((table, member)) = open_table(&lower) else { return lower };
+    let written = name.get(name.len() - member.len()..).unwrap_or_default().split('.');
+    let member = written.map(|part| {
+        let is_mixed = part.bytes().any(|byte| byte.is_ascii_lowercase());
+        if is_mixed { part.to_owned() } else { part.to_ascii_lowercase() }
+    });
+    let parts = std::iter::once(table.to_owned()).chain(member).filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(".")
+}
+
 /// Returns the key that a variable sets, and whether it names a file that contains the secret.
 pub(super) fn key_of(name: &str) -> Option<(String, bool)> {
     let plain = |name: &str| {
         let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
         alias
             .map(|(_, key)| (*key).to_owned())
-            .or_else(|| Some(name.strip_prefix(PREFIX)?.to_lowercase().replace("__", ".")))
+            .or_else(|| Some(with_plain_case(&name.strip_prefix(PREFIX)?.replace("__", "."))))
     };
     let secret = name.strip_suffix("_FILE").and_then(plain);
     match secret.filter(|key| SECRETS.contains(&key.as_str())) {

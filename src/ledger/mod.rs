@@ -62,8 +62,8 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// Durable when it returns if the attempt uses a proof or the lease asks for it; otherwise as
     /// `ledger.synchronous` says.
     ///
-    /// Permits are never given back: they are also spent when another permit of the attempt is
-    /// missing, or when another call takes the key at the same moment.
+    /// An attempt that lacks one permit spends none. Permits stay spent when another call takes the key at the
+    /// same moment, or the proof was used.
     ///
     /// # Errors
     /// When the write failed or its result is unknown: a connection may break after the commit.

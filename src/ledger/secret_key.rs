@@ -171,13 +171,22 @@ impl SecretFile {
         self.path.exists()
     }
 
-    /// Keeps a new secret, now that the ledger was written with it.
+    /// Keeps a new secret, now that the ledger was written with it. One that is here already stays: the new
+    /// one is then left from a start that failed before somebody put the ledger's own secret here.
     pub(super) fn keep_new(&self) -> io::Result<()> {
-        match fs::rename(self.new_path(), &self.path) {
+        let new = self.new_path();
+        match fs::hard_link(&new, &self.path) {
             // The secret is not new, or is in the settings.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            renamed => renamed.and_then(|()| sync_folder(&self.path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => linked?,
         }
+        match fs::remove_file(&new) {
+            // Another process has kept it too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+        sync_folder(&self.path)
     }
 
     /// Reads the secret; creates it if neither it nor the database exists.

@@ -15,7 +15,7 @@ use super::outcome::SignupResult;
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
 use crate::clock::TenantTime;
 use crate::domain::full_user_id;
-use crate::ledger::{Attempt, AttemptState, Find};
+use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
 /// The most attempts with one address that are compared with a user found by it.
 pub(super) const MAX_RIVALS: usize = 100;
@@ -113,7 +113,7 @@ impl AttemptRunner<'_> {
             |user: &&FoundUser| responded_at.since(user.created_at) <= IMPLICIT_KEY_LIFETIME;
         for user in found.users.iter().filter(is_recent) {
             let find = Find::User(self.request.email, user.connection_user_id.clone());
-            let attempts = self.service.ledger.find(find, MAX_RIVALS).await.ok()?;
+            let attempts = self.find(find).await.ok()?;
             let may_have_created = |attempt: &Attempt| {
                 let is_bound = attempt.key.as_ref().is_some_and(|key| self.request.is_bound(key));
                 is_bound
@@ -166,7 +166,7 @@ impl AttemptRunner<'_> {
     /// too many of them.
     async fn rival_claim(&self, found: &FoundUser) -> Option<RivalClaim> {
         let find = Find::User(self.request.email, found.connection_user_id.clone());
-        let attempts = self.service.ledger.find(find, MAX_RIVALS).await.ok()?;
+        let attempts = self.find(find).await.ok()?;
         if attempts.len() == MAX_RIVALS {
             return None;
         }
@@ -215,6 +215,12 @@ impl AttemptRunner<'_> {
         }
     }
 
+    /// Finds attempts, at most [`MAX_RIVALS`].
+    async fn find(&self, find: Find) -> Result<Vec<Attempt>, LedgerError> {
+        let found = self.service.ledger.find(find, MAX_RIVALS);
+        self.request.ledger_wait.limit(found).await
+    }
+
     /// Returns whether a user has the attributes of this form; `false` if the form has none.
     fn has_sent_attributes(&self, user: &User) -> bool {
         let sent = &self.request.user.attributes;
@@ -235,7 +241,7 @@ impl AttemptRunner<'_> {
     /// Returns whether no other attempt with this address created this user, or may have.
     async fn is_unclaimed(&self, user_id: &str) -> bool {
         let find = Find::Email(self.request.email);
-        let Ok(attempts) = self.service.ledger.find(find, MAX_RIVALS).await else {
+        let Ok(attempts) = self.find(find).await else {
             return false;
         };
         let may_have_created = |attempt: &Attempt| match attempt.state {

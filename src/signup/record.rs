@@ -73,7 +73,10 @@ impl Inner {
         let start = || self.new_attempt(request, call, AdmissionCost::default());
         let written = match request.ledger_wait.limit(self.ledger.finish(finish.clone())).await {
             // Boxed: it is rare, and would enlarge every sign-up's task.
-            Ok(false) => Box::pin(self.write_missing(start(), &finish)).await,
+            Ok(false) => {
+                let write = Box::pin(self.write_missing(start(), &finish));
+                request.ledger_wait.limit(write).await
+            }
             written => written.map(drop),
         };
         if let Err(error) = written {
@@ -134,9 +137,9 @@ impl Inner {
         );
     }
 
-    /// Releases an attempt whose start failed and may yet be recorded: nothing was sent for it, so
-    /// nobody has to wait for this process.
-    pub(super) fn release_unsent(self: &Arc<Self>, call: PreparedCall) {
+    /// Releases an attempt whose start, or restart, failed and may yet be recorded: nothing was sent for it,
+    /// so nobody has to wait for this process. `restarts` is their number with this one.
+    pub(super) fn release_unsent(self: &Arc<Self>, call: PreparedCall, restarts: u8) {
         // In an outage every start fails. Then the leases end by themselves.
         let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
         let inner = Arc::clone(self);
@@ -159,7 +162,8 @@ impl Inner {
                 sleep(pause).await;
                 match inner.ledger.get(finish.id).await {
                     Ok(Some(attempt)) if attempt.state == AttemptState::Open => {
-                        if attempt.restarts > 0 || inner.ledger.finish(finish.clone()).await.is_ok()
+                        if attempt.restarts != restarts
+                            || inner.ledger.finish(finish.clone()).await.is_ok()
                         {
                             return;
                         }

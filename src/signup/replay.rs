@@ -46,17 +46,17 @@ impl Inner {
         if !is_bound {
             // An attempt that sent nothing keeps its key for its own form only.
             return match attempt.state {
-                AttemptState::NotCreated => self.free_key(&attempt).await,
+                AttemptState::NotCreated => self.free_key(request, &attempt).await,
                 _ => Replay::Result(SignupResult::new(Outcome::KeyReused)),
             };
         }
         if attempt.state == AttemptState::NotCreated {
-            return self.restart(&attempt).await;
+            return self.restart(request, &attempt).await;
         }
         let result = match self.wait_for_worker(attempt).await {
             Ok(Some(attempt)) => match attempt.state {
                 AttemptState::NotCreated if is_abandoned(&attempt) => {
-                    return self.restart(&attempt).await;
+                    return self.restart(request, &attempt).await;
                 }
                 AttemptState::Created => {
                     return self.replay_created(request, &attempt, leader).await;
@@ -72,19 +72,24 @@ impl Inner {
     }
 
     /// Starts an attempt again that ended with nothing sent.
-    async fn restart(&self, attempt: &Attempt) -> Replay {
+    async fn restart(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let call = PreparedCall::again(self, attempt);
-        match self.ledger.restart(attempt.id, self.lease()).await {
+        let restart = self.ledger.restart(attempt.id, self.lease());
+        match request.ledger_wait.limit(restart).await {
             Ok(true) => Replay::Restarted(call),
             Ok(false) if attempt.restarts < RESTARTS => Replay::KeyIsFree,
-            Ok(false) => self.free_key(attempt).await,
-            Err(error) => Replay::Result(error.into()),
+            Ok(false) => self.free_key(request, attempt).await,
+            Err(error) => {
+                self.release_unsent(call, attempt.restarts + 1);
+                Replay::Result(error.into())
+            }
         }
     }
 
     /// Frees the key of an attempt, unless a request has started it again meanwhile.
-    async fn free_key(&self, attempt: &Attempt) -> Replay {
-        match self.ledger.free_key(attempt.id, attempt.state).await {
+    async fn free_key(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
+        let free = self.ledger.free_key(attempt.id, attempt.state);
+        match request.ledger_wait.limit(free).await {
             Ok(()) => Replay::KeyIsFree,
             Err(error) => Replay::Result(error.into()),
         }
@@ -105,7 +110,7 @@ impl Inner {
             announce(request, created(request, attempt, None).replay(), leader);
         }
         let user = match self.read_user(attempt).await {
-            Some(Ok(None)) => return self.free_key(attempt).await,
+            Some(Ok(None)) => return self.free_key(request, attempt).await,
             Some(Ok(user)) => user,
             Some(Err(_)) | None => None,
         };

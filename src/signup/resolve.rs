@@ -107,10 +107,13 @@ impl AttemptRunner<'_> {
         match self.look_up_address(Priority::Conflict).await {
             Ok(AddressLookup::Own(user)) => user.into(),
             Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(),
-            Ok(AddressLookup::Unclear) if is_about_email => SignupResult::new(Outcome::Unknown),
-            Ok(AddressLookup::Taken | AddressLookup::NoUser | AddressLookup::Unclear)
-            // Nothing else can be known.
-            | Err(LookupError::Forbidden) => taken,
+            Ok(AddressLookup::Unclear) => SignupResult::new(Outcome::Unknown),
+            Ok(AddressLookup::Taken | AddressLookup::NoUser) => taken,
+            // The user may be the one that a call without a response created.
+            Err(error @ LookupError::Forbidden) if self.may_have_acted() => {
+                SignupResult::because(Outcome::Unknown, error)
+            }
+            Err(LookupError::Forbidden) => taken,
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
     }

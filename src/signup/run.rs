@@ -111,7 +111,7 @@ impl Inner {
                         Replay::Restarted(call) => return Ok(call),
                         Replay::KeyIsFree => {}
                     }
-                    // Permits are spent even so, and a proof is not.
+                    // Permits are perhaps spent, and a proof is not.
                     cost.charges.clear();
                     continue;
                 }
@@ -120,7 +120,7 @@ impl Inner {
                 }
                 Ok(BeginResult::ProofAlreadyUsed) => Rejection::ProofUsed,
                 Err(error) => {
-                    self.release_unsent(call);
+                    self.release_unsent(call, 0);
                     return Err(error.into());
                 }
             };

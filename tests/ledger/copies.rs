@@ -173,6 +173,21 @@ async fn other_databases_are_rejected() {
     let opened = backend.try_open(Access::Service).await.map(drop);
     assert!(opened.is_err_and(|error| error.to_string().contains("another program")));
 
+    // Nothing in it changes, not even the mode of its log.
+    let backend = Backend::sqlite();
+    let path = path(&backend);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("CREATE TABLE recipes (name TEXT)").unwrap();
+    drop(other);
+    let before = fs::read(&path).unwrap();
+    for arguments in [["migrate"].as_slice(), &["migrate", "status"], &["attempts", "list"]] {
+        run(&backend, arguments);
+        assert_eq!(fs::read(&path).unwrap(), before, "{arguments:?}");
+    }
+    assert!(backend.try_open(Access::Service).await.is_err());
+    assert_eq!(fs::read(&path).unwrap(), before);
+
     let mut backend = Backend::sqlite();
     backend.settings.database = Database::Postgres("postgres://localhost/signup".into());
     for command in ["backup", "restore"] {
@@ -180,4 +195,32 @@ async fn other_databases_are_rejected() {
         assert_eq!(stdout(&output, 2), "");
         assert!(String::from_utf8_lossy(&output.stderr).contains("pg_dump"), "{output:?}");
     }
+}
+
+/// A start that died before it opened the ledger left a secret. Then its operator brought the right one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_of_a_failed_start_replaces_no_other() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    let ledger = backend.open().await;
+    let attempt = unique(NOW);
+    begin(&ledger, &attempt).await;
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    ledger.close().await;
+    let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", path(&backend).display()));
+    let (kept, left) = (beside(".key"), beside(".key.new"));
+    let secret = fs::read(&kept).unwrap();
+    let leave = || {
+        fs::write(&left, "f".repeat(64)).unwrap();
+        fs::set_permissions(&left, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    leave();
+    let restored = restore(&backend, &copy, 0);
+    assert_eq!(fs::read(&kept).unwrap(), secret, "{restored}");
+    leave();
+    let ledger = backend.open().await;
+    assert_eq!(get(&ledger, attempt.id).await.id, attempt.id);
+    ledger.close().await;
+    assert_eq!(fs::read(&kept).unwrap(), secret);
+    assert!(!left.exists());
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_signup::config::Database;
-use auth0_signup::ledger::{AttemptId, BeginResult, Ledger, LedgerError};
+use auth0_signup::ledger::{AttemptId, BeginResult, Find, Ledger, LedgerError};
 use rusqlite::Connection;
 use tokio::time::{Instant, sleep};
 
@@ -205,6 +205,12 @@ async fn a_copy_over_a_file_that_was_just_opened_is_damage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_page_that_a_call_meets_is_damage() {
+    meets_damage(async |ledger, id| ledger.get(id).await.map(drop)).await;
+    // On another thread.
+    meets_damage(async |ledger, _| ledger.find(Find::All, 1_000).await.map(drop)).await;
+}
+
+async fn meets_damage(call: impl AsyncFn(Arc<dyn Ledger>, AttemptId) -> Result<(), LedgerError>) {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
     let attempts: Vec<_> = (0..500).map(|_| unique(NOW)).collect();
@@ -228,7 +234,7 @@ async fn a_damaged_page_that_a_call_meets_is_damage() {
     backend.set_time(NOW + Duration::from_millis(1)).await;
     let ledger = backend.open().await;
     ledger.ping().await.unwrap();
-    assert!(matches!(ledger.get(attempt.id).await, Err(LedgerError::Corrupt(_))));
+    assert!(matches!(call(Arc::clone(&ledger), attempt.id).await, Err(LedgerError::Corrupt(_))));
     for _ in 0..3 {
         assert!(matches!(ledger.ping().await, Err(LedgerError::Corrupt(_))));
     }

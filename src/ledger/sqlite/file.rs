@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Result};
 
+use super::schema;
 use crate::config::Synchronous;
 use crate::ledger::OpenError;
 use crate::ledger::secret_key::{SecretFile, create_folder, sibling};
@@ -76,13 +77,27 @@ pub(super) fn connect(path: &Path, synchronous: Synchronous, wait: Duration) -> 
     Ok(connection)
 }
 
+/// Opens the file, which must exist, and changes nothing in it. Waits at most `wait` for a lock.
+pub(super) fn connect_read_only(path: &Path, wait: Duration) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(wait)?;
+    Ok(connection)
+}
+
 /// Sets write-ahead mode: readers and the writer do not wait for each other, and a commit appends
 /// to one file.
+///
+/// Another program's file keeps its mode, which would outlast this connection.
 ///
 /// The mode of a new file can only change while no other connection has it open. SQLite fails at
 /// once instead of waiting, so this retries: any other process that opens the file is done in a
 /// moment.
 fn set_write_ahead(connection: &Connection, wait: Duration) -> Result<()> {
+    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+    if mode == "wal" || schema::is_foreign(connection)? {
+        return Ok(());
+    }
     let started_at = Instant::now();
     loop {
         match connection.pragma_update(None, "journal_mode", "WAL") {

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access as AccessMode, AtFlags, CWD, accessat};
 
 use super::open::{OPEN_WAIT, blocking};
@@ -46,9 +45,7 @@ pub async fn inspect(
 
 /// Reads the applied migrations of a ledger with one of these secrets.
 fn read(path: &Path, secrets: Option<&DigestPair>) -> Result<Vec<(i32, i64)>, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(LedgerError::from)?;
-    connection.busy_timeout(OPEN_WAIT).map_err(LedgerError::from)?;
+    let connection = file::connect_read_only(path, OPEN_WAIT).map_err(LedgerError::from)?;
     if schema::is_foreign(&connection).map_err(LedgerError::from)? {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }

@@ -55,11 +55,13 @@ impl Sqlite {
             file::create(&path, &secret_file, options.may_replace)?;
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
-        let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
-        let now = clock.now();
-        if schema::is_foreign(&connection).map_err(LedgerError::from)? {
+        let unchanged = file::connect_read_only(&path, OPEN_WAIT).map_err(LedgerError::from)?;
+        if schema::is_foreign(&unchanged).map_err(LedgerError::from)? {
             return Err(OpenError::Foreign { path });
         }
+        drop(unchanged);
+        let connection = LedgerConnection::open(&guard, OPEN_WAIT)?;
+        let now = clock.now();
         if migrate {
             schema::migrate(&connection, now).map_err(LedgerError::from)?;
         } else {

@@ -120,7 +120,8 @@ impl SqliteReader {
         });
         // The thread ends by itself: every wait in it has the same limit.
         let read = timeout(limit, read).await.map_err(|_| LedgerError::unavailable(TimedOut))?;
-        read.map_err(LedgerError::unavailable)?
+        let read: Result<T, LedgerError> = read.map_err(LedgerError::unavailable)?;
+        read.inspect_err(|error| self.guard.report_damage(error))
     }
 
     /// Closes the connection if the file is no longer the right one; the next read opens it again.

@@ -13,7 +13,7 @@ use super::call::AttemptRunner;
 use super::identity::IMPLICIT_KEY_LIFETIME;
 use super::outcome::SignupResult;
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
-use crate::clock::TenantTime;
+use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::full_user_id;
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
@@ -138,7 +138,9 @@ impl AttemptRunner<'_> {
         if age > request.key_lifetime(&service.timeouts) {
             return AddressLookup::Taken;
         }
-        let Some(claim) = self.rival_claim(found).await else { return AddressLookup::Unclear };
+        let Some(claim) = self.rival_claim(found, responded_at).await else {
+            return AddressLookup::Unclear;
+        };
         if claim == RivalClaim::Other {
             return AddressLookup::Taken;
         }
@@ -164,14 +166,24 @@ impl AttemptRunner<'_> {
 
     /// The strongest claim of other attempts on a user. `None` if the ledger cannot be read, or has
     /// too many of them.
-    async fn rival_claim(&self, found: &FoundUser) -> Option<RivalClaim> {
+    async fn rival_claim(&self, found: &FoundUser, responded_at: TenantTime) -> Option<RivalClaim> {
         let find = Find::User(self.request.email, found.connection_user_id.clone());
         let attempts = self.find(find).await.ok()?;
         if attempts.len() == MAX_RIVALS {
             return None;
         }
+        let started_at = self.tenant_started_at(Some(responded_at));
+        let is_new = started_at.is_some_and(|started_at| found.created_at >= started_at);
         let rivals = attempts.iter().filter(|attempt| attempt.id != self.call.id);
+        // The user of an attempt that ended before this one started was deleted if this one is newer.
+        let rivals = rivals.filter(|rival| !(is_new && self.had_ended(rival)));
         Some(rivals.map(|rival| self.claim_of(rival)).max().unwrap_or(RivalClaim::None))
+    }
+
+    /// Returns whether another attempt had created its user well before this one started.
+    fn had_ended(&self, rival: &Attempt) -> bool {
+        let is_before = |at: LedgerTime| at + CLOCK_BOUND <= self.call.started_at;
+        rival.state == AttemptState::Created && rival.finished_at.is_some_and(is_before)
     }
 
     /// The claim of another attempt on a user whose id it may have pinned.

@@ -139,16 +139,26 @@ async fn without_a_key_the_recorded_outcome_is_replayed() {
     }
 }
 
-#[tokio::test]
-async fn without_a_key_a_deleted_user_is_created_again() {
+/// An app whose token may also delete users.
+async fn with_right_to_delete() -> TestApp {
     let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
-    let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
-    let first = app.sign_up(&ada()).await;
-    app.until_resolved().await;
-    let id = first.json()["user"]["user_id"].as_str().unwrap().replace('|', "%7C");
+    TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await
+}
+
+/// Deletes the user of a response, as an operator does at the tenant.
+async fn delete_user(app: &TestApp, created: &TestResponse) {
+    let id = created.json()["user"]["user_id"].as_str().unwrap().replace('|', "%7C");
     let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
     let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
     assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn without_a_key_a_deleted_user_is_created_again() {
+    let app = with_right_to_delete().await;
+    let first = app.sign_up(&ada()).await;
+    app.until_resolved().await;
+    delete_user(&app, &first).await;
     let retried = app.sign_up(&ada()).await;
     assert_eq!(
         (retried.status, is_replayed(&retried)),
@@ -156,6 +166,23 @@ async fn without_a_key_a_deleted_user_is_created_again() {
         "{retried:?}"
     );
     assert_eq!((app.creates().len(), app.auth0.users().len()), (2, 1));
+}
+
+#[tokio::test]
+async fn a_deleted_user_whose_second_creation_gets_no_response_is_created() {
+    let app = with_right_to_delete().await;
+    let first = app.sign_up(&ada()).await;
+    app.until_resolved().await;
+    delete_user(&app, &first).await;
+    // The tenant reports its time in whole seconds.
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    let again = app.sign_up(&ada()).await;
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+    assert_eq!(app.auth0.users().len(), 1);
+    // Another form at that moment is still somebody else's.
+    let other = app.sign_up(&ada_with("password", "Another-Password-1")).await;
+    assert_eq!(other.problem(), "email_taken");
 }
 
 #[tokio::test]

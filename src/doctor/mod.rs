@@ -53,11 +53,14 @@ pub async fn examine(
 }
 
 /// The checks of the tenant, each of which needs those before it.
-const OF_TENANT: [DoctorCheck; 5] = [
+const OF_TENANT: [DoctorCheck; 8] = [
     DoctorCheck::Token,
     DoctorCheck::Scopes,
     DoctorCheck::Api,
     DoctorCheck::Connection,
+    DoctorCheck::Attributes,
+    DoctorCheck::PublicSignup,
+    DoctorCheck::PasswordPolicy,
     DoctorCheck::CustomDomain,
 ];
 

@@ -33,14 +33,21 @@ async fn always() -> TestApp {
     builder().set("challenge.required", "always").set("auth0_compat.enabled", "false").spawn().await
 }
 
+/// The response to a request for a challenge, from an address behind a proxy that may be trusted.
+async fn challenge(app: &TestApp, from: &str) -> TestResponse {
+    // A machine that is busy with other tests may not make one in time: then the response names a wait.
+    eventually("a challenge", async || {
+        let challenge = app.client.get(app.url("/signup/challenge"));
+        let response = TestResponse::receive(challenge.header("x-forwarded-for", from)).await;
+        (response.status != StatusCode::SERVICE_UNAVAILABLE).then_some(response)
+    })
+    .await
+}
+
 /// A challenge of the app, and its solution.
 async fn solved(app: &TestApp) -> (Challenge, Solution) {
-    // A machine that is busy with other tests may not make one in time: then the response names a wait.
-    let challenge = eventually("a challenge", async || {
-        let response = app.get("/signup/challenge").await;
-        (response.status != StatusCode::SERVICE_UNAVAILABLE).then_some(response.text)
-    });
-    let challenge: Challenge = serde_json::from_str(&challenge.await).unwrap();
+    let challenge = challenge(app, "192.0.2.1").await;
+    let challenge: Challenge = serde_json::from_str(&challenge.text).unwrap();
     let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
     (challenge, solution)
 }
@@ -401,9 +408,7 @@ async fn post_from(app: &TestApp, from: &str, nth: usize) -> TestResponse {
 
 /// Returns whether the service asks an office that it has not seen for a proof.
 async fn is_asked_for_a_proof(app: &TestApp) -> bool {
-    let challenge = app.client.get(app.url("/signup/challenge"));
-    let response = TestResponse::receive(challenge.header("x-forwarded-for", "203.0.113.9")).await;
-    response.json()["required"].as_bool().unwrap()
+    challenge(app, "203.0.113.9").await.json()["required"].as_bool().unwrap()
 }
 
 /// The default settings, behind a proxy.
@@ -522,9 +527,7 @@ async fn a_site_has_eight_times_the_challenges_and_the_attempts_without_a_proof_
     let (mut issued, mut without_proof) = (0, 0);
     for n in 0..60 {
         let from = format!("2001:db8:7:{n:x}::1");
-        let challenge = app.client.get(app.url("/signup/challenge"));
-        let response = TestResponse::receive(challenge.header("x-forwarded-for", &from)).await;
-        issued += usize::from(response.status == StatusCode::OK);
+        issued += usize::from(challenge(&app, &from).await.status == StatusCode::OK);
     }
     assert!((16..=20).contains(&issued), "{issued}");
     for n in 0..60 {
@@ -561,7 +564,7 @@ async fn a_form_of_another_site_may_be_corrected_at_once() {
 async fn a_challenge_has_all_that_a_widget_needs_and_is_never_stored() {
     let app = builder().spawn().await;
     let before = SystemClock.now().as_secs();
-    let response = app.get("/signup/challenge").await;
+    let response = challenge(&app, "192.0.2.1").await;
     let after = SystemClock.now().as_secs();
     assert_eq!(response.status, StatusCode::OK);
     assert_eq!(response.header("cache-control"), Some("no-store"));
@@ -588,8 +591,8 @@ async fn a_challenge_has_all_that_a_widget_needs_and_is_never_stored() {
 #[tokio::test]
 async fn the_challenges_of_an_address_are_limited() {
     let app = builder().set("challenge.work.per_minute", "1").spawn().await;
-    assert_eq!(app.get("/signup/challenge").await.status, StatusCode::OK);
-    let response = app.get("/signup/challenge").await;
+    assert_eq!(challenge(&app, "192.0.2.1").await.status, StatusCode::OK);
+    let response = challenge(&app, "192.0.2.1").await;
     assert_eq!(response.problem(), "rate_limited");
     let seconds: u64 = response.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=60).contains(&seconds), "{seconds}");

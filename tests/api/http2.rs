@@ -15,6 +15,7 @@ async fn app() -> (TestApp, TempDir) {
     let url = auth0.tls_url().unwrap().to_owned();
     let builder = TestApp::builder().tenant(auth0).set("auth0.domain", &url);
     let builder = builder.set("auth0.ca_file", ca.to_str().unwrap()).set("auth0.http2", "true");
+    let builder = builder.set("reconciliation.not_created_after_ms", "1000");
     (builder.set("auth0.timeout_ms", "1500").spawn().await, folder)
 }
 
@@ -43,5 +44,8 @@ async fn a_call_that_breaks_is_resolved_and_the_next_one_works() {
         sign_up(&app, 1).await;
         app.until_created(2).await;
         assert_eq!(sign_up(&app, 3).await, StatusCode::CREATED, "{fault:?}");
+        app.until_resolved().await;
+        let emails = app.auth0.users().into_iter().map(|user| user["email"].clone());
+        assert!(emails.filter(|email| email == "person1@example.com").count() <= 1, "{fault:?}");
     }
 }

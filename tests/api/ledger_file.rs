@@ -8,6 +8,7 @@ use std::time::Duration;
 use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Route};
 use reqwest::{Client, StatusCode};
 use rusqlite::Connection;
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::app::{TempDir, ada_with};
@@ -152,7 +153,7 @@ async fn a_second_service_waits_for_the_first() {
     let deployment = Deployment::new().await;
     let mut first = deployment.serve().await;
     let mut second = deployment.spawn(&[], &[]);
-    let waits = |event: &serde_json::Value| {
+    let waits = |event: &Value| {
         event["message"].as_str().is_some_and(|message| message.starts_with("waiting for another"))
     };
     let event = second.event(waits).await;
@@ -186,7 +187,11 @@ async fn a_removed_lock_file_lets_no_second_service_in() {
     sleep(Duration::from_millis(100)).await;
     fs::rename(deployment.file(""), deployment.file(".moved")).unwrap();
     assert_eq!(deployment.spawn(&["--new-ledger"], &wait).exit_status().await, Some(2));
-    assert_eq!(errors(&first), usize::from(first.log().contains("was deleted or moved")));
+    let is_reported = |event: &Value| {
+        event["message"].as_str().is_some_and(|text| text.contains("was deleted or moved"))
+    };
+    first.event(is_reported).await;
+    assert_eq!(errors(&first), 1);
 }
 
 #[tokio::test]

@@ -57,7 +57,6 @@ const RELEASE_BEFORE: &str = "
 const NEXT_RELEASE: &str = "INSERT INTO schema_migrations VALUES (1000, 'the next release', 0)";
 
 /// The people, and what each of their sign-ups ended with.
-#[derive(Default)]
 struct People {
     /// The address of the service, which changes with each start.
     address: Mutex<String>,
@@ -65,6 +64,7 @@ struct People {
     responses: Mutex<BTreeMap<u16, usize>>,
     created: Mutex<Vec<SignedUp>>,
     ended: AtomicBool,
+    client: Client,
 }
 
 /// A sign-up that succeeded.
@@ -75,6 +75,16 @@ struct SignedUp {
 }
 
 impl People {
+    fn new() -> Self {
+        Self {
+            address: Mutex::default(),
+            responses: Mutex::default(),
+            created: Mutex::default(),
+            ended: AtomicBool::new(false),
+            client: Client::builder().no_proxy().build().unwrap(),
+        }
+    }
+
     /// Signs people up, one after another, until the week is over.
     async fn sign_up(self: Arc<Self>) {
         while !self.ended.load(Ordering::Relaxed) {
@@ -105,7 +115,7 @@ impl People {
     async fn post(&self, person: &SignedUp) -> Option<StatusCode> {
         let url = format!("http://{}/signup", self.address.lock().unwrap());
         let form = ada_with("email", person.email.as_str());
-        let request = Client::new().post(url).header("idempotency-key", &person.key).json(&form);
+        let request = self.client.post(url).header("idempotency-key", &person.key).json(&form);
         let status = request.send().await.ok().map(|response| response.status());
         let code = status.map_or(0, |status| status.as_u16());
         *self.responses.lock().unwrap().entry(code).or_default() += 1;
@@ -141,7 +151,8 @@ struct Deployment {
 impl Deployment {
     async fn new() -> Self {
         let auth0 = Emulator::builder().start().await.unwrap();
-        let deployment = Self { auth0, folder: Arc::new(TempDir::new()), people: Arc::default() };
+        let deployment =
+            Self { auth0, folder: Arc::new(TempDir::new()), people: Arc::new(People::new()) };
         deployment.write_settings(DEFAULT_CLIENT_SECRET, None);
         deployment
     }

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use auth0_emulator::{Fault, Route};
+use auth0_emulator::{Fault, Gate, Route};
 use reqwest::StatusCode;
 
 use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
@@ -95,12 +95,14 @@ async fn a_result_that_meets_no_row_writes_it_whole() {
     let app = service(&database).spawn().await;
     app.until_ready().await;
     let from = app.creates().len();
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let sign_up = app.post().header("x-request-id", "lost").json(&ada()).send();
     let sign_up = tokio::spawn(sign_up);
     app.until(|app| app.creates().len() > from).await;
     let table = connect(&database).await;
     table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
+    gate.open();
     assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
     eventually("the row is written", async || {
         let rows = "SELECT count(*) FROM attempts WHERE state = 1 AND outcome_code = 'created'";
@@ -116,12 +118,14 @@ async fn a_result_that_is_recorded_late_and_meets_no_row_writes_it_whole() {
     let app = service(&database).set("ledger.timeout_ms", "1000").spawn().await;
     app.until_ready().await;
     let from = app.creates().len();
-    app.auth0.fault(Route::CreateUser, Fault::delay(Duration::from_millis(500)));
+    let gate = Gate::new();
+    app.auth0.fault(Route::CreateUser, Fault::held(&gate));
     let sign_up = tokio::spawn(app.post().json(&ada()).send());
     app.until(|app| app.creates().len() > from).await;
     let table = connect(&database).await;
     table.batch_execute("BEGIN").await.unwrap();
     table.batch_execute("TRUNCATE attempts, attempt_keys").await.unwrap();
+    gate.open();
     assert_eq!(sign_up.await.unwrap().unwrap().status(), StatusCode::CREATED);
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     table.batch_execute("COMMIT").await.unwrap();

@@ -60,11 +60,18 @@ async fn no_secret_or_personal_value_is_logged_returned_or_stored_with_postgresq
     ];
     run_through_every_outcome(&settings).await;
     let connection = connect(&database).await;
-    for table in ["attempts", "attempt_keys", "used_proofs", "connections", "processes"] {
+    let tables = "SELECT relname::text FROM pg_class \
+        WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    let tables = connection.query(tables, &[]).await.unwrap();
+    assert!(tables.len() > 5, "{tables:?}");
+    for table in tables.iter().map(|row| row.get::<_, String>(0)) {
         let rows = connection.query(&format!("SELECT {table}::text FROM {table}"), &[]).await;
         for row in rows.unwrap() {
             let row: String = row.get(0);
-            assert!(!row.to_lowercase().contains("canary"), "{table}: {row}");
+            // Also as the bytes that the database prints.
+            for marker in ["canary", "63616e617279", "43616e617279", "43414e415259"] {
+                assert!(!row.to_lowercase().contains(marker), "{table}: {row}");
+            }
         }
     }
 }
@@ -357,16 +364,14 @@ async fn no_password_stays_in_memory_after_its_connection() {
         };
         assert_eq!(post.send().await.unwrap().status().as_u16(), 201);
     }
-    let Some(found) = occurrences_in_memory(process.id(), DEFAULT_CLIENT_SECRET) else {
-        // Not root: the memory of a process that cannot be dumped is closed to its own user.
+    if !rustix::process::geteuid().is_root() {
+        println!("not checked: only root can read the memory of a process that cannot be dumped");
         return;
-    };
-    assert!(found > 0, "what is in memory is found");
+    }
+    let found = |text| occurrences_in_memory(process.id(), text).expect("its memory");
+    assert!(found(DEFAULT_CLIENT_SECRET) > 0, "what is in memory is found");
     drop(client);
-    let gone = async || {
-        let found = occurrences_in_memory(process.id(), password)?;
-        (found == 0).then_some(())
-    };
+    let gone = async || (found(password) == 0).then_some(());
     eventually("the password is gone", gone).await;
 }
 

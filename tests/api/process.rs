@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator};
+use reqwest::Client;
 use serde_json::Value;
 
 use crate::app::TempDir;
@@ -16,6 +17,8 @@ pub(crate) struct Process {
     child: Child,
     folder: Arc<TempDir>,
     log: PathBuf,
+    /// For requests to it. No proxy of the machine is in between.
+    pub(crate) client: Client,
     pub(crate) address: String,
     pub(crate) admin: String,
 }
@@ -57,7 +60,8 @@ impl Process {
             .spawn()
             .unwrap();
         let (address, admin) = (String::new(), String::new());
-        Self { child, folder: Arc::clone(folder), log: path, address, admin }
+        let client = Client::builder().no_proxy().build().unwrap();
+        Self { child, folder: Arc::clone(folder), log: path, client, address, admin }
     }
 
     /// Waits until it serves.
@@ -106,8 +110,8 @@ impl Process {
 
     /// The JSON of a response to `GET` on the admin listener.
     pub(crate) async fn readiness(&self) -> Value {
-        let response = reqwest::get(format!("http://{}/readyz", self.admin)).await.unwrap();
-        response.json().await.unwrap()
+        let response = self.client.get(format!("http://{}/readyz", self.admin)).send().await;
+        response.unwrap().json().await.unwrap()
     }
 
     /// Stops it with SIGTERM, as an orchestrator does. The log is complete when this returns.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, Emulator, Fault, Route};
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -22,7 +22,8 @@ const SECRET: (&str, &str) = ("AUTH0_CLIENT_SECRET", "demo-secret");
 
 /// Sends a form, and returns the status of the response.
 async fn post(process: &Process, form: &Value) -> StatusCode {
-    let request = Client::new().post(format!("http://{}/signup", process.address)).json(form);
+    let url = format!("http://{}/signup", process.address);
+    let request = process.client.post(url).json(form);
     request.send().await.unwrap().status()
 }
 
@@ -43,7 +44,8 @@ async fn until_settings(process: &Process, state: &str) {
 async fn until_reloads(process: &Process, result: &str, count: usize) {
     let line = format!("settings_reloads_total{{result=\"{result}\"}} {count}");
     let counted = async || {
-        let response = reqwest::get(format!("http://{}/metrics", process.admin)).await.unwrap();
+        let metrics = process.client.get(format!("http://{}/metrics", process.admin));
+        let response = metrics.send().await.unwrap();
         response.text().await.unwrap().contains(&line).then_some(())
     };
     eventually(&line, counted).await;
@@ -308,7 +310,7 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     process.serving().await;
     let request = |process: &Process, key: &str, form: &Value| {
         let url = format!("http://{}/signup", process.address);
-        Client::new().post(url).header("idempotency-key", key).json(form).send()
+        process.client.post(url).header("idempotency-key", key).json(form).send()
     };
     // The first user shows that the tenant keeps ids.
     let first = ada_with("email", "first@example.com");

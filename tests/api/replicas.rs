@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use auth0_emulator::{Fault, Route};
 use reqwest::StatusCode;
 use serde_json::Value;
+use tokio_postgres::Client;
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
@@ -31,6 +32,15 @@ async fn replicas(one: &[(&str, &str)], other: &[(&str, &str)]) -> (TestApp, Tes
 
 async fn with_key(app: &TestApp, key: &str, form: &Value) -> TestResponse {
     TestResponse::receive(app.post().header("idempotency-key", key).json(form)).await
+}
+
+/// Waits until the results of this many attempts are recorded.
+async fn until_recorded(connection: &Client, attempts: i64) {
+    let recorded = "SELECT count(*) FROM attempts WHERE state = 1";
+    eventually("the results are recorded", async || {
+        (scalar::<i64>(connection, recorded).await == attempts).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -75,8 +85,8 @@ async fn a_user_of_the_previous_secret_is_recognised_without_its_row() {
         one.sign_up(&ada_with("email", "eve@example.com")).await.status,
         StatusCode::CREATED
     );
-    tokio::time::sleep(Duration::from_millis(300)).await;
     let connection = connect(&database).await;
+    until_recorded(&connection, 2).await;
     let lose = "TRUNCATE attempts, attempt_keys";
     connection.batch_execute(lose).await.unwrap();
     assert_eq!(with_key(&other, key, &ada()).await.status, StatusCode::CREATED);
@@ -95,7 +105,7 @@ async fn nobody_waits_for_a_dead_replica() {
     let die = "UPDATE attempts SET state = 0, outcome_code = NULL, finished_at = NULL, \
                worker = gen_random_uuid(), next_check_at = ledger_now() + 60000";
     let died = async || connection.batch_execute(die).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    until_recorded(&connection, 1).await;
     died().await;
     one.auth0.fault(Route::GetUser, Fault::delay(Duration::from_millis(50)));
     let started = Instant::now();

@@ -114,7 +114,11 @@ fn pages() -> Vec<(PathBuf, String)> {
     for folder in FOLDERS {
         add_files(&root().join(folder), &mut paths);
     }
-    let text = |path: PathBuf| Some((path.clone(), std::fs::read_to_string(path).ok()?));
+    let text = |path: PathBuf| {
+        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        // Images are no text.
+        Some((path, String::from_utf8(bytes).ok()?))
+    };
     paths.into_iter().filter_map(text).collect()
 }
 

@@ -69,6 +69,7 @@ impl Changes {
 impl Layers {
     /// What a service that was started with `started_with` can take up of these layers: all but the
     /// settings that it reads only at start.
+    #[must_use]
     pub fn taken_up_after(&self, started_with: &Self) -> Self {
         self.with(started_with, |key| self.is_key(key) && !is_live(key))
     }

@@ -108,12 +108,11 @@ impl AttemptRunner<'_> {
             Ok(AddressLookup::Own(user)) => user.into(),
             Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(),
             Ok(AddressLookup::Unclear) => SignupResult::new(Outcome::Unknown),
-            Ok(AddressLookup::Taken | AddressLookup::NoUser) => taken,
             // The user may be the one that a call without a response created.
             Err(error @ LookupError::Forbidden) if self.may_have_acted() => {
                 SignupResult::because(Outcome::Unknown, error)
             }
-            Err(LookupError::Forbidden) => taken,
+            Ok(AddressLookup::Taken | AddressLookup::NoUser) | Err(LookupError::Forbidden) => taken,
             Err(error) => SignupResult::because(Outcome::Unknown, error),
         }
     }

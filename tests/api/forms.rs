@@ -247,8 +247,9 @@ async fn a_hostile_form_gets_a_bounded_response() {
     let deep = "{\"😀😀😀😀😀😀😀😀😀😀\":".repeat(100);
     let names = "\"aaa\":0,".repeat(3000);
     let nested = format!("{deep}{{{names}\"b\":0}}{}", "}".repeat(100));
-    let many: String = (0..6000).map(|nth| format!("\"k{nth}\":0,")).collect();
-    let twice: String = (0..2900).map(|nth| format!("\"k{nth}\":0,\"k{nth}\":0,")).collect();
+    let many = (0..6000).map(|nth| format!("\"k{nth}\":0,")).collect::<Vec<_>>().concat();
+    let twice =
+        (0..2900).map(|nth| format!("\"k{nth}\":0,\"k{nth}\":0,")).collect::<Vec<_>>().concat();
     for body in [
         format!("{{\"user_metadata\":{nested},\"email\":5}}"),
         format!("{{\"user_metadata\":{{{many}\"b\":0}},\"email\":5}}"),
@@ -271,7 +272,7 @@ async fn a_hostile_form_gets_a_bounded_response() {
 #[tokio::test]
 async fn ignored_names_hide_no_other_error() {
     let app = TestApp::builder().set("challenge.honeypot", "subject").spawn().await;
-    let ignored: String = (0..150).map(|nth| format!("%24ACTION_{nth}=x&")).collect();
+    let ignored = (0..150).map(|nth| format!("%24ACTION_{nth}=x&")).collect::<Vec<_>>().concat();
     let person = "email=ada@example.com&password=Difference-Engine-1843";
     let unknown = format!("{ignored}email_verified=true&{person}");
     let errors = app.sign_up_raw(URLENCODED, unknown).await.errors();

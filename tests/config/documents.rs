@@ -115,7 +115,7 @@ fn pages() -> Vec<(PathBuf, String)> {
         add_files(&root().join(folder), &mut paths);
     }
     let text = |path: PathBuf| {
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let bytes = std::fs::read(&path).unwrap();
         // Images are no text.
         Some((path, String::from_utf8(bytes).ok()?))
     };

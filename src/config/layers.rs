@@ -9,7 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigErrors};
 use super::file::{SettingsFile, trim_secret};
-use super::names::{KeyNames, NameKind, open_table};
+use super::names::{KeyNames, NameKind};
+use super::open_tables::open_table;
 use super::setting::{Origin, Setting, SettingValue, UNQUOTED, is_quoted};
 use super::variables::{CONFIG_FILE, PREFIX, SHARED_VARIABLES, key_of};
 

@@ -29,6 +29,7 @@ mod log;
 mod metadata;
 mod names;
 mod networks;
+mod open_tables;
 mod origins;
 mod outbound;
 mod page;

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::open_tables::{OPEN_TABLES, open_table};
 use super::variables::{CONFIG_FILE, is_judged, spellings};
-
-/// The tables whose members the operator names.
-const OPEN_TABLES: [&str; 5] =
-    ["page.labels", "page.links", "page.options", "page.providers", "user_metadata.keys"];
 
 /// The names of all keys.
 #[derive(Debug, Clone)]
@@ -76,16 +73,6 @@ impl KeyNames {
         let names = self.variables.iter().map(String::as_str);
         self.nearest_variable(variable).or_else(|| nearest(variable, names, 1 + variable.len() / 4))
     }
-}
-
-/// The open table that a name is, or is a member of, and the rest of the name.
-pub(super) fn open_table(name: &str) -> Option<(&'static str, &str)> {
-    let rest = |table: &&'static str| {
-        let rest = name.strip_prefix(*table)?;
-        let member = if rest.is_empty() { rest } else { rest.strip_prefix('.')? };
-        Some((*table, member))
-    };
-    OPEN_TABLES.iter().find_map(rest)
 }
 
 fn starts_with_table(key: &str, table: &str) -> bool {

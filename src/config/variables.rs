@@ -1,6 +1,6 @@
 //! The names of environment variables, and the keys that they set.
 
-use super::names::open_table;
+use super::open_tables::open_table;
 
 /// Names that the ecosystem already uses, and the keys that they set.
 const ALIASES: [(&str, &str); 11] = [

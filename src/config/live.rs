@@ -71,7 +71,9 @@ impl Layers {
     /// settings that it reads only at start.
     #[must_use]
     pub fn taken_up_after(&self, started_with: &Self) -> Self {
-        self.with(started_with, |key| self.is_key(key) && !is_live(key))
+        // No reload uses the old file of authorities, which may be gone.
+        let is_kept = |key: &str| self.is_key(key) && !is_live(key) && key != "auth0.ca_file";
+        self.with(started_with, is_kept)
     }
 }
 
@@ -105,6 +107,20 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn what_only_a_start_reads_stays() {
+        let settings = |existence, burst, file| {
+            layers(&[
+                ("SIGNUP__EXISTENCE", existence),
+                ("SIGNUP__LIMITS__EMAIL__BURST", burst),
+                ("SIGNUP__AUTH0__CA_FILE", file),
+            ])
+        };
+        let taken_up = settings("reveal", "4", "b").taken_up_after(&settings("uniform", "3", "a"));
+        // The file of authorities is not read again, and its old path may be gone.
+        assert_eq!(taken_up.differences(&settings("uniform", "4", "b")), [""; 0]);
     }
 
     #[test]

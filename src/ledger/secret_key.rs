@@ -178,7 +178,12 @@ impl SecretFile {
         match fs::hard_link(&new, &self.path) {
             // The secret is not new, or is in the settings.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if !self.exists() {
+                    // A link to a file that does not exist.
+                    fs::rename(&new, &self.path)?;
+                }
+            }
             linked => linked?,
         }
         match fs::remove_file(&new) {

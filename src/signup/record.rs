@@ -137,9 +137,9 @@ impl Inner {
         );
     }
 
-    /// Releases an attempt whose start, or restart, failed and may yet be recorded: nothing was sent for it,
-    /// so nobody has to wait for this process. `restarts` is their number with this one.
-    pub(super) fn release_unsent(self: &Arc<Self>, call: PreparedCall, restarts: u8) {
+    /// Releases an attempt whose start failed and may yet be recorded: nothing was sent for it, so
+    /// nobody has to wait for this process.
+    pub(super) fn release_unsent(self: &Arc<Self>, call: PreparedCall) {
         // In an outage every start fails. Then the leases end by themselves.
         let Ok(slot) = Arc::clone(&self.releases).try_acquire_owned() else { return };
         let inner = Arc::clone(self);
@@ -162,8 +162,7 @@ impl Inner {
                 sleep(pause).await;
                 match inner.ledger.get(finish.id).await {
                     Ok(Some(attempt)) if attempt.state == AttemptState::Open => {
-                        if attempt.restarts != restarts
-                            || inner.ledger.finish(finish.clone()).await.is_ok()
+                        if attempt.restarts > 0 || inner.ledger.finish(finish.clone()).await.is_ok()
                         {
                             return;
                         }

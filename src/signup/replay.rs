@@ -72,17 +72,14 @@ impl Inner {
     }
 
     /// Starts an attempt again that ended with nothing sent.
-    async fn restart(self: &Arc<Self>, request: &KeyedRequest, attempt: &Attempt) -> Replay {
+    async fn restart(&self, request: &KeyedRequest, attempt: &Attempt) -> Replay {
         let call = PreparedCall::again(self, attempt);
         let restart = self.ledger.restart(attempt.id, self.lease());
         match request.ledger_wait.limit(restart).await {
             Ok(true) => Replay::Restarted(call),
             Ok(false) if attempt.restarts < RESTARTS => Replay::KeyIsFree,
             Ok(false) => self.free_key(request, attempt).await,
-            Err(error) => {
-                self.release_unsent(call, attempt.restarts + 1);
-                Replay::Result(error.into())
-            }
+            Err(error) => Replay::Result(error.into()),
         }
     }
 

@@ -120,7 +120,7 @@ impl Inner {
                 }
                 Ok(BeginResult::ProofAlreadyUsed) => Rejection::ProofUsed,
                 Err(error) => {
-                    self.release_unsent(call, 0);
+                    self.release_unsent(call);
                     return Err(error.into());
                 }
             };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use auth0_emulator::{Fault, Gate, Route};
 use reqwest::StatusCode;
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada, ada_with};
+use crate::app::{TestApp, TestAppBuilder, ada, ada_with};
 use crate::eventually::eventually;
 use crate::server::{connect, execute, scalar, server};
 
@@ -134,37 +134,6 @@ async fn a_result_that_is_recorded_late_and_meets_no_row_writes_it_whole() {
         (scalar::<i64>(&table, rows).await == 1).then_some(())
     })
     .await;
-}
-
-/// The reply to a restart is lost, and its write arrives late: nothing was sent for it.
-#[tokio::test]
-async fn a_restart_that_is_recorded_after_its_client_got_an_error_is_released() {
-    let database = database().await;
-    let app = service(&database).set("ledger.timeout_ms", "500").spawn().await;
-    app.until_ready().await;
-    let post = || {
-        let post = app.post().header("idempotency-key", "8e03978e-40d5-43dd-bc93-6894a57f9324");
-        TestResponse::receive(post.json(&ada()))
-    };
-    let busy = Fault::answer(429).header("retry-after", "1").always();
-    app.auth0.fault(Route::CreateUser, busy);
-    assert_eq!(post().await.problem(), "upstream_busy");
-    let table = connect(&database).await;
-    table.batch_execute("BEGIN; LOCK TABLE attempts IN EXCLUSIVE MODE").await.unwrap();
-    assert_eq!(post().await.status, StatusCode::SERVICE_UNAVAILABLE);
-    let restart = "UPDATE attempts SET state = 0, restarts = 1, \
-        worker = (SELECT id FROM processes), next_check_at = ledger_now() + 60000, \
-        outcome_code = NULL, finished_at = NULL, connection_ended_at = NULL; COMMIT";
-    table.batch_execute(restart).await.unwrap();
-    eventually("the attempt is released", async || {
-        let rows = "SELECT count(*) FROM attempts WHERE state = 4 AND restarts = 1";
-        (scalar::<i64>(&table, rows).await == 1).then_some(())
-    })
-    .await;
-    app.auth0.clear_faults();
-    eventually("the sign-up", async || (post().await.status == StatusCode::CREATED).then_some(()))
-        .await;
-    assert_eq!(app.auth0.users().len(), 1);
 }
 
 #[test]

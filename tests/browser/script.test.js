@@ -396,6 +396,27 @@ test("a common password is pointed out while it is typed", async (t) => {
   await line.waitFor({ state: "detached" });
 });
 
+test("a list without rules shows what the password breaks while it is typed", async (t) => {
+  const own = await Service.start({
+    "http.allowed_origins": shop,
+    "password.policy": "none",
+    "password.min_length": "1",
+    "password.dictionary.active": "true",
+  });
+  files["/drawn"] = foreign(own.url)
+    .replace("<div data-signup-rules></div>", "")
+    .replace('type="password"', 'type="password" data-signup-password');
+  for (const address of [`${own.url}/signup`, `${shop}/drawn`]) {
+    const page = await open(chromium, t, address);
+    await page.waitForSelector("form[data-signup-ready]");
+    const listed = page.waitForResponse("**/signup/common-passwords.txt");
+    await page.focus("[name=password]");
+    await listed;
+    await page.locator("[name=password]").pressSequentially("Password1");
+    await page.locator("[data-rule='password.too_common']").filter({ hasText: "too common" }).waitFor();
+  }
+});
+
 test("a password with personal information is an error of the list, which names the kind", async (t) => {
   const own = await Service.start({ "password.profile_data.active": "true", "fields.nickname": "required" });
   const page = await open(chromium, t, `${own.url}/signup`);

@@ -216,6 +216,10 @@ async fn a_pooler_of_statements_is_rejected_at_start() {
     let text = stderr(&command::run(&behind, &["migrate"]), 2);
     assert!(text.contains("needs pool_mode = transaction or session"), "{text}");
     assert!(text.contains("statement pooling"), "{text}");
+    // PgBouncer gives everything that it rejects the same code.
+    let url = pooler.url(&backend.database()).replace("postgres@", "stranger@");
+    let text = stderr(&command::run(&backend.through(&url), &["migrate"]), 1);
+    assert!(!text.contains("pool_mode"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

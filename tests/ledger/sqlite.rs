@@ -119,6 +119,50 @@ async fn the_secret_may_be_kept_apart_from_the_database() {
     std::fs::remove_dir_all(apart.parent().unwrap()).unwrap();
 }
 
+/// As for the database itself, whose link may lead to a file that does not exist yet.
+#[tokio::test]
+async fn the_secret_may_be_behind_a_link() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    let folder = path(&backend).parent().unwrap().with_extension("links");
+    std::fs::create_dir_all(&folder).unwrap();
+    let link = folder.join("signup.key");
+    std::os::unix::fs::symlink(folder.join("elsewhere"), &link).unwrap();
+    backend.settings.secret_key_path = Some(link.clone());
+    for _ in 0..2 {
+        backend.open().await.close().await;
+        assert!(link.exists());
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A process died in a transaction of the mode that a new or a restored file has.
+#[tokio::test]
+async fn a_transaction_of_a_dead_process_is_undone() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    begin(&ledger, &unique(NOW)).await;
+    ledger.close().await;
+    drop(ledger);
+    let (path, log) = (path(&backend), path(&backend).with_extension("db-journal"));
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "journal_mode", "DELETE").unwrap();
+    // Small enough that the rows are in the file before the commit.
+    connection.pragma_update(None, "cache_size", 1).unwrap();
+    connection.execute_batch("CREATE TABLE filler (text TEXT); BEGIN").unwrap();
+    for _ in 0..200 {
+        connection.execute("INSERT INTO filler VALUES (?1)", ["x".repeat(4_000)]).unwrap();
+    }
+    let crashed = (std::fs::read(&path).unwrap(), std::fs::read(&log).unwrap());
+    drop(connection);
+    std::fs::write(&path, crashed.0).unwrap();
+    std::fs::write(&log, crashed.1).unwrap();
+    let ledger = backend.open().await;
+    assert_eq!(backend.count("attempts").await, 1);
+    assert_eq!(backend.count("filler").await, 0);
+    ledger.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_file_is_unavailable_and_recovers() {
     let mut backend = Backend::sqlite();

@@ -98,7 +98,9 @@ impl PostgresError {
 
     /// Returns whether a pooler gives each statement another session, and so allows no transactions.
     pub fn is_statement_pooling(&self) -> bool {
-        self.is(SqlState::PROTOCOL_VIOLATION.code())
+        // PgBouncer has one code for everything that it rejects, such as a server that starts.
+        let Self::Server(error) = self else { return false };
+        error.as_db_error().is_some_and(|error| error.message().contains("statement pooling"))
     }
 
     /// Returns whether the server was reached and reported an error.

@@ -55,7 +55,7 @@ impl Sqlite {
             file::create(&path, &secret_file, options.may_replace)?;
         }
         let guard = Arc::new(FileGuard::new(&path, lock).map_err(OpenError::unavailable)?);
-        let unchanged = file::connect_read_only(&path, OPEN_WAIT).map_err(LedgerError::from)?;
+        let unchanged = file::connect_unchanged(&path, OPEN_WAIT).map_err(LedgerError::from)?;
         if schema::is_foreign(&unchanged).map_err(LedgerError::from)? {
             return Err(OpenError::Foreign { path });
         }

@@ -5,7 +5,7 @@
 //!
 //! No test depends on the speed of the machine: they wait for events ([`eventually`], the
 //! emulator's `Gate`), and compare concurrent results as sets. Bounds on elapsed time are lower ones,
-//! except where a time is what is promised: those tests run alone (`.config/nextest.toml`).
+//! except where a time is what is promised: those tests run apart (`.config/nextest.toml`).
 
 #![expect(
     clippy::disallowed_methods,

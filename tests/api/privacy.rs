@@ -199,6 +199,8 @@ fn output_of(arguments: &[String], variables: &[(&str, &str)]) -> String {
         .args(arguments)
         .current_dir(folder.path())
         .env_clear()
+        // Where the demo keeps what it would remove at its end.
+        .env("TMPDIR", folder.path())
         .envs(variables.iter().copied())
         .stdin(fs::File::open(folder.path().join("typed")).unwrap())
         .stdout(printed.try_clone().unwrap())

@@ -23,5 +23,11 @@ export async function startDemo() {
     });
   });
   const end = printed.indexOf("</form>") + 1;
-  return { url, lines: printed.slice(end - 10, end).join("\n"), stop: () => child.kill("SIGTERM") };
+  // Waits until it has removed its folder.
+  const stop = () => {
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGTERM");
+    return ended;
+  };
+  return { url, lines: printed.slice(end - 10, end).join("\n"), stop };
 }

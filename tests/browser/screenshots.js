@@ -49,4 +49,4 @@ await both.setContent(`<body style="margin:0;display:flex;align-items:start">${s
 await take(both, "example.png");
 
 await browser.close();
-demo.stop();
+await demo.stop();

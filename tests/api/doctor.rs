@@ -564,7 +564,18 @@ async fn a_tenant_that_cannot_be_reached_skips_what_needs_it() {
     let patient = Patient::new().await.set("AUTH0_DOMAIN", "http://127.0.0.1:1");
     let found = patient.run(&["--live"]);
     assert_eq!(found.ids("error"), ["tenant.unreachable"]);
-    for skipped in ["clock", "token", "scopes", "api", "connection", "custom_domain", "live"] {
+    for skipped in [
+        "clock",
+        "token",
+        "scopes",
+        "api",
+        "connection",
+        "attributes",
+        "public_signup",
+        "password_policy",
+        "custom_domain",
+        "live",
+    ] {
         let finding = found.find(&format!("{skipped}.skipped"));
         assert_eq!(finding["severity"], "warning");
     }

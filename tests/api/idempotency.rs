@@ -139,26 +139,22 @@ async fn without_a_key_the_recorded_outcome_is_replayed() {
     }
 }
 
-/// An app whose token may also delete users.
-async fn with_right_to_delete() -> TestApp {
+/// An app whose only user was deleted, as by an operator at the tenant.
+async fn with_deleted_user() -> TestApp {
     let scopes = ["create:users", "read:users", "delete:users"].map(str::to_owned);
-    TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await
-}
-
-/// Deletes the user of a response, as an operator does at the tenant.
-async fn delete_user(app: &TestApp, created: &TestResponse) {
+    let app = TestApp::builder().auth0(|tenant| tenant.scopes = scopes.into()).spawn().await;
+    let created = app.sign_up(&ada()).await;
+    app.until_resolved().await;
     let id = created.json()["user"]["user_id"].as_str().unwrap().replace('|', "%7C");
     let delete = app.client.delete(format!("{}/api/v2/users/{id}", app.auth0.url()));
     let delete = delete.header("authorization", app.creates()[0].header("authorization").unwrap());
     assert_eq!(delete.send().await.unwrap().status(), StatusCode::NO_CONTENT);
+    app
 }
 
 #[tokio::test]
 async fn without_a_key_a_deleted_user_is_created_again() {
-    let app = with_right_to_delete().await;
-    let first = app.sign_up(&ada()).await;
-    app.until_resolved().await;
-    delete_user(&app, &first).await;
+    let app = with_deleted_user().await;
     let retried = app.sign_up(&ada()).await;
     assert_eq!(
         (retried.status, is_replayed(&retried)),
@@ -170,10 +166,7 @@ async fn without_a_key_a_deleted_user_is_created_again() {
 
 #[tokio::test]
 async fn a_deleted_user_whose_second_creation_gets_no_response_is_created() {
-    let app = with_right_to_delete().await;
-    let first = app.sign_up(&ada()).await;
-    app.until_resolved().await;
-    delete_user(&app, &first).await;
+    let app = with_deleted_user().await;
     // The tenant reports its time in whole seconds.
     tokio::time::sleep(Duration::from_millis(3_100)).await;
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());

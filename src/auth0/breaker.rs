@@ -75,9 +75,10 @@ impl Breaker {
         let before = circuit.is_open();
         change(&mut circuit);
         let after = circuit.is_open();
-        drop(circuit);
         if before != after {
+            // Under the lock: another change may follow at once.
             self.metrics.breaker_open(after);
+            drop(circuit);
             if after {
                 tracing::error!("Auth0 is down: calls fail at once until a probe succeeds");
             } else {

@@ -3,7 +3,6 @@
 //!
 //! Source: Auth0's Management API document and live responses; `docs/auth0.md` lists them.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -19,21 +18,24 @@ use crate::domain::{Field, PasswordRule};
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.
 const DEFAULT_WAIT: Duration = Duration::from_secs(1);
 
+/// The codes of what the tenant's plan does not include.
+const PLAN_LIMITS: [&str; 3] =
+    ["feature_not_enabled", "insufficient_entitlement", "operation_not_supported"];
+
 /// Auth0's error envelope. Every member may be absent, or the body may be something else.
 #[derive(Debug, Default, Deserialize)]
-struct Envelope<'a> {
-    #[serde(rename = "errorCode", borrow, default)]
-    error_code: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    message: Option<Cow<'a, str>>,
+struct Envelope {
+    #[serde(rename = "errorCode")]
+    error_code: Option<String>,
+    message: Option<String>,
     /// Details, in a shape of their own for each error.
     #[serde(default)]
     attributes: Value,
 }
 
-impl<'a> Envelope<'a> {
+impl Envelope {
     /// Parses a body; one of another shape counts as an empty envelope.
-    fn parse(body: &'a [u8]) -> Self {
+    fn parse(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
@@ -107,24 +109,21 @@ pub(crate) fn classify(
     let (code, message) = (envelope.code(), envelope.message());
     let unknown = || Misconfiguration::Unknown { status, code: ErrorCode::new(code) }.into();
     match (status, code) {
-        (400, Some("invalid_body")) if rejects_username(message) => {
-            CreateUserError::UsernameRejected
-        }
-        (400, Some("invalid_body")) => match attribute_mismatch(message) {
-            Some(reason) => reason.into(),
-            None => CreateUserError::InvalidBody,
-        },
         (400, Some("inexistent_connection")) => {
             Misconfiguration::Connection { problem: "does not exist" }.into()
         }
+        (400, Some("invalid_body")) => bad_request(message).unwrap_or(CreateUserError::InvalidBody),
         (400, _) => bad_request(message).unwrap_or_else(unknown),
         (403, Some("insufficient_scope")) => Misconfiguration::Scope.into(),
-        (403, _) => Misconfiguration::Plan { code: ErrorCode::new(code) }.into(),
+        (403, Some(code)) if PLAN_LIMITS.contains(&code) => {
+            Misconfiguration::Plan { code: ErrorCode::new(Some(code)) }.into()
+        }
         (409, Some("custom_domain_conflict")) => Misconfiguration::CustomDomain.into(),
         (409, Some("username_exists")) => CreateUserError::UsernameTaken,
         (409, _) if envelope.is_about_username() => CreateUserError::UsernameTaken,
         (409, Some("auth0_idp_error")) => CreateUserError::EmailTaken,
-        (409, None) if message.starts_with("The user already exists") => {
+        // Without a body too, a conflict is believed only after a lookup.
+        (409, None) if message.is_empty() || message.starts_with("The user already exists") => {
             CreateUserError::EmailTaken
         }
         (300..=399, _) => redirect::misconfiguration(status, headers).into(),
@@ -212,5 +211,8 @@ fn rejects_username(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     let is_about = STARTS.iter().any(|start| message.starts_with(start));
     let is_configuration = OF_CONFIGURATION.iter().any(|word| message.contains(word));
-    message.contains("on property username") || (is_about && !is_configuration)
+    let properties = message.split("on property ").skip(1);
+    let mut is_username = properties.map(|property| property.starts_with("username")).peekable();
+    (is_username.peek().is_some() && is_username.all(|is_username| is_username))
+        || (is_about && !is_configuration)
 }

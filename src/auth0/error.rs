@@ -165,7 +165,7 @@ pub enum Misconfiguration {
     /// 403 `insufficient_scope`.
     #[error("the application lacks the scope create:users on the Management API (auth0.client_id)")]
     Scope,
-    /// 403 for anything else: a limit of the plan.
+    /// 403 with a code of the plan's limits.
     #[error("the tenant's plan does not allow it ({code})")]
     Plan {
         /// Auth0's error code.
@@ -220,7 +220,7 @@ impl ErrorCode {
     /// Returns whether a text has the form of a code.
     pub(super) fn looks_like_a_code(text: &str) -> bool {
         (1..=64).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
     }
 }
 
@@ -263,7 +263,29 @@ impl TokenError {
         match self {
             Self::Misconfigured(_) => "misconfigured",
             Self::RateLimited { .. } => "rate_limited",
-            Self::Failed(_) | Self::Pending => "not_sent",
+            Self::Failed(_) => "failed",
+            Self::Pending => "not_sent",
+        }
+    }
+}
+
+impl CallError {
+    /// Returns whether the same call may succeed a moment later.
+    pub const fn is_temporary(&self) -> bool {
+        match self {
+            // A call without room has already waited.
+            Self::Misconfigured(_) | Self::RateLimited { .. } => false,
+            Self::Transport(error) => match error {
+                TransportError::NoConnection(_)
+                | TransportError::NoResponse(_)
+                | TransportError::Unreadable(_)
+                | TransportError::Status(408 | 425 | 429 | 500..) => true,
+                TransportError::Status(_)
+                | TransportError::NoToken(_)
+                | TransportError::TakenOver
+                | TransportError::RecordUnreadable(_)
+                | TransportError::CircuitOpen { .. } => false,
+            },
         }
     }
 }

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::certificates::ObservedChain;
 use super::error::TransportError;
+use super::response::ApiResponse;
 use super::tenant_clock::TenantClock;
 use super::traced_call::TracedCall;
 use crate::config::Auth0Settings;
@@ -160,6 +161,15 @@ impl HttpClient {
     /// The tenant's clock.
     pub(super) fn tenant_clock(&self) -> &TenantClock {
         &self.0.tenant_clock
+    }
+
+    /// Sends a request over a pooled connection, and reads the whole response.
+    ///
+    /// # Errors
+    /// When no response came back.
+    pub(super) async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {
+        let sent = self.execute(request, ConnectionChoice::Pooled).await;
+        Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
     }
 
     /// Sends a request.

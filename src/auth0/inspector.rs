@@ -20,7 +20,7 @@ use super::create_user::{self, Common};
 use super::error::{
     CallError, CreateUserError, LookupError, Misconfiguration, TokenError, TransportError,
 };
-use super::http_client::{ConnectionChoice, HttpClient, SendError};
+use super::http_client::HttpClient;
 use super::lookup::{self, UsersByEmail};
 use super::response::ApiResponse;
 use super::tenant_clock::TenantClock;
@@ -101,7 +101,7 @@ impl Inspector {
     /// When there is no response.
     pub async fn discover(&self) -> Result<bool, TransportError> {
         let url = self.url("/.well-known/openid-configuration");
-        let response = self.exchange(Request::new(Method::GET, url)).await?;
+        let response = self.http.exchange(Request::new(Method::GET, url)).await?;
         let body = response.json::<Value>().unwrap_or_default();
         Ok(response.status == 200 && body.get("issuer").is_some_and(Value::is_string))
     }
@@ -249,11 +249,11 @@ impl Inspector {
         request.headers_mut().insert(AUTHORIZATION, token.authorization.clone());
         for _ in 1..RATE_LIMITED_TRIES {
             let Some(copy) = request.try_clone() else { break };
-            let response = self.exchange(copy).await?;
+            let response = self.http.exchange(copy).await?;
             let Some(wait) = self.rate_limit(&response) else { return Ok(response) };
             sleep(wait.min(LONGEST_WAIT)).await;
         }
-        self.exchange(request).await
+        self.http.exchange(request).await
     }
 
     /// The wait that a 429 asks for.
@@ -263,11 +263,6 @@ impl Inspector {
             CreateUserError::RateLimited { retry_after } => Some(retry_after),
             _ => None,
         }
-    }
-
-    async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {
-        let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
-        Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
     }
 
     /// The error of a response without a result.

@@ -71,12 +71,13 @@ pub(super) fn user_url(users: &Url, user_id: &str) -> Url {
 
 /// Reads a response to `GET /api/v2/users/{id}`: the user, or that there is none.
 ///
-/// A 200 proves that the user exists, even if it cannot be read. Then only the id is known.
+/// A 200 with anything else proves nothing: something in front of the tenant may have sent it.
 pub(super) fn by_id(response: &ApiResponse, user_id: &str) -> Result<Option<User>, LookupError> {
     match response.status {
         200 => {
-            let user = response.json().unwrap_or_else(|_| User::with_id(user_id));
-            if user.has_empty_id() { Err(unreadable(response)) } else { Ok(Some(user)) }
+            let user: User = response.json()?;
+            let is_found = *user.user_id == *full_user_id(user_id);
+            if is_found { Ok(Some(user)) } else { Err(unreadable(response)) }
         }
         _ if is_missing_user(response) => Ok(None),
         _ => Err(failure(response)),
@@ -185,11 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_user_exists_and_one_without_an_id_is_an_error() {
-        for body in ["", "<html>", "{}", r#"{"user_id":5}"#] {
-            let user = by_id(&response(&[], body), "abc").unwrap().unwrap();
-            assert_eq!((&*user.user_id, user.email), ("auth0|abc", None), "{body}");
+    fn anything_but_the_user_with_the_id_is_an_error() {
+        let other = r#"{"user_id":"auth0|abd"}"#;
+        for body in ["", "<html>", "{}", r#"{"user_id":5}"#, r#"{"user_id":""}"#, other] {
+            assert!(by_id(&response(&[], body), "abc").is_err(), "{body}");
         }
-        assert!(by_id(&response(&[], r#"{"user_id":""}"#), "abc").is_err());
+        let user = by_id(&response(&[], r#"{"user_id":"auth0|abc"}"#), "abc").unwrap().unwrap();
+        assert_eq!((&*user.user_id, user.email), ("auth0|abc", None));
     }
 }

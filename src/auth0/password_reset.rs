@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::client::Client;
+use super::error::TransportError;
 use super::http_client::{ConnectionChoice, SendError};
 use crate::telemetry::{Operation, chain};
 
@@ -21,25 +22,28 @@ impl Client {
         let mut request = self.request(Method::POST, self.change_password.clone());
         *request.body_mut() = Some(body.to_string().into());
         let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
-        let label = match &sent {
-            Ok(response) if response.status().is_success() => "accepted",
-            Ok(response) => {
-                let status = response.status().as_u16();
-                tracing::error!(
-                    status,
-                    "Auth0 rejects the password reset mail to the owner of an address: is \
-                     existence_uniform.mail_client_id an application of this connection?"
-                );
-                "rejected"
-            }
-            Err(_) => "failed",
+        let result = match sent {
+            Ok(response) if response.status().is_success() => Ok("accepted"),
+            Ok(response) => match response.status().as_u16() {
+                status @ (408 | 425 | 429 | 500..) => Err(TransportError::Status(status)),
+                status => {
+                    tracing::error!(
+                        status,
+                        "Auth0 rejects the password reset mail to the owner of an address: is \
+                         existence_uniform.mail_client_id an application of this connection?"
+                    );
+                    Ok("rejected")
+                }
+            },
+            Err(SendError { error, .. }) => Err(error),
         };
-        self.metrics.auth0_request(Operation::ChangePassword, label, started.elapsed());
-        if let Err(SendError { error, .. }) = sent {
+        if let Err(error) = &result {
             tracing::warn!(
-                error = chain(&error),
+                error = chain(error),
                 "the owner of an address may not have received the password reset mail"
             );
         }
+        let label = result.unwrap_or("failed");
+        self.metrics.auth0_request(Operation::ChangePassword, label, started.elapsed());
     }
 }

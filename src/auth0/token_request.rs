@@ -15,7 +15,7 @@ use url::form_urlencoded;
 use super::BuildError;
 use super::credentials::{ClientIdentity, CredentialStore};
 use super::error::{ErrorCode, Misconfiguration, TokenError, TransportError};
-use super::http_client::{ConnectionChoice, HttpClient, SendError};
+use super::http_client::HttpClient;
 use super::redirect;
 use super::response::ApiResponse;
 use super::wait::{Api, RejectedCall, RequestedWait};
@@ -62,11 +62,9 @@ struct TokenBody<'a> {
 
 /// The body of an error response (RFC 6749, section 5.2).
 #[derive(Default, Deserialize)]
-struct TokenErrorBody<'a> {
-    #[serde(borrow, default)]
-    error: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    error_description: Option<Cow<'a, str>>,
+struct TokenErrorBody {
+    error: Option<String>,
+    error_description: Option<String>,
 }
 
 impl TokenRequest {
@@ -115,7 +113,7 @@ impl TokenRequest {
 
     async fn send_with(&self, credential: &ClientCredential) -> Result<TokenGrant, TokenError> {
         let request = self.request(credential).ok_or(Misconfiguration::Credentials)?;
-        let response = self.exchange(request).await.map_err(TokenError::Failed)?;
+        let response = self.http.exchange(request).await.map_err(TokenError::Failed)?;
         match response.status {
             // Redirects are not followed, and their bodies do not matter.
             status @ 300..=399 => Err(redirect::misconfiguration(status, &response.headers).into()),
@@ -127,7 +125,9 @@ impl TokenRequest {
                 let requested = RequestedWait::from_rejection(rejected, self.clock.now());
                 Err(TokenError::RateLimited { retry_after: requested.wait.unwrap_or_default() })
             }
-            400..=499 => Err(denied(&response).into()),
+            // From the network in front of the tenant, and temporary.
+            status @ (408 | 425) => Err(TokenError::Failed(TransportError::Status(status))),
+            400..=499 => Err(denied(&response)),
             status => Err(TokenError::Failed(TransportError::Status(status))),
         }
     }
@@ -147,12 +147,6 @@ impl TokenRequest {
         request.headers_mut().extend(authorization.map(|value| (AUTHORIZATION, value)));
         *request.body_mut() = Some(form.finish().into());
         Some(request)
-    }
-
-    /// Sends the request and reads the whole response.
-    async fn exchange(&self, request: Request) -> Result<ApiResponse, TransportError> {
-        let sent = self.http.execute(request, ConnectionChoice::Pooled).await;
-        Ok(ApiResponse::read(sent.map_err(|SendError { error, .. }| error)?).await)
     }
 }
 
@@ -175,10 +169,12 @@ fn grant(response: &ApiResponse) -> Option<TokenGrant> {
 }
 
 /// Classifies a 4xx.
-fn denied(response: &ApiResponse) -> Misconfiguration {
-    let body: TokenErrorBody<'_> = response.json().unwrap_or_default();
-    match (response.status, body.error.as_deref()) {
+fn denied(response: &ApiResponse) -> TokenError {
+    let body: TokenErrorBody = response.json().unwrap_or_default();
+    let reason = match (response.status, body.error.as_deref()) {
         (401, _) => Misconfiguration::Credentials,
+        // From the network in front of the tenant, and temporary.
+        (403, None) => return TokenError::Failed(TransportError::Status(403)),
         (403, Some("unauthorized_client")) => Misconfiguration::Grant,
         (403, Some("access_denied")) => match body.error_description.as_deref() {
             Some(text) if text.starts_with("Client is not authorized") => {
@@ -190,7 +186,8 @@ fn denied(response: &ApiResponse) -> Misconfiguration {
             _ => Misconfiguration::Audience,
         },
         (status, code) => Misconfiguration::Unknown { status, code: ErrorCode::new(code) },
-    }
+    };
+    reason.into()
 }
 
 /// The error of a response without a usable body.

@@ -43,12 +43,6 @@ impl User {
         }
     }
 
-    /// A user of which only the id (`auth0|` may be left out) is known.
-    pub(super) fn with_id(user_id: &str) -> Self {
-        let user_id = full_user_id(user_id).into();
-        Self { user_id, email: None, email_verified: None, attributes: Vec::new() }
-    }
-
     /// Returns whether the id is empty, with `auth0|` or without.
     pub(super) fn has_empty_id(&self) -> bool {
         matches!(&*self.user_id, "" | "auth0|")

@@ -7,14 +7,14 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
-use super::call::AttemptRunner;
+use super::call::{AttemptRunner, PAUSE};
 use super::identity::IMPLICIT_KEY_LIFETIME;
 use super::outcome::SignupResult;
 use crate::auth0::{FoundUser, LookupError, Priority, User, UsersByEmail};
 use crate::clock::{LedgerTime, TenantTime};
-use crate::domain::full_user_id;
+use crate::domain::{Field, full_user_id};
 use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 
 /// The most attempts with one address that are compared with a user found by it.
@@ -56,8 +56,7 @@ impl AttemptRunner<'_> {
         &self,
         priority: Priority,
     ) -> Result<AddressLookup, LookupError> {
-        let email = self.request.user.email.as_ref();
-        let found = self.service.auth0.users_by_email(email, priority).await?;
+        let found = self.users_by_email(priority).await?;
         if found.users.is_empty() {
             return Ok(AddressLookup::NoUser);
         }
@@ -73,6 +72,24 @@ impl AttemptRunner<'_> {
                 Ok(AddressLookup::Taken)
             }
             None => Ok(self.judge_by_time(found).await),
+        }
+    }
+
+    /// Looks up the users with the address. Without a usable response, once more: nothing else shows whose
+    /// user it is.
+    async fn users_by_email(&self, priority: Priority) -> Result<UsersByEmail, LookupError> {
+        let look_up = || {
+            let email = self.request.user.email.as_ref();
+            self.service.auth0.users_by_email(email, priority)
+        };
+        match look_up().await {
+            Err(LookupError::Failed(error))
+                if error.is_temporary() && Instant::now() + PAUSE < self.retry_until() =>
+            {
+                sleep(PAUSE).await;
+                look_up().await
+            }
+            found => found,
         }
     }
 
@@ -144,7 +161,12 @@ impl AttemptRunner<'_> {
         if claim == RivalClaim::Other {
             return AddressLookup::Taken;
         }
-        let is_bound = claim == RivalClaim::Bound;
+        // A resumed attempt is bound to this form by its key, which found it.
+        let is_bound = match claim {
+            RivalClaim::None => self.is_resumed,
+            RivalClaim::Bound => true,
+            RivalClaim::Contested | RivalClaim::Other => false,
+        };
         // Another form without a key may pin the same id. Its user has other attributes.
         let has_attributes = request.user.attributes.iter().next().is_some();
         if !request.has_client_key() && !is_bound {
@@ -236,8 +258,14 @@ impl AttemptRunner<'_> {
     /// Returns whether a user has the attributes of this form; `false` if the form has none.
     fn has_sent_attributes(&self, user: &User) -> bool {
         let sent = &self.request.user.attributes;
-        sent.iter().next().is_some()
-            && sent.iter().all(|(field, value)| user.attribute(field) == Some(value))
+        let has = |(field, value): (Field, &str)| {
+            user.attribute(field).is_some_and(|stored| match field {
+                // Auth0 stores usernames in lower case.
+                Field::Username => stored.to_lowercase() == value.to_lowercase(),
+                _ => stored == value,
+            })
+        };
+        sent.iter().next().is_some() && sent.iter().all(has)
     }
 
     /// The tenant's time when the attempt started. For an attempt that this request started: the

@@ -20,8 +20,8 @@ use crate::ledger::{Attempt, AttemptId, PinnedUserId};
 /// The most tries of a call that was not sent, or that the tenant asked to send later.
 const TRIES: u32 = 3;
 
-/// The pause before the second try of an unsent call; doubled before the third.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The pause before the second try of an unsent call or of a lookup; doubled before a third.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// The parts of a create call that are fixed before it is first sent, so that it can be repeated.
 #[derive(Debug)]
@@ -192,6 +192,11 @@ impl<'a> AttemptRunner<'a> {
         if is_own { Ok(()) } else { Err(TransportError::TakenOver) }
     }
 
+    /// The time after which nothing is tried again.
+    pub(super) fn retry_until(&self) -> Instant {
+        self.started_at + self.service.timeouts.retry_window
+    }
+
     /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
     /// not sent, or the tenant had no room for it.
     pub(super) async fn create(
@@ -247,8 +252,7 @@ impl<'a> AttemptRunner<'a> {
                 | CreateUserError::Misconfigured(_)
                 | CreateUserError::Ambiguous(_) => return Err(error),
             };
-            let retry_until = self.started_at + service.timeouts.retry_window;
-            if tries == TRIES || Instant::now() + wait >= retry_until {
+            if tries == TRIES || Instant::now() + wait >= self.retry_until() {
                 return Err(error);
             }
             sleep(wait).await;

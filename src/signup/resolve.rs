@@ -106,7 +106,7 @@ impl AttemptRunner<'_> {
         let is_about_email = matches!(taken.outcome, Outcome::EmailTaken);
         match self.look_up_address(Priority::Conflict).await {
             Ok(AddressLookup::Own(user)) => user.into(),
-            Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(),
+            Ok(AddressLookup::NoUser) if is_about_email => self.conflict_without_user(taken),
             Ok(AddressLookup::Unclear) => SignupResult::new(Outcome::Unknown),
             // The user may be the one that a call without a response created.
             Err(error @ LookupError::Forbidden) if self.may_have_acted() => {
@@ -117,13 +117,18 @@ impl AttemptRunner<'_> {
         }
     }
 
-    /// The result of a conflict although no user has the address: it is about another identifier.
-    fn conflict_without_user(&self) -> SignupResult {
-        if self.request.user.attributes.get(Field::Username).is_some() {
-            return SignupResult::new(Outcome::UsernameTaken);
+    /// The result of a conflict although no user has the address: it is about another identifier that
+    /// was sent. Without one, a custom database knows the address, and has not moved its user to Auth0.
+    fn conflict_without_user(&self, taken: SignupResult) -> SignupResult {
+        let is_sent = |field| self.request.user.attributes.get(field).is_some();
+        match (is_sent(Field::Username), is_sent(Field::PhoneNumber)) {
+            (false, false) => taken,
+            (true, false) => SignupResult::new(Outcome::UsernameTaken),
+            (_, true) => {
+                let code = ErrorCode::new(Some("auth0_idp_error"));
+                CreateUserError::from(Misconfiguration::Unknown { status: 409, code }).into()
+            }
         }
-        let code = ErrorCode::new(Some("auth0_idp_error"));
-        CreateUserError::from(Misconfiguration::Unknown { status: 409, code }).into()
     }
 
     /// Looks up the user with the pinned id. A user with another address is not the attempt's, so

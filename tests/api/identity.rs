@@ -138,8 +138,13 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
     assert_eq!(sign_up(&app, None).await.problem(), "email_taken");
     assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
 
-    // A failed lookup leaves the outcome open, and says when to come back.
+    // A lookup that fails once is made again. One that fails leaves the outcome open, and says when to
+    // come back.
     app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    let once = with_form(&app, None, &ada_with("password", "Yet-Another-Password-1")).await;
+    assert_eq!(once.problem(), "email_taken");
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(429));
+    app.auth0.fault(Route::UsersByEmail, Fault::reset());
     let form = ada_with("password", "Another-Password-1");
     let unknown = with_form(&app, None, &form).await;
     assert_eq!(unknown.problem(), "outcome_unknown");
@@ -148,17 +153,25 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
 }
 
 #[tokio::test]
-async fn a_conflict_without_a_user_is_not_about_the_address() {
+async fn a_conflict_without_a_user_is_about_what_was_sent() {
+    // Nothing but the address: a custom database knows it, and Auth0 has no user yet.
     let app = TestApp::spawn().await;
     let conflict = r#"{"statusCode":409,"error":"Conflict","message":"The user already exists.","errorCode":"auth0_idp_error"}"#;
     app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
-    assert_eq!(sign_up(&app, None).await.problem(), "upstream_rejected");
-    assert_eq!(sign_up(&app, None).await.status, StatusCode::CREATED);
+    let response = sign_up(&app, None).await;
+    assert_eq!(response.problem(), "email_taken");
+    assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1);
 
-    let app = TestApp::builder().set("fields.username", "optional").spawn().await;
-    app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
-    let form = ada_with("username", "ada");
-    assert_eq!(with_form(&app, None, &form).await.problem(), "username_taken");
+    for (field, value, problem) in [
+        ("username", "ada", "username_taken"),
+        // Auth0 is not known to say which identifier it is.
+        ("phone_number", "+491701234567", "upstream_rejected"),
+    ] {
+        let app = TestApp::builder().set(&format!("fields.{field}"), "optional").spawn().await;
+        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(conflict));
+        let response = with_form(&app, None, &ada_with(field, value)).await;
+        assert_eq!(response.problem(), problem);
+    }
 }
 
 #[tokio::test]
@@ -232,14 +245,28 @@ async fn a_user_with_another_address_was_not_created_by_the_call() {
 }
 
 #[tokio::test]
-async fn an_unreadable_response_for_the_pinned_id_shows_that_the_user_exists() {
+async fn a_sign_up_that_is_sent_again_with_another_name_gets_its_own_user() {
     let app = TestApp::spawn().await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(with_form(&app, None, &before).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    app.auth0.fault(Route::GetUser, Fault::answer(200).body("{"));
-    let response = sign_up(&app, None).await;
+    app.auth0.fault(Route::GetUser, Fault::answer(500));
+    app.auth0.fault(Route::CreateUser, Fault::answer(500));
+    assert_eq!(sign_up(&app, None).await.problem(), "outcome_unknown");
+    let corrected = ada_with("given_name", "Adah");
+    let response = with_form(&app, None, &corrected).await;
     assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
-    assert_eq!(response.json()["user"]["email"], "ada@example.com");
-    assert_eq!(app.creates().len(), 1);
+    assert_eq!(app.auth0.users().len(), 2);
+}
+
+#[tokio::test]
+async fn a_lost_response_for_a_username_with_a_capital_letter_is_found() {
+    let builder = TestApp::builder().set("fields.username", "required");
+    let app = builder.auth0(|tenant| tenant.requires_username = true).spawn().await;
+    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    let response = with_form(&app, None, &ada_with("username", "AdaL")).await;
+    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+    assert_eq!(app.auth0.users()[0]["username"], "adal");
 }
 
 #[tokio::test]
@@ -249,7 +276,7 @@ async fn a_colliding_form_without_a_key_gets_no_profile_after_a_failed_lookup() 
     let id = app.creates()[0].json()["user_id"].clone();
     let collision = colliding_form(&app, &id).await;
     // Its conflict cannot be looked up, so it is unknown. The next try finds the pinned id.
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
     let unknown = with_form(&app, None, &collision).await;
     assert_eq!(unknown.problem(), "outcome_unknown");
     let again = with_form(&app, None, &collision).await;
@@ -285,13 +312,13 @@ async fn of_two_forms_that_pin_one_id_the_one_that_created_the_user_gets_it() {
     // Ada's call creates the user, and nothing shows it yet.
     app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting());
     app.auth0.fault(Route::GetUser, Fault::answer(500));
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
     assert_eq!(sign_up(&app, None).await.problem(), "outcome_unknown");
     let id = app.creates().last().unwrap().json()["user_id"].clone();
     // Another form pins the same id, and its conflict cannot be looked up at first.
     let mut other = colliding_form(&app, &id).await;
     other["given_name"] = "Eve".into();
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
     assert_eq!(with_form(&app, None, &other).await.problem(), "outcome_unknown");
 
     let created = sign_up(&app, None).await;

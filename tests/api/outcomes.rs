@@ -87,14 +87,15 @@ fn create_user_responses() -> Vec<(u16, Value, StatusCode, &'static str)> {
     };
     let rejected = (StatusCode::BAD_GATEWAY, "upstream_rejected");
     let unknown = (StatusCode::GATEWAY_TIMEOUT, "outcome_unknown");
+    let taken = (StatusCode::CONFLICT, "email_taken");
     let exists = "The user already exists.";
     [
-        // No user has the address, so the conflict is about something else.
-        (409, body(409, Some("auth0_idp_error"), exists), rejected),
-        (409, body(409, None, exists), rejected),
+        // No user has the address, and nothing else that was sent can be taken.
+        (409, body(409, Some("auth0_idp_error"), exists), taken),
+        (409, body(409, None, exists), taken),
         (409, body(409, Some("custom_domain_conflict"), "The tenant has…"), rejected),
         (409, body(409, Some("something_else"), exists), rejected),
-        (409, json!("text"), rejected),
+        (409, json!("text"), taken),
         (
             400,
             body(400, None, "The username provided is in use already."),

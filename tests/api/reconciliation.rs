@@ -437,7 +437,7 @@ async fn a_taken_address_is_recorded_when_the_client_comes_back() {
     let between = crate::app::ada_with("email", "between@example.com");
     assert_eq!(app.sign_up(&between).await.status, StatusCode::CREATED);
     app.auth0.fault(Route::CreateUser, Fault::close());
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).times(2));
     let keyed = || TestResponse::receive(app.post().header("idempotency-key", KEY).json(&ada()));
     assert_eq!(keyed().await.problem(), "outcome_unknown");
     assert_eq!(keyed().await.problem(), "email_taken");

@@ -252,8 +252,8 @@ async fn a_conflict_about_the_username_is_not_about_the_address() {
     ] {
         let app = TestApp::spawn().await;
         app.auth0.fault(Route::CreateUser, Fault::answer(409).body(body.to_string()));
-        // It may be about the address, so that is looked up. No user has it.
-        assert_eq!(app.sign_up(&ada()).await.problem(), "upstream_rejected", "{body}");
+        // It may be about the address, so that is looked up. No user has it, and nothing else was sent.
+        assert_eq!(app.sign_up(&ada()).await.problem(), "email_taken", "{body}");
         assert_eq!(app.auth0.calls(Route::UsersByEmail).len(), 1, "{body}");
     }
 }
@@ -280,14 +280,88 @@ async fn a_success_for_another_address_or_without_an_id_created_nobody_known() {
 }
 
 #[tokio::test]
-async fn an_unreadable_lookup_of_the_pinned_id_proves_that_the_user_exists() {
-    let app = TestApp::spawn().await;
-    app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-    app.auth0.fault(Route::GetUser, Fault::truncated());
-    let response = app.sign_up(&ada()).await;
-    assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
-    assert_eq!(response.json()["user"]["user_id"], app.auth0.users()[0]["user_id"]);
-    assert_eq!(app.creates().len(), 1);
+async fn a_page_in_place_of_the_looked_up_user_proves_nothing() {
+    let other = r#"{"user_id":"auth0|6743a5b00000000000000001","email":"ada@example.com"}"#;
+    for (lost, repeated) in [(Fault::close_after_acting(), Some(409)), (Fault::reset(), Some(201))]
+    {
+        for lookup in [Fault::truncated(), Fault::html(200), Fault::answer(200).body(other)] {
+            let app = TestApp::spawn().await;
+            // The connection is known to keep pinned ids.
+            assert_eq!(app.sign_up(&person(1)).await.status, StatusCode::CREATED);
+            app.auth0.fault(Route::CreateUser, lost.clone());
+            app.auth0.fault(Route::GetUser, lookup);
+            let response = app.sign_up(&ada()).await;
+            assert_eq!(response.status, StatusCode::CREATED, "{response:?}");
+            let user =
+                app.auth0.users().into_iter().find(|user| user["email"] == "ada@example.com");
+            assert_eq!(response.json()["user"]["user_id"], user.unwrap()["user_id"]);
+            assert_eq!(app.creates().last().unwrap().status, repeated);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_code_of_a_400_hides_no_reason_that_its_message_names() {
+    for (message, problem) in [
+        ("PasswordStrengthError: Password is too weak", "invalid_fields"),
+        ("PasswordBreachedError: Password has been breached", "invalid_fields"),
+        ("The connection is disabled", "upstream_rejected"),
+        ("The connection does not exist.", "upstream_rejected"),
+        ("The username provided is in use already.", "username_taken"),
+        // A form without a username.
+        (
+            "Payload validation error: 'String is too short' on property username (x). (also) \
+             'String is too short' on property name (x).",
+            "internal",
+        ),
+    ] {
+        for code in [None, Some("invalid_body"), Some("operation_not_supported")] {
+            if problem == "internal" && code != Some("invalid_body") {
+                continue;
+            }
+            let app = TestApp::spawn().await;
+            app.auth0.fault(Route::CreateUser, bad_request(message, code));
+            let response = app.sign_up(&ada()).await;
+            assert_eq!(response.problem(), problem, "{message} {code:?}: {response:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_403_is_the_plans_only_with_a_code_of_it() {
+    for (code, expected) in [
+        ("feature_not_enabled", "the tenant's plan does not allow it (feature_not_enabled)"),
+        ("auth0_2_error", "an undocumented response with status 403 (auth0_2_error)"),
+        ("", "an undocumented response with status 403 (no code)"),
+    ] {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        let service =
+            Process::start(&auth0, &[("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET)]).await;
+        let body = match code {
+            "" => "<html>".to_owned(),
+            code => json!({"statusCode": 403, "message": "x", "errorCode": code}).to_string(),
+        };
+        auth0.fault(Route::CreateUser, Fault::answer(403).body(body));
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(format!("http://{}/signup", service.address)).json(&ada());
+        assert_eq!(TestResponse::receive(request).await.problem(), "upstream_rejected");
+        let event = service.event(|event| event["outcome"] == "upstream_rejected").await;
+        assert_eq!(event["error"], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_conflict_without_a_body_is_believed_only_after_a_lookup() {
+    for body in ["", "<html>"] {
+        let app = TestApp::spawn().await;
+        assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED);
+        app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+        app.auth0.fault(Route::GetUser, Fault::answer(500));
+        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(body));
+        let response = app.sign_up(&person(1)).await;
+        assert_eq!(response.status, StatusCode::CREATED, "{body}: {response:?}");
+        assert_eq!((app.creates().len(), app.auth0.users().len()), (3, 2));
+    }
 }
 
 #[tokio::test]

@@ -166,6 +166,21 @@ async fn rejected_credentials_are_an_error_of_the_operator() {
 }
 
 #[tokio::test]
+async fn a_moment_of_the_network_in_front_of_the_token_endpoint_fails_no_sign_up() {
+    for fault in [Fault::answer(408), Fault::answer(425), Fault::html(403), Fault::answer(500)] {
+        let auth0 = Emulator::builder().start().await.unwrap();
+        auth0.fault(Route::Token, fault);
+        let app = TestApp::builder().tenant(auth0).spawn().await;
+        let answer = app.sign_up(&person(0)).await;
+        assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
+        assert_eq!(app.token_requests(), 2);
+        let metrics = app.get_admin("/metrics").await.text;
+        let failed = r#"auth0_requests_total{operation="token",outcome="failed"} 1"#;
+        assert!(metrics.contains(failed), "{metrics}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_revoked_before_its_first_use_fails_no_sign_up() {
     let app = TestApp::spawn().await;
     app.until_ready().await;

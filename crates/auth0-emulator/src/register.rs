@@ -81,7 +81,7 @@ fn fill_in(call: &Call<'_>, members: &BodyMembers, email: Option<String>) -> Ten
         created_at: now.clone(),
         updated_at: now,
         email_verified: members.flag("email_verified").unwrap_or(false),
-        username: text("username"),
+        username: members.text("username").map(str::to_lowercase),
         phone_number: text("phone_number"),
         phone_verified: members.flag("phone_verified"),
         given_name: text("given_name"),

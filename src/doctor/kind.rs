@@ -99,7 +99,7 @@ kinds! {
     MigrationsBlocked: Migrations.blocked Error ("ledger.migrate")
         "pending migrations, while ledger.migrate is off: {} (run `auth0-signup migrate`)";
     MigrationsIndexes: Migrations.indexes Warning
-        "indexes not built yet: {} (operators' commands are slow; run `auth0-signup migrate`)";
+        "indexes not built yet: {} (lookups of attempts are slow; run `auth0-signup migrate`)";
     PrivilegesOk: Privileges.ok Ok "everything that the service writes can be written";
     PrivilegesMissing: Privileges.missing Error ("database.url") "no right to write {}";
     PrivilegesNoCreate: Privileges.no_create Error ("database.url")

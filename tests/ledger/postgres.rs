@@ -1,15 +1,17 @@
 //! Tests specific to PostgreSQL: outages, lost connections, several replicas.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use auth0_signup::config::Synchronous;
-use auth0_signup::ledger::{BeginResult, LedgerError, NewAttempt, ProofUse};
+use auth0_signup::ledger::{AttemptState, BeginResult, LedgerError, NewAttempt, ProofUse};
 use auth0_signup::limits::Limit;
+use futures_util::future::join_all;
 
 use crate::admission_costs::{SLOW, with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
-use crate::rows::{DAY, created, digest, key, keyed, unique, unknown, with_keys};
-use crate::server::connect;
+use crate::rows::{DAY, created, digest, key, keyed, lease, unique, unknown, unsent, with_keys};
+use crate::server::{connect, execute, scalar, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_unavailable_and_recovers() {
@@ -94,7 +96,7 @@ async fn a_call_that_the_server_rejects_fails_alone() {
     // The server rejects NUL in a text.
     attempts[10] = NewAttempt { request_id: "\0".to_owned(), ..unique(NOW) };
     let results = attempts.iter().map(|attempt| ledger.begin(attempt.clone()));
-    let results = futures_util::future::join_all(results).await;
+    let results = join_all(results).await;
     for (number, result) in results.iter().enumerate() {
         assert_eq!(result.is_ok(), number != 10, "{number}: {result:?}");
     }
@@ -103,7 +105,7 @@ async fn a_call_that_the_server_rejects_fails_alone() {
 #[tokio::test]
 async fn no_error_reveals_the_password() {
     let mut backend = Backend::from_url("postgres://signup:canary-password@127.0.0.1:1/signup");
-    backend.settings.timeout = std::time::Duration::from_millis(100);
+    backend.settings.timeout = Duration::from_millis(100);
     let error =
         backend.try_open(auth0_signup::ledger::Access::Service).await.map(drop).unwrap_err();
     let text = format!("{error} {error:?} {:?}", backend.settings);
@@ -123,7 +125,7 @@ async fn replicas_with_different_secrets_start_one_attempt_for_each_key() {
             tokio::spawn(async move { ledger.begin(attempt).await.unwrap() })
         })
     });
-    let results = futures_util::future::join_all(tasks.collect::<Vec<_>>()).await;
+    let results = join_all(tasks.collect::<Vec<_>>()).await;
     for pair in results.chunks(2) {
         let started =
             pair.iter().filter(|result| *result.as_ref().unwrap() == BeginResult::Started);
@@ -135,13 +137,13 @@ async fn replicas_with_different_secrets_start_one_attempt_for_each_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_that_is_blocked_delays_a_call_by_one_timeout() {
     let mut backend = Backend::postgres().await;
-    backend.settings.timeout = std::time::Duration::from_millis(500);
+    backend.settings.timeout = Duration::from_millis(500);
     let ledger = backend.open().await;
     let blocker = connect(&backend.url()).await;
     blocker.batch_execute("BEGIN; LOCK TABLE attempt_keys").await.unwrap();
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     assert!(ledger.begin(keyed(1, NOW)).await.is_err());
-    assert!(started.elapsed() < std::time::Duration::from_secs(1), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     blocker.batch_execute("COMMIT").await.unwrap();
     assert_eq!(ledger.begin(keyed(2, NOW)).await.unwrap(), BeginResult::Started);
 }
@@ -149,7 +151,7 @@ async fn a_table_that_is_blocked_delays_a_call_by_one_timeout() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_table_of_limits_costs_no_sign_up() {
     let mut backend = Backend::postgres().await;
-    backend.settings.timeout = std::time::Duration::from_secs(3);
+    backend.settings.timeout = Duration::from_secs(3);
     let ledger = backend.open().await;
     let blocker = connect(&backend.url()).await;
     blocker.batch_execute("BEGIN; LOCK TABLE limits").await.unwrap();
@@ -157,6 +159,73 @@ async fn a_blocked_table_of_limits_costs_no_sign_up() {
         ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap(),
         BeginResult::Started
     );
+}
+
+/// A server that waits for a standby that is gone, as for a disk that hangs, notices no client that has left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_ends_no_commit_keeps_few_sessions_and_is_not_ready() {
+    let (url, _server) = start();
+    let mut backend = Backend::from_url(&url);
+    backend.settings.synchronous = Synchronous::Full;
+    backend.settings.timeout = Duration::from_millis(600);
+    let ledger = backend.open().await;
+    let observer = connect(&url).await;
+    let sessions = async || -> i64 {
+        let sql = "SELECT count(*) FROM pg_stat_activity \
+            WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        scalar(&observer, sql).await
+    };
+    execute(&url, "ALTER SYSTEM SET synchronous_standby_names = 'gone'").await;
+    execute(&url, "SELECT pg_reload_conf()").await;
+    for _ in 0..5 {
+        let begin = |number| {
+            let ledger = Arc::clone(&ledger);
+            async move { ledger.begin(keyed(number, NOW)).await }
+        };
+        let results = join_all((0..8).map(begin)).await;
+        assert!(results.iter().all(Result::is_err), "{results:?}");
+        ledger.heartbeat(uuid::Uuid::from_u128(9)).await.unwrap();
+    }
+    assert!(ledger.ping().await.is_err());
+    assert!(sessions().await <= 12, "{}", sessions().await);
+
+    execute(&url, "ALTER SYSTEM RESET synchronous_standby_names").await;
+    execute(&url, "SELECT pg_reload_conf()").await;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while ledger.ping().await.is_err() || sessions().await > 6 {
+        assert!(Instant::now() < deadline, "{}", sessions().await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_attempt_starts_again_with_a_key_that_is_being_freed() {
+    let backend = Backend::postgres().await;
+    let ledger = backend.open().await;
+    let attempt = keyed(1, NOW);
+    ledger.begin(attempt.clone()).await.unwrap();
+    assert!(ledger.finish(unsent(attempt.id)).await.unwrap());
+    let (blocker, observer) = (connect(&backend.url()).await, connect(&backend.url()).await);
+    let lock = format!("BEGIN; SELECT FROM attempts WHERE id = '{}' FOR UPDATE", attempt.id);
+    blocker.batch_execute(&lock).await.unwrap();
+    let waiting = async |count: i64| {
+        let sql = "SELECT count(*) FROM pg_stat_activity \
+            WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while scalar::<i64>(&observer, sql).await < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let (one, other) = (Arc::clone(&ledger), Arc::clone(&ledger));
+    let freed =
+        tokio::spawn(async move { one.free_key(attempt.id, AttemptState::NotCreated).await });
+    waiting(1).await;
+    let restarted = tokio::spawn(async move { other.restart(attempt.id, lease()).await });
+    waiting(2).await;
+    blocker.batch_execute("COMMIT").await.unwrap();
+    freed.await.unwrap().unwrap();
+    assert!(!restarted.await.unwrap().unwrap());
+    assert_eq!(backend.count("attempt_keys").await, 0);
 }
 
 /// Records the position in the log before each commit.

@@ -20,7 +20,7 @@ pub(crate) fn server() -> &'static str {
 
 /// Starts a cluster. The script removes it when its standard input closes, which happens when this
 /// process ends for any reason.
-fn start() -> (String, Option<Child>) {
+pub(crate) fn start() -> (String, Option<Child>) {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/with-postgres");
     let mut child = Command::new(script)
         .args(["sh", "-c", "echo \"$TEST_DATABASE_URL\"; exec >&-; cat >/dev/null"])

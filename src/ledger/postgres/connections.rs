@@ -15,8 +15,12 @@ use super::errors::{ErrorClass, PostgresError};
 use super::statement::{Session, Statement};
 use crate::ledger::Closed;
 
-/// The most connections of a replica, with the one that is left for heartbeats.
+/// The most connections of a replica that are in use or idle, with the one that is left for heartbeats.
 const MOST: usize = 6;
+
+/// The most sessions of a replica at the server, with those of calls that were given up. A server that is in
+/// the middle of a commit ends them later.
+const MOST_SESSIONS: usize = 2 * MOST;
 
 /// The most tries of a statement.
 const TRIES: u32 = 3;
@@ -52,8 +56,10 @@ pub(super) struct Connections {
     timeout: Duration,
     /// One for each usual call that may run at once.
     turns: Semaphore,
-    /// One for each connection that may be open.
+    /// One for each connection that may be in use or idle.
     slots: Arc<Semaphore>,
+    /// One for each session at the server.
+    sessions: Arc<Semaphore>,
     idle: Mutex<Idle>,
     /// A connection became idle, or was closed.
     returned: Arc<Notify>,
@@ -118,6 +124,7 @@ impl Connections {
             timeout,
             turns: Semaphore::new(MOST - 1),
             slots: Arc::new(Semaphore::new(MOST)),
+            sessions: Arc::new(Semaphore::new(MOST_SESSIONS)),
             idle: Mutex::default(),
             returned: Arc::default(),
             beat_turn: tokio::sync::Mutex::default(),
@@ -246,9 +253,12 @@ impl Connections {
                 }
                 return Ok(idle);
             }
-            if let Some(slot) = self.free_slot()? {
+            if let Some((slot, session)) = self.free_slot(kind)? {
                 match self.connector.connect_own(&self.options).await {
-                    Ok(connection) => return Ok(OpenConnection::new(connection, slot)),
+                    Ok(connection) => {
+                        self.end_with(&connection, session);
+                        return Ok(OpenConnection::new(connection, slot));
+                    }
                     // All others are closed too.
                     Err(error) if self.slots.available_permits() == MOST - 1 => return Err(error),
                     Err(_) => self.idle().rejected_at = Some(Instant::now()),
@@ -261,19 +271,34 @@ impl Connections {
         }
     }
 
-    /// Returns a slot for a new connection if there is one. While the server rejects more, only
-    /// for the first.
-    fn free_slot(&self) -> Result<Option<Slot>, Closed> {
+    /// Returns a slot for a new connection and its session, if there are both. While the server rejects
+    /// more, only for the first. The last session is left for heartbeats.
+    fn free_slot(&self, kind: CallKind) -> Result<Option<(Slot, OwnedSemaphorePermit)>, Closed> {
         let rejected_at = self.idle().rejected_at;
         let is_rejected = rejected_at.is_some_and(|at| at.elapsed() < REJECTED);
         if is_rejected && self.slots.available_permits() < MOST {
             return Ok(None);
         }
+        if kind == CallKind::Usual && self.sessions.available_permits() == 1 {
+            return Ok(None);
+        }
+        let Ok(session) = Arc::clone(&self.sessions).try_acquire_owned() else { return Ok(None) };
         match Arc::clone(&self.slots).try_acquire_owned() {
-            Ok(permit) => Ok(Some(Slot(Some(permit), Arc::clone(&self.returned)))),
+            Ok(permit) => Ok(Some((Slot(Some(permit), Arc::clone(&self.returned)), session))),
             Err(TryAcquireError::Closed) => Err(Closed),
             Err(TryAcquireError::NoPermits) => Ok(None),
         }
+    }
+
+    /// Gives the session's permit back when the connection has ended.
+    fn end_with(&self, connection: &ServerConnection, session: OwnedSemaphorePermit) {
+        let (ended, returned) = (connection.ended(), Arc::clone(&self.returned));
+        #[expect(clippy::disallowed_methods, reason = "it ends with the session")]
+        tokio::spawn(async move {
+            ended.await;
+            drop(session);
+            returned.notify_waiters();
+        });
     }
 
     /// Lets other calls have the next idle connection.
@@ -286,8 +311,12 @@ impl Connections {
     fn take_idle(&self, kind: CallKind) -> Option<OpenConnection> {
         let idle = &mut self.idle().connections;
         idle.retain(|open| !open.connection.is_closed());
+        // A heartbeat could get no other one.
+        let is_last = idle.len() == 1 && self.sessions.available_permits() == 0;
         match kind {
-            CallKind::Usual if !self.beat_waits.load(Ordering::SeqCst) => idle.pop_back(),
+            CallKind::Usual if !is_last && !self.beat_waits.load(Ordering::SeqCst) => {
+                idle.pop_back()
+            }
             CallKind::Usual => None,
             CallKind::Heartbeat => idle.pop_front(),
         }

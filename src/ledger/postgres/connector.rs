@@ -8,11 +8,11 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, NoTls, Statement};
+use tokio_util::sync::CancellationToken;
 
 use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
@@ -59,7 +59,8 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// A connection to the server. Dropped, it is cut off.
+/// A connection to the server. Dropped, it is closed once the server has ended what it was doing: during a
+/// commit the server would not notice a connection that is cut off, and the session would stay beside new ones.
 #[derive(Debug)]
 pub(super) struct ServerConnection {
     pub(super) client: Client,
@@ -67,14 +68,19 @@ pub(super) struct ServerConnection {
     pub(super) is_own: bool,
     /// The prepared statements of a session of our own, by their text.
     prepared: Mutex<HashMap<&'static str, Statement>>,
-    /// Reads and writes the socket.
-    driver: JoinSet<()>,
+    /// Cancelled once the socket is closed.
+    ended: CancellationToken,
 }
 
 impl ServerConnection {
     /// Returns whether the server has closed it.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
+    }
+
+    /// Waits until the socket is closed.
+    pub(super) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.ended.clone().cancelled_owned()
     }
 
     /// Prepares a statement that is not prepared yet.
@@ -97,9 +103,9 @@ impl ServerConnection {
 
     /// Closes it in order, so that the server logs no lost client.
     pub(super) async fn close(self) {
-        let Self { client, mut driver, .. } = self;
-        drop(client);
-        if timeout(CLOSE_TIMEOUT, driver.join_next()).await.is_err() {
+        let ended = self.ended();
+        drop(self);
+        if timeout(CLOSE_TIMEOUT, ended).await.is_err() {
             tracing::debug!("the database did not close a connection in time");
         }
     }
@@ -293,7 +299,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut driver = JoinSet::new();
-    driver.spawn(async move { drop(socket.await) });
-    ServerConnection { client, is_own: false, prepared: Mutex::default(), driver }
+    let ended = CancellationToken::new();
+    let guard = ended.clone().drop_guard();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a session at the server, for which no drain waits"
+    )]
+    tokio::spawn(async move {
+        drop(socket.await);
+        drop(guard);
+    });
+    ServerConnection { client, is_own: false, prepared: Mutex::default(), ended }
 }

@@ -15,6 +15,7 @@ mod statement;
 mod statements;
 mod tls;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -73,6 +74,8 @@ pub struct Postgres {
     synchronous: Synchronous,
     secret: Digest,
     timeout: Duration,
+    /// True if the start of an attempt waits for the disk, as far as is known.
+    syncs_starts: AtomicBool,
     /// Builds the pending indexes, until it is dropped.
     _indexes: JoinSet<()>,
 }
@@ -110,7 +113,14 @@ impl Postgres {
         };
         let session = Session { schema, synchronous, limit };
         let connections = Connections::new(connector, session, timeout);
-        Ok(Self { connections, synchronous, secret: secrets.current, timeout, _indexes: indexes })
+        Ok(Self {
+            connections,
+            synchronous,
+            secret: secrets.current,
+            timeout,
+            syncs_starts: AtomicBool::new(synchronous == Synchronous::Full),
+            _indexes: indexes,
+        })
     }
 
     async fn run(&self, statement: Statement) -> Result<Rows, LedgerError> {
@@ -170,8 +180,8 @@ async fn build(connector: &Connector, schema: &str) {
             let cause: &dyn std::error::Error = &error;
             tracing::warn!(
                 error = cause,
-                "an index is still pending, and operators' commands are slow: run \
-                 `auth0-signup migrate`"
+                "an index is still pending, and lookups of attempts are slow: run `auth0-signup \
+                 migrate`"
             );
         }
     }
@@ -249,7 +259,10 @@ impl Ledger for Postgres {
     }
 
     async fn free_key(&self, id: AttemptId, state: AttemptState) -> Result<(), LedgerError> {
-        let free = statement(statements::FREE_KEY).bind(*id.as_uuid()).bind(state.number());
+        let free = statement(statements::FREE_KEY)
+            .bind(*id.as_uuid())
+            .bind(state.number())
+            .bind(i16::from(RESTARTS));
         self.run(free).await.map(drop)
     }
 
@@ -379,11 +392,12 @@ impl Ledger for Postgres {
     async fn ping(&self) -> Result<(), LedgerError> {
         // Another replica's attempt must not wait for this one.
         let digest: [u8; 32] = rand::random();
+        let is_synced = self.syncs_starts.load(Ordering::Relaxed);
         let attempt = statement(statements::TRY_ATTEMPT)
             .bind(Uuid::now_v7())
             .bind(digest.to_vec())
             .bind(bytes(&self.secret))
-            .end(End::Rollback);
+            .end(if is_synced { End::RollbackThenSync } else { End::Rollback });
         if rows::value(&self.run(attempt).await?.rows, 0)? {
             Ok(())
         } else {

@@ -35,6 +35,19 @@ pub(super) enum End {
     CommitThenSync,
     /// Nothing is kept.
     Rollback,
+    /// Nothing is kept, and then a wait for the disk.
+    RollbackThenSync,
+}
+
+impl End {
+    const fn is_rollback(self) -> bool {
+        matches!(self, Self::Rollback | Self::RollbackThenSync)
+    }
+
+    /// Returns whether a wait for the disk follows.
+    const fn is_synced(self) -> bool {
+        matches!(self, Self::CommitThenSync | Self::RollbackThenSync)
+    }
 }
 
 /// A value of a statement.
@@ -121,9 +134,8 @@ impl Statement {
             let typed: Vec<_> = values.into_iter().zip(types).collect();
             client.query_typed(self.sql, &typed).await
         };
-        let synced = async {
-            if self.end == End::CommitThenSync { client.batch_execute(SYNC).await } else { Ok(()) }
-        };
+        let synced =
+            async { if self.end.is_synced() { client.batch_execute(SYNC).await } else { Ok(()) } };
         if connection.is_own {
             let types: Vec<_> = self.parameters.iter().map(|(_, kind)| kind.clone()).collect();
             connection.prepare(self.sql, &types).await?;
@@ -132,7 +144,7 @@ impl Statement {
         let (rows, synced) = match session.begin(self.end, connection.is_own, limit) {
             None => join(statement, synced).await,
             Some(begin) => {
-                let end = if self.end == End::Rollback { "ROLLBACK" } else { "COMMIT" };
+                let end = if self.end.is_rollback() { "ROLLBACK" } else { "COMMIT" };
                 let begun = client.batch_execute(&begin);
                 let ended = client.batch_execute(end);
                 let ((begun, rows, ended), synced) =
@@ -179,7 +191,7 @@ impl Session {
     fn begin(&self, end: End, is_own: bool, limit: Option<Duration>) -> Option<String> {
         let is_full = self.synchronous == Synchronous::Full;
         // A server's own setting of `synchronous_commit` is not known.
-        if is_own && limit.is_none() && end != End::Rollback && !is_full {
+        if is_own && limit.is_none() && !end.is_rollback() && !is_full {
             return None;
         }
         let sync = if is_full && end == End::Commit {

@@ -17,9 +17,12 @@ pub(super) const TAKE_OVER: &str = "\
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
     RETURNING true";
 
-/// The key, unless the attempt has left this state.
+/// The key, unless the attempt has left this state. The change of the row ends a [`RESTART`] that waits for it:
+/// a lock alone would let that go on with the keys that it has seen before.
 pub(super) const FREE_KEY: &str = "\
-    SELECT free_keys(ARRAY (SELECT id FROM attempts WHERE id = $1 AND state = $2 FOR UPDATE))";
+    WITH freed AS (UPDATE attempts SET restarts = CASE state WHEN 4 THEN $3 ELSE restarts END \
+      WHERE id = $1 AND state = $2 RETURNING id) \
+    SELECT free_keys(ARRAY (SELECT id FROM freed))";
 
 pub(super) const FINISH: &str = "SELECT finish_attempt($1, $2, $3, $4, $5, $6, $7, $8)";
 

@@ -365,6 +365,28 @@ async fn the_owner_of_a_known_address_gets_one_e_mail_a_day() {
     );
 }
 
+#[tokio::test]
+async fn a_mail_that_the_tenant_has_no_room_for_is_not_a_rejected_one() {
+    for (status, outcome) in [(429, "failed"), (503, "failed"), (400, "rejected")] {
+        let mut app = uniform()
+            .set("existence_uniform.notify_existing", "true")
+            .set("existence_uniform.mail_client_id", "the-web-application")
+            .spawn()
+            .await;
+        app.auth0.fault(Route::ChangePassword, Fault::answer(status));
+        app.sign_up(&ada()).await;
+        app.sign_up(&ada_with("password", "Another-Password-1")).await;
+        let counted =
+            format!(r#"auth0_requests_total{{operation="change_password",outcome="{outcome}"}} 1"#);
+        let counted = &counted;
+        eventually("the mail is counted", async || {
+            app.get_admin("/metrics").await.text.contains(counted).then_some(())
+        })
+        .await;
+        app.stop().await.unwrap();
+    }
+}
+
 /// Without its record, the next request with the key would not find the user.
 #[tokio::test]
 async fn a_result_that_cannot_be_found_again_is_recorded_before_the_response() {

@@ -6,11 +6,6 @@ import { fieldsOf, policyAttribute } from "./fields.js";
 import { getPolicy } from "./request.js";
 import { STYLE } from "./style.js";
 
-const EVENTS = [
-  ...["ready", "submit", "suggestion", "challenge", "result", "created", "accepted", "invalid", "taken"],
-  ...["unknown", "later", "failed", "offline", "done"],
-];
-
 const h = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -62,7 +57,6 @@ export class SignupElement extends Base {
   #loading;
   #policy;
   #isDrawing = false;
-  #isDone = false;
 
   constructor() {
     super();
@@ -82,7 +76,7 @@ export class SignupElement extends Base {
   disconnectedCallback() {
     this.#loading?.abort();
     // The message of its success moves with the element.
-    if (this.#isDone) return;
+    if (this.#isDone()) return;
     this.#enhanced?.destroy();
     this.#enhanced = undefined;
   }
@@ -112,7 +106,7 @@ export class SignupElement extends Base {
     this.#isDrawing = true;
     queueMicrotask(() => {
       this.#isDrawing = false;
-      if (this.isConnected && !this.#isDone) this.#load();
+      if (this.isConnected && !this.#isDone()) this.#load();
     });
   }
 
@@ -155,28 +149,18 @@ export class SignupElement extends Base {
         if (!isOff && !input.disabled) formData.append(input.name, input.value);
       }
     });
-    for (const name of EVENTS) form.addEventListener(`signup:${name}`, (event) => this.#pass(event));
     this.shadowRoot.replaceChildren(form);
     this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
     this.#enhanced = enhance(form);
   }
 
+  #isDone() {
+    return "signupDone" in (this.#enhanced?.form.dataset ?? {});
+  }
+
   /** The inputs of the page in the slot `fields`. */
   #slotted() {
     return [...this.querySelectorAll('[slot="fields"][name], [slot="fields"] [name]')];
-  }
-
-  /** Lets an event of the form out of the shadow tree. */
-  #pass(event) {
-    event.stopPropagation();
-    const { type, detail, cancelable } = event;
-    const passed = new CustomEvent(type, { detail, cancelable, bubbles: true });
-    if (!this.dispatchEvent(passed)) event.preventDefault();
-    if (/created|accepted/.test(type)) {
-      this.#isDone = true;
-      // The message takes the place of the form after this event.
-      queueMicrotask(() => this.shadowRoot.querySelector(".signup-done")?.setAttribute("part", "done"));
-    }
   }
 }
 

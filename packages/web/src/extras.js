@@ -1,5 +1,5 @@
 // What helps somebody who fills a form in: suggestions for mistyped addresses, the Caps Lock hint, the
-// check for passwords that are too common, and proofs of work. A file of its own, loaded when a form
+// check for passwords that are too common, proofs of work and new captcha tokens. A file of its own, loaded when a form
 // gets the focus or a challenge has to be solved.
 
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
@@ -83,6 +83,18 @@ export function assist(form, { texts, policy, signal, emit, getBelow, setProof, 
   // A proof can be used once.
   form.addEventListener("signup:result", () => (isPrepared = false), { signal });
   prepareProof();
+
+  // A captcha token can be used once. Field errors do not use it up, unless Auth0 found them, which happens after
+  // the token was verified.
+  form.addEventListener("signup:result", ({ detail: { status, errors = [] } }) => {
+    const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
+    if (status === "created" || (status === "invalid" && !late)) return;
+    for (const widget of ["turnstile", "hcaptcha", "grecaptcha"]) {
+      try {
+        globalThis[widget]?.reset?.();
+      } catch { /* no widget on this page */ }
+    }
+  }, { signal });
 
   // The person did not wait for this file.
   if (isPassword(root.activeElement)) loadCommon();

@@ -133,7 +133,7 @@ class SignupForm {
       },
     });
     // Without them the form works as well.
-    loadExtras(url).then(assist).catch(() => {});
+    loadExtras(url).then(assist).catch(() => (this.#assisted = false));
   }
 
   /** Removes the enhancement. */
@@ -166,6 +166,7 @@ class SignupForm {
     }
     if (!this.#emit("submit", {}, true)) return undefined;
     this.#busy = true;
+    this.#assist();
     form.setAttribute("aria-busy", "true");
     this.#reveal.toggle(false);
     this.#progress(this.texts.submitting);
@@ -233,19 +234,9 @@ class SignupForm {
       this.#setKey(newKey());
       result = await post();
     }
-    // A proof can be used once, and so can a captcha token. Field errors do not use the token up,
-    // unless Auth0 found them, which happens after the token was verified.
+    // A proof can be used once.
     this.#proof = undefined;
-    const { status, errors = [] } = result;
-    const late = errors.every(({ code }) => /common|breached|used|weak/.test(code));
-    if (status !== "created" && (status !== "invalid" || late)) {
-      for (const widget of ["turnstile", "hcaptcha", "grecaptcha"]) {
-        try {
-          globalThis[widget]?.reset?.();
-        } catch { /* no widget on this page */ }
-      }
-    }
-    if (status === "taken") this.#setKey(newKey());
+    if (result.status === "taken") this.#setKey(newKey());
     return result;
   }
 
@@ -339,7 +330,7 @@ class SignupForm {
   }
 
   #emit(name, detail = {}, cancelable = false) {
-    const init = { detail, cancelable, bubbles: true };
+    const init = { detail, cancelable, bubbles: true, composed: true };
     return this.form.dispatchEvent(new CustomEvent(`signup:${name}`, init));
   }
 }

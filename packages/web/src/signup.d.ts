@@ -256,7 +256,7 @@ export interface SignupDone {
   email: string;
 }
 
-/** Events of an enhanced form. They bubble; `signup:submit` and `signup:done` can be cancelled. */
+/** Events of an enhanced form. They bubble, also out of a shadow tree; `signup:submit` and `signup:done` can be cancelled. */
 export interface SignupEventMap {
   "signup:ready": CustomEvent<Record<string, never>>;
   "signup:submit": CustomEvent<Record<string, never>>;

@@ -15,7 +15,7 @@ export function showSuccess(form, { status, texts, data, policy }) {
   const lines = [naming ? put(naming, email) : texts[status]];
   if (isCreated) lines.push(texts.confirm_email, texts.then_log_in);
   const area = form.closest("[data-signup-area]") ?? form;
-  const message = make("div", { className: "signup-done", tabIndex: -1 },
+  const message = make("div", { className: "signup-done", tabIndex: -1, part: "done" },
     make(area.querySelector("h1") ? "h1" : "h2", { textContent: heading }),
     ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
   const links = accountLinks(policy, texts, email, false);

@@ -61,6 +61,65 @@ for (const [name, broken] of [
   });
 }
 
+/** Loses the response to the first post, and resolves when that has happened. */
+const loseFirst = (page) =>
+  new Promise((resolve) => {
+    let count = 0;
+    page.route(/\/signup$/, async (route) => {
+      if (route.request().method() !== "POST" || count++) return route.fallback();
+      await route.fetch();
+      await route.abort("connectionreset");
+      resolve();
+    });
+  });
+
+test("after a lost response and a reload the same data is the same sign-up, and other data another", async (t) => {
+  const address = publish("/reload", plain());
+  for (const [nth, email, password, outcome] of [
+    [1, " Reload.1@Example.com ", ADA.password, "created"],
+    [2, "other.2@example.com", ADA.password, "created"],
+    [3, "reload.3@example.com", "Analytical-Engine-1837", "taken"],
+  ]) {
+    const page = await open(chromium, t, address);
+    await page.waitForSelector("form[data-signup-ready]");
+    const lost = loseFirst(page);
+    const first = `reload.${nth}@example.com`;
+    await fill(page, { email: first, password: ADA.password });
+    await page.click("form button");
+    await lost;
+    const stored = () => page.evaluate(() => JSON.stringify({ ...sessionStorage }));
+    assert.match(await stored(), /^\{"[a-z0-9-]+":"[0-9a-f]{32}"\}$/, "nothing but a key");
+    await page.reload();
+    await page.waitForSelector("form[data-signup-ready]");
+    await fill(page, { email, password });
+    const result = await send(page);
+    assert.equal(result.status, outcome, email);
+    if (outcome !== "created") continue;
+    await done(page);
+    assert.equal(await stored(), "{}");
+    assert.equal((await service.creates(first)).length, 1);
+  }
+});
+
+test("another spelling of the address is the same sign-up, also without the storage of the tab", async (t) => {
+  const page = await open(chromium, t);
+  await page.addInitScript(() =>
+    Object.defineProperty(globalThis, "sessionStorage", { get: () => { throw new DOMException("", "SecurityError"); } }),
+  );
+  await page.goto(publish("/spelt", plain()));
+  await page.waitForSelector("form[data-signup-ready]");
+  const lose = async (route) => {
+    await route.fetch();
+    await route.abort("connectionreset");
+  };
+  const posts = await intercept(page, lose, lose, lose);
+  await fill(page, { email: "spelt@example.com", password: ADA.password });
+  assert.equal((await send(page)).status, "offline");
+  await fill(page, { email: "Spelt@Example.com " });
+  assert.equal((await send(page)).status, "created");
+  assert.equal(new Set(posts.map((post) => post.get("idempotency_key"))).size, 1);
+});
+
 test("when another server responds, the user reads what to do", async (t) => {
   const page = await open(chromium, t, form);
   const foreign = respond(403, "<h1>Forbidden</h1>");

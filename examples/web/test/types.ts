@@ -1,6 +1,6 @@
 // Uses of the package's types in a page and on a server, by the strictest options of `tsc --init`. Checked, not run.
 
-import { createSignup, enhance, signUp, type Result } from "auth0-signup";
+import { createSignup, enhance, newKey, signUp, type Result } from "auth0-signup";
 import type { Policy } from "auth0-signup";
 import type { SignupElement } from "auth0-signup/element";
 import { SignupForm } from "auth0-signup/react";
@@ -21,7 +21,8 @@ export const join = (person: Person): Promise<Result> => signUp("https://x.examp
 
 export async function program(person: Person): Promise<string | undefined> {
   const signup = createSignup({ url: "https://x.example/signup", token: "secret" });
-  const result = await signup.signUp(person, { clientAddress: "203.0.113.1" });
+  const key = newKey();
+  const result = await signup.signUp(person, { clientAddress: "203.0.113.1", key });
   switch (result.status) {
     case "created":
       return result.user.user_id;
@@ -30,7 +31,7 @@ export async function program(person: Person): Promise<string | undefined> {
     case "invalid":
       return result.errors[0]?.code;
     default:
-      return result.key;
+      return key;
   }
 }
 

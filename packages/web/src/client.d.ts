@@ -25,15 +25,16 @@ export interface VisitorOptions {
 /** A client of the service. */
 export interface SignupClient {
   /**
-   * Signs a user up. Sends an idempotency key, and retries with the same one after a lost response and after a
-   * `Retry-After` of at most 5 s. With a `token` it solves no challenge: that is the visitor's to do.
+   * Signs a user up. Retries after a lost response and after a `Retry-After` of at most 5 s. Calls with the same
+   * address and password within ten minutes are one sign-up; with the same `key`, for a day. With a `token` it solves no
+   * challenge: that is the visitor's to do.
    *
-   * Rejects only when `signal` aborts it. `key`: send it again with `unknown`, `later` and `offline`.
+   * Rejects only when `signal` aborts it.
    */
   signUp<Fields extends { [Name in keyof Fields]: FieldValue }>(
     data: FormData | URLSearchParams | Fields,
     options?: Omit<SignUpOptions, "onChallenge"> & VisitorOptions,
-  ): Promise<Result & { key: string }>;
+  ): Promise<Result>;
   /** Gets the policy; undefined on failure. */
   policy(options?: { lang?: string | undefined; signal?: AbortSignal | undefined }): Promise<Policy | undefined>;
   /**

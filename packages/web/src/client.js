@@ -1,7 +1,7 @@
 // A client of the service for programs and servers. docs/front-ends.md describes its use.
 
 import { getPolicy } from "./request.js";
-import { newKey, signUp } from "./sign-up.js";
+import { signUp } from "./sign-up.js";
 
 /** The paths below the service's `/signup` that `forward` passes on. */
 const BELOW = /\/(policy|challenge|success|common-passwords\.txt)$/;
@@ -33,9 +33,6 @@ async function readBody({ body }) {
   return new Blob(chunks);
 }
 
-/** The key of a form, which may have one, or a new one. */
-const keyOf = (data) => data.get?.("idempotency_key") || data.idempotency_key || newKey();
-
 /** Returns a client of the service at this URL. `options`: see client.d.ts. */
 export function createSignup({ url, token, lang, retry }) {
   const service = new URL(url, globalThis.document?.baseURI);
@@ -52,11 +49,10 @@ export function createSignup({ url, token, lang, retry }) {
   };
 
   return {
-    async signUp(data, { clientAddress, key = keyOf(data), ...options } = {}) {
+    async signUp(data, { clientAddress, ...options } = {}) {
       const headers = headersFor(clientAddress);
       // A server solves no challenge for its visitors: bots would have their work done.
-      const result = await signUp(service, data, { lang, retry, ...options, key, headers, solves: !token });
-      return { ...result, key };
+      return signUp(service, data, { lang, retry, ...options, headers, solves: !token });
     },
 
     policy: (options) => getPolicy(service, { lang, ...options }),

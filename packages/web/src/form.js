@@ -13,6 +13,17 @@ import { TEXTS } from "./texts.js";
 
 const forms = new WeakMap();
 
+/** The key of an unfinished sign-up in the storage of the tab. */
+const STORED = "auth0-signup-key";
+/** Uses the storage of the tab, which a browser may deny. */
+const inTab = (use) => {
+  try {
+    return use(sessionStorage);
+  } catch {
+    return undefined;
+  }
+};
+
 /** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
   return forms.get(form) ?? new SignupForm(form, options);
@@ -230,7 +241,7 @@ class SignupForm {
     const post = () => signUp(this.url, data, { key: this.#keyFor(data), ...options });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
-      // After Back the form still has the key of the request sent before.
+      // After Back or a reload the form still has the key of the request sent before.
       this.#setKey(newKey());
       result = await post();
     }
@@ -242,18 +253,22 @@ class SignupForm {
 
   /** Returns the key of this sign-up, which changes only with the address or the password. */
   #keyFor(data) {
-    const identity = JSON.stringify([data.get("email"), data.get("password")]);
-    const hidden = this.#input("idempotency_key");
-    if (!this.#key) this.#key = hidden?.value || newKey();
+    // The service compares addresses in the same way.
+    const email = String(data.get("email")).trim().toLowerCase();
+    const identity = JSON.stringify([email, data.get("password")]);
+    const kept = () => this.#input("idempotency_key")?.value || inTab((tab) => tab.getItem(STORED));
+    if (!this.#key) this.#setKey(kept() || newKey());
     if (this.#sent !== undefined && this.#sent !== identity) this.#setKey(newKey());
     this.#sent = identity;
     return this.#key;
   }
 
+  /** Keeps a key where a reload finds it again. */
   #setKey(key) {
     this.#key = key;
     const hidden = this.#input("idempotency_key");
     if (hidden) hidden.value = key;
+    else inTab((tab) => tab.setItem(STORED, key));
   }
 
   #show(result) {
@@ -290,6 +305,7 @@ class SignupForm {
   /** Ends the form: it cannot be sent again. */
   #end() {
     this.form.dataset.signupDone = "";
+    inTab((tab) => tab.removeItem(STORED));
     const password = this.#input("password");
     if (password) password.value = "";
   }

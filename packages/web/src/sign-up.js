@@ -62,8 +62,8 @@ function fields(data, prefix = "") {
 }
 
 /**
- * Signs a user up with one post. Retries with the same key where that is safe and may help, and
- * solves a proof of work if one is required. Rejects only when aborted.
+ * Signs a user up with one post. Retries where that is safe and may help, and solves a proof of work if one is
+ * required. Without a key the service goes by the address and the password. Rejects only when aborted.
  */
 export async function signUp(url, data, options = {}) {
   const { key, lang, signal, headers, retry = true, solves = true, onChallenge, onRetry } = options;
@@ -73,7 +73,7 @@ export async function signUp(url, data, options = {}) {
     if (value?.name !== "") body.append(name, value?.name ?? value);
   }
   // An urlencoded form with the key inside needs no preflight.
-  body.set("idempotency_key", key || body.get("idempotency_key") || newKey());
+  if (key) body.set("idempotency_key", key);
   const hasCaptcha = [...body].some(([name, value]) => value && name.endsWith("-response"));
   let [retries, proven] = [0, false];
   for (;;) {

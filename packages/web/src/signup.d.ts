@@ -59,13 +59,13 @@ export type Result =
   | ({ status: "taken"; field: "email" | "username" } & ProblemDetails)
   /** A proof is required, or the one that was sent is not valid. */
   | ({ status: "challenge" } & ProblemDetails)
-  /** The user may or may not exist. Send it again with the same key. */
+  /** The user may or may not exist. Send it again with the same key, or without one as before. */
   | ({ status: "unknown" } & ProblemDetails)
-  /** Nothing was created. Send it again later, with the same key. */
+  /** Nothing was created. Send it again later, likewise. */
   | ({ status: "later" } & ProblemDetails)
   /** An error that the user cannot fix. */
   | ({ status: "failed" } & ProblemDetails)
-  /** No response, a truncated one, or one from another server. Send it again with the same key. */
+  /** No response, a truncated one, or one from another server. Send it again, likewise. */
   | { status: "offline"; httpStatus?: number; retryAfter?: number };
 
 /**
@@ -116,8 +116,8 @@ export interface Options {
 
 export interface SignUpOptions {
   /**
-   * By default the field `idempotency_key`, or a new key. Keep it while the e-mail address and the
-   * password stay the same.
+   * By default the field `idempotency_key`. Keep it while the e-mail address and the password stay the same: for a
+   * day they are one sign-up. Without a key the service takes them for one within ten minutes.
    */
   key?: string | undefined;
   /** Languages of the messages, as tags separated by spaces; by default that of the page. */

@@ -3,7 +3,7 @@
 //   <form action="https://signup.example.com/signup" method="post" data-signup> … </form>
 //   <script type="module" src="https://signup.example.com/signup.js"></script>
 //
-// No dependencies, no cookies, no storage. docs/page.md describes its use, signup.d.ts its types.
+// No dependencies and no cookies. docs/page.md describes its use, signup.d.ts its types.
 
 import { watch } from "./watch.js";
 

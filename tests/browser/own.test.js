@@ -241,6 +241,33 @@ test("the page's own required and pattern hold where the service does not judge"
   assert.equal(sent.length, 1);
 });
 
+test("a consent that the page requires holds without the policy, and while it loads", async (t) => {
+  const consent = '<label><input type="checkbox" name="adult" required> I am an adult</label>';
+  const name = '<label>Last name <input name="family_name" required></label>';
+  for (const [field, fix] of [
+    [consent.replace(" required", " required data-signup-ignore"), (page) => page.check("[name=adult]")],
+    [consent, (page) => page.check("[name=adult]")],
+    [name, (page) => fill(page, { family_name: "Lovelace" })],
+  ]) {
+    for (const respond of [(route) => route.abort(), () => {}]) {
+      const page = await open(chromium, t);
+      await page.route("**/signup/policy", respond);
+      await page.goto(publish(unstyled(field) + script));
+      await ready(page);
+      const sent = posts(page);
+      await fill(page, { email: newEmail(), password: ADA.password });
+      await page.click(own);
+      await page.waitForTimeout(300);
+      assert.deepEqual(sent, [], field);
+      await fix(page);
+      const result = page.nextResult();
+      await page.click(own);
+      // The service judges what it is sent: it does not know the name of the checkbox.
+      assert.equal((await result).status, field === consent ? "invalid" : "created", field);
+    }
+  }
+});
+
 test("a script with a nonce lets the second file in", async (t) => {
   const policy = `<meta http-equiv="Content-Security-Policy" content="script-src 'nonce-abc'">`;
   files["/nonce"] = head + policy + unstyled() + script.replace("<script", '<script nonce="abc"');

@@ -49,8 +49,10 @@ function fieldOf(name, rule, { passwordrules }) {
 }
 
 /** Returns what an enhanced form needs of the policy, as its attribute `data-signup-policy`. */
-export function policyAttribute({ password, challenge, login_url, reset_url, texts }) {
-  return JSON.stringify({ password, challenge, login_url, reset_url, texts });
+export function policyAttribute({ fields, user_metadata, terms, password, challenge, login_url, reset_url, texts }) {
+  const brief = (rules) => Object.fromEntries(Object.entries(rules).map(([name, { required }]) => [name, { required }]));
+  const rules = { fields: brief(fields), user_metadata: brief(user_metadata), terms };
+  return JSON.stringify({ ...rules, password, challenge, login_url, reset_url, texts });
 }
 
 /** Returns the fields of a form in the order of the built-in page. */

@@ -196,12 +196,12 @@ class SignupForm {
     }
   }
 
-  /** True if the page itself finds an input invalid. What the service checks as well is left to it. */
+  /** Returns whether the page itself finds an input invalid. What the service is known to check is left to it. */
   #isWrongHere({ dataset, name, validity, willValidate }) {
     if (!willValidate || validity.valid) return false;
     const { fields, user_metadata, terms } = this.#policy;
     if ("signupIgnore" in dataset || validity.customError) return true;
-    if (!fields || validity.typeMismatch) return false;
+    if (this.#noValidate || validity.typeMismatch) return false;
     const rule = { ...fields, ...user_metadata, terms }[name.replace(/^user_metadata\W|]$/g, "")];
     return !(validity.valueMissing && rule?.required);
   }

@@ -202,6 +202,33 @@ test("React: the fallback stands until the policy is there, which is requested o
   assert.equal(count, 2);
 });
 
+test("React: a form drawn from the policy keeps the page's own checks", async (t) => {
+  files["/consent.js"] = await bundle(`
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    createRoot(document.querySelector("main")).render(<SignupForm url="${url}">
+      <label><input type="checkbox" name="adult" required data-signup-ignore /> I am an adult</label>
+      <label><input type="checkbox" name="user_metadata.fair" required /> I play fair</label></SignupForm>);`);
+  files["/consent"] = pageOf("/consent.js", "");
+  const page = await visit(t, "/consent");
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && sent.push(request));
+  const focused = () => page.evaluate(() => document.activeElement.name);
+  await complete(page, "consent@example.com");
+  await send(page);
+  assert.equal(await focused(), "adult");
+  await page.check("[name=adult]");
+  await send(page);
+  assert.equal(await focused(), "user_metadata.fair");
+  // What the policy requires is left to the service, which reports all errors at once.
+  await page.fill("[name=email]", "");
+  await page.check("[name='user_metadata.fair']");
+  assert.deepEqual(sent, []);
+  await send(page);
+  await page.locator(".signup-alert li").first().waitFor();
+  assert.equal(sent.length, 1);
+});
+
 test("React: the message of a success goes with its form", async (t) => {
   files["/leave.js"] = await bundle(`
     import { useState } from "react";

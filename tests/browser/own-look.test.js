@@ -28,7 +28,7 @@ const STATES = {
     await fill(page, { ...ADA, email: newEmail() });
     await holdPosts(page);
     await page.click(own, { noWaitAfter: true });
-    await page.waitForSelector("form[aria-busy=true]");
+    await page.waitForSelector("form[data-signup-busy]");
   },
   success: async (page) => {
     await fill(page, { ...ADA, email: newEmail() });
@@ -147,6 +147,22 @@ for (const [name, layout] of Object.entries(LAYOUTS)) {
     assert.deepEqual(sizes[1], sizes[0], "the style of the page's elements changes nothing");
   });
 }
+
+test("a request under way is shown on the form's button, wherever it is, and on no other", async (t) => {
+  for (const [name, around] of [["in the form", (button) => button], ["in a row", (button) => `<p><span>${button}</span></p>`]]) {
+    const inside = '<input name="email"><input name="password" type="password" data-signup-password><button type="button">Other</button>';
+    const form = `<form action="${service.url}/signup" method="post" data-signup>${inside}${around("<button>Join</button>")}</form>`;
+    const page = await open(chromium, t, publish(`<link rel="stylesheet" href="${service.url}/signup.css">${form}${script}`));
+    await ready(page);
+    await fill(page, { email: newEmail(), password: ADA.password });
+    await holdPosts(page);
+    await page.click("text=Join", { noWaitAfter: true });
+    await page.waitForSelector("form[data-signup-busy]");
+    const turning = await page.locator("button").evaluateAll((all) =>
+      all.filter((button) => getComputedStyle(button, "::before").borderTopStyle === "solid").map((button) => button.textContent));
+    assert.deepEqual(turning, ["Join"], name);
+  }
+});
 
 test("the size of the text is that of the page's choice, also where 1rem is 10px", async (t) => {
   const small = "<style>html { font-size: 62.5%; --signup-font-size: 16px }</style>";

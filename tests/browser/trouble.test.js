@@ -344,7 +344,7 @@ test("a page can prevent its form from being sent", async (t) => {
   const posts = await intercept(page);
   await fill(page, { email: "kept@example.com", password: ADA.password });
   await page.click("form button");
-  assert.equal(await page.getAttribute("form", "aria-busy"), null);
+  assert.equal(await page.getAttribute("form", "data-signup-busy"), null);
   assert.deepEqual(posts, []);
 });
 

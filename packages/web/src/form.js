@@ -31,7 +31,6 @@ export function enhance(form, options = {}) {
 
 class SignupForm {
   #listeners = new AbortController();
-  #busy = false;
   #key;
   #sent;
   #data;
@@ -165,7 +164,7 @@ class SignupForm {
   async submit(submitter) {
     const { form } = this;
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
-    if (this.#busy || "signupDone" in form.dataset) return undefined;
+    if ("signupBusy" in form.dataset || "signupDone" in form.dataset) return undefined;
     const invalid = [...form.elements].find((input) => this.#isWrongHere(input));
     if (invalid) {
       invalid.reportValidity();
@@ -176,22 +175,17 @@ class SignupForm {
       return undefined;
     }
     if (!this.#emit("submit", {}, true)) return undefined;
-    this.#busy = true;
     this.#assist();
-    form.setAttribute("aria-busy", "true");
     this.#reveal.toggle(false);
     this.#progress(this.texts.submitting);
     try {
       const result = await this.#send(submitter);
-      this.#progress();
       this.#show(result);
       return result;
     } catch (error) {
       if (!this.#listeners.signal.aborted) throw error;
       return undefined;
     } finally {
-      this.#busy = false;
-      form.removeAttribute("aria-busy");
       this.#progress();
     }
   }
@@ -206,9 +200,11 @@ class SignupForm {
     return !(validity.valueMissing && rule?.required);
   }
 
-  /** Shows how a request is going, in a live region and in the page's own elements. */
+  /** Shows how a request is going, in a live region and in the page's own elements; without a text, that none is. */
   #progress(text = "") {
     const { form } = this;
+    // Not `aria-busy`: within it Firefox does not announce the live region.
+    form.toggleAttribute("data-signup-busy", Boolean(text));
     this.#live.textContent = text;
     for (const idle of form.querySelectorAll("[data-signup-idle]")) idle.hidden = Boolean(text);
     for (const working of form.querySelectorAll("[data-signup-working]")) {

@@ -22,7 +22,7 @@ function scan() {
   for (const enhanced of watched) {
     const { form } = enhanced;
     // A form that was moved is on the page again by now, and a result still goes to its listeners.
-    if (form.isConnected || form.hasAttribute("aria-busy")) continue;
+    if (form.isConnected || "signupBusy" in form.dataset) continue;
     watched.delete(enhanced);
     seen.delete(form);
     enhanced.destroy();

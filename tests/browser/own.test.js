@@ -360,20 +360,60 @@ test("after a success the form has ended, and cannot be sent again", async (t) =
   }
 });
 
-test("a page that comes back with its finished form shows the success", async (t) => {
-  const body = unstyled().replace("data-signup>", `data-signup data-signup-success="${shop}/welcome">`);
-  const page = await open(chromium, t, publish(body + script));
-  const left = new Promise((resolve) => {
-    // No content: the page stays, as it is kept for the Back button.
-    page.route("**/welcome", (route) => route.fulfill({ status: 204 }).then(resolve));
-  });
+/** Reports to the page that it came back as it was left. */
+const comeBack = (page) => page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+
+test("a form is busy until the page's own address opens, and shows its success where none does", async (t) => {
+  for (const returns of [false, true]) {
+    const body = unstyled().replace("data-signup>", `data-signup data-signup-success="${shop}/welcome">`);
+    const page = await open(chromium, t, publish(body + script));
+    const left = new Promise((resolve) => {
+      // No content: the page stays, as it is kept for the Back button.
+      page.route("**/welcome", (route) => route.fulfill({ status: 204 }).then(resolve));
+    });
+    await ready(page);
+    await fill(page, { email: newEmail(), password: ADA.password });
+    await page.click(own);
+    await left;
+    assert.equal(await page.getAttribute("form", "data-signup-busy"), "");
+    assert.match(await page.textContent(".signup-status"), /Creating your account/);
+    if (returns) await comeBack(page);
+    await done(page);
+    assert.equal(await page.locator("form").isVisible(), false);
+    assert.equal(await page.locator(".signup-done").count(), 1);
+    assert.equal(await page.getAttribute("form", "data-signup-busy"), null);
+  }
+});
+
+test("a page that left after signup:done, and comes back, shows the success", async (t) => {
+  const page = await open(chromium, t, publish(unstyled() + script));
   await ready(page);
+  await page.evaluate(() => addEventListener("signup:done", (event) => event.preventDefault()));
   await fill(page, { email: newEmail(), password: ADA.password });
   await page.click(own);
-  await left;
-  await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+  await page.locator("form[data-signup-done]").waitFor();
+  await comeBack(page);
   await done(page);
   assert.equal(await page.locator("form").isVisible(), false);
+});
+
+test("a finished form that was removed is a new form when it is added again", async (t) => {
+  const page = await open(chromium, t, publish(`<div data-signup-area style="display: grid">${unstyled()}</div>${script}`));
+  for (const nth of [1, 2]) {
+    await ready(page);
+    await fill(page, { email: newEmail(), password: ADA.password });
+    await page.click(own);
+    await done(page);
+    const step = (act) => page.evaluate(act).then(() => page.evaluate(() => new Promise((resolve) => setTimeout(resolve))));
+    await step(() => {
+      globalThis.area = document.querySelector("[data-signup-area]");
+      globalThis.area.remove();
+    });
+    assert.equal(await page.locator(".signup-done").count(), 0, `${nth}`);
+    await step(() => document.querySelector("main").append(globalThis.area));
+    assert.equal(await page.locator("form[data-signup-ready]").isVisible(), true, `${nth}`);
+  }
+  assert.equal(await page.locator("[data-signup-area]").evaluate((area) => area.style.display), "grid");
 });
 
 test("a drawn button shows the password, and speaks the language of the page", async (t) => {

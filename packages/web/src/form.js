@@ -11,11 +11,12 @@ import { newKey, signUp } from "./sign-up.js";
 import { accountLinks, showSuccess } from "./success.js";
 import { TEXTS } from "./texts.js";
 
+/** Time that the page's own address has to open before the message of a success is shown. */
+const OPENS_MS = 5000;
+
 const forms = new WeakMap();
 
-/** The key of an unfinished sign-up in the storage of the tab. */
-const STORED = "auth0-signup-key";
-/** Uses the storage of the tab, which a browser may deny. */
+/** Uses the storage of the tab, which a browser may deny. `signupKey` is the key of an unfinished sign-up. */
 const inTab = (use) => {
   try {
     return use(sessionStorage);
@@ -42,7 +43,8 @@ class SignupForm {
   #policy = {};
   #live = makeStatus("signup-status", HIDDEN);
   #noValidate;
-  #message;
+  #leaving;
+  #removeMessage;
   #alert;
   #errors;
   #rules;
@@ -91,8 +93,7 @@ class SignupForm {
     const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal });
     on("submit", (event) => {
       const { defaultPrevented, submitter } = event;
-      const elsewhere = ["formaction", "formmethod"].some((name) => submitter?.hasAttribute(name));
-      if (defaultPrevented || elsewhere) return;
+      if (defaultPrevented || submitter?.matches("[formaction], [formmethod]")) return;
       event.preventDefault();
       setButtonTypes(form);
       if (submitter?.type !== "button") this.submit(submitter);
@@ -148,16 +149,16 @@ class SignupForm {
 
   /** Removes the enhancement. */
   destroy() {
+    const { form } = this;
     this.#listeners.abort();
     this.#errors.clearAll();
-    this.#rules.remove();
-    this.#reveal.remove();
-    this.#live.remove();
-    this.#alert.remove();
-    this.#message?.remove();
-    this.form.noValidate = this.#noValidate;
-    delete this.form.dataset.signupReady;
-    forms.delete(this.form);
+    for (const part of [this.#rules, this.#reveal, this.#live, this.#alert]) part.remove();
+    clearTimeout(this.#leaving);
+    this.#removeMessage?.();
+    form.noValidate = this.#noValidate;
+    delete form.dataset.signupReady;
+    delete form.dataset.signupDone;
+    forms.delete(form);
   }
 
   /** Sends the form and shows the result. Does nothing while a request is in progress. */
@@ -171,7 +172,7 @@ class SignupForm {
       return undefined;
     }
     if (seconds > 0) {
-      this.#alert.show({ ...this.#limit, lines: [this.#wait(seconds)] });
+      this.#alert.show({ heading: this.#limit, lines: [this.#wait(seconds)] });
       return undefined;
     }
     if (!this.#emit("submit", {}, true)) return undefined;
@@ -186,7 +187,7 @@ class SignupForm {
       if (!this.#listeners.signal.aborted) throw error;
       return undefined;
     } finally {
-      this.#progress();
+      if (!this.#leaving) this.#progress();
     }
   }
 
@@ -206,10 +207,10 @@ class SignupForm {
     // Not `aria-busy`: within it Firefox does not announce the live region.
     form.toggleAttribute("data-signup-busy", Boolean(text));
     this.#live.textContent = text;
-    for (const idle of form.querySelectorAll("[data-signup-idle]")) idle.hidden = Boolean(text);
-    for (const working of form.querySelectorAll("[data-signup-working]")) {
-      working.hidden = !text;
-      if (text) working.textContent = text;
+    for (const part of form.querySelectorAll("[data-signup-idle], [data-signup-working]")) {
+      const works = "signupWorking" in part.dataset;
+      part.hidden = works !== Boolean(text);
+      if (works && text) part.textContent = text;
     }
   }
 
@@ -252,7 +253,7 @@ class SignupForm {
     // The service compares addresses in the same way.
     const email = String(data.get("email")).trim().toLowerCase();
     const identity = JSON.stringify([email, data.get("password")]);
-    const kept = () => this.#input("idempotency_key")?.value || inTab((tab) => tab.getItem(STORED));
+    const kept = () => this.#input("idempotency_key")?.value || inTab((tab) => tab.signupKey);
     if (!this.#key) this.#setKey(kept() || newKey());
     if (this.#sent !== undefined && this.#sent !== identity) this.#setKey(newKey());
     this.#sent = identity;
@@ -264,7 +265,7 @@ class SignupForm {
     this.#key = key;
     const hidden = this.#input("idempotency_key");
     if (hidden) hidden.value = key;
-    else inTab((tab) => tab.setItem(STORED, key));
+    else inTab((tab) => (tab.signupKey = key));
   }
 
   #show(result) {
@@ -285,14 +286,14 @@ class SignupForm {
     const lines = [problem.code ? problem.advice ?? problem.detail : texts.offline];
     if (retryAfter) {
       this.#waitUntil = Date.now() + retryAfter * 1000;
-      this.#limit = { heading };
+      this.#limit = heading;
       lines.push(this.#wait(retryAfter));
     }
     const errors = [...(result.errors ?? [])];
     if (problem.code === "username_taken") errors.push({ field: "username", message: lines.shift() });
     const summary = this.#errors.show(errors);
     if (summary.length && status === "invalid") lines.shift();
-    const calm = ["email_taken", "outcome_unknown", "signups_closed"].includes(problem.code);
+    const calm = /^(email_taken|outcome_unknown|signups_closed)$/.test(problem.code);
     const links = calm ? accountLinks(this.#policy, texts, this.#data?.get("email")) : undefined;
     const reference = httpStatus >= 500 && problem.request_id;
     this.#alert.show({ heading, lines, summary, links, reference, calm });
@@ -301,26 +302,30 @@ class SignupForm {
   /** Ends the form: it cannot be sent again. */
   #end() {
     this.form.dataset.signupDone = "";
-    inTab((tab) => tab.removeItem(STORED));
+    inTab((tab) => delete tab.signupKey);
     const password = this.#input("password");
     if (password) password.value = "";
   }
 
   /** Opens the page's own address, or puts a message into the place of the form. */
   #leave(status) {
-    const { form, texts } = this;
+    const { form } = this;
     const email = String(this.#data?.get("email") ?? "").trim();
-    if (!this.#emit("done", { status, email }, true)) return;
     const showMessage = () => {
-      this.#message = showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
+      this.#progress();
+      const { texts } = this;
+      this.#removeMessage ??= showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
     };
+    // After the Back button the page may be as it was left, with a form that is of no use.
+    const onReturn = ({ persisted }) => persisted && form.getClientRects().length && showMessage();
+    addEventListener("pageshow", onReturn, { signal: this.#listeners.signal });
+    if (!this.#emit("done", { status, email }, true)) return;
     const { signupSuccess } = form.dataset;
     if (!signupSuccess) {
       showMessage();
       return;
     }
-    // After the Back button the page may be as it was left, with a form that is of no use.
-    addEventListener("pageshow", ({ persisted }) => persisted && showMessage(), { once: true });
+    this.#leaving = setTimeout(showMessage, OPENS_MS);
     location.assign(signupSuccess.replaceAll("{login_hint}", encodeURIComponent(email)));
   }
 

@@ -14,12 +14,6 @@ export function newKey() {
   return hex(crypto.getRandomValues(new Uint8Array(16)));
 }
 
-/** Solves a challenge if it is a proof of work. Returns undefined otherwise, or on failure. */
-async function prove(url, challenge, signal) {
-  if (!challenge?.parameters || !globalThis.crypto?.subtle) return undefined;
-  return loadExtras(url).then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
-}
-
 /** Status of a result, by the code of its problem. */
 const STATUSES = {
   invalid_fields: "invalid",
@@ -92,7 +86,9 @@ export async function signUp(url, data, options = {}) {
     if (solves && (status === "challenge" || problem?.challenge) && !proven) {
       proven = true;
       onChallenge?.();
-      const proof = await prove(url, await getBelow(url, "/challenge", { signal }), signal);
+      const challenge = await getBelow(url, "/challenge", { signal });
+      // Fails with another challenge, and where the browser cannot compute.
+      const proof = await loadExtras(url).then(({ solve }) => solve(challenge, signal)).catch(() => undefined);
       signal?.throwIfAborted();
       if (!proof) return result;
       body.set("altcha", proof);

@@ -2,7 +2,7 @@
 
 import { make, put } from "./dom.js";
 
-/** Replaces a form by the message of its success, and returns it. `data` is what was sent. */
+/** Replaces a form by the message of its success. Returns what undoes that. `data` is what was sent. */
 export function showSuccess(form, { status, texts, data, policy }) {
   const given = (name) => String(data?.get(name) ?? "").trim();
   const name = given("given_name") || given("nickname") || given("name");
@@ -21,12 +21,17 @@ export function showSuccess(form, { status, texts, data, policy }) {
   const links = accountLinks(policy, texts, email, false);
   if (links) message.append(links);
   area.after(message);
+  const { display } = area.style;
   area.hidden = true;
   area.style.display = "none";
   if (area !== form) document.title = heading;
   message.focus();
   message.scrollIntoView({ block: "nearest" });
-  return message;
+  return () => {
+    message.remove();
+    area.hidden = false;
+    area.style.display = display;
+  };
 }
 
 /** Returns the links to log in and to reset a password, if the service has their addresses. */

@@ -20,8 +20,6 @@ export const TEXTS = {
   hide: "Hide",
   show_password: "Show password",
   hide_password: "Hide password",
-  password_shown: "Your password is visible.",
-  password_hidden: "Your password is hidden.",
   reference: "Reference",
   colon: ": ",
 };

@@ -416,6 +416,21 @@ test("a finished form that was removed is a new form when it is added again", as
   assert.equal(await page.locator("[data-signup-area]").evaluate((area) => area.style.display), "grid");
 });
 
+test("a policy that could not be loaded is requested again, and brings rules and language", async (t) => {
+  files["/late"] = `<!doctype html><html lang="de"><title>Konto</title>${lines}`;
+  const page = await open(chromium, t);
+  const seen = [];
+  await page.route("**/signup/policy", (route) => {
+    seen.push(Date.now());
+    return seen.length < 3 ? route.fulfill({ status: 503 }) : route.fallback();
+  });
+  await page.goto(`${shop}/late`);
+  await page.locator("[data-rule='password.too_short']", { hasText: /Zeichen/ }).waitFor();
+  await page.locator(".signup-reveal", { hasText: "Anzeigen" }).waitFor();
+  assert.equal(seen.length, 3);
+  assert.ok(seen[2] - seen[1] > seen[1] - seen[0], "after ever longer pauses");
+});
+
 test("a drawn button shows the password, and speaks the language of the page", async (t) => {
   files["/de"] = `<!doctype html><html lang="de"><title>Konto</title>${lines}`;
   const page = await open(chromium, t, `${shop}/de`);

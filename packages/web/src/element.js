@@ -3,7 +3,7 @@
 
 import { enhance } from "./form.js";
 import { fieldsOf, policyAttribute } from "./fields.js";
-import { getPolicy } from "./request.js";
+import { awaitPolicy } from "./request.js";
 import { STYLE } from "./style.js";
 
 const h = (tag, attributes = {}, ...children) => {
@@ -118,7 +118,7 @@ export class SignupElement extends Base {
     if (!url) return;
     const { signal } = (this.#loading = new AbortController());
     const lang = this.closest("[lang]")?.lang;
-    const policy = this.#policy ?? (await getPolicy(url, { lang, signal }));
+    const policy = this.#policy ?? (await awaitPolicy(url, { lang, signal }));
     // Another attribute changed meanwhile.
     if (signal.aborted || !policy) return;
     this.#policy = undefined;

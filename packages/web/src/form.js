@@ -4,7 +4,7 @@ import { AlertBox } from "./alert.js";
 import { HIDDEN, findInput, makeStatus, put } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
-import { getBelow, getPolicy } from "./request.js";
+import { awaitPolicy, getBelow } from "./request.js";
 import { Reveal, setButtonTypes } from "./reveal.js";
 import { PasswordRules } from "./rules.js";
 import { newKey, signUp } from "./sign-up.js";
@@ -60,7 +60,7 @@ class SignupForm {
     const { signupPolicy } = form.dataset;
     this.policy = signupPolicy
       ? Promise.resolve(JSON.parse(signupPolicy))
-      : getPolicy(this.url, { lang: this.#lang(), signal });
+      : awaitPolicy(this.url, { lang: this.#lang(), signal });
     this.#alert = new AlertBox(form, this.texts);
     this.#rules = new PasswordRules(form, this.texts);
     this.#errors = new FieldErrors(form, this.texts, this.#rules);
@@ -72,7 +72,7 @@ class SignupForm {
     form.dataset.signupReady = "";
     form.append(this.#live);
     this.policy.then((policy) => {
-      if (!policy || signal.aborted) return;
+      if (signal.aborted) return;
       Object.assign(this.texts, policy.texts, own);
       this.#policy = policy;
       this.#rules.start(policy.password);
@@ -175,7 +175,7 @@ class SignupForm {
       this.#alert.show({ heading: this.#limit, lines: [this.#wait(seconds)] });
       return undefined;
     }
-    if (!this.#emit("submit", {}, true)) return undefined;
+    if (!this.#emit("submit")) return undefined;
     this.#assist();
     this.#reveal.toggle(false);
     this.#progress(this.texts.submitting);
@@ -208,9 +208,9 @@ class SignupForm {
     form.toggleAttribute("data-signup-busy", Boolean(text));
     this.#live.textContent = text;
     for (const part of form.querySelectorAll("[data-signup-idle], [data-signup-working]")) {
-      const works = "signupWorking" in part.dataset;
-      part.hidden = works !== Boolean(text);
-      if (works && text) part.textContent = text;
+      const isIdle = "signupIdle" in part.dataset;
+      part.hidden = isIdle === Boolean(text);
+      if (text && !isIdle) part.textContent = text;
     }
   }
 
@@ -239,12 +239,12 @@ class SignupForm {
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
       // After Back or a reload the form still has the key of the request sent before.
-      this.#setKey(newKey());
+      this.#setKey();
       result = await post();
     }
     // A proof can be used once.
     this.#proof = undefined;
-    if (result.status === "taken") this.#setKey(newKey());
+    if (result.status === "taken") this.#setKey();
     return result;
   }
 
@@ -253,15 +253,14 @@ class SignupForm {
     // The service compares addresses in the same way.
     const email = String(data.get("email")).trim().toLowerCase();
     const identity = JSON.stringify([email, data.get("password")]);
-    const kept = () => this.#input("idempotency_key")?.value || inTab((tab) => tab.signupKey);
-    if (!this.#key) this.#setKey(kept() || newKey());
-    if (this.#sent !== undefined && this.#sent !== identity) this.#setKey(newKey());
+    if (!this.#key) this.#setKey(this.#input("idempotency_key")?.value || inTab((tab) => tab.signupKey));
+    if (this.#sent !== undefined && this.#sent !== identity) this.#setKey();
     this.#sent = identity;
     return this.#key;
   }
 
-  /** Keeps a key where a reload finds it again. */
-  #setKey(key) {
+  /** Keeps a key, by default a new one, where a reload finds it again. */
+  #setKey(key = newKey()) {
     this.#key = key;
     const hidden = this.#input("idempotency_key");
     if (hidden) hidden.value = key;
@@ -275,13 +274,19 @@ class SignupForm {
     const { problem = {}, status, httpStatus, retryAfter } = result;
     const isDone = status === "created" || status === "accepted";
     this.#emit(status, result);
-    if (isDone) this.#end();
-    if (this.#listeners.signal.aborted || !this.form.isConnected) return;
+    const { form, texts } = this;
+    if (isDone) {
+      // It cannot be sent again.
+      form.dataset.signupDone = "";
+      inTab((tab) => delete tab.signupKey);
+      const password = this.#input("password");
+      if (password) password.value = "";
+    }
+    if (this.#listeners.signal.aborted || !form.isConnected) return;
     if (isDone) {
       this.#leave(status);
       return;
     }
-    const { texts } = this;
     const heading = problem.heading ?? problem.title ?? texts.offline_heading;
     const lines = [problem.code ? problem.advice ?? problem.detail : texts.offline];
     if (retryAfter) {
@@ -294,23 +299,15 @@ class SignupForm {
     const summary = this.#errors.show(errors);
     if (summary.length && status === "invalid") lines.shift();
     const calm = /^(email_taken|outcome_unknown|signups_closed)$/.test(problem.code);
-    const links = calm ? accountLinks(this.#policy, texts, this.#data?.get("email")) : undefined;
+    const links = calm ? accountLinks(this.#policy, texts, this.#data.get("email")) : undefined;
     const reference = httpStatus >= 500 && problem.request_id;
     this.#alert.show({ heading, lines, summary, links, reference, calm });
-  }
-
-  /** Ends the form: it cannot be sent again. */
-  #end() {
-    this.form.dataset.signupDone = "";
-    inTab((tab) => delete tab.signupKey);
-    const password = this.#input("password");
-    if (password) password.value = "";
   }
 
   /** Opens the page's own address, or puts a message into the place of the form. */
   #leave(status) {
     const { form } = this;
-    const email = String(this.#data?.get("email") ?? "").trim();
+    const email = String(this.#data.get("email") ?? "").trim();
     const showMessage = () => {
       this.#progress();
       const { texts } = this;
@@ -319,7 +316,7 @@ class SignupForm {
     // After the Back button the page may be as it was left, with a form that is of no use.
     const onReturn = ({ persisted }) => persisted && form.getClientRects().length && showMessage();
     addEventListener("pageshow", onReturn, { signal: this.#listeners.signal });
-    if (!this.#emit("done", { status, email }, true)) return;
+    if (!this.#emit("done", { status, email })) return;
     const { signupSuccess } = form.dataset;
     if (!signupSuccess) {
       showMessage();
@@ -346,8 +343,8 @@ class SignupForm {
     return this.#input("ui_locales")?.value || new URL(this.url).searchParams.get("ui_locales");
   }
 
-  #emit(name, detail = {}, cancelable = false) {
-    const init = { detail, cancelable, bubbles: true, composed: true };
+  #emit(name, detail = {}) {
+    const init = { detail, cancelable: true, bubbles: true, composed: true };
     return this.form.dispatchEvent(new CustomEvent(`signup:${name}`, init));
   }
 }

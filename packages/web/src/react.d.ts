@@ -18,7 +18,7 @@ export function useSignup(options?: SignupHookOptions): {
   result: Result | undefined;
 };
 
-/** Loads the policy of the service, at the second attempt if need be; `undefined` until it is there. */
+/** Loads the policy of the service, if need be again after ever longer pauses; `undefined` until it is there. */
 export function usePolicy(url: string, given?: Policy | undefined): Policy | undefined;
 
 export interface SignupFormProps

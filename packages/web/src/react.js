@@ -6,7 +6,7 @@ import { Fragment, createElement as h, useCallback, useEffect, useRef, useState 
 
 import { enhance } from "./form.js";
 import { fieldsOf, policyAttribute } from "./fields.js";
-import { getPolicy, sleep } from "./request.js";
+import { awaitPolicy } from "./request.js";
 
 /** Enhances the form that gets `ref`. */
 export function useSignup({ url, texts, ...handlers } = {}) {
@@ -37,9 +37,6 @@ export function useSignup({ url, texts, ...handlers } = {}) {
   return { ref, result };
 }
 
-/** Delay before a policy that could not be loaded is requested once more. */
-const RETRY_MS = 2000;
-
 /** Loads the policy of the service. */
 export function usePolicy(url, given) {
   const [policy, setPolicy] = useState(given);
@@ -47,12 +44,8 @@ export function usePolicy(url, given) {
     if (given) return undefined;
     const controller = new AbortController();
     const { signal } = controller;
-    const load = async () => {
-      const loaded = await getPolicy(url, { signal }) ?? await sleep(RETRY_MS, signal).then(() => getPolicy(url, { signal }));
-      if (loaded && !signal.aborted) setPolicy(loaded);
-    };
     // Without the policy the fallback stays.
-    load().catch(() => {});
+    awaitPolicy(url, { signal }).then((loaded) => signal.aborted || setPolicy(loaded));
     return () => controller.abort();
   }, [url, given]);
   return given ?? policy;

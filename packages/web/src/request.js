@@ -3,14 +3,12 @@
 /** Timeout of a response. The service itself times out sooner. */
 const TIMEOUT_MS = 20_000;
 
-/** Resolves after a delay, or rejects when aborted. */
-export async function sleep(ms, signal) {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-    setTimeout(resolve, ms);
+/** Resolves after a delay, or when aborted. */
+export const sleep = (ms, signal) =>
+  new Promise((resolve) => {
+    signal?.addEventListener("abort", resolve);
+    setTimeout(resolve, signal?.aborted ? 0 : ms);
   });
-}
 
 /**
  * Fetches JSON in these languages or that of the page, with more headers from a server. `body` is undefined if
@@ -53,4 +51,13 @@ export async function getBelow(url, path, options) {
 /** Gets the policy for forms sent to this URL. Returns undefined on failure. */
 export function getPolicy(url, options) {
   return getBelow(url, "/policy", options);
+}
+
+/** Gets the policy, if need be again after ever longer pauses. Returns undefined when aborted. */
+export async function awaitPolicy(url, options) {
+  for (let pause = 2000; !options.signal.aborted; pause *= 2) {
+    const policy = await getPolicy(url, options);
+    if (policy) return policy;
+    await sleep(pause, options.signal);
+  }
 }

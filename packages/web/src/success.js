@@ -4,7 +4,7 @@ import { make, put } from "./dom.js";
 
 /** Replaces a form by the message of its success. Returns what undoes that. `data` is what was sent. */
 export function showSuccess(form, { status, texts, data, policy }) {
-  const given = (name) => String(data?.get(name) ?? "").trim();
+  const given = (name) => String(data.get(name) ?? "").trim();
   const name = given("given_name") || given("nickname") || given("name");
   const email = given("email");
   const isCreated = status === "created";

@@ -184,22 +184,25 @@ test("the policy's words and addresses are data", async (t) => {
   assert.equal(await page.locator("option").last().innerText(), "constructor");
 });
 
-test("React: the fallback stands until the policy is there, which is requested once more", async (t) => {
+test("the fallback of React and of the element stands until the policy is there, which is requested again", async (t) => {
   files["/late.js"] = await bundle(`
     import { createRoot } from "react-dom/client";
     import { SignupForm } from "./react.js";
     const root = (selector) => createRoot(document.querySelector(selector));
     root("#default").render(<SignupForm url="${url}" />);
     root("#own").render(<SignupForm url="http://127.0.0.1:9/signup" fallback={<b>Not now</b>} />);`);
-  files["/late"] = pageOf("/late.js", '<p id="default"></p><p id="own"></p>');
+  files["/late"] = pageOf("/late.js", `<p id="default"></p><p id="own"></p><script type="module" src="/element.js"></script>
+    ${element("", "Wait")}`);
   const page = await open(chromium, t);
   let count = 0;
-  await page.route(`${url}/policy`, (route) => (count++ ? route.fallback() : route.fulfill({ status: 503 })));
+  await page.route(`${url}/policy`, (route) => (count++ > 2 ? route.fallback() : route.fulfill({ status: 503 })));
   await page.goto(`${shop}/late`);
   assert.equal(await page.getByRole("link", { name: "Create an account" }).getAttribute("href"), url);
   await page.getByText("Not now").waitFor();
+  await page.getByText("Wait").waitFor();
   await page.locator("#default form[data-signup-ready]").waitFor();
-  assert.equal(count, 2);
+  await page.locator("auth0-signup form[data-signup-ready]").waitFor();
+  assert.equal(count, 5);
 });
 
 test("React: a form drawn from the policy keeps the page's own checks", async (t) => {

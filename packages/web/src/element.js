@@ -6,11 +6,13 @@ import { fieldsOf, policyAttribute } from "./fields.js";
 import { awaitPolicy } from "./request.js";
 import { STYLE } from "./style.js";
 
+const DONE = "[data-signup-done]";
+
 const h = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value !== undefined) element.setAttribute(name, value);
+    else if (value !== false && value != null) element.setAttribute(name, value);
   }
   element.append(...children.filter(Boolean));
   return element;
@@ -35,8 +37,7 @@ function fieldElements({ name, kind, label, before, link, after, url, required, 
   const isPassword = kind === "password";
   const labelled = h("label", { part: "label" }, label, quiet,
     h("input", { ...shared, "data-signup-password": isPassword }));
-  if (!isPassword) return [labelled, error];
-  return [labelled, error, h("div", { part: "rules", "data-signup-rules": true })];
+  return [labelled, error, isPassword && h("div", { part: "rules", "data-signup-rules": true })];
 }
 
 /** The style, shared by all elements. */
@@ -54,9 +55,10 @@ export class SignupElement extends Base {
   static observedAttributes = ["url", "lang"];
 
   #enhanced;
+  #form;
   #loading;
+  #target;
   #policy;
-  #isDrawing = false;
 
   constructor() {
     super();
@@ -74,11 +76,8 @@ export class SignupElement extends Base {
   }
 
   disconnectedCallback() {
-    this.#loading?.abort();
-    // The message of its success moves with the element.
-    if (this.#isDone()) return;
-    this.#enhanced?.destroy();
-    this.#enhanced = undefined;
+    // An element that is moved is on the page again by then.
+    queueMicrotask(() => this.isConnected || this.#end());
   }
 
   attributeChangedCallback(name, before, value) {
@@ -100,24 +99,27 @@ export class SignupElement extends Base {
     return this.#enhanced?.submit();
   }
 
-  /** Draws the form once, however many attributes change at the same time. */
+  /** Draws the form when all attributes that change at the same time have changed. */
   #draw() {
-    if (this.#isDrawing) return;
-    this.#isDrawing = true;
-    queueMicrotask(() => {
-      this.#isDrawing = false;
-      if (this.isConnected && !this.#isDone()) this.#load();
-    });
+    queueMicrotask(() => this.isConnected && !this.#form?.matches(DONE) && this.#load());
   }
 
+  /** Draws the form, unless it is drawn for this address and language. */
   async #load() {
-    this.disconnectedCallback();
+    const url = this.getAttribute("url");
+    const lang = this.closest("[lang]")?.lang;
+    const target = `${lang} ${url}`;
+    if (target === this.#target && !this.#policy) return;
+    if (this.#form?.matches("[data-signup-busy]")) {
+      this.#form.addEventListener("signup:result", () => this.#draw(), { once: true });
+      return;
+    }
+    this.#end();
+    this.#target = target;
     // Until the policy is there, and without it, the content of the element is shown: best a link to the built-in page.
     this.shadowRoot.replaceChildren(h("slot"));
-    const url = this.getAttribute("url");
     if (!url) return;
     const { signal } = (this.#loading = new AbortController());
-    const lang = this.closest("[lang]")?.lang;
     const policy = this.#policy ?? (await awaitPolicy(url, { lang, signal }));
     // Another attribute changed meanwhile.
     if (signal.aborted || !policy) return;
@@ -129,10 +131,9 @@ export class SignupElement extends Base {
     const { texts } = policy;
     // The page has these itself, such as a hidden one of user_metadata.
     const own = new Set(this.#slotted().map(({ name }) => name));
-    const success = this.getAttribute("success") ?? undefined;
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
-      "data-signup-policy": policyAttribute(policy), "data-signup-success": success,
+      "data-signup-policy": policyAttribute(policy), "data-signup-success": this.getAttribute("success"),
     },
       h("slot", { name: "heading" }),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
@@ -149,13 +150,26 @@ export class SignupElement extends Base {
         if (!isOff && !input.disabled) formData.append(input.name, input.value);
       }
     });
+    // What was typed before the form was drawn again. A consent holds for the same terms.
+    for (const { type, name, value, checked } of this.#form?.elements ?? []) {
+      const input = type !== "hidden" && form.elements.namedItem(name);
+      if (!input) continue;
+      if (type === "checkbox") input.checked = checked && value === input.value;
+      else input.value = value;
+    }
+    this.#form = form;
     this.shadowRoot.replaceChildren(form);
     this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
     this.#enhanced = enhance(form);
   }
 
-  #isDone() {
-    return "signupDone" in (this.#enhanced?.form.dataset ?? {});
+  /** Ends the loading, and a form that is not done: the message of a success stays. */
+  #end() {
+    this.#loading?.abort();
+    this.#target = undefined;
+    if (this.#form?.matches(DONE)) return;
+    this.#enhanced?.destroy();
+    this.#enhanced = undefined;
   }
 
   /** The inputs of the page in the slot `fields`. */

@@ -116,14 +116,62 @@ test("success opens the login with the address", async (t) => {
   await page.waitForURL(`${shop}/login?login_hint=a%2Bb%40example.com`);
 });
 
-test("an element that is moved or gets another language is drawn again", async (t) => {
+/** Moves the element, and waits until it has noticed. */
+const move = (page) =>
+  page.evaluate(() => {
+    document.getElementById("to").append(document.querySelector("auth0-signup"));
+    return new Promise((resolve) => setTimeout(resolve));
+  });
+
+test("an element keeps what was typed when it is moved, removed or gets another language or address", async (t) => {
   files["/moved"] = pageOf("/element.js", `<p id="from">${element("")}</p><p id="to"></p>`);
   const page = await visit(t, "/moved");
-  await page.evaluate(() => document.getElementById("to").append(document.querySelector("auth0-signup")));
-  await page.locator("#to form[data-signup-ready]").waitFor();
+  await complete(page, "moved@example.com");
+  const form = await page.locator("form").elementHandle();
+  await move(page);
+  assert.ok(await form.evaluate((drawn) => drawn.isConnected), "the same form");
   await page.evaluate(() => document.querySelector("auth0-signup").setAttribute("lang", "fr"));
   await page.getByLabel("Adresse e-mail").waitFor();
   assert.equal(await page.locator("form").count(), 1);
+  await page.evaluate(async (address) => {
+    const element = document.querySelector("auth0-signup");
+    element.remove();
+    await new Promise((resolve) => setTimeout(resolve));
+    element.setAttribute("url", address);
+    document.querySelector("main").append(element);
+  }, `${url}?again`);
+  await page.locator("form[action$=again][data-signup-ready]").waitFor();
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  const [{ email, password, given_name }] = await service.creates("moved@example.com");
+  assert.deepEqual({ email, password, given_name }, { email: "moved@example.com", password: ADA.password, given_name: "Ada" });
+});
+
+test("a request goes on while its element is moved or gets another language, and is drawn afterwards", async (t) => {
+  files["/busy"] = pageOf("/element.js", `${element("")}<p id="to"></p>`);
+  const page = await visit(t, "/busy");
+  const keys = [];
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(/\/signup$/, async (route) => {
+    const body = route.request().postData();
+    if (!body) return route.fallback();
+    keys.push(new URLSearchParams(body).get("idempotency_key"));
+    await released;
+    return keys.length > 1 ? route.fallback() : route.fulfill({ status: 400, json: { code: "malformed_body", detail: "x" } });
+  });
+  await complete(page, "busy@example.com");
+  await send(page);
+  await page.locator("form[data-signup-busy]").waitFor();
+  await move(page);
+  await page.evaluate(() => document.querySelector("auth0-signup").setAttribute("lang", "fr"));
+  await page.waitForTimeout(200);
+  assert.equal(await page.locator("form[data-signup-busy]").count(), 1);
+  release();
+  await page.getByLabel("Adresse e-mail").waitFor();
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  assert.deepEqual(keys, [keys[0], keys[0]]);
 });
 
 test("the element shows its content until the policy is there, loads it once, and takes one set early", async (t) => {

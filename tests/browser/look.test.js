@@ -102,6 +102,14 @@ for (const [context, [options, views]] of Object.entries(CONTEXTS)) {
   }
 }
 
+test("from right to left, the button that shows the password is where the password ends", async (t) => {
+  const page = await open(chromium, t, form, { locale: "ar", viewport: { width: 320, height: 640 } });
+  const box = (selector) => page.locator(selector).boundingBox();
+  const [input, button] = [await box("#password"), await box("[data-signup-reveal]")];
+  const away = input.x + input.width - button.x - button.width;
+  assert.ok(away >= 2 && away <= 8, `${away} from the right`);
+});
+
 /** Reads where the inputs and the buttons of the form are on the page. */
 const placesOn = (page) => () =>
   page.locator("form input:visible, form button:not(.hint button):visible").evaluateAll((all) => {

@@ -164,6 +164,25 @@ test("a request under way is shown on the form's button, wherever it is, and on 
   }
 });
 
+test("from right to left, the button is at the end of the password, whichever direction that has", async (t) => {
+  for (const [direction, side] of [["", "left"], ["dir=ltr", "right"]]) {
+    for (const name of ["an input in its label", "after its label", "a button of the page", "a button in the label"]) {
+      const input = `<input id="password" name="password" type=password data-signup-password ${direction}>`;
+      const form = `<form action="${service.url}/signup" method="post" data-signup dir="rtl">
+        ${LAYOUTS[name]("password", "Password", input)}<button>Join</button></form>`;
+      const body = `<link rel="stylesheet" href="${service.url}/signup.css">${form}${script}`;
+      const page = await open(chromium, t, publish(body), { viewport: { width: 320, height: 640 } });
+      await ready(page);
+      const box = (selector) => page.locator(selector).evaluate((element) => element.getBoundingClientRect().toJSON());
+      const [password, reveal] = await Promise.all(["[name=password]", "[data-signup-reveal]"].map(box));
+      const away = Math.abs(password[side] - reveal[side]);
+      assert.ok(away >= 2 && away <= 8, `${name}, ${direction}: ${away} from the ${side}`);
+      const padding = await page.locator("[name=password]").evaluate((input, side) => parseFloat(getComputedStyle(input)[`padding-${side}`]), side);
+      assert.ok(padding >= reveal.width + away, `${name}, ${direction}: ${padding} for ${reveal.width}`);
+    }
+  }
+});
+
 test("the size of the text is that of the page's choice, also where 1rem is 10px", async (t) => {
   const small = "<style>html { font-size: 62.5%; --signup-font-size: 16px }</style>";
   const heights = [];

@@ -6,8 +6,6 @@ import { fieldsOf, policyAttribute } from "./fields.js";
 import { awaitPolicy } from "./request.js";
 import { STYLE } from "./style.js";
 
-const DONE = "[data-signup-done]";
-
 const h = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -42,11 +40,6 @@ function fieldElements({ name, kind, label, before, link, after, url, required, 
 
 /** The style, shared by all elements. */
 let sheet;
-function makeSheet() {
-  const made = new CSSStyleSheet();
-  made.replaceSync(STYLE);
-  return made;
-}
 
 const Base = globalThis.HTMLElement ?? class {};
 
@@ -101,7 +94,7 @@ export class SignupElement extends Base {
 
   /** Draws the form when all attributes that change at the same time have changed. */
   #draw() {
-    queueMicrotask(() => this.isConnected && !this.#form?.matches(DONE) && this.#load());
+    queueMicrotask(() => this.isConnected && !this.#form?.matches("[data-signup-done]") && this.#load());
   }
 
   /** Draws the form, unless it is drawn for this address and language. */
@@ -159,7 +152,11 @@ export class SignupElement extends Base {
     }
     this.#form = form;
     this.shadowRoot.replaceChildren(form);
-    this.shadowRoot.adoptedStyleSheets = [(sheet ??= makeSheet())];
+    if (!sheet) {
+      sheet = new CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+    }
+    this.shadowRoot.adoptedStyleSheets = [sheet];
     this.#enhanced = enhance(form);
   }
 
@@ -167,7 +164,7 @@ export class SignupElement extends Base {
   #end() {
     this.#loading?.abort();
     this.#target = undefined;
-    if (this.#form?.matches(DONE)) return;
+    if (this.#form?.matches("[data-signup-done]")) return;
     this.#enhanced?.destroy();
     this.#enhanced = undefined;
   }

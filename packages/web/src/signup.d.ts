@@ -278,5 +278,8 @@ export interface SignupEventMap {
 }
 
 declare global {
+  // Of the DOM. A backend without its types has these empty ones, and no use for them.
+  interface HTMLElement {}
+  interface HTMLFormElement {}
   interface GlobalEventHandlersEventMap extends SignupEventMap {}
 }

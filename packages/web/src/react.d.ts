@@ -19,7 +19,11 @@ export function useSignup(options?: SignupHookOptions): {
 };
 
 /** Loads the policy of the service, if need be again after ever longer pauses; `undefined` until it is there. */
-export function usePolicy(url: string, given?: Policy | undefined): Policy | undefined;
+export function usePolicy(
+  url: string,
+  given?: Policy | undefined,
+  lang?: string | undefined,
+): Policy | undefined;
 
 export interface SignupFormProps
   extends Omit<ComponentProps<"form">, "action" | "method" | "ref">, SignupHookOptions {
@@ -27,6 +31,8 @@ export interface SignupFormProps
   url: string;
   /** The policy that the form is drawn from. With it the form is rendered on servers, and works without JavaScript. */
   policy?: Policy | undefined;
+  /** Language of labels and messages; by default that of the page. Give the one that `policy` was requested in. */
+  lang?: string | undefined;
   /** Shown until the policy is there, and where it cannot be loaded; by default a link to `url`. */
   fallback?: ReactNode;
   /** Address to open after a sign-up, with `{login_hint}` for the person's address. */

@@ -38,27 +38,29 @@ export function useSignup({ url, texts, ...handlers } = {}) {
 }
 
 /** Loads the policy of the service. */
-export function usePolicy(url, given) {
+export function usePolicy(url, given, lang) {
   const [policy, setPolicy] = useState(given);
   useEffect(() => {
     if (given) return undefined;
     const controller = new AbortController();
     const { signal } = controller;
     // Without the policy the fallback stays.
-    awaitPolicy(url, { signal }).then((loaded) => signal.aborted || setPolicy(loaded));
+    awaitPolicy(url, { lang, signal }).then((loaded) => signal.aborted || setPolicy(loaded));
     return () => controller.abort();
-  }, [url, given]);
+  }, [url, given, lang]);
   return given ?? policy;
 }
 
 /** A sign-up form. */
 export function SignupForm({ url, policy: given, fallback, success, onResult, onDone, texts, children, ...rest }) {
-  const policy = usePolicy(url, given);
+  const { lang } = rest;
+  const policy = usePolicy(url, given, lang);
   const { ref } = useSignup({ url, texts, onResult, onDone });
   if (!policy) return fallback === undefined ? h("a", { href: url }, "Create an account") : fallback;
   const data = { "data-signup-policy": policyAttribute(policy), "data-signup-success": success };
   // In an element of its own, which takes the form's message with it.
   return h("div", null, h("form", { action: url, method: "post", ref, "data-signup": "manual", ...data, ...rest },
+    lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
     children,
     fieldsOf(policy).map((field) => h(SignupField, { key: field.name, texts: policy.texts, field })),
     h("button", null,

@@ -280,6 +280,25 @@ test("React: a form drawn from the policy keeps the page's own checks", async (t
   assert.equal(sent.length, 1);
 });
 
+test("React: labels, messages and the next page are in the language of the form", async (t) => {
+  files["/lang.js"] = await bundle(`
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    createRoot(document.querySelector("main")).render(<SignupForm url="${url}" lang="fr" />);`);
+  files["/lang"] = pageOf("/lang.js", "");
+  const page = await visit(t, "/lang");
+  await page.getByLabel("Adresse e-mail").fill("nope");
+  const [request] = await Promise.all([
+    page.waitForRequest((sent) => sent.method() === "POST"),
+    send(page),
+  ]);
+  assert.equal(request.headers()["accept-language"], "fr");
+  assert.equal(new URLSearchParams(request.postData()).get("ui_locales"), "fr");
+  await page.locator(".signup-alert").waitFor();
+  assert.match(await page.locator(".signup-error").first().innerText(), /^Format attendu/);
+  assert.equal(await page.locator("form").getAttribute("lang"), "fr");
+});
+
 test("React: the message of a success goes with its form", async (t) => {
   files["/leave.js"] = await bundle(`
     import { useState } from "react";

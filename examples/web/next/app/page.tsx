@@ -6,6 +6,7 @@ import { JoinForm } from "./signup-form";
 export default async function Page() {
   const session = await auth0.getSession();
   if (session) return <h1>Hello, {session.user.name}</h1>;
-  const policy = await signup.policy({ lang: "en" });
-  return policy ? <JoinForm policy={policy} /> : <a href="/signup">Create an account</a>;
+  const lang = "en";
+  const policy = await signup.policy({ lang });
+  return policy ? <JoinForm policy={policy} lang={lang} /> : <a href="/signup">Create an account</a>;
 }

@@ -154,6 +154,7 @@ class SignupForm {
     this.#errors.clearAll();
     for (const part of [this.#rules, this.#reveal, this.#live, this.#alert]) part.remove();
     clearTimeout(this.#leaving);
+    this.#progress();
     this.#removeMessage?.();
     form.noValidate = this.#noValidate;
     delete form.dataset.signupReady;

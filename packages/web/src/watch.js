@@ -22,7 +22,7 @@ function scan() {
   for (const enhanced of watched) {
     const { form } = enhanced;
     // A form that was moved is on the page again by now, and a result still goes to its listeners.
-    if (form.isConnected || "signupBusy" in form.dataset) continue;
+    if (form.isConnected || form.matches("[data-signup-busy]:not([data-signup-done])")) continue;
     watched.delete(enhanced);
     seen.delete(form);
     enhanced.destroy();

@@ -8,6 +8,7 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
+use rustix::process::geteuid;
 use secrecy::SecretString;
 use zeroize::Zeroizing;
 
@@ -280,13 +281,12 @@ pub(super) fn create_folder(file: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(or_current(folder))
 }
 
-/// Gives a file the owner of another one: an operator may be root, and the service is not.
-pub(super) fn copy_owner(from: &Path, to: &Path) -> io::Result<()> {
-    let (owner, file) = (fs::metadata(or_current(from))?, fs::metadata(to)?);
-    if (owner.uid(), owner.gid()) == (file.uid(), file.gid()) {
-        return Ok(());
+/// Gives a file this owner, which only root can: an operator may be root, and the service is not.
+pub(super) fn set_owner(file: &Path, owner: &fs::Metadata) -> io::Result<()> {
+    if geteuid().is_root() {
+        return chown(file, Some(owner.uid()), Some(owner.gid()));
     }
-    chown(to, Some(owner.uid()), Some(owner.gid()))
+    Ok(())
 }
 
 /// The folder of this file, or the nearest one above that exists.
@@ -296,7 +296,7 @@ pub fn existing_folder(file: &Path) -> &Path {
 }
 
 /// Replaces the empty parent of a bare file name, which the system rejects.
-fn or_current(folder: &Path) -> &Path {
+pub(super) fn or_current(folder: &Path) -> &Path {
     if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 

@@ -10,14 +10,19 @@ use crate::role::Role;
 use crate::rows::unique;
 
 pub(crate) fn run(backend: &Backend, arguments: &[&str]) -> Output {
+    command(backend, arguments).output().unwrap()
+}
+
+/// The binary with the settings of a backend, to be run.
+pub(crate) fn command(backend: &Backend, arguments: &[&str]) -> Command {
     let secret = backend.settings.secret_key.as_ref().map(|key| key.expose_secret().to_owned());
-    Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+    command
         .args(arguments)
         .env_clear()
         .env("DATABASE_URL", backend.url())
-        .envs(secret.map(|key| ("SIGNUP__SECRETS__KEY", key)))
-        .output()
-        .unwrap()
+        .envs(secret.map(|key| ("SIGNUP__SECRETS__KEY", key)));
+    command
 }
 
 /// The command's stdout, after a check of its status.

@@ -1,7 +1,8 @@
 //! `auth0-signup backup` and `restore`, run by the real binary.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 use auth0_signup::config::Database;
@@ -9,7 +10,7 @@ use auth0_signup::ledger::Access;
 use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
-use crate::command::{run, stdout};
+use crate::command::{command, run, stdout};
 use crate::rows::{begin, get, unique};
 
 fn path(backend: &Backend) -> PathBuf {
@@ -108,6 +109,45 @@ async fn a_lost_or_damaged_ledger_is_restored() {
         ledger.close().await;
         drop(ledger);
         assert_eq!(backend.integrity(), "ok");
+    }
+}
+
+/// Of a Kubernetes volume only the group is the pod's own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_ledger_belongs_to_the_service_in_a_folder_of_root() {
+    const SERVICE: u32 = 65532;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    begin(&ledger, &unique(NOW)).await;
+    ledger.close().await;
+    drop(ledger);
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    let ledger = path(&backend);
+    let lock = ledger.with_extension("db.lock");
+    let folder = ledger.parent().unwrap();
+    let give = |path: &Path, mode: u32, owner: u32| {
+        chown(path, Some(owner), Some(SERVICE)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    give(&copy, 0o600, SERVICE);
+    give(&backend.folder(), 0o755, 0);
+    give(folder, 0o2775, 0);
+    for (user, lost) in [(SERVICE, false), (0, false), (SERVICE, true), (0, true)] {
+        for file in [&ledger, &lock] {
+            give(file, 0o600, SERVICE);
+        }
+        if lost {
+            fs::remove_file(&ledger).unwrap();
+        }
+        let mut command = command(&backend, &["restore", copy.to_str().unwrap()]);
+        let output = command.uid(user).gid(user).output().unwrap();
+        stdout(&output, 0);
+        for file in [&ledger, &lock] {
+            assert_eq!(fs::metadata(file).unwrap().uid(), SERVICE, "{user} {lost} {file:?}");
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::clock::utc;
 use crate::config::Synchronous;
 use crate::digest::DigestPair;
 use crate::ledger::OpenError;
-use crate::ledger::secret_key::{SecretFile, copy_owner, create_folder, sibling};
+use crate::ledger::secret_key::{SecretFile, create_folder, or_current, set_owner, sibling};
 
 /// The result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +49,7 @@ fn restore_blocking(
     now: Duration,
 ) -> Result<Restored, BackupError> {
     create_folder(path).map_err(|source| file_error(path, source))?;
+    let owner = owner(path).map_err(|source| file_error(path, source))?;
     let _lock = lock(path)?;
     // A symbolic link stays; the file that it leads to is replaced.
     let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -63,13 +64,20 @@ fn restore_blocking(
     let draft = Draft::copy(&source, &real)?;
     let summary = draft.verify()?;
     for file in [draft.path(), &lock_path(path)] {
-        let folder = real.parent().unwrap_or(Path::new(""));
-        copy_owner(folder, file).map_err(|source| file_error(file, source))?;
+        set_owner(file, &owner).map_err(|source| file_error(file, source))?;
     }
     let previous = set_aside(&real, now)?;
     draft.replace(&real)?;
     secret_file.keep_new().map_err(|source| file_error(path, source))?;
     Ok(Restored { summary, previous })
+}
+
+/// The owner of the service's files: of the ledger or its lock file, or else of the folder, which can be
+/// root's where a volume is shared by group.
+fn owner(path: &Path) -> io::Result<fs::Metadata> {
+    let files = [path.to_owned(), lock_path(path)];
+    let file = files.iter().find_map(|file| fs::metadata(file).ok());
+    file.map_or_else(|| fs::metadata(or_current(path.parent().unwrap_or(path))), Ok)
 }
 
 /// Keeps every service out until the returned value is dropped.

@@ -16,6 +16,7 @@ use crate::abuse::Proxies;
 use crate::auth0::{Client, TokenHealth};
 use crate::context::Context;
 use crate::ledger::Ledger;
+use crate::telemetry::chain;
 
 /// Time for which a check of the ledger is reused, since anyone may send probes.
 const FRESH: Duration = Duration::from_secs(1);
@@ -126,10 +127,21 @@ impl Readiness {
         // Goes on when its client hangs up, which would otherwise cut a connection to the database
         // and let the next probe check again at once.
         let check = self.context.lifecycle.spawn(async move {
-            let ping = timeout(LEDGER_TIMEOUT, ledger.ping()).await;
-            let ok = matches!(ping, Ok(Ok(())));
-            *last = Some((Instant::now(), ok));
-            ok
+            let error = match timeout(LEDGER_TIMEOUT, ledger.ping()).await {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(chain(&error)),
+                Err(_) => Some(format!("no response within {} s", LEDGER_TIMEOUT.as_secs())),
+            };
+            let was_ok = last.is_none_or(|(_, ok)| ok);
+            *last = Some((Instant::now(), error.is_none()));
+            match &error {
+                Some(error) if was_ok => {
+                    tracing::warn!(error, "the ledger cannot be written: not ready");
+                }
+                None if !was_ok => tracing::info!("the ledger can be written again: ready"),
+                Some(_) | None => {}
+            }
+            error.is_none()
         });
         check.await.unwrap_or(false)
     }

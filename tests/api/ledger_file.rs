@@ -149,6 +149,32 @@ async fn a_locked_file_is_a_503_within_the_timeout() {
 }
 
 #[tokio::test]
+async fn an_unready_ledger_is_logged_once_with_its_cause() {
+    let deployment = Deployment::new().await;
+    let mut service = deployment.spawn(&[], &[("SIGNUP__LEDGER__TIMEOUT_MS", "500")]);
+    service.serving().await;
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    let other = Connection::open(deployment.file("")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    deployment.becomes_ready(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    // The next check fails too, and so do some heartbeats.
+    sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(deployment.readyz(&service).await, StatusCode::SERVICE_UNAVAILABLE);
+    other.execute_batch("ROLLBACK").unwrap();
+    deployment.becomes_ready(&service, StatusCode::OK).await;
+    let message = |text: &str| {
+        let text = text.to_owned();
+        move |event: &Value| event["message"] == text
+    };
+    service.event(message("the ledger can be written again: ready")).await;
+    let unready = service.event(message("the ledger cannot be written: not ready")).await;
+    let error = unready["error"].as_str().unwrap();
+    assert!(error.starts_with("the ledger is not available: "), "{error}");
+    let lines = |text: &str| service.log().lines().filter(|line| line.contains(text)).count();
+    assert_eq!((lines("not ready"), lines("batch")), (1, 0), "{}", service.log());
+}
+
+#[tokio::test]
 async fn a_second_service_waits_for_the_first() {
     let deployment = Deployment::new().await;
     let mut first = deployment.serve().await;

@@ -50,7 +50,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "clock",
         ],
     ),
-    ("readiness", &["abuse", "auth0", "ledger", "context"]),
+    ("readiness", &["abuse", "auth0", "ledger", "telemetry", "context"]),
     (
         "http",
         &[

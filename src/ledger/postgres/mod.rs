@@ -39,6 +39,7 @@ use super::{
 use crate::clock::LedgerTime;
 use crate::config::Synchronous;
 use crate::digest::{Digest, DigestPair};
+use crate::telemetry::chain;
 
 /// The longest heartbeat: after a failed one there is time for another before the lapse.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_millis(700);
@@ -177,9 +178,8 @@ async fn build(connector: &Connector, schema: &str) {
     match migrate::build_indexes(connector, schema).await {
         Ok(count) => tracing::info!(count, "the pending indexes are built"),
         Err(error) => {
-            let cause: &dyn std::error::Error = &error;
             tracing::warn!(
-                error = cause,
+                error = chain(&error),
                 "an index is still pending, and lookups of attempts are slow: run `auth0-signup \
                  migrate`"
             );

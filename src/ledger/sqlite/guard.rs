@@ -21,6 +21,7 @@ use super::header::{FileHeader, is_log};
 use super::service_lock::ServiceLock;
 use crate::ledger::LedgerError;
 use crate::ledger::secret_key::sibling;
+use crate::telemetry::chain;
 
 /// The interval of the checks while nothing is written.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -169,8 +170,7 @@ impl FileGuard {
             return;
         }
         if let Some(problem) = problem {
-            let cause: &dyn StdError = problem;
-            tracing::error!(error = cause, "the ledger is unavailable: {problem}");
+            tracing::error!(error = chain(problem), "the ledger is unavailable: {problem}");
         } else {
             tracing::warn!("the ledger's file is the right one again");
         }
@@ -221,9 +221,8 @@ impl FileGuard {
             self.has_bad_page.store(true, Ordering::Release);
         }
         if !self.is_damaged.swap(true, Ordering::AcqRel) {
-            let cause: &dyn StdError = cause;
             tracing::error!(
-                error = cause,
+                error = chain(cause),
                 "the ledger is damaged: stop the service and restore a backup"
             );
         }
@@ -279,7 +278,10 @@ impl FileGuard {
                     aside.display()
                 );
             }
-            Err(error) => tracing::error!(%error, "the log of the ledger cannot be moved aside"),
+            Err(error) => tracing::error!(
+                error = chain(&error),
+                "the log of the ledger cannot be moved aside"
+            ),
         }
     }
 

@@ -3,6 +3,7 @@
 //! SQLite syncs the log itself before it moves the log's content to the database. This covers the
 //! time until then.
 
+use crate::telemetry::chain;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -82,8 +83,7 @@ fn sync(log: &Path, failed: &AtomicBool) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => {
             failed.store(true, Ordering::Release);
-            let cause: &dyn std::error::Error = &error;
-            tracing::error!(error = cause, "the log of the ledger could not be synced");
+            tracing::error!(error = chain(&error), "the log of the ledger could not be synced");
         }
     }
 }

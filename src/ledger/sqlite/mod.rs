@@ -38,7 +38,7 @@ use super::{
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::digest::{Digest, DigestPair};
-use crate::telemetry::BatchMetrics;
+use crate::telemetry::{BatchMetrics, chain};
 pub use backup::{BackupError, CopySummary, backup};
 use connection::SHORT_WAIT;
 use guard::FileGuard;
@@ -219,8 +219,7 @@ impl Ledger for Sqlite {
         if swept.is_done(batch)
             && let Err(error) = self.writer.truncate_log(SHORT_WAIT).await
         {
-            let cause: &dyn std::error::Error = &error;
-            tracing::debug!(error = cause, "the log of the ledger was not emptied");
+            tracing::debug!(error = chain(&error), "the log of the ledger was not emptied");
         }
         Ok(swept)
     }

@@ -22,7 +22,7 @@ use super::log_sync::LogSync;
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
-use crate::telemetry::BatchMetrics;
+use crate::telemetry::{BatchMetrics, chain};
 
 /// The most jobs that a transaction is started for, and the most that join it: bounds the damage of a
 /// failed commit, and the wait of a job behind others.
@@ -368,11 +368,8 @@ impl LedgerThread {
             }
         };
         if let Err(error) = &committed {
-            // The guard has logged its problem.
-            if !guard.has_problem() {
-                let cause: &dyn std::error::Error = error;
-                tracing::warn!(error = cause, jobs = replies.len(), "a batch of the ledger failed");
-            }
+            // Each of its callers reports it, and a full disk fails two heartbeats a second.
+            tracing::debug!(error = chain(error), jobs = replies.len(), "a batch failed");
             self.disconnect();
         }
         match needs.durability {
@@ -397,7 +394,10 @@ impl LedgerThread {
         if self.guard.is_overwritten() {
             self.guard.set_log_aside();
         } else if let Err(error) = connection.truncate_log(SHORT_WAIT) {
-            tracing::debug!(%error, "the log of the displaced ledger cannot be emptied");
+            tracing::debug!(
+                error = chain(&error),
+                "the log of the displaced ledger cannot be emptied"
+            );
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::geteuid;
 use secrecy::SecretString;
@@ -71,6 +71,18 @@ pub enum DatabaseError {
         #[source]
         source: Box<StartError>,
     },
+    /// PostgreSQL offers no TLS, or one that the settings reject.
+    #[error(
+        "PostgreSQL at {address} was reached, and TLS failed: correct sslmode or the certificates of \
+         database.url (DATABASE_URL)"
+    )]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// The error.
+        #[source]
+        source: Box<StartError>,
+    },
     /// PostgreSQL does not respond in time.
     #[error("PostgreSQL at {address} did not respond within {timeout:?} (ledger.timeout_ms)")]
     NoResponse {
@@ -108,6 +120,9 @@ pub enum FileObstacle {
     /// A file is in place of the folder.
     #[error("is not a folder: move it")]
     NotFolder,
+    /// Its disk has no room.
+    #[error("is on a full disk: make room")]
+    Full,
     /// Nobody can write to the file system.
     #[error("is on a read-only file system: mount it for writing")]
     ReadOnly,
@@ -141,18 +156,17 @@ impl DatabaseError {
                 | StartError::Ledger(OpenError::Unavailable(_))
         );
         match &settings.database {
-            Database::Sqlite(path) if is_of_database && is_denied(&error) => {
-                denied(settings, path, error)
-            }
+            Database::Sqlite(path) if is_of_database => unusable(settings, path, error),
             Database::Postgres(url) if is_of_database => server(url, settings.timeout, error),
             Database::Sqlite(_) | Database::Postgres(_) => error,
         }
     }
 
-    /// Returns whether another setting would fix it.
+    /// Returns whether another setting would fix it. A full disk may have room later.
     pub(super) const fn is_configuration_error(&self) -> bool {
         match self {
-            Self::File { .. }
+            Self::File { obstacle, .. } => !matches!(obstacle, FileObstacle::Full),
+            Self::Tls { .. }
             | Self::Rejected { .. }
             | Self::Denied { .. }
             | Self::StatementPooling { .. }
@@ -163,18 +177,25 @@ impl DatabaseError {
 }
 
 /// Names the file or folder that cannot be used, and the setting that leads to it.
-fn denied(settings: &LedgerSettings, database: &Path, error: StartError) -> StartError {
+fn unusable(settings: &LedgerSettings, database: &Path, error: StartError) -> StartError {
     let named = match &error {
-        StartError::Secret(KeyError::File { path, .. }) => path,
-        _ => database,
+        StartError::Secret(KeyError::File { path, .. }) => path.clone(),
+        _ => database.to_owned(),
     };
-    let is_key = |key: &PathBuf| starts_with(named, key);
+    let is_key = |key: &PathBuf| starts_with(&named, key);
     let setting = if settings.secret_key_path.as_ref().is_some_and(is_key) {
         "secrets.key_path (SIGNUP__SECRETS__KEY_PATH)"
     } else {
         "database.url (DATABASE_URL)"
     };
-    let Some((path, obstacle)) = obstacle(named) else { return error };
+    let found = if is_full(&error) {
+        Some((named, FileObstacle::Full))
+    } else if is_denied(&error) {
+        obstacle(&named)
+    } else {
+        None
+    };
+    let Some((path, obstacle)) = found else { return error };
     DatabaseError::File { path, obstacle, setting, source: Box::new(error) }.into()
 }
 
@@ -223,6 +244,9 @@ fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartErro
             | PostgresError::Url(_)
             | PostgresError::Foreign(_),
         ) => DatabaseError::Unusable { source: Box::new(error) },
+        Some(cause) if cause.is_failed_tls() => {
+            DatabaseError::Tls { address, source: Box::new(error) }
+        }
         Some(cause) if cause.is_rejected_login() => {
             DatabaseError::Rejected { address, source: Box::new(error) }
         }
@@ -265,6 +289,21 @@ fn is_denied(error: &StartError) -> bool {
     })
 }
 
+/// Returns whether the disk has no room.
+fn is_full(error: &StartError) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    causes(error).any(|cause| {
+        let system = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let sqlite =
+            cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error);
+        matches!(system, Some(StorageFull | QuotaExceeded))
+            // The second is the index of the log, which gets its room in advance.
+            || sqlite.is_some_and(|error| {
+                matches!(error.extended_code, ffi::SQLITE_FULL | ffi::SQLITE_IOERR_SHMSIZE)
+            })
+    })
+}
+
 /// The error and its causes.
 fn causes<'e>(
     error: &'e (dyn StdError + 'static),
@@ -278,4 +317,36 @@ fn causes<'e>(
     };
     let next = move |error: &&'e (dyn StdError + 'static)| (*error).source().map(inner);
     std::iter::successors(Some(error), next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::ledger::LedgerError;
+
+    #[test]
+    fn a_full_disk_is_named_with_the_place_and_may_have_room_later() {
+        let variables = [("DATABASE_URL", "sqlite:///data/signup.db")];
+        let variables = variables.map(|(name, value)| (name.into(), value.into()));
+        let settings = config::load_ledger(None, variables).unwrap();
+        let full = ffi::Error { code: ErrorCode::DiskFull, extended_code: ffi::SQLITE_FULL };
+        let database = rusqlite::Error::SqliteFailure(full, None);
+        let key = KeyError::File {
+            path: "/data/signup.db.key.new".into(),
+            source: io::ErrorKind::StorageFull.into(),
+        };
+        for (error, path) in [
+            (StartError::from(OpenError::from(LedgerError::from(database))), "/data/signup.db"),
+            (key.into(), "/data/signup.db.key.new"),
+        ] {
+            let explained = DatabaseError::explain(&settings, error);
+            let expected = format!(
+                "{path} is on a full disk: make room, or name another place in database.url \
+                 (DATABASE_URL)"
+            );
+            assert_eq!(explained.to_string(), expected);
+            assert!(!explained.is_configuration_error());
+        }
+    }
 }

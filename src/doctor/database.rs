@@ -54,7 +54,8 @@ fn failure(error: &StartError) -> Finding {
     let kind = match error {
         StartError::Database(DatabaseError::File { .. }) => FindingKind::DatabaseDenied,
         StartError::Database(
-            DatabaseError::Rejected { .. }
+            DatabaseError::Tls { .. }
+            | DatabaseError::Rejected { .. }
             | DatabaseError::Denied { .. }
             | DatabaseError::StatementPooling { .. }
             | DatabaseError::Unusable { .. },

@@ -1,6 +1,7 @@
 //! Starts that fail: each says what cannot be used, why, and what to change.
 
 use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -148,10 +149,46 @@ fn a_server_that_cannot_be_used_is_named_with_the_cause() {
     assert!(rejected.contains("PostgreSQL at 127.0.0.1:1 cannot be reached"), "{rejected}");
     assert!(rejected.contains("Connection refused"), "{rejected}");
 
+    // It answers that it has no TLS.
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = plain.local_addr().unwrap();
+    let database = format!("postgres://u:canary@{address}/db?sslmode=require");
+    let answering = std::thread::spawn(move || {
+        let (mut client, _) = plain.accept().unwrap();
+        client.read_exact(&mut [0; 8]).unwrap();
+        client.write_all(b"N").unwrap();
+    });
+    let plain = stderr(&start(&["serve"], &database), 2);
+    answering.join().unwrap();
+    let expected = format!("PostgreSQL at {address} was reached, and TLS failed: correct sslmode");
+    assert!(plain.contains(&expected), "{plain}");
+
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     let silent = stderr(&start(&["migrate"], &format!("postgres://u:canary@{address}/db")), 1);
     let expected =
         format!("PostgreSQL at {address} did not respond within 200ms (ledger.timeout_ms)");
     assert!(silent.contains(&expected), "{silent}");
+}
+
+#[test]
+fn a_listener_that_cannot_be_bound_names_its_setting() {
+    let folder = Folder::new("listeners", 0o777);
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = held.local_addr().unwrap().port().to_string();
+    // The second is for documentation (RFC 5737).
+    for (variable, value, expected) in [
+        ("PORT", &*taken, "correct http.port (PORT)"),
+        ("SIGNUP__ADMIN__HOST", "192.0.2.1", "correct admin.host (SIGNUP__ADMIN__HOST)"),
+    ] {
+        let output = start_with(&["serve"], &folder.database(), &[(variable, value)]);
+        let stderr = stderr(&output, 1);
+        assert!(stderr.contains(expected), "{stderr}");
+    }
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+    if first.trim().parse::<u16>().unwrap() > 80 {
+        let output = start_with(&["serve"], &folder.database(), &[("PORT", "80")]);
+        let stderr = stderr(&output, 2);
+        assert!(stderr.contains("cannot listen on 127.0.0.1:80: correct http.port"), "{stderr}");
+    }
 }

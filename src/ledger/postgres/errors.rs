@@ -1,6 +1,7 @@
 //! The errors of calls, classed by what may help.
 
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,17 @@ impl PostgresError {
         matches!(state.code().get(..2), Some("28" | "3D"))
     }
 
+    /// Returns whether the server has no TLS, or rustls rejects it. A connection that breaks meanwhile is
+    /// another error.
+    pub fn is_failed_tls(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        // The driver has no type for the first.
+        error.source().is_some_and(|cause| {
+            cause.to_string() == "server does not support TLS"
+                || cause.downcast_ref::<io::Error>().is_some_and(is_of_rustls)
+        })
+    }
+
     /// Returns whether the user lacks a right that the statement needs.
     pub fn is_denied(&self) -> bool {
         self.is(SqlState::INSUFFICIENT_PRIVILEGE.code())
@@ -112,6 +124,10 @@ impl PostgresError {
     pub(super) fn is(&self, code: &str) -> bool {
         matches!(self, Self::Server(error) if error.code().is_some_and(|state| state.code() == code))
     }
+}
+
+fn is_of_rustls(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }
 
 impl From<PostgresError> for LedgerError {

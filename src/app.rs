@@ -5,6 +5,7 @@ pub mod operator;
 mod reload;
 mod services;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,11 @@ use crate::texts;
 /// The most connections to the admin listener, for probes and a scraper.
 const ADMIN_CONNECTIONS: usize = 64;
 
+/// The settings of a listener's host and port, as errors name them.
+const PUBLIC_SETTINGS: [&str; 2] = ["http.host (SIGNUP__HTTP__HOST)", "http.port (PORT)"];
+const ADMIN_SETTINGS: [&str; 2] =
+    ["admin.host (SIGNUP__ADMIN__HOST)", "admin.port (SIGNUP__ADMIN__PORT)"];
+
 /// The longest attempt, as a multiple of one call's timeout: the call, a lookup and a repeat that
 /// takes half as long.
 const ATTEMPT: f64 = 2.5;
@@ -58,11 +64,13 @@ pub struct App {
 /// The error of an app that cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// A listener's address is taken, or does not belong to this machine.
-    #[error("cannot listen on {address}")]
+    /// A listener's address is taken, does not belong to this machine, or needs more rights.
+    #[error("cannot listen on {address}: correct {setting}")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// The setting that names the part of it that is wrong.
+        setting: &'static str,
         /// The system's error.
         #[source]
         source: std::io::Error,
@@ -89,7 +97,7 @@ pub enum StartError {
 
 impl StartError {
     /// Returns whether other settings, such as another file or secret, would fix it.
-    pub const fn is_configuration_error(&self) -> bool {
+    pub fn is_configuration_error(&self) -> bool {
         match self {
             Self::Secret(_) | Self::Auth0(_) | Self::Captcha(_) | Self::Traces(_) => true,
             Self::Ledger(error) => match error {
@@ -102,7 +110,8 @@ impl StartError {
                 OpenError::Unavailable(_) => false,
             },
             Self::Database(error) => error.is_configuration_error(),
-            Self::Listen { .. } => false,
+            // A port may become free, and an address may appear (DHCP, a failover).
+            Self::Listen { source, .. } => source.kind() == ErrorKind::PermissionDenied,
         }
     }
 }
@@ -123,8 +132,8 @@ impl App {
         // Before the listeners: while this waits for an earlier process on the same SQLite file, that
         // process may also have the ports.
         let ledger = open_ledger(ledger_settings, Access::Service, &context).await?;
-        let public = bind(http.address)?;
-        let admin = bind(settings.admin.address)?;
+        let public = bind(http.address, PUBLIC_SETTINGS)?;
+        let admin = bind(settings.admin.address, ADMIN_SETTINGS)?;
         lifecycle.spawn_background(count_pending_regularly(Arc::clone(&ledger)));
         let client = Arc::new(Client::start(auth0, terms.clone(), &context)?);
         let signups = Signups::new(signup::Deps {
@@ -315,6 +324,9 @@ async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle, limit:
     }
 }
 
-fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    listen(address).map_err(|source| StartError::Listen { address, source })
+fn bind(address: SocketAddr, [host, port]: [&'static str; 2]) -> Result<TcpListener, StartError> {
+    listen(address).map_err(|source| {
+        let setting = if source.kind() == ErrorKind::AddrNotAvailable { host } else { port };
+        StartError::Listen { address, setting, source }
+    })
 }

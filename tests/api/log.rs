@@ -5,6 +5,7 @@ use reqwest::{Client, Method};
 use serde_json::Value;
 
 use crate::app::{ada, hang_up_once};
+use crate::eventually::eventually;
 use crate::process::Process;
 use crate::raw::Raw;
 
@@ -134,6 +135,27 @@ async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     let log = process.log();
     assert_eq!(log.lines().filter(|line| line.contains("\"unreadable\"")).count(), 1);
     assert!(!log.contains("canary-hop"));
+}
+
+#[tokio::test]
+async fn lines_that_the_output_rejects_are_counted_and_reported_later() {
+    let (_auth0, process, client) = running().await;
+    let get = async |base: &str, path: &str| {
+        client.get(format!("http://{base}{path}")).send().await.unwrap().text().await.unwrap()
+    };
+    process.limit_files("1");
+    get(&process.address, "/lost").await;
+    let dropped = async || {
+        let metrics = get(&process.admin, "/metrics").await;
+        let count = metrics.lines().find_map(|line| line.strip_prefix("log_lines_dropped_total "));
+        (count.unwrap() != "0").then_some(())
+    };
+    eventually("lines are dropped", dropped).await;
+    process.limit_files("unlimited");
+    get(&process.address, "/kept").await;
+    let event = process.event(|event| event["dropped"].is_u64()).await;
+    assert_eq!(event["level"], "WARN");
+    assert_eq!(event["message"], format!("dropped {} lines", event["dropped"]));
 }
 
 #[tokio::test]

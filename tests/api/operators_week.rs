@@ -206,14 +206,6 @@ async fn until_ready(service: &Process, state: &str) {
     eventually(&format!("readyz reports {state}"), reported).await;
 }
 
-/// Limits the size of every file that a process writes: the disk is full, or has room again.
-fn limit_files(service: &Process, limit: &str) {
-    let pid = service.id().to_string();
-    // The soft limit.
-    let limit = format!("--fsize={limit}:");
-    assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
-}
-
 fn execute(ledger: &Path, sql: &str) {
     Connection::open(ledger).unwrap().execute_batch(sql).unwrap();
 }
@@ -255,9 +247,9 @@ async fn no_sign_up_is_lost_in_an_operators_week() {
     people.some_more().await;
     people.responses("the ledger is locked");
 
-    limit_files(&service, "1");
+    service.limit_files("1");
     until_ready(&service, "unready").await;
-    limit_files(&service, "unlimited");
+    service.limit_files("unlimited");
     until_ready(&service, "ready").await;
     people.some_more().await;
     people.responses("the disk is full");

@@ -108,6 +108,13 @@ impl Process {
         assert!(Command::new("kill").args([signal, pid]).status().unwrap().success());
     }
 
+    /// Limits the size of every file that it writes, its log included: the disk is full, or has room again.
+    pub(crate) fn limit_files(&self, limit: &str) {
+        // The soft limit.
+        let (limit, pid) = (format!("--fsize={limit}:"), self.child.id().to_string());
+        assert!(Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap().success());
+    }
+
     /// The JSON of a response to `GET` on the admin listener.
     pub(crate) async fn readiness(&self) -> Value {
         let response = self.client.get(format!("http://{}/readyz", self.admin)).send().await;

@@ -76,6 +76,8 @@ impl Client {
             metrics: Arc::clone(metrics),
         };
         lifecycle.spawn_background(refresher.run());
+        let watched = http.clone();
+        lifecycle.spawn_background(async move { watched.tenant_clock().watch().await });
 
         Ok(Self {
             http,

@@ -3,12 +3,12 @@
 //! Nothing here decides by this machine's wall clock. The skew between the two clocks is only
 //! reported.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::HeaderMap;
 use time::Duration as SignedDuration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::rate_headers::RateHeaders;
 use crate::clock::{Clock, TenantTime};
@@ -20,13 +20,29 @@ const RESOLUTION: Duration = Duration::from_secs(1);
 /// The longest exchange that shows the skew. A longer one shows it too vaguely.
 const LONGEST_EXCHANGE: Duration = Duration::from_secs(1);
 
+/// The interval of [`TenantClock::watch`].
+const CHECK: Duration = Duration::from_secs(1);
+
 /// The tenant's clock.
 #[derive(Debug)]
 pub(super) struct TenantClock {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    /// The newest `Date`, and the arrival of its response.
-    newest: Mutex<Option<(TenantTime, Instant)>>,
+    newest: Mutex<Option<Observation>>,
+}
+
+/// A response that shows the tenant's time.
+#[derive(Debug, Clone, Copy)]
+struct Observation {
+    /// Its `Date`, since the epoch.
+    date: Duration,
+    /// Its arrival.
+    arrived_at: Instant,
+    /// The time from the request to it, by this machine's wall clock. `None` if that clock was set back
+    /// meanwhile.
+    took: Option<Duration>,
+    /// True if the two clocks differed when they were last compared.
+    is_skewed: bool,
 }
 
 impl TenantClock {
@@ -44,8 +60,8 @@ impl TenantClock {
     /// the monotonic clock. `None` before the first response. At most a second and one response's
     /// travel time behind the tenant's clock.
     pub(super) fn now(&self) -> Option<TenantTime> {
-        let newest = *self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        newest.map(|(date, at)| date + at.elapsed())
+        let newest = *self.lock();
+        newest.map(|newest| TenantTime::from_epoch(newest.date) + newest.arrived_at.elapsed())
     }
 
     /// Learns from a response to a request that was sent at `sent_at`, by this machine's wall
@@ -55,11 +71,39 @@ impl TenantClock {
             return;
         }
         let Some(date) = RateHeaders::new(headers).responded_at() else { return };
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((TenantTime::from_epoch(date), Instant::now()));
-        if let Some(skew) = skew(sent_at, self.clock.now(), date) {
+        let took = self.clock.now().checked_sub(sent_at);
+        let newest = Observation { date, arrived_at: Instant::now(), took, is_skewed: false };
+        *self.lock() = Some(newest);
+        self.compare();
+    }
+
+    /// Compares a wrong clock again at regular intervals, since a repair brings no response. Runs until it
+    /// is dropped.
+    pub(super) async fn watch(&self) {
+        loop {
+            sleep(CHECK).await;
+            if self.lock().is_some_and(|newest| newest.is_skewed) {
+                self.compare();
+            }
+        }
+    }
+
+    /// Reports the skew of the two clocks now.
+    fn compare(&self) {
+        let mut newest = self.lock();
+        let Some(newest) = &mut *newest else { return };
+        // This machine's clock as it would have been at the arrival.
+        let arrived_at = self.clock.now().checked_sub(newest.arrived_at.elapsed());
+        if let (Some(arrived_at), Some(took)) = (arrived_at, newest.took)
+            && let Some(skew) = skew(arrived_at.saturating_sub(took), arrived_at, newest.date)
+        {
+            newest.is_skewed = !skew.is_zero();
             self.metrics.clock_skew().observe(ClockSource::Tenant, skew);
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Observation>> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Waits, silences, redirects and odd successes of the tenant, and what they cost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
@@ -7,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::app::{TestApp, TestResponse, ada, ada_with};
+use crate::app::{Ahead, TestApp, TestResponse, ada, ada_with};
 use crate::eventually::eventually;
 use crate::process::Process;
 
@@ -390,6 +391,20 @@ async fn a_skew_against_the_tenant_is_measured_and_degrades_the_service() {
     );
     app.sign_up(&person(3)).await;
     assert!((-60.1..=-58.5).contains(&skew(&app).await), "a cached response shows no time");
+}
+
+/// Nobody signs up meanwhile.
+#[tokio::test]
+async fn a_repaired_clock_is_noticed_without_a_call() {
+    let clock = Arc::new(Ahead::default());
+    let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    app.auth0.advance_clock(Duration::from_mins(1));
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    assert_eq!(readiness(&app).await["checks"]["clock"], "failing");
+    clock.put_forward(Duration::from_mins(1));
+    let repaired = async || (readiness(&app).await["status"] == "ready").then_some(());
+    eventually("the clock is right", repaired).await;
+    assert!(skew(&app).await.abs() < 0.1, "{}", skew(&app).await);
 }
 
 async fn skew(app: &TestApp) -> f64 {

@@ -46,7 +46,7 @@ impl SettingsFile {
     }
 
     /// Parses the file. Adds each error of its syntax to `errors`, and returns the rest of the file
-    /// with the lines that have such an error.
+    /// with the lines that have such an error, or that follow a header with one: their table is not known.
     pub(super) fn parse(&self, errors: &mut ConfigErrors) -> (DeTable<'_>, BTreeSet<usize>) {
         let (table, found) = DeTable::parse_recoverable(&self.text);
         let mut lines = BTreeSet::new();
@@ -56,6 +56,14 @@ impl SettingsFile {
                 // The message has no text of the file, unlike what `Display` writes.
                 let expected = format!("TOML: {}", error.message());
                 errors.push(ConfigError::new(self.key, self.position(offset), expected));
+            }
+        }
+        let mut is_below_broken = false;
+        for (number, line) in (1..).zip(self.text.lines()) {
+            if line.trim_start().starts_with('[') {
+                is_below_broken = lines.contains(&number);
+            } else if is_below_broken {
+                lines.insert(number);
             }
         }
         (table.into_inner(), lines)

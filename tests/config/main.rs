@@ -75,6 +75,18 @@ fn a_missing_file_and_one_that_is_no_toml_are_errors() {
 }
 
 #[test]
+fn a_broken_header_causes_no_error_below_it() {
+    let file = std::env::temp_dir().join(format!("signup-header-{}.toml", std::process::id()));
+    std::fs::write(&file, "[http\nport = 1\n[limits.email]\nbrust = 1\n").unwrap();
+    let output = run(&["config", "check", "--config", file.to_str().unwrap()], &TENANT);
+    std::fs::remove_file(&file).unwrap();
+    let stderr = text(&output.stderr);
+    assert!(stderr.starts_with("auth0-signup: 2 errors in the settings:"), "{stderr}");
+    assert!(stderr.contains("line 1, column 6): expected TOML: unclosed table"), "{stderr}");
+    assert!(stderr.contains("limits.email.brust ("), "{stderr}");
+}
+
+#[test]
 fn a_secret_may_come_from_a_file_but_not_twice() {
     let file = std::env::temp_dir().join(format!("signup-secret-{}", std::process::id()));
     std::fs::write(&file, "canary-secret\n").unwrap();

@@ -45,5 +45,6 @@ pub use error::{
 pub use http_client::BuildError;
 pub use inspector::{InspectedToken, Inspector};
 pub use lookup::{FoundUser, UsersByEmail};
+pub use scopes::is_used as is_used_scope;
 pub use token::TokenHealth;
 pub use user::{CreatedUser, User};

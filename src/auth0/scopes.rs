@@ -8,8 +8,8 @@ pub(super) const CREATE_USERS: &str = "create:users";
 /// The scope without which no user can be looked up.
 pub(super) const READ_USERS: &str = "read:users";
 
-/// A scope that only `auth0-signup doctor` uses.
-const READ_CONNECTIONS: &str = "read:connections";
+/// The scopes that the service uses, or only `auth0-signup doctor`: the last two read nothing about people.
+const USED: [&str; 4] = [CREATE_USERS, READ_USERS, "read:connections", "read:custom_domains"];
 
 /// The most names in a log line.
 const MOST_NAMED: usize = 20;
@@ -17,6 +17,11 @@ const MOST_NAMED: usize = 20;
 /// Returns whether a list of scopes, separated by spaces, has this one.
 pub(super) fn includes(scopes: &str, scope: &str) -> bool {
     scopes.split(' ').any(|granted| granted == scope)
+}
+
+/// Returns whether the service or its doctor uses a scope.
+pub fn is_used(scope: &str) -> bool {
+    USED.contains(&scope)
 }
 
 /// Logs what is wrong with the scopes of a new token.
@@ -44,7 +49,6 @@ pub(super) fn report(scopes: &str) {
 
 /// Names the scopes that the service never uses; `None` if there are none.
 fn unused(scopes: &str) -> Option<String> {
-    let is_used = |scope: &str| [CREATE_USERS, READ_USERS, READ_CONNECTIONS].contains(&scope);
     // Only what looks like a scope gets into the log.
     let is_scope = |scope: &str| {
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b':' | b'_');
@@ -66,7 +70,7 @@ mod tests {
 
     #[test]
     fn unused_scopes_are_named_up_to_a_bound() {
-        assert_eq!(unused("create:users read:users read:connections"), None);
+        assert_eq!(unused("create:users read:users read:connections read:custom_domains"), None);
         assert_eq!(unused(""), None);
         let named = unused("create:users delete:users <script> update:users_app_metadata");
         assert_eq!(named.as_deref(), Some("delete:users update:users_app_metadata"));

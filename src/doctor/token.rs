@@ -8,14 +8,8 @@ use super::kind::FindingKind;
 use super::report::DoctorReport;
 use super::settings::with_ok;
 use super::tenant_error;
-use crate::auth0::{InspectedToken, Inspector, LookupError, Misconfiguration};
+use crate::auth0::{InspectedToken, Inspector, LookupError, Misconfiguration, is_used_scope};
 use crate::config::Auth0Settings;
-
-/// The scopes that a sign-up needs, and its lookups.
-const NEEDED: [&str; 2] = ["create:users", "read:users"];
-
-/// A scope that only a diagnosis needs, and that reads nothing about people.
-const HARMLESS: [&str; 2] = ["read:connections", "read:custom_domains"];
 
 /// The lifetime below which a replica requests tokens noticeably often. Auth0's default is a day.
 const SHORT: Duration = Duration::from_mins(10);
@@ -58,8 +52,8 @@ pub(super) fn check_scopes(token: &InspectedToken) -> Vec<Finding> {
     if !token.may_have("read:users") {
         findings.push(Finding::new(FindingKind::ScopesReadMissing));
     }
-    let is_excessive = |scope: &&str| !NEEDED.contains(scope) && !HARMLESS.contains(scope);
-    let excessive: Vec<_> = scopes.iter().map(String::as_str).filter(is_excessive).collect();
+    let excessive: Vec<_> =
+        scopes.iter().map(String::as_str).filter(|scope| !is_used_scope(scope)).collect();
     if !excessive.is_empty() {
         findings.push(Finding::about(FindingKind::ScopesExcessive, excessive.join(", ")));
     }

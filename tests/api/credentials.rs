@@ -212,7 +212,8 @@ async fn a_token_without_the_scope_to_create_users_degrades_the_service() {
 
 #[tokio::test]
 async fn scopes_that_are_missing_or_unused_are_logged() {
-    let scopes = ["create:users", "delete:users", "read:connections"].map(str::to_owned);
+    let scopes = ["create:users", "delete:users", "read:connections", "read:custom_domains"];
+    let scopes = scopes.map(str::to_owned);
     let auth0 = Emulator::builder().tenant(|tenant| tenant.scopes = scopes.into()).start().await;
     let auth0 = auth0.unwrap();
     let secret = ("AUTH0_CLIENT_SECRET", "demo-secret");

@@ -91,7 +91,7 @@ async fn ask_tenant(
     report.extend(token::check_scopes(&token));
     let accepted = token::check_api(tenant, &token, report).await;
     if !accepted {
-        let reason = "the Management API does not accept the token";
+        let reason = "the Management API gave no usable response";
         skip_from(DoctorCheck::Connection, reason, live, report);
         return;
     }

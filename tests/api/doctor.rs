@@ -445,6 +445,27 @@ async fn a_live_test_shows_that_ids_are_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_live_test_without_pinned_ids_names_none() {
+    let patient = Patient::with_all_scopes().await.set("SIGNUP__AUTH0__PIN_USER_ID", "false");
+    patient.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    let found = patient.run(&["--live"]);
+    let message = found.find("live.maybe_left_behind")["message"].as_str().unwrap();
+    for text in [message, &found.stderr] {
+        assert!(text.contains("auth0-signup-doctor-") && !text.contains("auth0|"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_is_down_rejects_no_token() {
+    let patient = Patient::new().await;
+    patient.auth0.fault(Route::GetUser, Fault::answer(503).always());
+    let found = patient.run(&[]);
+    assert_eq!(found.ids("error"), ["api.failed"]);
+    let skipped = &found.find("connection.skipped")["message"];
+    assert_eq!(skipped, "skipped: the Management API gave no usable response");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn scopes_that_are_missing_or_too_many_are_named() {
     for (scopes, severity, ids) in [
         (&["read:users"][..], "error", &["scopes.create_users"][..]),

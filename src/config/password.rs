@@ -8,13 +8,6 @@ use crate::domain::password::{
 };
 use crate::domain::violation::CharacterType;
 
-const TYPES: [CharacterType; 4] = [
-    CharacterType::Lowercase,
-    CharacterType::Uppercase,
-    CharacterType::Number,
-    CharacterType::Special,
-];
-
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
     let levels = PolicyLevel::ALL.map(|level| (level.name(), level));
     let level = reader.choice("password.policy", &levels).unwrap_or_default();
@@ -61,9 +54,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<PasswordPolicy> {
 
 fn complexity(reader: &mut Reader<'_>) -> Complexity {
     const KEY: &str = "password.complexity.character_types";
-    let parse = |name: &str| TYPES.into_iter().find(|kind| kind.name() == name);
-    let expected = TYPES.map(CharacterType::name).join(" | ");
-    let character_types = reader.entries(KEY, expected, parse);
+    let expected = CharacterType::ALL.map(CharacterType::name).join(" | ");
+    let character_types = reader.entries(KEY, expected, CharacterType::from_name);
     let rules = [CharacterTypeRule::All, CharacterTypeRule::ThreeOfFour];
     let rules = rules.map(|rule| (rule.name(), rule));
     let rule = reader.choice("password.complexity.character_type_rule", &rules);

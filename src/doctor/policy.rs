@@ -92,8 +92,8 @@ fn of_legacy(options: &ConnectionOptions) -> Result<PolicySettings, &'static str
 /// The settings of a flexible policy, or the part that is unknown.
 fn of_flexible(policy: &FlexiblePolicy) -> Result<PolicySettings, &'static str> {
     let FlexiblePolicy { complexity, dictionary, profile_data } = policy;
-    let kind = |name: &String| CharacterType::ALL.into_iter().find(|kind| kind.name() == name);
-    let types: Option<Vec<_>> = complexity.character_types.iter().map(kind).collect();
+    let types = complexity.character_types.iter().map(|name| CharacterType::from_name(name));
+    let types: Option<Vec<_>> = types.collect();
     let rule = complexity.character_type_rule.as_deref().unwrap_or("all");
     let size = dictionary.size.as_deref().unwrap_or("en_10k");
     let blocks = |value: &Option<String>| value.as_deref() == Some(BLOCK);

@@ -57,7 +57,6 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration:
 
 /// The longest time that sent data may remain unacknowledged. Longer than any round trip, and
 /// shorter than the timeout of a call.
-#[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The places at which distributions keep the certificates that they trust.
@@ -262,13 +261,10 @@ impl Recipe {
             .tcp_keepalive(idle)
             .tcp_keepalive_interval(interval)
             .tcp_keepalive_retries(probes)
+            .tcp_user_timeout(USER_TIMEOUT)
             .referer(false)
             // The settings decide which proxy is used, and say so in the log.
             .no_proxy();
-        #[cfg(target_os = "linux")]
-        {
-            builder = builder.tcp_user_timeout(USER_TIMEOUT);
-        }
         builder = if self.http2 {
             // One connection carries every call, so a dead one has to be detected and replaced.
             builder

@@ -3,7 +3,7 @@
 use std::io;
 use std::panic::PanicHookInfo;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
 use super::print_hint;
 
@@ -19,18 +19,7 @@ pub(super) fn harden() {
 /// enough where the system denies the other.
 fn forbid_core_dumps() -> io::Result<()> {
     let limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    Ok(undumpable().or(limited)?)
-}
-
-#[cfg(target_os = "linux")]
-fn undumpable() -> rustix::io::Result<()> {
-    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)
-}
-
-#[cfg(not(target_os = "linux"))]
-fn undumpable() -> rustix::io::Result<()> {
-    Err(rustix::io::Errno::NOTSUP)
+    Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable).or(limited)?)
 }
 
 /// The location of a panic. Its message may quote anything, so it is left out.

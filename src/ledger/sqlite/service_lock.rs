@@ -29,8 +29,7 @@ impl ServiceLock {
     /// When a file cannot be opened.
     pub(super) fn try_new(path: &Path, lock_file: File) -> io::Result<Option<Self>> {
         let database = File::open(path)?;
-        // Elsewhere, this lock and those of SQLite exclude each other.
-        let is_free = !cfg!(target_os = "linux") || try_lock(&database)?;
+        let is_free = try_lock(&database)?;
         let is_current = FileId::of_path(path)? == FileId::of_file(&database)?;
         let path = lock_path(path);
         Ok((is_free && is_current).then(|| Self { path, file: Mutex::new(lock_file), database }))

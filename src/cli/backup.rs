@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::attempts::count;
 use super::output::print;
 use super::{ConfigArgs, block_on, environment, print_hint};
 use crate::app::DatabaseError;
@@ -71,5 +72,5 @@ fn explain(settings: &LedgerSettings, error: BackupError) -> anyhow::Error {
 
 fn text(summary: &CopySummary) -> String {
     let CopySummary { attempts, bytes } = summary;
-    format!("{attempts} attempt{}, {bytes} bytes", if *attempts == 1 { "" } else { "s" })
+    format!("{}, {bytes} bytes", count(*attempts))
 }

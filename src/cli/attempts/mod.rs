@@ -17,6 +17,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use self::view::AttemptView;
+pub(super) use self::view::count;
 use super::output::print;
 use super::{ConfigArgs, block_on, environment, exit_status, print_hint};
 use crate::app::operator::OperatorContext;
@@ -142,7 +143,7 @@ impl Attempts {
                 print(&if self.json {
                     format!("{}\n", json!({ "removed": removed }))
                 } else {
-                    format!("removed {}\n", view::count(removed))
+                    format!("removed {}\n", count(removed))
                 })?;
                 Ok(ExitCode::SUCCESS)
             }

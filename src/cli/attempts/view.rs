@@ -122,7 +122,7 @@ fn detail(attempt: &AttemptView) -> String {
 }
 
 /// "1 attempt", "2 attempts"
-pub(super) fn count(attempts: usize) -> String {
+pub(in crate::cli) fn count(attempts: usize) -> String {
     format!("{attempts} attempt{}", if attempts == 1 { "" } else { "s" })
 }
 

@@ -75,7 +75,7 @@ pub enum BackupError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CopySummary {
     /// The number of attempts.
-    pub attempts: u64,
+    pub attempts: usize,
     /// The size of the file.
     pub bytes: u64,
 }
@@ -142,7 +142,7 @@ impl Draft {
             file.metadata()
         });
         let bytes = synced.map_err(|source| self.error(source))?.len();
-        Ok(CopySummary { attempts: u64::try_from(attempts).unwrap_or(0), bytes })
+        Ok(CopySummary { attempts: usize::try_from(attempts).unwrap_or(0), bytes })
     }
 
     /// Gives the copy its name, which no file may have.

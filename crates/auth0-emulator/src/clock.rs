@@ -66,8 +66,7 @@ impl TenantClock {
 
     /// Moves the clock by a number of milliseconds, forward or back.
     pub(crate) fn shift_ms(&self, by: i64) {
-        let shifted = self.offset_ms.load(Ordering::Relaxed).saturating_add(by);
-        self.offset_ms.store(shifted, Ordering::Relaxed);
+        self.offset_ms.update(Ordering::Relaxed, Ordering::Relaxed, |now| now.saturating_add(by));
     }
 
     /// Sets the clock back to the system time.

@@ -21,6 +21,6 @@ impl<T> Locked<T> {
 
 impl<T> fmt::Debug for Locked<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Guarded").finish_non_exhaustive()
+        f.debug_struct("Locked").finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ impl StoredPassword {
 
 impl fmt::Debug for StoredPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Plain(…)")
+        f.write_str("StoredPassword(…)")
     }
 }
 

@@ -139,9 +139,7 @@ impl ServiceProcess {
     }
 
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let child = self.child.as_ref().context("the service is not running")?;
-        let process = Pid::from_raw(child.id().cast_signed()).context("the service has no id")?;
-        Ok(kill_process(process, signal)?)
+        send(self.child.as_ref().context("the service is not running")?, signal)
     }
 }
 
@@ -150,6 +148,12 @@ impl Drop for ServiceProcess {
         // There is nobody left to report an error to.
         drop(self.kill());
     }
+}
+
+/// Sends a signal to a process.
+pub(crate) fn send(child: &Child, signal: Signal) -> anyhow::Result<()> {
+    let process = Pid::from_raw(child.id().cast_signed()).context("the process has no id")?;
+    Ok(kill_process(process, signal)?)
 }
 
 /// The service's program: the given one, or the one beside this program, rebuilt under cargo.

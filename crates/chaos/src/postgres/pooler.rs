@@ -8,7 +8,8 @@ use clap::ValueEnum;
 use rustix::process::Signal;
 
 use super::link::{Link, Target};
-use super::server::{database_command, own, send};
+use super::server::{database_command, own};
+use crate::service::send;
 
 /// The port that the socket is named after.
 const PORT: u16 = 6432;

@@ -7,11 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Signal, geteuid};
 use tokio::time::{Instant, sleep};
 
 use super::client::connect;
 use super::link::Link;
+use crate::service::send;
 
 /// The port that the socket is named after.
 const PORT: u16 = 5432;
@@ -219,12 +220,6 @@ pub(super) fn own(folder: &Path) -> anyhow::Result<()> {
         anyhow::ensure!(status.success(), "there is no user postgres");
     }
     Ok(())
-}
-
-/// Sends a signal to a process.
-pub(super) fn send(child: &Child, signal: Signal) -> anyhow::Result<()> {
-    let process = Pid::from_raw(child.id().cast_signed()).context("the process has no id")?;
-    Ok(kill_process(process, signal)?)
 }
 
 /// Finds a program on the `PATH`, or where Debian installs PostgreSQL and the pooler.

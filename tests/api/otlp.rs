@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt as _, Empty};
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpSocket};
 
 use crate::app::{TestApp, TestResponse, ada};
 use crate::eventually::eventually;
+use crate::process::Process;
 
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -217,6 +219,23 @@ async fn a_flood_of_one_address_is_no_flood_of_spans() {
     }
     app.stop().await.unwrap();
     assert_eq!(collector.spans().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_is_away_is_logged_with_the_cause() {
+    let auth0 = Emulator::builder().start().await.unwrap();
+    let variables = [
+        ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+        ("SIGNUP__TRACES__ENDPOINT", "http://127.0.0.1:1/v1/traces?canary"),
+    ];
+    let process = Process::start(&auth0, &variables).await;
+    let get = process.client.get(format!("http://{}/signup/policy", process.address));
+    get.header("traceparent", PARENT).send().await.unwrap();
+    let event = process.event(|event| event["error"].is_string()).await;
+    let message = event["message"].as_str().unwrap();
+    assert!(message.starts_with("the collector of traces.endpoint"), "{event}");
+    let error = event["error"].as_str().unwrap();
+    assert!(error.contains("Connection refused") && !error.contains("canary"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

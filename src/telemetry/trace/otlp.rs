@@ -26,6 +26,7 @@ use tokio::task::spawn_blocking;
 use super::error::TracesError;
 use super::span::{SpanKind, SpanRecord, SpanValue};
 use crate::config::TraceSettings;
+use crate::telemetry::chain;
 
 /// The longest time of one export.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -122,7 +123,8 @@ impl From<SpanValue> for Value {
     }
 }
 
-/// Sends to the collector with the service's HTTP client, on its runtime: the queue's thread has none.
+/// Sends to the collector on the service's runtime: the queue's thread has none. Its HTTP client is not that
+/// of the tenant, so `auth0.ca_file` does not apply.
 #[derive(Debug)]
 struct CollectorClient {
     client: reqwest::Client,
@@ -141,11 +143,13 @@ impl HttpClient for CollectorClient {
             let (status, body) = (response.status(), response.bytes().await?);
             Ok::<_, reqwest::Error>((status, body))
         });
-        let result = received.await?;
+        // The URL may hold a key.
+        let result = received.await?.map_err(reqwest::Error::without_url);
         let status = result.as_ref().ok().map(|(status, _)| status.as_u16());
         let fails = status.is_none_or(|status| status >= 400);
         if fails && !self.is_failing.swap(fails, Ordering::Relaxed) {
-            tracing::warn!(status, "the collector of traces.endpoint does not accept spans");
+            let error = result.as_ref().err().map(|error| chain(error));
+            tracing::warn!(status, error, "the collector of traces.endpoint does not accept spans");
         }
         self.is_failing.store(fails, Ordering::Relaxed);
         let (status, body) = result?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
+use std::panic::PanicHookInfo;
 use std::sync::Arc;
 
 use tracing::Metadata;
@@ -67,11 +68,22 @@ pub fn init(settings: &LogSettings) -> io::Result<LogGuard> {
     };
     let level = install(json, filter, lines);
     std::panic::set_hook(Box::new(|panic| {
-        // Logs the location only: the message may quote anything.
-        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let location = panic_location(panic);
         tracing::error!(location, "a task panicked at {location}");
     }));
     Ok(LogGuard { _thread: thread, level })
+}
+
+/// The location of a panic. Its message may quote anything, so it is left out, but for the one of tokio that
+/// an operator can act on.
+pub fn panic_location(panic: &PanicHookInfo<'_>) -> String {
+    let mut location = panic.location().map(ToString::to_string).unwrap_or_default();
+    if panic.payload_as_str().is_some_and(|message| message.starts_with("OS can't spawn")) {
+        location.push_str(
+            ": no thread can be started: raise the limit on processes (ulimit -u, TasksMax, pids)",
+        );
+    }
+    location
 }
 
 fn install(json: bool, filter: EnvFilter, lines: LogBuffer) -> LogLevel {

@@ -23,7 +23,7 @@ pub use http_metrics::{ConnectionEnd, ConnectionRefusal, ForwardedOutcome, HttpM
 pub use ledger_metrics::{BatchMetrics, LedgerMetrics, OperationMetrics};
 pub use limiter::LimiterMetrics;
 pub use log_gate::LogGate;
-pub use logs::{LogGuard, LogLevel, init};
+pub use logs::{LogGuard, LogLevel, init, panic_location};
 pub use metrics::{Metrics, Operation};
 pub use trace::{
     ActiveTrace, OutgoingCall, SpanKind, SpanRecord, SpanValue, TraceContext, Traces, TracesError,

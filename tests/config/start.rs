@@ -192,3 +192,17 @@ fn a_listener_that_cannot_be_bound_names_its_setting() {
         assert!(stderr.contains("cannot listen on 127.0.0.1:80: correct http.port"), "{stderr}");
     }
 }
+
+#[test]
+fn a_limit_on_threads_is_named() {
+    let mut command = Command::new("prlimit");
+    command.args(["--nproc=1", "--", env!("CARGO_BIN_EXE_auth0-signup"), "serve"]).env_clear();
+    if is_root() {
+        command.uid(NOBODY);
+    }
+    let stderr = stderr(&command.output().unwrap(), 101);
+    assert!(
+        stderr.contains("no thread can be started") && stderr.contains("ulimit -u"),
+        "{stderr}"
+    );
+}

@@ -83,7 +83,7 @@ fn report(title: &str, trials: &[Trial]) {
 struct Deployment {
     tenant: Emulator,
     replicas: Vec<SocketAddr>,
-    running: JoinSet<()>,
+    running: JoinSet<bool>,
     stop: watch::Sender<bool>,
     _folders: Vec<Folder>,
 }

@@ -191,8 +191,8 @@ impl App {
 
     /// Serves until `stop` resolves, then drains. The app is unready at once, then accepts no new
     /// connections, then waits for active requests and sign-ups, at most for
-    /// `http.shutdown_timeout_ms`.
-    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+    /// `http.shutdown_timeout_ms`. Returns whether a background task panicked, which also stops the app.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
         let Self { public, admin, http, services } = self;
         let Context { lifecycle, metrics, .. } = services.context.clone();
         let deadlines = Deadlines {
@@ -253,6 +253,7 @@ impl App {
         lifecycle.stop();
         services.ledger.close().await;
         services.traces.close().await;
+        lifecycle.has_failed()
     }
 }
 

@@ -68,6 +68,11 @@ impl Lifecycle {
         self.failed.cancelled().await;
     }
 
+    /// Returns whether a background task has panicked.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_cancelled()
+    }
+
     /// Waits until all work is done. Called once no more work comes.
     pub async fn drained(&self) {
         self.work.close();

@@ -137,8 +137,10 @@ pub(super) async fn serve(
         stop.recv().await;
     };
     tokio::select! {
-        () = app.run(async { drop(stopping.await) }) => {
+        has_failed = app.run(async { drop(stopping.await) }) => {
             tracing::info!("stopped");
+            // A supervisor restarts a process that failed, and leaves one alone that succeeded.
+            anyhow::ensure!(!has_failed, "a background task panicked");
             Ok(())
         }
         () = two_signals => anyhow::bail!("a second signal ended the process before the drain did"),

@@ -32,7 +32,7 @@ pub(crate) struct TestApp {
     folder: TempDir,
     settings: Vec<(OsString, OsString)>,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<()>,
+    running: JoinHandle<bool>,
 }
 
 /// A temporary folder of one test, removed with its content.
@@ -301,8 +301,13 @@ impl TestApp {
         self.folder.path().join("signup.db")
     }
 
+    /// Waits until the app has stopped by itself, and returns whether a background task panicked.
+    pub(crate) async fn has_failed(&mut self) -> bool {
+        (&mut self.running).await.unwrap()
+    }
+
     /// Makes the app stop. The handle completes when it has stopped.
-    pub(crate) fn stop(&mut self) -> &mut JoinHandle<()> {
+    pub(crate) fn stop(&mut self) -> &mut JoinHandle<bool> {
         if let Some(stop) = self.stop.take() {
             stop.send(()).unwrap();
         }

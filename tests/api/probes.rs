@@ -1,9 +1,14 @@
 //! Probes and metrics.
 
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use auth0_signup::clock::{Clock, SystemClock};
 use reqwest::StatusCode;
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::app::{TestApp, TestResponse, ada, ada_with};
 
@@ -33,6 +38,30 @@ async fn a_draining_service_is_unready_and_finishes_sign_ups() {
     assert_eq!(app.get("/livez").await.status, StatusCode::OK);
     let response = app.sign_up(&ada()).await;
     assert_eq!(response.status, StatusCode::CREATED, "accepted until the listener closes");
+}
+
+#[tokio::test]
+async fn a_panicked_background_task_stops_the_app_as_failed() {
+    let clock = Arc::new(Breakable::default());
+    let mut app = TestApp::builder().clock(Arc::<Breakable>::clone(&clock)).spawn().await;
+    app.until_ready().await;
+    clock.0.store(true, Ordering::Relaxed);
+    assert!(timeout(Duration::from_secs(30), app.has_failed()).await.unwrap());
+    assert!(app.client.get(app.url("/livez")).send().await.is_err(), "the listener is closed");
+
+    let mut other = TestApp::spawn().await;
+    assert!(!other.stop().await.unwrap(), "an app that was stopped has not failed");
+}
+
+/// A clock that panics once it is broken. The heartbeat reads it twice a second.
+#[derive(Debug, Default)]
+struct Breakable(AtomicBool);
+
+impl Clock for Breakable {
+    fn now(&self) -> Duration {
+        assert!(!self.0.load(Ordering::Relaxed), "the clock is broken");
+        SystemClock.now()
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! `auth0-signup demo`: an emulated tenant and the service, both on loopback.
 //!
 //! Reads no environment and no file, so that it behaves the same on every machine. Keeps its data
-//! in a temporary folder, which it removes at the end.
+//! in a temporary folder, which it removes at the end. SIGHUP, which a terminal sends when it is closed, stops
+//! it: there is nothing to reload.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -11,7 +12,7 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use clap::Args;
 
 use super::output::print;
-use super::serve::{StartSettings, serve};
+use super::serve::serve;
 use super::signals::Signals;
 use crate::config;
 use crate::origin::{AllowedOrigin, AllowedOrigins};
@@ -42,24 +43,15 @@ impl Demo {
         let auth0 = Emulator::builder().start().await.context("the emulator cannot be started")?;
         let folder = std::env::temp_dir().join(format!("auth0-signup-demo-{}", std::process::id()));
         let database = format!("sqlite://{}", folder.join("signup.db").display());
-        let variables = self.variables(auth0.url(), &database);
-        let any_page =
-            self.origins.is_none().then(|| AllowedOrigins::from_iter([AllowedOrigin::Loopback]));
-        let read = move || {
-            let (mut settings, layers) = config::load_with_layers(None, variables.clone())?;
-            settings.page.example = true;
-            if let Some(origins) = &any_page {
-                settings.http.origins.allowed = origins.clone();
-            }
-            Ok((settings, layers))
-        };
-        let (settings, layers) = read()?;
-        let log = telemetry::init(&settings.log).context("the log cannot be set up")?;
-        let start =
-            StartSettings { settings, layers, read: Box::new(read), log_level: log.level() };
+        let mut settings = config::load(None, self.variables(auth0.url(), &database))?;
+        settings.page.example = true;
+        if self.origins.is_none() {
+            settings.http.origins.allowed = AllowedOrigins::from_iter([AllowedOrigin::Loopback]);
+        }
+        let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         let instruct = |address| print_instructions(auth0.url(), address);
         // Boxed: the future holds all settings and is large.
-        let served = Box::pin(serve(start, signals, instruct)).await;
+        let served = Box::pin(serve(settings, None, signals, instruct)).await;
         auth0.shutdown().await;
         std::fs::remove_dir_all(&folder).or_else(|error| match error.kind() {
             std::io::ErrorKind::NotFound => Ok(()),

@@ -56,10 +56,12 @@ impl Serve {
                 "existence_uniform.floor_ms is 0: response times show which addresses have an account"
             );
         }
-        let start =
-            StartSettings { settings, layers, read: Box::new(read), log_level: log.level() };
+        // Before the start, which may take long.
+        let files = WatchedFiles::new(&layers);
+        let reload = Reload { layers, files, read: Box::new(read), log_level: log.level() };
         // Boxed: the future holds all settings and is large.
-        let served = runtime.block_on(Box::pin(serve(start, signals, |_| {})));
+        let served = Box::pin(serve(settings, Some(reload), signals, |_| {}));
+        let served = runtime.block_on(served);
         // Does not wait for a blocked thread, such as a second signal cuts off.
         runtime.shutdown_background();
         served
@@ -83,27 +85,26 @@ fn runtime() -> io::Result<Runtime> {
     builder.build()
 }
 
-/// The settings to start with, and the way to read them again.
-pub(super) struct StartSettings {
-    pub(super) settings: Settings,
+/// The settings of a process that can read them again.
+pub(super) struct Reload {
     pub(super) layers: Layers,
+    pub(super) files: WatchedFiles,
     pub(super) read: Box<ReadSettings>,
     pub(super) log_level: LogLevel,
 }
 
 /// Starts the app and runs it until a signal. Calls `listening` with the public listener's address.
+/// Without `reload` SIGHUP stops the app too.
 ///
 /// A second signal ends it at once. The ledger loses nothing: it is written for a process that may
 /// be killed at any moment.
 pub(super) async fn serve(
-    start: StartSettings,
+    settings: Settings,
+    reload: Option<Reload>,
     signals: Signals,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let StartSettings { settings, layers, read, log_level } = start;
-    let Signals { mut stop, hangup } = signals;
-    // Before the start, which may take long.
-    let files = WatchedFiles::new(&layers);
+    let Signals { mut stop, mut hangup } = signals;
     let supervisor = Supervisor::from_environment(environment());
     let tenant = settings.auth0.base.clone();
     if let Some(proxy) = &settings.auth0.outbound.proxy {
@@ -124,12 +125,22 @@ pub(super) async fn serve(
     );
     listening(public);
     supervisor.ready();
-    let reloader = app.reloader(layers, log_level);
+    let reload = reload.map(|Reload { layers, files, read, log_level }| {
+        (app.reloader(layers, log_level), files, read)
+    });
+    let hung_up = async {
+        match reload {
+            Some((reloader, files, read)) => {
+                reload_when_asked(reloader, &*read, files, hangup, &supervisor).await;
+            }
+            None => drop(hangup.recv().await),
+        }
+    };
     let (stopper, stopping) = oneshot::channel();
     let two_signals = async {
         tokio::select! {
             () = stop.recv() => {}
-            () = reload_when_asked(reloader, &*read, files, hangup, &supervisor) => {}
+            () = hung_up => {}
         }
         supervisor.stopping();
         // Without a receiver the app is stopping already.

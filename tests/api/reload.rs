@@ -302,6 +302,28 @@ async fn hangups_before_the_start_is_complete_end_nothing() {
     second.terminate();
 }
 
+/// A terminal that is closed sends SIGHUP. The demo reads nothing that could be reloaded.
+#[cfg(feature = "demo")]
+#[tokio::test]
+async fn a_hangup_stops_the_demo() {
+    let folder = TempDir::new();
+    let output = folder.path().join("output");
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))
+        .args(["demo", "--port", "0"])
+        .env_clear()
+        .env("TMPDIR", folder.path())
+        .stdout(fs::File::create(&output).unwrap())
+        .spawn()
+        .unwrap();
+    let serves = async || fs::read_to_string(&output).unwrap().contains("Sign up on").then_some(());
+    eventually("the demo serves", serves).await;
+    let hangup = Command::new("kill").args(["-HUP", &demo.id().to_string()]).status();
+    assert!(hangup.unwrap().success());
+    let status = eventually("the demo ends", async || demo.try_wait().unwrap()).await;
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "it leaves nothing but its output");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     let auth0 = Emulator::builder().start().await.unwrap();

@@ -29,7 +29,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
                     nobody else can have a site below what follows the asterisk, or http://localhost:* for \
                     every port of a loopback host";
     let allowed = reader.entries("http.allowed_origins", expected, parse);
-    let expected = "the URL at which browsers reach the service, on https or http, without ? and #";
+    let expected = "the URL at which browsers reach the service, on https or http, without ? and #, and without \
+                    a route of the service: https://www.example.com for https://www.example.com/signup";
     let own = reader.parsed("http.public_url", expected, |text| {
         urls::origin(&urls::parse_public(text)?).parse().ok()
     });

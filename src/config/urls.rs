@@ -46,7 +46,8 @@ pub(super) fn parse_target(text: &str) -> Option<Url> {
     })
 }
 
-/// Parses the URL of the service itself: http or https, with a plain path and nothing after it.
+/// Parses the URL of the service itself: http or https, with a plain path and nothing after it. Rejects a path
+/// at which a route begins: behind a proxy that removes the path, that route would be taken for another.
 pub(super) fn parse_public(text: &str) -> Option<Url> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
     let has_plain_path = |url: &Url| {
@@ -54,7 +55,11 @@ pub(super) fn parse_public(text: &str) -> Option<Url> {
         let path = rest.find('/').and_then(|start| rest.get(start..)).unwrap_or("/");
         path == url.path() && path.bytes().all(is_plain) && !path.contains("//")
     };
-    parse_web(text).filter(has_plain_path)
+    let is_route = |url: &Url| {
+        let first = url.path_segments().and_then(|mut segments| segments.next());
+        matches!(first, Some("signup" | "dbconnections"))
+    };
+    parse_web(text).filter(has_plain_path).filter(|url| !is_route(url))
 }
 
 /// Parses the tenant's URL: a host, to which https applies, or a full URL without a path.

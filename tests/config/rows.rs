@@ -631,6 +631,10 @@ fn the_services_own_url() {
         &[
             set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://signup.example.com/")], &[]),
             set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/join/us")], &[]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/signups/")], &[]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/signup")], &[URL]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/signup/")], &[URL]),
+            set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/dbconnections")], &[URL]),
             set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/join?x")], &[URL]),
             set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/a/../b")], &[URL]),
             set(&[("SIGNUP__HTTP__PUBLIC_URL", "https://www.example.com/a\"b")], &[URL]),

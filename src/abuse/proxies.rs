@@ -85,10 +85,12 @@ impl Proxies {
         let client = if by_proxy {
             self.client_behind(peer, headers)
         } else {
-            self.check_direct(peer, headers);
             peer
         };
         let (visitor, by_server) = self.visitor(client, headers);
+        if !by_proxy && !by_server {
+            self.check_direct(peer, headers);
+        }
         Resolved { client: visitor.unwrap_or(client), by_proxy, by_server }
     }
 
@@ -150,8 +152,8 @@ impl Proxies {
         nearest
     }
 
-    /// Checks a peer that is not trusted. Its forwarded header is not read, but sending one
-    /// suggests that the peer is a proxy.
+    /// Checks a peer that is neither a trusted proxy nor a server with a token. Its forwarded header is not
+    /// read, but sending one suggests that the peer is a proxy.
     fn check_direct(&self, peer: ClientAddress, headers: &HeaderMap) {
         if !headers.contains_key(X_FORWARDED_FOR) && !headers.contains_key(FORWARDED) {
             return;

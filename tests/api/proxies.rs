@@ -1,6 +1,7 @@
 //! The headers of a proxy in front, and the report about one that is not trusted.
 
 use reqwest::StatusCode;
+use serde_json::json;
 
 use crate::app::{TestApp, TestResponse};
 
@@ -81,6 +82,10 @@ async fn a_server_with_a_token_names_its_visitors() {
     post(Some(token), "192.0.2.1").await;
     assert_eq!(post(Some(token), "192.0.2.1").await, "rate_limited", "a visitor has a limit too");
     assert_eq!(post(Some(token), "192.0.2.11").await, "invalid_fields");
+    // A server may pass on what its own proxy sent.
+    let forwarded = app.post().bearer_auth(token).header("signup-client-address", "192.0.2.12");
+    let forwarded = forwarded.header("x-forwarded-for", "192.0.2.12").json(&json!({}));
+    assert_eq!(TestResponse::receive(forwarded).await.problem(), "invalid_fields");
 
     // Without the token the header is not read, and the server's own address counts.
     assert_eq!(post(None, "192.0.2.20").await, "origin_not_allowed");

@@ -176,6 +176,9 @@ pub struct FieldErrorSchema {
         "action": null,
     },
     "existence": "reveal",
+    "order": ["email", "password", "user_metadata.plan", "terms"],
+    "login_url": "https://www.example.com/login",
+    "reset_url": null,
     "assets": {
         "script": {"path": "/signup-0123456789abcdef.js", "integrity": "sha384-…"},
         "extras": {"path": "/signup-extras-0123456789abcdef.js", "integrity": "sha384-…"},
@@ -198,6 +201,12 @@ pub struct PolicySchema {
     /// `reveal` if responses reveal that an address has an account, else `uniform`.
     #[schema(example = "reveal")]
     pub existence: String,
+    /// The names of the fields that every form shows, in the order of the page.
+    pub order: Vec<String>,
+    /// The login page; null if there is none.
+    pub login_url: Option<String>,
+    /// The page for resetting a password; null if there is none.
+    pub reset_url: Option<String>,
     /// `script`, `extras` and `style`: the files of this release, each with its path, which never
     /// has another content, and the value of `integrity`.
     pub assets: BTreeMap<String, Value>,

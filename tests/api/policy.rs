@@ -2,9 +2,23 @@
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT_LANGUAGE, IF_NONE_MATCH, ORIGIN};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{TestApp, TestResponse};
+
+#[tokio::test]
+async fn the_schema_has_every_member_of_the_policy() {
+    let app = TestApp::spawn().await;
+    let policy = app.get("/signup/policy").await.json();
+    let schema = &app.get("/openapi.json").await.json()["components"]["schemas"]["Policy"];
+    let names = |object: &Value| -> Vec<String> {
+        let mut names: Vec<_> = object.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&schema["properties"]), names(&policy));
+    assert_eq!(names(&schema["example"]), names(&policy));
+}
 
 #[tokio::test]
 async fn a_form_can_be_built_from_the_policy() {

@@ -12,7 +12,7 @@ use super::work::Difficulty;
 use crate::config::Required;
 
 /// The route that issues challenges.
-pub const ENDPOINT: &str = "/signup/challenge";
+pub const CHALLENGE_PATH: &str = "/signup/challenge";
 
 /// Time to wait before asking again, if no challenge could be made.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -94,7 +94,7 @@ impl Challenges {
         let captcha = self.captcha.as_ref().map(Captcha::settings);
         ChallengeInfo {
             kinds: [self.kind()],
-            endpoint: format!("{base_path}{ENDPOINT}"),
+            endpoint: format!("{base_path}{CHALLENGE_PATH}"),
             site_key: captcha.map(|captcha| &*captcha.site_key),
             action: captcha.and_then(|captcha| captcha.action.as_deref()),
         }

@@ -82,11 +82,7 @@ impl Proxies {
             return Resolved { client: peer, by_proxy: false, by_server: false };
         }
         let by_proxy = self.is_trusted(peer);
-        let client = if by_proxy {
-            self.client_behind(peer, headers)
-        } else {
-            peer
-        };
+        let client = if by_proxy { self.client_behind(peer, headers) } else { peer };
         let (visitor, by_server) = self.visitor(client, headers);
         if !by_proxy && !by_server {
             self.check_direct(peer, headers);

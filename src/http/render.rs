@@ -17,7 +17,7 @@ use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, HEADING, Problem, Probl
 use super::representation::Representation;
 use super::request_id::RequestId;
 use super::{auth0_compat, params};
-use crate::abuse::ENDPOINT;
+use crate::abuse::CHALLENGE_PATH;
 use crate::domain::FieldError;
 use crate::texts::Locale;
 
@@ -108,7 +108,7 @@ impl<'a> ProblemDocument<'a> {
             code,
             request_id: id.to_string(),
             retry_after: problem.retry_after_s(),
-            challenge: problem.has_challenge_hint().then(|| format!("{base_path}{ENDPOINT}")),
+            challenge: problem.has_challenge_hint().then(|| format!("{base_path}{CHALLENGE_PATH}")),
             errors: problem
                 .errors()
                 .iter()

@@ -24,7 +24,7 @@ use super::policy::SignupPolicy;
 use super::problem::{Problem, ProblemCode};
 use super::sealed_greeting::SealedGreetings;
 use super::{handlers, head_limits, openapi};
-use crate::abuse::{AddressLog, ENDPOINT, Proxies};
+use crate::abuse::{AddressLog, CHALLENGE_PATH, Proxies};
 use crate::context::Context;
 use crate::origin::AllowedOrigins;
 use crate::page::{Asset, FORM, Page, SUCCESS};
@@ -72,7 +72,7 @@ pub fn public(state: &RouterState) -> Router {
     let common_passwords = get(handlers::common_passwords).with_state(common);
     let routes = Router::new()
         .route(FORM, sign_up)
-        .route(ENDPOINT, challenge)
+        .route(CHALLENGE_PATH, challenge)
         .merge(page_routes(pipeline, Arc::clone(&pages)))
         .route("/signup/policy", policy)
         .route("/signup/common-passwords.txt", common_passwords)

@@ -11,6 +11,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::HttpMethod;
 
 use super::{auth0_compat, handlers, schemas};
 
@@ -44,9 +45,12 @@ pub fn document() -> OpenApi {
     attributes::add(&mut document);
     web_files::add(&mut document);
     for (path, item) in &mut document.paths.paths {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for (method, operation) in
+            [(HttpMethod::Get, &mut item.get), (HttpMethod::Post, &mut item.post)]
+        {
+            let Some(operation) = operation else { continue };
             conditional::add(operation);
-            problems::add(path, operation);
+            problems::add(path, &method, operation);
         }
     }
     document
@@ -74,6 +78,18 @@ mod tests {
         let committed = include_str!("../../../docs/openapi.json");
         let hint = "auth0-signup openapi > docs/openapi.json";
         assert!(committed == text(), "docs/openapi.json is not up to date: {hint}");
+    }
+
+    #[test]
+    fn posts_can_be_limited_and_rejected_by_origin() {
+        for (path, item) in document().paths.paths {
+            for (operation, is_post) in [(item.get, false), (item.post, true)] {
+                let Some(operation) = operation else { continue };
+                let has = |status| operation.responses.responses.contains_key(status);
+                assert_eq!(has("429"), is_post || path == "/signup/challenge", "{path}");
+                assert!(has("403") || !is_post, "{path}");
+            }
+        }
     }
 
     #[test]

@@ -4,59 +4,37 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use utoipa::openapi::example::Example;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::{Content, Ref, RefOr, Response};
 
 use super::super::paths::{AUTH0_CHALLENGE, AUTH0_SIGN_UP};
 use super::super::problem::{Problem, ProblemCode};
 use super::super::{auth0_compat, render};
+use crate::abuse::CHALLENGE_PATH;
 use crate::domain::{FieldError, Violation};
+use crate::page::FORM;
 use crate::texts::Locale;
 
-/// The problems of a sign-up.
-const SIGN_UP: [ProblemCode; 22] = [
-    ProblemCode::MalformedBody,
-    ProblemCode::OriginNotAllowed,
-    ProblemCode::ChallengeRequired,
-    ProblemCode::ChallengeFailed,
-    ProblemCode::SignupsClosed,
-    ProblemCode::RequestTimeout,
-    ProblemCode::EmailTaken,
-    ProblemCode::UsernameTaken,
-    ProblemCode::IdempotencyInProgress,
-    ProblemCode::IdempotencyKeyReused,
-    ProblemCode::BodyTooLarge,
-    ProblemCode::UnsupportedMediaType,
-    ProblemCode::InvalidFields,
-    ProblemCode::HeadersTooLarge,
-    ProblemCode::RateLimited,
-    ProblemCode::Internal,
-    ProblemCode::UpstreamRejected,
-    ProblemCode::UpstreamBusy,
-    ProblemCode::Unavailable,
-    ProblemCode::ChallengeUnavailable,
-    ProblemCode::UpstreamUnavailable,
-    ProblemCode::OutcomeUnknown,
-];
-
 /// The problems of every operation.
-const COMMON: [ProblemCode; 6] = [
+const COMMON: [ProblemCode; 5] = [
     ProblemCode::MalformedRequest,
     ProblemCode::NotFound,
     ProblemCode::MethodNotAllowed,
-    ProblemCode::RateLimited,
     ProblemCode::HeadersTooLarge,
     ProblemCode::Internal,
 ];
 
+/// The problems of every post, whatever its path.
+const POST: [ProblemCode; 2] = [ProblemCode::OriginNotAllowed, ProblemCode::RateLimited];
+
 /// Adds the problems of an operation at this path.
-pub(super) fn add(path: &str, operation: &mut Operation) {
-    let takes_posts = operation.request_body.is_some();
-    let own: &[ProblemCode] = match path {
-        "/signup" if takes_posts => &SIGN_UP,
-        "/signup" => &[ProblemCode::SignupsClosed],
-        AUTH0_SIGN_UP => &SIGN_UP,
-        "/signup/challenge" => &[ProblemCode::ChallengeUnavailable],
+pub(super) fn add(path: &str, method: &HttpMethod, operation: &mut Operation) {
+    let own: &[ProblemCode] = match (path, method) {
+        // Everything can go wrong with a sign-up.
+        (FORM | AUTH0_SIGN_UP, HttpMethod::Post) => &ProblemCode::ALL,
+        (_, HttpMethod::Post) => &POST,
+        (FORM, _) => &[ProblemCode::SignupsClosed],
+        (CHALLENGE_PATH, _) => &[ProblemCode::RateLimited, ProblemCode::ChallengeUnavailable],
         _ => &[],
     };
     let mut by_status: BTreeMap<String, Vec<(ProblemCode, Value)>> = BTreeMap::new();

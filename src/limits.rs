@@ -74,6 +74,22 @@ impl Limit {
         }
     }
 
+    /// The name of the limit's policy in the headers of responses. `None` for one that a client shares with
+    /// others, whose activity its state would reveal.
+    pub const fn policy_name(self) -> Option<&'static str> {
+        match self {
+            Self::Posts => Some("posts"),
+            Self::Address => Some("attempts"),
+            Self::SitePosts
+            | Self::Site
+            | Self::Email
+            | Self::WithProof
+            | Self::Block
+            | Self::Service
+            | Self::FailedCaptchas => None,
+        }
+    }
+
     /// A stable name, for metrics.
     pub const fn name(self) -> &'static str {
         match self {

@@ -79,19 +79,8 @@ impl AttemptLimits {
     }
 }
 
-/// The state to report to a client. Only per-client limits are reported: per-email, per-network and
-/// global usage would reveal other clients' activity.
-pub(super) const fn quota(limit: Limit, state: BucketState) -> Option<Quota> {
-    match limit {
-        Limit::Posts | Limit::Address => {
-            Some(Quota { limit, remaining: state.remaining, next_in: state.next_in })
-        }
-        Limit::SitePosts
-        | Limit::Site
-        | Limit::Email
-        | Limit::WithProof
-        | Limit::Block
-        | Limit::Service
-        | Limit::FailedCaptchas => None,
-    }
+/// The state to report to a client; `None` for a limit that it shares with others.
+pub(super) fn quota(limit: Limit, state: BucketState) -> Option<Quota> {
+    let BucketState { remaining, next_in } = state;
+    limit.policy_name().map(|_| Quota { limit, remaining, next_in })
 }

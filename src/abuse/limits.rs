@@ -121,10 +121,12 @@ impl Limits {
         }
     }
 
-    /// The limits that response headers report, with their rates. Leaves out those that are off.
-    pub fn reported(&self) -> impl Iterator<Item = (Limit, Rate)> {
-        let reported = [&self.posts, &self.attempts.address].into_iter().flatten();
-        reported.map(|active| (active.limit, active.rate))
+    /// The limits on posts and attempts that are on, with their rates.
+    pub fn rates(&self) -> impl Iterator<Item = (Limit, Rate)> {
+        let AttemptLimits { address, site, email, with_proof, block, service } = &self.attempts;
+        let attempts = [address, site, email, with_proof, block, service];
+        let all = [&self.posts, &self.site_posts].into_iter().chain(attempts).flatten();
+        all.map(|active| (active.limit, active.rate))
     }
 
     /// Takes a permit for a post from this address.

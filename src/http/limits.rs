@@ -27,10 +27,7 @@ pub(super) fn charge_post(limits: &Limits, request: &Request) -> Result<(), Prob
     limits.acquire_post(client(request).ip(), report).map_err(Problem::from)
 }
 
-/// Writes the headers that report a client's limits.
-///
-/// Only per-client limits are reported. Per-email, per-network and global usage would reveal other
-/// clients' activity.
+/// Writes the headers that report a client's limits: those with a [`Limit::policy_name`].
 #[derive(Debug)]
 pub(super) struct RateLimitHeaders {
     /// Made once: policies do not change.
@@ -40,7 +37,7 @@ pub(super) struct RateLimitHeaders {
 impl RateLimitHeaders {
     /// The headers of these limits.
     pub(super) fn new(limits: &Limits) -> Self {
-        let policies = limits.reported();
+        let policies = limits.rates();
         let policies = policies.filter_map(|(limit, rate)| Some((limit, policy(limit, rate)?)));
         Self { policies: policies.collect() }
     }
@@ -62,32 +59,17 @@ impl RateLimitHeaders {
     fn headers(&self, report: &RateLimitReport) -> Option<[(HeaderName, HeaderValue); 2]> {
         let quota = report.quota()?;
         let (_, policy) = self.policies.iter().find(|(limit, _)| *limit == quota.limit)?;
-        let name = name(quota.limit)?;
+        let name = quota.limit.policy_name()?;
         let (remaining, next_in) = (quota.remaining, whole_seconds(quota.next_in));
         let state = HeaderValue::try_from(format!("\"{name}\";r={remaining};t={next_in}")).ok()?;
         Some([(POLICY, policy.clone()), (RATE_LIMIT, state)])
     }
 }
 
-/// A policy's name on the wire; `None` for a limit that clients share.
-const fn name(limit: Limit) -> Option<&'static str> {
-    match limit {
-        Limit::Posts => Some("posts"),
-        Limit::Address => Some("attempts"),
-        Limit::SitePosts
-        | Limit::Site
-        | Limit::Email
-        | Limit::WithProof
-        | Limit::Block
-        | Limit::Service
-        | Limit::FailedCaptchas => None,
-    }
-}
-
 /// The burst as the quota, and the time in which it refills as the window.
 fn policy(limit: Limit, rate: Rate) -> Option<HeaderValue> {
     let window: Duration = rate.every.saturating_mul(rate.burst);
-    let (name, burst, window) = (name(limit)?, rate.burst, whole_seconds(window).max(1));
+    let (name, burst, window) = (limit.policy_name()?, rate.burst, whole_seconds(window).max(1));
     HeaderValue::try_from(format!("\"{name}\";q={burst};w={window}")).ok()
 }
 

@@ -87,8 +87,7 @@ fn usable(settings: &Settings, connection: &ConnectionRecord) -> Vec<Finding> {
 fn attributes(rules: &Rules, options: &ConnectionOptions) -> Vec<Finding> {
     let mut findings = Vec::new();
     for field in [Field::Username, Field::PhoneNumber] {
-        let presence = rules.presence.get(&field).copied().unwrap_or(Presence::Off);
-        let mismatch = match (status(options, field), presence) {
+        let mismatch = match (status(options, field), rules.presence_of(field)) {
             (Presence::Required, Presence::Optional | Presence::Off) => {
                 Some(Misconfiguration::AttributeRequired(field))
             }
@@ -99,9 +98,8 @@ fn attributes(rules: &Rules, options: &ConnectionOptions) -> Vec<Finding> {
         };
         findings.extend(mismatch.as_ref().map(tenant_error::misconfiguration));
     }
-    let has_username = !matches!(rules.presence.get(&Field::Username), None | Some(Presence::Off));
     if let Some(UsernameBounds { min, max }) = options.validation.username
-        && has_username
+        && rules.presence_of(Field::Username) != Presence::Off
         && (min, max) != (*rules.username.start(), *rules.username.end())
     {
         let bounds = [*rules.username.start(), *rules.username.end(), min, max];

@@ -206,7 +206,7 @@ impl TestUser {
         let email = EmailAddress::parse(&format!("{name}@example.com"));
         let mut attributes = Attributes::default();
         for (field, kind) in Field::attributes() {
-            let is_required = rules.presence.get(&field) == Some(&Presence::Required);
+            let is_required = rules.presence_of(field) == Presence::Required;
             let value = match field {
                 Field::Name => name.clone(),
                 Field::Username if is_required => username(&tag, rules),

@@ -29,8 +29,7 @@ pub enum NameOrder {
 /// The rules of one deployment.
 #[derive(Debug)]
 pub struct Rules {
-    /// The accepted fields; one that is not listed is off. `email` and `password` are always
-    /// required.
+    /// The accepted attributes. [`Self::presence_of`] has every field.
     pub presence: BTreeMap<Field, Presence>,
     /// Composes a missing `name` from its parts.
     pub compose_name: bool,
@@ -52,4 +51,14 @@ pub struct Rules {
     pub ignored: IgnoredNames,
     /// The tenant's password policy.
     pub password: PasswordPolicy,
+}
+
+impl Rules {
+    /// The presence of a field.
+    pub fn presence_of(&self, field: Field) -> Presence {
+        match field {
+            Field::Email | Field::Password => Presence::Required,
+            other => self.presence.get(&other).copied().unwrap_or(Presence::Off),
+        }
+    }
 }

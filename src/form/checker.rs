@@ -89,11 +89,7 @@ impl<'c> Checker<'c> {
         field: Field,
         parse: impl FnOnce(&str) -> Result<T, Violation>,
     ) -> Option<T> {
-        let presence = match field {
-            Field::Email => Presence::Required,
-            other => self.rules.presence.get(&other).copied().unwrap_or(Presence::Off),
-        };
-        let parsed = match (self.form.field(field), presence) {
+        let parsed = match (self.form.field(field), self.rules.presence_of(field)) {
             (FieldValue::Invalid, Presence::Off) => {
                 // The field does not exist, so any other error of its value is meaningless.
                 self.errors.retain(|error| error.pointer != field.pointer());

@@ -84,11 +84,7 @@ fn document(
 /// The accepted fields with their constraints.
 fn fields(rules: &Rules, page: &Page, messages: &Messages) -> Map<String, Value> {
     let fields = Field::ALL.into_iter().filter_map(|field| {
-        let presence = match field.spec().kind {
-            FieldKind::Email { .. } | FieldKind::Password => Presence::Required,
-            FieldKind::Attribute(_) => rules.presence.get(&field).copied().unwrap_or(Presence::Off),
-        };
-        let required = match presence {
+        let required = match rules.presence_of(field) {
             Presence::Off => return None,
             Presence::Required => true,
             Presence::Optional => false,

@@ -144,13 +144,10 @@ fn usual_place(order: &[PageField], field: Field) -> usize {
 }
 
 fn field_input(field: Field, settings: &PageSettings, rules: &Rules) -> Option<Input> {
-    let required = match field {
-        Field::Email | Field::Password => true,
-        other => match rules.presence.get(&other).copied().unwrap_or(Presence::Off) {
-            Presence::Off => return None,
-            Presence::Required => true,
-            Presence::Optional => false,
-        },
+    let required = match rules.presence_of(field) {
+        Presence::Off => return None,
+        Presence::Required => true,
+        Presence::Optional => false,
     };
     let autocomplete = field.spec().autocomplete;
     let text =

@@ -3,6 +3,7 @@
 //! No other module serves HTTP. [`Problem`] is the only way from an error to a response: handlers
 //! return it, and the outermost layer renders it.
 
+mod accept;
 mod auth0_compat;
 mod base_path;
 pub(crate) mod body;
@@ -10,6 +11,7 @@ mod cors;
 mod extensions;
 mod handlers;
 mod head_limits;
+mod header_list;
 mod idempotency_key;
 mod limits;
 mod metrics_format;

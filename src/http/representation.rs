@@ -3,7 +3,7 @@
 use http::HeaderMap;
 use http::header::ACCEPT;
 
-use crate::texts::quality;
+use super::accept::Preference;
 
 /// The shape of a response, problems included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,14 +16,6 @@ pub(super) enum Representation {
     Auth0,
 }
 
-/// A type's quality in thousandths, and how exactly a range named it: not at all (0), by `*/*` (1),
-/// by `type/*` (2), in full (3).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Preference {
-    quality: u16,
-    precision: u8,
-}
-
 impl Representation {
     /// Chooses a page if `text/html` is preferred to JSON: by its quality or, where that is the
     /// same, by being named more exactly, as in the `text/html, */*` of some browsers. Else JSON.
@@ -33,36 +25,17 @@ impl Representation {
         if !values().any(names_text) {
             return Self::Json;
         }
-        let ranges = || values().flat_map(|value| value.split(','));
-        let html = preference(ranges(), "text", "html");
-        let json = preference(ranges(), "application", "json");
-        let problem = preference(ranges(), "application", "problem+json");
-        if html.quality > 0 && html > json && html > problem { Self::Page } else { Self::Json }
+        let preference = |kind, subkind| Preference::from_accept(headers, kind, subkind);
+        let html = preference("text", "html");
+        let is_page = html.is_above(preference("application", "json"))
+            && html.is_above(preference("application", "problem+json"));
+        if is_page { Self::Page } else { Self::Json }
     }
 }
 
 /// Returns whether this value may hold a range of the type `text`.
 fn names_text(accept: &str) -> bool {
     accept.as_bytes().windows(5).any(|bytes| bytes.eq_ignore_ascii_case(b"text/"))
-}
-
-/// The preference for a type, by the most exact range that matches it.
-fn preference<'r>(ranges: impl Iterator<Item = &'r str>, kind: &str, subkind: &str) -> Preference {
-    let mut best = Preference::default();
-    for range in ranges {
-        let (essence, parameters) = range.split_once(';').unwrap_or((range, ""));
-        let Some((range_kind, range_subkind)) = essence.trim().split_once('/') else { continue };
-        let precision = match (range_kind, range_subkind) {
-            ("*", "*") => 1,
-            (a, "*") if a.eq_ignore_ascii_case(kind) => 2,
-            (a, b) if a.eq_ignore_ascii_case(kind) && b.eq_ignore_ascii_case(subkind) => 3,
-            _ => continue,
-        };
-        if precision > best.precision {
-            best = Preference { quality: quality(parameters), precision };
-        }
-    }
-    best
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use super::super::not_modified::{etag_matches, members};
+use super::super::header_list::header_list;
+use super::super::not_modified::etag_matches;
 use crate::page::Asset;
 use crate::page::web_file::WebFile;
 use crate::texts::quality;
@@ -95,7 +96,7 @@ fn serve(
 
 /// Returns whether `Accept-Encoding` lists gzip with a quality above zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
-    members(headers, ACCEPT_ENCODING).any(|coding| {
+    header_list(headers, ACCEPT_ENCODING).any(|coding| {
         let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
         name.trim().eq_ignore_ascii_case("gzip") && quality(parameters) > 0
     })

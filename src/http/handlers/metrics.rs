@@ -19,7 +19,7 @@ pub(in super::super) async fn metrics(
     let format = MetricsFormat::from_accept(&headers);
     let body = match format {
         MetricsFormat::Text => metrics.encode(),
-        MetricsFormat::OpenMetrics1 | MetricsFormat::OpenMetrics0 => metrics.encode_openmetrics(),
+        MetricsFormat::OpenMetrics => metrics.encode_openmetrics(),
     };
     let head = [(CONTENT_TYPE, format.content_type()), (VARY, "accept")];
     let mut response = (head, body).into_response();

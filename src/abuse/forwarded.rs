@@ -4,7 +4,7 @@
 //! Parsing from the right also keeps a client from hiding what a proxy appended. Parsed from the
 //! left, an unclosed quotation mark of the client would swallow everything that follows.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::str;
 
 use crate::config::ForwardedHeader;
@@ -72,7 +72,7 @@ fn address(text: &str) -> Option<IpAddr> {
         Some((address, port)) if is_port(port) && address.contains('.') => {
             address.parse().ok().map(IpAddr::V4)
         }
-        Some(_) => v6(text).or_else(|| text.parse::<SocketAddr>().ok().map(|socket| socket.ip())),
+        Some(_) => v6(text),
         None => text.parse().ok().map(IpAddr::V4),
     }
 }

@@ -27,9 +27,6 @@ use crate::lifecycle::Lifecycle;
 /// The key derivation: the one that widgets of all versions support.
 const ALGORITHM: &str = "PBKDF2/SHA-256";
 
-/// Maximum length of a proof in bytes. A widget sends some 600.
-const MAX_PROOF: usize = 8 * 1024;
-
 /// Time that a used proof is remembered after it expires, since replicas' clocks differ.
 const SKEW: Duration = Duration::from_mins(5);
 
@@ -147,9 +144,6 @@ impl ProofOfWork {
         owed: Difficulty,
         now: Duration,
     ) -> Result<ProofUse, ProofError> {
-        if proof.len() > MAX_PROOF {
-            return Err(ProofError::Malformed);
-        }
         let bytes = STANDARD.decode(proof).map_err(|_| ProofError::Malformed)?;
         let payload: Payload = serde_json::from_slice(&bytes).map_err(|_| ProofError::Malformed)?;
         let parameters = &payload.challenge.parameters;

@@ -12,7 +12,7 @@ use super::captcha::{Captcha, CaptchaError};
 use super::client_signals::ClientSignals;
 use super::counted_attempt::CountedAttempt;
 use super::form_token::{FillTime, FormToken};
-use super::network::Network;
+use super::network::{Network, any_contains};
 use super::network_limiter::NetworkLimiter;
 use super::pressure::Pressure;
 use super::source_counts::{Counted, SourceCounts};
@@ -259,8 +259,7 @@ impl Challenges {
     }
 
     fn is_exempt(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.exempt.iter().any(|network| network.contains(&address))
+        any_contains(&self.exempt, address)
     }
 
     async fn verify(

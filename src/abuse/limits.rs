@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use super::active_limit::{ActiveLimit, AttemptLimits, quota};
 use super::email_key::normalize_mailbox;
 use super::gcra::BucketState;
-use super::network::Network;
+use super::network::{Network, any_contains};
 use super::network_limiter::{NetworkLimiter, site_rate};
 use super::rate_limit_report::{BucketKeys, RateLimitReport};
 use super::state::AbuseState;
@@ -284,8 +284,7 @@ impl Limits {
     }
 
     fn is_exempt(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.exempt.iter().any(|network| network.contains(&address))
+        any_contains(&self.exempt, address)
     }
 }
 

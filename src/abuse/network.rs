@@ -3,6 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::IpNet;
+
 /// The bits of an IPv6 address that name a customer.
 const PREFIX: u128 = u128::MAX << 64;
 
@@ -20,6 +22,12 @@ const IPV4_BLOCK: u128 = u128::MAX << 8;
 
 /// The prefix of IPv4-mapped IPv6 addresses.
 const MAPPED: u128 = 0xffff << 32;
+
+/// Returns whether one of the networks contains the address, which may be an IPv4 address in IPv6 form.
+pub(super) fn any_contains(networks: &[IpNet], address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
 
 /// An IPv4 address, or the /64 of an IPv6 address. An IPv6 address that stands for an IPv4 address
 /// is that IPv4 address.

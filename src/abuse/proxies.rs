@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::client_address::ClientAddress;
 use super::forwarded::{Hop, hops};
+use super::network::any_contains;
 use super::server_clients::{ServerClaim, ServerClients};
 use crate::config::{ForwardedHeader, ProxySettings};
 use crate::telemetry::{ForwardedOutcome, HttpMetrics, LogGate};
@@ -118,8 +119,7 @@ impl Proxies {
     }
 
     fn is_trusted(&self, address: ClientAddress) -> bool {
-        let address = address.ip();
-        self.trusted.iter().any(|network| network.contains(&address))
+        any_contains(&self.trusted, address.ip())
     }
 
     fn client_behind(&self, peer: ClientAddress, headers: &HeaderMap) -> ClientAddress {

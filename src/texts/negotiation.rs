@@ -56,11 +56,14 @@ pub fn quality(parameters: &str) -> u16 {
     let mut weights = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
     let Some((_, weight)) = weights.next() else { return 1000 };
     let (whole, fraction) = weight.trim().split_once('.').unwrap_or((weight.trim(), ""));
-    match (whole, fraction.len(), fraction.parse::<u16>()) {
-        ("1", ..) => 1000,
-        ("0", 1, Ok(tenths)) => tenths * 100,
-        ("0", 2, Ok(hundredths)) => hundredths * 10,
-        ("0", 3, Ok(thousandths)) => thousandths,
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return 0;
+    }
+    let digits = fraction.bytes().chain(*b"000").take(3);
+    let thousandths = digits.fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    match (whole, thousandths) {
+        ("1", 0) => 1000,
+        ("0", thousandths) => thousandths,
         _ => 0,
     }
 }
@@ -81,6 +84,11 @@ mod tests {
             ("de;q=0, en;q=0.1", Some(Locale::En)),
             ("de;q=high, fr;q=0.001", Some(Locale::Fr)),
             ("de;Q=0.2;x=1, fr;q=0.3", Some(Locale::Fr)),
+            ("de;q=1.x9, fr;q=0.1", Some(Locale::Fr)),
+            ("de;q=1.001, fr;q=0.1", Some(Locale::Fr)),
+            ("de;q=0.+9, fr;q=0.1", Some(Locale::Fr)),
+            ("de;q=0.1000, fr;q=0.05", Some(Locale::Fr)),
+            ("de;q=1.000, fr", Some(Locale::De)),
             ("de ; q = 0.2 , fr ; q = 0.1", Some(Locale::De)),
             ("zh-TW,zh;q=0.9,en;q=0.8", Some(Locale::ZhHans)),
             ("*", None),

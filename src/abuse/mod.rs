@@ -1,6 +1,7 @@
 //! Abuse protection: identifies the client, limits its attempts, and asks for proofs.
 //!
-//! Sits between `http` and `signup`. Knows nothing about requests, responses or status codes.
+//! Sits between `http` and `signup`. Of a request it reads the headers that name its client, and nothing of
+//! bodies, responses or status codes.
 
 mod active_limit;
 mod address_log;

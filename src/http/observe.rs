@@ -54,7 +54,7 @@ pub(super) struct Observer {
 impl Observer {
     /// The client of a request. Nothing else resolves it.
     fn resolve(&self, request: &Request) -> Resolved {
-        // Only a request without a connection, as in a test, has no peer.
+        // The server gives every request its peer.
         let peer = request.extensions().get().map_or(UNKNOWN, |Peer(address)| *address);
         self.proxies.resolve(peer, request.headers())
     }

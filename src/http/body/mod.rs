@@ -58,7 +58,7 @@ impl Form {
         }
         let connection: Option<&RequestConnection> = head.extensions.get();
         let too_many = || Problem::new(ProblemCode::RateLimited).retry_after(BUSY);
-        // A request without a connection, as in a test, does not count.
+        // A request without a connection, as in a fuzz target, does not count.
         let waiting = connection.map(|connection| connection.wait_for_body(client));
         let waiting = waiting.map(|waiting| waiting.ok_or_else(too_many)).transpose()?;
         let announced = announced_length(&head.headers).unwrap_or_default();

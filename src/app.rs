@@ -164,7 +164,7 @@ impl App {
             traces,
         };
         let routings = services.routings(settings)?;
-        services.abuse.take_up_rates();
+        services.abuse.apply_rates();
         Ok(Self {
             public: (public, LiveRouter::new(routings.public)),
             admin: (admin, LiveRouter::new(routings.admin)),

@@ -50,7 +50,7 @@ struct Shard {
 }
 
 impl KeyedLimiter {
-    /// A limiter that continues with these buckets, once [`Buckets::take_up_rate`] has converted them. A
+    /// A limiter that continues with these buckets, once [`Buckets::apply_rate`] has converted them. A
     /// key without a bucket has all its permits.
     pub(super) fn new(rate: Rate, buckets: Arc<Buckets>, metrics: LimiterMetrics) -> Self {
         let gcra = Gcra::new(rate);
@@ -165,7 +165,7 @@ impl Buckets {
 
     /// Converts every bucket to the rate of the limiter that was built last: what was taken from it stays
     /// taken, and returns at the new rate. Called when that limiter is taken into use.
-    pub(super) fn take_up_rate(&self) {
+    pub(super) fn apply_rate(&self) {
         let interval = self.next_interval.load(Ordering::Relaxed);
         let before = self.interval.swap(interval, Ordering::Relaxed);
         if before == 0 || before == interval {
@@ -261,15 +261,15 @@ mod tests {
             let buckets = Arc::clone(&limiter.buckets);
             KeyedLimiter::new(rate, buckets, metrics.limiter("test"))
         };
-        limiter.buckets.take_up_rate();
+        limiter.buckets.apply_rate();
         let more = change(&limiter, 5, 6);
         // A limiter that is not taken into use changes nothing.
         assert_eq!(limiter.state(1).remaining, 0);
-        more.buckets.take_up_rate();
+        more.buckets.apply_rate();
         assert_eq!(more.state(1).remaining, 3);
         assert_eq!(more.state(2).remaining, 5);
         let fewer = change(&more, 2, 600);
-        fewer.buckets.take_up_rate();
+        fewer.buckets.apply_rate();
         assert_eq!(fewer.state(1).remaining, 0);
         tokio::time::advance(Duration::from_mins(10)).await;
         assert_eq!(fewer.state(1).remaining, 1);

@@ -43,7 +43,7 @@ impl Default for AbuseState {
 }
 
 impl AbuseState {
-    /// A limiter that continues with the buckets of this name, from [`Self::take_up_rates`] on. `capacity`
+    /// A limiter that continues with the buckets of this name, from [`Self::apply_rates`] on. `capacity`
     /// counts only for the first one.
     pub(super) fn limiter(
         &self,
@@ -61,9 +61,9 @@ impl AbuseState {
 
     /// Converts all buckets to the rates of the limiters that were built last. Called when those are taken
     /// into use, so that a reload that fails in between has changed nothing.
-    pub fn take_up_rates(&self) {
+    pub fn apply_rates(&self) {
         for buckets in self.buckets().values() {
-            buckets.take_up_rate();
+            buckets.apply_rate();
         }
     }
 

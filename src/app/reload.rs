@@ -146,7 +146,7 @@ impl Reloader {
         } else {
             self.credentials_from.take().or_else(|| Some(self.in_use().clone()))
         };
-        self.services.abuse.take_up_rates();
+        self.services.abuse.apply_rates();
         self.public.replace(public);
         self.admin.replace(admin);
         self.log_level.set(&log_level);

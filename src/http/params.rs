@@ -6,7 +6,7 @@ use crate::domain::violation::CharacterType;
 use crate::domain::{PasswordRule, Violation};
 
 /// The parameters of a violation's message, from which a front end can write its own.
-pub(super) fn of(violation: &Violation) -> Map<String, Value> {
+pub(super) fn violation_params(violation: &Violation) -> Map<String, Value> {
     let names =
         |types: &[CharacterType]| -> Vec<_> { types.iter().map(|kind| kind.name()).collect() };
     let params = match violation {

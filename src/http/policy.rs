@@ -9,7 +9,7 @@ use http::HeaderValue;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::params;
+use super::params::violation_params;
 use crate::abuse::{Challenges, ExistencePolicy};
 use crate::domain::field::{AttributeKind, FieldKind};
 use crate::domain::metadata::{self, MetadataKind, MetadataRule};
@@ -187,7 +187,7 @@ fn password(policy: &PasswordPolicy, locale: Locale) -> Map<String, Value> {
         json!({
             "code": violation.code(),
             "message": message,
-            "params": params::of(&violation),
+            "params": violation_params(&violation),
         })
     });
     let mut members = script::password_checks(policy);

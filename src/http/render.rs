@@ -11,12 +11,13 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CONTENT_LENGTH, CONTENT_TYPE};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::auth0_compat;
 use super::negotiation::{Negotiated, set_language};
 use super::pages::Pages;
+use super::params::violation_params;
 use super::problem::{ADVICE, ADVICE_WITH_SCRIPT, DETAIL, HEADING, Problem, ProblemCode};
 use super::representation::Representation;
 use super::request_id::RequestId;
-use super::{auth0_compat, params};
 use crate::abuse::CHALLENGE_PATH;
 use crate::domain::FieldError;
 use crate::texts::Locale;
@@ -135,7 +136,7 @@ impl<'a> FieldErrorDocument<'a> {
             field: error.field(),
             code: error.violation.code(),
             message: locale.field_error(error),
-            params: params::of(&error.violation),
+            params: violation_params(&error.violation),
         }
     }
 }

@@ -136,7 +136,7 @@ mod tests {
     use crate::domain::metadata::{MAX_TEXT_LENGTH, MetadataRule};
 
     fn read(kind: &MetadataKind, json: &str) -> Result<Option<MetadataValue>, Violation> {
-        read_value(kind, &serde_json::from_str(json).unwrap())
+        read_value(kind, &BodyValue::from_json(json.as_bytes()).unwrap())
     }
 
     #[test]

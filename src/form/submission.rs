@@ -254,7 +254,7 @@ mod tests {
     use super::*;
 
     fn json(body: &str) -> Submission<'_> {
-        let BodyValue::Object(members) = serde_json::from_str(body).unwrap() else {
+        let BodyValue::Object(members) = BodyValue::from_json(body.as_bytes()).unwrap() else {
             panic!("object")
         };
         Submission::new(members)

@@ -3,9 +3,10 @@
 //! `serde_json::Value` does not fit: its maps lose duplicate names, and its strings are copies.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 
 /// A value of a posted body.
@@ -49,27 +50,86 @@ impl fmt::Debug for BodyValue<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for BodyValue<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValueVisitor)
-    }
+/// The most members and elements of a JSON body together, and the most pairs of a form. Each costs
+/// some 60 bytes and a microsecond, and no form that a person fills in has as many.
+pub const MAX_MEMBERS: usize = 1_000;
+
+/// The error of [`BodyValue::from_json`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JsonError {
+    /// The bytes are not one JSON value in UTF-8.
+    Malformed,
+    /// It has more than [`MAX_MEMBERS`] members and elements.
+    TooMany,
 }
 
-/// A member's name, borrowed unless it contains an escape.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match deserializer.deserialize_str(ValueVisitor)? {
-            BodyValue::Text(text) => Ok(Self(text)),
-            _ => Err(serde::de::Error::custom("a member's name is a string")),
+impl<'a> BodyValue<'a> {
+    /// Parses a JSON value.
+    ///
+    /// # Errors
+    /// When it is malformed, or has too many members and elements.
+    pub fn from_json(bytes: &'a [u8]) -> Result<Self, JsonError> {
+        let count = Cell::new(0);
+        let mut json = serde_json::Deserializer::from_slice(bytes);
+        let value = ValueVisitor { count: &count }.deserialize(&mut json);
+        match value.and_then(|value| json.end().map(|()| value)) {
+            Ok(value) => Ok(value),
+            Err(_) if count.get() > MAX_MEMBERS => Err(JsonError::TooMany),
+            Err(_) => Err(JsonError::Malformed),
         }
     }
 }
 
-struct ValueVisitor;
+/// Reads a value, and counts the members and elements of the whole body.
+#[derive(Clone, Copy)]
+struct ValueVisitor<'c> {
+    count: &'c Cell<usize>,
+}
 
-impl<'de> Visitor<'de> for ValueVisitor {
+impl ValueVisitor<'_> {
+    /// Counts a member or an element.
+    fn add<E: Error>(self) -> Result<(), E> {
+        self.count.set(self.count.get() + 1);
+        if self.count.get() > MAX_MEMBERS { Err(E::custom("too many members")) } else { Ok(()) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ValueVisitor<'_> {
+    type Value = BodyValue<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+/// Reads a member's name, borrowed unless it contains an escape.
+struct NameVisitor;
+
+impl<'de> DeserializeSeed<'de> for NameVisitor {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a member's name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(name.to_owned()))
+    }
+}
+
+impl<'de> Visitor<'de> for ValueVisitor<'_> {
     type Value = BodyValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,7 +152,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(BodyValue::Number(value.into()))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Self::Value, E> {
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
         Number::from_f64(value)
             .map(BodyValue::Number)
             .ok_or_else(|| E::custom("not a finite number"))
@@ -108,7 +168,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut elements = Vec::new();
-        while let Some(element) = seq.next_element()? {
+        while let Some(element) = seq.next_element_seed(self)? {
+            self.add()?;
             elements.push(element);
         }
         Ok(BodyValue::Array(elements))
@@ -116,7 +177,8 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = BodyMembers::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
+        while let Some((name, value)) = map.next_entry_seed(NameVisitor, self)? {
+            self.add()?;
             members.push((name, value));
         }
         Ok(BodyValue::Object(members))
@@ -129,7 +191,7 @@ mod tests {
 
     #[test]
     fn strings_without_escapes_are_borrowed_from_the_body() {
-        let value: BodyValue<'_> = serde_json::from_str(r#"{"a":"x","b":"\n"}"#).unwrap();
+        let value = BodyValue::from_json(br#"{"a":"x","b":"\n"}"#).unwrap();
         let BodyValue::Object(members) = value else { panic!("an object") };
         assert!(matches!(members[0].1, BodyValue::Text(Cow::Borrowed("x"))));
         assert!(matches!(members[1].1, BodyValue::Text(Cow::Owned(_))));
@@ -137,13 +199,27 @@ mod tests {
 
     #[test]
     fn duplicate_names_are_kept() {
-        let value: BodyValue<'_> = serde_json::from_str(r#"{"a":1,"a":2}"#).unwrap();
+        let value = BodyValue::from_json(br#"{"a":1,"a":2}"#).unwrap();
         assert!(matches!(value, BodyValue::Object(members) if members.len() == 2));
     }
 
     #[test]
     fn a_lone_surrogate_is_rejected() {
-        assert!(serde_json::from_str::<BodyValue<'_>>(r#""\ud800""#).is_err());
+        let surrogate = BodyValue::from_json(br#""\ud800""#);
+        assert_eq!(surrogate.err(), Some(JsonError::Malformed));
+    }
+
+    #[test]
+    fn members_and_elements_are_counted_together_at_any_depth() {
+        let body = |names: usize, elements: usize| {
+            let names = "\"a\":0,".repeat(names);
+            let elements = "0,".repeat(elements);
+            format!("{{\"a\":{{{names}\"b\":[{elements}0]}}}}")
+        };
+        // Beside those that are repeated there are three.
+        assert!(BodyValue::from_json(body(500, 497).as_bytes()).is_ok());
+        let many = BodyValue::from_json(body(500, 498).as_bytes()).err();
+        assert_eq!(many, Some(JsonError::TooMany));
     }
 
     #[test]

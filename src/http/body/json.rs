@@ -1,16 +1,17 @@
 //! `application/json`: one object.
 
-use crate::form::{BodyMembers, BodyValue};
+use crate::form::{BodyMembers, BodyValue, JsonError};
 use crate::http::problem::{Problem, ProblemCode};
 
 /// The members of the object.
 ///
 /// # Errors
-/// 400 when the bytes are not UTF-8, not JSON, or not an object.
+/// 400 when the bytes are not UTF-8, not JSON, or not an object; 413 for too many members.
 pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
-    match serde_json::from_slice(bytes) {
+    match BodyValue::from_json(bytes) {
         Ok(BodyValue::Object(members)) => Ok(members),
-        Ok(_) | Err(_) => Err(Problem::new(ProblemCode::MalformedBody)),
+        Err(JsonError::TooMany) => Err(Problem::new(ProblemCode::BodyTooLarge)),
+        Ok(_) | Err(JsonError::Malformed) => Err(Problem::new(ProblemCode::MalformedBody)),
     }
 }
 

@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 
 use super::super::problem::{Problem, ProblemCode};
+use crate::form::ControlField;
 
 /// The accepted media types.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,6 +61,20 @@ impl MediaType {
 /// Returns whether a charset's label denotes UTF-8.
 pub(super) fn is_utf8(charset: &str) -> bool {
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+}
+
+/// Checks the charset that a field of a form states, if it is the one that browsers fill in
+/// (`_charset_`). A blank value states none.
+///
+/// # Errors
+/// 415 for a charset other than UTF-8.
+pub(super) fn check_field(name: &str, value: &str) -> Result<(), Problem> {
+    let charset = value.trim();
+    if name != ControlField::Charset.name() || charset.is_empty() || is_utf8(charset) {
+        Ok(())
+    } else {
+        Err(unsupported())
+    }
 }
 
 /// The first parameter of that name, unquoted.

@@ -86,8 +86,8 @@ impl Form {
     /// Decodes the body into its members, in their order.
     ///
     /// # Errors
-    /// 400 when the body does not match its media type, 413 for too many parts, 415 for a part in
-    /// another charset than UTF-8.
+    /// 400 when the body does not match its media type, 413 for too many members, 415 for another
+    /// charset than UTF-8.
     pub(crate) async fn members(&self) -> Result<BodyMembers<'_>, Problem> {
         Ok(match &self.media_type {
             MediaType::Json => json::members(&self.bytes)?,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use multer::Multipart;
 
-use super::media_type::is_utf8;
+use super::media_type::{check_field, is_utf8};
 use crate::form::{BodyMembers, BodyValue, members_from_pairs};
 use crate::http::problem::{Problem, ProblemCode};
 
@@ -20,7 +20,7 @@ const MAX_PARTS: usize = 64;
 ///
 /// # Errors
 /// 400 when the parts cannot be separated, have no name or are not UTF-8; 413 for more than 64;
-/// 415 for a part in another charset.
+/// 415 for a part in another charset, and for a form that states another one.
 pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<'static>, Problem> {
     let body = stream::iter([Ok::<_, Infallible>(bytes)]);
     let mut parts = Multipart::new(body, boundary);
@@ -39,7 +39,9 @@ pub(super) async fn members(bytes: Bytes, boundary: &str) -> Result<BodyMembers<
         let is_file = part.file_name().is_some();
         let content = part.bytes().await.map_err(|_| malformed())?;
         let value = if !is_file {
-            BodyValue::Text(Cow::Owned(String::from_utf8(content.into()).map_err(|_| malformed())?))
+            let text = String::from_utf8(content.into()).map_err(|_| malformed())?;
+            check_field(&name, &text)?;
+            BodyValue::Text(Cow::Owned(text))
         } else if content.is_empty() {
             continue;
         } else {

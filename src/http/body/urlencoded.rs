@@ -5,23 +5,30 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use crate::form::{BodyMembers, BodyValue, members_from_pairs};
+use super::media_type::check_field;
+use crate::form::{BodyMembers, BodyValue, MAX_MEMBERS, members_from_pairs};
 use crate::http::problem::{Problem, ProblemCode};
 
 /// The pairs of the form, collected like the members of a JSON object.
 ///
 /// # Errors
-/// 400 when a name or value is not UTF-8.
+/// 400 when a name or value is not UTF-8, 413 for too many pairs, 415 for a form that states
+/// another charset.
 pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
+    if pairs.clone().count() > MAX_MEMBERS {
+        return Err(Problem::new(ProblemCode::BodyTooLarge));
+    }
+    let malformed = || Problem::new(ProblemCode::MalformedBody);
     let pairs = pairs.map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
-        let name = decode(halves.next().unwrap_or_default())?;
-        let value = decode(halves.next().unwrap_or_default())?;
-        Some((name, BodyValue::Text(value)))
+        let name = decode(halves.next().unwrap_or_default()).ok_or_else(malformed)?;
+        let value = decode(halves.next().unwrap_or_default()).ok_or_else(malformed)?;
+        check_field(&name, &value)?;
+        Ok((name, BodyValue::Text(value)))
     });
-    let pairs: Option<Vec<_>> = pairs.collect();
-    pairs.map(members_from_pairs).ok_or(Problem::new(ProblemCode::MalformedBody))
+    let pairs: Result<Vec<_>, _> = pairs.collect();
+    pairs.map(members_from_pairs)
 }
 
 fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {

@@ -17,6 +17,8 @@ pub enum ControlField {
     FormToken,
     /// `_charset_`: filled in by browsers with the form's encoding.
     Charset,
+    /// `invitation`: reserved, and ignored.
+    Invitation,
     /// `altcha`: a proof of work.
     Altcha,
     /// The token of a captcha, in the field of its service.
@@ -32,13 +34,14 @@ impl ControlField {
     pub(super) const COUNT: usize = Self::PLAIN.len() + CaptchaProvider::ALL.len();
 
     /// The control fields without those of captchas.
-    const PLAIN: [Self; 7] = [
+    const PLAIN: [Self; 8] = [
         Self::IdempotencyKey,
         Self::ReturnTo,
         Self::UiLocales,
         Self::Terms,
         Self::FormToken,
         Self::Charset,
+        Self::Invitation,
         Self::Altcha,
     ];
 
@@ -56,6 +59,7 @@ impl ControlField {
             Self::Terms => "terms",
             Self::FormToken => "form_token",
             Self::Charset => "_charset_",
+            Self::Invitation => "invitation",
             Self::Altcha => "altcha",
             Self::Captcha(provider) => provider.response_field,
         }

@@ -20,6 +20,7 @@ fn complete_form() -> (Vec<(&'static str, &'static str)>, Value) {
         ("nickname", ""),
         ("picture", "https://example.com/ada.png?a=b&c=d"),
         ("_charset_", "UTF-8"),
+        ("invitation", "x"),
         ("go", "Sign up"),
         ("user_metadata[plan]", "pro"),
         ("user_metadata.seats", "5"),

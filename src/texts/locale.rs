@@ -83,7 +83,7 @@ impl Locale {
     /// The order of a person's names in the language.
     pub fn name_order(self) -> NameOrder {
         match self.tag().split('-').next() {
-            Some("hu" | "ja" | "ko" | "zh") => NameOrder::FamilyFirst,
+            Some("ja" | "ko" | "zh") => NameOrder::FamilyFirst,
             _ => NameOrder::GivenFirst,
         }
     }

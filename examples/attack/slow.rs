@@ -88,6 +88,17 @@ fn small_half_body() -> Vec<u8> {
     format!("{HEAD}\r\n{{").into_bytes()
 }
 
+/// A whole head, the largest that gets a response.
+fn large_head() -> Vec<u8> {
+    format!("GET /livez HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(38_000)).into_bytes()
+}
+
+/// A request, and a part of the next head in the same write.
+fn sent_ahead() -> Vec<u8> {
+    format!("GET /livez HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nX: {}", "x".repeat(7_000))
+        .into_bytes()
+}
+
 /// As many requests as a connection takes, for the largest responses.
 fn pages() -> Vec<u8> {
     "GET /signup HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n\r\n".repeat(500).into_bytes()
@@ -100,7 +111,10 @@ pub(crate) async fn silent(report: &mut Report) -> anyhow::Result<()> {
 pub(crate) async fn heads(report: &mut Report) -> anyhow::Result<()> {
     attack(report, "2,000 stalled heads of 60 kB", &[(2_000, half_head())]).await?;
     let half = b"POST /signup HTTP/1.1\r\nHost: a\r\n".to_vec();
-    attack(report, "9,000 stalled heads of 34 bytes", &[(9_000, half)]).await
+    attack(report, "9,000 stalled heads of 34 bytes", &[(9_000, half)]).await?;
+    attack(report, "9,000 stalled heads of 7 kB behind a request", &[(9_000, sent_ahead())])
+        .await?;
+    attack(report, "3,000 idle connections after a head of 38 kB", &[(3_000, large_head())]).await
 }
 
 pub(crate) async fn bodies(report: &mut Report) -> anyhow::Result<()> {

@@ -58,6 +58,59 @@ async fn a_header_beyond_the_limit_gets_431() {
     assert!(response.starts_with("HTTP/1.1 431"), "{response}");
 }
 
+/// hyper keeps the buffer of a large head for as long as the connection is open.
+#[tokio::test]
+async fn a_connection_ends_after_a_large_head() {
+    let app = TestApp::spawn().await;
+    let get =
+        |length| format!("GET /livez HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(length));
+    for (length, status) in [(33_000, "431"), (17_000, "200"), (9_000, "200")] {
+        let response = Raw::send(app.address, get(length)).await.rest().await;
+        assert!(response.starts_with(&format!("HTTP/1.1 {status}")), "{response}");
+        assert!(response.contains("connection: close"), "{response}");
+    }
+    let mut kept = Raw::connect(app.address).await;
+    for _ in 0..4 {
+        kept.write(get(4_000)).await;
+        let response = kept.until("}").await;
+        assert!(!response.contains("connection: close"), "{response}");
+    }
+}
+
+/// The rest of its body is not read, so the connection cannot be used again (RFC 9112, 9.6).
+#[tokio::test]
+async fn a_response_before_the_body_was_read_ends_the_connection_and_says_so() {
+    let app = TestApp::builder().set("http.body_timeout_ms", "200").spawn().await;
+    let json = "Content-Type: application/json\r\n";
+    let foreign = format!("{json}Origin: https://evil.example\r\n");
+    for (line, fields, expected) in [
+        ("POST /signup", foreign.as_str(), "403"),
+        ("POST /signup", "Content-Type: text/plain\r\n", "415"),
+        ("POST /signup", json, "408"),
+        ("POST /nowhere", json, "404"),
+        ("PUT /signup", json, "405"),
+        ("GET /livez", json, "200"),
+    ] {
+        let head = format!("{line} HTTP/1.1\r\nHost: x\r\n{fields}");
+        for framing in ["Content-Length: 4", "Transfer-Encoding: chunked"] {
+            let half = format!("{head}{framing}\r\n\r\n2");
+            let response = Raw::send(app.address, half).await.rest().await;
+            assert!(response.starts_with(&format!("HTTP/1.1 {expected}")), "{line}: {response}");
+            assert!(response.contains("connection: close"), "{line} {framing}: {response}");
+        }
+        // Nothing is left of a small body that arrives with its head.
+        let whole = format!("{head}Content-Length: 4\r\n\r\nnull");
+        let mut kept = Raw::send(app.address, whole).await;
+        let response = kept.until("}").await;
+        assert!(!response.contains("connection: close"), "{line}: {response}");
+        kept.write("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        assert!(kept.until("}").await.starts_with("HTTP/1.1 200"), "{line}");
+    }
+    let large = format!("POST /signup HTTP/1.1\r\nHost: x\r\n{json}Content-Length: 65537\r\n\r\n");
+    let response = Raw::send(app.address, large).await.rest().await;
+    assert!(response.starts_with("HTTP/1.1 413") && response.contains("connection: close"));
+}
+
 #[tokio::test]
 async fn a_client_with_half_a_header_does_not_delay_a_shutdown() {
     let app = TestApp::builder().set("http.header_timeout_ms", "120000");

@@ -59,6 +59,26 @@ async fn a_silent_connection_and_a_slow_head_are_closed_at_their_deadlines() {
     }
 }
 
+/// In one write with a whole request before it.
+#[tokio::test]
+async fn half_a_head_that_was_sent_ahead_is_closed_at_its_deadline_and_counted() {
+    let ahead = |request: &str| format!("{request}{HALF_A_HEAD}");
+    let app = builder().set("http.idle_timeout_ms", "60000").spawn().await;
+    let post = "POST /signup HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n\
+                Content-Length: 2\r\n\r\n{}";
+    for request in [LIVEZ, post] {
+        Raw::send(app.address, ahead(request)).await.closed().await;
+    }
+    app.until_metric("http_connections_closed_total{reason=\"slow_head\"}", 2).await;
+
+    let app = patient().set("http.max_unfinished_per_address", "4").spawn().await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(Raw::send(app.address, ahead(LIVEZ)).await);
+    }
+    app.until_metric("http_connections_closed_total{reason=\"unfinished\"}", 2).await;
+}
+
 #[tokio::test]
 async fn an_idle_connection_outlives_the_other_deadlines_and_serves_a_post() {
     let app = builder().spawn().await;

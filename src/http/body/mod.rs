@@ -75,6 +75,9 @@ impl Form {
             () = cut => None,
         };
         let bytes = collected.ok_or_else(|| Problem::new(ProblemCode::RequestTimeout))??;
+        if let Some(waiting) = &waiting {
+            waiting.set_read();
+        }
         let complete = |waiting: UnfinishedBody| match waiting.room() {
             0 => Err(Problem::new(ProblemCode::Unavailable)),
             room => waiting.complete(room).ok_or_else(too_many),

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::memory::{Charge, Class, MemoryBudget};
+use super::request_bytes::RequestBytes;
 use crate::abuse::{Counted, Network};
 use crate::telemetry::ConnectionEnd;
 
@@ -116,6 +117,8 @@ pub(super) struct TrackedConnection {
     is_stalled: AtomicBool,
     /// The bytes of its request and of its response.
     bytes: AtomicUsize,
+    /// The request that arrives, or is being handled.
+    request: Mutex<RequestBytes>,
     /// Counts its unfinished head.
     unfinished: Mutex<Option<Counted>>,
     /// The client whose body it waits for. A proxy names others than its own network.
@@ -141,6 +144,7 @@ impl TrackedConnection {
             since: AtomicU64::new(0),
             is_stalled: AtomicBool::new(false),
             bytes: AtomicUsize::new(0),
+            request: Mutex::default(),
             unfinished: Mutex::default(),
             client: Mutex::default(),
             socket: Mutex::default(),
@@ -153,11 +157,35 @@ impl TrackedConnection {
         ConnState::from_code(self.state.load(Ordering::Relaxed))
     }
 
-    /// Starts a request. Returns whether its head was read with an earlier one.
-    pub(super) fn start_request(&self) -> bool {
-        let is_pipelined = self.state() == ConnState::Idle;
+    /// Starts a request whose body has this length, where it is known. Returns whether its head was
+    /// read with an earlier one.
+    pub(super) fn start_request(&self, body: Option<u64>) -> bool {
+        let is_ahead = {
+            let mut request = lock(&self.request);
+            request.start(body);
+            request.is_ahead
+        };
+        let is_pipelined = is_ahead || self.state() == ConnState::Idle;
         self.enter(ConnState::Active);
         is_pipelined
+    }
+
+    /// Records that the whole body was read.
+    pub(super) fn set_body_read(&self) {
+        lock(&self.request).set_body_read();
+    }
+
+    /// Returns whether the connection ends with the response: its client is still sending a body that
+    /// nobody reads, or has sent a head that hyper keeps a large buffer for until the end.
+    pub(super) fn closes_after_response(&self) -> bool {
+        let request = lock(&self.request);
+        request.is_body_unread() || request.head() > LARGE
+    }
+
+    /// Ends a request, whose response is sent. What a client has sent ahead is the start of a head.
+    pub(super) fn end_request(&self) {
+        let is_ahead = lock(&self.request).end();
+        self.enter(if is_ahead { ConnState::Headers } else { ConnState::Idle });
     }
 
     /// Enters a state.
@@ -170,7 +198,9 @@ impl TrackedConnection {
             drop(lock(&self.unfinished).take());
         }
         self.update_charge();
-        if state == ConnState::Idle && self.is_evicted.load(Ordering::Relaxed) {
+        if matches!(state, ConnState::Idle | ConnState::Headers)
+            && self.is_evicted.load(Ordering::Relaxed)
+        {
             self.evict.notify_one();
         }
     }
@@ -196,15 +226,30 @@ impl TrackedConnection {
         lock(&self.unfinished).is_some()
     }
 
-    /// Adds bytes of the request or of the response.
+    /// Adds bytes of the request.
+    pub(super) fn add_request(&self, bytes: &[u8]) {
+        lock(&self.request).add(bytes);
+        self.add_bytes(bytes.len());
+    }
+
+    /// Adds bytes of the response.
     pub(super) fn add_bytes(&self, more: usize) {
         self.bytes.fetch_add(more, Ordering::Relaxed);
         self.update_charge();
     }
 
-    /// Records that everything was sent, so that a connection without a request holds no bytes.
+    /// Records that everything was sent, so that a connection without a request holds no bytes but those
+    /// that its client has sent ahead.
     pub(super) fn flushed(&self) {
-        if self.state() == ConnState::Idle && self.bytes.swap(0, Ordering::Relaxed) > 0 {
+        let left = {
+            let request = lock(&self.request);
+            match self.state() {
+                ConnState::Idle => 0,
+                ConnState::Headers if request.is_ahead => LARGE + request.head(),
+                ConnState::New | ConnState::Headers | ConnState::Body | ConnState::Active => return,
+            }
+        };
+        if self.bytes.swap(left, Ordering::Relaxed) != left {
             self.update_charge();
         }
     }

@@ -10,6 +10,7 @@ mod lingering_close;
 mod listen;
 mod live_router;
 mod memory;
+mod request_bytes;
 mod timeout_stream;
 mod unfinished_body;
 
@@ -17,8 +18,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request};
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -117,7 +119,8 @@ impl HttpServer {
                     let connection = Arc::clone(&guard.connection);
                     let table = guard.table.clone();
                     let service = service_fn(move |mut request: Request<Incoming>| {
-                        let is_pipelined = connection.start_request();
+                        let body = request.body().size_hint().exact();
+                        let is_pipelined = connection.start_request(body);
                         let in_request = RequestConnection::new(
                             Arc::clone(&connection),
                             table.clone(),
@@ -133,8 +136,14 @@ impl HttpServer {
                             if is_pipelined {
                                 yield_now().await;
                             }
-                            let response = response.await;
+                            let mut response = response.await;
                             drop(active);
+                            if let Ok(response) = &mut response
+                                && connection.closes_after_response()
+                            {
+                                let close = HeaderValue::from_static("close");
+                                response.headers_mut().insert(CONNECTION, close);
+                            }
                             response.map(|it| it.map(|body| IdleOnDrop::new(body, connection)))
                         }
                     });

@@ -72,11 +72,11 @@ impl TimeoutStream {
     ///
     /// # Errors
     /// When the connection holds much, and evictions do not free memory fast enough.
-    fn received(&mut self, bytes: usize) -> io::Result<()> {
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         if matches!(self.connection.state(), ConnState::New | ConnState::Idle) {
             self.connection.enter(ConnState::Headers);
         }
-        self.connection.add_bytes(bytes);
+        self.connection.add_request(bytes);
         self.table.free_memory();
         if self.connection.holds_much() && self.table.is_memory_critical() {
             return Err(self.end(ConnectionEnd::Evicted));
@@ -153,14 +153,13 @@ impl AsyncRead for TimeoutStream {
         let mut chunk = ReadBuf::uninit(chunk.get_mut(..most).unwrap_or_default());
         match self.socket()?.poll_read(context, &mut chunk) {
             Poll::Ready(read) => {
-                let more = chunk.filled().len();
-                buffer.put_slice(chunk.filled());
+                let bytes = chunk.filled();
+                buffer.put_slice(bytes);
+                self.over |= bytes.is_empty() || read.is_err();
+                let received = if bytes.is_empty() { Ok(()) } else { self.received(bytes) };
                 // It may hold a password, and the stack is not wiped.
                 chunk.filled_mut().zeroize();
-                self.over |= more == 0 || read.is_err();
-                if more > 0 {
-                    self.received(more)?;
-                }
+                received?;
                 Poll::Ready(read)
             }
             Poll::Pending => {
@@ -219,7 +218,7 @@ impl Drop for TimeoutStream {
     }
 }
 
-/// A response's body. Once it is sent and dropped, the connection is idle.
+/// A response's body. Once it is sent and dropped, the request has ended.
 #[derive(Debug)]
 pub(super) struct IdleOnDrop {
     body: Body,
@@ -256,6 +255,6 @@ impl hyper::body::Body for IdleOnDrop {
 
 impl Drop for IdleOnDrop {
     fn drop(&mut self) {
-        self.connection.enter(ConnState::Idle);
+        self.connection.end_request();
     }
 }

@@ -60,6 +60,11 @@ impl RequestConnection {
 }
 
 impl UnfinishedBody {
+    /// Records that the whole body was read.
+    pub(in crate::http) fn set_read(&self) {
+        self.connection.set_body_read();
+    }
+
     /// The number of further forms that there is memory for.
     pub(in crate::http) fn room(&self) -> usize {
         self.table.room_for_forms()

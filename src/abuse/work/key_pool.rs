@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -42,7 +41,8 @@ pub(super) struct KeyPool([Arc<PoolShard>; Difficulty::ALL.len()]);
 #[derive(Debug)]
 struct PoolShard {
     cost: NonZeroU32,
-    tries: RangeInclusive<u32>,
+    /// The most tries of a challenge.
+    tries: u32,
     requested: AtomicBool,
     ready: Mutex<VecDeque<DerivedKey>>,
     /// One permit per key that is ready.
@@ -56,7 +56,7 @@ impl KeyPool {
     /// for blocking work. A flood of requests therefore uses one core at most.
     pub(super) fn start(
         cost: NonZeroU32,
-        tries: impl Fn(Difficulty) -> RangeInclusive<u32>,
+        tries: impl Fn(Difficulty) -> u32,
         lifecycle: &Lifecycle,
     ) -> Self {
         let shards =
@@ -92,7 +92,7 @@ impl Drop for KeyPool {
 }
 
 impl PoolShard {
-    fn new(cost: NonZeroU32, tries: RangeInclusive<u32>) -> Self {
+    fn new(cost: NonZeroU32, tries: u32) -> Self {
         Self {
             cost,
             tries,
@@ -109,7 +109,8 @@ async fn fill(shard: Arc<PoolShard>, turn: Arc<Semaphore>) {
     while let Ok(vacancy) = shard.vacancies.acquire().await {
         vacancy.forget();
         let Ok(_turn) = turn.acquire().await else { return };
-        let (cost, counter) = (shard.cost, rand::random_range(shard.tries.clone()));
+        // Every counter from the first on, so that a solver gains nothing from leaving some out.
+        let (cost, counter) = (shard.cost, rand::random_range(1..=shard.tries));
         let derived = match spawn_blocking(move || DerivedKey::new(cost, counter)).await {
             Ok(derived) => derived,
             Err(ended) => match ended.try_into_panic() {

@@ -89,10 +89,8 @@ impl ProofOfWork {
     pub(super) fn start(settings: &WorkSettings, digests: &Digests, lifecycle: &Lifecycle) -> Self {
         let (key, previous) = digests.sub_keys("proof of work v1");
         let cost = NonZeroU32::new(settings.cost).unwrap_or(NonZeroU32::MIN);
-        let tries = |difficulty: Difficulty| {
-            let most = settings.tries.saturating_mul(difficulty.factor());
-            most.div_ceil(2)..=most
-        };
+        let tries =
+            |difficulty: Difficulty| settings.tries.saturating_mul(difficulty.factor()).max(1);
         Self {
             current: SigningKeys::new(&key),
             previous: previous.as_ref().map(SigningKeys::new),

@@ -55,6 +55,24 @@ async fn a_proof_pays_no_more_than_the_work_that_it_took() {
     }
 }
 
+/// A solver that starts at a later counter would do less work.
+#[tokio::test]
+async fn every_counter_is_as_likely_as_any_other() {
+    let settings = WorkSettings { cost: 1, tries: 4, ..SETTINGS };
+    let work = ProofOfWork::start(&settings, &digests("k", None), &Lifecycle::new());
+    let mut counts = [0; 5];
+    for _ in 0..80 {
+        let challenge = work.challenge(Difficulty::Base, NOW).await.unwrap();
+        let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
+        counts[usize::try_from(solution.counter).unwrap()] += 1;
+    }
+    // One of a thousand million runs has a count beyond these.
+    assert!(
+        counts[0] == 0 && counts[1..].iter().all(|count| (1..=48).contains(count)),
+        "{counts:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_solution_is_a_valid_proof_until_it_expires() {
     let work = work("k", None);
@@ -167,7 +185,11 @@ async fn difficulty_raises_the_work_and_no_key_is_issued_twice() {
             assert!(nonces.insert(challenge.parameters.nonce));
         }
     }
-    let challenge = work.challenge(Difficulty::High, NOW).await.unwrap();
-    let solution = solve_challenge(SolveChallengeOptions::new(&challenge)).unwrap().unwrap();
-    assert!((16..=32).contains(&solution.counter), "{solution:?}");
+    let mut most = 0;
+    for _ in 0..12 {
+        let (_, solution) = solved_at(&work, Difficulty::High).await;
+        most = most.max(solution.counter);
+    }
+    // More than at any lower difficulty. One of ten million runs draws less.
+    assert!((9..=32).contains(&most), "{most}");
 }

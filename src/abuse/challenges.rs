@@ -274,7 +274,7 @@ impl Challenges {
         let reason = robot.or_else(|| self.reason(owed));
         let Some(proof) = signals.proof else {
             let Some(reason) = reason else { return Ok(None) };
-            return self.admit_without_proof(reason, address).map(|()| None);
+            return self.admit_without_proof(reason, address, is_limited).map(|()| None);
         };
         let proof = match &self.captcha {
             None => {
@@ -332,9 +332,16 @@ impl Challenges {
     }
 
     /// Decides on an attempt that needs a proof and has none. Under pressure each network may make
-    /// a few, for people who cannot solve a challenge; an apparent robot may make none.
-    fn admit_without_proof(&self, reason: Reason, address: IpAddr) -> Result<(), Rejection> {
-        let limiter = self.without_proof.as_ref().filter(|_| reason == Reason::Pressure);
+    /// a few, for people who cannot solve a challenge; an apparent robot may make none. One that a limit
+    /// would reject uses none of them up.
+    fn admit_without_proof(
+        &self,
+        reason: Reason,
+        address: IpAddr,
+        is_limited: impl FnOnce() -> bool,
+    ) -> Result<(), Rejection> {
+        let limiter = self.without_proof.as_ref();
+        let limiter = limiter.filter(|_| reason == Reason::Pressure && !is_limited());
         if limiter.is_some_and(|limiter| limiter.try_acquire(address.into()).is_ok()) {
             self.metrics.challenges().skipped();
             return Ok(());

@@ -385,6 +385,32 @@ async fn an_address_that_tries_often_needs_a_proof_after_a_few_attempts_without(
     assert_eq!(app.metric("challenge_required_total{reason=\"pressure\"}").await, 1);
 }
 
+/// With the default settings an address reaches both at the same attempt.
+#[tokio::test]
+async fn an_address_beyond_its_limit_needs_a_proof_and_keeps_its_attempts_without() {
+    let app = builder()
+        .set("challenge.adaptive.address_burst", "2")
+        .set("challenge.adaptive.address_refill_ms", "2000")
+        .set("challenge.without_proof_per_hour", "2")
+        .set("limits.address.burst", "2")
+        .set("limits.address.per_hour", "1800")
+        .spawn()
+        .await;
+    for nth in 0..2 {
+        assert_eq!(post_from(&app, "", nth).await.status, StatusCode::CREATED);
+    }
+    for nth in 2..6 {
+        assert_eq!(post_from(&app, "", nth).await.problem(), "challenge_required");
+    }
+    assert_eq!(app.metric("challenge_skipped_total").await, 0);
+    // A permit of the limit is back after two seconds, when the address still needs a proof.
+    eventually("an attempt without a proof", async || {
+        (post_from(&app, "", 9).await.status == StatusCode::CREATED).then_some(())
+    })
+    .await;
+    assert_eq!(app.metric("challenge_skipped_total").await, 1);
+}
+
 #[tokio::test]
 async fn a_rush_on_the_service_requires_a_proof_of_everybody() {
     let app = builder()

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 /// The fields of a sign-up. The settings decide which are accepted; `GET /signup/policy` lists them.
 #[derive(Debug, ToSchema)]
@@ -26,11 +27,69 @@ pub struct SignUp {
     pub password: String,
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
-    /// The acceptance of the terms. In a form: `true`, `on`, `1` or `yes`.
-    pub terms: Option<bool>,
+    /// The acceptance of the terms.
+    #[schema(schema_with = terms)]
+    pub terms: Option<String>,
     /// The languages of the response, in order of preference.
     #[schema(example = "de-AT en")]
     pub ui_locales: Option<String>,
+    /// The idempotency key of a form that cannot set the header.
+    #[schema(min_length = 16, max_length = 255)]
+    pub idempotency_key: Option<String>,
+    /// Where a browser goes on: an entry of `page.return_to`.
+    #[schema(format = "uri")]
+    pub return_to: Option<String>,
+    /// The token of the built-in page's form.
+    pub form_token: Option<String>,
+    /// A proof of work: base64 of JSON, in ALTCHA's format.
+    #[schema(max_length = 8192)]
+    pub altcha: Option<String>,
+    /// The token of a Turnstile captcha.
+    #[schema(rename = "cf-turnstile-response", max_length = 8192)]
+    pub turnstile: Option<String>,
+    /// The token of an hCaptcha.
+    #[schema(rename = "h-captcha-response", max_length = 8192)]
+    pub hcaptcha: Option<String>,
+    /// The token of a reCAPTCHA.
+    #[schema(rename = "g-recaptcha-response", max_length = 8192)]
+    pub recaptcha: Option<String>,
+    /// Reserved. It has no effect.
+    pub invitation: Option<String>,
+    /// The charset of a form, which browsers fill in. Only UTF-8 is accepted.
+    #[schema(rename = "_charset_")]
+    pub charset: Option<String>,
+}
+
+/// The schema of the acceptance.
+fn terms() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::Array(vec![Type::Boolean, Type::String, Type::Null]))
+        .description(Some(
+            "The acceptance of the terms: `true`, or best their version as it was shown. In a form \
+             also `on`, `1` or `yes`.",
+        ))
+        .examples([Value::from(true), Value::from("2026-11")])
+        .build()
+}
+
+/// A challenge to solve, and whether a proof is needed.
+#[derive(Debug, ToSchema)]
+#[schema(as = Challenge)]
+pub struct ChallengeSchema {
+    /// True if a sign-up from this address without a proof is rejected now.
+    pub required: bool,
+    /// `proof_of_work` or the name of a captcha.
+    #[schema(example = "proof_of_work")]
+    pub kind: String,
+    /// The parameters of a proof of work, in ALTCHA's format (version 2).
+    #[schema(nullable = false)]
+    pub parameters: Option<BTreeMap<String, Value>>,
+    /// The signature of a proof of work.
+    #[schema(nullable = false)]
+    pub signature: Option<String>,
+    /// The public key of a captcha's widget.
+    #[schema(nullable = false)]
+    pub site_key: Option<String>,
 }
 
 /// A created user.
@@ -242,7 +301,8 @@ pub struct Auth0SignUp {
     /// The keys that configuration allows.
     pub user_metadata: Option<BTreeMap<String, Value>>,
     /// The acceptance of the terms.
-    pub terms: Option<bool>,
+    #[schema(schema_with = terms)]
+    pub terms: Option<String>,
 }
 
 /// The new user as Auth0's public endpoint returns it, with the given attributes.

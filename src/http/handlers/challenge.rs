@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use super::super::extensions::client;
 use super::super::problem::{Problem, ProblemCode};
+use super::super::schemas;
 use crate::abuse::Challenges;
 
 /// Issues a challenge for the client's address.
@@ -17,7 +18,7 @@ use crate::abuse::Challenges;
     path = "/signup/challenge",
     tag = "sign-up",
     responses(
-        (status = 200, description = "The challenge to solve, if a proof is required", content_type = "application/json", body = serde_json::Value, example = json!({
+        (status = 200, description = "The challenge to solve, if a proof is required", content_type = "application/json", body = schemas::ChallengeSchema, example = json!({
             "required": true,
             "kind": "proof_of_work",
             "parameters": {

@@ -1,9 +1,10 @@
 //! Conditional requests: the headers of every operation that can respond 304.
 
-use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Required};
+
+use super::headers::header;
 
 /// The headers of the responses 200 and 304, with their descriptions.
 const HEADERS: [(&str, &str); 3] = [
@@ -31,11 +32,4 @@ pub(super) fn add(operation: &mut Operation) {
         .required(Required::False)
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
     operation.parameters.get_or_insert_default().push(if_none_match.build().into());
-}
-
-fn header(text: &str) -> Header {
-    HeaderBuilder::new()
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-        .description(Some(text))
-        .build()
 }

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod conditional;
+mod headers;
 mod problems;
 mod web_files;
 
@@ -51,6 +52,7 @@ pub fn document() -> OpenApi {
             let Some(operation) = operation else { continue };
             conditional::add(operation);
             problems::add(path, &method, operation);
+            headers::add(operation);
         }
     }
     document
@@ -72,6 +74,7 @@ pub(super) fn bytes() -> Bytes {
 mod tests {
     use super::super::ProblemCode;
     use super::*;
+    use crate::form::ControlField;
 
     #[test]
     fn the_committed_document_is_current() {
@@ -89,6 +92,32 @@ mod tests {
                 assert_eq!(has("429"), is_post || path == "/signup/challenge", "{path}");
                 assert!(has("403") || !is_post, "{path}");
             }
+        }
+    }
+
+    #[test]
+    fn the_document_has_every_control_field() {
+        let document = serde_json::to_value(document()).unwrap();
+        let fields = &document["components"]["schemas"]["SignUp"]["properties"];
+        for name in ControlField::names() {
+            assert!(fields[name]["description"].is_string(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_responses_of_a_sign_up_have_their_headers() {
+        let document = serde_json::to_value(document()).unwrap();
+        let responses = &document["paths"]["/signup"]["post"]["responses"];
+        for (status, header) in [
+            ("201", "X-Request-Id"),
+            ("201", "Idempotency-Replayed"),
+            ("303", "Location"),
+            ("405", "Allow"),
+            ("429", "Retry-After"),
+            ("429", "RateLimit"),
+            ("429", "RateLimit-Policy"),
+        ] {
+            assert!(responses[status]["headers"][header].is_object(), "{status} {header}");
         }
     }
 

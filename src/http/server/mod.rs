@@ -157,10 +157,15 @@ impl HttpServer {
                         has_sent = waiting => has_sent,
                         () = stopping.cancelled() => false,
                     };
-                    if has_sent {
-                        guard.table.room().await;
-                        open(socket, guard, metrics).await;
+                    if !has_sent {
+                        return;
                     }
+                    // Evicted connections that waited here would themselves be what there is no room for.
+                    tokio::select! {
+                        () = guard.table.room() => {}
+                        () = guard.connection.evict.notified() => return,
+                    }
+                    open(socket, guard, metrics).await;
                 });
             }
         };

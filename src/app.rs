@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 pub use self::database_error::{DatabaseError, FileObstacle};
@@ -28,6 +29,7 @@ use crate::digest::Digests;
 use crate::http::server::{ConnectionLimits, Deadlines, HttpServer, LiveRouter, fd_limit, listen};
 use crate::ledger::{self, Access, KeyError, Ledger, OpenError, count_pending_regularly};
 use crate::lifecycle::Lifecycle;
+use crate::page;
 use crate::readiness::ReloadStatus;
 use crate::signup::{self, Signups, Timeouts};
 use crate::telemetry::{HttpMetrics, Traces, TracesError};
@@ -129,6 +131,11 @@ impl App {
         let http = http.clone();
         let context = Context::new(clock, digests(ledger_settings)?);
         let Context { lifecycle, .. } = &context;
+        // While the ledger opens.
+        let loaded = spawn_blocking(|| {
+            texts::load();
+            page::load();
+        });
         // Before the listeners: while this waits for an earlier process on the same SQLite file, that
         // process may also have the ports.
         let ledger = open_ledger(ledger_settings, Access::Service, &context).await?;
@@ -150,7 +157,8 @@ impl App {
         lifecycle.spawn_background(signups.clone().show_alive());
         lifecycle.spawn_background(signups.reconciler().run());
         lifecycle.spawn_background(signups.clone().sweep(ledger_settings.retention));
-        texts::load();
+        // Ignored: a panic there comes again where the value is needed.
+        drop(loaded.await);
         let abuse = AbuseState::default();
         lifecycle.spawn_background(report_unlogged(abuse.clone()));
         let services = Services {

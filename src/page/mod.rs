@@ -15,9 +15,20 @@ mod view;
 pub mod web_file;
 mod widget;
 
+use self::messages::Messages;
+use self::web_file::WebFile;
+use crate::texts::Locale;
+
 pub use asset::Asset;
 pub use form_values::{FormValues, metadata_name};
 pub use greeting::Greeting;
 pub use model::{Alert, BackLink, ErrorLine, FormView, RuleLine};
 pub use paths::{FORM, SUCCESS};
 pub use view::Page;
+
+/// Computes the files and the texts that are the same for every deployment, so that the first request does
+/// not have to.
+pub fn load() {
+    let _files = WebFile::all();
+    Messages::for_locale(Locale::default());
+}

@@ -122,8 +122,7 @@ pub(crate) fn classify(
         (409, Some("username_exists")) => CreateUserError::UsernameTaken,
         (409, _) if envelope.is_about_username() => CreateUserError::UsernameTaken,
         (409, Some("auth0_idp_error")) => CreateUserError::EmailTaken,
-        // Without a body too, a conflict is believed only after a lookup.
-        (409, None) if message.is_empty() || message.starts_with("The user already exists") => {
+        (409, None) if message.starts_with("The user already exists") => {
             CreateUserError::EmailTaken
         }
         (300..=399, _) => redirect::misconfiguration(status, headers).into(),

@@ -28,7 +28,18 @@ const CHECK: Duration = Duration::from_secs(1);
 pub(super) struct TenantClock {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    newest: Mutex<Option<Observation>>,
+    seen: Mutex<Seen>,
+}
+
+/// What responses have shown.
+#[derive(Debug, Default)]
+struct Seen {
+    newest: Option<Observation>,
+    /// The newest one that came fast enough to compare the two clocks, and the time from the request to it,
+    /// by this machine's wall clock.
+    comparable: Option<(Observation, Duration)>,
+    /// True if the two clocks differed when they were last compared.
+    is_skewed: bool,
 }
 
 /// A response that shows the tenant's time.
@@ -38,17 +49,12 @@ struct Observation {
     date: Duration,
     /// Its arrival.
     arrived_at: Instant,
-    /// The time from the request to it, by this machine's wall clock. `None` if that clock was set back
-    /// meanwhile.
-    took: Option<Duration>,
-    /// True if the two clocks differed when they were last compared.
-    is_skewed: bool,
 }
 
 impl TenantClock {
     /// Returns a clock that is not known yet.
     pub(super) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        Self { clock, metrics, newest: Mutex::new(None) }
+        Self { clock, metrics, seen: Mutex::default() }
     }
 
     /// The wall clock of this machine, for [`Self::observe`].
@@ -60,7 +66,7 @@ impl TenantClock {
     /// the monotonic clock. `None` before the first response. At most a second and one response's
     /// travel time behind the tenant's clock.
     pub(super) fn now(&self) -> Option<TenantTime> {
-        let newest = *self.lock();
+        let newest = self.lock().newest;
         newest.map(|newest| TenantTime::from_epoch(newest.date) + newest.arrived_at.elapsed())
     }
 
@@ -71,10 +77,14 @@ impl TenantClock {
             return;
         }
         let Some(date) = RateHeaders::new(headers).responded_at() else { return };
-        let took = self.clock.now().checked_sub(sent_at);
-        let newest = Observation { date, arrived_at: Instant::now(), took, is_skewed: false };
-        *self.lock() = Some(newest);
-        self.compare();
+        let newest = Observation { date, arrived_at: Instant::now() };
+        let took = self.clock.now().checked_sub(sent_at).filter(|took| *took <= LONGEST_EXCHANGE);
+        let mut seen = self.lock();
+        seen.newest = Some(newest);
+        if let Some(took) = took {
+            seen.comparable = Some((newest, took));
+            self.compare(&mut seen);
+        }
     }
 
     /// Compares a wrong clock again at regular intervals, since a repair brings no response. Runs until it
@@ -82,38 +92,32 @@ impl TenantClock {
     pub(super) async fn watch(&self) {
         loop {
             sleep(CHECK).await;
-            if self.lock().is_some_and(|newest| newest.is_skewed) {
-                self.compare();
+            let mut seen = self.lock();
+            if seen.is_skewed {
+                self.compare(&mut seen);
             }
         }
     }
 
     /// Reports the skew of the two clocks now.
-    fn compare(&self) {
-        let mut newest = self.lock();
-        let Some(newest) = &mut *newest else { return };
+    fn compare(&self, seen: &mut Seen) {
+        let Some((Observation { date, arrived_at }, took)) = seen.comparable else { return };
         // This machine's clock as it would have been at the arrival.
-        let arrived_at = self.clock.now().checked_sub(newest.arrived_at.elapsed());
-        if let (Some(arrived_at), Some(took)) = (arrived_at, newest.took)
-            && let Some(skew) = skew(arrived_at.saturating_sub(took), arrived_at, newest.date)
-        {
-            newest.is_skewed = !skew.is_zero();
+        let Some(received_at) = self.clock.now().checked_sub(arrived_at.elapsed()) else { return };
+        if let Some(skew) = skew(received_at.saturating_sub(took), received_at, date) {
+            seen.is_skewed = !skew.is_zero();
             self.metrics.clock_skew().observe(ClockSource::Tenant, skew);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Observation>> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The time by which this machine's clock is certainly ahead of the tenant's; negative if it is
-/// behind. Zero if both may show the same. `None` when the exchange took too long.
+/// behind. Zero if both may show the same. `None` when it is too large for its type.
 fn skew(sent_at: Duration, received_at: Duration, date: Duration) -> Option<SignedDuration> {
-    let took = received_at.checked_sub(sent_at)?;
-    if took > LONGEST_EXCHANGE {
-        return None;
-    }
     let ahead = sent_at.saturating_sub(date + RESOLUTION);
     let behind = date.saturating_sub(received_at);
     Some(SignedDuration::try_from(ahead).ok()? - SignedDuration::try_from(behind).ok()?)
@@ -147,17 +151,14 @@ mod tests {
     fn only_a_certain_skew_is_reported() {
         let ms = Duration::from_millis;
         for (sent, received, expected) in [
-            (100_000, 100_300, Some(0)),
-            (100_999, 101_200, Some(0)),
-            (101_500, 101_600, Some(500)),
-            (99_000, 99_400, Some(-600)),
-            (40_000, 40_000, Some(-60_000)),
-            (100_000, 101_500, None),
-            (100_000, 99_000, None),
+            (100_000, 100_300, 0),
+            (100_999, 101_200, 0),
+            (101_500, 101_600, 500),
+            (99_000, 99_400, -600),
+            (40_000, 40_000, -60_000),
         ] {
             let skew = skew(ms(sent), ms(received), ms(100_000));
-            let expected = expected.map(SignedDuration::milliseconds);
-            assert_eq!(skew, expected, "{sent} {received}");
+            assert_eq!(skew, Some(SignedDuration::milliseconds(expected)), "{sent} {received}");
         }
     }
 }

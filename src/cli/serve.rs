@@ -1,5 +1,6 @@
 //! `auth0-signup serve`
 
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -94,7 +95,7 @@ pub(super) struct Reload {
 }
 
 /// Starts the app and runs it until a signal. Calls `listening` with the public listener's address.
-/// Without `reload` SIGHUP stops the app too.
+/// Without `reload` SIGHUP stops the app too, unless it was ignored before.
 ///
 /// A second signal ends it at once. The ledger loses nothing: it is written for a process that may
 /// be killed at any moment.
@@ -104,7 +105,7 @@ pub(super) async fn serve(
     signals: Signals,
     listening: impl FnOnce(SocketAddr),
 ) -> anyhow::Result<()> {
-    let Signals { mut stop, mut hangup } = signals;
+    let Signals { mut stop, mut hangup, ignores_hangup } = signals;
     let supervisor = Supervisor::from_environment(environment());
     let tenant = settings.auth0.base.clone();
     if let Some(proxy) = &settings.auth0.outbound.proxy {
@@ -133,6 +134,7 @@ pub(super) async fn serve(
             Some((reloader, files, read)) => {
                 reload_when_asked(reloader, &*read, files, hangup, &supervisor).await;
             }
+            None if ignores_hangup => pending().await,
             None => drop(hangup.recv().await),
         }
     };

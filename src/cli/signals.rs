@@ -17,6 +17,8 @@ pub(super) struct Signals {
     pub(super) stop: StopSignals,
     /// SIGHUP.
     pub(super) hangup: Signal,
+    /// True if SIGHUP was ignored until now, as below `nohup`.
+    pub(super) ignores_hangup: bool,
 }
 
 /// SIGTERM and SIGINT.
@@ -31,7 +33,9 @@ pub(super) struct StopSignals {
 impl Signals {
     /// Catches the signals from now on. Until then, each of them ends the process.
     pub(super) fn catch() -> anyhow::Result<Self> {
+        let ignores_hangup = ignores_hangup();
         Ok(Self {
+            ignores_hangup,
             stop: StopSignals {
                 terminate: signal(SignalKind::terminate()).context("SIGTERM")?,
                 interrupt: signal(SignalKind::interrupt()).context("SIGINT")?,
@@ -40,6 +44,13 @@ impl Signals {
             hangup: signal(SignalKind::hangup()).context("SIGHUP")?,
         })
     }
+}
+
+/// Returns whether the process ignores SIGHUP, which is signal 1 (`SigIgn` of `proc_pid_status(5)`).
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_some_and(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
 }
 
 impl StopSignals {

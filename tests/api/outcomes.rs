@@ -95,7 +95,7 @@ fn create_user_responses() -> Vec<(u16, Value, StatusCode, &'static str)> {
         (409, body(409, None, exists), taken),
         (409, body(409, Some("custom_domain_conflict"), "The tenant has…"), rejected),
         (409, body(409, Some("something_else"), exists), rejected),
-        (409, json!("text"), taken),
+        (409, json!("text"), rejected),
         (
             400,
             body(400, None, "The username provided is in use already."),

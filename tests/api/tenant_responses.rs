@@ -352,20 +352,6 @@ async fn a_403_is_the_plans_only_with_a_code_of_it() {
 }
 
 #[tokio::test]
-async fn a_conflict_without_a_body_is_believed_only_after_a_lookup() {
-    for body in ["", "<html>"] {
-        let app = TestApp::spawn().await;
-        assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED);
-        app.auth0.fault(Route::CreateUser, Fault::close_after_acting());
-        app.auth0.fault(Route::GetUser, Fault::answer(500));
-        app.auth0.fault(Route::CreateUser, Fault::answer(409).body(body));
-        let response = app.sign_up(&person(1)).await;
-        assert_eq!(response.status, StatusCode::CREATED, "{body}: {response:?}");
-        assert_eq!((app.creates().len(), app.auth0.users().len()), (3, 2));
-    }
-}
-
-#[tokio::test]
 async fn a_skew_against_the_tenant_is_measured_and_degrades_the_service() {
     let app = TestApp::spawn().await;
     assert_eq!(app.sign_up(&person(0)).await.status, StatusCode::CREATED);

@@ -17,10 +17,14 @@ use crate::unreliable_server::UnreliableServer;
 
 /// A database, a ledger that reaches it through the proxy, and the proxy.
 async fn unreliable() -> (Backend, Arc<dyn Ledger>, UnreliableServer) {
+    unreliable_with(Duration::from_secs(3)).await
+}
+
+async fn unreliable_with(timeout: Duration) -> (Backend, Arc<dyn Ledger>, UnreliableServer) {
     let backend = Backend::postgres().await;
     let proxy = UnreliableServer::start();
     let mut through = Backend::from_url(&proxy.url(&backend.database()));
-    through.settings.timeout = Duration::from_secs(3);
+    through.settings.timeout = timeout;
     let ledger = through.open().await;
     (backend, ledger, proxy)
 }
@@ -136,6 +140,28 @@ async fn a_silent_server_costs_one_timeout() {
     let started = Instant::now();
     ledger.heartbeat(Uuid::nil()).await.unwrap_err();
     assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+}
+
+/// A proxy or a pooler keeps the sockets open to which nobody replies any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_that_never_end_are_given_up() {
+    let (_backend, ledger, proxy) = unreliable_with(Duration::from_millis(600)).await;
+    ledger.now().await.unwrap();
+    proxy.silence_for_good();
+    for number in 0..5 {
+        let call = ledger.begin(paying(number));
+        let (begun, beat) = tokio::join!(call, ledger.heartbeat(Uuid::nil()));
+        assert!(begun.is_err() && beat.is_err());
+    }
+    // Those that ask to cancel a statement get no reply either, and end.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(proxy.open() <= 12, "{}", proxy.open());
+    // New connections work again.
+    proxy.silence();
+    let started = Instant::now();
+    while ledger.begin(keyed(1, NOW)).await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(9), "{:?}", started.elapsed());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,8 @@ struct Switches {
     lose_reply: AtomicBool,
     /// The number of connections that were opened.
     opened: AtomicUsize,
+    /// The number of connections that clients have not closed.
+    open: AtomicUsize,
     /// Connections up to this number forward nothing.
     silent: AtomicUsize,
 }
@@ -48,8 +50,11 @@ impl UnreliableServer {
                 let requests = forward(from_client, to_server, Arc::clone(&shared), number, false);
                 let replies = forward(from_server, to_client, Arc::clone(&shared), number, true);
                 // When one direction ends, both do.
+                let shared = Arc::clone(&shared);
+                shared.open.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(async move {
                     tokio::select! { () = requests => {}, () = replies => {} }
+                    shared.open.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
@@ -79,6 +84,11 @@ impl UnreliableServer {
     /// Silences every connection, also those that are opened later.
     pub(crate) fn silence_for_good(&self) {
         self.switches.silent.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// The number of connections that clients have not closed.
+    pub(crate) fn open(&self) -> usize {
+        self.switches.open.load(Ordering::SeqCst)
     }
 
     /// The number of connections that were opened.
@@ -112,7 +122,9 @@ async fn forward(
             return;
         }
         if number <= switches.silent.load(Ordering::SeqCst) {
-            std::future::pending::<()>().await;
+            // Until the client closes it.
+            while from.read(&mut buffer).await.is_ok_and(|length| length > 0) {}
+            return;
         }
         if to.write_all(&buffer[..length]).await.is_err() {
             return;

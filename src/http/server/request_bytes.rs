@@ -9,6 +9,8 @@ pub(super) struct RequestBytes {
     is_line_empty: bool,
     /// The bytes that arrived after its head; `None` until the head is complete.
     after_head: Option<u64>,
+    /// The number of carriage returns and line feeds at the end of what has arrived.
+    line_ends: u64,
     /// The length of its body, where the head names it.
     body: Option<u64>,
     /// True once a handler has read the whole body.
@@ -20,6 +22,9 @@ pub(super) struct RequestBytes {
 impl RequestBytes {
     /// Counts bytes that were read.
     pub(super) fn add(&mut self, bytes: &[u8]) {
+        let line_ends = bytes.iter().rev().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let before = if line_ends == bytes.len() { self.line_ends } else { 0 };
+        self.line_ends = before.saturating_add(length(line_ends));
         if let Some(after) = &mut self.after_head {
             *after = after.saturating_add(length(bytes.len()));
             return;
@@ -73,7 +78,12 @@ impl RequestBytes {
     pub(super) fn end(&mut self) -> bool {
         // The end of a chunked body is not known here. Only a form is read to its end, so the limit on
         // posts bounds what a client can send after such a body.
-        self.is_ahead |= self.body.is_some_and(|body| self.after_head != Some(body));
+        let arrived = self.after_head.zip(self.body);
+        // Line ends before a request line are no request (RFC 9112, section 2.2).
+        let is_all = arrived.is_some_and(|(after, body)| {
+            after.checked_sub(body).is_some_and(|more| more <= self.line_ends)
+        });
+        self.is_ahead |= self.body.is_some() && !is_all;
         *self = Self { is_ahead: self.is_ahead, ..Self::default() };
         self.is_ahead
     }
@@ -107,6 +117,10 @@ mod tests {
         assert!(ends_ahead(Some(0), &[&[HEAD, b"GET /"].concat()]));
         assert!(!ends_ahead(Some(4), &[&[HEAD, b"\n\n"].concat(), b"\n\n"]));
         assert!(ends_ahead(Some(4), &[HEAD, b"bodyG"]));
+        assert!(!ends_ahead(Some(4), &[HEAD, b"body\r\n"]));
+        assert!(!ends_ahead(Some(4), &[HEAD, b"body\r", b"\n"]));
+        assert!(ends_ahead(Some(4), &[HEAD, b"bodyG\r\n"]));
+        assert!(ends_ahead(Some(6), &[HEAD, b"body\n"]));
         assert!(!ends_ahead(None, &[HEAD, b"0\r\n\r\n"]));
     }
 

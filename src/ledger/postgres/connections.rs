@@ -18,8 +18,8 @@ use crate::ledger::Closed;
 /// The most connections of a replica that are in use or idle, with the one that is left for heartbeats.
 const MOST: usize = 6;
 
-/// The most sessions of a replica at the server, with those of calls that were given up. A server that is in
-/// the middle of a commit ends them later.
+/// The most sessions of a replica, with those of calls that were given up. A server that is in the middle of a
+/// commit ends them later, and never if the way to it is broken.
 const MOST_SESSIONS: usize = 2 * MOST;
 
 /// The most tries of a statement.
@@ -204,8 +204,10 @@ impl Connections {
             // The server ends the first try by the session's own limit.
             let server_limit = (tries > 1 || left < self.session.limit).then_some(limit);
             let statement = if is_repeat { repeat } else { statement };
+            open.connection.is_busy.store(true, Ordering::Relaxed);
             let run = statement.run(&open.connection, &self.session, server_limit);
             let run = timeout(limit, run).await;
+            open.connection.is_busy.store(run.is_err(), Ordering::Relaxed);
             let error = match run.map_err(|_| PostgresError::Silent(limit)) {
                 Ok(Ok(rows)) => {
                     self.keep(open);
@@ -254,11 +256,8 @@ impl Connections {
                 return Ok(idle);
             }
             if let Some((slot, session)) = self.free_slot(kind)? {
-                match self.connector.connect_own(&self.options).await {
-                    Ok(connection) => {
-                        self.end_with(&connection, session);
-                        return Ok(OpenConnection::new(connection, slot));
-                    }
+                match self.connector.connect_own(&self.options, Some(Arc::new(session))).await {
+                    Ok(connection) => return Ok(OpenConnection::new(connection, slot)),
                     // All others are closed too.
                     Err(error) if self.slots.available_permits() == MOST - 1 => return Err(error),
                     Err(_) => self.idle().rejected_at = Some(Instant::now()),
@@ -288,17 +287,6 @@ impl Connections {
             Err(TryAcquireError::Closed) => Err(Closed),
             Err(TryAcquireError::NoPermits) => Ok(None),
         }
-    }
-
-    /// Gives the session's permit back when the connection has ended.
-    fn end_with(&self, connection: &ServerConnection, session: OwnedSemaphorePermit) {
-        let (ended, returned) = (connection.ended(), Arc::clone(&self.returned));
-        #[expect(clippy::disallowed_methods, reason = "it ends with the session")]
-        tokio::spawn(async move {
-            ended.await;
-            drop(session);
-            returned.notify_waiters();
-        });
     }
 
     /// Lets other calls have the next idle connection.

@@ -5,14 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use rustls::ClientConfig;
 use secrecy::SecretString;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::config::{Host, SslMode as DriverSslMode};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, NoTls, Statement};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::errors::PostgresError;
 use super::tls::{self, RustlsConnect};
@@ -26,7 +29,11 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration
 /// The shortest time for which data may stay unacknowledged.
 const USER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The longest orderly end of a connection.
+/// The longest wait for a server to end what a call has given up, in timeouts of a call (20 s by default). A
+/// path that is broken looks the same.
+const GIVEN_UP: u32 = 7;
+
+/// The longest orderly end of a connection, and request to cancel a statement.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The SQLSTATE with which a pooler rejects options of a session: a violation of the protocol.
@@ -59,8 +66,9 @@ impl std::fmt::Debug for Target {
     }
 }
 
-/// A connection to the server. Dropped, it is closed once the server has ended what it was doing: during a
-/// commit the server would not notice a connection that is cut off, and the session would stay beside new ones.
+/// A connection to the server. Dropped, it is closed once the server has ended what it was doing, or cut off
+/// after [`GIVEN_UP`]: during a commit the server would not notice that, and the session would stay beside new
+/// ones.
 #[derive(Debug)]
 pub(super) struct ServerConnection {
     pub(super) client: Client,
@@ -68,8 +76,37 @@ pub(super) struct ServerConnection {
     pub(super) is_own: bool,
     /// The prepared statements of a session of our own, by their text.
     prepared: Mutex<HashMap<&'static str, Statement>>,
+    /// True while a call waits for the server.
+    pub(super) is_busy: AtomicBool,
+    /// The encryption of a request to cancel a statement.
+    tls: Option<Arc<ClientConfig>>,
     /// Cancelled once the socket is closed.
     ended: CancellationToken,
+    /// Tells the driver that this was dropped.
+    _dropped: DropGuard,
+}
+
+/// The right to a session at the server, which ends with it.
+pub(super) type SessionPermit = Arc<OwnedSemaphorePermit>;
+
+impl Drop for ServerConnection {
+    fn drop(&mut self) {
+        if !self.is_busy.load(Ordering::Relaxed) || self.client.is_closed() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        // A wait for a lock, or for a standby, ends at once then.
+        let (cancel, tls) = (self.client.cancel_token(), self.tls.take());
+        runtime.spawn(async move {
+            let cancelled = match tls {
+                Some(tls) => timeout(CLOSE_TIMEOUT, cancel.cancel_query(RustlsConnect(tls))).await,
+                None => timeout(CLOSE_TIMEOUT, cancel.cancel_query(NoTls)).await,
+            };
+            if !matches!(cancelled, Ok(Ok(()))) {
+                tracing::debug!("the database could not be asked to cancel a statement");
+            }
+        });
+    }
 }
 
 impl ServerConnection {
@@ -150,14 +187,16 @@ impl Connector {
     pub(super) async fn connect_own(
         &self,
         options: &str,
+        permit: Option<SessionPermit>,
     ) -> Result<ServerConnection, PostgresError> {
         if self.is_pooled.load(Ordering::Relaxed) {
-            return self.connect().await;
+            return self.open(&self.target(), None, permit).await;
         }
-        let mut connection = match self.connect_with(Some(options)).await {
+        let own = self.open(&self.target(), Some(options), permit.clone()).await;
+        let mut connection = match own {
             Err(error) => {
                 self.is_pooled.fetch_or(error.is(OPTIONS_REJECTED), Ordering::Relaxed);
-                return self.connect().await;
+                return self.open(&self.target(), None, permit).await;
             }
             Ok(connection) => connection,
         };
@@ -176,13 +215,14 @@ impl Connector {
         &self,
         options: Option<&str>,
     ) -> Result<ServerConnection, PostgresError> {
-        self.open(&self.target(), options).await
+        self.open(&self.target(), options, None).await
     }
 
     async fn open(
         &self,
         target: &Target,
         options: Option<&str>,
+        permit: Option<SessionPermit>,
     ) -> Result<ServerConnection, PostgresError> {
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
@@ -194,7 +234,8 @@ impl Connector {
             // A host that does not reply leaves time for the others.
             let left = deadline.saturating_duration_since(Instant::now());
             let limit = left / u32::try_from(count - tried).unwrap_or(1);
-            let connected = timeout(limit, target.connect(config, options, self.timeout)).await;
+            let connect = target.connect(config, options, self.timeout, permit.clone());
+            let connected = timeout(limit, connect).await;
             result = connected.unwrap_or(Err(PostgresError::Silent(limit)));
             match &result {
                 Ok(_) => {
@@ -234,7 +275,7 @@ impl Connector {
 
     /// Opens a connection, and closes it.
     async fn try_out(&self, target: &Target) -> Result<(), PostgresError> {
-        self.open(target, None).await?.close().await;
+        self.open(target, None, None).await?.close().await;
         Ok(())
     }
 
@@ -258,12 +299,14 @@ impl Target {
         &self,
         config: &Config,
         options: Option<&str>,
-        user_timeout: Duration,
+        call_timeout: Duration,
+        permit: Option<SessionPermit>,
     ) -> Result<ServerConnection, PostgresError> {
+        let patience = call_timeout * GIVEN_UP;
         let mut config = config.clone();
         let (idle, interval, probes) = KEEP_ALIVE;
         config
-            .tcp_user_timeout(user_timeout.max(USER_TIMEOUT))
+            .tcp_user_timeout(call_timeout.max(USER_TIMEOUT))
             .keepalives_idle(idle)
             .keepalives_interval(interval)
             .keepalives_retries(probes);
@@ -283,31 +326,49 @@ impl Target {
                 };
                 config.ssl_mode(mode);
                 let connecting = Box::pin(config.connect(RustlsConnect(Arc::clone(tls))));
-                Ok(drive(connecting.await?))
+                Ok(drive(connecting.await?, Some(Arc::clone(tls)), patience, permit))
             }
             _ => {
                 config.ssl_mode(DriverSslMode::Disable);
-                Ok(drive(Box::pin(config.connect(NoTls)).await?))
+                Ok(drive(Box::pin(config.connect(NoTls)).await?, None, patience, permit))
             }
         }
     }
 }
 
 /// Lets a task read and write the socket. The error that ends it is reported by the calls.
-fn drive<S, T>((client, socket): (Client, tokio_postgres::Connection<S, T>)) -> ServerConnection
+fn drive<S, T>(
+    (client, socket): (Client, tokio_postgres::Connection<S, T>),
+    tls: Option<Arc<ClientConfig>>,
+    patience: Duration,
+    permit: Option<SessionPermit>,
+) -> ServerConnection
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let ended = CancellationToken::new();
     let guard = ended.clone().drop_guard();
+    let dropped = CancellationToken::new();
+    let given_up = dropped.clone();
     #[expect(
         clippy::disallowed_methods,
         reason = "a session at the server, for which no drain waits"
     )]
     tokio::spawn(async move {
-        drop(socket.await);
-        drop(guard);
+        tokio::select! {
+            _ = socket => {}
+            () = given_up.cancelled().then(|()| sleep(patience)) => {}
+        }
+        drop((guard, permit));
     });
-    ServerConnection { client, is_own: false, prepared: Mutex::default(), ended }
+    ServerConnection {
+        client,
+        is_own: false,
+        prepared: Mutex::default(),
+        is_busy: AtomicBool::new(false),
+        tls,
+        ended,
+        _dropped: dropped.drop_guard(),
+    }
 }

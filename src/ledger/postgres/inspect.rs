@@ -72,7 +72,7 @@ async fn inspect_server(
 
     let synchronous = settings.synchronous;
     let session = Session { schema: schema.clone(), synchronous, limit: settings.timeout };
-    let own = connector.connect_own(&session.options()).await?;
+    let own = connector.connect_own(&session.options(), None).await?;
     let rows = own.client.query_typed(SESSION, &[(&unquoted(&schema), Type::TEXT)]).await?;
     let (may_create, is_read_only, isolation) = match rows.first() {
         Some(row) => (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?),

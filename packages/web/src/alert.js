@@ -29,14 +29,14 @@ export class AlertBox {
   }
 
   /** Shows an alert, and puts the focus on it. */
-  show({ heading, lines, summary = [], links, reference, calm }) {
+  show({ heading, lines, summary = [], links, reference, calm = false }) {
     const box = this.#box;
     this.hide();
     box.hidden = false;
     box.tabIndex = -1;
     box.setAttribute("role", "alert");
     box.classList.add("alert", "signup-alert");
-    box.classList.toggle("calm", Boolean(calm));
+    box.classList.toggle("calm", calm);
     const title = make("h2", { textContent: heading });
     box.setAttribute("aria-labelledby", idOf(title));
     box.append(title, ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
@@ -52,7 +52,6 @@ export class AlertBox {
       if (first?.matches("h1, h2, h3")) first.after(box);
       else this.#form.prepend(box);
     }
-    box.scrollIntoView({ block: "nearest" });
     box.focus();
   }
 

@@ -39,7 +39,6 @@ class SignupForm {
   #limit;
   #assisted = false;
   #proof;
-  #getScore;
   #policy = {};
   #live = makeStatus("signup-status", HIDDEN);
   #noValidate;
@@ -64,7 +63,7 @@ class SignupForm {
     this.#alert = new AlertBox(form, this.texts);
     this.#rules = new PasswordRules(form, this.texts);
     this.#errors = new FieldErrors(form, this.texts, this.#rules);
-    this.#reveal = new Reveal(form, this.texts, (text) => (this.#live.textContent = text));
+    this.#reveal = new Reveal(form, this.texts, this.#live);
     setButtonTypes(form);
     this.#listen();
     this.#noValidate = form.noValidate;
@@ -77,10 +76,6 @@ class SignupForm {
       this.#policy = policy;
       this.#rules.start(policy.password);
       this.#reveal.label();
-      const { kinds, site_key, action } = policy.challenge ?? {};
-      if (kinds?.includes("recaptcha_v3")) {
-        this.#getScore = async () => globalThis.grecaptcha.execute(site_key, { action });
-      }
     });
     // Before the event, whose listeners may call `enhance`.
     forms.set(form, this);
@@ -166,7 +161,7 @@ class SignupForm {
   async submit(submitter) {
     const { form } = this;
     const seconds = Math.ceil((this.#waitUntil - Date.now()) / 1000);
-    if ("signupBusy" in form.dataset || "signupDone" in form.dataset) return undefined;
+    if (form.matches("[data-signup-busy], [data-signup-done]")) return undefined;
     const invalid = [...form.elements].find((input) => this.#isWrongHere(input));
     if (invalid) {
       invalid.reportValidity();
@@ -205,13 +200,14 @@ class SignupForm {
   /** Shows how a request is going, in a live region and in the page's own elements; without a text, that none is. */
   #progress(text = "") {
     const { form } = this;
+    const isBusy = text !== "";
     // Not `aria-busy`: within it Firefox does not announce the live region.
-    form.toggleAttribute("data-signup-busy", Boolean(text));
+    form.toggleAttribute("data-signup-busy", isBusy);
     this.#live.textContent = text;
     for (const part of form.querySelectorAll("[data-signup-idle], [data-signup-working]")) {
       const isIdle = "signupIdle" in part.dataset;
-      part.hidden = isIdle === Boolean(text);
-      if (text && !isIdle) part.textContent = text;
+      part.hidden = isIdle === isBusy;
+      if (isBusy && !isIdle) part.textContent = text;
     }
   }
 
@@ -229,8 +225,12 @@ class SignupForm {
     clearTimeout(timer);
     this.#progress(this.texts.submitting);
     if (proof) data.set("altcha", proof);
-    const token = await this.#getScore?.().catch(() => {});
-    if (token) data.set("g-recaptcha-response", token);
+    const { kinds, site_key, action } = this.#policy.challenge ?? {};
+    if (kinds?.includes("recaptcha_v3")) {
+      const getToken = async () => globalThis.grecaptcha.execute(site_key, { action });
+      const token = await getToken().catch(() => {});
+      if (token) data.set("g-recaptcha-response", token);
+    }
     const onChallenge = () => {
       this.#emit("challenge");
       solving();
@@ -280,8 +280,8 @@ class SignupForm {
       // It cannot be sent again.
       form.dataset.signupDone = "";
       inTab((tab) => delete tab.signupKey);
-      const password = this.#input("password");
-      if (password) password.value = "";
+      const password = this.#input("password") ?? {};
+      password.value = "";
     }
     if (this.#listeners.signal.aborted || !form.isConnected) return;
     if (isDone) {
@@ -300,7 +300,7 @@ class SignupForm {
     const summary = this.#errors.show(errors);
     if (summary.length && status === "invalid") lines.shift();
     const calm = /^(email_taken|outcome_unknown|signups_closed)$/.test(problem.code);
-    const links = calm ? accountLinks(this.#policy, texts, this.#data.get("email")) : undefined;
+    const links = calm && accountLinks(this.#policy, texts, this.#data.get("email"));
     const reference = httpStatus >= 500 && problem.request_id;
     this.#alert.show({ heading, lines, summary, links, reference, calm });
   }
@@ -311,8 +311,7 @@ class SignupForm {
     const email = String(this.#data.get("email") ?? "").trim();
     const showMessage = () => {
       this.#progress();
-      const { texts } = this;
-      this.#removeMessage ??= showSuccess(form, { status, texts, data: this.#data, policy: this.#policy });
+      this.#removeMessage ??= showSuccess(form, { status, texts: this.texts, data: this.#data, policy: this.#policy });
     };
     // After the Back button the page may be as it was left, with a form that is of no use.
     const onReturn = ({ persisted }) => persisted && form.getClientRects().length && showMessage();
@@ -334,9 +333,7 @@ class SignupForm {
   #wait(seconds) {
     const { wait, wait_minutes } = this.texts;
     // At least 2: the texts have plurals only.
-    const [text, number] =
-      seconds < 120 ? [wait, Math.max(seconds, 2)] : [wait_minutes, Math.ceil(seconds / 60)];
-    return put(text, number);
+    return seconds < 120 ? put(wait, Math.max(seconds, 2)) : put(wait_minutes, Math.ceil(seconds / 60));
   }
 
   /** Returns the languages that the form requests. */

@@ -49,9 +49,7 @@ export async function getBelow(url, path, options) {
 }
 
 /** Gets the policy for forms sent to this URL. Returns undefined on failure. */
-export function getPolicy(url, options) {
-  return getBelow(url, "/policy", options);
-}
+export const getPolicy = (url, options) => getBelow(url, "/policy", options);
 
 /** Gets the policy, if need be again after ever longer pauses. Returns undefined when aborted. */
 export async function awaitPolicy(url, options) {

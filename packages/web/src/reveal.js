@@ -20,14 +20,14 @@ export function setButtonTypes(form) {
 export class Reveal {
   #form;
   #texts;
-  #say;
+  #live;
   #own;
 
-  /** `say` announces a text. */
-  constructor(form, texts, say) {
+  /** `live` is a live region of the form. */
+  constructor(form, texts, live) {
     this.#form = form;
     this.#texts = texts;
-    this.#say = say;
+    this.#live = live;
     const input = this.#input();
     if (input && "signupPassword" in input.dataset && !this.#button()) {
       this.#own = make("button", { type: "button", className: "signup-reveal" });
@@ -48,11 +48,11 @@ export class Reveal {
     if (!input || !button || (input.type === "text") === shown) return;
     input.type = shown ? "text" : "password";
     if (button.dataset.signupReveal !== "words") {
-      button.setAttribute("aria-pressed", String(shown));
+      button.setAttribute("aria-pressed", shown);
       return;
     }
     this.#name(button, shown);
-    this.#say(this.#texts[shown ? "password_shown" : "password_hidden"]);
+    this.#live.textContent = this.#texts[shown ? "password_shown" : "password_hidden"];
   }
 
   /** Removes what this added. */

@@ -62,7 +62,7 @@ export class PasswordRules {
       if (!line.querySelector(".signup-state")) {
         line.prepend(make("span", { className: "signup-state", style: HIDDEN }));
       }
-      line.dataset.met = String(met && password !== "");
+      line.dataset.met = met && password !== "";
       line.firstChild.textContent = password && `${this.#texts[met ? "met" : "unmet"]} `;
     }
   }

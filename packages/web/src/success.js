@@ -26,7 +26,6 @@ export function showSuccess(form, { status, texts, data, policy }) {
   area.style.display = "none";
   if (area !== form) document.title = heading;
   message.focus();
-  message.scrollIntoView({ block: "nearest" });
   return () => {
     message.remove();
     area.hidden = false;

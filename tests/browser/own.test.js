@@ -385,6 +385,28 @@ test("a form is busy until the page's own address opens, and shows its success w
   }
 });
 
+test("a page that shows its own success in place of the form keeps its focus and its title", async (t) => {
+  const body = unstyled().replace("data-signup>", 'data-signup data-signup-success="#/welcome">');
+  const page = await open(chromium, t, publish(`<div data-signup-area>${body}</div><h2 tabindex="-1" hidden>Welcome</h2>${script}`));
+  await ready(page);
+  await page.evaluate(() =>
+    addEventListener("hashchange", () => {
+      document.querySelector("[data-signup-area]").hidden = true;
+      const heading = document.querySelector("h2");
+      heading.hidden = false;
+      heading.focus();
+      document.title = "Home";
+    }));
+  await fill(page, { email: newEmail(), password: ADA.password });
+  await page.click(own);
+  await page.locator("h2").waitFor();
+  assert.equal(await page.getAttribute("form", "data-signup-busy"), "");
+  await page.waitForSelector("form:not([data-signup-busy])", { state: "attached" });
+  assert.equal(await page.locator(".signup-done").count(), 0);
+  assert.equal(await page.title(), "Home");
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "H2");
+});
+
 test("a page that left after signup:done, and comes back, shows the success", async (t) => {
   const page = await open(chromium, t, publish(unstyled() + script));
   await ready(page);

@@ -309,17 +309,19 @@ class SignupForm {
   #leave(status) {
     const { form } = this;
     const email = String(this.#data.get("email") ?? "").trim();
-    const showMessage = () => {
+    const showMessage = (isNow) => {
       this.#progress();
+      // Later the page may show something else in place of the form.
+      if (!isNow && !form.getClientRects().length) return;
       this.#removeMessage ??= showSuccess(form, { status, texts: this.texts, data: this.#data, policy: this.#policy });
     };
     // After the Back button the page may be as it was left, with a form that is of no use.
-    const onReturn = ({ persisted }) => persisted && form.getClientRects().length && showMessage();
+    const onReturn = ({ persisted }) => persisted && showMessage();
     addEventListener("pageshow", onReturn, { signal: this.#listeners.signal });
     if (!this.#emit("done", { status, email })) return;
     const { signupSuccess } = form.dataset;
     if (!signupSuccess) {
-      showMessage();
+      showMessage(true);
       return;
     }
     this.#leaving = setTimeout(showMessage, OPENS_MS);

@@ -101,6 +101,43 @@ test("after a lost response and a reload the same data is the same sign-up, and 
   }
 });
 
+test("each form of a page has its own key over a reload, and takes no other value for one", async (t) => {
+  const page = await open(chromium, t, publish("/keys", plain() + plain()));
+  const loaded = () => page.waitForSelector("form:nth-of-type(2)[data-signup-ready]");
+  const fillForm = async (nth, email) => {
+    for (const [name, value] of Object.entries({ email, password: ADA.password })) {
+      await page.fill(`form:nth-of-type(${nth}) [name=${name}]`, value);
+    }
+  };
+  const sendForm = (nth) => send(page, `form:nth-of-type(${nth}) button:not([type=button])`);
+  await loaded();
+  const lose = async (route) => {
+    await route.fetch();
+    await route.abort("connectionreset");
+  };
+  const posts = await intercept(page, lose, lose, lose);
+  await fillForm(1, "keys.1@example.com");
+  assert.equal((await sendForm(1)).status, "offline");
+  await fillForm(2, "keys.2@example.com");
+  assert.equal((await sendForm(2)).status, "created");
+  const keys = posts.map((post) => post.get("idempotency_key"));
+  assert.deepEqual(keys, [keys[0], keys[0], keys[0], keys.at(-1)]);
+  assert.notEqual(keys[0], keys.at(-1));
+  await page.reload();
+  await loaded();
+  await fillForm(1, "keys.1@example.com");
+  const { status, replayed } = await sendForm(1);
+  assert.deepEqual([status, replayed], ["created", true]);
+  assert.equal((await service.creates("keys.1@example.com")).length, 1);
+
+  // A value of the page under the same name.
+  await page.reload();
+  await loaded();
+  await page.evaluate(() => ["signupKey", "signupKey0"].forEach((name) => (sessionStorage[name] = "x")));
+  await fillForm(1, "keys.3@example.com");
+  assert.equal((await sendForm(1)).status, "created");
+});
+
 test("another spelling of the address is the same sign-up, also without the storage of the tab", async (t) => {
   const page = await open(chromium, t);
   await page.addInitScript(() =>

@@ -16,15 +16,6 @@ const OPENS_MS = 5000;
 
 const forms = new WeakMap();
 
-/** Uses the storage of the tab, which a browser may deny. `signupKey` is the key of an unfinished sign-up. */
-const inTab = (use) => {
-  try {
-    return use(sessionStorage);
-  } catch {
-    return undefined;
-  }
-};
-
 /** Enhances a form, or returns its object if it is enhanced. `options`: see signup.d.ts. */
 export function enhance(form, options = {}) {
   return forms.get(form) ?? new SignupForm(form, options);
@@ -33,6 +24,7 @@ export function enhance(form, options = {}) {
 class SignupForm {
   #listeners = new AbortController();
   #key;
+  #index;
   #sent;
   #data;
   #waitUntil = 0;
@@ -254,7 +246,10 @@ class SignupForm {
     // The service compares addresses in the same way.
     const email = String(data.get("email")).trim().toLowerCase();
     const identity = JSON.stringify([email, data.get("password")]);
-    if (!this.#key) this.#setKey(this.#input("idempotency_key")?.value || inTab((tab) => tab.signupKey));
+    if (!this.#key) {
+      const stored = this.#inTab((tab, name) => /^\w{32}$/.exec(tab[name])[0]);
+      this.#setKey(this.#input("idempotency_key")?.value || stored);
+    }
     if (this.#sent !== undefined && this.#sent !== identity) this.#setKey();
     this.#sent = identity;
     return this.#key;
@@ -265,7 +260,16 @@ class SignupForm {
     this.#key = key;
     const hidden = this.#input("idempotency_key");
     if (hidden) hidden.value = key;
-    else inTab((tab) => (tab.signupKey = key));
+    else this.#inTab((tab, name) => (tab[name] = key));
+  }
+
+  /** Uses the tab's storage, with the name of this form's key. Returns undefined on failure: a browser may deny it. */
+  #inTab(use) {
+    try {
+      return use(sessionStorage, "signupKey" + (this.#index ??= [...document.forms].indexOf(this.form)));
+    } catch {
+      return undefined;
+    }
   }
 
   #show(result) {
@@ -279,7 +283,7 @@ class SignupForm {
     if (isDone) {
       // It cannot be sent again.
       form.dataset.signupDone = "";
-      inTab((tab) => delete tab.signupKey);
+      this.#inTab((tab, name) => delete tab[name]);
       const password = this.#input("password") ?? {};
       password.value = "";
     }

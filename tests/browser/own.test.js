@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { chromium, demo, fields, files, head, lines, newEmail, own, posts, publish, ready, script, service, shop, unstyled } from "./own-form.js";
-import { ADA, done, fill, open, site } from "./support.js";
+import { ADA, done, fill, holdPosts, open, site } from "./support.js";
 
 test("the demo prints ten lines, serves them at /example, and takes them from every loopback origin", async (t) => {
   assert.equal(lines.split("\n").length, 10);
@@ -439,6 +439,30 @@ test("a finished form that was removed is a new form when it is added again", as
     assert.equal(await page.locator("form[data-signup-ready]:not([data-signup-busy])").isVisible(), true, `${nth}`);
   }
   assert.equal(await page.locator("[data-signup-area]").evaluate((area) => area.style.display), "grid");
+});
+
+test("a form that was removed during its request, and succeeded, is a new form when it is added again", async (t) => {
+  const page = await open(chromium, t, publish(unstyled() + script));
+  await ready(page);
+  const release = await holdPosts(page);
+  await fill(page, { email: newEmail(), password: ADA.password });
+  await page.click(own, { noWaitAfter: true });
+  await page.waitForSelector("form[data-signup-busy]");
+  await page.evaluate(() => {
+    globalThis.removed = document.querySelector("form");
+    globalThis.removed.addEventListener("signup:created", () => (globalThis.isCreated = true));
+    globalThis.removed.remove();
+  });
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+  release();
+  await page.waitForFunction(() => globalThis.isCreated);
+  await page.evaluate(() => document.querySelector("main").append(globalThis.removed));
+  await page.waitForSelector("form[data-signup-ready]:not([data-signup-done])");
+  const email = newEmail();
+  await fill(page, { email, password: ADA.password });
+  await page.click(own);
+  await done(page);
+  assert.equal((await service.creates(email)).length, 1);
 });
 
 test("a policy that could not be loaded is requested again, and brings rules and language", async (t) => {

@@ -287,7 +287,12 @@ class SignupForm {
       const password = this.#input("password") ?? {};
       password.value = "";
     }
-    if (this.#listeners.signal.aborted || !form.isConnected) return;
+    if (!form.isConnected) {
+      // Added again, it is a new form.
+      if (isDone) this.destroy();
+      return;
+    }
+    if (this.#listeners.signal.aborted) return;
     if (isDone) {
       this.#leave(status);
       return;

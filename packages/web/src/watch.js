@@ -21,10 +21,12 @@ function scan() {
   }
   for (const enhanced of watched) {
     const { form } = enhanced;
-    // A form that was moved is on the page again by now, and a result still goes to its listeners.
-    if (form.isConnected || form.matches("[data-signup-busy]:not([data-signup-done])")) continue;
-    watched.delete(enhanced);
+    // A form that was moved is on the page again by now.
+    if (form.isConnected) continue;
     seen.delete(form);
+    // A result still goes to its listeners.
+    if (form.matches("[data-signup-busy]:not([data-signup-done])")) continue;
+    watched.delete(enhanced);
     enhanced.destroy();
   }
 }

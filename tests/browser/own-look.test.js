@@ -159,8 +159,9 @@ test("a request under way is shown on the form's button, wherever it is, and on 
     await page.click("text=Join", { noWaitAfter: true });
     await page.waitForSelector("form[data-signup-busy]");
     const turning = await page.locator("button").evaluateAll((all) =>
-      all.filter((button) => getComputedStyle(button, "::before").borderTopStyle === "solid").map((button) => button.textContent));
-    assert.deepEqual(turning, ["Join"], name);
+      ["borderTopStyle", "animationName"].map((property) =>
+        all.filter((button) => getComputedStyle(button, "::before")[property] !== "none").map((button) => button.textContent)));
+    assert.deepEqual(turning, [["Join"], ["Join"]], name);
   }
 });
 

@@ -61,12 +61,18 @@ for (const [name, broken] of [
   });
 }
 
-/** Loses the response to the first post, and resolves when that has happened. */
+/** Loses the response to the first post, and holds later ones until a reload. Resolves when the first is lost. */
 const loseFirst = (page) =>
   new Promise((resolve) => {
     let count = 0;
+    const reloaded = new Promise((reload) => page.once("load", reload));
     page.route(/\/signup$/, async (route) => {
-      if (route.request().method() !== "POST" || count++) return route.fallback();
+      if (route.request().method() !== "POST") return route.fallback();
+      if (count++) {
+        await reloaded;
+        // The reload cancelled what the page sent before it.
+        return route.fallback().catch(() => {});
+      }
       await route.fetch();
       await route.abort("connectionreset");
       resolve();

@@ -40,7 +40,7 @@ export interface SignupClient {
   /**
    * Passes a request of a page on to the service and returns its response: problems, pages and redirects as they
    * are. For a route handler at the path of the service, `/signup` and below. A response of 502 without a body means
-   * that the service could not be reached; `enhance` and `signUp` then send it again with the same key.
+   * that the service could not be reached; `enhance` and `signUp` then send it again as the same sign-up.
    */
   forward(request: Request, options?: VisitorOptions): Promise<Response>;
 }

@@ -82,7 +82,7 @@ export function createSignup({ url, token, lang, retry }) {
         const { status } = response;
         return new Response([204, 304].includes(status) ? null : response.body, { status, headers: passed });
       } catch {
-        // Perhaps the service has the request: the page sends it again with the same key.
+        // Perhaps the service has the request: the page sends it again as the same sign-up.
         return new Response(null, { status: 502, headers: { "Cache-Control": "no-store" } });
       }
     },

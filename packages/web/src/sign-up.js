@@ -4,7 +4,7 @@ import { hex } from "./hex.js";
 import { loadExtras } from "./load-extras.js";
 import { call, getBelow, sleep } from "./request.js";
 
-/** Delays before the same sign-up is sent again automatically, with the same key. */
+/** Delays before a request is sent again automatically, as the same sign-up. */
 const RETRIES_MS = [1000, 3000];
 /** Longest Retry-After that is waited for automatically. */
 const MAX_WAIT_S = 5;

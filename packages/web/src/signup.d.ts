@@ -51,7 +51,7 @@ interface ProblemDetails {
 
 /** The result of a sign-up. */
 export type Result =
-  /** The user exists. `replayed`: it was created by an earlier request with the same key. */
+  /** The user exists. `replayed`: it was created by an earlier request of the same sign-up. */
   | { status: "created"; user: User; replayed: boolean }
   /** Accepted. The service does not reveal whether the address was already known. */
   | { status: "accepted" }

@@ -12,7 +12,7 @@ export interface SignupHookOptions {
   texts?: Partial<Texts> | undefined;
 }
 
-/** Enhances the form that gets `ref`. `result`: the last one. */
+/** Enhances the form that gets `ref`, and again when its `data-signup-policy` changes. `result`: the last one. */
 export function useSignup(options?: SignupHookOptions): {
   ref: Ref<HTMLFormElement>;
   result: Result | undefined;

@@ -8,14 +8,26 @@ import { enhance } from "./form.js";
 import { fieldsOf, policyAttribute } from "./fields.js";
 import { awaitPolicy } from "./request.js";
 
-/** Enhances the form that gets `ref`. */
-export function useSignup({ url, texts, ...handlers } = {}) {
+/** Enhances the form that gets `ref`, and again when it is drawn from another policy. */
+export function useSignup({ url, ...options } = {}) {
   const [result, setResult] = useState();
-  const latest = useRef(handlers);
-  useEffect(() => void (latest.current = handlers));
+  const latest = useRef(options);
+  const update = useRef();
+  useEffect(() => {
+    latest.current = options;
+    update.current?.();
+  });
   const ref = useCallback((form) => {
     if (!form) return undefined;
-    const enhanced = enhance(form, { url, texts });
+    const start = () => [form.dataset.signupPolicy, enhance(form, { url, texts: latest.current.texts })];
+    let [policy, enhanced] = start();
+    update.current = () => {
+      if (form.dataset.signupPolicy === policy) return;
+      // A request goes on, and the message of a success stays.
+      if (form.matches("[data-signup-busy], [data-signup-done]")) return;
+      enhanced.destroy();
+      [policy, enhanced] = start();
+    };
     const listeners = {
       "signup:result": ({ detail }) => {
         setResult(detail);
@@ -31,6 +43,7 @@ export function useSignup({ url, texts, ...handlers } = {}) {
     all.forEach(([name, listener]) => form.addEventListener(name, listener));
     return () => {
       all.forEach(([name, listener]) => form.removeEventListener(name, listener));
+      update.current = undefined;
       enhanced.destroy();
     };
   }, [url]);

@@ -21,7 +21,7 @@ export class PasswordRules {
     const box = this.#form.querySelector("[data-signup-rules]") ?? this.#draw();
     if (!box) return;
     this.#policy = policy;
-    this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild(make("ul"));
+    this.#list = box.matches("ul") ? box : box.querySelector("ul") ?? box.appendChild((this.#own = make("ul")));
     for (const { code, message } of policy.rules ?? []) {
       if (known.includes(code) && !this.#find(code)) this.#add(code, message);
     }

@@ -299,6 +299,60 @@ test("React: labels, messages and the next page are in the language of the form"
   assert.equal(await page.locator("form").getAttribute("lang"), "fr");
 });
 
+test("React: another language reaches all of a form, after its request, and leaves the message of a success", async (t) => {
+  files["/langs.js"] = await bundle(`
+    import { useState } from "react";
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    function App() {
+      const [lang, setLang] = useState("en");
+      return <>{["en", "fr", "de"].map((tag) => <button key={tag} type="button" onClick={() => setLang(tag)}>{tag}</button>)}
+        <SignupForm url="${url}" lang={lang} /></>;
+    }
+    createRoot(document.querySelector("main")).render(<App />);`);
+  files["/langs"] = pageOf("/langs.js", "");
+  const page = await open(chromium, t);
+  await page.addInitScript(() => {
+    globalThis.readyCount = 0;
+    addEventListener("signup:ready", () => globalThis.readyCount++);
+  });
+  await page.goto(`${shop}/langs`);
+  const texts = () => Promise.all(["[data-signup-reveal]", "[data-rule]"].map((part) => page.locator(part).first().innerText()));
+  const [show, rule] = [page.locator("[data-signup-reveal]"), page.locator("[data-rule]")];
+  await rule.first().waitFor();
+  assert.equal(await page.evaluate(() => globalThis.readyCount), 1);
+  assert.match((await texts()).join(), /^Show,.*At least/s);
+  await complete(page, "langs@example.com");
+  await page.getByRole("button", { name: "fr", exact: true }).click();
+  await show.filter({ hasText: "Afficher" }).waitFor();
+  await rule.first().filter({ hasText: "Au moins" }).waitFor();
+  assert.equal(await page.inputValue('[name="email"]'), "langs@example.com");
+
+  const sent = [];
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(/\/signup$/, async (route) => {
+    if (route.request().method() !== "POST") return route.fallback();
+    sent.push(new URLSearchParams(route.request().postData()).get("ui_locales"));
+    await released;
+    return sent.length > 1 ? route.fallback() : route.fulfill({ status: 400, json: { code: "malformed_body", detail: "x" } });
+  });
+  await page.click("form > button:not([type=button])");
+  await page.getByRole("button", { name: "de", exact: true }).click();
+  await page.getByLabel("Vorname").waitFor();
+  assert.equal(await page.locator("form[data-signup-busy]").count(), 1);
+  release();
+  await show.filter({ hasText: "Anzeigen" }).waitFor();
+  await page.click("form > button:not([type=button])");
+  await page.locator(".signup-done").waitFor();
+  await page.getByRole("button", { name: "en", exact: true }).click();
+  await page.waitForFunction(() => document.querySelector("form").lang === "en");
+  await page.waitForTimeout(500);
+  assert.equal(await page.locator(".signup-done").isVisible(), true);
+  assert.deepEqual(sent, ["fr", "de"]);
+  assert.deepEqual(page.consoleErrors, []);
+});
+
 test("React: the message of a success goes with its form", async (t) => {
   files["/leave.js"] = await bundle(`
     import { useState } from "react";

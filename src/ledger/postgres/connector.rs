@@ -82,7 +82,7 @@ pub(super) struct ServerConnection {
     tls: Option<Arc<ClientConfig>>,
     /// Cancelled once the socket is closed.
     ended: CancellationToken,
-    /// Tells the driver that this was dropped.
+    /// Cancels the token that the driver waits for.
     _dropped: DropGuard,
 }
 

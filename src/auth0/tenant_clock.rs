@@ -28,12 +28,12 @@ const CHECK: Duration = Duration::from_secs(1);
 pub(super) struct TenantClock {
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-    seen: Mutex<Seen>,
+    observations: Mutex<Observations>,
 }
 
 /// What responses have shown.
 #[derive(Debug, Default)]
-struct Seen {
+struct Observations {
     newest: Option<Observation>,
     /// The newest one that came fast enough to compare the two clocks, and the time from the request to it,
     /// by this machine's wall clock.
@@ -54,7 +54,7 @@ struct Observation {
 impl TenantClock {
     /// Returns a clock that is not known yet.
     pub(super) fn new(clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        Self { clock, metrics, seen: Mutex::default() }
+        Self { clock, metrics, observations: Mutex::default() }
     }
 
     /// The wall clock of this machine, for [`Self::observe`].
@@ -100,7 +100,7 @@ impl TenantClock {
     }
 
     /// Reports the skew of the two clocks now.
-    fn compare(&self, seen: &mut Seen) {
+    fn compare(&self, seen: &mut Observations) {
         let Some((Observation { date, arrived_at }, took)) = seen.comparable else { return };
         // This machine's clock as it would have been at the arrival.
         let Some(received_at) = self.clock.now().checked_sub(arrived_at.elapsed()) else { return };
@@ -110,8 +110,8 @@ impl TenantClock {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Observations> {
+        self.observations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

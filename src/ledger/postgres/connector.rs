@@ -91,7 +91,8 @@ pub(super) type SessionPermit = Arc<OwnedSemaphorePermit>;
 
 impl Drop for ServerConnection {
     fn drop(&mut self) {
-        if !self.is_busy.load(Ordering::Relaxed) || self.client.is_closed() {
+        // Not behind a pooler: in a chaos run PgBouncer 1.18 accepted no more connections after such requests.
+        if !self.is_own || !self.is_busy.load(Ordering::Relaxed) || self.client.is_closed() {
             return;
         }
         let Ok(runtime) = Handle::try_current() else { return };

@@ -91,7 +91,7 @@ pub(super) type SessionPermit = Arc<OwnedSemaphorePermit>;
 
 impl Drop for ServerConnection {
     fn drop(&mut self) {
-        // Not behind a pooler: in a chaos run PgBouncer 1.18 accepted no more connections after such requests.
+        // Not behind a pooler: PgBouncer 1.18 crashes at such requests while clients leave.
         if !self.is_own || !self.is_busy.load(Ordering::Relaxed) || self.client.is_closed() {
             return;
         }

@@ -210,8 +210,8 @@ fn rejects_username(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     let is_about = STARTS.iter().any(|start| message.starts_with(start));
     let is_configuration = OF_CONFIGURATION.iter().any(|word| message.contains(word));
-    let properties = message.split("on property ").skip(1);
-    let mut is_username = properties.map(|property| property.starts_with("username")).peekable();
-    (is_username.peek().is_some() && is_username.all(|is_username| is_username))
-        || (is_about && !is_configuration)
+    let properties: Vec<_> = message.split("on property ").skip(1).collect();
+    let is_only_property = !properties.is_empty()
+        && properties.iter().all(|property| property.starts_with("username"));
+    is_only_property || (is_about && !is_configuration)
 }

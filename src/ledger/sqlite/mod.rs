@@ -8,6 +8,7 @@ mod file_id;
 mod guard;
 mod header;
 mod inspect;
+mod key_filter;
 mod keys;
 mod log_sync;
 mod open;
@@ -43,6 +44,7 @@ pub use backup::{BackupError, CopySummary, backup};
 use connection::SHORT_WAIT;
 use guard::FileGuard;
 pub use inspect::inspect;
+use key_filter::KeyFilter;
 pub use open::{migrate, migrations};
 use reader::SqliteReader;
 pub use restore::{Restored, restore};
@@ -84,6 +86,7 @@ pub struct SqliteOptions {
 pub struct Sqlite {
     writer: SqliteWriter,
     reader: SqliteReader,
+    keys: KeyFilter,
     guard: Arc<FileGuard>,
     secret: Digest,
 }
@@ -131,6 +134,7 @@ impl Ledger for Sqlite {
         // A used proof may not be lost even where the identity of the attempt may: it would pass a
         // second time.
         let uses_proof = attempt.admission_cost.proof.is_some();
+        self.keys.add(&attempt.key, self.reader.now());
         let durability = if uses_proof { Durability::Synced } else { durability(attempt.lease) };
         let begin = move |connection: &_, now| attempts::begin(connection, now, &attempt);
         self.writer.run(durability, begin).await
@@ -174,7 +178,11 @@ impl Ledger for Sqlite {
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        let key = *key;
+        let (key, now) = (*key, self.reader.now());
+        if self.keys.is_new(&key, now) {
+            self.guard.last_check()?;
+            return Ok(KeyLookup { now, attempt: None });
+        }
         let find = move |connection: &_, now| {
             let attempt = keys::find_pair(connection, now, &key)?;
             Ok(KeyLookup { now, attempt })

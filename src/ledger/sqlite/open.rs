@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::LedgerConnection;
 use super::guard::FileGuard;
+use super::key_filter::KeyFilter;
 use super::reader::SqliteReader;
 use super::service_lock::{ServiceLock, try_lock_file};
 use super::writer::SqliteWriter;
@@ -76,17 +77,20 @@ impl Sqlite {
             return Err(OpenError::WrongSecret);
         }
         secret_file.keep_new().map_err(OpenError::unavailable)?;
-        if serves {
+        let keys = if serves {
             let now = LedgerTime::from_epoch(now);
             upkeep::take_over_file(&connection, now).map_err(LedgerError::from)?;
             guard.watch().map_err(OpenError::unavailable)?;
-        }
+            KeyFilter::new(&connection).map_err(LedgerError::from)?
+        } else {
+            KeyFilter::unused()
+        };
         let timeout = if serves { options.timeout } else { COMMAND_TIMEOUT };
         let reader = SqliteReader::open(Arc::clone(&guard), Arc::clone(&clock), timeout)?;
         let shared = Arc::clone(&guard);
         let writer = SqliteWriter::start(connection, shared, synchronous, timeout, clock, batches);
         let writer = writer.map_err(OpenError::unavailable)?;
-        Ok(Self { writer, reader, guard, secret: secrets.current })
+        Ok(Self { writer, reader, keys, guard, secret: secrets.current })
     }
 }
 

@@ -1,0 +1,200 @@
+//! The keys that the file may hold, in memory.
+//!
+//! The key of almost every sign-up is new. To see that in the file takes a seventh of a sign-up's processor
+//! time: SQLite locks the file and reads again what has changed since. A [Bloom filter] answers most of
+//! these lookups. It may take a new key for a known one, which is then looked up in the file. It takes
+//! a known key for a new one only after the clock was set back, or if another program wrote the file: then
+//! the start of the attempt meets the key.
+//!
+//! [Bloom filter]: https://en.wikipedia.org/wiki/Bloom_filter
+
+use std::mem;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension as _, Result};
+
+use crate::clock::LedgerTime;
+use crate::digest::{Digest, DigestPair};
+use crate::ledger::NewKey;
+
+/// The words of a generation: half a megabyte. With 100,000 keys one new key in 15,000 is looked up in
+/// the file, with half a million one in 50, with a million one in 7.
+const WORDS: usize = 1 << 16;
+
+/// The bits of a generation.
+const BITS: u64 = 64 << 16;
+
+/// The last of the keys that were recorded before this process started.
+const LAST_TO_EXPIRE: &str = "SELECT expires_at FROM attempt_keys ORDER BY expires_at DESC LIMIT 1";
+
+/// Knows every key that this process has recorded and that has not expired.
+#[derive(Debug)]
+pub(super) struct KeyFilter {
+    /// The time at which all keys of earlier processes have expired; `None` if another process may
+    /// record keys.
+    complete_from: Option<LedgerTime>,
+    generations: Mutex<Generations>,
+}
+
+/// Keys are added to the current generation. Once all keys of the previous one have expired, the current
+/// one takes its place.
+#[derive(Debug, Default)]
+struct Generations {
+    current: Generation,
+    previous: Generation,
+}
+
+/// Some keys.
+#[derive(Debug, Default)]
+struct Generation {
+    /// Empty until the first key.
+    words: Vec<u64>,
+    /// The latest time at which one of the keys expires.
+    expires_at: Option<LedgerTime>,
+}
+
+impl KeyFilter {
+    /// The filter of a process that does not record all keys. It takes every key for a known one.
+    pub(super) fn unused() -> Self {
+        Self { complete_from: None, generations: Mutex::default() }
+    }
+
+    /// The filter of the only process that records keys from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn new(connection: &Connection) -> Result<Self> {
+        let last = connection.query_row(LAST_TO_EXPIRE, [], |row| row.get(0)).optional()?;
+        let complete_from = LedgerTime::from_millis(last.unwrap_or(0));
+        Ok(Self { complete_from, generations: Mutex::default() })
+    }
+
+    /// Returns whether no attempt holds a key, under either secret.
+    pub(super) fn is_new(&self, key: &DigestPair, now: LedgerTime) -> bool {
+        if self.complete_from.is_none_or(|from| now < from) {
+            return false;
+        }
+        let Generations { current, previous } = &*self.lock();
+        !key.iter().any(|key| current.may_hold(key) || previous.may_hold(key))
+    }
+
+    /// Adds the key of an attempt that starts now, before it is recorded.
+    pub(super) fn add(&self, key: &NewKey, now: LedgerTime) {
+        if self.complete_from.is_none() {
+            return;
+        }
+        let Generations { current, previous } = &mut *self.lock();
+        if previous.has_expired(now) && current.expires_at.is_some() {
+            *previous = mem::take(current);
+        }
+        for record in &key.records {
+            current.add(&record.key, now + key.lifetime);
+        }
+    }
+
+    /// The generations, also after a panic elsewhere: each change leaves them consistent.
+    fn lock(&self) -> MutexGuard<'_, Generations> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generation {
+    fn has_expired(&self, now: LedgerTime) -> bool {
+        self.expires_at.is_none_or(|expires_at| expires_at <= now)
+    }
+
+    fn may_hold(&self, key: &Digest) -> bool {
+        let is_set = |(word, bit)| self.words.get(word).is_some_and(|word| word & bit != 0);
+        positions(key).all(is_set)
+    }
+
+    fn add(&mut self, key: &Digest, expires_at: LedgerTime) {
+        self.words.resize(WORDS, 0);
+        for (word, bit) in positions(key) {
+            if let Some(word) = self.words.get_mut(word) {
+                *word |= bit;
+            }
+        }
+        self.expires_at = self.expires_at.max(Some(expires_at));
+    }
+}
+
+/// The bits of a key, as words and masks. A digest is uniform, so its parts serve as hashes.
+fn positions(key: &Digest) -> impl Iterator<Item = (usize, u64)> {
+    let (parts, _) = key.as_bytes().as_chunks::<8>();
+    parts.iter().map(|part| {
+        let bit = u64::from_le_bytes(*part) % BITS;
+        (usize::try_from(bit / 64).unwrap_or_default(), 1 << (bit % 64))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ledger::{Binding, KeyRecord};
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn at(millis: i64) -> LedgerTime {
+        LedgerTime::from_millis(millis).unwrap()
+    }
+
+    fn filter() -> KeyFilter {
+        KeyFilter { complete_from: Some(at(0)), generations: Mutex::default() }
+    }
+
+    fn digest(number: u64) -> Digest {
+        // As uniform as a keyed digest.
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &number.to_le_bytes());
+        Digest::from_bytes(hash.as_ref().try_into().unwrap())
+    }
+
+    fn pair(number: u64) -> DigestPair {
+        DigestPair { current: digest(number), previous: None }
+    }
+
+    fn key(number: u64) -> NewKey {
+        let binding = Binding::from_bytes([0; 2]);
+        let records = vec![KeyRecord { key: digest(number), binding }];
+        NewKey { records, lifetime: HOUR }
+    }
+
+    #[test]
+    fn only_keys_that_were_added_are_known() {
+        let filter = filter();
+        assert!(filter.is_new(&pair(0), at(0)));
+        for number in 0..10_000 {
+            filter.add(&key(number), at(0));
+        }
+        let is_known = |number: &u64| !filter.is_new(&pair(*number), at(0));
+        assert_eq!((0..10_000).filter(is_known).count(), 10_000);
+        assert_eq!((10_000..20_000).filter(is_known).count(), 0);
+        let rotated = DigestPair { current: digest(10_000), previous: Some(digest(1)) };
+        assert!(!filter.is_new(&rotated, at(0)), "under the previous secret");
+    }
+
+    #[test]
+    fn every_key_is_known_until_it_expires_and_forgotten_later() {
+        let filter = filter();
+        let minute = |minute: u64| at(0) + Duration::from_mins(minute);
+        for number in 0..600 {
+            filter.add(&key(number), minute(number));
+            for living in number.saturating_sub(59)..=number {
+                assert!(!filter.is_new(&pair(living), minute(number)), "{living} at {number}");
+            }
+        }
+        let is_forgotten = |number: &u64| filter.is_new(&pair(*number), minute(600));
+        assert!((0..600).filter(is_forgotten).count() >= 450);
+    }
+
+    #[test]
+    fn every_key_counts_as_known_while_those_of_an_earlier_process_live() {
+        let filter = KeyFilter { complete_from: Some(at(1_000)), ..filter() };
+        assert!(!filter.is_new(&pair(1), at(999)));
+        assert!(filter.is_new(&pair(1), at(1_000)));
+        let unused = KeyFilter::unused();
+        assert!(!unused.is_new(&pair(1), at(i64::MAX)));
+    }
+}

@@ -106,6 +106,8 @@ pub struct NewAttempt {
     pub lease: Lease,
     /// The permits and the proof that it costs.
     pub admission_cost: AdmissionCost,
+    /// The urgency of its record. [`Urgency::Unawaited`] where its outcome can be found without it.
+    pub urgency: Urgency,
 }
 
 /// An idempotency key, bound to the form that it came with.

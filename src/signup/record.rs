@@ -70,7 +70,10 @@ impl Inner {
             basis: if is_created { Basis::Observed } else { basis },
             urgency,
         };
-        let start = || self.new_attempt(request, call, AdmissionCost::default());
+        let start = || NewAttempt {
+            urgency: Urgency::Awaited,
+            ..self.new_attempt(request, call, AdmissionCost::default())
+        };
         let written = match request.ledger_wait.limit(self.ledger.finish(finish.clone())).await {
             // Boxed: it is rare, and would enlarge every sign-up's task.
             Ok(false) => {

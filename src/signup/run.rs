@@ -225,6 +225,7 @@ impl Inner {
             tenant_started_at: call.tenant_started_at,
             lease: self.lease(),
             admission_cost: cost,
+            urgency: if self.can_find_users() { Urgency::Unawaited } else { Urgency::Awaited },
         }
     }
 }

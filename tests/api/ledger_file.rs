@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Route};
@@ -145,6 +146,60 @@ async fn a_locked_file_is_a_503_within_the_timeout() {
     other.execute_batch("ROLLBACK").unwrap();
     deployment.becomes_ready(&service, StatusCode::OK).await;
     assert_eq!(deployment.sign_up(&service, "two@example.com").await, StatusCode::CREATED);
+    service.terminate();
+}
+
+/// Under load a start is not waited for. Those that a failure meets before it is known are sent, and recorded
+/// later; all others are rejected and not sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_sign_up_under_load_is_recorded_although_the_file_was_locked_meanwhile() {
+    const MANY: &str = "1000000";
+    let deployment = Deployment::new().await;
+    let settings = [
+        ("SIGNUP__LEDGER__TIMEOUT_MS", "500"),
+        ("SIGNUP__LIMITS__POSTS__BURST", MANY),
+        ("SIGNUP__LIMITS__ADDRESS__BURST", MANY),
+        ("SIGNUP__LIMITS__SERVICE__BURST", MANY),
+        ("SIGNUP__CHALLENGE__ADAPTIVE__ADDRESS_BURST", MANY),
+        ("SIGNUP__CHALLENGE__ADAPTIVE__ATTEMPTS_PER_MINUTE", MANY),
+        ("SIGNUP__CHALLENGE__ADAPTIVE__UNSUCCESSFUL_PERCENT", "100"),
+    ];
+    let mut service = deployment.spawn(&[], &settings);
+    service.serving().await;
+    let other = Connection::open(deployment.file("")).unwrap();
+    let count = |state: &str| {
+        let sql = format!("SELECT count(*) FROM attempts WHERE state {state}");
+        let rows: i64 = other.query_row(&sql, [], |row| row.get(0)).unwrap();
+        usize::try_from(rows).unwrap()
+    };
+    let is_over = AtomicBool::new(false);
+    let sign_up_until_it_is_over = async |client: usize| {
+        let mut statuses = Vec::new();
+        while !is_over.load(Ordering::Relaxed) {
+            let email = format!("load{client}-{}@example.com", statuses.len());
+            statuses.push(deployment.sign_up(&service, &email).await);
+        }
+        statuses
+    };
+    let lock_the_file = async {
+        sleep(Duration::from_secs(2)).await;
+        assert!(count("= 1") > 100, "too slow for this test");
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        sleep(Duration::from_secs(1)).await;
+        other.execute_batch("ROLLBACK").unwrap();
+        deployment.becomes_ready(&service, StatusCode::OK).await;
+        is_over.store(true, Ordering::Relaxed);
+    };
+    let clients = futures_util::future::join_all((0..8).map(sign_up_until_it_is_over));
+    let (statuses, ()) = tokio::join!(clients, lock_the_file);
+    let statuses = statuses.concat();
+    let with = |wanted| statuses.iter().filter(|status| **status == wanted).count();
+    let (created, rejected) = (with(StatusCode::CREATED), with(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(created + rejected, statuses.len(), "{statuses:?}");
+    assert!(rejected >= 8, "{rejected} rejected");
+    assert_eq!(deployment.auth0.calls(Route::CreateUser).len(), created);
+    eventually("every user has a row", async || (count("= 1") == created).then_some(())).await;
+    eventually("no row is open", async || (count("IN (0, 3)") == 0).then_some(())).await;
     service.terminate();
 }
 

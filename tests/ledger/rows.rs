@@ -64,6 +64,7 @@ pub(crate) fn with_keys(numbers: &[u32], at: Duration) -> NewAttempt {
         tenant_started_at: Some(TenantTime::from_epoch(at + Duration::from_secs(9))),
         lease: lease(),
         admission_cost: AdmissionCost::default(),
+        urgency: Urgency::Awaited,
     }
 }
 

@@ -4,11 +4,14 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use auth0_signup::config::{Database, LedgerSettings};
+use auth0_signup::config::{Database, LedgerSettings, Synchronous};
 use auth0_signup::ledger::{
-    self, AttemptState, BeginResult, FinishAttempt, KeyError, LedgerError, NewAttempt, Urgency,
+    self, AttemptState, BeginResult, Find, FinishAttempt, KeyError, Lease, Ledger, LedgerError,
+    NewAttempt, Urgency,
 };
 use futures_util::poll;
 use rusqlite::Connection;
@@ -253,13 +256,116 @@ async fn a_result_that_nobody_waits_for_shares_the_commit_of_the_next_write() {
     begin(&ledger, &attempt).await;
     let unawaited = FinishAttempt { urgency: Urgency::Unawaited, ..created(attempt.id) };
     let mut finish = pin!(ledger.finish(unawaited));
-    // Not polled again meanwhile, so that its own wait cannot end.
     assert!(poll!(finish.as_mut()).is_pending());
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
+    // Nothing runs on this thread meanwhile, so that its own wait cannot end.
+    std::thread::sleep(Duration::from_millis(50));
+    let count = "SELECT count(*) FROM attempts WHERE state = 0";
+    let other = Connection::open(path(&backend)).unwrap();
+    assert_eq!(other.query_row(count, [], |row| row.get(0)), Ok(1));
     begin(&ledger, &unique(NOW)).await;
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Created);
     assert!(finish.await.unwrap());
+}
+
+fn unawaited(attempt: NewAttempt) -> NewAttempt {
+    NewAttempt { urgency: Urgency::Unawaited, ..attempt }
+}
+
+/// Starts attempts until one is started before it is recorded.
+async fn start_until_one_is_unrecorded(ledger: &Arc<dyn Ledger>) -> NewAttempt {
+    loop {
+        let attempt = unawaited(unique(NOW));
+        let mut begin = pin!(ledger.begin(attempt.clone()));
+        match poll!(begin.as_mut()) {
+            Poll::Ready(started) => {
+                assert_eq!(started.unwrap(), BeginResult::Started);
+                return attempt;
+            }
+            Poll::Pending => assert_eq!(begin.await.unwrap(), BeginResult::Started),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_start_is_recorded_before_it_returns_unless_many_have_been() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    for number in 1..100 {
+        ledger.begin(unawaited(unique(NOW))).await.unwrap();
+        assert_eq!(backend.count("attempts").await, number);
+    }
+    let unrecorded = start_until_one_is_unrecorded(&ledger).await;
+    // Each read shows it.
+    assert_eq!(get(&ledger, unrecorded.id).await.state, AttemptState::Open);
+    let unrecorded = unawaited(keyed(1, NOW));
+    start_until_one_is_unrecorded(&ledger).await;
+    ledger.begin(unrecorded.clone()).await.unwrap();
+    assert_eq!(holder(&ledger, &key(1)).await.unwrap().id, unrecorded.id);
+    start_until_one_is_unrecorded(&ledger).await;
+    let unrecorded = NewAttempt { request_id: "another".to_owned(), ..unawaited(unique(NOW)) };
+    ledger.begin(unrecorded.clone()).await.unwrap();
+    let found = ledger.find(Find::RequestId(unrecorded.request_id), 1).await.unwrap();
+    assert_eq!(found[0].id, unrecorded.id);
+    // Its result comes after it, and whoever waits for a start has it.
+    let unrecorded = start_until_one_is_unrecorded(&ledger).await;
+    assert!(ledger.finish(created(unrecorded.id)).await.unwrap());
+    let awaited = unique(NOW);
+    let before = backend.count("attempts").await;
+    ledger.begin(awaited).await.unwrap();
+    assert_eq!(backend.count("attempts").await, before + 1);
+    // A close loses none.
+    let unrecorded = start_until_one_is_unrecorded(&ledger).await;
+    ledger.close().await;
+    assert!(ledger.begin(unawaited(unique(NOW))).await.is_err());
+    let ledger = backend.open().await;
+    assert_eq!(get(&ledger, unrecorded.id).await.state, AttemptState::Open);
+}
+
+#[tokio::test]
+async fn a_start_that_nobody_waits_for_is_recorded_by_itself() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let attempt = start_until_one_is_unrecorded(&ledger).await;
+    let other = Connection::open(path(&backend)).unwrap();
+    let mut find = other.prepare("SELECT 1 FROM attempts WHERE hex(id) = ?1").unwrap();
+    let id = attempt.id.to_string().replace('-', "").to_uppercase();
+    while !find.exists([&id]).unwrap() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn every_start_is_recorded_before_it_returns_once_a_write_has_failed() {
+    let mut backend = Backend::sqlite();
+    backend.settings.timeout = Duration::from_millis(200);
+    let ledger = backend.open().await;
+    let other = Connection::open(path(&backend)).unwrap();
+    start_until_one_is_unrecorded(&ledger).await;
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    // Those before the failure is known are accepted; those after it are not.
+    while ledger.begin(unawaited(unique(NOW))).await.is_ok() {}
+    assert!(ledger.begin(unawaited(unique(NOW))).await.is_err());
+    other.execute_batch("ROLLBACK").unwrap();
+    let recorded = backend.count("attempts").await;
+    for number in 1..100 {
+        ledger.begin(unawaited(unique(NOW))).await.unwrap();
+        assert!(backend.count("attempts").await >= recorded + number);
+    }
+}
+
+#[tokio::test]
+async fn a_synced_start_is_waited_for_under_load_too() {
+    let mut backend = Backend::sqlite();
+    for (synchronous, synced) in [(Synchronous::Normal, true), (Synchronous::Full, false)] {
+        backend.settings.synchronous = synchronous;
+        let ledger = backend.open().await;
+        for _ in 0..200 {
+            let attempt = unawaited(unique(NOW));
+            let attempt = NewAttempt { lease: Lease { synced, ..attempt.lease }, ..attempt };
+            assert!(poll!(pin!(ledger.begin(attempt))).is_pending());
+        }
+        ledger.close().await;
+    }
 }
 
 #[tokio::test]

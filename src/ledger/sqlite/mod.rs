@@ -134,8 +134,15 @@ impl Ledger for Sqlite {
         // A used proof may not be lost even where the identity of the attempt may: it would pass a
         // second time.
         let uses_proof = attempt.admission_cost.proof.is_some();
-        self.keys.add(&attempt.key, self.reader.now());
+        let now = self.reader.now();
+        self.keys.add(&attempt.key, now);
         let durability = if uses_proof { Durability::Synced } else { durability(attempt.lease) };
+        let is_unawaited = attempt.urgency == Urgency::Unawaited;
+        if is_unawaited && self.writer.accepts_unawaited(durability) {
+            let begin = move |connection: &_| attempts::begin(connection, now, &attempt).map(drop);
+            self.writer.run_unawaited(begin)?;
+            return Ok(BeginResult::Started);
+        }
         let begin = move |connection: &_, now| attempts::begin(connection, now, &attempt);
         self.writer.run(durability, begin).await
     }
@@ -180,9 +187,10 @@ impl Ledger for Sqlite {
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
         let (key, now) = (*key, self.reader.now());
         if self.keys.is_new(&key, now) {
-            self.guard.last_check()?;
+            self.reader.check()?;
             return Ok(KeyLookup { now, attempt: None });
         }
+        self.writer.flush().await?;
         let find = move |connection: &_, now| {
             let attempt = keys::find_pair(connection, now, &key)?;
             Ok(KeyLookup { now, attempt })
@@ -191,6 +199,7 @@ impl Ledger for Sqlite {
     }
 
     async fn get(&self, id: AttemptId) -> Result<Option<Attempt>, LedgerError> {
+        self.writer.flush().await?;
         self.reader.read(move |connection, now| attempts::get(connection, now, id)).await
     }
 
@@ -233,6 +242,7 @@ impl Ledger for Sqlite {
     }
 
     async fn find(&self, by: Find, limit: usize) -> Result<Vec<Attempt>, LedgerError> {
+        self.writer.flush().await?;
         // May read the whole file.
         self.reader.search(move |connection, now| upkeep::find(connection, now, &by, limit)).await
     }

@@ -10,7 +10,8 @@ use super::{attempts, upkeep};
 use crate::clock::LedgerTime;
 use crate::digest::Digest;
 use crate::ledger::{
-    AdmissionCost, AttemptId, Binding, KeyRecord, Lease, NewAttempt, NewKey, PinnedUserId, ProofUse,
+    AdmissionCost, AttemptId, Binding, KeyRecord, Lease, NewAttempt, NewKey, PinnedUserId,
+    ProofUse, Urgency,
 };
 
 /// The lifetime of a key and a proof that are rolled back.
@@ -49,6 +50,7 @@ fn attempt(now: LedgerTime) -> NewAttempt {
         terms: None,
         tenant_started_at: None,
         lease: Lease { process: Uuid::nil(), lasts: LIFETIME, synced: false },
+        urgency: Urgency::Awaited,
         admission_cost: AdmissionCost {
             charges: Vec::new(),
             proof: Some(ProofUse { proof: digest(), lasts: LIFETIME }),

@@ -53,6 +53,14 @@ impl SqliteReader {
         LedgerTime::from_epoch(self.clock.now())
     }
 
+    /// Returns the error of a read that would fail whatever it reads.
+    pub(super) fn check(&self) -> Result<(), LedgerError> {
+        if matches!(*lock(&self.state), ReaderState::Closed) {
+            return Err(LedgerError::unavailable(Closed));
+        }
+        self.guard.last_check()
+    }
+
     /// Reads single rows, at the current time.
     pub(super) async fn read<T: Send + 'static>(
         &self,

@@ -1,19 +1,19 @@
 //! The only thread that writes.
 //!
 //! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
-//! and many concurrent writes share one commit. Results that nobody waits for do not start a batch:
+//! and many concurrent writes share one commit. Jobs that no response waits for do not start a batch:
 //! they join the next one. Callers get their results after the commit. A failing job fails alone. If
 //! the transaction or its sync fails, all of its jobs fail, and the next batch opens the file again. A
 //! batch that ended in a file that is no longer at its path has failed too.
 
-use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
+use std::{io, mem, thread};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::TimedOut;
 use super::connection::{LedgerConnection, SHORT_WAIT};
@@ -33,6 +33,13 @@ const QUEUE: usize = 4 * BATCH;
 
 /// The longest wait of a job for a batch that it can join.
 const JOIN_WAIT: Duration = Duration::from_millis(20);
+
+/// The number of batches that have to succeed in a row before jobs are accepted that nobody waits for.
+const STREAK: u32 = 100;
+
+/// The longest time between two batches in a row. Longer than [`JOIN_WAIT`]: under load, jobs that nobody waits
+/// for continue the row by themselves.
+const STREAK_GAP: Duration = Duration::from_millis(50);
 
 /// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the
 /// caller.
@@ -55,8 +62,44 @@ impl std::fmt::Debug for BatchJob {
     }
 }
 
-/// The jobs that wait for a batch to join; `None` once the last batch was taken.
-type JoiningJobs = Arc<Mutex<Option<Vec<BatchJob>>>>;
+/// What the callers and the thread share.
+#[derive(Debug, Default)]
+struct Shared {
+    /// The jobs that wait for a batch to join.
+    joining: Vec<BatchJob>,
+    /// True while a batch for them is scheduled.
+    is_scheduled: bool,
+    streak: Streak,
+    /// True once the last batch was taken.
+    is_closed: bool,
+}
+
+/// Batches that have succeeded in a row, as they do under load.
+#[derive(Debug, Clone, Copy, Default)]
+struct Streak {
+    batches: u32,
+    ended_at: Option<StdInstant>,
+}
+
+impl Streak {
+    /// Adds a batch that ended at this time.
+    fn add(self, succeeded: bool, now: StdInstant) -> Self {
+        if !succeeded {
+            return Self::default();
+        }
+        let batches = if self.is_recent(now) { self.batches.saturating_add(1) } else { 1 };
+        Self { batches, ended_at: Some(now) }
+    }
+
+    /// Returns whether the next batch will very likely succeed, and soon.
+    fn is_reliable(self, now: StdInstant) -> bool {
+        self.batches >= STREAK && self.is_recent(now)
+    }
+
+    fn is_recent(self, now: StdInstant) -> bool {
+        self.ended_at.is_some_and(|at| now.duration_since(at) < STREAK_GAP)
+    }
+}
 
 enum Message {
     Job(BatchJob),
@@ -87,7 +130,9 @@ pub(super) enum Durability {
 #[derive(Debug)]
 pub(super) struct SqliteWriter {
     messages: mpsc::Sender<Message>,
-    joining: JoiningJobs,
+    shared: Arc<Mutex<Shared>>,
+    /// The number of jobs that nobody waits for and that no batch has ended with.
+    unawaited: Arc<AtomicUsize>,
     guard: Arc<FileGuard>,
     synchronous: Synchronous,
     timeout: Duration,
@@ -112,10 +157,10 @@ impl SqliteWriter {
         let log_sync = Arc::new(LogSync::start(guard.log_path())?);
         // The start has written too.
         log_sync.request();
-        let joining = JoiningJobs::new(Mutex::new(Some(Vec::new())));
+        let shared = Arc::new(Mutex::new(Shared::default()));
         let mut thread = LedgerThread {
             connection: Some(connection),
-            joining: Arc::clone(&joining),
+            shared: Arc::clone(&shared),
             guard: Arc::clone(&guard),
             log_sync,
             batches,
@@ -128,7 +173,8 @@ impl SqliteWriter {
                 let _sent = closed.send(());
             }
         })?;
-        Ok(Self { messages: tx, joining, guard, synchronous, timeout, clock })
+        let unawaited = Arc::default();
+        Ok(Self { messages: tx, shared, unawaited, guard, synchronous, timeout, clock })
     }
 
     /// Runs `work` inside a transaction, at the time of that moment, and returns after its commit.
@@ -154,34 +200,96 @@ impl SqliteWriter {
         &self,
         work: impl FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, LedgerError> {
-        let (job, mut reply) = self.create_job(Durability::Soon, work);
+        let (job, reply) = self.create_job(Durability::Soon, work);
         let deadline = job.deadline;
         // While the thread is stuck, the queue bounds what waits for it.
-        if let Some(job) = self.join(job)? {
-            return self.run_job(job, reply).await;
+        match self.join(job)? {
+            Some(job) => self.run_job(job, reply).await,
+            None => self.wait_until(deadline, reply).await,
         }
-        let replied = async {
-            if let Ok(replied) = timeout(JOIN_WAIT, &mut reply).await {
-                return replied;
+    }
+
+    /// Runs `work` with the next batch, or by itself if none comes within [`JOIN_WAIT`], and waits for
+    /// nothing. Only after [`Self::accepts_unawaited`].
+    ///
+    /// # Errors
+    /// When the ledger is closed.
+    pub(super) fn run_unawaited(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<(), LedgerError> {
+        let unawaited = UnawaitedJob::new(&self.unawaited);
+        let guard = Arc::clone(&self.guard);
+        let transact = move |connection: Result<&Connection, &LedgerError>| -> Reply {
+            // Its attempt meets an error of the batch when its result is written.
+            if let Ok(connection) = connection
+                && let Err(error) = work(connection)
+            {
+                guard.report_damage(&error.into());
             }
-            // Ignored: a thread that has ended has replied before.
-            drop(self.messages.send(Message::Join).await);
-            reply.await
+            Box::new(move |_| drop(unawaited))
         };
-        self.wait_until(deadline, replied).await
+        let deadline = Instant::now() + self.timeout;
+        let job = BatchJob { transact: Box::new(transact), durability: Durability::Soon, deadline };
+        self.join(job).map(drop)
+    }
+
+    /// Returns whether a write of this durability need not be waited for: under load, while batches succeed
+    /// one after the other and there is room in the next.
+    pub(super) fn accepts_unawaited(&self, durability: Durability) -> bool {
+        let shared = lock(&self.shared);
+        self.resolve(durability) <= Durability::Soon
+            && shared.streak.is_reliable(StdInstant::now())
+            && shared.joining.len() < BATCH
+            && !self.guard.has_problem()
+    }
+
+    /// Waits until every job that nobody waits for has run.
+    ///
+    /// # Errors
+    /// Those of [`Self::run`].
+    pub(super) async fn flush(&self) -> Result<(), LedgerError> {
+        if self.unawaited.load(Ordering::Acquire) == 0 {
+            return Ok(());
+        }
+        self.run(Durability::Unsynced, |_, _| Ok(())).await
     }
 
     /// Lets a job wait for a batch. Returns it if too many wait.
     fn join(&self, job: BatchJob) -> Result<Option<BatchJob>, LedgerError> {
-        let mut joining = lock(&self.joining);
-        match &mut *joining {
-            None => Err(LedgerError::unavailable(Closed)),
-            Some(jobs) if jobs.len() >= BATCH => Ok(Some(job)),
-            Some(jobs) => {
-                jobs.push(job);
-                Ok(None)
-            }
+        let mut shared = lock(&self.shared);
+        if shared.is_closed {
+            return Err(LedgerError::unavailable(Closed));
         }
+        if shared.joining.len() >= BATCH {
+            return Ok(Some(job));
+        }
+        shared.joining.push(job);
+        if !mem::replace(&mut shared.is_scheduled, true) {
+            self.schedule_batch();
+        }
+        Ok(None)
+    }
+
+    /// Starts a batch after [`JOIN_WAIT`], unless the waiting jobs have joined another one.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the last batch takes the jobs of a task that shutdown drops"
+    )]
+    fn schedule_batch(&self) {
+        let (messages, shared) = (self.messages.clone(), Arc::clone(&self.shared));
+        tokio::spawn(async move {
+            sleep(JOIN_WAIT).await;
+            let is_needed = {
+                let mut shared = lock(&shared);
+                shared.is_scheduled = false;
+                !shared.joining.is_empty()
+            };
+            if is_needed {
+                // Ignored: a thread that has ended has taken every job before.
+                drop(messages.send(Message::Join).await);
+            }
+        });
     }
 
     async fn run_job<T>(
@@ -234,13 +342,17 @@ impl SqliteWriter {
                 let _sent = tx.send(result);
             })
         };
-        let durability = match (durability, self.synchronous) {
+        let (durability, deadline) = (self.resolve(durability), Instant::now() + self.timeout);
+        (BatchJob { transact: Box::new(transact), durability, deadline }, rx)
+    }
+
+    /// Replaces [`Durability::AsSet`] by what is set.
+    const fn resolve(&self, durability: Durability) -> Durability {
+        match (durability, self.synchronous) {
             (Durability::AsSet, Synchronous::Full) => Durability::Synced,
             (Durability::AsSet, Synchronous::Normal) => Durability::Soon,
             (Durability::Unsynced | Durability::Soon | Durability::Synced, _) => durability,
-        };
-        let deadline = Instant::now() + self.timeout;
-        (BatchJob { transact: Box::new(transact), durability, deadline }, rx)
+        }
     }
 
     /// Moves the log to the database and empties it, so that nothing that was deleted is left in it.
@@ -283,7 +395,7 @@ struct Unsynced;
 /// The state of the thread.
 struct LedgerThread {
     connection: Option<LedgerConnection>,
-    joining: JoiningJobs,
+    shared: Arc<Mutex<Shared>>,
     guard: Arc<FileGuard>,
     log_sync: Arc<LogSync>,
     batches: BatchMetrics,
@@ -314,6 +426,11 @@ impl LedgerThread {
         let mut truncations = Vec::new();
         while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut close = None;
+            let mut shared = lock(&self.shared);
+            // First: what nobody waits for comes before what follows on it.
+            jobs.append(&mut shared.joining);
+            shared.is_closed = batch.iter().any(|message| matches!(message, Message::Close(_)));
+            drop(shared);
             for message in batch.drain(..) {
                 match message {
                     Message::Job(job) => jobs.push(job),
@@ -321,12 +438,6 @@ impl LedgerThread {
                     Message::TruncateLog(wait, tx) => truncations.push((wait, tx)),
                     Message::Close(tx) => close = Some(tx),
                 }
-            }
-            // After the others, so that nobody waits for them.
-            if close.is_some() {
-                jobs.extend(lock(&self.joining).take().into_iter().flatten());
-            } else if let Some(joining) = &mut *lock(&self.joining) {
-                jobs.append(joining);
             }
             if !jobs.is_empty() {
                 self.transact(&mut jobs);
@@ -367,6 +478,9 @@ impl LedgerThread {
                 Err(error)
             }
         };
+        let mut shared = lock(&self.shared);
+        shared.streak = shared.streak.add(committed.is_ok(), StdInstant::now());
+        drop(shared);
         if let Err(error) = &committed {
             // Each of its callers reports it, and a full disk fails two heartbeats a second.
             tracing::debug!(error = chain(error), jobs = replies.len(), "a batch failed");
@@ -452,9 +566,26 @@ impl LedgerThread {
     }
 }
 
-/// The jobs, also after a panic elsewhere: each change leaves them consistent.
-fn lock(joining: &Mutex<Option<Vec<BatchJob>>>) -> MutexGuard<'_, Option<Vec<BatchJob>>> {
-    joining.lock().unwrap_or_else(PoisonError::into_inner)
+/// Counts a job that nobody waits for until it is dropped.
+#[derive(Debug)]
+struct UnawaitedJob(Arc<AtomicUsize>);
+
+impl UnawaitedJob {
+    fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for UnawaitedJob {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The shared state, also after a panic elsewhere: each change leaves it consistent.
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn commit(
@@ -475,4 +606,22 @@ fn commit(
 fn execute(connection: &Connection, sql: &'static str) -> Result<(), LedgerError> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_streak_ends_with_a_failure_or_a_pause() {
+        let start = StdInstant::now();
+        let at = |number: u32| start + STREAK_GAP / 2 * number;
+        let full = (0..STREAK).fold(Streak::default(), |it, number| it.add(true, at(number)));
+        assert!(full.is_reliable(at(STREAK)));
+        assert!(!full.is_reliable(at(STREAK + 2)), "a pause");
+        assert!(!full.add(false, at(STREAK)).is_reliable(at(STREAK)), "a failure");
+        assert!(!full.add(true, at(STREAK + 2)).is_reliable(at(STREAK + 2)), "a row after a pause");
+        let short = (1..STREAK).fold(Streak::default(), |it, number| it.add(true, at(number)));
+        assert!(!short.is_reliable(at(STREAK)));
+    }
 }

@@ -362,7 +362,9 @@ async fn a_synced_start_is_waited_for_under_load_too() {
         for _ in 0..200 {
             let attempt = unawaited(unique(NOW));
             let attempt = NewAttempt { lease: Lease { synced, ..attempt.lease }, ..attempt };
-            assert!(poll!(pin!(ledger.begin(attempt))).is_pending());
+            let mut begin = pin!(ledger.begin(attempt));
+            assert!(poll!(begin.as_mut()).is_pending());
+            begin.await.unwrap();
         }
         ledger.close().await;
     }

@@ -75,10 +75,13 @@ impl Serve {
 /// threads. With a worker for every processor, each step would go to a worker that has to be woken
 /// first.
 ///
+/// Every second task is one that another thread has woken, such as a sign-up whose record is written. By default
+/// it is one of 61: with 256 callers, who keep a worker busy, some waited for half a second.
+///
 /// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
 fn runtime() -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
-    builder.enable_all();
+    builder.enable_all().global_queue_interval(2);
     if environment().all(|(name, _)| name != "TOKIO_WORKER_THREADS") {
         let processors = available_parallelism().map_or(1, NonZero::get);
         builder.worker_threads((processors / 2).max(1));

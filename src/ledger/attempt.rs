@@ -84,7 +84,7 @@ impl PinnedUserId {
     }
 }
 
-/// An attempt to be recorded before it calls Auth0.
+/// An attempt to be recorded when it starts.
 #[derive(Debug, Clone)]
 pub struct NewAttempt {
     /// Its id.

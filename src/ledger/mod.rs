@@ -1,4 +1,4 @@
-//! The ledger of sign-up attempts: recorded before Auth0 is called, resolved afterwards.
+//! The ledger of sign-up attempts: recorded when they start, resolved after Auth0 was called.
 //!
 //! One trait, two databases: [`sqlite`] (embedded, one process) and [`postgres`] (several
 //! replicas). Holds keyed digests and pseudonyms only: no name, e-mail address, password or
@@ -60,7 +60,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// the key, so that replicas with different secrets agree. The same holds for a proof.
     ///
     /// Durable when it returns if the attempt uses a proof or the lease asks for it; otherwise as
-    /// `ledger.synchronous` says.
+    /// `ledger.synchronous` says. An [unawaited](NewAttempt::urgency) start may return before it is recorded.
+    /// Whatever is called afterwards finds it recorded, unless that write failed or the process was
+    /// killed.
     ///
     /// An attempt that lacks one permit spends none. Permits stay spent when another call takes the key at the
     /// same moment, or the proof was used.

@@ -1,6 +1,6 @@
 //! Signs users up exactly once.
 //!
-//! Each attempt is recorded in the ledger before Auth0 is called and resolved afterwards, so a lost
+//! Each attempt is recorded in the ledger when it starts and resolved after Auth0 was called, so a lost
 //! response never leaves the outcome unknown for longer than it takes to look the user up. A
 //! repeated idempotency key returns the recorded outcome. The id of the user is computed from the
 //! sign-up, so its outcome is also known after the ledger lost the row. Depends on `auth0` and

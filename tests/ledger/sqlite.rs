@@ -306,6 +306,12 @@ async fn a_start_is_recorded_before_it_returns_unless_many_have_been() {
     ledger.begin(unrecorded.clone()).await.unwrap();
     let found = ledger.find(Find::RequestId(unrecorded.request_id), 1).await.unwrap();
     assert_eq!(found[0].id, unrecorded.id);
+    // Of two with one key, one starts.
+    start_until_one_is_unrecorded(&ledger).await;
+    let (first, second) = (unawaited(keyed(2, NOW)), unawaited(keyed(2, NOW)));
+    assert_eq!(ledger.begin(first.clone()).await.unwrap(), BeginResult::Started);
+    let existing = ledger.begin(second).await.unwrap();
+    assert!(matches!(existing, BeginResult::Existing(attempt) if attempt.id == first.id));
     // Its result comes after it, and whoever waits for a start has it.
     let unrecorded = start_until_one_is_unrecorded(&ledger).await;
     assert!(ledger.finish(created(unrecorded.id)).await.unwrap());

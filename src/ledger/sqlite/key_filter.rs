@@ -71,30 +71,45 @@ impl KeyFilter {
 
     /// Returns whether no attempt holds a key, under either secret.
     pub(super) fn is_new(&self, key: &DigestPair, now: LedgerTime) -> bool {
-        if self.complete_from.is_none_or(|from| now < from) {
-            return false;
-        }
-        let Generations { current, previous } = &*self.lock();
-        !key.iter().any(|key| current.may_hold(key) || previous.may_hold(key))
+        self.is_complete(now) && !self.lock().may_hold(key.iter())
     }
 
-    /// Adds the key of an attempt that starts now, before it is recorded.
-    pub(super) fn add(&self, key: &NewKey, now: LedgerTime) {
+    /// Adds the key of an attempt that starts now, before it is recorded. Returns whether no attempt
+    /// held it.
+    pub(super) fn add(&self, key: &NewKey, now: LedgerTime) -> bool {
         if self.complete_from.is_none() {
-            return;
+            return false;
         }
-        let Generations { current, previous } = &mut *self.lock();
+        let mut generations = self.lock();
+        let is_new = !generations.may_hold(key.records.iter().map(|record| &record.key));
+        generations.add(key, now);
+        is_new && self.is_complete(now)
+    }
+
+    fn is_complete(&self, now: LedgerTime) -> bool {
+        self.complete_from.is_some_and(|from| from <= now)
+    }
+
+    /// The generations, also after a panic elsewhere: each change leaves them consistent.
+    fn lock(&self) -> MutexGuard<'_, Generations> {
+        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Generations {
+    fn may_hold<'k>(&self, keys: impl IntoIterator<Item = &'k Digest>) -> bool {
+        let Self { current, previous } = self;
+        keys.into_iter().any(|key| current.may_hold(key) || previous.may_hold(key))
+    }
+
+    fn add(&mut self, key: &NewKey, now: LedgerTime) {
+        let Self { current, previous } = self;
         if previous.has_expired(now) && current.expires_at.is_some() {
             *previous = mem::take(current);
         }
         for record in &key.records {
             current.add(&record.key, now + key.lifetime);
         }
-    }
-
-    /// The generations, also after a panic elsewhere: each change leaves them consistent.
-    fn lock(&self) -> MutexGuard<'_, Generations> {
-        self.generations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,7 +181,8 @@ mod tests {
         let filter = filter();
         assert!(filter.is_new(&pair(0), at(0)));
         for number in 0..10_000 {
-            filter.add(&key(number), at(0));
+            assert!(filter.add(&key(number), at(0)));
+            assert!(!filter.add(&key(number), at(0)));
         }
         let is_known = |number: &u64| !filter.is_new(&pair(*number), at(0));
         assert_eq!((0..10_000).filter(is_known).count(), 10_000);
@@ -193,8 +209,11 @@ mod tests {
     fn every_key_counts_as_known_while_those_of_an_earlier_process_live() {
         let filter = KeyFilter { complete_from: Some(at(1_000)), ..filter() };
         assert!(!filter.is_new(&pair(1), at(999)));
+        assert!(!filter.add(&key(2), at(999)));
+        assert!(filter.add(&key(3), at(1_000)));
         assert!(filter.is_new(&pair(1), at(1_000)));
         let unused = KeyFilter::unused();
         assert!(!unused.is_new(&pair(1), at(i64::MAX)));
+        assert!(!unused.add(&key(1), at(i64::MAX)));
     }
 }

@@ -135,9 +135,10 @@ impl Ledger for Sqlite {
         // second time.
         let uses_proof = attempt.admission_cost.proof.is_some();
         let now = self.reader.now();
-        self.keys.add(&attempt.key, now);
+        let is_new = self.keys.add(&attempt.key, now);
         let durability = if uses_proof { Durability::Synced } else { durability(attempt.lease) };
-        let is_unawaited = attempt.urgency == Urgency::Unawaited;
+        // Of two starts with one key, the second waits and meets the first.
+        let is_unawaited = is_new && attempt.urgency == Urgency::Unawaited;
         if is_unawaited && self.writer.accepts_unawaited(durability) {
             let begin = move |connection: &_| attempts::begin(connection, now, &attempt).map(drop);
             self.writer.run_unawaited(begin)?;

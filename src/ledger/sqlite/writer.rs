@@ -24,11 +24,11 @@ use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::{BatchMetrics, chain};
 
-/// The most jobs that a transaction is started for, and the most that join it: bounds the damage of a
-/// failed commit, and the wait of a job behind others.
+/// The most jobs that a transaction is started for: bounds the damage of a failed commit, and the wait of a
+/// job behind others.
 const BATCH: usize = 256;
 
-/// The number of jobs that may queue before callers have to wait.
+/// The number of jobs that may queue before callers have to wait, and of those that may wait to join a batch.
 const QUEUE: usize = 4 * BATCH;
 
 /// The longest wait of a job for a batch that it can join.
@@ -37,9 +37,13 @@ const JOIN_WAIT: Duration = Duration::from_millis(20);
 /// The number of batches that have to succeed in a row before jobs are accepted that nobody waits for.
 const STREAK: u32 = 100;
 
-/// The longest time between two batches in a row. Longer than [`JOIN_WAIT`]: under load, jobs that nobody waits
+/// The longest pause between two batches in a row. Longer than [`JOIN_WAIT`]: under load, jobs that nobody waits
 /// for continue the row by themselves.
-const STREAK_GAP: Duration = Duration::from_millis(50);
+const STREAK_PAUSE: Duration = Duration::from_millis(50);
+
+/// The time since the last batch of a row after which jobs are waited for again. A batch that moves the log to the
+/// database may take a tenth of a second while other threads use every processor.
+const STREAK_STALL: Duration = Duration::from_millis(200);
 
 /// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the
 /// caller.
@@ -82,22 +86,20 @@ struct Streak {
 }
 
 impl Streak {
-    /// Adds a batch that ended at this time.
-    fn add(self, succeeded: bool, now: StdInstant) -> Self {
-        if !succeeded {
-            return Self::default();
-        }
-        let batches = if self.is_recent(now) { self.batches.saturating_add(1) } else { 1 };
-        Self { batches, ended_at: Some(now) }
+    /// Adds a batch that has succeeded.
+    fn add(self, started_at: StdInstant, ended_at: StdInstant) -> Self {
+        let follows = self.ended_within(STREAK_PAUSE, started_at);
+        let batches = if follows { self.batches.saturating_add(1) } else { 1 };
+        Self { batches, ended_at: Some(ended_at) }
     }
 
     /// Returns whether the next batch will very likely succeed, and soon.
     fn is_reliable(self, now: StdInstant) -> bool {
-        self.batches >= STREAK && self.is_recent(now)
+        self.batches >= STREAK && self.ended_within(STREAK_STALL, now)
     }
 
-    fn is_recent(self, now: StdInstant) -> bool {
-        self.ended_at.is_some_and(|at| now.duration_since(at) < STREAK_GAP)
+    fn ended_within(self, time: Duration, before: StdInstant) -> bool {
+        self.ended_at.is_some_and(|at| before.duration_since(at) < time)
     }
 }
 
@@ -235,12 +237,14 @@ impl SqliteWriter {
     }
 
     /// Returns whether a write of this durability need not be waited for: under load, while batches succeed
-    /// one after the other and there is room in the next.
+    /// one after the other and the thread keeps up.
     pub(super) fn accepts_unawaited(&self, durability: Durability) -> bool {
         let shared = lock(&self.shared);
+        let queued = self.messages.max_capacity() - self.messages.capacity();
         self.resolve(durability) <= Durability::Soon
             && shared.streak.is_reliable(StdInstant::now())
-            && shared.joining.len() < BATCH
+            && shared.joining.len() < QUEUE
+            && queued < BATCH
             && !self.guard.has_problem()
     }
 
@@ -261,7 +265,7 @@ impl SqliteWriter {
         if shared.is_closed {
             return Err(LedgerError::unavailable(Closed));
         }
-        if shared.joining.len() >= BATCH {
+        if shared.joining.len() >= QUEUE {
             return Ok(Some(job));
         }
         shared.joining.push(job);
@@ -455,7 +459,7 @@ impl LedgerThread {
 
     /// Runs all jobs in one transaction, then sends the replies.
     fn transact(&mut self, jobs: &mut Vec<BatchJob>) {
-        let needs = &BatchNeeds::new(jobs);
+        let (needs, started_at) = (&BatchNeeds::new(jobs), StdInstant::now());
         self.batches.batch(jobs.len());
         let mut replies = Vec::with_capacity(jobs.len());
         let (guard, log_sync) = (Arc::clone(&self.guard), Arc::clone(&self.log_sync));
@@ -479,7 +483,10 @@ impl LedgerThread {
             }
         };
         let mut shared = lock(&self.shared);
-        shared.streak = shared.streak.add(committed.is_ok(), StdInstant::now());
+        shared.streak = match committed {
+            Ok(()) => shared.streak.add(started_at, StdInstant::now()),
+            Err(_) => Streak::default(),
+        };
         drop(shared);
         if let Err(error) = &committed {
             // Each of its callers reports it, and a full disk fails two heartbeats a second.
@@ -613,15 +620,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_streak_ends_with_a_failure_or_a_pause() {
+    fn a_streak_ends_with_a_pause_or_a_stall() {
         let start = StdInstant::now();
-        let at = |number: u32| start + STREAK_GAP / 2 * number;
-        let full = (0..STREAK).fold(Streak::default(), |it, number| it.add(true, at(number)));
+        let at = |number: u32| start + STREAK_PAUSE * number / 2;
+        // Each takes no time.
+        let add = |streak: Streak, number: u32| streak.add(at(number), at(number));
+        let full = (0..STREAK).fold(Streak::default(), add);
         assert!(full.is_reliable(at(STREAK)));
-        assert!(!full.is_reliable(at(STREAK + 2)), "a pause");
-        assert!(!full.add(false, at(STREAK)).is_reliable(at(STREAK)), "a failure");
-        assert!(!full.add(true, at(STREAK + 2)).is_reliable(at(STREAK + 2)), "a row after a pause");
-        let short = (1..STREAK).fold(Streak::default(), |it, number| it.add(true, at(number)));
+        assert!(!full.is_reliable(at(STREAK) + STREAK_STALL), "a stall");
+        let after_a_pause = add(full, STREAK + 2);
+        assert!(!after_a_pause.is_reliable(at(STREAK + 2)), "a pause");
+        let slow = full.add(at(STREAK), at(STREAK + 4));
+        assert!(add(slow, STREAK + 5).is_reliable(at(STREAK + 5)), "a slow batch is no pause");
+        let short = (1..STREAK).fold(Streak::default(), add);
         assert!(!short.is_reliable(at(STREAK)));
     }
 }

@@ -68,6 +68,7 @@ fn attempt(lasts: Duration) -> NewAttempt {
         tenant_started_at: None,
         lease: Lease { process: Uuid::from_u128(7), lasts, synced: false },
         admission_cost: AdmissionCost::default(),
+        urgency: Urgency::Awaited,
     }
 }
 

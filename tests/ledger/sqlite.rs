@@ -312,7 +312,7 @@ async fn a_start_is_recorded_before_it_returns_unless_many_have_been() {
     assert_eq!(ledger.begin(first.clone()).await.unwrap(), BeginResult::Started);
     let existing = ledger.begin(second).await.unwrap();
     assert!(matches!(existing, BeginResult::Existing(attempt) if attempt.id == first.id));
-    // Its result comes after it, and whoever waits for a start has it.
+    // Its result comes after it, and a start that is waited for is recorded.
     let unrecorded = start_until_one_is_unrecorded(&ledger).await;
     assert!(ledger.finish(created(unrecorded.id)).await.unwrap());
     let awaited = unique(NOW);

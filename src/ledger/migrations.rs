@@ -25,7 +25,7 @@ pub(super) struct Script {
     pub(super) sql: &'static str,
 }
 
-pub(super) const SQLITE: [Script; 6] = [
+pub(super) const SQLITE: [Script; 7] = [
     Script {
         version: 1,
         name: "attempts",
@@ -55,6 +55,11 @@ pub(super) const SQLITE: [Script; 6] = [
         version: 6,
         name: "keys_in_order_of_expiry",
         sql: include_str!("../../migrations/sqlite/0006_keys_in_order_of_expiry.sql"),
+    },
+    Script {
+        version: 7,
+        name: "key_columns",
+        sql: include_str!("../../migrations/sqlite/0007_key_columns.sql"),
     },
 ];
 

@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use auth0_signup::config::{Database, LedgerSettings, Synchronous};
+use auth0_signup::digest::DigestPair;
 use auth0_signup::ledger::{
     self, AttemptState, BeginResult, Find, FinishAttempt, KeyError, Lease, Ledger, LedgerError,
     NewAttempt, Urgency,
@@ -18,7 +19,7 @@ use rusqlite::Connection;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    begin, binding, created, get, holder, key, keyed, not_created, unique, with_keys,
+    DAY, begin, binding, created, get, holder, key, keyed, lease, not_created, unique, with_keys,
 };
 
 fn path(backend: &Backend) -> PathBuf {
@@ -288,91 +289,138 @@ fn unawaited(attempt: NewAttempt) -> NewAttempt {
     NewAttempt { urgency: Urgency::Unawaited, ..attempt }
 }
 
-/// Starts attempts until one is started before it is recorded.
-async fn start_until_one_is_unrecorded(ledger: &Arc<dyn Ledger>) -> NewAttempt {
-    loop {
-        let attempt = unawaited(unique(NOW));
-        let mut begin = pin!(ledger.begin(attempt.clone()));
-        match poll!(begin.as_mut()) {
-            Poll::Ready(started) => {
-                assert_eq!(started.unwrap(), BeginResult::Started);
-                return attempt;
-            }
-            Poll::Pending => assert_eq!(begin.await.unwrap(), BeginResult::Started),
-        }
+/// Another connection, which sees what is recorded.
+fn look(backend: &Backend) -> Connection {
+    Connection::open(path(backend)).unwrap()
+}
+
+fn is_recorded(other: &Connection, attempt: &NewAttempt) -> bool {
+    let id = attempt.id.to_string().replace('-', "").to_uppercase();
+    let mut find = other.prepare("SELECT 1 FROM attempts WHERE hex(id) = ?1").unwrap();
+    find.exists([id]).unwrap()
+}
+
+/// Makes so many starts that later ones are accepted before they are recorded.
+async fn load(ledger: &Arc<dyn Ledger>) {
+    for _ in 0..150 {
+        ledger.begin(unique(NOW)).await.unwrap();
     }
+}
+
+/// Starts this attempt, which is accepted before it is recorded.
+///
+/// The file is locked meanwhile, so that it cannot be recorded. A pause of the whole process could end the load
+/// before the start: then the next try makes it again, with another attempt.
+async fn start_unrecorded(
+    backend: &Backend,
+    ledger: &Arc<dyn Ledger>,
+    attempt: impl Fn(u32) -> NewAttempt,
+) -> NewAttempt {
+    let other = look(backend);
+    for number in 0..100 {
+        load(ledger).await;
+        let attempt = unawaited(attempt(number));
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let mut begin = pin!(ledger.begin(attempt.clone()));
+        let polled = poll!(begin.as_mut());
+        other.execute_batch("ROLLBACK").unwrap();
+        if let Poll::Ready(started) = polled {
+            assert_eq!(started.unwrap(), BeginResult::Started);
+            return attempt;
+        }
+        begin.await.unwrap();
+    }
+    panic!("every start is recorded first");
 }
 
 #[tokio::test]
 async fn a_start_is_recorded_before_it_returns_unless_many_have_been() {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
-    for number in 1..100 {
-        ledger.begin(unawaited(unique(NOW))).await.unwrap();
-        assert_eq!(backend.count("attempts").await, number);
+    let other = look(&backend);
+    for _ in 1..100 {
+        let attempt = unawaited(unique(NOW));
+        ledger.begin(attempt.clone()).await.unwrap();
+        assert!(is_recorded(&other, &attempt));
     }
-    let unrecorded = start_until_one_is_unrecorded(&ledger).await;
-    // Each read shows it.
-    assert_eq!(get(&ledger, unrecorded.id).await.state, AttemptState::Open);
-    let unrecorded = unawaited(keyed(1, NOW));
-    start_until_one_is_unrecorded(&ledger).await;
-    ledger.begin(unrecorded.clone()).await.unwrap();
-    assert_eq!(holder(&ledger, &key(1)).await.unwrap().id, unrecorded.id);
-    start_until_one_is_unrecorded(&ledger).await;
-    let unrecorded = NewAttempt { request_id: "another".to_owned(), ..unawaited(unique(NOW)) };
-    ledger.begin(unrecorded.clone()).await.unwrap();
-    let found = ledger.find(Find::RequestId(unrecorded.request_id), 1).await.unwrap();
-    assert_eq!(found[0].id, unrecorded.id);
-    // Of two with one key, one starts.
-    start_until_one_is_unrecorded(&ledger).await;
-    let (first, second) = (unawaited(keyed(2, NOW)), unawaited(keyed(2, NOW)));
-    assert_eq!(ledger.begin(first.clone()).await.unwrap(), BeginResult::Started);
-    let existing = ledger.begin(second).await.unwrap();
-    assert!(matches!(existing, BeginResult::Existing(attempt) if attempt.id == first.id));
-    // Its result comes after it, and a start that is waited for is recorded.
-    let unrecorded = start_until_one_is_unrecorded(&ledger).await;
-    assert!(ledger.finish(created(unrecorded.id)).await.unwrap());
-    let awaited = unique(NOW);
-    let before = backend.count("attempts").await;
-    ledger.begin(awaited).await.unwrap();
-    assert_eq!(backend.count("attempts").await, before + 1);
-    // A close loses none.
-    let unrecorded = start_until_one_is_unrecorded(&ledger).await;
-    ledger.close().await;
-    assert!(ledger.begin(unawaited(unique(NOW))).await.is_err());
-    let ledger = backend.open().await;
-    assert_eq!(get(&ledger, unrecorded.id).await.state, AttemptState::Open);
+    start_unrecorded(&backend, &ledger, |_| unique(NOW)).await;
 }
 
 #[tokio::test]
-async fn a_start_that_nobody_waits_for_is_recorded_by_itself() {
+async fn every_call_after_an_unrecorded_start_finds_it() {
     let backend = Backend::sqlite();
     let ledger = backend.open().await;
-    let attempt = start_until_one_is_unrecorded(&ledger).await;
-    let other = Connection::open(path(&backend)).unwrap();
-    let mut find = other.prepare("SELECT 1 FROM attempts WHERE hex(id) = ?1").unwrap();
-    let id = attempt.id.to_string().replace('-', "").to_uppercase();
-    while !find.exists([&id]).unwrap() {
+    let plain = |_| unique(NOW);
+    let attempt = start_unrecorded(&backend, &ledger, plain).await;
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
+    let attempt = start_unrecorded(&backend, &ledger, |number| keyed(1_000 + number, NOW)).await;
+    let key = DigestPair { current: attempt.key.records[0].key, previous: None };
+    assert_eq!(holder(&ledger, &key).await.unwrap().id, attempt.id);
+    let named = |number| NewAttempt { request_id: format!("find-{number}"), ..unique(NOW) };
+    let attempt = start_unrecorded(&backend, &ledger, named).await;
+    let found = ledger.find(Find::RequestId(attempt.request_id), 1).await.unwrap();
+    assert_eq!(found[0].id, attempt.id);
+    let attempt = start_unrecorded(&backend, &ledger, plain).await;
+    assert!(ledger.finish(created(attempt.id)).await.unwrap());
+    let attempt = start_unrecorded(&backend, &ledger, plain).await;
+    assert!(ledger.take_over(attempt.id, lease(), None).await.unwrap());
+    // Of two with one key, one starts.
+    let attempt = start_unrecorded(&backend, &ledger, |number| keyed(2_000 + number, NOW)).await;
+    let second = NewAttempt { id: unique(NOW).id, ..attempt.clone() };
+    let existing = ledger.begin(second).await.unwrap();
+    assert!(matches!(existing, BeginResult::Existing(first) if first.id == attempt.id));
+    // A close loses none.
+    let attempt = start_unrecorded(&backend, &ledger, plain).await;
+    ledger.close().await;
+    assert!(ledger.begin(unawaited(unique(NOW))).await.is_err());
+    let ledger = backend.open().await;
+    assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
+}
+
+#[tokio::test]
+async fn an_unrecorded_start_is_recorded_by_itself() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    let attempt = start_unrecorded(&backend, &ledger, |_| unique(NOW)).await;
+    let other = look(&backend);
+    while !is_recorded(&other, &attempt) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 #[tokio::test]
-async fn every_start_is_recorded_before_it_returns_once_a_write_has_failed() {
+async fn starts_are_waited_for_once_a_write_has_failed() {
     let mut backend = Backend::sqlite();
-    backend.settings.timeout = Duration::from_millis(200);
+    backend.settings.timeout = Duration::from_secs(1);
     let ledger = backend.open().await;
-    let other = Connection::open(path(&backend)).unwrap();
-    start_until_one_is_unrecorded(&ledger).await;
+    let other = look(&backend);
+    load(&ledger).await;
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // Those before the failure is known are accepted; those after it are not.
+    // Those before the failure is known may be accepted; those after it are not.
     while ledger.begin(unawaited(unique(NOW))).await.is_ok() {}
     assert!(ledger.begin(unawaited(unique(NOW))).await.is_err());
     other.execute_batch("ROLLBACK").unwrap();
-    let recorded = backend.count("attempts").await;
-    for number in 1..100 {
-        ledger.begin(unawaited(unique(NOW))).await.unwrap();
-        assert!(backend.count("attempts").await >= recorded + number);
+    for _ in 1..100 {
+        let attempt = unawaited(unique(NOW));
+        ledger.begin(attempt.clone()).await.unwrap();
+        assert!(is_recorded(&other, &attempt));
+    }
+}
+
+#[tokio::test]
+async fn starts_are_waited_for_once_one_has_failed_in_a_batch_that_succeeded() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    load(&ledger).await;
+    backend.execute("DROP TABLE attempt_keys").await;
+    let mut accepted = 0;
+    while ledger.begin(unawaited(unique(NOW))).await.is_ok() {
+        accepted += 1;
+        tokio::task::yield_now().await;
+        assert!(accepted < 10_000, "every start fails, and all are accepted");
+    }
+    for _ in 0..200 {
+        assert!(ledger.begin(unawaited(unique(NOW))).await.is_err());
     }
 }
 
@@ -382,14 +430,35 @@ async fn a_synced_start_is_waited_for_under_load_too() {
     for (synchronous, synced) in [(Synchronous::Normal, true), (Synchronous::Full, false)] {
         backend.settings.synchronous = synchronous;
         let ledger = backend.open().await;
-        for _ in 0..200 {
+        let other = look(&backend);
+        load(&ledger).await;
+        for _ in 0..20 {
             let attempt = unawaited(unique(NOW));
             let attempt = NewAttempt { lease: Lease { synced, ..attempt.lease }, ..attempt };
-            let mut begin = pin!(ledger.begin(attempt));
-            assert!(poll!(begin.as_mut()).is_pending());
-            begin.await.unwrap();
+            ledger.begin(attempt.clone()).await.unwrap();
+            assert!(is_recorded(&other, &attempt));
         }
         ledger.close().await;
+    }
+}
+
+/// The keys of an earlier process are known, and every later one.
+#[tokio::test]
+async fn keys_are_found_after_a_restart_whatever_the_time_was_meanwhile() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    begin(&ledger, &keyed(1, NOW)).await;
+    ledger.close().await;
+    let ledger = backend.open().await;
+    assert!(holder(&ledger, &key(1)).await.is_some());
+    begin(&ledger, &keyed(2, NOW)).await;
+    // Both are forgotten by a clock that is wrong, until it is set right.
+    backend.set_time(NOW + 2 * DAY).await;
+    begin(&ledger, &keyed(3, NOW)).await;
+    begin(&ledger, &keyed(4, NOW)).await;
+    backend.set_time(NOW).await;
+    for number in 1..=4 {
+        assert!(holder(&ledger, &key(number)).await.is_some(), "{number}");
     }
 }
 

@@ -2,37 +2,39 @@
 //!
 //! The key of almost every sign-up is new. To see that in the file takes a seventh of a sign-up's processor
 //! time: SQLite locks the file and reads again what has changed since. A [Bloom filter] answers most of
-//! these lookups. It may take a new key for a known one, which is then looked up in the file. It takes
-//! a known key for a new one only after the clock was set back, or if another program wrote the file: then
-//! the start of the attempt meets the key.
+//! these lookups. It may take a new key for a known one, which is then looked up in the file. It never takes
+//! a known key for a new one: it is filled when the file is opened, and this process records every later key.
+//! Its keys expire by the monotonic clock, so that no wrong time makes it forget one.
 //!
 //! [Bloom filter]: https://en.wikipedia.org/wiki/Bloom_filter
 
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _, Result};
+use rusqlite::{Connection, Result};
 
 use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::NewKey;
 
-/// The words of a generation: half a megabyte. With 100,000 keys one new key in 15,000 is looked up in
-/// the file, with half a million one in 50, with a million one in 7.
-const WORDS: usize = 1 << 16;
+/// The words of a generation: one megabyte. With 100,000 keys in each of two, one new key in 120,000 is looked up in
+/// the file, with half a million one in 250, with a million one in 25.
+const WORDS: usize = 1 << 17;
 
 /// The bits of a generation.
-const BITS: u64 = 64 << 16;
+const BITS: u64 = 64 << 17;
 
-/// The last of the keys that were recorded before this process started.
-const LAST_TO_EXPIRE: &str = "SELECT expires_at FROM attempt_keys ORDER BY expires_at DESC LIMIT 1";
+/// The time for which a key is kept beyond its lifetime, which starts when its attempt is written.
+const MARGIN: Duration = Duration::from_mins(10);
 
-/// Knows every key that this process has recorded and that has not expired.
+const LIVING: &str = "SELECT key_digest, expires_at FROM attempt_keys WHERE expires_at > ?1";
+
+/// Knows every key that the file holds.
 #[derive(Debug)]
 pub(super) struct KeyFilter {
-    /// The time at which all keys of earlier processes have expired; `None` if another process may
-    /// record keys.
-    complete_from: Option<LedgerTime>,
+    /// False if another process may record keys.
+    is_complete: bool,
     generations: Mutex<Generations>,
 }
 
@@ -50,44 +52,46 @@ struct Generation {
     /// Empty until the first key.
     words: Vec<u64>,
     /// The latest time at which one of the keys expires.
-    expires_at: Option<LedgerTime>,
+    expires_at: Option<Instant>,
 }
 
 impl KeyFilter {
     /// The filter of a process that does not record all keys. It takes every key for a known one.
     pub(super) fn unused() -> Self {
-        Self { complete_from: None, generations: Mutex::default() }
+        Self { is_complete: false, generations: Mutex::default() }
     }
 
     /// The filter of the only process that records keys from now on.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub(super) fn new(connection: &Connection) -> Result<Self> {
-        let last = connection.query_row(LAST_TO_EXPIRE, [], |row| row.get(0)).optional()?;
-        let complete_from = LedgerTime::from_millis(last.unwrap_or(0));
-        Ok(Self { complete_from, generations: Mutex::default() })
+    pub(super) fn new(connection: &Connection, now: LedgerTime) -> Result<Self> {
+        let (mut generations, started_at) = (Generations::default(), Instant::now());
+        let mut statement = connection.prepare(LIVING)?;
+        let mut keys = statement.query([now.as_millis()])?;
+        while let Some(key) = keys.next()? {
+            let expires_at = LedgerTime::from_millis(key.get(1)?).unwrap_or(now);
+            let key = Digest::from_bytes(key.get(0)?);
+            generations.current.add(&key, started_at + expires_at.since(now) + MARGIN);
+        }
+        Ok(Self { is_complete: true, generations: Mutex::new(generations) })
     }
 
-    /// Returns whether no attempt holds a key, under either secret.
-    pub(super) fn is_new(&self, key: &DigestPair, now: LedgerTime) -> bool {
-        self.is_complete(now) && !self.lock().may_hold(key.iter())
+    /// Returns whether certainly no attempt holds a key, under either secret.
+    pub(super) fn is_new(&self, key: &DigestPair) -> bool {
+        self.is_complete && !self.lock().may_hold(key.iter())
     }
 
-    /// Adds the key of an attempt that starts now, before it is recorded. Returns whether no attempt
-    /// held it.
-    pub(super) fn add(&self, key: &NewKey, now: LedgerTime) -> bool {
-        if self.complete_from.is_none() {
+    /// Adds the key of an attempt that starts now, before it is recorded. Returns whether certainly no
+    /// attempt held it.
+    pub(super) fn add(&self, key: &NewKey, now: Instant) -> bool {
+        if !self.is_complete {
             return false;
         }
         let mut generations = self.lock();
         let is_new = !generations.may_hold(key.records.iter().map(|record| &record.key));
         generations.add(key, now);
-        is_new && self.is_complete(now)
-    }
-
-    fn is_complete(&self, now: LedgerTime) -> bool {
-        self.complete_from.is_some_and(|from| from <= now)
+        is_new
     }
 
     /// The generations, also after a panic elsewhere: each change leaves them consistent.
@@ -102,19 +106,19 @@ impl Generations {
         keys.into_iter().any(|key| current.may_hold(key) || previous.may_hold(key))
     }
 
-    fn add(&mut self, key: &NewKey, now: LedgerTime) {
+    fn add(&mut self, key: &NewKey, now: Instant) {
         let Self { current, previous } = self;
         if previous.has_expired(now) && current.expires_at.is_some() {
             *previous = mem::take(current);
         }
         for record in &key.records {
-            current.add(&record.key, now + key.lifetime);
+            current.add(&record.key, now + key.lifetime + MARGIN);
         }
     }
 }
 
 impl Generation {
-    fn has_expired(&self, now: LedgerTime) -> bool {
+    fn has_expired(&self, now: Instant) -> bool {
         self.expires_at.is_none_or(|expires_at| expires_at <= now)
     }
 
@@ -123,7 +127,7 @@ impl Generation {
         positions(key).all(is_set)
     }
 
-    fn add(&mut self, key: &Digest, expires_at: LedgerTime) {
+    fn add(&mut self, key: &Digest, expires_at: Instant) {
         self.words.resize(WORDS, 0);
         for (word, bit) in positions(key) {
             if let Some(word) = self.words.get_mut(word) {
@@ -145,19 +149,13 @@ fn positions(key: &Digest) -> impl Iterator<Item = (usize, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::ledger::{Binding, KeyRecord};
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    fn at(millis: i64) -> LedgerTime {
-        LedgerTime::from_millis(millis).unwrap()
-    }
-
     fn filter() -> KeyFilter {
-        KeyFilter { complete_from: Some(at(0)), generations: Mutex::default() }
+        KeyFilter { is_complete: true, generations: Mutex::default() }
     }
 
     fn digest(number: u64) -> Digest {
@@ -178,42 +176,37 @@ mod tests {
 
     #[test]
     fn only_keys_that_were_added_are_known() {
-        let filter = filter();
-        assert!(filter.is_new(&pair(0), at(0)));
+        let (filter, now) = (filter(), Instant::now());
+        assert!(filter.is_new(&pair(0)));
         for number in 0..10_000 {
-            assert!(filter.add(&key(number), at(0)));
-            assert!(!filter.add(&key(number), at(0)));
+            assert!(filter.add(&key(number), now));
+            assert!(!filter.add(&key(number), now));
         }
-        let is_known = |number: &u64| !filter.is_new(&pair(*number), at(0));
+        let is_known = |number: &u64| !filter.is_new(&pair(*number));
         assert_eq!((0..10_000).filter(is_known).count(), 10_000);
         assert_eq!((10_000..20_000).filter(is_known).count(), 0);
         let rotated = DigestPair { current: digest(10_000), previous: Some(digest(1)) };
-        assert!(!filter.is_new(&rotated, at(0)), "under the previous secret");
+        assert!(!filter.is_new(&rotated), "under the previous secret");
     }
 
     #[test]
     fn every_key_is_known_until_it_expires_and_forgotten_later() {
-        let filter = filter();
-        let minute = |minute: u64| at(0) + Duration::from_mins(minute);
+        let (filter, start) = (filter(), Instant::now());
+        let minute = |minute: u64| start + Duration::from_mins(minute);
         for number in 0..600 {
             filter.add(&key(number), minute(number));
-            for living in number.saturating_sub(59)..=number {
-                assert!(!filter.is_new(&pair(living), minute(number)), "{living} at {number}");
+            for living in number.saturating_sub(60)..=number {
+                assert!(!filter.is_new(&pair(living)), "{living} at {number}");
             }
         }
-        let is_forgotten = |number: &u64| filter.is_new(&pair(*number), minute(600));
-        assert!((0..600).filter(is_forgotten).count() >= 450);
+        let is_forgotten = |number: &u64| filter.is_new(&pair(*number));
+        assert!((0..600).filter(is_forgotten).count() >= 400);
     }
 
     #[test]
-    fn every_key_counts_as_known_while_those_of_an_earlier_process_live() {
-        let filter = KeyFilter { complete_from: Some(at(1_000)), ..filter() };
-        assert!(!filter.is_new(&pair(1), at(999)));
-        assert!(!filter.add(&key(2), at(999)));
-        assert!(filter.add(&key(3), at(1_000)));
-        assert!(filter.is_new(&pair(1), at(1_000)));
+    fn every_key_counts_as_known_where_others_record_keys() {
         let unused = KeyFilter::unused();
-        assert!(!unused.is_new(&pair(1), at(i64::MAX)));
-        assert!(!unused.add(&key(1), at(i64::MAX)));
+        assert!(!unused.is_new(&pair(1)));
+        assert!(!unused.add(&key(1), Instant::now()));
     }
 }

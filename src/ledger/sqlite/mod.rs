@@ -18,16 +18,17 @@ mod restore;
 mod rows;
 mod schema;
 mod service_lock;
+mod streak;
 mod upkeep;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use async_trait::async_trait;
-use rusqlite::ErrorCode;
 use rusqlite::ffi::{SQLITE_ERROR, SQLITE_IOERR_SHORT_READ};
+use rusqlite::{Connection, ErrorCode};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -134,17 +135,19 @@ impl Ledger for Sqlite {
         // A used proof may not be lost even where the identity of the attempt may: it would pass a
         // second time.
         let uses_proof = attempt.admission_cost.proof.is_some();
-        let now = self.reader.now();
-        let is_new = self.keys.add(&attempt.key, now);
         let durability = if uses_proof { Durability::Synced } else { durability(attempt.lease) };
+        let attempt = Arc::new(attempt);
+        let (now, new) = (self.reader.now(), Arc::clone(&attempt));
+        let begin = move |connection: &Connection, now| attempts::begin(connection, now, &new);
         // Of two starts with one key, the second waits and meets the first.
-        let is_unawaited = is_new && attempt.urgency == Urgency::Unawaited;
-        if is_unawaited && self.writer.accepts_unawaited(durability) {
-            let begin = move |connection: &_| attempts::begin(connection, now, &attempt).map(drop);
-            self.writer.run_unawaited(begin)?;
+        let may_join = || {
+            self.keys.add(&attempt.key, StdInstant::now())
+                && attempt.urgency == Urgency::Unawaited
+                && self.writer.resolve(durability) <= Durability::Soon
+        };
+        let Err(begin) = self.writer.try_run_unawaited(now, may_join, begin) else {
             return Ok(BeginResult::Started);
-        }
-        let begin = move |connection: &_, now| attempts::begin(connection, now, &attempt);
+        };
         self.writer.run(durability, begin).await
     }
 
@@ -186,10 +189,10 @@ impl Ledger for Sqlite {
     }
 
     async fn find_key(&self, key: &DigestPair) -> Result<KeyLookup, LedgerError> {
-        let (key, now) = (*key, self.reader.now());
-        if self.keys.is_new(&key, now) {
+        let key = *key;
+        if self.keys.is_new(&key) {
             self.reader.check()?;
-            return Ok(KeyLookup { now, attempt: None });
+            return Ok(KeyLookup { now: self.reader.now(), attempt: None });
         }
         self.writer.flush().await?;
         let find = move |connection: &_, now| {

@@ -81,7 +81,8 @@ impl Sqlite {
             let now = LedgerTime::from_epoch(now);
             upkeep::take_over_file(&connection, now).map_err(LedgerError::from)?;
             guard.watch().map_err(OpenError::unavailable)?;
-            KeyFilter::new(&connection).map_err(LedgerError::from)?
+            // A damaged page is reported when it is met.
+            KeyFilter::new(&connection, now).unwrap_or_else(|_| KeyFilter::unused())
         } else {
             KeyFilter::unused()
         };

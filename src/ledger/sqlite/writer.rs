@@ -19,13 +19,13 @@ use super::TimedOut;
 use super::connection::{LedgerConnection, SHORT_WAIT};
 use super::guard::FileGuard;
 use super::log_sync::LogSync;
+use super::streak::Streak;
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
 use crate::telemetry::{BatchMetrics, chain};
 
-/// The most jobs that a transaction is started for: bounds the damage of a failed commit, and the wait of a
-/// job behind others.
+/// The most jobs that a transaction is started for: bounds the wait of a job behind others.
 const BATCH: usize = 256;
 
 /// The number of jobs that may queue before callers have to wait, and of those that may wait to join a batch.
@@ -34,20 +34,14 @@ const QUEUE: usize = 4 * BATCH;
 /// The longest wait of a job for a batch that it can join.
 const JOIN_WAIT: Duration = Duration::from_millis(20);
 
-/// The number of batches that have to succeed in a row before jobs are accepted that nobody waits for.
-const STREAK: u32 = 100;
+/// Runs inside the transaction, or gets the error that prevents it.
+type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> JobEnd + Send>;
 
-/// The longest pause between two batches in a row. Longer than [`JOIN_WAIT`]: under load, jobs that nobody waits
-/// for continue the row by themselves.
-const STREAK_PAUSE: Duration = Duration::from_millis(50);
-
-/// The time since the last batch of a row after which jobs are waited for again. A batch that moves the log to the
-/// database may take a tenth of a second while other threads use every processor.
-const STREAK_STALL: Duration = Duration::from_millis(200);
-
-/// Runs inside the transaction, or gets the error that prevents it. Returns the reply to the
-/// caller.
-type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> Reply + Send>;
+/// The end of a job's work.
+struct JobEnd {
+    succeeded: bool,
+    reply: Reply,
+}
 
 /// Sends the caller its result once the commit has succeeded or failed.
 type Reply = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
@@ -76,31 +70,6 @@ struct Shared {
     streak: Streak,
     /// True once the last batch was taken.
     is_closed: bool,
-}
-
-/// Batches that have succeeded in a row, as they do under load.
-#[derive(Debug, Clone, Copy, Default)]
-struct Streak {
-    batches: u32,
-    ended_at: Option<StdInstant>,
-}
-
-impl Streak {
-    /// Adds a batch that has succeeded.
-    fn add(self, started_at: StdInstant, ended_at: StdInstant) -> Self {
-        let follows = self.ended_within(STREAK_PAUSE, started_at);
-        let batches = if follows { self.batches.saturating_add(1) } else { 1 };
-        Self { batches, ended_at: Some(ended_at) }
-    }
-
-    /// Returns whether the next batch will very likely succeed, and soon.
-    fn is_reliable(self, now: StdInstant) -> bool {
-        self.batches >= STREAK && self.ended_within(STREAK_STALL, now)
-    }
-
-    fn ended_within(self, time: Duration, before: StdInstant) -> bool {
-        self.ended_at.is_some_and(|at| before.duration_since(at) < time)
-    }
 }
 
 enum Message {
@@ -211,41 +180,47 @@ impl SqliteWriter {
         }
     }
 
-    /// Runs `work` with the next batch, or by itself if none comes within [`JOIN_WAIT`], and waits for
-    /// nothing. Only after [`Self::accepts_unawaited`].
-    ///
-    /// # Errors
-    /// When the ledger is closed.
-    pub(super) fn run_unawaited(
+    /// Runs `work` at the time `now` with the next batch, or by itself if none comes within [`JOIN_WAIT`], and waits
+    /// for nothing. Returns `work` if it has to be waited for: it `may_join` not, or the thread does not keep
+    /// up with a load. `may_join` is asked one call at a time, in the order of the jobs.
+    pub(super) fn try_run_unawaited<T, W>(
         &self,
-        work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
-    ) -> Result<(), LedgerError> {
-        let unawaited = UnawaitedJob::new(&self.unawaited);
-        let guard = Arc::clone(&self.guard);
-        let transact = move |connection: Result<&Connection, &LedgerError>| -> Reply {
+        now: LedgerTime,
+        may_join: impl FnOnce() -> bool,
+        work: W,
+    ) -> Result<(), W>
+    where
+        W: FnOnce(&Connection, LedgerTime) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let mut shared = lock(&self.shared);
+        if !may_join() || !self.accepts_unawaited(&shared) {
+            return Err(work);
+        }
+        let (unawaited, guard) = (UnawaitedJob::new(&self.unawaited), Arc::clone(&self.guard));
+        let transact = move |connection: Result<&Connection, &LedgerError>| -> JobEnd {
             // Its attempt meets an error of the batch when its result is written.
-            if let Ok(connection) = connection
-                && let Err(error) = work(connection)
-            {
+            let result = connection.map(|connection| work(connection, now));
+            let succeeded = matches!(result, Ok(Ok(_)));
+            if let Ok(Err(error)) = result {
                 guard.report_damage(&error.into());
             }
-            Box::new(move |_| drop(unawaited))
+            JobEnd { succeeded, reply: Box::new(move |_| drop(unawaited)) }
         };
         let deadline = Instant::now() + self.timeout;
         let job = BatchJob { transact: Box::new(transact), durability: Durability::Soon, deadline };
-        self.join(job).map(drop)
+        self.push(&mut shared, job);
+        Ok(())
     }
 
-    /// Returns whether a write of this durability need not be waited for: under load, while batches succeed
-    /// one after the other and the thread keeps up.
-    pub(super) fn accepts_unawaited(&self, durability: Durability) -> bool {
-        let shared = lock(&self.shared);
+    /// Returns whether batches succeed one after the other and the thread keeps up.
+    fn accepts_unawaited(&self, shared: &Shared) -> bool {
         let queued = self.messages.max_capacity() - self.messages.capacity();
-        self.resolve(durability) <= Durability::Soon
+        !shared.is_closed
             && shared.streak.is_reliable(StdInstant::now())
             && shared.joining.len() < QUEUE
             && queued < BATCH
             && !self.guard.has_problem()
+            && !self.guard.has_bad_page()
     }
 
     /// Waits until every job that nobody waits for has run.
@@ -268,11 +243,15 @@ impl SqliteWriter {
         if shared.joining.len() >= QUEUE {
             return Ok(Some(job));
         }
+        self.push(&mut shared, job);
+        Ok(None)
+    }
+
+    fn push(&self, shared: &mut Shared, job: BatchJob) {
         shared.joining.push(job);
         if !mem::replace(&mut shared.is_scheduled, true) {
             self.schedule_batch();
         }
-        Ok(None)
     }
 
     /// Starts a batch after [`JOIN_WAIT`], unless the waiting jobs have joined another one.
@@ -331,27 +310,29 @@ impl SqliteWriter {
     ) -> (BatchJob, oneshot::Receiver<Result<T, LedgerError>>) {
         let (tx, rx) = oneshot::channel();
         let clock = Arc::clone(&self.clock);
-        let transact = move |connection: Result<&Connection, &LedgerError>| -> Reply {
+        let transact = move |connection: Result<&Connection, &LedgerError>| -> JobEnd {
             if tx.is_closed() {
-                return Box::new(|_| ());
+                return JobEnd { succeeded: true, reply: Box::new(|_| ()) };
             }
             let result = connection.map_err(LedgerError::clone).and_then(|connection| {
                 let now = LedgerTime::from_epoch(clock.now());
                 work(connection, now).map_err(LedgerError::from)
             });
-            Box::new(move |committed| {
+            let succeeded = result.is_ok();
+            let reply = Box::new(move |committed: Result<&(), &LedgerError>| {
                 let result =
                     result.and_then(|value| committed.map(|()| value).map_err(Clone::clone));
                 // Ignored: the caller may no longer wait.
                 let _sent = tx.send(result);
-            })
+            });
+            JobEnd { succeeded, reply }
         };
         let (durability, deadline) = (self.resolve(durability), Instant::now() + self.timeout);
         (BatchJob { transact: Box::new(transact), durability, deadline }, rx)
     }
 
     /// Replaces [`Durability::AsSet`] by what is set.
-    const fn resolve(&self, durability: Durability) -> Durability {
+    pub(super) const fn resolve(&self, durability: Durability) -> Durability {
         match (durability, self.synchronous) {
             (Durability::AsSet, Synchronous::Full) => Durability::Synced,
             (Durability::AsSet, Synchronous::Normal) => Durability::Soon,
@@ -461,13 +442,16 @@ impl LedgerThread {
     fn transact(&mut self, jobs: &mut Vec<BatchJob>) {
         let (needs, started_at) = (&BatchNeeds::new(jobs), StdInstant::now());
         self.batches.batch(jobs.len());
-        let mut replies = Vec::with_capacity(jobs.len());
+        let (mut replies, mut all_succeeded) = (Vec::with_capacity(jobs.len()), true);
         let (guard, log_sync) = (Arc::clone(&self.guard), Arc::clone(&self.log_sync));
         let committed = match self.begin(needs) {
             Ok(connection) => {
                 let (mut intact, database) = (Ok(()), &**connection);
                 for job in jobs.drain(..) {
-                    replies.push((job.transact)(intact.as_ref().map(|()| database)));
+                    let JobEnd { succeeded, reply } =
+                        (job.transact)(intact.as_ref().map(|()| database));
+                    replies.push(reply);
+                    all_succeeded &= succeeded;
                     // Some errors, such as a full disk, end the transaction inside a statement.
                     if intact.is_ok() && connection.is_autocommit() {
                         intact = Err(LedgerError::unavailable(RolledBack));
@@ -478,14 +462,14 @@ impl LedgerThread {
                 committed.and_then(|()| guard.check())
             }
             Err(error) => {
-                replies.extend(jobs.drain(..).map(|job| (job.transact)(Err(&error))));
+                replies.extend(jobs.drain(..).map(|job| (job.transact)(Err(&error)).reply));
                 Err(error)
             }
         };
         let mut shared = lock(&self.shared);
         shared.streak = match committed {
-            Ok(()) => shared.streak.add(started_at, StdInstant::now()),
-            Err(_) => Streak::default(),
+            Ok(()) if all_succeeded => shared.streak.add(started_at, StdInstant::now()),
+            Ok(()) | Err(_) => Streak::default(),
         };
         drop(shared);
         if let Err(error) = &committed {
@@ -613,26 +597,4 @@ fn commit(
 fn execute(connection: &Connection, sql: &'static str) -> Result<(), LedgerError> {
     connection.prepare_cached(sql)?.execute([])?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_streak_ends_with_a_pause_or_a_stall() {
-        let start = StdInstant::now();
-        let at = |number: u32| start + STREAK_PAUSE * number / 2;
-        // Each takes no time.
-        let add = |streak: Streak, number: u32| streak.add(at(number), at(number));
-        let full = (0..STREAK).fold(Streak::default(), add);
-        assert!(full.is_reliable(at(STREAK)));
-        assert!(!full.is_reliable(at(STREAK) + STREAK_STALL), "a stall");
-        let after_a_pause = add(full, STREAK + 2);
-        assert!(!after_a_pause.is_reliable(at(STREAK + 2)), "a pause");
-        let slow = full.add(at(STREAK), at(STREAK + 4));
-        assert!(add(slow, STREAK + 5).is_reliable(at(STREAK + 5)), "a slow batch is no pause");
-        let short = (1..STREAK).fold(Streak::default(), add);
-        assert!(!short.is_reliable(at(STREAK)));
-    }
 }

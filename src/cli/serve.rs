@@ -75,8 +75,8 @@ impl Serve {
 /// threads. With a worker for every processor, each step would go to a worker that has to be woken
 /// first.
 ///
-/// Every second task is one that another thread has woken, such as a sign-up whose record is written. By default
-/// it is one of 61: with 256 callers, who keep a worker busy, some waited for half a second.
+/// Every second task is one that another thread has woken, such as a sign-up whose record is written. Left to
+/// itself tokio takes one of up to 127: with 256 callers, who keep a worker busy, some waited for half a second.
 ///
 /// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
 fn runtime() -> io::Result<Runtime> {

@@ -61,8 +61,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     ///
     /// Durable when it returns if the attempt uses a proof or the lease asks for it; otherwise as
     /// `ledger.synchronous` says. An [unawaited](NewAttempt::urgency) start may return before it is recorded.
-    /// Whatever is called afterwards finds it recorded, unless that write failed or the process was
-    /// killed.
+    /// Calls about it or its key find it recorded, unless that write failed or the process was killed.
     ///
     /// An attempt that lacks one permit spends none. Permits stay spent when another call takes the key at the
     /// same moment, or the proof was used.

@@ -13,7 +13,7 @@ use crate::ledger::{
     AdmissionCost, AttemptState, Basis, BeginResult, FinishAttempt, LedgerError, NewAttempt,
     Urgency,
 };
-use crate::telemetry::chain;
+use crate::telemetry::{LogGate, chain};
 
 /// The longest time in which a result is recorded while the process stops.
 const LONGEST_AT_STOP: Duration = Duration::from_millis(1_500);
@@ -34,6 +34,9 @@ const RELEASE_PAUSES: [Duration; 6] = [
     Duration::from_secs(6),
     Duration::from_secs(12),
 ];
+
+/// Bounds the lines about starts that were lost: after a failed commit there may be hundreds.
+static LOST_START_LOG: LogGate = LogGate::new();
 
 impl Inner {
     /// Records the result of an attempt that this process works on.
@@ -93,8 +96,8 @@ impl Inner {
         }
     }
 
-    /// Writes the whole row of an attempt whose result met none: a failover or a restored backup
-    /// has lost its start.
+    /// Writes the whole row of an attempt whose result met none: a failover, a restored backup or a failed
+    /// commit has lost its start.
     async fn write_missing(
         &self,
         start: NewAttempt,
@@ -105,11 +108,13 @@ impl Inner {
         }
         let is_written = self.ledger.begin(start).await? == BeginResult::Started
             && self.ledger.finish(finish.clone()).await?;
-        tracing::error!(
-            attempt = %finish.id,
-            is_written,
-            "the ledger has lost the start of an attempt; its row is written again"
-        );
+        if LOST_START_LOG.is_due() {
+            tracing::error!(
+                attempt = %finish.id,
+                is_written,
+                "the ledger has lost the start of an attempt"
+            );
+        }
         Ok(())
     }
 
@@ -136,7 +141,7 @@ impl Inner {
         tracing::error!(
             attempt = %finish.id,
             error = chain(&error),
-            "an outcome could not be recorded; the reconciler will look it up"
+            "an outcome could not be recorded"
         );
     }
 

@@ -8,6 +8,7 @@ mod file_id;
 mod guard;
 mod header;
 mod inspect;
+mod job;
 mod key_filter;
 mod keys;
 mod log_sync;
@@ -45,11 +46,12 @@ pub use backup::{BackupError, CopySummary, backup};
 use connection::SHORT_WAIT;
 use guard::FileGuard;
 pub use inspect::inspect;
+use job::Durability;
 use key_filter::KeyFilter;
 pub use open::{migrate, migrations};
 use reader::SqliteReader;
 pub use restore::{Restored, restore};
-use writer::{Durability, SqliteWriter};
+use writer::SqliteWriter;
 
 /// The longest wait for readers that keep what `attempts forget` has deleted in the log: a backup.
 const FORGET_WAIT: Duration = Duration::from_secs(30);

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::TimedOut;
 use super::connection::{LedgerConnection, SHORT_WAIT};
 use super::guard::FileGuard;
+use super::job::{BatchJob, BatchNeeds, Durability, JobEnd, UnawaitedJob};
 use super::log_sync::LogSync;
 use super::streak::Streak;
 use crate::clock::{Clock, LedgerTime};
@@ -33,32 +34,6 @@ const QUEUE: usize = 4 * BATCH;
 
 /// The longest wait of a job for a batch that it can join.
 const JOIN_WAIT: Duration = Duration::from_millis(20);
-
-/// Runs inside the transaction, or gets the error that prevents it.
-type TransactionJob = Box<dyn FnOnce(Result<&Connection, &LedgerError>) -> JobEnd + Send>;
-
-/// The end of a job's work.
-struct JobEnd {
-    succeeded: bool,
-    reply: Reply,
-}
-
-/// Sends the caller its result once the commit has succeeded or failed.
-type Reply = Box<dyn FnOnce(Result<&(), &LedgerError>)>;
-
-/// A job with its needs.
-struct BatchJob {
-    transact: TransactionJob,
-    durability: Durability,
-    /// The time at which its caller stops waiting.
-    deadline: Instant,
-}
-
-impl std::fmt::Debug for BatchJob {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BatchJob").finish_non_exhaustive()
-    }
-}
 
 /// What the callers and the thread share.
 #[derive(Debug, Default)]
@@ -79,22 +54,6 @@ enum Message {
     /// Empty the log, and wait this long for readers.
     TruncateLog(Duration, oneshot::Sender<Result<bool, LedgerError>>),
     Close(oneshot::Sender<()>),
-}
-
-/// The failure that a write survives when its caller gets the result. Each survives a crash of the
-/// process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Durability {
-    /// Never synced for its own sake. For signs of life, which a loss of power ends anyway.
-    Unsynced,
-    /// Synced within a second. For facts that can be determined again: if a power loss takes a
-    /// resolution, the attempt is open and will be looked up.
-    Soon,
-    /// [`Self::Synced`] or [`Self::Soon`], as `ledger.synchronous` says.
-    AsSet,
-    /// Survives a loss of power, whatever the setting. For facts that can never be determined
-    /// again.
-    Synced,
 }
 
 /// Queues jobs for the thread, which ends when this is dropped.
@@ -386,23 +345,6 @@ struct LedgerThread {
     batches: BatchMetrics,
 }
 
-/// The needs of the jobs of a batch.
-struct BatchNeeds {
-    durability: Durability,
-    /// The time at which the last of the callers stops waiting.
-    deadline: Instant,
-}
-
-impl BatchNeeds {
-    fn new(jobs: &[BatchJob]) -> Self {
-        let needs = Self { durability: Durability::Unsynced, deadline: Instant::now() };
-        jobs.iter().fold(needs, |needs, job| Self {
-            durability: needs.durability.max(job.durability),
-            deadline: needs.deadline.max(job.deadline),
-        })
-    }
-}
-
 impl LedgerThread {
     /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
     fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
@@ -554,23 +496,6 @@ impl LedgerThread {
         connection.busy_timeout(needs.deadline.saturating_duration_since(Instant::now()))?;
         execute(connection, "BEGIN IMMEDIATE")?;
         Ok(connection)
-    }
-}
-
-/// Counts a job that nobody waits for until it is dropped.
-#[derive(Debug)]
-struct UnawaitedJob(Arc<AtomicUsize>);
-
-impl UnawaitedJob {
-    fn new(count: &Arc<AtomicUsize>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(count))
-    }
-}
-
-impl Drop for UnawaitedJob {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

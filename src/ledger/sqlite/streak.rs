@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// The number of batches that have to succeed in a row before jobs are accepted that nobody waits for.
 const STREAK: u32 = 100;
 
-/// The longest pause between two batches in a row. Longer than [`JOIN_WAIT`]: under load, jobs that nobody waits
+/// The longest pause between two batches in a row. Longer than the writer's `JOIN_WAIT`: under load, jobs that nobody waits
 /// for continue the row by themselves.
 const STREAK_PAUSE: Duration = Duration::from_millis(50);
 

@@ -2,9 +2,10 @@
 //!
 //! The key of almost every sign-up is new. To see that in the file takes a seventh of a sign-up's processor
 //! time: SQLite locks the file and reads again what has changed since. A [Bloom filter] answers most of
-//! these lookups. It may take a new key for a known one, which is then looked up in the file. It never takes
+//! these lookups. It may take a new key for a known one, which is then looked up in the file. It does not take
 //! a known key for a new one: it is filled when the file is opened, and this process records every later key.
-//! Its keys expire by the monotonic clock, so that no wrong time makes it forget one.
+//! Keys expire by the monotonic clock, so a clock that is set meanwhile makes it forget none. Only keys that
+//! seem to have expired when the file is opened, because the clock is ahead, are missing.
 //!
 //! [Bloom filter]: https://en.wikipedia.org/wiki/Bloom_filter
 
@@ -61,7 +62,7 @@ impl KeyFilter {
         Self { is_complete: false, generations: Mutex::default() }
     }
 
-    /// The filter of the only process that records keys from now on.
+    /// The filter of the only process that records keys from `now` on.
     ///
     /// # Errors
     /// When the file cannot be read.

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 /// The number of batches that have to succeed in a row before jobs are accepted that nobody waits for.
 const STREAK: u32 = 100;
 
-/// The longest pause between two batches in a row. Longer than the writer's `JOIN_WAIT`: under load, jobs that nobody waits
-/// for continue the row by themselves.
+/// The longest pause between two batches of a streak. Longer than the writer's `JOIN_WAIT`: under load, jobs
+/// that nobody waits for continue the streak by themselves.
 const STREAK_PAUSE: Duration = Duration::from_millis(50);
 
 /// The time since the last batch after which jobs are waited for until the next one ends. A batch that moves the

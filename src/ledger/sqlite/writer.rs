@@ -139,9 +139,9 @@ impl SqliteWriter {
         }
     }
 
-    /// Runs `work` at the time `now` with the next batch, or by itself if none comes within [`JOIN_WAIT`], and waits
-    /// for nothing. Returns `work` if it has to be waited for: it `may_join` not, or the thread does not keep
-    /// up with a load. `may_join` is asked one call at a time, in the order of the jobs.
+    /// Runs `work` at the time `now` with the next batch, or by itself if none comes within [`JOIN_WAIT`], and
+    /// waits for nothing. Returns `work` if it has to be waited for: `may_join` says no, there is no load, or
+    /// the thread does not keep up. `may_join` is called once, for one job at a time and in their order.
     pub(super) fn try_run_unawaited<T, W>(
         &self,
         now: LedgerTime,

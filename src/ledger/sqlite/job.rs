@@ -1,13 +1,19 @@
-//! The jobs of the thread that writes: a part of a transaction, with its needs and its reply.
+//! What the thread that writes is sent: jobs, each a part of a transaction with its needs and its reply.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::streak::Streak;
 use crate::ledger::LedgerError;
+
+/// The most jobs that a transaction is started for: bounds the wait of a job behind others.
+pub(super) const BATCH: usize = 256;
 
 /// The failure that a write survives when its caller gets the result. Each survives a crash of the
 /// process.
@@ -69,6 +75,28 @@ impl BatchNeeds {
     }
 }
 
+/// What the callers and the thread share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// The jobs that wait for a batch to join.
+    pub(super) joining: Vec<BatchJob>,
+    /// True while a batch for them is scheduled.
+    pub(super) is_scheduled: bool,
+    pub(super) streak: Streak,
+    /// True once the last batch was taken.
+    pub(super) is_closed: bool,
+}
+
+/// A message to the thread.
+pub(super) enum Message {
+    Job(BatchJob),
+    /// A batch for the jobs that wait for one.
+    Join,
+    /// Empty the log, and wait this long for readers.
+    TruncateLog(Duration, oneshot::Sender<Result<bool, LedgerError>>),
+    Close(oneshot::Sender<()>),
+}
+
 /// Counts a job that nobody waits for until it is dropped.
 #[derive(Debug)]
 pub(super) struct UnawaitedJob(Arc<AtomicUsize>);
@@ -84,4 +112,9 @@ impl Drop for UnawaitedJob {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
+}
+
+/// The shared state, also after a panic elsewhere: each change leaves it consistent.
+pub(super) fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

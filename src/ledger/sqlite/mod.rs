@@ -22,6 +22,7 @@ mod service_lock;
 mod streak;
 mod upkeep;
 mod writer;
+mod writer_thread;
 
 use std::path::PathBuf;
 use std::sync::Arc;

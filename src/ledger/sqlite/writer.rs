@@ -1,13 +1,7 @@
-//! The only thread that writes.
-//!
-//! A batch holds the jobs that queued while the last commit ran: a single write waits for no other,
-//! and many concurrent writes share one commit. Jobs that no response waits for do not start a batch:
-//! they join the next one. Callers get their results after the commit. A failing job fails alone. If
-//! the transaction or its sync fails, all of its jobs fail, and the next batch opens the file again. A
-//! batch that ended in a file that is no longer at its path has failed too.
+//! The queue of the thread that writes: where a call becomes a job, and waits for its reply or does not.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as StdInstant};
 use std::{io, mem, thread};
 
@@ -16,45 +10,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::TimedOut;
-use super::connection::{LedgerConnection, SHORT_WAIT};
+use super::connection::LedgerConnection;
 use super::guard::FileGuard;
-use super::job::{BatchJob, BatchNeeds, Durability, JobEnd, UnawaitedJob};
+use super::job::{BATCH, BatchJob, Durability, JobEnd, Message, Shared, UnawaitedJob, lock};
 use super::log_sync::LogSync;
-use super::streak::Streak;
+use super::writer_thread::WriterThread;
 use crate::clock::{Clock, LedgerTime};
 use crate::config::Synchronous;
 use crate::ledger::{Closed, LedgerError};
-use crate::telemetry::{BatchMetrics, chain};
-
-/// The most jobs that a transaction is started for: bounds the wait of a job behind others.
-const BATCH: usize = 256;
+use crate::telemetry::BatchMetrics;
 
 /// The number of jobs that may queue before callers have to wait, and of those that may wait to join a batch.
 const QUEUE: usize = 4 * BATCH;
 
 /// The longest wait of a job for a batch that it can join.
 const JOIN_WAIT: Duration = Duration::from_millis(20);
-
-/// What the callers and the thread share.
-#[derive(Debug, Default)]
-struct Shared {
-    /// The jobs that wait for a batch to join.
-    joining: Vec<BatchJob>,
-    /// True while a batch for them is scheduled.
-    is_scheduled: bool,
-    streak: Streak,
-    /// True once the last batch was taken.
-    is_closed: bool,
-}
-
-enum Message {
-    Job(BatchJob),
-    /// A batch for the jobs that wait for one.
-    Join,
-    /// Empty the log, and wait this long for readers.
-    TruncateLog(Duration, oneshot::Sender<Result<bool, LedgerError>>),
-    Close(oneshot::Sender<()>),
-}
 
 /// Queues jobs for the thread, which ends when this is dropped.
 #[derive(Debug)]
@@ -88,7 +58,7 @@ impl SqliteWriter {
         // The start has written too.
         log_sync.request();
         let shared = Arc::new(Mutex::new(Shared::default()));
-        let mut thread = LedgerThread {
+        let mut thread = WriterThread {
             connection: Some(connection),
             shared: Arc::clone(&shared),
             guard: Arc::clone(&guard),
@@ -319,207 +289,4 @@ impl SqliteWriter {
             drop(rx.await);
         }
     }
-}
-
-/// Another job of the same batch caused a rollback of the transaction.
-#[derive(Debug, thiserror::Error)]
-#[error("the database rolled the whole batch back")]
-struct RolledBack;
-
-/// A commit is in the log, and may not be on the disk.
-#[derive(Debug, thiserror::Error)]
-#[error("the log of the ledger could not be synced")]
-struct SyncFailed(#[source] io::Error);
-
-/// A sync of the log failed, and a reader prevents that its content is moved to the database instead.
-#[derive(Debug, thiserror::Error)]
-#[error("the log of the ledger could not be synced, and is in use")]
-struct Unsynced;
-
-/// The state of the thread.
-struct LedgerThread {
-    connection: Option<LedgerConnection>,
-    shared: Arc<Mutex<Shared>>,
-    guard: Arc<FileGuard>,
-    log_sync: Arc<LogSync>,
-    batches: BatchMetrics,
-}
-
-impl LedgerThread {
-    /// Runs until a `Close` message, whose channel it returns, or until every sender is dropped.
-    fn run(&mut self, mut messages: mpsc::Receiver<Message>) -> Option<oneshot::Sender<()>> {
-        let mut batch = Vec::with_capacity(BATCH);
-        let mut jobs: Vec<BatchJob> = Vec::with_capacity(BATCH);
-        let mut truncations = Vec::new();
-        while messages.blocking_recv_many(&mut batch, BATCH) > 0 {
-            let mut close = None;
-            let mut shared = lock(&self.shared);
-            // First: what nobody waits for comes before what follows on it.
-            jobs.append(&mut shared.joining);
-            shared.is_closed = batch.iter().any(|message| matches!(message, Message::Close(_)));
-            drop(shared);
-            for message in batch.drain(..) {
-                match message {
-                    Message::Job(job) => jobs.push(job),
-                    Message::Join => {}
-                    Message::TruncateLog(wait, tx) => truncations.push((wait, tx)),
-                    Message::Close(tx) => close = Some(tx),
-                }
-            }
-            if !jobs.is_empty() {
-                self.transact(&mut jobs);
-            }
-            for (wait, tx) in truncations.drain(..) {
-                // Ignored: the caller may no longer wait.
-                let _sent = tx.send(self.truncate_log(wait));
-            }
-            if close.is_some() {
-                return close;
-            }
-        }
-        None
-    }
-
-    /// Runs all jobs in one transaction, then sends the replies.
-    fn transact(&mut self, jobs: &mut Vec<BatchJob>) {
-        let (needs, started_at) = (&BatchNeeds::new(jobs), StdInstant::now());
-        self.batches.batch(jobs.len());
-        let (mut replies, mut all_succeeded) = (Vec::with_capacity(jobs.len()), true);
-        let (guard, log_sync) = (Arc::clone(&self.guard), Arc::clone(&self.log_sync));
-        let committed = match self.begin(needs) {
-            Ok(connection) => {
-                let (mut intact, database) = (Ok(()), &**connection);
-                for job in jobs.drain(..) {
-                    let JobEnd { succeeded, reply } =
-                        (job.transact)(intact.as_ref().map(|()| database));
-                    replies.push(reply);
-                    all_succeeded &= succeeded;
-                    // Some errors, such as a full disk, end the transaction inside a statement.
-                    if intact.is_ok() && connection.is_autocommit() {
-                        intact = Err(LedgerError::unavailable(RolledBack));
-                    }
-                }
-                let committed = intact.and_then(|()| commit(connection, needs, &log_sync));
-                // Checked last: the file that holds the commit is the one at its path.
-                committed.and_then(|()| guard.check())
-            }
-            Err(error) => {
-                replies.extend(jobs.drain(..).map(|job| (job.transact)(Err(&error)).reply));
-                Err(error)
-            }
-        };
-        let mut shared = lock(&self.shared);
-        shared.streak = match committed {
-            Ok(()) if all_succeeded => shared.streak.add(started_at, StdInstant::now()),
-            Ok(()) | Err(_) => Streak::default(),
-        };
-        drop(shared);
-        if let Err(error) = &committed {
-            // Each of its callers reports it, and a full disk fails two heartbeats a second.
-            tracing::debug!(error = chain(error), jobs = replies.len(), "a batch failed");
-            self.disconnect();
-        }
-        match needs.durability {
-            // It was synced after the commit, or nothing has to be.
-            Durability::Synced | Durability::Unsynced => {}
-            Durability::Soon | Durability::AsSet => self.log_sync.request(),
-        }
-        for reply in replies {
-            reply(committed.as_ref());
-        }
-    }
-
-    /// Drops the connection, which rolls back an open transaction. The next batch opens a new one.
-    ///
-    /// If another file is at the path, the log is emptied into the open file first: beside the other
-    /// one it would be taken for its log.
-    fn disconnect(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        if !self.guard.has_problem() {
-            return;
-        }
-        if self.guard.is_overwritten() {
-            self.guard.set_log_aside();
-        } else if let Err(error) = connection.truncate_log(SHORT_WAIT) {
-            tracing::debug!(
-                error = chain(&error),
-                "the log of the displaced ledger cannot be emptied"
-            );
-        }
-    }
-
-    fn truncate_log(&mut self, wait: Duration) -> Result<bool, LedgerError> {
-        Ok(self.connect(Instant::now() + wait)?.truncate_log(wait)?)
-    }
-
-    /// Closes the file, synced. The last connection to close also syncs the database.
-    fn close(&mut self) {
-        self.log_sync.sync();
-        self.connection = None;
-        self.guard.release();
-    }
-
-    /// Returns the connection, which is opened if the last one failed.
-    fn connect(&mut self, deadline: Instant) -> Result<&LedgerConnection, LedgerError> {
-        let connection = if let Some(connection) = self.connection.take() {
-            connection
-        } else {
-            let wait = deadline.saturating_duration_since(Instant::now());
-            LedgerConnection::open(&self.guard, wait)?
-        };
-        Ok(self.connection.insert(connection))
-    }
-
-    /// Moves the log to the database, and empties it, after a failed sync: what later commits append would end
-    /// with what is missing before them.
-    fn repair_log(&mut self, deadline: Instant) -> Result<(), LedgerError> {
-        if !self.log_sync.take_failure() {
-            return Ok(());
-        }
-        let connection = self.connect(deadline);
-        let truncated = connection.and_then(|it| Ok(it.truncate_log(SHORT_WAIT)?));
-        // Also if the file cannot be opened now.
-        if !matches!(truncated, Ok(true)) {
-            self.log_sync.record_failure();
-        }
-        if truncated? { Ok(()) } else { Err(LedgerError::unavailable(Unsynced)) }
-    }
-
-    /// Opens a transaction that may write. Waits for other processes until the deadline.
-    fn begin(&mut self, needs: &BatchNeeds) -> Result<&LedgerConnection, LedgerError> {
-        if self.connection.is_some() {
-            self.guard.last_check()?;
-        }
-        self.repair_log(needs.deadline)?;
-        let connection = self.connect(needs.deadline)?;
-        // Takes the write lock here, not at the first write, so that busy_timeout applies.
-        connection.busy_timeout(needs.deadline.saturating_duration_since(Instant::now()))?;
-        execute(connection, "BEGIN IMMEDIATE")?;
-        Ok(connection)
-    }
-}
-
-/// The shared state, also after a panic elsewhere: each change leaves it consistent.
-fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn commit(
-    connection: &LedgerConnection,
-    needs: &BatchNeeds,
-    log_sync: &LogSync,
-) -> Result<(), LedgerError> {
-    execute(connection, "COMMIT")?;
-    if needs.durability == Durability::Synced {
-        connection.sync_log().map_err(|error| {
-            log_sync.record_failure();
-            LedgerError::unavailable(SyncFailed(error))
-        })?;
-    }
-    Ok(())
-}
-
-fn execute(connection: &Connection, sql: &'static str) -> Result<(), LedgerError> {
-    connection.prepare_cached(sql)?.execute([])?;
-    Ok(())
 }

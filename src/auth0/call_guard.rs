@@ -61,8 +61,10 @@ impl CallGuard {
             self.breaker.check(Instant::now()).map_err(circuit_open)?;
         }
         let permit = self.budget.take(priority).await;
-        let permit =
-            permit.map_err(|busy| CallError::RateLimited { retry_after: busy.retry_after })?;
+        let permit = permit.map_err(|busy| {
+            let retry_after = busy.retry_after;
+            CallError::RateLimited { api: Api::Management, retry_after }
+        })?;
         let call = match priority {
             Priority::Lookup => self.breaker.admit_always(),
             Priority::Create | Priority::Conflict | Priority::Background | Priority::BestEffort => {
@@ -75,6 +77,11 @@ impl CallGuard {
     /// Returns whether the tenant asked for a wait of more than a minute, which is not over.
     pub(super) fn is_waiting_long(&self) -> bool {
         self.budget.is_waiting_long()
+    }
+
+    /// Returns the time until calls are accepted again after a 429; zero without one.
+    pub(super) fn cooldown(&self) -> Duration {
+        self.budget.cooldown()
     }
 
     /// Returns whether calls are rejected because recent ones failed.

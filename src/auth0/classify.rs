@@ -129,7 +129,8 @@ pub(crate) fn classify(
         (429, _) => {
             let rejected = RejectedCall { api: Api::Management, headers, body };
             let requested = RequestedWait::from_rejection(rejected, now);
-            CreateUserError::RateLimited { retry_after: requested.wait.unwrap_or(DEFAULT_WAIT) }
+            let retry_after = requested.wait.unwrap_or(DEFAULT_WAIT);
+            CreateUserError::RateLimited { api: Api::Management, retry_after }
         }
         // A 2xx other than 201 may have created a user; 408: the tenant's edge gave up waiting.
         (200..=299 | 408 | 500.., _) => CreateUserError::Ambiguous(TransportError::Status(status)),
@@ -146,10 +147,13 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
         ("PasswordBreachedError", PasswordRule::Breached),
         ("PasswordHistoryError", PasswordRule::UsedBefore),
     ];
-    const CONNECTION: [(&str, &str); 3] = [
-        ("The connection does not exist", "does not exist"),
-        ("The connection is disabled", "is disabled"),
-        ("The connection is not a database", "is not a database connection"),
+    // Auth0's documents write them without the article, its responses with and without it.
+    const CONNECTION: [(&str, &str); 5] = [
+        ("connection does not exist", "does not exist"),
+        ("connection is disabled", "is disabled"),
+        ("connection is not a database", "is not a database connection"),
+        ("connection does not support user creation", "is not a database connection"),
+        ("connection must be enabled for this client", "is not enabled for auth0.client_id"),
     ];
     let rule = PASSWORD.into_iter().find(|(prefix, _)| message.starts_with(prefix));
     if let Some((_, rule)) = rule {
@@ -161,7 +165,9 @@ fn bad_request(message: &str) -> Option<CreateUserError> {
     if rejects_username(message) {
         return Some(CreateUserError::UsernameRejected);
     }
-    let problem = CONNECTION.into_iter().find(|(prefix, _)| message.starts_with(prefix));
+    let lower = message.to_ascii_lowercase();
+    let about = lower.strip_prefix("the ").unwrap_or(&lower);
+    let problem = CONNECTION.into_iter().find(|(prefix, _)| about.starts_with(prefix));
     let reason = match problem {
         Some((_, problem)) => Some(Misconfiguration::Connection { problem }),
         None if message.contains("custom domain") => Some(Misconfiguration::UnknownCustomDomain),

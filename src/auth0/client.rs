@@ -127,9 +127,13 @@ impl Client {
         };
         let started = Instant::now();
         let response = self.call(Priority::Create, Some(permit), request).await;
-        let created = response
+        let mut created = response
             .map_err(CreateUserError::from)
             .and_then(|(response, _)| create_user::created(&response, user, self.clock.now()));
+        // A 429 that names no wait gets one that grows.
+        if let Err(CreateUserError::RateLimited { retry_after, .. }) = &mut created {
+            *retry_after = self.guard.cooldown().max(*retry_after);
+        }
         let label = created.as_ref().map_or_else(CreateUserError::label, |_| "created");
         self.metrics.auth0_request(Operation::CreateUser, label, started.elapsed());
         created

@@ -157,8 +157,11 @@ pub(super) fn created(
     now: Duration,
 ) -> Result<CreatedUser, CreateUserError> {
     let ApiResponse { status, headers, .. } = response;
+    // Only the body says why the call was rejected: the conflict may be with the sign-up's own user.
+    if matches!(*status, 400 | 403 | 409) && response.is_truncated() {
+        return Err(CreateUserError::Ambiguous(TransportError::Unreadable(*status)));
+    }
     if *status != 201 {
-        // The status is enough if the body broke off.
         return Err(classify(*status, headers, response.body(), now));
     }
     let user: User = response.json().map_err(CreateUserError::Ambiguous)?;

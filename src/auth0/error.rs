@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::wait::Api;
 use crate::domain::{Field, PasswordRule};
 
 /// Error of a create-user call.
@@ -30,8 +31,10 @@ pub enum CreateUserError {
     #[error(transparent)]
     Misconfigured(#[from] Misconfiguration),
     /// 429, or no budget: nothing was created, and nothing will be before `retry_after`.
-    #[error("the tenant's rate limit is reached")]
+    #[error("the {api}'s rate limit is reached")]
     RateLimited {
+        /// The part of the tenant whose limit it is.
+        api: Api,
         /// The wait, by the tenant's own headers.
         retry_after: Duration,
     },
@@ -81,8 +84,10 @@ pub enum CallError {
     #[error(transparent)]
     Misconfigured(#[from] Misconfiguration),
     /// The budget or the token quota is used up. Nothing was sent.
-    #[error("the tenant's rate limit is reached")]
+    #[error("the {api}'s rate limit is reached")]
     RateLimited {
+        /// The part of the tenant whose limit it is.
+        api: Api,
         /// The wait, by the tenant's own headers.
         retry_after: Duration,
     },
@@ -279,7 +284,8 @@ impl CallError {
                 TransportError::NoConnection(_)
                 | TransportError::NoResponse(_)
                 | TransportError::Unreadable(_)
-                | TransportError::Status(408 | 425 | 429 | 500..) => true,
+                // Without a reason of the API, 403 and 404 are those of the network in front of it.
+                | TransportError::Status(403 | 404 | 408 | 425 | 429 | 500..) => true,
                 TransportError::Status(_)
                 | TransportError::NoToken(_)
                 | TransportError::TakenOver
@@ -323,7 +329,7 @@ impl From<CallError> for CreateUserError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Misconfigured(reason) => Self::Misconfigured(reason),
-            CallError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            CallError::RateLimited { api, retry_after } => Self::RateLimited { api, retry_after },
             CallError::Transport(error) if error.is_unsent() => Self::NotSent(error),
             CallError::Transport(error) => Self::Ambiguous(error),
         }
@@ -340,7 +346,9 @@ impl From<TokenError> for CallError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::Misconfigured(reason) => Self::Misconfigured(reason),
-            TokenError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            TokenError::RateLimited { retry_after } => {
+                Self::RateLimited { api: Api::Token, retry_after }
+            }
             TokenError::Failed(_) | TokenError::Pending => {
                 Self::Transport(TransportError::NoToken(Arc::new(error)))
             }

@@ -260,7 +260,7 @@ impl Inspector {
     fn rate_limit(&self, response: &ApiResponse) -> Option<Duration> {
         let (status, headers) = (response.status, &response.headers);
         match classify(status, headers, response.body(), self.clock.now()) {
-            CreateUserError::RateLimited { retry_after } => Some(retry_after),
+            CreateUserError::RateLimited { retry_after, .. } => Some(retry_after),
             _ => None,
         }
     }
@@ -276,7 +276,9 @@ impl Inspector {
         let (status, headers) = (response.status, &response.headers);
         let error = match classify(status, headers, response.body(), self.clock.now()) {
             CreateUserError::Misconfigured(reason) => reason.into(),
-            CreateUserError::RateLimited { retry_after } => CallError::RateLimited { retry_after },
+            CreateUserError::RateLimited { api, retry_after } => {
+                CallError::RateLimited { api, retry_after }
+            }
             _ => CallError::Transport(TransportError::Status(status)),
         };
         error.into()

@@ -183,7 +183,7 @@ fn rejection(error: &CreateUserError) -> Finding {
         },
         CreateUserError::InvalidBody => FindingKind::LiveInvalidBody,
         CreateUserError::Misconfigured(reason) => return tenant_error::misconfiguration(reason),
-        CreateUserError::RateLimited { retry_after } => {
+        CreateUserError::RateLimited { retry_after, .. } => {
             return Finding::about(FindingKind::LiveRateLimited, retry_after.as_secs());
         }
         CreateUserError::NotSent(error) => {

@@ -53,7 +53,7 @@ pub(super) fn call(error: &LookupError) -> Option<Finding> {
     let LookupError::Failed(error) = error else { return None };
     Some(match error {
         CallError::Misconfigured(reason) => misconfiguration(reason),
-        CallError::RateLimited { retry_after } => {
+        CallError::RateLimited { retry_after, .. } => {
             Finding::about(FindingKind::ApiRateLimited, retry_after.as_secs())
         }
         CallError::Transport(error) => Finding::about(FindingKind::ApiFailed, chain(error)),

@@ -230,7 +230,7 @@ impl From<CreateUserError> for SignupResult {
             CreateUserError::UsernameTaken => return Self::new(Outcome::UsernameTaken),
             CreateUserError::UsernameRejected => return Self::new(Outcome::UsernameRejected),
             CreateUserError::PasswordRejected(rule) => Outcome::PasswordRejected(rule.clone()),
-            CreateUserError::RateLimited { retry_after } => {
+            CreateUserError::RateLimited { retry_after, .. } => {
                 Outcome::Busy { retry_after: *retry_after }
             }
             CreateUserError::Misconfigured(_) => Outcome::UpstreamRejected,

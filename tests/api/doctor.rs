@@ -293,6 +293,21 @@ async fn each_error_of_a_create_call_has_its_own_explanation() {
         ),
         (api(400, None, "The connection is disabled."), "connection.unusable", None),
         (
+            api(
+                400,
+                Some("auth0_idp_error"),
+                "Connection must be enabled for this client to perform single user creation and \
+                 signup operations (client_id: x - connection: y)",
+            ),
+            "connection.unusable",
+            None,
+        ),
+        (
+            api(400, None, "Connection does not support user creation through the API."),
+            "connection.unusable",
+            None,
+        ),
+        (
             api(400, Some("Bearer"), "Bad HTTP authentication header format"),
             "api.token_rejected",
             Some("auth0.domain"),

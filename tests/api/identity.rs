@@ -88,6 +88,18 @@ async fn a_user_is_recognised_after_every_row_was_lost() {
 }
 
 #[tokio::test]
+async fn a_rejection_whose_body_breaks_off_does_not_hide_the_own_user() {
+    let app = TestApp::spawn().await;
+    assert_eq!(sign_up(&app, Some(KEY)).await.status, StatusCode::CREATED);
+    app.until_resolved().await;
+    lose_rows(&app);
+    app.auth0.fault(Route::CreateUser, Fault::truncated());
+    let again = sign_up(&app, Some(KEY)).await;
+    assert_eq!(app.creates().last().unwrap().status, Some(409));
+    assert_eq!(again.status, StatusCode::CREATED, "{again:?}");
+}
+
+#[tokio::test]
 async fn the_same_sign_up_pins_the_same_id_and_another_one_another() {
     let app = TestApp::spawn().await;
     let forms = [
@@ -140,9 +152,13 @@ async fn a_conflict_is_looked_up_before_it_is_believed() {
 
     // A lookup that fails once is made again. One that fails leaves the outcome open, and says when to
     // come back.
-    app.auth0.fault(Route::UsersByEmail, Fault::answer(500));
-    let once = with_form(&app, None, &ada_with("password", "Yet-Another-Password-1")).await;
-    assert_eq!(once.problem(), "email_taken");
+    for (nth, fault) in
+        [Fault::answer(500), Fault::html(403), Fault::html(404)].into_iter().enumerate()
+    {
+        app.auth0.fault(Route::UsersByEmail, fault);
+        let form = ada_with("password", format!("Yet-Another-Password-{nth}"));
+        assert_eq!(with_form(&app, None, &form).await.problem(), "email_taken", "{nth}");
+    }
     app.auth0.fault(Route::UsersByEmail, Fault::answer(429));
     app.auth0.fault(Route::UsersByEmail, Fault::reset());
     let form = ada_with("password", "Another-Password-1");

@@ -183,6 +183,11 @@ impl Bucket {
         self.cooldown.long_wait(now)
     }
 
+    /// Returns the time until requests are accepted again after a 429; zero without one.
+    pub(super) fn cooldown(&self, now: Instant) -> Duration {
+        self.cooldown.left(now)
+    }
+
     /// Returns whether nothing may be sent before a reported time.
     pub(super) const fn is_blocked(&self) -> bool {
         self.cooldown.is_blocked()
@@ -199,7 +204,12 @@ impl Bucket {
     ) -> Option<(u32, u32)> {
         let headers = RateHeaders::new(headers);
         let reported = self.record_end(headers, now);
-        self.cooldown.record_acceptance(grant);
+        // The network in front of the tenant, which did not get through to it.
+        if reported.is_none() && (status >= 500 || status == 408) {
+            self.cooldown.record_loss(grant, now);
+        } else {
+            self.cooldown.record_acceptance(grant);
+        }
         match reported {
             Some((limit, remaining)) => {
                 self.learn(grant, headers, limit.into(), remaining.into(), now);
@@ -252,11 +262,11 @@ impl Bucket {
 
     /// Records that a request got no response. It keeps its permit, since the tenant may have
     /// counted it.
-    pub(super) fn record_loss(&mut self, grant: Grant) {
+    pub(super) fn record_loss(&mut self, grant: Grant, now: Instant) {
         self.sent.ended += 1;
         self.sent.lowest = 0.0;
         self.refill.interrupt();
-        self.cooldown.record_loss(grant);
+        self.cooldown.record_loss(grant, now);
         self.raise_when_idle();
     }
 

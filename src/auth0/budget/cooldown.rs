@@ -125,7 +125,7 @@ impl Cooldown {
         }
     }
 
-    /// Records a response other than a 429.
+    /// Records a response that shows that the tenant accepts requests.
     pub(super) fn record_acceptance(&mut self, grant: Grant) {
         if self.state == CooldownState::Probing(Some(grant.number)) {
             self.state = CooldownState::Open;
@@ -136,11 +136,15 @@ impl Cooldown {
         }
     }
 
-    /// Records that a request got no response. If it was the probe, the next request becomes the
-    /// probe.
-    pub(super) fn record_loss(&mut self, grant: Grant) {
+    /// Records that a request got no response of the tenant. If it was the probe, another request
+    /// becomes the probe: the next one, or in a long wait one after a pause.
+    pub(super) fn record_loss(&mut self, grant: Grant, now: Instant) {
         if self.state == CooldownState::Probing(Some(grant.number)) {
-            self.state = CooldownState::Probing(None);
+            self.state = if self.long_wait(now).is_zero() {
+                CooldownState::Probing(None)
+            } else {
+                CooldownState::Blocked(now + PROBE_INTERVAL)
+            };
         }
     }
 

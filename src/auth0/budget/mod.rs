@@ -197,6 +197,11 @@ impl Budget {
         !self.lock().bucket.long_wait(Instant::now()).is_zero()
     }
 
+    /// Returns the time until requests are accepted again after a 429; zero without one.
+    pub(super) fn cooldown(&self) -> Duration {
+        self.lock().bucket.cooldown(Instant::now())
+    }
+
     /// Learns from a response other than a 429, and wakes the waiter that may go.
     fn observe(&self, grant: Grant, status: u16, headers: &HeaderMap) {
         let mut state = self.lock();
@@ -225,7 +230,7 @@ impl Budget {
     /// Records that a request got no response.
     fn record_loss(&self, grant: Grant) {
         let mut state = self.lock();
-        state.bucket.record_loss(grant);
+        state.bucket.record_loss(grant, Instant::now());
         state.queue.wake();
     }
 

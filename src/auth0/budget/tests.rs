@@ -293,6 +293,25 @@ async fn a_long_wait_of_auth0_is_probed_every_minute_until_it_is_over() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probe_of_a_long_wait_that_does_not_get_through_ends_no_wait() {
+    let budget = reporting(10, 9).await;
+    let long = with(bucket(10, 0), RETRY_AFTER, 7_200);
+    record(at_once(&budget, Priority::Create).await.unwrap(), 429, &long);
+    for status in [Some(503), Some(408), None] {
+        let probe = probe(&budget).await;
+        match status {
+            Some(status) => record(probe, status, &HeaderMap::new()),
+            None => drop(probe),
+        }
+        assert!(budget.is_waiting_long(), "{status:?}");
+        assert!(at_once(&budget, Priority::Create).await.is_none(), "{status:?}");
+    }
+    // Of the API itself: it counts requests again.
+    record(probe(&budget).await, 503, &bucket(10, 9));
+    assert!(!budget.is_waiting_long());
+}
+
+#[tokio::test(start_paused = true)]
 async fn lookups_after_conflicts_go_after_creates_and_are_rejected_like_them() {
     let budget = reporting(10, 0).await;
     let mut order = JoinSet::new();

@@ -37,10 +37,10 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
         return bad("The connection does not exist.", Some("inexistent_connection"));
     }
     if call.tenant.strategy != "auth0" {
-        return bad("The connection is not a database connection.", None);
+        return bad("Connection does not support user creation through the API.", None);
     }
     if !call.tenant.connection_enabled {
-        return bad("The connection is disabled.", None);
+        return bad("Connection is disabled.", None);
     }
     match register(call, members) {
         Ok(user) => TenantResponse::json(StatusCode::CREATED, &user),

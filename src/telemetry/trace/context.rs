@@ -131,13 +131,17 @@ fn state(headers: &HeaderMap) -> Option<HeaderValue> {
         headers.get_all(TRACESTATE).iter().map(|line| line.to_str().ok()).collect();
     let lines = lines?;
     let members = lines.iter().flat_map(|line| line.split(',')).map(str::trim);
-    let members: Vec<_> = members.filter(|member| !member.is_empty()).collect();
+    let members = members.filter(|member| !member.is_empty());
+    // Bounded before the keys are compared: a head has room for thousands.
+    let members: Vec<_> = members.take(MAX_MEMBERS + 1).collect();
+    if members.len() > MAX_MEMBERS {
+        return None;
+    }
     let keys: Vec<_> = members.iter().map(|member| state_key(member)).collect::<Option<_>>()?;
     let is_unique =
         keys.iter().enumerate().all(|(at, key)| !keys.iter().take(at).any(|k| k == key));
     let state = members.join(",");
-    let is_usable =
-        is_unique && (1..=MAX_STATE).contains(&state.len()) && keys.len() <= MAX_MEMBERS;
+    let is_usable = is_unique && (1..=MAX_STATE).contains(&state.len());
     if is_usable { HeaderValue::try_from(state).ok() } else { None }
 }
 

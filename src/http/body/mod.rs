@@ -108,7 +108,7 @@ impl Form {
 async fn collect(mut body: Body, announced: usize) -> Result<Vec<u8>, Problem> {
     let mut bytes = Vec::with_capacity(announced.min(USUAL));
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Problem::new(ProblemCode::MalformedBody))?;
+        let frame = frame.map_err(|error| Problem::new(cause(&error)))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > MAX_BODY {
             return Err(Problem::new(ProblemCode::BodyTooLarge));
@@ -116,6 +116,20 @@ async fn collect(mut body: Body, announced: usize) -> Result<Vec<u8>, Problem> {
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
+}
+
+/// The reason that a body was not read to its end: the service ended the connection, or the body is broken or
+/// shorter than announced.
+fn cause(error: &axum::Error) -> ProblemCode {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut) {
+            return ProblemCode::RequestTimeout;
+        }
+        source = error.source();
+    }
+    ProblemCode::MalformedBody
 }
 
 fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
@@ -127,4 +141,26 @@ fn media_type(headers: &HeaderMap) -> Result<MediaType, Problem> {
 
 fn announced_length(headers: &HeaderMap) -> Option<usize> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_the_service_ends_is_not_malformed() {
+        for (kind, code) in [
+            (io::ErrorKind::TimedOut, ProblemCode::RequestTimeout),
+            (io::ErrorKind::UnexpectedEof, ProblemCode::MalformedBody),
+        ] {
+            let frames =
+                stream::iter([Ok(Bytes::from_static(b"email=a")), Err(io::Error::from(kind))]);
+            let problem = collect(Body::from_stream(frames), 0).await.unwrap_err();
+            assert_eq!(problem.code(), code, "{kind}");
+        }
+    }
 }

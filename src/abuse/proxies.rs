@@ -34,6 +34,7 @@ pub struct Proxies {
     metrics: HttpMetrics,
     watch: ProxyWatch,
     unreadable: ProxyWatch,
+    unreadable_visitor: ProxyWatch,
     servers: ServerClients,
     forged: ProxyWatch,
 }
@@ -59,6 +60,7 @@ impl Proxies {
             metrics,
             watch: ProxyWatch::new(),
             unreadable: ProxyWatch::new(),
+            unreadable_visitor: ProxyWatch::new(),
             servers: ServerClients::new(settings.server_clients.clone()),
             forged: ProxyWatch::new(),
         }
@@ -84,7 +86,7 @@ impl Proxies {
         }
         let by_proxy = self.is_trusted(peer);
         let client = if by_proxy { self.client_behind(peer, headers) } else { peer };
-        let (visitor, by_server) = self.visitor(client, headers);
+        let (visitor, by_server) = self.visitor(headers);
         if !by_proxy && !by_server {
             self.check_direct(peer, headers);
         }
@@ -92,12 +94,12 @@ impl Proxies {
     }
 
     /// The visitor that a server posts for, and whether the server has shown its token.
-    fn visitor(&self, server: ClientAddress, headers: &HeaderMap) -> (Option<ClientAddress>, bool) {
+    fn visitor(&self, headers: &HeaderMap) -> (Option<ClientAddress>, bool) {
         match self.servers.claim(headers) {
             ServerClaim::None => (None, false),
             ServerClaim::Server { visitor } => (visitor, true),
             ServerClaim::Unreadable => {
-                self.report_unreadable(server);
+                self.report_unreadable_visitor();
                 (None, true)
             }
             ServerClaim::Forged => {
@@ -171,6 +173,20 @@ impl Proxies {
                 proxy = %proxy,
                 reason = outcome.name(),
                 "a trusted proxy names a client that is not an address, so its clients count as one"
+            );
+        }
+    }
+
+    /// Reports a server whose visitor is no address. All its visitors count as one client.
+    fn report_unreadable_visitor(&self) {
+        let outcome = ForwardedOutcome::Unreadable;
+        self.metrics.forwarded(outcome);
+        if self.unreadable_visitor.record() {
+            tracing::warn!(
+                setting = "http.server_clients",
+                reason = outcome.name(),
+                "a server with a token of http.server_clients names a visitor in \
+                 Signup-Client-Address that is not an address, so its visitors count as one"
             );
         }
     }

@@ -117,9 +117,11 @@ async fn a_flood_of_one_address_neither_fills_the_log_nor_hides_sign_ups() {
 #[tokio::test]
 async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     let auth0 = Emulator::builder().start().await.unwrap();
+    let token = "a-token-of-more-than-thirty-two-characters";
     let variables = [
         ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
         ("SIGNUP__HTTP__TRUSTED_PROXIES", "127.0.0.1"),
+        ("SIGNUP__HTTP__SERVER_CLIENTS", token),
     ];
     let process = Process::start(&auth0, &variables).await;
     let warned = process.event(|event| event["setting"] == "http.public_url").await;
@@ -134,7 +136,15 @@ async fn an_unknown_own_origin_and_an_unreadable_hop_are_warned_about() {
     assert_eq!(unreadable["proxy"], "127.0.0.1");
     let log = process.log();
     assert_eq!(log.lines().filter(|line| line.contains("\"unreadable\"")).count(), 1);
-    assert!(!log.contains("canary-hop"));
+
+    // A server with its token, whose visitor is no address. No proxy is to blame.
+    let request = client.get(format!("http://{}/livez", process.address)).bearer_auth(token);
+    request.header("signup-client-address", "canary-hop:80").send().await.unwrap();
+    let visitor = process.event(|event| event["setting"] == "http.server_clients").await;
+    assert_eq!(visitor["level"], "WARN");
+    assert!(visitor["message"].as_str().unwrap().contains("Signup-Client-Address"), "{visitor}");
+    assert_eq!(visitor["proxy"], Value::Null);
+    assert!(!process.log().contains("canary-hop"));
 }
 
 #[tokio::test]

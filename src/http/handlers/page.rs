@@ -33,7 +33,16 @@ pub(in super::super) async fn form(
 }
 
 /// The page after a sign-up.
-#[utoipa::path(get, path = "/signup/success", tag = "page", params(("for" = Option<String>, Query, description = "The sealed greeting of a redirect")), responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+#[utoipa::path(
+    get,
+    path = "/signup/success",
+    tag = "page",
+    params(
+        ("for" = Option<String>, Query, description = "The sealed greeting of a redirect"),
+        ("ui_locales" = Option<String>, Query, description = "Languages, in order of preference"),
+    ),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String))
+)]
 pub(in super::super) async fn success(
     State(pages): State<Arc<Pages>>,
     Extension(negotiated): Extension<Negotiated>,

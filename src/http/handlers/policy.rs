@@ -23,6 +23,9 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=60");
     get,
     path = "/signup/policy",
     tag = "sign-up",
+    params(
+        ("ui_locales" = Option<String>, Query, description = "Languages, in order of preference"),
+    ),
     responses(
         (status = 200, description = "The policy", body = schemas::PolicySchema),
         (status = 304, description = "The caller's copy is current"),

@@ -27,6 +27,7 @@ use crate::page::FormValues;
     tag = "sign-up",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "16 to 255 visible characters, quoted or bare"),
+        ("ui_locales" = Option<String>, Query, description = "Languages, in order of preference"),
     ),
     request_body(
         description = "In a form, keys of user_metadata are user_metadata.key or user_metadata[key]",

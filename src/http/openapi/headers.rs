@@ -1,7 +1,7 @@
 //! The headers of responses, beside those of conditional requests.
 
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::path::{HttpMethod, Operation};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Response};
 
@@ -19,15 +19,16 @@ const OF_POSTS: Headers = &[
 const REPLAYED: [&str; 6] = ["200", "201", "202", "303", "409", "504"];
 
 /// Adds the headers of an operation's responses.
-pub(super) fn add(operation: &mut Operation) {
-    let is_post = operation.request_body.is_some();
+pub(super) fn add(method: &HttpMethod, operation: &mut Operation) {
+    let is_post = *method == HttpMethod::Post;
+    let has_form = operation.request_body.is_some();
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         extend(response, OF_EVERY_RESPONSE);
         extend(response, of_status(status));
         if is_post {
             extend(response, OF_POSTS);
-            if REPLAYED.contains(&status.as_str()) {
+            if has_form && REPLAYED.contains(&status.as_str()) {
                 extend(
                     response,
                     &[("Idempotency-Replayed", "`true`: the response was recorded before")],

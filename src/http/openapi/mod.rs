@@ -52,7 +52,7 @@ pub fn document() -> OpenApi {
             let Some(operation) = operation else { continue };
             conditional::add(operation);
             problems::add(path, &method, operation);
-            headers::add(operation);
+            headers::add(&method, operation);
         }
     }
     document

@@ -5,7 +5,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{Content, OpenApi, PathItem, RefOr, Required, Response};
 
 /// The documented paths, each with what is there and its media type.
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("/signup.js", "The module that enhances forms", "text/javascript"),
     ("/signup-{digest}.js", "The module of this release, to be pinned", "text/javascript"),
     (
@@ -13,9 +13,12 @@ const FILES: [(&str, &str, &str); 6] = [
         "The part of the module that it loads when it is wanted",
         "text/javascript",
     ),
+    ("/signup.js.map", "The source map of the module", "application/json"),
+    ("/signup-extras.js.map", "The source map of its second part", "application/json"),
     ("/signup.css", "The style of forms", "text/css"),
     ("/signup-{digest}.css", "The style of this release, to be pinned", "text/css"),
     ("/signup.d.ts", "The types of the module, for TypeScript", "text/plain"),
+    ("/signup-{digest}.d.ts", "The types of this release, to be pinned", "text/plain"),
 ];
 
 /// Adds the operations.

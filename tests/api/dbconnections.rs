@@ -109,6 +109,17 @@ async fn a_double_submit_creates_once_and_both_get_the_user() {
 }
 
 #[tokio::test]
+async fn a_repeated_form_gets_the_same_response_without_lookups() {
+    let builder = TestApp::builder().auth0(|tenant| tenant.scopes = vec!["create:users".into()]);
+    let app = builder.spawn().await;
+    let first = sign_up(&app, &lock_form()).await;
+    let again = sign_up(&app, &lock_form()).await;
+    assert_eq!(again.header("idempotency-replayed"), Some("true"), "{again:?}");
+    assert_eq!(again.json(), first.json());
+    assert_eq!(app.creates().len(), 1);
+}
+
+#[tokio::test]
 async fn taken_addresses_and_usernames_have_auth0s_codes() {
     let app = TestApp::builder()
         .set("fields.username", "required")

@@ -52,10 +52,7 @@ pub(in super::super) async fn dbconnections_signup(
     // The raw body, with the password, does not outlive its parsing.
     drop(submission);
     drop(form);
-    let synthetic_user = parsed
-        .user()
-        .filter(|_| pipeline.existence.is_uniform())
-        .map(|new_user| Arc::new(user::synthetic_user(new_user)));
+    let synthetic_user = parsed.user().map(user::synthetic_user);
     let mode = if settings.without_challenge {
         ChallengeMode::Skipped
     } else {
@@ -64,8 +61,9 @@ pub(in super::super) async fn dbconnections_signup(
 
     let signed_up = pipeline.run(parsed, mode).await?;
 
-    let user = signed_up.user.as_ref().or(synthetic_user.as_ref());
-    let body = user.map(|user| user::body(user, &given).to_string());
+    let form = synthetic_user.as_ref();
+    let user = signed_up.user.as_deref().or(form.filter(|_| pipeline.existence.is_uniform()));
+    let body = user.map(|user| user::body(user, &given, form).to_string());
     let body = body.ok_or_else(|| Problem::new(ProblemCode::Internal))?;
     let mut response = ([(CONTENT_TYPE, "application/json")], body).into_response();
     signed_up.mark(&mut response);

@@ -47,7 +47,10 @@ impl<'c> Checker<'c> {
         let names = form.unknown_fields().iter().map(|unknown| unknown.name.as_ref());
         let ignored = names.filter(|name| rules.ignored.contains(name));
         let ignored: HashSet<_> = ignored.map(|name| pointer([name])).collect();
-        let is_ignored = |error: &&FieldError| ignored.contains(&*error.pointer);
+        let is_ignored = |error: &&FieldError| {
+            let first = error.pointer.split('/').nth(1).unwrap_or_default();
+            ignored.contains(&*format!("/{first}"))
+        };
         let errors = form.errors().iter().filter(|error| !is_ignored(error)).cloned().collect();
         Self { rules, order, form, errors }
     }
@@ -96,7 +99,9 @@ impl<'c> Checker<'c> {
                 Err(Violation::UnknownField)
             }
             (FieldValue::Invalid, _) | (FieldValue::Absent, Presence::Off) => return None,
-            (FieldValue::Text(_), Presence::Off) => Err(Violation::UnknownField),
+            (value @ FieldValue::Text(_), Presence::Off) if value.trimmed().is_some() => {
+                Err(Violation::UnknownField)
+            }
             (value, presence) => match value.trimmed() {
                 None if presence == Presence::Required => Err(Violation::Required),
                 None => return None,

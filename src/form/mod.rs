@@ -20,4 +20,4 @@ pub use value::{BodyMembers, BodyValue, JsonError, MAX_MEMBERS};
 
 /// The maximum number of errors reported for one form. No form that a person fills in has that
 /// many, and the response to a hostile one stays small.
-const MAX_ERRORS: usize = 100;
+pub(crate) const MAX_ERRORS: usize = 100;

@@ -21,7 +21,7 @@ use crate::abuse::{
 };
 use crate::domain::rules::NameOrder;
 use crate::domain::{EmailAddress, FieldError, IdempotencyKey, NewUser, Rules, Violation};
-use crate::form::{ControlField, FieldValue, Submission};
+use crate::form::{ControlField, FieldValue, MAX_ERRORS, Submission};
 use crate::limits::AttemptCost;
 use crate::signup::{self, Admission, AdmissionCost, Outcome, Signups};
 use crate::telemetry::Metrics;
@@ -236,6 +236,7 @@ impl SignupPipeline {
             (Ok(_), Err(error)) => Err(Problem::invalid_fields(vec![error])),
             (Err(errors), Ok(_)) => Err(Problem::invalid_fields(errors)),
             (Err(mut errors), Err(error)) => {
+                errors.truncate(MAX_ERRORS - 1);
                 errors.push(error);
                 Err(Problem::invalid_fields(errors))
             }

@@ -144,7 +144,7 @@ async fn a_duplicate_name_is_an_error_in_every_format() {
 #[tokio::test]
 async fn an_unreadable_body_is_malformed() {
     let app = TestApp::spawn().await;
-    let bodies: [(&str, &[u8]); 14] = [
+    let bodies: [(&str, &[u8]); 17] = [
         ("application/json", b""),
         ("application/json", b"{"),
         ("application/json", b"[]"),
@@ -155,6 +155,10 @@ async fn an_unreadable_body_is_malformed() {
         ("application/json", b"email=a"),
         (URLENCODED, b"email=%ff"),
         (URLENCODED, b"em\xffail=a"),
+        // Sent without a `Content-Type` by curl, and with an `&` that is not encoded.
+        (URLENCODED, b"{\"email\":\"ada@example.com\",\"password\":\"Difference=1843\"}"),
+        (URLENCODED, b"[\"Difference-1843\"]"),
+        (URLENCODED, b"email=ada@example.com&password=Engine&Difference"),
         (MULTIPART, b""),
         (MULTIPART, b"email=a"),
         (
@@ -167,8 +171,21 @@ async fn an_unreadable_body_is_malformed() {
         let response = app.sign_up_raw(kind, body.to_vec()).await;
         assert_eq!(response.problem(), "malformed_body", "{kind}: {body:?}");
         assert_eq!(response.status, StatusCode::BAD_REQUEST);
+        assert!(!response.text.contains("Difference"), "{response:?}");
     }
     assert!(app.creates().is_empty());
+}
+
+#[tokio::test]
+async fn a_blank_field_that_is_off_is_absent() {
+    let app = TestApp::builder().set("fields.family_name", "off").spawn().await;
+    let form = json!({
+        "email": "ada@example.com", "password": "Difference-Engine-1843",
+        "given_name": "Ada", "family_name": " ", "username": "",
+    });
+    assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
+    let sent = app.creates()[0].json();
+    assert!(sent.get("family_name").is_none() && sent.get("username").is_none(), "{sent}");
 }
 
 #[tokio::test]
@@ -232,7 +249,7 @@ async fn a_body_with_over_a_thousand_members_is_too_large() {
     let app = TestApp::spawn().await;
     let many = |count| "\"a\":0,".repeat(count);
     for (kind, body) in [
-        (URLENCODED, "a&".repeat(1_001)),
+        (URLENCODED, "a=&".repeat(1_001)),
         ("application/json", format!("{{{}\"b\":0}}", many(1_000))),
         (
             "application/json",
@@ -244,7 +261,7 @@ async fn a_body_with_over_a_thousand_members_is_too_large() {
         assert_eq!(response.problem(), "body_too_large", "{kind}");
         assert_eq!(response.status, StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let most = app.sign_up_raw(URLENCODED, "a&".repeat(1_000)).await;
+    let most = app.sign_up_raw(URLENCODED, "a=&".repeat(1_000)).await;
     assert_eq!(most.status, StatusCode::UNPROCESSABLE_ENTITY);
 }
 
@@ -302,6 +319,11 @@ async fn a_hostile_form_gets_a_bounded_response() {
         let email = ("/email".to_owned(), "wrong_type".to_owned());
         assert!(errors.contains(&email), "the error of a known field is still in the list");
     }
+    let unknown: Value = (0..150).map(|nth| (format!("k{nth}"), json!(0))).collect();
+    let request = app.post().header("idempotency-key", "short").json(&unknown);
+    let errors = TestResponse::receive(request).await.errors();
+    assert_eq!(errors.len(), 100);
+    assert!(errors.iter().any(|(pointer, _)| pointer == "/idempotency_key"), "{errors:?}");
 }
 
 /// More names than a list of errors has.
@@ -319,6 +341,14 @@ async fn ignored_names_hide_no_other_error() {
     let trap = app.sign_up_raw(URLENCODED, format!("{ignored}subject=x&{person}")).await;
     assert_eq!(trap.status, StatusCode::FORBIDDEN, "{trap:?}");
     assert!(app.creates().is_empty());
+    let inside = json!({
+        "email": "ada@example.com", "password": "Difference-Engine-1843", "utf8": 1,
+    });
+    let inside = inside.to_string().replace("\"utf8\":1", r#""utf8":{"a":1,"a":2}"#);
+    let inside = app.sign_up_raw("application/json", inside).await;
+    assert_eq!(inside.status, StatusCode::CREATED, "{inside:?}");
+    app.auth0.clear_journal();
+    let person = "email=grace@example.com&password=Difference-Engine-1843";
     let only_ignored = app.sign_up_raw(URLENCODED, format!("{ignored}{person}")).await;
     assert_eq!(only_ignored.status, StatusCode::CREATED);
 }

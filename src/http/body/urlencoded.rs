@@ -1,5 +1,7 @@
-//! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that bytes
-//! which are not UTF-8 are rejected instead of replaced.
+//! `application/x-www-form-urlencoded`, parsed as in the WHATWG URL standard, except that two things are
+//! rejected: bytes which are not UTF-8, and a name without `=`. No browser sends one. It is the rest
+//! of a value whose `&` was not encoded, or JSON under a form's `Content-Type`, and the error for an
+//! unknown field would repeat it.
 
 use std::borrow::Cow;
 
@@ -12,18 +14,21 @@ use crate::http::problem::{Problem, ProblemCode};
 /// The pairs of the form, collected like the members of a JSON object.
 ///
 /// # Errors
-/// 400 when a name or value is not UTF-8, 413 for too many pairs, 415 for a form that states
-/// another charset.
+/// 400 when a name or value is not UTF-8, a name has no `=`, or the body looks like JSON, 413 for too
+/// many pairs, 415 for a form that states another charset.
 pub(super) fn members(bytes: &[u8]) -> Result<BodyMembers<'_>, Problem> {
     let pairs = bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty());
     if pairs.clone().count() > MAX_MEMBERS {
         return Err(Problem::new(ProblemCode::BodyTooLarge));
     }
     let malformed = || Problem::new(ProblemCode::MalformedBody);
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(malformed());
+    }
     let pairs = pairs.map(|pair| {
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let name = decode(halves.next().unwrap_or_default()).ok_or_else(malformed)?;
-        let value = decode(halves.next().unwrap_or_default()).ok_or_else(malformed)?;
+        let value = halves.next().and_then(decode).ok_or_else(malformed)?;
         check_field(&name, &value)?;
         Ok((name, BodyValue::Text(value)))
     });
@@ -56,10 +61,22 @@ mod tests {
 
     #[test]
     fn pairs_are_decoded_as_browsers_encode_them() {
-        let expected = [("a b", "c+d=e"), ("empty", ""), ("bare", ""), ("100%", "%zz")];
-        let found = pairs("a+b=c%2Bd%3De&&empty=&bare&100%25=%zz");
+        let expected = [("a b", "c+d=e"), ("empty", ""), ("100%", "%zz")];
+        let found = pairs("a+b=c%2Bd%3De&&empty=&100%25=%zz");
         let found: Vec<_> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn json_and_the_rest_of_a_value_are_no_form() {
+        for body in [
+            r#"{"password":"Analytical=1843"}"#,
+            " {\"password\":\"Analytical\"}",
+            "password=Analytical&Engine",
+            "Analytical",
+        ] {
+            assert!(members(body.as_bytes()).is_err(), "{body}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The lifecycle of the process: the tasks that run, and the order of a shutdown.
 //!
-//! A shutdown waits for the tasks that run a sign-up, and at most two seconds for a probe's check of the ledger, not
-//! for connections. A closed tab or a handler's deadline never cancels a sign-up.
+//! A shutdown waits for the tasks that run a sign-up or finish what it began, and at most two seconds for a probe's check
+//! of the ledger, not for connections. A closed tab or a handler's deadline never cancels a sign-up.
 
 use std::future::Future;
 
@@ -35,7 +35,7 @@ impl Lifecycle {
     /// Spawns a task that runs until the process stops, and that may be cancelled at any await.
     ///
     /// If the task panics, the process stops, since it would otherwise continue without that task.
-    #[expect(clippy::disallowed_methods, reason = "the one tracked place that spawns")]
+    #[expect(clippy::disallowed_methods, reason = "a panic stops the process")]
     pub fn spawn_background(&self, task: impl Future<Output = ()> + Send + 'static) {
         let (stopped, failed) = (self.stopped.clone(), self.failed.clone());
         tokio::spawn(async move {

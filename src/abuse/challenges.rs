@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::captcha::{Captcha, CaptchaError};
 use super::client_signals::ClientSignals;
 use super::counted_attempt::CountedAttempt;
-use super::form_token::{FillTime, FormToken};
+use super::form_token::{FillTime, FormTokens};
 use super::network::{Network, any_contains};
 use super::network_limiter::NetworkLimiter;
 use super::pressure::Pressure;
@@ -34,7 +34,7 @@ const PERMIT_POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Challenges {
     pub(super) settings: ChallengeSettings,
-    form_tokens: FormToken,
+    form_tokens: FormTokens,
     pub(super) work: ProofOfWork,
     pub(super) captcha: Option<Captcha>,
     /// Only where a proof is required under pressure.
@@ -128,7 +128,7 @@ impl Challenges {
             NetworkLimiter::new(rate, max_buckets, state, names, metrics)
         };
         Ok(Self {
-            form_tokens: FormToken::new(digests, settings.fill_time.clone()),
+            form_tokens: FormTokens::new(digests, settings.fill_time.clone()),
             work: ProofOfWork::start(&settings.work, digests, lifecycle),
             captcha: settings.captcha.as_ref().map(Captcha::new).transpose()?,
             pressure: adaptive.then(|| {
@@ -148,7 +148,7 @@ impl Challenges {
             failed_captchas: limits
                 .failed_captchas
                 .filter(|_| settings.captcha.is_some())
-                .map(|rate| limiter(rate, "failed_captchas", "site_failed_captchas")),
+                .map(|rate| limiter(rate, Limit::FailedCaptchas.name(), "site_failed_captchas")),
             verifying: SourceCounts::new(usize::MAX),
             captcha_log: LogGate::new(),
             exempt: limits.exempt.clone(),
@@ -164,7 +164,7 @@ impl Challenges {
     }
 
     /// The tokens of the built-in page's forms.
-    pub const fn form_tokens(&self) -> &FormToken {
+    pub const fn form_tokens(&self) -> &FormTokens {
         &self.form_tokens
     }
 

@@ -18,7 +18,7 @@ const LENGTH: usize = (TIME + TAG) * 4 / 3;
 
 /// Issues and checks tokens. A token is valid on every replica that has the same secret.
 #[derive(Debug)]
-pub struct FormToken {
+pub struct FormTokens {
     key: SubKey,
     previous: Option<SubKey>,
     /// The ages that are accepted. `None`: any age.
@@ -38,7 +38,7 @@ pub enum FillTime {
     Forged,
 }
 
-impl FormToken {
+impl FormTokens {
     /// Tokens signed with the secret of this deployment. `age` gives the ages that are accepted.
     pub fn new(digests: &Digests, age: Option<RangeInclusive<Duration>>) -> Self {
         let (key, previous) = digests.sub_keys("form token v1");
@@ -115,10 +115,10 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const HOUR: Duration = Duration::from_hours(1);
 
-    fn tokens(current: &str, previous: Option<&str>) -> FormToken {
+    fn tokens(current: &str, previous: Option<&str>) -> FormTokens {
         let previous = previous.map(|text| text.repeat(32).into());
         let digests = Digests::new(&current.repeat(32).into(), previous.as_ref());
-        FormToken::new(&digests, Some(SECOND..=HOUR))
+        FormTokens::new(&digests, Some(SECOND..=HOUR))
     }
 
     #[test]
@@ -148,7 +148,7 @@ mod tests {
         }
     }
 
-    fn tokens_of_another() -> FormToken {
+    fn tokens_of_another() -> FormTokens {
         tokens("l", None)
     }
 
@@ -175,6 +175,6 @@ mod tests {
         let rotated = tokens("l", Some("k"));
         assert_eq!(rotated.check(&before, NOW + SECOND), FillTime::InTime);
         let digests = Digests::new(&"k".repeat(32).into(), None);
-        assert_eq!(FormToken::new(&digests, None).check("x", NOW), FillTime::InTime);
+        assert_eq!(FormTokens::new(&digests, None).check("x", NOW), FillTime::InTime);
     }
 }

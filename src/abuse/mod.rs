@@ -38,7 +38,7 @@ pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;
 pub use counted_attempt::CountedAttempt;
 pub use existence::ExistencePolicy;
-pub use form_token::{FillTime, FormToken};
+pub use form_token::{FillTime, FormTokens};
 pub use issued_challenge::{CHALLENGE_PATH, ChallengeInfo, IssueError, IssuedChallenge};
 pub use limits::Limits;
 pub use network::Network;

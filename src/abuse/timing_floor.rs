@@ -20,11 +20,6 @@ impl TimingFloor {
         Self(floor)
     }
 
-    /// The floor.
-    pub const fn duration(&self) -> Duration {
-        self.0
-    }
-
     /// Waits until a whole multiple of the floor has passed since `started`, at most until
     /// `deadline`. Returns whether the first multiple had passed already.
     pub async fn pad(&self, started: Instant, deadline: Instant) -> bool {

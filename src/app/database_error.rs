@@ -26,7 +26,7 @@ pub enum DatabaseError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         obstacle: FileObstacle,
         /// The setting that names the place.
         setting: &'static str,
@@ -64,7 +64,7 @@ pub enum DatabaseError {
         #[source]
         source: Box<StartError>,
     },
-    /// What `database.url` names besides the server cannot be used: a file, or a part of the URL.
+    /// Another part of `database.url` than the server cannot be used: a file, or a part of the URL.
     #[error("what database.url (DATABASE_URL) names cannot be used")]
     Unusable {
         /// The error.
@@ -111,7 +111,7 @@ pub enum DatabaseError {
     },
 }
 
-/// What keeps a file from being used, and the remedy.
+/// The obstacle to the use of a file, and the remedy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FileObstacle {
     /// A folder has the name.

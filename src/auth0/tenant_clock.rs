@@ -31,7 +31,7 @@ pub(super) struct TenantClock {
     observations: Mutex<Observations>,
 }
 
-/// What responses have shown.
+/// The state of the clock, as responses have shown it.
 #[derive(Debug, Default)]
 struct Observations {
     newest: Option<Observation>,

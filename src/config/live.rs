@@ -67,7 +67,7 @@ impl Changes {
 }
 
 impl Layers {
-    /// What a service that was started with `started_with` can take up of these layers: all but the
+    /// The part of these layers that a service started with `started_with` can take up: all but the
     /// settings that it reads only at start.
     #[must_use]
     pub fn taken_up_after(&self, started_with: &Self) -> Self {

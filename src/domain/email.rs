@@ -52,7 +52,7 @@ impl EmailAddress {
     }
 }
 
-/// Implements validator.js `isEmail` with its default options.
+/// Returns whether validator.js `isEmail` accepts a text, with its default options.
 fn is_address(text: &str) -> bool {
     text.encode_utf16().count() <= EmailAddress::MAX_LENGTH
         && text.rsplit_once('@').is_some_and(|(local_part, domain)| {
@@ -63,7 +63,7 @@ fn is_address(text: &str) -> bool {
         })
 }
 
-/// Accepts a quoted string, or words separated by single dots.
+/// Returns whether a text is a quoted string, or words separated by single dots.
 fn is_local_part(text: &str) -> bool {
     // validator.js treats a single quotation mark as both quotes of an empty string.
     if text == "\"" {
@@ -75,7 +75,8 @@ fn is_local_part(text: &str) -> bool {
     }
 }
 
-/// Accepts one or more characters of an RFC 5322 atom, or characters above ASCII.
+/// Returns whether a text consists of one or more characters of an RFC 5322 atom, or characters
+/// above ASCII.
 fn is_word(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|character| {
@@ -85,8 +86,8 @@ fn is_word(text: &str) -> bool {
         })
 }
 
-/// Accepts the content of a quoted string: a quotation mark or a backslash needs a backslash before
-/// it.
+/// Returns whether a text is the content of a quoted string: a quotation mark or a backslash needs
+/// a backslash before it.
 fn is_quoted_content(text: &str) -> bool {
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
@@ -105,8 +106,8 @@ fn is_quoted_content(text: &str) -> bool {
     true
 }
 
-/// Accepts ASCII except NUL, and the characters above it that validator.js lists for quoted
-/// strings. Unlike in a word, these include the no-break space.
+/// Returns whether a character is ASCII except NUL, or one of the characters above it that
+/// validator.js lists for quoted strings. Unlike in a word, these include the no-break space.
 const fn is_quotable(character: char) -> bool {
     matches!(character, '\u{1}'..='\u{7f}') || is_plain_unicode(character, '\u{a0}')
 }

@@ -33,25 +33,25 @@ pub(super) fn is_ipv6(text: &str) -> bool {
     address.parse::<Ipv6Addr>().is_ok() && zone.is_none_or(is_zone)
 }
 
-/// Accepts the characters above ASCII that validator.js allows in a local part and in a top-level
-/// domain: the Basic Multilingual Plane starting at `from`, without surrogates, private use and
-/// non-characters. Characters beyond that plane are two surrogates to its patterns, so they are
-/// rejected.
+/// Returns whether a character is one of those above ASCII that validator.js allows in a local part
+/// and in a top-level domain: the Basic Multilingual Plane starting at `from`, without surrogates,
+/// private use and non-characters. Characters beyond that plane are two surrogates to its patterns,
+/// so they are rejected.
 pub(super) const fn is_plain_unicode(character: char, from: char) -> bool {
     character >= from
         && matches!(character,
             '\0'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{ffef}')
 }
 
-/// Implements the class `\s` of ECMAScript patterns. Unlike [`char::is_whitespace`], it includes
-/// the byte order mark and excludes NEL.
+/// Returns whether a character is of the class `\s` of ECMAScript patterns. Unlike
+/// [`char::is_whitespace`], it includes the byte order mark and excludes NEL.
 pub(super) const fn is_script_space(character: char) -> bool {
     matches!(character,
         '\t'..='\r' | ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}'
         | '\u{2028}' | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{feff}')
 }
 
-/// Accepts two or more letters, or the Punycode of such a domain.
+/// Returns whether a text consists of two or more letters, or is the Punycode of such a domain.
 fn is_top_level_domain(text: &str) -> bool {
     let spelled = text.chars().nth(1).is_some()
         && text.chars().all(|character| {
@@ -62,8 +62,8 @@ fn is_top_level_domain(text: &str) -> bool {
     (spelled || is_punycode(text)) && !text.contains(is_script_space)
 }
 
-/// Accepts `xn` followed by two or more letters, digits and hyphens. The pattern does not require
-/// `--`.
+/// Returns whether a text is `xn` followed by two or more letters, digits and hyphens. The pattern
+/// does not require `--`.
 fn is_punycode(text: &str) -> bool {
     text.split_at_checked(2).is_some_and(|(prefix, rest)| {
         prefix.eq_ignore_ascii_case("xn")
@@ -72,7 +72,7 @@ fn is_punycode(text: &str) -> bool {
     })
 }
 
-/// Accepts a part between dots, including the last one.
+/// Returns whether a text is a part between dots, including the last one.
 fn is_label(text: &str) -> bool {
     let allowed = |character: char| {
         character.is_ascii_alphanumeric()
@@ -91,7 +91,7 @@ const fn is_full_width(character: char) -> bool {
     matches!(character, '\u{ff01}'..='\u{ff5e}')
 }
 
-/// Accepts the part of an IPv6 address after the percent sign.
+/// Returns whether a text is the part of an IPv6 address after the percent sign.
 fn is_zone(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.')
 }

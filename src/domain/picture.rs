@@ -54,7 +54,7 @@ fn has_web_scheme(text: &str) -> bool {
     })
 }
 
-/// Implements validator.js `isURL` with its default options.
+/// Returns whether validator.js `isURL` accepts a text, with its default options.
 fn is_strict_uri(text: &str) -> bool {
     let is_readable = !text.contains(|c: char| is_script_space(c) || matches!(c, '<' | '>'))
         && !text.starts_with("mailto:")
@@ -122,7 +122,7 @@ fn has_percent_encoding(text: &str) -> bool {
     )
 }
 
-/// Accepts optional credentials, a host and an optional port.
+/// Returns whether a text consists of optional credentials, a host and an optional port.
 fn is_authority(text: &str) -> bool {
     match text.split_once('@') {
         Some((credentials, address)) => is_credentials(credentials) && is_address(address),
@@ -130,12 +130,14 @@ fn is_authority(text: &str) -> bool {
     }
 }
 
-/// Accepts `user` or `user:password`; either side of the colon may be empty, but not both.
+/// Returns whether a text is `user` or `user:password`; either side of the colon may be empty, but
+/// not both.
 fn is_credentials(text: &str) -> bool {
     !text.is_empty() && text != ":" && text.bytes().filter(|byte| *byte == b':').count() < 2
 }
 
-/// Accepts a host name, an IPv4 address or a bracketed IPv6 address, and an optional port.
+/// Returns whether a text consists of a host name, an IPv4 address or a bracketed IPv6 address, and
+/// an optional port.
 fn is_address(text: &str) -> bool {
     if let Some((address, port)) = split_brackets(text) {
         return is_ipv6(address) && port.is_none_or(is_port);
@@ -153,7 +155,7 @@ fn split_brackets(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// Accepts a number from 1 to 65,535 in ASCII digits, with any leading zeros.
+/// Returns whether a text is a number from 1 to 65,535 in ASCII digits, with any leading zeros.
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
         && text.parse::<u16>().is_ok_and(|port| port != 0)

@@ -53,7 +53,7 @@ pub enum Violation {
     DuplicateField,
     /// Another JSON type is expected.
     WrongType {
-        /// `string`, `object`, `number`, `integer` or `boolean`.
+        /// `string`, `object`, `integer` or `boolean`.
         expected: &'static str,
     },
     /// Contains a control character (Unicode category Cc).

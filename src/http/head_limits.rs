@@ -37,7 +37,8 @@ fn has_one_host(request: &Request) -> bool {
     }
 }
 
-/// Accepts a host with or without a port, and the empty value of a target without one.
+/// Returns whether a text is a host with or without a port, or the empty value of a target without
+/// one.
 fn is_host(value: &HeaderValue) -> bool {
     let bytes = value.as_bytes();
     bytes.is_empty() || (Authority::try_from(bytes).is_ok() && !bytes.contains(&b'@'))

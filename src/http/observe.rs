@@ -22,7 +22,7 @@ use super::limits::RateLimitHeaders;
 use super::negotiation::Negotiated;
 use super::pages::Pages;
 use super::paths::AUTH0_SIGN_UP;
-use super::problem::{Problem, ProblemCode};
+use super::problem::{Problem, ProblemSource};
 use super::render::render;
 use super::request_id::{RequestId, X_REQUEST_ID};
 use super::server::Peer;
@@ -281,46 +281,22 @@ impl ResponseEvent<'_> {
     /// Logs the event: as an error when the operator must act, as a warning when the tenant fails.
     /// Returns `false` if its client has too many events.
     fn log(&self, exchange: &Exchange) -> bool {
-        match self.problem.map(Problem::code) {
+        let is_form = exchange.is_sign_up() && self.status != GONE;
+        match self.problem.map(|problem| problem.code().source()) {
             _ if self.at_debug => log_response!(debug, self, exchange),
-            Some(ProblemCode::Internal | ProblemCode::UpstreamRejected) => {
-                log_response!(error, self, exchange);
-            }
-            Some(
-                ProblemCode::UpstreamBusy
-                | ProblemCode::Unavailable
-                | ProblemCode::UpstreamUnavailable
-                | ProblemCode::OutcomeUnknown,
-            ) => log_response!(warn, self, exchange),
-            Some(_) | None if self.is_of_an_attempt(exchange) => {
-                log_response!(info, self, exchange);
-            }
-            Some(_) | None if exchange.observer.limits.admits_event(exchange.client.ip()) => {
+            Some(ProblemSource::Operator) => log_response!(error, self, exchange),
+            Some(ProblemSource::Dependency) => log_response!(warn, self, exchange),
+            // The limit on posts bounds those.
+            Some(ProblemSource::Form) | None if is_form => log_response!(info, self, exchange),
+            Some(ProblemSource::Form | ProblemSource::Request) | None => {
+                if !exchange.observer.limits.admits_event(exchange.client.ip()) {
+                    return false;
+                }
                 // The name does not appear in the log. The writer drops these events first.
                 log_response!(info, "http.server.response.minor", self, exchange);
             }
-            Some(_) | None => return false,
         }
         true
-    }
-
-    /// Returns whether this is a sign-up that was not rejected early. The limit on posts bounds
-    /// those.
-    fn is_of_an_attempt(&self, exchange: &Exchange) -> bool {
-        exchange.is_sign_up()
-            && match self.problem.map(Problem::code) {
-                None => self.status != GONE,
-                Some(
-                    ProblemCode::EmailTaken
-                    | ProblemCode::UsernameTaken
-                    | ProblemCode::IdempotencyInProgress
-                    | ProblemCode::IdempotencyKeyReused
-                    | ProblemCode::InvalidFields
-                    | ProblemCode::ChallengeRequired
-                    | ProblemCode::ChallengeFailed,
-                ) => true,
-                Some(_) => false,
-            }
     }
 }
 

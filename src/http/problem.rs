@@ -94,7 +94,50 @@ pub enum ProblemCode {
     OutcomeUnknown,
 }
 
+/// The source of a problem, which decides the level of its log event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProblemSource {
+    /// A bug or a setting: the operator must act.
+    Operator,
+    /// The tenant, the ledger or a captcha service failed. It may pass by itself.
+    Dependency,
+    /// A usual result of a complete form.
+    Form,
+    /// A request that was rejected early.
+    Request,
+}
+
 impl ProblemCode {
+    /// Its source.
+    pub(super) const fn source(self) -> ProblemSource {
+        match self {
+            Self::Internal | Self::UpstreamRejected => ProblemSource::Operator,
+            Self::UpstreamBusy
+            | Self::Unavailable
+            | Self::ChallengeUnavailable
+            | Self::UpstreamUnavailable
+            | Self::OutcomeUnknown => ProblemSource::Dependency,
+            Self::EmailTaken
+            | Self::UsernameTaken
+            | Self::IdempotencyInProgress
+            | Self::IdempotencyKeyReused
+            | Self::InvalidFields
+            | Self::ChallengeRequired
+            | Self::ChallengeFailed => ProblemSource::Form,
+            Self::MalformedBody
+            | Self::MalformedRequest
+            | Self::OriginNotAllowed
+            | Self::SignupsClosed
+            | Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::RequestTimeout
+            | Self::BodyTooLarge
+            | Self::UnsupportedMediaType
+            | Self::HeadersTooLarge
+            | Self::RateLimited => ProblemSource::Request,
+        }
+    }
+
     /// Every code.
     pub const ALL: [Self; 25] = [
         Self::MalformedBody,

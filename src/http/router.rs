@@ -1,4 +1,4 @@
-//! Every route and every layer.
+//! Every route and every layer, but for the base path around them.
 
 use std::sync::Arc;
 

@@ -88,7 +88,7 @@ pub(super) struct TextInput {
 }
 
 impl TextInput {
-    /// True if its value is written from left to right in every language.
+    /// Returns whether its value is written from left to right in every language.
     pub(super) fn is_ltr(&self) -> bool {
         matches!(self.inputmode, "email" | "url" | "tel" | "numeric")
     }

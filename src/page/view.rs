@@ -312,12 +312,12 @@ impl Page {
 }
 
 impl FieldView<'_> {
-    /// True if the form always shows the field, or it has a value or an error.
+    /// Returns whether the form always shows the field, or it has a value or an error.
     fn is_shown(&self) -> bool {
         self.input.always_shown || !self.value.is_empty() || self.is_invalid()
     }
 
-    /// True if the value says yes, in any of the words that forms use.
+    /// Returns whether the value says yes, in any of the words that forms use.
     fn is_checked(&self) -> bool {
         parse_boolean(self.value) == Some(true)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use altcha::{Challenge, Solution, SolveChallengeOptions, solve_challenge};
-use auth0_signup::abuse::FormToken;
+use auth0_signup::abuse::FormTokens;
 use auth0_signup::clock::{Clock as _, SystemClock};
 use auth0_signup::digest::Digests;
 use base64::Engine as _;
@@ -315,7 +315,7 @@ async fn an_empty_honeypot_is_ignored_and_its_name_is_a_setting() {
 #[tokio::test]
 async fn a_form_that_comes_back_too_soon_or_too_late_needs_a_proof() {
     let app = builder().set("challenge.required", "off").spawn().await;
-    let tokens = FormToken::new(
+    let tokens = FormTokens::new(
         &Digests::new(&KEY.into(), None),
         Some(Duration::from_secs(1)..=Duration::from_hours(1)),
     );

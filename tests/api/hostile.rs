@@ -24,8 +24,8 @@ fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::new().unwrap())
 }
 
-/// Sends each generated body and checks the response.
-fn check(cases: u32, bodies: impl Strategy<Value = (usize, Vec<u8>)>) {
+/// Sends each generated body and checks the response. Returns the number of calls that created a user.
+fn check(cases: u32, bodies: impl Strategy<Value = (usize, Vec<u8>)>) -> usize {
     let app = runtime().block_on(async {
         let builder = TestApp::builder().set("fields.phone_number", "optional");
         let builder = builder.set("user_metadata.allow", "plan,name,first");
@@ -36,12 +36,15 @@ fn check(cases: u32, bodies: impl Strategy<Value = (usize, Vec<u8>)>) {
     let run = runner.run(&bodies, |(kind, body)| {
         let response = runtime().block_on(app.sign_up_raw(KINDS[kind], body));
         let status = response.status;
-        prop_assert!(status == StatusCode::CREATED || status.is_client_error(), "{response:?}");
+        let is_rejected = status.is_client_error()
+            && !matches!(status, StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS);
+        prop_assert!(status == StatusCode::CREATED || is_rejected, "{response:?}");
         Ok(())
     });
     run.unwrap();
     let answered: Vec<_> = app.creates().iter().filter_map(|call| call.status).collect();
     assert!(answered.iter().all(|status| matches!(status, 201 | 409)), "{answered:?}");
+    answered.iter().filter(|status| **status == 201).count()
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -113,7 +116,7 @@ fn forms_with_nearly_valid_values() {
             (1, form.extend_pairs(pairs).finish().into_bytes())
         }
     });
-    check(700, body);
+    assert!(check(700, body) > 0, "no form was valid");
 }
 
 #[test]

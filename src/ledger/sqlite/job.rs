@@ -1,4 +1,4 @@
-//! What the thread that writes is sent: jobs, each a part of a transaction with its needs and its reply.
+//! The messages to the thread that writes: jobs, each a part of a transaction with its needs and its reply.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -75,7 +75,7 @@ impl BatchNeeds {
     }
 }
 
-/// What the callers and the thread share.
+/// The state that the callers and the thread share.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     /// The jobs that wait for a batch to join.

@@ -10,7 +10,6 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as StdInstant};
 
-use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -18,6 +17,7 @@ use super::connection::{LedgerConnection, SHORT_WAIT};
 use super::guard::FileGuard;
 use super::job::{BATCH, BatchJob, BatchNeeds, Durability, JobEnd, Message, Shared, lock};
 use super::log_sync::LogSync;
+use super::rows::execute;
 use super::streak::Streak;
 use crate::ledger::LedgerError;
 use crate::telemetry::{BatchMetrics, chain};
@@ -198,7 +198,7 @@ impl WriterThread {
         let connection = self.connect(needs.deadline)?;
         // Takes the write lock here, not at the first write, so that busy_timeout applies.
         connection.busy_timeout(needs.deadline.saturating_duration_since(Instant::now()))?;
-        execute(connection, "BEGIN IMMEDIATE")?;
+        execute(connection, "BEGIN IMMEDIATE", [])?;
         Ok(connection)
     }
 }
@@ -208,17 +208,12 @@ fn commit(
     needs: &BatchNeeds,
     log_sync: &LogSync,
 ) -> Result<(), LedgerError> {
-    execute(connection, "COMMIT")?;
+    execute(connection, "COMMIT", [])?;
     if needs.durability == Durability::Synced {
         connection.sync_log().map_err(|error| {
             log_sync.record_failure();
             LedgerError::unavailable(SyncFailed(error))
         })?;
     }
-    Ok(())
-}
-
-fn execute(connection: &Connection, sql: &'static str) -> Result<(), LedgerError> {
-    connection.prepare_cached(sql)?.execute([])?;
     Ok(())
 }

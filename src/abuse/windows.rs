@@ -33,10 +33,12 @@ impl Windows {
     /// Starts a new window if the current one is over.
     fn rotate(&mut self, now: Instant) {
         let elapsed = now.saturating_duration_since(self.started);
-        if elapsed >= WINDOW {
-            self.previous = if elapsed < WINDOW * 2 { self.current } else { Count::default() };
-            self.current = Count::default();
-            self.started = now;
+        if elapsed >= WINDOW * 2 {
+            *self = Self { started: now, current: Count::default(), previous: Count::default() };
+        } else if elapsed >= WINDOW {
+            self.previous = std::mem::take(&mut self.current);
+            // Not `now`: the window that is over would count in full for longer than it lasted.
+            self.started += WINDOW;
         }
     }
 
@@ -63,5 +65,27 @@ impl Windows {
             outcomes: outcomes.saturating_add(part(self.previous.outcomes)),
             unsuccessful: unsuccessful.saturating_add(part(self.previous.unsuccessful)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_counts_less_and_less_and_then_not_at_all() {
+        let mut windows = Windows::new();
+        let start = windows.started;
+        let burst = Count { attempts: 60, outcomes: 60, unsuccessful: 60 };
+        windows.add(burst, start);
+        // Whether it is asked at 63 s makes no difference at 90 s.
+        for (seconds, attempts) in [(0, 60), (59, 60), (63, 57), (90, 30), (119, 1), (120, 0)] {
+            let now = start + Duration::from_secs(seconds);
+            assert_eq!(windows.count(now).attempts, attempts, "{seconds} s");
+        }
+        let mut unasked = Windows { started: start, ..Windows::new() };
+        unasked.add(burst, start);
+        assert_eq!(unasked.count(start + Duration::from_secs(90)).attempts, 30);
+        assert_eq!(unasked.count(start + WINDOW * 5).unsuccessful, 0);
     }
 }

@@ -343,22 +343,41 @@ pub(crate) async fn failing_captchas(report: &mut Report) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Sends the longest lines that a log event could quote, as fast as possible for three seconds.
-pub(crate) async fn log_flood(report: &mut Report) -> anyhow::Result<()> {
-    let name = "three seconds of 30,000-byte methods and paths from one address";
-    if !report.includes(name) {
-        return Ok(());
-    }
-    let service = Service::start(&[]).await?;
-    let honest = Honest::start(&service);
+/// Sends the longest heads as fast as possible for three seconds: what a log event could quote, and a trace
+/// state of thousands of keys.
+pub(crate) async fn long_heads(report: &mut Report) -> anyhow::Result<()> {
     let long = "A".repeat(30_000);
-    let request = format!(
+    let quoted = format!(
         "{long} /signup HTTP/1.1\r\nHost: x\r\n\r\nGET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"
     );
+    let keys = (0..3_500).map(|n| format!("k{n}=1")).collect::<Vec<_>>().join(",");
+    let traced = format!(
+        "GET /signup HTTP/1.1\r\nHost: x\r\n\
+         traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\
+         tracestate: {keys}\r\n\r\n"
+    );
+    for (name, request) in [
+        ("three seconds of 30,000-byte methods and paths from one address", quoted),
+        ("three seconds of trace states with 3,500 keys from one address", traced),
+    ] {
+        if !report.includes(name) {
+            continue;
+        }
+        let service = Service::start(&[]).await?;
+        let honest = Honest::start(&service);
+        let answered = send_for_three_seconds(service.address, &request).await;
+        let name = format!("{name} ({answered} responses)");
+        report.row(&name, service, &Statuses::new(), honest, Bounds::of_one_network(0)).await?;
+    }
+    Ok(())
+}
+
+/// Sends a request on eight connections, again and again. Returns the number of responses.
+async fn send_for_three_seconds(address: SocketAddr, request: &str) -> usize {
     let until = Instant::now() + Duration::from_secs(3);
     let mut connections = JoinSet::new();
     for _ in 0..8 {
-        let (request, address) = (request.clone(), service.address);
+        let request = request.to_owned();
         connections.spawn(async move {
             let mut answered = 0;
             while Instant::now() < until {
@@ -372,7 +391,5 @@ pub(crate) async fn log_flood(report: &mut Report) -> anyhow::Result<()> {
             answered
         });
     }
-    let answered: usize = connections.join_all().await.into_iter().sum();
-    let name = format!("{name} ({answered} responses)");
-    report.row(&name, service, &Statuses::new(), honest, Bounds::of_one_network(0)).await
+    connections.join_all().await.into_iter().sum()
 }

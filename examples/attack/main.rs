@@ -78,7 +78,7 @@ async fn attack(report: &mut Report) -> anyhow::Result<()> {
     attackers::levelled_posts(report).await?;
     attackers::exhausted_victim(report).await?;
     attackers::failing_captchas(report).await?;
-    attackers::log_flood(report).await?;
+    attackers::long_heads(report).await?;
     slow::silent(report).await?;
     slow::heads(report).await?;
     slow::bodies(report).await?;

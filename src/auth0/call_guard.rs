@@ -10,10 +10,10 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, GuardedCall};
 use super::budget::{Budget, Permit, Priority};
-use super::error::{CallError, TransportError};
+use super::error::{Api, CallError, TransportError};
 use super::http_client::SendError;
 use super::response::ApiResponse;
-use super::wait::{Api, LONGEST_UNPROVEN, RejectedCall, RequestedWait};
+use super::wait::{LONGEST_UNPROVEN, RejectedCall, RequestedWait};
 use crate::clock::Clock;
 use crate::config::{BreakerSettings, BudgetSettings};
 use crate::telemetry::Metrics;

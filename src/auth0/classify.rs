@@ -9,10 +9,10 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::error::{CreateUserError, ErrorCode, Misconfiguration, TransportError};
+use super::error::{Api, CreateUserError, ErrorCode, Misconfiguration, TransportError};
 use super::redirect;
 use super::response::ApiResponse;
-use super::wait::{Api, RejectedCall, RequestedWait};
+use super::wait::{RejectedCall, RequestedWait};
 use crate::domain::{Field, PasswordRule};
 
 /// The wait after a 429 that names none: the buckets of all plans refill within a second.

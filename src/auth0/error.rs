@@ -3,11 +3,29 @@
 //! Each operation has its own type: [`CreateUserError`], [`LookupError`] and [`TokenError`]. They
 //! share [`TransportError`], and Management API calls also share [`CallError`].
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::wait::Api;
 use crate::domain::{Field, PasswordRule};
+
+/// A part of the tenant, which has its own limit and its own shape of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// `/api/v2/…`
+    Management,
+    /// `/oauth/token`
+    Token,
+}
+
+impl fmt::Display for Api {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Management => "tenant",
+            Self::Token => "token endpoint",
+        })
+    }
+}
 
 /// Error of a create-user call.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -229,8 +247,8 @@ impl ErrorCode {
     }
 }
 
-impl std::fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }

@@ -14,11 +14,11 @@ use url::form_urlencoded;
 
 use super::BuildError;
 use super::credentials::{ClientIdentity, CredentialStore};
-use super::error::{ErrorCode, Misconfiguration, TokenError, TransportError};
+use super::error::{Api, ErrorCode, Misconfiguration, TokenError, TransportError};
 use super::http_client::HttpClient;
 use super::redirect;
 use super::response::ApiResponse;
-use super::wait::{Api, RejectedCall, RequestedWait};
+use super::wait::{RejectedCall, RequestedWait};
 use crate::clock::{Clock, TenantTime};
 use crate::config::{Auth0Settings, ClientCredential};
 

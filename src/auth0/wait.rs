@@ -6,13 +6,12 @@
 //!
 //! Sources: RFC 9110, section 10.2.3; Auth0's rate limit documents; `docs/auth0.md`.
 
-use std::fmt;
 use std::time::Duration;
 
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::error::ErrorCode;
+use super::error::{Api, ErrorCode};
 use super::rate_headers::RateHeaders;
 
 /// The longest wait that is believed from any response.
@@ -34,24 +33,6 @@ const EPOCH_UNITS: [(u64, u64); 3] = [
     (FIRST_EPOCH * 100_000, 1_000),
     (FIRST_EPOCH * 100_000_000, 1_000_000),
 ];
-
-/// A part of the tenant, which has its own limit and its own shape of an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Api {
-    /// `/api/v2/…`
-    Management,
-    /// `/oauth/token`
-    Token,
-}
-
-impl fmt::Display for Api {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Management => "tenant",
-            Self::Token => "token endpoint",
-        })
-    }
-}
 
 /// A 429, as far as its wait depends on it.
 #[derive(Debug, Clone, Copy)]

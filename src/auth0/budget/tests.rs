@@ -9,7 +9,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, advance, sleep, timeout};
 
 use super::{Budget, BudgetExhausted, Permit, Priority};
-use crate::auth0::wait::{Api, RejectedCall, RequestedWait};
+use crate::auth0::error::Api;
+use crate::auth0::wait::{RejectedCall, RequestedWait};
 use crate::config::BudgetSettings;
 use crate::telemetry::Metrics;
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::attempts::count;
-use super::output::print;
-use super::{ConfigArgs, block_on, environment, print_hint};
+use super::output::{print, print_hint};
+use super::{ConfigArgs, block_on, environment};
 use crate::app::DatabaseError;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, LedgerSettings};

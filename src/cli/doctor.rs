@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::output::print;
-use super::{ConfigArgs, block_on, environment, print_hint};
+use super::output::{print, print_hint};
+use super::{ConfigArgs, block_on, environment};
 use crate::clock::{Clock, SystemClock};
 use crate::config;
 use crate::doctor::{self, Announce, DoctorReport, Severity};

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-use super::print_hint;
+use super::output::print_hint;
 use crate::telemetry::panic_location;
 
 /// Hardens the process. Called before anything reads a setting.

@@ -24,6 +24,7 @@ use std::sync::LazyLock;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use self::output::print_hint;
 use crate::app::StartError;
 use crate::config::{CONFIG_FILE, ConfigErrors};
 use crate::ledger::BackupError;
@@ -125,7 +126,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(status) => status,
         Err(error) => {
-            print_error(&error);
+            print_hint(&format!("auth0-signup: {error:#}"));
             let wrong_settings = error.is::<ConfigErrors>()
                 || error.downcast_ref().is_some_and(StartError::is_configuration_error)
                 || matches!(error.downcast_ref(), Some(BackupError::NotSqlite));
@@ -141,17 +142,6 @@ const fn success(_: ()) -> ExitCode {
 /// The exit status of a successful command.
 fn exit_status(is_positive: bool) -> ExitCode {
     if is_positive { ExitCode::SUCCESS } else { NEGATIVE_RESULT.into() }
-}
-
-#[expect(clippy::print_stderr, reason = "a command reports its failure on stderr")]
-fn print_error(error: &anyhow::Error) {
-    eprintln!("auth0-signup: {error:#}");
-}
-
-/// Prints a remark for people, which programs that read stdout do not need.
-#[expect(clippy::print_stderr, reason = "stdout holds the result")]
-fn print_hint(text: &str) {
-    eprintln!("{text}");
 }
 
 /// Runs a sequential command.

@@ -1,8 +1,16 @@
-//! Output on stdout.
+//! Output on stdout and stderr.
 
 use std::io::{self, ErrorKind, Write as _};
 
 use anyhow::Context as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+
+/// The most bytes that a pipe takes without a wait once it takes any (`PIPE_BUF` of `pipe(7)`).
+const PIPE_BUF: usize = 4096;
+
+/// The longest wait for a stderr that takes nothing.
+const STDERR_LIMIT: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// Writes to stdout and flushes it. A reader that closes the pipe early (`| head`) is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
@@ -12,5 +20,20 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
             Err(error).context("standard output cannot be written")
         }
         _ => Ok(()),
+    }
+}
+
+/// Writes a line for people to stderr: an error, or a remark that programs which read stdout do not
+/// need. One that cannot be written is left out: it neither changes the exit status nor keeps the
+/// process from ending.
+pub(super) fn print_hint(text: &str) {
+    let text = format!("{text}\n");
+    let mut stderr = io::stderr().lock();
+    for part in text.as_bytes().chunks(PIPE_BUF) {
+        let mut output = [PollFd::new(&stderr, PollFlags::OUT)];
+        let ready = retry_on_intr(|| poll(&mut output, Some(&STDERR_LIMIT)));
+        if ready == Ok(0) || stderr.write_all(part).is_err() {
+            return;
+        }
     }
 }

@@ -185,6 +185,21 @@ fn every_key_is_in_the_documentation_and_every_key_there_exists() {
 }
 
 #[test]
+fn an_unwritable_stderr_changes_no_exit_status() {
+    for (arguments, expected) in [
+        (["config", "check"].as_slice(), 2),
+        (&["serve"], 2),
+        (&["doctor", "--json"], 2),
+        (&["healthcheck", "--address", "127.0.0.1:1"], 1),
+    ] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
+        command.args(arguments).env_clear().stderr(full);
+        assert_eq!(command.output().unwrap().status.code(), Some(expected), "{arguments:?}");
+    }
+}
+
+#[test]
 fn healthcheck_fails_where_nothing_listens() {
     let output = run(&["healthcheck", "--address", "127.0.0.1:1"], &[]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -24,7 +24,7 @@ pub(crate) fn print_settings(auth0: &Emulator, ca_file: &Path) {
 }
 
 /// Prints the error that ends the program.
-#[expect(clippy::print_stderr, reason = "the program reports errors on stderr")]
 pub(crate) fn print_error(error: &anyhow::Error) {
-    eprintln!("auth0-emulator: {error:#}");
+    // A stderr that cannot be written does not change the exit status.
+    let _unread = io::stderr().write_all(format!("auth0-emulator: {error:#}\n").as_bytes());
 }

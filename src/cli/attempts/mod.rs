@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use self::view::AttemptView;
 pub(super) use self::view::count;
-use super::output::print;
-use super::{ConfigArgs, block_on, environment, exit_status, print_hint};
+use super::output::{print, print_hint};
+use super::{ConfigArgs, block_on, environment, exit_status};
 use crate::app::operator::OperatorContext;
 use crate::clock::SystemClock;
 use crate::config;

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::super::output::print;
-use super::super::{exit_status, print_hint};
+use super::super::exit_status;
+use super::super::output::{print, print_hint};
 use super::view::count;
 use crate::app::operator::{OperatorContext, Reconciler, UnresolvedReason};
 use crate::clock::SystemClock;

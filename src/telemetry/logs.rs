@@ -16,7 +16,7 @@ use super::json::{Json, JsonFields};
 use super::writer::{LogBuffer, LogThread};
 use crate::config::{LogFormat, LogSettings};
 
-/// Keeps the writer thread alive. Dropping it writes the remaining lines.
+/// Keeps the writer thread alive. Dropping it writes the remaining lines, for a second at most.
 #[must_use = "lines are lost after it is dropped"]
 #[derive(Debug)]
 pub struct LogGuard {

@@ -5,8 +5,9 @@
 //! sign-up (`docs/decisions/0006-log-writer.md`).
 
 use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -23,6 +24,10 @@ const MAX_PENDING: usize = 8 * 1024 * 1024;
 /// The bytes that minor events may fill. The rest is kept for sign-ups, warnings and errors, which a
 /// flood of requests must not push out.
 const MAX_MINOR: usize = MAX_PENDING / 2;
+
+/// The longest wait for the last lines. An output that nobody reads must not keep the process from
+/// ending.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The end of the names of events that are dropped first.
 const MINOR: &str = ".minor";
@@ -47,11 +52,12 @@ struct Pending {
     closed: bool,
 }
 
-/// The writer thread. Dropping it writes the remaining lines.
+/// The writer thread. Dropping it writes the remaining lines, within [`LAST_LINES`].
 #[derive(Debug)]
 pub(super) struct LogThread {
     lines: LogBuffer,
-    thread: Option<JoinHandle<()>>,
+    /// Disconnected once the thread has ended.
+    ended: Receiver<()>,
 }
 
 impl SharedBuffer {
@@ -90,7 +96,9 @@ impl LogBuffer {
     /// If the thread cannot be started.
     pub(super) fn write_to(self, mut output: impl Write + Send + 'static) -> io::Result<LogThread> {
         let shared = Arc::clone(&self.0);
+        let (running, ended) = mpsc::channel();
         let work = move || {
+            let _running = running;
             let mut spare = Vec::new();
             while let Some((mut bytes, dropped)) = shared.next(spare) {
                 match output.write_all(&bytes).and_then(|()| output.flush()) {
@@ -103,8 +111,8 @@ impl LogBuffer {
                 spare = bytes;
             }
         };
-        let thread = thread::Builder::new().name("log".to_owned()).spawn(work)?;
-        Ok(LogThread { lines: self, thread: Some(thread) })
+        thread::Builder::new().name("log".to_owned()).spawn(work)?;
+        Ok(LogThread { lines: self, ended })
     }
 }
 
@@ -112,9 +120,7 @@ impl Drop for LogThread {
     fn drop(&mut self) {
         self.lines.0.lock().closed = true;
         self.lines.0.changed.notify_one();
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join());
-        }
+        let _disconnected = self.ended.recv_timeout(LAST_LINES);
     }
 }
 
@@ -163,12 +169,10 @@ impl<'a> MakeWriter<'a> for LogBuffer {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
 
     /// An output that forwards each write after it was allowed to.
-    struct Output(mpsc::Receiver<()>, mpsc::Sender<Vec<u8>>);
+    struct Output(Receiver<()>, mpsc::Sender<Vec<u8>>);
 
     impl Write for Output {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -1,12 +1,16 @@
 //! Starts that fail: each says what cannot be used, why, and what to change.
 
 use std::fs::{self, Permissions};
-use std::io::{Read as _, Write as _};
+use std::io::{PipeWriter, Read as _, Write as _, pipe};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::text;
 
@@ -42,6 +46,10 @@ fn start(arguments: &[&str], database: &str) -> Output {
 
 /// Runs a command with further variables.
 fn start_with(arguments: &[&str], database: &str, variables: &[(&str, &str)]) -> Output {
+    command(arguments, database, variables).output().unwrap()
+}
+
+fn command(arguments: &[&str], database: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_auth0-signup"));
     command.args(arguments).env_clear().envs([
         ("AUTH0_DOMAIN", "http://127.0.0.1:1"),
@@ -60,7 +68,7 @@ fn start_with(arguments: &[&str], database: &str, variables: &[(&str, &str)]) ->
     if is_root() {
         command.uid(NOBODY);
     }
-    command.output().unwrap()
+    command
 }
 
 fn is_root() -> bool {
@@ -153,7 +161,7 @@ fn a_server_that_cannot_be_used_is_named_with_the_cause() {
     let plain = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = plain.local_addr().unwrap();
     let database = format!("postgres://u:canary@{address}/db?sslmode=require");
-    let answering = std::thread::spawn(move || {
+    let answering = thread::spawn(move || {
         let (mut client, _) = plain.accept().unwrap();
         client.read_exact(&mut [0; 8]).unwrap();
         client.write_all(b"N").unwrap();
@@ -205,4 +213,44 @@ fn a_limit_on_threads_is_named() {
         stderr.contains("no thread can be started") && stderr.contains("ulimit -u"),
         "{stderr}"
     );
+}
+
+/// A pipe that is full. Nobody reads it for as long as its other end, the first value, lives.
+fn full_pipe() -> (impl Sized, PipeWriter) {
+    let (reader, mut writer) = pipe().unwrap();
+    let flags = fcntl_getfl(&writer).unwrap();
+    fcntl_setfl(&writer, flags | OFlags::NONBLOCK).unwrap();
+    while writer.write(&[b'x'; 4096]).is_ok() {}
+    fcntl_setfl(&writer, flags).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn a_start_that_fails_ends_although_nobody_reads_its_output() {
+    let folder = Folder::new("unread-start", 0o555);
+    let (_reader, full) = full_pipe();
+    let mut command = command(&["serve"], &folder.database(), &[]);
+    let output = command.stdout(full.try_clone().unwrap()).output().unwrap();
+    let error = stderr(&output, 2);
+    assert!(error.contains(&denied(&folder.0)), "{error}");
+    // As below a supervisor that gives both the same pipe.
+    let output = command.stdout(full.try_clone().unwrap()).stderr(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_service_stops_although_nobody_reads_its_output() {
+    let folder = Folder::new("unread-stop", 0o777);
+    let (_reader, full) = full_pipe();
+    let mut command = command(&["serve"], &folder.database(), &[]);
+    command.stdout(full.try_clone().unwrap()).stderr(full).stdin(Stdio::null());
+    let mut service = command.spawn().unwrap();
+    // It catches signals before it creates the ledger.
+    while !folder.0.join("signup.db").exists() {
+        assert_eq!(service.try_wait().unwrap(), None);
+        thread::sleep(Duration::from_millis(10));
+    }
+    let pid = service.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(service.wait().unwrap().success());
 }

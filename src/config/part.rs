@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::error::ConfigErrors;
+use super::error::{ConfigError, ConfigErrors};
 use super::layers::Layers;
 use super::reader::Reader;
 use super::{AdminSettings, LedgerSettings, http, ledger};
@@ -17,30 +17,36 @@ pub fn load_ledger(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<LedgerSettings, ConfigErrors> {
-    load_part(file, environment, &["database", "secrets", "ledger"], ledger::read)
+    let is_own = |error: &ConfigError| ["database", "secrets", "ledger"].contains(&error.section());
+    let keeps = |layers: &Layers, error: &ConfigError| !layers.is_key(&error.key) || is_own(error);
+    load_part(file, environment, keeps, ledger::read)
 }
 
-/// Reads `[admin]`.
+/// Reads `[admin]`, as far as the file can be read: the service that is checked may run since before
+/// the file got an error.
 ///
 /// # Errors
-/// The errors of this section, and every unknown key.
+/// The errors of the keys of this section.
 pub fn load_admin(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<AdminSettings, ConfigErrors> {
-    load_part(file, environment, &["admin"], |reader| Some(http::read_admin(reader)))
+    let keeps = |layers: &Layers, error: &ConfigError| {
+        layers.is_key(&error.key) && error.section() == "admin"
+    };
+    load_part(file, environment, keeps, |reader| Some(http::read_admin(reader)))
 }
 
-/// Runs `read`, and leaves out the errors of other sections.
+/// Runs `read`, and leaves out the errors of the layers that `keeps` rejects.
 fn load_part<T>(
     file: Option<&Path>,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
-    sections: &[&str],
+    keeps: impl Fn(&Layers, &ConfigError) -> bool,
     read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
 ) -> Result<T, ConfigErrors> {
     let mut errors = ConfigErrors::default();
     let layers = Layers::read(file, environment, &mut errors);
-    errors.retain(|error| !layers.is_key(&error.key) || sections.contains(&error.section()));
+    errors.retain(|error| keeps(&layers, error));
     let mut reader = Reader::new(&layers, errors);
     match read(&mut reader) {
         Some(part) => reader.finish(part),
@@ -69,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_other_sections_are_left_out_but_unknown_keys_are_not() {
+    fn errors_of_other_sections_are_left_out() {
         let given = variables(&[
             ("PORT", "x"),
             ("AUTH0_CLIENT_SECRET_FILE", "/nonexistent"),
@@ -80,9 +86,7 @@ mod tests {
         let mut of_the_ledger = errors(load_ledger(None, given.clone()));
         of_the_ledger.sort();
         assert_eq!(of_the_ledger, ["http.prot", "ledger.migrate"]);
-        let mut of_the_probes = errors(load_admin(None, given));
-        of_the_probes.sort();
-        assert_eq!(of_the_probes, ["admin.port", "http.prot"]);
+        assert_eq!(errors(load_admin(None, given)), ["admin.port"]);
     }
 
     #[test]

@@ -136,7 +136,17 @@ async fn the_health_check_probes_the_admin_listener_of_its_settings() {
     let set = ("SIGNUP__ADMIN__PORT", port.as_str());
     assert_eq!(check(&[], &[set]), Some(0));
     assert_eq!(check(&[], &[set, ("SIGNUP__ADMIN__HOST", "0.0.0.0")]), Some(0));
-    assert_eq!(check(&["--config", file.to_str().unwrap()], &[]), Some(0));
+    let from_file = ["--config", file.to_str().unwrap()];
+    assert_eq!(check(&from_file, &[]), Some(0));
+    // A service that runs keeps its settings when the file gets an error.
+    for error in ["prot = 1\n", "[http]\nport = \"x\"\nprot = 1\n", "[http\nport = 1\n", "= 1\n"] {
+        std::fs::write(&file, format!("[admin]\nport = {port}\n{error}")).unwrap();
+        assert_eq!(check(&from_file, &[]), Some(0), "{error}");
+    }
+    std::fs::write(&file, "[admin\nport = 1\n").unwrap();
+    assert_eq!(check(&from_file, &[set]), Some(0), "the environment wins");
+    std::fs::write(&file, "[admin]\nport = \"x\"\n").unwrap();
+    assert_eq!(check(&from_file, &[]), Some(2));
     let other = ("SIGNUP__ADMIN__PORT", "1");
     assert_eq!(check(&[], &[other]), Some(1));
     assert_eq!(check(&["--address", &app.admin.to_string()], &[other]), Some(0));

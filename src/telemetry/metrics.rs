@@ -178,7 +178,7 @@ impl Metrics {
         let last_reload_failed = Gauge::default();
         registry.register(
             "settings_last_reload_failed",
-            "1 while the settings in use are not those of the files, which have an error",
+            "1 if the last reload of the settings failed, so that earlier ones are in use",
             last_reload_failed.clone(),
         );
         registry.register(

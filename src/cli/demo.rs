@@ -12,7 +12,7 @@ use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator};
 use clap::Args;
 
 use super::output::print;
-use super::serve::serve;
+use super::serve::{runtime, serve};
 use super::signals::Signals;
 use crate::config;
 use crate::origin::{AllowedOrigin, AllowedOrigins};
@@ -33,9 +33,7 @@ pub(super) struct Demo {
 
 impl Demo {
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        tokio::runtime::Runtime::new()
-            .context("the runtime cannot be started")?
-            .block_on(self.serve())
+        runtime(None).context("the runtime cannot be started")?.block_on(self.serve())
     }
 
     async fn serve(&self) -> anyhow::Result<()> {

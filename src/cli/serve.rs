@@ -33,7 +33,8 @@ pub(super) struct Serve {
 impl Serve {
     /// Serves until SIGTERM or SIGINT.
     pub(super) fn run(&self) -> anyhow::Result<()> {
-        let runtime = runtime().context("the runtime cannot be started")?;
+        let runtime = runtime(config::worker_threads(environment()))
+            .context("the runtime cannot be started")?;
         // First of all: until then SIGHUP would end the process.
         let signals = runtime.block_on(async { Signals::catch() })?;
         let (file, new_ledger) = (self.config.file(), self.new_ledger.allowed);
@@ -69,7 +70,7 @@ impl Serve {
     }
 }
 
-/// Builds a runtime with one worker for every two processors, unless `TOKIO_WORKER_THREADS` is set.
+/// Builds a runtime with this number of workers, or with one for every two processors.
 ///
 /// A sign-up waits for the tenant and for the disk, and the ledger and the log have their own
 /// threads. With a worker for every processor, each step would go to a worker that has to be woken
@@ -79,14 +80,11 @@ impl Serve {
 /// itself tokio takes one of up to 127: with 256 callers, who keep a worker busy, some waited for half a second.
 ///
 /// `docs/decisions/0011-cost-of-a-sign-up.md` has the figures.
-fn runtime() -> io::Result<Runtime> {
+pub(super) fn runtime(workers: Option<usize>) -> io::Result<Runtime> {
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    let workers = workers.unwrap_or((processors / 2).max(1));
     let mut builder = Builder::new_multi_thread();
-    builder.enable_all().global_queue_interval(2);
-    if environment().all(|(name, _)| name != "TOKIO_WORKER_THREADS") {
-        let processors = available_parallelism().map_or(1, NonZero::get);
-        builder.worker_threads((processors / 2).max(1));
-    }
-    builder.build()
+    builder.enable_all().global_queue_interval(2).worker_threads(workers).build()
 }
 
 /// The settings of a process that can read them again.

@@ -47,6 +47,7 @@ mod terms;
 mod traces;
 mod urls;
 mod variables;
+mod workers;
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -82,6 +83,7 @@ pub use terms::{TermsMember, TermsTarget};
 pub use traces::TraceSettings;
 pub use urls::LOGIN_HINT;
 pub use variables::CONFIG_FILE;
+pub use workers::worker_threads;
 
 use crate::domain::Rules;
 use crate::texts::Locale;
@@ -180,6 +182,7 @@ impl Settings {
         let terms = terms::read_member(reader, rules.as_ref());
         let log = log::read(reader);
         let traces = traces::read(reader);
+        workers::check(reader);
         Some(Self {
             auth0: auth0?,
             http,

@@ -76,7 +76,7 @@ fn certificates(reader: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
 /// Reads the proxy, and whether it applies to calls to the host of `base`: never on loopback, and
 /// elsewhere all calls are on https.
 pub(super) fn read_proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
-    let [_, proxies @ .., no, no_lowercase] = SHARED_VARIABLES;
+    let [_, _, proxies @ .., no, no_lowercase] = SHARED_VARIABLES;
     let variable = proxies.into_iter().find(|variable| reader.text(variable).is_some())?;
     if urls::is_loopback(base) {
         // Nothing uses it, so that errors in it do not matter.

@@ -21,11 +21,22 @@ const ALIASES: [(&str, &str); 11] = [
 pub const CONFIG_FILE: &str = "SIGNUP_CONFIG";
 
 /// The variables of other programs that this one honours.
-pub(super) const SHARED_VARIABLES: [&str; 7] =
-    [CERTIFICATES, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"];
+pub(super) const SHARED_VARIABLES: [&str; 8] = [
+    CERTIFICATES,
+    WORKER_THREADS,
+    "HTTPS_PROXY",
+    "https_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 /// The variable that replaces the system's certificates.
 pub(super) const CERTIFICATES: &str = "SSL_CERT_FILE";
+
+/// The variable that sets the number of runtime threads.
+pub(super) const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";
 
 /// The keys whose values are never shown, and may come from a file named by `…_FILE`.
 pub(super) const SECRETS: [&str; 9] = [

@@ -185,6 +185,29 @@ fn every_key_is_in_the_documentation_and_every_key_there_exists() {
 }
 
 #[test]
+fn a_wrong_number_of_threads_is_an_error_in_the_settings() {
+    let variable = "TOKIO_WORKER_THREADS";
+    for wrong in ["abc", "0", "-1", "1.5", "100000"] {
+        for arguments in [["serve"].as_slice(), &["config", "check"]] {
+            let output = run(arguments, &[TENANT.as_slice(), &[(variable, wrong)]].concat());
+            let stderr = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(2), "{wrong}: {stderr}");
+            assert!(stderr.contains("1 error in the settings"), "{stderr}");
+            let expected =
+                format!("{variable} (environment variable {variable}): expected a whole");
+            assert!(stderr.contains(&expected), "{stderr}");
+        }
+    }
+    for right in ["", " ", "1", " 3 "] {
+        let output = run(&["config", "check"], &[TENANT.as_slice(), &[(variable, right)]].concat());
+        assert_eq!(output.status.code(), Some(0), "{right:?}: {output:?}");
+        // It fails for another reason, which a blank number of threads does not hide.
+        let output = run(&["serve"], &[(variable, right)]);
+        assert!(text(&output.stderr).contains("auth0.domain"), "{right:?}: {output:?}");
+    }
+}
+
+#[test]
 fn an_unwritable_stderr_changes_no_exit_status() {
     for (arguments, expected) in [
         (["config", "check"].as_slice(), 2),

@@ -133,7 +133,9 @@ impl PostgresUrl {
         let mut parts = Parts::default();
         parts.read_authority(main)?;
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let (name, value) = parameter.split_once('=').ok_or_else(|| {
+                error("a URL whose password and parameters are percent-encoded (`&` is %26)")
+            })?;
             parts.read_parameter(name, decode(value)?)?;
         }
         parts.finish()
@@ -304,16 +306,16 @@ fn decode(text: &str) -> Result<String, UrlError> {
     if text.contains('\0') { Err(error("no NUL")) } else { Ok(text.into_owned()) }
 }
 
-/// The error for a parameter that is not one of [`PARAMETERS`].
+/// The error for a parameter that is not one of [`PARAMETERS`]. Names it only if it is one edit away
+/// from one of them: it may be a part of a password with `&` and `=`.
 fn unknown(name: &str) -> UrlError {
-    let is_a_name = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-');
-    if name.len() > 40 || !name.bytes().all(is_a_name) {
-        return error(format!("only these parameters: {}", PARAMETERS.join(", ")));
-    }
-    let nearest = PARAMETERS.iter().min_by_key(|known| strsim::damerau_levenshtein(known, name));
-    match nearest.filter(|known| strsim::damerau_levenshtein(known, name) <= 3) {
+    let is_near = |known: &&&str| strsim::damerau_levenshtein(known, name) == 1;
+    match PARAMETERS.iter().find(is_near) {
         Some(known) => error(format!("`{known}` in place of the unknown parameter `{name}`")),
-        None => error(format!("no parameter `{name}`, but only these: {}", PARAMETERS.join(", "))),
+        None => error(format!(
+            "only these parameters, with `&` in a value as %26: {}",
+            PARAMETERS.join(", ")
+        )),
     }
 }
 
@@ -375,8 +377,9 @@ mod tests {
         for (parameter, expected) in [
             ("sslmod=verify-full", "`sslmode` in place of the unknown parameter `sslmod`"),
             ("ssl-mode=require", "`sslmode` in place of the unknown parameter `ssl-mode`"),
-            ("SSLMODE=require", "only these parameters: application_name"),
-            ("connect_timeout=3", "no parameter `connect_timeout`, but only these"),
+            ("SSLMODE=require", "only these parameters"),
+            ("connect_timeout=3", "only these parameters"),
+            ("sslmode", "a URL whose password and parameters are percent-encoded (`&` is %26"),
             ("sslmode=verify_full", "one of these for `sslmode`: disable"),
             ("target_session_attrs=standby", "a server that can be written"),
             ("sslcert=/x", "`sslcert` and `sslkey`"),
@@ -402,6 +405,8 @@ mod tests {
             "postgres://ann:p@canary/word@host/shop",
             "postgres://ann:4711/canary@host/shop",
             "postgres://ann:4711/can/ary/shop",
+            "postgres://host/shop?user=ann&password=can&canary&sslmode=require",
+            "postgres://host/shop?user=ann&password=can&canary=1",
             "mysql://ann:canary@host/shop",
         ] {
             let parsed = parse(url);
@@ -409,6 +414,11 @@ mod tests {
             if let Err(error) = parsed {
                 assert!(!error.contains("canary") && !error.contains("ary@"), "{url}: {error}");
             }
+        }
+        // Two edits from `host`.
+        for rest in ["horse", "horse=1"] {
+            let error = parse(&format!("postgres://host/shop?password=a&{rest}")).unwrap_err();
+            assert!(!error.contains("horse"), "{error}");
         }
     }
 }

@@ -141,7 +141,7 @@ fn a_url_that_would_mean_something_else_is_rejected_by_name() {
     for (parameters, expected) in [
         ("sslmod=verify-full", "`sslmode` in place of the unknown parameter `sslmod`"),
         ("target_session_attrs=standby", "`target_session_attrs` read-write"),
-        ("connect_timeout=3", "no parameter `connect_timeout`"),
+        ("connect_timeout=3", "only these parameters"),
     ] {
         let url = format!("postgres://signup:canary@127.0.0.1:1/signup?{parameters}");
         let output = Command::new(env!("CARGO_BIN_EXE_auth0-signup"))

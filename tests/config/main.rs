@@ -208,6 +208,21 @@ fn a_wrong_number_of_threads_is_an_error_in_the_settings() {
 }
 
 #[test]
+fn a_blank_value_in_a_file_is_found_there() {
+    let file = std::env::temp_dir().join(format!("signup-blank-{}.toml", std::process::id()));
+    let path = file.to_str().unwrap();
+    let content = "[auth0]\ndomain = \" \"\nclient_secret = \"\"\n[http]\nhost = \"\"\n";
+    std::fs::write(&file, content).unwrap();
+    let variables = [("AUTH0_CLIENT_ID", "id"), ("SIGNUP_CONFIG", path)];
+    let stderr = text(&run(&["config", "check"], &variables).stderr);
+    std::fs::remove_file(&file).unwrap();
+    for (key, line) in [("auth0.domain", 2), ("auth0.client_secret", 3), ("http.host", 5)] {
+        assert!(stderr.contains(&format!("{key} ({path}, line {line}, column ")), "{stderr}");
+    }
+    assert!(stderr.contains("3 errors") && !stderr.contains("not set"), "{stderr}");
+}
+
+#[test]
 fn an_unwritable_stderr_changes_no_exit_status() {
     for (arguments, expected) in [
         (["config", "check"].as_slice(), 2),

@@ -439,7 +439,7 @@ fn an_empty_variable_means_not_set() {
             Row {
                 file: b"[auth0]\nclient_secret = \"\"\n",
                 variables: &[("AUTH0_CLIENT_SECRET", "")],
-                says: &["auth0.client_secret (not set"],
+                says: &["auth0.client_secret (FILE, line 2, column 17)"],
             },
         ],
     );

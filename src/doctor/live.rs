@@ -31,7 +31,7 @@ struct TestUser {
     user: NewUser,
 }
 
-/// The users that may exist now, by their ids, and the findings so far.
+/// A running test, and its findings so far.
 struct LiveTest<'a> {
     tenant: &'a Inspector,
     token: &'a InspectedToken,
@@ -137,25 +137,31 @@ impl LiveTest<'_> {
         false
     }
 
-    /// Deletes a user that a call without a response may have created.
+    /// Deletes a user that a call without a response may have created, by its pinned id where it cannot
+    /// be looked up.
     async fn remove_unknown(&mut self, test_user: &TestUser, pinned: Option<&str>) {
         let found = self.tenant.users_by_email(self.token, test_user.user.email.as_ref()).await;
-        let ids = match &found {
+        let is_looked_up = found.is_ok();
+        let ids: Vec<_> = match &found {
             Ok(found) => found.users.iter().map(|found| found.user.user_id.to_string()).collect(),
-            Err(_) => {
-                pinned.map(|id| full_user_id(id).into_owned()).into_iter().collect::<Vec<_>>()
-            }
+            Err(_) => pinned.map(|id| full_user_id(id).into_owned()).into_iter().collect(),
         };
+        let mut is_deleted = true;
         for id in &ids {
-            self.delete(id, &test_user.name).await;
+            is_deleted &= self.delete(id, &test_user.name).await;
         }
-        // The tenant may still be working on the call.
-        let why = if ids.is_empty() {
-            "it was not found, and the call may still be running"
-        } else {
-            "it was deleted, and the call may still be running"
+        if !is_deleted {
+            return;
+        }
+        let state = match (is_looked_up, ids.is_empty()) {
+            (true, true) => "it was not found",
+            (true, false) => "it was deleted",
+            (false, true) => "it could not be looked up",
+            (false, false) => "its deletion was accepted",
         };
-        let details = vec![test_user.label(pinned.is_some()), why.to_owned()];
+        // The tenant may still be working on the call.
+        let why = format!("{state}, and the call may still be running");
+        let details = vec![test_user.label(pinned.is_some()), why];
         self.findings.push(Finding::with(FindingKind::LiveMaybeLeftBehind, details));
     }
 }

@@ -36,8 +36,12 @@ pub(super) async fn check(
     let auth0 = &settings.auth0;
     let proxy = auth0.outbound.proxy.as_ref();
     let used = proxy.filter(|proxy| proxy.url.is_ok());
-    let is_open = check_proxy(auth0, proxy, report).await;
-    let is_open = is_open && check_dns(auth0, used, report).await;
+    let is_open = if check_proxy(auth0, proxy, report).await {
+        check_dns(auth0, used, report).await
+    } else {
+        report.push(Finding::skipped(DoctorCheck::Dns, "the proxy cannot be reached"));
+        false
+    };
     if !is_open {
         let reason = "there is no way to the tenant";
         let skipped = [DoctorCheck::Tls, DoctorCheck::Tenant, DoctorCheck::Clock];

@@ -98,6 +98,10 @@ impl Diagnosis {
         found.unwrap_or_else(|| panic!("{id} in {:#}", self.report))
     }
 
+    fn message(&self, id: &str) -> String {
+        self.find(id)["message"].as_str().unwrap().to_owned()
+    }
+
     fn has(&self, id: &str) -> bool {
         self.findings().iter().any(|finding| finding["id"] == id)
     }
@@ -441,6 +445,30 @@ async fn a_live_test_that_fails_half_way_names_what_is_left() {
     let found = patient.run(&["--live"]);
     assert_eq!(found.ids("error"), ["live.tenant_fails", "live.maybe_left_behind"]);
     assert!(patient.auth0.users().is_empty(), "it was found and deleted");
+    assert!(found.message("live.maybe_left_behind").contains("(it was deleted, and"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_live_test_reports_no_deletion_that_is_not_certain() {
+    let patient = Patient::with_all_scopes().await;
+    patient.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    patient.auth0.fault(Route::DeleteUser, Fault::answer(500));
+    let found = patient.run(&["--live"]);
+    assert_eq!(found.ids("error"), ["live.tenant_fails", "live.left_behind"]);
+    assert_eq!(patient.auth0.users().len(), 1);
+
+    patient.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    patient.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    let message = patient.run(&["--live"]).message("live.maybe_left_behind");
+    assert!(message.contains("(its deletion was accepted, and the call"), "{message}");
+    assert_eq!(patient.auth0.users().len(), 1);
+
+    let patient = patient.set("SIGNUP__AUTH0__PIN_USER_ID", "false");
+    patient.auth0.fault(Route::CreateUser, Fault::close_after_acting());
+    patient.auth0.fault(Route::UsersByEmail, Fault::answer(500));
+    let message = patient.run(&["--live"]).message("live.maybe_left_behind");
+    assert!(message.contains("(it could not be looked up, and the call"), "{message}");
+    assert_eq!(patient.auth0.users().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -624,6 +652,7 @@ async fn a_tenant_that_cannot_be_reached_skips_what_needs_it() {
     let found = patient.run(&[]);
     assert_eq!(found.ids("error"), ["proxy.unreachable"]);
     assert_eq!(found.find("proxy.unreachable")["setting"], "HTTPS_PROXY");
+    assert!(found.has("dns.skipped") && found.has("tls.skipped"), "{:#}", found.report);
 }
 
 #[tokio::test(flavor = "multi_thread")]

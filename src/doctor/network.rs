@@ -16,13 +16,10 @@ use super::report::DoctorReport;
 use crate::auth0::{ChainProblem, ChainState, Inspector};
 use crate::clock::{Clock, utc};
 use crate::config::{Auth0Settings, OutboundProxy, Settings};
-use crate::telemetry::chain;
+use crate::telemetry::{ClockSkew, chain};
 
 /// The remaining validity below which a certificate should have been renewed.
 const RENEWAL: Duration = Duration::from_hours(24 * 14);
-
-/// The skew from which on the log warns, and the one from which on `readyz` is degraded.
-const SKEW: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
 /// The resolution of `Date`, which is rounded down.
 const RESOLUTION: Duration = Duration::from_secs(1);
@@ -184,9 +181,9 @@ fn skew(tenant: &Inspector, now: Duration) -> Finding {
     let behind = theirs.saturating_sub(now);
     let (skew, side) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
     let details = || vec![seconds(skew).to_string(), side.to_owned()];
-    if skew >= SKEW.1 {
+    if skew >= ClockSkew::SEVERE {
         Finding::with(FindingKind::ClockWrong, details())
-    } else if skew >= SKEW.0 {
+    } else if skew >= ClockSkew::NOTABLE {
         Finding::with(FindingKind::ClockSkewed, details())
     } else {
         Finding::new(FindingKind::ClockOk)

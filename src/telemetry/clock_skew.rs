@@ -10,12 +10,6 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use time::Duration as SignedDuration;
 
-/// The least skew that is logged.
-const NOTABLE: Duration = Duration::from_secs(2);
-
-/// The least skew that degrades the service.
-const SEVERE: Duration = Duration::from_secs(30);
-
 /// The least change before a skew counts as less severe again. `Date` has a resolution of a second.
 const HYSTERESIS: Duration = Duration::from_secs(1);
 
@@ -66,9 +60,9 @@ impl SkewLevel {
         let reaches = |level, least: Duration| {
             size >= if self >= level { least.saturating_sub(HYSTERESIS) } else { least }
         };
-        if reaches(Self::Severe, SEVERE) {
+        if reaches(Self::Severe, ClockSkew::SEVERE) {
             Self::Severe
-        } else if reaches(Self::Notable, NOTABLE) {
+        } else if reaches(Self::Notable, ClockSkew::NOTABLE) {
             Self::Notable
         } else {
             Self::Normal
@@ -77,6 +71,12 @@ impl SkewLevel {
 }
 
 impl ClockSkew {
+    /// The least skew that is logged.
+    pub const NOTABLE: Duration = Duration::from_secs(2);
+
+    /// The least skew that degrades the service.
+    pub const SEVERE: Duration = Duration::from_secs(30);
+
     pub(super) fn register(registry: &mut Registry) -> Self {
         let seconds = Family::<ClockLabels, Gauge<f64, AtomicU64>>::default();
         registry.register_with_unit(

@@ -390,10 +390,10 @@ async fn an_address_that_tries_often_needs_a_proof_after_a_few_attempts_without(
 async fn an_address_beyond_its_limit_needs_a_proof_and_keeps_its_attempts_without() {
     let app = builder()
         .set("challenge.adaptive.address_burst", "2")
-        .set("challenge.adaptive.address_refill_ms", "2000")
+        .set("challenge.adaptive.address_refill_ms", "20000")
         .set("challenge.without_proof_per_hour", "2")
         .set("limits.address.burst", "2")
-        .set("limits.address.per_hour", "1800")
+        .set("limits.address.per_hour", "600")
         .spawn()
         .await;
     for nth in 0..2 {
@@ -403,7 +403,7 @@ async fn an_address_beyond_its_limit_needs_a_proof_and_keeps_its_attempts_withou
         assert_eq!(post_from(&app, "", nth).await.problem(), "challenge_required");
     }
     assert_eq!(app.metric("challenge_skipped_total").await, 0);
-    // A permit of the limit is back after two seconds, when the address still needs a proof.
+    // A permit of the limit is back after six seconds, when the address still needs a proof.
     eventually("an attempt without a proof", async || {
         (post_from(&app, "", 9).await.status == StatusCode::CREATED).then_some(())
     })

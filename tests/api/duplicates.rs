@@ -158,7 +158,8 @@ async fn of_two_replicas_that_resume_an_attempt_one_makes_the_call() {
     let late = Fault::delay(Duration::from_millis(500)).times(2);
     one.auth0.fault(Route::CreateUser, late);
     let (first, second) = (sign_up(&one), sign_up(&other));
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted";
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+        WHERE NOT granted AND datname = current_database()";
     eventually("both wait for the table", async || {
         let waiting: i64 = scalar(&table, waiting).await;
         (waiting >= 2).then_some(())

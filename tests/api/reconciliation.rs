@@ -81,16 +81,18 @@ async fn an_address_of_another_user_is_taken_even_after_a_lost_response() {
 
 #[tokio::test]
 async fn a_conflict_without_time_for_its_lookup_is_not_a_call_that_was_never_sent() {
-    let app = TestApp::builder().set("auth0.timeout_ms", "400").spawn().await;
+    let app = TestApp::builder().set("auth0.timeout_ms", "1500").spawn().await;
     assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
-    // An attempt has two and a half times as long. The lookup starts before that, and ends after it.
-    let slow = || Fault::delay(Duration::from_millis(390));
+    // An attempt has two and a half times as long. The lookup starts before that, and does not end.
+    let slow = || Fault::delay(Duration::from_millis(500));
     app.auth0.fault(Route::CreateUser, Fault::answer(401));
     app.auth0.fault(Route::Token, slow());
     app.auth0.fault(Route::CreateUser, slow());
-    app.auth0.fault(Route::UsersByEmail, Fault::hang());
+    app.auth0.fault(Route::UsersByEmail, Fault::hang().always());
     let other = crate::app::ada_with("password", "Another-Password-1");
     assert_eq!(app.sign_up(&other).await.problem(), "outcome_unknown");
+    assert_eq!(app.creates().last().unwrap().status, Some(409));
+    assert!(!app.auth0.calls(Route::UsersByEmail).is_empty());
     assert_eq!(app.attempts().await[0].state, AttemptState::Unknown);
     app.auth0.clear_faults();
     assert_eq!(app.sign_up(&other).await.problem(), "email_taken");

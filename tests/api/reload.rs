@@ -350,6 +350,12 @@ async fn a_second_signal_ends_the_drain_and_loses_nothing() {
     process.signal("INT");
     assert_eq!(process.exit_status().await, Some(1));
     assert!(lost.await.unwrap().is_err(), "the connection broke");
+    // Ids are computed, so the outcome alone does not show whether the row is there.
+    let ledger = rusqlite::Connection::open(folder.path().join("data/signup.db")).unwrap();
+    let states = "SELECT count(*), count(*) FILTER (WHERE state = 0) FROM attempts";
+    let states: (i64, i64) = ledger.query_row(states, [], |row| row.try_into()).unwrap();
+    assert_eq!(states, (2, 1), "both rows, one of them open");
+    drop(ledger);
 
     let mut process = Process::spawn(&auth0, &folder, &[], &[SECRET]);
     process.serving().await;

@@ -64,6 +64,20 @@ impl Imports {
         edges.collect()
     }
 
+    /// Returns the paths that leave their top-level module by `super`.
+    pub(crate) fn supers_beyond_the_top(&self) -> Vec<String> {
+        let paths = self.code.iter().flat_map(|(module, code)| {
+            let paths = uses(code).into_iter().map(|(_, path)| path).chain(inline_paths(code));
+            paths.map(move |path| (module, path))
+        });
+        let beyond = paths.filter(|(module, path)| {
+            let absolute = self.absolute(module, path);
+            path.first().is_some_and(|first| first == "super")
+                && absolute.is_some_and(|absolute| absolute.first() != module.first())
+        });
+        beyond.map(|(module, path)| format!("{}: {}", module.join("::"), path.join("::"))).collect()
+    }
+
     /// Resolves `crate`, `super`, `self` and child modules. Returns `None` for paths of other
     /// crates.
     fn absolute(&self, module: &Module, path: &[String]) -> Option<Vec<String>> {

@@ -195,6 +195,8 @@ fn modules_use_only_what_lies_below_them() {
             }
         }
     }
+    let hidden = Imports::read(&source()).supers_beyond_the_top();
+    assert!(hidden.is_empty(), "other top-level modules are named with `crate::`: {hidden:?}");
 }
 
 #[test]

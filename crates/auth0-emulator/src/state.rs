@@ -179,6 +179,11 @@ impl Call<'_> {
         let Some(base) = audience.strip_suffix("/api/v2/") else {
             return self.tenant.audience.as_deref() == Some(audience);
         };
+        // The identifier has the tenant's own host, whatever host the call came to.
+        let host = base.split_once("://").map_or(base, |(_, host)| host);
+        if self.tenant.custom_domains.iter().any(|domain| domain == host) {
+            return false;
+        }
         match &self.tenant.audience {
             Some(own) => own == audience,
             None => {

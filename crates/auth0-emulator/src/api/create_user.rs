@@ -52,6 +52,7 @@ pub(super) fn respond(call: &Call<'_>) -> TenantResponse {
 fn is_form(call: &Call<'_>) -> bool {
     call.entry
         .header("content-type")
+        .map(str::to_ascii_lowercase)
         .is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"))
 }
 

@@ -197,7 +197,13 @@ async fn tenant_settings_can_reject_a_create() {
     let auth0 = Emulator::builder().start().await.unwrap();
     let client = TestClient::new(&auth0);
     auth0.tenant(|t| t.connection_enabled = false);
-    assert_eq!(client.create(&user("a@b.co")).await.message(), "The connection is disabled.");
+    assert_eq!(client.create(&user("a@b.co")).await.message(), "Connection is disabled.");
+    auth0.tenant(|t| t.strategy = "samlp".to_owned());
+    assert_eq!(
+        client.create(&user("a@b.co")).await.message(),
+        "Connection does not support user creation through the API."
+    );
+    auth0.tenant(|t| (t.strategy, t.connection_enabled) = ("auth0".to_owned(), true));
     auth0.tenant(|t| t.plan_error = Some("feature_not_enabled".to_owned()));
     let response = client.create(&user("a@b.co")).await;
     assert_eq!(

@@ -91,6 +91,25 @@ async fn a_file_that_is_gone_rejects_sign_ups_until_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_removed_log_is_opened_again_although_nothing_asks_readyz() {
+    for end in ["-wal", "-shm"] {
+        let deployment = Deployment::new().await;
+        let mut service = deployment.serve().await;
+        assert_eq!(deployment.sign_up(&service, "one@example.com").await, StatusCode::CREATED);
+        fs::remove_file(deployment.file(end)).unwrap();
+        service.event(|event| event["level"] == "ERROR").await;
+        // New keys only, each of them once.
+        let mut emails = (0..).map(|number| format!("new-{number}@example.com"));
+        let sign_up = async || {
+            let status = deployment.sign_up(&service, &emails.next().unwrap()).await;
+            (status == StatusCode::CREATED).then_some(())
+        };
+        eventually(&format!("sign-ups work without the old {end}"), sign_up).await;
+        service.terminate();
+    }
+}
+
+#[tokio::test]
 async fn a_backup_renamed_over_the_file_is_served_after_a_restart() {
     let deployment = Deployment::new().await;
     let mut service = deployment.serve().await;

@@ -268,6 +268,8 @@ impl Ledger for Sqlite {
     }
 
     async fn heartbeat(&self, process: Uuid) -> Result<LedgerTime, LedgerError> {
+        // So that a service without requests opens a new log too.
+        self.reader.close_if_displaced();
         let heartbeat = move |connection: &_, now| upkeep::heartbeat(connection, now, process);
         self.writer.run(Durability::Unsynced, heartbeat).await
     }

@@ -55,10 +55,17 @@ impl SqliteReader {
 
     /// Returns the error of a read that would fail whatever it reads.
     pub(super) fn check(&self) -> Result<(), LedgerError> {
-        if matches!(*lock(&self.state), ReaderState::Closed) {
+        let mut state = lock(&self.state);
+        if matches!(*state, ReaderState::Closed) {
             return Err(LedgerError::unavailable(Closed));
         }
-        self.guard.last_check()
+        self.check_file(&mut state)
+    }
+
+    /// Returns the guard's error, and then closes the connection: the ledger opens a new log only once no
+    /// connection has the old one.
+    fn check_file(&self, state: &mut ReaderState) -> Result<(), LedgerError> {
+        self.guard.last_check().inspect_err(|_| close_if_open(state))
     }
 
     /// Reads single rows, at the current time.
@@ -88,8 +95,7 @@ impl SqliteReader {
         work: impl Fn(&Connection, LedgerTime) -> rusqlite::Result<T>,
     ) -> Option<Result<T, LedgerError>> {
         let mut state = lock(&self.state);
-        if let Err(error) = self.guard.last_check() {
-            close_if_open(&mut state);
+        if let Err(error) = self.check_file(&mut state) {
             return Some(Err(error));
         }
         let ReaderState::Open(connection) = &*state else { return None };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 pub use self::database_error::{DatabaseError, FileObstacle};
 pub use self::reload::Reloader;
@@ -53,6 +53,9 @@ const UNLOGGED: Duration = Duration::from_secs(10);
 /// The part of a lease beyond the attempt, the wait for the tenant's budget and the write before
 /// it. Covers the wait for a token, and the write that closes the attempt.
 const LEASE_MARGIN: Duration = Duration::from_secs(15);
+
+/// The least time that the ledger has to close, however long the drain took.
+const LEDGER_CLOSE: Duration = Duration::from_secs(2);
 
 /// An app with two bound listeners that is fetching its token.
 #[derive(Debug)]
@@ -199,7 +202,8 @@ impl App {
 
     /// Serves until `stop` resolves, then drains. The app is unready at once, then accepts no new
     /// connections, then waits for active requests and sign-ups, at most for
-    /// `http.shutdown_timeout_ms`. Returns whether a background task panicked, which also stops the app.
+    /// `http.shutdown_timeout_ms`, and closes the ledger. Returns whether a background task panicked,
+    /// which also stops the app.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) -> bool {
         let Self { public, admin, http, services } = self;
         let Context { lifecycle, metrics, .. } = services.context.clone();
@@ -242,24 +246,29 @@ impl App {
             admin.run(std::future::pending()).await;
         });
         let delay = http.shutdown_delay;
+        let limit = delay + http.shutdown_timeout;
         let serving = public.run(async {
             tokio::select! {
                 () = stop => {}
                 () = stopping.failed() => tracing::error!("stopping: a background task panicked"),
             }
             tracing::info!("stopping: unready from now on");
-            stopping.begin_draining();
+            stopping.begin_draining(limit);
             sleep(delay).await;
         });
         let drain = async {
             serving.await;
             lifecycle.drained().await;
         };
-        if !within(drain, &lifecycle, delay + http.shutdown_timeout).await {
+        if !within(drain, &lifecycle).await {
             tracing::warn!("stopping: some requests were still active at the deadline");
         }
         lifecycle.stop();
-        services.ledger.close().await;
+        // While a disk hangs, the ledger's thread may never return.
+        let close_by = lifecycle.drain_deadline().await.max(Instant::now() + LEDGER_CLOSE);
+        if timeout_at(close_by, services.ledger.close()).await.is_err() {
+            tracing::warn!("stopping: the ledger did not close in time");
+        }
         services.traces.close().await;
         lifecycle.has_failed()
     }
@@ -322,14 +331,11 @@ fn timeouts(
     }
 }
 
-/// Runs `serving` to its end. Returns `false` if it still runs `limit` after draining started.
-async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle, limit: Duration) -> bool {
+/// Runs `serving` to its end. Returns `false` if it still runs at the deadline of a shutdown.
+async fn within(serving: impl Future<Output = ()>, lifecycle: &Lifecycle) -> bool {
     tokio::select! {
         () = serving => true,
-        () = async {
-            lifecycle.draining().await;
-            sleep(limit).await;
-        } => false,
+        () = async { sleep_until(lifecycle.drain_deadline().await).await } => false,
     }
 }
 

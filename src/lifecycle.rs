@@ -4,15 +4,20 @@
 //! of the ledger, not for connections. A closed tab or a handler's deadline never cancels a sign-up.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::sync::SetOnce;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// The state of the process between start and shutdown. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Lifecycle {
-    draining: CancellationToken,
+    /// The deadline of a shutdown that has started.
+    drain_deadline: Arc<SetOnce<Instant>>,
     stopped: CancellationToken,
     failed: CancellationToken,
     work: TaskTracker,
@@ -48,19 +53,20 @@ impl Lifecycle {
         });
     }
 
-    /// Makes the process unready.
-    pub fn begin_draining(&self) {
-        self.draining.cancel();
+    /// Makes the process unready. The work that runs has this long to end.
+    pub fn begin_draining(&self, limit: Duration) {
+        // Ignored: of two calls the first counts.
+        drop(self.drain_deadline.set(Instant::now() + limit));
     }
 
     /// Returns whether a shutdown has started.
     pub fn is_draining(&self) -> bool {
-        self.draining.is_cancelled()
+        self.drain_deadline.initialized()
     }
 
-    /// Waits until a shutdown starts.
-    pub async fn draining(&self) {
-        self.draining.cancelled().await;
+    /// Waits until a shutdown starts, and returns the time until which it waits for work.
+    pub async fn drain_deadline(&self) -> Instant {
+        *self.drain_deadline.wait().await
     }
 
     /// Waits until a background task has panicked.

@@ -168,6 +168,23 @@ async fn a_locked_file_is_a_503_within_the_timeout() {
     service.terminate();
 }
 
+#[tokio::test]
+async fn a_ledger_that_hangs_does_not_keep_the_process_from_stopping() {
+    let deployment = Deployment::new().await;
+    let settings =
+        [("SIGNUP__LEDGER__TIMEOUT_MS", "60000"), ("SIGNUP__HTTP__SHUTDOWN_TIMEOUT_MS", "1000")];
+    let mut service = deployment.spawn(&[], &settings);
+    service.serving().await;
+    // The thread that writes waits for this lock, far longer than a stop may take.
+    let other = Connection::open(deployment.file("")).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    deployment.becomes_ready(&service, StatusCode::SERVICE_UNAVAILABLE).await;
+    service.signal("TERM");
+    assert_eq!(service.exit_status().await, Some(0), "{}", service.log());
+    let is_reported = |line: &str| line.contains("the ledger did not close in time");
+    assert!(service.log().lines().any(is_reported), "{}", service.log());
+}
+
 /// Under load a start is not waited for. Those that a failure meets before it is known are sent, and recorded
 /// later; all others are rejected and not sent.
 #[tokio::test(flavor = "multi_thread")]

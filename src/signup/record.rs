@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, sleep_until};
 
 use super::Inner;
 use super::call::PreparedCall;
@@ -15,8 +15,8 @@ use crate::ledger::{
 };
 use crate::telemetry::{LogGate, chain};
 
-/// The longest time in which a result is recorded while the process stops.
-const LONGEST_AT_STOP: Duration = Duration::from_millis(1_500);
+/// The time before the deadline of a shutdown at which results are given up, so that each is logged.
+const BEFORE_DEADLINE: Duration = Duration::from_millis(500);
 
 /// The pause before the second try to record a result; doubled before each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -119,30 +119,40 @@ impl Inner {
     }
 
     /// Tries again to record a result, with growing pauses, for as long as other replicas take this
-    /// process for the attempt's worker.
+    /// process for the attempt's worker, and until the deadline of a shutdown.
     async fn retry_finish(&self, start: NewAttempt, finish: FinishAttempt, mut error: LedgerError) {
-        let started_at = Instant::now();
-        let is_draining = || self.context.lifecycle.is_draining();
-        let longest = || if is_draining() { LONGEST_AT_STOP } else { self.timeouts.lease };
-        let mut pause = FIRST_PAUSE;
-        while started_at.elapsed() < longest() {
-            if matches!(error, LedgerError::Corrupt(_)) {
-                break;
+        let retry = async {
+            let mut pause = FIRST_PAUSE;
+            while !matches!(error, LedgerError::Corrupt(_)) {
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+                let written = match self.ledger.finish(finish.clone()).await {
+                    Ok(false) => self.write_missing(start.clone(), &finish).await,
+                    written => written.map(drop),
+                };
+                match written {
+                    Ok(()) => return true,
+                    Err(again) => error = again,
+                }
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
-            let written = match self.ledger.finish(finish.clone()).await {
-                Ok(false) => self.write_missing(start.clone(), &finish).await,
-                written => written.map(drop),
-            };
-            let Err(again) = written else { return };
-            error = again;
+            false
+        };
+        let stopping = async {
+            let deadline = self.context.lifecycle.drain_deadline().await;
+            sleep_until(deadline.checked_sub(BEFORE_DEADLINE).unwrap_or(deadline)).await;
+        };
+        let is_written = tokio::select! {
+            is_written = retry => is_written,
+            () = sleep(self.timeouts.lease) => false,
+            () = stopping => false,
+        };
+        if !is_written {
+            tracing::error!(
+                attempt = %finish.id,
+                error = chain(&error),
+                "an outcome could not be recorded"
+            );
         }
-        tracing::error!(
-            attempt = %finish.id,
-            error = chain(&error),
-            "an outcome could not be recorded"
-        );
     }
 
     /// Releases an attempt whose start failed and may yet be recorded: nothing was sent for it, so

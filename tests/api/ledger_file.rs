@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Route};
+use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Gate, Route};
 use reqwest::{Client, StatusCode};
 use rusqlite::Connection;
 use serde_json::Value;
@@ -183,6 +183,33 @@ async fn a_ledger_that_hangs_does_not_keep_the_process_from_stopping() {
     assert_eq!(service.exit_status().await, Some(0), "{}", service.log());
     let is_reported = |line: &str| line.contains("the ledger did not close in time");
     assert!(service.log().lines().any(is_reported), "{}", service.log());
+}
+
+#[tokio::test]
+async fn a_result_is_recorded_at_a_stop_as_soon_as_the_file_is_free() {
+    let deployment = Deployment::new().await;
+    let settings =
+        [("SIGNUP__LEDGER__TIMEOUT_MS", "500"), ("SIGNUP__HTTP__SHUTDOWN_TIMEOUT_MS", "300000")];
+    let mut service = deployment.spawn(&[], &settings);
+    service.serving().await;
+    let gate = Gate::new();
+    deployment.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let other = Connection::open(deployment.file("")).unwrap();
+    let stop = async {
+        gate.arrived(1).await;
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        service.signal("TERM");
+        service.event(|event| event["message"] == "stopping: unready from now on").await;
+        gate.open();
+    };
+    let (status, ()) = tokio::join!(deployment.sign_up(&service, "one@example.com"), stop);
+    assert_eq!(status, StatusCode::CREATED);
+    // Longer than a heartbeat's lapse.
+    sleep(Duration::from_secs(3)).await;
+    other.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(service.exit_status().await, Some(0), "{}", service.log());
+    let state: i64 = other.query_row("SELECT state FROM attempts", [], |row| row.get(0)).unwrap();
+    assert_eq!(state, 1, "the attempt is recorded as created: {}", service.log());
 }
 
 /// Under load a start is not waited for. Those that a failure meets before it is known are sent, and recorded

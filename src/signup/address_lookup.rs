@@ -61,7 +61,7 @@ impl AttemptRunner<'_> {
             return Ok(AddressLookup::NoUser);
         }
         self.remember_older(&found);
-        match self.with_candidate_id(&found.users) {
+        match self.with_candidate_id(&found) {
             Some(user) => Ok(self.judge_candidate(user, found.responded_at).await),
             None if self.request.is_own_form
                 && let Some(user) = self.of_another_tab(&found).await =>
@@ -107,16 +107,17 @@ impl AttemptRunner<'_> {
 
     /// Finds the user with an id that this attempt, or an earlier one with its key, may have
     /// pinned.
-    fn with_candidate_id<'f>(&self, users: &'f [FoundUser]) -> Option<&'f FoundUser> {
+    fn with_candidate_id<'f>(&self, found: &'f UsersByEmail) -> Option<&'f FoundUser> {
         let Self { service, request, call, .. } = self;
         if !service.pin_support.is_pinning() {
             return None;
         }
         let digests = &service.context.digests;
         let lifetime = request.key_lifetime(&service.timeouts);
-        let connection = &service.connection;
-        let computed = request.candidate_ids(digests, connection, call.started_at, lifetime);
-        users.iter().find(|user| {
+        let (connection, tenant_now) = (&service.connection, found.responded_at);
+        let now = call.started_at;
+        let computed = request.candidate_ids(digests, connection, now, tenant_now, lifetime);
+        found.users.iter().find(|user| {
             let mut ids = computed.iter().chain([&call.user_id]);
             ids.any(|id| id.as_str() == user.connection_user_id)
         })

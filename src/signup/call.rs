@@ -44,12 +44,12 @@ impl PreparedCall {
     /// The call of a new attempt, whose user id is computed from the request.
     pub(super) fn new(service: &Inner, request: &KeyedRequest, now: LedgerTime) -> Self {
         let Inner { context, connection, auth0, active_attempts, .. } = service;
-        let id = AttemptId::new(now);
+        let (id, tenant_now) = (AttemptId::new(now), auth0.tenant_now());
         Self {
             id,
-            user_id: request.user_id(&context.digests, connection, now),
+            user_id: request.user_id(&context.digests, connection, now, tenant_now),
             started_at: now,
-            tenant_started_at: auth0.tenant_now(),
+            tenant_started_at: tenant_now,
             terms: request.user.terms.clone(),
             active: active_attempts.add(id),
         }

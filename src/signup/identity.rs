@@ -4,11 +4,12 @@
 //! Nothing has to be remembered for it. A replica that lost the row of an attempt, or never had it,
 //! computes the same ids and so recognises the user that the attempt created.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Timeouts;
 use super::ledger_wait::LedgerWait;
-use crate::clock::LedgerTime;
+use crate::clock::{LedgerTime, TenantTime};
 use crate::digest::{Digest, DigestPair, Digests, UserIdParts};
 use crate::domain::{IdempotencyKey, NewUser};
 use crate::ledger::{Binding, KeyRecord, NewKey, PinnedUserId, StoredKey};
@@ -112,28 +113,36 @@ impl KeyedRequest {
         self.binding.iter().any(|binding| Binding::from_digest(binding) == key.binding)
     }
 
-    /// The id that a create call pins at this time.
+    /// The id that a create call pins at this time: of the tenant's day if that is known, because this
+    /// machine's clock may be set.
     pub(super) fn user_id(
         &self,
         digests: &Digests,
         connection: &Connection,
         now: LedgerTime,
+        tenant_now: Option<TenantTime>,
     ) -> PinnedUserId {
+        let now = tenant_now.map_or(now.since_epoch(), TenantTime::since_epoch);
         PinnedUserId::from_digest(&self.ids_of_day(digests, connection, day(now)).current)
     }
 
     /// Every id that a create call may have pinned within this lifetime of the key: those of each
-    /// day, under each secret. Tomorrow's too, in case the clock was ahead.
+    /// day, by both clocks, under each secret. Tomorrow's too, in case the clock was ahead.
     pub(super) fn candidate_ids(
         &self,
         digests: &Digests,
         connection: &Connection,
         now: LedgerTime,
+        tenant_now: Option<TenantTime>,
         lifetime: Duration,
     ) -> Vec<PinnedUserId> {
-        let today = day(now);
-        let first = today.saturating_sub(lifetime.as_secs().div_ceil(DAY));
-        let ids = (first..=today + 1).map(|day| self.ids_of_day(digests, connection, day));
+        let days_until = |now| {
+            let today = day(now);
+            today.saturating_sub(lifetime.as_secs().div_ceil(DAY))..=today + 1
+        };
+        let clocks = [Some(now.since_epoch()), tenant_now.map(TenantTime::since_epoch)];
+        let days: BTreeSet<u64> = clocks.into_iter().flatten().flat_map(days_until).collect();
+        let ids = days.into_iter().map(|day| self.ids_of_day(digests, connection, day));
         let digests: Vec<_> = ids.collect();
         digests.iter().flat_map(DigestPair::iter).map(PinnedUserId::from_digest).collect()
     }
@@ -155,7 +164,7 @@ impl KeyedRequest {
     }
 }
 
-/// The UTC day of a time, counted from the Unix epoch.
-const fn day(at: LedgerTime) -> u64 {
-    at.since_epoch().as_secs() / DAY
+/// The UTC day of a time since the Unix epoch, counted from there.
+const fn day(at: Duration) -> u64 {
+    at.as_secs() / DAY
 }

@@ -10,8 +10,12 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::app::{Ahead, TestApp, TestResponse, ada, ada_with};
+use crate::identity::{lose_rows, sign_up};
 
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
+
+/// Farther than the days of a key's lifetime, and the day after them.
+const DAYS: Duration = Duration::from_hours(96);
 
 /// Signs somebody up with Ada's address, past the service.
 async fn somebody_signs_up(app: &TestApp) {
@@ -123,16 +127,11 @@ async fn a_user_of_the_same_second_is_not_given_to_another_form() {
 #[tokio::test]
 async fn a_key_lives_on_while_the_clock_is_wrong() {
     let clock = Arc::new(Ahead::default());
-    // A jump of two hours passes one midnight at most, at whatever hour this runs.
-    let app = TestApp::builder()
-        .set("ledger.key_lifetime_hours", "1")
-        .clock(Arc::<Ahead>::clone(&clock))
-        .spawn()
-        .await;
+    let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
     let keyed = || app.post().header("idempotency-key", KEY).json(&ada());
     let first = TestResponse::receive(keyed()).await;
     assert_eq!(first.status, StatusCode::CREATED);
-    clock.put_forward(Duration::from_hours(2));
+    clock.put_forward(DAYS);
     // The key has expired by this clock, but its user is recognised.
     let ahead = TestResponse::receive(keyed()).await;
     assert_eq!(ahead.status, StatusCode::CREATED, "{ahead:?}");
@@ -140,4 +139,25 @@ async fn a_key_lives_on_while_the_clock_is_wrong() {
     let right = TestResponse::receive(keyed()).await;
     assert_eq!(right.json()["user"]["user_id"], first.json()["user"]["user_id"], "{right:?}");
     assert_eq!(app.auth0.users().len(), 1);
+}
+
+#[tokio::test]
+async fn a_user_is_recognised_without_its_row_before_and_after_the_clock_is_set() {
+    for (then, now) in [(Duration::ZERO, DAYS), (DAYS, Duration::ZERO)] {
+        for key in [Some(KEY), None] {
+            let clock = Arc::new(Ahead::default());
+            clock.put_forward(then);
+            let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+            // The tenant has shown its time.
+            let before = ada_with("email", "before@example.com");
+            assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+            assert_eq!(sign_up(&app, key).await.status, StatusCode::CREATED);
+            app.until_resolved().await;
+            lose_rows(&app);
+            clock.put_forward(now);
+            let again = sign_up(&app, key).await;
+            assert_eq!(again.status, StatusCode::CREATED, "{then:?}, {now:?}, {key:?}: {again:?}");
+            assert_eq!(app.auth0.users().len(), 2);
+        }
+    }
 }

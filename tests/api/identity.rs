@@ -13,7 +13,7 @@ use crate::eventually::eventually;
 const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 
 /// Signs Ada up, with this key if there is one.
-async fn sign_up(app: &TestApp, key: Option<&str>) -> TestResponse {
+pub(crate) async fn sign_up(app: &TestApp, key: Option<&str>) -> TestResponse {
     with_form(app, key, &ada()).await
 }
 
@@ -27,7 +27,7 @@ async fn with_form(app: &TestApp, key: Option<&str>, form: &Value) -> TestRespon
 }
 
 /// Removes every row, as a failover or a restored backup does.
-fn lose_rows(app: &TestApp) {
+pub(crate) fn lose_rows(app: &TestApp) {
     let ledger = rusqlite::Connection::open(app.database()).unwrap();
     ledger.execute_batch("DELETE FROM attempts; DELETE FROM attempt_keys").unwrap();
 }

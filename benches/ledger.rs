@@ -175,8 +175,10 @@ async fn measure_all(ledger: &Arc<dyn Ledger>, what: &str, time: Duration) {
         async move {
             let owner = Uuid::from_u128(7);
             ledger.begin(attempt(Duration::ZERO)).await.unwrap();
-            for row in
-                ledger.claim_due(owner, Vec::new(), Duration::from_secs(9), 50).await.unwrap()
+            for row in ledger
+                .claim_due(owner, Vec::new(), Duration::from_secs(9), Duration::from_hours(1), 50)
+                .await
+                .unwrap()
             {
                 ledger.release(row.id, owner, None, false).await.unwrap();
             }

@@ -171,9 +171,10 @@ impl Ledger for InstrumentedLedger {
         owner: Uuid,
         under_way: Vec<AttemptId>,
         lease: Duration,
+        longest_wait: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
-        let claim = self.ledger.claim_due(owner, under_way, lease, limit);
+        let claim = self.ledger.claim_due(owner, under_way, lease, longest_wait, limit);
         let claimed = measure(&self.claim_due, claim).await?;
         self.metrics.claimed(claimed.len());
         Ok(claimed)

@@ -138,6 +138,9 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// have ended their leases. `under_way` are those that the owner works on: the others of its own are
     /// leased too, since a failover may have lost the result of one, or the reply to its start.
     ///
+    /// No check is planned further ahead than `longest_wait`. A row whose check is was written while the
+    /// ledger's clock was ahead, and is due too.
+    ///
     /// # Errors
     /// When the ledger cannot be written.
     async fn claim_due(
@@ -145,6 +148,7 @@ pub trait Ledger: fmt::Debug + Send + Sync {
         owner: Uuid,
         under_way: Vec<AttemptId>,
         lease: Duration,
+        longest_wait: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError>;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Inner;
+use super::{Inner, Timeouts};
 use crate::clock::LedgerTime;
 use crate::ledger::{Attempt, AttemptId};
 
@@ -35,21 +35,35 @@ impl Inner {
     /// Returns the time after which an absent user proves that the attempt created none; `None`
     /// while no end of its calls is recorded.
     pub(super) fn absence_left(&self, attempt: &Attempt) -> Option<Duration> {
-        self.ended_calls.left(attempt, self.timeouts.absence_grace, Instant::now())
+        let end = (attempt.id, attempt.connection_ended_at?);
+        Some(self.ended_calls.left(end, attempt.read_at, &self.timeouts, Instant::now()))
     }
 }
 
 impl EndedCalls {
-    /// Returns the time until `grace` has passed since the attempt's calls ended, by the ledger's
-    /// clock and by this process's own; `None` while no end is recorded.
-    fn left(&self, attempt: &Attempt, grace: Duration, now: Instant) -> Option<Duration> {
-        let ended_at = attempt.connection_ended_at?;
-        let left = (ended_at + grace).since(attempt.read_at);
-        if attempt.read_at < ended_at {
-            return Some(left);
+    /// Returns the time until the grace period has passed since these calls ended, by the ledger's
+    /// clock and by this process's own.
+    ///
+    /// A call ends within its lease. A later end was recorded while the ledger's clock was ahead, and
+    /// then only this process's clock counts.
+    fn left(
+        &self,
+        end: CallEnd,
+        read_at: LedgerTime,
+        timeouts: &Timeouts,
+        now: Instant,
+    ) -> Duration {
+        let (grace, (_, ended_at)) = (timeouts.absence_grace, end);
+        let runs_for = ended_at.since(read_at);
+        if !runs_for.is_zero() && runs_for <= timeouts.lease {
+            return runs_for + grace;
         }
-        let seen_for = now.saturating_duration_since(self.first_seen((attempt.id, ended_at), now));
-        Some(left.max(grace.saturating_sub(seen_for)))
+        let seen_for = now.saturating_duration_since(self.first_seen(end, now));
+        if runs_for.is_zero() {
+            (ended_at + grace).since(read_at).max(grace.saturating_sub(seen_for))
+        } else {
+            (timeouts.lease + grace).saturating_sub(seen_for)
+        }
     }
 
     /// Returns the time at which this end was first seen: `now`, if it is new.
@@ -66,5 +80,52 @@ impl EndedCalls {
         seen.order.push_back(end);
         seen.since.insert(end, now);
         now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TIMEOUTS: Timeouts = Timeouts {
+        key_lifetime: Duration::ZERO,
+        duplicate_wait: Duration::ZERO,
+        retry_window: Duration::ZERO,
+        attempt: Duration::ZERO,
+        lease: Duration::from_secs(46),
+        absence_grace: Duration::from_secs(30),
+        ledger: Duration::ZERO,
+    };
+
+    /// The seconds that are left by the ledger's clock at `read_at`, after each of the waits.
+    fn left_after(waits: &[u64], ended_at: u64, read_at: impl Fn(u64) -> u64) -> Vec<u64> {
+        let time = |seconds| LedgerTime::from_epoch(Duration::from_secs(seconds));
+        let (calls, start) = (EndedCalls::default(), Instant::now());
+        let end = (AttemptId::new(time(0)), time(ended_at));
+        let left = |wait: &u64| {
+            let now = start + Duration::from_secs(*wait);
+            calls.left(end, time(read_at(*wait)), &TIMEOUTS, now).as_secs()
+        };
+        waits.iter().map(left).collect()
+    }
+
+    #[test]
+    fn the_grace_period_passes_by_both_clocks() {
+        assert_eq!(left_after(&[0, 10, 30], 1_000, |wait| 1_000 + wait), [30, 20, 0]);
+        // The ledger's clock is set forward, and stands still.
+        assert_eq!(left_after(&[0, 10, 30], 1_000, |_| 9_000), [30, 20, 0]);
+        assert_eq!(left_after(&[0, 10, 30], 1_000, |_| 1_000), [30, 30, 30]);
+    }
+
+    #[test]
+    fn a_call_that_may_run_is_waited_for() {
+        let waits = [0, 46, 66, 76];
+        assert_eq!(left_after(&waits, 1_046, |wait| 1_000 + wait), [76, 30, 10, 0]);
+    }
+
+    #[test]
+    fn an_end_further_ahead_than_any_lease_is_counted_by_the_monotonic_clock() {
+        let days = 3 * 86_400;
+        assert_eq!(left_after(&[0, 46, 76], 1_000 + days, |wait| 1_000 + wait), [76, 30, 0]);
     }
 }

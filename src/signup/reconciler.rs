@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::address_lookup::MAX_RIVALS;
 use super::outcome::{Outcome, SignupResult, strip_provider};
+use super::unresolved::LONGEST_BACKOFF;
 use super::{Inner, UnresolvedReason};
 use crate::auth0::{LookupError, Priority, User};
 use crate::digest::DigestPair;
@@ -59,10 +60,12 @@ impl Reconciler {
 
     /// Checks one round of the attempts that are due.
     async fn round(&self) -> Result<(), LedgerError> {
-        let Inner { ledger, heartbeat, active_attempts, .. } = &*self.service;
+        let Inner { ledger, heartbeat, active_attempts, timeouts, .. } = &*self.service;
         let owner = heartbeat.process();
+        let longest_wait = LONGEST_BACKOFF.max(timeouts.lease + timeouts.absence_grace) + LEASE;
         let until = Instant::now() + LOOKUP_WINDOW;
-        let due = ledger.claim_due(owner, active_attempts.ids(), LEASE, ROUND_ROWS).await?;
+        let under_way = active_attempts.ids();
+        let due = ledger.claim_due(owner, under_way, LEASE, longest_wait, ROUND_ROWS).await?;
         for attempt in due {
             // An orphan is marked first, which also releases it: the next round looks it up.
             if attempt.state == AttemptState::Open {

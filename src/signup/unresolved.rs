@@ -6,8 +6,11 @@ use crate::auth0::{CallError, LookupError};
 use crate::ledger::{Attempt, AttemptState, LedgerError};
 use crate::telemetry::chain;
 
-/// The wait after the first inconclusive check, and the longest.
-const BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_mins(10));
+/// The wait after the first inconclusive check.
+const FIRST_BACKOFF: Duration = Duration::from_secs(5);
+
+/// The longest wait after an inconclusive check.
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_mins(10);
 
 /// Reason why the outcome of an attempt is still unknown.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -86,7 +89,7 @@ impl UnresolvedReason {
             | Self::LedgerFailed(_)
             | Self::LookupFailed(_) => Some(backoff(failed_checks)),
             // Until the operator grants the scope.
-            Self::Forbidden => Some(BACKOFF.1),
+            Self::Forbidden => Some(LONGEST_BACKOFF),
             Self::Unpinned => None,
         }
     }
@@ -107,8 +110,8 @@ impl UnresolvedReason {
 
 /// The wait after a failed check: doubled each time, up to the longest.
 fn backoff(failed_checks: u32) -> Duration {
-    let doubled = BACKOFF.0.saturating_mul(2_u32.saturating_pow(failed_checks.min(16)));
-    doubled.min(BACKOFF.1)
+    let doubled = FIRST_BACKOFF.saturating_mul(2_u32.saturating_pow(failed_checks.min(16)));
+    doubled.min(LONGEST_BACKOFF)
 }
 
 /// Whole seconds, rounded up: after them the wait is certainly over.

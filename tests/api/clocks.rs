@@ -142,6 +142,25 @@ async fn a_key_lives_on_while_the_clock_is_wrong() {
 }
 
 #[tokio::test]
+async fn an_attempt_of_a_clock_that_was_ahead_is_reconciled_once_it_is_right() {
+    let clock = Arc::new(Ahead::default());
+    clock.put_forward(DAYS);
+    let app = TestApp::builder().clock(Arc::<Ahead>::clone(&clock)).spawn().await;
+    let before = ada_with("email", "before@example.com");
+    assert_eq!(app.sign_up(&before).await.status, StatusCode::CREATED);
+    // The user exists, and no lookup shows it.
+    app.auth0.fault(Route::CreateUser, Fault::answer(500).after_acting().times(2));
+    app.auth0.fault(Route::GetUser, Fault::answer(500).always());
+    app.auth0.fault(Route::UsersByEmail, Fault::answer(500).always());
+    assert_eq!(app.sign_up(&ada()).await.problem(), "outcome_unknown");
+    clock.put_forward(Duration::ZERO);
+    app.auth0.clear_faults();
+    app.until_resolved().await;
+    let attempts = app.attempts().await;
+    assert!(attempts.iter().all(|attempt| attempt.state == AttemptState::Created), "{attempts:?}");
+}
+
+#[tokio::test]
 async fn a_user_is_recognised_without_its_row_before_and_after_the_clock_is_set() {
     for (then, now) in [(Duration::ZERO, DAYS), (DAYS, Duration::ZERO)] {
         for key in [Some(KEY), None] {

@@ -8,13 +8,16 @@ use auth0_signup::ledger::{AttemptId, AttemptState, Basis, FinishAttempt, Pendin
 use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
-use crate::rows::{DAY, LEASE, PROCESS, begin, created, get, not_created, time, unique, unknown};
+use crate::rows::{
+    DAY, LEASE, LONGEST_WAIT, PROCESS, begin, created, get, not_created, time, unique, unknown,
+};
 
 on_both! {
     two_owners_never_lease_the_same_attempt,
     an_expired_lease_is_taken_over_and_cannot_be_released,
     an_attempt_of_a_living_process_is_left_to_it,
     a_released_attempt_is_due_at_the_given_time_or_never,
+    an_attempt_whose_check_is_too_far_ahead_is_due,
     only_failed_checks_are_counted,
     pending_attempts_are_counted_with_the_age_of_the_oldest,
 }
@@ -28,7 +31,8 @@ async fn two_owners_never_lease_the_same_attempt(backend: Backend) {
         let ledger = Arc::clone(&ledger);
         tokio::spawn(async move {
             let owner = Uuid::now_v7();
-            let claimed = ledger.claim_due(owner, Vec::new(), LEASE, 20).await.unwrap();
+            let claimed =
+                ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 20).await.unwrap();
             assert!(claimed.iter().all(|row| row.lease_owner == Some(owner)));
             claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
         })
@@ -62,15 +66,15 @@ async fn an_expired_lease_is_taken_over_and_cannot_be_released(backend: Backend)
     let (dead, heir) = (Uuid::now_v7(), Uuid::now_v7());
     let due = NOW + LEASE;
     backend.set_time(due).await;
-    let claimed = ledger.claim_due(dead, Vec::new(), LEASE, 9).await.unwrap();
+    let claimed = ledger.claim_due(dead, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].read_at), (1, time(due)));
     // Its request has certainly ended: a duplicate request does not wait for that process any more.
     assert_eq!(claimed[0].worker, None);
     assert_eq!(claimed[0], get(&ledger, attempt.id).await);
     backend.set_time(due + LEASE.saturating_sub(Duration::from_millis(1))).await;
-    assert!(ledger.claim_due(heir, Vec::new(), LEASE, 9).await.unwrap().is_empty());
+    assert!(ledger.claim_due(heir, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap().is_empty());
     backend.set_time(due + LEASE).await;
-    let claimed = ledger.claim_due(heir, Vec::new(), LEASE, 9).await.unwrap();
+    let claimed = ledger.claim_due(heir, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
     assert_eq!((claimed[0].lease_owner, claimed[0].check_count), (Some(heir), 0));
     ledger.release(attempt.id, dead, Some(Duration::ZERO), true).await.unwrap();
     assert_eq!(get(&ledger, attempt.id).await, claimed[0]);
@@ -88,7 +92,8 @@ async fn an_attempt_of_a_living_process_is_left_to_it(backend: Backend) {
     backend.set_time(NOW + LEASE).await;
     ledger.heartbeat(PROCESS).await.unwrap();
     let claim = async |owner, under_way: &[AttemptId]| {
-        let claimed = ledger.claim_due(owner, under_way.to_vec(), LEASE, 2).await.unwrap();
+        let claimed =
+            ledger.claim_due(owner, under_way.to_vec(), LEASE, LONGEST_WAIT, 2).await.unwrap();
         claimed.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
     assert_eq!(claim(Uuid::now_v7(), &[]).await, []);
@@ -107,7 +112,8 @@ async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) 
     let attempt = unique(NOW);
     begin(&ledger, &attempt).await;
     let owner = Uuid::now_v7();
-    let claim = async || ledger.claim_due(owner, Vec::new(), LEASE, 9).await.unwrap().len();
+    let claim =
+        async || ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap().len();
     let due = NOW + LEASE;
     backend.set_time(due).await;
     assert_eq!(claim().await, 1);
@@ -123,6 +129,35 @@ async fn a_released_attempt_is_due_at_the_given_time_or_never(backend: Backend) 
     assert_eq!(get(&ledger, attempt.id).await.state, AttemptState::Open);
 }
 
+/// Rows that were written while the clock was ahead.
+async fn an_attempt_whose_check_is_too_far_ahead_is_due(backend: Backend) {
+    let ledger = backend.open().await;
+    let (heir, wait) = (Uuid::now_v7(), Duration::from_millis(1));
+    let claim = async |limit| {
+        let claimed = ledger.claim_due(heir, Vec::new(), LEASE, LONGEST_WAIT, limit);
+        claimed.await.unwrap().into_iter().map(|row| row.id).collect::<HashSet<_>>()
+    };
+    let set_back = NOW + LEASE;
+    let mut ids = Vec::new();
+    for started_at in [set_back + LONGEST_WAIT, set_back + LONGEST_WAIT + wait, NOW] {
+        backend.set_time(started_at).await;
+        let attempt = unique(started_at);
+        begin(&ledger, &attempt).await;
+        if started_at != NOW {
+            assert!(ledger.finish(unknown(attempt.id)).await.unwrap());
+        }
+        ids.push(attempt.id);
+    }
+    backend.set_time(set_back).await;
+    // Those whose lease is over come first.
+    assert_eq!(claim(1).await, HashSet::from([ids[2]]));
+    assert_eq!(claim(9).await, HashSet::from([ids[1]]));
+    // Leased now, as any other.
+    assert_eq!(claim(9).await, HashSet::new());
+    backend.set_time(set_back + LEASE).await;
+    assert_eq!(claim(9).await, HashSet::from([ids[1], ids[2]]));
+}
+
 async fn only_failed_checks_are_counted(backend: Backend) {
     let ledger = backend.open().await;
     let attempt = unique(NOW);
@@ -131,7 +166,10 @@ async fn only_failed_checks_are_counted(backend: Backend) {
     let owner = Uuid::now_v7();
     let checks = [(true, 1), (false, 1), (false, 1), (true, 2)];
     for (failed, count) in checks {
-        assert_eq!(ledger.claim_due(owner, Vec::new(), LEASE, 9).await.unwrap().len(), 1);
+        assert_eq!(
+            ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap().len(),
+            1
+        );
         ledger.release(attempt.id, owner, Some(Duration::ZERO), failed).await.unwrap();
         let row = get(&ledger, attempt.id).await;
         assert_eq!((row.check_count, row.lease_owner), (count, None));
@@ -159,7 +197,7 @@ async fn pending_attempts_are_counted_with_the_age_of_the_oldest(backend: Backen
     ledger.finish(created(attempts[1].id)).await.unwrap();
     assert_eq!(counted().await, (3, 99));
     let owner = Uuid::from_u128(7);
-    let claimed = ledger.claim_due(owner, Vec::new(), DAY, 1).await.unwrap();
+    let claimed = ledger.claim_due(owner, Vec::new(), DAY, LONGEST_WAIT, 1).await.unwrap();
     assert_eq!(claimed[0].id, attempts[2].id);
     assert_eq!(counted().await, (3, 99));
     // No check follows.

@@ -8,7 +8,7 @@ use auth0_signup::ledger::{Access, BeginResult, Find, inspect, migrations};
 use crate::backend::{Backend, NOW};
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
-use crate::rows::{created, get, unique};
+use crate::rows::{LONGEST_WAIT, created, get, unique};
 use crate::server::{connect, execute, scalar};
 
 /// The files that an earlier release had applied, and its table of them.
@@ -291,7 +291,8 @@ async fn inherited_defaults_change_nothing() {
                     );
                     let begun = ledger.begin(attempt.clone()).await;
                     let finished = ledger.finish(created(attempt.id)).await;
-                    let claimed = ledger.claim_due(uuid::Uuid::nil(), Vec::new(), NOW, 3).await;
+                    let claimed =
+                        ledger.claim_due(uuid::Uuid::nil(), Vec::new(), NOW, LONGEST_WAIT, 3).await;
                     (number, begun.map(|_| ()), finished, claimed.map(drop))
                 })
             });

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::backend::{Backend, NOW};
 use crate::rows::{
-    DAY, LEASE, PROCESS, begin, binding, created, digest, existing, get, holder, key, keyed, time,
-    unique,
+    DAY, LEASE, LONGEST_WAIT, PROCESS, begin, binding, created, digest, existing, get, holder, key,
+    keyed, time, unique,
 };
 
 on_both! {
@@ -37,7 +37,8 @@ async fn a_restart_loses_nothing(backend: Backend) {
     if !backend.is_sqlite() {
         backend.set_time(NOW + LEASE).await;
     }
-    let claimed = ledger.claim_due(Uuid::now_v7(), Vec::new(), LEASE, 9).await.unwrap();
+    let claimed =
+        ledger.claim_due(Uuid::now_v7(), Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
     assert_eq!(claimed.iter().map(|row| row.id).collect::<Vec<_>>(), [open.id]);
 }
 
@@ -163,6 +164,6 @@ async fn an_old_database_with_rows_is_upgraded(backend: Backend) {
     let proof = ProofUse { proof: digest(1), lasts: DAY };
     assert!(!ledger.use_proof(pending.id, proof).await.unwrap());
     backend.set_time(NOW + LEASE).await;
-    let claimed = ledger.claim_due(owner, Vec::new(), LEASE, 9).await.unwrap();
+    let claimed = ledger.claim_due(owner, Vec::new(), LEASE, LONGEST_WAIT, 9).await.unwrap();
     assert_eq!((claimed.len(), claimed[0].check_count), (1, 2));
 }

@@ -10,7 +10,9 @@ use futures_util::future::join_all;
 
 use crate::admission_costs::{SLOW, with_permit, with_proof};
 use crate::backend::{Backend, NOW, admin};
-use crate::rows::{DAY, created, digest, key, keyed, lease, unique, unknown, unsent, with_keys};
+use crate::rows::{
+    DAY, LONGEST_WAIT, created, digest, key, keyed, lease, unique, unknown, unsent, with_keys,
+};
 use crate::server::{connect, execute, scalar, start};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,7 +270,10 @@ async fn a_call_that_has_to_be_durable_waits_for_the_disk() {
         ledger.finish(unknown(attempt.id)).await.unwrap();
         let (waits, is_synced) = last().await;
         assert!(if is_full { waits == "on" && is_synced } else { waits == "off" });
-        assert_eq!(ledger.claim_due(owner, Vec::new(), DAY, 9).await.unwrap().len(), 1);
+        assert_eq!(
+            ledger.claim_due(owner, Vec::new(), DAY, LONGEST_WAIT, 9).await.unwrap().len(),
+            1
+        );
         ledger.release(attempt.id, owner, None, true).await.unwrap();
         assert_eq!(last().await.0, "off");
         let proof = ProofUse { proof: digest(2), lasts: DAY };

@@ -17,6 +17,9 @@ pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// The first lease of an attempt.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
+/// The longest wait for a check of an attempt.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_hours(48);
+
 /// The process that works on attempts.
 pub(crate) const PROCESS: Uuid = Uuid::from_u128(5);
 

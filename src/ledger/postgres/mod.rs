@@ -307,6 +307,7 @@ impl Ledger for Postgres {
         owner: Uuid,
         under_way: Vec<AttemptId>,
         lease: Duration,
+        longest_wait: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
         let claim = statement(rows::CLAIM_DUE)
@@ -314,7 +315,8 @@ impl Ledger for Postgres {
             .bind(millis(lease))
             .bind(number(limit))
             .bind(under_way.iter().map(|id| *id.as_uuid()).collect::<Vec<_>>())
-            .bind(millis(HEARTBEAT_LAPSE));
+            .bind(millis(HEARTBEAT_LAPSE))
+            .bind(millis(longest_wait));
         rows::attempts(&self.run(claim).await?.rows)
     }
 

@@ -56,16 +56,33 @@ pub(super) const FIND_KEY: &str = select_attempts!(
 
 pub(super) const GET: &str = select_attempts!(from "attempts", "WHERE a.id = $1");
 
-/// The rows whose lease is over, the longest due first, except for those that the owner works on, and
-/// those of other living processes.
+/// Locks rows by the time of their check, except for those that the owner works on, and those of other
+/// living processes.
+macro_rules! select_due {
+    ($when:literal, $limit:literal) => {
+        concat!(
+            "SELECT id FROM attempts a \
+             WHERE ",
+            $when,
+            " AND next_check_at IS NOT NULL \
+             AND CASE WHEN worker = $1 THEN id <> ALL ($4) ELSE NOT EXISTS (SELECT FROM processes p \
+               WHERE p.id = a.worker AND seen_at > (SELECT ledger_now()) - $5) END \
+             ORDER BY next_check_at LIMIT ",
+            $limit,
+            " FOR UPDATE SKIP LOCKED"
+        )
+    };
+}
+
+/// The rows whose lease is over, the longest due first, then those whose check is too far ahead.
 pub(super) const CLAIM_DUE: &str = concat!(
-    "WITH claimed AS (UPDATE attempts \
+    "WITH due AS MATERIALIZED (",
+    select_due!("next_check_at <= (SELECT ledger_now())", "$3"),
+    "), ahead AS MATERIALIZED (",
+    select_due!("next_check_at > (SELECT ledger_now()) + $6", "(SELECT $3 - count(*) FROM due)"),
+    "), claimed AS (UPDATE attempts \
      SET next_check_at = ledger_now() + $2, lease_owner = $1, worker = NULL \
-     WHERE id = ANY (ARRAY (SELECT id FROM attempts a \
-     WHERE next_check_at <= (SELECT ledger_now()) AND next_check_at IS NOT NULL \
-     AND CASE WHEN worker = $1 THEN id <> ALL ($4) ELSE NOT EXISTS (SELECT FROM processes p \
-       WHERE p.id = a.worker AND seen_at > (SELECT ledger_now()) - $5) END \
-     ORDER BY next_check_at LIMIT $3 FOR UPDATE SKIP LOCKED)) RETURNING *) ",
+     WHERE id = ANY (ARRAY (SELECT id FROM due UNION ALL SELECT id FROM ahead)) RETURNING *) ",
     select_attempts!(from "claimed", "")
 );
 

@@ -8,11 +8,12 @@ pub(super) const RESTART: &str = "\
       WHERE attempt_id = $1 AND expires_at > (SELECT ledger_now())) \
     RETURNING true";
 
+/// Each call has an end of its own, also if the end of the one before was written while the clock was ahead.
 pub(super) const TAKE_OVER: &str = "\
     UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = now, \
       worker = $2, lease_owner = NULL, \
-      connection_ended_at = greatest(now + $3, connection_ended_at), \
-      next_check_at = greatest(now + $3, connection_ended_at) \
+      connection_ended_at = greatest(now + $3, connection_ended_at + 1), \
+      next_check_at = greatest(now + $3, connection_ended_at + 1) \
     FROM (SELECT ledger_now() AS now OFFSET 0) AS clock \
     WHERE id = $1 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = $4 \
     RETURNING true";

@@ -31,12 +31,13 @@ const RESTART: &str = "\
     WHERE id = ?2 AND state = 4 AND restarts < ?5 AND key_expires_at > ?1 AND EXISTS \
     (SELECT 1 FROM attempt_keys WHERE expires_at = attempts.key_expires_at AND attempt_id = ?2)";
 
-/// Takes the lease from the reconciler too, so that the end of its check changes nothing.
+/// Takes the lease from the reconciler too, so that the end of its check changes nothing. Each call has an
+/// end of its own, also if the end of the one before was written while the clock was ahead.
 const TAKE_OVER: &str = "\
     UPDATE attempts SET state = 3, outcome_code = 'outcome_unknown', finished_at = ?1, \
     worker = ?3, lease_owner = NULL, \
-    connection_ended_at = max(?4, coalesce(connection_ended_at, 0)), \
-    next_check_at = max(?4, coalesce(connection_ended_at, 0)) \
+    connection_ended_at = max(?4, coalesce(connection_ended_at + 1, 0)), \
+    next_check_at = max(?4, coalesce(connection_ended_at + 1, 0)) \
     WHERE id = ?2 AND state IN (0, 3) AND coalesce(connection_ended_at, -1) = ?5";
 
 /// An unknown outcome (3) is due at the end of its calls; any other is not checked again.

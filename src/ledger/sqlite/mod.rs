@@ -215,10 +215,11 @@ impl Ledger for Sqlite {
         owner: Uuid,
         under_way: Vec<AttemptId>,
         lease: Duration,
+        longest_wait: Duration,
         limit: usize,
     ) -> Result<Vec<Attempt>, LedgerError> {
         let claim = move |connection: &_, now| {
-            upkeep::claim_due(connection, now, owner, &under_way, lease, limit)
+            upkeep::claim_due(connection, now, owner, &under_way, lease, longest_wait, limit)
         };
         self.writer.run(Durability::Soon, claim).await
     }

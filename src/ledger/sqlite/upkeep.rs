@@ -11,11 +11,22 @@ use crate::clock::LedgerTime;
 use crate::digest::{Digest, DigestPair};
 use crate::ledger::{Attempt, AttemptId, Find, PendingAttempts, Swept};
 
-/// Finds the attempts whose lease is over, except for those of living processes other than `?2`.
-const DUE: &str = "\
-    SELECT id, coalesce(worker = ?2, 0) FROM attempts a WHERE next_check_at <= ?1 \
-    AND (worker IS NULL OR worker = ?2 OR NOT EXISTS (SELECT 1 FROM processes \
-    WHERE id = a.worker AND seen_at > ?3)) ORDER BY next_check_at LIMIT ?4";
+/// Finds attempts by the time of their check, except for those of living processes other than `?2`.
+macro_rules! select_due {
+    ($when:literal) => {
+        concat!(
+            "SELECT id, is_own FROM (SELECT id, coalesce(worker = ?2, 0) AS is_own FROM attempts a \
+             WHERE ",
+            $when,
+            " AND (worker IS NULL OR worker = ?2 OR NOT EXISTS (SELECT 1 FROM processes \
+             WHERE id = a.worker AND seen_at > ?3)) ORDER BY next_check_at LIMIT ?4)"
+        )
+    };
+}
+
+/// Finds the attempts whose lease is over, then those whose check is too far ahead.
+const DUE: &str =
+    concat!(select_due!("next_check_at <= ?1"), " UNION ALL ", select_due!("next_check_at > ?5"));
 
 /// The request that had the attempt before has certainly ended. If its process stayed recorded, later
 /// requests would wait for it until the next check, for as long as it is alive.
@@ -98,12 +109,14 @@ pub(super) fn claim_due(
     owner: Uuid,
     under_way: &[AttemptId],
     lease: Duration,
+    longest_wait: Duration,
     limit: usize,
 ) -> Result<Vec<Attempt>> {
     let most = count(limit.saturating_add(under_way.len()));
+    let (at, ahead) = (now.as_millis(), (now + longest_wait).as_millis());
     let mut statement = cached(connection, DUE)?;
     let due = statement
-        .query_map(params![now.as_millis(), owner.as_bytes(), alive_since(now), most], |row| {
+        .query_map(params![at, owner.as_bytes(), alive_since(now), most, ahead], |row| {
             Ok((AttemptId::from(Uuid::from_bytes(row.get(0)?)), row.get(1)?))
         })?
         .collect::<Result<Vec<(AttemptId, bool)>>>()?;

@@ -102,6 +102,35 @@ for (const [context, [options, views]] of Object.entries(CONTEXTS)) {
   }
 }
 
+test("long words of the operator and of users break on a narrow screen", async (t) => {
+  const word = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen";
+  const wordy = await Service.start({
+    "page.name": word,
+    "page.login_url": "https://www.example.com/login",
+    "page.reset_url": "https://www.example.com/reset",
+    "page.labels.plan": word,
+    "page.providers.long.label": word,
+    "page.providers.long.url": "https://www.example.com/long",
+    "page.links.long.label": word,
+    "page.links.long.url": "https://www.example.com/imprint",
+    "user_metadata.keys.plan.values": `free,${word}`,
+  });
+  for (const javaScriptEnabled of [true, false]) {
+    const page = await open(chromium, t, undefined, { javaScriptEnabled, viewport: { width: 320, height: 640 } });
+    const wider = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    await page.goto(`${wordy.url}/signup`);
+    assert.ok((await wider()) <= 0, "the form");
+    await fill(page, { ...ADA, given_name: word, email: word.slice(0, 20).repeat(4) });
+    await page.click("form button[type=submit]");
+    await page.locator("[role=alert]:focus").waitFor();
+    assert.ok((await wider()) <= 0, "the errors");
+    await fill(page, { ...ADA, given_name: word, email: `long.${javaScriptEnabled}@${"x".repeat(60)}.example.com` });
+    await page.click("form button[type=submit]");
+    await page.getByRole("heading", { name: /Welcome/ }).waitFor();
+    assert.ok((await wider()) <= 0, "the success");
+  }
+});
+
 test("from right to left, the button that shows the password is where the password ends", async (t) => {
   const page = await open(chromium, t, form, { locale: "ar", viewport: { width: 320, height: 640 } });
   const box = (selector) => page.locator(selector).boundingBox();

@@ -195,3 +195,13 @@ test("the size of the text is that of the page's choice, also where 1rem is 10px
   }
   assert.deepEqual(heights[1], heights[0]);
 });
+
+test("a long word in a group of inputs breaks on a narrow screen", async (t) => {
+  const word = "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen";
+  const group = `<fieldset><legend>${word}</legend><label><input type="radio" name="x" data-signup-ignore>${word}</label></fieldset>`;
+  const style = `<link rel="stylesheet" href="${service.url}/signup.css">`;
+  const page = await open(chromium, t, publish(style + unstyled(group) + script), { viewport: { width: 320, height: 640 } });
+  await ready(page);
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert.ok(wider <= 0, `${wider}`);
+});

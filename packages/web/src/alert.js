@@ -25,7 +25,7 @@ export class AlertBox {
   /** Removes what this added to the form. */
   remove() {
     this.hide();
-    if (!("signupAlert" in this.#box.dataset)) this.#box.remove();
+    if (!this.#box.matches("[data-signup-alert]")) this.#box.remove();
   }
 
   /** Shows an alert, and puts the focus on it. */
@@ -37,13 +37,13 @@ export class AlertBox {
     box.setAttribute("role", "alert");
     box.classList.add("alert", "signup-alert");
     box.classList.toggle("calm", calm);
-    const title = make("h2", { textContent: heading });
+    const title = make("h2", {}, heading);
     box.setAttribute("aria-labelledby", idOf(title));
-    box.append(title, ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
+    box.append(title, ...lines.filter(Boolean).map((line) => make("p", {}, line)));
     if (summary.length) box.append(make("ul", {}, ...summary.map((line) => this.#line(line))));
     if (links) box.append(links);
     if (reference) {
-      const code = make("code", { textContent: reference });
+      const code = make("code", {}, reference);
       const label = this.#texts.reference + this.#texts.colon;
       box.append(make("p", { className: "reference" }, label, code));
     }
@@ -58,12 +58,12 @@ export class AlertBox {
   /** Returns a line of the summary: a link to the field, and its errors. */
   #line({ input, field, texts }) {
     const message = this.#texts.colon + [...texts].join(" ");
-    if (!input) return make("li", {}, make("code", { textContent: field }), message);
+    if (!input) return make("li", {}, make("code", {}, field), message);
     const onclick = (event) => {
       event.preventDefault();
       input.focus();
     };
-    const link = make("a", { href: `#${idOf(input)}`, textContent: labelOf(input), onclick });
+    const link = make("a", { href: `#${idOf(input)}`, onclick }, labelOf(input));
     return make("li", {}, link, message);
   }
 }

@@ -9,11 +9,17 @@ import { suggestEmail } from "./suggest.js";
 export { explainOrigin } from "./explain.js";
 export { solve, suggestEmail };
 
+/** Adds a token of reCAPTCHA v3, where its script is loaded. */
+export async function addToken(data, { site_key, action }) {
+  const token = await globalThis.grecaptcha.execute(site_key, { action });
+  if (token) data.set("g-recaptcha-response", token);
+}
+
 /**
- * Helps with a form. `emit` dispatches an event of the form, `signal` ends it all, `setProof(promise)` gets the
- * proof of work of the next request, and `checkCommon(passwords)` the passwords that the policy rejects.
+ * Helps with a form that is sent to `url`. `emit` dispatches an event of the form, `signal` ends it all,
+ * `setProof(promise)` gets the proof of work of the next request, and `check` marks the rules of the policy.
  */
-export function assist(form, { texts, policy, signal, emit, getBelow, setProof, checkCommon }) {
+export function assist(form, { texts, url, policy, signal, getBelow, emit, check, setProof }) {
   const root = form.getRootNode();
   const on = (name, listener) => root.addEventListener(name, listener, { signal });
   const input = (name) => findInput(form, name);
@@ -64,8 +70,9 @@ export function assist(form, { texts, policy, signal, emit, getBelow, setProof, 
   const loadCommon = async () => {
     const { password } = await policy ?? {};
     if (!password?.dictionary || common) return;
-    common = getBelow("/common-passwords.txt", { as: "text" });
-    checkCommon(new Set((await common)?.split("\n").filter(Boolean)));
+    common = getBelow(url, "/common-passwords.txt", { signal, as: "text" });
+    password.common = new Set((await common)?.split("\n").filter(Boolean));
+    check();
   };
   const isPassword = (target) => target && target === input("password");
   on("focusin", ({ target }) => isPassword(target) && loadCommon());
@@ -76,7 +83,7 @@ export function assist(form, { texts, policy, signal, emit, getBelow, setProof, 
     isPrepared = true;
     const { challenge } = await policy ?? {};
     if (!challenge?.kinds?.includes("proof_of_work") || input("altcha")) return;
-    const issued = await getBelow("/challenge");
+    const issued = await getBelow(url, "/challenge", { signal });
     if (issued?.required) setProof(solve(issued, signal).catch(() => {}));
   };
   on("focusin", ({ target }) => target.form === form && prepareProof());

@@ -23,6 +23,7 @@ export function enhance(form, options = {}) {
 
 class SignupForm {
   #listeners = new AbortController();
+  #signal = this.#listeners.signal;
   #key;
   #index;
   #sent;
@@ -47,11 +48,10 @@ class SignupForm {
     this.url = new URL(options.url ?? form.getAttribute("action") ?? "", form.baseURI).href;
     const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...own };
-    const { signal } = this.#listeners;
     const { signupPolicy } = form.dataset;
     this.policy = signupPolicy
       ? Promise.resolve(JSON.parse(signupPolicy))
-      : awaitPolicy(this.url, { lang: this.#lang(), signal });
+      : awaitPolicy(this.url, { lang: this.#lang(), signal: this.#signal });
     this.#alert = new AlertBox(form, this.texts);
     this.#rules = new PasswordRules(form, this.texts);
     this.#errors = new FieldErrors(form, this.texts, this.#rules);
@@ -63,7 +63,7 @@ class SignupForm {
     form.dataset.signupReady = "";
     form.append(this.#live);
     this.policy.then((policy) => {
-      if (signal.aborted) return;
+      if (this.#signal.aborted) return;
       Object.assign(this.texts, policy.texts, own);
       this.#policy = policy;
       this.#rules.start(policy.password);
@@ -76,8 +76,7 @@ class SignupForm {
 
   #listen() {
     const { form } = this;
-    const { signal } = this.#listeners;
-    const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal });
+    const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal: this.#signal });
     on("submit", (event) => {
       const { defaultPrevented, submitter } = event;
       if (defaultPrevented || submitter?.matches("[formaction], [formmethod]")) return;
@@ -88,7 +87,7 @@ class SignupForm {
     on("reset", () => {
       this.#alert.hide();
       this.#errors.clearAll();
-      setTimeout(() => this.#rules.check());
+      setTimeout(this.#check);
     });
     on("click", (event) => {
       if (!event.target.closest?.("button[data-signup-reveal]")) return;
@@ -106,7 +105,7 @@ class SignupForm {
     on("input", ({ target }) => {
       if (target.form !== form) return;
       this.#errors.clear((target.name && this.#input(target.name)) || target);
-      if (target === this.#input("password")) this.#rules.check();
+      if (target === this.#input("password")) this.#check();
       // The rate limit may have been that of the previous address.
       if (target === this.#input("email")) this.#waitUntil = 0;
     }, root);
@@ -116,19 +115,16 @@ class SignupForm {
   #assist() {
     if (this.#assisted) return;
     this.#assisted = true;
-    const { form, texts, url } = this;
-    const { signal } = this.#listeners;
-    const assist = (extras) => signal.aborted || extras.assist(form, {
+    const { form, texts, url, policy } = this;
+    const assist = (extras) => this.#signal.aborted || extras.assist(form, {
       texts,
-      signal,
-      policy: this.policy,
-      emit: (name, detail) => this.#emit(name, detail),
-      getBelow: (path, options) => getBelow(url, path, { signal, ...options }),
+      url,
+      policy,
+      signal: this.#signal,
+      getBelow,
+      emit: this.#emit,
+      check: this.#check,
       setProof: (proof) => (this.#proof = proof),
-      checkCommon: (common) => {
-        this.#policy.password.common = common;
-        this.#rules.check();
-      },
     });
     // Without them the form works as well.
     loadExtras(url).then(assist).catch(() => (this.#assisted = false));
@@ -172,7 +168,7 @@ class SignupForm {
       this.#show(result);
       return result;
     } catch (error) {
-      if (!this.#listeners.signal.aborted) throw error;
+      if (!this.#signal.aborted) throw error;
       return undefined;
     } finally {
       if (!this.#leaving) this.#progress();
@@ -209,25 +205,23 @@ class SignupForm {
     for (const { dataset, name } of this.form.elements) {
       if ("signupIgnore" in dataset) data.delete(name);
     }
-    const { signal } = this.#listeners;
     const onRetry = () => this.#progress(this.texts.retrying);
-    const solving = () => this.#progress(this.texts.checking);
+    const solving = () => this.#progress(this.texts.checking ?? this.texts.submitting);
     const timer = setTimeout(() => this.#proof && solving(), 500);
     const proof = await this.#proof;
     clearTimeout(timer);
     this.#progress(this.texts.submitting);
     if (proof) data.set("altcha", proof);
-    const { kinds, site_key, action } = this.#policy.challenge ?? {};
-    if (kinds?.includes("recaptcha_v3")) {
-      const getToken = async () => globalThis.grecaptcha.execute(site_key, { action });
-      const token = await getToken().catch(() => {});
-      if (token) data.set("g-recaptcha-response", token);
+    const { challenge } = this.#policy;
+    if (challenge?.kinds.includes("recaptcha_v3")) {
+      // Without a token the service asks for one.
+      await loadExtras(this.url).then(({ addToken }) => addToken(data, challenge)).catch(() => {});
     }
     const onChallenge = () => {
       this.#emit("challenge");
       solving();
     };
-    const options = { lang: this.#lang(), signal, onChallenge, onRetry };
+    const options = { lang: this.#lang(), signal: this.#signal, onChallenge, onRetry };
     const post = () => signUp(this.url, data, { key: this.#keyFor(data), ...options });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
@@ -292,13 +286,13 @@ class SignupForm {
       if (isDone) this.destroy();
       return;
     }
-    if (this.#listeners.signal.aborted) return;
+    if (this.#signal.aborted) return;
     if (isDone) {
       this.#leave(status);
       return;
     }
-    const heading = problem.heading ?? problem.title ?? texts.offline_heading;
-    const lines = [problem.code ? problem.advice ?? problem.detail : texts.offline];
+    const heading = problem.heading ?? texts.offline_heading;
+    const lines = [problem.advice ?? problem.detail ?? texts.offline];
     if (retryAfter) {
       this.#waitUntil = Date.now() + retryAfter * 1000;
       this.#limit = heading;
@@ -326,7 +320,7 @@ class SignupForm {
     };
     // After the Back button the page may be as it was left, with a form that is of no use.
     const onReturn = ({ persisted }) => persisted && showMessage();
-    addEventListener("pageshow", onReturn, { signal: this.#listeners.signal });
+    addEventListener("pageshow", onReturn, { signal: this.#signal });
     if (!this.#emit("done", { status, email })) return;
     const { signupSuccess } = form.dataset;
     if (!signupSuccess) {
@@ -352,8 +346,10 @@ class SignupForm {
     return this.#input("ui_locales")?.value || new URL(this.url).searchParams.get("ui_locales");
   }
 
-  #emit(name, detail = {}) {
+  #check = () => this.#rules.check();
+
+  #emit = (name, detail = {}) => {
     const init = { detail, cancelable: true, bubbles: true, composed: true };
     return this.form.dispatchEvent(new CustomEvent(`signup:${name}`, init));
-  }
+  };
 }

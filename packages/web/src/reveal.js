@@ -29,7 +29,7 @@ export class Reveal {
     this.#texts = texts;
     this.#live = live;
     const input = this.#input();
-    if (input && "signupPassword" in input.dataset && !this.#button()) {
+    if (input?.matches("[data-signup-password]") && !this.#button()) {
       this.#own = make("button", { type: "button", className: "signup-reveal" });
       this.#own.dataset.signupReveal = "words";
       (input.closest("label") ?? input).after(this.#own);

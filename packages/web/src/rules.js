@@ -31,7 +31,7 @@ export class PasswordRules {
   /** Adds a list below an input that asks for it. */
   #draw() {
     const input = findInput(this.#form, "password");
-    if (!input || !("signupPassword" in input.dataset)) return undefined;
+    if (!input?.matches("[data-signup-password]")) return undefined;
     this.#own = make("ul");
     this.#own.dataset.signupRules = "";
     putBelow(input, this.#own);

@@ -16,19 +16,17 @@ export function showSuccess(form, { status, texts, data, policy }) {
   if (isCreated) lines.push(texts.confirm_email, texts.then_log_in);
   const area = form.closest("[data-signup-area]") ?? form;
   const message = make("div", { className: "signup-done", tabIndex: -1, part: "done" },
-    make(area.querySelector("h1") ? "h1" : "h2", { textContent: heading }),
-    ...lines.filter(Boolean).map((textContent) => make("p", { textContent })));
+    make(area.querySelector("h1") ? "h1" : "h2", {}, heading),
+    ...lines.filter(Boolean).map((line) => make("p", {}, line)));
   const links = accountLinks(policy, texts, email, false);
   if (links) message.append(links);
   area.after(message);
   const { display } = area.style;
-  area.hidden = true;
   area.style.display = "none";
   if (area !== form) document.title = heading;
   message.focus();
   return () => {
     message.remove();
-    area.hidden = false;
     area.style.display = display;
   };
 }
@@ -36,12 +34,12 @@ export function showSuccess(form, { status, texts, data, policy }) {
 /** Returns the links to log in and to reset a password, if the service has their addresses. */
 export function accountLinks({ login_url, reset_url }, texts, email, reset = true) {
   const links = [];
-  const add = (href, className, textContent, hint) => {
+  const add = (href, className, text, hint) => {
     // Whatever the policy says, a link runs no script.
     if (!/^https?:/.test(href)) return;
     const url = new URL(href);
     if (hint) url.searchParams.set("login_hint", hint);
-    links.push(make("a", { href: url, className, textContent }));
+    links.push(make("a", { href: url, className }, text));
   };
   add(login_url, "primary", texts.log_in, email);
   if (reset) add(reset_url, "secondary", texts.reset_password);

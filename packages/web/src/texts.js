@@ -2,7 +2,8 @@
 
 /**
  * The module's own texts, until the policy arrives with those in the language of the page. Without those that are
- * of use only with the policy: of its rules and its links. extras.js has those of its hints.
+ * of use only with the policy: of its rules and its links. extras.js has those of its hints. Until then `submitting`
+ * stands for `checking`.
  */
 export const TEXTS = {
   success_title: "Welcome",
@@ -15,7 +16,6 @@ export const TEXTS = {
   wait_minutes: "Try again in %minutes% minutes.",
   submitting: "Creating your account…",
   retrying: "This is taking longer than usual. We're still trying…",
-  checking: "Checking that you're not a robot…",
   show: "Show",
   hide: "Hide",
   show_password: "Show password",

@@ -78,11 +78,16 @@ class SignupForm {
     const { form } = this;
     const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal: this.#signal });
     on("submit", (event) => {
-      const { defaultPrevented, submitter } = event;
-      if (defaultPrevented || submitter?.matches("[formaction], [formmethod]")) return;
-      event.preventDefault();
-      setButtonTypes(form);
-      if (submitter?.type !== "button") this.submit(submitter);
+      const { submitter } = event;
+      if (submitter?.matches("[formaction], [formmethod]")) return;
+      const send = (last) => {
+        if (last !== event || event.defaultPrevented) return;
+        event.preventDefault();
+        setButtonTypes(form);
+        if (submitter?.type !== "button") this.submit(submitter);
+      };
+      // After the page's listeners on the form and above it, which may prevent the submission.
+      form.getRootNode().addEventListener("submit", send, { signal: this.#signal, once: true });
     });
     on("reset", () => {
       this.#alert.hide();

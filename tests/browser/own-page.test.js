@@ -73,3 +73,16 @@ test("in a shadow root, a listener of the page prevents a submission, and withou
   await done(page);
   assert.equal(page.posts.length, 1);
 });
+
+test("a place for errors may spell its field as the input does", async (t) => {
+  const page = await visit(t, "spelled", form(`<label>Email <input name="email"></label>${password}${plan}
+    <p data-signup-error="user_metadata[bio]"></p><p data-signup-error="email"></p>
+    <textarea name="user_metadata[bio]" aria-label="Bio"></textarea>`));
+  await fill(page, { email: "nope", password: ADA.password });
+  await page.fill("textarea", "x".repeat(501));
+  await sendForErrors(page);
+  assert.equal(await page.locator(".signup-error").count(), 2);
+  for (const text of await page.locator("[data-signup-error]").allTextContents()) assert.notEqual(text, "");
+  await page.fill("textarea", "Analyst");
+  assert.equal(await page.textContent("[data-signup-error^=user]"), "");
+});

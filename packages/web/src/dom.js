@@ -18,12 +18,17 @@ export const idOf = (element) => (element.id ||= `signup-${++count}`);
 /** Replaces `%name%` in a text. */
 export const put = (text, value) => text.replace(/%\w+%/, () => value);
 
-/** Finds the input of a field, by its name in the service's documents. */
+/** Returns the name of a field in the service's documents. An input may have the key of `user_metadata` in brackets. */
+export const dotted = (name) => name?.replace(/^user_metadata\[(.+)]$/, "user_metadata.$1");
+
+/** Finds the inputs of a field, by its name in the service's documents. */
+export const findInputs = (form, name) =>
+  [...form.elements].filter((input) => dotted(input.getAttribute("name")) === name);
+
+/** Finds the input of a field: one that is not hidden, if there is one. */
 export const findInput = (form, name) => {
-  const bracketed = name.replace(/^user_metadata\.(.+)$/, "user_metadata[$1]");
-  const found = form.elements.namedItem(name) ?? form.elements.namedItem(bracketed);
-  if (!(found instanceof RadioNodeList)) return found;
-  return [...found].find(({ type }) => type !== "hidden") ?? found[0];
+  const all = findInputs(form, name);
+  return all.find(({ type }) => type !== "hidden") ?? all[0];
 };
 
 /** Puts an element below an input: after its label, and after the button that shows a password. */

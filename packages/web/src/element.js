@@ -1,6 +1,7 @@
 // <auth0-signup url="https://signup.example.com/signup"></auth0-signup> draws the whole form from the policy of
 // the service. docs/front-ends.md lists its attributes, slots, parts and events.
 
+import { dotted } from "./dom.js";
 import { enhance } from "./form.js";
 import { fieldsOf, policyAttribute } from "./fields.js";
 import { awaitPolicy } from "./request.js";
@@ -123,7 +124,7 @@ export class SignupElement extends Base {
   #render(url, lang, policy) {
     const { texts } = policy;
     // The page has these itself, such as a hidden one of user_metadata.
-    const own = new Set(this.#slotted().map(({ name }) => name));
+    const own = this.#slotted().map(({ name }) => dotted(name));
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
       "data-signup-policy": policyAttribute(policy), "data-signup-success": this.getAttribute("success"),
@@ -131,7 +132,7 @@ export class SignupElement extends Base {
       h("slot", { name: "heading" }),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
       lang && h("input", { type: "hidden", name: "ui_locales", value: lang }),
-      ...fieldsOf(policy).filter(({ name }) => !own.has(name)).flatMap((field) => fieldElements(field, texts)),
+      ...fieldsOf(policy).filter(({ name }) => !own.includes(name)).flatMap((field) => fieldElements(field, texts)),
       h("slot", { name: "fields" }),
       h("button", { part: "button" },
         h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),

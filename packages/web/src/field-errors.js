@@ -1,6 +1,6 @@
 // The errors beside the fields.
 
-import { describe, described, findInput, idOf, make, putBelow } from "./dom.js";
+import { describe, described, dotted, findInput, idOf, make, putBelow } from "./dom.js";
 
 export class FieldErrors {
   #form;
@@ -42,8 +42,7 @@ export class FieldErrors {
       shown.append(make("br"), message);
       return;
     }
-    const own = this.#form.querySelector(`[data-signup-error="${CSS.escape(field)}"]`);
-    const place = own ?? this.#rendered(input) ?? make("p");
+    const place = this.#find(field) ?? this.#rendered(input) ?? make("p");
     if (input.id) place.id ||= `${input.id}-error`;
     place.classList.add("field-error", "signup-error");
     place.textContent = message;
@@ -71,6 +70,12 @@ export class FieldErrors {
     else input.removeAttribute("aria-describedby");
     if (place.dataset.signupError) place.textContent = "";
     else place.remove();
+  }
+
+  /** Finds the page's own place for the errors of a field. */
+  #find(field) {
+    const places = this.#form.querySelectorAll("[data-signup-error]");
+    return [...places].find(({ dataset }) => dotted(dataset.signupError) === field);
   }
 
   /** Finds the error that the built-in page rendered for an input. */

@@ -81,6 +81,18 @@ test("the element sends slotted fields, and takes parts, a button's words and in
   assert.deepEqual(page.consoleErrors, []);
 });
 
+test("a slotted field replaces the drawn one in either spelling", async (t) => {
+  const seats = '<input slot="fields" type="hidden" name="user_metadata[seats]" value="3">';
+  files["/spelled"] = pageOf("/element.js", element("", seats));
+  const page = await visit(t, "/spelled");
+  assert.equal(await page.locator("form [name*=seats]").count(), 0);
+  await complete(page, "spelled@example.com");
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  const [create] = await service.creates("spelled@example.com");
+  assert.equal(create.user_metadata.seats, 3);
+});
+
 test("events leave the element once, and a cancelled one stops the form", async (t) => {
   files["/events"] = pageOf("/element.js", element(""));
   const page = await visit(t, "/events");

@@ -38,6 +38,62 @@ const form = (content, attributes = "data-signup", action = url) =>
   `<form action="${action}" method="post" ${attributes}>${content}<button>Join</button></form>`;
 const plain = (attributes) => form(`<label>Email <input name="email"></label>${password}${plan}`, attributes);
 
+test("the page's own errors stay when the module shows and removes its own", async (t) => {
+  const page = await visit(t, "errors", form(`
+    <label for="email">Email</label> <input id="email" name="email" aria-invalid="false" aria-describedby="email-error">
+    <p id="email-error">We write to this address.</p>
+    <label for="note">Note</label>
+    <input id="note" name="note" data-signup-ignore aria-invalid="true" aria-describedby="note-error">
+    <p id="note-error">A note is missing.</p>${password}${plan}`));
+  const described = () =>
+    page.locator("#email").evaluate((input) =>
+      input.getAttribute("aria-describedby").split(" ").map((id) => document.getElementById(id).textContent));
+  const own = async () => {
+    assert.equal(await page.textContent("#email-error"), "We write to this address.");
+    assert.equal(await page.textContent("#note-error"), "A note is missing.");
+    assert.equal(await page.getAttribute("#note", "aria-invalid"), "true");
+    assert.equal(await page.getAttribute("#note", "aria-describedby"), "note-error");
+  };
+  await fill(page, { note: "x", email: "nope" });
+  await own();
+  assert.equal(await page.getAttribute("#email", "aria-invalid"), "false");
+  await sendForErrors(page);
+  const [message, ...rest] = await described();
+  assert.match(message, /name@example\.com/);
+  assert.deepEqual(rest, ["We write to this address."]);
+  await own();
+  await fill(page, { email: "own.errors@example.com", password: ADA.password });
+  assert.deepEqual(await described(), ["We write to this address."]);
+  assert.equal(await page.locator(".signup-error").count(), 0);
+  await page.evaluate(() => document.forms[0].dispatchEvent(new Event("reset")));
+  await own();
+  await send(page);
+  await done(page);
+});
+
+test("the errors of the built-in page without a script go with the script, one by one", async (t) => {
+  const page = await open(chromium, t);
+  // As the service renders it for a form that a browser without a script sent.
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { Accept: "text/html" },
+    body: new URLSearchParams({ email: "nope", password: "abc" }),
+  });
+  const rendered = await response.text();
+  await page.route(url, (route) => route.fulfill({ body: rendered, contentType: "text/html" }));
+  await page.goto(url);
+  await page.waitForSelector("form[data-signup-ready]");
+  const invalid = () => page.locator("[aria-invalid=true]").evaluateAll((all) => all.map(({ name }) => name));
+  assert.deepEqual(await invalid(), ["email", "password", "user_metadata.plan"]);
+  await page.fill("#email", "rendered@example.com");
+  assert.deepEqual(await invalid(), ["password", "user_metadata.plan"]);
+  assert.equal(await page.textContent("#email-error"), "");
+  await page.fill("#password", ADA.password);
+  await page.selectOption("select", "pro");
+  assert.deepEqual(await invalid(), []);
+  assert.equal(await page.getAttribute("#password", "aria-describedby"), "password-rules");
+});
+
 const prevent = 'addEventListener("submit", (event) => { globalThis.prevented = true; event.preventDefault(); })';
 for (const [where, script] of Object.entries({
   "on the form, added later": `document.forms[0].${prevent}`,

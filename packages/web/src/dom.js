@@ -45,10 +45,10 @@ export const makeStatus = (className, style = "") => {
   return status;
 };
 
-/** Returns the ids of the elements that describe an input. */
-export const described = (input) =>
-  (input.getAttribute("aria-describedby") ?? "").split(" ").filter(Boolean);
-
-/** Describes an input by the element with this id, before others. */
-export const describe = (input, id) =>
-  input.setAttribute("aria-describedby", [...new Set([id, ...described(input)])].join(" "));
+/** Describes an input by the element with this id, before others, or no longer. */
+export const describe = (input, id, isDescribed = true) => {
+  const name = "aria-describedby";
+  const others = (input.getAttribute(name) ?? "").split(" ").filter((other) => other && other !== id);
+  input.setAttribute(name, (isDescribed ? [id, ...others] : others).join(" "));
+  if (!input.getAttribute(name)) input.removeAttribute(name);
+};

@@ -1,18 +1,22 @@
 // The errors beside the fields.
 
-import { describe, described, dotted, findInput, idOf, make, putBelow } from "./dom.js";
+import { describe, dotted, findInputs, idOf, make, putBelow } from "./dom.js";
 
 export class FieldErrors {
   #form;
   #texts;
   #rules;
-  /** The error elements, by their inputs. */
-  #places = new Map();
+  /** The inputs that this or the service marked as invalid, with their error elements. Other marks are the page's own. */
+  #marked = new Map();
 
   constructor(form, texts, rules) {
     this.#form = form;
     this.#texts = texts;
     this.#rules = rules;
+    for (const input of form.querySelectorAll("[aria-invalid=true]")) {
+      const rendered = this.#find(dotted(input.getAttribute("name")));
+      if (rendered) this.#marked.set(input, rendered);
+    }
   }
 
   /** Shows errors beside their fields. Returns a line for the summary for each field. */
@@ -20,13 +24,13 @@ export class FieldErrors {
     const lines = new Map();
     for (const error of errors) {
       const { field } = error;
-      const found = findInput(this.#form, field);
-      const input = found && found.type !== "hidden" ? found : undefined;
+      const inputs = findInputs(this.#form, field).filter(({ type }) => type !== "hidden");
+      const [input] = inputs;
       const line = lines.get(field) ?? { input, field, texts: new Set() };
       // An unmet rule is an error in the list of rules.
       const list = input && field === "password" && this.#rules.showError(error);
-      if (list) markInvalid(input, idOf(list));
-      else if (input) this.#showBelow(input, error);
+      if (list) this.#mark(input, list, this.#marked.get(input));
+      else if (input) this.#showBelow(inputs, error);
       line.texts.add((list && this.#texts.password_rules_unmet) || error.message);
       lines.set(field, line);
     }
@@ -36,38 +40,35 @@ export class FieldErrors {
     return [...lines.values()].sort((a, b) => place(a) - place(b));
   }
 
-  #showBelow(input, { field, message }) {
-    const shown = this.#places.get(input);
+  #showBelow(inputs, { field, message }) {
+    const [input] = inputs;
+    const shown = this.#marked.get(input);
     if (shown) {
       shown.append(make("br"), message);
       return;
     }
-    const place = this.#find(field) ?? this.#rendered(input) ?? make("p");
-    if (input.id) place.id ||= `${input.id}-error`;
-    place.classList.add("field-error", "signup-error");
+    const place = this.#find(field) ?? make("p");
+    place.classList.add("signup-error");
     place.textContent = message;
     place.hidden = false;
     if (!place.isConnected) putBelow(input, place);
-    markInvalid(input, idOf(place));
-    this.#places.set(input, place);
+    this.#mark(input, place, place);
   }
 
   /** Removes all errors. */
   clearAll() {
-    for (const input of this.#form.elements) this.clear(input);
+    for (const input of this.#marked.keys()) this.clear(input);
   }
 
   /** Removes the error of an input. */
   clear(input) {
-    if (!input.getAttribute?.("aria-invalid")) return;
-    const place = this.#places.get(input) ?? this.#rendered(input);
+    if (!this.#marked.has(input)) return;
+    const place = this.#marked.get(input);
+    this.#marked.delete(input);
     input.removeAttribute("aria-invalid");
     input.closest(".field")?.classList.remove("invalid");
     if (!place) return;
-    this.#places.delete(input);
-    const left = described(input).filter((id) => id !== place.id).join(" ");
-    if (left) input.setAttribute("aria-describedby", left);
-    else input.removeAttribute("aria-describedby");
+    describe(input, place.id, false);
     if (place.dataset.signupError) place.textContent = "";
     else place.remove();
   }
@@ -78,15 +79,11 @@ export class FieldErrors {
     return [...places].find(({ dataset }) => dotted(dataset.signupError) === field);
   }
 
-  /** Finds the error that the built-in page rendered for an input. */
-  #rendered({ id }) {
-    return id ? this.#form.querySelector(`#${CSS.escape(`${id}-error`)}`) : null;
+  /** Marks an input as invalid, described by a list of rules or by its error element. */
+  #mark(input, description, place) {
+    input.closest(".field")?.classList.add("invalid");
+    input.setAttribute("aria-invalid", "true");
+    describe(input, idOf(description));
+    this.#marked.set(input, place);
   }
-}
-
-/** Marks an input as invalid, described by the element with this id. */
-function markInvalid(input, id) {
-  input.closest(".field")?.classList.add("invalid");
-  input.setAttribute("aria-invalid", "true");
-  describe(input, id);
 }

@@ -365,6 +365,42 @@ test("React: another language reaches all of a form, after its request, and leav
   assert.deepEqual(page.consoleErrors, []);
 });
 
+test("React: the page's own error elements and its onSubmit work beside the module", async (t) => {
+  files["/beside.js"] = await bundle(`
+    import { useState } from "react";
+    import { createRoot } from "react-dom/client";
+    import { useSignup } from "./react.js";
+    function App() {
+      const { ref } = useSignup();
+      const [bad, setBad] = useState(false);
+      const onSubmit = (event) => globalThis.allowed || event.preventDefault();
+      return <form ref={ref} action="${url}" method="post" onSubmit={onSubmit}>
+        <label htmlFor="email">Email</label>
+        <input id="email" name="email" aria-invalid={bad} aria-describedby={bad ? "email-error" : undefined}
+          onChange={({ target: { value } }) => setBad(!value.includes("@"))} />
+        {bad && <p id="email-error">An address has an @.</p>}
+        {["given_name", "family_name", "password"].map((name) => <label key={name}>{name}<input name={name} /></label>)}
+        <label><input type="checkbox" name="terms" value="2026-11" />terms</label><button>Join</button></form>;
+    }
+    createRoot(document.querySelector("main")).render(<App />);`);
+  files["/beside"] = pageOf("/beside.js", "");
+  const page = await visit(t, "/beside");
+  const sent = [];
+  page.on("request", (request) => request.method() === "POST" && sent.push(request));
+  await page.locator("#email").pressSequentially("be");
+  await page.getByText("An address has an @.").waitFor();
+  await complete(page, "beside@example.com");
+  assert.equal(await page.getByText("An address has an @.").count(), 0);
+  await send(page);
+  assert.equal(await page.locator("form[data-signup-busy]").count(), 0);
+  assert.deepEqual(sent, []);
+  await page.evaluate(() => (globalThis.allowed = true));
+  await send(page);
+  await page.locator(".signup-done").waitFor();
+  assert.equal(sent.length, 1);
+  assert.deepEqual(page.consoleErrors, []);
+});
+
 test("React: the message of a success goes with its form", async (t) => {
   files["/leave.js"] = await bundle(`
     import { useState } from "react";

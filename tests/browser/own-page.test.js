@@ -142,3 +142,24 @@ test("a place for errors may spell its field as the input does", async (t) => {
   await page.fill("textarea", "Analyst");
   assert.equal(await page.textContent("[data-signup-error^=user]"), "");
 });
+
+test("a group of radio buttons has the name of its legend, and its error below all of them", async (t) => {
+  const radio = (value, after) =>
+    after ? `<input type="radio" id="${value}" name="user_metadata[plan]" value="${value}"><label for="${value}">${value}</label>`
+      : `<label><input type="radio" name="user_metadata[plan]" value="${value}">${value}</label>`;
+  for (const after of [false, true]) {
+    const page = await visit(t, `radio-${after}`, form(`<label>Email <input name="email"></label>${password}
+      <fieldset><legend>Your plan</legend>${radio("free", after)}${radio("pro", after)}</fieldset>`));
+    await fill(page, { email: `radio.${after}@example.com`, password: ADA.password });
+    await sendForErrors(page);
+    assert.equal(await page.textContent("[role=alert] a"), "Your plan");
+    const last = await page.locator("fieldset").evaluate((group) => [group.lastElementChild.className, group.children.length]);
+    assert.deepEqual(last, ["signup-error", after ? 6 : 4]);
+    await page.click("[role=alert] a");
+    assert.equal(await page.evaluate(() => document.activeElement.value), "free");
+    await page.check("[value=pro]");
+    assert.equal(await page.locator(".signup-error, [aria-invalid]").count(), 0);
+    await send(page);
+    await done(page);
+  }
+});

@@ -68,10 +68,11 @@ export class AlertBox {
   }
 }
 
-/** Returns the label of an input, without the texts of other elements in it. */
+/** Returns the label of an input, without the texts of other elements in it. A radio button has that of its group. */
 function labelOf(input) {
   const { signupLabel } = input.dataset;
-  const label = input.labels?.[0]?.cloneNode(true);
+  const legend = input.type === "radio" && input.closest("fieldset")?.querySelector("legend");
+  const label = (legend || input.labels?.[0])?.cloneNode(true);
   label?.querySelectorAll("input, select, textarea, button, p, .quiet").forEach((inner) => inner.remove());
   return signupLabel ?? (label?.textContent.trim() || input.getAttribute("aria-label") || input.name);
 }

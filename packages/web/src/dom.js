@@ -35,7 +35,7 @@ export const findInput = (form, name) => {
 export const putBelow = (input, element) => {
   const around = input.closest(".secret") ?? input.closest("label") ?? input;
   const next = around.nextElementSibling;
-  (next?.matches("[data-signup-reveal]") ? next : around).after(element);
+  (next?.matches("[data-signup-reveal]") || next?.control === input ? next : around).after(element);
 };
 
 /** Makes a live region: present before its first text, so that screen readers notice the text. */

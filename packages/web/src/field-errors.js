@@ -51,7 +51,7 @@ export class FieldErrors {
     place.classList.add("signup-error");
     place.textContent = message;
     place.hidden = false;
-    if (!place.isConnected) putBelow(input, place);
+    if (!place.isConnected) putBelow(inputs.at(-1), place);
     this.#mark(input, place, place);
   }
 

@@ -130,6 +130,40 @@ test("in a shadow root, a listener of the page prevents a submission, and withou
   assert.equal(page.posts.length, 1);
 });
 
+for (const [what, make] of Object.entries({
+  "a clone of a template": "const form = template.content.cloneNode(true).querySelector('form'); const added = form.parentNode;",
+  "in an element": "const added = document.createElement('div'); added.append(template.content); const form = added.firstChild;",
+})) {
+  test(`a form that is enhanced before it is on the page is enhanced whole: ${what}`, async (t) => {
+    const page = await visit(t, "early", plain());
+    await page.route(`${shop}/signup**`, (route) => route.continue({ url: route.request().url().replace(shop, service.url) }));
+    await page.evaluate(`(async () => {
+      const { enhance } = await import("${service.url}/signup.js");
+      const template = document.createElement("template");
+      template.innerHTML = ${JSON.stringify(form(`<label>Email <input name="email"></label>
+        <label>Password <input name="password" type="password" data-signup-password></label>${plan}`, 'id="early"', "/signup"))};
+      ${make}
+      enhance(form);
+      document.querySelector("main").replaceChildren(added);
+      document.querySelector("main").insertAdjacentHTML("beforeend", '<input form="early" name="user_metadata[bio]">');
+    })()`);
+    await page.waitForSelector("[data-rule]");
+    await fill(page, { email: "ada@gmial.com", password: "abc" });
+    await page.fill('[name="user_metadata[bio]"]', "x".repeat(501));
+    await page.locator("[data-rule='password.too_short'][data-met=false]").waitFor();
+    await page.locator(".signup-suggestion button").waitFor();
+    await sendForErrors(page);
+    const invalid = () => page.locator("[aria-invalid]").evaluateAll((all) => all.map(({ name }) => name));
+    assert.deepEqual(await invalid(), ["password", "user_metadata[bio]"]);
+    await page.fill('[name="user_metadata[bio]"]', "Analyst");
+    await fill(page, { email: `early.${what.length}@example.com`, password: ADA.password });
+    assert.deepEqual(await invalid(), []);
+    await send(page);
+    await done(page);
+    assert.deepEqual(page.consoleErrors, []);
+  });
+}
+
 test("a place for errors may spell its field as the input does", async (t) => {
   const page = await visit(t, "spelled", form(`<label>Email <input name="email"></label>${password}${plan}
     <p data-signup-error="user_metadata[bio]"></p><p data-signup-error="email"></p>
@@ -162,4 +196,25 @@ test("a group of radio buttons has the name of its legend, and its error below a
     await send(page);
     await done(page);
   }
+});
+
+test("the error of a custom element goes while it is typed in", async (t) => {
+  const page = await visit(t, "custom", form(`<own-input name="email" aria-label="Email"></own-input>${password}${plan}`) +
+    `<script>customElements.define("own-input", class extends HTMLElement {
+      static formAssociated = true;
+      constructor() {
+        super();
+        const internals = this.attachInternals();
+        this.attachShadow({ mode: "closed", delegatesFocus: true }).innerHTML = "<input>";
+        internals.shadowRoot.firstChild.oninput = ({ target }) => internals.setFormValue(target.value);
+      }
+    })</script>`);
+  await fill(page, { password: ADA.password });
+  await sendForErrors(page);
+  assert.equal(await page.locator("own-input[aria-invalid=true]").count(), 1);
+  await page.click("[role=alert] a");
+  await page.keyboard.type("custom@example.com");
+  assert.equal(await page.locator(".signup-error, [aria-invalid]").count(), 0);
+  await send(page);
+  await done(page);
 });

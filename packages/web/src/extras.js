@@ -16,12 +16,11 @@ export async function addToken(data, { site_key, action }) {
 }
 
 /**
- * Helps with a form that is sent to `url`. `emit` dispatches an event of the form, `signal` ends it all,
- * `setProof(promise)` gets the proof of work of the next request, and `check` marks the rules of the policy.
+ * Helps with a form that is sent to `url`. `emit` dispatches an event of the form, `onInput` listens to its inputs,
+ * `signal` ends it all, `setProof(promise)` gets the proof of work of the next request, and `check` marks the rules of
+ * the policy.
  */
-export function assist(form, { texts, url, policy, signal, getBelow, emit, check, setProof }) {
-  const root = form.getRootNode();
-  const on = (name, listener) => root.addEventListener(name, listener, { signal });
+export function assist(form, { texts, url, policy, signal, getBelow, emit, onInput, check, setProof }) {
   const input = (name) => findInput(form, name);
   let [suggestion, capsLock, typing, common, isPrepared] = [];
   const removeAll = () => {
@@ -53,19 +52,19 @@ export function assist(form, { texts, url, policy, signal, getBelow, emit, check
     clearTimeout(typing);
     typing = setTimeout(suggest, 400);
   };
-  on("input", ({ target }) => target.form === form && target === input("email") && suggestSoon());
+  onInput("input", (target) => target === input("email") && suggestSoon());
   form.addEventListener("signup:result", () => suggestion?.replaceChildren(), { signal });
   form.addEventListener("reset", () => suggestion?.replaceChildren(), { signal });
 
-  const warn = (event) => {
-    const field = input("password");
-    if (!field || event.target !== field) return;
+  const isPassword = (target) => target === input("password");
+  const warn = (field, event) => {
+    if (!isPassword(field)) return;
     const isOn = event.type !== "focusout" && event.getModifierState?.("CapsLock");
     if (!isOn && !capsLock) return;
     if (!capsLock) putBelow(field, (capsLock = makeStatus("hint signup-caps-lock")));
     capsLock.textContent = isOn ? texts.caps_lock ?? "Caps Lock is on." : "";
   };
-  for (const name of ["keydown", "keyup", "focusout"]) on(name, warn);
+  for (const name of ["keydown", "keyup", "focusout"]) onInput(name, warn);
 
   const loadCommon = async () => {
     const { password } = await policy ?? {};
@@ -74,8 +73,7 @@ export function assist(form, { texts, url, policy, signal, getBelow, emit, check
     password.common = new Set((await common)?.split("\n").filter(Boolean));
     check();
   };
-  const isPassword = (target) => target && target === input("password");
-  on("focusin", ({ target }) => isPassword(target) && loadCommon());
+  onInput("focusin", (target) => isPassword(target) && loadCommon());
 
   // Solves a challenge while the form is being filled in, if one will be required.
   const prepareProof = async () => {
@@ -86,7 +84,7 @@ export function assist(form, { texts, url, policy, signal, getBelow, emit, check
     const issued = await getBelow(url, "/challenge", { signal });
     if (issued?.required) setProof(solve(issued, signal).catch(() => {}));
   };
-  on("focusin", ({ target }) => target.form === form && prepareProof());
+  onInput("focusin", prepareProof);
   // A proof can be used once.
   form.addEventListener("signup:result", () => (isPrepared = false), { signal });
   prepareProof();
@@ -104,6 +102,6 @@ export function assist(form, { texts, url, policy, signal, getBelow, emit, check
   }, { signal });
 
   // The person did not wait for this file.
-  if (isPassword(root.activeElement)) loadCommon();
+  if (input("password")?.matches(":focus")) loadCommon();
   if (input("email")?.value) suggestSoon();
 }

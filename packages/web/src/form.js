@@ -1,7 +1,7 @@
 // The enhanced form: sends itself, and shows the result.
 
 import { AlertBox } from "./alert.js";
-import { HIDDEN, findInput, makeStatus, put } from "./dom.js";
+import { HIDDEN, dotted, findInput, makeStatus, put } from "./dom.js";
 import { FieldErrors } from "./field-errors.js";
 import { loadExtras } from "./load-extras.js";
 import { awaitPolicy, getBelow } from "./request.js";
@@ -44,8 +44,8 @@ class SignupForm {
 
   constructor(form, options) {
     this.form = form;
-    // Not `form.action`, which an input of that name would shadow.
-    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", form.baseURI).href;
+    // Not `form.action`, which an input of that name would shadow, and not `form.baseURI`: a clone of a template has none.
+    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", document.baseURI).href;
     const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
     this.texts = { ...TEXTS, ...own };
     const { signupPolicy } = form.dataset;
@@ -76,7 +76,7 @@ class SignupForm {
 
   #listen() {
     const { form } = this;
-    const on = (name, listener, target = form) => target.addEventListener(name, listener, { signal: this.#signal });
+    const on = (name, listener) => form.addEventListener(name, listener, { signal: this.#signal });
     on("submit", (event) => {
       const { submitter } = event;
       if (submitter?.matches("[formaction], [formmethod]")) return;
@@ -99,22 +99,31 @@ class SignupForm {
       event.preventDefault();
       this.#reveal.toggle();
     });
-    // An input may be outside its form.
-    const root = form.getRootNode();
-    on("focusin", ({ target }) => {
-      if (target.form !== form) return;
+    this.#onInput("focusin", () => {
       // The Enter key presses the first button that sends the form, which may be new.
       setButtonTypes(form);
       this.#assist();
-    }, root);
-    on("input", ({ target }) => {
-      if (target.form !== form) return;
-      this.#errors.clear((target.name && this.#input(target.name)) || target);
-      if (target === this.#input("password")) this.#check();
+    });
+    this.#onInput("input", (input) => {
+      const name = dotted(input.getAttribute("name"));
+      this.#errors.clear(this.#input(name));
+      if (name === "password") this.#check();
       // The rate limit may have been that of the previous address.
-      if (target === this.#input("email")) this.#waitUntil = 0;
-    }, root);
+      if (name === "email") this.#waitUntil = 0;
+    });
   }
+
+  /** Listens to the inputs of the form. They may be outside it, and both may be put elsewhere. */
+  #onInput = (name, listener) => {
+    const { form } = this;
+    const find = (event) => {
+      const all = [...form.elements];
+      // The target of an event in a custom element is inside it, or hidden.
+      const input = event.composedPath().find((part) => all.includes(part));
+      if (input) listener(input, event);
+    };
+    for (const target of [form, document]) target.addEventListener(name, find, { signal: this.#signal });
+  };
 
   /** Helps, from now on, somebody who fills the form in. */
   #assist() {
@@ -128,6 +137,7 @@ class SignupForm {
       signal: this.#signal,
       getBelow,
       emit: this.#emit,
+      onInput: this.#onInput,
       check: this.#check,
       setProof: (proof) => (this.#proof = proof),
     });

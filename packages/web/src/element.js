@@ -53,6 +53,7 @@ export class SignupElement extends Base {
   #loading;
   #target;
   #policy;
+  #drawn;
 
   constructor() {
     super();
@@ -80,7 +81,7 @@ export class SignupElement extends Base {
 
   /** The policy that the form is drawn from. Set it to save the request. */
   get policy() {
-    return this.#policy;
+    return this.#policy ?? this.#drawn;
   }
 
   set policy(policy) {
@@ -118,6 +119,7 @@ export class SignupElement extends Base {
     // Another attribute changed meanwhile.
     if (signal.aborted || !policy) return;
     this.#policy = undefined;
+    this.#drawn = policy;
     this.#render(url, lang, policy);
   }
 
@@ -127,7 +129,7 @@ export class SignupElement extends Base {
     const own = this.#slotted().map(({ name }) => dotted(name));
     const form = h("form", {
       action: url, method: "post", part: "form", "data-signup": "manual",
-      "data-signup-policy": policyAttribute(policy), "data-signup-success": this.getAttribute("success"),
+      "data-signup-policy": policyAttribute(policy),
     },
       h("slot", { name: "heading" }),
       h("div", { "data-signup-alert": true, part: "alert", hidden: true }),
@@ -138,9 +140,10 @@ export class SignupElement extends Base {
         h("span", { "data-signup-idle": true }, h("slot", { name: "submit" }, texts.submit)),
         h("span", { "data-signup-working": true, hidden: true }, texts.submitting)),
       h("slot", { name: "footer" }));
+    form.addEventListener("signup:done", () => (form.dataset.signupSuccess = this.getAttribute("success") ?? ""));
     form.addEventListener("formdata", ({ formData }) => {
       for (const input of this.#slotted()) {
-        const isOff = /^(checkbox|radio)$/.test(input.type) && !input.checked;
+        const isOff = /checkbox|radio/.test(input.type) && !input.checked;
         if (!isOff && !input.disabled) formData.append(input.name, input.value);
       }
     });

@@ -93,6 +93,18 @@ test("a slotted field replaces the drawn one in either spelling", async (t) => {
   assert.equal(create.user_metadata.seats, 3);
 });
 
+test("the element follows its attribute success, and has the policy that it is drawn from", async (t) => {
+  Object.assign(files, { "/old": pageOf("/none.js", "old"), "/new": pageOf("/none.js", "new") });
+  files["/follows"] = pageOf("/element.js", element('success="/old"'));
+  const page = await visit(t, "/follows");
+  const drawn = await page.evaluate(() => document.querySelector("auth0-signup").policy.order);
+  assert.ok(drawn.includes("email"), String(drawn));
+  await page.evaluate(() => document.querySelector("auth0-signup").setAttribute("success", "/new?{login_hint}"));
+  await complete(page, "follows@example.com");
+  await send(page);
+  await page.waitForURL(`${shop}/new?follows%40example.com`);
+});
+
 test("events leave the element once, and a cancelled one stops the form", async (t) => {
   files["/events"] = pageOf("/element.js", element(""));
   const page = await visit(t, "/events");

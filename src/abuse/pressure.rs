@@ -262,11 +262,12 @@ mod tests {
         assert_eq!(until(101), Some(Difficulty::Base));
         assert_eq!(until(404), Some(Difficulty::Raised));
         assert_eq!(until(1616), Some(Difficulty::High));
+        // Half of the window that is over counts.
         assert_eq!(
             pressure.difficulty(network(0), now + WINDOW + WINDOW / 2),
-            Some(Difficulty::High)
+            Some(Difficulty::Raised)
         );
-        assert_eq!(pressure.difficulty(network(0), now + WINDOW * 3), None);
+        assert_eq!(pressure.difficulty(network(0), now + WINDOW * 2), None);
     }
 
     #[tokio::test(start_paused = true)]

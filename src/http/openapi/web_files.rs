@@ -48,7 +48,9 @@ fn operation(path: &str, summary: &str, media_type: &str) -> Operation {
     }
     let compressed = "The file, compressed with gzip if the caller accepts that";
     let mut found = Response::new(compressed);
-    found.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(text))));
+    let map = RefOr::T(ObjectBuilder::new().schema_type(Type::Object).build().into());
+    let schema = if media_type == "application/json" { map } else { text };
+    found.content.insert(media_type.to_owned(), RefOr::T(Content::new(Some(schema))));
     let known = Response::new("The caller's copy is current");
     for (status, response) in [("200", found), ("304", known)] {
         operation.responses.responses.insert(status.to_owned(), RefOr::T(response));

@@ -218,3 +218,32 @@ test("the error of a custom element goes while it is typed in", async (t) => {
   await send(page);
   await done(page);
 });
+
+test("a page's own switch of the password is left alone, and a password that it shows is hidden when it is sent", async (t) => {
+  const email = '<label>Email <input name="email"></label>';
+  const page = await visit(t, "switch", `${form(email + password + plan)}<a href="#">Switch</a>`);
+  const type = () => page.locator('[name="password"]').getAttribute("type");
+  await page.evaluate(() => {
+    const input = document.querySelector('[name="password"]');
+    document.querySelector("a").onclick = () => (input.type = input.type === "text" ? "password" : "text");
+  });
+  await page.fill('[name="password"]', "abc");
+  // The second file is there once it suggests an address.
+  await page.fill('[name="email"]', "ada@gmial.com");
+  await page.getByRole("button", { name: "ada@gmail.com" }).waitFor();
+  for (const expected of ["text", "password"]) {
+    await page.click("a");
+    assert.equal(await type(), expected);
+  }
+
+  const reveal = '<button type="button" data-signup-reveal="words">Hide</button>';
+  const visible = password.replace('type="password"', 'type="text"') + reveal;
+  const shown = await visit(t, "visible", form(email + visible + plan));
+  await fill(shown, { email: ADA.email, password: ADA.password });
+  await shown.getByRole("button", { name: "Hide" }).click();
+  assert.equal(await shown.locator('[name="password"]').getAttribute("type"), "password");
+  await shown.getByRole("button", { name: "Show" }).click();
+  await send(shown);
+  await done(shown);
+  assert.equal(await shown.locator('[name="password"]').getAttribute("type"), "password");
+});

@@ -16,11 +16,14 @@ export async function addToken(data, { site_key, action }) {
 }
 
 /**
- * Helps with a form that is sent to `url`. `emit` dispatches an event of the form, `onInput` listens to its inputs,
- * `signal` ends it all, `setProof(promise)` gets the proof of work of the next request, and `check` marks the rules of
- * the policy.
+ * Helps with an enhanced form. `emit` dispatches an event of the form, `onInput` listens to its inputs, `signal` ends it
+ * all, `setProof(promise)` gets the proof of work of the next request, `reveal` shows the password, and `check` marks the
+ * rules of the policy.
  */
-export function assist(form, { texts, url, policy, signal, getBelow, emit, onInput, check, setProof }) {
+export function assist(
+  { form, texts, url, policy },
+  { signal, getBelow, emit, onInput, reveal, check, setProof },
+) {
   const input = (name) => findInput(form, name);
   let [suggestion, capsLock, typing, common, isPrepared] = [];
   const removeAll = () => {
@@ -65,6 +68,17 @@ export function assist(form, { texts, url, policy, signal, getBelow, emit, onInp
     capsLock.textContent = isOn ? texts.caps_lock ?? "Caps Lock is on." : "";
   };
   for (const name of ["keydown", "keyup", "focusout"]) onInput(name, warn);
+
+  // React writes the type of an input whenever it draws the form.
+  const keepShown = () => {
+    const field = input("password");
+    const isRevealed = reveal.shown && form.querySelector("[data-signup-reveal]");
+    if (isRevealed && field?.type === "password") field.type = "text";
+  };
+  const observer = new MutationObserver(keepShown);
+  observer.observe(form.getRootNode(), { subtree: true, attributeFilter: ["type"] });
+  signal.addEventListener("abort", () => observer.disconnect());
+  keepShown();
 
   const loadCommon = async () => {
     const { password } = await policy ?? {};

@@ -129,20 +129,17 @@ class SignupForm {
   #assist() {
     if (this.#assisted) return;
     this.#assisted = true;
-    const { form, texts, url, policy } = this;
-    const assist = (extras) => this.#signal.aborted || extras.assist(form, {
-      texts,
-      url,
-      policy,
+    const assist = (extras) => this.#signal.aborted || extras.assist(this, {
       signal: this.#signal,
       getBelow,
       emit: this.#emit,
       onInput: this.#onInput,
+      reveal: this.#reveal,
       check: this.#check,
       setProof: (proof) => (this.#proof = proof),
     });
     // Without them the form works as well.
-    loadExtras(url).then(assist).catch(() => (this.#assisted = false));
+    loadExtras(this.url).then(assist).catch(() => (this.#assisted = false));
   }
 
   /** Removes the enhancement. */

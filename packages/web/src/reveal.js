@@ -18,6 +18,8 @@ export function setButtonTypes(form) {
 }
 
 export class Reveal {
+  /** True while the password is shown, whatever the page makes of its input meanwhile. */
+  shown;
   #form;
   #texts;
   #live;
@@ -29,6 +31,7 @@ export class Reveal {
     this.#texts = texts;
     this.#live = live;
     const input = this.#input();
+    this.shown = input?.type === "text";
     if (input?.matches("[data-signup-password]") && !this.#button()) {
       this.#own = make("button", { type: "button", className: "signup-reveal" });
       this.#own.dataset.signupReveal = "words";
@@ -39,13 +42,14 @@ export class Reveal {
 
   /** Labels the button that this added. */
   label() {
-    if (this.#own) this.#name(this.#own, this.#input()?.type === "text");
+    if (this.#own) this.#name(this.#own, this.shown);
   }
 
   /** Shows or hides the password; by default the other of what it is. */
-  toggle(shown = this.#input()?.type === "password") {
+  toggle(shown = !this.shown) {
     const [input, button] = [this.#input(), this.#button()];
-    if (!input || !button || (input.type === "text") === shown) return;
+    if (!input || !button || this.shown === shown) return;
+    this.shown = shown;
     input.type = shown ? "text" : "password";
     if (button.dataset.signupReveal !== "words") {
       button.setAttribute("aria-pressed", shown);
@@ -55,8 +59,9 @@ export class Reveal {
     this.#live.textContent = this.#texts[shown ? "password_shown" : "password_hidden"];
   }
 
-  /** Removes what this added. */
+  /** Hides the password, and removes what this added. */
   remove() {
+    this.toggle(false);
     this.#own?.remove();
   }
 

@@ -468,3 +468,60 @@ test("React: a form of one's own is enhanced once in strict mode, and cleaned up
   assert.equal((await service.creates("hook@example.com")).length, 1);
   assert.deepEqual(page.consoleErrors, []);
 });
+
+/** A form of one's own whose inputs have their values from React. */
+const CONTROLLED = `
+  import { useState } from "react";
+  import { createRoot } from "react-dom/client";
+  import { useSignup } from "./react.js";
+  function Join() {
+    const { ref } = useSignup();
+    const [values, setValues] = useState({ email: "", password: "" });
+    return <form ref={ref} action="${url}" method="post">
+      {Object.entries(values).map(([name, value]) => <label key={name}>{name}
+        <input name={name} type={name === "password" ? "password" : "text"} data-signup-password={name === "password" || undefined}
+          value={value} onChange={(event) => setValues({ ...values, [name]: event.target.value })} /></label>)}
+      <output>{values.email}</output><button>Join</button></form>;
+  }
+  createRoot(document.querySelector("main")).render(<Join />);`;
+
+test("React: a shown password stays shown while its form is drawn again, until it is hidden", async (t) => {
+  files["/shown.js"] = await bundle(CONTROLLED);
+  files["/shown"] = pageOf("/shown.js", "");
+  const page = await visit(t, "/shown");
+  const password = page.locator('[name="password"]');
+  await password.pressSequentially("Diffence");
+  await page.getByRole("button", { name: "Show password" }).click();
+  await password.evaluate((input) => {
+    input.focus();
+    input.setSelectionRange(4, 4);
+  });
+  await page.keyboard.type("er");
+  assert.equal(await password.getAttribute("type"), "text");
+  assert.equal(await password.inputValue(), "Difference");
+  await page.getByRole("button", { name: "Hide password" }).click();
+  await password.pressSequentially("-Engine");
+  assert.equal(await password.getAttribute("type"), "password");
+  assert.equal(await page.locator("[data-signup-reveal]").innerText(), "Show");
+
+  files["/redrawn.js"] = await bundle(`
+    import { useState } from "react";
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    function App() {
+      const [count, setCount] = useState(0);
+      return <><a href="#" onClick={() => setCount(count + 1)}>Drawn {count}</a><SignupForm url="${url}" /></>;
+    }
+    createRoot(document.querySelector("main")).render(<App />);`);
+  files["/redrawn"] = pageOf("/redrawn.js", "");
+  const other = await visit(t, "/redrawn");
+  await other.getByRole("button", { name: "Show password" }).click();
+  await other.getByText("Drawn 0").click();
+  await other.getByText("Drawn 1").waitFor();
+  assert.equal(await other.locator('[name="password"]').getAttribute("type"), "text");
+  await complete(other, "redrawn@example.com");
+  await send(other);
+  await other.locator(".signup-done").waitFor();
+  assert.equal(await other.locator('[name="password"]').getAttribute("type"), "password");
+  assert.deepEqual([...page.consoleErrors, ...other.consoleErrors], []);
+});

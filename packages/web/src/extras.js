@@ -40,7 +40,8 @@ export function assist(
     emit("suggestion", { address });
     if (!suggestion) putBelow(field, (suggestion = makeStatus("hint signup-suggestion")));
     const onclick = () => {
-      field.value = address;
+      // Past the property that React puts on an input: otherwise it takes the event for none.
+      Reflect.set(Object.getPrototypeOf(field), "value", address, field);
       suggestion.replaceChildren();
       field.focus();
       field.dispatchEvent(new Event("input", { bubbles: true }));

@@ -525,3 +525,15 @@ test("React: a shown password stays shown while its form is drawn again, until i
   assert.equal(await other.locator('[name="password"]').getAttribute("type"), "password");
   assert.deepEqual([...page.consoleErrors, ...other.consoleErrors], []);
 });
+
+test("React: an accepted suggestion is the value of a controlled input", async (t) => {
+  files["/suggested.js"] = await bundle(CONTROLLED);
+  files["/suggested"] = pageOf("/suggested.js", "");
+  const page = await visit(t, "/suggested");
+  await page.locator('[name="email"]').pressSequentially("ada@gmial.com");
+  await page.getByRole("button", { name: "ada@gmail.com" }).click();
+  await page.locator("output").filter({ hasText: "ada@gmail.com" }).waitFor();
+  await page.locator('[name="password"]').pressSequentially("Diff");
+  assert.equal(await page.inputValue('[name="email"]'), "ada@gmail.com");
+  assert.deepEqual(page.consoleErrors, []);
+});

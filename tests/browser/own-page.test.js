@@ -247,3 +247,10 @@ test("a page's own switch of the password is left alone, and a password that it 
   await done(shown);
   assert.equal(await shown.locator('[name="password"]').getAttribute("type"), "password");
 });
+
+test("the alert stands below the heading, also where hidden inputs come first", async (t) => {
+  const start = '<input type="hidden" name="_csrf" value="x"><h1>Join</h1>';
+  const page = await visit(t, "headed", form(start + password + plan));
+  await sendForErrors(page);
+  assert.equal(await page.locator("h1 + [role=alert]").count(), 1);
+});

@@ -48,7 +48,7 @@ export class AlertBox {
       box.append(make("p", { className: "reference" }, label, code));
     }
     if (!box.isConnected) {
-      const first = this.#form.firstElementChild;
+      const first = this.#form.querySelector(":not([type=hidden])");
       if (first?.matches("h1, h2, h3")) first.after(box);
       else this.#form.prepend(box);
     }

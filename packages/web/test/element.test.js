@@ -537,3 +537,15 @@ test("React: an accepted suggestion is the value of a controlled input", async (
   assert.equal(await page.inputValue('[name="email"]'), "ada@gmail.com");
   assert.deepEqual(page.consoleErrors, []);
 });
+
+test("React: the alert of a form with a language stands below its heading", async (t) => {
+  files["/headed.js"] = await bundle(`
+    import { createRoot } from "react-dom/client";
+    import { SignupForm } from "./react.js";
+    createRoot(document.querySelector("main")).render(<SignupForm url="${url}" lang="de"><h1>Acme</h1></SignupForm>);`);
+  files["/headed"] = pageOf("/headed.js", "");
+  const page = await visit(t, "/headed");
+  await send(page);
+  await page.locator(".signup-alert").waitFor();
+  assert.equal(await page.locator("h1 + .signup-alert").count(), 1);
+});

@@ -55,9 +55,9 @@ fn read_link(reader: &mut Reader<'_>, at: &str, link: &Setting) -> Option<PageLi
         reader.reject_at(at, link, EXPECTED);
         return None;
     };
-    let parsed = url.text().and_then(urls::parse_secure);
+    let parsed = url.text().and_then(urls::parse_link);
     if parsed.is_none() {
-        reader.reject_at(&format!("{at}.url"), url, urls::SECURE_URL);
+        reader.reject_at(&format!("{at}.url"), url, urls::LINK_URL);
     }
     let label = labels::label(reader, &format!("{at}.label"), label);
     Some(PageLink { label: label?, url: parsed? })

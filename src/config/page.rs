@@ -131,9 +131,9 @@ fn colour(reader: &mut Reader<'_>, key: &str) -> Colour {
     colour.unwrap_or(Colour::BLACK)
 }
 
-/// Reads a URL to which people are linked or redirected.
+/// Reads the URL of a link or a picture.
 pub(super) fn url(reader: &mut Reader<'_>, key: &str) -> Option<Url> {
-    reader.parsed(key, urls::SECURE_URL, urls::parse_secure)
+    reader.parsed(key, urls::LINK_URL, urls::parse_link)
 }
 
 /// The expected value of `page.font`.

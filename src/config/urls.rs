@@ -5,9 +5,13 @@ use std::net::IpAddr;
 use http::HeaderValue;
 use url::{Host, Url};
 
-/// The expected value of a key for a link or a redirect.
+/// The expected value of a key for a URL that the service itself requests.
 pub(super) const SECURE_URL: &str =
     "a full https URL (http on loopback) without credentials or wildcards";
+
+/// The expected value of a key for a link.
+pub(super) const LINK_URL: &str =
+    "a full https URL (http on loopback) without credentials, wildcards or {login_hint}";
 
 /// Place of the person's e-mail address in the URL of a redirect.
 pub const LOGIN_HINT: &str = "{login_hint}";
@@ -34,6 +38,11 @@ pub(super) fn parse_web(text: &str) -> Option<Url> {
 /// Parses a full https URL, or http on loopback.
 pub(super) fn parse_secure(text: &str) -> Option<Url> {
     parse_web(text).filter(|url| url.scheme() == "https" || is_loopback(url))
+}
+
+/// Parses a link: [`parse_secure`], without [`LOGIN_HINT`], which stays as it is there.
+pub(super) fn parse_link(text: &str) -> Option<Url> {
+    parse_secure(text).filter(|_| !text.contains(LOGIN_HINT))
 }
 
 /// Parses an address after a sign-up: [`parse_secure`], with [`LOGIN_HINT`] in nothing but the query and the

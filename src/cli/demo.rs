@@ -27,8 +27,8 @@ pub(super) struct Demo {
     port: u16,
     /// The origins of pages that may post to the service, comma separated; the default is every page
     /// of this machine
-    #[arg(long)]
-    origins: Option<String>,
+    #[arg(long, value_delimiter = ',', value_parser = parse_origin)]
+    origins: Option<Vec<AllowedOrigin>>,
 }
 
 impl Demo {
@@ -43,9 +43,8 @@ impl Demo {
         let database = format!("sqlite://{}", folder.join("signup.db").display());
         let mut settings = config::load(None, self.variables(auth0.url(), &database))?;
         settings.page.example = true;
-        if self.origins.is_none() {
-            settings.http.origins.allowed = AllowedOrigins::from_iter([AllowedOrigin::Loopback]);
-        }
+        let origins = self.origins.clone().unwrap_or_else(|| vec![AllowedOrigin::Loopback]);
+        settings.http.origins.allowed = AllowedOrigins::from_iter(origins);
         let _log = telemetry::init(&settings.log).context("the log cannot be set up")?;
         let instruct = |address| print_instructions(auth0.url(), address);
         // Boxed: the future holds all settings and is large.
@@ -68,10 +67,13 @@ impl Demo {
             ("DATABASE_URL", database),
             ("PORT", &port),
             ("SIGNUP__ADMIN__PORT", "0"),
-            ("SIGNUP__HTTP__ALLOWED_ORIGINS", self.origins.as_deref().unwrap_or_default()),
         ];
         variables.map(|(name, value)| (name.into(), value.into())).into()
     }
+}
+
+fn parse_origin(text: &str) -> Result<AllowedOrigin, String> {
+    config::parse_allowed_origin(text.trim())
 }
 
 fn print_instructions(tenant: &str, address: SocketAddr) {
@@ -98,4 +100,25 @@ fn print_instructions(tenant: &str, address: SocketAddr) {
     );
     // Ignored: the demo also runs without a reader.
     let _printed = print(&text);
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        demo: Demo,
+    }
+
+    #[test]
+    fn an_origin_that_is_not_accepted_names_its_option() {
+        let parse = |origins| Arguments::try_parse_from(["demo", "--origins", origins]);
+        let error = parse("https://*.vercel.app").unwrap_err().to_string();
+        assert!(error.contains("--origins") && error.contains("https://*.vercel.app"), "{error}");
+        assert!(parse("http://localhost:3000, https://www.example.com").is_ok());
+    }
 }

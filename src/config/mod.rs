@@ -68,7 +68,7 @@ pub use limits::{EmailKeySettings, LimitSettings};
 pub use links::PageLink;
 pub use live::Changes;
 pub use log::{AddressDetail, LogFormat, LogSettings};
-pub use origins::OriginSettings;
+pub use origins::{OriginSettings, parse_allowed_origin};
 pub use outbound::{OutboundProxy, OutboundSettings, ProxyBypass};
 pub use page::{PageField, PageSettings, Palette, ReturnAddress};
 pub use part::{load_admin, load_ledger};

@@ -23,12 +23,13 @@ pub struct OriginSettings {
     pub allowed_headers: Vec<HeaderName>,
 }
 
+/// The expected entry of `http.allowed_origins`.
+const ALLOWED: &str = "an origin as browsers send it, such as https://www.example.com (no path, no default port), one \
+     of an app (capacitor://localhost), https://*.preview.example.com, where nobody else can have a \
+     site below what follows the asterisk, or http://localhost:* for every port of a loopback host";
+
 pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
-    let expected = "an origin as browsers send it, such as https://www.example.com (no path, no default \
-                    port), one of an app (capacitor://localhost), https://*.preview.example.com, where \
-                    nobody else can have a site below what follows the asterisk, or http://localhost:* for \
-                    every port of a loopback host";
-    let allowed = reader.entries("http.allowed_origins", expected, parse);
+    let allowed = reader.entries("http.allowed_origins", ALLOWED, parse);
     let expected = "the URL at which browsers reach the service, on https or http, without ? and #, and without \
                     a route of the service: https://www.example.com for https://www.example.com/signup";
     let own = reader.parsed("http.public_url", expected, |text| {
@@ -44,6 +45,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> OriginSettings {
         required: reader.flag("http.require_origin"),
         allowed_headers,
     }
+}
+
+/// Parses an entry of `http.allowed_origins`.
+///
+/// # Errors
+/// Another text. The error says what is expected.
+pub fn parse_allowed_origin(text: &str) -> Result<AllowedOrigin, String> {
+    parse(text).ok_or_else(|| format!("expected {ALLOWED}"))
 }
 
 /// Parses an origin or a pattern of origins.

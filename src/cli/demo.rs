@@ -26,7 +26,7 @@ pub(super) struct Demo {
     #[arg(long, default_value_t = 8080)]
     port: u16,
     /// The origins of pages that may post to the service, comma separated; the default is every page
-    /// of this machine
+    /// that a web server of this machine serves
     #[arg(long, value_delimiter = ',', value_parser = parse_origin)]
     origins: Option<Vec<AllowedOrigin>>,
 }
@@ -92,8 +92,8 @@ fn print_instructions(tenant: &str, address: SocketAddr) {
          curl -s {tenant}/_emulator/users\n\
          curl -s {tenant}/_emulator/journal\n\
          \n\
-         A form of your own is on http://{address}/example. Any page of this machine may have it. It is dark\n\
-         where the page has <meta name=\"color-scheme\" content=\"light dark\">:\n\
+         A form of your own is on http://{address}/example. Any page that a web server of this machine\n\
+         serves may have it. It is dark where the page has <meta name=\"color-scheme\" content=\"light dark\">:\n\
          \n\
          {}\n",
         example::lines(&format!("http://{address}"))

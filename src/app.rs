@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 pub use self::database_error::{DatabaseError, FileObstacle};
 pub use self::reload::Reloader;
 use self::services::Services;
-use crate::abuse::AbuseState;
+use crate::abuse::{AbuseState, CaptchaClientError};
 use crate::auth0::{BuildError, Client};
 use crate::clock::Clock;
 use crate::config::{
@@ -94,7 +94,7 @@ pub enum StartError {
     Auth0(#[from] BuildError),
     /// The captcha service's client cannot be built.
     #[error("cannot build the client of the captcha service")]
-    Captcha(#[from] reqwest::Error),
+    Captcha(#[from] CaptchaClientError),
     /// The exporter of traces cannot be built.
     #[error(transparent)]
     Traces(#[from] TracesError),

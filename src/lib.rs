@@ -40,3 +40,4 @@ pub mod readiness;
 pub mod signup;
 pub mod telemetry;
 pub mod texts;
+pub mod tls;

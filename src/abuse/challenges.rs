@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::{Instant, sleep};
 
-use super::captcha::{Captcha, CaptchaError};
+use super::captcha::{Captcha, CaptchaClientError, CaptchaError};
 use super::client_signals::ClientSignals;
 use super::counted_attempt::CountedAttempt;
 use super::form_token::{FillTime, FormTokens};
@@ -114,7 +114,7 @@ impl Challenges {
         limits: &LimitSettings,
         state: &AbuseState,
         context: &Context,
-    ) -> Result<Self, reqwest::Error> {
+    ) -> Result<Self, CaptchaClientError> {
         const HOUR: Duration = Duration::from_hours(1);
         const MINUTE: Duration = Duration::from_mins(1);
         let (without_proof, issued) =

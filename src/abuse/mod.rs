@@ -33,6 +33,7 @@ mod windows;
 mod work;
 
 pub use address_log::AddressLog;
+pub use captcha::CaptchaClientError;
 pub use challenges::Challenges;
 pub use client_address::ClientAddress;
 pub use client_signals::ClientSignals;

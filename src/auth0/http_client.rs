@@ -9,12 +9,7 @@ use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Request, Response, retry};
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::{self, PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::Verifier;
+use rustls::ClientConfig;
 use secrecy::ExposeSecret as _;
 use tokio::time::Instant;
 
@@ -24,16 +19,11 @@ use super::response::ApiResponse;
 use super::tenant_clock::TenantClock;
 use super::traced_call::TracedCall;
 use crate::config::Auth0Settings;
+use crate::tls;
 
 /// Error while the client is built. Reported at start, where the operator can correct it.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// `auth0.ca_file` cannot be read.
-    #[error("auth0.ca_file cannot be read")]
-    ReadCa(#[source] std::io::Error),
-    /// `auth0.ca_file` holds no PEM certificates.
-    #[error("auth0.ca_file holds no certificates in PEM")]
-    ParseCa(#[source] pem::Error),
     /// A setting that is not a valid header value.
     #[error("auth0.custom_domain cannot be sent in a header")]
     Header(#[from] http::header::InvalidHeaderValue),
@@ -58,14 +48,6 @@ const KEEP_ALIVE: (Duration, Duration, u32) = (Duration::from_secs(5), Duration:
 /// The longest time that sent data may remain unacknowledged. Longer than any round trip, and
 /// shorter than the timeout of a call.
 const USER_TIMEOUT: Duration = Duration::from_secs(8);
-
-/// The places at which distributions keep the certificates that they trust.
-const BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// The shortest time between two replacements of the pool.
 const MIN_REPLACE_INTERVAL: Duration = Duration::from_secs(1);
@@ -230,11 +212,11 @@ impl HttpClient {
 }
 
 impl Recipe {
-    /// Reads the certificates.
+    /// Reads the system's certificates.
     fn new(settings: &Auth0Settings, chain: Option<&ObservedChain>) -> Result<Self, BuildError> {
         // Plain HTTP is for loopback only, where the system's certificates are not needed.
         let is_plain = settings.base.starts_with("http://");
-        let tls = if is_plain { None } else { Some(tls(settings, chain)?) };
+        let tls = if is_plain { None } else { Some(client_config(settings, chain)?) };
         let proxy = settings.outbound.proxy.as_ref().and_then(|proxy| proxy.url.as_ref().ok());
         let proxy = proxy.map(|url| Proxy::all(url.expose_secret())).transpose();
         Ok(Self {
@@ -285,48 +267,15 @@ impl Recipe {
     }
 }
 
-/// Returns the system's certificates if `SSL_CERT_FILE` is blank. A blank variable means "not set"; the
-/// TLS library takes it for a file without a name, and finds no certificates.
-fn bundle_for_blank_variable() -> Vec<CertificateDer<'static>> {
-    let variable = std::env::var_os("SSL_CERT_FILE");
-    if !variable.is_some_and(|value| value.to_str().is_some_and(|text| text.trim().is_empty())) {
-        return Vec::new();
-    }
-    let pem = BUNDLES.iter().find_map(|path| std::fs::read(path).ok()).unwrap_or_default();
-    let is_usable = |certificate: &CertificateDer<'_>| {
-        RootCertStore::empty().add(certificate.clone().into_owned()).is_ok()
-    };
-    CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).filter(is_usable).collect()
-}
-
-/// Sets TLS up with the system's certificates and those of `auth0.ca_file`.
-fn tls(
+/// The settings of TLS, with the system's certificates and those of `auth0.ca_file`.
+fn client_config(
     settings: &Auth0Settings,
     chain: Option<&ObservedChain>,
 ) -> Result<ClientConfig, BuildError> {
-    let own = settings.outbound.ca_file.as_deref().map(std::fs::read).transpose();
-    let own = own.map_err(BuildError::ReadCa)?.unwrap_or_default();
-    let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&own).collect();
-    let own = own.map_err(BuildError::ParseCa)?;
-    if settings.outbound.ca_file.is_some() && own.is_empty() {
-        return Err(BuildError::ParseCa(pem::Error::NoItemsFound));
-    }
-    let own = own.into_iter().chain(bundle_for_blank_variable());
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
-    let verifier = Verifier::new_with_extra_roots(own, Arc::clone(&provider));
-    let verifier: Arc<dyn ServerCertVerifier> = Arc::new(verifier.map_err(BuildError::Tls)?);
+    let verifier = tls::verifier(&settings.outbound.authorities).map_err(BuildError::Tls)?;
     let verifier = match chain {
         Some(chain) => chain.verifier(verifier),
         None => verifier,
     };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(BuildError::Tls)?
-        .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    let protocols: &[&[u8]] = if settings.http2 { &[b"h2", b"http/1.1"] } else { &[b"http/1.1"] };
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    Ok(config)
+    tls::client_config(verifier, settings.http2).map_err(BuildError::Tls)
 }

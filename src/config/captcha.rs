@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::outbound::{self, OutboundProxy};
+use super::outbound::{self, OutboundSettings};
 use super::reader::Reader;
 use super::urls;
 use crate::captcha_provider::CaptchaProvider;
@@ -32,8 +32,8 @@ pub struct CaptchaSettings {
     pub on_unavailable: OnUnavailable,
     /// The timeout of one verification.
     pub timeout: Duration,
-    /// The proxy; `None` without one, and for a service on loopback.
-    pub proxy: Option<OutboundProxy>,
+    /// The certificates and the proxy for calls on https.
+    pub outbound: OutboundSettings,
 }
 
 /// The handling of a sign-up while the captcha service is unavailable.
@@ -80,7 +80,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<CaptchaSettings> {
         provider,
         site_key,
         secret,
-        proxy: outbound::read_proxy(reader, &verify_url),
+        outbound: outbound::read(reader, Some(&verify_url)),
         verify_url,
         hostnames,
         action,

@@ -1,25 +1,24 @@
 //! The certificates and the proxy for calls on https: `auth0.ca_file`, and the variables that
 //! programs share (`SSL_CERT_FILE`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`).
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use secrecy::SecretString;
 use url::Url;
 
 use super::reader::Reader;
 use super::urls;
-use super::variables::{CERTIFICATES, SHARED_VARIABLES};
+use super::variables::SHARED_VARIABLES;
+use crate::tls::{self, AuthoritiesError, CERT_FILE};
 
-/// The certificates and the proxy for calls to the tenant.
+/// The certificates and the proxy for calls to the tenant, or to the captcha service.
 #[derive(Debug, Clone)]
 pub struct OutboundSettings {
-    /// Certificates to trust in addition to the system's, in PEM.
-    pub ca_file: Option<PathBuf>,
+    /// The certificates of `auth0.ca_file`, to trust in addition to the system's.
+    pub authorities: Vec<CertificateDer<'static>>,
     /// The proxy; `None` without one.
     pub proxy: Option<OutboundProxy>,
 }
@@ -46,36 +45,33 @@ pub enum ProxyBypass {
     Loopback,
 }
 
-/// Reads the section for the tenant at `base`. Nothing but https needs certificates or a proxy.
+/// Reads the settings for calls to `base`. Nothing but https needs certificates or a proxy.
 pub(super) fn read(reader: &mut Reader<'_>, base: Option<&Url>) -> OutboundSettings {
-    let ca_file = certificates(reader, "auth0.ca_file");
-    let https = base.filter(|base| base.scheme() == "https");
-    // The TLS library reads the file again.
-    drop(https.and_then(|_| certificates(reader, CERTIFICATES)));
-    OutboundSettings { ca_file, proxy: base.and_then(|base| read_proxy(reader, base)) }
+    let authorities = certificates(reader, "auth0.ca_file", tls::read_authorities);
+    if base.is_some_and(|base| base.scheme() == "https") {
+        // The TLS library reads the file again.
+        drop(certificates(reader, CERT_FILE, tls::read_usable_authorities));
+    }
+    OutboundSettings { authorities, proxy: base.and_then(|base| read_proxy(reader, base)) }
 }
 
-/// Reads the path of a file with certificates. Opens the file, so that `config check` reports a bad
-/// one.
-fn certificates(reader: &mut Reader<'_>, key: &str) -> Option<PathBuf> {
-    const EXPECTED: &str = "a readable file with certificates in PEM";
-    let path = PathBuf::from(reader.text(key)?);
-    match std::fs::read(&path) {
-        Ok(pem) => {
-            let found = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
-            let (usable, _) = RootCertStore::empty().add_parsable_certificates(found);
-            if usable == 0 {
-                reader.reject(key, EXPECTED);
-            }
-        }
-        Err(error) => reader.reject(key, format_args!("{EXPECTED}: {error}")),
-    }
-    Some(path)
+/// Reads the certificates of a file; none if the key is not set.
+fn certificates(
+    reader: &mut Reader<'_>,
+    key: &str,
+    read: impl FnOnce(&Path) -> Result<Vec<CertificateDer<'static>>, AuthoritiesError>,
+) -> Vec<CertificateDer<'static>> {
+    let Some(path) = reader.text(key) else { return Vec::new() };
+    read(Path::new(&path)).unwrap_or_else(|error| {
+        let expected = "a readable file with certificates in PEM";
+        reader.reject(key, format_args!("{expected}: {error}"));
+        Vec::new()
+    })
 }
 
 /// Reads the proxy, and whether it applies to calls to the host of `base`: never on loopback, and
 /// elsewhere all calls are on https.
-pub(super) fn read_proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
+fn read_proxy(reader: &mut Reader<'_>, base: &Url) -> Option<OutboundProxy> {
     let [_, _, proxies @ .., no, no_lowercase] = SHARED_VARIABLES;
     let variable = proxies.into_iter().find(|variable| reader.text(variable).is_some())?;
     if urls::is_loopback(base) {

@@ -1,6 +1,7 @@
 //! The names of environment variables, and the keys that they set.
 
 use super::open_tables::open_table;
+use crate::tls::CERT_FILE;
 
 /// Names that the ecosystem already uses, and the keys that they set.
 const ALIASES: [(&str, &str); 11] = [
@@ -22,7 +23,7 @@ pub const CONFIG_FILE: &str = "SIGNUP_CONFIG";
 
 /// The variables of other programs that this one honours.
 pub(super) const SHARED_VARIABLES: [&str; 8] = [
-    CERTIFICATES,
+    CERT_FILE,
     WORKER_THREADS,
     "HTTPS_PROXY",
     "https_proxy",
@@ -31,9 +32,6 @@ pub(super) const SHARED_VARIABLES: [&str; 8] = [
     "NO_PROXY",
     "no_proxy",
 ];
-
-/// The variable that replaces the system's certificates.
-pub(super) const CERTIFICATES: &str = "SSL_CERT_FILE";
 
 /// The variable that sets the number of runtime threads.
 pub(super) const WORKER_THREADS: &str = "TOKIO_WORKER_THREADS";

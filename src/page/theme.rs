@@ -124,7 +124,7 @@ fn targets(settings: &PageSettings) -> BTreeSet<String> {
 mod tests {
     use super::*;
     use crate::captcha_provider::CaptchaProvider;
-    use crate::config::{CaptchaSettings, OnUnavailable, load};
+    use crate::config::{CaptchaSettings, OnUnavailable, OutboundSettings, load};
 
     fn policy_with(captcha: Option<&str>) -> String {
         let variables = [
@@ -146,7 +146,7 @@ mod tests {
                 min_score_percent: None,
                 on_unavailable: OnUnavailable::Reject,
                 timeout: std::time::Duration::ZERO,
-                proxy: None,
+                outbound: OutboundSettings { authorities: Vec::new(), proxy: None },
             })
         });
         policy(&settings.unwrap().page, widget.as_ref(), "style")

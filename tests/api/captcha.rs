@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use auth0_emulator::{DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,7 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 use url::form_urlencoded;
 
-use crate::app::{TestApp, TestAppBuilder, TestResponse, ada_with};
+use crate::app::{TempDir, TestApp, TestAppBuilder, TestResponse, ada_with};
+use crate::process::Process;
 
 /// A captcha service on loopback. Does not respond while `response` is `None`.
 struct CaptchaService {
@@ -359,4 +361,51 @@ async fn the_captcha_service_is_asked_through_the_proxy_of_the_environment() {
     let (response, connect) = tokio::join!(app.sign_up(&form), connect);
     assert!(connect.starts_with("CONNECT challenges.cloudflare.com:443 "), "{connect}");
     assert_eq!(response.problem(), "challenge_unavailable");
+}
+
+/// A captcha service on TLS, with a certificate that no system trusts, and the file of its authority.
+async fn service_on_tls() -> (Emulator, String, TempDir) {
+    let service = Emulator::builder().tls(true).start().await.unwrap();
+    service.fault(Route::Token, Fault::answer(200).body(valid().to_string()).always());
+    let folder = TempDir::new();
+    std::fs::write(folder.path().join("ca.pem"), service.ca_pem().unwrap()).unwrap();
+    let url = format!("{}/oauth/token", service.tls_url().unwrap());
+    (service, url, folder)
+}
+
+#[tokio::test]
+async fn the_authorities_of_ca_file_are_trusted_for_the_service_too() {
+    let (service, url, folder) = service_on_tls().await;
+    let plain = CaptchaService::start().await;
+    let ca = folder.path().join("ca.pem");
+    let app = app("turnstile", &plain).set("challenge.captcha.verify_url", &url);
+    let app = app.set("auth0.ca_file", ca.to_str().unwrap()).spawn().await;
+    let signed_up = app.sign_up(&form(1, "cf-turnstile-response", "token")).await;
+    assert_eq!(signed_up.status, StatusCode::CREATED, "{signed_up:?}");
+    assert_eq!(service.calls(Route::Token).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blanks_in_the_variable_for_certificates_mean_what_they_mean_in_a_setting() {
+    let (service, url, folder) = service_on_tls().await;
+    let tenant = Emulator::builder().start().await.unwrap();
+    let path = format!(" {} ", folder.path().join("ca.pem").display());
+    for (certificates, status) in [("", 503), (" ", 503), (&path, 201)] {
+        let variables = [
+            ("AUTH0_CLIENT_SECRET", DEFAULT_CLIENT_SECRET),
+            ("SSL_CERT_FILE", certificates),
+            ("SIGNUP__CHALLENGE__REQUIRED", "always"),
+            ("SIGNUP__AUTH0_COMPAT__ENABLED", "false"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__PROVIDER", "turnstile"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__SITE_KEY", "site"),
+            ("SIGNUP__CHALLENGE__CAPTCHA__SECRET", SECRET),
+            ("SIGNUP__CHALLENGE__CAPTCHA__VERIFY_URL", &url),
+            ("SIGNUP__CHALLENGE__CAPTCHA__HOSTNAMES", "www.example.com"),
+        ];
+        let process = Process::start(&tenant, &variables).await;
+        let request = process.client.post(format!("http://{}/signup", process.address));
+        let response = request.json(&form(1, "cf-turnstile-response", "token")).send().await;
+        assert_eq!(response.unwrap().status().as_u16(), status, "{certificates:?}");
+    }
+    assert_eq!(service.calls(Route::Token).len(), 1);
 }

@@ -10,6 +10,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use auth0_emulator::Emulator;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
 use super::text;
@@ -253,4 +254,33 @@ fn a_service_stops_although_nobody_reads_its_output() {
     let pid = service.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     assert!(service.wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn a_file_of_authorities_is_judged_alike_by_the_check_and_the_start() {
+    let folder = Folder::new("authorities", 0o777);
+    let emulator = Emulator::builder().tls(true).start().await.unwrap();
+    let good = emulator.ca_pem().unwrap();
+    let file = folder.0.join("ca.pem");
+    let end = "-----END CERTIFICATE-----\n";
+    for (second, reason) in [
+        (format!("-----BEGIN CERTIFICATE-----\nAAAA\n{end}"), "no X.509 certificate"),
+        (format!("-----BEGIN CERTIFICATE-----\n!!!!\n{end}"), "its base64 is damaged"),
+        (good[..200].to_owned(), "its last line is missing"),
+        (good.replace("-----\n", "----\n"), "its first line is damaged"),
+    ] {
+        fs::write(&file, format!("{good}{second}")).unwrap();
+        let ca_file = ("SIGNUP__AUTH0__CA_FILE", file.to_str().unwrap());
+        for arguments in [["config", "check"].as_slice(), &["serve"]] {
+            let output = start_with(arguments, &folder.database(), &[ca_file]);
+            let stderr = stderr(&output, 2);
+            assert!(stderr.contains("auth0.ca_file ("), "{stderr}");
+            assert!(stderr.contains("certificate 2 cannot be used: "), "{stderr}");
+            assert!(stderr.contains(reason), "{stderr}");
+        }
+        // The TLS library skips what it cannot use in the file that replaces the system's.
+        let replaced = [("SSL_CERT_FILE", ca_file.1), ("AUTH0_DOMAIN", "tenant.eu.auth0.com")];
+        let output = start_with(&["config", "check"], &folder.database(), &replaced);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    }
 }

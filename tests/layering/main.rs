@@ -16,7 +16,7 @@ use imports::Imports;
 
 /// Each module and the modules that it may use, lowest first. A module may only use modules below
 /// it, so the arrows have no circle.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("domain", &[]),
     ("captcha_provider", &[]),
     ("origin", &[]),
@@ -26,12 +26,13 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("lifecycle", &[]),
     ("limits", &[]),
     ("digest", &[]),
-    ("config", &["domain", "captcha_provider", "origin", "form", "limits", "texts"]),
+    ("tls", &[]),
+    ("config", &["domain", "captcha_provider", "origin", "form", "limits", "texts", "tls"]),
     ("page", &["domain", "captcha_provider", "form", "texts", "config"]),
-    ("telemetry", &["config"]),
+    ("telemetry", &["config", "tls"]),
     ("context", &["digest", "telemetry", "lifecycle", "clock"]),
-    ("auth0", &["domain", "config", "telemetry", "context", "clock"]),
-    ("ledger", &["domain", "limits", "digest", "config", "telemetry", "clock"]),
+    ("auth0", &["domain", "config", "telemetry", "context", "clock", "tls"]),
+    ("ledger", &["domain", "limits", "digest", "config", "telemetry", "clock", "tls"]),
     ("signup", &["domain", "limits", "digest", "auth0", "ledger", "telemetry", "context", "clock"]),
     (
         "abuse",
@@ -48,6 +49,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
             "context",
             "lifecycle",
             "clock",
+            "tls",
         ],
     ),
     ("readiness", &["abuse", "auth0", "ledger", "telemetry", "context"]),

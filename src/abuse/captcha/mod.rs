@@ -19,9 +19,10 @@ use url::form_urlencoded;
 use self::site_verify::{SiteVerifyResponse, VerificationResult};
 use super::proof::ProofError;
 use crate::captcha_provider::CaptchaProvider;
-use crate::config::CaptchaSettings;
+use crate::config::{CaptchaSettings, OutboundSettings};
 use crate::digest::Digest;
 use crate::ledger::ProofUse;
+use crate::tls;
 
 /// Maximum length of a response in bytes. A usual one has some 200.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -38,6 +39,17 @@ pub(super) struct Captcha {
     http: Client,
     settings: CaptchaSettings,
     slots: Semaphore,
+}
+
+/// Error while the client of the captcha service is built.
+#[derive(Debug, thiserror::Error)]
+pub enum CaptchaClientError {
+    /// The TLS set-up failed: most often there are no usable certificate authorities.
+    #[error("TLS cannot be set up: are the system's CA certificates installed?")]
+    Tls(#[from] rustls::Error),
+    /// The HTTP client cannot be built.
+    #[error("the HTTP client cannot be built")]
+    Client(#[from] reqwest::Error),
 }
 
 /// The reason why a token was not accepted.
@@ -76,7 +88,7 @@ impl Captcha {
     ///
     /// # Errors
     /// If TLS cannot be set up.
-    pub(super) fn new(settings: &CaptchaSettings) -> Result<Self, reqwest::Error> {
+    pub(super) fn new(settings: &CaptchaSettings) -> Result<Self, CaptchaClientError> {
         let mut builder = ClientBuilder::new()
             // The secret must not follow a redirect, and a token can be sent only once.
             .redirect(Policy::none())
@@ -87,13 +99,17 @@ impl Captcha {
             .referer(false)
             // The settings decide which proxy is used.
             .no_proxy();
-        if let Some(url) = settings.proxy.as_ref().and_then(|proxy| proxy.url.as_ref().ok()) {
+        let OutboundSettings { authorities, proxy } = &settings.outbound;
+        if let Some(url) = proxy.as_ref().and_then(|proxy| proxy.url.as_ref().ok()) {
             builder = builder.proxy(Proxy::all(url.expose_secret())?);
         }
-        if settings.verify_url.scheme() == "http" {
+        builder = if settings.verify_url.scheme() == "http" {
             // Loopback needs no certificates.
-            builder = builder.tls_certs_only([]);
-        }
+            builder.tls_certs_only([])
+        } else {
+            let tls = tls::client_config(tls::verifier(authorities)?, false)?;
+            builder.tls_backend_preconfigured(tls)
+        };
         let (http, settings) = (builder.build()?, settings.clone());
         Ok(Self { http, settings, slots: Semaphore::new(MAX_CONCURRENT) })
     }

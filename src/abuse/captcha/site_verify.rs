@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
     use crate::captcha_provider::CaptchaProvider;
-    use crate::config::OnUnavailable;
+    use crate::config::{OnUnavailable, OutboundSettings};
 
     fn settings() -> CaptchaSettings {
         CaptchaSettings {
@@ -84,7 +84,7 @@ mod tests {
             min_score_percent: Some(50),
             on_unavailable: OnUnavailable::Reject,
             timeout: Duration::from_secs(1),
-            proxy: None,
+            outbound: OutboundSettings { authorities: Vec::new(), proxy: None },
         }
     }
 

@@ -7,16 +7,12 @@ use std::task::{Context, Poll};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature,
-    verify_tls13_signature,
-};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
-use rustls_platform_verifier::Verifier;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
@@ -24,41 +20,41 @@ use tokio_rustls::TlsConnector;
 
 use super::errors::PostgresError;
 use crate::config::{PostgresTls, SslMode};
+use crate::tls;
 
 /// The settings for this security; `None` without TLS.
-pub(super) fn config(tls: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PostgresError> {
-    if tls.mode == SslMode::Disable {
+pub(super) fn config(settings: &PostgresTls) -> Result<Option<Arc<ClientConfig>>, PostgresError> {
+    if settings.mode == SslMode::Disable {
         return Ok(None);
     }
-    let provider = CryptoProvider::get_default().cloned();
-    let provider = provider.unwrap_or_else(|| Arc::new(aws_lc_rs::default_provider()));
+    let provider = tls::provider();
     let algorithms = provider.signature_verification_algorithms;
-    let authorities: Option<Arc<dyn ServerCertVerifier>> = match (tls.mode, &tls.root_file) {
-        // As libpq: a file of authorities is used whatever the mode.
-        (SslMode::Prefer | SslMode::Require, None) => None,
-        (_, Some(file)) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in CertificateDer::pem_file_iter(file)? {
-                roots.add(certificate?).map_err(PostgresError::Tls)?;
+    let authorities: Option<Arc<dyn ServerCertVerifier>> =
+        match (settings.mode, &settings.root_file) {
+            // As libpq: a file of authorities is used whatever the mode.
+            (SslMode::Prefer | SslMode::Require, None) => None,
+            (_, Some(file)) => {
+                let mut roots = RootCertStore::empty();
+                for certificate in CertificateDer::pem_file_iter(file)? {
+                    roots.add(certificate?).map_err(PostgresError::Tls)?;
+                }
+                let verifier = WebPkiServerVerifier::builder_with_provider(
+                    Arc::new(roots),
+                    Arc::clone(&provider),
+                );
+                let verifier = verifier.build();
+                let error = |error| PostgresError::Tls(rustls::Error::General(format!("{error}")));
+                Some(verifier.map_err(error)?)
             }
-            let verifier =
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
-            let verifier = verifier.build();
-            let error = |error| PostgresError::Tls(rustls::Error::General(format!("{error}")));
-            Some(verifier.map_err(error)?)
-        }
-        (_, None) => {
-            let system = Verifier::new(Arc::clone(&provider)).map_err(PostgresError::Tls)?;
-            Some(Arc::new(system))
-        }
-    };
-    let verifier = ServerVerifier { authorities, mode: tls.mode, algorithms };
+            (_, None) => Some(tls::verifier(&[]).map_err(PostgresError::Tls)?),
+        };
+    let verifier = ServerVerifier { authorities, mode: settings.mode, algorithms };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(PostgresError::Tls)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier));
-    let config = match &tls.client_files {
+    let config = match &settings.client_files {
         None => builder.with_no_client_auth(),
         Some((certificates, key)) => {
             let certificates: Result<Vec<_>, _> =

@@ -27,6 +27,7 @@ use super::error::TracesError;
 use super::span::{SpanKind, SpanRecord, SpanValue};
 use crate::config::TraceSettings;
 use crate::telemetry::chain;
+use crate::tls;
 
 /// The longest time of one export.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,6 +46,8 @@ impl Exporter {
         let failed = |error: &dyn std::fmt::Display| TracesError(error.to_string());
         // The headers of the settings, which may hold a key, must not follow a redirect.
         let client = reqwest::Client::builder().redirect(Policy::none()).timeout(TIMEOUT);
+        let tls = tls::verifier(&[]).and_then(|verifier| tls::client_config(verifier, true));
+        let client = client.tls_backend_preconfigured(tls.map_err(|e| failed(&e))?);
         let client = client.build().map_err(|e| failed(&e))?;
         let headers = settings.headers.iter();
         let headers: HashMap<_, _> =

@@ -380,10 +380,24 @@ fn log_failure(failure: &TokenError, wait: Duration) {
 }
 
 fn backoff() -> impl Iterator<Item = Duration> {
-    ExponentialBuilder::new()
+    let backoff = ExponentialBuilder::new()
         .with_min_delay(BACKOFF.0)
         .with_max_delay(BACKOFF.1)
         .with_jitter()
         .without_max_times()
-        .build()
+        .build();
+    // The jitter is added to the longest delay too.
+    backoff.map(|wait| wait.min(BACKOFF.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_wait_is_longer_than_the_longest() {
+        let waits: Vec<_> = backoff().take(100).collect();
+        assert_eq!(waits.iter().max(), Some(&BACKOFF.1));
+        assert!(waits.iter().all(|wait| *wait >= BACKOFF.0));
+    }
 }

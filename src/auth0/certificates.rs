@@ -32,13 +32,13 @@ pub enum ChainState {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChainProblem {
     /// A certificate has expired.
-    #[error("a certificate of the tenant has expired, or this machine's clock is wrong")]
+    #[error("a certificate has expired, or this machine's clock is wrong")]
     Expired,
     /// A certificate is not valid yet.
-    #[error("a certificate of the tenant is not valid yet, or this machine's clock is wrong")]
+    #[error("a certificate is not valid yet, or this machine's clock is wrong")]
     NotYetValid,
     /// The certificate is for other names.
-    #[error("the certificate is not for the host in auth0.domain")]
+    #[error("the certificate is not for this host")]
     WrongName,
     /// No trusted authority signed it, or an intermediate certificate is missing.
     #[error(
@@ -51,13 +51,22 @@ pub enum ChainProblem {
     Other(String),
 }
 
+/// The certificates of one handshake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedHandshake {
+    /// The host that the client called: the tenant, or a proxy on https.
+    pub host: String,
+    /// The result.
+    pub state: ChainState,
+}
+
 /// The certificates of the last handshake. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ObservedChain(Arc<Mutex<Option<ChainState>>>);
+pub(super) struct ObservedChain(Arc<Mutex<Option<ObservedHandshake>>>);
 
 impl ObservedChain {
-    /// The state of the last handshake; `None` before the first.
-    pub(super) fn state(&self) -> Option<ChainState> {
+    /// The last handshake; `None` before the first.
+    pub(super) fn last(&self) -> Option<ObservedHandshake> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -69,8 +78,8 @@ impl ObservedChain {
         Arc::new(ObservingVerifier { inner, chain: self.clone() })
     }
 
-    fn record(&self, state: ChainState) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    fn record(&self, handshake: ObservedHandshake) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(handshake);
     }
 }
 
@@ -95,10 +104,11 @@ impl ServerCertVerifier for ObservingVerifier {
         };
         let now = Duration::from_secs(now.as_secs());
         let verified = verify(now);
-        self.chain.record(match &verified {
+        let state = match &verified {
             Ok(_) => ChainState::Trusted { expires_at: first_expiry(now, verify) },
             Err(error) => ChainState::Rejected(problem(error)),
-        });
+        };
+        self.chain.record(ObservedHandshake { host: server_name.to_str().into_owned(), state });
         verified
     }
 

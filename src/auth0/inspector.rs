@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 use url::Url;
 
-use super::certificates::{ChainState, ObservedChain};
+use super::certificates::{ObservedChain, ObservedHandshake};
 use super::classify::{classify, is_missing_scope, is_missing_user, is_token_rejected};
 use super::connection::{ConnectionRecord, CustomDomain};
 use super::create_user::{self, Common};
@@ -106,9 +106,9 @@ impl Inspector {
         Ok(response.status == 200 && body.get("issuer").is_some_and(Value::is_string))
     }
 
-    /// The tenant's certificates, as the last handshake showed them.
-    pub fn chain(&self) -> Option<ChainState> {
-        self.chain.state()
+    /// The last handshake, with the tenant or with a proxy on https.
+    pub fn last_handshake(&self) -> Option<ObservedHandshake> {
+        self.chain.last()
     }
 
     /// The tenant's time, from the newest response.

@@ -35,7 +35,7 @@ mod wait;
 
 pub use budget::Priority;
 pub use call_guard::CallPermit;
-pub use certificates::{ChainProblem, ChainState};
+pub use certificates::{ChainProblem, ChainState, ObservedHandshake};
 pub use client::Client;
 pub use create_user::Acceptance;
 pub use error::{

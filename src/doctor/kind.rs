@@ -120,6 +120,8 @@ kinds! {
     ProxyUsed: Proxy.ok Ok "calls go through {}, which can be reached";
     ProxyBypassed: Proxy.bypassed Ok "calls go to the tenant directly, because {}";
     ProxyUnreachable: Proxy.unreachable Error ("HTTPS_PROXY") "the proxy {} cannot be reached: {}";
+    ProxyUntrusted: Proxy.untrusted Error ("HTTPS_PROXY")
+        "the certificate of the proxy {} is not trusted: {}";
     DnsOk: Dns.ok Ok "{} resolves; number of addresses: {}";
     DnsByProxy: Dns.by_proxy Ok "the proxy resolves {}";
     DnsFailed: Dns.unresolved Error ("auth0.domain") "{} does not resolve: {}";
@@ -128,9 +130,12 @@ kinds! {
     TlsExpiring: Tls.expiring Warning ("auth0.domain")
         "a certificate of the chain ends on {}: if it is that of a custom domain, renew it";
     TlsSetup: Tls.setup Error ("auth0.ca_file") "{}";
-    TlsExpired: Tls.expired Error ("auth0.domain") "{}";
-    TlsNotYetValid: Tls.not_yet_valid Error ("auth0.domain") "{}";
-    TlsWrongName: Tls.wrong_name Error ("auth0.domain") "{}";
+    TlsExpired: Tls.expired Error ("auth0.domain")
+        "a certificate of the tenant has expired, or this machine's clock is wrong";
+    TlsNotYetValid: Tls.not_yet_valid Error ("auth0.domain")
+        "a certificate of the tenant is not valid yet, or this machine's clock is wrong";
+    TlsWrongName: Tls.wrong_name Error ("auth0.domain")
+        "the certificate is not for the host in auth0.domain";
     TlsUnknownIssuer: Tls.unknown_issuer Error ("auth0.ca_file") "{}";
     TlsRejected: Tls.rejected Error ("auth0.ca_file") "{}";
     TenantOk: Tenant.ok Ok "{} responds as a tenant";

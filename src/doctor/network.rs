@@ -13,7 +13,7 @@ use super::check::{DoctorCheck, Severity};
 use super::finding::Finding;
 use super::kind::FindingKind;
 use super::report::DoctorReport;
-use crate::auth0::{ChainProblem, ChainState, Inspector};
+use crate::auth0::{ChainProblem, ChainState, Inspector, ObservedHandshake};
 use crate::clock::{Clock, utc};
 use crate::config::{Auth0Settings, OutboundProxy, Settings};
 use crate::telemetry::{ClockSkew, chain};
@@ -56,7 +56,20 @@ pub(super) async fn check(
         }
     };
     let response = tenant.discover().await;
-    let tls = tls(auth0, tenant.chain(), clock.now());
+    let is_tenant = |handshake: &ObservedHandshake| handshake.host == host(auth0);
+    let (of_tenant, of_proxy) = match tenant.last_handshake() {
+        Some(handshake) if !is_tenant(&handshake) => (None, Some(handshake.state)),
+        handshake => (handshake.map(|handshake| handshake.state), None),
+    };
+    if let (Some(proxy), Some(ChainState::Rejected(problem))) = (used, of_proxy) {
+        let details = vec![proxy.address.clone(), problem.to_string()];
+        report.push(Finding::with(FindingKind::ProxyUntrusted, details).at(proxy.variable));
+        let reason = "the proxy's certificate is not trusted";
+        let skipped = [DoctorCheck::Tls, DoctorCheck::Tenant, DoctorCheck::Clock];
+        report.extend(skipped.map(|check| Finding::skipped(check, reason)));
+        return None;
+    }
+    let tls = tls(auth0, of_tenant, clock.now());
     let is_untrusted = tls.severity() == Severity::Error;
     report.push(tls);
     match response {
@@ -114,32 +127,35 @@ async fn check_dns(
     proxy: Option<&OutboundProxy>,
     report: &mut DoctorReport,
 ) -> bool {
-    let base = Url::parse(&auth0.base).ok();
-    let host = base.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let host = host(auth0);
     if proxy.is_some() {
         report.push(Finding::about(FindingKind::DnsByProxy, host));
         return true;
     }
+    let base = Url::parse(&auth0.base).ok();
     let port = base.as_ref().and_then(Url::port_or_known_default).unwrap_or_default();
-    // Brackets belong to the URL, not to the address.
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    let found = within(auth0.connect_timeout, lookup_host((name, port))).await;
+    let found = within(auth0.connect_timeout, lookup_host((host.as_str(), port))).await;
     let found = found.map(Iterator::count);
     let is_found = found.is_ok();
     report.push(match found {
-        Ok(count) => Finding::with(FindingKind::DnsOk, vec![host.to_owned(), count.to_string()]),
-        Err(error) => {
-            Finding::with(FindingKind::DnsFailed, vec![host.to_owned(), error.to_string()])
-        }
+        Ok(count) => Finding::with(FindingKind::DnsOk, vec![host, count.to_string()]),
+        Err(error) => Finding::with(FindingKind::DnsFailed, vec![host, error.to_string()]),
     });
     is_found
+}
+
+/// The tenant's name or address. Brackets belong to the URL, not to the address.
+fn host(auth0: &Auth0Settings) -> String {
+    let base = Url::parse(&auth0.base).ok();
+    let host = base.as_ref().and_then(Url::host_str).unwrap_or_default();
+    host.trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(limit, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-/// The finding about the certificates.
+/// The finding about the tenant's certificates.
 fn tls(auth0: &Auth0Settings, chain: Option<ChainState>, now: Duration) -> Finding {
     if auth0.base.starts_with("http://") {
         return Finding::new(FindingKind::TlsUnused);

@@ -673,6 +673,29 @@ async fn certificates_that_are_not_trusted_are_explained_and_their_end_is_known(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_certificate_of_a_proxy_is_not_taken_for_that_of_the_tenant() {
+    // A tenant's emulator in place of the proxy: it rejects CONNECT.
+    let patient = Patient::with(Emulator::builder().tls(true)).await;
+    let proxy = patient.auth0.tls_url().unwrap().to_owned();
+    let patient = patient.set("AUTH0_DOMAIN", "tenant.eu.auth0.com").set("HTTPS_PROXY", &proxy);
+    let found = patient.run(&[]);
+    assert_eq!(found.ids("error"), ["proxy.untrusted"], "{:#}", found.report);
+    assert_eq!(found.find("proxy.untrusted")["setting"], "HTTPS_PROXY");
+    let message = found.message("proxy.untrusted");
+    assert!(message.contains("no trusted authority signed the certificate"), "{message}");
+    for skipped in ["tls.skipped", "tenant.skipped", "token.skipped"] {
+        assert!(found.has(skipped), "{:#}", found.report);
+    }
+
+    let ca = patient.folder.path().join("ca.pem");
+    fs::write(&ca, patient.auth0.ca_pem().unwrap()).unwrap();
+    let patient = patient.set("SIGNUP__AUTH0__CA_FILE", "ca.pem");
+    let found = patient.run(&[]);
+    assert_eq!(found.ids("error"), ["tenant.unreachable"], "{:#}", found.report);
+    assert!(found.has("tls.skipped"), "{:#}", found.report);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_clock_is_reported() {
     for (ahead, id, status) in [(0, "clock.ok", 0), (10, "clock.skewed", 0), (60, "clock.wrong", 1)]
     {

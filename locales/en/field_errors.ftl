@@ -19,7 +19,7 @@ too_short = { $min ->
 }
 malformed = This isn't in the right format.
     .email = Use the format name@example.com.
-    .phone_number = Start with + and the country code, such as +441632960961.
+    .phone_number = Start with + and the country code, without (0), such as +441632960961.
 not_allowed = This value isn't allowed.
 not_listed = Choose one of these: { $values }.
 out_of_range = Enter a whole number from { $min } to { $max }.

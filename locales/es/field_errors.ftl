@@ -16,7 +16,7 @@ too_short = { $min ->
 }
 malformed = El formato no es válido.
     .email = Escríbelo así: nombre@example.com.
-    .phone_number = Empieza por + y el prefijo del país, por ejemplo, +34912345678.
+    .phone_number = Empieza por + y el prefijo del país, sin (0), por ejemplo, +34912345678.
 not_allowed = Este valor no está permitido.
 not_listed = Elige una de estas opciones: { $values }.
 out_of_range = Escribe un número entero entre { $min } y { $max }.

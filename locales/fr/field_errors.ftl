@@ -16,7 +16,7 @@ too_short = { $min ->
 }
 malformed = Le format n’est pas valide.
     .email = Format attendu : nom@example.com.
-    .phone_number = Commencez par + et l’indicatif du pays, par exemple +33199001234.
+    .phone_number = Commencez par + et l’indicatif du pays, sans (0), par exemple +33199001234.
 not_allowed = Cette valeur n’est pas autorisée.
 not_listed = Choisissez l’une de ces options : { $values }.
 out_of_range = Saisissez un nombre entier compris entre { $min } et { $max }.

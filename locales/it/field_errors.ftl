@@ -16,7 +16,7 @@ too_short = { $min ->
 }
 malformed = Il formato non è valido.
     .email = Formato richiesto: nome@example.com.
-    .phone_number = Inizia con + e il prefisso internazionale, ad esempio +390612345678.
+    .phone_number = Inizia con + e il prefisso internazionale, senza (0), ad esempio +390612345678.
 not_allowed = Questo valore non è consentito.
 not_listed = Scegli una di queste opzioni: { $values }.
 out_of_range = Inserisci un numero intero compreso tra { $min } e { $max }.

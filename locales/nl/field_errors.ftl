@@ -16,7 +16,7 @@ too_short = { $min ->
 }
 malformed = De notatie klopt niet.
     .email = Vul het zo in: naam@example.com.
-    .phone_number = Begin met + en het landnummer, bijvoorbeeld +31201234567.
+    .phone_number = Begin met + en het landnummer, zonder (0), bijvoorbeeld +31201234567.
 not_allowed = Deze waarde is niet toegestaan.
 not_listed = Kies een van deze opties: { $values }.
 out_of_range = Vul een geheel getal in van { $min } tot en met { $max }.

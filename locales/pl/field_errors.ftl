@@ -20,7 +20,7 @@ too_short = { $min ->
 }
 malformed = Nieprawidłowy format.
     .email = Wpisz w formie imie@example.com.
-    .phone_number = Zacznij od + i numeru kierunkowego kraju, np. +48221234567.
+    .phone_number = Zacznij od + i numeru kierunkowego kraju, bez (0), np. +48221234567.
 not_allowed = Ta wartość jest niedozwolona.
 not_listed = Wybierz jedną z tych opcji: { $values }.
 out_of_range = Wpisz liczbę całkowitą od { $min } do { $max }.

@@ -16,7 +16,7 @@ too_short = { $min ->
 }
 malformed = O formato não é válido.
     .email = Use o formato nome@example.com.
-    .phone_number = Comece com + e o código do país, como +5511912345678.
+    .phone_number = Comece com + e o código do país, sem (0), como +5511912345678.
 not_allowed = Este valor não é permitido.
 not_listed = Escolha uma destas opções: { $values }.
 out_of_range = Digite um número inteiro de { $min } a { $max }.

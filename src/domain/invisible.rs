@@ -18,9 +18,14 @@ pub const fn is_invisible(character: char) -> bool {
 pub fn trim(text: &str) -> Option<&str> {
     let is_blank = |character: char| character.is_whitespace() || is_invisible(character);
     let trimmed = text.trim_matches(is_blank);
-    // Variation selectors and tags change the character before them, and are nothing alone.
-    let changes =
-        |character| matches!(character, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}');
+    // Variation selectors, joiners and tags change the characters beside them, and are nothing alone
+    // (Unicode's Default_Ignorable_Code_Point, and the marks of annotations).
+    let changes = |character| {
+        matches!(character,
+            '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
+    };
     let is_visible = |character| !is_blank(character) && !changes(character);
     trimmed.chars().any(is_visible).then_some(trimmed)
 }
@@ -39,7 +44,10 @@ mod tests {
             assert_eq!(trim(&format!("A{blank}B")), Some(&*format!("A{blank}B")));
         }
         assert_eq!(trim(""), None);
-        assert_eq!(trim("\u{fe0f}"), None, "a variation selector alone");
+        for alone in ["\u{fe0f}", "\u{34f}", "\u{17b4}", "\u{180b}", "\u{fff9}", "\u{200b}\u{34f}"]
+        {
+            assert_eq!(trim(alone), None, "{alone:?}");
+        }
     }
 
     #[test]

@@ -38,16 +38,23 @@ impl PhoneNumber {
     /// [`Violation::Malformed`] if no international number is left, or for `(0)`: whether the
     /// zero belongs to the number depends on the country.
     pub fn parse_typed(text: &str) -> Result<Self, Violation> {
-        let digits: String = text.chars().filter(|character| !is_separator(*character)).collect();
-        if text.contains("(0)") { Err(Violation::Malformed) } else { Self::parse(&digits) }
+        let marks: String = text.chars().filter(|character| !is_blank(*character)).collect();
+        if marks.contains("(0)") {
+            return Err(Violation::Malformed);
+        }
+        let digits: String = marks.chars().filter(|character| !is_separator(*character)).collect();
+        Self::parse(&digits)
     }
+}
+
+/// Returns whether nothing is seen of the character.
+const fn is_blank(character: char) -> bool {
+    character.is_whitespace() || is_invisible(character)
 }
 
 /// Returns whether people write the character between digits.
 const fn is_separator(character: char) -> bool {
     matches!(character, '-' | '.' | '(' | ')' | '\u{2010}'..='\u{2015}' | '\u{2212}')
-        || character.is_whitespace()
-        || is_invisible(character)
 }
 
 #[cfg(test)]
@@ -77,8 +84,15 @@ mod tests {
         ] {
             assert_eq!(PhoneNumber::parse_typed(text).unwrap().as_ref(), "+442079460000", "{text}");
         }
-        for text in ["020 7946 0000", "0044 20 7946 0000", "+44 (0)20 7946 0000", "+44 ext", "+ -"]
-        {
+        for text in [
+            "020 7946 0000",
+            "0044 20 7946 0000",
+            "+44 (0)20 7946 0000",
+            "+44 ( 0 ) 20 7946 0000",
+            "+44 (\u{200b}0) 20 7946 0000",
+            "+44 ext",
+            "+ -",
+        ] {
             assert_eq!(PhoneNumber::parse_typed(text), Err(Violation::Malformed), "{text}");
         }
     }

@@ -59,8 +59,10 @@ impl<'c> Checker<'c> {
     fn read_user(&mut self) -> Option<NewUser> {
         let rules = self.rules;
         let email = self.read(Field::Email, |text| {
-            // Auth0 accepts them. The person who types the address later does not type them.
-            if text.chars().any(is_invisible) {
+            // Auth0 accepts them. The person who types the address later does not type them. A plain
+            // blank may be in quotation marks.
+            let is_unseen = |c: char| is_invisible(c) || (c.is_whitespace() && c != ' ');
+            if text.chars().any(is_unseen) {
                 return Err(Violation::Malformed);
             }
             rules.email.check(EmailAddress::parse(text)?)

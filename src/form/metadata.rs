@@ -45,10 +45,11 @@ pub(super) fn read_metadata(
         given.insert(key.as_ref());
     }
     let required = rules.iter().filter(|(_, rule)| rule.required).map(|(key, _)| key);
+    let whole = pointer([USER_METADATA]);
     for key in required.filter(|key| !given.contains(key.as_str())) {
         let at = pointer([USER_METADATA, key]);
-        // A duplicate key is already reported, and is not among `members`.
-        if !errors.iter().any(|known| known.pointer == at) {
+        // A duplicate, or a duplicate of them all, is already reported, and is not among `members`.
+        if !errors.iter().any(|known| known.pointer == at || known.pointer == whole) {
             found.push(FieldError::at_path(at, Violation::Required));
         }
     }

@@ -81,9 +81,10 @@ impl SharedBuffer {
         Some((bytes, std::mem::take(&mut pending.dropped)))
     }
 
-    /// Counts the lines of a batch that the output rejected, and those that were dropped before it.
-    fn rejected(&self, batch: &[u8], dropped: u64) {
-        let lines = batch.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+    /// Counts the lines of a batch that the output did not take whole, and those that were dropped before
+    /// it.
+    fn rejected(&self, rest: &[u8], dropped: u64) {
+        let lines = rest.iter().map(|byte| u64::from(*byte == b'\n')).sum();
         DROPPED.inc_by(lines);
         self.lock().dropped += lines + dropped;
     }
@@ -100,12 +101,21 @@ impl LogBuffer {
         let work = move || {
             let _running = running;
             let mut spare = Vec::new();
+            let mut is_torn = false;
             while let Some((mut bytes, dropped)) = shared.next(spare) {
-                match output.write_all(&bytes).and_then(|()| output.flush()) {
+                // Ends the line that the output took a part of.
+                is_torn = is_torn && output.write_all(b"\n").is_err();
+                let result = if is_torn { Err(0) } else { write_batch(&mut output, &bytes) };
+                match result {
                     Ok(()) if dropped > 0 => tracing::warn!(dropped, "dropped {dropped} lines"),
                     Ok(()) => {}
                     // Reported once the output takes lines again.
-                    Err(_) => shared.rejected(&bytes, dropped),
+                    Err(written) => {
+                        let (taken, rest) =
+                            bytes.split_at_checked(written).unwrap_or((&bytes, &[]));
+                        is_torn = taken.last().map_or(is_torn, |byte| *byte != b'\n');
+                        shared.rejected(rest, dropped);
+                    }
                 }
                 bytes.clear();
                 spare = bytes;
@@ -114,6 +124,20 @@ impl LogBuffer {
         thread::Builder::new().name("log".to_owned()).spawn(work)?;
         Ok(LogThread { lines: self, ended })
     }
+}
+
+/// Writes a batch of lines. Returns the number of bytes that the output took before an error.
+fn write_batch(output: &mut impl Write, batch: &[u8]) -> Result<(), usize> {
+    let mut rest = batch;
+    let written = |rest: &[u8]| batch.len() - rest.len();
+    while !rest.is_empty() {
+        match output.write(rest) {
+            Ok(taken @ 1..) => rest = rest.get(taken..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => return Err(written(rest)),
+        }
+    }
+    output.flush().map_err(|_| batch.len())
 }
 
 impl Drop for LogThread {
@@ -227,6 +251,39 @@ mod tests {
         allow_tx.send(()).unwrap();
         drop(thread);
         assert_eq!(written_rx.iter().last(), Some(large));
+    }
+
+    /// An output with room for some bytes, and an error after them.
+    #[derive(Clone, Default)]
+    struct Disk(Arc<Mutex<(Vec<u8>, usize)>>);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut disk = self.0.lock().unwrap();
+            let taken = bytes.len().min(disk.1 - disk.0.len());
+            disk.0.extend_from_slice(&bytes[..taken]);
+            if taken == 0 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(taken) }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn no_line_is_joined_to_one_that_a_full_disk_took_a_part_of() {
+        let (lines, disk) = (LogBuffer::default(), Disk::default());
+        disk.0.lock().unwrap().1 = 9;
+        let thread = lines.clone().write_to(disk.clone()).unwrap();
+        lines.make_writer().write_all(b"first\nsecond\n").unwrap();
+        while lines.0.lock().dropped == 0 {
+            thread::yield_now();
+        }
+        assert_eq!(lines.0.lock().dropped, 1, "the second");
+        disk.0.lock().unwrap().1 = 100;
+        lines.make_writer().write_all(b"third\n").unwrap();
+        drop(thread);
+        assert_eq!(String::from_utf8_lossy(&disk.0.lock().unwrap().0), "first\nsec\nthird\n");
     }
 
     #[test]

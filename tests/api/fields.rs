@@ -295,3 +295,14 @@ async fn a_phone_number_loses_what_people_write_between_its_digits() {
     assert_eq!(app.sign_up(&form).await.status, StatusCode::CREATED);
     assert_eq!(app.the_create()["phone_number"], "+442079460000");
 }
+
+#[tokio::test]
+async fn what_nobody_sees_inside_an_address_is_malformed() {
+    let app = TestApp::spawn().await;
+    for unseen in ["\u{3000}", "\u{2009}", "\u{200a}", "\u{2028}", "\u{200b}", "\u{ad}"] {
+        let form = ada_with("email", format!("a{unseen}da@example.com"));
+        let errors = app.sign_up(&form).await.errors();
+        assert_eq!(errors, [("/email".to_owned(), "malformed".to_owned())], "{unseen:?}");
+    }
+    assert!(app.creates().is_empty());
+}

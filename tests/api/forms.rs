@@ -134,6 +134,11 @@ async fn a_duplicate_name_is_an_error_in_every_format() {
         let response = app.sign_up_raw(kind, body).await;
         assert_eq!(response.errors(), [("/email".into(), "duplicate_field".into())], "{kind}");
     }
+    let builder = TestApp::builder().set("user_metadata.allow", "plan");
+    let required = builder.set("user_metadata.keys.plan.required", "true").spawn().await;
+    let both = r#"{"email":"a@b.com","password":"Abcdefgh1","user_metadata":{"plan":"1"},"user_metadata":{"plan":"1"}}"#;
+    let response = required.sign_up_raw("application/json", both).await;
+    assert_eq!(response.errors(), [("/user_metadata".into(), "duplicate_field".into())]);
     let nested =
         r#"{"email":"a@b.com","password":"Abcdefgh1","user_metadata":{"plan":"1","plan":"2"}}"#;
     let response = app.sign_up_raw("application/json", nested).await;

@@ -59,7 +59,8 @@ impl Password {
 }
 
 /// Lower-cases character by character, without allocating. Dictionary words and personal data are
-/// compared in this form. A final sigma is treated like any other letter on both sides.
+/// compared in this form. A final sigma is a letter of its own, and a capital one becomes the other, as in
+/// Auth0's library.
 fn lower_case(text: &str) -> impl Iterator<Item = char> + '_ {
     text.chars().flat_map(char::to_lowercase)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use auth0_signup::config::Synchronous;
 use auth0_signup::ledger::{AttemptState, BeginResult, LedgerError, NewAttempt, ProofUse};
-use auth0_signup::limits::Limit;
+use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
 use crate::admission_costs::{SLOW, with_permit, with_proof};
@@ -161,6 +161,30 @@ async fn a_blocked_table_of_limits_costs_no_sign_up() {
         ledger.begin(with_permit(Limit::Email, 1, SLOW)).await.unwrap(),
         BeginResult::Started
     );
+}
+
+/// A start waits half a second for the table, and holds its turn meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocked_table_of_limits_costs_no_sign_up_under_load() {
+    let mut backend = Backend::postgres().await;
+    backend.settings.timeout = Duration::from_secs(10);
+    let ledger = backend.open().await;
+    let blocker = connect(&backend.url()).await;
+    blocker.batch_execute("BEGIN; LOCK TABLE limits").await.unwrap();
+    // If each start waited for the table, five at a time, they would take half a minute.
+    let starts = (0..300).map(|bucket| ledger.begin(with_permit(Limit::Email, bucket, SLOW)));
+    for result in join_all(starts).await {
+        assert_eq!(result.unwrap(), BeginResult::Started);
+    }
+    blocker.batch_execute("COMMIT").await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let once = Rate { burst: 1, ..SLOW };
+    while ledger.begin(with_permit(Limit::Email, 1_000, once)).await.unwrap()
+        == BeginResult::Started
+    {
+        assert!(Instant::now() < deadline, "the table is not charged again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// A server that waits for a standby that is gone, as for a disk that hangs, notices no client that has left.

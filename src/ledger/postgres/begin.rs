@@ -1,8 +1,10 @@
 //! The start of an attempt: the function `start_attempt` in one round trip.
 
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_postgres::Row;
 
 use super::connections::Rows;
@@ -18,11 +20,42 @@ use crate::telemetry::LogGate;
 /// The number of tries of an attempt whose key another call takes and frees meanwhile.
 const TRIES: usize = 4;
 
+/// Time for which no start charges the shared limits after they have failed: a start waits half a second for
+/// a locked table, and few can wait at once.
+const LIMITS_PAUSE: Duration = Duration::from_secs(2);
+
 /// Bounds the lines about shared limits that fail, of which an outage has one for each attempt.
 static LIMITS_LOG: LogGate = LogGate::new();
 
 const START: &str = "SELECT result, limited_bucket, limited_for, limits_error FROM start_attempt(\
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+
+/// Decides whether a start charges the shared limits: none does for [`LIMITS_PAUSE`] after they have failed,
+/// then one tries.
+#[derive(Debug, Default)]
+pub(super) struct SharedLimits(Mutex<Option<Instant>>);
+
+impl SharedLimits {
+    /// Returns whether a start charges them now.
+    fn are_charged(&self, now: Instant) -> bool {
+        let mut paused_until = self.paused_until();
+        let Some(until) = *paused_until else { return true };
+        let is_over = now >= until;
+        if is_over {
+            *paused_until = Some(now + LIMITS_PAUSE);
+        }
+        is_over
+    }
+
+    /// Records whether they failed when they were charged.
+    fn record(&self, have_failed: bool, now: Instant) {
+        *self.paused_until() = have_failed.then(|| now + LIMITS_PAUSE);
+    }
+
+    fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Postgres {
     /// Starts an attempt.
@@ -35,12 +68,7 @@ impl Postgres {
         attempt.key.records.dedup_by_key(|record| record.key);
         attempt.admission_cost.charges.sort_unstable_by_key(|charge| charge.bucket);
         for _ in 0..TRIES {
-            let Rows { rows, .. } = self.start(attempt).await?;
-            if let Some(error) = rows::value::<Option<String>>(&rows, 3)?
-                && LIMITS_LOG.is_due()
-            {
-                tracing::warn!(error, "the shared limits failed; this replica's own limits remain");
-            }
+            let rows = self.start(attempt).await?;
             match rows::value::<String>(&rows, 0)?.as_str() {
                 "started" => return Ok(BeginResult::Started),
                 "limited" => return rate_limited(&rows, &attempt.admission_cost.charges),
@@ -61,14 +89,30 @@ impl Postgres {
     }
 
     /// Calls the function. A repeated call charges nothing: the first one counts as charged.
-    async fn start(&self, attempt: &NewAttempt) -> Result<Rows, LedgerError> {
+    async fn start(&self, attempt: &NewAttempt) -> Result<Vec<Row>, LedgerError> {
         let always_synced = attempt.lease.synced || self.synchronous == Synchronous::Full;
         self.syncs_starts.store(always_synced, Ordering::Relaxed);
         let is_synced = always_synced || attempt.admission_cost.proof.is_some();
         let end = if is_synced { End::CommitThenSync } else { End::CommitUnsynced };
         let first = start_statement(attempt, &attempt.admission_cost.charges).end(end);
         let repeat = start_statement(attempt, &[]).end(end);
-        Ok(self.connections.run_or_repeat(&first, &repeat).await?)
+        let has_charges = !attempt.admission_cost.charges.is_empty();
+        let mut is_charged = false;
+        let choose = || {
+            is_charged = has_charges && self.shared_limits.are_charged(Instant::now());
+            if is_charged { &first } else { &repeat }
+        };
+        let Rows { rows, is_repeat } = self.connections.run_or_repeat(choose, &repeat).await?;
+        if is_charged && !is_repeat {
+            let error: Option<String> = rows::value(&rows, 3)?;
+            self.shared_limits.record(error.is_some(), Instant::now());
+            if let Some(error) = error
+                && LIMITS_LOG.is_due()
+            {
+                tracing::warn!(error, "the shared limits failed; this replica's own limits remain");
+            }
+        }
+        Ok(rows)
     }
 }
 

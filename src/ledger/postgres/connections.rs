@@ -145,22 +145,23 @@ impl Connections {
     /// # Errors
     /// When the server cannot be reached in time, or rejects the statement.
     pub(super) async fn run(&self, statement: &Statement) -> Result<Rows, PostgresError> {
-        self.run_or_repeat(statement, statement).await
+        self.run_or_repeat(|| statement, statement).await
     }
 
-    /// Runs a statement, or `repeat` once an earlier try may have been executed.
+    /// Runs the statement that is chosen when its turn comes, or `repeat` once an earlier try may have
+    /// been executed.
     ///
     /// # Errors
     /// When the server cannot be reached in time, or rejects the statement.
-    pub(super) async fn run_or_repeat(
+    pub(super) async fn run_or_repeat<'s>(
         &self,
-        statement: &Statement,
+        choose: impl FnOnce() -> &'s Statement + Send,
         repeat: &Statement,
     ) -> Result<Rows, PostgresError> {
         let deadline = Instant::now() + self.timeout;
         let run = async {
             let _turn = self.turns.acquire().await.map_err(|_| Closed)?;
-            self.run_before(deadline, CallKind::Usual, statement, repeat).await
+            self.run_before(deadline, CallKind::Usual, choose(), repeat).await
         };
         timeout_at(deadline, run).await.unwrap_or(Err(PostgresError::Silent(self.timeout)))
     }

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use self::begin::SharedLimits;
 use self::connections::{Connections, Rows};
 use self::connector::Connector;
 pub use self::errors::PostgresError;
@@ -75,6 +76,7 @@ pub struct Postgres {
     synchronous: Synchronous,
     secret: Digest,
     timeout: Duration,
+    shared_limits: SharedLimits,
     /// True if the start of an attempt waits for the disk, as far as is known.
     syncs_starts: AtomicBool,
     /// Builds the pending indexes, until it is dropped.
@@ -119,6 +121,7 @@ impl Postgres {
             synchronous,
             secret: secrets.current,
             timeout,
+            shared_limits: SharedLimits::default(),
             syncs_starts: AtomicBool::new(synchronous == Synchronous::Full),
             _indexes: indexes,
         })

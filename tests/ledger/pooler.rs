@@ -63,18 +63,30 @@ impl Pooler {
 
     /// Starts a pooler that accepts TLS alone, on this port of loopback, as `localhost`.
     fn start_with_tls(port: u16) -> Self {
+        Self::start_with_certificate(port, |key, certificate| {
+            let names = ["-addext", "subjectAltName=DNS:localhost"];
+            let kind = ["-addext", "basicConstraints=critical,CA:FALSE"];
+            openssl(&[&NEW_KEY, &["-x509", "-keyout", key, "-out", certificate], &names, &kind]);
+        })
+    }
+
+    /// Starts one whose certificate has no extensions, as the manual of PostgreSQL makes it.
+    fn start_with_plain_certificate(port: u16) -> Self {
+        Self::start_with_certificate(port, |key, certificate| {
+            let request = format!("{certificate}.request");
+            openssl(&[&NEW_KEY, &["-keyout", key, "-out", &request]]);
+            let signed = ["x509", "-req", "-in", &request, "-signkey", key, "-out", certificate];
+            openssl(&[&signed]);
+            let text = openssl(&[&["x509", "-noout", "-text", "-in", certificate]]);
+            assert!(text.contains("Version: 1 "), "{text}");
+        })
+    }
+
+    fn start_with_certificate(port: u16, make: impl Fn(&str, &str)) -> Self {
         Self::start_with(Mode::Transaction, |folder| {
             let file = |name| folder.join(name).display().to_string();
             let (key, certificate) = (file("key.pem"), file("certificate.pem"));
-            let made = Command::new("openssl")
-                .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
-                .args(["-nodes", "-days", "2", "-subj", "/CN=localhost"])
-                .args(["-addext", "subjectAltName=DNS:localhost"])
-                .args(["-addext", "basicConstraints=critical,CA:FALSE"])
-                .args(["-keyout", &key, "-out", &certificate])
-                .output()
-                .expect("openssl");
-            assert!(made.status.success(), "{made:?}");
+            make(&key, &certificate);
             format!(
                 "listen_addr = 127.0.0.1\nlisten_port = {port}\nclient_tls_sslmode = require\n\
                  client_tls_key_file = {key}\nclient_tls_cert_file = {certificate}\n"
@@ -141,6 +153,30 @@ fn socket(folder: &Path) -> Option<PathBuf> {
 fn is_root() -> bool {
     let output = Command::new("id").arg("-u").output().expect("id");
     output.stdout == b"0\n"
+}
+
+/// The arguments of a request for a certificate with a new key.
+const NEW_KEY: [&str; 8] = [
+    "req",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:P-256",
+    "-nodes",
+    "-subj",
+    "/CN=localhost",
+];
+
+/// Runs `openssl`, and returns its output.
+fn openssl(arguments: &[&[&str]]) -> String {
+    let made = Command::new("openssl").args(arguments.concat()).output().expect("openssl");
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8(made.stdout).expect("text")
+}
+
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    free.local_addr().expect("its address").port()
 }
 
 /// Starts, duplicates and ends attempts on three replicas at once.
@@ -248,9 +284,7 @@ async fn a_pooler_is_recognised_before_a_host_that_is_down() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sslmode_checks_what_it_says() {
     let backend = Backend::postgres().await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = free_port();
     let pooler = Pooler::start_with_tls(port);
     let root = format!("&sslrootcert={}", pooler.folder.join("certificate.pem").display());
     for (host, parameters, works) in [
@@ -269,5 +303,24 @@ async fn sslmode_checks_what_it_says() {
         let url = format!("postgres://postgres@{host}:{port}/{}?{parameters}", backend.database());
         let opened = backend.through(&url).try_open_plain(Access::Service).await;
         assert_eq!(opened.is_ok(), works, "{host} {parameters}: {:?}", opened.map(drop));
+    }
+}
+
+/// A certificate that is not checked is not read either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_of_any_form_is_accepted_if_sslmode_checks_none() {
+    let backend = Backend::postgres().await;
+    let port = free_port();
+    let pooler = Pooler::start_with_plain_certificate(port);
+    let root = format!("&sslrootcert={}", pooler.folder.join("certificate.pem").display());
+    for (parameters, works) in [
+        (String::new(), true),
+        ("sslmode=require".to_owned(), true),
+        (format!("sslmode=verify-ca{root}"), false),
+    ] {
+        let url =
+            format!("postgres://postgres@localhost:{port}/{}?{parameters}", backend.database());
+        let opened = backend.through(&url).try_open_plain(Access::Service).await;
+        assert_eq!(opened.is_ok(), works, "{parameters}: {:?}", opened.map(drop));
     }
 }

@@ -1,11 +1,14 @@
 //! Migrations beside a dump, an old replica, other starts and other programs.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::ledger::{Access, BeginResult, Find, inspect, migrations};
 
 use crate::backend::{Backend, NOW};
+use crate::command;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
 use crate::rows::{LONGEST_WAIT, created, get, unique};
@@ -118,6 +121,26 @@ async fn a_start_that_waits_outlasts_its_connection() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     change.batch_execute("COMMIT").await.unwrap();
     start.await.unwrap().close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_waits_for_its_turn_logs_the_reason() {
+    let backend = Backend::postgres().await;
+    let other = connect(&backend.url()).await;
+    other.batch_execute("SELECT pg_advisory_lock(hashtext('auth0-signup ledger'))").await.unwrap();
+    let mut service = command::command(&backend, &["serve"])
+        .envs([("AUTH0_DOMAIN", "http://127.0.0.1:1"), ("AUTH0_CLIENT_ID", "id")])
+        .envs([("AUTH0_CLIENT_SECRET", "secret"), ("PORT", "0"), ("SIGNUP__ADMIN__PORT", "0")])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(service.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let reason = "another process migrates the database";
+    assert!(lines.any(|line| line.contains("the start waits") && line.contains(reason)));
+    drop(other);
+    assert!(lines.any(|line| line.contains("serving sign-ups")));
+    service.kill().unwrap();
+    service.wait().unwrap();
 }
 
 /// Every transaction older than the building of an index delays it.

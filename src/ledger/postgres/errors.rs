@@ -34,6 +34,9 @@ pub enum PostgresError {
          own with the parameter `options=-csearch_path=NAME`"
     )]
     Foreign(String),
+    /// It was not this process's turn to migrate in time.
+    #[error("another process migrates the database")]
+    OtherMigrates,
     /// The ledger was closed.
     #[error(transparent)]
     Closed(#[from] Closed),
@@ -56,6 +59,7 @@ impl PostgresError {
         let error = match self {
             Self::Server(error) => error,
             Self::Foreign(_) => return ErrorClass::Statement,
+            Self::OtherMigrates => return ErrorClass::Transient,
             Self::Silent(_)
             | Self::Tls(_)
             | Self::Certificate(_)

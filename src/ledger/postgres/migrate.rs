@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, Error};
 
@@ -18,8 +18,8 @@ use crate::ledger::migrations::{POSTGRES, Script, pending};
 /// which lets them pass, and the start tries again.
 const CHANGE_LOCK_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// The longest wait for a change that another process makes, before the start tries again. It stops
-/// no sign-up: nothing is changed.
+/// The longest wait for a change that another process makes, or for the turn, before the start tries
+/// again and logs why. It stops no sign-up: nothing is changed.
 const READ_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The interval at which the turn is polled for.
@@ -102,6 +102,7 @@ pub(super) async fn applied(
 /// Also when a table is locked for too long: those before it stay applied.
 pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, PostgresError> {
     let mut count = 0;
+    let mut deadline = Instant::now() + READ_LOCK_TIMEOUT;
     loop {
         begin(client, schema).await?;
         let applied = applied_within(client).await?;
@@ -113,11 +114,21 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<usize, Post
         };
         if apply(client, schema, script).await? {
             count += 1;
+            deadline = Instant::now() + READ_LOCK_TIMEOUT;
         } else {
             client.batch_execute("ROLLBACK").await?;
-            sleep(POLL).await;
+            pause(deadline).await?;
         }
     }
+}
+
+/// Pauses before the turn is polled for again.
+async fn pause(deadline: Instant) -> Result<(), PostgresError> {
+    if Instant::now() >= deadline {
+        return Err(PostgresError::OtherMigrates);
+    }
+    sleep(POLL).await;
+    Ok(())
 }
 
 /// Applies one migration. Returns `false` when it is another process's turn.
@@ -210,6 +221,7 @@ pub(super) async fn recognise(
     renew: bool,
 ) -> Result<bool, PostgresError> {
     let is_ours = |value: &Vec<u8>| secrets.iter().any(|secret| secret.as_bytes() == &value[..]);
+    let deadline = Instant::now() + READ_LOCK_TIMEOUT;
     loop {
         begin(client, schema).await?;
         let known = known_secrets(client).await?;
@@ -230,7 +242,7 @@ pub(super) async fn recognise(
             return Ok(true);
         }
         client.batch_execute("ROLLBACK").await?;
-        sleep(POLL).await;
+        pause(deadline).await?;
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! Once a start has reached the database, it waits for whatever passes by itself.
 
+use std::pin::pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::connector::{Connector, ServerConnection};
 use super::errors::{ErrorClass, PostgresError};
@@ -55,7 +56,12 @@ impl Preparation<'_> {
         let mut connected = Ok(connector.connect().await?);
         let mut logged_at: Option<Instant> = None;
         loop {
-            let error = match self.run_over(connected).await {
+            let work = watch(self.run_over(connected), || {
+                tracing::warn!(
+                    "the start waits for the database: a migration or a commit takes long"
+                );
+            });
+            let error = match work.await {
                 Err(error) if passes_by_itself(&error) => error,
                 done => return done,
             };
@@ -96,9 +102,38 @@ impl Preparation<'_> {
     }
 }
 
+/// Waits for the work, and logs at an interval that it goes on.
+async fn watch<T>(work: impl Future<Output = T>, log: impl Fn()) -> T {
+    let mut work = pin!(work);
+    loop {
+        match timeout(LOG_INTERVAL, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => log(),
+        }
+    }
+}
+
 /// Returns whether the work may succeed later without an operator.
 fn passes_by_itself(error: &PostgresError) -> bool {
     error.class() != ErrorClass::Statement
         && !error.is_rejected_login()
         && !error.is_statement_pooling()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_goes_on_is_logged_once_a_minute() {
+        let logged = Cell::new(0);
+        let log = || logged.set(logged.get() + 1);
+        for (seconds, lines) in [(59, 0), (61, 1), (200, 3)] {
+            logged.set(0);
+            watch(sleep(Duration::from_secs(seconds)), log).await;
+            assert_eq!(logged.get(), lines, "{seconds} s");
+        }
+    }
 }

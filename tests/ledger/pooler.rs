@@ -252,10 +252,30 @@ async fn a_pooler_of_statements_is_rejected_at_start() {
     let text = stderr(&command::run(&behind, &["migrate"]), 2);
     assert!(text.contains("needs pool_mode = transaction or session"), "{text}");
     assert!(text.contains("statement pooling"), "{text}");
-    // PgBouncer gives everything that it rejects the same code.
-    let url = pooler.url(&backend.database()).replace("postgres@", "stranger@");
-    let text = stderr(&command::run(&backend.through(&url), &["migrate"]), 1);
-    assert!(!text.contains("pool_mode"), "{text}");
+}
+
+/// PgBouncer 1.18 gives everything that it rejects the same code.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_a_pooler_rejects_is_named_at_start() {
+    let backend = Backend::postgres().await;
+    let no_password = Pooler::start(Mode::Transaction);
+    let md5 = Pooler::start_with(Mode::Transaction, |_| "auth_type = md5\n".to_owned());
+    let scram = Pooler::start_with(Mode::Transaction, |_| "auth_type = scram-sha-256\n".to_owned());
+    let name = backend.database();
+    for (url, message) in [
+        (
+            no_password.url(&name).replace("postgres@", "stranger@"),
+            "\"trust\" authentication failed",
+        ),
+        (no_password.url("missing"), "\"missing\" does not exist"),
+        (md5.url(&name).replace("postgres@", "postgres:wrong@"), "password authentication failed"),
+        (md5.url(&name).replace("postgres@", "stranger:wrong@"), "password authentication failed"),
+        (scram.url(&name).replace("postgres@", "stranger:wrong@"), "SASL authentication failed"),
+    ] {
+        let text = stderr(&command::run(&backend.through(&url), &["migrate"]), 2);
+        assert!(text.contains("rejects what database.url (DATABASE_URL) names"), "{text}");
+        assert!(text.contains(message), "{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

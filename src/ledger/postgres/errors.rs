@@ -94,6 +94,9 @@ impl PostgresError {
         };
         // The classes: invalid authorization, invalid catalog name.
         matches!(state.code().get(..2), Some("28" | "3D"))
+            || error.as_db_error().is_some_and(|error| {
+                error.code() == &SqlState::PROTOCOL_VIOLATION && names_login(error.message())
+            })
     }
 
     /// Returns whether the server has no TLS, or rustls rejects it. A connection that breaks meanwhile is
@@ -130,6 +133,14 @@ impl PostgresError {
     }
 }
 
+/// Returns whether a message of PgBouncer 1.18, which has one code for everything that it rejects, is about the
+/// user, the password or the database.
+fn names_login(message: &str) -> bool {
+    message.ends_with("authentication failed")
+        || message.starts_with("no such database")
+        || (message.starts_with("database ") && message.ends_with(" does not exist"))
+}
+
 fn is_of_rustls(error: &io::Error) -> bool {
     error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }
@@ -137,5 +148,28 @@ fn is_of_rustls(error: &io::Error) -> bool {
 impl From<PostgresError> for LedgerError {
     fn from(error: PostgresError) -> Self {
         Self::Unavailable(Arc::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From PgBouncer 1.18.
+    #[test]
+    fn a_poolers_messages_about_a_login_are_recognised() {
+        for (message, names) in [
+            ("password authentication failed", true),
+            ("SASL authentication failed", true),
+            ("\"trust\" authentication failed", true),
+            ("no such database: signup", true),
+            ("database \"signup\" does not exist", true),
+            ("unsupported startup parameter: options", false),
+            ("no more connections allowed (max_client_conn)", false),
+            ("server login has been failing, try again later", false),
+            ("transaction blocks not allowed in statement pooling mode", false),
+        ] {
+            assert_eq!(names_login(message), names, "{message}");
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use auth0_signup::ledger::{Access, BeginResult, Find, inspect, migrations};
+use auth0_signup::ledger::{Access, BeginResult, Find, inspect, migrate, migrations};
+use tokio::time::timeout;
 
-use crate::backend::{Backend, NOW};
+use crate::backend::{Backend, NOW, admin};
 use crate::command;
 use crate::pooler::{Mode, Pooler};
 use crate::role::Role;
@@ -143,24 +144,25 @@ async fn a_start_that_waits_for_its_turn_logs_the_reason() {
     service.wait().unwrap();
 }
 
+/// A table whose index is built while the service runs, and which is not built yet.
+const LARGE_WITHOUT_INDEX: &str = "\
+    DROP INDEX attempts_request_id;
+    DELETE FROM auth0_signup_migrations WHERE version = 8;
+    INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at)
+    SELECT gen_random_uuid(), sha256(n::text::bytea), lpad(to_hex(n), 24, '0'),
+      'request ' || n, 1, 1 FROM generate_series(1, 60000) AS n";
+
+/// The start of a transaction that the building of an index waits for.
+const DUMP: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM attempts LIMIT 1";
+
 /// Every transaction older than the building of an index delays it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_index_of_a_large_table_is_built_while_the_service_runs() {
     let backend = Backend::postgres().await;
     backend.open().await.close().await;
-    backend
-        .execute(
-            "DROP INDEX attempts_request_id;
-             DELETE FROM auth0_signup_migrations WHERE version = 8;
-             INSERT INTO attempts (id, email_digest, user_id, request_id, state, started_at)
-             SELECT gen_random_uuid(), sha256(n::text::bytea), lpad(to_hex(n), 24, '0'),
-               'request ' || n, 1, 1 FROM generate_series(1, 60000) AS n",
-        )
-        .await;
+    backend.execute(LARGE_WITHOUT_INDEX).await;
     let dump = connect(&backend.url()).await;
-    dump.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1 FROM attempts LIMIT 1")
-        .await
-        .unwrap();
+    dump.batch_execute(DUMP).await.unwrap();
     let replicas = [backend.open().await, backend.open().await];
     let client = connect(&backend.url()).await;
     let valid = "SELECT count(*) FROM pg_index \
@@ -191,6 +193,25 @@ async fn the_index_of_a_large_table_is_built_while_the_service_runs() {
     assert_eq!(scalar::<i64>(&client, valid).await, 1);
     let found = third.find(Find::RequestId("request 7".to_owned()), 10).await.unwrap();
     assert_eq!(found.len(), 1);
+}
+
+/// No option of a session passes a pooler, so a role's own timeout holds.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_the_server_does_not_let_finish_is_given_up() {
+    let backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    backend.execute(LARGE_WITHOUT_INDEX).await;
+    let dump = connect(&backend.url()).await;
+    dump.batch_execute(DUMP).await.unwrap();
+    let database = backend.database();
+    admin(&format!("ALTER DATABASE {database} SET statement_timeout = 500")).await;
+    let pooler = Pooler::start(Mode::Transaction);
+    let behind = backend.through(&pooler.url(&database));
+    let migrated = timeout(Duration::from_mins(1), migrate(&behind.settings, NOW)).await;
+    let text = format!("{:?}", migrated.expect("an end").unwrap_err());
+    assert!(text.contains("statement timeout"), "{text}");
+    dump.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(migrate(&backend.settings, NOW).await.unwrap(), 1, "past the pooler");
 }
 
 /// An earlier file had built this index, in its own transaction.

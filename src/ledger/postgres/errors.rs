@@ -127,6 +127,11 @@ impl PostgresError {
         matches!(self, Self::Server(error) if error.code().is_some())
     }
 
+    /// Returns whether the server has ended the statement: after a timeout, or on request.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.is(SqlState::QUERY_CANCELED.code()) || self.is(SqlState::LOCK_NOT_AVAILABLE.code())
+    }
+
     /// Returns whether the server reported this SQLSTATE.
     pub(super) fn is(&self, code: &str) -> bool {
         matches!(self, Self::Server(error) if error.code().is_some_and(|state| state.code() == code))

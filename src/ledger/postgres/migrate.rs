@@ -25,6 +25,10 @@ const READ_LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The interval at which the turn is polled for.
 const POLL: Duration = Duration::from_millis(100);
 
+/// The tries of an index whose building the server cancels. Behind a pooler a timeout of the role or the
+/// database does that each time.
+const BUILD_TRIES: u32 = 3;
+
 /// The options of a session that builds an index, which may take hours.
 const NO_TIMEOUTS: &str = "-c statement_timeout=0 -c lock_timeout=0";
 
@@ -180,6 +184,7 @@ pub(super) async fn build_indexes(
 
 /// Builds the index that has the script's name. One whose building was interrupted is built again.
 async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(), PostgresError> {
+    let mut tries = 0;
     loop {
         begin(client, schema).await?;
         let rows = client.query_typed(INDEX, &[(&script.name, Type::TEXT)]).await?;
@@ -196,6 +201,12 @@ async fn build_index(client: &Client, schema: &str, script: &Script) -> Result<(
         };
         match built.map_err(PostgresError::from) {
             Ok(()) => {}
+            Err(error) if error.is_cancelled() => {
+                tries += 1;
+                if tries == BUILD_TRIES {
+                    return Err(error);
+                }
+            }
             // Another process was quicker.
             Err(error)
                 if error.is("42P07")

@@ -1,7 +1,7 @@
 //! Migrations beside a dump, an old replica, other starts and other programs.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -124,17 +124,23 @@ async fn a_start_that_waits_outlasts_its_connection() {
     start.await.unwrap().close().await;
 }
 
+/// A service whose tenant is down. Its log is its stdout.
+fn serve(backend: &Backend) -> Child {
+    command::command(backend, &["serve"])
+        .envs([("AUTH0_DOMAIN", "http://127.0.0.1:1"), ("AUTH0_CLIENT_ID", "id")])
+        .envs([("AUTH0_CLIENT_SECRET", "secret"), ("PORT", "0"), ("SIGNUP__ADMIN__PORT", "0")])
+        .env("SIGNUP__LEDGER__MIGRATE", backend.settings.migrate.to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_start_that_waits_for_its_turn_logs_the_reason() {
     let backend = Backend::postgres().await;
     let other = connect(&backend.url()).await;
     other.batch_execute("SELECT pg_advisory_lock(hashtext('auth0-signup ledger'))").await.unwrap();
-    let mut service = command::command(&backend, &["serve"])
-        .envs([("AUTH0_DOMAIN", "http://127.0.0.1:1"), ("AUTH0_CLIENT_ID", "id")])
-        .envs([("AUTH0_CLIENT_SECRET", "secret"), ("PORT", "0"), ("SIGNUP__ADMIN__PORT", "0")])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut service = serve(&backend);
     let mut lines = BufReader::new(service.stdout.take().unwrap()).lines().map(Result::unwrap);
     let reason = "another process migrates the database";
     assert!(lines.any(|line| line.contains("the start waits") && line.contains(reason)));
@@ -193,6 +199,20 @@ async fn the_index_of_a_large_table_is_built_while_the_service_runs() {
     assert_eq!(scalar::<i64>(&client, valid).await, 1);
     let found = third.find(Find::RequestId("request 7".to_owned()), 10).await.unwrap();
     assert_eq!(found.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_does_not_migrate_warns_of_a_pending_index() {
+    let mut backend = Backend::postgres().await;
+    backend.open().await.close().await;
+    backend.execute(LARGE_WITHOUT_INDEX).await;
+    backend.settings.migrate = false;
+    let mut service = serve(&backend);
+    let lines = BufReader::new(service.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let log: Vec<_> = lines.take_while(|line| !line.contains("serving sign-ups")).collect();
+    service.kill().unwrap();
+    service.wait().unwrap();
+    assert!(log.iter().any(|line| line.contains("an index is still pending")), "{log:?}");
 }
 
 /// No option of a session passes a pooler, so a role's own timeout holds.

@@ -54,6 +54,9 @@ const PARTS: u32 = 3;
 /// Time without a heartbeat after which a process is forgotten.
 const FORGET_PROCESS: Duration = Duration::from_hours(24);
 
+const PENDING_INDEX: &str =
+    "an index is still pending, and lookups of attempts are slow: run `auth0-signup migrate`";
+
 /// The settings of a PostgreSQL ledger.
 #[derive(Debug)]
 pub struct PostgresOptions {
@@ -105,10 +108,12 @@ impl Postgres {
         let (timeout, limit) = match access {
             Access::Service => {
                 connector.warn_if_insecure();
-                if migrate && pending_indexes > 0 {
+                if pending_indexes > 0 && migrate {
                     let connector = Connector::new(&url, timeout).map_err(LedgerError::from)?;
                     let schema = schema.clone();
                     indexes.spawn(async move { build(&connector, &schema).await });
+                } else if pending_indexes > 0 {
+                    tracing::warn!("{PENDING_INDEX}");
                 }
                 (timeout, timeout / PARTS)
             }
@@ -180,13 +185,7 @@ impl Postgres {
 async fn build(connector: &Connector, schema: &str) {
     match migrate::build_indexes(connector, schema).await {
         Ok(count) => tracing::info!(count, "the pending indexes are built"),
-        Err(error) => {
-            tracing::warn!(
-                error = chain(&error),
-                "an index is still pending, and lookups of attempts are slow: run `auth0-signup \
-                 migrate`"
-            );
-        }
+        Err(error) => tracing::warn!(error = chain(&error), "{PENDING_INDEX}"),
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use crate::abuse::Proxies;
 use crate::auth0::{Client, TokenHealth};
 use crate::context::Context;
-use crate::ledger::Ledger;
+use crate::signup::Signups;
 use crate::telemetry::chain;
 
 /// Time for which a check of the ledger is reused, since anyone may send probes.
@@ -29,7 +29,7 @@ const LEDGER_TIMEOUT: Duration = Duration::from_secs(2);
 pub struct Readiness {
     context: Context,
     auth0: Arc<Client>,
-    ledger: Arc<dyn Ledger>,
+    signups: Signups,
     proxies: Arc<Proxies>,
     reload: ReloadStatus,
     last: Arc<Mutex<Option<(Instant, bool)>>>,
@@ -91,11 +91,11 @@ impl Readiness {
     pub fn new(
         context: Context,
         auth0: Arc<Client>,
-        ledger: Arc<dyn Ledger>,
+        signups: Signups,
         proxies: Arc<Proxies>,
         reload: ReloadStatus,
     ) -> Self {
-        Self { context, auth0, ledger, proxies, reload, last: Arc::default() }
+        Self { context, auth0, signups, proxies, reload, last: Arc::default() }
     }
 
     /// Checks every part.
@@ -123,11 +123,11 @@ impl Readiness {
         if let Some((_, ok)) = last.filter(|(at, _)| at.elapsed() < FRESH) {
             return ok;
         }
-        let ledger = Arc::clone(&self.ledger);
+        let signups = self.signups.clone();
         // Goes on when its client hangs up, which would otherwise cut a connection to the database
         // and let the next probe check again at once.
         let check = self.context.lifecycle.spawn(async move {
-            let error = match timeout(LEDGER_TIMEOUT, ledger.ping()).await {
+            let error = match timeout(LEDGER_TIMEOUT, signups.ping_ledger()).await {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(chain(&error)),
                 Err(_) => Some(format!("no response within {} s", LEDGER_TIMEOUT.as_secs())),

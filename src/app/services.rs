@@ -60,7 +60,7 @@ impl Services {
             log,
             traces: _,
         } = settings;
-        let Self { context, ledger, client, signups, is_shared, abuse, reload, traces } = self;
+        let Self { context, ledger: _, client, signups, is_shared, abuse, reload, traces } = self;
         let metrics = &context.metrics;
         if let Some(honeypot) = &challenge.honeypot {
             rules.ignored.insert(honeypot);
@@ -70,7 +70,7 @@ impl Services {
         let readiness = Readiness::new(
             context.clone(),
             Arc::clone(client),
-            Arc::clone(ledger),
+            signups.clone(),
             Arc::clone(&proxies),
             reload.clone(),
         );

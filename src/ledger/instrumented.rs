@@ -225,8 +225,8 @@ impl Ledger for InstrumentedLedger {
         measure(&self.record_user_ids, self.ledger.record_user_ids(connection, keeps)).await
     }
 
-    async fn ping(&self) -> Result<(), LedgerError> {
-        measure(&self.ping, self.ledger.ping()).await
+    async fn ping(&self, synced: bool) -> Result<(), LedgerError> {
+        measure(&self.ping, self.ledger.ping(synced)).await
     }
 
     async fn close(&self) {

@@ -216,11 +216,12 @@ pub trait Ledger: fmt::Debug + Send + Sync {
     /// When the ledger cannot be written.
     async fn record_user_ids(&self, connection: &Digest, keeps: bool) -> Result<(), LedgerError>;
 
-    /// Checks that the ledger can be written, by writing.
+    /// Checks that the ledger can be written, by writing. Waits for the disk as the start of an attempt
+    /// would: `synced` is that of its [`Lease`].
     ///
     /// # Errors
     /// When it cannot.
-    async fn ping(&self) -> Result<(), LedgerError>;
+    async fn ping(&self, synced: bool) -> Result<(), LedgerError>;
 
     /// Writes what is queued and closes the database. Later calls fail.
     async fn close(&self);

@@ -53,7 +53,7 @@ use self::taken_addresses::TakenAddresses;
 use crate::auth0::Client;
 use crate::context::Context;
 use crate::domain::{IdempotencyKey, NewUser};
-use crate::ledger::{Lease, Ledger};
+use crate::ledger::{Lease, Ledger, LedgerError};
 use crate::telemetry::in_active_trace;
 
 /// The most attempts that are released at once after their start failed.
@@ -223,6 +223,14 @@ impl Signups {
             Ok(result) => result,
             Err(_) => SignupResult::out_of_time(!send_state.give_up()),
         }
+    }
+
+    /// Checks that the ledger can record the start of an attempt.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn ping_ledger(&self) -> Result<(), LedgerError> {
+        self.0.ledger.ping(self.0.lease().synced).await
     }
 
     /// Returns the reconciler of attempts that no request works on any more.

@@ -52,7 +52,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "tls",
         ],
     ),
-    ("readiness", &["abuse", "auth0", "ledger", "telemetry", "context"]),
+    ("readiness", &["abuse", "auth0", "signup", "telemetry", "context"]),
     (
         "http",
         &[

@@ -63,7 +63,7 @@ async fn fill_the_disk(backend: &Backend, ledger: &Arc<dyn Ledger>) {
         match ledger.begin(attempt).await {
             Ok(_) => ids.push(id),
             // A ping writes less than a new attempt, and may find room for some time.
-            Err(error) if ledger.ping().await.is_err() => break error,
+            Err(error) if ledger.ping(false).await.is_err() => break error,
             Err(_) => {}
         }
     };
@@ -74,7 +74,7 @@ async fn fill_the_disk(backend: &Backend, ledger: &Arc<dyn Ledger>) {
     println!("\nfull");
     std::io::stdin().read_line(&mut String::new()).unwrap();
     backend.set_time(now + Duration::from_millis(1)).await;
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     for id in ids {
         assert!(ledger.get(id).await.unwrap().is_some());

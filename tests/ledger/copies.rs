@@ -61,7 +61,7 @@ async fn a_backup_of_a_running_ledger_is_restored() {
     assert!(rejected.contains("copy.db exists"), "{rejected}");
     let rejected = restore(&backend, &copy, 2);
     assert!(rejected.contains("another process serves from"), "{rejected}");
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
     ledger.close().await;
     drop(ledger);
 

@@ -129,7 +129,7 @@ async fn a_silent_server_costs_one_timeout() {
                 0 => ledger.begin(paying(number)).await.map(drop),
                 1 => ledger.finish(created(keyed(1, NOW).id)).await.map(drop),
                 2 => ledger.find_key(&key(number)).await.map(drop),
-                _ => ledger.ping().await,
+                _ => ledger.ping(false).await,
             }
         })
     });

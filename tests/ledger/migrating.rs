@@ -367,7 +367,7 @@ async fn inherited_defaults_change_nothing() {
                     "{default} {number}: {begun:?} {finished:?} {claimed:?}"
                 );
             }
-            ledger.ping().await.unwrap();
+            ledger.ping(false).await.unwrap();
             ledger.close().await;
             role.alter("RESET ALL").await;
         }
@@ -384,7 +384,7 @@ async fn a_timeout_of_idle_sessions_fails_no_call() {
     let ledger = backend.through(&backend.url()).open_plain().await;
     for number in 0..40u64 {
         assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
-        ledger.ping().await.unwrap();
+        ledger.ping(false).await.unwrap();
         tokio::time::sleep(Duration::from_millis(45 + number % 10)).await;
     }
 }

@@ -59,7 +59,7 @@ async fn another_secret_is_rejected_and_a_rotation_accepted(mut backend: Backend
         match backend.try_open(Access::Service).await {
             Ok(ledger) => {
                 assert!(opens, "{current} {previous:?}");
-                ledger.ping().await.unwrap();
+                ledger.ping(false).await.unwrap();
                 ledger.close().await;
             }
             Err(error) => {
@@ -83,13 +83,13 @@ async fn pending_migrations_are_reported_and_applied_once(mut backend: Backend) 
     let applied_at = migrations(&backend.settings).await.unwrap()[0].applied_at;
     // PostgreSQL's own clock shows another time.
     assert!(applied_at.is_some_and(|at| at == NOW || !backend.is_sqlite()), "{applied_at:?}");
-    backend.open().await.ping().await.unwrap();
+    backend.open().await.ping(false).await.unwrap();
 }
 
 async fn concurrent_starts_migrate_once(backend: Backend) {
     let opened = (0..8).map(|_| backend.try_open(Access::Cli));
     for opened in futures_util::future::join_all(opened).await {
-        opened.unwrap().ping().await.unwrap();
+        opened.unwrap().ping(false).await.unwrap();
     }
 }
 

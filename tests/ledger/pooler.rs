@@ -203,7 +203,7 @@ async fn use_replicas(backend: &Backend, pooler: &Pooler) {
                 return true;
             }
             assert!(existing(&result).is_some(), "{result:?}");
-            ledger.ping().await.unwrap();
+            ledger.ping(false).await.unwrap();
             false
         })
     });

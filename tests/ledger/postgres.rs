@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use auth0_signup::config::Synchronous;
-use auth0_signup::ledger::{AttemptState, BeginResult, LedgerError, NewAttempt, ProofUse};
+use auth0_signup::ledger::{AttemptState, BeginResult, Lease, LedgerError, NewAttempt, ProofUse};
 use auth0_signup::limits::{Limit, Rate};
 use futures_util::future::join_all;
 
@@ -27,11 +27,11 @@ async fn an_outage_is_unavailable_and_recovers() {
     let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     assert!(ledger.get(attempt.id).await.is_err());
-    assert!(ledger.ping().await.is_err());
+    assert!(ledger.ping(false).await.is_err());
     admin(&format!("ALTER DATABASE {database} ALLOW_CONNECTIONS true")).await;
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     assert!(ledger.get(attempt.id).await.unwrap().is_some());
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,11 +41,11 @@ async fn a_read_only_server_is_unavailable() {
     let ledger = backend.open().await;
     admin(&format!("ALTER DATABASE {database} SET default_transaction_read_only = on")).await;
     backend.terminate().await;
-    assert!(matches!(ledger.ping().await, Err(LedgerError::Unavailable(_))));
+    assert!(matches!(ledger.ping(false).await, Err(LedgerError::Unavailable(_))));
     assert!(matches!(ledger.begin(unique(NOW)).await, Err(LedgerError::Unavailable(_))));
     admin(&format!("ALTER DATABASE {database} RESET default_transaction_read_only")).await;
     backend.terminate().await;
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
 }
 
@@ -212,17 +212,34 @@ async fn a_server_that_ends_no_commit_keeps_few_sessions_and_is_not_ready() {
         assert!(results.iter().all(Result::is_err), "{results:?}");
         ledger.heartbeat(uuid::Uuid::from_u128(9)).await.unwrap();
     }
-    assert!(ledger.ping().await.is_err());
+    assert!(ledger.ping(false).await.is_err());
     assert!(sessions().await <= 12, "{}", sessions().await);
 
     execute(&url, "ALTER SYSTEM RESET synchronous_standby_names").await;
     execute(&url, "SELECT pg_reload_conf()").await;
     let deadline = Instant::now() + Duration::from_secs(10);
-    while ledger.ping().await.is_err() || sessions().await > 6 {
+    while ledger.ping(false).await.is_err() || sessions().await > 6 {
         assert!(Instant::now() < deadline, "{}", sessions().await);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
+}
+
+/// Whatever the start before has waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_is_gone_matters_if_the_next_start_waits_for_it() {
+    let (url, _server) = start();
+    let mut backend = Backend::from_url(&url);
+    backend.settings.timeout = Duration::from_secs(2);
+    let ledger = backend.open().await;
+    execute(&url, "ALTER SYSTEM SET synchronous_standby_names = 'gone'").await;
+    execute(&url, "SELECT pg_reload_conf()").await;
+    for synced in [false, true] {
+        let started = NewAttempt { lease: Lease { synced, ..lease() }, ..unique(NOW) };
+        assert_eq!(ledger.begin(started).await.is_err(), synced);
+        ledger.ping(false).await.unwrap();
+        assert!(ledger.ping(true).await.is_err());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,7 +51,7 @@ async fn sign_up(ledger: &Arc<dyn Ledger>) -> bool {
 /// is, within the time of a call.
 async fn expect(ledger: &Arc<dyn Ledger>, works: bool, cause: &str) {
     let started = Instant::now();
-    let ready = ledger.ping().await;
+    let ready = ledger.ping(false).await;
     let ready_after = started.elapsed();
     let started = Instant::now();
     let signed_up = sign_up(ledger).await;
@@ -97,7 +97,7 @@ async fn without_a_slot_it_is_not_ready() {
     let started = Instant::now();
     let calls = (0..5).map(|_| {
         let ledger = Arc::clone(&ledger);
-        tokio::spawn(async move { ledger.ping().await })
+        tokio::spawn(async move { ledger.ping(false).await })
     });
     for call in futures_util::future::join_all(calls.collect::<Vec<_>>()).await {
         let text = format!("{:?}", call.unwrap().unwrap_err());
@@ -181,7 +181,7 @@ async fn a_missing_table_or_database_is_not_ready() {
 async fn the_secret_of_another_deployment_is_not_ready() {
     let (backend, _role, ledger) = served().await;
     backend.execute("UPDATE secret_checks SET value = '\\x00'").await;
-    assert!(ledger.ping().await.is_err());
+    assert!(ledger.ping(false).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,7 +227,7 @@ async fn without_its_pooler_it_is_not_ready() {
 async fn a_probe_leaves_nothing() {
     let (backend, _role, ledger) = served().await;
     for _ in 0..3 {
-        ledger.ping().await.unwrap();
+        ledger.ping(false).await.unwrap();
     }
     for table in ["attempts", "attempt_keys", "used_proofs", "limits", "processes"] {
         assert_eq!(backend.count(table).await, 0, "{table}");

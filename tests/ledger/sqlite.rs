@@ -178,7 +178,7 @@ async fn a_locked_file_is_unavailable_and_recovers() {
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
     other.execute_batch("ROLLBACK").unwrap();
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,14 +40,14 @@ async fn open(backend: &Backend) -> (Arc<dyn Ledger>, AttemptId) {
 async fn is_unavailable(ledger: &Arc<dyn Ledger>) {
     let failed = ledger.begin(unique(NOW)).await;
     assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
-    assert!(ledger.ping().await.is_err());
+    assert!(ledger.ping(false).await.is_err());
 }
 
 /// Waits until a check has found the damage.
 async fn is_damaged(ledger: &Arc<dyn Ledger>) {
     let started_at = Instant::now();
     loop {
-        match ledger.ping().await {
+        match ledger.ping(false).await {
             Err(LedgerError::Corrupt(_)) => break,
             _ if started_at.elapsed() < NOTICED => sleep(Duration::from_millis(50)).await,
             pinged => panic!("{pinged:?}"),
@@ -74,7 +74,7 @@ async fn unavailable_between(change: fn(&Path), undo: fn(&Path)) {
     change(&path);
     is_unavailable(&ledger).await;
     undo(&path);
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
     assert_eq!(ledger.begin(unique(NOW)).await.unwrap(), BeginResult::Started);
     get(&ledger, id).await;
     ledger.close().await;
@@ -129,7 +129,7 @@ async fn a_link_to_another_file_is_unavailable() {
     is_unavailable(&ledger).await;
     fs::remove_file(&link).unwrap();
     symlink("a/real.db", &link).unwrap();
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
     get(&ledger, id).await;
 }
 
@@ -142,7 +142,7 @@ async fn a_removed_log_loses_nothing() {
         fs::remove_file(beside(&path, end)).unwrap();
         let failed = ledger.begin(unique(NOW)).await;
         assert!(matches!(failed, Err(LedgerError::Unavailable(_))), "{failed:?}");
-        ledger.ping().await.unwrap();
+        ledger.ping(false).await.unwrap();
         begin(&ledger, &unique(NOW)).await;
         ledger.close().await;
         drop(ledger);
@@ -199,7 +199,7 @@ async fn a_copy_over_a_file_that_was_just_opened_is_damage() {
     assert!(Command::new("cp").args([&copy, &path]).status().unwrap().success());
     sleep(NOTICED).await;
     // Not only where a page of the copy does not fit.
-    let Err(LedgerError::Corrupt(cause)) = ledger.ping().await else { panic!("not noticed") };
+    let Err(LedgerError::Corrupt(cause)) = ledger.ping(false).await else { panic!("not noticed") };
     assert!(cause.to_string().contains("overwritten"), "{cause}");
 }
 
@@ -233,10 +233,10 @@ async fn meets_damage(call: impl AsyncFn(Arc<dyn Ledger>, AttemptId) -> Result<(
     // Ids of one millisecond are in no order: the check's own attempt would perhaps belong to that page.
     backend.set_time(NOW + Duration::from_millis(1)).await;
     let ledger = backend.open().await;
-    ledger.ping().await.unwrap();
+    ledger.ping(false).await.unwrap();
     assert!(matches!(call(Arc::clone(&ledger), attempt.id).await, Err(LedgerError::Corrupt(_))));
     for _ in 0..3 {
-        assert!(matches!(ledger.ping().await, Err(LedgerError::Corrupt(_))));
+        assert!(matches!(ledger.ping(false).await, Err(LedgerError::Corrupt(_))));
     }
 }
 

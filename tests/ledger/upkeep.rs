@@ -125,5 +125,5 @@ async fn a_closed_ledger_rejects_every_call(backend: Backend) {
     assert!(ledger.count_pending().await.is_err());
     assert!(ledger.heartbeat(lease().process).await.is_err());
     assert!(ledger.keeps_user_ids(&key(1)).await.is_err());
-    assert!(ledger.ping().await.is_err());
+    assert!(ledger.ping(false).await.is_err());
 }

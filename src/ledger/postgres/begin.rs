@@ -1,6 +1,5 @@
 //! The start of an attempt: the function `start_attempt` in one round trip.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -90,9 +89,9 @@ impl Postgres {
 
     /// Calls the function. A repeated call charges nothing: the first one counts as charged.
     async fn start(&self, attempt: &NewAttempt) -> Result<Vec<Row>, LedgerError> {
-        let always_synced = attempt.lease.synced || self.synchronous == Synchronous::Full;
-        self.syncs_starts.store(always_synced, Ordering::Relaxed);
-        let is_synced = always_synced || attempt.admission_cost.proof.is_some();
+        let is_synced = attempt.lease.synced
+            || self.synchronous == Synchronous::Full
+            || attempt.admission_cost.proof.is_some();
         let end = if is_synced { End::CommitThenSync } else { End::CommitUnsynced };
         let first = start_statement(attempt, &attempt.admission_cost.charges).end(end);
         let repeat = start_statement(attempt, &[]).end(end);

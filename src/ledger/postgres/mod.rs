@@ -15,7 +15,6 @@ mod statement;
 mod statements;
 mod tls;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -80,8 +79,6 @@ pub struct Postgres {
     secret: Digest,
     timeout: Duration,
     shared_limits: SharedLimits,
-    /// True if the start of an attempt waits for the disk, as far as is known.
-    syncs_starts: AtomicBool,
     /// Builds the pending indexes, until it is dropped.
     _indexes: JoinSet<()>,
 }
@@ -127,7 +124,6 @@ impl Postgres {
             secret: secrets.current,
             timeout,
             shared_limits: SharedLimits::default(),
-            syncs_starts: AtomicBool::new(synchronous == Synchronous::Full),
             _indexes: indexes,
         })
     }
@@ -393,10 +389,10 @@ impl Ledger for Postgres {
         self.run(record).await.map(drop)
     }
 
-    async fn ping(&self) -> Result<(), LedgerError> {
+    async fn ping(&self, synced: bool) -> Result<(), LedgerError> {
         // Another replica's attempt must not wait for this one.
         let digest: [u8; 32] = rand::random();
-        let is_synced = self.syncs_starts.load(Ordering::Relaxed);
+        let is_synced = synced || self.synchronous == Synchronous::Full;
         let attempt = statement(statements::TRY_ATTEMPT)
             .bind(Uuid::now_v7())
             .bind(digest.to_vec())

@@ -286,7 +286,7 @@ impl Ledger for Sqlite {
         self.writer.run(Durability::Soon, record).await
     }
 
-    async fn ping(&self) -> Result<(), LedgerError> {
+    async fn ping(&self, _synced: bool) -> Result<(), LedgerError> {
         self.reader.close_if_displaced();
         let secret = self.secret;
         let ping = move |connection: &_, now| probe::ping(connection, now, &secret);

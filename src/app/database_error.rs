@@ -240,7 +240,7 @@ fn server(url: &SecretString, timeout: Duration, error: StartError) -> StartErro
         Some(PostgresError::Silent(_)) => DatabaseError::NoResponse { address, timeout },
         Some(
             PostgresError::Tls(_)
-            | PostgresError::Certificate(_)
+            | PostgresError::Certificate { .. }
             | PostgresError::Url(_)
             | PostgresError::Foreign(_),
         ) => DatabaseError::Unusable { source: Box::new(error) },

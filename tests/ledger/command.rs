@@ -121,4 +121,39 @@ async fn a_role_without_a_right_or_password_gets_the_remedy() {
     let rejected = stderr(&run(&role.of(&backend), &["migrate"]), 2);
     assert!(rejected.contains("rejects what database.url (DATABASE_URL) names"), "{rejected}");
     assert!(rejected.contains("password missing"), "{rejected}");
+
+    // Although the last host cannot be reached.
+    let several = format!("{},/nowhere", role.of(&backend).url());
+    let rejected = stderr(&run(&backend.through(&several), &["migrate"]), 2);
+    assert!(rejected.contains("password missing"), "{rejected}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_file_that_cannot_be_read_is_named() {
+    let backend = Backend::postgres().await;
+    let folder = std::env::temp_dir().join(format!("certificates-{}", uuid::Uuid::now_v7()));
+    std::fs::create_dir(&folder).unwrap();
+    let file = |name: &str, content: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    };
+    let missing = folder.join("missing.pem").display().to_string();
+    let empty = file("empty.pem", "");
+    let broken =
+        file("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    for (parameters, name, path) in [
+        (format!("sslrootcert={missing}"), "sslrootcert", &missing),
+        (format!("sslrootcert={empty}"), "sslrootcert", &empty),
+        (format!("sslrootcert={broken}"), "sslrootcert", &broken),
+        (format!("sslcert={missing}&sslkey={empty}"), "sslcert", &missing),
+        (format!("sslcert={empty}&sslkey={missing}"), "sslcert", &empty),
+        (format!("sslcert={broken}&sslkey={missing}"), "sslkey", &missing),
+        (format!("sslcert={broken}&sslkey={empty}"), "sslkey", &empty),
+    ] {
+        let url = format!("{}&{parameters}", backend.url());
+        let text = stderr(&run(&backend.through(&url), &["migrate"]), 2);
+        assert!(text.contains(&format!("`{name}`")) && text.contains(path), "{text}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -228,7 +228,7 @@ impl Connector {
         let deadline = Instant::now() + self.timeout;
         let count = target.url.hosts.len();
         let first = self.host.load(Ordering::Relaxed);
-        let mut result = Err(PostgresError::Silent(self.timeout));
+        let mut known = PostgresError::Silent(self.timeout);
         for tried in 0..count {
             let number = (first + tried) % count;
             let Some(config) = target.url.hosts.get(number) else { break };
@@ -237,18 +237,21 @@ impl Connector {
             let limit = left / u32::try_from(count - tried).unwrap_or(1);
             let connect = target.connect(config, options, self.timeout, permit.clone());
             let connected = timeout(limit, connect).await;
-            result = connected.unwrap_or(Err(PostgresError::Silent(limit)));
-            match &result {
-                Ok(_) => {
+            let error = match connected.unwrap_or(Err(PostgresError::Silent(limit))) {
+                Ok(connection) => {
                     self.host.store(number, Ordering::Relaxed);
-                    break;
+                    return Ok(connection);
                 }
                 // A pooler, which has to be recognised although other hosts are down.
-                Err(error) if error.is(OPTIONS_REJECTED) => break,
-                Err(_) => {}
+                Err(error) if error.is(OPTIONS_REJECTED) => return Err(error),
+                Err(error) => error,
+            };
+            // An error of a server says more than that another one cannot be reached.
+            if error.has_reached_server() || !known.has_reached_server() {
+                known = error;
             }
         }
-        result
+        Err(known)
     }
 
     /// Uses another URL for new connections, once a connection with it has succeeded. While the server

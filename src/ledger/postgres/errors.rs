@@ -1,7 +1,8 @@
 //! The errors of calls, classed by what may help.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +23,16 @@ pub enum PostgresError {
     /// TLS cannot be set up.
     #[error("TLS to PostgreSQL cannot be set up")]
     Tls(#[source] rustls::Error),
-    /// A file with a certificate cannot be read.
-    #[error("a certificate for PostgreSQL cannot be read")]
-    Certificate(#[from] rustls::pki_types::pem::Error),
+    /// The file of a certificate or a key cannot be read, or has none.
+    #[error("the file of `{parameter}` cannot be used: {}", .path.display())]
+    Certificate {
+        /// The parameter of the URL that names it.
+        parameter: &'static str,
+        /// Its path.
+        path: PathBuf,
+        /// The error.
+        source: Box<dyn StdError + Send + Sync>,
+    },
     /// The URL in the settings, or in its file, is invalid.
     #[error("database.url: expected {0}")]
     Url(#[from] crate::config::UrlError),
@@ -62,7 +70,7 @@ impl PostgresError {
             Self::OtherMigrates => return ErrorClass::Transient,
             Self::Silent(_)
             | Self::Tls(_)
-            | Self::Certificate(_)
+            | Self::Certificate { .. }
             | Self::Url(_)
             | Self::Closed(_) => return ErrorClass::Connection,
         };
@@ -108,6 +116,11 @@ impl PostgresError {
             cause.to_string() == "server does not support TLS"
                 || cause.downcast_ref::<io::Error>().is_some_and(is_of_rustls)
         })
+    }
+
+    /// Returns whether a server was reached.
+    pub(super) fn has_reached_server(&self) -> bool {
+        self.is_from_server() || self.is_rejected_login() || self.is_failed_tls()
     }
 
     /// Returns whether the user lacks a right that the statement needs.

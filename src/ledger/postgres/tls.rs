@@ -1,6 +1,8 @@
 //! TLS to the server, with rustls.
 
+use std::error::Error as StdError;
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,7 +10,7 @@ use std::task::{Context, Poll};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
@@ -34,10 +36,7 @@ pub(super) fn config(settings: &PostgresTls) -> Result<Option<Arc<ClientConfig>>
             // As libpq: a file of authorities is used whatever the mode.
             (SslMode::Prefer | SslMode::Require, None) => None,
             (_, Some(file)) => {
-                let mut roots = RootCertStore::empty();
-                for certificate in CertificateDer::pem_file_iter(file)? {
-                    roots.add(certificate?).map_err(PostgresError::Tls)?;
-                }
+                let roots = in_file("sslrootcert", file, authorities(file))?;
                 let verifier = WebPkiServerVerifier::builder_with_provider(
                     Arc::new(roots),
                     Arc::clone(&provider),
@@ -56,14 +55,40 @@ pub(super) fn config(settings: &PostgresTls) -> Result<Option<Arc<ClientConfig>>
         .with_custom_certificate_verifier(Arc::new(verifier));
     let config = match &settings.client_files {
         None => builder.with_no_client_auth(),
-        Some((certificates, key)) => {
-            let certificates: Result<Vec<_>, _> =
-                CertificateDer::pem_file_iter(certificates)?.collect();
-            let key = PrivateKeyDer::from_pem_file(key)?;
-            builder.with_client_auth_cert(certificates?, key).map_err(PostgresError::Tls)?
+        Some((file, key_file)) => {
+            let certificates = in_file("sslcert", file, certificates(file))?;
+            let key = PrivateKeyDer::from_pem_file(key_file).map_err(FileError::from);
+            let key = in_file("sslkey", key_file, key)?;
+            let config = builder.with_client_auth_cert(certificates, key);
+            in_file("sslcert", file, config.map_err(FileError::from))?
         }
     };
     Ok(Some(Arc::new(config)))
+}
+
+type FileError = Box<dyn StdError + Send + Sync>;
+
+/// Names the parameter and its file in an error.
+fn in_file<T>(
+    parameter: &'static str,
+    file: &Path,
+    read: Result<T, FileError>,
+) -> Result<T, PostgresError> {
+    read.map_err(|source| PostgresError::Certificate { parameter, path: file.to_owned(), source })
+}
+
+fn authorities(file: &Path) -> Result<RootCertStore, FileError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        roots.add(certificate)?;
+    }
+    Ok(roots)
+}
+
+/// The certificates in a file, of which there is at least one.
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {
+    let found: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
+    if found.is_empty() { Err(pem::Error::NoItemsFound.into()) } else { Ok(found) }
 }
 
 /// Checks as much of the server's certificate as `sslmode` says.

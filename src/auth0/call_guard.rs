@@ -67,9 +67,11 @@ impl CallGuard {
         })?;
         let call = match priority {
             Priority::Lookup => self.breaker.admit_always(),
-            Priority::Create | Priority::Conflict | Priority::Background | Priority::BestEffort => {
-                self.breaker.admit(Instant::now()).map_err(circuit_open)?
-            }
+            Priority::Create
+            | Priority::Repeat
+            | Priority::Conflict
+            | Priority::Background
+            | Priority::BestEffort => self.breaker.admit(Instant::now()).map_err(circuit_open)?,
         };
         Ok(CallPermit { call, permit })
     }

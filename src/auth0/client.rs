@@ -244,9 +244,9 @@ impl Client {
     ///
     /// # Errors
     /// When there is no permit soon enough. Certainly nothing was sent.
-    pub async fn admit(&self) -> Result<CallPermit, CreateUserError> {
+    pub async fn admit(&self, priority: Priority) -> Result<CallPermit, CreateUserError> {
         self.tokens.get().await.map_err(CallError::from)?;
-        Ok(self.guard.acquire(Priority::Create).await?)
+        Ok(self.guard.acquire(priority).await?)
     }
 
     /// A request with the headers that every call has in common.
@@ -267,7 +267,7 @@ impl Client {
         // A lookup that resolves a lost response does not depend on the connections of the others.
         let connection = match priority {
             Priority::Lookup | Priority::Background => ConnectionChoice::New,
-            Priority::Create | Priority::Conflict | Priority::BestEffort => {
+            Priority::Create | Priority::Repeat | Priority::Conflict | Priority::BestEffort => {
                 ConnectionChoice::Pooled
             }
         };

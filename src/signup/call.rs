@@ -12,7 +12,9 @@ use super::active_attempts::ActiveAttempt;
 use super::heartbeat::AliveSince;
 use super::identity::KeyedRequest;
 use super::outcome::{Outcome, SignupResult, strip_provider};
-use crate::auth0::{Acceptance, CallPermit, CreateUserError, CreatedUser, TransportError};
+use crate::auth0::{
+    Acceptance, CallPermit, CreateUserError, CreatedUser, Priority, TransportError,
+};
 use crate::clock::{LedgerTime, TenantTime};
 use crate::domain::TermsVersion;
 use crate::ledger::{Attempt, AttemptId, PinnedUserId};
@@ -129,7 +131,7 @@ impl<'a> AttemptRunner<'a> {
     /// Sends the create call with this permit, and resolves it if its response is lost.
     pub(super) async fn call_and_resolve(&self, permit: CallPermit) -> SignupResult {
         self.within_timeout(async {
-            match self.create(Some(permit)).await {
+            match self.create(Some(permit), Priority::Create).await {
                 Ok(created) => created.into(),
                 Err(error @ CreateUserError::Ambiguous(_)) => {
                     Box::pin(self.resolve(error.into())).await
@@ -198,10 +200,11 @@ impl<'a> AttemptRunner<'a> {
     }
 
     /// Makes the create call. Retries it only when the tenant certainly did not act on it: it was
-    /// not sent, or the tenant had no room for it.
+    /// not sent, or the tenant had no room for it. Without a permit, waits for one of this priority.
     pub(super) async fn create(
         &self,
         mut permit: Option<CallPermit>,
+        priority: Priority,
     ) -> Result<CreatedUser, CreateUserError> {
         let Self { service, request, call, .. } = self;
         let user_id = service.pin_support.is_pinning().then(|| call.user_id.as_str());
@@ -214,7 +217,7 @@ impl<'a> AttemptRunner<'a> {
             let permit = match permit.take() {
                 Some(permit) => permit,
                 // A call that is not admitted is not retried: admission itself waits.
-                None => service.auth0.admit().await?,
+                None => service.auth0.admit(priority).await?,
             };
             self.check_owner().await.map_err(CreateUserError::NotSent)?;
             let before = self.may_have_acted.swap(true, Ordering::Relaxed);

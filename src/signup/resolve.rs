@@ -34,7 +34,7 @@ impl AttemptRunner<'_> {
         if let Ok(Some(user)) = self.look_up_id().await {
             return self.confirm(user, unknown).await;
         }
-        match self.create(None).await {
+        match self.create(None, Priority::Repeat).await {
             Ok(created) => created.into(),
             // The user that the second call met may be the one that the first call created.
             Err(taken @ (CreateUserError::EmailTaken | CreateUserError::UsernameTaken)) => {
@@ -80,7 +80,7 @@ impl AttemptRunner<'_> {
         if !matches!(lookup, AddressLookup::NoUser) || !may_repeat {
             return Option::from(lookup).unwrap_or(unknown);
         }
-        match self.create(None).await {
+        match self.create(None, Priority::Repeat).await {
             Ok(created) => created.into(),
             // Another call created a user since the lookup.
             Err(CreateUserError::EmailTaken) => {

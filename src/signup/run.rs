@@ -9,7 +9,7 @@ use super::in_flight::Leader;
 use super::outcome::{Outcome, SignupResult};
 use super::replay::Replay;
 use super::{Admission, AdmissionCost, Inner, Rejection};
-use crate::auth0::CallPermit;
+use crate::auth0::{CallPermit, Priority};
 use crate::clock::LedgerTime;
 use crate::ledger::{BeginResult, KeyLookup, NewAttempt, Urgency};
 use crate::telemetry::{LogGate, chain};
@@ -136,7 +136,7 @@ impl Inner {
         leader.send_state().mark_new();
         // Until the call is sent, a client that disconnects also gives up its place in the queue.
         let permit = tokio::select! {
-            permit = self.auth0.admit() => permit?,
+            permit = self.auth0.admit(Priority::Create) => permit?,
             () = leader.abandoned() => return Err(SignupResult::new(Outcome::Abandoned)),
         };
         if leader.send_state().may_send() {

@@ -347,7 +347,7 @@ impl Bucket {
     fn needed(&self, priority: Priority) -> f64 {
         let kept = match (self.known, priority) {
             (Knowledge::Unknown | Knowledge::Unreported, _) => 0.0,
-            (Knowledge::Reported, Priority::Lookup) => CUSHION,
+            (Knowledge::Reported, Priority::Lookup | Priority::Repeat) => CUSHION,
             (Knowledge::Reported, Priority::Create | Priority::Conflict | Priority::Background) => {
                 CUSHION.max(self.reserve * self.limit)
             }

@@ -47,7 +47,10 @@ const SHORTEST_RETRY: Duration = Duration::from_secs(1);
 pub enum Priority {
     /// A new sign-up.
     Create,
-    /// Resolves a sign-up whose client waits. Goes first, may use the reserve, and is never
+    /// The repeated call of a sign-up whose client waits, after a lookup that found no user. Goes first,
+    /// and is otherwise treated like a lookup: it ends the resolution, so that no further lookups follow.
+    Repeat,
+    /// Resolves a sign-up whose client waits. Goes before creates, may use the reserve, and is never
     /// rejected because the queue is full.
     Lookup,
     /// Finds out whether the user that a create-user call conflicts with is its own. Goes after
@@ -173,8 +176,9 @@ impl Budget {
         }
         let wait = bucket.wait(priority, ahead, now);
         let hopeless = bucket.is_sure() && wait > self.max_wait;
-        // Each lookup belongs to a create that was admitted, so their number is bounded.
-        let full = priority != Priority::Lookup && queue.len() >= self.max_waiting;
+        // Each belongs to an attempt that was admitted, and a client waits for it.
+        let is_resolution = matches!(priority, Priority::Lookup | Priority::Repeat);
+        let full = !is_resolution && queue.len() >= self.max_waiting;
         if hopeless || full || priority == Priority::BestEffort {
             return PermitReply::Rejected(self.exhausted(bucket, wait));
         }

@@ -158,6 +158,24 @@ async fn lookups_may_use_the_reserve_and_go_first() {
     }
 }
 
+/// A repeated call that lookups of others displace would leave its attempt unknown, and its client would
+/// come back with another lookup.
+#[tokio::test(start_paused = true)]
+async fn the_repeat_that_ends_a_resolution_waits_for_no_lookup() {
+    let budget = reporting(10, 0).await;
+    let mut order = JoinSet::new();
+    for (name, priority) in
+        [("lookup", Priority::Lookup), ("create", Priority::Create), ("repeat", Priority::Repeat)]
+    {
+        let budget = Arc::clone(&budget);
+        order.spawn(async move { budget.take(priority).await.map(|_| name) });
+        sleep(Duration::from_millis(1)).await;
+    }
+    for name in ["repeat", "lookup", "create"] {
+        assert_eq!(order.join_next().await.unwrap().unwrap(), Ok(name));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_wait_in_order_of_arrival() {
     let budget = reporting(10, 0).await;

@@ -1,5 +1,6 @@
-//! The calls that wait for a permit: lookups of requests first, then creates, then lookups after
-//! conflicts, then lookups in the background. First come, first served within each.
+//! The calls that wait for a permit: those that end a resolution first, then lookups of requests, then
+//! creates, then lookups after conflicts, then lookups in the background. First come, first served
+//! within each.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ struct Waiter {
 /// The queues, one per priority.
 #[derive(Debug, Default)]
 pub(super) struct WaitQueue {
+    repeats: VecDeque<Waiter>,
     lookups: VecDeque<Waiter>,
     creates: VecDeque<Waiter>,
     conflicts: VecDeque<Waiter>,
@@ -30,14 +32,15 @@ pub(super) struct WaitQueue {
 impl WaitQueue {
     /// The number of waiting calls.
     pub(super) fn len(&self) -> usize {
-        self.lookups.len() + self.creates.len() + self.conflicts.len() + self.background.len()
+        self.queues().into_iter().map(VecDeque::len).sum()
     }
 
     /// The number of calls ahead of a newcomer of this priority.
     pub(super) fn ahead(&self, priority: Priority) -> usize {
         match priority {
-            Priority::Lookup => self.lookups.len(),
-            Priority::Create => self.lookups.len() + self.creates.len(),
+            Priority::Repeat => self.repeats.len(),
+            Priority::Lookup => self.repeats.len() + self.lookups.len(),
+            Priority::Create => self.repeats.len() + self.lookups.len() + self.creates.len(),
             Priority::Conflict => self.len() - self.background.len(),
             Priority::Background | Priority::BestEffort => self.len(),
         }
@@ -84,12 +87,13 @@ impl WaitQueue {
     }
 
     /// The queues in their order.
-    const fn queues(&self) -> [&VecDeque<Waiter>; 4] {
-        [&self.lookups, &self.creates, &self.conflicts, &self.background]
+    const fn queues(&self) -> [&VecDeque<Waiter>; 5] {
+        [&self.repeats, &self.lookups, &self.creates, &self.conflicts, &self.background]
     }
 
     const fn queue_of(&mut self, priority: Priority) -> &mut VecDeque<Waiter> {
         match priority {
+            Priority::Repeat => &mut self.repeats,
             Priority::Lookup => &mut self.lookups,
             Priority::Create => &mut self.creates,
             Priority::Conflict => &mut self.conflicts,
@@ -103,16 +107,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lookups_of_requests_go_first_and_background_lookups_last() {
+    fn what_resolves_an_attempt_goes_first_and_background_lookups_last() {
         let mut queue = WaitQueue::default();
         let last = queue.join(Priority::Background).0;
         let conflict = queue.join(Priority::Conflict).0;
         let [a, b] = [Priority::Create, Priority::Create].map(|priority| queue.join(priority).0);
         let [x, y] = [Priority::Lookup, Priority::Lookup].map(|priority| queue.join(priority).0);
-        let priorities =
-            [Priority::Lookup, Priority::Create, Priority::Conflict, Priority::Background];
-        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [2, 4, 5, 6]);
+        let repeat = queue.join(Priority::Repeat).0;
+        let priorities = [
+            Priority::Repeat,
+            Priority::Lookup,
+            Priority::Create,
+            Priority::Conflict,
+            Priority::Background,
+        ];
+        assert_eq!(priorities.map(|priority| queue.ahead(priority)), [1, 3, 5, 6, 7]);
         let order = [
+            (repeat, Priority::Repeat),
             (x, Priority::Lookup),
             (y, Priority::Lookup),
             (a, Priority::Create),

@@ -92,7 +92,7 @@ test("an input called action does not shadow the URL of the form", async (t) => 
     element.action = "/signup";
     element.innerHTML = '<input type="hidden" name="action" value="z">';
     document.body.append(element);
-    return enhance(element).url;
+    return enhance(element).url.href;
   }, `${service.url}/signup.js`);
   assert.equal(url, form);
 });

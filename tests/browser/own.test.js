@@ -480,6 +480,62 @@ test("a policy that could not be loaded is requested again, and brings rules and
   assert.ok(seen[2] - seen[1] > seen[1] - seen[0], "after ever longer pauses");
 });
 
+test("the module's texts follow the field ui_locales, except those of the page", async (t) => {
+  const languages = ["en", "de", "fr", "it"].map((tag) => `<option>${tag}</option>`).join("");
+  const select = `<select name="ui_locales">${languages}</select>`;
+  const texts = `data-signup data-signup-texts='{"show_password":"Reveal"}'`;
+  const form = unstyled(`<ul data-signup-rules><li data-rule="password.character_types">Mix</li></ul>${select}`);
+  const password = form.replace("data-signup>", `${texts}>`).replace('type="password"', "$& data-signup-password");
+  const page = await open(chromium, t, publish(password + script));
+  const rule = (text) => page.locator("[data-rule='password.too_short']", { hasText: text }).waitFor();
+  await rule("characters");
+  await page.selectOption("select", "de");
+  await page.focus("[name=email]");
+  await rule("Zeichen");
+  const button = page.locator(".signup-reveal", { hasText: "Anzeigen" });
+  assert.equal(await button.getAttribute("aria-label"), "Reveal");
+  assert.equal(await page.locator("[data-rule='password.character_types']").textContent(), "Mix");
+  await fill(page, { email: newEmail(), password: "short" });
+  await page.click(own);
+  const summary = page.locator("[role=alert] li", { hasText: "Password" });
+  await summary.waitFor();
+  assert.match(await summary.textContent(), /Passwort/);
+
+  // The response that was requested first comes last.
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  const requested = new Promise((resolve) => {
+    page.route("**/signup/policy", async (route) => {
+      if (route.request().headers()["accept-language"] === "en") {
+        resolve();
+        await released;
+      }
+      await route.fallback();
+    });
+  });
+  await page.selectOption("select", "en");
+  await requested;
+  await page.selectOption("select", "fr");
+  await rule("caractères");
+  const late = page.waitForResponse(/policy$/);
+  release();
+  await (await late).finished();
+  await rule("caractères");
+
+  // A failed request changes nothing, and the next focus sends it again.
+  await page.route("**/signup/policy", (route) => route.fulfill({ status: 503 }), { times: 1 });
+  const failed = page.waitForResponse(/policy$/);
+  await page.selectOption("select", "it");
+  await (await failed).finished();
+  await rule("caractères");
+  await page.waitForFunction(() => {
+    const { email, password } = document.forms[0].elements;
+    (document.activeElement === email ? password : email).focus();
+    return document.querySelector("[data-rule='password.too_short']").textContent.includes("caratteri");
+  });
+  assert.deepEqual(page.consoleErrors, []);
+});
+
 test("a drawn button shows the password, and speaks the language of the page", async (t) => {
   files["/de"] = `<!doctype html><html lang="de"><title>Konto</title>${lines}`;
   const page = await open(chromium, t, `${shop}/de`);

@@ -1,6 +1,6 @@
 // What helps somebody who fills a form in: suggestions for mistyped addresses, the Caps Lock hint, the
-// check for passwords that are too common, proofs of work and new captcha tokens. A file of its own, loaded when a form
-// gets the focus or a challenge has to be solved.
+// check for passwords that are too common, proofs of work, new captcha tokens and texts in another language. A file of
+// its own, loaded when a form gets the focus or a challenge has to be solved.
 
 import { findInput, make, makeStatus, putBelow } from "./dom.js";
 import { solve } from "./proof.js";
@@ -16,13 +16,13 @@ export async function addToken(data, { site_key, action }) {
 }
 
 /**
- * Helps with an enhanced form. `emit` dispatches an event of the form, `onInput` listens to its inputs, `signal` ends it
- * all, `setProof(promise)` gets the proof of work of the next request, `reveal` shows the password, and `check` marks the
- * rules of the policy.
+ * Helps with an enhanced form. `own` has the page's own texts, and `lang` the languages that `policy` was requested in.
+ * `onInput` listens to the form's inputs, `signal` ends it all, `setProof(promise)` gets the proof of work of the next
+ * request, `reveal` shows the password, and `rules` marks the rules of the policy.
  */
 export function assist(
-  { form, texts, url, policy },
-  { signal, getBelow, emit, onInput, reveal, check, setProof },
+  { form, texts, own, url, lang, policy },
+  { signal, getBelow, onInput, reveal, rules, setProof },
 ) {
   const input = (name) => findInput(form, name);
   let [suggestion, capsLock, typing, common, isPrepared] = [];
@@ -37,7 +37,8 @@ export function assist(
     const field = input("email");
     const address = field && suggestEmail(field.value);
     if (!address) return;
-    emit("suggestion", { address });
+    const init = { detail: { address }, cancelable: true, bubbles: true, composed: true };
+    form.dispatchEvent(new CustomEvent("signup:suggestion", init));
     if (!suggestion) putBelow(field, (suggestion = makeStatus("hint signup-suggestion")));
     const onclick = () => {
       // Past the property that React puts on an input: otherwise it takes the event for none.
@@ -86,7 +87,7 @@ export function assist(
     if (!password?.dictionary || common) return;
     common = getBelow(url, "/common-passwords.txt", { signal, as: "text" });
     password.common = new Set((await common)?.split("\n").filter(Boolean));
-    check();
+    rules.check();
   };
   onInput("focusin", (target) => isPassword(target) && loadCommon());
 
@@ -103,6 +104,37 @@ export function assist(
   // A proof can be used once.
   form.addEventListener("signup:result", () => (isPrepared = false), { signal });
   prepareProof();
+
+  // A page may let people choose the language.
+  let [requested, turns, shown] = [lang, 0, policy];
+  const translate = async () => {
+    const wanted = input("ui_locales")?.value || url.searchParams.get("ui_locales");
+    if (wanted === requested) return;
+    requested = wanted;
+    const turn = ++turns;
+    const next = await getBelow(url, "/policy", { lang: wanted, signal });
+    // The first policy would replace the texts of this one.
+    const before = await shown;
+    if (signal.aborted || turn !== turns) return;
+    if (!next) {
+      // The next focus tries again.
+      requested = undefined;
+      return;
+    }
+    shown = next;
+    Object.assign(texts, next.texts, own);
+    for (const { code, message } of before.password?.rules ?? []) {
+      const text = form.querySelector(`[data-rule="${CSS.escape(code)}"]`)?.lastChild;
+      const translated = next.password.rules.find((rule) => rule.code === code);
+      // A line of the page itself stays.
+      if (translated && text?.textContent === message) text.textContent = translated.message;
+    }
+    rules.check();
+    reveal.label();
+  };
+  for (const name of ["change", "focusin"]) onInput(name, translate);
+  form.addEventListener("reset", () => setTimeout(translate), { signal });
+  translate();
 
   // A captcha token can be used once. Field errors do not use it up, unless Auth0 found them, which happens after
   // the token was verified.

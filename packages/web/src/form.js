@@ -45,13 +45,14 @@ class SignupForm {
   constructor(form, options) {
     this.form = form;
     // Not `form.action`, which an input of that name would shadow, and not `form.baseURI`: a clone of a template has none.
-    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", document.baseURI).href;
-    const own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
-    this.texts = { ...TEXTS, ...own };
+    this.url = new URL(options.url ?? form.getAttribute("action") ?? "", document.baseURI);
+    this.own = { ...JSON.parse(form.dataset.signupTexts ?? "{}"), ...options.texts };
+    this.texts = { ...TEXTS, ...this.own };
+    this.lang = this.#lang();
     const { signupPolicy } = form.dataset;
     this.policy = signupPolicy
       ? Promise.resolve(JSON.parse(signupPolicy))
-      : awaitPolicy(this.url, { lang: this.#lang(), signal: this.#signal });
+      : awaitPolicy(this.url, { lang: this.lang, signal: this.#signal });
     this.#alert = new AlertBox(form, this.texts);
     this.#rules = new PasswordRules(form, this.texts);
     this.#errors = new FieldErrors(form, this.texts, this.#rules);
@@ -64,7 +65,7 @@ class SignupForm {
     form.append(this.#live);
     this.policy.then((policy) => {
       if (this.#signal.aborted) return;
-      Object.assign(this.texts, policy.texts, own);
+      Object.assign(this.texts, policy.texts, this.own);
       this.#policy = policy;
       this.#rules.start(policy.password);
       this.#reveal.label();
@@ -92,7 +93,7 @@ class SignupForm {
     on("reset", () => {
       this.#alert.hide();
       this.#errors.clearAll();
-      setTimeout(this.#check);
+      setTimeout(() => this.#rules.check());
     });
     on("click", (event) => {
       if (!event.target.closest?.("button[data-signup-reveal]")) return;
@@ -107,7 +108,7 @@ class SignupForm {
     this.#onInput("input", (input) => {
       const name = dotted(input.getAttribute("name"));
       this.#errors.clear(this.#input(name));
-      if (name === "password") this.#check();
+      if (name === "password") this.#rules.check();
       // The rate limit may have been that of the previous address.
       if (name === "email") this.#waitUntil = 0;
     });
@@ -132,10 +133,9 @@ class SignupForm {
     const assist = (extras) => this.#signal.aborted || extras.assist(this, {
       signal: this.#signal,
       getBelow,
-      emit: this.#emit,
       onInput: this.#onInput,
       reveal: this.#reveal,
-      check: this.#check,
+      rules: this.#rules,
       setProof: (proof) => (this.#proof = proof),
     });
     // Without them the form works as well.
@@ -217,9 +217,8 @@ class SignupForm {
     for (const { dataset, name } of this.form.elements) {
       if ("signupIgnore" in dataset) data.delete(name);
     }
-    const onRetry = () => this.#progress(this.texts.retrying);
     const solving = () => this.#progress(this.texts.checking ?? this.texts.submitting);
-    const timer = setTimeout(() => this.#proof && solving(), 500);
+    const timer = this.#proof && setTimeout(solving, 500);
     const proof = await this.#proof;
     clearTimeout(timer);
     this.#progress(this.texts.submitting);
@@ -229,12 +228,16 @@ class SignupForm {
       // Without a token the service asks for one.
       await loadExtras(this.url).then(({ addToken }) => addToken(data, challenge)).catch(() => {});
     }
-    const onChallenge = () => {
-      this.#emit("challenge");
-      solving();
-    };
-    const options = { lang: this.#lang(), signal: this.#signal, onChallenge, onRetry };
-    const post = () => signUp(this.url, data, { key: this.#keyFor(data), ...options });
+    const post = () => signUp(this.url, data, {
+      key: this.#keyFor(data),
+      lang: this.#lang(),
+      signal: this.#signal,
+      onChallenge: () => {
+        this.#emit("challenge");
+        solving();
+      },
+      onRetry: () => this.#progress(this.texts.retrying),
+    });
     let result = await post();
     if (result.problem?.code === "idempotency_key_reused") {
       // After Back or a reload the form still has the key of the request sent before.
@@ -355,10 +358,8 @@ class SignupForm {
 
   /** Returns the languages that the form requests. */
   #lang() {
-    return this.#input("ui_locales")?.value || new URL(this.url).searchParams.get("ui_locales");
+    return this.#input("ui_locales")?.value || this.url.searchParams.get("ui_locales");
   }
-
-  #check = () => this.#rules.check();
 
   #emit = (name, detail = {}) => {
     const init = { detail, cancelable: true, bubbles: true, composed: true };

@@ -56,6 +56,22 @@ async fn an_operator_finds_and_resolves_the_attempt_of_an_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_invisible_character_hides_no_attempt_of_an_address() {
+    let operator = Operator::start().await;
+    operator.sign_up(&ada()).await;
+    for stdin in ["\u{feff}ada@example.com\n", " \u{200b}Ada@Example.com\u{200b} \r\n"] {
+        operator.run(&["attempts", "find", "--email"], stdin).with(0);
+    }
+    // Inside the address it is rejected, as in a form: no attempt can have it.
+    for command in ["find", "forget"] {
+        operator.run(&["attempts", command, "--email"], "ada@exam\u{200b}ple.com\n").with(1);
+        operator.run(&["attempts", command, "--email"], "\u{200b}\n").with(1);
+    }
+    let removed = operator.run(&["attempts", "forget", "--email"], "\u{feff}ada@example.com\n");
+    assert_eq!(removed.with(0), "removed 1 attempt\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_absent_user_counts_only_after_the_grace_period() {
     let operator = Operator::start().await;
     operator.lose("ada@example.com", Fault::answer(500)).await;

@@ -25,6 +25,7 @@ use crate::clock::SystemClock;
 use crate::config;
 use crate::digest::{DigestPair, Digests};
 use crate::domain::EmailAddress;
+use crate::domain::invisible::{self, is_invisible};
 use crate::ledger::{Attempt, AttemptState, Find};
 
 /// The maximum number of bytes read for an address, which has at most 254 characters.
@@ -176,7 +177,8 @@ fn hint_at_more(found: usize, limit: usize) {
     }
 }
 
-/// Reads an address from stdin, trimmed and lower-cased as in a form, and returns its digests.
+/// Reads an address from stdin by the rules of a form, which removes invisible characters around it and
+/// rejects others. Returns its digests.
 fn read_address(digests: &Digests) -> anyhow::Result<DigestPair> {
     let stdin = io::stdin();
     if stdin.is_terminal() {
@@ -186,8 +188,12 @@ fn read_address(digests: &Digests) -> anyhow::Result<DigestPair> {
     let read = stdin.lock().take(MAX_INPUT).read_line(&mut line);
     read.context("standard input cannot be read")?;
     // The error does not repeat the input: it may end up in a log.
-    let address = EmailAddress::parse(line.trim())
-        .map_err(|_| anyhow!("standard input holds no e-mail address that Auth0 would accept"))?;
+    let address = invisible::trim(&line)
+        .filter(|text| !text.chars().any(is_invisible))
+        .and_then(|text| EmailAddress::parse(text).ok())
+        .ok_or_else(|| {
+            anyhow!("standard input holds no e-mail address that a form would accept")
+        })?;
     Ok(digests.email(address.as_ref()))
 }
 

@@ -226,6 +226,8 @@ async fn a_missing_attempt_exits_with_3_and_a_usage_error_does_not() {
         &["attempts", "forget"],
         &["attempts", "show", "x"],
         &["attempts", "list", "--state", "lost"],
+        &["attempts", "list", "--limit", "0"],
+        &["attempts", "find", "--request-id", nobody, "--limit", "0"],
         &["attempts", "reconcile"],
     ] {
         operator.run(wrong, "").with(2);

@@ -7,6 +7,7 @@ mod reconcile;
 mod view;
 
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -51,8 +52,8 @@ enum AttemptsCommand {
         #[arg(long, value_parser = state_parser())]
         state: Option<AttemptState>,
         /// The number of attempts
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: usize,
+        #[arg(long, value_name = "N", default_value = "50")]
+        limit: NonZeroUsize,
     },
     /// Print everything recorded about one attempt
     Show {
@@ -64,8 +65,8 @@ enum AttemptsCommand {
         #[command(flatten)]
         by: Search,
         /// The number of attempts, latest first
-        #[arg(long, value_name = "N", default_value_t = 50)]
-        limit: usize,
+        #[arg(long, value_name = "N", default_value = "50")]
+        limit: NonZeroUsize,
     },
     /// Look up one attempt, or all unresolved ones, at Auth0 now and record the result
     Reconcile {
@@ -120,7 +121,7 @@ impl Attempts {
         match &self.command {
             AttemptsCommand::List { state, limit } => {
                 let by = state.map_or(Find::All, Find::State);
-                let attempts = context.ledger.find(by, *limit).await?;
+                let attempts = context.ledger.find(by, limit.get()).await?;
                 self.print(&attempts, view::table)?;
                 hint_at_more(attempts.len(), *limit);
                 Ok(ExitCode::SUCCESS)
@@ -134,7 +135,7 @@ impl Attempts {
                     Some(id) => Find::RequestId(id.clone()),
                     None => Find::Email(read_address(context.digests())?),
                 };
-                let attempts = context.ledger.find(find, *limit).await?;
+                let attempts = context.ledger.find(find, limit.get()).await?;
                 hint_at_more(attempts.len(), *limit);
                 self.print_found(&attempts)
             }
@@ -171,8 +172,8 @@ impl Attempts {
     }
 }
 
-fn hint_at_more(found: usize, limit: usize) {
-    if found == limit {
+fn hint_at_more(found: usize, limit: NonZeroUsize) {
+    if found == limit.get() {
         print_hint("these are the latest; there may be more (--limit)");
     }
 }

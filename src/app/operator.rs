@@ -32,7 +32,7 @@ impl OperatorContext {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StartError> {
         if let Database::Sqlite(path) = &settings.database
-            && !path.exists()
+            && path.try_exists().is_ok_and(|exists| !exists)
         {
             return Err(OpenError::Absent { path: path.clone() }.into());
         }

@@ -64,10 +64,13 @@ pub async fn open(
 /// file.
 ///
 /// # Errors
-/// When the database cannot be reached.
+/// When the database cannot be reached, or was lost.
 pub async fn migrations(settings: &LedgerSettings) -> Result<Vec<Migration>, OpenError> {
     match &settings.database {
-        Database::Sqlite(path) => sqlite::migrations(path.clone()).await,
+        Database::Sqlite(path) => {
+            let secret_file = SecretFile::new(path, settings);
+            sqlite::migrations(path.clone(), secret_file, settings.new_ledger).await
+        }
         Database::Postgres(url) => postgres::migrations(url, settings.timeout).await,
     }
 }

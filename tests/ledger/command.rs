@@ -1,5 +1,8 @@
 //! The operator's commands, run by the real binary on both databases.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
 use auth0_signup::ledger::Access;
@@ -94,7 +97,7 @@ async fn a_missing_or_outdated_ledger_is_reported_and_left_alone() {
     let path = backend.url().replace("sqlite://", "");
     for arguments in [["attempts", "list"], ["migrate", "status"]] {
         run(&backend, &arguments);
-        assert!(!std::fs::exists(&path).unwrap(), "{arguments:?} created {path}");
+        assert!(!fs::exists(&path).unwrap(), "{arguments:?} created {path}");
     }
     let output = run(&backend, &["attempts", "list"]);
     assert_eq!(stdout(&output, 2), "");
@@ -105,6 +108,51 @@ async fn a_missing_or_outdated_ledger_is_reported_and_left_alone() {
     assert_eq!(stdout(&output, 2), "");
     assert!(String::from_utf8_lossy(&output.stderr).contains("run `auth0-signup migrate`"));
     assert!(stdout(&run(&backend, &["migrate", "status"]), 3).contains("pending"));
+}
+
+/// Nobody but the service may look into its folder.
+#[tokio::test]
+async fn a_ledger_that_this_user_may_not_see_is_not_absent() {
+    const OTHER: u32 = 65532;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let backend = Backend::sqlite();
+    stdout(&run(&backend, &["migrate"]), 0);
+    // The folder of the ledger is in this one.
+    fs::set_permissions(backend.folder(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = backend.folder().join("copy.db");
+    for arguments in
+        [["attempts", "list"], ["migrate", "status"], ["backup", copy.to_str().unwrap()]]
+    {
+        let output = command(&backend, &arguments).uid(OTHER).gid(OTHER).output().unwrap();
+        let denied = stderr(&output, 2);
+        assert!(denied.contains("belongs to user 0"), "{arguments:?}: {denied}");
+        assert_eq!(stdout(&output, 2), "");
+    }
+    let mut doctor = command(&backend, &["doctor", "--json"]);
+    doctor.env("AUTH0_DOMAIN", "http://127.0.0.1:9").env("AUTH0_CLIENT_ID", "id");
+    let output = doctor.env("AUTH0_CLIENT_SECRET", "secret").uid(OTHER).gid(OTHER).output();
+    let found = stdout(&output.unwrap(), 1);
+    assert!(found.contains("database.denied"), "{found}");
+}
+
+#[tokio::test]
+async fn the_status_of_a_lost_ledger_is_an_error() {
+    let mut backend = Backend::sqlite();
+    backend.settings.secret_key = None;
+    stdout(&run(&backend, &["migrate"]), 0);
+    let path = backend.url().replace("sqlite://", "");
+    let losses: [fn(&str); 2] =
+        [|path| fs::write(path, "").unwrap(), |path| fs::remove_file(path).unwrap()];
+    for lose in losses {
+        lose(&path);
+        let lost = stderr(&run(&backend, &["migrate", "status"]), 2);
+        assert!(lost.contains("an earlier one was here"), "{lost}");
+    }
+    let pending = run(&backend, &["migrate", "--new-ledger", "status"]);
+    assert!(stdout(&pending, 3).contains(" pending\n"), "{pending:?}");
+    assert!(!fs::exists(&path).unwrap(), "status creates nothing");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,7 +90,7 @@ pub async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, Backu
         if target.symlink_metadata().is_ok() {
             return Err(BackupError::Exists { path: target });
         }
-        if !path.exists() {
+        if !path.try_exists().map_err(OpenError::unavailable)? {
             return Err(OpenError::Absent { path }.into());
         }
         let source = file::connect(&path, Synchronous::Normal, OPEN_WAIT);

@@ -28,8 +28,8 @@ pub(super) fn create(
     secret_file: &SecretFile,
     may_replace: bool,
 ) -> std::result::Result<(), OpenError> {
-    if !may_replace && is_lost(path, secret_file) {
-        return Err(OpenError::Lost { path: path.to_owned() });
+    if !may_replace {
+        reject_lost(path, secret_file)?;
     }
     create_folder(path).and_then(|()| create_empty(path)).map_err(OpenError::unavailable)
 }
@@ -47,11 +47,30 @@ fn create_empty(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns whether the file is missing or empty although a ledger was here: its secret or its log
-/// is left.
-pub(super) fn is_lost(path: &Path, secret_file: &SecretFile) -> bool {
-    let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-    length(path) == 0 && (secret_file.exists() || length(&sibling(path, "-wal")) > 0)
+/// Rejects a file that is missing or empty although a ledger was here: its secret or its log is left.
+///
+/// # Errors
+/// Then, or when this user may not see the file.
+pub(super) fn reject_lost(
+    path: &Path,
+    secret_file: &SecretFile,
+) -> std::result::Result<(), OpenError> {
+    if length(path)? == 0 && (secret_file.exists() || length(&sibling(path, "-wal"))? > 0) {
+        return Err(OpenError::Lost { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+/// The length of a file; zero only if it is empty or does not exist.
+///
+/// # Errors
+/// When this user may not see it.
+pub(super) fn length(path: &Path) -> std::result::Result<u64, OpenError> {
+    match fs::metadata(path) {
+        Ok(file) => Ok(file.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(OpenError::unavailable(error)),
+    }
 }
 
 /// Opens the file, which must exist. Waits at most `wait` for a lock, now and in later calls.

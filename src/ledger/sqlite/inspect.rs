@@ -1,6 +1,5 @@
 //! Inspection of a file, beside a service that may be running.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access as AccessMode, AtFlags, CWD, accessat};
@@ -23,14 +22,9 @@ pub async fn inspect(
     secrets: Option<DigestPair>,
 ) -> Result<LedgerInspection, OpenError> {
     blocking(move || {
-        if file::is_lost(&path, &secret_file) {
-            return Err(OpenError::Lost { path });
-        }
-        let applied = if fs::metadata(&path).is_ok_and(|file| file.len() > 0) {
-            read(&path, secrets.as_ref())?
-        } else {
-            Vec::new()
-        };
+        file::reject_lost(&path, &secret_file)?;
+        let applied =
+            if file::length(&path)? > 0 { read(&path, secrets.as_ref())? } else { Vec::new() };
         let unwritable = unwritable(&path);
         Ok(LedgerInspection {
             is_new: applied.is_empty(),

@@ -140,10 +140,17 @@ fn try_lock(
 /// Returns every migration of this file with its status.
 ///
 /// # Errors
-/// When it cannot be read.
-pub async fn migrations(path: PathBuf) -> Result<Vec<Migration>, OpenError> {
+/// When it cannot be read, or was lost and `may_replace` is `false`.
+pub async fn migrations(
+    path: PathBuf,
+    secret_file: SecretFile,
+    may_replace: bool,
+) -> Result<Vec<Migration>, OpenError> {
     blocking(move || {
-        if !path.exists() {
+        if !may_replace {
+            file::reject_lost(&path, &secret_file)?;
+        }
+        if !path.try_exists().map_err(OpenError::unavailable)? {
             return Ok(status(&SQLITE, &[]));
         }
         let connection = file::connect(&path, Synchronous::Full, OPEN_WAIT);

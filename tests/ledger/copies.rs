@@ -84,6 +84,40 @@ async fn a_backup_of_a_running_ledger_is_restored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_draft_of_an_interrupted_copy_is_removed_by_the_next_one() {
+    let backend = Backend::sqlite();
+    let ledger = backend.open().await;
+    ledger.close().await;
+    drop(ledger);
+    let draft = |target: &Path, id: &str| {
+        let path = PathBuf::from(format!("{}.{id}.tmp", target.display()));
+        fs::write(&path, "left").unwrap();
+        path
+    };
+    let target = backend.folder().join("copy.db");
+    let left = draft(&target, "0123456789abcdef");
+    fs::write(left.with_extension("tmp-journal"), "left").unwrap();
+    let running = draft(&target, "1123456789abcdef");
+    let lock = fs::File::open(&running).unwrap();
+    lock.lock().unwrap();
+    let others =
+        [draft(&target, "notes"), draft(&backend.folder().join("other.db"), "0123456789abcdef")];
+    let (copy, _) = backup(&backend, "copy.db", 0);
+    let kept: Vec<_> = [&target, &running].into_iter().chain(&others).cloned().collect();
+    let mut expected: Vec<_> = kept
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap())
+        .chain(["new"])
+        .collect();
+    expected.sort_unstable();
+    assert_eq!(names(&backend.folder()), expected);
+
+    let left = draft(&path(&backend), "0123456789abcdef");
+    restore(&backend, &copy, 0);
+    assert!(!left.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_lost_or_damaged_ledger_is_restored() {
     let mut backend = Backend::sqlite();
     backend.settings.secret_key = None;

@@ -1,16 +1,16 @@
 //! `auth0-signup backup`: a verified copy of the file, beside a running service.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::open::{OPEN_WAIT, blocking};
+use super::service_lock::{try_lock, try_lock_file_at};
 use super::{file, schema};
 use crate::config::Synchronous;
-use crate::ledger::secret_key::{sibling, sync_folder};
+use crate::ledger::secret_key::{or_current, sibling, sync_folder};
 use crate::ledger::{KeyError, LedgerError, OpenError};
 
 /// A failed backup or restore. Nothing was changed.
@@ -108,36 +108,41 @@ pub async fn backup(path: PathBuf, target: PathBuf) -> Result<CopySummary, Backu
 
 /// A copy that is being written, beside its later name. Removed unless it gets that name.
 #[derive(Debug)]
-pub(super) struct Draft(PathBuf);
+pub(super) struct Draft {
+    path: PathBuf,
+    /// Locked: one that is not is left from a process that was ended.
+    _file: File,
+}
 
 impl Draft {
-    /// Copies a database: as of one moment, without free pages.
+    /// Copies a database: as of one moment, without free pages. Removes what an earlier copy to the
+    /// same name left.
     pub(super) fn copy(source: &Connection, target: &Path) -> Result<Self, BackupError> {
+        remove_left_drafts(target);
         let path = sibling(target, &format!(".{:016x}.tmp", rand::random::<u64>()));
-        let mut options = OpenOptions::new();
-        let created = options.write(true).create_new(true).mode(0o600).open(&path);
-        created.map_err(|source| BackupError::File { path: path.clone(), source })?;
-        let draft = Self(path);
-        let name = draft.0.to_str().ok_or_else(|| {
-            let source = io::Error::new(io::ErrorKind::InvalidFilename, "not UTF-8");
-            BackupError::File { path: draft.0.clone(), source }
+        let file = try_lock_file_at(&path)
+            .and_then(|file| file.ok_or_else(|| io::ErrorKind::WouldBlock.into()))
+            .map_err(|source| BackupError::File { path: path.clone(), source })?;
+        let draft = Self { path, _file: file };
+        let name = draft.path.to_str().ok_or_else(|| {
+            draft.error(io::Error::new(io::ErrorKind::InvalidFilename, "not UTF-8"))
         })?;
         let copied = source.execute("VACUUM INTO ?1", [name]);
-        copied.map_err(|error| failed(&draft.0, error))?;
+        copied.map_err(|error| failed(&draft.path, error))?;
         Ok(draft)
     }
 
     /// The file.
     pub(super) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Checks the copy as it is in the file, then syncs it.
     pub(super) fn verify(&self) -> Result<CopySummary, BackupError> {
-        let connection = open_verified(&self.0)?;
+        let connection = open_verified(&self.path)?;
         let count = connection.query_row("SELECT count(*) FROM attempts", [], |row| row.get(0));
-        let attempts: i64 = count.map_err(|error| failed(&self.0, error))?;
-        let synced = File::open(&self.0).and_then(|file| {
+        let attempts: i64 = count.map_err(|error| failed(&self.path, error))?;
+        let synced = File::open(&self.path).and_then(|file| {
             file.sync_all()?;
             file.metadata()
         });
@@ -148,7 +153,7 @@ impl Draft {
     /// Gives the copy its name, which no file may have.
     fn publish(self, target: &Path) -> Result<(), BackupError> {
         // A link, unlike a rename, does not replace a file that appeared meanwhile.
-        match fs::hard_link(&self.0, target) {
+        match fs::hard_link(&self.path, target) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 return Err(BackupError::Exists { path: target.to_owned() });
@@ -161,19 +166,19 @@ impl Draft {
 
     /// Replaces a file by the copy, in one step.
     pub(super) fn replace(self, target: &Path) -> Result<(), BackupError> {
-        fs::rename(&self.0, target).map_err(|source| self.error(source))?;
+        fs::rename(&self.path, target).map_err(|source| self.error(source))?;
         sync_folder(target).map_err(|source| BackupError::File { path: target.to_owned(), source })
     }
 
     fn error(&self, source: io::Error) -> BackupError {
-        BackupError::File { path: self.0.clone(), source }
+        BackupError::File { path: self.path.clone(), source }
     }
 }
 
 impl Drop for Draft {
     fn drop(&mut self) {
         // Ignored: it has its other name, or stays as a file that nothing reads.
-        drop(fs::remove_file(&self.0));
+        drop(fs::remove_file(&self.path));
     }
 }
 
@@ -199,6 +204,51 @@ pub(super) fn open_verified(path: &Path) -> Result<Connection, BackupError> {
     Ok(connection)
 }
 
+/// Removes the drafts of this name whose process was ended, with SQLite's own file beside each.
+fn remove_left_drafts(target: &Path) {
+    let folder = target.parent().map_or_else(|| Path::new("."), or_current);
+    // Ignored: what cannot be read or removed stays as a file that nothing reads.
+    let Ok(files) = fs::read_dir(folder) else { return };
+    for draft in files.filter_map(|file| Some(file.ok()?.path())) {
+        if is_draft(&draft, target)
+            && let Ok(file) = File::open(&draft)
+            && try_lock(&file).unwrap_or(false)
+        {
+            // The draft last: the other file is found by its name.
+            drop(fs::remove_file(sibling(&draft, "-journal")));
+            drop(fs::remove_file(&draft));
+        }
+    }
+}
+
+/// Returns whether a file has the name of a draft of this copy.
+fn is_draft(file: &Path, target: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().as_encoded_bytes().to_vec();
+    let (file, target) = (name(file), name(target));
+    let id = file.strip_prefix(&*target).and_then(|end| end.strip_prefix(b"."));
+    let id = id.and_then(|end| end.strip_suffix(b".tmp"));
+    id.is_some_and(|id| id.len() == 16 && id.iter().all(u8::is_ascii_hexdigit))
+}
+
 pub(super) fn failed(path: &Path, source: rusqlite::Error) -> BackupError {
     BackupError::Database { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_draft_that_is_being_written_outlives_another_copy() {
+        let folder = std::env::temp_dir().join(format!("drafts-{:016x}", rand::random::<u64>()));
+        fs::create_dir(&folder).unwrap();
+        let target = folder.join("copy.db");
+        let source = Connection::open_in_memory().unwrap();
+        let first = Draft::copy(&source, &target).unwrap();
+        let second = Draft::copy(&source, &target).unwrap();
+        assert!(first.path().exists() && second.path().exists());
+        drop((first, second));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        fs::remove_dir(&folder).unwrap();
+    }
 }

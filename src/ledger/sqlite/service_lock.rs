@@ -72,7 +72,11 @@ pub(super) fn try_lock_file(database: &Path) -> io::Result<Option<File>> {
     try_lock_file_at(&lock_path(database))
 }
 
-fn try_lock_file_at(path: &Path) -> io::Result<Option<File>> {
+/// Locks the file at this path, which is created if missing. `None` if another process has locked it.
+///
+/// # Errors
+/// When it cannot be created.
+pub(super) fn try_lock_file_at(path: &Path) -> io::Result<Option<File>> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     if !try_lock(&file)? {
         return Ok(None);
@@ -83,7 +87,7 @@ fn try_lock_file_at(path: &Path) -> io::Result<Option<File>> {
 }
 
 /// Locks a file if no other process has.
-fn try_lock(file: &File) -> io::Result<bool> {
+pub(super) fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),

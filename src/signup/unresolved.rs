@@ -94,10 +94,10 @@ impl UnresolvedReason {
         }
     }
 
-    /// The wait after which an absent user is conclusive, if that is the reason.
+    /// The wait after which the lease has ended or an absent user is conclusive, if that is the reason.
     pub const fn conclusive_in(&self) -> Option<Duration> {
         match self {
-            Self::TooEarly { left } => Some(*left),
+            Self::UnderWay { left } | Self::TooEarly { left } => Some(*left),
             _ => None,
         }
     }

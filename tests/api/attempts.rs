@@ -178,6 +178,51 @@ async fn an_attempt_that_is_under_way_is_left_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_attempts_of_a_dead_process_are_resolved_after_their_lease() {
+    let mut operator = Operator::start_with(PATIENT).await;
+    // Shows that the connection keeps pinned ids.
+    operator.sign_up(&ada_with("email", "before@example.org")).await;
+    eventually("its attempt is resolved", async || {
+        let created = operator.run(&["attempts", "list", "--state", "created", "--json"], "");
+        (created.rows().len() == 1).then_some(())
+    })
+    .await;
+    let gate = Gate::new();
+    operator.auth0.fault(Route::CreateUser, Fault::hang_after_acting());
+    operator.auth0.fault(Route::CreateUser, Fault::held(&gate));
+    let (first, second) = (ada(), ada_with("email", "grace@example.com"));
+    tokio::select! {
+        _ = operator.sign_up(&first) => panic!("its response is lost"),
+        () = eventually("the user is created", async || {
+            (operator.auth0.users().len() == 2).then_some(())
+        }) => {}
+    }
+    tokio::select! {
+        _ = operator.sign_up(&second) => panic!("its call is held"),
+        () = gate.arrived(1) => {}
+    }
+    operator.crash();
+    // Its heartbeat lapses.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let lease = |seconds: i64| {
+        let database = rusqlite::Connection::open(operator.ledger()).unwrap();
+        let sql =
+            "UPDATE attempts SET next_check_at = unixepoch('subsec') * 1000 + ?1 WHERE state = 0";
+        assert_eq!(database.execute(sql, [seconds * 1_000]).unwrap(), 2);
+    };
+
+    lease(600);
+    let open = operator.reconcile(&[], "1000").with(3);
+    assert_eq!(open.matches("open: a sign-up may be working on it").count(), 2, "{open}");
+
+    lease(3);
+    let resolved = operator.reconcile(&[], "1000");
+    assert!(resolved.stderr.contains("waiting"), "{}", resolved.stderr);
+    let resolved = resolved.with(0);
+    assert!(resolved.contains(" created\n") && resolved.contains(" not_created\n"), "{resolved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_are_newest_first_bounded_and_by_state() {
     let operator = Operator::start().await;
     operator.sign_up(&ada()).await;

@@ -1,6 +1,7 @@
 //! An operator beside a running service: both are the real binary.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use auth0_emulator::{DEFAULT_CLIENT_ID, DEFAULT_CLIENT_SECRET, Emulator, Fault, Route};
@@ -58,6 +59,16 @@ impl Operator {
         let answer = self.sign_up(&ada_with("email", email)).await;
         assert_eq!(answer.problem(), "outcome_unknown");
         answer
+    }
+
+    /// Ends the service as a crash does.
+    pub(crate) fn crash(&mut self) {
+        self.service.kill();
+    }
+
+    /// The file of the ledger.
+    pub(crate) fn ledger(&self) -> PathBuf {
+        self.service.folder().join("data/signup.db")
     }
 
     /// Runs a command with this standard input and without the tenant's settings.

@@ -127,12 +127,17 @@ impl Process {
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         assert!(self.child.wait().unwrap().success(), "the exit status after SIGTERM");
     }
+
+    /// Ends it by SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        // Fails if it has ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Fails if it has ended already.
-        drop(self.child.kill());
-        drop(self.child.wait());
+        self.kill();
     }
 }

@@ -20,7 +20,7 @@ use crate::ledger::{Attempt, AttemptState, Find, LedgerError};
 /// The maximum number of attempts that one command checks. Each lookup uses the tenant's budget.
 const MOST: usize = 1_000;
 
-/// The longest wait for an absent user to be conclusive.
+/// The longest wait for calls that may still run, or be acted on.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
 /// Added to the wait: the ledger keeps times to the millisecond.
@@ -60,7 +60,7 @@ async fn reconcile(
     let reasons = check(&reconciler, context, &attempts).await?;
     let (mut resolved, mut in_progress) = (0, 0);
     for (attempt, reason) in attempts.iter().zip(reasons) {
-        if reason.as_ref().is_some_and(|reason| id.is_none() && reason.is_under_way()) {
+        if reason.as_ref().is_some_and(|reason| id.is_none() && is_at_work(attempt, reason)) {
             in_progress += 1;
             continue;
         }
@@ -78,8 +78,9 @@ async fn reconcile(
     Ok(exit_status(resolved == checked))
 }
 
-/// Checks the attempts, and once more those whose absent user is conclusive only after a wait: this
-/// process has to see for itself that their calls have ended.
+/// Checks the attempts, and again those that a wait may resolve: their process died and its lease has not
+/// ended, or an absent user is not conclusive yet. This process has to see for itself that their
+/// calls have ended.
 async fn check(
     reconciler: &Reconciler,
     context: &OperatorContext,
@@ -89,20 +90,37 @@ async fn check(
     for attempt in attempts {
         reasons.push(reconciler.reconcile(attempt).await?);
     }
-    let waits = reasons.iter().flatten().filter_map(UnresolvedReason::conclusive_in);
-    let Some(wait) = waits.filter(|wait| *wait <= LONGEST_WAIT).max() else { return Ok(reasons) };
-    print_hint(&format!("waiting {} s for calls that may still be acted on", wait.as_secs() + 1));
-    sleep(wait + ROUNDING).await;
-    for (attempt, reason) in attempts.iter().zip(&mut reasons) {
-        let is_early = reason.as_ref().is_some_and(|reason| reason.conclusive_in().is_some());
-        if is_early && let Some(now) = context.ledger.get(attempt.id).await? {
-            *reason = match reconciler.reconcile(&now).await? {
-                Some(reason) if reason.is_under_way() => Some(UnresolvedReason::Resumed),
-                reason => reason,
-            };
+    let mut left = LONGEST_WAIT;
+    // Twice: a grace period begins only once the lease has ended.
+    for _ in 0..2 {
+        let waits = attempts.iter().zip(&reasons);
+        let waits = waits.filter_map(|(attempt, reason)| wait(attempt, reason.as_ref()?));
+        let Some(wait_for) = waits.filter(|wait| *wait <= left).max() else { break };
+        let seconds = wait_for.as_secs() + 1;
+        print_hint(&format!("waiting {seconds} s for calls that may still be acted on"));
+        sleep(wait_for + ROUNDING).await;
+        left = left.saturating_sub(wait_for);
+        for (attempt, reason) in attempts.iter().zip(&mut reasons) {
+            let is_early = reason.as_ref().is_some_and(|reason| wait(attempt, reason).is_some());
+            if is_early && let Some(now) = context.ledger.get(attempt.id).await? {
+                *reason = match reconciler.reconcile(&now).await? {
+                    Some(reason) if is_at_work(&now, &reason) => Some(UnresolvedReason::Resumed),
+                    reason => reason,
+                };
+            }
         }
     }
     Ok(reasons)
+}
+
+/// Returns whether a living process is working on the attempt.
+fn is_at_work(attempt: &Attempt, reason: &UnresolvedReason) -> bool {
+    reason.is_under_way() && attempt.worker.is_some_and(|worker| worker.is_alive)
+}
+
+/// The wait after which another check may resolve the attempt.
+fn wait(attempt: &Attempt, reason: &UnresolvedReason) -> Option<Duration> {
+    if is_at_work(attempt, reason) { None } else { reason.conclusive_in() }
 }
 
 /// Returns the unresolved attempts, oldest first.

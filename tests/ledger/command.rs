@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Command, Output};
 
 use auth0_signup::ledger::Access;
@@ -110,29 +111,39 @@ async fn a_missing_or_outdated_ledger_is_reported_and_left_alone() {
     assert!(stdout(&run(&backend, &["migrate", "status"]), 3).contains("pending"));
 }
 
-/// Nobody but the service may look into its folder.
+/// Nobody but the service may look into its folder: another user, and where the tests are not root's the
+/// same one, without the permission.
 #[tokio::test]
 async fn a_ledger_that_this_user_may_not_see_is_not_absent() {
-    const OTHER: u32 = 65532;
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
     let backend = Backend::sqlite();
     stdout(&run(&backend, &["migrate"]), 0);
-    // The folder of the ledger is in this one.
-    fs::set_permissions(backend.folder(), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = backend.url().replace("sqlite://", "");
+    let folder = Path::new(&path).parent().unwrap();
+    let permit = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let own = rustix::process::geteuid();
+    let other = if own.is_root() {
+        permit(&backend.folder(), 0o755);
+        65532
+    } else {
+        permit(folder, 0o000);
+        own.as_raw()
+    };
     let copy = backend.folder().join("copy.db");
     for arguments in
         [["attempts", "list"], ["migrate", "status"], ["backup", copy.to_str().unwrap()]]
     {
-        let output = command(&backend, &arguments).uid(OTHER).gid(OTHER).output().unwrap();
+        let output = command(&backend, &arguments).uid(other).output().unwrap();
         let denied = stderr(&output, 2);
-        assert!(denied.contains("belongs to user 0"), "{arguments:?}: {denied}");
+        assert!(!denied.contains("there is no ledger"), "{arguments:?}: {denied}");
+        assert!(denied.contains(folder.to_str().unwrap()), "{arguments:?}: {denied}");
         assert_eq!(stdout(&output, 2), "");
     }
     let mut doctor = command(&backend, &["doctor", "--json"]);
     doctor.env("AUTH0_DOMAIN", "http://127.0.0.1:9").env("AUTH0_CLIENT_ID", "id");
-    let output = doctor.env("AUTH0_CLIENT_SECRET", "secret").uid(OTHER).gid(OTHER).output();
+    let output = doctor.env("AUTH0_CLIENT_SECRET", "secret").uid(other).output();
+    permit(folder, 0o700);
     let found = stdout(&output.unwrap(), 1);
     assert!(found.contains("database.denied"), "{found}");
 }
@@ -180,10 +191,10 @@ async fn a_role_without_a_right_or_password_gets_the_remedy() {
 async fn a_certificate_file_that_cannot_be_read_is_named() {
     let backend = Backend::postgres().await;
     let folder = std::env::temp_dir().join(format!("certificates-{}", uuid::Uuid::now_v7()));
-    std::fs::create_dir(&folder).unwrap();
+    fs::create_dir(&folder).unwrap();
     let file = |name: &str, content: &str| {
         let path = folder.join(name);
-        std::fs::write(&path, content).unwrap();
+        fs::write(&path, content).unwrap();
         path.display().to_string()
     };
     let missing = folder.join("missing.pem").display().to_string();
@@ -203,5 +214,5 @@ async fn a_certificate_file_that_cannot_be_read_is_named() {
         let text = stderr(&run(&backend.through(&url), &["migrate"]), 2);
         assert!(text.contains(&format!("`{name}`")) && text.contains(path), "{text}");
     }
-    std::fs::remove_dir_all(folder).unwrap();
+    fs::remove_dir_all(folder).unwrap();
 }

@@ -82,15 +82,15 @@ fn is_accepted_in_2019(text: &str) -> bool {
     };
     let authority = rest.split('/').next().unwrap_or_default();
     let (credentials, address) = authority.split_once('@').unwrap_or(("", authority));
-    text.encode_utf16().count() < MAX_UNITS_IN_2019
+    let is_known_address = if let Some((ip, _)) = split_brackets(address) {
+        is_ipv6_in_2019(ip)
+    } else {
+        let top_level = address.rsplit('.').next().unwrap_or_default();
+        is_address(address) && !address.ends_with(':') && !top_level.contains('\u{200b}')
+    };
+    is_known_address
+        && text.encode_utf16().count() < MAX_UNITS_IN_2019
         && (credentials.is_empty() || is_credentials(credentials))
-        && match split_brackets(address) {
-            Some((ip, _)) => is_ipv6_in_2019(ip),
-            None => {
-                let top_level = address.rsplit('.').next().unwrap_or_default();
-                is_address(address) && !address.ends_with(':') && !top_level.contains('\u{200b}')
-            }
-        }
 }
 
 /// Returns whether the version of 2019 accepts an IPv6 address that today's accepts: without a zone, and
@@ -100,7 +100,7 @@ fn is_ipv6_in_2019(ip: &str) -> bool {
     // An IPv4 address stands for two groups.
     let groups: usize = groups.map(|group| if group.contains('.') { 2 } else { 1 }).sum();
     let is_open = ip.starts_with("::") || ip.ends_with("::");
-    !ip.contains('%') && !(is_open && groups == 7)
+    !ip.contains('%') && (!is_open || groups != 7)
 }
 
 /// Returns the text after the scheme and the slashes, or `None` if either is not accepted.

@@ -184,3 +184,36 @@ async fn server_errors_open_the_breaker_and_rejections_do_not() {
     assert!((25..=60).contains(&seconds), "{seconds}");
     assert_eq!(app.creates().len(), 8);
 }
+
+/// Each comes back with its key every 200 ms, although a call of the plan takes as long.
+#[tokio::test]
+async fn clients_who_come_back_after_an_outage_are_resolved_by_two_calls_each() {
+    const CLIENTS: usize = 20;
+    let builder = TestApp::builder().set("auth0.breaker.failures", "1000");
+    let app = builder.set("auth0.budget.max_wait_ms", "1000").spawn().await;
+    assert_eq!(app.sign_up(&ada()).await.status, StatusCode::CREATED);
+    app.auth0.fault(Route::CreateUser, Fault::answer(503).always());
+    app.auth0.fault(Route::GetUser, Fault::answer(503).always());
+    let post = |nth: usize| {
+        let form = ada_with("email", format!("client{nth}@example.com"));
+        let key = format!("key-of-a-client-{nth:04}");
+        TestResponse::receive(app.post().header("idempotency-key", key).json(&form))
+    };
+    let unknown = futures_util::future::join_all((0..CLIENTS).map(post)).await;
+    assert!(unknown.iter().all(|response| response.problem() == "outcome_unknown"));
+    app.auth0.clear_faults();
+    app.auth0.clear_journal();
+    app.auth0.tenant(|tenant| tenant.plan = Plan::Custom { burst: 5, per_second: 5.0 });
+    let comes_back = async |nth: usize| {
+        for _ in 0..100 {
+            if post(nth).await.status == StatusCode::CREATED {
+                return;
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        panic!("client {nth} is not resolved");
+    };
+    futures_util::future::join_all((0..CLIENTS).map(comes_back)).await;
+    let lookups = app.auth0.calls(Route::GetUser).len();
+    assert!(lookups <= CLIENTS * 3 / 2, "{lookups} lookups");
+}
